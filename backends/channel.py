@@ -1,0 +1,65 @@
+"""The line between harness and worker: length-limited JSON messages over a local pipe, versioned, never pickles.
+
+The pipe is one of :mod:`multiprocessing.connection` (a named pipe on Windows, a Unix socket elsewhere) with its
+challenge-response on a key that only the two processes have. Standard output is no part of it, so nothing that a
+native library prints can reach it. Only ``send_bytes`` and ``recv_bytes`` are used: their pickling twins never are.
+"""
+
+from __future__ import annotations
+
+import json
+from multiprocessing.connection import Connection
+from typing import Any
+
+PROTOCOL_VERSION = 1
+MAX_MESSAGE_BYTES = 64 * 1024 * 1024
+
+Message = dict[str, Any]
+
+
+class ChannelClosed(Exception):  # noqa: N818 - an event more than an error
+    """The other side is gone."""
+
+
+class ProtocolError(Exception):
+    """The other side said something that is no message of this protocol."""
+
+
+def send(connection: Connection, kind: str, **body: Any) -> None:
+    """Send one message of ``kind``.
+
+    Raises:
+        ChannelClosed: the other side is gone.
+        ProtocolError: the message is too long.
+    """
+    data = json.dumps({"kind": kind, **body}, separators=(",", ":"), allow_nan=False).encode("utf-8")
+    if len(data) > MAX_MESSAGE_BYTES:
+        raise ProtocolError(f"a {kind} message of {len(data)} bytes is over the limit of {MAX_MESSAGE_BYTES}")
+    try:
+        connection.send_bytes(data)
+    except (OSError, ValueError) as error:
+        raise ChannelClosed(str(error)) from error
+
+
+def receive(connection: Connection) -> Message:
+    """Wait for one message.
+
+    Raises:
+        ChannelClosed: the other side is gone.
+        ProtocolError: what came is too long or no message.
+    """
+    try:
+        data = connection.recv_bytes(MAX_MESSAGE_BYTES)
+    except EOFError as error:
+        raise ChannelClosed("the other side closed the channel") from error
+    except OSError as error:
+        if str(error) == "bad message length":
+            raise ProtocolError(f"a message over the limit of {MAX_MESSAGE_BYTES} bytes came") from error
+        raise ChannelClosed(str(error)) from error
+    try:
+        message = json.loads(data)
+    except ValueError as error:
+        raise ProtocolError("what came is no JSON") from error
+    if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
+        raise ProtocolError("what came is no message: it has no kind")
+    return message

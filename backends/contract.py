@@ -1,0 +1,174 @@
+"""The seam between the harness and an inference stack.
+
+A backend is one class in one file. The worker (:mod:`backends.worker`) makes an instance in a fresh process, loads one
+artifact onto one device, asks it to generate, and stamps each step itself. An adapter therefore never looks at a clock,
+with one exception: a stack that lets its request set-up be seen may report how long that took.
+
+Errors, and the status that each gives the row::
+
+    BackendError                   failed       the stack could not do what it was asked
+    ├── ArtifactError              failed       what lies on disk is not a model that this stack can load
+    ├── StepCountError             failed       more or fewer decode steps than asked for
+    └── UnsupportedError           unsupported  this combination cannot be, on this machine or at all
+        └── DeviceUnavailableError unsupported  the device is not here, or not usable as it is
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+StepCallback = Callable[[Sequence[int]], None]
+"""Takes the ids of one decode step, one per sequence, the moment they are on the host."""
+
+DeviceSource = Literal["read-back", "accepted", "simulated", "none"]
+"""How an executed device is known.
+
+``read-back``: the loaded model named it. ``accepted``: the stack has no read-back, but took an explicit device that it
+lists as present. ``simulated``: no device ran. ``none``: nothing is known.
+"""
+
+CompileCache = Literal["none", "cold", "hit", "unknown"]
+"""Whether a load compiled afresh without a cache, filled one, was served by one, or cannot tell."""
+
+
+class BackendError(Exception):
+    """The stack could not do what it was asked. The message says what happened and what to do about it."""
+
+
+class ArtifactError(BackendError):
+    """The artifact is not a model that this stack can load."""
+
+
+class StepCountError(BackendError):
+    """The stack answered with more or fewer decode steps than it was asked for."""
+
+
+class UnsupportedError(BackendError):
+    """This combination cannot be, on this machine or with this stack."""
+
+
+class DeviceUnavailableError(UnsupportedError):
+    """The requested device is not among those that the stack can use here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device that a stack can really use on this machine.
+
+    Args:
+        name: the name by which ``load`` takes it, in the stack's canonical spelling, e.g. ``CPU`` or ``GPU.0``.
+        description: the product's name where the stack tells it, e.g. ``Intel(R) Core(TM) Ultra 7 258V``.
+        driver: the driver's version, ``None`` where the stack does not tell.
+        memory_bytes: memory of the device's own, ``None`` where unknown.
+    """
+
+    name: str
+    description: str | None = None
+    driver: str | None = None
+    memory_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How to load, apart from what and where.
+
+    Args:
+        precision: the weight format that the artifact was made in; a stack that converts on load makes it so.
+        threads: CPU threads to compute with; ``None`` leaves the stack its own default.
+        extra: the stack's own options, as planned from its table entry and the command line.
+    """
+
+    precision: str
+    threads: int | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known about a loaded model because it was read back. ``None`` means: the stack does not tell.
+
+    Args:
+        device: the device that executes, as far as ``device_source`` carries.
+        device_source: how that is known.
+        note: one sentence for the reader of a report on where this knowledge comes from.
+        inference_precision: the type in which the stack computes, e.g. ``f32``.
+        kv_cache_precision: the type of the KV cache.
+        attention_backend: which attention implementation runs, e.g. ``PA``, ``SDPA``, ``GroupQueryAttention``.
+        threads: CPU threads that compute.
+        weight_bits: weight format -> share of parameters, only from a stack that changes weights on load.
+        compile_cache: see :data:`CompileCache`.
+        versions: package -> version, of the stack itself, the package that gives ``backend_version`` first.
+    """
+
+    device: str | None
+    device_source: DeviceSource
+    note: str
+    inference_precision: str | None = None
+    kv_cache_precision: str | None = None
+    attention_backend: str | None = None
+    threads: int | None = None
+    weight_bits: Mapping[str, float] | None = None
+    compile_cache: CompileCache = "unknown"
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationDetails:
+    """What a stack can tell about one generation beside its steps.
+
+    Args:
+        setup_ns: the part of the time to first token that went into setting the request up (creating a generator,
+            allocating its KV cache), in nanoseconds; ``None`` where the stack does not let it be seen.
+        padded_prompt_tokens: the prompt length that was computed, where the stack pads; ``None`` where it does not.
+    """
+
+    setup_ns: int | None = None
+    padded_prompt_tokens: int | None = None
+
+
+class Session(Protocol):
+    """One loaded model on one device."""
+
+    def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
+        """Continue ``prompts`` greedily by exactly ``new_tokens`` steps.
+
+        Args:
+            prompts: one sequence of ids, or a batch of sequences of equal length; taken exactly as given.
+            new_tokens: decode steps to take, at least 1. An end-of-sequence id does not end the generation, and is
+                not masked either: it is simply another id.
+            on_step: called exactly once per step with one id per sequence, as soon as the ids are on the host.
+
+        Raises:
+            UnsupportedError: the stack cannot stream a batch of this size.
+            BackendError: anything else that the stack could not do.
+        """
+        ...
+
+    def evidence(self) -> Evidence:
+        """Read back what was loaded. Called once after the load and outside of all timed regions."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the model."""
+        ...
+
+
+class Backend(Protocol):
+    """One inference stack. The class is made without arguments, after its module (and so the stack) was imported."""
+
+    def devices(self) -> list[Device]:
+        """The devices that this machine really has, as the stack reports them."""
+        ...
+
+    def load(self, artifact: Path, device: str, options: LoadOptions) -> Session:
+        """Load the model in the folder ``artifact`` onto ``device``.
+
+        Raises:
+            ArtifactError: the folder holds nothing that this stack can load.
+            DeviceUnavailableError: the device is not here; never a silent fall-back to another one.
+            BackendError: anything else.
+        """
+        ...

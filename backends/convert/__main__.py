@@ -1,0 +1,66 @@
+"""One conversion per process: ``python -m backends.convert request.json``.
+
+The request is a JSON object: ``task`` (a name in :data:`TASKS`), ``source``, ``output`` (an empty folder), ``options``,
+and ``result``, the file that the answer is written to. The answer is a JSON object too: ``{"ok": true, "facts": …,
+"peak_memory_bytes": …}`` or ``{"ok": false, "message": …}``; no answer means that the process died.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import Any
+
+from backends.convert.failure import ConversionError
+from backends.convert.memory import peak_memory_bytes
+
+TASKS = {
+    "cast": "backends.convert.cast",
+    "gguf": "backends.convert.gguf_model",
+    "hub": "backends.convert.hub",
+    "openvino-ir": "backends.convert.openvino_ir",
+    "ort-genai": "backends.convert.ort_genai",
+    "prompts": "backends.convert.prompts",
+    "synthetic": "backends.convert.synthetic",
+}
+"""What can be asked for, and the module whose ``convert(source, output, options)`` does it; the rest stays unloaded."""
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out the request in the file that ``arguments`` names; the exit status is 0 if it was done."""
+    if len(arguments) != 1:
+        print("usage: python -m backends.convert request.json", file=sys.stderr)
+        return 2
+    threading.Thread(target=_end_with_harness, daemon=True).start()
+    request = json.loads(Path(arguments[0]).read_text("utf-8"))
+    answer = carry_out(request)
+    Path(request["result"]).write_text(json.dumps(answer), "utf-8")
+    return 0 if answer["ok"] else 1
+
+
+def _end_with_harness() -> None:
+    # The harness holds the other end of this pipe and writes nothing: its end means that nobody wants the result.
+    sys.stdin.buffer.read()
+    os._exit(3)
+
+
+def carry_out(request: dict[str, Any]) -> dict[str, Any]:
+    """Do what ``request`` asks, and answer; errors of the converter become an answer too."""
+    try:
+        task = importlib.import_module(TASKS[request["task"]])
+        facts = task.convert(request["source"], Path(request["output"]), request["options"])
+    except ConversionError as error:
+        return {"ok": False, "message": str(error)}
+    except Exception as error:  # noqa: BLE001  converters raise anything; the log keeps the traceback
+        traceback.print_exc()
+        return {"ok": False, "message": f"{type(error).__name__}: {error}"}
+    return {"ok": True, "facts": facts, "peak_memory_bytes": peak_memory_bytes()}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,39 @@
+"""A Hugging Face directory in another floating-point format, for stacks that read such directories themselves."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+TORCH_NAMES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+
+
+def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Copy the directory ``source`` to ``output`` with every floating-point weight in ``options["precision"]``.
+
+    One file is in memory at a time. Returns nothing worth keeping.
+    """
+    name = TORCH_NAMES[options["precision"]]
+    dtype = getattr(torch, name)
+    for file in sorted(Path(source).iterdir()):
+        if file.suffix == ".safetensors":
+            tensors = {
+                key: value.to(dtype) if value.is_floating_point() else value for key, value in load_file(file).items()
+            }
+            save_file(tensors, output / file.name, metadata={"format": "pt"})
+        elif file.suffix in {".json", ".jinja", ".model", ".txt"}:
+            shutil.copyfile(file, output / file.name)
+    _state_dtype(output / "config.json", name)
+    return {}
+
+
+def _state_dtype(file: Path, name: str) -> None:
+    config = json.loads(file.read_text("utf-8"))
+    config.pop("torch_dtype", None)  # transformers 4's name for it
+    config["dtype"] = name
+    file.write_text(json.dumps(config, indent=2), "utf-8")

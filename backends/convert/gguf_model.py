@@ -1,0 +1,102 @@
+"""GGUF to a Hugging Face directory: float32 safetensors, configuration and tokenizer."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import torch
+from gguf import GGUFReader
+from transformers import AutoModelForCausalLM
+
+from backends.convert.failure import ConversionError
+from backends.convert.tokenizer_files import byte_level_tokenizer, save_tokenizer
+
+_CONTROL_TOKEN = 3  # token type "control" of the GGUF specification
+
+
+def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Write the GGUF file of the installed package ``source`` as a Hugging Face directory.
+
+    Args:
+        source: an importable package that carries exactly one ``.gguf`` file.
+        output: an empty folder.
+        options: none are read.
+
+    Returns:
+        the name of the GGUF file and how its weights are stored, e.g. ``{"gguf": …, "stored_as": "Q4_1"}``.
+
+    Raises:
+        ConversionError: the package is not installed here, or carries no GGUF file.
+    """
+    del options
+    file = locate(source)
+    _save_model(file, output)
+    reader = GGUFReader(file)
+    save_tokenizer(
+        _tokenizer(reader),
+        output,
+        special=_special_names(reader),
+        chat_template=_field(reader, "tokenizer.chat_template"),
+        context_tokens=_field(reader, f"{_field(reader, 'general.architecture')}.context_length"),
+    )
+    return {"gguf": file.name, "stored_as": file.name.rsplit(".", 2)[-2]}
+
+
+def locate(package: str) -> Path:
+    """The one GGUF file that ``package`` carries, found without importing the package.
+
+    Raises:
+        ConversionError: there is none, or there are several.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ConversionError(
+            f"the package {package} is not installed in the conversion venv: install it with --no-deps"
+        )
+    files = sorted(Path(spec.submodule_search_locations[0]).glob("*.gguf"))
+    if len(files) != 1:
+        raise ConversionError(f"the package {package} carries {len(files)} GGUF files, expected one: reinstall it")
+    return files[0]
+
+
+def _save_model(file: Path, output: Path) -> None:
+    loaded = AutoModelForCausalLM.from_pretrained(str(file.parent), gguf_file=file.name, dtype=torch.float32)
+    # A model read from GGUF refuses to be saved: it believes that it is still quantized. A twin of it does not.
+    settings = loaded.config.to_dict()
+    settings.pop("quantization_config", None)
+    with torch.device("meta"):
+        twin = type(loaded)(type(loaded.config).from_dict(settings))
+    twin.load_state_dict(loaded.state_dict(), assign=True)
+    twin.tie_weights()
+    twin.generation_config = loaded.generation_config
+    twin.save_pretrained(output)
+
+
+def _field(reader: Any, key: str) -> Any:
+    found = reader.fields.get(key)
+    return None if found is None else found.contents()
+
+
+def _tokenizer(reader: Any) -> Any:
+    # transformers 5.5 reads the vocabulary of every Llama GGUF as SentencePiece. For a byte-level vocabulary that turns
+    # each space into the unknown token, so the tokenizer is built here from the file's own tokens and merges.
+    kind, split = _field(reader, "tokenizer.ggml.model"), _field(reader, "tokenizer.ggml.pre")
+    if (kind, split) != ("gpt2", "smollm"):
+        raise ConversionError(f"the GGUF file's tokenizer is {kind}/{split}; only gpt2/smollm can be converted")
+    tokens = _field(reader, "tokenizer.ggml.tokens")
+    types = _field(reader, "tokenizer.ggml.token_type")
+    return byte_level_tokenizer(
+        {token: index for index, token in enumerate(tokens)},
+        [tuple(merge.split(" ", 1)) for merge in _field(reader, "tokenizer.ggml.merges")],
+        special=[token for token, type_ in zip(tokens, types, strict=True) if type_ == _CONTROL_TOKEN],
+        single_digits=True,
+    )
+
+
+def _special_names(reader: Any) -> dict[str, str]:
+    tokens = _field(reader, "tokenizer.ggml.tokens")
+    names = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
+    ids = {role: _field(reader, f"tokenizer.ggml.{name}_token_id") for role, name in names.items()}
+    return {role: tokens[index] for role, index in ids.items() if index is not None}

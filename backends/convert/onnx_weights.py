@@ -1,0 +1,81 @@
+"""What the weights of an ONNX Runtime GenAI model are stored as, read from its graph."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+FORMATS = {
+    "FLOAT": "fp32",
+    "FLOAT16": "fp16",
+    "BFLOAT16": "bf16",
+    "INT8": "int8",
+    "UINT8": "int8",
+    "INT4": "int4",
+    "UINT4": "int4",
+}
+_BITS = {"FLOAT": 32, "FLOAT16": 16, "BFLOAT16": 16, "INT8": 8, "UINT8": 8, "INT4": 4, "UINT4": 4}
+_POSITION_TABLES = {"GroupQueryAttention": (7, 8), "MultiHeadAttention": (), "RotaryEmbedding": (2, 3)}
+
+
+@dataclass(slots=True)
+class _Roles:
+    """What each initializer is to the nodes that read it."""
+
+    packed: dict[str, tuple[int, int]] = field(default_factory=dict)  # name -> bits per weight, weights
+    companions: set[str] = field(default_factory=set)  # scales and zero points
+    tables: set[str] = field(default_factory=set)  # rotary tables: computed, not learned
+    blocks: set[tuple[int, int]] = field(default_factory=set)  # block size, accuracy level
+
+
+def weights_of(model: Path) -> dict[str, Any]:
+    """Count the weights of the ONNX file ``model``; its external data is not read.
+
+    Returns:
+        ``weight_elements``: weight format -> parameters stored so; ``stored_bytes``: of weights, their scales and
+        their zero points; ``blocks``: the block sizes and accuracy levels of its quantized products (level 4 computes
+        with 8-bit activations).
+    """
+    graph = onnx.load(str(model), load_external_data=False).graph
+    roles = _roles(graph)
+    elements: Counter[str] = Counter()
+    bits = 0
+    for tensor in graph.initializer:
+        kind = onnx.TensorProto.DataType.Name(tensor.data_type)
+        size = prod(tensor.dims)
+        if kind not in FORMATS or size <= 1 or tensor.name in roles.tables:
+            continue
+        bits += size * _BITS[kind]
+        if tensor.name in roles.packed:
+            width, weights = roles.packed[tensor.name]
+            elements[f"int{width}"] += weights
+        elif tensor.name not in roles.companions:
+            elements[FORMATS[kind]] += size
+    blocks = [{"block_size": size, "accuracy_level": level} for size, level in sorted(roles.blocks)]
+    return {"weight_elements": dict(elements), "stored_bytes": bits // 8, "blocks": blocks}
+
+
+def _roles(graph: Any) -> _Roles:
+    roles = _Roles()
+    sizes = {tensor.name: prod(tensor.dims) for tensor in graph.initializer}
+    for node in graph.node:
+        attributes = {attribute.name: attribute.i for attribute in node.attribute}
+        inputs = list(node.input)
+        if node.op_type == "MatMulNBits":
+            roles.packed[inputs[1]] = (attributes["bits"], attributes["K"] * attributes["N"])
+            roles.companions.update(inputs[2:4])
+            roles.blocks.add((attributes["block_size"], attributes.get("accuracy_level", 0)))
+        elif node.op_type == "GatherBlockQuantized":
+            width = attributes.get("bits", 4)
+            roles.companions.update(inputs[2:4])
+            if inputs[0] in sizes:
+                roles.packed.setdefault(inputs[0], (width, sizes[inputs[0]] * 8 // width))
+        for position in _POSITION_TABLES.get(node.op_type, ()):
+            roles.tables.update(inputs[position : position + 1])
+    roles.companions.discard("")
+    return roles

@@ -1,0 +1,34 @@
+"""A Hugging Face directory to OpenVINO IR, by optimum-intel's own exporter."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from optimum.commands.optimum_cli import main
+
+from backends.convert.failure import ConversionError
+from backends.convert.openvino_weights import weights_of
+
+
+def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Export the directory ``source`` to ``output``, tokenizer included.
+
+    Args:
+        source: a Hugging Face directory.
+        output: an empty folder.
+        options: ``arguments``, what ``optimum-cli export openvino`` is given beside the folders. They are the recipe.
+
+    Returns:
+        what :func:`backends.convert.openvino_weights.weights_of` counts in the result.
+
+    Raises:
+        ConversionError: the exporter wrote no model.
+    """
+    sys.argv = ["optimum-cli", "export", "openvino", "--model", source, *options["arguments"], str(output)]
+    main()
+    model = output / "openvino_model.xml"
+    if not model.is_file():
+        raise ConversionError("optimum-cli wrote no openvino_model.xml: the model's architecture may be unknown to it")
+    return weights_of(model)

@@ -1,0 +1,64 @@
+"""What a worker sets for its own process, and sees of it."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+
+def usable_cpus() -> list[int] | None:
+    """The logical CPUs that this process may run on; ``None`` where the system does not tell."""
+    if sys.platform == "win32":
+        return _windows_affinity()
+    elif hasattr(os, "sched_getaffinity"):  # noqa: RET505 - the checker for types reads one platform at a time
+        return sorted(os.sched_getaffinity(0))
+    else:
+        return None
+
+
+def full_speed() -> bool | None:
+    """Opt this process out of Windows' power throttling, so that it is not moved to slow cores as a background task.
+
+    Returns:
+        whether that worked; ``None`` on systems that have no such throttling.
+    """
+    if sys.platform == "win32":
+        return _windows_no_throttling()
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        return None
+
+
+if sys.platform == "win32":
+
+    class _PowerThrottlingState(ctypes.Structure):
+        _fields_ = (("version", ctypes.c_ulong), ("control_mask", ctypes.c_ulong), ("state_mask", ctypes.c_ulong))
+
+    _PROCESS_POWER_THROTTLING = 4
+    _EXECUTION_SPEED = 0x1
+
+    def _kernel32() -> ctypes.WinDLL:
+        library = ctypes.WinDLL("kernel32", use_last_error=True)
+        library.GetCurrentProcess.restype = ctypes.c_void_p
+        return library
+
+    def _windows_no_throttling() -> bool:
+        kernel32 = _kernel32()
+        # Controlling execution speed with the state bit off means: never throttle.
+        state = _PowerThrottlingState(version=1, control_mask=_EXECUTION_SPEED, state_mask=0)
+        return bool(
+            kernel32.SetProcessInformation(
+                ctypes.c_void_p(kernel32.GetCurrentProcess()),
+                _PROCESS_POWER_THROTTLING,
+                ctypes.byref(state),
+                ctypes.sizeof(state),
+            )
+        )
+
+    def _windows_affinity() -> list[int] | None:
+        kernel32 = _kernel32()
+        process, system = ctypes.c_size_t(), ctypes.c_size_t()
+        handle = ctypes.c_void_p(kernel32.GetCurrentProcess())
+        if not kernel32.GetProcessAffinityMask(handle, ctypes.byref(process), ctypes.byref(system)):
+            return None
+        return [cpu for cpu in range(ctypes.sizeof(process) * 8) if process.value >> cpu & 1]

@@ -1,0 +1,149 @@
+"""A backend that plays latencies that it is given, by spinning to deadlines; for tests, and for a first taste.
+
+Nothing is inferred here. The stamps come from the real worker clock, so that everything between a step and a report can
+be tested against a known truth. Every row and every picture of it says ``simulated``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from backends.contract import (
+    BackendError,
+    Device,
+    DeviceUnavailableError,
+    Evidence,
+    GenerationDetails,
+    LoadOptions,
+    StepCallback,
+)
+
+_SLOWER = {"int4": 1.0, "int8": 1.4, "fp16": 1.8, "bf16": 1.8, "fp32": 2.6}
+"""How much slower the built-in latencies are per weight format, so that a taste looks like something."""
+
+_EXIT_CODE = 70
+
+
+class Simulated:
+    """A stack that has no model."""
+
+    def devices(self) -> list[Device]:
+        """Every device, since none is used."""
+        return [Device(name, "simulated: no device is used") for name in ("CPU", "GPU", "NPU")]
+
+    def load(self, artifact: Path, device: str, options: LoadOptions) -> SimulatedSession:  # noqa: ARG002 - the seam's signature
+        """Take the time that a load is told to take, or fail as it is told to."""
+        present = [known.name for known in self.devices()]
+        if device.partition(".")[0] not in present:
+            raise DeviceUnavailableError(f"the simulated backend plays no {device}, only {', '.join(present)}")
+        if options.extra.get("fail_load"):
+            raise BackendError(str(options.extra["fail_load"]))
+        _spin_until(time.perf_counter_ns() + round(float(options.extra.get("load_ms", 0)) * 1e6))
+        return SimulatedSession(device, options)
+
+
+class SimulatedSession:
+    """Plays a schedule; see the backend's load options in the table for what can be asked of it."""
+
+    def __init__(self, device: str, options: LoadOptions) -> None:
+        extra = options.extra
+        self._device = device
+        self._slower = _SLOWER[options.precision]
+        self._ttft_ms: float | None = extra.get("ttft_ms")
+        self._itl_ms: float | None = extra.get("itl_ms")
+        self._series_ms = [float(part) for part in str(extra.get("series_ms") or "").split(";") if part]
+        self._spread = float(extra.get("spread", 0.0))
+        self._noise = random.Random(int(extra.get("seed", 0)))
+        process_seed = int(extra.get("process_seed", -1))
+        between = random.Random(process_seed if process_seed >= 0 else None)
+        self._process_factor = _log_normal(between, float(extra.get("process_spread", 0.0)))
+        self._extra_tokens = int(extra.get("extra_tokens", 0))
+        self._only_prompt_tokens = int(extra.get("only_prompt_tokens", 0))
+        self._mishaps: dict[int, Callable[[int], None]] = {
+            step: mishap
+            for name, mishap in (("fail_at", _fail), ("hang_at", _hang), ("crash_at", _crash))
+            if (step := int(extra.get(name, -1))) >= 0
+        }
+
+    def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
+        """Call ``on_step`` at the scheduled moments with ids that depend on the prompt alone."""
+        prompt_tokens = len(prompts[0])
+        touched = self._only_prompt_tokens in (0, prompt_tokens)
+        steps = new_tokens + (self._extra_tokens if touched else 0)
+        ids = [_made_up_ids(prompt, steps) for prompt in prompts]
+        delays_ns = list(self.schedule_ns(prompt_tokens, steps))
+        deadline = time.perf_counter_ns()
+        for step, delay_ns in enumerate(delays_ns):
+            if touched and step in self._mishaps:
+                self._mishaps[step](step)
+            deadline += delay_ns
+            _spin_until(deadline)
+            on_step([row[step] for row in ids])
+        return GenerationDetails()
+
+    def schedule_ns(self, prompt_tokens: int, steps: int) -> Iterator[int]:
+        """The time before each step, in nanoseconds, noise included."""
+        for step in range(steps):
+            noise = _log_normal(self._noise, self._spread)
+            yield round(self._nominal_ms(prompt_tokens, step) * 1e6 * noise * self._process_factor)
+
+    def _nominal_ms(self, prompt_tokens: int, step: int) -> float:
+        if self._series_ms:
+            if step == 0 or len(self._series_ms) == 1:
+                return self._series_ms[0]
+            return self._series_ms[1 + (step - 1) % (len(self._series_ms) - 1)]
+        if step == 0:
+            return self._ttft_ms if self._ttft_ms is not None else 0.05 * prompt_tokens * self._slower
+        return self._itl_ms if self._itl_ms is not None else 2.0 * self._slower
+
+    def evidence(self) -> Evidence:
+        """That nothing ran."""
+        return Evidence(
+            device=self._device,
+            device_source="simulated",
+            note="Simulated: latencies were played, no model was run and no device was used.",
+            compile_cache="none",
+            versions={"simulated": "1"},
+        )
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+def _made_up_ids(prompt: Sequence[int], steps: int) -> list[int]:
+    state = sum((place + 1) * token for place, token in enumerate(prompt)) % 65521
+    return [(state + 17 * step) % 32000 for step in range(steps)]
+
+
+def _log_normal(noise: random.Random, spread: float) -> float:
+    """A factor around 1 with relative standard deviation ``spread`` and geometric mean 1."""
+    if spread <= 0:
+        return 1.0
+    return math.exp(noise.gauss(0.0, math.sqrt(math.log1p(spread * spread))))
+
+
+def _spin_until(deadline_ns: int) -> None:
+    # Sleeping is late by a timer tick; a step of a fast model is shorter than that.
+    clock = time.perf_counter_ns
+    while (left := deadline_ns - clock()) > 0:
+        if left > 50_000_000:
+            time.sleep((left - 30_000_000) / 1e9)
+
+
+def _fail(step: int) -> Any:
+    raise BackendError(f"the simulated backend was told to fail at step {step}")
+
+
+def _hang(step: int) -> Any:  # noqa: ARG001 - all mishaps are called alike
+    while True:
+        time.sleep(3600)
+
+
+def _crash(step: int) -> Any:  # noqa: ARG001 - all mishaps are called alike
+    os._exit(_EXIT_CODE)

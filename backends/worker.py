@@ -1,0 +1,204 @@
+"""The worker: one process, one backend, one load; it stamps every step and reports what it stamped.
+
+Started as ``python -m backends.worker`` in the backend's own venv, with one line of JSON on standard input that names
+the harness's address and key. The order of messages, harness on the left::
+
+                                       hello        protocol, pid, python
+    open      target                   opened       import_s, devices       imports the stack
+    load      artifact, device, …      loaded       load_s, evidence
+    generate  prompts, new_tokens      ready                                everything is in memory
+    go                                 finished                             the timed region lies between these two
+                                       generation   stamps, ids, …
+    bye
+
+Any request may be answered by ``error`` instead. All stamps come from ``time.perf_counter_ns``.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from multiprocessing.connection import Client, Connection
+from pathlib import Path
+from typing import Any
+
+from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, receive, send
+from backends.contract import Backend, GenerationDetails, LoadOptions, Session, StepCountError, UnsupportedError
+from backends.process import full_speed, usable_cpus
+
+_SPARE_STEPS = 64
+"""Room for a stack that answers with more steps than asked, so that it is told apart from a fault of ours."""
+
+
+@dataclass(slots=True)
+class Recording:
+    """What one generation left behind.
+
+    Args:
+        submitted_ns: stamped just before the request was handed over.
+        stamps_ns: one stamp per step, as the first action when its ids were on the host.
+        token_ids: per step, one id per sequence of the batch.
+        cpu_time_ns: CPU time of this process, all threads, over the timed region.
+    """
+
+    submitted_ns: int
+    stamps_ns: list[int]
+    token_ids: list[list[int]]
+    cpu_time_ns: int
+    details: GenerationDetails = field(default_factory=GenerationDetails)
+
+
+def timed_generation(
+    session: Session, prompts: Sequence[Sequence[int]], new_tokens: int, ready: Any = None
+) -> Recording:
+    """Run one generation and stamp each step.
+
+    Args:
+        session: the loaded model.
+        prompts: one sequence of ids per row of the batch.
+        new_tokens: steps asked for.
+        ready: called when all is in memory, just before the timed region.
+
+    Raises:
+        StepCountError: the stack took more or fewer steps.
+    """
+    clock = time.perf_counter_ns
+    stamps = [0] * (new_tokens + _SPARE_STEPS)
+    ids: list[Sequence[int]] = [()] * (new_tokens + _SPARE_STEPS)
+    step = 0
+
+    def on_step(token_ids: Sequence[int]) -> None:
+        nonlocal step
+        stamps[step] = clock()
+        ids[step] = token_ids
+        step += 1
+
+    gc.collect()
+    if ready is not None:
+        ready()
+    cpu_before = time.process_time_ns()
+    submitted = clock()
+    details = session.generate(prompts, new_tokens, on_step)
+    cpu_time = time.process_time_ns() - cpu_before
+    if step != new_tokens:
+        raise StepCountError(f"asked for {new_tokens} steps, the stack answered with {step}")
+    token_ids = [[int(token) for token in row] for row in ids[:step]]
+    if any(len(row) != len(prompts) for row in token_ids):
+        raise StepCountError(f"asked for {len(prompts)} ids per step, the stack answered with another number")
+    return Recording(submitted, stamps[:step], token_ids, cpu_time, details)
+
+
+class Worker:
+    """Answers the harness's requests, one after the other."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.backend: Backend | None = None
+        self.session: Session | None = None
+
+    def serve(self) -> None:
+        """Answer until the harness says goodbye or is gone."""
+        send(
+            self.connection,
+            "hello",
+            protocol=PROTOCOL_VERSION,
+            pid=os.getpid(),
+            python=sys.version.split()[0],
+            affinity=usable_cpus(),
+        )
+        while True:
+            request = receive(self.connection)
+            if request["kind"] == "bye":
+                break
+            try:
+                self.answer(request)
+            except ChannelClosed:
+                raise
+            except Exception as error:  # noqa: BLE001 - whatever a stack raises is a row, not the end of the worker
+                self.refuse(error)
+        if self.session is not None:
+            self.session.close()
+
+    def answer(self, request: Message) -> None:
+        """Answer one request."""
+        match request["kind"]:
+            case "open":
+                self.open(request["target"])
+            case "load":
+                self.load(request)
+            case "generate":
+                self.generate(request["prompts"], request["new_tokens"])
+            case other:
+                raise ValueError(f"no such request: {other}")
+
+    def refuse(self, error: Exception) -> None:
+        """Say what went wrong; the traceback goes to standard error, where the harness keeps its tail."""
+        traceback.print_exception(error)
+        send(
+            self.connection,
+            "error",
+            error_type=type(error).__name__,
+            message=str(error) or type(error).__name__,
+            unsupported=isinstance(error, UnsupportedError),
+        )
+
+    def open(self, target: str) -> None:
+        """Import the stack and make its backend."""
+        module_name, _, class_name = target.partition(":")
+        before = time.perf_counter_ns()
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            raise RuntimeError(
+                f"cannot import {module_name} with {sys.executable}: {error}; run `nox -s bench` to make its venv, "
+                "or name an interpreter that has the stack with --worker"
+            ) from error
+        self.backend = getattr(module, class_name)()
+        import_ns = time.perf_counter_ns() - before
+        send(self.connection, "opened", import_s=import_ns / 1e9, devices=[asdict(d) for d in self.backend.devices()])
+
+    def load(self, request: Message) -> None:
+        """Load one artifact onto one device."""
+        if self.backend is None:
+            raise RuntimeError("load came before open")
+        options = LoadOptions(request["precision"], request["threads"], request["extra"])
+        before = time.perf_counter_ns()
+        self.session = self.backend.load(Path(request["artifact"]), request["device"], options)
+        load_ns = time.perf_counter_ns() - before
+        send(self.connection, "loaded", load_s=load_ns / 1e9, evidence=asdict(self.session.evidence()))
+
+    def generate(self, prompts: list[list[int]], new_tokens: int) -> None:
+        """Run one timed generation, with a handshake around the timed region."""
+        if self.session is None:
+            raise RuntimeError("generate came before load")
+        recording = timed_generation(self.session, prompts, new_tokens, self.wait_for_go)
+        send(self.connection, "finished")
+        send(self.connection, "generation", **asdict(recording))
+
+    def wait_for_go(self) -> None:
+        """Tell the observer that all is in memory, and wait until it has read its counters."""
+        send(self.connection, "ready")
+        if receive(self.connection)["kind"] != "go":
+            raise RuntimeError("the harness did not say go")
+
+
+def main() -> None:
+    """Connect to the harness and serve it."""
+    greeting = json.loads(sys.stdin.readline())
+    full_speed()
+    with Client(greeting["address"], authkey=bytes.fromhex(greeting["key"])) as connection:
+        try:
+            Worker(connection).serve()
+        except ChannelClosed:
+            sys.exit("the harness is gone")
+
+
+if __name__ == "__main__":
+    main()

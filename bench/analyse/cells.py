@@ -1,0 +1,98 @@
+"""From a cell's samples to its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bench.analyse.interval import over_blocks
+from bench.analyse.results import CellResult, Histogram, LoadResult, Measured, Quantiles, TokenSeries
+from bench.analyse.samples import CellSamples
+
+_NS_PER_MS = 1e6
+_BEYOND_QUANTILE = 5
+_MOST_POINTS = 128
+_MOST_BINS = 48
+
+
+def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
+    """The result of one cell, ``None`` if none of its generations counts."""
+    generations = len(samples.ttft_ns)
+    if generations == 0:
+        return None
+    prompt_tokens, new_tokens, batch_size = samples.shape
+    itl = samples.itl_ns / _NS_PER_MS
+    first = samples.ttft_ns / _NS_PER_MS
+    after = itl.sum(axis=1)
+    ttft = _measured(samples.block, first)
+    if ttft is None:
+        return None
+    tpot = _measured(samples.block, after / (new_tokens - 1)) if new_tokens > 1 else None
+    return CellResult(
+        cell_key=samples.cell_key,
+        load=load,
+        prompt_tokens=prompt_tokens,
+        padded_prompt_tokens=samples.padded_prompt_tokens,
+        new_tokens=new_tokens,
+        batch_size=batch_size,
+        generations=generations,
+        warmups=samples.warmups,
+        excluded=samples.excluded,
+        blocks=len(ttft.by_block),
+        ttft_ms=ttft,
+        tpot_ms=tpot,
+        response_ms=_measured(samples.block, first + after),
+        prefill_rate=ttft.estimate.rate(1000.0 * batch_size * prompt_tokens),
+        decode_rate=tpot.estimate.rate(1000.0 * batch_size) if tpot else None,
+        itl_ms=_quantiles(itl.ravel()),
+        along=_along(itl),
+        histogram=_histogram(itl.ravel()),
+    )
+
+
+def _measured(blocks: Any, values: Any) -> Measured | None:
+    """Block medians and the estimate over them. A median that is not positive is below what the clock can tell."""
+    medians = {int(block): float(np.median(values[blocks == block])) for block in np.unique(blocks)}
+    positive = {block: value for block, value in medians.items() if value > 0}
+    estimate = over_blocks(positive)
+    return None if estimate is None else Measured(estimate, positive)
+
+
+def _quantiles(values: Any) -> Quantiles:
+    def quantile(share: float) -> float | None:
+        # Written as a difference of counts: n·(1 - 0.9) is a little under 5 for 50 values.
+        if len(values) - len(values) * share < _BEYOND_QUANTILE - 1e-6:
+            return None
+        return float(np.quantile(values, share))
+
+    return Quantiles(quantile(0.5), quantile(0.9), quantile(0.95), quantile(0.99))
+
+
+def _along(itl: Any) -> TokenSeries | None:
+    steps = itl.shape[1]
+    if steps == 0:
+        return None
+    tokens, median, p10, p90 = [], [], [], []
+    for columns in np.array_split(np.arange(steps), min(steps, _MOST_POINTS)):
+        low, middle, high = np.quantile(itl[:, columns], (0.1, 0.5, 0.9))
+        tokens.append(float(columns.mean()) + 1)
+        median.append(float(middle))
+        p10.append(float(low))
+        p90.append(float(high))
+    return TokenSeries(tuple(tokens), tuple(median), tuple(p10), tuple(p90))
+
+
+def _histogram(values: Any) -> Histogram | None:
+    positive = values[values > 0]
+    if len(positive) == 0:
+        return None
+    low, high = float(positive.min()), float(positive.max())
+    # A series that does not vary still has a place on the axis.
+    if high / low < 1.02:
+        low, high = low / 1.01, high * 1.01
+    bins = int(max(8, min(_MOST_BINS, np.sqrt(len(positive)) * 1.5)))
+    edges = np.geomspace(low, high, bins + 1)
+    edges[0], edges[-1] = low, high
+    counts, _ = np.histogram(positive, edges)
+    return Histogram(tuple(edges.tolist()), tuple(counts.tolist()))

@@ -1,0 +1,146 @@
+"""What was loaded: identity from the plan, everything else from what the processes reported."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from backends.table import BACKENDS
+from bench.analyse.results import LoadResult
+from bench.store.reader import StoredRun
+
+_COLUMNS = (
+    "load_id",
+    "load_key",
+    "variant",
+    "block",
+    "backend",
+    "backend_version",
+    "device_requested",
+    "device_executed",
+    "device_verdict",
+    "device_evidence",
+    "precision",
+    "weight_bits",
+    "bits_per_weight",
+    "inference_precision",
+    "kv_cache_precision",
+    "attention_backend",
+    "options",
+    "threads",
+    "artifact_bytes",
+    "process_start_s",
+    "import_s",
+    "load_s",
+    "compile_cache",
+    "first_generation_s",
+    "peak_memory_bytes",
+    "private_memory_bytes",
+    "device_memory_bytes",
+    "status",
+    "error_type",
+    "error_message",
+    "exit_code",
+    "stderr_tail",
+)
+
+# From the one that casts most doubt to the one that casts none: a load is only as good as its weakest process.
+_WEAKEST_FIRST = ("simulated", "fallback", "unknown", "reported", "verified")
+
+
+def read_load_rows(run: StoredRun) -> list[dict[str, Any]]:
+    """One row per worker process. A run has some dozens to some thousands of them."""
+    rows: list[dict[str, Any]] = run.table("loads", columns=_COLUMNS).to_pylist()
+    return rows
+
+
+def load_results(run: StoredRun, rows: Sequence[Mapping[str, Any]]) -> dict[str, LoadResult]:
+    """``load_key`` -> result, in the order of the plan; loads that only the rows know come last."""
+    planned = {str(load["load_key"]): load for load in run.record.get("plan", {}).get("loads", [])}
+    by_key: dict[str, list[Mapping[str, Any]]] = {key: [] for key in planned}
+    for row in rows:
+        by_key.setdefault(str(row["load_key"]), []).append(row)
+    return {key: _load_result(key, planned.get(key, {}), group) for key, group in by_key.items()}
+
+
+def _load_result(key: str, planned: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> LoadResult:
+    good = [row for row in rows if row["status"] == "ok"]
+    told = good or rows
+    newest: Mapping[str, Any] = told[-1] if told else {}
+    backend = str(planned.get("backend") or newest.get("backend") or "unknown")
+    device = str(planned.get("device") or newest.get("device_requested") or "unknown")
+    precision = str(planned.get("precision") or newest.get("precision") or "unknown")
+    variant = str(planned.get("variant") or newest.get("variant") or "")
+    verdict = _verdict(told)
+    spec = BACKENDS.get(backend)
+    simulated = verdict == "simulated" or bool(spec and spec.simulated)
+    return LoadResult(
+        load_key=key,
+        label=str(planned.get("label") or "-".join(filter(None, (variant, backend, device, precision)))),
+        variant=variant,
+        backend=backend,
+        backend_version=_joined(told, "backend_version"),
+        device_requested=device,
+        device_executed=_joined(told, "device_executed"),
+        device_verdict="simulated" if simulated else verdict,
+        device_evidence=_evidence(told, verdict),
+        precision=precision,
+        bits_per_weight=newest.get("bits_per_weight"),
+        weight_bits=dict(newest["weight_bits"]) if newest.get("weight_bits") else None,
+        inference_precision=_joined(told, "inference_precision"),
+        kv_cache_precision=_joined(told, "kv_cache_precision"),
+        attention_backend=_joined(told, "attention_backend"),
+        threads=newest.get("threads"),
+        options=_options(planned.get("options") or newest.get("options")),
+        simulated=simulated,
+        processes=len(good),
+        process_start_s=_median(good, "process_start_s"),
+        import_s=_median(good, "import_s"),
+        load_s=_median(good, "load_s"),
+        first_generation_s=_median(good, "first_generation_s"),
+        compile_cache=_joined(good, "compile_cache"),
+        peak_memory_bytes=_bytes(_median(good, "peak_memory_bytes")),
+        peak_memory_max_bytes=max(_values(good, "peak_memory_bytes"), default=None),
+        private_memory_bytes=_bytes(_median(good, "private_memory_bytes")),
+        device_memory_bytes=_bytes(_median(good, "device_memory_bytes")),
+        artifact_bytes=newest.get("artifact_bytes"),
+    )
+
+
+def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+    verdicts = {row["device_verdict"] for row in rows}
+    return next((verdict for verdict in _WEAKEST_FIRST if verdict in verdicts), "unknown")
+
+
+def _values(rows: Iterable[Mapping[str, Any]], column: str) -> list[Any]:
+    return [row[column] for row in rows if row[column] is not None]
+
+
+def _median(rows: Iterable[Mapping[str, Any]], column: str) -> float | None:
+    values = _values(rows, column)
+    return float(statistics.median(values)) if values else None
+
+
+def _bytes(value: float | None) -> int | None:
+    return None if value is None else round(value)
+
+
+def _evidence(rows: Sequence[Mapping[str, Any]], verdict: str) -> str | None:
+    """Of the newest process with that verdict: each process tells the same story with figures of its own."""
+    told = [row["device_evidence"] for row in rows if row["device_verdict"] == verdict and row["device_evidence"]]
+    return str(told[-1]) if told else None
+
+
+def _joined(rows: Iterable[Mapping[str, Any]], column: str) -> str | None:
+    return " + ".join(dict.fromkeys(str(value) for value in _values(rows, column))) or None
+
+
+def _options(value: object) -> dict[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return dict(value) if isinstance(value, Mapping) else {}

@@ -1,0 +1,267 @@
+"""What the analyse stage hands on: frozen, in the units that people read, ``None`` where nothing was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench.analyse.interval import Estimate
+
+VERDICTS = ("verified", "reported", "fallback", "simulated", "unknown")
+"""What is known about the device that executed, see :class:`LoadResult`."""
+
+VERDICT_BLOCKS = 10
+"""From how many blocks on a run claims which configuration is fastest; below, it only says what was measured lowest."""
+
+METRICS = ("ttft_ms", "tpot_ms", "response_ms")
+"""The metrics of a cell that are ranked; attributes of :class:`CellResult`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One metric of one cell.
+
+    Args:
+        estimate: over blocks.
+        by_block: block -> median of that block's generations, in the same unit.
+    """
+
+    estimate: Estimate
+    by_block: Mapping[int, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """Quantiles of all of a cell's inter-token latencies together, in ms; descriptive, without an interval.
+
+    ``None`` where fewer than five values lie beyond the quantile.
+    """
+
+    p50: float | None
+    p90: float | None
+    p95: float | None
+    p99: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSeries:
+    """Latency of token k along the generation, k counted from 1, over all of a cell's generations, in ms.
+
+    Long generations are gathered into bins of neighbouring tokens; ``token`` is then the bin's centre.
+    """
+
+    token: tuple[float, ...]
+    median: tuple[float, ...]
+    p10: tuple[float, ...]
+    p90: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Inter-token latencies counted in bins whose edges are evenly spaced on a logarithmic axis, in ms."""
+
+    edges: tuple[float, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """One model artifact on one device with one stack, over all of its processes.
+
+    Args:
+        load_key: stable from run to run.
+        backend: name of the stack.
+        device_requested: as asked for.
+        device_executed: as read back, ``None`` where not known; several are joined by `` + ``.
+        device_verdict: one of :data:`VERDICTS`; the weakest of all processes.
+        device_evidence: where that knowledge comes from.
+        simulated: its latencies were played, not measured.
+        processes: how many of them loaded.
+        process_start_s: and the other times in seconds: medians over processes, ``None`` where not measured.
+        peak_memory_bytes: median over processes of each process's own peak.
+        peak_memory_max_bytes: the largest of them.
+        private_memory_bytes: median over processes.
+        weight_bits: weight format -> share of parameters.
+    """
+
+    load_key: str
+    label: str
+    variant: str
+    backend: str
+    backend_version: str | None
+    device_requested: str
+    device_executed: str | None
+    device_verdict: str
+    device_evidence: str | None
+    precision: str
+    bits_per_weight: float | None
+    weight_bits: Mapping[str, float] | None
+    inference_precision: str | None
+    kv_cache_precision: str | None
+    attention_backend: str | None
+    threads: int | None
+    options: Mapping[str, Any]
+    simulated: bool
+    processes: int
+    process_start_s: float | None
+    import_s: float | None
+    load_s: float | None
+    first_generation_s: float | None
+    compile_cache: str | None
+    peak_memory_bytes: int | None
+    peak_memory_max_bytes: int | None
+    private_memory_bytes: int | None
+    device_memory_bytes: int | None
+    artifact_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CellResult:
+    """One combination that has numbers.
+
+    Args:
+        load: what was loaded.
+        generations: how many timed generations count.
+        warmups: how many warm-ups were kept apart.
+        excluded: timed generations that are marked invalid, and so do not count.
+        blocks: blocks with at least one counted generation.
+        ttft_ms: time to first token.
+        tpot_ms: time per output token; ``None`` for answers of one token.
+        response_ms: the whole answer, from submission to its last token.
+        prefill_rate: prompt tokens per second.
+        decode_rate: new tokens per second, over the whole batch.
+        itl_ms: quantiles of inter-token latency.
+        along: latency of token k.
+        histogram: inter-token latencies, counted.
+    """
+
+    cell_key: str
+    load: LoadResult
+    prompt_tokens: int
+    padded_prompt_tokens: int | None
+    new_tokens: int
+    batch_size: int
+    generations: int
+    warmups: int
+    excluded: int
+    blocks: int
+    ttft_ms: Measured
+    tpot_ms: Measured | None
+    response_ms: Measured | None
+    prefill_rate: Estimate
+    decode_rate: Estimate | None
+    itl_ms: Quantiles
+    along: TokenSeries | None
+    histogram: Histogram | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A cell, or all cells of a load, that could not be measured in some blocks, with one reason.
+
+    Args:
+        status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: generations that do not count.
+        shapes: (prompt_tokens, new_tokens, batch_size) of each cell that this happened to.
+        cell_keys: of the same.
+        blocks: in which blocks.
+        measured_elsewhere: whether some of these cells were measured in other blocks.
+    """
+
+    load: LoadResult
+    status: str
+    error_type: str | None
+    message: str
+    exit_code: int | None
+    stderr_tail: str | None
+    shapes: tuple[tuple[int, int, int], ...]
+    cell_keys: tuple[str, ...]
+    blocks: tuple[int, ...]
+    measured_elsewhere: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unreached:
+    """A planned cell without any row, because the run ended before."""
+
+    cell_key: str
+    load: LoadResult
+    prompt_tokens: int
+    new_tokens: int
+    batch_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A cell beside the one that was measured lowest.
+
+    Args:
+        ratio: its metric over the lowest one's; above 1 means slower.
+        distinguishable: whether the ratio's interval excludes 1; ``None`` where there is no interval.
+    """
+
+    cell: CellResult
+    ratio: Estimate
+    distinguishable: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Who is fastest at one request shape by one metric.
+
+    Args:
+        metric: one of :data:`METRICS`.
+        simulated: the contestants are simulated; measured and simulated cells are never ranked together.
+        verdict: whether the run has blocks enough to claim that the lowest is the fastest.
+        winner: the lowest.
+        rivals: the others, nearest first.
+    """
+
+    metric: str
+    prompt_tokens: int
+    new_tokens: int
+    batch_size: int
+    simulated: bool
+    verdict: bool
+    winner: CellResult
+    rivals: tuple[Rival, ...]
+
+    @property
+    def tied(self) -> tuple[Rival, ...]:
+        """The rivals that cannot be told apart from the winner."""
+        return tuple(rival for rival in self.rivals if not rival.distinguishable)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What the guard saw, with advice."""
+
+    code: str
+    severity: str
+    message: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunAnalysis:
+    """All that a report says about one run.
+
+    Args:
+        record: run.json as it was written.
+        end: end.json, ``None`` if the run goes on or was killed.
+        loads: in the order of the plan.
+        cells: in the order of the plan; those with at least one counted generation.
+        failures: what could not be measured, and why.
+        unreached: planned cells that the run did not come to.
+        rankings: by shape, then by metric.
+        findings: of the guard, empty in runs without one.
+    """
+
+    record: Mapping[str, Any]
+    end: Mapping[str, Any] | None
+    loads: tuple[LoadResult, ...]
+    cells: tuple[CellResult, ...]
+    failures: tuple[Failure, ...]
+    unreached: tuple[Unreached, ...]
+    rankings: tuple[Ranking, ...]
+    findings: tuple[Finding, ...]

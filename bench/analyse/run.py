@@ -1,0 +1,90 @@
+"""The whole analysis of one stored run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bench.analyse.cells import cell_result
+from bench.analyse.failures import read_failures
+from bench.analyse.loads import load_results, read_load_rows
+from bench.analyse.ranking import rankings
+from bench.analyse.results import CellResult, Finding, LoadResult, RunAnalysis, Unreached
+from bench.analyse.samples import read_cells
+from bench.store.reader import StoredRun
+
+
+def analyse_run(run: StoredRun) -> RunAnalysis:
+    """Estimates, intervals, rankings and failures of ``run``; works on runs that ended early or still go on.
+
+    Raises:
+        StoreError: a file of the run cannot be read.
+    """
+    load_rows = read_load_rows(run)
+    loads = load_results(run, load_rows)
+    owner = _Owner(run.record, load_rows, loads)
+    results: dict[str, CellResult] = {}
+    seen: set[str] = set()
+    for samples in read_cells(run):
+        seen.add(samples.cell_key)
+        result = cell_result(samples, owner(samples.load_ids[0], samples.cell_key))
+        if result:
+            results[samples.cell_key] = result
+    planned = {str(cell["cell_key"]): cell for cell in run.record.get("plan", {}).get("cells", [])}
+    order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
+    cells = tuple(results[key] for key in order)
+    return RunAnalysis(
+        record=run.record,
+        end=run.end,
+        loads=tuple(loads.values()),
+        cells=cells,
+        failures=tuple(read_failures(run, owner, load_rows, results.keys())),
+        unreached=tuple(_unreached(key, cell, owner) for key, cell in planned.items() if key not in seen),
+        rankings=tuple(rankings(cells)),
+        findings=tuple(_findings(run)),
+    )
+
+
+def _unreached(key: str, cell: Mapping[str, Any], owner: _Owner) -> Unreached:
+    return Unreached(key, owner("", key), cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"])
+
+
+class _Owner:
+    """Which load a row belongs to. The plan decides: a killed harness leaves generations without a load row."""
+
+    def __init__(
+        self, record: Mapping[str, Any], load_rows: list[dict[str, Any]], loads: Mapping[str, LoadResult]
+    ) -> None:
+        cells = record.get("plan", {}).get("cells", [])
+        self._by_cell = {str(cell["cell_key"]): str(cell["load_key"]) for cell in cells}
+        self._by_load_id = {str(row["load_id"]): str(row["load_key"]) for row in load_rows}
+        self._loads = loads
+
+    def __call__(self, load_id: str, cell_key: str) -> LoadResult:
+        key = self._by_cell.get(cell_key) or self._by_load_id.get(load_id, "")
+        return self._loads.get(key) or _unknown(key or load_id)
+
+
+def _unknown(key: str) -> LoadResult:
+    nothing: dict[str, Any] = dict.fromkeys(LoadResult.__dataclass_fields__)
+    return LoadResult(
+        **{
+            **nothing,
+            "load_key": key,
+            "label": "unknown",
+            "variant": "",
+            "backend": "unknown",
+            "device_requested": "unknown",
+            "device_verdict": "unknown",
+            "precision": "unknown",
+            "options": {},
+            "simulated": False,
+            "processes": 0,
+        }
+    )
+
+
+def _findings(run: StoredRun) -> list[Finding]:
+    rows = run.table("findings", columns=("code", "severity", "message", "advice")).to_pylist()
+    unique = dict.fromkeys(tuple(row.values()) for row in rows)
+    return [Finding(*values) for values in unique]

@@ -1,0 +1,118 @@
+"""The generations of a run as arrays, column by column, so that millions of tokens stay a few megabytes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.store.reader import StoredRun
+
+_SCALARS = (
+    "load_id",
+    "cell_key",
+    "block",
+    "warmup",
+    "prompt_tokens",
+    "padded_prompt_tokens",
+    "new_tokens",
+    "batch_size",
+    "ttft_ns",
+    "status",
+    "invalid_reason",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CellSamples:
+    """What was recorded of one cell.
+
+    Args:
+        load_ids: of the processes it ran in, the failed ones included.
+        shape: (prompt_tokens, new_tokens, batch_size).
+        padded_prompt_tokens: the computed prompt length where the stack pads.
+        block: int array [generations], the block of each counted generation.
+        ttft_ns: float array [generations].
+        itl_ns: float array [generations, new_tokens - 1].
+        warmups: how many warm-ups ran.
+        excluded: timed generations that ran but do not count.
+    """
+
+    cell_key: str
+    load_ids: tuple[str, ...]
+    shape: tuple[int, int, int]
+    padded_prompt_tokens: int | None
+    block: Any
+    ttft_ns: Any
+    itl_ns: Any
+    warmups: int
+    excluded: int
+
+
+def read_cells(run: StoredRun) -> Iterator[CellSamples]:
+    """Each cell that has rows, in the order in which they first appear; one cell's latencies are expanded at a time."""
+    table = run.table("generations", columns=[*_SCALARS, "itl_ns"])
+    if table.num_rows == 0:
+        return
+    rows = _Rows(table)
+    for code, key in enumerate(rows.keys):
+        yield rows.cell(code, str(key))
+
+
+class _Rows:
+    """The columns of the table as flat arrays, with the rows of each cell found once."""
+
+    def __init__(self, table: pa.Table) -> None:
+        encoded = table["cell_key"].combine_chunks().dictionary_encode()
+        self.keys: list[str] = encoded.dictionary.to_pylist()
+        codes: Any = encoded.indices.to_numpy(zero_copy_only=False)
+        order = np.argsort(codes, kind="stable")
+        bounds: Any = np.searchsorted(codes[order], np.arange(len(self.keys) + 1))
+        self._members = [order[start:end] for start, end in itertools.pairwise(bounds.tolist())]
+        self._table = table
+        self._block = _numbers(table["block"])
+        self._warmup = _booleans(table["warmup"])
+        self._ok = _booleans(pc.equal(table["status"], "ok"))
+        self._valid = _booleans(pc.is_null(table["invalid_reason"]))
+        self._ttft = _numbers(pc.cast(table["ttft_ns"], pa.float64()))
+        self._steps = _numbers(table["new_tokens"]).astype(np.int64)
+        lengths = _numbers(pc.fill_null(pc.list_value_length(table["itl_ns"]), 0)).astype(np.int64)
+        self._lengths = lengths
+        self._starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
+        self._latencies = _numbers(pc.list_flatten(table["itl_ns"]))
+
+    def cell(self, code: int, key: str) -> CellSamples:
+        members = self._members[code]
+        first = self._table.slice(int(members[0]), 1).select(_SCALARS).to_pylist()[0]
+        shape = (first["prompt_tokens"], first["new_tokens"], first["batch_size"])
+        timed = members[self._ok[members] & ~self._warmup[members]]
+        # A time that is not positive, or a missing step, is a broken record and no measurement.
+        whole = (self._ttft[timed] > 0) & (self._lengths[timed] == self._steps[timed] - 1)
+        counted = timed[self._valid[timed] & whole]
+        picked = self._starts[counted][:, None] + np.arange(shape[1] - 1)
+        load_ids = pc.unique(self._table["load_id"].take(pa.array(members))).to_pylist()
+        padded = pc.drop_null(self._table["padded_prompt_tokens"].take(pa.array(members)))
+        return CellSamples(
+            cell_key=key,
+            load_ids=tuple(load_ids),
+            shape=shape,
+            padded_prompt_tokens=padded[0].as_py() if len(padded) else None,
+            block=self._block[counted],
+            ttft_ns=self._ttft[counted],
+            itl_ns=self._latencies[picked].astype(np.float64),
+            warmups=int(np.count_nonzero(self._warmup[members] & self._ok[members])),
+            excluded=len(timed) - len(counted),
+        )
+
+
+def _numbers(column: Any) -> Any:
+    return column.to_numpy() if isinstance(column, pa.ChunkedArray) else column.to_numpy(zero_copy_only=False)
+
+
+def _booleans(column: Any) -> Any:
+    return np.asarray(_numbers(column), dtype=bool)

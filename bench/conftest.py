@@ -1,0 +1,148 @@
+"""Where pytest meets the run: options in, items out, and the exit status."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import BenchError, UsageError
+from bench.plan.flags import FLAGS
+from bench.plan.options import resolve_options
+from bench.plan.plan import make_plan
+from bench.root import PROJECT_ROOT
+from bench.session import BenchSession
+from bench.test_measure import SESSION, CellItem, MeasureSuite
+
+_INTERRUPTED = 130
+_CLOSING = pytest.StashKey[list[str]]()
+"""The lines that the run ends with."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Our flags, beside pytest's own."""
+    group = parser.getgroup("aipc-bench", "AIPC Bench")
+    for flag in FLAGS:
+        group.addoption(flag.option, **flag.arguments())
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the plan; refuse what would break it."""
+    if config.option.help or config.option.version:
+        return
+    _refuse_what_breaks_the_order(config)
+    try:
+        options = resolve_options({flag.name: config.getoption(flag.destination) for flag in FLAGS}, PROJECT_ROOT)
+        plan = make_plan(options)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
+    arguments = [
+        str(argument) for argument in config.invocation_params.args if str(argument) not in ("bench", "bench/")
+    ]
+    command = " ".join(["nox -s bench --", *arguments]) if arguments else "nox -s bench"
+    config.stash[SESSION] = BenchSession(options, plan, command, lambda line: _say(config, line))
+
+
+def _refuse_what_breaks_the_order(config: pytest.Config) -> None:
+    if config.getoption("benchmark_only", False):
+        raise pytest.UsageError(
+            "--benchmark-only skips every measuring item; to see a finished run again use `nox -s report -- RUN`"
+        )
+    if config.getoption("numprocesses", None):
+        raise pytest.UsageError("-n runs items side by side, and their timings would disturb each other; leave it out")
+    if config.pluginmanager.has_plugin("randomly") or config.pluginmanager.has_plugin("random_order"):
+        raise pytest.UsageError("a plugin reorders items; the order of visits is drawn from --seed. Use -p no:randomly")
+
+
+def _say(config: pytest.Config, line: str) -> None:
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    reporter.ensure_newline()
+    reporter.write_line(line)
+    sys.stdout.flush()
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Collect the measuring suite from the plan and not from functions."""
+    if module_path.name == "test_measure.py":
+        return MeasureSuite.from_parent(parent, path=module_path)
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """Prepare what the selected cells need before the first of them runs; if that fails, none runs."""
+    if session.config.option.collectonly or session.testsfailed:
+        return None
+    try:
+        _begin(session)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from error
+    except BenchError as error:
+        session.config.stash[_CLOSING] = [f"error: {error}"]
+        return True
+    return None
+
+
+def _begin(session: pytest.Session) -> None:
+    items = [item for item in session.items if isinstance(item, CellItem)]
+    if not items:
+        raise UsageError("no cell is selected; loosen -k, or see --collect-only")
+    selected = {item.cell.key for item in items}
+    visits = dict.fromkeys(item.parent for item in items)
+    bench = session.config.stash[SESSION]
+    bench.begin([cell for cell in bench.plan.cells if cell.key in selected], [one.planned for one in visits])
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """No letters: the suites say what happens in lines of their own."""
+    if report.when == "call" and not report.failed:
+        return report.outcome, "", ""
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Commit the end of the run, render the report, and settle the exit status."""
+    bench = session.config.stash.get(SESSION, None)
+    if bench is None or not bench.began:
+        if exitstatus == pytest.ExitCode.INTERRUPTED:
+            session.exitstatus = _INTERRUPTED
+        elif _CLOSING in session.config.stash:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return
+    interrupted = bench.stopper.requested or exitstatus == pytest.ExitCode.INTERRUPTED
+    folder = bench.finish(_reason(session, interrupted=interrupted))
+    assert folder is not None
+    session.config.stash[_CLOSING] = _report(session, bench, folder)
+    if interrupted:
+        session.exitstatus = _INTERRUPTED
+    elif bench.measured == 0 and exitstatus == pytest.ExitCode.OK:
+        session.config.stash[_CLOSING].append("error: no cell could be measured; the reasons stand above")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _reason(session: pytest.Session, *, interrupted: bool) -> str:
+    if interrupted:
+        return "interrupted"
+    return "stopped" if session.shouldfail or session.shouldstop else "finished"
+
+
+def _report(session: pytest.Session, bench: BenchSession, folder: Path) -> list[str]:
+    try:
+        from bench.report.finish import finish_run  # noqa: PLC0415 - drawing charts is for the end
+
+        return finish_run(folder, bench.options.reports_dir, open_report=bench.options.open_report)
+    except Exception as error:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if session.config.option.fulltrace:
+            raise
+        remedy = f"what was measured is in {folder}; try `nox -s report -- {folder}`"
+        return [f"error: the report could not be made: {type(error).__name__}: {error}", remedy]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End with the table and the report's address, after all that pytest and its plugins have to say."""
+    for line in config.stash.get(_CLOSING, []):
+        _say(config, line)

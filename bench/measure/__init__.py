@@ -1,0 +1,1 @@
+"""Cells in; workers driven, generations out."""

@@ -1,0 +1,65 @@
+"""What is known of a run, of a load and of a worker while it is being measured."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from bench.errors import WorkerError
+from bench.measure.worker import Loaded, Timeouts, WorkerProcess
+from bench.observe.memory import MemoryUse
+from bench.plan.venvs import Venv
+from bench.prepare.cache import Artifact
+
+
+@dataclass(frozen=True, slots=True)
+class LoadPlan:
+    """What a visit needs to load: where the interpreter is, what to load, or why there is nothing.
+
+    Args:
+        venv: the backend's interpreter, or why there is none.
+        artifact: ``None`` for a backend without a model.
+        broken: why the artifact could not be made.
+    """
+
+    venv: Venv
+    artifact: Artifact | None = None
+    broken: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """What every row of a run shares, and how its visits are made."""
+
+    machine_id: str
+    model: str
+    model_digest: str | None
+    threads: int | None
+    repeats: int
+    warmups: int
+    timeouts: Timeouts
+    scratch: Path
+    stopping: Callable[[], bool] = lambda: False
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One worker process and what is known of it so far.
+
+    Args:
+        load_id: of its row.
+        number: 1 for the first process of a visit, 2 for the one after a crash, ….
+    """
+
+    load_id: str
+    number: int
+    started_at: datetime
+    worker: WorkerProcess | None = None
+    import_s: float | None = None
+    loaded: Loaded | None = None
+    first_generation_s: float | None = None
+    cpu_time_ns: int = 0
+    memory: MemoryUse = field(default_factory=lambda: MemoryUse(None, None))
+    error: WorkerError | None = None

@@ -1,0 +1,172 @@
+"""Rows of the store, made from what a worker answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.errors import WorkerError, WorkerUnsupported
+from bench.measure.facts import Attempt, LoadPlan, RunFacts
+from bench.measure.verdict import judge
+from bench.measure.worker import Generated
+from bench.plan.cells import Cell, Load
+from bench.plan.plan import PlannedVisit
+from bench.prepare.prompts import Prompt
+
+Row = dict[str, Any]
+
+
+def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attempt: Attempt, tail: str | None) -> Row:
+    """The row of one worker process.
+
+    Args:
+        facts: shared by the run.
+        planned: the visit.
+        load_plan: what was loaded.
+        attempt: what is known of the process, which has ended.
+        tail: the end of what it printed.
+    """
+    evidence = attempt.loaded.evidence if attempt.loaded else {}
+    return {
+        **_identity(facts, planned.load),
+        "load_id": attempt.load_id,
+        "attempt": attempt.number,
+        "block": planned.block,
+        "position": planned.position,
+        **_device(planned.load.device, evidence, attempt.cpu_time_ns),
+        **_weights(load_plan, evidence),
+        "backend_version": next(iter((evidence.get("versions") or {}).values()), None),
+        "inference_precision": evidence.get("inference_precision"),
+        "kv_cache_precision": evidence.get("kv_cache_precision"),
+        "attention_backend": evidence.get("attention_backend"),
+        "threads": evidence.get("threads"),
+        "affinity": attempt.worker.affinity if attempt.worker else None,
+        "process_start_s": attempt.worker.process_start_s if attempt.worker else None,
+        "import_s": attempt.import_s,
+        "load_s": attempt.loaded.load_s if attempt.loaded else None,
+        "compile_cache": evidence.get("compile_cache"),
+        "first_generation_s": attempt.first_generation_s,
+        "peak_memory_bytes": attempt.memory.peak_bytes,
+        "private_memory_bytes": attempt.memory.private_bytes,
+        **_ending(attempt.error, tail),
+        "started_at": attempt.started_at,
+        "ended_at": datetime.now(UTC),
+    }
+
+
+def success_row(
+    cell: Cell, block: int, attempt: Attempt, prompts: Sequence[Prompt], generated: Generated, started_at: datetime
+) -> Row:
+    """The row of one generation, without its place in the series."""
+    return {
+        **_cell(cell, attempt.load_id, attempt.number, block),
+        "padded_prompt_tokens": generated.details.get("padded_prompt_tokens"),
+        "prompt_id": "+".join(prompt.prompt_id for prompt in prompts),
+        "prompt_digest": "+".join(prompt.digest for prompt in prompts),
+        "setup_ns": generated.details.get("setup_ns"),
+        "ttft_ns": generated.ttft_ns,
+        "itl_ns": generated.itl_ns,
+        "token_ids": generated.token_ids,
+        "cpu_time_ns": generated.cpu_time_ns,
+        "peak_memory_bytes": attempt.memory.peak_bytes,
+        "started_at": started_at,
+        "status": "ok",
+    }
+
+
+def failure_row(cell: Cell, block: int, load_id: str, attempt: int, error: WorkerError, iteration: int = 0) -> Row:
+    """The row of a cell that has no number, or of the generation that failed."""
+    return {
+        **_cell(cell, load_id, attempt, block),
+        "iteration": iteration,
+        "warmup": False,
+        "started_at": datetime.now(UTC),
+        "status": error.status,
+        "error_type": error.error_type,
+        "error_message": str(error),
+    }
+
+
+def impossible_rows(cell: Cell, reason: str, facts: RunFacts) -> tuple[Row, Row]:
+    """The load row and the generation row of a cell that was asked for and cannot be."""
+    now = datetime.now(UTC)
+    error = WorkerUnsupported(reason, error_type="UnsupportedError")
+    load_id = f"none/{cell.key}"
+    load = {
+        **_identity(facts, cell.load),
+        "load_id": load_id,
+        "attempt": 0,
+        "block": 0,
+        "position": 0,
+        "device_requested": cell.load.device,
+        "device_verdict": "unknown",
+        **_ending(error, None),
+        "started_at": now,
+        "ended_at": now,
+    }
+    return load, failure_row(cell, 0, load_id, 0, error)
+
+
+def _identity(facts: RunFacts, load: Load) -> Row:
+    return {
+        "machine_id": facts.machine_id,
+        "load_key": load.key,
+        "variant": load.variant,
+        "model": facts.model,
+        "model_digest": facts.model_digest,
+        "backend": load.backend,
+        "precision": load.precision,
+        "options": json.dumps(dict(load.options), sort_keys=True),
+    }
+
+
+def _cell(cell: Cell, load_id: str, attempt: int, block: int) -> Row:
+    return {
+        "load_id": load_id,
+        "cell_id": f"{load_id}/{cell.shape}",
+        "cell_key": cell.key,
+        "variant": cell.load.variant,
+        "attempt": attempt,
+        "block": block,
+        "prompt_tokens": cell.prompt_tokens,
+        "new_tokens": cell.new_tokens,
+        "batch_size": cell.batch_size,
+    }
+
+
+def _weights(load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:
+    artifact = load_plan.artifact
+    if artifact is None:
+        return {}
+    # A stack that changes weights on load says so; what lies on disk is then no longer what runs.
+    bits = evidence.get("weight_bits") or artifact.weight_bits
+    return {
+        "weight_bits": list(bits.items()) if bits else None,
+        "bits_per_weight": artifact.bits_per_weight,
+        "artifact_digest": artifact.digest,
+        "artifact_bytes": artifact.bytes,
+    }
+
+
+def _device(requested: str, evidence: Mapping[str, Any], cpu_time_ns: int) -> dict[str, Any]:
+    verdict = judge(requested, evidence, cpu_time_ns)
+    return {
+        "device_requested": requested,
+        "device_executed": None if verdict.name == "simulated" else evidence.get("device"),
+        "device_verdict": verdict.name,
+        "device_evidence": verdict.evidence,
+    }
+
+
+def _ending(error: WorkerError | None, tail: str | None) -> dict[str, Any]:
+    if error is None:
+        return {"status": "ok"}
+    return {
+        "status": error.status,
+        "error_type": error.error_type,
+        "error_message": str(error),
+        "exit_code": error.exit_code,
+        "stderr_tail": tail,
+    }

@@ -1,0 +1,187 @@
+"""A visit: one load in one block. It drives worker processes and commits what they answered, cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from backends.table import BACKENDS
+from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
+from bench.measure.facts import Attempt, LoadPlan, RunFacts
+from bench.measure.rows import failure_row, load_row, success_row
+from bench.measure.verdict import judge
+from bench.measure.worker import Generated, WorkerProcess
+from bench.observe.memory import memory_of
+from bench.plan.cells import Cell, Load
+from bench.plan.plan import PlannedVisit
+from bench.prepare.prompts import Prompt, PromptKey
+from bench.store.writer import RunWriter
+
+
+class Interrupted(Exception):  # noqa: N818 - an event more than an error
+    """The user asked to stop, and what was under way has been committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a cell gave in one block, for the progress line.
+
+    Args:
+        ttft_ms: of each timed generation.
+        tpot_ms: of each timed generation; empty if only one token was asked for.
+    """
+
+    ttft_ms: tuple[float, ...]
+    tpot_ms: tuple[float, ...]
+
+
+class Visit:
+    """Measures the cells of a planned visit.
+
+    Args:
+        planned: which load, in which block.
+        load_plan: what to start and load.
+        prompts: the prompts of this visit.
+        facts: shared by all visits.
+        writer: where rows go.
+    """
+
+    def __init__(
+        self,
+        planned: PlannedVisit,
+        load_plan: LoadPlan,
+        prompts: Mapping[PromptKey, Prompt],
+        facts: RunFacts,
+        writer: RunWriter,
+    ) -> None:
+        self.planned = planned
+        self.load_plan = load_plan
+        self.prompts = prompts
+        self.facts = facts
+        self.writer = writer
+        self._attempts = 0
+        self._attempt: Attempt | None = None
+        self._broken: WorkerError | None = None
+        self._broken_load_id = ""
+
+    @property
+    def load(self) -> Load:
+        """What this visit loads."""
+        return self.planned.load
+
+    def measure(self, cell: Cell) -> Outcome:
+        """Warm one cell up, ask it, commit its rows.
+
+        Raises:
+            WorkerError: the cell has no number; the row with the reason is committed.
+            Interrupted: the user asked to stop; what was measured is committed.
+        """
+        try:
+            attempt = self._ready()
+        except WorkerError as error:
+            self.writer.rows(
+                "generations", [failure_row(cell, self.planned.block, self._broken_load_id, self._attempts, error)]
+            )
+            raise
+        return self._ask(cell, attempt)
+
+    def close(self) -> None:
+        """End the worker and commit its row."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            self._end(attempt)
+
+    def _ready(self) -> Attempt:
+        if self._broken is not None:
+            raise self._broken
+        if self._attempt is None:
+            self._attempts += 1
+            attempt = Attempt(self._load_id(self._attempts), self._attempts, datetime.now(UTC))
+            try:
+                self._start(attempt)
+            except WorkerError as error:
+                # A load that failed once fails again: its other cells get the same reason without another try.
+                attempt.error = self._broken = error
+                self._broken_load_id = attempt.load_id
+                self._end(attempt)
+                raise
+            self._attempt = attempt
+        return self._attempt
+
+    def _start(self, attempt: Attempt) -> None:
+        plan, load = self.load_plan, self.load
+        if plan.venv.python is None:
+            refusal = WorkerUnsupported if plan.venv.unsupported is not None else WorkerFailed
+            raise refusal(f"{load.label}: {plan.venv.reason}", error_type="VenvMissing")
+        if plan.broken is not None:
+            raise WorkerFailed(plan.broken, error_type="PrepareError")
+        threads = self.facts.threads
+        scratch = self.facts.scratch / attempt.load_id.replace("/", "-")
+        attempt.worker = worker = WorkerProcess(
+            plan.venv.python, BACKENDS[load.backend].target, scratch, timeouts=self.facts.timeouts, threads=threads
+        )
+        attempt.import_s = worker.open().import_s
+        path = plan.artifact.path if plan.artifact is not None else None
+        attempt.loaded = worker.load(path, load.device, load.precision, threads, load.options)
+        attempt.memory = memory_of(worker.pid)
+        verdict = judge(load.device, attempt.loaded.evidence, 0)
+        if verdict.name == "fallback":
+            raise WorkerFailed(f"{load.label}: {verdict.evidence}", error_type="DeviceFallback")
+
+    def _ask(self, cell: Cell, attempt: Attempt) -> Outcome:
+        rows: list[dict[str, Any]] = []
+        outcome: list[Generated] = []
+        warmups, repeats = self.facts.warmups, self.facts.repeats
+        try:
+            for ordinal in range(-warmups, repeats):
+                prompts = [self.prompts[PromptKey(cell.prompt_tokens, ordinal, row)] for row in range(cell.batch_size)]
+                started_at = datetime.now(UTC)
+                generated = self._generate(attempt, prompts, cell.new_tokens)
+                place = {"iteration": ordinal if ordinal >= 0 else ordinal + warmups, "warmup": ordinal < 0}
+                rows.append(success_row(cell, self.planned.block, attempt, prompts, generated, started_at) | place)
+                if ordinal >= 0:
+                    outcome.append(generated)
+                if self.facts.stopping():
+                    raise Interrupted
+        except WorkerError as error:
+            rows.append(failure_row(cell, self.planned.block, attempt.load_id, attempt.number, error, len(outcome)))
+            self._bury(attempt, error)
+            raise
+        finally:
+            self.writer.rows("generations", rows)
+        return Outcome(
+            tuple(one.ttft_ns / 1e6 for one in outcome),
+            tuple(sum(one.itl_ns) / len(one.itl_ns) / 1e6 for one in outcome if one.itl_ns),
+        )
+
+    def _generate(self, attempt: Attempt, prompts: Sequence[Prompt], new_tokens: int) -> Generated:
+        assert attempt.worker is not None
+        generated = attempt.worker.generate([prompt.ids for prompt in prompts], new_tokens)
+        attempt.memory = memory_of(attempt.worker.pid)
+        attempt.cpu_time_ns += generated.cpu_time_ns
+        if attempt.first_generation_s is None:
+            attempt.first_generation_s = generated.total_ns / 1e9
+        return generated
+
+    def _bury(self, attempt: Attempt, error: WorkerError) -> None:
+        # A worker that answered with an error can go on; one that died or was stopped cannot.
+        assert attempt.worker is not None
+        if not attempt.worker.alive:
+            attempt.error = error
+            self.close()
+
+    def _end(self, attempt: Attempt) -> None:
+        worker = attempt.worker
+        tail = None
+        if worker is not None:
+            worker.close()
+            tail = worker.stderr_tail()
+        self.writer.rows("loads", [load_row(self.facts, self.planned, self.load_plan, attempt, tail)])
+        with suppress(OSError):
+            (self.facts.scratch / attempt.load_id.replace("/", "-") / "worker.log").unlink()
+
+    def _load_id(self, attempt: int) -> str:
+        return f"b{self.planned.block}/{self.planned.position}/{self.load.key}/a{attempt}"

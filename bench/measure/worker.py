@@ -1,0 +1,322 @@
+"""The harness's side of a worker: start it, ask it, watch it, stop it.
+
+A worker may hang, die, or be killed by the system; none of that may cost more than the cell it was working on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Listener
+from pathlib import Path
+from typing import IO, Any, Self
+
+from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, ProtocolError, receive, send
+from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
+from bench.observe.memory import starving
+from bench.processes import child_environment, end_tree, process_group
+
+_LOOK_S = 0.5
+_TAIL_BYTES = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a worker may take before it is stopped, in seconds."""
+
+    start_s: float = 60.0
+    open_s: float = 300.0
+    load_s: float = 1800.0
+    generation_s: float = 1800.0
+    close_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The stack was imported. ``devices`` are :class:`backends.contract.Device` as mappings."""
+
+    import_s: float
+    devices: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The model was loaded. ``evidence`` is a :class:`backends.contract.Evidence` as a mapping."""
+
+    load_s: float
+    evidence: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Generated:
+    """One generation as the worker stamped it; see :class:`backends.worker.Recording`."""
+
+    submitted_ns: int
+    stamps_ns: Sequence[int]
+    token_ids: Sequence[Sequence[int]]
+    cpu_time_ns: int
+    details: Mapping[str, Any]
+
+    @property
+    def ttft_ns(self) -> int:
+        """Step 0 - submitted."""
+        return self.stamps_ns[0] - self.submitted_ns
+
+    @property
+    def itl_ns(self) -> list[int]:
+        """Step k - step k-1, for every k ≥ 1."""
+        return [after - before for before, after in zip(self.stamps_ns, self.stamps_ns[1:], strict=False)]
+
+    @property
+    def total_ns(self) -> int:
+        """Last step - submitted."""
+        return self.stamps_ns[-1] - self.submitted_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Called around the timed region: ``begin`` when the worker is ready, ``end`` right after it has finished."""
+
+    begin: Callable[[], None]
+    end: Callable[[], None]
+
+
+class WorkerProcess:
+    """One worker process. Use as a context manager: whatever happens, the process is gone afterwards.
+
+    Args:
+        python: the interpreter of the backend's venv.
+        target: ``module:Class`` of the backend.
+        scratch: a folder of this worker's own; it is its working directory and holds its output.
+        timeouts: how long each step may take.
+        threads: sets the thread count that numeric libraries read from the environment; ``None`` leaves it.
+
+    Raises:
+        WorkerCrashed: the process died before it could answer.
+        WorkerTimeout: it did not come up in time.
+    """
+
+    def __init__(
+        self, python: str, target: str, scratch: Path, *, timeouts: Timeouts | None = None, threads: int | None = None
+    ) -> None:
+        self.target = target
+        self.timeouts = timeouts or Timeouts()
+        self.scratch = scratch
+        scratch.mkdir(parents=True, exist_ok=True)
+        self.log = scratch / "worker.log"
+        self._owes_answer = True
+        started = time.perf_counter()
+        key = secrets.token_bytes(32)
+        with Listener(authkey=key) as listener, self.log.open("wb") as log:
+            self.process = _spawn(python, scratch, log, threads)
+            try:
+                self._greet(listener.address, key)
+                self.connection = self._accept(listener)
+                hello = self._await("hello", self.timeouts.start_s)
+            except BaseException:
+                self.kill()
+                raise
+        self.process_start_s = time.perf_counter() - started
+        self.affinity: list[int] | None = hello["affinity"]
+        if hello["protocol"] != PROTOCOL_VERSION:
+            self.kill()
+            raise WorkerFailed(f"the worker speaks protocol {hello['protocol']}, the harness {PROTOCOL_VERSION}")
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self.process.pid
+
+    def open(self) -> Opened:
+        """Import the stack."""
+        self._ask("open", target=self.target)
+        answer = self._await("opened", self.timeouts.open_s)
+        return Opened(answer["import_s"], answer["devices"])
+
+    def load(
+        self, artifact: Path | None, device: str, precision: str, threads: int | None, extra: Mapping[str, Any]
+    ) -> Loaded:
+        """Load a model."""
+        self._ask(
+            "load",
+            artifact=str(artifact or self.scratch),
+            device=device,
+            precision=precision,
+            threads=threads,
+            extra=dict(extra),
+        )
+        answer = self._await("loaded", self.timeouts.load_s)
+        return Loaded(answer["load_s"], answer["evidence"])
+
+    def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, region: Region | None = None) -> Generated:
+        """Run one timed generation."""
+        self._ask("generate", prompts=[list(prompt) for prompt in prompts], new_tokens=new_tokens)
+        self._await("ready", self.timeouts.generation_s)
+        if region is not None:
+            region.begin()
+        self._ask("go")
+        self._await("finished", self.timeouts.generation_s)
+        if region is not None:
+            region.end()
+        answer = self._await("generation", self.timeouts.generation_s)
+        return Generated(
+            answer["submitted_ns"],
+            answer["stamps_ns"],
+            answer["token_ids"],
+            answer["cpu_time_ns"],
+            answer["details"],
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process.poll() is None
+
+    def stderr_tail(self) -> str | None:
+        """The end of what the process printed; ``None`` if it printed nothing."""
+        try:
+            data = self.log.read_bytes()[-_TAIL_BYTES:]
+        except OSError:
+            return None
+        return data.decode("utf-8", "replace").strip() or None
+
+    def close(self) -> None:
+        """Say goodbye, and make sure that the process is gone."""
+        # One that still owes an answer would hear the goodbye only after it.
+        if self.alive and not self._owes_answer:
+            try:
+                send(self.connection, "bye")
+                self.process.wait(self.timeouts.close_s)
+            except (ChannelClosed, subprocess.TimeoutExpired):
+                pass
+        self.kill()
+
+    def kill(self) -> None:
+        """Stop the process and all that it started."""
+        end_tree(self.pid)
+        self.process.wait()
+        if hasattr(self, "connection"):
+            self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _greet(self, address: Any, key: bytes) -> None:
+        line = json.dumps({"address": address, "key": key.hex()}) + "\n"
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(line.encode("ascii"))
+            self.process.stdin.close()
+        except OSError as error:
+            raise self._died() from error
+
+    def _accept(self, listener: Listener) -> Any:
+        accepted: list[Any] = []
+
+        def accept() -> None:
+            try:
+                accepted.append(listener.accept())
+            except (OSError, EOFError, AuthenticationError):
+                return
+
+        # A listener cannot be asked to wait for a while only, so it waits in a thread that a call of our own can end.
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + self.timeouts.start_s
+        while thread.is_alive() and self.alive and time.monotonic() < deadline:
+            thread.join(0.02)
+        if accepted:
+            return accepted[0]
+        late = self.alive and time.monotonic() >= deadline
+        # Without a key, so that it does not wait for an answer in its turn.
+        with contextlib.suppress(OSError):
+            Client(listener.address).close()
+        thread.join(1.0)
+        raise self._late("come up", self.timeouts.start_s) if late else self._died()
+
+    def _ask(self, kind: str, **body: Any) -> None:
+        try:
+            send(self.connection, kind, **body)
+        except ChannelClosed as error:
+            raise self._died() from error
+        except ProtocolError as error:
+            raise WorkerFailed(str(error), error_type="ProtocolError") from error
+
+    def _await(self, kind: str, timeout_s: float) -> Message:
+        self._owes_answer = True
+        deadline = time.monotonic() + timeout_s
+        try:
+            while not self.connection.poll(max(0.0, min(_LOOK_S, deadline - time.monotonic()))):
+                if time.monotonic() >= deadline:
+                    self.kill()
+                    raise self._late(f"answer with '{kind}'", timeout_s)
+                shortage = starving()
+                if shortage is not None:
+                    self.kill()
+                    raise WorkerFailed(
+                        f"stopped before the machine ran out of memory: {shortage}", error_type="OutOfMemory"
+                    )
+            message = receive(self.connection)
+            self._owes_answer = False
+        except (ChannelClosed, BrokenPipeError) as error:
+            raise self._died() from error
+        except ProtocolError as error:
+            self.kill()
+            raise WorkerFailed(f"the worker broke the protocol: {error}") from error
+        if message["kind"] == "error":
+            refusal = WorkerUnsupported if message.get("unsupported") else WorkerFailed
+            raise refusal(str(message["message"]), error_type=str(message["error_type"]))
+        if message["kind"] != kind:
+            self.kill()
+            raise WorkerFailed(f"the worker answered '{message['kind']}' where '{kind}' was due")
+        return message
+
+    def _late(self, what: str, timeout_s: float) -> WorkerError:
+        return WorkerTimeout(f"the worker did not {what} within {timeout_s:g} s and was stopped")
+
+    def _died(self) -> WorkerError:
+        try:
+            code = self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return WorkerCrashed("the worker closed its channel without ending and was stopped")
+        tail = self.stderr_tail()
+        words = f"; its last words: {tail.splitlines()[-1][:300]}" if tail else ""
+        return WorkerCrashed(f"the worker died ({_how(code)}){words}", exit_code=code)
+
+
+def _how(code: int) -> str:
+    if code == -9:
+        return "killed by signal 9, as the system does when memory runs out"
+    if code < 0:
+        return f"killed by signal {-code}"
+    if code > 255:
+        return f"exit code 0x{code & 0xFFFFFFFF:08X}"
+    return f"exit code {code}"
+
+
+def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None) -> subprocess.Popen[bytes]:
+    threading_hint = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    ours = {"PYTHONNOUSERSITE": "1", "PYTHONFAULTHANDLER": "1", **threading_hint}
+    try:
+        return subprocess.Popen(
+            [python, "-m", "backends.worker"],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=scratch,
+            env=child_environment(ours),
+            **process_group(),
+        )
+    except OSError as error:
+        raise WorkerFailed(f"cannot start {python}: {error.strerror}; check --worker, or run `nox -s bench`") from error

@@ -1,0 +1,83 @@
+"""GPUs and NPUs as the system lists them, with their drivers. Whether a stack can use one, the stack says."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+_DRM = Path("/sys/class/drm")
+_ACCEL = Path("/sys/class/accel")
+_DISPLAY_CLASS = r"SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}"
+_NPU_CLASS = r"SYSTEM\CurrentControlSet\Control\Class\{f01a9d53-3ff6-48d2-9f97-c8a7004be10c}"
+
+_NPU_NAMES = {
+    "8086:7d1d": "Intel NPU (Meteor Lake)",
+    "8086:ad1d": "Intel NPU (Arrow Lake)",
+    "8086:643e": "Intel NPU (Lunar Lake)",
+    "8086:b03e": "Intel NPU (Panther Lake)",
+}
+_VENDORS = {"8086": "Intel", "10de": "NVIDIA", "1002": "AMD"}
+
+AcceleratorFacts = dict[str, str | None]
+
+
+def gpus() -> list[AcceleratorFacts]:
+    """GPUs: name, PCI id, driver."""
+    if sys.platform == "win32":
+        return _from_registry(_DISPLAY_CLASS)
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        return from_sysfs(_DRM, "card*", "GPU")
+
+
+def npus() -> list[AcceleratorFacts]:
+    """NPUs: name, PCI id, driver."""
+    if sys.platform == "win32":
+        return _from_registry(_NPU_CLASS)
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        return from_sysfs(_ACCEL, "accel*", "NPU")
+
+
+def from_sysfs(folder: Path, pattern: str, kind: str) -> list[AcceleratorFacts]:
+    """Devices of a Linux device class, e.g. ``/sys/class/drm/card0``; connectors (``card0-DP-1``) are not devices."""
+    found = []
+    for entry in sorted(folder.glob(pattern)):
+        if "-" in entry.name:
+            continue
+        vendor, device = _hex(entry / "device/vendor"), _hex(entry / "device/device")
+        if vendor is None or device is None:
+            continue
+        pci_id = f"{vendor}:{device}"
+        driver = (entry / "device/driver").resolve()
+        version = _text(driver / "module/version")
+        name = _NPU_NAMES.get(pci_id, f"{_VENDORS.get(vendor, vendor)} {kind}")
+        known = driver.name if driver.exists() else None
+        found.append({"name": name, "pci_id": pci_id, "driver": f"{known} {version}" if known and version else known})
+    return found
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _hex(path: Path) -> str | None:
+    text = _text(path)
+    return text.removeprefix("0x").lower() if text else None
+
+
+if sys.platform == "win32":
+    import winreg
+
+    def _from_registry(key: str) -> list[AcceleratorFacts]:
+        found: list[AcceleratorFacts] = []
+        for number in range(64):
+            try:
+                with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, f"{key}\\{number:04d}") as opened:
+                    name = str(winreg.QueryValueEx(opened, "DriverDesc")[0])
+                    version = str(winreg.QueryValueEx(opened, "DriverVersion")[0])
+            except OSError:
+                continue
+            found.append({"name": name, "pci_id": None, "driver": version})
+        return found

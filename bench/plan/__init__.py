@@ -1,0 +1,1 @@
+"""Options and a sweep file in; loads, cells and the order of visits out."""

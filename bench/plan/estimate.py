@@ -1,0 +1,53 @@
+"""A guess of how long a sweep takes, made before anything ran; a measured figure replaces it after the first block."""
+
+from __future__ import annotations
+
+from bench.plan.cells import Cell
+from bench.plan.options import Options
+from bench.plan.plan import Plan
+
+_BYTES_PER_WEIGHT = {"int4": 0.6, "int8": 1.1, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0}
+_BANDWIDTH_BYTES_PER_S = 15e9
+_OPERATIONS_PER_S = 60e9
+_STEP_OVERHEAD_S = 0.005
+_START_S = 3.0
+
+
+def guess_seconds(plan: Plan, options: Options, parameters: int) -> float:
+    """The wall time of all visits, in seconds: a prefill bound by arithmetic, a decode bound by memory bandwidth.
+
+    Args:
+        plan: the visits.
+        options: the counts.
+        parameters: of the model.
+    """
+    total = 0.0
+    for visit in plan.visits:
+        total += _START_S + options.cooldown_s
+        total += parameters * _BYTES_PER_WEIGHT[visit.load.precision] / 1e9
+        generations = options.warmups + options.repeats
+        total += sum(generations * generation_seconds(cell, parameters) for cell in visit.cells)
+    return total
+
+
+def generation_seconds(cell: Cell, parameters: int) -> float:
+    """One generation: 2 operations per parameter and prompt token, then one pass over the weights per new token."""
+    prefill = 2 * parameters * cell.prompt_tokens * cell.batch_size / _OPERATIONS_PER_S
+    step = parameters * _BYTES_PER_WEIGHT[cell.load.precision] / _BANDWIDTH_BYTES_PER_S + _STEP_OVERHEAD_S
+    return prefill + cell.new_tokens * step
+
+
+def memory_bytes(plan: Plan, parameters: int) -> float:
+    """The most memory that a worker takes: the weights, half as much again while they are read, and the stack."""
+    widest = max(_BYTES_PER_WEIGHT[load.precision] for load in plan.loads)
+    return parameters * widest * 1.5 + 300e6
+
+
+def said(seconds: float) -> str:
+    """A duration for people: ``40 s``, ``9 min``, ``1 h 20 min``."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    return f"{minutes // 60} h {minutes % 60:02d} min"

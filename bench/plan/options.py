@@ -1,0 +1,182 @@
+"""What a run was asked for: flags over sweep file over defaults, all checked."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backends.table import BACKENDS, PRECISIONS
+from bench.errors import UsageError
+from bench.plan import values as v
+from bench.plan.flags import BY_NAME, PROFILES
+from bench.plan.sweep_file import SweepFile, read_sweep_file
+
+DEFAULT_BACKENDS = ("openvino-genai", "ort-genai", "transformers")
+DEFAULT_PROMPT_TOKENS = (32, 128, 512)
+DEFAULT_TIMEOUT_S = 1800.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """A request for a run, complete and checked.
+
+    Args:
+        precisions: ``None`` asks each backend for its own default formats.
+        threads: a count, ``"stack"`` for each stack's own default, or ``None`` for the physical performance cores.
+        load_options: backend -> option -> value, as given by the user.
+        workers: backend -> interpreter, as given by the user.
+    """
+
+    backends: tuple[str, ...]
+    devices: tuple[str, ...]
+    precisions: tuple[str, ...] | None
+    prompt_tokens: tuple[int, ...]
+    new_tokens: tuple[int, ...]
+    batch_sizes: tuple[int, ...]
+    profile: str
+    blocks: int
+    repeats: int
+    warmups: int
+    threads: int | str | None
+    model: str
+    seed: int
+    load_options: Mapping[str, Mapping[str, Any]]
+    workers: Mapping[str, str]
+    cooldown_s: float
+    load_timeout_s: float
+    generation_timeout_s: float
+    results_dir: Path
+    reports_dir: Path
+    cache_dir: Path | None
+    open_report: bool
+
+
+class _Given:
+    """Looks a value up in the command line, then in the sweep file, and remembers where it came from."""
+
+    def __init__(self, flags: Mapping[str, Any], file: SweepFile) -> None:
+        self._flags = flags
+        self._file = file
+
+    def read(self, name: str, convert: Callable[[Any, str], Any], default: Any) -> Any:
+        if self._flags.get(name) is not None:
+            return convert(self._flags[name], BY_NAME[name].option)
+        if name in self._file.values:
+            return convert(self._file.values[name], self._file.origins[name])
+        return default
+
+
+def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
+    """Make sense of the raw values of :func:`bench.plan.flags.raw_values`.
+
+    Args:
+        flags: raw values by name of the flag; ``None`` where it was not given.
+        root: the folder that holds ``results/`` and ``reports/``.
+
+    Raises:
+        UsageError: a value cannot be; the message names the flag, or the sweep file's line.
+    """
+    config = flags.get("config")
+    file = read_sweep_file(v.path(config, "--config")) if config is not None else SweepFile({}, {})
+    given = _Given(flags, file)
+    profile = given.read("profile", lambda value, where: v.one_of(value, where, tuple(PROFILES)), "quick")
+    blocks, repeats = PROFILES[profile]
+    return Options(
+        backends=given.read("backend", _backends, DEFAULT_BACKENDS),
+        devices=given.read("device", _devices, ("CPU",)),
+        precisions=given.read("precision", _precisions, None),
+        prompt_tokens=tuple(sorted(given.read("prompt_tokens", v.counts, DEFAULT_PROMPT_TOKENS))),
+        new_tokens=given.read("new_tokens", v.counts, (64,)),
+        batch_sizes=given.read("batch_size", v.counts, (1,)),
+        profile=profile,
+        blocks=given.read("blocks", v.count, blocks),
+        repeats=given.read("repeats", v.count, repeats),
+        warmups=given.read("warmups", lambda value, where: v.count(value, where, least=0), 2),
+        threads=given.read("threads", _threads, None),
+        model=given.read("model", v.text, "default"),
+        seed=given.read("seed", lambda value, where: v.count(value, where, least=0), secrets.randbelow(2**31)),
+        load_options=given.read("load_option", _load_options, {}),
+        workers=given.read("worker", _workers, {}),
+        cooldown_s=given.read("cooldown_s", lambda value, where: v.seconds(value, where, zero=True), 0.0),
+        load_timeout_s=given.read("load_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
+        generation_timeout_s=given.read("generation_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
+        results_dir=given.read("results_dir", v.path, root / "results"),
+        reports_dir=given.read("reports_dir", v.path, root / "reports"),
+        cache_dir=given.read("cache_dir", v.path, None),
+        open_report=bool(flags.get("open")),
+    )
+
+
+def _backends(value: Any, where: str) -> tuple[str, ...]:
+    names = v.words(value, where)
+    for name in names:
+        if name not in BACKENDS:
+            raise UsageError(f"{where}: no backend {name!r}; there are {', '.join(BACKENDS)}")
+    return names
+
+
+def _precisions(value: Any, where: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.lower() for name in v.words(value, where)))
+    for name in names:
+        if name not in PRECISIONS:
+            raise UsageError(f"{where}: no precision {name!r}; there are {', '.join(PRECISIONS)}")
+    return names
+
+
+def _devices(value: Any, where: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.upper() for name in v.words(value, where)))
+    known = sorted({device for spec in BACKENDS.values() for device in spec.devices})
+    for name in names:
+        family, _, number = name.partition(".")
+        if family not in known or ("." in name and not number.isdigit()):
+            raise UsageError(
+                f"{where}: no device {name!r}; there are {', '.join(known)}, and GPU.0, GPU.1 for one of several"
+            )
+    return names
+
+
+def _threads(value: Any, where: str) -> int | str:
+    return "stack" if value == "stack" else v.count(value, where)
+
+
+def _listed(value: Any) -> list[str]:
+    """Entries that begin with a backend's name; a comma within a path or a setting begins no new one."""
+    begin = re.compile(f",(?=(?:{'|'.join(BACKENDS)})[.=])")
+    return [piece for part in (value if isinstance(value, list) else [value]) for piece in begin.split(str(part))]
+
+
+def _workers(value: Any, where: str) -> dict[str, str]:
+    workers = {}
+    for entry in _listed(value):
+        name, equals, python = entry.partition("=")
+        if not equals or not python or name not in BACKENDS:
+            raise UsageError(f"{where}: expected NAME=PYTHON with a name of {', '.join(BACKENDS)}, got {entry!r}")
+        # Not resolved: a venv's interpreter is a link, and following it would leave the venv.
+        interpreter = v.path(python, where)
+        if not interpreter.is_file():
+            raise UsageError(f"{where}: no interpreter at {interpreter}")
+        workers[name] = str(interpreter)
+    return workers
+
+
+def _load_options(value: Any, where: str) -> dict[str, dict[str, Any]]:
+    options: dict[str, dict[str, Any]] = {}
+    # A sweep file says of each entry where it stands.
+    located = value if isinstance(value, dict) else {entry: f"{where} {entry}" for entry in _listed(value)}
+    for entry, place in located.items():
+        target, equals, setting = entry.partition("=")
+        backend, dot, key = target.partition(".")
+        if not (equals and dot) or backend not in BACKENDS:
+            raise UsageError(
+                f"{place}: expected BACKEND.KEY=VALUE with a backend of {', '.join(BACKENDS)}, got {entry!r}"
+            )
+        known = BACKENDS[backend].options
+        if key not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise UsageError(f"{place}: {backend} has no load option {key!r}; {has}")
+        options.setdefault(backend, {})[key] = v.like(known[key].default, setting, place)
+    return options

@@ -1,0 +1,92 @@
+"""A sweep in a TOML file, which CI keeps beside its workflow: the axes and counts, no programs or packages."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UsageError
+from bench.plan.flags import BY_NAME, FLAGS
+
+_OPTIONS_TABLE = "load_options"
+
+
+@dataclass(frozen=True, slots=True)
+class SweepFile:
+    """What a sweep file sets.
+
+    Args:
+        values: raw values by name of the flag.
+        origins: name of the flag -> where it stands, for messages.
+    """
+
+    values: dict[str, Any]
+    origins: dict[str, str]
+
+
+def read_sweep_file(path: Path) -> SweepFile:
+    """Read the sweep file at ``path``.
+
+    Raises:
+        UsageError: there is no such file, it is no TOML, or it has a key that is not for it.
+    """
+    try:
+        # Windows' own editors put a byte order mark before UTF-8.
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"--config: cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path}: not a TOML file: {error}") from error
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for key, value in document.items():
+        line = _line_of(text, key)
+        if key == _OPTIONS_TABLE:
+            values["load_option"] = _load_options(path, text, value)
+            origins["load_option"] = f"{path}, line {line}, {key}"
+            continue
+        flag = BY_NAME.get(key)
+        if flag is None or not flag.in_file:
+            raise UsageError(f"{path}, line {line}: {_refusal(key, known=flag is not None)}")
+        values[key] = value
+        origins[key] = f"{path}, line {line}, {key}"
+    return SweepFile(values, origins)
+
+
+def _refusal(key: str, *, known: bool) -> str:
+    if known:
+        return f"{key} is for the command line only"
+    allowed = ", ".join(flag.name for flag in FLAGS if flag.in_file and flag.name != "load_option")
+    return f"unknown key {key!r}; a sweep file takes {allowed}, and a table [{_OPTIONS_TABLE}.<backend>]"
+
+
+def _load_options(path: Path, text: str, table: Any) -> dict[str, str]:
+    """Each option as the command line would have it -> where it stands."""
+    line = _line_of(text, _OPTIONS_TABLE)
+    if not isinstance(table, dict) or not all(isinstance(options, dict) for options in table.values()):
+        raise UsageError(
+            f"{path}, line {line}: {_OPTIONS_TABLE} holds one table per backend: [{_OPTIONS_TABLE}.<backend>]"
+        )
+    located: dict[str, str] = {}
+    for backend, options in table.items():
+        header = _line_of(text, backend, line, inside=True)
+        for key, value in options.items():
+            setting = str(value).lower() if isinstance(value, bool) else value
+            line = _line_of(text, key, header, inside=True)
+            located[f"{backend}.{key}={setting}"] = f"{path}, line {line}, {key}"
+    return located
+
+
+def _line_of(text: str, key: str, first: int = 1, *, inside: bool = False) -> int:
+    """The line of ``key`` from line ``first`` on, ``inside`` a table also as part of a dotted key."""
+    parents = r"""(?:[\w"'-]+\s*\.\s*)*""" if inside else ""
+    pattern = re.compile(rf"""\s*\[*\s*{parents}["']?{re.escape(key)}["']?\s*[=.\]]""")
+    for number, line in enumerate(text.splitlines()[first - 1 :], start=first):
+        if pattern.match(line):
+            return number
+    return first

@@ -1,0 +1,110 @@
+"""Raw values from a command line or a sweep file, made into what they mean, or refused in one line."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UsageError
+
+MOST = 2**31 - 1
+"""The largest count that the store's columns hold."""
+
+_WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*")
+
+
+def words(value: Any, where: str) -> tuple[str, ...]:
+    """A list of names: a comma list, a repeated flag, or an array of strings; duplicates are dropped."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(part, str) for part in parts):
+        raise UsageError(f"{where}: expected names, got {value!r}")
+    names = [name.strip() for part in parts for name in part.split(",")]
+    if not names or not all(names):
+        raise UsageError(f"{where}: expected one or more names, got {value!r}")
+    return tuple(dict.fromkeys(names))
+
+
+def counts(value: Any, where: str) -> tuple[int, ...]:
+    """A list of whole numbers of at least 1: a comma list, a repeated flag, or an array."""
+    parts = value if isinstance(value, list | tuple) else [value]
+    flat = [piece for part in parts for piece in (part.split(",") if isinstance(part, str) else [part])]
+    if not flat:
+        raise UsageError(f"{where}: expected one or more whole numbers, got none")
+    numbers = [count(piece, where) for piece in flat]
+    return tuple(dict.fromkeys(numbers))
+
+
+def count(value: Any, where: str, least: int = 1) -> int:
+    """A whole number from ``least`` to :data:`MOST`."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise UsageError(f"{where}: expected a whole number, got {value!r}")
+    if value < least:
+        raise UsageError(f"{where}: expected at least {least}, got {value}")
+    if value > MOST:
+        raise UsageError(f"{where}: expected at most {MOST}, got {value}")
+    return value
+
+
+def seconds(value: Any, where: str, *, zero: bool = False) -> float:
+    """A number of seconds, above 0 or, with ``zero``, 0 too."""
+    number = _number(value)
+    if number is None:
+        raise UsageError(f"{where}: expected a number of seconds, got {value!r}")
+    if not (number > 0 or (zero and number == 0)) or math.isinf(number):
+        raise UsageError(f"{where}: expected a number of seconds {'of at least' if zero else 'above'} 0, got {value!r}")
+    return number
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def one_of(value: Any, where: str, choices: Sequence[str]) -> str:
+    """One of ``choices``."""
+    if value not in choices:
+        raise UsageError(f"{where}: no such choice {value!r}; there are {', '.join(choices)}")
+    return str(value)
+
+
+def path(value: Any, where: str) -> Path:
+    """A path, absolute from here on."""
+    if not isinstance(value, str | Path) or not str(value):
+        raise UsageError(f"{where}: expected a path, got {value!r}")
+    try:
+        return Path(value).expanduser().absolute()
+    except RuntimeError as error:
+        raise UsageError(f"{where}: no home folder for {value}") from error
+
+
+def text(value: Any, where: str) -> str:
+    """A text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f"{where}: expected a text, got {value!r}")
+    return value.strip()
+
+
+def like(default: str | int | float | bool | None, value: str, where: str) -> Any:
+    """``value`` as the type of ``default``; with no default, as a number where it is one."""
+    if isinstance(default, bool):
+        return one_of(value.lower(), where, ("true", "false")) == "true"
+    if isinstance(default, str):
+        return value
+    number = _number(value)
+    if number is None and default is None:
+        return value
+    if _WHOLE.fullmatch(value):
+        return int(value)
+    # What is not finite has no JSON, and so no key.
+    if number is None or not math.isfinite(number) or isinstance(default, int):
+        raise UsageError(f"{where}: expected a {'whole ' if isinstance(default, int) else ''}number, got {value!r}")
+    return number

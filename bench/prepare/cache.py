@@ -1,0 +1,280 @@
+"""Where artifacts live: found by what they were made from, never half-made."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from bench.errors import MachineError
+from bench.plan.cells import digest as digest_of
+
+CACHE_VARIABLE = "AIPC_BENCH_CACHE"
+MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
+_KEPT_DIGITS = 16
+
+
+def cache_root(setting: Path | None = None) -> Path:
+    """The folder of all artifacts: ``setting``, else the environment's ``AIPC_BENCH_CACHE``, else the user's cache."""
+    if setting is not None:
+        return setting
+    named = os.environ.get(CACHE_VARIABLE)
+    return Path(named) if named else user_cache_path("aipc-bench", appauthor=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactKey:
+    """What an artifact is made from; its digest is the artifact's address.
+
+    Args:
+        format: e.g. ``openvino-ir``; begins the folder's name.
+        precision: the weight format that was asked for; empty for what has none.
+        model: the model's name, for people.
+        source: the digest of what is converted.
+        recipe: how it is converted, with everything that changes the result.
+        versions: package -> version of the converters.
+    """
+
+    format: str
+    precision: str
+    model: str
+    source: str
+    recipe: Mapping[str, Any]
+    versions: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """64 hex digits."""
+        return digest_of(
+            {"source": self.source, "recipe": dict(self.recipe), "versions": dict(self.versions)}, length=64
+        )
+
+    @property
+    def folder(self) -> str:
+        """The folder's name in the store."""
+        return f"{self.format}-{self.digest[:_KEPT_DIGITS]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A finished artifact.
+
+    Args:
+        path: its folder.
+        format: e.g. ``openvino-ir``.
+        precision: the weight format that was asked for; empty for what has none.
+        digest: of source, recipe and converter versions, 64 hex digits.
+        bytes: of all its files.
+        weight_bits: weight format -> share of the stored parameters; ``None`` for what holds no weights.
+        bits_per_weight: stored bits of weights, scales and zero points, over the model's parameters (tied ones once).
+        manifest: all that is known about it, as kept in ``manifest.json``.
+    """
+
+    path: Path
+    format: str
+    precision: str
+    digest: str
+    bytes: int
+    weight_bits: dict[str, float] | None
+    bits_per_weight: float | None
+    manifest: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where an artifact is made: ``output`` becomes the artifact, ``folder`` and the rest of it are thrown away."""
+
+    folder: Path
+    output: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What the maker of an artifact knows about it.
+
+    Args:
+        facts: whatever the converter says; kept in the manifest.
+        weight_elements: weight format -> parameters stored so; ``None`` for what holds no weights.
+        stored_bytes: of weights, scales and zero points; ``None`` likewise.
+        parameters: of the model, tied ones once; ``None`` likewise.
+    """
+
+    facts: Mapping[str, Any]
+    weight_elements: Mapping[str, int] | None = None
+    stored_bytes: int | None = None
+    parameters: int | None = None
+
+
+class ArtifactStore:
+    """The artifacts under one root.
+
+    Args:
+        root: the cache folder; made when something is first kept in it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.artifacts = root / "artifacts"
+        self.making = root / "making"
+        self.locks = root / "locks"
+
+    def find(self, key: ArtifactKey) -> Artifact | None:
+        """The artifact of ``key``, ``None`` if it was never finished or files of it are gone."""
+        return read_artifact(self.artifacts / key.folder)
+
+    def get(self, key: ArtifactKey, make: Callable[[Workspace], Made]) -> Artifact:
+        """The artifact of ``key``, made by ``make`` if there is none. Whoever else wants it meanwhile waits.
+
+        Raises:
+            MachineError: the cache folder cannot be written.
+        """
+        found = self.find(key)
+        if found is not None:
+            return found
+        with self._writable(), self.lock(key.folder):
+            found = self.find(key)
+            return found if found is not None else self._make(key, make)
+
+    def lock(self, folder: str, timeout: float = -1) -> FileLock:
+        """The lock under which ``folder`` is made or removed; ``timeout`` in seconds, without end below zero."""
+        self.locks.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.locks / f"{folder}.lock", timeout=timeout)
+
+    def leftovers(self, folder: str) -> Iterator[Path]:
+        """What interrupted conversions left behind. Only under the lock is it sure that nobody works there."""
+        return self.making.glob(f"{folder}-*")
+
+    def _make(self, key: ArtifactKey, make: Callable[[Workspace], Made]) -> Artifact:
+        for old in self.leftovers(key.folder):
+            remove(old)
+        workspace = self._workspace(key)
+        try:
+            start = time.perf_counter()
+            made = make(workspace)
+            manifest = _manifest(key, made, workspace.output, time.perf_counter() - start)
+            (workspace.output / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8")
+            self._publish(workspace.output, self.artifacts / key.folder)
+        finally:
+            remove(workspace.folder)
+        return _artifact(self.artifacts / key.folder, manifest)
+
+    def _workspace(self, key: ArtifactKey) -> Workspace:
+        folder = self.making / f"{key.folder}-{os.getpid()}"
+        output = folder / "out"
+        output.mkdir(parents=True)
+        return Workspace(folder, output)
+
+    def _publish(self, output: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():  # it was found damaged
+            remove(target)
+        _replace(output, target)
+
+    @contextlib.contextmanager
+    def _writable(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise MachineError(
+                f"the cache folder {self.root} cannot be written ({reason}): free or unlock it, or set {CACHE_VARIABLE}"
+                " to another folder"
+            ) from error
+
+
+def read_artifact(folder: Path) -> Artifact | None:
+    """The artifact in ``folder``; ``None`` if there is none, or a file of it is missing or of another size."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        whole = manifest["schema_version"] == MANIFEST_VERSION and all(
+            (folder / name).stat().st_size == file["bytes"] for name, file in manifest["files"].items()
+        )
+    except (OSError, ValueError, KeyError):
+        return None
+    return _artifact(folder, manifest) if whole else None
+
+
+def remove(folder: Path) -> None:
+    """Remove ``folder`` with all in it, as far as the system lets go of it; what stays is tried again next time."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def file_sha256(file: Path) -> str:
+    """The SHA-256 of ``file``'s content."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _artifact(folder: Path, manifest: dict[str, Any]) -> Artifact:
+    return Artifact(
+        path=folder,
+        format=manifest["format"],
+        precision=manifest["precision"],
+        digest=manifest["digest"],
+        bytes=sum(file["bytes"] for file in manifest["files"].values()),
+        weight_bits=manifest["weight_bits"],
+        bits_per_weight=manifest["bits_per_weight"],
+        manifest=manifest,
+    )
+
+
+def _manifest(key: ArtifactKey, made: Made, output: Path, seconds: float) -> dict[str, Any]:
+    return {
+        "schema_version": MANIFEST_VERSION,
+        "format": key.format,
+        "precision": key.precision,
+        "digest": key.digest,
+        "model": key.model,
+        "source": key.source,
+        "recipe": dict(key.recipe),
+        "converter_versions": dict(key.versions),
+        "facts": dict(made.facts),
+        "parameters": made.parameters,
+        "weight_bits": weight_shares(made.weight_elements),
+        "bits_per_weight": bits_per_weight(made.stored_bytes, made.parameters),
+        "stored_bytes": made.stored_bytes,
+        "files": {
+            file.relative_to(output).as_posix(): {"bytes": file.stat().st_size, "sha256": file_sha256(file)}
+            for file in sorted(output.rglob("*"))
+            if file.is_file() and file != output / MANIFEST
+        },
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+    }
+
+
+def weight_shares(elements: Mapping[str, int] | None) -> dict[str, float] | None:
+    """Weight format -> share of all stored parameters, largest first; they sum to 1."""
+    if not elements:
+        return None
+    total = sum(elements.values())
+    return {name: count / total for name, count in sorted(elements.items(), key=lambda item: -item[1])}
+
+
+def bits_per_weight(stored_bytes: int | None, parameters: int | None) -> float | None:
+    """Bits that a parameter of the model takes on the whole, scales and zero points included."""
+    return None if stored_bytes is None or not parameters else stored_bytes * 8 / parameters
+
+
+def _replace(source: Path, target: Path) -> None:
+    # On Windows a virus scanner may hold a file of the folder for a moment.
+    for pause in (0.1, 0.5, 2.0):
+        try:
+            source.replace(target)
+        except PermissionError:
+            time.sleep(pause)
+        else:
+            return
+    source.replace(target)

@@ -1,0 +1,57 @@
+"""What a run is about to do, said before it does it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.plan.estimate import guess_seconds, memory_bytes, said
+from bench.plan.options import Options
+from bench.plan.plan import Plan
+from bench.prepare.stage import PendingWork
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """What the machine has left, in bytes."""
+
+    disk_bytes: int
+    memory_bytes: int
+
+
+def preflight_lines(
+    plan: Plan, options: Options, pending: Sequence[PendingWork], parameters: int | None, free: Free
+) -> list[str]:
+    """The announcement of a run.
+
+    Args:
+        plan: what will be measured.
+        options: the counts.
+        pending: what has to be made first.
+        parameters: of the model, for a guess of the time; ``None`` if there is no model.
+        free: what the machine has left.
+    """
+    counts = f"{options.blocks} blocks of {options.warmups} warm-ups + {options.repeats} timed generations each"
+    measure = f"measure    {len(plan.loads)} loads, {len(plan.cells)} cells, in {counts}"
+    if parameters is None:
+        return [measure, "time       as the simulated latencies add up; no model is run"]
+    making_s = sum(work.seconds for work in pending)
+    what = f"{len(pending)} artifacts, about {said(making_s)}: {', '.join(work.label for work in pending)}"
+    guess = said(guess_seconds(plan, options, parameters) + making_s)
+    return [
+        measure,
+        f"prepare    {what if pending else 'nothing: all artifacts are in the cache'}",
+        f"disk       {_disk_bytes(pending) / 1e9:.1f} GB needed, {free.disk_bytes / 1e9:.1f} GB free",
+        _memory(plan, pending, parameters, free),
+        f"time       about {guess} (a guess; a measured figure follows after the first block)",
+    ]
+
+
+def _disk_bytes(pending: Sequence[PendingWork]) -> int:
+    return sum(work.disk_bytes for work in pending) + max((work.scratch_bytes for work in pending), default=0)
+
+
+def _memory(plan: Plan, pending: Sequence[PendingWork], parameters: int, free: Free) -> str:
+    preparing = max((work.memory_bytes for work in pending), default=0)
+    needed = f"{preparing / 1e9:.1f} GB needed to prepare, {memory_bytes(plan, parameters) / 1e9:.1f} GB to measure"
+    return f"memory     {needed}, {free.memory_bytes / 1e9:.1f} GB free"

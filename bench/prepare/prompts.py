@@ -1,0 +1,158 @@
+"""Prompts of exactly N ids: the same for every stack, none a beginning of another.
+
+A prompt depends on (prompt_tokens, block, ordinal, row) alone: its first id after the BOS, the kind of work and the
+place in that kind's text are drawn from a hash of these four. Within one visit, no two prompts may begin with the same
+id, or a stack could answer the later one from a prefix cache; only where the hash would make two begin alike, the later
+one in ascending order takes the next free opener.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bench.errors import PrepareError, UsageError
+from bench.plan.cells import digest
+
+PROMPTS_FILE = "prompts.json"
+_RANDOM_BODY_TOKENS = 4_096
+_SMALLEST_VOCABULARY = 8
+
+
+class PromptKey(NamedTuple):
+    """One prompt within a visit.
+
+    Args:
+        prompt_tokens: ids of the prompt, a BOS included.
+        ordinal: 0, 1, … for timed iterations; -1, -2, … for warm-ups.
+        row: index within the batch.
+    """
+
+    prompt_tokens: int
+    ordinal: int
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A prompt.
+
+    Args:
+        ids: exactly as many as asked for.
+        prompt_id: names it in a run: ``<prompt_tokens>/<block>/<ordinal>/<row>``.
+        digest: of the ids.
+        kind: the kind of work that its text comes from.
+    """
+
+    ids: tuple[int, ...]
+    prompt_id: str
+    digest: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptBook:
+    """The text that prompts are cut from, as ids of one model.
+
+    Args:
+        kinds: kind of work -> its text.
+        openers: ids that begin an ordinary word.
+        bos: ids that the model wants before every prompt; they count.
+        vocab_size: every id is below it.
+    """
+
+    kinds: Mapping[str, tuple[int, ...]]
+    openers: tuple[int, ...]
+    bos: tuple[int, ...]
+    vocab_size: int
+
+    @classmethod
+    def read(cls, file: Path) -> PromptBook:
+        """The book in ``file``, as the prepare stage wrote it.
+
+        Raises:
+            PrepareError: it cannot be read.
+        """
+        try:
+            return cls.from_json(json.loads(file.read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PrepareError(
+                f"the prompts in {file} cannot be read ({error}): remove them with `nox -s clean`"
+            ) from error
+
+    @classmethod
+    def from_json(cls, book: Mapping[str, Any]) -> PromptBook:
+        """The book that ``book`` describes."""
+        return cls(
+            kinds={name: tuple(ids) for name, ids in sorted(book["kinds"].items())},
+            openers=tuple(book["openers"]),
+            bos=tuple(book["bos"]),
+            vocab_size=book["vocab_size"],
+        )
+
+    @classmethod
+    def made_up(cls, vocab_size: int = 32_000, seed: int = 0) -> PromptBook:
+        """A book without a model or a tokenizer: ids drawn by ``seed``, for the simulated backend and for tests."""
+        if vocab_size < _SMALLEST_VOCABULARY:
+            raise UsageError(f"a vocabulary of {vocab_size} is too small for prompts: {_SMALLEST_VOCABULARY} at least")
+        draw = random.Random(seed)
+        body = tuple(draw.randrange(vocab_size) for _ in range(_RANDOM_BODY_TOKENS))
+        return cls(kinds={"random": body}, openers=tuple(range(vocab_size)), bos=(), vocab_size=vocab_size)
+
+    @property
+    def shortest(self) -> int:
+        """The fewest ids that a prompt can have: the BOS, and an opener."""
+        return len(self.bos) + 1
+
+    def prompts_for_visit(self, block: int, wanted: Iterable[PromptKey]) -> dict[PromptKey, Prompt]:
+        """All prompts that one worker is asked in one visit.
+
+        Args:
+            block: number of the block.
+            wanted: which prompts.
+
+        Raises:
+            UsageError: a prompt is to be shorter than the BOS and one id, or there are more prompts than openers.
+        """
+        keys = sorted(set(wanted))
+        self._check(keys)
+        taken: set[int] = set()
+        return {key: self._prompt(key, block, taken) for key in keys}
+
+    def _check(self, keys: Sequence[PromptKey]) -> None:
+        if keys and keys[0].prompt_tokens < self.shortest:
+            raise UsageError(
+                f"a prompt of {keys[0].prompt_tokens} tokens cannot be made: this model's shortest has {self.shortest}"
+            )
+        if len(keys) > len(self.openers):
+            raise UsageError(
+                f"one visit asks for {len(keys)} different prompts, this model's vocabulary has openers for "
+                f"{len(self.openers)}: ask for fewer prompt lengths, repeats or rows"
+            )
+
+    def _prompt(self, key: PromptKey, block: int, taken: set[int]) -> Prompt:
+        prompt_id = f"{key.prompt_tokens}/{block}/{key.ordinal}/{key.row}"
+        drawn = hashlib.sha256(prompt_id.encode("ascii")).digest()
+        opener = self._opener(int.from_bytes(drawn[:8], "big"), taken)
+        kind = sorted(self.kinds)[int.from_bytes(drawn[8:16], "big") % len(self.kinds)]
+        body = _window(self.kinds[kind], int.from_bytes(drawn[16:24], "big"), key.prompt_tokens - self.shortest)
+        ids = (*self.bos, opener, *body)
+        return Prompt(ids=ids, prompt_id=prompt_id, digest=digest(ids), kind=kind)
+
+    def _opener(self, drawn: int, taken: set[int]) -> int:
+        index = drawn % len(self.openers)
+        while index in taken:
+            index = (index + 1) % len(self.openers)
+        taken.add(index)
+        return self.openers[index]
+
+
+def _window(text: Sequence[int], start: int, length: int) -> tuple[int, ...]:
+    offset = start % len(text)
+    rounds = (offset + length) // len(text) + 1
+    return tuple((list(text) * rounds)[offset : offset + length])

@@ -1,0 +1,116 @@
+"""How each artifact is made: everything that changes the result, in plain values that go into its digest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.errors import UsageError
+from bench.prepare.facts import ModelFacts
+
+RECIPE_VERSION = 1
+"""Raised when a converter of ours changes its result, so that what was made before is made again."""
+
+GROUP_SIZES = (128, 64, 32)
+PER_CHANNEL = -1
+
+PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "cast": ("torch", "safetensors"),
+    "gguf": ("gguf", "safetensors", "tokenizers", "torch", "transformers"),
+    "hub": (),
+    "openvino-ir": ("nncf", "openvino", "openvino-tokenizers", "optimum", "optimum-intel", "torch", "transformers"),
+    "ort-genai": ("onnx", "onnx-ir", "onnxruntime", "onnxruntime-genai", "torch", "transformers"),
+    "prompts": ("tokenizers", "transformers"),
+    "synthetic": ("numpy", "safetensors", "tokenizers", "torch", "transformers"),
+}
+"""Converter task -> the packages whose version can change what it makes."""
+
+_PROVIDERS = {"CPU": "cpu", "GPU": "dml", "DML": "dml", "CUDA": "cuda"}
+_FLOATS = ("fp32", "bf16", "fp16")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One conversion.
+
+    Args:
+        task: the converter, a name in ``backends.convert``.
+        values: what goes into the digest and the manifest.
+        options: what the converter is given beside them, such as paths, which do not change the result.
+    """
+
+    task: str
+    values: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What the artifact's digest sees of the recipe."""
+        return {"task": self.task, "recipe_version": RECIPE_VERSION, **self.values}
+
+
+def recipe_for(artifact_format: str, precision: str, device: str, facts: ModelFacts) -> Recipe:
+    """The recipe of a model artifact.
+
+    Raises:
+        UsageError: no converter makes ``artifact_format`` in ``precision`` for ``device``.
+    """
+    makers = {"huggingface": _cast, "openvino-ir": _openvino, "ort-genai": _ort}
+    if artifact_format not in makers:
+        raise UsageError(f"no converter makes {artifact_format!r}: choose one of {', '.join(makers)}")
+    return makers[artifact_format](precision, device.partition(".")[0], facts)
+
+
+def group_size(widths: Sequence[int], device: str) -> int:
+    """The largest group that divides every linear layer's input width; -1 (one group per channel) if none does.
+
+    An NPU takes 128 or -1 only.
+    """
+    sizes = GROUP_SIZES[:1] if device == "NPU" else GROUP_SIZES
+    return next((size for size in sizes if all(width % size == 0 for width in widths)), PER_CHANNEL)
+
+
+def _cast(precision: str, device: str, facts: ModelFacts) -> Recipe:
+    del device, facts
+    if precision not in _FLOATS:
+        raise UsageError(f"a Hugging Face directory cannot be made in {precision}: choose one of {', '.join(_FLOATS)}")
+    return Recipe("cast", {"weight_format": precision}, {"precision": precision})
+
+
+def _openvino(precision: str, device: str, facts: ModelFacts) -> Recipe:
+    if precision not in ("int4", "int8", "fp16", "fp32"):
+        raise UsageError(f"OpenVINO models cannot be made in {precision}: choose one of int4, int8, fp16, fp32")
+    values: dict[str, Any] = {"weight_format": precision}
+    arguments = ["--task", "text-generation-with-past", "--weight-format", precision]
+    if precision == "int4":
+        size = group_size(facts.linear_widths, device)
+        values |= {"group_size": size, "symmetric": True, "ratio": 1.0}
+        arguments += ["--group-size", str(size), "--ratio", "1.0", "--sym"]
+    elif precision == "int8":
+        values |= {"group_size": PER_CHANNEL, "symmetric": False}
+    return Recipe("openvino-ir", {**values, "arguments": arguments}, {"arguments": arguments})
+
+
+def _ort(precision: str, device: str, facts: ModelFacts) -> Recipe:
+    del facts
+    provider = _PROVIDERS.get(device)
+    if provider is None or precision not in ("int4", "int8", "fp16", "fp32"):
+        raise UsageError(f"ONNX Runtime GenAI models cannot be made in {precision} for {device}: see --help")
+    # The other stacks compute the logits of the last position alone; without this, ORT would compute all of them.
+    extra = {"prune_lm_head": "true"}
+    arguments = [
+        "-p",
+        precision,
+        "-e",
+        provider,
+        "--extra_options",
+        *(f"{key}={value}" for key, value in extra.items()),
+    ]
+    values = {
+        "weight_format": precision,
+        "execution_provider": provider,
+        "extra_options": extra,
+        "arguments": arguments,
+    }
+    return Recipe("ort-genai", values, {"arguments": arguments})

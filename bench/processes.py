@@ -1,0 +1,58 @@
+"""Child processes: how they are started so that Ctrl-C is ours, and how they end with all that they started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import psutil
+
+from bench.root import PROJECT_ROOT
+
+
+def process_group() -> dict[str, Any]:
+    """Arguments of ``Popen`` that put a child in a process group of its own.
+
+    The console's Ctrl-C is for the harness, which ends the child, or lets it finish what it is doing.
+    """
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        return {"start_new_session": True}
+
+
+def child_environment(ours: Mapping[str, str], *, online: bool = False) -> dict[str, str]:
+    """What a child sees: this project's modules, the caller's environment, and no model hub unless ``online``.
+
+    Args:
+        ours: what this child needs beside that.
+        online: whether it may ask the hub.
+    """
+    common = {
+        "PYTHONPATH": str(PROJECT_ROOT),
+        # The working folder is no place to import from.
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUTF8": "1",
+        "PYTHONUNBUFFERED": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+    }
+    offline = {} if online else {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+    return {**os.environ, **common, **offline, **ours}
+
+
+def end_tree(pid: int) -> None:
+    """Kill the process ``pid`` and all that it started, and wait until they are gone."""
+    try:
+        root = psutil.Process(pid)
+        family = [*root.children(recursive=True), root]
+    except psutil.NoSuchProcess:
+        return
+    for process in family:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(family, timeout=10)

@@ -1,0 +1,109 @@
+"""run.json: what was asked for, of what, on which machine, with which packages. All of it from an allow-list."""
+
+from __future__ import annotations
+
+import subprocess
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.measure.facts import RunFacts
+from bench.observe.machine import machine_facts
+from bench.observe.packages import without_home
+from bench.plan.cells import Cell
+from bench.plan.options import Options
+from bench.root import PROJECT_ROOT
+
+
+def run_record(
+    command: str,
+    options: Options,
+    cells: Sequence[Cell],
+    model: Mapping[str, Any],
+    facts: RunFacts,
+    venvs: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The record of a run, apart from its id and schema version.
+
+    Args:
+        command: how to repeat it.
+        options: what was asked for.
+        cells: all cells that were asked for, also those that cannot be.
+        model: name, kind, digest and size of the model.
+        facts: what the visits share.
+        venvs: backend -> its Python and packages.
+    """
+    loads = {cell.load.key: cell.load for cell in cells}
+    return {
+        "created_at": datetime.now(UTC).isoformat(),
+        "command": without_home(command),
+        "options": _recorded(options),
+        "seed": options.seed,
+        "project": {"version": project_version(), "git_commit": git_commit()},
+        "model": model,
+        "plan": {
+            "profile": options.profile,
+            "blocks": options.blocks,
+            "repeats": options.repeats,
+            "warmups": options.warmups,
+            "threads": facts.threads,
+            "loads": [{"load_key": key, "label": load.label, **load.identity} for key, load in loads.items()],
+            "cells": [_recorded_cell(cell) for cell in cells],
+        },
+        "machine": machine_facts(),
+        "machine_id": facts.machine_id,
+        "venvs": venvs,
+    }
+
+
+def _recorded_cell(cell: Cell) -> dict[str, Any]:
+    return {
+        "cell_key": cell.key,
+        "load_key": cell.load.key,
+        "label": cell.label,
+        "prompt_tokens": cell.prompt_tokens,
+        "new_tokens": cell.new_tokens,
+        "batch_size": cell.batch_size,
+    }
+
+
+def _recorded(options: Options) -> dict[str, Any]:
+    """The options that describe the measurement, from an allow-list: folders and interpreters stay out."""
+    names = (
+        "backends",
+        "devices",
+        "precisions",
+        "prompt_tokens",
+        "new_tokens",
+        "batch_sizes",
+        "profile",
+        "blocks",
+        "repeats",
+        "warmups",
+        "threads",
+        "load_options",
+        "cooldown_s",
+    )
+    recorded = {name: getattr(options, name) for name in names}
+    return {**recorded, "model": without_home(options.model), "load_options": dict(options.load_options)}
+
+
+def project_version() -> str:
+    """The version of this project."""
+    text = (PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return str(tomllib.loads(text)["project"]["version"])
+
+
+def git_commit() -> str | None:
+    """The commit of this checkout, with ``-dirty`` where files differ from it; ``None`` without git."""
+    with suppress(OSError, subprocess.SubprocessError):
+        shown = subprocess.run(
+            ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            capture_output=True,
+            timeout=10,
+            check=True,
+        )
+        return shown.stdout.decode("ascii", "replace").strip() or None
+    return None

@@ -1,0 +1,69 @@
+"""``python -m bench.report [RUN …]``: render stored runs again."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from bench.errors import BenchError, StoreError, UsageError
+from bench.report import finish_run
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Render the runs that ``arguments`` name, else the newest one; returns the exit status."""
+    try:
+        asked = _parser().parse_args(arguments)
+        runs = [_find(name, asked.results_dir) for name in asked.runs] or [_newest(asked.results_dir)]
+    except BenchError as error:
+        return _say(error)
+    status = 0
+    for run in runs:
+        try:
+            print("\n".join(finish_run(run, asked.reports_dir, open_report=asked.open)))
+        except BenchError as error:
+            status = _say(error)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="nox -s report --", description="Render stored runs again.", allow_abbrev=False)
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="folder or id of a run (default: the newest one)")
+    parser.add_argument(
+        "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
+    )
+    parser.add_argument(
+        "--reports-dir", type=Path, default=Path("reports"), metavar="DIR", help="where reports go (default: reports)"
+    )
+    parser.add_argument("--open", action="store_true", help="open each report in the browser")
+    return parser
+
+
+def _find(name: str, results: Path) -> Path:
+    for candidate in (Path(name), results / name):
+        if candidate.is_dir():
+            return candidate
+    raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
+
+
+def _newest(results: Path) -> Path:
+    runs = sorted(path.parent for path in results.glob("*/run.json"))
+    if not runs:
+        raise StoreError(f"{results} holds no run; measure one with `nox -s bench`, or name its folder")
+    return runs[-1]
+
+
+def _say(error: BenchError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return 4 if isinstance(error, UsageError) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

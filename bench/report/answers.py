@@ -1,0 +1,74 @@
+"""The answer first: sentences made from the rankings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.analyse.results import METRICS, Ranking, RunAnalysis
+from bench.report import text
+from bench.report.names import Naming, shape_name
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Who was lowest by one metric at one shape."""
+
+    ranking: Ranking
+    winner: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShapeAnswers:
+    """All metrics at one shape."""
+
+    title: str
+    answers: tuple[Answer, ...]
+
+
+def answers_by_shape(analysis: RunAnalysis, naming: Naming) -> list[ShapeAnswers]:
+    """One entry per shape, and apart for simulated contestants."""
+    groups: dict[tuple[int, int, int, bool], list[Ranking]] = {}
+    for ranking in analysis.rankings:
+        shape = (ranking.prompt_tokens, ranking.new_tokens, ranking.batch_size, ranking.simulated)
+        groups.setdefault(shape, []).append(ranking)
+    return [
+        ShapeAnswers(
+            shape_name(*shape[:3]) + (" (simulated)" if shape[3] else ""),
+            tuple(_answer(ranking, naming) for ranking in rankings),
+        )
+        for shape, rankings in groups.items()
+    ]
+
+
+def overviews(analysis: RunAnalysis, naming: Naming) -> list[str]:
+    """One sentence per metric over all prompt lengths, for each combination of the other axes."""
+    sentences = []
+    kinds = dict.fromkeys((r.simulated, r.batch_size, r.new_tokens) for r in analysis.rankings)
+    for kind in sorted(kinds):
+        prefix = "" if len({k[1:] for k in kinds}) == 1 else f"{kind[2]:,} new tokens, batch of {kind[1]}: "
+        for metric in METRICS:
+            own = [
+                r
+                for r in analysis.rankings
+                if r.metric == metric and (r.simulated, r.batch_size, r.new_tokens) == kind and r.rivals
+            ]
+            if own:
+                winners = [(r.prompt_tokens, naming.of(r.winner.load), bool(r.tied)) for r in own]
+                verdict = all(r.verdict for r in own)
+                sentences.append(prefix + text.overview(metric, winners, verdict=verdict, simulated=kind[0]))
+    return sentences
+
+
+def verdict_note(analysis: RunAnalysis) -> tuple[str, bool]:
+    """What the sentences may claim, and whether the run has blocks enough for a verdict."""
+    blocks = min((cell.blocks for cell in analysis.cells), default=0)
+    counted = text.plural(blocks, "block")
+    enough = bool(analysis.rankings) and all(ranking.verdict for ranking in analysis.rankings)
+    return (text.WITH_VERDICT if enough else text.NO_VERDICT).format(blocks=counted), enough
+
+
+def _answer(ranking: Ranking, naming: Naming) -> Answer:
+    winner = naming.of(ranking.winner.load)
+    rivals = [(rival, naming.of(rival.cell.load)) for rival in ranking.rivals]
+    return Answer(ranking, winner, text.answer(ranking, winner, rivals))

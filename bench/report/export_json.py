@@ -1,0 +1,86 @@
+"""summary.json: what the page says, for programs; versioned by ``summary_version``."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.analyse.results import Ranking, RunAnalysis
+from bench.report.format import clean
+from bench.report.names import Naming
+
+SUMMARY_VERSION = 1
+
+_RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "venvs")
+
+
+def summary_json(analysis: RunAnalysis, naming: Naming, rows: Sequence[Mapping[str, Any]], sentences: list[str]) -> str:
+    """The summary of a run.
+
+    Args:
+        analysis: of the run.
+        naming: of its loads.
+        rows: of :func:`bench.report.rows.cell_rows`.
+        sentences: the answer in words.
+    """
+    plan = analysis.record.get("plan") or {}
+    value = {
+        "summary_version": SUMMARY_VERSION,
+        **{name: analysis.record.get(name) for name in _RECORD},
+        "plan": {name: plan.get(name) for name in ("profile", "blocks", "repeats", "warmups", "threads")},
+        "end": analysis.end,
+        "simulated": any(load.simulated for load in analysis.loads),
+        "answer": sentences,
+        "cells": rows,
+        "rankings": [_ranking(ranking, naming) for ranking in analysis.rankings],
+        "failures": [
+            {
+                "configuration": naming.of(failure.load),
+                "simulated": failure.load.simulated,
+                "status": failure.status,
+                "error_type": failure.error_type,
+                "message": failure.message,
+                "prompt_tokens": sorted({shape[0] for shape in failure.shapes}),
+                "blocks": failure.blocks,
+            }
+            for failure in analysis.failures
+        ],
+        "findings": [dataclasses.asdict(finding) for finding in analysis.findings],
+    }
+    return json.dumps(_cleaned(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _ranking(ranking: Ranking, naming: Naming) -> dict[str, Any]:
+    return {
+        "metric": ranking.metric,
+        "prompt_tokens": ranking.prompt_tokens,
+        "new_tokens": ranking.new_tokens,
+        "batch_size": ranking.batch_size,
+        "simulated": ranking.simulated,
+        "claims_verdict": ranking.verdict,
+        "lowest": naming.of(ranking.winner.load),
+        "lowest_cell_key": ranking.winner.cell_key,
+        "others": [
+            {
+                "configuration": naming.of(rival.cell.load),
+                "cell_key": rival.cell.cell_key,
+                "ratio": rival.ratio.value,
+                "ratio_low": rival.ratio.low,
+                "ratio_high": rival.ratio.high,
+                "distinguishable": rival.distinguishable,
+            }
+            for rival in ranking.rivals
+        ],
+    }
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {clean(str(key)): _cleaned(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(one) for one in value]
+    return value

@@ -1,0 +1,113 @@
+"""summary.md: the answer and the table, sized for a GitHub step summary (at most 1 MiB)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.analyse.results import CellResult, RunAnalysis
+from bench.report import text
+from bench.report.answers import answers_by_shape, overviews, verdict_note
+from bench.report.format import clean, interval, megabytes, number
+from bench.report.names import Naming, failed_shapes
+
+_SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
+_MOST_ROWS = 300
+_HEADER = (
+    "prompt",
+    "configuration",
+    "device",
+    "TTFT ms (95 %)",
+    "TPOT ms (95 %)",
+    "tokens/s",
+    "whole answer ms",
+    "peak MB",
+    "n",
+)
+
+
+def summary_markdown(analysis: RunAnalysis, naming: Naming, notes: Sequence[str]) -> str:
+    """The summary of a run.
+
+    Args:
+        analysis: of the run.
+        naming: of its loads.
+        notes: what has to be said first (simulated, synthetic, unfinished).
+    """
+    record = analysis.record
+    lines = [f"## {text.TITLE}: {_title(record)}", "", *(f"> **{escape(note)}**\n" for note in notes)]
+    lines += _answers(analysis, naming)
+    if analysis.cells:
+        lines += ["", *_table(analysis, naming)]
+    if analysis.failures:
+        lines += ["", f"### {text.FAILURES_TITLE}", "", *_failures(analysis, naming)]
+    lines += ["", f"Repeat it: `{_code(str(record.get('command')))}`", ""]
+    lines += [f"{escape(text.GLOSSARY_TITLE)}: [index.html](index.html#glossary), in the same folder as this file.", ""]
+    return "\n".join(lines)
+
+
+def escape(value: str) -> str:
+    """Foreign text that stays text in Markdown, also within a table."""
+    plain = " ".join(clean(value).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", plain)
+
+
+def _code(value: str) -> str:
+    return " ".join(clean(value).replace("`", "'").split())
+
+
+def _title(record: Mapping[str, Any]) -> str:
+    model = (record.get("model") or {}).get("name")
+    cpu = ((record.get("machine") or {}).get("cpu") or {}).get("name")
+    return escape(" on ".join(str(part) for part in (model, cpu) if part))
+
+
+def _answers(analysis: RunAnalysis, naming: Naming) -> list[str]:
+    if not analysis.cells:
+        return [text.NOTHING_MEASURED]
+    note, enough = verdict_note(analysis)
+    lines = [f"- {escape(sentence)}" for sentence in overviews(analysis, naming)]
+    lines += ["", escape(note) + ("" if enough else f" `{text.VERDICT_COMMAND}`"), ""]
+    for shape in answers_by_shape(analysis, naming):
+        lines += [f"**{escape(shape.title)}**", ""]
+        lines += [f"- {escape(answer.sentence)}" for answer in shape.answers]
+        lines.append("")
+    return lines
+
+
+def _table(analysis: RunAnalysis, naming: Naming) -> list[str]:
+    cells = sorted(analysis.cells, key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
+    lines = ["| " + " | ".join(_HEADER) + " |", "|--:|:--|:--|--:|--:|--:|--:|--:|--:|"]
+    lines += ["| " + " | ".join(_cells(cell, naming)) + " |" for cell in cells[:_MOST_ROWS]]
+    if len(cells) > _MOST_ROWS:
+        lines += ["", f"{len(cells) - _MOST_ROWS} more rows are in summary.csv."]
+    return lines
+
+
+def _cells(cell: CellResult, naming: Naming) -> list[str]:
+    def both(measured: Any) -> str:
+        if measured is None:
+            return ""
+        ends = interval(measured.estimate)
+        return number(measured.estimate.value) + (f" ({ends})" if ends else "")
+
+    return [
+        f"{cell.prompt_tokens:,}",
+        escape(naming.of(cell.load)),
+        cell.load.device_verdict,
+        both(cell.ttft_ms),
+        both(cell.tpot_ms),
+        number(cell.decode_rate.value) if cell.decode_rate else "",
+        number(cell.response_ms.estimate.value) if cell.response_ms else "",
+        megabytes(cell.load.peak_memory_bytes),
+        f"{cell.generations}/{cell.blocks}",
+    ]
+
+
+def _failures(analysis: RunAnalysis, naming: Naming) -> list[str]:
+    return [
+        f"- {escape(naming.of(failure.load))}, {escape(failed_shapes(failure))}: "
+        f"**{text.STATUS_WORDS.get(failure.status, failure.status)}**: {escape(failure.message[:500])}"
+        for failure in analysis.failures
+    ]

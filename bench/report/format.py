@@ -1,0 +1,71 @@
+"""Numbers and foreign strings as people read them. What was not measured is blank, never zero."""
+
+from __future__ import annotations
+
+import re
+
+from bench.analyse.interval import Estimate
+
+# C0 and C1 controls but tab and newline, and the characters that reorder text: terminal escapes and disguises.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def clean(text: str) -> str:
+    """``text`` without control characters, and such that it can be encoded."""
+    return _UNPRINTABLE.sub("", text).encode("utf-8", "replace").decode("utf-8")
+
+
+def decimals(value: float) -> int:
+    """How many decimals leave about three digits that matter."""
+    size = abs(value)
+    return 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
+
+
+def number(value: float | None, places: int | None = None) -> str:
+    """Three digits that matter, thousands separated."""
+    if value is None:
+        return ""
+    return f"{value:,.{decimals(value) if places is None else places}f}"
+
+
+def interval(estimate: Estimate | None, dash: str = "–") -> str:  # noqa: RUF001 - an en dash stands between numbers
+    """The ends of the interval with as many decimals as the value; blank without one."""
+    if estimate is None or estimate.low is None or estimate.high is None:
+        return ""
+    places = decimals(estimate.value)
+    return f"{number(estimate.low, places)}{dash}{number(estimate.high, places)}"
+
+
+def plus_minus(estimate: Estimate | None) -> str:
+    """Half the interval in percent, e.g. ``6 %``; blank without an interval."""
+    if estimate is None or estimate.half_width is None:
+        return ""
+    percent = 100 * estimate.half_width
+    return f"{percent:.1f} %" if percent < 1 else f"{percent:,.0f} %"
+
+
+def factor(value: float) -> str:
+    """A ratio with its sign."""
+    return f"{number(value, 2 if value < 10 else 1)}×"  # noqa: RUF001 - the sign of multiplication
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with two decimals below ten."""
+    return "" if value is None else f"{value:,.2f}" if value < 10 else f"{value:,.1f}"
+
+
+def megabytes(value: float | None) -> str:
+    """Bytes as MB (10⁶)."""
+    return "" if value is None else f"{value / 1e6:,.0f}"
+
+
+def gibibytes(value: float | None) -> str:
+    """Bytes as GiB."""
+    return "" if value is None else f"{value / 2**30:,.1f} GiB"
+
+
+def parameters(count: int | None) -> str:
+    """A model's size, e.g. ``135 million``; blank where unknown."""
+    if not count:
+        return ""
+    return f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.0f} million"

@@ -1,0 +1,130 @@
+"""What things are called, and which cells make one line of a chart.
+
+A line is a backend-device-precision. Load options that depend on the prompt (an NPU's padded length) split loads, but
+not lines; options that stand side by side at the same shape, as two attention backends do, split both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.analyse.results import CellResult, Failure, LoadResult, RunAnalysis
+from bench.report.format import clean
+
+Shape = tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a chart, and one name in the text.
+
+    Args:
+        name: for people, e.g. ``openvino-genai CPU int4``.
+        family: what shares a colour: the stack, its variant and its options.
+        device: as requested.
+        precision: the weight format.
+        cells: by batch size, new tokens and prompt tokens; empty if nothing was measured.
+    """
+
+    key: str
+    name: str
+    family: str
+    device: str
+    precision: str
+    simulated: bool
+    cells: tuple[CellResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """Names of loads and lines of one run."""
+
+    series: tuple[Series, ...]
+    _by_load: Mapping[str, Series]
+
+    def of(self, load: LoadResult) -> str:
+        """The name of ``load``."""
+        series = self._by_load.get(load.load_key)
+        return series.name if series else _base_name(load)
+
+    def series_of(self, load: LoadResult) -> Series | None:
+        """The line that ``load`` is part of."""
+        return self._by_load.get(load.load_key)
+
+
+def name_all(analysis: RunAnalysis) -> Naming:
+    """Name every load of a run."""
+    shapes = _shapes(analysis)
+    groups: dict[tuple[str, ...], list[LoadResult]] = {}
+    for load in analysis.loads:
+        groups.setdefault((load.variant, load.backend, load.device_requested, load.precision), []).append(load)
+    by_load: dict[str, Series] = {}
+    for loads in groups.values():
+        parts = [loads] if _disjoint([shapes.get(load.load_key, set()) for load in loads]) else [[x] for x in loads]
+        common = _common_options(loads)
+        for part in parts:
+            series = _series(part, _apart(part[0], common) if len(parts) > 1 else "", analysis.cells)
+            by_load.update({load.load_key: series for load in part})
+    return Naming(tuple({series.key: series for series in by_load.values()}.values()), by_load)
+
+
+def _shapes(analysis: RunAnalysis) -> dict[str, set[Shape]]:
+    found: dict[str, set[Shape]] = {}
+    for cell in analysis.cells:
+        found.setdefault(cell.load.load_key, set()).add((cell.prompt_tokens, cell.new_tokens, cell.batch_size))
+    for failure in analysis.failures:
+        found.setdefault(failure.load.load_key, set()).update(failure.shapes)
+    return found
+
+
+def _disjoint(sets: Sequence[set[Shape]]) -> bool:
+    return len(set().union(*sets)) == sum(len(one) for one in sets)
+
+
+def _common_options(loads: Sequence[LoadResult]) -> dict[str, object]:
+    first = dict(loads[0].options)
+    return {key: value for key, value in first.items() if all(load.options.get(key, ...) == value for load in loads)}
+
+
+def _apart(load: LoadResult, common: Mapping[str, object]) -> str:
+    own = [f"{key}={value}" for key, value in sorted(load.options.items()) if key not in common]
+    return ", ".join(own) or "default options"
+
+
+def _series(loads: Sequence[LoadResult], options: str, cells: Sequence[CellResult]) -> Series:
+    first = loads[0]
+    keys = {load.load_key for load in loads}
+    own = [cell for cell in cells if cell.load.load_key in keys]
+    own.sort(key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
+    return Series(
+        key=first.load_key,
+        name=clean(f"{_base_name(first)} [{options}]" if options else _base_name(first)),
+        family=f"{first.variant}\n{first.backend}\n{options}",
+        device=first.device_requested,
+        precision=first.precision,
+        simulated=any(load.simulated for load in loads),
+        cells=tuple(own),
+    )
+
+
+def _base_name(load: LoadResult) -> str:
+    variant = f"{load.variant}: " if load.variant else ""
+    fell_back = load.device_verdict == "fallback" and load.device_executed
+    device = f"{load.device_requested}→{load.device_executed}" if fell_back else load.device_requested
+    mark = " (simulated)" if load.simulated and "simulated" not in load.backend else ""
+    return clean(f"{variant}{load.backend} {device} {load.precision}{mark}")
+
+
+def shape_name(prompt_tokens: int, new_tokens: int, batch_size: int) -> str:
+    """E.g. ``128 prompt tokens, 64 new``; a batch is named where there is one."""
+    batch = f", batch of {batch_size}" if batch_size > 1 else ""
+    return f"{prompt_tokens:,} prompt tokens, {new_tokens:,} new{batch}"
+
+
+def failed_shapes(failure: Failure) -> str:
+    """The shapes of a failure in few words, e.g. ``prompt 32, 128, 512``."""
+    if not failure.shapes:
+        return "every cell"
+    prompts = ", ".join(f"{n:,}" for n in sorted({shape[0] for shape in failure.shapes}))
+    return f"prompt {prompts}"

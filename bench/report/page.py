@@ -1,0 +1,229 @@
+"""index.html: one file, no request, no script, a policy that allows nothing but its own style."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from bench.analyse.results import CellResult, RunAnalysis
+from bench.report import format as fmt
+from bench.report import text
+from bench.report.answers import answers_by_shape, overviews, verdict_note
+from bench.report.bars import load_bars, memory_bars
+from bench.report.figures import Figures, draw
+from bench.report.names import Naming, failed_shapes
+from bench.report.results_table import result_groups
+
+_HERE = Path(__file__).resolve().parent
+
+
+def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
+    """The page of one run.
+
+    Args:
+        analysis: of the run.
+        naming: of its loads and lines.
+        notes: what has to be said before any number.
+    """
+    figures = draw(naming)
+    css = (_HERE / "page.css").read_text(encoding="utf-8") + figures.css
+    note, enough = verdict_note(analysis)
+    return (
+        _environment()
+        .get_template("page.html.jinja")
+        .render(
+            a=analysis,
+            record=analysis.record,
+            t=text,
+            f=fmt,
+            css=Markup(css),  # noqa: S704 - our own file and the drawings' styles, no data
+            css_digest=_digest(css),
+            title=_title(analysis),
+            facts=_facts(analysis),
+            notes=notes,
+            figures=figures,
+            name=naming.of,
+            swatch=lambda load: _swatch(figures, naming, load),
+            overviews=overviews(analysis, naming),
+            answers=answers_by_shape(analysis, naming),
+            verdict_note=note,
+            verdict=enough,
+            groups=result_groups(analysis, naming),
+            itl_cells=_by_line(analysis, naming),
+            load_bars=load_bars(analysis),
+            memory_bars=memory_bars(analysis),
+            failures=[_failure(failure, naming, analysis) for failure in analysis.failures],
+            broken_venvs=_broken_venvs(analysis),
+            unreached=[
+                f"{naming.of(cell.load)}, prompt {cell.prompt_tokens:,}, {cell.new_tokens:,} new"
+                for cell in analysis.unreached
+            ],
+            meaning=_meaning(analysis),
+            phi3=_phi3_command(analysis),
+            machine=_machine(analysis),
+        )
+    )
+
+
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalize,
+    )
+
+
+def _finalize(value: Any) -> Any:
+    """Not measured is blank; strings from data lose what could disguise them."""
+    if value is None:
+        return ""
+    return fmt.clean(value) if type(value) is str else value
+
+
+def _digest(css: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
+
+
+def _swatch(figures: Figures, naming: Naming, load: Any) -> Markup:
+    series = naming.series_of(load)
+    return figures.swatches.get(series.key, Markup()) if series else Markup()
+
+
+def _title(analysis: RunAnalysis) -> tuple[str, str]:
+    model = str((analysis.record.get("model") or {}).get("name") or "unknown model")
+    cpu = ((analysis.record.get("machine") or {}).get("cpu") or {}).get("name")
+    return model, str(cpu or "unknown machine")
+
+
+def _facts(analysis: RunAnalysis) -> list[str]:
+    record = analysis.record
+    plan = record.get("plan") or {}
+    count = fmt.parameters((record.get("model") or {}).get("parameters"))
+    threads = plan.get("threads")
+    facts = [
+        _date(record.get("created_at")),
+        f"{count} parameters" if count else "",
+        f"{text.plural(len(analysis.cells), 'cell')} measured",
+        f"profile {plan.get('profile')}: {text.plural(plan.get('blocks') or 0, 'block')} × {plan.get('repeats')}",  # noqa: RUF001
+        text.plural(threads, "thread") if threads else "threads left to each stack",
+        f"run {record.get('run_id')}",
+    ]
+    return [fact for fact in facts if fact]
+
+
+def _date(iso: Any) -> str:
+    try:
+        moment = datetime.fromisoformat(str(iso))
+    except ValueError:
+        return ""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
+
+
+def _by_line(analysis: RunAnalysis, naming: Naming) -> list[tuple[str, CellResult]]:
+    return [(naming.of(cell.load), cell) for cell in analysis.cells]
+
+
+def _failure(failure: Any, naming: Naming, analysis: RunAnalysis) -> dict[str, Any]:
+    blocks = (analysis.record.get("plan") or {}).get("blocks") or 0
+    load = failure.load
+    parts = [
+        "nox -s bench --",
+        f"--backend {load.backend} --device {load.device_requested} --precision {load.precision}",
+    ]
+    if failure.shapes:
+        parts.append(f"--prompt-tokens {','.join(str(n) for n in sorted({shape[0] for shape in failure.shapes}))}")
+    return {
+        "failure": failure,
+        "name": naming.of(load),
+        "cells": failed_shapes(failure),
+        "where": text.failure_where(failure, blocks),
+        "status": text.STATUS_WORDS.get(failure.status, failure.status),
+        "remedy": text.REMEDIES.get(failure.status, ""),
+        "command": "" if failure.status == "unsupported" else " ".join(parts),
+    }
+
+
+def _broken_venvs(analysis: RunAnalysis) -> list[tuple[str, str, list[str]]]:
+    found = []
+    for backend, venv in (analysis.record.get("venvs") or {}).items():
+        if venv.get("failed"):
+            found.append((backend, text.VENV_FAILED, [str(line) for line in venv["failed"]]))
+        elif venv.get("unsupported"):
+            found.append((backend, text.VENV_UNSUPPORTED, [str(venv["unsupported"])]))
+    return found
+
+
+def _meaning(analysis: RunAnalysis) -> list[str]:
+    if analysis.loads and all(load.simulated for load in analysis.loads):
+        return [text.MEANING_DOES_SIMULATED]
+    model = analysis.record.get("model") or {}
+    count = model.get("parameters")
+    said = [text.MEANING_DOES]
+    if count and count < text.PHI3_PARAMETERS / 2:
+        times = text.plural(round(text.PHI3_PARAMETERS / count), "time")
+        said.append(text.MEANING_SMALL.format(model=model.get("name"), parameters=fmt.parameters(count), times=times))
+    elif _phi3_command(analysis):
+        said.append(text.MEANING_OTHER)
+    on_npu = any(cell.load.device_requested.startswith("NPU") for cell in analysis.cells)
+    return [*said, text.MEANING_NPU if on_npu else text.MEANING_NPU_NONE, text.MEANING_QUALITY]
+
+
+def _phi3_command(analysis: RunAnalysis) -> str:
+    model = analysis.record.get("model") or {}
+    is_phi3 = "phi-3" in str(model.get("name")).lower() and not model.get("synthetic")
+    return "" if is_phi3 else text.PHI3_COMMAND
+
+
+def _machine(analysis: RunAnalysis) -> list[tuple[str, str]]:
+    machine = analysis.record.get("machine") or {}
+    cpu = machine.get("cpu") or {}
+    project = analysis.record.get("project") or {}
+    model = analysis.record.get("model") or {}
+    facts = [
+        ("CPU", cpu.get("name")),
+        ("Cores", _cores(cpu)),
+        ("Memory", fmt.gibibytes(machine.get("memory_bytes"))),
+        ("GPU", _devices(machine.get("gpus"))),
+        ("NPU", _devices(machine.get("npus"))),
+        ("System", machine.get("os")),
+        ("Kernel", machine.get("kernel")),
+        ("Power", _joined(machine.get("power_source"), machine.get("power_mode"))),
+        ("Governor", machine.get("governor")),
+        ("Machine id", analysis.record.get("machine_id")),
+        ("Model", _joined(model.get("name"), model.get("note"))),
+        ("Model digest", model.get("digest")),
+        ("AIPC Bench", _joined(project.get("version"), project.get("git_commit"))),
+    ]
+    return [(name, str(value)) for name, value in facts if value]
+
+
+def _cores(cpu: dict[str, Any]) -> str:
+    if not cpu.get("physical_cores"):
+        return ""
+    kinds = [
+        f"{cpu[key]} {word}"
+        for key, word in (("performance_cores", "performance"), ("efficiency_cores", "efficiency"))
+        if cpu.get(key)
+    ]
+    split = f" ({', '.join(kinds)})" if len(kinds) > 1 else ""
+    return f"{cpu['physical_cores']} physical{split}, {cpu.get('logical_cores')} logical"
+
+
+def _devices(found: Any) -> str:
+    if found is None:
+        return ""
+    named = [_joined(one.get("name"), one.get("driver") and f"driver {one['driver']}") for one in found]
+    return "; ".join(named) or "none found"
+
+
+def _joined(*parts: Any) -> str:
+    return ", ".join(str(part) for part in parts if part)

@@ -1,0 +1,85 @@
+"""From a stored run to the files of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.analyse.results import RunAnalysis
+from bench.analyse.run import analyse_run
+from bench.errors import MachineError
+from bench.report.answers import answers_by_shape, overviews, verdict_note
+from bench.report.export_csv import summary_csv
+from bench.report.export_json import summary_json
+from bench.report.export_markdown import summary_markdown
+from bench.report.names import name_all
+from bench.report.notes import banners
+from bench.report.rows import cell_rows
+from bench.store.reader import open_run
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPaths:
+    """The files of one report."""
+
+    index: Path
+    summary_md: Path
+    summary_csv: Path
+    summary_json: Path
+
+
+def build_report(runs: Sequence[Path], out_dir: Path) -> list[ReportPaths]:
+    """Render each of ``runs`` into its own folder below ``out_dir``.
+
+    Raises:
+        StoreError: a folder holds no readable run.
+        MachineError: ``out_dir`` cannot be written to.
+    """
+    return [render(run, out_dir) for run in runs]
+
+
+def render(run_dir: Path, reports_dir: Path) -> ReportPaths:
+    """Render one run into ``reports_dir/<run_id>/``; what stood there is replaced.
+
+    Raises:
+        StoreError: ``run_dir`` holds no readable run.
+        MachineError: ``reports_dir`` cannot be written to.
+    """
+    return render_analysis(analyse_run(open_run(run_dir)), reports_dir / run_dir.resolve().name)
+
+
+def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
+    """Write the report of a run that was analysed already into ``folder``."""
+    from bench.report.page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
+
+    naming = name_all(analysis)
+    rows = cell_rows(analysis, naming)
+    notes = banners(analysis)
+    sentences = [*overviews(analysis, naming)]
+    sentences += [f"{s.title}: {a.sentence}" for s in answers_by_shape(analysis, naming) for a in s.answers]
+    if analysis.cells:
+        sentences.append(verdict_note(analysis)[0])
+    paths = ReportPaths(folder / "index.html", folder / "summary.md", folder / "summary.csv", folder / "summary.json")
+    contents = {
+        paths.summary_csv: summary_csv(rows),
+        paths.summary_json: summary_json(analysis, naming, rows, sentences),
+        paths.summary_md: summary_markdown(analysis, naming, notes),
+        paths.index: page(analysis, naming, notes),
+    }
+    _write(folder, contents)
+    return paths
+
+
+def _write(folder: Path, contents: dict[Path, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in contents.items():
+            partial = path.with_name(f".{path.name}.part")
+            # One kind of line end everywhere: the page's policy names a digest of its style.
+            partial.write_text(content, encoding="utf-8", newline="\n")
+            partial.replace(path)
+    except OSError as error:
+        raise MachineError(
+            f"cannot write the report to {folder}: {error.strerror or error}; choose another folder with --reports-dir"
+        ) from error

@@ -1,0 +1,102 @@
+"""One flat row per cell, units in the names: what summary.csv and summary.json hold."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bench.analyse.interval import Estimate
+from bench.analyse.results import CellResult, Failure, LoadResult, Measured, RunAnalysis
+from bench.report.format import clean
+from bench.report.names import Naming
+
+
+def cell_rows(analysis: RunAnalysis, naming: Naming) -> list[dict[str, Any]]:
+    """Measured cells first, then the others, all with the same keys; ``None`` where nothing was measured."""
+    model = _model(analysis.record)
+    rows = [_identity(naming, cell.load, _shape(cell), "ok") | _figures(cell) for cell in analysis.cells]
+    known = {cell.cell_key for cell in analysis.cells}
+    for failure in analysis.failures:
+        for key, shape in zip(failure.cell_keys, failure.shapes, strict=True):
+            if key not in known:
+                known.add(key)
+                rows.append(_identity(naming, failure.load, (key, *shape), failure.status) | _reason(failure))
+    rows += [_identity(naming, cell.load, _shape(cell), "not reached") for cell in analysis.unreached]
+    columns = dict.fromkeys(name for row in rows for name in row)
+    return [model | {name: row.get(name) for name in columns} for row in rows]
+
+
+def _shape(cell: Any) -> tuple[str, int, int, int]:
+    return cell.cell_key, cell.prompt_tokens, cell.new_tokens, cell.batch_size
+
+
+def _model(record: Mapping[str, Any]) -> dict[str, Any]:
+    model = record.get("model") or {}
+    return {
+        "run_id": record.get("run_id"),
+        "model": clean(str(model.get("name"))),
+        "synthetic_model": bool(model.get("synthetic")),
+    }
+
+
+def _identity(naming: Naming, load: LoadResult, cell: tuple[str, int, int, int], status: str) -> dict[str, Any]:
+    key, prompt_tokens, new_tokens, batch_size = cell
+    return {
+        "configuration": naming.of(load),
+        "simulated": load.simulated,
+        "status": status,
+        "cell_key": key,
+        "variant": clean(load.variant),
+        "backend": clean(load.backend),
+        "backend_version": load.backend_version,
+        "device_requested": clean(load.device_requested),
+        "device_executed": load.device_executed,
+        "device_verdict": load.device_verdict,
+        "precision": clean(load.precision),
+        "bits_per_weight": load.bits_per_weight,
+        "inference_precision": load.inference_precision,
+        "options": clean(json.dumps(dict(load.options), sort_keys=True)),
+        "prompt_tokens": prompt_tokens,
+        "new_tokens": new_tokens,
+        "batch_size": batch_size,
+        "process_start_s": load.process_start_s,
+        "import_s": load.import_s,
+        "load_s": load.load_s,
+        "first_generation_s": load.first_generation_s,
+        "peak_memory_bytes": load.peak_memory_bytes,
+        "private_memory_bytes": load.private_memory_bytes,
+        "device_memory_bytes": load.device_memory_bytes,
+        "artifact_bytes": load.artifact_bytes,
+    }
+
+
+def _figures(cell: CellResult) -> dict[str, Any]:
+    return {
+        "padded_prompt_tokens": cell.padded_prompt_tokens,
+        "blocks": cell.blocks,
+        "generations": cell.generations,
+        "excluded_generations": cell.excluded,
+        **_with_interval("ttft", "ms", cell.ttft_ms),
+        **_with_interval("tpot", "ms", cell.tpot_ms),
+        **_with_interval("response", "ms", cell.response_ms),
+        **_with_interval("prefill", "tokens_per_s", cell.prefill_rate),
+        **_with_interval("decode", "tokens_per_s", cell.decode_rate),
+        "itl_p50_ms": cell.itl_ms.p50,
+        "itl_p90_ms": cell.itl_ms.p90,
+        "itl_p95_ms": cell.itl_ms.p95,
+        "itl_p99_ms": cell.itl_ms.p99,
+    }
+
+
+def _with_interval(name: str, unit: str, value: Measured | Estimate | None) -> dict[str, float | None]:
+    estimate = value.estimate if isinstance(value, Measured) else value
+    return {
+        f"{name}_{unit}": estimate.value if estimate else None,
+        f"{name}_low_{unit}": estimate.low if estimate else None,
+        f"{name}_high_{unit}": estimate.high if estimate else None,
+    }
+
+
+def _reason(failure: Failure) -> dict[str, Any]:
+    return {"error_type": failure.error_type, "error_message": clean(failure.message)}

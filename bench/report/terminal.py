@@ -1,0 +1,113 @@
+"""The table at the end of a run: ASCII, at most 100 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
+from bench.analyse.run import analyse_run
+from bench.report import text
+from bench.report.answers import overviews
+from bench.report.format import clean, megabytes, number
+from bench.report.names import Naming, failed_shapes, name_all
+from bench.store.reader import open_run
+
+COLUMNS = 100
+
+_HEADER = ("backend", "device", "prec", "prompt", "TTFT ms", "+/-", "TPOT ms", "+/-", "tok/s", "peak MB", "verdict")
+_WIDEST = (18, 8, 6, 7, 9, 6, 8, 6, 8, 8, 10)
+_TEXT_COLUMNS = (0, 1, 2, 10)
+_ASCII = str.maketrans({"–": "-", "×": "x", "→": ">", "’": "'", "“": '"', "”": '"'})  # noqa: RUF001
+
+
+def terminal_table(run_dir: Path) -> str:
+    """What a stored run measured and what it could not, for a terminal of any encoding.
+
+    Raises:
+        StoreError: there is no readable run in ``run_dir``.
+    """
+    return table_of(analyse_run(open_run(run_dir)))
+
+
+def table_of(analysis: RunAnalysis) -> str:
+    """The same of a run that was analysed already."""
+    naming = name_all(analysis)
+    rows = [_row(cell) for cell in analysis.cells]
+    lines = _columns([_HEADER, *rows]) if rows else [text.NOTHING_MEASURED]
+    notes = [*_failures(analysis, naming), *overviews(analysis, naming), *_notes(analysis)]
+    return "\n".join([*lines, *(wrapped for note in notes for wrapped in _wrapped(note))])
+
+
+def _row(cell: CellResult) -> tuple[str, ...]:
+    return (
+        f"{cell.load.variant}:{cell.load.backend}" if cell.load.variant else cell.load.backend,
+        _device(cell.load),
+        cell.load.precision,
+        str(cell.prompt_tokens),
+        *_figure(cell.ttft_ms),
+        *_figure(cell.tpot_ms),
+        number(cell.decode_rate.value).replace(",", "") if cell.decode_rate else "",
+        megabytes(cell.load.peak_memory_bytes).replace(",", ""),
+        cell.load.device_verdict,
+    )
+
+
+def _device(load: LoadResult) -> str:
+    fell_back = load.device_verdict == "fallback" and load.device_executed
+    return f"{load.device_requested}>{load.device_executed}" if fell_back else load.device_requested
+
+
+def _figure(measured: Measured | None) -> tuple[str, str]:
+    if measured is None:
+        return "", ""
+    width = measured.estimate.half_width
+    spread = "" if width is None else f"{100 * width:.0f}%" if width < 10 else ">999%"
+    return number(measured.estimate.value).replace(",", ""), spread
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    cut = [[_fitted(value, widest) for value, widest in zip(row, _WIDEST, strict=True)] for row in rows]
+    widths = [max(len(row[index]) for row in cut) for index in range(len(_HEADER))]
+    lines = []
+    for row in cut:
+        parts = [
+            value.ljust(width) if index in _TEXT_COLUMNS else value.rjust(width)
+            for index, (value, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(" ".join(parts).rstrip()[:COLUMNS])
+    return [lines[0], "-" * max(len(line) for line in lines), *lines[1:]]
+
+
+def _fitted(value: str, widest: int) -> str:
+    shown = _ascii(value)
+    return shown if len(shown) <= widest else shown[: widest - 1] + "~"
+
+
+def _ascii(value: str) -> str:
+    return clean(value).translate(_ASCII).encode("ascii", "replace").decode("ascii")
+
+
+def _failures(analysis: RunAnalysis, naming: Naming) -> list[str]:
+    return [
+        f"{text.STATUS_WORDS.get(failure.status, failure.status)}: {naming.of(failure.load)}, "
+        f"{failed_shapes(failure)}: "
+        f"{textwrap.shorten(failure.message, 300, placeholder=' ...')}"
+        for failure in analysis.failures
+    ]
+
+
+def _notes(analysis: RunAnalysis) -> list[str]:
+    notes = []
+    if any(load.simulated for load in analysis.loads):
+        notes.append("simulated: these latencies were played, no model ran")
+    if analysis.unreached:
+        notes.append(text.BANNER_UNREACHED.format(count=len(analysis.unreached)))
+    if analysis.cells and not all(ranking.verdict for ranking in analysis.rankings):
+        notes.append(f"+/- is half the 95 % interval; no verdict is claimed below 10 blocks: {text.VERDICT_OPTION}")
+    return notes
+
+
+def _wrapped(note: str) -> list[str]:
+    return textwrap.wrap(_ascii(note), COLUMNS, subsequent_indent="  ")

@@ -1,0 +1,350 @@
+"""Every sentence of the report, in one place, so that another language is another file like this one."""
+
+# ruff: noqa: RUF001, RUF002 - typography of the page: en dashes and multiplication signs are meant
+# ruff: noqa: ISC004 - a term and its definition, which takes some lines
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.analyse.results import VERDICT_BLOCKS, Failure, Ranking, Rival
+from bench.report.format import factor, interval, number
+
+PHI3_COMMAND = "nox -s bench -- --model microsoft/Phi-3-mini-4k-instruct"
+PHI3_PARAMETERS = 3_821_079_552
+
+METRIC_NAMES = {
+    "ttft_ms": "time to first token",
+    "tpot_ms": "time per output token",
+    "response_ms": "time for the whole answer",
+}
+METRIC_SENSES = {
+    "ttft_ms": "Responsiveness: how long until something appears",
+    "tpot_ms": "Speed: how fast the text then flows",
+    "response_ms": "Whole answer: from asking to the last token",
+}
+
+TITLE = "AIPC Bench"
+SUBTITLE = "Which inference stack answers fastest on this machine"
+NAV = (
+    ("answer", "Answer"),
+    ("charts", "Charts"),
+    ("results", "All results"),
+    ("along", "Token by token"),
+    ("spread", "Spread"),
+    ("costs", "Load and memory"),
+    ("failures", "Not measured"),
+    ("meaning", "What it tells"),
+    ("setup", "Machine and repeat"),
+    ("glossary", "Definitions"),
+)
+
+BANNER_SIMULATED = (
+    "Simulated. These latencies were played from a schedule to try the tool out. "
+    "No model ran and no device was used; the numbers say nothing about this machine."
+)
+BANNER_PARTLY_SIMULATED = (
+    "Some configurations are simulated. They are marked wherever they are shown and never ranked with measured ones."
+)
+BANNER_SYNTHETIC = (
+    "Synthetic model. It has the architecture and size of the real one but random weights: "
+    "its latency is that of a real model of this shape, its text is noise."
+)
+BANNER_ENDED = {
+    None: "This run has no end: it is still going on, or it was killed. What had been measured by then is shown.",
+    "interrupted": "This run was interrupted. What had been measured by then is shown.",
+    "stopped": "This run was stopped before its end. What had been measured by then is shown.",
+    "crashed": "The harness crashed during this run. What had been measured by then is shown.",
+}
+BANNER_UNREACHED = "{count} planned cells were not reached."
+
+ANSWER_TITLE = "The answer"
+NOTHING_MEASURED = "No cell could be measured. The reasons stand under “Not measured”."
+NO_VERDICT = (
+    "A first look: {blocks} claim no verdict, so this says what was measured lowest. "
+    "For a verdict, measure at least " + str(VERDICT_BLOCKS) + " blocks:"
+)
+VERDICT_COMMAND = "nox -s bench -- --profile standard"
+VERDICT_OPTION = "--profile standard"
+WITH_VERDICT = "“Fastest” means: lowest estimate over {blocks}. Who cannot be told apart from it is named beside it."
+
+CHARTS_TITLE = "Latency over prompt length"
+CHART_TTFT = "Time to first token, ms"
+CHART_TPOT = "Time per output token, ms"
+CHART_NOTE = (
+    "Lower is better. Bars are 95 % intervals{missing}; points of one prompt length are moved a little sideways, so "
+    "that none hides another. {axes} Hover over a point for its figures."
+)
+CHART_NOTE_MISSING = " (none here: one block gives no interval)"
+AXES_LOG = "Both axes of the first chart are logarithmic"
+AXES_FROM_ZERO = "; the second chart’s values start at zero."
+AXES_BOTH_LOG = "; so are those of the second."
+PROMPT_AXIS = "prompt tokens"
+LEGEND_NOTE = "Colour is the stack, marker and dash the weight format; a filled marker is the CPU."
+
+RESULTS_TITLE = "All results"
+RESULTS_NOTE = (
+    "Sorted by the time for the whole answer. Below each value stands its 95 % interval. “low” marks the lowest value "
+    "of a column among rows of the same kind at that prompt length. n is timed generations over blocks; warm-ups are "
+    "not counted."
+)
+ALONG_TITLE = "Token by token"
+ALONG_NOTE = (
+    "Latency of each token along the answer: the median over generations, and the band from the 10th to the 90th "
+    "percentile. Every panel has the same axes. The first token is not shown here: it is the time to first token."
+)
+ALONG_AXIS = "token of the answer"
+SPREAD_TITLE = "Spread"
+SPREAD_NOTE = (
+    "How inter-token latencies spread, all generations of a cell together. The tick is the median, the triangle the "
+    "95th percentile where the sample can carry one. Same axis in every panel, logarithmic."
+)
+SPREAD_AXIS = "inter-token latency, ms"
+SPREAD_TABLE = "Percentiles of inter-token latency as a table"
+LATENCY_AXIS = "ms per token"
+TOO_MANY_PANELS = "Shown are the first {shown} of {count} configurations; the others are in the data."
+
+COSTS_TITLE = "Load and memory"
+LOAD_TITLE = "From nothing to ready, seconds"
+LOAD_NOTE = (
+    "Medians over worker processes, each of them fresh. "
+    "The first generation is part of what a user waits for after a start."
+)
+LOAD_PARTS = (
+    ("process_start_s", "process start"),
+    ("import_s", "imports"),
+    ("load_s", "read and compile"),
+    ("first_generation_s", "first generation"),
+)
+MEMORY_TITLE = "Memory, MB"
+MEMORY_NOTE = (
+    "Peak of the worker process as the system counted it: the bar, median over processes. The line across it is the "
+    "model’s size on disk."
+)
+
+FAILURES_TITLE = "Not measured"
+FAILURES_NONE = "Every planned cell was measured."
+UNREACHED = "Planned, but not reached before the run ended:"
+STATUS_WORDS = {
+    "failed": "failed",
+    "timeout": "timed out",
+    "crashed": "crashed",
+    "unsupported": "unsupported",
+    "invalid": "not counted",
+}
+REMEDIES = {
+    "failed": "Run this configuration alone, to see whether it fails again:",
+    "timeout": "Give it more time with --load-timeout-s or --generation-timeout-s, or ask for a shorter prompt:",
+    "crashed": "The worker’s last lines stand below where there were any. Memory is the usual cause; run it alone:",
+    "unsupported": "Leave it out, or run it where the reason does not hold:",
+    "invalid": "These generations are stored but not counted. Measure the cell again:",
+}
+VENV_FAILED = "Its venv could not be made. The installer’s last lines:"
+VENV_UNSUPPORTED = "Its packages do not exist for this platform or interpreter:"
+FINDINGS_TITLE = "What the guard saw"
+
+MEANING_TITLE = "What this tells, and what it does not"
+MEANING_DOES = (
+    "It tells how long these stacks took on this machine, with this model, these prompt lengths and this number of "
+    "threads, each in fresh processes and in random order. Every stack was given the same token ids and gave exactly "
+    "as many tokens as it was asked for, so the times are comparable line by line."
+)
+MEANING_DOES_SIMULATED = (
+    "It tells that the tool works from plan to page. It tells nothing about any stack, model or device."
+)
+MEANING_SMALL = (
+    "It does not tell how Phi-3-mini would run here. {model} has {parameters} parameters, Phi-3-mini 3.8 billion, "
+    "{times} as many. A small model spends much of each token in fixed costs of the stack, such as launching kernels "
+    "and sampling; a large one spends nearly all of it in reading weights from memory. The order of the stacks can be "
+    "another there, and so can the gain of a narrower weight format."
+)
+MEANING_OTHER = (
+    "It does not tell how another model would run here: what dominates a token’s time changes with the model’s size, "
+    "and the order of the stacks can change with it."
+)
+MEANING_NPU_NONE = (
+    "It says nothing about an NPU: none was measured. An NPU takes work off the CPU and costs less energy per token; "
+    "its prompts are padded to compiled lengths, and only a run with --device NPU on a machine that has one shows "
+    "what that means."
+)
+MEANING_NPU = "NPU rows pad prompts to a compiled length: their time to first token is that of the padded length."
+MEANING_PHI3 = "To measure Phi-3-mini here (downloads about 8 GB; the conversion needs memory and time):"
+MEANING_QUALITY = (
+    "It does not tell how good the answers are. A narrower weight format is faster because it keeps less of the model; "
+    "effective bits per weight stand beside each."
+)
+
+SETUP_TITLE = "Machine and software"
+REPEAT_TITLE = "Repeat this run"
+REPEAT_NOTE = (
+    "Seed {seed} draws the same order of visits; the interval, not the value, says how far a repeat may differ."
+)
+PACKAGES_TITLE = "Packages of each worker venv"
+GLOSSARY_TITLE = "Definitions"
+FILES_NOTE = "Beside this page: summary.csv (one row per cell), summary.json, summary.md."
+
+VERDICT_HELP = {
+    "verified": "The loaded model named the device that ran, and a counter showed it at work.",
+    "reported": "The stack said so; no independent counter confirmed it.",
+    "fallback": "Another device ran than was asked for.",
+    "simulated": "Latencies were played. No device ran.",
+    "unknown": "The stack does not tell which device ran, or the record of its process is missing.",
+}
+BADGE_MARKS = {"verified": "✓", "reported": "○", "fallback": "!", "simulated": "≈", "unknown": "?"}
+
+GLOSSARY = (
+    (
+        "Time to first token (TTFT)",
+        "From just before the request, with its token ids already in memory, to the moment the first new token is on "
+        "the host. It holds what every request must repeat: request set-up, the whole prefill, the first sampling. No "
+        "tokenization, no load.",
+    ),
+    (
+        "Inter-token latency (ITL)",
+        "The time between two neighbouring tokens of an answer. n tokens have n − 1 of them.",
+    ),
+    (
+        "Time per output token (TPOT)",
+        "From the first token to the last, divided by n − 1: one value per generation.",
+    ),
+    ("Whole answer", "TTFT plus all inter-token latencies: from the request to the last token."),
+    ("Prefill rate", "Batch size × prompt tokens ÷ TTFT, in tokens per second."),
+    ("Decode rate", "Batch size ÷ TPOT, in tokens per second over the whole batch."),
+    (
+        "Block, estimate, interval",
+        "A run is a number of blocks. In each, every configuration gets a fresh process, in random order. The value "
+        "of a cell is the geometric mean of its block medians; the interval is Student’s t on their logarithms with "
+        "one degree of freedom less than blocks. Tokens of one process are correlated, so they are not counted as "
+        "independent.",
+    ),
+    (
+        "Cannot be told apart",
+        "The 95 % interval of the ratio between the two, paired by block where blocks can be paired, holds 1. "
+        "Each pair is judged by itself, without adjustment for the number of pairs.",
+    ),
+    (
+        "Percentile of ITL",
+        "Over all inter-token latencies of a cell together, as a description. Blank where fewer than five values lie "
+        "beyond it.",
+    ),
+    (
+        "Precision, bits per weight, “computes in”",
+        "Precision is the weight format as asked for. “int4” is a mixture in every stack: the effective bits per "
+        "weight say how much is stored. What the stack multiplies in (f32, bf16, …) stands beside it.",
+    ),
+    ("Device: verified", VERDICT_HELP["verified"]),
+    ("Device: reported", VERDICT_HELP["reported"]),
+    ("Device: fallback", VERDICT_HELP["fallback"]),
+    ("Device: simulated", VERDICT_HELP["simulated"]),
+    ("Device: unknown", VERDICT_HELP["unknown"]),
+    (
+        "Load",
+        "Process start: until the interpreter runs. Imports: the stack’s own modules. Read and compile: until the "
+        "model can be asked. First generation: the first answer of the process. Each apart, as far as the stack "
+        "allows.",
+    ),
+    (
+        "Peak memory",
+        "The worker process’s own highest resident memory, from the system’s counter, over its whole life: load and "
+        "all prompt lengths.",
+    ),
+    ("Warm-up", "Generations at the start of each visit. They are stored, and not counted."),
+)
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:
+    """``1 block``, ``3 blocks``."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def value_with_interval(ranking: Ranking) -> str:
+    """The winner's value, e.g. ``223 ms (210–237)``."""
+    estimate = getattr(ranking.winner, ranking.metric).estimate
+    ends = interval(estimate)
+    return f"{number(estimate.value)} ms" + (f" ({ends})" if ends else "")
+
+
+def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]]) -> str:
+    """One ranking as a sentence or two.
+
+    Args:
+        ranking: of one shape and metric.
+        winner: name of the lowest.
+        rivals: the others with their names, nearest first.
+    """
+    metric, value = METRIC_NAMES[ranking.metric], value_with_interval(ranking)
+    kind = "simulated" if ranking.simulated else "measured"
+    if not rivals:
+        return f"Only {winner} was {kind} here: {metric} {value}."
+    if all(rival.distinguishable is None for rival, _ in rivals):
+        return (
+            f"{winner} had the lowest {metric} {kind}: {value}. Without intervals no other can be told apart from it."
+        )
+    tied = [name for rival, name in rivals if not rival.distinguishable]
+    rest = [(rival, name) for rival, name in rivals if rival.distinguishable]
+    if ranking.verdict:
+        return _with_verdict(ranking, f"{winner}: {metric} {value}", tied, rest)
+    return f"{winner} had the lowest {metric} {kind}: {value}. {_beside(tied, rest)}"
+
+
+def _with_verdict(ranking: Ranking, winner: str, tied: Sequence[str], rest: Sequence[tuple[Rival, str]]) -> str:
+    fastest = "Fastest of the simulated is" if ranking.simulated else "Fastest is"
+    lowest = "Lowest of the simulated is" if ranking.simulated else "Lowest is"
+    return f"{lowest if tied else fastest} {winner}. {_beside(tied, rest)}"
+
+
+def _beside(tied: Sequence[str], rest: Sequence[tuple[Rival, str]]) -> str:
+    said = []
+    if tied:
+        said.append(f"Cannot be told apart from it: {listed(tied)}.")
+    if rest:
+        rival, name = rest[0]
+        first = "Next is" if not tied else "The next that can is"
+        said.append(f"{first} {name}, {factor(rival.ratio.value)} as long ({interval(rival.ratio)}).")
+    if len(rest) > 1:
+        rival, name = rest[-1]
+        said.append(f"Longest: {name}, {factor(rival.ratio.value)}.")
+    return " ".join(said)
+
+
+def overview(metric: str, winners: Sequence[tuple[int, str, bool]], *, verdict: bool, simulated: bool) -> str:
+    """One metric over all prompt lengths, e.g. ``… at every prompt length: ort-genai CPU int4``.
+
+    Args:
+        metric: one of the ranked ones.
+        winners: (prompt tokens, name of the lowest, whether others cannot be told apart from it).
+        verdict: whether this may be called fastest.
+        simulated: whether the contestants are simulated.
+    """
+    kind = " (simulated)" if simulated else ""
+    claim = "Fastest by" if verdict and not any(tied for *_, tied in winners) else "Lowest"
+    head = f"{claim} {METRIC_NAMES[metric]}{kind}"
+    groups: dict[str, list[str]] = {}
+    for prompt_tokens, name, tied in winners:
+        groups.setdefault(name, []).append(f"{prompt_tokens:,}{'*' if tied else ''}")
+    if len(groups) == 1:
+        name, lengths = next(iter(groups.items()))
+        where = "at every prompt length" if len(lengths) > 1 else f"at {winners[0][0]:,} prompt tokens"
+        return f"{head} {where}: {name}{_ties(winners)}."
+    parts = [f"{name} at {listed(lengths)}" for name, lengths in groups.items()]
+    star = " (* others cannot be told apart from it)" if any(tied for *_, tied in winners) else ""
+    return f"{head}: {'; '.join(parts)} prompt tokens{star}."
+
+
+def _ties(winners: Sequence[tuple[int, str, bool]]) -> str:
+    tied = [f"{prompt_tokens:,}" for prompt_tokens, _, is_tied in winners if is_tied]
+    if not tied:
+        return ""
+    where = "" if len(tied) == len(winners) else f"at {listed(tied)} "
+    return f" ({where}others cannot be told apart from it)"
+
+
+def failure_where(failure: Failure, blocks: int) -> str:
+    """In how many blocks, and whether other blocks were measured."""
+    where = f"in {len(failure.blocks)} of {plural(blocks, 'block')}" if blocks else ""
+    return f"{where}; other blocks were measured" if failure.measured_elsewhere else where

@@ -1,0 +1,242 @@
+"""One run from plan to report. The suites call it; it calls the stages, each once and in order."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pyarrow.compute as pc
+
+from backends.table import BACKENDS
+from bench.errors import BenchError, UsageError
+from bench.measure.facts import LoadPlan, RunFacts
+from bench.measure.rows import impossible_rows
+from bench.measure.visit import Outcome, Visit
+from bench.measure.worker import Timeouts
+from bench.observe.cpu import cores
+from bench.observe.machine import machine_id
+from bench.observe.packages import describe_venvs
+from bench.plan.cells import Cell, Load
+from bench.plan.estimate import said
+from bench.plan.options import Options
+from bench.plan.plan import Plan, PlannedVisit
+from bench.plan.venvs import Venvs
+from bench.prepare.cache import Artifact
+from bench.prepare.preflight import Free, preflight_lines
+from bench.prepare.prompts import PromptBook, PromptKey
+from bench.prepare.stage import PendingWork, Preparer, check_context
+from bench.prepare.sweep import preparer_for, wanted_artifacts
+from bench.record import run_record
+from bench.stopping import Stopper
+from bench.store.reader import open_run
+from bench.store.writer import RunWriter, new_run_id
+
+Say = Callable[[str], None]
+
+_SIMULATED_MODEL = "none (simulated)"
+
+
+class BenchSession:
+    """A run under way.
+
+    Args:
+        options: what was asked for.
+        plan: what will be done.
+        command: how to repeat it.
+        say: prints one line of progress.
+    """
+
+    def __init__(self, options: Options, plan: Plan, command: str, say: Say) -> None:
+        self.options = options
+        self.plan = plan
+        self.command = command
+        self.say = say
+        self.stopper = Stopper(say)
+        self.venvs = Venvs.from_environment(options.workers)
+        self.writer: RunWriter | None = None
+        self.measured = 0
+        self._visits_begun = 0
+        self._visits_total = 0
+        self._measuring_since = 0.0
+        self._scratch: Path | None = None
+        self._load_plans: dict[str, LoadPlan] = {}
+        self._prompts = PromptBook.made_up()
+        self._facts: RunFacts | None = None
+
+    @property
+    def began(self) -> bool:
+        """Whether run.json has been written: from then on there is something to report."""
+        return self._facts is not None
+
+    def begin(self, cells: Sequence[Cell], visits: Sequence[PlannedVisit]) -> None:
+        """Check, prepare and announce everything for ``cells``, then write run.json.
+
+        Args:
+            cells: those that pytest selected, in the plan's order.
+            visits: those that have a selected cell.
+
+        Raises:
+            BenchError: the run cannot begin.
+        """
+        self.writer = RunWriter(self.options.results_dir, new_run_id())
+        try:
+            self._begin(cells, visits)
+        except BaseException:
+            if not self.began:
+                self.writer.discard_if_empty()
+            raise
+
+    def _begin(self, cells: Sequence[Cell], visits: Sequence[PlannedVisit]) -> None:
+        assert self.writer is not None
+        self._visits_total = len(visits)
+        self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
+        loads = {cell.load.key: cell.load for cell in cells}
+        specs = {load.backend: BACKENDS[load.backend] for load in loads.values()}
+        preparer = preparer_for(self.options, self.venvs, loads.values(), self.say)
+        pending = preparer.pending(wanted_artifacts(loads.values())) if preparer else []
+        self._preflight(cells, visits, pending, preparer.expected_parameters if preparer else None)
+        model = self._model(preparer, cells)
+        self._load_plans = {key: self._load_plan(load, preparer) for key, load in loads.items()}
+        threads = None if self.options.threads == "stack" else self.options.threads or cores().default_threads
+        assert threads is None or isinstance(threads, int)
+        facts = RunFacts(
+            machine_id=machine_id(),
+            model=model["name"],
+            model_digest=model["digest"],
+            threads=threads,
+            repeats=self.options.repeats,
+            warmups=self.options.warmups,
+            timeouts=Timeouts(load_s=self.options.load_timeout_s, generation_s=self.options.generation_timeout_s),
+            scratch=self._scratch,
+            stopping=lambda: self.stopper.requested,
+        )
+        venvs = describe_venvs({name: self.venvs.backend(spec) for name, spec in specs.items()})
+        asked = (*cells, *(entry.cell for entry in self.plan.impossible))
+        self.writer.begin(run_record(self.command, self.options, asked, model, facts, venvs))
+        self._facts = facts
+        for impossible in self.plan.impossible:
+            load_row, generation_row = impossible_rows(impossible.cell, impossible.reason, facts)
+            self.writer.rows("loads", [load_row])
+            self.writer.rows("generations", [generation_row])
+        self.stopper.install()
+        self._measuring_since = time.monotonic()
+
+    def visit(self, planned: PlannedVisit) -> Visit:
+        """Begin a visit."""
+        assert self._facts is not None
+        assert self.writer is not None
+        if self.options.cooldown_s and self._visits_begun:
+            time.sleep(self.options.cooldown_s)
+        self._visits_begun += 1
+        load = planned.load
+        self.say(
+            f"visit {self._visits_begun} of {self._visits_total}, block {planned.block + 1} of {self.options.blocks}: "
+            f"{load.backend} {load.device} {load.precision}{self._left(planned.block)}"
+        )
+        ordinals = range(-self.options.warmups, self.options.repeats)
+        wanted = {
+            PromptKey(cell.prompt_tokens, ordinal, row)
+            for cell in planned.cells
+            for ordinal in ordinals
+            for row in range(cell.batch_size)
+        }
+        prompts = self._prompts.prompts_for_visit(planned.block, wanted)
+        return Visit(planned, self._load_plans[load.key], prompts, self._facts, self.writer)
+
+    def outcome(self, cell: Cell, outcome: Outcome) -> None:
+        """Say what a cell gave."""
+        self.measured += 1
+        ttft = sorted(outcome.ttft_ms)[len(outcome.ttft_ms) // 2]
+        tpot = f", {sorted(outcome.tpot_ms)[len(outcome.tpot_ms) // 2]:.2f} ms/token" if outcome.tpot_ms else ""
+        simulated = " (simulated)" if BACKENDS[cell.load.backend].simulated else ""
+        self.say(f"    {cell.shape:<16} first token {ttft:.1f} ms{tpot}{simulated}")
+
+    def samples_ns(self, cell: Cell, metric: str) -> list[int]:
+        """What was recorded of a cell: its times to first token, or all its inter-token latencies, in nanoseconds."""
+        if self.writer is None or not self.began:
+            return []
+        self.writer.gather("generations")
+        column = {"ttft": "ttft_ns", "itl": "itl_ns"}[metric]
+        counted = (pc.field("cell_key") == cell.key) & (pc.field("status") == "ok") & ~pc.field("warmup")
+        values = open_run(self.writer.path).table("generations", [column], counted)[column].to_pylist()
+        return values if metric == "ttft" else [latency for series in values for latency in series]
+
+    def finish(self, reason: str, detail: str | None = None) -> Path | None:
+        """Commit the end of the run.
+
+        Returns:
+            the run's folder; ``None`` if nothing began.
+        """
+        self.stopper.remove()
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+        if not self.began or self.writer is None:
+            return None
+        self.writer.finish(reason, detail)
+        return self.writer.path
+
+    def _left(self, block: int) -> str:
+        done = self._visits_begun - 1
+        if block == 0 or done == 0:
+            return ""
+        per_visit = (time.monotonic() - self._measuring_since) / done
+        return f" (about {said(per_visit * (self._visits_total - done))} left)"
+
+    def _preflight(
+        self,
+        cells: Sequence[Cell],
+        visits: Sequence[PlannedVisit],
+        pending: Sequence[PendingWork],
+        parameters: int | None,
+    ) -> None:
+        assert self.writer is not None
+        self.say(f"run        {self.writer.run_id}")
+        plan = Plan(tuple(cells), (), tuple(visits))
+        free = Free(shutil.disk_usage(self.writer.path).free, psutil.virtual_memory().available)
+        for line in preflight_lines(plan, self.options, pending, parameters, free):
+            self.say(line)
+
+    def _model(self, preparer: Preparer | None, cells: Sequence[Cell]) -> dict[str, Any]:
+        if preparer is None:
+            return {
+                "name": _SIMULATED_MODEL,
+                "kind": "simulated",
+                "synthetic": False,
+                "digest": None,
+                "context_tokens": None,
+                "parameters": None,
+                "note": "latencies were played, no model was run",
+            }
+        model = preparer.model()
+        for cell in cells:
+            if BACKENDS[cell.load.backend].artifact_format != "none":
+                check_context(model, cell.prompt_tokens, cell.new_tokens)
+        self._prompts = preparer.prompts()
+        return {
+            "name": model.name,
+            "kind": model.kind,
+            "synthetic": model.synthetic,
+            "digest": model.digest,
+            "context_tokens": model.context_tokens,
+            "parameters": model.parameters,
+            "note": model.note,
+        }
+
+    def _load_plan(self, load: Load, preparer: Preparer | None) -> LoadPlan:
+        spec = BACKENDS[load.backend]
+        venv = self.venvs.backend(spec)
+        if spec.artifact_format == "none" or venv.python is None or preparer is None:
+            return LoadPlan(venv)
+        try:
+            artifact: Artifact = preparer.artifact(spec.artifact_format, load.precision, load.device)
+        except UsageError:
+            raise
+        except BenchError as error:
+            self.say(f"{load.label}: {error}")
+            return LoadPlan(venv, broken=str(error))
+        return LoadPlan(venv, artifact)

@@ -1,0 +1,41 @@
+"""Ctrl-C while measuring: once finishes the generation under way, twice stops at once."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+
+class Stopper:
+    """Counts requests to stop. Until it is installed, Ctrl-C means what it always does.
+
+    Args:
+        say: tells the user that the request was heard.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._previous: dict[int, object] = {}
+        self.requested = False
+
+    def install(self) -> None:
+        """Take over Ctrl-C (and Ctrl-Break on Windows)."""
+        signals = [signal.SIGINT]
+        if sys.platform == "win32":
+            signals.append(signal.SIGBREAK)
+        for number in signals:
+            self._previous[number] = signal.signal(number, self._hear)
+
+    def remove(self) -> None:
+        """Give Ctrl-C back."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        self._previous.clear()
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        self._say("stopping after this generation; Ctrl-C again stops at once")

@@ -1,0 +1,54 @@
+"""Many small files into one, so that a finished run is few files; safe to stop at any moment."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.errors import StoreError
+from bench.store.files import write_table
+
+COMPACT_NAME = "all.parquet"
+_GATHERED = b"aipc_bench.gathered_parts"
+
+
+def compact(folder: Path) -> None:
+    """Gather the parquet parts of ``folder`` into one file that names them, then remove them.
+
+    If the process dies in between, :func:`live_files` still counts each row once.
+
+    Raises:
+        StoreError: the folder cannot be written or the disk is full; the parts are as they were.
+    """
+    files = live_files(folder)
+    parts = [path for path in files if path.name != COMPACT_NAME]
+    if not parts:
+        return
+    table = pa.concat_tables([pq.read_table(path) for path in files])
+    names = sorted({path.name for path in parts} | _gathered(folder))
+    table = table.replace_schema_metadata({_GATHERED: json.dumps(names).encode("ascii")})
+    write_table(folder / COMPACT_NAME, table)
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+
+
+def live_files(folder: Path) -> list[Path]:
+    """The parquet files of ``folder`` whose rows count: parts that were gathered already do not."""
+    if not folder.is_dir():
+        return []
+    gathered = _gathered(folder)
+    return [path for path in sorted(folder.glob("*.parquet")) if path.name not in gathered]
+
+
+def _gathered(folder: Path) -> set[str]:
+    compacted = folder / COMPACT_NAME
+    if not compacted.is_file():
+        return set()
+    try:
+        metadata = pq.read_schema(compacted).metadata or {}
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StoreError(f"cannot read {compacted}: {error}") from error
+    return set(json.loads(metadata.get(_GATHERED, b"[]")))

@@ -1,0 +1,82 @@
+"""A run as it is read: finished, still running, or killed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from bench.errors import NewerSchemaError, StoreError
+from bench.store.compact import live_files
+from bench.store.files import read_json
+from bench.store.schema import SCHEMA_VERSION, TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRun:
+    """One folder under ``results/``.
+
+    Args:
+        path: the folder.
+        record: run.json.
+        end: end.json; ``None`` means that the run still goes on or was killed.
+    """
+
+    path: Path
+    record: dict[str, Any]
+    end: dict[str, Any] | None
+
+    @property
+    def run_id(self) -> str:
+        """The run's id, also the name of its folder when it was written."""
+        return str(self.record["run_id"])
+
+    def table(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
+        """Rows of one of :data:`bench.store.schema.TABLES`, in the order in which they were committed.
+
+        Args:
+            name: the table.
+            columns: which columns to read; all by default. A column that an older run lacks is null.
+            where: an expression that a row has to meet.
+        """
+        schema = TABLES[name]
+        wanted = pa.schema([schema.field(column) for column in columns]) if columns is not None else schema
+        tables = [self._read(path, schema, wanted, where) for path in live_files(self.path / name)]
+        return pa.concat_tables(tables) if tables else wanted.empty_table()
+
+    @staticmethod
+    def _read(path: Path, schema: pa.Schema, wanted: pa.Schema, where: pc.Expression | None) -> pa.Table:
+        try:
+            present = pq.read_schema(path).names
+            table = pq.read_table(path, schema=schema, columns=[n for n in wanted.names if n in present], filters=where)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise StoreError(f"cannot read {path}: {error}") from error
+        rows = table.num_rows
+        columns = [table[f.name] if f.name in table.column_names else pa.nulls(rows, f.type) for f in wanted]
+        return pa.table(columns, schema=wanted)
+
+
+def open_run(path: Path) -> StoredRun:
+    """Open the run in the folder ``path``.
+
+    Raises:
+        StoreError: there is no run.
+        NewerSchemaError: the run was written by a newer version of this project.
+    """
+    if not (path / "run.json").is_file():
+        raise StoreError(f"{path} holds no run: it has no run.json")
+    record = read_json(path / "run.json")
+    version = record.get("schema_version")
+    if not isinstance(version, int):
+        raise StoreError(f"{path / 'run.json'} names no schema version")
+    if version > SCHEMA_VERSION:
+        raise NewerSchemaError(
+            f"{path} was written with schema {version}, this version reads up to {SCHEMA_VERSION}; update AIPC Bench"
+        )
+    end = read_json(path / "end.json") if (path / "end.json").is_file() else None
+    return StoredRun(path=path, record=record, end=end)

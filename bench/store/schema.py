@@ -1,0 +1,141 @@
+"""The contract of what is kept: names, types and units of every column, version 1.
+
+A reader of version v reads every version up to v. Columns are only ever added; a new one raises the version.
+``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+UTC = pa.timestamp("us", tz="UTC")
+_BITS = pa.map_(pa.string(), pa.float64())
+
+LOADS = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("machine_id", pa.string(), nullable=False),
+        pa.field("load_id", pa.string(), nullable=False),
+        pa.field("load_key", pa.string(), nullable=False),
+        pa.field("variant", pa.string(), nullable=False),
+        pa.field("attempt", pa.int32(), nullable=False),
+        pa.field("block", pa.int32(), nullable=False),
+        pa.field("position", pa.int32(), nullable=False),
+        pa.field("model", pa.string(), nullable=False),
+        pa.field("model_digest", pa.string()),
+        pa.field("backend", pa.string(), nullable=False),
+        pa.field("backend_version", pa.string()),
+        pa.field("device_requested", pa.string(), nullable=False),
+        pa.field("device_executed", pa.string()),
+        pa.field("device_verdict", pa.string(), nullable=False),
+        pa.field("device_evidence", pa.string()),
+        pa.field("precision", pa.string(), nullable=False),
+        pa.field("weight_bits", _BITS),
+        pa.field("bits_per_weight", pa.float64()),
+        pa.field("inference_precision", pa.string()),
+        pa.field("kv_cache_precision", pa.string()),
+        pa.field("attention_backend", pa.string()),
+        pa.field("options", pa.string(), nullable=False),
+        pa.field("threads", pa.int32()),
+        pa.field("affinity", pa.list_(pa.int32())),
+        pa.field("artifact_digest", pa.string()),
+        pa.field("artifact_bytes", pa.int64()),
+        pa.field("process_start_s", pa.float64()),
+        pa.field("import_s", pa.float64()),
+        pa.field("load_s", pa.float64()),
+        pa.field("compile_cache", pa.string()),
+        pa.field("first_generation_s", pa.float64()),
+        pa.field("peak_memory_bytes", pa.int64()),
+        pa.field("private_memory_bytes", pa.int64()),
+        pa.field("device_memory_bytes", pa.int64()),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("error_type", pa.string()),
+        pa.field("error_message", pa.string()),
+        pa.field("exit_code", pa.int32()),
+        pa.field("stderr_tail", pa.string()),
+        pa.field("started_at", UTC, nullable=False),
+        pa.field("ended_at", UTC, nullable=False),
+    ]
+)
+"""One row per worker process: a visit of a load in a block, or a new attempt after the process died."""
+
+GENERATIONS = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("load_id", pa.string(), nullable=False),
+        pa.field("cell_id", pa.string(), nullable=False),
+        pa.field("cell_key", pa.string(), nullable=False),
+        pa.field("variant", pa.string(), nullable=False),
+        pa.field("attempt", pa.int32(), nullable=False),
+        pa.field("block", pa.int32(), nullable=False),
+        pa.field("iteration", pa.int32(), nullable=False),
+        pa.field("warmup", pa.bool_(), nullable=False),
+        pa.field("prompt_tokens", pa.int32(), nullable=False),
+        pa.field("padded_prompt_tokens", pa.int32()),
+        pa.field("new_tokens", pa.int32(), nullable=False),
+        pa.field("batch_size", pa.int32(), nullable=False),
+        pa.field("prompt_id", pa.string()),
+        pa.field("prompt_digest", pa.string()),
+        pa.field("setup_ns", pa.int64()),
+        pa.field("ttft_ns", pa.int64()),
+        pa.field("itl_ns", pa.list_(pa.int64())),
+        pa.field("token_ids", pa.list_(pa.list_(pa.int32()))),
+        pa.field("tokenize_ns", pa.int64()),
+        pa.field("cpu_time_ns", pa.int64()),
+        pa.field("npu_busy_ns", pa.int64()),
+        pa.field("gpu_busy_ns", pa.int64()),
+        pa.field("energy_j", pa.float64()),
+        pa.field("energy_source", pa.string()),
+        pa.field("peak_memory_bytes", pa.int64()),
+        pa.field("started_at", UTC, nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("invalid_reason", pa.string()),
+        pa.field("error_type", pa.string()),
+        pa.field("error_message", pa.string()),
+    ]
+)
+"""One row per generation, warm-ups included, and one per cell that could not be measured (with its error).
+
+``cell_id`` is the cell within its visit: ``<load_id>/<shape>``. ``iteration`` counts from 0, warm-ups on their own.
+A cell of a load that failed has one row with ``iteration`` 0, the load's status and its error.
+"""
+
+FINDINGS = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("code", pa.string(), nullable=False),
+        pa.field("severity", pa.string(), nullable=False),
+        pa.field("subject", pa.string(), nullable=False),
+        pa.field("load_id", pa.string()),
+        pa.field("cell_key", pa.string()),
+        pa.field("block", pa.int32()),
+        pa.field("message", pa.string(), nullable=False),
+        pa.field("advice", pa.string(), nullable=False),
+        pa.field("seen_at", UTC, nullable=False),
+    ]
+)
+"""What the guard saw, about which row, with advice. ``subject`` is ``run``, ``load`` or ``cell``."""
+
+QUALITY = pa.schema(
+    [
+        pa.field("run_id", pa.string(), nullable=False),
+        pa.field("load_id", pa.string(), nullable=False),
+        pa.field("metric", pa.string(), nullable=False),
+        pa.field("value", pa.float64()),
+        pa.field("unit", pa.string(), nullable=False),
+        pa.field("sample_tokens", pa.int64()),
+        pa.field("reference", pa.string()),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("error_message", pa.string()),
+    ]
+)
+"""What the model thinks of given text, per load, so that speed is not bought with quality unseen."""
+
+TABLES: dict[str, pa.Schema] = {
+    "loads": LOADS,
+    "generations": GENERATIONS,
+    "findings": FINDINGS,
+    "quality": QUALITY,
+}

@@ -1,0 +1,60 @@
+"""The replay suite: hands what was recorded to pytest-benchmark, so that its tables and files show exactly that.
+
+pytest-benchmark's own statistics pool all tokens of all processes. They describe the samples; the intervals that the
+report gives take the process as the unit, and are the ones to compare by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+
+from bench.plan.cells import Cell
+from bench.test_measure import SESSION
+
+METRICS = ("ttft", "itl")
+
+
+class ReplayClock:
+    """A clock that makes pytest-benchmark measure given durations: it reads 0, d0, 0, d1, ….
+
+    Args:
+        durations_ns: filled in before the replay begins.
+    """
+
+    __name__ = "recorded"
+
+    def __init__(self) -> None:
+        self._readings: Iterator[float] = iter(())
+
+    def wind(self, durations_ns: Sequence[int]) -> None:
+        """Set what the next rounds will take."""
+        self._readings = iter([reading for ns in durations_ns for reading in (0.0, ns / 1e9)])
+
+    def __call__(self) -> float:
+        """The next reading, in seconds."""
+        return next(self._readings)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One item per cell and metric; ids carry neither block nor run, so that runs can be compared."""
+    parameters = []
+    for cell in metafunc.config.stash[SESSION].plan.cells:
+        for metric in METRICS if cell.new_tokens > 1 else METRICS[:1]:
+            clock = ReplayClock()
+            marks = pytest.mark.benchmark(timer=clock, group=f"{metric} {cell.shape}")
+            parameters.append(pytest.param(cell, metric, clock, id=f"{metric}-{cell.label}", marks=marks))
+    metafunc.parametrize(("cell", "metric", "clock"), parameters)
+
+
+def test_recorded(request: pytest.FixtureRequest, cell: Cell, metric: str, clock: ReplayClock) -> None:
+    """Replay one cell's samples of one metric."""
+    samples = request.config.stash[SESSION].samples_ns(cell, metric)
+    if not samples:
+        pytest.skip(f"{cell.label} recorded no {metric}")
+    clock.wind(samples)
+    benchmark: Any = request.getfixturevalue("benchmark")
+    benchmark.extra_info["unit"] = "seconds per request" if metric == "ttft" else "seconds per token"
+    benchmark.pedantic(lambda: None, rounds=len(samples), iterations=1)

@@ -1,0 +1,400 @@
+# /// script
+# requires-python = ">=3.11,<3.14"
+# dependencies = ["nox>=2026.10"]
+#
+# [tool.nox]
+# script-download-python = "never"
+# ///
+"""One virtual environment per inference stack, and the sessions that use them.
+
+The stacks exclude each other, so each has a venv of its own under ``.nox/w``, made when a session first needs it and
+left alone while its stamp says that it is what would be made again. ``bench`` asks the harness which stacks a command
+line needs, makes those, and tells the harness through ``AIPC_BENCH_VENVS`` where they are, or why one is not there::
+
+    {"<group>": {"python": "<path>"} | {"unsupported": "<reason>"} | {"failed": ["<line of the installer>", ...]}}
+
+Nox's own venvs are not used: they call pip every time, and one that fails ends the session instead of one stack.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+def refusal(version: tuple[int, int]) -> str | None:
+    """Why this project does not run on a Python ``version``; ``None`` where it does."""
+    if OLDEST <= version <= NEWEST:
+        return None
+    return (
+        f"AIPC Bench needs Python {OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}, "
+        f"and this is {version[0]}.{version[1]}: "
+        "make the .venv with another one, e.g. `python3.12 -m venv .venv` (Windows: `py -3.12 -m venv .venv`)."
+    )
+
+
+# Before nox is imported: an old Python has an old nox, whose own message would not help.
+if _refused := refusal(sys.version_info[:2]):
+    raise SystemExit(_refused)
+
+import nox  # noqa: E402
+
+nox.needs_version = ">=2026.10"
+nox.options.sessions = ["bench"]
+
+ROOT = Path(__file__).absolute().parent
+# Short, because Windows limits a path to 260 characters and torch's are long.
+VENVS = ROOT / ".nox" / "w"
+STACKS = ("conversion", "openvino-genai", "ort-genai", "transformers")
+WITHOUT_DEPENDENCIES = {"conversion": "default-model"}
+"""Group of a venv -> a second group that goes into it without what that depends on."""
+
+Outcome = dict[str, Any]
+"""What became of a venv: one entry of ``AIPC_BENCH_VENVS``."""
+
+
+class Here(NamedTuple):
+    """What decides whether a package exists for this machine."""
+
+    platform: str
+    machine: str
+    python: tuple[int, int]
+
+
+class Cost(NamedTuple):
+    """What a venv takes: gigabytes on disk, and minutes on a machine of two cores near its package index."""
+
+    gigabytes: float
+    minutes: float
+
+
+COSTS = {
+    "harness": Cost(0.6, 0.4),
+    "tests": Cost(0.7, 0.7),
+    "conversion": Cost(1.8, 1.0),
+    "openvino-genai": Cost(0.3, 0.2),
+    "ort-genai": Cost(0.2, 0.2),
+    "transformers": Cost(1.2, 0.8),
+}
+UNPACKING = 1.4
+"""Space that pip needs while it works, over what is left when it is done: packages lie beside what they unpack to."""
+
+
+def _windows_on_arm(package: str) -> Callable[[Here], str | None]:
+    def predicate(here: Here) -> str | None:
+        if here.platform == "win32" and here.machine.upper() == "ARM64":
+            return f"{package} is not published for Windows on ARM"
+        return None
+
+    return predicate
+
+
+NOT_HERE: dict[str, Callable[[Here], str | None]] = {
+    "harness": _windows_on_arm("pyarrow"),
+    "tests": _windows_on_arm("pyarrow"),
+    "conversion": _windows_on_arm("openvino"),
+    "openvino-genai": _windows_on_arm("openvino-genai"),
+    "transformers": _windows_on_arm("torch"),
+}
+"""Group -> why its packages do not exist for a machine, or ``None`` where they do."""
+
+
+# -- what a venv is ---------------------------------------------------------------------------------------------------
+
+
+def interpreter(group: str) -> Path:
+    """The Python of a group's venv, whether it is made yet or not."""
+    return VENVS / group / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+
+
+def pins(group: str) -> tuple[str, ...]:
+    """The requirements of a group of ``pyproject.toml``."""
+    return nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), group)
+
+
+def recipe(group: str) -> str:
+    """All that a venv is made from, as text: a venv whose stamp says the same need not be made again."""
+    extra = WITHOUT_DEPENDENCIES.get(group)
+    made_from = [pins(group), pins(extra) if extra else (), platform.python_version(), sys.platform, platform.machine()]
+    return json.dumps(made_from)
+
+
+def is_ready(group: str) -> bool:
+    """Whether the venv is whole and what its recipe says."""
+    stamp = VENVS / group / "stamp"
+    # The interpreter is a link on Linux: it may have lost the Python that it was made from.
+    return stamp.exists() and interpreter(group).exists() and stamp.read_text("utf-8") == recipe(group)
+
+
+def torch_index(requirements: Iterable[str], here: Here, environ: Mapping[str, str]) -> list[str]:
+    """The arguments that let pip find torch's CPU build where the package index has none."""
+    url = environ.get("AIPC_BENCH_TORCH_INDEX", "").strip()
+    return ["--extra-index-url", url] if url and has_torch(requirements) and here.platform == "linux" else []
+
+
+def has_torch(requirements: Iterable[str]) -> bool:
+    """Whether torch itself is asked for; torchvision and its like have other names."""
+    return any(re.split(r"[^\w.-]", requirement)[0].lower() == "torch" for requirement in requirements)
+
+
+def unsupported(group: str, here: Here) -> str | None:
+    """Why a group's packages do not exist for a machine; ``None`` where they do."""
+    predicate = NOT_HERE.get(group)
+    return predicate(here) if predicate else None
+
+
+# -- how a venv is made -----------------------------------------------------------------------------------------------
+
+
+def describe(group: str) -> str:
+    """What a venv costs, for people."""
+    cost = COSTS[group]
+    return f"{cost.gigabytes:.1f} GB, about {max(1, round(cost.minutes))} min"
+
+
+def shortage(groups: Iterable[str], free_bytes: int) -> str | None:
+    """Why the venvs of ``groups`` do not fit into ``free_bytes``; ``None`` if they do."""
+    needed = sum(COSTS[group].gigabytes for group in groups) * UNPACKING
+    free = free_bytes / 1e9
+    if needed <= free:
+        return None
+    return (
+        f"installing {', '.join(groups)} needs {needed:.1f} GB and {ROOT} has {free:.1f} GB free: "
+        "make room, or ask for fewer stacks with `--backend`"
+    )
+
+
+def complaints(log: Path, otherwise: str) -> list[str]:
+    """The installer's last words: its error lines without their time stamps, at most five."""
+    if not log.exists():
+        return [otherwise]
+    lines = [re.sub(r"^\S+,\d+ +", "", line)[:500] for line in log.read_text("utf-8", errors="replace").splitlines()]
+    said = [line for line in lines if line.strip()]
+    return [line for line in said if line.startswith("ERROR")][-5:] or said[-5:] or [otherwise]
+
+
+def install(session: nox.Session, group: str, here: Here) -> None:
+    """Make a group's venv from nothing. Its stamp is written last, so that a half-made venv is never used."""
+    home = VENVS / group
+    make = ("-m", "virtualenv", "-q", "--clear", "--no-periodic-update", "--python", sys.executable, str(home))
+    session.run(sys.executable, *make, external=True)
+    pip = (str(interpreter(group)), "-m", "pip", "install", "--no-input", "--log", str(home / "pip.log"))
+    session.run(*pip, *torch_index(pins(group), here, os.environ), *pins(group), external=True)
+    if extra := WITHOUT_DEPENDENCIES.get(group):
+        session.run(*pip, "--no-deps", *pins(extra), external=True)
+    (home / "pip.log").unlink(missing_ok=True)
+    (home / "stamp").write_text(recipe(group), encoding="utf-8")
+
+
+def venv(session: nox.Session, group: str, here: Here, turn: str = "") -> Outcome:
+    """The venv of a group, made if need be. What goes wrong is told, not raised: other stacks can still be measured."""
+    if why := unsupported(group, here):
+        return {"unsupported": why}
+    if is_ready(group):
+        return {"python": str(interpreter(group))}
+    session.log(f"installing {group} ({describe(group)}){turn}")
+    try:
+        install(session, group, here)
+    except nox.command.CommandFailed as error:
+        lines = complaints(VENVS / group / "pip.log", f"no virtual environment could be made: {error}")
+        session.warn(f"{group} could not be installed: {lines[-1]} (all of it: {VENVS / group / 'pip.log'})")
+        return {"failed": lines}
+    return {"python": str(interpreter(group))}
+
+
+def venvs(session: nox.Session, groups: Sequence[str]) -> dict[str, Outcome]:
+    """The venvs of all ``groups``; says first what will be installed, and refuses if it cannot fit on the disk."""
+    here = this_machine()
+    missing = [group for group in groups if not unsupported(group, here) and not is_ready(group)]
+    if missing:
+        announce(session, missing)
+    turns = {group: f" {count} of {len(missing)}" for count, group in enumerate(missing, start=1)}
+    return {group: venv(session, group, here, turns.get(group, "")) for group in groups}
+
+
+def announce(session: nox.Session, groups: Sequence[str]) -> None:
+    """Say what the installation of ``groups`` takes, before it starts."""
+    free_bytes = shutil.disk_usage(ROOT).free
+    gigabytes, minutes = (sum(values) for values in zip(*(COSTS[group] for group in groups), strict=True))
+    session.log(
+        f"to be installed: {', '.join(groups)}; {gigabytes:.1f} GB and about {max(1, round(minutes))} min in all "
+        f"(longer over a slow line), {free_bytes / 1e9:.0f} GB free"
+    )
+    torch_wanted = any(has_torch(pins(group)) for group in groups)
+    if sys.platform == "linux" and torch_wanted and not os.environ.get("AIPC_BENCH_TORCH_INDEX"):
+        session.log(
+            "torch: where the package index has CUDA builds only, this is several GB more; "
+            "AIPC_BENCH_TORCH_INDEX=https://download.pytorch.org/whl/cpu avoids it"
+        )
+    if problem := shortage(groups, free_bytes):
+        session.error(problem)
+
+
+def this_machine() -> Here:
+    """The machine that this runs on."""
+    return Here(sys.platform, platform.machine(), sys.version_info[:2])
+
+
+# -- what the sessions share ------------------------------------------------------------------------------------------
+
+
+def harness(session: nox.Session, group: str = "harness") -> str:
+    """The harness's interpreter; without one nothing can go on, so that is an error."""
+    outcome = venvs(session, [group])[group]
+    if "python" not in outcome:
+        session.error(f"nothing works without the {group} venv, and it cannot be made: {reason(outcome)}")
+    return str(outcome["python"])
+
+
+def reason(outcome: Outcome) -> str:
+    """Why there is no venv, in one line."""
+    return str(outcome.get("unsupported") or outcome["failed"][-1])
+
+
+def needs(python: str, arguments: Sequence[str]) -> list[str]:
+    """The groups that a command line needs, as the harness's own parser says.
+
+    A command line that cannot be ends the session with the parser's exit status; its message has been shown by then.
+    """
+    query = [python, "-m", "bench.plan", "--needs", "--", *arguments]
+    answer = subprocess.run(query, cwd=ROOT, env=utf8(), stdout=subprocess.PIPE, encoding="utf-8", check=False)
+    if answer.returncode:
+        raise SystemExit(exit_status(answer.returncode))
+    return list(json.loads(answer.stdout.strip().splitlines()[-1])["groups"])
+
+
+def utf8() -> dict[str, str]:
+    """The environment of everything that the harness runs in: the caller's, with one encoding on every system."""
+    return {**os.environ, "PYTHONUTF8": "1"}
+
+
+def exit_status(return_code: int) -> int:
+    """A child's return code as a shell tells it: one that a signal ended has 128 + the signal's number."""
+    return return_code if return_code >= 0 else 128 - return_code
+
+
+def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str, Outcome] | None = None) -> None:
+    """Run a command to its end; a status other than 0 ends the session with exactly that status.
+
+    Not by ``session.run``: that leaves at the second Ctrl-C, with the command still writing to the console.
+    """
+    env = utf8() | ({} if made is None else {"AIPC_BENCH_VENVS": json.dumps(made)})
+    session.log(shlex.join(["python", *arguments]))
+    with subprocess.Popen([python, *arguments], cwd=ROOT, env=env) as child:
+        status = wait(child)
+    if status:
+        raise SystemExit(status)
+
+
+def wait(child: subprocess.Popen[bytes]) -> int:
+    """The exit status of ``child``. Ctrl-C reaches it from the console too; how to end is its own affair."""
+    while True:
+        try:
+            return exit_status(child.wait())
+        except KeyboardInterrupt:
+            continue
+
+
+def asks_for_help(arguments: Iterable[str]) -> bool:
+    """Whether nothing but the help is wanted, which needs no stack."""
+    return not {"-h", "--help"}.isdisjoint(arguments)
+
+
+def lint_with(session: nox.Session, python: str) -> None:
+    """Style, format and types, the quickest first."""
+    for check in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)):
+        finish(session, python, "-m", *check)
+
+
+def size_bytes(folder: Path) -> int:
+    """What the files below ``folder`` hold; links are not followed."""
+    return sum(path.lstat().st_size for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+
+
+def clean_venvs(session: nox.Session, *, remove: bool) -> None:
+    """Say what each venv takes, and remove all of them if asked."""
+    for folder in sorted(path for path in VENVS.glob("*") if path.is_dir()):
+        session.log(f"{'removing' if remove else 'venv'} {folder} ({size_bytes(folder) / 1e9:.2f} GB)")
+        if remove:
+            shutil.rmtree(folder)
+
+
+# -- sessions ---------------------------------------------------------------------------------------------------------
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """The main job: install what is missing, convert the model, measure, report. `-- --help` lists its options."""
+    python = harness(session)
+    if asks_for_help(session.posargs):
+        finish(session, python, "-m", "bench.plan", "--help")
+        return
+    made = venvs(session, needs(python, session.posargs))
+    finish(session, python, "-m", "pytest", "bench/", *session.posargs, made=made)
+
+
+@nox.session(venv_backend="none")
+def models(session: nox.Session) -> None:
+    """Prepare models and prompts for a sweep and measure nothing. Takes the options of `bench`."""
+    python = harness(session)
+    wanted = () if asks_for_help(session.posargs) else needs(python, session.posargs)
+    made = venvs(session, [group for group in wanted if group == "conversion"])
+    finish(session, python, "-m", "bench.prepare", *session.posargs, made=made)
+
+
+@nox.session(venv_backend="none")
+def report(session: nox.Session) -> None:
+    """Render runs again: those named, else the newest one in `results/`."""
+    finish(session, harness(session), "-m", "bench.report", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def overhead(session: nox.Session) -> None:
+    """What the harness itself costs, on every stack, with intervals."""
+    python = harness(session)
+    made = {} if asks_for_help(session.posargs) else venvs(session, STACKS)
+    finish(session, python, "-m", "bench.overhead", *session.posargs, made=made)
+
+
+@nox.session(venv_backend="none")
+def clean(session: nox.Session) -> None:
+    """Say what lies in the caches and in the venvs; `-- --remove` removes it."""
+    # A venv of an older recipe is good enough to look into a cache, and needs no disk that may be full.
+    usable = interpreter("harness").exists() and (VENVS / "harness" / "stamp").exists()
+    python = str(interpreter("harness")) if usable else harness(session)
+    finish(session, python, "-m", "bench.prepare.clean", *session.posargs)
+    if not asks_for_help(session.posargs):
+        clean_venvs(session, remove="--remove" in session.posargs)
+
+
+@nox.session(venv_backend="none")
+def lint(session: nox.Session) -> None:
+    """Style, format and types."""
+    lint_with(session, harness(session, "tests"))
+
+
+@nox.session(venv_backend="none")
+def tests(session: nox.Session) -> None:
+    """Lint, then all tests, on every stack. Takes pytest's options."""
+    python = harness(session, "tests")
+    lint_with(session, python)
+    made = venvs(session, STACKS)
+    for group, outcome in made.items():
+        if "python" not in outcome:
+            session.error(f"the tests need every stack, and {group} cannot be had: {reason(outcome)}")
+    finish(session, python, "-m", "pytest", *session.posargs, made=made)
+
+
+if __name__ == "__main__":
+    nox.main()

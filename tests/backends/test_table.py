@@ -1,0 +1,86 @@
+"""The table of backends is whole: what it names exists, and what it promises can be asked for."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from backends.table import ARTIFACT_FORMATS, BACKENDS, PRECISIONS, BackendSpec
+
+ROOT = Path(__file__).resolve().parents[2]
+
+every_backend = pytest.mark.parametrize("spec", BACKENDS.values(), ids=BACKENDS.keys())
+
+
+@every_backend
+def test_the_name_is_the_key(spec: BackendSpec) -> None:
+    assert BACKENDS[spec.name] is spec
+
+
+@every_backend
+def test_the_target_is_a_class_in_a_file_of_its_own(spec: BackendSpec) -> None:
+    # Read, not imported: the stack is not installed here.
+    module, _, name = spec.target.partition(":")
+    tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
+
+    assert name in {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+@every_backend
+def test_the_group_is_in_the_project_file(spec: BackendSpec) -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+
+    assert spec.group is None or spec.group in groups
+
+
+@every_backend
+def test_the_artifact_format_is_one_that_can_be_made(spec: BackendSpec) -> None:
+    assert spec.artifact_format in ARTIFACT_FORMATS
+
+
+@every_backend
+def test_every_weight_format_is_a_known_one(spec: BackendSpec) -> None:
+    assert {precision for formats in spec.devices.values() for precision in formats} <= set(PRECISIONS)
+
+
+@every_backend
+def test_the_default_weight_formats_can_be_asked_for_on_the_cpu(spec: BackendSpec) -> None:
+    assert set(spec.default_precisions) <= set(spec.devices["CPU"])
+
+
+@every_backend
+def test_every_option_says_what_it_is_for(spec: BackendSpec) -> None:
+    assert all(option.help for option in spec.options.values())
+
+
+def test_a_numbered_device_takes_what_its_family_takes() -> None:
+    spec = BACKENDS["openvino-genai"]
+
+    assert spec.precisions("GPU.1") == spec.precisions("GPU")
+
+
+def test_a_device_that_a_stack_does_not_know_takes_nothing() -> None:
+    assert BACKENDS["transformers"].precisions("NPU") is None
+
+
+def test_the_only_backend_that_needs_no_venv_is_the_simulated_one() -> None:
+    assert [spec.name for spec in BACKENDS.values() if spec.group is None] == ["simulated"]
+
+
+def test_the_only_backend_that_plays_latencies_says_so() -> None:
+    assert [spec.name for spec in BACKENDS.values() if spec.simulated] == ["simulated"]
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "backends").rglob("*.py")), ids=lambda path: path.stem)
+def test_nothing_in_backends_imports_the_harness(file: Path) -> None:
+    imported = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported.add((node.module or "").partition(".")[0])
+
+    assert "bench" not in imported

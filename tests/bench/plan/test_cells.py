@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.plan.cells import Cell, Load, canonical_json
+
+OPTIONS = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)))
+LOAD = Load("openvino-genai", "CPU", "int4", {"attention_backend": "PA", "kv_cache_precision": None})
+
+
+def test_the_key_of_a_load_never_changes() -> None:
+    assert LOAD.key == "ca886394b72d6ecd"
+
+
+def test_the_key_of_a_cell_never_changes() -> None:
+    assert Cell(LOAD, 128, 64).key == "912d4a8e503dabc3"
+
+
+def test_the_label_of_a_cell_names_all_its_axes() -> None:
+    assert Cell(LOAD, 128, 64).label == "openvino-genai-CPU-int4-p128-n64-b1"
+
+
+def test_a_variant_leads_the_label() -> None:
+    assert Load("ort-genai", "CPU", "int8", variant="old").label == "old-ort-genai-CPU-int8"
+
+
+@given(OPTIONS)
+def test_the_order_of_options_does_not_change_the_key(options: dict[str, object]) -> None:
+    turned = dict(reversed(list(options.items())))
+    assert Load("a", "CPU", "int4", options).key == Load("a", "CPU", "int4", turned).key
+
+
+@given(OPTIONS)
+def test_the_key_survives_json(options: dict[str, object]) -> None:
+    again = json.loads(json.dumps(options))
+    assert Load("a", "CPU", "int4", again).key == Load("a", "CPU", "int4", options).key
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Cell(Load("b", "CPU", "int4"), 8, 4),
+        Cell(Load("a", "GPU", "int4"), 8, 4),
+        Cell(Load("a", "CPU", "int8"), 8, 4),
+        Cell(Load("a", "CPU", "int4", {"x": 1}), 8, 4),
+        Cell(Load("a", "CPU", "int4", variant="v"), 8, 4),
+        Cell(Load("a", "CPU", "int4"), 9, 4),
+        Cell(Load("a", "CPU", "int4"), 8, 5),
+        Cell(Load("a", "CPU", "int4"), 8, 4, 2),
+    ],
+)
+def test_each_axis_is_part_of_a_cells_identity(other: Cell) -> None:
+    assert other.key != Cell(Load("a", "CPU", "int4"), 8, 4).key
+
+
+def test_what_has_no_json_has_no_key() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json(float("nan"))

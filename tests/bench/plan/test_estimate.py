@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bench.plan.cells import Cell, Load
+from bench.plan.estimate import generation_seconds, guess_seconds, said
+from bench.plan.options import Options
+from bench.plan.plan import make_plan
+
+MakeOptions = Callable[..., Options]
+
+
+def guess(options: Options, parameters: int = 135_000_000) -> float:
+    return guess_seconds(make_plan(options), options, parameters)
+
+
+def test_twice_the_blocks_take_twice_the_time(make_options: MakeOptions) -> None:
+    base = ("--backend", "simulated", "--blocks")
+    assert guess(make_options(*base, "4")) == pytest.approx(2 * guess(make_options(*base, "2")))
+
+
+def test_a_pause_between_visits_is_counted(make_options: MakeOptions) -> None:
+    base = ("--backend", "simulated", "--precision", "int4", "--blocks", "5")
+    pause = guess(make_options(*base, "--cooldown-s", "10")) - guess(make_options(*base))
+    assert pause == pytest.approx(50)
+
+
+@pytest.mark.parametrize("longer", [("int4", 256, 64), ("int4", 128, 65), ("int8", 128, 64)])
+def test_a_longer_prompt_more_tokens_and_wider_weights_take_longer(longer: tuple[str, int, int]) -> None:
+    precision, prompt_tokens, new_tokens = longer
+    base = generation_seconds(Cell(Load("a", "CPU", "int4"), 128, 64), 10**9)
+    assert generation_seconds(Cell(Load("a", "CPU", precision), prompt_tokens, new_tokens), 10**9) > base
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.2, "1 s"),
+        (40, "40 s"),
+        (89.4, "89 s"),
+        (91, "2 min"),
+        (540, "9 min"),
+        (4800, "80 min"),
+        (5400, "1 h 30 min"),
+        (7500, "2 h 05 min"),
+    ],
+)
+def test_durations_are_said_in_the_unit_that_people_use(seconds: float, text: str) -> None:
+    assert said(seconds) == text

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+
+from bench.plan.__main__ import main
+
+
+def groups(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    assert main(["--needs", "--", *arguments]) == 0
+    return list(json.loads(capsys.readouterr().out)["groups"])
+
+
+def test_the_default_sweep_needs_the_conversion_and_three_stacks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert groups(capsys) == ["conversion", "openvino-genai", "ort-genai", "transformers"]
+
+
+def test_the_simulated_backend_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert groups(capsys, "--backend", "simulated") == []
+
+
+def test_a_users_own_interpreter_spares_the_stacks_venv(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("--backend", "ort-genai", "--worker", f"ort-genai={sys.executable}")
+    assert groups(capsys, *given) == ["conversion"]
+
+
+def test_a_stack_that_has_no_cell_left_is_not_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("--backend", "ort-genai,openvino-genai", "--device", "GPU")
+    assert groups(capsys, *given) == ["conversion", "openvino-genai"]
+
+
+def test_pytests_own_options_are_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    assert groups(capsys, "--backend", "simulated", "-k", "p8", "-x") == []
+
+
+@pytest.mark.parametrize("idle", ["--markers", "--collect-only"])
+def test_what_measures_nothing_needs_nothing(capsys: pytest.CaptureFixture[str], idle: str) -> None:
+    assert groups(capsys, idle) == []
+
+
+@pytest.mark.parametrize("bad", [("--blocks", "0"), ("--blocks",), ("--device", "NPU", "--backend", "ort-genai")])
+def test_a_request_that_cannot_be_exits_4(bad: tuple[str, ...]) -> None:
+    assert main(["--needs", "--", *bad]) == 4
+
+
+def test_a_request_that_cannot_be_gets_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--needs", "--", "--blocks", "0"])
+    assert capsys.readouterr() == ("", "error: --blocks: expected at least 1, got 0\n")
+
+
+def test_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert "--prompt-tokens" in capsys.readouterr().out

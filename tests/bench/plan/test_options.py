@@ -1,0 +1,181 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UsageError
+from bench.plan.flags import FLAGS
+from bench.plan.options import Options
+
+MakeOptions = Callable[..., Options]
+WriteSweep = Callable[[str], str]
+
+
+def test_the_default_sweep_is_the_issues(make_options: MakeOptions) -> None:
+    options = make_options()
+    assert (options.backends, options.devices, options.precisions, options.prompt_tokens, options.new_tokens) == (
+        ("openvino-genai", "ort-genai", "transformers"),
+        ("CPU",),
+        None,
+        (32, 128, 512),
+        (64,),
+    )
+
+
+def test_the_default_profile_is_quick(make_options: MakeOptions) -> None:
+    options = make_options()
+    assert (options.profile, options.blocks, options.repeats) == ("quick", 3, 3)
+
+
+def test_a_profile_sets_blocks_and_repeats(make_options: MakeOptions) -> None:
+    options = make_options("--profile", "thorough")
+    assert (options.blocks, options.repeats) == (20, 3)
+
+
+def test_blocks_win_over_the_profile(make_options: MakeOptions) -> None:
+    options = make_options("--profile", "standard", "--blocks", "2")
+    assert (options.blocks, options.repeats) == (2, 3)
+
+
+def test_a_file_wins_over_defaults(make_options: MakeOptions, write_sweep: WriteSweep) -> None:
+    options = make_options("--config", write_sweep('backend = "simulated"\nblocks = 7\n'))
+    assert (options.backends, options.blocks) == (("simulated",), 7)
+
+
+def test_flags_win_over_the_file(make_options: MakeOptions, write_sweep: WriteSweep) -> None:
+    options = make_options("--config", write_sweep("blocks = 7\nrepeats = 2\n"), "--blocks", "5")
+    assert (options.blocks, options.repeats) == (5, 2)
+
+
+@pytest.mark.parametrize("profile", ["quick", "standard"])
+def test_blocks_of_a_file_win_over_a_profile_flag(
+    make_options: MakeOptions, write_sweep: WriteSweep, profile: str
+) -> None:
+    assert make_options("--config", write_sweep("blocks = 7\n"), "--profile", profile).blocks == 7
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--device", "cpu,GPU.0"), ("--device", "CPU", "--device", "gpu.0"), ("--device", "cpu,CPU,gpu.0")]
+)
+def test_devices_are_canonical_and_each_once(make_options: MakeOptions, arguments: tuple[str, ...]) -> None:
+    assert make_options(*arguments).devices == ("CPU", "GPU.0")
+
+
+def test_precisions_are_canonical_and_each_once(make_options: MakeOptions) -> None:
+    assert make_options("--precision", "INT4,int8,int4").precisions == ("int4", "int8")
+
+
+def test_prompt_lengths_are_sorted(make_options: MakeOptions) -> None:
+    assert make_options("--prompt-tokens", "512,32", "--prompt-tokens", "128").prompt_tokens == (32, 128, 512)
+
+
+def test_a_seed_is_drawn_anew_without_one(make_options: MakeOptions) -> None:
+    assert make_options().seed != make_options().seed
+
+
+def test_no_warm_ups_may_be_asked_for(make_options: MakeOptions) -> None:
+    assert make_options("--warmups", "0").warmups == 0
+
+
+@pytest.mark.parametrize(("given", "expected"), [("3", 3), ("stack", "stack")])
+def test_threads_are_a_count_or_the_stacks_own(make_options: MakeOptions, given: str, expected: int | str) -> None:
+    assert make_options("--threads", given).threads == expected
+
+
+def test_threads_are_open_without_the_flag(make_options: MakeOptions) -> None:
+    assert make_options().threads is None
+
+
+def test_load_options_are_typed_by_the_table(make_options: MakeOptions) -> None:
+    options = make_options("--load-option", "simulated.fail_at=2", "--load-option", "simulated.fail_load=12")
+    assert options.load_options == {"simulated": {"fail_at": 2, "fail_load": "12"}}
+
+
+def test_load_options_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
+    options = make_options("--load-option", "simulated.ttft_ms=2,simulated.itl_ms=1")
+    assert options.load_options == {"simulated": {"ttft_ms": 2, "itl_ms": 1}}
+
+
+def test_load_options_of_a_file_are_typed_by_the_table(make_options: MakeOptions, write_sweep: WriteSweep) -> None:
+    text = (
+        '[load_options.simulated]\nttft_ms = 2.5\nseed = 3\n[load_options.openvino-genai]\nattention_backend = "SDPA"\n'
+    )
+    assert make_options("--config", write_sweep(text)).load_options == {
+        "simulated": {"ttft_ms": 2.5, "seed": 3},
+        "openvino-genai": {"attention_backend": "SDPA"},
+    }
+
+
+def test_a_worker_is_taken_as_given_and_links_are_not_followed(make_options: MakeOptions, tmp_path: Path) -> None:
+    link = tmp_path / "python, linked"
+    try:
+        link.symlink_to(sys.executable)
+    except OSError:
+        link.write_bytes(b"")
+    assert make_options("--worker", f"ort-genai={link}").workers == {"ort-genai": str(link)}
+
+
+def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
+    given = f"ort-genai={sys.executable},simulated={sys.executable}"
+    assert sorted(make_options("--worker", given).workers) == ["ort-genai", "simulated"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--backend", "vllm"),
+            "--backend: no backend 'vllm'; there are openvino-genai, ort-genai, transformers, simulated",
+        ),
+        (("--device", "TPU"), "--device: no device 'TPU'; there are CPU, GPU, NPU"),
+        (("--device", "GPU."), "--device: no device 'GPU.'"),
+        (("--device", "GPU.x"), "--device: no device 'GPU.X'"),
+        (("--precision", "int3"), "--precision: no precision 'int3'; there are int4, int8, fp16, bf16, fp32"),
+        (("--profile", "slow"), "--profile: no such choice 'slow'; there are quick, standard, thorough"),
+        (("--prompt-tokens", "0"), "--prompt-tokens: expected at least 1, got 0"),
+        (("--prompt-tokens", "8,-1"), "--prompt-tokens: expected at least 1, got -1"),
+        (("--new-tokens", "many"), "--new-tokens: expected a whole number, got 'many'"),
+        (("--batch-size", "0"), "--batch-size: expected at least 1"),
+        (("--blocks", "0"), "--blocks: expected at least 1"),
+        (("--repeats", "2.5"), "--repeats: expected a whole number"),
+        (("--warmups=-1",), "--warmups: expected at least 0"),
+        (("--threads", "all"), "--threads: expected a whole number"),
+        (("--threads", "0"), "--threads: expected at least 1"),
+        (("--seed", "x"), "--seed: expected a whole number"),
+        (("--cooldown-s=-1",), "--cooldown-s: expected a number of seconds of at least 0"),
+        (("--load-timeout-s", "0"), "--load-timeout-s: expected a number of seconds above 0"),
+        (("--generation-timeout-s", "soon"), "--generation-timeout-s: expected a number of seconds"),
+        (("--model", " "), "--model: expected a text"),
+        (("--worker", "ort-genai"), "--worker: expected NAME=PYTHON"),
+        (("--worker", "vllm=python"), "--worker: expected NAME=PYTHON with a name of openvino-genai"),
+        (("--load-option", "nonsense"), "expected BACKEND.KEY=VALUE with a backend of openvino-genai"),
+        (("--load-option", "simulated.speed=1"), "simulated has no load option 'speed'; it has ttft_ms"),
+        (("--load-option", "transformers.x=1"), "transformers has no load option 'x'; it has none"),
+        (("--load-option", "simulated.fail_at=x"), "--load-option simulated.fail_at=x: expected a whole number"),
+        (("--results-dir", ""), "--results-dir: expected a path"),
+    ],
+)
+def test_bad_flags_are_refused_by_name(make_options: MakeOptions, arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        make_options(*arguments)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("flag", [flag.option for flag in FLAGS if not flag.switch])
+def test_a_flag_without_its_value_is_refused(make_options: MakeOptions, flag: str) -> None:
+    with pytest.raises(UsageError, match=f"argument {flag}: expected one argument"):
+        make_options(flag)
+
+
+def test_a_worker_that_is_not_there_is_refused_with_its_path(make_options: MakeOptions, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--worker: no interpreter at .*nowhere"):
+        make_options("--worker", f"ort-genai={tmp_path / 'nowhere'}")
+
+
+def test_every_message_is_one_line(make_options: MakeOptions) -> None:
+    with pytest.raises(UsageError) as caught:
+        make_options("--backend", "vl\nlm")
+    assert len(str(caught.value).splitlines()) == 1

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench.errors import UsageError
+from bench.plan.flags import raw_values
+from bench.plan.options import Options, resolve_options
+from bench.plan.plan import Plan, make_plan
+
+MakeOptions = Callable[..., Options]
+SIMULATED = ("--backend", "simulated")
+SEEDS = st.integers(min_value=0, max_value=2**31 - 1)
+
+
+def plan_of(seed: int, blocks: int = 4, *arguments: str) -> Plan:
+    sweep = (*SIMULATED, "--prompt-tokens", "8,16,32", "--seed", str(seed), "--blocks", str(blocks), *arguments)
+    return make_plan(resolve_options(raw_values(sweep), Path.cwd()))
+
+
+def order(plan: Plan) -> list[tuple[int, int, str, list[str]]]:
+    return [(one.block, one.position, one.load.key, [cell.key for cell in one.cells]) for one in plan.visits]
+
+
+@given(SEEDS)
+def test_every_block_visits_each_load_once(seed: int) -> None:
+    plan = plan_of(seed)
+    visited = [sorted(one.load.key for one in plan.visits if one.block == block) for block in range(4)]
+    assert visited == [sorted(load.key for load in plan.loads)] * 4
+
+
+@given(SEEDS)
+def test_every_visit_measures_each_cell_of_its_load_once(seed: int) -> None:
+    plan = plan_of(seed)
+    asked = [[cell.key for cell in plan.cells if cell.load.key == one.load.key] for one in plan.visits]
+    assert [sorted(cell.key for cell in one.cells) for one in plan.visits] == [sorted(keys) for keys in asked]
+
+
+@given(SEEDS)
+def test_the_same_seed_gives_the_same_order(seed: int) -> None:
+    assert order(plan_of(seed)) == order(plan_of(seed))
+
+
+@given(SEEDS)
+def test_more_blocks_do_not_change_the_order_of_the_first(seed: int) -> None:
+    assert order(plan_of(seed, 4))[: len(plan_of(seed, 2).visits)] == order(plan_of(seed, 2))
+
+
+@given(SEEDS)
+def test_blocks_follow_one_another(seed: int) -> None:
+    places = [(one.block, one.position) for one in plan_of(seed).visits]
+    assert all(before < after for before, after in pairwise(places))
+
+
+def test_the_order_of_loads_differs_between_blocks_and_seeds() -> None:
+    orders = {
+        tuple(one.load.key for one in plan_of(seed).visits if one.block == block)
+        for seed in range(5)
+        for block in range(4)
+    }
+    assert len(orders) == 6
+
+
+def test_the_order_of_cells_differs_between_visits() -> None:
+    orders = {tuple(cell.shape for cell in one.cells) for seed in range(5) for one in plan_of(seed).visits}
+    assert len(orders) == 6
+
+
+def test_cells_are_the_product_of_the_axes(make_options: MakeOptions) -> None:
+    axes = ("--device", "CPU,NPU", "--precision", "int4,int8", "--new-tokens", "4,5", "--batch-size", "1,2")
+    assert len(make_plan(make_options(*SIMULATED, *axes, "--prompt-tokens", "8,16")).cells) == 32
+
+
+def test_every_cell_has_a_key_of_its_own(make_options: MakeOptions) -> None:
+    cells = make_plan(make_options("--backend", "simulated,openvino-genai", "--device", "GPU,GPU.0")).cells
+    assert len({cell.key for cell in cells}) == len(cells)
+
+
+def test_without_precisions_each_stack_has_its_own(make_options: MakeOptions) -> None:
+    loads = make_plan(make_options()).loads
+    assert [load.precision for load in loads if load.backend == "transformers"] == ["fp32"]
+
+
+def test_defaults_of_a_stack_are_part_of_its_loads(make_options: MakeOptions) -> None:
+    load = make_plan(make_options("--backend", "openvino-genai")).loads[0]
+    assert load.options == {"attention_backend": "PA", "kv_cache_precision": None}
+
+
+def test_a_load_option_replaces_the_default(make_options: MakeOptions) -> None:
+    options = make_options("--backend", "openvino-genai", "--load-option", "openvino-genai.attention_backend=SDPA")
+    assert make_plan(options).loads[0].options["attention_backend"] == "SDPA"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("--backend", "ort-genai,simulated", "--device", "NPU"), "ort-genai has no device NPU, only CPU"),
+        (
+            ("--backend", "transformers,simulated", "--precision", "int4"),
+            "transformers takes no int4 on CPU, only fp32, bf16, fp16",
+        ),
+        (
+            ("--backend", "openvino-genai,simulated", "--precision", "fp32", "--device", "NPU"),
+            "openvino-genai takes no fp32 on NPU, only int4, int8, fp16",
+        ),
+        (
+            ("--backend", "openvino-genai", "--batch-size", "1,4"),
+            "openvino-genai streams only batches of one, not of 4",
+        ),
+    ],
+)
+def test_what_cannot_be_is_set_apart_with_the_reason(
+    make_options: MakeOptions, arguments: tuple[str, ...], reason: str
+) -> None:
+    assert {entry.reason for entry in make_plan(make_options(*arguments)).impossible} == {reason}
+
+
+def test_what_cannot_be_is_never_visited(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options("--backend", "openvino-genai", "--batch-size", "1,4"))
+    assert {cell.batch_size for one in plan.visits for cell in one.cells} == {1}
+
+
+def test_a_numbered_gpu_takes_what_a_gpu_takes(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options("--backend", "openvino-genai", "--device", "GPU.1"))
+    assert (plan.loads[0].device, plan.impossible) == ("GPU.1", ())
+
+
+def test_a_sweep_of_which_nothing_remains_is_refused_with_each_reason_once(make_options: MakeOptions) -> None:
+    options = make_options("--backend", "ort-genai,transformers", "--device", "NPU")
+    with pytest.raises(UsageError) as caught:
+        make_plan(options)
+    assert str(caught.value) == (
+        "nothing remains to be measured: "
+        "ort-genai has no device NPU, only CPU; transformers has no device NPU, only CPU"
+    )

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from bench.errors import MachineError
+from bench.prepare.cache import (
+    ArtifactKey,
+    ArtifactStore,
+    Made,
+    Workspace,
+    bits_per_weight,
+    cache_root,
+    weight_shares,
+)
+
+KEY = ArtifactKey("openvino-ir", "int4", "toy", "source", {"task": "toy"}, {"tool": "1.0"})
+
+
+def make(workspace: Workspace) -> Made:
+    (workspace.output / "weights.bin").write_bytes(b"1234")
+    return Made({"note": "x"}, {"int4": 6, "fp32": 2}, 4, 8)
+
+
+def refuse(workspace: Workspace) -> Made:
+    pytest.fail("the artifact was made again")
+
+
+def test_a_setting_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIPC_BENCH_CACHE", "elsewhere")
+    assert cache_root(tmp_path) == tmp_path
+
+
+def test_the_environment_names_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIPC_BENCH_CACHE", "elsewhere")
+    assert cache_root() == Path("elsewhere")
+
+
+def test_the_cache_is_in_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIPC_BENCH_CACHE", raising=False)
+    assert cache_root() == platformdirs.user_cache_path("aipc-bench", appauthor=False)
+
+
+def test_an_artifact_is_made_once(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    first = store.get(KEY, make)
+    assert store.get(KEY, refuse) == first
+
+
+def test_an_artifact_lies_at_its_digest(tmp_path: Path) -> None:
+    made = ArtifactStore(tmp_path).get(KEY, make)
+    assert made.path == tmp_path / "artifacts" / f"openvino-ir-{KEY.digest[:16]}"
+
+
+def test_the_manifest_lists_files_with_size_and_digest(tmp_path: Path) -> None:
+    files = ArtifactStore(tmp_path).get(KEY, make).manifest["files"]
+    assert files == {
+        "weights.bin": {"bytes": 4, "sha256": "03ac674216f3e15c761ee1a5e255f067953623c8b388b4459e13f978d7c846f4"}
+    }
+
+
+def test_the_manifest_is_read_back_as_it_was_made(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    assert store.get(KEY, make) == store.find(KEY)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(KEY, source="another"),
+        replace(KEY, recipe={"task": "toy", "group_size": 64}),
+        replace(KEY, versions={"tool": "1.1"}),
+    ],
+    ids=["source", "recipe", "versions"],
+)
+def test_the_digest_changes_with_what_changes_the_result(other: ArtifactKey) -> None:
+    assert other.digest != KEY.digest
+
+
+def test_a_failed_conversion_leaves_nothing(tmp_path: Path) -> None:
+    def fail(workspace: Workspace) -> Made:
+        make(workspace)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ArtifactStore(tmp_path).get(KEY, fail)
+    assert [file for file in tmp_path.rglob("*") if file.name == "weights.bin"] == []
+
+
+def test_the_next_call_after_a_failure_makes_the_artifact(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        store.get(KEY, lambda workspace: Made({"x": 1 / 0}))
+    assert store.get(KEY, make).bytes == 4
+
+
+def test_leftovers_of_a_killed_conversion_are_removed(tmp_path: Path) -> None:
+    left = tmp_path / "making" / f"{KEY.folder}-4711" / "out"
+    left.mkdir(parents=True)
+    ArtifactStore(tmp_path).get(KEY, make)
+    assert list((tmp_path / "making").iterdir()) == []
+
+
+def test_leftovers_of_other_artifacts_stay(tmp_path: Path) -> None:
+    other = tmp_path / "making" / "openvino-ir-0000000000000000-4711"
+    other.mkdir(parents=True)
+    ArtifactStore(tmp_path).get(KEY, make)
+    assert other.exists()
+
+
+def test_an_artifact_with_a_cut_off_file_is_made_again(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    file = store.get(KEY, make).path / "weights.bin"
+    file.write_bytes(b"1")
+    store.get(KEY, make)
+    assert file.read_bytes() == b"1234"
+
+
+def test_a_folder_without_a_manifest_is_no_artifact(tmp_path: Path) -> None:
+    (tmp_path / "artifacts" / KEY.folder).mkdir(parents=True)
+    assert ArtifactStore(tmp_path).find(KEY) is None
+
+
+def test_a_cache_that_cannot_be_written_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(MachineError, match="AIPC_BENCH_CACHE"):
+        ArtifactStore(tmp_path / "file").get(KEY, make)
+
+
+def test_shares_are_of_all_stored_parameters() -> None:
+    assert weight_shares({"fp32": 1, "int4": 3}) == {"int4": 0.75, "fp32": 0.25}
+
+
+def test_what_holds_no_weights_has_no_shares() -> None:
+    assert weight_shares(None) is None
+
+
+def test_bits_per_weight_counts_all_that_is_stored() -> None:
+    assert bits_per_weight(stored_bytes=10, parameters=16) == 5.0
+
+
+def test_bits_per_weight_is_unknown_without_weights() -> None:
+    assert bits_per_weight(None, None) is None
+
+
+def test_a_manifest_that_was_copied_along_is_no_file_of_the_artifact(tmp_path: Path) -> None:
+    def copy(workspace: Workspace) -> Made:
+        (workspace.output / "manifest.json").write_text("another's", "utf-8")
+        return make(workspace)
+
+    store = ArtifactStore(tmp_path)
+    store.get(KEY, copy)
+    assert store.find(KEY) is not None

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bench.errors import MachineError, PrepareError
+from bench.prepare import converter
+from bench.prepare.converter import Conversion, Converter, environment, tail
+
+TOY = Conversion("openvino-ir", "somewhere", {}, "toy to openvino-ir int4")
+
+
+def run(tmp_path: Path) -> dict[str, Any]:
+    output = tmp_path / "work" / "out"
+    output.mkdir(parents=True)
+    return Converter(sys.executable, tmp_path / "logs").run(TOY, tmp_path / "work", output, "toy")
+
+
+def test_the_converters_facts_come_back(tmp_path: Path, stand_in: Any) -> None:
+    assert run(tmp_path)["stored_bytes"] == 48
+
+
+def test_a_refusal_comes_back_with_its_reason(tmp_path: Path, stand_in: Any) -> None:
+    stand_in.behave("refuse")
+    with pytest.raises(PrepareError, match=r"toy to openvino-ir int4 failed: this architecture is unknown: choose"):
+        run(tmp_path)
+
+
+def test_a_death_comes_back_with_the_last_lines(tmp_path: Path, stand_in: Any) -> None:
+    stand_in.behave("die")
+    with pytest.raises(PrepareError, match=r"(?s)exit code 9.*the last words"):
+        run(tmp_path)
+
+
+def test_an_interrupt_ends_the_converter_and_its_children(
+    tmp_path: Path, stand_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in.behave("hang")
+    half = tmp_path / "work" / "out" / "half"
+
+    def interrupt(process: object) -> int:
+        while not (half.exists() and half.read_text("utf-8")):
+            time.sleep(0.02)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(converter, "_wait", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path)
+    child = int(half.read_text("utf-8"))
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+def test_an_interpreter_that_is_not_there_names_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match="nox -s models"):
+        Converter(str(tmp_path / "nothing"), tmp_path).versions(["torch"])
+
+
+def test_versions_tell_what_is_missing(tmp_path: Path) -> None:
+    found = Converter(sys.executable, tmp_path).versions(["pytest", "no-such-package"])
+    assert found == {"pytest": pytest.__version__, "no-such-package": None}
+
+
+@pytest.mark.parametrize("name", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_converters_are_offline(tmp_path: Path, name: str) -> None:
+    assert environment(tmp_path, online=False)[name] == "1"
+
+
+def test_a_download_is_not_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    assert "HF_HUB_OFFLINE" not in environment(tmp_path, online=True)
+
+
+def test_the_tail_shows_the_last_state_of_a_progress_bar(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"start\n10%\r50%\r100%\n\n")
+    assert tail(log) == ["start", "100%"]

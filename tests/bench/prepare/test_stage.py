@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import MachineError, PrepareError, UsageError
+from bench.prepare import stage
+from bench.prepare.models import DEFAULT_PACKAGE
+from bench.prepare.stage import PreparedModel, Preparer, check_context
+
+WANTED = [("openvino-ir", "int4", "CPU"), ("ort-genai", "int4", "CPU")]
+Make = Callable[..., Preparer]
+
+
+def test_a_directory_is_used_where_it_lies(preparer_of: Make, model_directory: Path) -> None:
+    assert preparer_of(str(model_directory)).model().path == model_directory
+
+
+def test_a_directory_in_the_wanted_precision_is_not_converted(
+    preparer_of: Make, model_directory: Path, stand_in: Any
+) -> None:
+    preparer_of(str(model_directory)).artifact("huggingface", "fp32", "CPU")
+    assert stand_in.calls == []
+
+
+def test_everything_is_pending_at_first(preparer_of: Make, model_directory: Path) -> None:
+    labels = [work.label for work in preparer_of(str(model_directory)).pending(WANTED)]
+    assert labels == ["my-model to openvino-ir int4", "my-model to ort-genai int4", "the corpus to ids of my-model"]
+
+
+def test_pending_makes_nothing(preparer_of: Make, model_directory: Path, stand_in: Any) -> None:
+    preparer_of(str(model_directory)).pending(WANTED)
+    assert stand_in.calls == []
+
+
+def test_what_is_made_is_not_pending(preparer_of: Make, model_directory: Path, stand_in: Any) -> None:
+    preparer = preparer_of(str(model_directory))
+    for wanted in WANTED:
+        preparer.artifact(*wanted)
+    preparer.prompts()
+    assert preparer.pending(WANTED) == []
+
+
+def test_a_second_run_converts_nothing(preparer_of: Make, model_directory: Path, stand_in: Any) -> None:
+    for _ in range(2):
+        preparer_of(str(model_directory)).artifact("openvino-ir", "int4", "CPU")
+    assert stand_in.calls == ["openvino-ir"]
+
+
+def test_changed_weights_are_converted_again(preparer_of: Make, model_directory: Path, stand_in: Any) -> None:
+    preparer_of(str(model_directory)).artifact("openvino-ir", "int4", "CPU")
+    with (model_directory / "model.safetensors").open("ab") as file:
+        file.write(b"more")
+    preparer_of(str(model_directory)).artifact("openvino-ir", "int4", "CPU")
+    assert stand_in.calls == ["openvino-ir", "openvino-ir"]
+
+
+def test_an_artifact_tells_the_share_of_each_weight_format(
+    preparer_of: Make, model_directory: Path, stand_in: Any
+) -> None:
+    artifact = preparer_of(str(model_directory)).artifact("openvino-ir", "int4", "CPU")
+    assert artifact.weight_bits == {"int4": 0.9375, "int8": 0.0625}
+
+
+def test_effective_bits_are_over_the_models_parameters(preparer_of: Make, model_directory: Path, stand_in: Any) -> None:
+    artifact = preparer_of(str(model_directory)).artifact("openvino-ir", "int4", "CPU")
+    assert artifact.bits_per_weight == 48 * 8 / 96
+
+
+def test_what_is_converted_is_said(preparer_of: Make, model_directory: Path, stand_in: Any) -> None:
+    said: list[str] = []
+    preparer_of(str(model_directory), said).artifact("openvino-ir", "int4", "CPU")
+    assert said[0].startswith("converting my-model to openvino-ir int4 (about ")
+
+
+def test_a_failed_conversion_is_tried_again_next_time(preparer_of: Make, model_directory: Path, stand_in: Any) -> None:
+    preparer = preparer_of(str(model_directory))
+    stand_in.behave("die")
+    with pytest.raises(PrepareError):
+        preparer.artifact("openvino-ir", "int4", "CPU")
+    stand_in.behave("work")
+    assert preparer.artifact("openvino-ir", "int4", "CPU").bytes == 48
+
+
+def test_prompts_are_read_from_the_artifact(preparer_of: Make, model_directory: Path, stand_in: Any) -> None:
+    assert preparer_of(str(model_directory)).prompts().openers == (4, 5, 6, 7)
+
+
+def test_another_corpus_gives_other_prompts(
+    preparer_of: Make, model_directory: Path, stand_in: Any, corpus: Path
+) -> None:
+    preparer_of(str(model_directory)).prompts()
+    (corpus / "chat.txt").write_text("Good evening.", "utf-8")
+    preparer_of(str(model_directory)).prompts()
+    assert stand_in.calls == ["prompts", "prompts"]
+
+
+def test_too_little_memory_starts_nothing(
+    preparer_of: Make, model_directory: Path, stand_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "free_memory_bytes", lambda: 1_000_000)
+    with pytest.raises(MachineError, match="of memory"):
+        preparer_of(str(model_directory)).artifact("openvino-ir", "int4", "CPU")
+    assert stand_in.calls == []
+
+
+def test_the_default_model_needs_its_package(preparer_of: Make) -> None:
+    with pytest.raises(PrepareError, match=f"{DEFAULT_PACKAGE} is not in the conversion venv"):
+        preparer_of("default").pending(WANTED)
+
+
+def test_a_synthetic_model_is_pending_before_its_artifacts(preparer_of: Make) -> None:
+    labels = [work.label for work in preparer_of("synthetic:tiny").pending(WANTED)]
+    assert labels[0] == "synthetic:tiny to a Hugging Face directory"
+
+
+def test_a_hub_model_of_unknown_size_says_so(preparer_of: Make) -> None:
+    labels = [work.label for work in preparer_of("owner/name").pending(WANTED)]
+    assert all("size unknown before its download" in label for label in labels)
+
+
+def test_an_impossible_artifact_is_refused_before_anything_is_made(preparer_of: Make, model_directory: Path) -> None:
+    with pytest.raises(UsageError):
+        preparer_of(str(model_directory)).pending([("openvino-ir", "bf16", "CPU")])
+
+
+def model_with(context_tokens: int | None) -> PreparedModel:
+    return PreparedModel("toy", "directory", False, "d", Path(), context_tokens, 8, 96, None)
+
+
+def test_a_request_may_fill_the_context() -> None:
+    check_context(model_with(100), 36, 64)
+
+
+def test_a_request_beyond_the_context_names_cell_and_limit() -> None:
+    with pytest.raises(UsageError, match=r"p37-n64: .* the 100 tokens of toy's context"):
+        check_context(model_with(100), 37, 64)
+
+
+def test_an_unknown_context_limits_nothing() -> None:
+    check_context(model_with(None), 10**6, 64)

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from bench.errors import StoreError
+from bench.store import compact as module
+from bench.store.compact import COMPACT_NAME, compact, live_files
+from bench.store.reader import open_run
+from bench.store.schema import GENERATIONS
+from bench.store.writer import RunWriter
+
+MakeRow = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def folder(writer: RunWriter, generation_row: MakeRow) -> Path:
+    """Three parts of one row each."""
+    for iteration in range(3):
+        writer.rows("generations", [generation_row(iteration=iteration)])
+    return writer.path / "generations"
+
+
+def iterations(folder: Path) -> list[int]:
+    return list(open_run(folder.parent).table("generations")["iteration"].to_pylist())
+
+
+def test_parts_become_one_file(folder: Path) -> None:
+    compact(folder)
+    assert [path.name for path in folder.iterdir()] == [COMPACT_NAME]
+
+
+def test_every_row_is_kept_once_in_order(folder: Path) -> None:
+    compact(folder)
+    assert iterations(folder) == [0, 1, 2]
+
+
+def test_a_second_time_changes_nothing(folder: Path) -> None:
+    compact(folder)
+    before = (folder / COMPACT_NAME).read_bytes()
+    compact(folder)
+    assert (folder / COMPACT_NAME).read_bytes() == before
+
+
+def test_any_reader_of_parquet_sees_the_schema(folder: Path) -> None:
+    compact(folder)
+    assert pq.read_schema(folder / COMPACT_NAME).equals(GENERATIONS)
+
+
+@pytest.mark.parametrize("left", ["part-00001.parquet", "part-00003.parquet"])
+def test_a_part_that_a_dying_process_left_is_not_counted_again(folder: Path, tmp_path: Path, left: str) -> None:
+    shutil.copy(folder / left, tmp_path / left)
+    compact(folder)
+    shutil.copy(tmp_path / left, folder / left)
+    assert iterations(folder) == [0, 1, 2]
+
+
+def test_parts_that_a_dying_process_left_do_not_hide_new_ones(
+    folder: Path, writer: RunWriter, generation_row: MakeRow, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "kept")
+    compact(folder)
+    shutil.copytree(tmp_path / "kept", folder, dirs_exist_ok=True)
+    writer.rows("generations", [generation_row(iteration=3)])
+    compact(folder)
+    assert iterations(folder) == [0, 1, 2, 3]
+
+
+def test_what_a_dying_process_left_is_removed_with_the_next_parts(
+    folder: Path, writer: RunWriter, generation_row: MakeRow, tmp_path: Path
+) -> None:
+    shutil.copytree(folder, tmp_path / "kept")
+    compact(folder)
+    shutil.copytree(tmp_path / "kept", folder, dirs_exist_ok=True)
+    writer.rows("generations", [generation_row(iteration=3)])
+    compact(folder)
+    assert [path.name for path in folder.iterdir()] == [COMPACT_NAME]
+
+
+def test_a_write_that_fails_leaves_the_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, table: object) -> None:
+        raise StoreError("full")
+
+    monkeypatch.setattr(module, "write_table", full)
+    with pytest.raises(StoreError, match="full"):
+        compact(folder)
+    assert iterations(folder) == [0, 1, 2]
+
+
+def test_a_folder_that_is_not_there_has_no_files(tmp_path: Path) -> None:
+    assert live_files(tmp_path / "loads") == []
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    compact(tmp_path / "loads")
+    assert not (tmp_path / "loads").exists()
+
+
+def test_half_written_files_are_not_counted(folder: Path) -> None:
+    (folder / ".part-00004.parquet.part").write_bytes(b"PAR1")
+    assert iterations(folder) == [0, 1, 2]
+
+
+def test_a_gathered_file_that_is_damaged_is_a_store_error(folder: Path) -> None:
+    compact(folder)
+    (folder / COMPACT_NAME).write_bytes(b"PAR1 no more")
+    with pytest.raises(StoreError, match=r"cannot read .*all\.parquet"):
+        live_files(folder)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import errno
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import StoreError
+from bench.store import writer as writer_module
+from bench.store.reader import open_run
+from bench.store.writer import RunWriter, new_run_id
+
+MakeRow = Callable[..., dict[str, Any]]
+
+
+def test_a_run_id_is_the_time_in_utc_and_a_short_id() -> None:
+    moment = datetime(2026, 11, 22, 23, 17, 35, tzinfo=timezone(timedelta(hours=2)))
+    assert new_run_id(moment)[:-6] == "20261122T211735Z-"
+
+
+def test_two_runs_of_one_second_differ() -> None:
+    moment = datetime(2026, 11, 22, tzinfo=UTC)
+    assert new_run_id(moment) != new_run_id(moment)
+
+
+def test_the_record_comes_first_with_version_and_id(writer: RunWriter) -> None:
+    assert json.loads((writer.path / "run.json").read_text("utf-8")) == {
+        "schema_version": 1,
+        "run_id": "run-1",
+        "seed": 7,
+    }
+
+
+def test_a_run_that_was_not_finished_has_no_end(writer: RunWriter, generation_row: MakeRow) -> None:
+    writer.rows("generations", [generation_row()])
+    assert open_run(writer.path).end is None
+
+
+def test_a_finished_run_says_when_and_why(writer: RunWriter) -> None:
+    writer.finish("interrupted", "by the user")
+    end = open_run(writer.path).end
+    assert end is not None
+    assert (end["reason"], end["detail"], datetime.fromisoformat(end["ended_at"]).tzinfo) == (
+        "interrupted",
+        "by the user",
+        UTC,
+    )
+
+
+def test_no_rows_write_no_file(writer: RunWriter) -> None:
+    writer.rows("findings", [])
+    assert not (writer.path / "findings").exists()
+
+
+def test_a_column_that_is_not_in_the_schema_is_refused(writer: RunWriter, generation_row: MakeRow) -> None:
+    with pytest.raises(StoreError, match="no such column in generations: speed, tempo"):
+        writer.rows("generations", [generation_row(speed=1), generation_row(tempo=2)])
+
+
+def test_a_column_that_is_left_out_is_null(writer: RunWriter, generation_row: MakeRow) -> None:
+    writer.rows("generations", [generation_row()])
+    assert open_run(writer.path).table("generations")["ttft_ns"].to_pylist() == [None]
+
+
+def test_a_run_is_never_written_over(writer: RunWriter) -> None:
+    with pytest.raises(StoreError, match="choose another folder with --results-dir"):
+        RunWriter(writer.path.parent, "run-1")
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path: Path) -> None:
+    begun = RunWriter(tmp_path, "run-2")
+    begun.discard_if_empty()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_began_is_not_discarded(writer: RunWriter) -> None:
+    writer.discard_if_empty()
+    assert open_run(writer.path).run_id == "run-1"
+
+
+def test_a_file_in_the_place_of_the_results_folder_is_said_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "results").write_bytes(b"")
+    with pytest.raises(StoreError, match=r"^cannot write to .*results: .*; choose another folder with --results-dir$"):
+        RunWriter(tmp_path / "results", "run-1")
+
+
+def test_a_folder_that_takes_no_writing_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_only(self: Path, data: bytes) -> int:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "write_bytes", read_only)
+    with pytest.raises(StoreError, match=r"^cannot write to .*results: Read-only file system; choose another folder"):
+        RunWriter(tmp_path / "results", "run-1")
+
+
+def test_gathering_in_between_loses_and_doubles_nothing(writer: RunWriter, generation_row: MakeRow) -> None:
+    for iteration in range(6):
+        writer.rows("generations", [generation_row(iteration=iteration)])
+        if iteration % 2:
+            writer.gather("generations")
+    assert open_run(writer.path).table("generations")["iteration"].to_pylist() == list(range(6))
+
+
+def test_a_disk_without_room_for_gathering_still_gets_its_end(
+    writer: RunWriter, generation_row: MakeRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path) -> None:
+        raise StoreError(f"cannot write {folder}: No space left on device")
+
+    writer.rows("generations", [generation_row()])
+    monkeypatch.setattr(writer_module, "compact", full)
+    writer.finish("finished")
+    run = open_run(writer.path)
+    assert (run.table("generations").num_rows, run.end is not None) == (1, True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    if sys.platform != "linux":
+        pytest.skip("only Linux mounts a file system of a given size into a folder")
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"this process may not mount a file system: {mounted.stderr.decode('utf-8', 'replace').strip()}")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(writer: RunWriter, row: MakeRow) -> tuple[int, str]:
+    """Write until the disk is full: rows that were committed, and what was said."""
+    for committed in range(200):
+        ids = [[(7919 * committed + place * place) % 2**31] for place in range(5000)]
+        try:
+            writer.rows("generations", [row(iteration=committed, token_ids=ids)])
+        except StoreError as error:
+            return committed, str(error)
+    pytest.fail("the disk never became full")
+
+
+def test_a_full_disk_is_said_in_one_line_that_names_the_folder(small_disk: Path, generation_row: MakeRow) -> None:
+    writer = RunWriter(small_disk, "run-1")
+    writer.begin({})
+    _, said = fill(writer, generation_row)
+    assert (said.startswith(f"cannot write {writer.path}"), "No space left" in said, said.count("\n")) == (
+        True,
+        True,
+        0,
+    )
+
+
+def test_what_was_committed_before_the_disk_was_full_stays_readable(small_disk: Path, generation_row: MakeRow) -> None:
+    writer = RunWriter(small_disk, "run-1")
+    writer.begin({})
+    committed, _ = fill(writer, generation_row)
+    assert open_run(writer.path).table("generations")["iteration"].to_pylist() == list(range(committed))
+
+
+def test_a_run_on_a_full_disk_can_still_end(small_disk: Path, generation_row: MakeRow) -> None:
+    writer = RunWriter(small_disk, "run-1")
+    writer.begin({})
+    committed, _ = fill(writer, generation_row)
+    writer.finish("finished")
+    assert open_run(writer.path).table("generations").num_rows == committed

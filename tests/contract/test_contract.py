@@ -1,0 +1,221 @@
+"""What every backend keeps to, shown on a worker process with a real model, over the protocol.
+
+A backend whose venv is not at hand is skipped with the command that makes it; `nox -s tests` has all of them.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from bench.errors import WorkerFailed, WorkerUnsupported
+from bench.measure.worker import WorkerProcess
+from tests.contract.conftest import THREADS
+from tests.contract.loaded import Ids, LoadedBackend
+
+pytestmark = pytest.mark.contract
+
+END = 2
+"""The default model's ``<|im_end|>``, which ends its answers."""
+
+CAPITAL = (
+    *(1, 9690, 198, 2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407, 19712, 8182, END),
+    *(198, 1, 4093, 198, 1780, 314, 260, 3575, 282, 4649, 47, END, 198, 1, 520, 9531, 198),
+)
+"""``What is the capital of France?`` in the default model's chat template, which it answers in a short sentence."""
+
+NOWHERE = "ABACUS"
+
+
+# -- steps and ids
+
+
+@pytest.mark.parametrize("new_tokens", [1, 2, 64])
+def test_as_many_steps_come_as_were_asked_for(backend: LoadedBackend, prompts: Sequence[Ids], new_tokens: int) -> None:
+    generated = backend.worker.generate([prompts[0]], new_tokens)
+
+    assert (len(generated.stamps_ns), len(generated.token_ids)) == (new_tokens, new_tokens)
+
+
+def test_stamps_increase_from_the_submission_on(backend: LoadedBackend, prompts: Sequence[Ids]) -> None:
+    generated = backend.worker.generate([prompts[0]], 16)
+
+    assert all(before < after for before, after in pairwise([generated.submitted_ns, *generated.stamps_ns]))
+
+
+def test_decoding_is_greedy_and_so_repeats_itself(backend: LoadedBackend, prompts: Sequence[Ids]) -> None:
+    assert backend.continuation(prompts[0], 32) == backend.continuation(prompts[0], 32)
+
+
+def test_another_prompt_has_another_continuation(backend: LoadedBackend, prompts: Sequence[Ids]) -> None:
+    continuations = {tuple(backend.continuation(prompt, 16)) for prompt in prompts}
+
+    assert len(continuations) == len(prompts)
+
+
+def test_a_generation_leaves_nothing_for_the_next(backend: LoadedBackend, prompts: Sequence[Ids]) -> None:
+    alone = backend.continuation(prompts[0], 8)
+    backend.continuation(prompts[1], 8)
+
+    assert backend.continuation(prompts[0], 8) == alone
+
+
+def test_exactly_the_given_ids_go_in(
+    real_fp32: LoadedBackend, reference: LoadedBackend, model_prompts: Sequence[Ids]
+) -> None:
+    asked = [*model_prompts, CAPITAL]
+
+    assert [real_fp32.continuation(ids, 12) for ids in asked] == [reference.continuation(ids, 12) for ids in asked]
+
+
+@pytest.mark.parametrize("change", ["an id before", "an id behind", "the last id missing", "the first id missing"])
+def test_one_id_more_or_less_would_be_noticed(
+    reference: LoadedBackend, model_prompts: Sequence[Ids], change: str
+) -> None:
+    changed = {
+        "an id before": lambda ids: (1, *ids),
+        "an id behind": lambda ids: (*ids, END),
+        "the last id missing": lambda ids: ids[:-1],
+        "the first id missing": lambda ids: ids[1:],
+    }[change]
+    asked = [*model_prompts, CAPITAL]
+
+    assert [reference.continuation(changed(i), 12) for i in asked] != [reference.continuation(i, 12) for i in asked]
+
+
+# -- the end of sequence
+
+
+def test_the_end_of_sequence_does_not_end_it(real: LoadedBackend) -> None:
+    answer = real.continuation(CAPITAL, 64)
+    behind = answer[answer.index(END) + 1 :]
+
+    assert set(behind) - {END}
+
+
+# -- caches
+
+
+def test_a_prompt_asked_twice_is_computed_twice(backend: LoadedBackend, long_prompts: Sequence[Ids]) -> None:
+    warmup, *asked = long_prompts
+    backend.continuation(warmup, 2)
+
+    assert statistics.median(backend.repeat_over_first(prompt) for prompt in asked) >= 0.5
+
+
+# -- batches
+
+
+def test_a_batch_gives_an_id_per_sequence_at_every_step(backend: LoadedBackend, prompts: Sequence[Ids]) -> None:
+    if not backend.spec.batches:
+        pytest.skip(f"{backend.spec.name} streams no batches")
+    generated = backend.worker.generate(prompts[:2], 8)
+
+    assert [len(ids) for ids in generated.token_ids] == [2] * 8
+
+
+def test_a_batch_keeps_the_order_of_its_sequences(backend: LoadedBackend, prompts: Sequence[Ids]) -> None:
+    if not backend.spec.batches:
+        pytest.skip(f"{backend.spec.name} streams no batches")
+    together = backend.worker.generate(prompts[:2], 1).token_ids[0]
+
+    assert together == [backend.continuation(prompt, 1)[0] for prompt in prompts[:2]]
+
+
+def test_a_batch_that_cannot_be_streamed_is_unsupported(backend: LoadedBackend, prompts: Sequence[Ids]) -> None:
+    if backend.spec.batches:
+        pytest.skip(f"{backend.spec.name} streams batches")
+    with pytest.raises(WorkerUnsupported, match="batch"):
+        backend.worker.generate(prompts[:2], 8)
+
+
+# -- evidence
+
+
+def test_the_device_is_known_and_how(real: LoadedBackend) -> None:
+    evidence = real.loaded.evidence
+
+    assert (evidence["device"], evidence["device_source"] in ("read-back", "accepted")) == ("CPU", True)
+
+
+def test_the_evidence_says_where_it_comes_from(backend: LoadedBackend) -> None:
+    assert backend.loaded.evidence["note"].endswith((".", "used"))
+
+
+def test_the_stack_tells_its_version_first(backend: LoadedBackend) -> None:
+    first, version = next(iter(backend.loaded.evidence["versions"].items()))
+
+    assert (first == backend.spec.name, bool(version)) == (True, True)
+
+
+def test_the_threads_are_those_asked_for(real: LoadedBackend) -> None:
+    assert real.loaded.evidence["threads"] == THREADS
+
+
+def test_a_simulated_backend_never_claims_a_device(backend: LoadedBackend) -> None:
+    assert (backend.loaded.evidence["device_source"] == "simulated") == backend.spec.simulated
+
+
+def test_the_cpu_is_among_the_devices(backend: LoadedBackend) -> None:
+    assert "CPU" in {device["name"] for device in backend.opened.devices}
+
+
+# -- what cannot be
+
+
+def test_an_unknown_device_is_unsupported_and_the_known_ones_are_named(backend: LoadedBackend) -> None:
+    with pytest.raises(WorkerUnsupported, match=rf"{NOWHERE}.*CPU") as refused:
+        backend.worker.load(backend.artifact, NOWHERE, backend.precision, THREADS, {})
+
+    assert (refused.value.error_type, "\n" in str(refused.value)) == ("DeviceUnavailableError", False)
+
+
+@pytest.mark.parametrize("device", ["GPU", "NPU"])
+def test_an_absent_device_is_unsupported_and_never_another_one(backend: LoadedBackend, device: str) -> None:
+    if any(str(present["name"]).partition(".")[0] == device for present in backend.opened.devices):
+        pytest.skip(f"{backend.spec.name} has a {device} here")
+    with pytest.raises(WorkerUnsupported, match=device) as refused:
+        backend.worker.load(backend.artifact, device, backend.precision, THREADS, {})
+
+    assert refused.value.error_type == "DeviceUnavailableError"
+
+
+def test_an_empty_folder_is_no_model_and_the_remedy_is_named(real: LoadedBackend, tmp_path: Path) -> None:
+    with pytest.raises(WorkerFailed, match=r"nox -s models") as failed:
+        real.worker.load(tmp_path, "CPU", real.precision, THREADS, {})
+
+    assert (failed.value.error_type, "\n" in str(failed.value)) == ("ArtifactError", False)
+
+
+def test_a_torn_artifact_is_no_model(real: LoadedBackend, fresh: WorkerProcess, tmp_path: Path) -> None:
+    assert real.artifact is not None
+    torn = _torn(real.artifact, tmp_path / "torn")
+    with pytest.raises(WorkerFailed) as failed:
+        fresh.load(torn, "CPU", real.precision, THREADS, {})
+
+    assert (failed.value.error_type, "\n" in str(failed.value)) == ("ArtifactError", False)
+
+
+def test_a_refused_load_leaves_the_loaded_model_as_it_was(
+    backend: LoadedBackend, prompts: Sequence[Ids], tmp_path: Path
+) -> None:
+    before = backend.continuation(prompts[0], 4)
+    with pytest.raises(WorkerUnsupported):
+        backend.worker.load(tmp_path, NOWHERE, backend.precision, THREADS, {})
+
+    assert backend.continuation(prompts[0], 4) == before
+
+
+def _torn(artifact: Path, copy: Path) -> Path:
+    copy.mkdir()
+    for file in artifact.iterdir():
+        if file.is_file():
+            with file.open("rb") as whole:
+                data = whole.read(1024 * 1024)
+            large = file.stat().st_size > len(data)
+            (copy / file.name).write_bytes(data[: len(data) // 2] if large else data)
+    return copy

@@ -1,0 +1,74 @@
+"""The main job, run once for all tests of this folder: three real stacks, a small sweep, the real default model."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bench.plan.venvs import VARIABLE
+from bench.store.reader import StoredRun, open_run
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCKS, REPEATS, WARMUPS, NEW_TOKENS = 2, 2, 1, 8
+PROMPT_TOKENS = (16, 48)
+LOADS = {("openvino-genai", "int4"), ("ort-genai", "int4"), ("transformers", "fp32")}
+SWEEP = [
+    "--backend=openvino-genai,ort-genai,transformers",
+    "--precision=int4,fp32",
+    f"--prompt-tokens={','.join(map(str, PROMPT_TOKENS))}",
+    f"--new-tokens={NEW_TOKENS}",
+    f"--blocks={BLOCKS}",
+    f"--repeats={REPEATS}",
+    f"--warmups={WARMUPS}",
+    "--seed=7",
+    # The fp32 artifacts of two stacks take a minute to make and show nothing here that int4 does not.
+    "-k=int4 or transformers",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class MainJob:
+    """What one call of the main job left behind."""
+
+    output: str
+    status: int
+    run: StoredRun
+    report: Path
+
+
+def main_job(folder: Path, arguments: Sequence[str]) -> MainJob:
+    results, reports = folder / "results", folder / "reports"
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "bench/",
+        f"--results-dir={results}",
+        f"--reports-dir={reports}",
+        *arguments,
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=1500, check=False
+    )
+    output = done.stdout + done.stderr
+    runs = sorted(results.iterdir()) if results.is_dir() else []
+    assert runs, output
+    return MainJob(output, done.returncode, open_run(runs[-1]), reports / runs[-1].name)
+
+
+@pytest.fixture(scope="session")
+def job(tmp_path_factory: pytest.TempPathFactory) -> MainJob:
+    if VARIABLE not in os.environ:
+        pytest.skip("there are no venvs of inference stacks; `nox -s tests` makes them")
+    return main_job(tmp_path_factory.mktemp("main"), SWEEP)
+
+
+@pytest.fixture(scope="session")
+def second_job(job: MainJob, tmp_path_factory: pytest.TempPathFactory) -> MainJob:
+    return main_job(tmp_path_factory.mktemp("again"), [*SWEEP, "--blocks=1"])

@@ -1,0 +1,153 @@
+"""The pages under docs/ say what the code does: each column, each example, each command."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.plan.cells import Cell, Load
+from bench.plan.flags import BY_NAME
+from bench.store.schema import SCHEMA_VERSION, TABLES
+from bench.store.writer import RunWriter
+
+ROOT = Path(__file__).parents[1]
+PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+NOW = datetime(2030, 1, 2, tzinfo=UTC)
+
+
+def page(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def described(table: str) -> list[tuple[str, ...]]:
+    """(name, type, null) of each column as the page has it."""
+    section = re.split(r"^## ", page("docs/schema.md"), flags=re.MULTILINE)
+    text = next(part for part in section if part.startswith(f"{table}\n"))
+    return re.findall(r"^\| `(\w+)` \| ([^|]+) \| (yes|no) \|", text, flags=re.MULTILINE)
+
+
+def in_words(kind: Any) -> str:
+    text = str(kind).replace("element: ", "").replace("item: ", "")
+    return "timestamp" if text.startswith("timestamp[us, tz=UTC]") else text
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_page_has_every_column_with_its_type(table: str) -> None:
+    real = [(field.name, in_words(field.type), "yes" if field.nullable else "no") for field in TABLES[table]]
+    assert described(table) == real
+
+
+def test_the_page_has_the_schemas_version() -> None:
+    assert f"Schema version: {SCHEMA_VERSION}." in page("docs/schema.md")
+
+
+def write_run(results: Path) -> None:
+    """Three blocks of one cell whose TTFT is 100, 200 and 400 ms, with a warm-up and a failure that must not count."""
+    load = Load("simulated", "CPU", "int4")
+    cell = Cell(load, 32, 3)
+    writer = RunWriter(results, "20300102T000000Z-abcdef")
+    writer.begin({})
+    for block, ttft_ms in enumerate((100, 200, 400)):
+        load_id = f"b{block}"
+        writer.rows("loads", [load_row(load, load_id, block)])
+        timed = [generation_row(cell, load_id, block, n, ttft_ms * 1_000_000) for n in range(3)]
+        warmup = generation_row(cell, load_id, block, 0, 9_000_000_000) | {"warmup": True}
+        failed = generation_row(cell, load_id, block, 3, None) | {"status": "failed", "itl_ns": None}
+        writer.rows("generations", [warmup, *timed, failed])
+    writer.finish("finished")
+
+
+def load_row(load: Load, load_id: str, block: int) -> dict[str, Any]:
+    return {
+        "machine_id": "m",
+        "load_id": load_id,
+        "load_key": load.key,
+        "variant": "",
+        "attempt": 1,
+        "block": block,
+        "position": 0,
+        "model": "none (simulated)",
+        "backend": load.backend,
+        "device_requested": load.device,
+        "device_verdict": "simulated",
+        "precision": load.precision,
+        "weight_bits": [("int4", 1.0)],
+        "options": "{}",
+        "status": "ok",
+        "started_at": NOW,
+        "ended_at": NOW,
+    }
+
+
+def generation_row(cell: Cell, load_id: str, block: int, iteration: int, ttft_ns: int | None) -> dict[str, Any]:
+    return {
+        "load_id": load_id,
+        "cell_id": f"{load_id}/{cell.shape}",
+        "cell_key": cell.key,
+        "variant": "",
+        "attempt": 1,
+        "block": block,
+        "iteration": iteration,
+        "warmup": False,
+        "prompt_tokens": cell.prompt_tokens,
+        "new_tokens": cell.new_tokens,
+        "batch_size": cell.batch_size,
+        "ttft_ns": ttft_ns,
+        "itl_ns": [10_000_000, 30_000_000],
+        "started_at": NOW,
+        "status": "ok",
+    }
+
+
+def test_the_pandas_example_gives_the_estimate_and_its_interval(tmp_path: Path) -> None:
+    write_run(tmp_path / "results")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", page("docs/schema.md"), flags=re.MULTILINE | re.DOTALL)
+    run = subprocess.run(
+        [sys.executable, "-X", "utf8", "-W", "error", "-c", example],
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    half = 4.302653 * math.log(2) / math.sqrt(3)
+    expected = [round(200 * math.exp(sign * half), 2) for sign in (0, -1, 1)]
+    assert [float(value) for value in run.stdout.splitlines()[-1].split()[-4:]] == [*expected, 3]
+
+
+def test_the_duckdb_example_names_columns_that_exist() -> None:
+    (example,) = re.findall(r"^```sql\n(.*?)^```$", page("docs/schema.md"), flags=re.MULTILINE | re.DOTALL)
+    known = {name for schema in TABLES.values() for name in schema.names}
+    words = set(re.findall(r"\b[a-z_0-9]+_[a-z_0-9]+\b", example))
+    functions_and_aliases = {"any_value", "list_avg", "ttft_ms", "tpot_ms"}
+    assert words - functions_and_aliases <= known
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_between_pages_lead_somewhere(path: Path) -> None:
+    links = re.findall(r"\]\((?!https?:|#)([^)#]+)", path.read_text("utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_flags_in_the_workflow_exist() -> None:
+    commands = re.findall(r"nox -s bench -- (.*)$", page("docs/ci.md"), flags=re.MULTILINE)
+    flags = {flag for command in commands for flag in re.findall(r"--([a-z-]+)", command)}
+    assert flags == {"config", "profile"}
+    assert {flag.replace("-", "_") for flag in flags} <= set(BY_NAME)
+
+
+def test_keys_of_the_sample_sweep_file_exist() -> None:
+    (example,) = re.findall(r"^```toml\n(.*?)^```$", page("docs/ci.md"), flags=re.MULTILINE | re.DOTALL)
+    keys = set(re.findall(r"^(\w+) =", example, flags=re.MULTILINE))
+    assert keys <= {name for name, flag in BY_NAME.items() if flag.in_file}
+
+
+def test_ci_runs_what_the_readme_tells_a_user_to_run() -> None:
+    command = page(".ci/run").splitlines()[-1]
+    assert command in page("README.md")
