@@ -267,7 +267,7 @@ def needs(python: str, arguments: Sequence[str]) -> list[str]:
 
     A command line that cannot be ends the session with the parser's exit status; its message has been shown by then.
     """
-    query = [python, "-m", "bench.plan", "--needs", "--", *arguments]
+    query = [python, "-m", "bench", "--needs", "--", *arguments]
     answer = subprocess.run(query, cwd=ROOT, env=utf8(), stdout=subprocess.PIPE, encoding="utf-8", check=False)
     if answer.returncode:
         raise SystemExit(exit_status(answer.returncode))
@@ -338,7 +338,7 @@ def bench(session: nox.Session) -> None:
     """The main job: install what is missing, convert the model, measure, report. `-- --help` lists its options."""
     python = harness(session)
     if asks_for_help(session.posargs):
-        finish(session, python, "-m", "bench.plan", "--help")
+        finish(session, python, "-m", "bench", "--help")
         return
     made = venvs(session, needs(python, session.posargs))
     finish(session, python, "-m", "pytest", "bench/", *session.posargs, made=made)

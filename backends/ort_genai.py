@@ -23,6 +23,7 @@ from backends.contract import (
     StepCallback,
 )
 from backends.onnx_graph import GraphFacts, read_graph
+from backends.ort_artifact import added_ids, one_line, read_settings, require_provider, unused_id
 
 _REMEDIES = {
     "GPU": "the CPU package has no GPU provider; ask for --device CPU, or for another stack on the GPU",
@@ -53,15 +54,15 @@ class OrtGenAI:
             raise DeviceUnavailableError(
                 f"ONNX Runtime GenAI finds no {device} on this machine, only {', '.join(present)}: {remedy}"
             )
-        settings = _settings(artifact)
-        _require_provider(artifact, settings, device)
-        unused = unused_id(settings["model"], _added_ids(artifact))
+        settings = read_settings(artifact)
+        require_provider(artifact, settings, device)
+        unused = unused_id(settings["model"], added_ids(artifact))
         try:
             config = og.Config(str(artifact))
             config.overlay(json.dumps(_overlay(unused, options)))
             model = og.Model(config)
         except RuntimeError as error:
-            raise ArtifactError(f"ONNX Runtime GenAI could not load {artifact}: {_one_line(error)}") from error
+            raise ArtifactError(f"ONNX Runtime GenAI could not load {artifact}: {one_line(error)}") from error
         return OrtSession(model, artifact, settings, unused, options.threads)
 
 
@@ -91,7 +92,7 @@ class OrtSession:
                 on_step(ids)
                 seen.append(ids)
         except RuntimeError as error:
-            raise BackendError(f"ONNX Runtime GenAI could not generate: {_one_line(error)}") from error
+            raise BackendError(f"ONNX Runtime GenAI could not generate: {one_line(error)}") from error
         self._require_unused(seen)
         return GenerationDetails(setup_ns=setup_ns)
 
@@ -137,70 +138,6 @@ class OrtSession:
         self._model = None
 
 
-def unused_id(model: Mapping[str, Any], added: Sequence[int]) -> int:
-    """An id of the vocabulary that a model does not answer with, to stand in for the end of sequence.
-
-    ONNX Runtime GenAI takes no "never": a list in an overlay, and an empty one anywhere, are without effect, and an id
-    outside the vocabulary is refused. In this order: padding at the end of the vocabulary, behind all tokens; an added
-    token (a marker or a reserve) that begins or ends nothing; the last token, the rarest of a merged vocabulary.
-
-    Args:
-        model: the section ``model`` of ``genai_config.json``.
-        added: ids of the tokens that were added to the vocabulary, from ``tokenizer.json``.
-    """
-    last = int(model["vocab_size"]) - 1
-    taken = {known for name in ("eos_token_id", "bos_token_id", "pad_token_id") for known in _as_ids(model.get(name))}
-    inside = [known for known in added if known <= last]
-    if inside and last // 2 < max(inside) < last and last not in taken:
-        return last
-    markers = [known for known in inside if known not in taken]
-    if markers:
-        return max(markers)
-    return next(known for known in range(last, -1, -1) if known not in taken)
-
-
-def _as_ids(value: Any) -> list[int]:
-    if value is None:
-        return []
-    return [int(one) for one in value] if isinstance(value, list) else [int(value)]
-
-
-def _added_ids(artifact: Path) -> list[int]:
-    try:
-        text = (artifact / "tokenizer.json").read_text(encoding="utf-8")
-        start = text.index("[", text.index('"added_tokens"'))
-        # The rest of the file is the whole vocabulary; parsing it would count as loading.
-        tokens, _ = json.JSONDecoder().raw_decode(text, start)
-        return [int(token["id"]) for token in tokens]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-
-
-def _settings(artifact: Path) -> dict[str, Any]:
-    path = artifact / "genai_config.json"
-    try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-        int(settings["model"]["vocab_size"])
-    except FileNotFoundError as error:
-        raise ArtifactError(
-            f"{artifact} holds no ONNX Runtime GenAI model (genai_config.json is missing); make it with `nox -s models`"
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArtifactError(f"{path} does not describe an ONNX Runtime GenAI model: {_one_line(error)}") from error
-    return dict(settings)
-
-
-def _require_provider(artifact: Path, settings: Mapping[str, Any], device: str) -> None:
-    """Refuse a model that was built for another provider.
-
-    Its graph has other operators, and ``clear_providers`` would run it on the CPU without a word.
-    """
-    session_options = settings["model"].get("decoder", {}).get("session_options", {})
-    named = [name for entry in session_options.get("provider_options", []) for name in entry]
-    if named:
-        raise ArtifactError(f"{artifact} was built for {', '.join(named)}, not for {device}; build it for {device}")
-
-
 def _overlay(unused: int, options: LoadOptions) -> dict[str, Any]:
     model: dict[str, Any] = {"eos_token_id": unused}
     if options.threads is not None:
@@ -240,7 +177,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

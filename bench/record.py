@@ -14,6 +14,7 @@ from bench.observe.machine import machine_facts
 from bench.observe.packages import without_home
 from bench.plan.cells import Cell
 from bench.plan.options import Options
+from bench.prepare.stage import PreparedModel
 from bench.root import PROJECT_ROOT
 
 
@@ -55,6 +56,31 @@ def run_record(
         "machine": machine_facts(),
         "machine_id": facts.machine_id,
         "venvs": venvs,
+    }
+
+
+NO_MODEL: dict[str, Any] = {
+    "name": "none (simulated)",
+    "kind": "simulated",
+    "synthetic": False,
+    "digest": None,
+    "context_tokens": None,
+    "parameters": None,
+    "note": "latencies were played, no model was run",
+}
+"""What a run of simulated backends alone records as its model."""
+
+
+def model_record(model: PreparedModel) -> dict[str, Any]:
+    """What a run records of its model; its folder stays out."""
+    return {
+        "name": model.name,
+        "kind": model.kind,
+        "synthetic": model.synthetic,
+        "digest": model.digest,
+        "context_tokens": model.context_tokens,
+        "parameters": model.parameters,
+        "note": model.note,
     }
 
 

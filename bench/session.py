@@ -29,16 +29,14 @@ from bench.plan.venvs import Venvs
 from bench.prepare.cache import Artifact
 from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.prompts import PromptBook, PromptKey
-from bench.prepare.stage import PendingWork, Preparer, check_context
+from bench.prepare.stage import ASSUMED_PARAMETERS, Preparer, check_context
 from bench.prepare.sweep import preparer_for, wanted_artifacts
-from bench.record import run_record
+from bench.record import NO_MODEL, model_record, run_record
 from bench.stopping import Stopper
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter, new_run_id
 
 Say = Callable[[str], None]
-
-_SIMULATED_MODEL = "none (simulated)"
 
 
 class BenchSession:
@@ -98,8 +96,7 @@ class BenchSession:
         loads = {cell.load.key: cell.load for cell in cells}
         specs = {load.backend: BACKENDS[load.backend] for load in loads.values()}
         preparer = preparer_for(self.options, self.venvs, loads.values(), self.say)
-        pending = preparer.pending(wanted_artifacts(loads.values())) if preparer else []
-        self._preflight(cells, visits, pending, preparer.expected_parameters if preparer else None)
+        self._preflight(cells, visits, preparer)
         model = self._model(preparer, cells)
         self._load_plans = {key: self._load_plan(load, preparer) for key, load in loads.items()}
         threads = None if self.options.threads == "stack" else self.options.threads or cores().default_threads
@@ -187,45 +184,35 @@ class BenchSession:
         per_visit = (time.monotonic() - self._measuring_since) / done
         return f" (about {said(per_visit * (self._visits_total - done))} left)"
 
-    def _preflight(
-        self,
-        cells: Sequence[Cell],
-        visits: Sequence[PlannedVisit],
-        pending: Sequence[PendingWork],
-        parameters: int | None,
-    ) -> None:
+    def _preflight(self, cells: Sequence[Cell], visits: Sequence[PlannedVisit], preparer: Preparer | None) -> None:
         assert self.writer is not None
         self.say(f"run        {self.writer.run_id}")
         plan = Plan(tuple(cells), (), tuple(visits))
+        pending, parameters = [], None
+        if preparer is not None:
+            expected = preparer.expected_facts
+            parameters = ASSUMED_PARAMETERS
+            if expected is not None:
+                self._check_context(cells, preparer.source.label, expected.context_tokens)
+                parameters = expected.parameters
+            pending = preparer.pending(wanted_artifacts(plan.loads))
         free = Free(shutil.disk_usage(self.writer.path).free, psutil.virtual_memory().available)
         for line in preflight_lines(plan, self.options, pending, parameters, free):
             self.say(line)
 
-    def _model(self, preparer: Preparer | None, cells: Sequence[Cell]) -> dict[str, Any]:
-        if preparer is None:
-            return {
-                "name": _SIMULATED_MODEL,
-                "kind": "simulated",
-                "synthetic": False,
-                "digest": None,
-                "context_tokens": None,
-                "parameters": None,
-                "note": "latencies were played, no model was run",
-            }
-        model = preparer.model()
+    @staticmethod
+    def _check_context(cells: Sequence[Cell], name: str, limit: int | None) -> None:
         for cell in cells:
             if BACKENDS[cell.load.backend].artifact_format != "none":
-                check_context(model, cell.prompt_tokens, cell.new_tokens)
+                check_context(name, limit, cell.prompt_tokens, cell.new_tokens)
+
+    def _model(self, preparer: Preparer | None, cells: Sequence[Cell]) -> dict[str, Any]:
+        if preparer is None:
+            return NO_MODEL
+        model = preparer.model()
+        self._check_context(cells, model.name, model.context_tokens)
         self._prompts = preparer.prompts()
-        return {
-            "name": model.name,
-            "kind": model.kind,
-            "synthetic": model.synthetic,
-            "digest": model.digest,
-            "context_tokens": model.context_tokens,
-            "parameters": model.parameters,
-            "note": model.note,
-        }
+        return model_record(model)
 
     def _load_plan(self, load: Load, preparer: Preparer | None) -> LoadPlan:
         spec = BACKENDS[load.backend]

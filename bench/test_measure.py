@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from bench.errors import WorkerError, WorkerUnsupported
+from bench.errors import BenchError, WorkerError, WorkerUnsupported
 from bench.measure.visit import Interrupted, Visit
 from bench.plan.cells import Cell
 from bench.plan.plan import Impossible, PlannedVisit
@@ -51,9 +51,14 @@ class VisitCollector(pytest.Collector):
 
     def teardown(self) -> None:
         """End the worker right after the visit's last selected cell."""
-        if self._visit is not None:
-            self._visit.close()
-            self._visit = None
+        visit, self._visit = self._visit, None
+        if visit is None:
+            return
+        try:
+            visit.close()
+        except BenchError as error:
+            # pytest shows a traceback of whatever a teardown raises; this ends the session with one line.
+            self.session.shouldfail = str(error)
 
 
 class CellItem(pytest.Item):
@@ -78,6 +83,10 @@ class CellItem(pytest.Item):
         except WorkerError as error:
             bench.say(f"    {self.cell.shape:<16} {error.status}: {error}")
             raise
+        except BenchError as error:
+            # The store or the prompts: no cell after this one would fare better.
+            self.session.shouldfail = str(error)
+            raise
         except Interrupted:
             self._interrupted()
 
@@ -86,9 +95,11 @@ class CellItem(pytest.Item):
         pytest.skip("interrupted")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """One line for what a worker says; a traceback for a fault of ours."""
+        """One line for what the user is to be told; a traceback for a fault of ours."""
         if isinstance(excinfo.value, WorkerError):
             return f"{self.cell.label}: {excinfo.value.status}: {excinfo.value}"
+        if isinstance(excinfo.value, BenchError):
+            return f"{self.cell.label}: {excinfo.value}"
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:

@@ -469,7 +469,7 @@ def test_bench_goes_on_without_a_stack_that_failed(finished: Finished) -> None:
 def test_help_installs_the_harness_alone(finished: Finished) -> None:
     fake = FakeSession("--help")
     noxfile.bench(fake)
-    assert (finished.commands, len(fake.pip_calls)) == ([("-m", "bench.plan", "--help")], 1)
+    assert (finished.commands, len(fake.pip_calls)) == ([("-m", "bench", "--help")], 1)
 
 
 def test_models_needs_the_conversion_alone(finished: Finished) -> None:

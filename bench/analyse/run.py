@@ -62,7 +62,7 @@ class _Owner:
 
     def __call__(self, load_id: str, cell_key: str) -> LoadResult:
         key = self._by_cell.get(cell_key) or self._by_load_id.get(load_id, "")
-        return self._loads.get(key) or _unknown(key or load_id)
+        return self._loads.get(key) or _unknown(key or cell_key or load_id)
 
 
 def _unknown(key: str) -> LoadResult:

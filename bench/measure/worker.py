@@ -24,6 +24,7 @@ from bench.observe.memory import starving
 from bench.processes import child_environment, end_tree, process_group
 
 _LOOK_S = 0.5
+_LAST_WORDS_S = 5.0
 _TAIL_BYTES = 4000
 
 
@@ -286,7 +287,7 @@ class WorkerProcess:
 
     def _died(self) -> WorkerError:
         try:
-            code = self.process.wait(5)
+            code = self.process.wait(_LAST_WORDS_S)
         except subprocess.TimeoutExpired:
             self.kill()
             return WorkerCrashed("the worker closed its channel without ending and was stopped")

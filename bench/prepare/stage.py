@@ -35,11 +35,11 @@ Say = Callable[[str], None]
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
 SYNTHETIC_SEED = 20_240_423
-_ASSUMED_PARAMETERS = 3_821_079_552  # Phi-3-mini's: what a hub model of unknown size is taken for in a preflight
+ASSUMED_PARAMETERS = 3_821_079_552  # Phi-3-mini's: what a hub model of unknown size is taken for in a preflight
 _SOURCE_SUFFIXES = {".json", ".jinja", ".model", ".safetensors", ".txt"}
 
 
-_UNKNOWN_FACTS = ModelFacts(_ASSUMED_PARAMETERS, 0, None, (), {}, 0)
+_UNKNOWN_FACTS = ModelFacts(ASSUMED_PARAMETERS, 0, None, (), {}, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +149,6 @@ class Preparer:
         made = self._made(self._prompts_job(model.digest, model.vocab_size), str(model.path))
         return PromptBook.read(made.path / PROMPTS_FILE)
 
-    @property
-    def expected_parameters(self) -> int:
-        """The size of the model, before it is made; a hub model that is not here yet is taken for Phi-3-mini."""
-        facts = self._expected_facts
-        return _ASSUMED_PARAMETERS if facts is None else facts.parameters
-
     def pending(self, wanted: Sequence[tuple[str, str, str]]) -> list[PendingWork]:
         """What would have to be made for ``wanted``, with estimates; makes nothing.
 
@@ -171,7 +165,7 @@ class Preparer:
         model_job = self._model_job
         if model_job is not None:
             yield model_job
-        facts, source = self._expected_facts, self._source_digest
+        facts, source = self.expected_facts, self._source_digest
         if facts is None:  # a hub model that is not here yet: nobody knows its size
             yield from (self._unknown_job(*item) for item in wanted)
             return
@@ -286,7 +280,8 @@ class Preparer:
         return facts_of(self._directory)
 
     @property
-    def _expected_facts(self) -> ModelFacts | None:
+    def expected_facts(self) -> ModelFacts | None:
+        """What is known of the model before it is made; ``None`` for a hub model that is not here yet."""
         if self.source.kind == "default":
             return DEFAULT_FACTS
         if self.source.kind == "synthetic":
@@ -345,24 +340,23 @@ class Preparer:
         return made
 
 
-def check_context(model: PreparedModel, prompt_tokens: int, new_tokens: int) -> None:
-    """Whether a request fits into the model's context.
+def check_context(name: str, limit: int | None, prompt_tokens: int, new_tokens: int) -> None:
+    """Whether a request fits into the context of the model ``name``, which is ``limit`` tokens where it is known.
 
     Raises:
         UsageError: it does not; the message names the cell and the limit.
     """
-    limit = model.context_tokens
     if limit is not None and prompt_tokens + new_tokens > limit:
         raise UsageError(
             f"p{prompt_tokens}-n{new_tokens}: {prompt_tokens} prompt + {new_tokens} new tokens are more than the "
-            f"{limit} tokens of {model.name}'s context: ask for fewer with --prompt-tokens or --new-tokens"
+            f"{limit} tokens of {name}'s context: ask for fewer with --prompt-tokens or --new-tokens"
         )
 
 
 def _estimate(job: _Job) -> PendingWork:
     if job.parameters is None:
         label = f"{job.title} (size unknown before its download, taken as 3.8 billion parameters)"
-        return estimate(label, job.recipe.task, job.stored_as, _ASSUMED_PARAMETERS, 2 * _ASSUMED_PARAMETERS)
+        return estimate(label, job.recipe.task, job.stored_as, ASSUMED_PARAMETERS, 2 * ASSUMED_PARAMETERS)
     return estimate(job.title, job.recipe.task, job.stored_as, job.parameters, job.source_bytes)
 
 

@@ -15,6 +15,8 @@ class Answer:
 
     ranking: Ranking
     winner: str
+    claim: str
+    beside: str
     sentence: str
 
 
@@ -71,4 +73,4 @@ def verdict_note(analysis: RunAnalysis) -> tuple[str, bool]:
 def _answer(ranking: Ranking, naming: Naming) -> Answer:
     winner = naming.of(ranking.winner.load)
     rivals = [(rival, naming.of(rival.cell.load)) for rival in ranking.rivals]
-    return Answer(ranking, winner, text.answer(ranking, winner, rivals))
+    return Answer(ranking, winner, text.claim(ranking), text.beside(rivals), text.answer(ranking, winner, rivals))

@@ -12,18 +12,19 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from bench.analyse.results import CellResult, Measured
+from bench.analyse.interval import Estimate
+from bench.analyse.results import CellResult, Ranking, TokenSeries
 from bench.report import text
-from bench.report.format import interval, number
+from bench.report.format import factor, interval, number
 from bench.report.names import Series
 from bench.report.style import ACCENT, GRID, MUTED, PAPER, TEXT, LineStyle
-from bench.report.svg import TIP, StyleSheet, embed
+from bench.report.svg import TIP, StyleSheet, Symbol, as_symbol, embed
 
 _RC = {
     "svg.fonttype": "none",
@@ -65,15 +66,20 @@ class _Drawing:
         self.tips[key] = words
         return TIP + key
 
-    def finish(self, sheet: StyleSheet, label: str) -> str:
-        written = io.StringIO()
+    def written(self) -> str:
+        stream = io.StringIO()
         with mpl.rc_context({"svg.hashsalt": self.name}):
-            self.figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
-        return embed(written.getvalue(), sheet, label, self.tips)
+            self.figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        return stream.getvalue()
+
+    def finish(self, sheet: StyleSheet, label: str) -> str:
+        return embed(self.written(), sheet, label, self.tips)
 
 
 @contextmanager
-def _drawing(name: str, inches: tuple[float, float], layout: str = "constrained") -> Iterator[_Drawing]:
+def _drawing(
+    name: str, inches: tuple[float, float], layout: Literal["constrained"] | None = "constrained"
+) -> Iterator[_Drawing]:
     with mpl.rc_context(_RC):
         yield _Drawing(name, Figure(figsize=inches, layout=layout))
 
@@ -86,73 +92,121 @@ class LineChart:
     logarithmic: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point of a line, with its tooltip."""
+
+    prompt_tokens: int
+    estimate: Estimate
+    tip: str
+
+
+Line = tuple[Series, list[Point]]
+
+
+def metric_lines(series: Sequence[Series], metric: str) -> list[Line]:
+    """The points of one metric of a cell, a line per series that has any.
+
+    Args:
+        series: with cells of one combination of new tokens and batch size only.
+        metric: ``ttft_ms``, ``tpot_ms`` or ``response_ms``.
+    """
+    lines = [(one, [_point(one, cell, metric) for cell in one.cells if getattr(cell, metric)]) for one in series]
+    return [line for line in lines if line[1]]
+
+
+def _point(one: Series, cell: CellResult, metric: str) -> Point:
+    estimate = getattr(cell, metric).estimate
+    figures = f"{number(estimate.value)} ms ({interval(estimate) or 'no interval'}), n = {cell.generations}"
+    return Point(cell.prompt_tokens, estimate, f"{_at(one, cell)}: {text.METRIC_NAMES[metric]} {figures}")
+
+
+def ratio_lines(series: Sequence[Series], rankings: Sequence[Ranking]) -> list[Line]:
+    """Time to first token over the lowest at the same shape; the lowest itself is 1 and has no interval.
+
+    Empty where nothing stands beside the lowest.
+    """
+    ratios: dict[str, Estimate] = {}
+    for ranking in rankings:
+        if ranking.metric == "ttft_ms" and ranking.rivals:
+            ratios[ranking.winner.cell_key] = Estimate(1.0, None, None, ranking.winner.blocks)
+            ratios |= {rival.cell.cell_key: rival.ratio for rival in ranking.rivals}
+    lines = []
+    for one in series:
+        cells = [cell for cell in one.cells if cell.cell_key in ratios]
+        points = [Point(cell.prompt_tokens, ratios[cell.cell_key], _ratio_tip(one, cell, ratios)) for cell in cells]
+        if points:
+            lines.append((one, points))
+    return lines
+
+
+def _ratio_tip(one: Series, cell: CellResult, ratios: dict[str, Estimate]) -> str:
+    over = ratios[cell.cell_key]
+    return f"{_at(one, cell)}: {factor(over.value)} ({interval(over) or 'no interval'})"
+
+
+def _at(one: Series, cell: CellResult) -> str:
+    return f"{one.name}, prompt {cell.prompt_tokens:,}"
+
+
 def over_prompt_length(
-    name: str, metric: str, series: Sequence[Series], looks: dict[str, LineStyle], sheet: StyleSheet
+    name: str, metric: str, lines: Sequence[Line], looks: dict[str, LineStyle], sheet: StyleSheet
 ) -> LineChart:
-    """One metric over prompt length, one line per series, with interval bars.
+    """Values over prompt length, one line per series, with interval bars.
 
     Args:
         name: of the drawing, unique in its page.
-        metric: ``ttft_ms`` or ``tpot_ms``.
-        series: with cells of one combination of new tokens and batch size only.
+        metric: ``ratio`` or one of the cells' metrics; decides the axis.
+        lines: at least one.
         looks: series key -> looks.
         sheet: takes up the styles.
     """
-    lines = [(one, points) for one in series if (points := _points(one, metric))]
-    values = [measured.estimate.value for _, points in lines for _, measured in points]
-    ends = [end for _, points in lines for _, measured in points for end in _ends(measured)]
-    lengths = sorted({cell.prompt_tokens for _, points in lines for cell, _ in points})
-    logarithmic = metric == "ttft_ms" or (bool(values) and max(values) / min(values) >= _LOG_FROM)
+    values = [point.estimate.value for _, points in lines for point in points]
+    ends = [end for _, points in lines for point in points for end in _ends(point.estimate)]
+    lengths = sorted({point.prompt_tokens for _, points in lines for point in points})
+    logarithmic = metric == "ttft_ms" or max(values) / min(values) >= _LOG_FROM
+    # Moved sideways, a point of a steep line would seem to lie on another height.
+    room = 0.05 if metric in ("ttft_ms", "response_ms") else 0.3
     with _drawing(name, _CHART_INCHES) as drawing:
         axes = drawing.figure.subplots()
         for index, (one, points) in enumerate(lines):
-            shift = _shift(index, len(lines), lengths)
-            _draw_line(drawing, axes, one, points, looks[one.key], shift, text.METRIC_NAMES[metric])
+            _draw_line(drawing, axes, points, looks[one.key], _shift(index, len(lines), lengths, room))
         _prompt_axis(axes, lengths)
         _value_axis(axes, [*values, *ends], logarithmic=logarithmic)
+        if metric == "ratio" and not logarithmic:
+            _ratio_axis(axes, [*values, *ends])
         axes.grid(visible=True, axis="y")
-        label = f"{text.METRIC_NAMES[metric]} over prompt length, one line per configuration, as in the table"
+        named = "time to first token over the lowest" if metric == "ratio" else text.METRIC_NAMES[metric]
+        label = f"{named}, by prompt length, one line per configuration, as in the table"
         return LineChart(drawing.finish(sheet, label), logarithmic)
 
 
-def _points(one: Series, metric: str) -> list[tuple[CellResult, Measured]]:
-    return [(cell, measured) for cell in one.cells if (measured := getattr(cell, metric))]
+def _ends(estimate: Estimate) -> tuple[float, ...]:
+    return () if estimate.low is None or estimate.high is None else (estimate.low, estimate.high)
 
 
-def _ends(measured: Measured) -> tuple[float, ...]:
-    low, high = measured.estimate.low, measured.estimate.high
-    return () if low is None or high is None else (low, high)
-
-
-def _shift(index: int, count: int, lengths: Sequence[int]) -> float:
-    """A factor on the prompt length that moves lines apart, within a quarter of the step to the next length."""
+def _shift(index: int, count: int, lengths: Sequence[int], room: float) -> float:
+    """A factor on the prompt length that moves lines apart, by ``room`` of the step to the next length in all."""
     steps = [after / before for before, after in itertools.pairwise(lengths)]
-    room = min(math.log(min(steps, default=4.0)) * 0.22, math.log(1.3))
-    return math.exp(room * ((index + 0.5) / count - 0.5)) if count > 1 else 1.0
+    whole = min(math.log(min(steps, default=4.0)) * room, math.log(2))
+    return math.exp(whole * ((index + 0.5) / count - 0.5))
 
 
-def _draw_line(
-    drawing: _Drawing,
-    axes: Any,
-    one: Series,
-    points: Sequence[tuple[CellResult, Measured]],
-    looks: LineStyle,
-    shift: float,
-    metric: str,
-) -> None:
-    xs = [cell.prompt_tokens * shift for cell, _ in points]
-    ys = [measured.estimate.value for _, measured in points]
-    (line,) = axes.plot(xs, ys, color=looks.colour, linewidth=1.7, zorder=3)
+def _draw_line(drawing: _Drawing, axes: Any, points: Sequence[Point], looks: LineStyle, shift: float) -> None:
+    xs = [point.prompt_tokens * shift for point in points]
+    ys = [point.estimate.value for point in points]
+    (line,) = axes.plot(xs, ys, color=looks.colour, linewidth=1.6, zorder=3)
     if looks.dashes:
         line.set_dashes(looks.dashes)
-    for x, y, (cell, measured) in zip(xs, ys, points, strict=True):
-        if ends := _ends(measured):
+    for x, y, point in zip(xs, ys, points, strict=True):
+        if ends := _ends(point.estimate):
             axes.plot([x, x], ends, color=looks.colour, linewidth=1.1, zorder=2.5, solid_capstyle="butt")
             axes.plot([x, x], ends, color=looks.colour, linewidth=1.1, linestyle="none", marker="_", markersize=4.5)
-        said = interval(measured.estimate) or "no interval"
-        words = f"{one.name}, prompt {cell.prompt_tokens:,}: {metric} {number(y)} ms ({said}), n = {cell.generations}"
-        gid = drawing.tip(words)
-        axes.plot([x], [y], linestyle="none", zorder=4, gid=gid, **_marker(looks, 6.4))
+        axes.plot([x], [y], linestyle="none", zorder=4, gid=drawing.tip(point.tip), **_marker(looks, 6.4))
+
+
+# Triangles and diamonds look smaller than discs of the same size.
+_SIZES = {"^": 1.2, "v": 1.2, "D": 0.92}
 
 
 def _marker(looks: LineStyle, size: float) -> dict[str, Any]:
@@ -160,7 +214,7 @@ def _marker(looks: LineStyle, size: float) -> dict[str, Any]:
     half = {"fillstyle": "left", "markerfacecoloralt": PAPER} if looks.fill == "left" else {}
     return {
         "marker": looks.marker,
-        "markersize": size,
+        "markersize": size * _SIZES.get(looks.marker, 1.0),
         "markerfacecolor": face,
         "markeredgecolor": PAPER if looks.fill == "full" else looks.colour,
         "markeredgewidth": 0.9 if looks.fill == "full" else 1.4,
@@ -171,7 +225,7 @@ def _marker(looks: LineStyle, size: float) -> dict[str, Any]:
 def _prompt_axis(axes: Any, lengths: Sequence[int]) -> None:
     axes.set_xscale("log")
     if lengths:
-        axes.set_xlim(lengths[0] / 1.35, lengths[-1] * 1.35)
+        axes.set_xlim(lengths[0] / 1.6, lengths[-1] * 1.6)
     shown = _thinned(lengths)
     axes.xaxis.set_major_locator(FixedLocator(shown))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
@@ -195,7 +249,6 @@ def _value_axis(axes: Any, values: Sequence[float], *, logarithmic: bool) -> Non
     if not values:
         return
     low, high = min(values), max(values)
-    # One wide interval must not squeeze everything else into a corner.
     if logarithmic:
         low, high = low / 1.15, high * 1.15
         axes.set_yscale("log")
@@ -209,13 +262,32 @@ def _value_axis(axes: Any, values: Sequence[float], *, logarithmic: bool) -> Non
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Between three and some eight round values within ``low`` to ``high``, both positive."""
+    """Some three to eight round values within ``low`` to ``high`` (both positive), none too near another."""
+    if high / low < 2.5:
+        return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), tuple(1 + k / 5 for k in range(45))):
+    ticks: list[float] = []
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
         ticks = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
-        if len(ticks) >= (5 if len(steps) < 6 else 3):
-            return ticks[:: max(1, len(ticks) // 8)]
-    return [low, high]
+        if len(ticks) >= 5:
+            break
+    return _spaced(ticks, (high / low) ** (1 / 9))
+
+
+def _spaced(ticks: Sequence[float], apart: float) -> list[float]:
+    """Those of ``ticks`` that are at least a factor ``apart`` from the one kept before."""
+    kept: list[float] = []
+    for tick in ticks:
+        if not kept or tick >= kept[-1] * apart:
+            kept.append(tick)
+    return kept
+
+
+def _ratio_axis(axes: Any, values: Sequence[float]) -> None:
+    low, high = min(1.0, *values), max(*values, 1.05)
+    margin = 0.06 * (high - low)
+    axes.set_ylim(low - margin, high + margin)
+    axes.axhline(1.0, color=MUTED, linewidth=0.9, zorder=1)
 
 
 def _tick(value: float) -> str:
@@ -234,11 +306,17 @@ class PanelScale:
 def along_scale(cells: Iterable[CellResult]) -> PanelScale:
     """The value axis of all panels of latency along the generation."""
     series = [cell.along for cell in cells if cell.along]
-    top = max((max(one.p90) for one in series), default=1.0)
+    # Single spikes in a band must not flatten every line; they are cut, and the page says so.
+    top = max((_steady_top(one) for one in series), default=1.0)
     medians = [value for one in series for value in one.median if value > 0]
     logarithmic = bool(medians) and max(medians) / min(medians) >= _LOG_FROM
     bottom = min((value for one in series for value in one.p10 if value > 0), default=0.1)
-    return PanelScale(bottom / 1.15, top * 1.15, True) if logarithmic else PanelScale(0, top * 1.06 or 1.0, False)
+    return PanelScale(bottom / 1.15, top * 1.15, True) if logarithmic else PanelScale(0, top * 1.12 or 1.0, False)
+
+
+def _steady_top(one: TokenSeries) -> float:
+    ordered = sorted(one.p90)
+    return max(*one.median, ordered[int(0.9 * (len(ordered) - 1))])
 
 
 # Light to full, so that a longer prompt is a stronger line; the dash differs too.
@@ -332,9 +410,9 @@ def _ridge(axes: Any, cell: CellResult, base: float, colour: str) -> None:
         axes.plot([cell.itl_ms.p95], [base - 0.02], marker="^", markersize=5, color=ACCENT, markeredgecolor=PAPER)
 
 
-def swatch(name: str, looks: LineStyle, sheet: StyleSheet) -> str:
+def swatch(name: str, looks: LineStyle, sheet: StyleSheet) -> Symbol:
     """A piece of line with its marker, for a legend."""
-    with _drawing(name, (0.5, 0.17), "none") as drawing:
+    with _drawing(name, (0.5, 0.17), None) as drawing:
         axes = drawing.figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
         (line,) = axes.plot([0, 1], [0, 0], color=looks.colour, linewidth=1.7)
@@ -343,4 +421,4 @@ def swatch(name: str, looks: LineStyle, sheet: StyleSheet) -> str:
         axes.plot([0.5], [0], linestyle="none", **_marker(looks, 6.4))
         axes.set_xlim(0, 1)
         axes.set_ylim(-1, 1)
-        return drawing.finish(sheet, "")
+        return as_symbol(name, drawing.written(), sheet)

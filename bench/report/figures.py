@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from bench.analyse.results import CellResult
+from bench.analyse.results import CellResult, Ranking
 from bench.report import charts, text
 from bench.report.names import Naming, Series
 from bench.report.style import LineStyle, line_styles
@@ -17,13 +17,29 @@ MOST_PANELS = 36
 """A page with more configurations than this is not read panel by panel; the data holds all of them."""
 
 
+_CHARTS = {
+    "ttft_ms": text.CHART_TTFT,
+    "tpot_ms": text.CHART_TPOT,
+    "ratio": text.CHART_RATIO,
+    "response_ms": text.CHART_RESPONSE,
+}
+
+
 @dataclass(frozen=True, slots=True)
-class LinePair:
-    """The two charts over prompt length, for one combination of new tokens and batch size."""
+class TitledChart:
+    """One chart over prompt length."""
 
     title: str
-    ttft: Markup
-    tpot: Markup | None
+    svg: Markup
+    logarithmic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LineGroup:
+    """The charts over prompt length for one combination of new tokens and batch size."""
+
+    title: str
+    charts: tuple[TitledChart, ...]
     note: str
 
 
@@ -43,14 +59,14 @@ class Figures:
 
     legend: tuple[tuple[str, Markup], ...]
     swatches: Mapping[str, Markup]
-    pairs: tuple[LinePair, ...]
+    groups: tuple[LineGroup, ...]
     along: tuple[Panel, ...]
     spread: tuple[Panel, ...]
     left_out: str
     css: str
 
 
-def draw(naming: Naming) -> Figures:
+def draw(naming: Naming, rankings: Sequence[Ranking]) -> Figures:
     """Draw everything; a run without results gives no drawings."""
     sheet = StyleSheet()
     lines = [one for one in naming.series if one.cells]
@@ -64,7 +80,7 @@ def draw(naming: Naming) -> Figures:
     return Figures(
         legend=tuple((one.name, swatches[one.key]) for one in lines),
         swatches=swatches,
-        pairs=tuple(_pair(f"pair{i}", kind, lines, looks, sheet) for i, kind in enumerate(_kinds(lines))),
+        groups=tuple(_group(f"lines{i}", kind, rankings, lines, looks, sheet) for i, kind in enumerate(_kinds(lines))),
         along=tuple(_along(shown, looks, swatches, sheet)),
         spread=tuple(_spread(shown, looks, swatches, sheet)),
         left_out=left_out,
@@ -89,17 +105,27 @@ def _kind_title(kind: tuple[int, int]) -> str:
     return f"{kind[1]:,} new tokens{batch}"
 
 
-def _pair(
-    name: str, kind: tuple[int, int], lines: Sequence[Series], looks: dict[str, LineStyle], sheet: StyleSheet
-) -> LinePair:
+def _group(
+    name: str,
+    kind: tuple[int, int],
+    rankings: Sequence[Ranking],
+    lines: Sequence[Series],
+    looks: dict[str, LineStyle],
+    sheet: StyleSheet,
+) -> LineGroup:
     own = [narrowed for one in lines if (narrowed := _only(one, kind)).cells]
-    ttft = charts.over_prompt_length(f"{name}ttft", "ttft_ms", own, looks, sheet)
-    with_tpot = [one for one in own if any(cell.tpot_ms for cell in one.cells)]
-    tpot = charts.over_prompt_length(f"{name}tpot", "tpot_ms", with_tpot, looks, sheet) if with_tpot else None
+    found = []
+    for metric, title in _CHARTS.items():
+        points = charts.ratio_lines(own, rankings) if metric == "ratio" else charts.metric_lines(own, metric)
+        if points:
+            drawn = charts.over_prompt_length(f"{name}{metric}", metric, points, looks, sheet)
+            found.append(TitledChart(title, _safe(drawn.svg), drawn.logarithmic))
     missing = all(cell.ttft_ms.estimate.low is None for one in own for cell in one.cells)
-    axes = text.AXES_LOG + ("." if tpot is None else text.AXES_BOTH_LOG if tpot.logarithmic else text.AXES_FROM_ZERO)
-    note = text.CHART_NOTE.format(missing=text.CHART_NOTE_MISSING if missing else "", axes=axes)
-    return LinePair(_kind_title(kind), _safe(ttft.svg), _safe(tpot.svg) if tpot else None, note)
+    logarithmic = text.listed([chart.title.partition(",")[0].lower() for chart in found if chart.logarithmic])
+    note = text.CHART_NOTE.format(
+        missing=text.CHART_NOTE_MISSING if missing else "", axes=text.AXES_LOG.format(charts=logarithmic)
+    )
+    return LineGroup(_kind_title(kind), tuple(found), note)
 
 
 def _panel_series(lines: Sequence[Series]) -> list[tuple[str, Series]]:

@@ -31,7 +31,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
         naming: of its loads and lines.
         notes: what has to be said before any number.
     """
-    figures = draw(naming)
+    figures = draw(naming, analysis.rankings)
     css = (_HERE / "page.css").read_text(encoding="utf-8") + figures.css
     note, enough = verdict_note(analysis)
     return (
@@ -47,6 +47,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             title=_title(analysis),
             facts=_facts(analysis),
             notes=notes,
+            sections=_sections(analysis, figures),
             figures=figures,
             name=naming.of,
             swatch=lambda load: _swatch(figures, naming, load),
@@ -69,6 +70,18 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             machine=_machine(analysis),
         )
     )
+
+
+def _sections(analysis: RunAnalysis, figures: Figures) -> list[tuple[str, str]]:
+    """The sections that this run has anything to show in."""
+    empty = set()
+    if not figures.groups:
+        empty |= {"charts", "results"}
+    if not figures.along:
+        empty |= {"along", "spread"}
+    if not load_bars(analysis) and not memory_bars(analysis):
+        empty.add("costs")
+    return [entry for entry in text.NAV if entry[0] not in empty]
 
 
 def _environment() -> jinja2.Environment:
@@ -167,7 +180,7 @@ def _meaning(analysis: RunAnalysis) -> list[str]:
         return [text.MEANING_DOES_SIMULATED]
     model = analysis.record.get("model") or {}
     count = model.get("parameters")
-    said = [text.MEANING_DOES]
+    said = [text.MEANING_DOES] if analysis.cells else []
     if count and count < text.PHI3_PARAMETERS / 2:
         times = text.plural(round(text.PHI3_PARAMETERS / count), "time")
         said.append(text.MEANING_SMALL.format(model=model.get("name"), parameters=fmt.parameters(count), times=times))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from bench.report.style import SENTINELS
 
@@ -40,18 +41,50 @@ def embed(drawn: str, sheet: StyleSheet, label: str, tips: Mapping[str, str] | N
     Args:
         drawn: a whole SVG document, as matplotlib writes it.
         sheet: takes up the styles.
-        label: what the drawing is, for those who cannot see it; empty for mere decoration.
+        label: what the drawing is, for those who cannot see it.
         tips: number -> tooltip of the groups marked with :data:`TIP`.
     """
+    root = _converted(drawn, sheet, tips or {})
+    root.attrib.update({"class": "chart", "role": "img", "aria-label": label})
+    return _written(root)
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A drawing that is defined once in a page and used many times, as decoration.
+
+    Args:
+        definition: stands once within ``<defs>``.
+        use: stands wherever it is shown.
+    """
+
+    definition: str
+    use: str
+
+
+def as_symbol(name: str, drawn: str, sheet: StyleSheet) -> Symbol:
+    """The drawing under the id ``name``, which is unique in its page."""
+    root = _converted(drawn, sheet, {})
+    view = root.attrib["viewBox"]
+    root.tag = "symbol"
+    root.set("id", name)
+    use = f'<svg class="chart" viewBox="{view}" aria-hidden="true"><use href="#{name}"></use></svg>'
+    return Symbol(_written(root), use)
+
+
+def _converted(drawn: str, sheet: StyleSheet, tips: Mapping[str, str]) -> ET.Element:
     root = ET.fromstring(drawn)  # noqa: S314 - what is parsed was drawn by this program
     view = root.get("viewBox") or ""
     for parent in root.iter():
         _drop_metadata(parent)
     for element in root.iter():
-        _convert(element, sheet, tips or {})
+        _convert(element, sheet, tips)
     root.attrib.clear()
-    told = {"role": "img", "aria-label": label} if label else {"aria-hidden": "true"}
-    root.attrib.update({"viewBox": view, "class": "chart", **told})
+    root.set("viewBox", view)
+    return root
+
+
+def _written(root: ET.Element) -> str:
     return re.sub(r"\s*\n\s*", "\n", ET.tostring(root, encoding="unicode"))
 
 

@@ -17,7 +17,7 @@ from bench.store.reader import open_run
 COLUMNS = 100
 
 _HEADER = ("backend", "device", "prec", "prompt", "TTFT ms", "+/-", "TPOT ms", "+/-", "tok/s", "peak MB", "verdict")
-_WIDEST = (18, 8, 6, 7, 9, 6, 8, 6, 8, 8, 10)
+_WIDEST = (16, 8, 5, 12, 8, 5, 8, 5, 7, 7, 9)
 _TEXT_COLUMNS = (0, 1, 2, 10)
 _ASCII = str.maketrans({"–": "-", "×": "x", "→": ">", "’": "'", "“": '"', "”": '"'})  # noqa: RUF001
 
@@ -34,18 +34,19 @@ def terminal_table(run_dir: Path) -> str:
 def table_of(analysis: RunAnalysis) -> str:
     """The same of a run that was analysed already."""
     naming = name_all(analysis)
-    rows = [_row(cell) for cell in analysis.cells]
+    shapes = {(cell.new_tokens, cell.batch_size) for cell in analysis.cells}
+    rows = [_row(cell, one_shape=len(shapes) == 1) for cell in analysis.cells]
     lines = _columns([_HEADER, *rows]) if rows else [text.NOTHING_MEASURED]
     notes = [*_failures(analysis, naming), *overviews(analysis, naming), *_notes(analysis)]
     return "\n".join([*lines, *(wrapped for note in notes for wrapped in _wrapped(note))])
 
 
-def _row(cell: CellResult) -> tuple[str, ...]:
+def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
     return (
         f"{cell.load.variant}:{cell.load.backend}" if cell.load.variant else cell.load.backend,
         _device(cell.load),
         cell.load.precision,
-        str(cell.prompt_tokens),
+        str(cell.prompt_tokens) if one_shape else f"{cell.prompt_tokens}+{cell.new_tokens}x{cell.batch_size}",
         *_figure(cell.ttft_ms),
         *_figure(cell.tpot_ms),
         number(cell.decode_rate.value).replace(",", "") if cell.decode_rate else "",

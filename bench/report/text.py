@@ -19,9 +19,9 @@ METRIC_NAMES = {
     "response_ms": "time for the whole answer",
 }
 METRIC_SENSES = {
-    "ttft_ms": "Responsiveness: how long until something appears",
-    "tpot_ms": "Speed: how fast the text then flows",
-    "response_ms": "Whole answer: from asking to the last token",
+    "ttft_ms": "Responsiveness: time to first token",
+    "tpot_ms": "Speed: time per output token",
+    "response_ms": "Whole answer: until the last token",
 }
 
 TITLE = "AIPC Bench"
@@ -71,14 +71,14 @@ WITH_VERDICT = "“Fastest” means: lowest estimate over {blocks}. Who cannot b
 CHARTS_TITLE = "Latency over prompt length"
 CHART_TTFT = "Time to first token, ms"
 CHART_TPOT = "Time per output token, ms"
+CHART_RESPONSE = "Whole answer, ms"
+CHART_RATIO = "Time to first token, times the lowest at that length"
 CHART_NOTE = (
-    "Lower is better. Bars are 95 % intervals{missing}; points of one prompt length are moved a little sideways, so "
-    "that none hides another. {axes} Hover over a point for its figures."
+    "Lower is better. Bars are 95 % intervals{missing}. Points of one prompt length are moved a little sideways where "
+    "that shows what lies behind them. Hover over a point for its figures. {axes}"
 )
 CHART_NOTE_MISSING = " (none here: one block gives no interval)"
-AXES_LOG = "Both axes of the first chart are logarithmic"
-AXES_FROM_ZERO = "; the second chart’s values start at zero."
-AXES_BOTH_LOG = "; so are those of the second."
+AXES_LOG = "Logarithmic values: {charts}. Other milliseconds start at zero; the ratio is shown around 1."
 PROMPT_AXIS = "prompt tokens"
 LEGEND_NOTE = "Colour is the stack, marker and dash the weight format; a filled marker is the CPU."
 
@@ -91,7 +91,8 @@ RESULTS_NOTE = (
 ALONG_TITLE = "Token by token"
 ALONG_NOTE = (
     "Latency of each token along the answer: the median over generations, and the band from the 10th to the 90th "
-    "percentile. Every panel has the same axes. The first token is not shown here: it is the time to first token."
+    "percentile. Every panel has the same axes; peaks of a band beyond them are cut. The first token is not shown: "
+    "it is the time to first token."
 )
 ALONG_AXIS = "token of the answer"
 SPREAD_TITLE = "Spread"
@@ -136,7 +137,7 @@ REMEDIES = {
     "failed": "Run this configuration alone, to see whether it fails again:",
     "timeout": "Give it more time with --load-timeout-s or --generation-timeout-s, or ask for a shorter prompt:",
     "crashed": "The worker’s last lines stand below where there were any. Memory is the usual cause; run it alone:",
-    "unsupported": "Leave it out, or run it where the reason does not hold:",
+    "unsupported": "Leave it out, or run it where the reason does not hold.",
     "invalid": "These generations are stored but not counted. Measure the cell again:",
 }
 VENV_FAILED = "Its venv could not be made. The installer’s last lines:"
@@ -163,9 +164,9 @@ MEANING_OTHER = (
     "and the order of the stacks can change with it."
 )
 MEANING_NPU_NONE = (
-    "It says nothing about an NPU: none was measured. An NPU takes work off the CPU and costs less energy per token; "
-    "its prompts are padded to compiled lengths, and only a run with --device NPU on a machine that has one shows "
-    "what that means."
+    "It says nothing about an NPU: none was measured. An NPU is meant to take work off the CPU and to cost less "
+    "energy; its prompts are padded to compiled lengths. Only a run with --device NPU, on a machine that has one, "
+    "shows what that means."
 )
 MEANING_NPU = "NPU rows pad prompts to a compiled length: their time to first token is that of the padded length."
 MEANING_PHI3 = "To measure Phi-3-mini here (downloads about 8 GB; the conversion needs memory and time):"
@@ -270,7 +271,7 @@ def value_with_interval(ranking: Ranking) -> str:
 
 
 def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]]) -> str:
-    """One ranking as a sentence or two.
+    """One ranking as a few sentences that stand by themselves.
 
     Args:
         ranking: of one shape and metric.
@@ -280,32 +281,34 @@ def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]]) -
     metric, value = METRIC_NAMES[ranking.metric], value_with_interval(ranking)
     kind = "simulated" if ranking.simulated else "measured"
     if not rivals:
-        return f"Only {winner} was {kind} here: {metric} {value}."
-    if all(rival.distinguishable is None for rival, _ in rivals):
-        return (
-            f"{winner} had the lowest {metric} {kind}: {value}. Without intervals no other can be told apart from it."
-        )
+        head = f"Only {winner} was {kind} here: {metric} {value}."
+    elif ranking.verdict and not ranking.tied:
+        among = " of the simulated" if ranking.simulated else ""
+        head = f"{winner} is fastest{among} by {metric}: {value}."
+    else:
+        head = f"{winner} had the lowest {metric} {kind}: {value}."
+    return f"{head} {beside(rivals)}".rstrip()
+
+
+def claim(ranking: Ranking) -> str:
+    """What may be said of the lowest, in a word or two."""
+    if not ranking.rivals:
+        return "the only one simulated" if ranking.simulated else "the only one measured"
+    if ranking.verdict and not ranking.tied:
+        return "fastest of the simulated" if ranking.simulated else "fastest"
+    return "lowest simulated" if ranking.simulated else "lowest measured"
+
+
+def beside(rivals: Sequence[tuple[Rival, str]]) -> str:
+    """Who cannot be told apart from the lowest, who comes next, and who last."""
+    if rivals and all(rival.distinguishable is None for rival, _ in rivals):
+        return "One block gives no interval, so no other can be told apart from it."
     tied = [name for rival, name in rivals if not rival.distinguishable]
     rest = [(rival, name) for rival, name in rivals if rival.distinguishable]
-    if ranking.verdict:
-        return _with_verdict(ranking, f"{winner}: {metric} {value}", tied, rest)
-    return f"{winner} had the lowest {metric} {kind}: {value}. {_beside(tied, rest)}"
-
-
-def _with_verdict(ranking: Ranking, winner: str, tied: Sequence[str], rest: Sequence[tuple[Rival, str]]) -> str:
-    fastest = "Fastest of the simulated is" if ranking.simulated else "Fastest is"
-    lowest = "Lowest of the simulated is" if ranking.simulated else "Lowest is"
-    return f"{lowest if tied else fastest} {winner}. {_beside(tied, rest)}"
-
-
-def _beside(tied: Sequence[str], rest: Sequence[tuple[Rival, str]]) -> str:
-    said = []
-    if tied:
-        said.append(f"Cannot be told apart from it: {listed(tied)}.")
+    said = [f"Cannot be told apart from it: {listed(tied)}."] if tied else []
     if rest:
         rival, name = rest[0]
-        first = "Next is" if not tied else "The next that can is"
-        said.append(f"{first} {name}, {factor(rival.ratio.value)} as long ({interval(rival.ratio)}).")
+        said.append(f"Next: {name}, {factor(rival.ratio.value)} as long ({interval(rival.ratio)}).")
     if len(rest) > 1:
         rival, name = rest[-1]
         said.append(f"Longest: {name}, {factor(rival.ratio.value)}.")

@@ -37,12 +37,12 @@ class RunWriter:
     def __init__(self, results: Path, run_id: str) -> None:
         self.path = results / run_id
         self.run_id = run_id
+        # Room for end.json, should the disk fill up while the run goes on.
+        self._reserve = self.path / ".reserve"
         self._parts = 0
         try:
             self.path.mkdir(parents=True)
-            probe = self.path / ".probe"
-            probe.write_bytes(b"\0" * 4096)
-            probe.unlink()
+            self._reserve.write_bytes(b"\0" * 4096)
         except OSError as error:
             raise StoreError(
                 f"cannot write to {results}: {error.strerror or error}; choose another folder with --results-dir"
@@ -77,6 +77,7 @@ class RunWriter:
         """Gather the parts of each table into one file, then write end.json with when and why the run ended."""
         for table in TABLES:
             self.gather(table)
+        self._reserve.unlink(missing_ok=True)
         write_json(
             self.path / "end.json",
             {"ended_at": datetime.now(UTC).isoformat(), "reason": reason, "detail": detail},
@@ -84,5 +85,6 @@ class RunWriter:
 
     def discard_if_empty(self) -> None:
         """Remove the folder of a run that never began."""
-        if not any(self.path.iterdir()):
+        if list(self.path.iterdir()) == [self._reserve]:
+            self._reserve.unlink()
             self.path.rmdir()

@@ -62,7 +62,7 @@ def test_a_message_over_the_limit_is_not_read_by_the_receiver(line: Line, monkey
     send(line[0], "generate", text="x" * 200)
     monkeypatch.setattr(channel, "MAX_MESSAGE_BYTES", 100)
 
-    with pytest.raises(ChannelClosed):
+    with pytest.raises(ProtocolError, match="over the limit of 100 bytes"):
         receive(line[1])
 
 

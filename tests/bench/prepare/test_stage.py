@@ -9,7 +9,7 @@ import pytest
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.prepare import stage
 from bench.prepare.models import DEFAULT_PACKAGE
-from bench.prepare.stage import PreparedModel, Preparer, check_context
+from bench.prepare.stage import Preparer, check_context
 
 WANTED = [("openvino-ir", "int4", "CPU"), ("ort-genai", "int4", "CPU")]
 Make = Callable[..., Preparer]
@@ -127,18 +127,14 @@ def test_an_impossible_artifact_is_refused_before_anything_is_made(preparer_of: 
         preparer_of(str(model_directory)).pending([("openvino-ir", "bf16", "CPU")])
 
 
-def model_with(context_tokens: int | None) -> PreparedModel:
-    return PreparedModel("toy", "directory", False, "d", Path(), context_tokens, 8, 96, None)
-
-
 def test_a_request_may_fill_the_context() -> None:
-    check_context(model_with(100), 36, 64)
+    check_context("a model", 100, 36, 64)
 
 
 def test_a_request_beyond_the_context_names_cell_and_limit() -> None:
-    with pytest.raises(UsageError, match=r"p37-n64: .* the 100 tokens of toy's context"):
-        check_context(model_with(100), 37, 64)
+    with pytest.raises(UsageError, match=r"p37-n64: .* the 100 tokens of a model's context"):
+        check_context("a model", 100, 37, 64)
 
 
 def test_an_unknown_context_limits_nothing() -> None:
-    check_context(model_with(None), 10**6, 64)
+    check_context("a model", None, 10**6, 64)

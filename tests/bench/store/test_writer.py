@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import errno
 import json
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -118,20 +116,6 @@ def test_a_disk_without_room_for_gathering_still_gets_its_end(
     writer.finish("finished")
     run = open_run(writer.path)
     assert (run.table("generations").num_rows, run.end is not None) == (1, True)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of one megabyte."""
-    if sys.platform != "linux":
-        pytest.skip("only Linux mounts a file system of a given size into a folder")
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"this process may not mount a file system: {mounted.stderr.decode('utf-8', 'replace').strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 def fill(writer: RunWriter, row: MakeRow) -> tuple[int, str]:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from bench.plan.__main__ import main
+from bench.__main__ import main
 
 
 def groups(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
@@ -48,6 +48,11 @@ def test_a_request_that_cannot_be_exits_4(bad: tuple[str, ...]) -> None:
 def test_a_request_that_cannot_be_gets_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     main(["--needs", "--", "--blocks", "0"])
     assert capsys.readouterr() == ("", "error: --blocks: expected at least 1, got 0\n")
+
+
+def test_a_model_that_is_not_there_is_refused_before_anything_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--needs", "--", "--model", "./no-such-model"]) == 4
+    assert "no-such-model" in capsys.readouterr().err
 
 
 def test_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

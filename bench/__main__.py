@@ -1,4 +1,4 @@
-"""``python -m bench.plan``: what the noxfile asks before it installs anything.
+"""``python -m bench``: what the noxfile asks before it installs anything.
 
 ``--help`` prints our flags. ``--needs -- FLAGS…`` prints one line of JSON: the dependency groups that the sweep needs.
 """
@@ -16,6 +16,7 @@ from bench.plan.flags import parser, raw_values
 from bench.plan.options import resolve_options
 from bench.plan.plan import Plan, make_plan
 from bench.plan.venvs import CONVERSION
+from bench.prepare.models import resolve_model
 
 _NO_RUN = ("-h", "--help", "--version", "-V", "--markers", "--fixtures", "--collect-only", "--co")
 
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         options = resolve_options(raw_values(wanted), Path.cwd())
         groups = groups_needed(make_plan(options), list(options.workers))
+        if CONVERSION in groups:
+            resolve_model(options.model)
     except UsageError as error:
         print(f"error: {error}", file=sys.stderr)
         return 4

@@ -1,0 +1,88 @@
+"""What the files of an ONNX Runtime GenAI model say, before the stack is asked to load them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from backends.contract import ArtifactError
+
+
+def unused_id(model: Mapping[str, Any], added: Sequence[int]) -> int:
+    """An id of the vocabulary that a model does not answer with, to stand in for the end of sequence.
+
+    ONNX Runtime GenAI takes no "never": a list in an overlay, and an empty one anywhere, are without effect, and an id
+    outside the vocabulary is refused. In this order: padding at the end of the vocabulary, behind all tokens; an added
+    token (a marker or a reserve) that begins or ends nothing; the last token, the rarest of a merged vocabulary.
+
+    Args:
+        model: the section ``model`` of ``genai_config.json``.
+        added: ids of the tokens that were added to the vocabulary, from ``tokenizer.json``.
+    """
+    last = int(model["vocab_size"]) - 1
+    taken = {known for name in ("eos_token_id", "bos_token_id", "pad_token_id") for known in _as_ids(model.get(name))}
+    inside = [known for known in added if known <= last]
+    if inside and last // 2 < max(inside) < last and last not in taken:
+        return last
+    markers = [known for known in inside if known not in taken]
+    if markers:
+        return max(markers)
+    return next(known for known in range(last, -1, -1) if known not in taken)
+
+
+def _as_ids(value: Any) -> list[int]:
+    if value is None:
+        return []
+    return [int(one) for one in value] if isinstance(value, list) else [int(value)]
+
+
+def added_ids(artifact: Path) -> list[int]:
+    """Ids of the tokens that were added to the vocabulary; none where ``tokenizer.json`` does not tell."""
+    try:
+        text = (artifact / "tokenizer.json").read_text(encoding="utf-8")
+        start = text.index("[", text.index('"added_tokens"'))
+        # The rest of the file is the whole vocabulary; parsing it would count as loading.
+        tokens, _ = json.JSONDecoder().raw_decode(text, start)
+        return [int(token["id"]) for token in tokens]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def read_settings(artifact: Path) -> dict[str, Any]:
+    """The model's ``genai_config.json``.
+
+    Raises:
+        ArtifactError: it is missing, or describes no model.
+    """
+    path = artifact / "genai_config.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+        int(settings["model"]["vocab_size"])
+    except FileNotFoundError as error:
+        raise ArtifactError(
+            f"{artifact} holds no ONNX Runtime GenAI model (genai_config.json is missing); make it with `nox -s models`"
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} does not describe an ONNX Runtime GenAI model: {one_line(error)}") from error
+    return dict(settings)
+
+
+def require_provider(artifact: Path, settings: Mapping[str, Any], device: str) -> None:
+    """Refuse a model that was built for another provider.
+
+    Its graph has other operators, and ``clear_providers`` would run it on the CPU without a word.
+
+    Raises:
+        ArtifactError: it names a provider.
+    """
+    session_options = settings["model"].get("decoder", {}).get("session_options", {})
+    named = [name for entry in session_options.get("provider_options", []) for name in entry]
+    if named:
+        raise ArtifactError(f"{artifact} was built for {', '.join(named)}, not for {device}; build it for {device}")
+
+
+def one_line(error: Exception) -> str:
+    """The error's words without its line breaks."""
+    return " ".join(str(error).split()) or type(error).__name__

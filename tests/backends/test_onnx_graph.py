@@ -1,0 +1,96 @@
+"""A graph's operators, output types and accuracy levels are read from the wire format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from backends import onnx_graph
+from backends.onnx_graph import GraphFacts, read_graph
+
+
+def varint(value: int) -> bytes:
+    low, rest = value & 0x7F, value >> 7
+    return bytes([low | 0x80]) + varint(rest) if rest else bytes([low])
+
+
+def number(field: int, value: int) -> bytes:
+    return varint(field << 3) + varint(value)
+
+
+def part(field: int, data: bytes | str) -> bytes:
+    raw = data.encode("utf-8") if isinstance(data, str) else data
+    return varint(field << 3 | 2) + varint(len(raw)) + raw
+
+
+def node(operator: str, **attributes: int) -> bytes:
+    fields = b"".join(part(5, part(1, name) + number(3, value)) for name, value in attributes.items())
+    return part(1, part(1, "an input") + part(4, operator) + fields)
+
+
+def output(name: str, element: int) -> bytes:
+    return part(12, part(1, name) + part(2, part(1, number(1, element))))
+
+
+def model(*graph: bytes) -> bytes:
+    return number(1, 10) + part(2, "a builder") + part(7, part(2, "a graph") + b"".join(graph))
+
+
+def facts(tmp_path: Path, data: bytes) -> GraphFacts:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(data)
+    read = read_graph(path)
+    assert read is not None
+    return read
+
+
+def test_operators_are_counted(tmp_path: Path) -> None:
+    read = facts(tmp_path, model(node("MatMul"), node("GroupQueryAttention"), node("MatMul")))
+
+    assert read.operators == {"MatMul": 2, "GroupQueryAttention": 1}
+
+
+def test_output_types_are_named(tmp_path: Path) -> None:
+    read = facts(tmp_path, model(output("logits", 1), output("present.0.key", 10)))
+
+    assert read.outputs == {"logits": "f32", "present.0.key": "f16"}
+
+
+def test_an_output_of_a_type_without_a_name_is_left_out(tmp_path: Path) -> None:
+    assert facts(tmp_path, model(output("text", 8))).outputs == {}
+
+
+def test_accuracy_levels_are_gathered(tmp_path: Path) -> None:
+    read = facts(tmp_path, model(node("MatMulNBits", bits=4, accuracy_level=4), node("MatMulNBits", bits=4)))
+
+    assert read.accuracy_levels == {4}
+
+
+def test_weights_between_the_nodes_are_passed_over(tmp_path: Path) -> None:
+    weights = part(5, bytes(range(256)) * 100)
+
+    assert facts(tmp_path, model(weights, node("MatMul"), weights)).operators == {"MatMul": 1}
+
+
+def test_fields_of_fixed_width_are_passed_over(tmp_path: Path) -> None:
+    fixed = varint(30 << 3 | 5) + b"\0" * 4 + varint(31 << 3 | 1) + b"\0" * 8
+
+    assert facts(tmp_path, model(fixed, node("MatMul"))).operators == {"MatMul": 1}
+
+
+def test_a_large_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(model(node("MatMul")))
+    monkeypatch.setattr(onnx_graph, "_LARGEST_BYTES", 10)
+
+    assert read_graph(path) is None
+
+
+@pytest.mark.parametrize("data", [b'{"model": {}}', b"\x3a\x05\x0a", model(part(1, b"\x22\x02\xff\xff")), b"\x80"])
+def test_what_is_no_graph_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(data)
+
+    with pytest.raises(ValueError, match="is no ONNX model"):
+        read_graph(path)

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bench.analyse.results import CellResult
+from bench.plan.cells import Cell
+
+MakeCell = Callable[..., Cell]
+
+
+def only(tiny_run: Any) -> CellResult:
+    (cell,) = tiny_run.analyse().cells
+    assert isinstance(cell, CellResult)
+    return cell
+
+
+def test_ttft_is_the_geometric_mean_of_block_medians(tiny_run: Any, make_cell: MakeCell) -> None:
+    for ttft_ms in (10, 20, 1000):
+        tiny_run.generation(make_cell(), 0, ttft_ms, (1, 1))
+    tiny_run.generation(make_cell(), 1, 80, (1, 1))
+    assert only(tiny_run).ttft_ms.estimate.value == pytest.approx(40.0)
+
+
+def test_tpot_is_per_generation_and_then_over_blocks(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 10, (2, 6))
+    tiny_run.generation(make_cell(), 1, 10, (8, 10))
+    tpot = only(tiny_run).tpot_ms
+    assert tpot is not None
+    assert tpot.by_block == pytest.approx({0: 4.0, 1: 9.0})
+
+
+def test_the_whole_answer_is_ttft_and_all_latencies(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 10, (2, 6))
+    response = only(tiny_run).response_ms
+    assert response is not None
+    assert response.estimate.value == pytest.approx(18.0)
+
+
+def test_prefill_rate_counts_the_batch(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(batch_size=4), 0, 20, (2, 2))
+    assert only(tiny_run).prefill_rate.value == pytest.approx(4 * 10 / 0.020)
+
+
+def test_decode_rate_counts_the_batch(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(batch_size=4), 0, 20, (2, 2))
+    rate = only(tiny_run).decode_rate
+    assert rate is not None
+    assert rate.value == pytest.approx(4 / 0.002)
+
+
+def test_an_answer_of_one_token_has_no_tpot(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(new_tokens=1), 0, 20)
+    assert only(tiny_run).tpot_ms is None
+
+
+def test_an_answer_of_one_token_is_whole_at_its_first(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(new_tokens=1), 0, 20)
+    response = only(tiny_run).response_ms
+    assert response is not None
+    assert response.estimate.value == pytest.approx(20.0)
+
+
+def test_warmups_do_not_count(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 900, (9, 9), warmup=True)
+    tiny_run.generation(make_cell(), 0, 20, (1, 1))
+    assert only(tiny_run).ttft_ms.estimate.value == pytest.approx(20.0)
+
+
+def test_warmups_are_told(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 900, (9, 9), warmup=True)
+    tiny_run.generation(make_cell(), 0, 20, (1, 1))
+    assert only(tiny_run).warmups == 1
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"invalid_reason": "the machine slept"},
+        {"ttft_ns": 0},
+        {"ttft_ns": None},
+        {"itl_ns": [1_000_000]},
+        {"itl_ns": None},
+    ],
+    ids=["marked invalid", "no time", "null", "a step is missing", "no steps"],
+)
+def test_what_is_no_measurement_is_excluded_and_told(
+    tiny_run: Any, make_cell: MakeCell, columns: dict[str, Any]
+) -> None:
+    tiny_run.generation(make_cell(), 0, 20, (1, 1))
+    tiny_run.generation(make_cell(), 0, 500, (7, 7), **columns)
+    cell = only(tiny_run)
+    assert (cell.generations, cell.excluded) == (1, 1)
+
+
+def test_a_failed_row_does_not_count(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 20, (1, 1))
+    tiny_run.generation(make_cell(), 1, None, status="failed", itl_ns=None)
+    assert only(tiny_run).blocks == 1
+
+
+def test_latencies_of_zero_give_no_tpot(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 20, (0, 0))
+    assert only(tiny_run).tpot_ms is None
+
+
+def test_rows_of_other_cells_between_do_not_mix(tiny_run: Any, make_cell: MakeCell) -> None:
+    short, long = make_cell(new_tokens=2), make_cell(new_tokens=4)
+    for block in (0, 1):
+        tiny_run.generation(long, block, 30, (5, 5, 5))
+        tiny_run.generation(short, block, 20, (2,))
+    cells = {cell.new_tokens: cell.tpot_ms.estimate.value for cell in tiny_run.analyse().cells}
+    assert cells == pytest.approx({2: 2.0, 4: 5.0})
+
+
+def test_a_percentile_needs_five_values_beyond_it(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(new_tokens=51), 0, 20, [1.0] * 50)
+    itl = only(tiny_run).itl_ms
+    assert [itl.p90 is None, itl.p95 is None] == [False, True]
+
+
+def test_percentiles_are_over_all_generations_together(tiny_run: Any, make_cell: MakeCell) -> None:
+    for low in (0, 100):
+        tiny_run.generation(make_cell(new_tokens=101), 0, 20, [low + k for k in range(1, 101)])
+    assert only(tiny_run).itl_ms.p50 == pytest.approx(100.5)
+
+
+def test_latency_of_token_k_is_the_median_over_generations(tiny_run: Any, make_cell: MakeCell) -> None:
+    for itl in ((1, 10), (2, 20), (6, 60)):
+        tiny_run.generation(make_cell(), 0, 20, itl)
+    along = only(tiny_run).along
+    assert along is not None
+    assert along.median == pytest.approx((2.0, 20.0))
+
+
+def test_long_answers_are_gathered_into_bins(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(new_tokens=1001), 0, 20, [1.0] * 1000)
+    along = only(tiny_run).along
+    assert along is not None
+    assert len(along.token) == 128
+
+
+def test_the_histogram_holds_every_latency(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(new_tokens=41), 0, 20, [1.1**k for k in range(40)])
+    histogram = only(tiny_run).histogram
+    assert histogram is not None
+    assert sum(histogram.counts) == 40

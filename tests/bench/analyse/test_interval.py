@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from bench.analyse.interval import Estimate, over_blocks, ratio
+
+POSITIVE = st.floats(min_value=1e-9, max_value=1e12)
+
+
+def test_the_estimate_is_the_geometric_mean_of_block_medians() -> None:
+    estimate = over_blocks({0: 1.0, 1: 10.0, 2: 100.0})
+    assert estimate is not None
+    assert estimate.value == pytest.approx(10.0)
+
+
+def test_the_interval_is_students_t_on_logarithms() -> None:
+    values = [9.0, 11.0, 12.0, 10.5]
+    logs = [math.log(value) for value in values]
+    expected = stats.t.interval(0.95, 3, loc=sum(logs) / 4, scale=stats.sem(logs))
+    estimate = over_blocks(dict(enumerate(values)))
+    assert estimate is not None
+    assert (estimate.low, estimate.high) == pytest.approx(tuple(math.exp(end) for end in expected))
+
+
+def test_one_block_has_no_interval() -> None:
+    estimate = over_blocks({4: 7.0})
+    assert estimate is not None
+    assert (estimate.low, estimate.high, estimate.blocks) == (None, None, 1)
+
+
+def test_no_block_has_no_estimate() -> None:
+    assert over_blocks({}) is None
+
+
+def test_blocks_without_a_logarithm_are_left_out() -> None:
+    estimate = over_blocks({0: 0.0, 1: 5.0, 2: -1.0})
+    assert estimate is not None
+    assert estimate.blocks == 1
+
+
+def test_equal_blocks_give_an_interval_without_width() -> None:
+    estimate = over_blocks({0: 3.0, 1: 3.0, 2: 3.0})
+    assert estimate is not None
+    assert estimate.half_width == pytest.approx(0.0)
+
+
+@given(st.dictionaries(st.integers(0, 30), POSITIVE, min_size=1))
+def test_every_number_is_finite_and_the_interval_holds_the_value(medians: dict[int, float]) -> None:
+    estimate = over_blocks(medians)
+    assert estimate is not None
+    ends = [end for end in (estimate.low, estimate.value, estimate.high) if end is not None]
+    assert all(math.isfinite(end) for end in ends)
+    assert ends == sorted(ends)
+
+
+def test_an_interval_too_wide_for_a_float_is_none() -> None:
+    estimate = over_blocks({0: 1e-300, 1: 1e300})
+    assert estimate is not None
+    assert estimate.low is None
+
+
+def test_a_rate_turns_the_interval_round() -> None:
+    assert Estimate(2.0, 1.0, 4.0, 3).rate(8.0) == Estimate(4.0, 2.0, 8.0, 3)
+
+
+def test_a_rate_without_interval_stays_without() -> None:
+    assert Estimate(2.0, None, None, 1).rate(8.0) == Estimate(4.0, None, None, 1)
+
+
+def test_pairing_by_block_removes_what_both_share() -> None:
+    drift = {0: 1.0, 1: 2.0, 2: 4.0}
+    over = ratio({block: 1.1 * value for block, value in drift.items()}, drift)
+    assert over is not None
+    assert (over.low, over.high) == pytest.approx((1.1, 1.1))
+
+
+def test_only_shared_blocks_are_paired() -> None:
+    over = ratio({0: 2.0, 1: 2.0, 2: 50.0}, {0: 1.0, 1: 1.0, 3: 9.0})
+    assert over is not None
+    assert over.blocks == 2
+
+
+def test_blocks_that_do_not_pair_fall_back_to_welch() -> None:
+    above, below = [2.0, 2.2, 2.1], [1.0, 1.3, 1.1, 1.2]
+    result = stats.ttest_ind([math.log(x) for x in above], [math.log(x) for x in below], equal_var=False)
+    expected = result.confidence_interval(0.95)
+    over = ratio(dict(enumerate(above)), {10 + block: value for block, value in enumerate(below)})
+    assert over is not None
+    assert (math.log(over.low or 0), math.log(over.high or 0)) == pytest.approx((expected.low, expected.high))
+
+
+def test_welch_without_any_spread_divides_by_nothing() -> None:
+    over = ratio({0: 2.0, 1: 2.0}, {5: 1.0, 6: 1.0})
+    assert over is not None
+    assert (over.low, over.high) == pytest.approx((2.0, 2.0))
+
+
+def test_a_ratio_of_single_blocks_has_no_interval() -> None:
+    over = ratio({0: 2.0}, {0: 1.0})
+    assert over is not None
+    assert over.low is None
+
+
+def test_the_interval_covers_as_often_as_it_says() -> None:
+    noise = random.Random(5)
+    runs = 2000
+    hits = 0
+    for _ in range(runs):
+        estimate = over_blocks({block: math.exp(noise.gauss(0, 0.06)) for block in range(3)})
+        assert estimate is not None
+        hits += (estimate.low or 0) <= 1 <= (estimate.high or 0)
+    assert 0.935 <= hits / runs <= 0.965

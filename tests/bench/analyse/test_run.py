@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bench.plan.cells import Cell
+
+MakeCell = Callable[..., Cell]
+
+
+def test_a_run_without_rows_is_analysed(tiny_run: Any) -> None:
+    assert tiny_run.analyse().cells == ()
+
+
+def test_planned_cells_without_rows_were_not_reached(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.planned = [make_cell(), make_cell(prompt_tokens=99)]
+    tiny_run.generation(make_cell(), 0, 20, (1, 1))
+    assert [cell.prompt_tokens for cell in tiny_run.analyse().unreached] == [99]
+
+
+def test_a_killed_harness_leaves_identity_to_the_plan(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.planned, tiny_run.ended = [make_cell()], False
+    tiny_run.generation(make_cell(), 0, 20, (1, 1))
+    load = tiny_run.analyse().cells[0].load
+    assert (load.backend, load.precision, load.device_verdict) == ("ort-genai", "int4", "unknown")
+
+
+def test_without_plan_and_load_row_the_identity_is_unknown(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 20, (1, 1))
+    assert tiny_run.analyse().cells[0].load.backend == "unknown"
+
+
+def test_load_times_are_medians_over_processes(tiny_run: Any, make_cell: MakeCell) -> None:
+    for block, seconds in enumerate((1.0, 2.0, 9.0)):
+        tiny_run.load(make_cell().load, block, load_s=seconds)
+    assert tiny_run.analyse().loads[0].load_s == pytest.approx(2.0)
+
+
+def test_what_no_process_measured_is_none(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.load(make_cell().load, 0)
+    assert tiny_run.analyse().loads[0].peak_memory_bytes is None
+
+
+def test_the_largest_peak_stands_beside_the_median(tiny_run: Any, make_cell: MakeCell) -> None:
+    for block, peak in enumerate((5, 7, 60)):
+        tiny_run.load(make_cell().load, block, peak_memory_bytes=peak)
+    load = tiny_run.analyse().loads[0]
+    assert (load.peak_memory_bytes, load.peak_memory_max_bytes) == (7, 60)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        (("verified", "verified"), "verified"),
+        (("verified", "reported"), "reported"),
+        (("verified", "unknown"), "unknown"),
+        (("unknown", "fallback"), "fallback"),
+    ],
+)
+def test_a_load_is_as_good_as_its_weakest_process(
+    tiny_run: Any, make_cell: MakeCell, verdicts: tuple[str, ...], expected: str
+) -> None:
+    for block, verdict in enumerate(verdicts):
+        tiny_run.load(make_cell().load, block, device_verdict=verdict)
+    assert tiny_run.analyse().loads[0].device_verdict == expected
+
+
+def test_the_simulated_backend_is_simulated_even_if_no_process_says_so(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.planned = [make_cell("simulated")]
+    assert tiny_run.analyse().loads[0].simulated
+
+
+def test_a_failure_in_each_block_is_one_failure(tiny_run: Any, make_cell: MakeCell) -> None:
+    for block in range(3):
+        tiny_run.generation(make_cell(), block, None, status="failed", error_message="no", itl_ns=None)
+    (failure,) = tiny_run.analyse().failures
+    assert failure.blocks == (0, 1, 2)
+
+
+def test_failures_with_other_reasons_stand_apart(tiny_run: Any, make_cell: MakeCell) -> None:
+    for block, reason in enumerate(("no", "never")):
+        tiny_run.generation(make_cell(), block, None, status="failed", error_message=reason, itl_ns=None)
+    assert {failure.message for failure in tiny_run.analyse().failures} == {"no", "never"}
+
+
+def test_a_cell_that_failed_in_one_block_is_still_measured(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 20, (1, 1))
+    tiny_run.generation(make_cell(), 1, None, status="crashed", error_message="died", itl_ns=None)
+    assert tiny_run.analyse().failures[0].measured_elsewhere
+
+
+def test_an_invalid_generation_is_told_with_its_reason(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 20, (1, 1), invalid_reason="the machine slept")
+    (failure,) = tiny_run.analyse().failures
+    assert (failure.status, failure.message) == ("invalid", "the machine slept")
+
+
+def test_a_worker_that_died_tells_its_exit_code(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.load(make_cell().load, 0, status="crashed", exit_code=-9)
+    tiny_run.generation(make_cell(), 0, None, status="crashed", error_message="died", itl_ns=None)
+    assert tiny_run.analyse().failures[0].exit_code == -9
+
+
+def test_a_failed_load_without_cells_is_a_failure(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.load(make_cell().load, 0, status="failed", error_message="no such file")
+    assert [failure.message for failure in tiny_run.analyse().failures] == ["no such file"]
+
+
+def test_keys_and_shapes_of_a_failure_belong_together(tiny_run: Any, make_cell: MakeCell) -> None:
+    cells = [make_cell(prompt_tokens=n) for n in (512, 32, 128)]
+    for cell in cells:
+        tiny_run.generation(cell, 0, None, status="failed", error_message="no", itl_ns=None)
+        tiny_run.load(cell.load, 0)
+    (failure,) = tiny_run.analyse().failures
+    by_key = {cell.key: (cell.prompt_tokens, 3, 1) for cell in cells}
+    assert dict(zip(failure.cell_keys, failure.shapes, strict=True)) == by_key

@@ -1,0 +1,166 @@
+"""Workers on the simulated backend, and on stand-ins that misbehave in ways that it does not."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.measure.facts import LoadPlan, RunFacts
+from bench.measure.visit import Visit
+from bench.measure.worker import Timeouts, WorkerProcess
+from bench.plan.options import Options
+from bench.plan.plan import make_plan
+from bench.plan.venvs import Venv
+from bench.prepare.prompts import PromptBook, PromptKey
+from bench.root import PROJECT_ROOT
+from bench.store.reader import open_run
+from bench.store.writer import RunWriter
+
+MakeOptions = Callable[..., Options]
+
+SHORT = Timeouts(start_s=30, open_s=30, load_s=30, generation_s=30)
+
+ODD_BACKEND = """
+import os, subprocess, sys
+from backends.contract import Evidence, GenerationDetails, UnsupportedError
+
+class Odd:
+    def devices(self):
+        return []
+    def load(self, artifact, device, options):
+        if device == "NPU":
+            raise UnsupportedError("there is no NPU here")
+        if "child" in options.extra:
+            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+            print("child", child.pid, flush=True)
+        print("threads", os.environ.get("OMP_NUM_THREADS"), flush=True)
+        return self
+    def generate(self, prompts, new_tokens, on_step):
+        for step in range(new_tokens):
+            print("a line on stdout", flush=True)
+            os.write(1, b'{"kind": "generation", "stamps_ns": []}\\n')
+            os.write(2, b"a line on stderr\\n")
+            on_step([len(prompts[0])] * len(prompts))
+        return GenerationDetails(setup_ns=5, padded_prompt_tokens=32)
+    def evidence(self):
+        return Evidence(device="GPU.0", device_source="read-back", note="Made up.", versions={"odd": "3"})
+    def close(self):
+        pass
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
+    """Starts workers, which are gone after the test whatever happens."""
+    started: list[WorkerProcess] = []
+
+    def start_one(target: str = "backends.simulated:Simulated", **settings: Any) -> WorkerProcess:
+        timeouts = settings.pop("timeouts", SHORT)
+        scratch = tmp_path / f"worker-{len(started)}"
+        started.append(WorkerProcess(sys.executable, target, scratch, timeouts=timeouts, **settings))
+        return started[-1]
+
+    yield start_one
+    for one in started:
+        one.kill()
+
+
+@pytest.fixture
+def loaded(start: Callable[..., WorkerProcess]) -> Callable[..., WorkerProcess]:
+    """Starts a worker and loads the simulated backend with options."""
+
+    def load(*, generation_s: float = 30.0, **extra: Any) -> WorkerProcess:
+        worker = start(timeouts=Timeouts(start_s=30, open_s=30, load_s=30, generation_s=generation_s))
+        worker.open()
+        worker.load(None, "CPU", "int4", None, {"ttft_ms": 1, "itl_ms": 1} | extra)
+        return worker
+
+    return load
+
+
+@pytest.fixture
+def other_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose ``backends`` a test may change; workers start from it."""
+    root = tmp_path / "other project"
+    shutil.copytree(PROJECT_ROOT / "backends", root / "backends", ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "backends" / "odd.py").write_text(ODD_BACKEND, encoding="utf-8")
+    monkeypatch.setattr("bench.processes.PROJECT_ROOT", root)
+    return root
+
+
+class Kit:
+    """One visit and what it left in the store."""
+
+    def __init__(self, writer: RunWriter, visit: Visit) -> None:
+        self.writer = writer
+        self.visit = visit
+        self.cells = {cell.prompt_tokens: cell for cell in visit.planned.cells}
+
+    def measure(self, *prompt_tokens: int) -> list[str]:
+        """Measure cells as the suite does; ``ok`` or the error of each."""
+        said = []
+        for length in prompt_tokens:
+            try:
+                self.visit.measure(self.cells[length])
+                said.append("ok")
+            except Exception as error:  # noqa: BLE001 - the tests look at what it was
+                said.append(type(error).__name__)
+        return said
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """What was committed."""
+        return list(open_run(self.writer.path).table(table).to_pylist())
+
+
+@pytest.fixture
+def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit]]:
+    """Makes a visit of the simulated backend, int4 on the CPU, prompt lengths 8 and 16, 4 new tokens."""
+    made: list[Kit] = []
+
+    def make(
+        *load_options: str,
+        arguments: tuple[str, ...] = (),
+        load_plan: LoadPlan | None = None,
+        stopping: Callable[[], bool] = lambda: False,
+        generation_s: float = 30.0,
+        threads: int | None = None,
+    ) -> Kit:
+        quick = ("ttft_ms=1", "itl_ms=1", *load_options)
+        options = make_options(
+            *("--backend", "simulated", "--precision", "int4", "--prompt-tokens", "8,16", "--new-tokens", "4"),
+            *("--warmups", "1", "--repeats", "2", "--blocks", "1", "--seed", "1", *arguments),
+            *(part for option in quick for part in ("--load-option", f"simulated.{option}")),
+        )
+        planned = make_plan(options).visits[0]
+        ordinals = range(-options.warmups, options.repeats)
+        wanted = [
+            PromptKey(cell.prompt_tokens, ordinal, row)
+            for cell in planned.cells
+            for ordinal in ordinals
+            for row in range(cell.batch_size)
+        ]
+        facts = RunFacts(
+            machine_id="0" * 16,
+            model="none (simulated)",
+            model_digest=None,
+            threads=threads,
+            repeats=options.repeats,
+            warmups=options.warmups,
+            timeouts=Timeouts(start_s=30, open_s=30, load_s=30, generation_s=generation_s),
+            scratch=tmp_path / "scratch",
+            stopping=stopping,
+        )
+        writer = RunWriter(tmp_path / "results", "run-1")
+        writer.begin({})
+        prompts = PromptBook.made_up().prompts_for_visit(planned.block, wanted)
+        made.append(Kit(writer, Visit(planned, load_plan or LoadPlan(Venv(sys.executable)), prompts, facts, writer)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.visit.close()

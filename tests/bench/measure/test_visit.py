@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+import pytest
+
+from bench.errors import WorkerFailed
+from bench.measure.facts import LoadPlan
+from bench.measure.visit import Interrupted
+from bench.plan.venvs import Venv
+
+MakeKit = Callable[..., Any]
+
+
+def by_status(rows: list[dict[str, Any]], prompt_tokens: int) -> list[str]:
+    return [row["status"] for row in rows if row["prompt_tokens"] == prompt_tokens]
+
+
+def test_each_cell_has_its_warm_ups_and_its_repeats(kit: MakeKit) -> None:
+    one = kit(arguments=("--warmups", "2"))
+    one.measure(8)
+    found = [(row["warmup"], row["iteration"]) for row in one.rows("generations")]
+    assert found == [(True, 0), (True, 1), (False, 0), (False, 1)]
+
+
+def test_without_warm_ups_there_are_repeats_alone(kit: MakeKit) -> None:
+    one = kit(arguments=("--warmups", "0"))
+    one.measure(8)
+    assert [row["warmup"] for row in one.rows("generations")] == [False, False]
+
+
+def test_the_outcome_counts_no_warm_up(kit: MakeKit) -> None:
+    one = kit()
+    outcome = one.visit.measure(one.cells[8])
+    assert (len(outcome.ttft_ms), len(outcome.tpot_ms)) == (2, 2)
+
+
+def test_the_outcome_is_what_was_recorded(kit: MakeKit) -> None:
+    one = kit()
+    outcome = one.visit.measure(one.cells[8])
+    recorded = [row["ttft_ns"] / 1e6 for row in one.rows("generations") if not row["warmup"]]
+    assert list(outcome.ttft_ms) == recorded
+
+
+def test_one_new_token_has_no_time_per_token(kit: MakeKit) -> None:
+    one = kit(arguments=("--new-tokens", "1"))
+    assert one.visit.measure(one.cells[8]).tpot_ms == ()
+
+
+def test_every_generation_has_its_times_and_ids(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    found = {(len(row["itl_ns"]), len(row["token_ids"]), row["ttft_ns"] >= 10**6) for row in one.rows("generations")}
+    assert found == {(3, 4, True)}
+
+
+def test_no_two_generations_of_a_visit_have_the_same_prompt(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8, 16)
+    digests = [row["prompt_digest"] for row in one.rows("generations")]
+    assert len(set(digests)) == len(digests) == 6
+
+
+def test_a_batch_has_a_prompt_per_row(kit: MakeKit) -> None:
+    one = kit(arguments=("--batch-size", "3"))
+    one.measure(8)
+    row = one.rows("generations")[0]
+    assert (len(row["prompt_digest"].split("+")), {len(step) for step in row["token_ids"]}) == (3, {3})
+
+
+def test_a_cell_is_committed_before_the_next_begins(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    assert by_status(one.rows("generations"), 8) == ["ok", "ok", "ok"]
+
+
+def test_one_worker_serves_all_cells(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8, 16)
+    one.visit.close()
+    assert [(row["attempt"], row["status"]) for row in one.rows("loads")] == [(1, "ok")]
+
+
+def test_a_worker_is_gone_when_its_visit_is_closed(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    worker = one.visit._attempt.worker
+    one.visit.close()
+    assert not psutil.pid_exists(worker.pid)
+
+
+def test_a_visit_that_never_began_has_no_load(kit: MakeKit) -> None:
+    one = kit()
+    one.visit.close()
+    assert one.rows("loads") == []
+
+
+def test_closing_twice_commits_one_load(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    one.visit.close()
+    one.visit.close()
+    assert len(one.rows("loads")) == 1
+
+
+def test_a_load_has_its_times(kit: MakeKit) -> None:
+    one = kit("load_ms=20")
+    one.measure(8)
+    one.visit.close()
+    row = one.rows("loads")[0]
+    assert all(row[name] > 0 for name in ("process_start_s", "import_s", "load_s", "first_generation_s"))
+
+
+def test_the_first_generation_is_the_first_warm_up(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    one.visit.close()
+    first = one.rows("generations")[0]
+    took = (first["ttft_ns"] + sum(first["itl_ns"])) / 1e9
+    assert one.rows("loads")[0]["first_generation_s"] == pytest.approx(took)
+
+
+def test_a_load_has_its_memory(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    one.visit.close()
+    row = one.rows("loads")[0]
+    assert min(row["peak_memory_bytes"], row["private_memory_bytes"]) > 1024**2
+
+
+def test_every_generation_has_the_memory_so_far(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    peaks = [row["peak_memory_bytes"] for row in one.rows("generations")]
+    assert peaks == sorted(peaks)
+
+
+def test_a_counter_that_nobody_read_is_null_and_not_zero(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    counters = ("setup_ns", "padded_prompt_tokens", "tokenize_ns", "npu_busy_ns", "gpu_busy_ns", "energy_j")
+    assert {row[name] for row in one.rows("generations") for name in counters} == {None}
+
+
+def test_a_simulated_load_is_never_called_anything_else(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    one.visit.close()
+    row = one.rows("loads")[0]
+    assert (row["device_verdict"], row["device_executed"]) == ("simulated", None)
+
+
+def test_a_load_says_what_it_was_given(kit: MakeKit) -> None:
+    one = kit("load_ms=1")
+    one.measure(8)
+    one.visit.close()
+    assert json.loads(one.rows("loads")[0]["options"]) == {"ttft_ms": 1, "itl_ms": 1, "load_ms": 1}
+
+
+def test_a_crash_costs_its_cell_only(kit: MakeKit) -> None:
+    one = kit("crash_at=2", "only_prompt_tokens=8")
+    assert one.measure(8, 16) == ["WorkerCrashed", "ok"]
+
+
+def test_the_cell_after_a_crash_gets_a_new_load(kit: MakeKit) -> None:
+    one = kit("crash_at=2", "only_prompt_tokens=8")
+    one.measure(8, 16)
+    one.visit.close()
+    found = [(row["attempt"], row["status"], row["exit_code"]) for row in one.rows("loads")]
+    assert found == [(1, "crashed", 70), (2, "ok", None)]
+
+
+def test_rows_belong_to_the_load_that_gave_them(kit: MakeKit) -> None:
+    one = kit("crash_at=2", "only_prompt_tokens=8")
+    one.measure(8, 16)
+    one.visit.close()
+    ids = [row["load_id"] for row in one.rows("loads")]
+    assert [{row["load_id"] for row in one.rows("generations") if row["prompt_tokens"] == n} for n in (8, 16)] == [
+        {ids[0]},
+        {ids[1]},
+    ]
+
+
+def test_a_crash_leaves_one_row_with_its_reason(kit: MakeKit) -> None:
+    one = kit("crash_at=2", "only_prompt_tokens=8")
+    one.measure(8)
+    found = [(row["status"], row["error_type"]) for row in one.rows("generations")]
+    assert found == [("crashed", "WorkerCrashed")]
+
+
+def test_a_crash_between_cells_costs_the_next_cell_and_no_more(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    psutil.Process(one.visit._attempt.worker.pid).kill()
+    assert one.measure(16, 8) == ["WorkerCrashed", "ok"]
+
+
+def test_a_hang_is_a_row_and_the_next_cell_goes_on(kit: MakeKit) -> None:
+    one = kit("hang_at=1", "only_prompt_tokens=16", generation_s=0.5)
+    said = one.measure(16, 8)
+    assert (said, by_status(one.rows("generations"), 16)) == (["WorkerTimeout", "ok"], ["timeout"])
+
+
+def test_an_error_that_the_worker_survives_needs_no_new_load(kit: MakeKit) -> None:
+    one = kit("fail_at=1", "only_prompt_tokens=8")
+    said = one.measure(8, 16)
+    one.visit.close()
+    assert (said, len(one.rows("loads"))) == (["WorkerFailed", "ok"], 1)
+
+
+@pytest.mark.parametrize(("more", "took"), [(2, 6), (-1, 3)])
+def test_more_or_fewer_tokens_are_a_failed_row_with_the_reason(kit: MakeKit, more: int, took: int) -> None:
+    one = kit(f"extra_tokens={more}")
+    one.measure(8)
+    found = [
+        (row["status"], row["error_type"], row["error_message"], row["ttft_ns"]) for row in one.rows("generations")
+    ]
+    assert found == [("failed", "StepCountError", f"asked for 4 steps, the stack answered with {took}", None)]
+
+
+def test_a_load_that_fails_gives_each_of_its_cells_a_row(kit: MakeKit) -> None:
+    one = kit("fail_load=no such model")
+    said = one.measure(8, 16)
+    found = [(row["prompt_tokens"], row["status"], row["error_message"]) for row in one.rows("generations")]
+    assert (said, found) == (
+        ["WorkerFailed", "WorkerFailed"],
+        [(8, "failed", "no such model"), (16, "failed", "no such model")],
+    )
+
+
+def test_a_load_that_fails_is_tried_once(kit: MakeKit) -> None:
+    one = kit("fail_load=no such model")
+    one.measure(8, 16)
+    one.visit.close()
+    found = [(row["attempt"], row["status"], row["error_message"]) for row in one.rows("loads")]
+    assert found == [(1, "failed", "no such model")]
+
+
+def test_the_rows_of_a_failed_load_name_it(kit: MakeKit) -> None:
+    one = kit("fail_load=no such model")
+    one.measure(8, 16)
+    assert {row["load_id"] for row in one.rows("generations")} == {one.rows("loads")[0]["load_id"]}
+
+
+@pytest.mark.parametrize(
+    ("venv", "status"),
+    [(Venv(unsupported="no wheels for this Python"), "unsupported"), (Venv(failed=("ERROR: no",)), "failed")],
+)
+def test_a_stack_without_a_venv_gives_rows_with_the_reason(kit: MakeKit, venv: Venv, status: str) -> None:
+    one = kit(load_plan=LoadPlan(venv))
+    one.measure(8)
+    row = one.rows("generations")[0]
+    assert (row["status"], venv.reason in row["error_message"]) == (status, True)
+
+
+def test_an_artifact_that_could_not_be_made_is_the_reason(kit: MakeKit) -> None:
+    one = kit(load_plan=LoadPlan(Venv("python"), broken="the conversion ran out of memory"))
+    one.measure(8)
+    row = one.rows("generations")[0]
+    assert (row["error_type"], row["error_message"]) == ("PrepareError", "the conversion ran out of memory")
+
+
+def test_an_interpreter_that_is_not_there_is_a_row(kit: MakeKit) -> None:
+    one = kit(load_plan=LoadPlan(Venv("nowhere/python")))
+    said = one.measure(8)
+    assert (said, by_status(one.rows("loads") and one.rows("generations"), 8)) == (["WorkerFailed"], ["failed"])
+
+
+def test_a_stop_finishes_the_generation_under_way_and_keeps_it(kit: MakeKit) -> None:
+    one = kit(stopping=lambda: True)
+    with pytest.raises(Interrupted):
+        one.visit.measure(one.cells[8])
+    assert [(row["warmup"], row["status"]) for row in one.rows("generations")] == [(True, "ok")]
+
+
+def test_what_was_measured_is_kept_when_a_later_repeat_fails(kit: MakeKit) -> None:
+    one = kit()
+    answers = iter([None, None])
+    worker_generate = one.visit._generate
+
+    def second_fails(*given: Any) -> Any:
+        if next(answers, "fail") == "fail":
+            raise WorkerFailed("no more")
+        return worker_generate(*given)
+
+    one.visit._generate = second_fails
+    one.measure(8)
+    found = [(row["warmup"], row["iteration"], row["status"]) for row in one.rows("generations")]
+    assert found == [(True, 0, "ok"), (False, 0, "ok"), (False, 1, "failed")]
+
+
+def test_a_device_that_is_not_the_one_asked_for_is_a_failed_load(
+    kit: MakeKit, other_root: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from backends.table import BACKENDS  # noqa: PLC0415 - changed for this test alone
+
+    spec = type(BACKENDS["simulated"])
+    odd = spec("simulated", "backends.odd:Odd", None, "none", {"CPU": ("int4",)}, ("int4",), simulated=True)
+    one = kit()
+    monkeypatch.setitem(BACKENDS, "simulated", odd)
+    one.measure(8)
+    row = one.rows("loads")[0]
+    assert (row["status"], row["error_type"], row["device_verdict"], row["device_executed"]) == (
+        "failed",
+        "DeviceFallback",
+        "fallback",
+        "GPU.0",
+    )
+
+
+def test_the_workers_output_does_not_pile_up(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    one.visit.close()
+    assert list(one.visit.facts.scratch.rglob("worker.log")) == []

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import platform
+import re
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.observe import machine
+from bench.observe.machine import machine_facts, machine_id
+
+
+def test_the_id_is_16_hex_digits() -> None:
+    assert re.fullmatch(r"[0-9a-f]{16}", machine_id())
+
+
+def test_the_id_is_the_same_in_another_process() -> None:
+    ask = "from bench.observe.machine import machine_id; print(machine_id())"
+    root = Path(machine.__file__).parents[2]
+    told = subprocess.run([sys.executable, "-c", ask], cwd=root, capture_output=True, check=True)
+    assert told.stdout.decode("ascii").strip() == machine_id()
+
+
+def test_the_id_reveals_neither_the_hosts_name_nor_the_systems_own_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = "0123456789abcdef0123456789abcdef"
+    monkeypatch.setattr(machine, "_first_line", lambda path: own)
+    given = machine_id()
+    assert not any(given in name or name in given for name in (socket.gethostname().lower(), own))
+
+
+def test_another_machine_has_another_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = set()
+    for own in ("0" * 32, "1" * 32):
+        monkeypatch.setattr(machine, "_first_line", lambda path, own=own: own)
+        ids.add(machine_id())
+    assert len(ids) == 2
+
+
+def test_the_facts_are_json() -> None:
+    assert json.loads(json.dumps(machine_facts(), allow_nan=False)) == machine_facts()
+
+
+def test_the_facts_are_those_of_the_allow_list() -> None:
+    assert set(machine_facts()) == {
+        "cpu",
+        "memory_bytes",
+        "os",
+        "kernel",
+        "power_source",
+        "power_mode",
+        "governor",
+        "gpus",
+        "npus",
+    }
+
+
+def test_the_facts_do_not_name_the_host() -> None:
+    assert f'"{platform.node()}"' not in json.dumps(machine_facts())
+
+
+def test_what_the_system_does_not_tell_is_null(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_first_line", lambda path: None)
+    assert machine_facts()["governor"] is None
+
+
+@pytest.mark.parametrize(("plugged", "expected"), [(True, "mains"), (False, "battery"), (None, None)])
+def test_the_power_source_is_the_batterys(
+    monkeypatch: pytest.MonkeyPatch, plugged: bool | None, expected: str | None
+) -> None:
+    class Battery:
+        power_plugged = plugged
+
+    monkeypatch.setattr("bench.observe.machine.psutil.sensors_battery", Battery, raising=False)
+    assert machine.power_source() == expected
+
+
+def test_a_machine_without_a_battery_has_no_power_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.observe.machine.psutil.sensors_battery", lambda: None, raising=False)
+    assert machine.power_source() is None

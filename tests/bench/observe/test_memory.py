@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from bench.observe.memory import MemoryUse, memory_of, parse_high_water_mark, shortage, starving
+
+GIB = 1024**3
+STATUS = "Name:\tpython\nVmPeak:\t  999999 kB\nVmHWM:\t   12345 kB\nVmRSS:\t   11111 kB\n"
+
+
+def test_the_high_water_mark_is_in_bytes() -> None:
+    assert parse_high_water_mark(STATUS) == 12345 * 1024
+
+
+def test_a_status_without_a_high_water_mark_tells_nothing() -> None:
+    assert parse_high_water_mark("Name:\tkthreadd\n") is None
+
+
+def test_the_peak_holds_what_was_freed_again() -> None:
+    before = memory_of(os.getpid()).peak_bytes
+    assert before is not None
+    ballast = bytearray(b"\1") * (before + 64 * 1024**2)
+    size = len(ballast)
+    del ballast
+    after = memory_of(os.getpid()).peak_bytes
+    assert after is not None
+    assert after >= size
+
+
+def test_private_memory_is_below_the_peak() -> None:
+    use = memory_of(os.getpid())
+    assert use.peak_bytes is not None
+    assert use.private_bytes is not None
+    assert 0 < use.private_bytes <= use.peak_bytes or sys.platform == "win32"
+
+
+def test_a_process_that_is_gone_has_no_memory_and_not_zero() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    assert memory_of(process.pid) == MemoryUse(None, None)
+
+
+@pytest.mark.parametrize(
+    ("available", "total"), [(255 * 1024**2, 4 * GIB), (GIB, 64 * GIB), (0, 8 * GIB)], ids=["floor", "share", "none"]
+)
+def test_too_little_is_told_with_advice(available: int, total: int) -> None:
+    assert str(shortage(available, total)).endswith("MB left; close other programs or use a smaller model")
+
+
+@pytest.mark.parametrize(("available", "total"), [(256 * 1024**2, 4 * GIB), (2 * GIB, 64 * GIB)])
+def test_enough_is_no_shortage(available: int, total: int) -> None:
+    assert shortage(available, total) is None
+
+
+def test_a_shortage_is_told_in_figures() -> None:
+    assert str(shortage(100 * 1024**2, 8 * GIB)).startswith("100 MB of 8192 MB left")
+
+
+def test_this_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        available, total = 0, 8 * GIB
+
+    monkeypatch.setattr("bench.observe.memory.psutil.virtual_memory", Full)
+    assert str(starving()).startswith("0 MB of 8192 MB left")

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.analyse.run import analyse_run
+from bench.plan.cells import Load
+from bench.report.names import Naming, name_all
+from bench.report.style import line_styles
+from bench.store.reader import open_run
+
+MakeRun = Callable[..., Any]
+
+
+def named(run: Any, folder: Path) -> Naming:
+    return name_all(analyse_run(open_run(run.write(folder))))
+
+
+def test_a_line_is_a_backend_device_precision(fake_run: MakeRun, tmp_path: Path) -> None:
+    naming = named(fake_run(), tmp_path)
+    assert [series.name for series in naming.series][:2] == ["openvino-genai CPU int4", "openvino-genai CPU int8"]
+
+
+def test_options_side_by_side_split_a_line(fake_run: MakeRun, tmp_path: Path) -> None:
+    loads = [Load("openvino-genai", "CPU", "int4", {"attention_backend": name}) for name in ("PA", "SDPA")]
+    names = [series.name for series in named(fake_run(loads=loads), tmp_path).series]
+    assert names == [
+        "openvino-genai CPU int4 [attention_backend=PA]",
+        "openvino-genai CPU int4 [attention_backend=SDPA]",
+    ]
+
+
+def test_options_that_follow_the_prompt_do_not_split_a_line(fake_run: MakeRun, tmp_path: Path) -> None:
+    class Padded(fake_run):  # type: ignore[misc, valid-type]
+        @property
+        def cells(self) -> list[Any]:
+            lengths = {32: self.loads[0], 128: self.loads[1]}
+            return [cell for cell in super().cells if lengths[cell.prompt_tokens] == cell.load]
+
+    loads = [Load("openvino-genai", "NPU", "int4", {"MAX_PROMPT_LEN": n}) for n in (32, 128)]
+    naming = named(Padded(loads=loads, prompt_tokens=(32, 128)), tmp_path)
+    assert [len(series.cells) for series in naming.series] == [2]
+
+
+def test_variants_have_lines_of_their_own(fake_run: MakeRun, tmp_path: Path) -> None:
+    loads = [Load("ort-genai", "CPU", "int4", variant=name) for name in ("A", "B")]
+    names = [series.name for series in named(fake_run(loads=loads), tmp_path).series]
+    assert names == ["A: ort-genai CPU int4", "B: ort-genai CPU int4"]
+
+
+def test_no_two_lines_look_the_same(fake_run: MakeRun, tmp_path: Path) -> None:
+    devices, formats = ("CPU", "GPU", "NPU"), ("int4", "int8", "fp16", "bf16", "fp32")
+    loads = [Load(b, d, p) for b in ("openvino-genai", "ort-genai", "simulated") for d in devices for p in formats]
+    looks = line_styles(named(fake_run(loads=loads, prompt_tokens=(32,), blocks=1, repeats=1), tmp_path).series)
+    assert len(set(looks.values())) == len(loads)
+
+
+@pytest.mark.parametrize("attribute", ["marker", "dashes"])
+def test_formats_differ_by_more_than_colour(fake_run: MakeRun, tmp_path: Path, attribute: str) -> None:
+    loads = [Load("ort-genai", "CPU", p) for p in ("int4", "int8", "fp16", "fp32")]
+    looks = line_styles(named(fake_run(loads=loads, prompt_tokens=(32,), blocks=1, repeats=1), tmp_path).series)
+    assert len({getattr(one, attribute) for one in looks.values()}) == len(loads)

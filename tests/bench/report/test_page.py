@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.plan.cells import Load
+from bench.report.render import render
+
+MakeRun = Callable[..., Any]
+VOID = {"meta", "link", "br", "img", "input"}
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes, the ids, and whether what was opened was closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.balanced = True
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.balanced &= bool(self.open) and self.open.pop() == tag
+
+
+def page_of(run: Path, tmp_path: Path) -> str:
+    return render(run, tmp_path / "reports").index.read_text(encoding="utf-8")
+
+
+def visible(page: str) -> str:
+    return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL).split())
+
+
+@pytest.fixture
+def hostile_page(fake_run: MakeRun, tmp_path: Path) -> str:
+    run = fake_run(cpu_name="<img src=x onerror=alert(1)>")
+    run.model = {**run.model, "name": "<script>alert(1)</script> $x$"}
+    run.loads = [*run.loads, Load("<b>evil</b> $a_b$ \u6f22", "CPU", "int4", variant='"><script>')]
+    run.break_cells("transformers", "failed", "<script>alert(2)</script> \x1b[31mred \u202eback")
+    return page_of(run.write(tmp_path / "results"), tmp_path)
+
+
+def test_the_page_is_well_formed(stored_run: Path, tmp_path: Path) -> None:
+    tags = Tags(page_of(stored_run, tmp_path))
+    assert tags.balanced
+    assert not tags.open
+
+
+def test_no_id_comes_twice(stored_run: Path, tmp_path: Path) -> None:
+    ids = [attrs["id"] for _, attrs in Tags(page_of(stored_run, tmp_path)).found if "id" in attrs]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_link_within_the_page_leads_somewhere(stored_run: Path, tmp_path: Path) -> None:
+    tags = Tags(page_of(stored_run, tmp_path)).found
+    ids = {attrs.get("id") for _, attrs in tags}
+    links = {(attrs.get("href") or "") for _, attrs in tags if (attrs.get("href") or "").startswith("#")}
+    assert {link[1:] for link in links} <= ids
+
+
+def test_the_page_asks_for_nothing_from_outside(stored_run: Path, tmp_path: Path) -> None:
+    tags = Tags(page_of(stored_run, tmp_path)).found
+    addresses = [attrs[name] or "" for _, attrs in tags for name in ("src", "href", "xlink:href") if name in attrs]
+    assert {address for address in addresses if not address.startswith("#")} == {"data:,"}
+
+
+def test_the_style_is_the_one_that_the_policy_names(stored_run: Path, tmp_path: Path) -> None:
+    page = page_of(stored_run, tmp_path)
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    assert f"style-src &#39;sha256-{digest}&#39;" in page or f"style-src 'sha256-{digest}'" in page
+
+
+def test_the_policy_begins_with_nothing_allowed(stored_run: Path, tmp_path: Path) -> None:
+    tags = Tags(page_of(stored_run, tmp_path)).found
+    policies = [attrs["content"] or "" for _, attrs in tags if attrs.get("http-equiv") == "Content-Security-Policy"]
+    assert [policy.partition(";")[0] for policy in policies] == ["default-src 'none'"]
+
+
+def test_nothing_carries_a_style_that_the_policy_forbids(stored_run: Path, tmp_path: Path) -> None:
+    assert not [tag for tag, attrs in Tags(page_of(stored_run, tmp_path)).found if "style" in attrs]
+
+
+def test_the_page_has_no_script(hostile_page: str) -> None:
+    assert "script" not in {tag for tag, _ in Tags(hostile_page).found}
+
+
+def test_names_from_data_do_not_become_markup(hostile_page: str) -> None:
+    assert not [tag for tag, attrs in Tags(hostile_page).found if tag == "img" or "onerror" in attrs]
+
+
+def test_a_hostile_name_is_shown_as_it_is(hostile_page: str) -> None:
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; $x$" in hostile_page
+
+
+def test_a_hostile_page_is_well_formed(hostile_page: str) -> None:
+    assert Tags(hostile_page).balanced
+
+
+@pytest.mark.parametrize("character", ["\x1b", "\u202e"], ids=["terminal escape", "text reversed"])
+def test_control_characters_do_not_reach_the_page(hostile_page: str, character: str) -> None:
+    assert character not in hostile_page
+
+
+def test_the_same_run_gives_the_same_bytes(stored_run: Path, tmp_path: Path) -> None:
+    assert page_of(stored_run, tmp_path / "a") == page_of(stored_run, tmp_path / "b")
+
+
+def test_no_drawing_keeps_a_sentinel_colour(stored_run: Path, tmp_path: Path) -> None:
+    assert not re.search("#0a0a0[0-9]|#01010|#02020|#03030|#04040|#05050", page_of(stored_run, tmp_path))
+
+
+@pytest.mark.parametrize("section", ["answer", "charts", "results", "along", "spread", "costs", "meaning", "setup"])
+def test_a_full_run_has_every_section(stored_run: Path, tmp_path: Path, section: str) -> None:
+    assert f'<section id="{section}">' in page_of(stored_run, tmp_path)
+
+
+def test_a_quick_run_says_how_to_get_a_verdict(stored_run: Path, tmp_path: Path) -> None:
+    assert "--profile standard" in visible(page_of(stored_run, tmp_path))
+
+
+def test_a_standard_run_claims_its_verdict(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(blocks=10, profile="standard").write(tmp_path / "results")
+    assert "Fastest by time per output token at every prompt length: ort-genai CPU int4." in visible(
+        page_of(run, tmp_path)
+    )
+
+
+def test_every_configuration_is_in_the_table_at_every_length(stored_run: Path, tmp_path: Path) -> None:
+    table = page_of(stored_run, tmp_path).partition('<table class="results">')[2].partition("</table>")[0]
+    assert table.count('<th scope="row">') == 21
+
+
+def test_the_simulated_run_says_so_first(simulated_run: Path, tmp_path: Path) -> None:
+    head = page_of(simulated_run, tmp_path).partition("</header>")[0]
+    assert "No model ran and no device was used" in head
+
+
+def test_every_row_of_a_simulated_run_has_its_badge(simulated_run: Path, tmp_path: Path) -> None:
+    table = page_of(simulated_run, tmp_path).partition('<table class="results">')[2].partition("</table>")[0]
+    assert table.count('class="badge simulated"') == 4
+
+
+def test_a_simulated_verdict_marks_the_name_of_any_backend(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(verdicts={"ort-genai-CPU-int4": "simulated"}).write(tmp_path / "results")
+    assert "ort-genai CPU int4 (simulated)" in visible(page_of(run, tmp_path))
+
+
+def test_a_synthetic_model_is_marked(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run()
+    run.model = {**run.model, "kind": "synthetic", "synthetic": True}
+    assert "Synthetic model." in visible(page_of(run.write(tmp_path / "results"), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("end", "said"), [(None, "This run has no end"), ("interrupted", "was interrupted"), ("stopped", "was stopped")]
+)
+def test_a_run_that_did_not_finish_says_so(fake_run: MakeRun, tmp_path: Path, end: str | None, said: str) -> None:
+    run = fake_run(end=end, loads=[Load("ort-genai", "CPU", "int4")]).write(tmp_path / "results")
+    assert said in visible(page_of(run, tmp_path))
+
+
+def test_a_failure_is_shown_with_its_reason(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run()
+    run.break_cells("transformers-CPU-fp32-p512", "timeout", "no token within 1800 s")
+    assert "no token within 1800 s" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
+
+
+def test_a_failure_is_shown_with_the_command_that_tries_it_alone(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run()
+    run.break_cells("transformers-CPU-fp32-p512", "timeout", "no token within 1800 s")
+    shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
+    assert "--backend transformers --device CPU --precision fp32 --prompt-tokens 512" in shown
+
+
+def test_an_installer_that_failed_is_shown_with_its_lines(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(venvs={"ort-genai": {"failed": ["ERROR: no matching distribution"]}})
+    assert "ERROR: no matching distribution" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
+
+
+def test_a_fallback_names_both_devices(fake_run: MakeRun, tmp_path: Path) -> None:
+    load = Load("openvino-genai", "NPU", "int4")
+    run = fake_run(loads=[load], verdicts={load.label: "fallback"}, executed={load.label: "CPU"})
+    assert "openvino-genai NPU→CPU int4" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
+
+
+def test_a_run_of_failures_alone_has_a_page(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run()
+    run.break_cells("", "failed", "nothing works")
+    assert "No cell could be measured." in visible(page_of(run.write(tmp_path / "results"), tmp_path))
+
+
+@pytest.mark.parametrize("new_tokens", [1, 2])
+def test_one_generation_of_one_cell_has_a_page(fake_run: MakeRun, tmp_path: Path, new_tokens: int) -> None:
+    loads = [Load("ort-genai", "CPU", "int4")]
+    run = fake_run(loads=loads, prompt_tokens=(8,), new_tokens=(new_tokens,), blocks=1, repeats=1)
+    assert "the only one measured" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
+
+
+@pytest.mark.parametrize("word", ["nan", "inf", "None"])
+def test_no_number_is_missing_its_value(fake_run: MakeRun, tmp_path: Path, word: str) -> None:
+    run = fake_run(blocks=1, loads=[Load("ort-genai", "CPU", "int4")]).write(tmp_path / "results")
+    assert not re.search(rf"\b{word}\b", visible(page_of(run, tmp_path)))
+
+
+def test_phi3_is_what_the_default_model_does_not_tell_of(stored_run: Path, tmp_path: Path) -> None:
+    shown = visible(page_of(stored_run, tmp_path))
+    assert "28 times as many" in shown
+    assert "nox -s bench -- --model microsoft/Phi-3-mini-4k-instruct" in shown
+
+
+def test_a_run_of_phi3_does_not_ask_for_phi3(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run()
+    run.model = {**run.model, "name": "microsoft/Phi-3-mini-4k-instruct", "kind": "hub", "parameters": 3_821_079_552}
+    assert "--model microsoft/Phi-3" not in visible(page_of(run.write(tmp_path / "results"), tmp_path))
+
+
+def test_the_command_to_repeat_is_shown(stored_run: Path, tmp_path: Path) -> None:
+    assert "nox -s bench -- --profile quick" in visible(page_of(stored_run, tmp_path))
+
+
+def test_other_axes_get_charts_of_their_own(fake_run: MakeRun, tmp_path: Path) -> None:
+    loads = [Load("ort-genai", "CPU", p) for p in ("int4", "int8")]
+    run = fake_run(loads=loads, new_tokens=(8, 16)).write(tmp_path / "results")
+    charts = page_of(run, tmp_path).partition('<section id="charts">')[2].partition("</section>")[0]
+    assert charts.count("<figure") == 8

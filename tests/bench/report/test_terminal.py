@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.plan.cells import Load
+from bench.report.terminal import COLUMNS, terminal_table
+
+MakeRun = Callable[..., Any]
+
+
+@pytest.fixture
+def hostile_table(fake_run: MakeRun, tmp_path: Path) -> str:
+    load = Load("a-backend-with-a-very-long-name \u6f22\u5b57", "GPU.0", "fp16", variant="\x1b[31mred")
+    run = fake_run(
+        loads=[*fake_run().loads, load], prompt_tokens=(32, 131072), new_tokens=(2, 4096), blocks=2, repeats=1
+    )
+    run.break_cells("transformers", "failed", "x" * 500 + " \x1b[0m\u2026")
+    return terminal_table(run.write(tmp_path / "results"))
+
+
+def test_the_table_has_one_line_per_cell(stored_run: Path) -> None:
+    lines = terminal_table(stored_run).splitlines()
+    assert sum(line.endswith(" verified") for line in lines) == 21
+
+
+def test_the_table_is_ascii(hostile_table: str) -> None:
+    assert hostile_table.isascii()
+
+
+def test_the_table_fits_its_columns(hostile_table: str) -> None:
+    assert max(len(line) for line in hostile_table.splitlines()) <= COLUMNS
+
+
+def test_no_escape_reaches_the_terminal(hostile_table: str) -> None:
+    assert "\x1b" not in hostile_table
+
+
+def test_shapes_stand_apart_where_there_are_several(hostile_table: str) -> None:
+    assert "32+4096x1" in hostile_table
+
+
+def test_simulated_is_said(simulated_run: Path) -> None:
+    assert "these latencies were played, no model ran" in terminal_table(simulated_run)
+
+
+def test_one_block_shows_no_interval(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(blocks=1).write(tmp_path / "results")
+    assert "%" not in "".join(line for line in terminal_table(run).splitlines() if line.endswith(" verified"))
+
+
+def test_failures_alone_give_their_reasons(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(loads=[Load("ort-genai", "CPU", "int4")])
+    run.break_cells("", "unsupported", "no such device here")
+    table = terminal_table(run.write(tmp_path / "results"))
+    assert "unsupported: ort-genai CPU int4, prompt 32, 128, 512: no such device here" in table

@@ -1,0 +1,451 @@
+from __future__ import annotations
+
+import queue
+import re
+import signal
+import subprocess
+import sys
+import threading
+import xml.etree.ElementTree as ET
+from collections.abc import Callable
+from datetime import datetime
+from itertools import groupby, pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from bench.plan.flags import raw_values
+from bench.plan.options import resolve_options
+from bench.plan.plan import make_plan
+from bench.store.reader import open_run
+
+# What these fixtures give is defined in the conftest beside this file.
+Measured = Any
+Sweep = Any
+
+if sys.platform == "win32":
+    INTERRUPT = signal.CTRL_BREAK_EVENT
+else:
+    INTERRUPT = signal.SIGINT
+
+
+def errors(process: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in (process.stdout + process.stderr).splitlines() if line.lower().startswith("error")]
+
+
+# A run that goes well
+
+
+def test_a_run_that_goes_well_exits_0(measured: Measured) -> None:
+    assert (measured.process.returncode, errors(measured.process)) == (0, [])
+
+
+def test_every_visit_was_made(measured: Measured) -> None:
+    places = [(row["block"], row["position"]) for row in measured.sweep.loads()]
+    assert places == [(block, position) for block in (0, 1) for position in (0, 1, 2)]
+
+
+def test_every_load_is_visited_once_per_block(measured: Measured) -> None:
+    visited = sorted((row["block"], row["precision"]) for row in measured.sweep.loads())
+    assert visited == [(block, precision) for block in (0, 1) for precision in ("fp32", "int4", "int8")]
+
+
+def test_visits_were_made_one_after_the_other(measured: Measured) -> None:
+    rows = measured.sweep.loads()
+    assert all(before["ended_at"] <= after["started_at"] for before, after in pairwise(rows))
+
+
+def test_every_cell_has_its_warm_up_and_its_repeats(measured: Measured) -> None:
+    rows = measured.sweep.generations()
+    visits = groupby(rows, key=lambda row: row["cell_id"])
+    found = [[(row["warmup"], row["iteration"]) for row in cell] for _, cell in visits]
+    assert found == [[(True, 0), (False, 0), (False, 1)]] * 12
+
+
+def test_every_generation_has_exactly_the_steps_that_were_asked_for(measured: Measured) -> None:
+    shapes = {(len(row["itl_ns"]), len(row["token_ids"]), row["status"]) for row in measured.sweep.generations()}
+    assert shapes == {(3, 4, "ok")}
+
+
+def test_visits_and_cells_came_in_the_planned_order(measured: Measured, tmp_path: Path) -> None:
+    asked = measured.sweep.command("--precision", "int4,int8,fp32", "--blocks", "2")
+    options = resolve_options(raw_values(asked), tmp_path)
+    planned = [(visit.block, cell.key) for visit in make_plan(options).visits for cell in visit.cells]
+    recorded = [(row["block"], row["cell_key"]) for row in measured.sweep.generations() if row["warmup"]]
+    assert recorded == planned
+
+
+def test_prompts_are_the_same_for_every_load(measured: Measured) -> None:
+    by_load: dict[str, set[str]] = {}
+    names = {row["load_id"]: row["precision"] for row in measured.sweep.loads()}
+    for row in measured.sweep.generations():
+        by_load.setdefault(names[row["load_id"]], set()).add(row["prompt_digest"])
+    assert by_load["int4"] == by_load["int8"] == by_load["fp32"]
+
+
+def test_prompts_differ_between_blocks(measured: Measured) -> None:
+    first, second = (
+        {row["prompt_digest"] for row in measured.sweep.generations() if row["block"] == b} for b in (0, 1)
+    )
+    assert not first & second
+
+
+def test_the_record_names_every_cell_that_was_asked_for(measured: Measured) -> None:
+    planned = {cell["cell_key"] for cell in measured.sweep.stored.record["plan"]["cells"]}
+    assert planned == {row["cell_key"] for row in measured.sweep.generations()}
+
+
+def test_the_record_says_how_to_repeat_the_run(measured: Measured) -> None:
+    command = measured.sweep.stored.record["command"]
+    assert re.match(r"nox -s bench -- .*--precision int4,int8,fp32 --blocks 2 --repeats 2", command)
+
+
+def test_the_record_names_the_model_as_simulated(measured: Measured) -> None:
+    assert measured.sweep.stored.record["model"]["kind"] == "simulated"
+
+
+def test_the_run_has_an_end(measured: Measured) -> None:
+    assert measured.sweep.stored.end["reason"] == "finished"
+
+
+def test_a_finished_run_is_few_files(measured: Measured) -> None:
+    files = sorted(
+        path.relative_to(measured.sweep.stored.path).as_posix()
+        for path in measured.sweep.stored.path.rglob("*")
+        if path.is_file()
+    )
+    assert files == ["end.json", "generations/all.parquet", "loads/all.parquet", "run.json"]
+
+
+def test_the_report_is_there(measured: Measured) -> None:
+    assert measured.sweep.reported
+
+
+def test_the_run_ends_with_the_address_of_its_page(measured: Measured) -> None:
+    assert re.search(r"file://\S+index\.html\s*$", measured.process.stdout)
+
+
+def test_progress_is_visible(measured: Measured) -> None:
+    visits = re.findall(r"^visit (\d) of 6", measured.process.stdout, re.MULTILINE)
+    assert visits == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_nothing_simulated_is_shown_without_being_called_so(measured: Measured) -> None:
+    figures = [line for line in measured.process.stdout.splitlines() if "first token" in line]
+    assert all("(simulated)" in line for line in figures)
+
+
+# Replay
+
+
+def replayed(measured: Measured, metric: str) -> dict[str, list[int]]:
+    return {
+        one["params"]["cell"]: [round(seconds * 1e9) for seconds in one["stats"]["data"]]
+        for one in measured.benchmarks
+        if one["params"]["metric"] == metric
+    }
+
+
+def recorded(measured: Measured, column: str) -> dict[str, list[int]]:
+    labels = {cell["cell_key"]: cell["label"] for cell in measured.sweep.stored.record["plan"]["cells"]}
+    found: dict[str, list[int]] = {}
+    for row in measured.sweep.generations():
+        if not row["warmup"]:
+            value = row[column]
+            found.setdefault(labels[row["cell_key"]], []).extend(value if isinstance(value, list) else [value])
+    return found
+
+
+@pytest.mark.parametrize(("metric", "column"), [("ttft", "ttft_ns"), ("itl", "itl_ns")])
+def test_pytest_benchmark_shows_exactly_what_was_recorded(measured: Measured, metric: str, column: str) -> None:
+    assert replayed(measured, metric) == recorded(measured, column)
+
+
+def test_ids_of_the_replay_name_neither_block_nor_run(measured: Measured) -> None:
+    assert sorted(one["fullname"].partition("::")[2] for one in measured.benchmarks) == sorted(
+        f"test_recorded[{metric}-simulated-CPU-{precision}-p{length}-n4-b1]"
+        for metric in ("ttft", "itl")
+        for precision in ("int4", "int8", "fp32")
+        for length in (8, 16)
+    )
+
+
+def test_one_new_token_has_no_replay_of_inter_token_latencies(sweep: Sweep) -> None:
+    listed = sweep.run("--collect-only", "--new-tokens", "1").stdout
+    assert ("test_recorded[ttft-" in listed, "test_recorded[itl-" in listed) == (True, False)
+
+
+# pytest's own options
+
+
+def test_collecting_makes_no_run(sweep: Sweep) -> None:
+    process = sweep.run("--collect-only")
+    assert (process.returncode, sweep.runs) == (0, 0)
+
+
+def test_collecting_lists_a_visit_with_its_cells(sweep: Sweep) -> None:
+    listed = sweep.run("--collect-only", "--blocks", "2").stdout
+    cells = re.findall(r"::(block\d-1-simulated-CPU-int4)::(p\d+-n4-b1)$", listed, re.MULTILINE)
+    assert len(set(cells)) == 4
+
+
+def test_a_selection_measures_and_records_what_it_names_alone(sweep: Sweep) -> None:
+    process = sweep.run("-k", "p8-n4")
+    measured = {row["prompt_tokens"] for row in sweep.generations()}
+    asked = {cell["prompt_tokens"] for cell in sweep.stored.record["plan"]["cells"]}
+    assert (process.returncode, measured, asked) == (0, {8}, {8})
+
+
+def test_a_selection_of_nothing_exits_4_and_makes_no_run(sweep: Sweep) -> None:
+    process = sweep.run("-k", "nothing")
+    assert (process.returncode, errors(process), sweep.runs) == (
+        4,
+        ["ERROR: no cell is selected; loosen -k, or see --collect-only"],
+        0,
+    )
+
+
+# What goes wrong
+
+
+@pytest.fixture(scope="session")
+def failed(tmp_path_factory: pytest.TempPathFactory, measured: Measured) -> tuple[Sweep, Any, Path]:
+    """A run in which one cell fails, one cannot be, and the rest is measured."""
+    sweep = type(measured.sweep)(tmp_path_factory.mktemp("failed"))
+    junit = sweep.home / "junit.xml"
+    options = ("--load-option", "simulated.fail_at=2", "--load-option", "simulated.only_prompt_tokens=8")
+    process = sweep.run(*options, "--backend", "simulated,transformers", f"--junit-xml={junit}")
+    return sweep, process, junit
+
+
+Failed = tuple[Sweep, Any, Path]
+
+
+def test_a_failed_cell_exits_1(failed: Failed) -> None:
+    assert failed[1].returncode == 1
+
+
+def test_a_failed_cell_is_told_in_one_line_without_a_traceback(failed: Failed) -> None:
+    lines = failed[1].stdout.splitlines()
+    told = "simulated-CPU-int4-p8-n4-b1: failed: the simulated backend was told to fail at step 2"
+    assert (lines.count(told), "Traceback" in failed[1].stdout) == (1, False)
+
+
+def test_a_failed_cell_has_its_row(failed: Failed) -> None:
+    found = [(row["status"], row["error_message"]) for row in failed[0].generations() if row["status"] == "failed"]
+    assert found == [("failed", "the simulated backend was told to fail at step 2")]
+
+
+def test_the_other_cell_was_measured(failed: Failed) -> None:
+    found = [row["prompt_tokens"] for row in failed[0].generations() if row["status"] == "ok"]
+    assert found == [16, 16]
+
+
+def test_a_combination_that_cannot_be_has_its_row(failed: Failed) -> None:
+    found = {
+        (row["prompt_tokens"], row["error_message"])
+        for row in failed[0].generations()
+        if row["status"] == "unsupported"
+    }
+    reason = "transformers takes no int4 on CPU, only fp32, bf16, fp16"
+    assert found == {(8, reason), (16, reason)}
+
+
+def test_a_run_with_a_failure_is_reported(failed: Failed) -> None:
+    assert failed[0].reported
+
+
+def test_junit_has_failures_and_skips_with_their_reasons(failed: Failed) -> None:
+    cases = list(ET.parse(failed[2]).getroot().iter("testcase"))
+    failures = [case.find("failure") for case in cases]
+    skips = [case.get("name") for case in cases if case.find("skipped") is not None]
+    assert ([one.get("message") for one in failures if one is not None], skips[:2]) == (
+        ["simulated-CPU-int4-p8-n4-b1: failed: the simulated backend was told to fail at step 2"],
+        ["transformers-CPU-int4-p8-n4-b1", "transformers-CPU-int4-p16-n4-b1"],
+    )
+
+
+def test_stopping_at_the_first_failure_still_ends_and_reports_the_run(sweep: Sweep) -> None:
+    process = sweep.run("-x", "--load-option", "simulated.fail_at=2")
+    assert (process.returncode, len(sweep.generations()), sweep.stored.end["reason"], sweep.reported) == (
+        1,
+        1,
+        "stopped",
+        True,
+    )
+
+
+def test_a_run_in_which_no_load_works_exits_1_and_is_reported(sweep: Sweep) -> None:
+    process = sweep.run("--load-option", "simulated.fail_load=no such model")
+    statuses = [row["status"] for row in sweep.generations()]
+    assert (process.returncode, statuses, sweep.reported) == (1, ["failed", "failed"], True)
+
+
+def test_a_full_disk_is_told_in_one_line_and_what_was_measured_is_reported(sweep: Sweep, small_disk: Path) -> None:
+    sizes = ("--new-tokens", "5000", "--repeats", "5", "--blocks", "9", "--load-option", "simulated.itl_ms=0.001")
+    (small_disk / "other data").write_bytes(bytes(700_000))
+    process = sweep.run(*sizes, "--results-dir", str(small_disk / "results"))
+    (folder,) = (small_disk / "results").iterdir()
+    run = open_run(folder)
+    page = sweep.home / "reports" / run.run_id / "index.html"
+    assert "No space left on device; free some space or choose --results-dir" in process.stdout
+    assert (process.returncode, "Traceback" in process.stdout + process.stderr, page.is_file()) == (1, False, True)
+
+
+def test_a_results_folder_that_cannot_be_is_told_before_anything_is_measured(sweep: Sweep) -> None:
+    (sweep.home / "taken").write_bytes(b"")
+    process = sweep.run("--results-dir", str(sweep.home / "taken"))
+    assert (process.returncode, len(errors(process))) == (1, 1)
+    assert "choose another folder with --results-dir" in errors(process)[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--backend", "vllm"), "--backend: no backend 'vllm'; there are openvino-genai"),
+        (("--prompt-tokens", "0"), "--prompt-tokens: expected at least 1, got 0"),
+        (("--benchmark-only",), "--benchmark-only skips every measuring item"),
+        (("--backend", "ort-genai", "--device", "NPU"), "nothing remains to be measured: ort-genai has no device NPU"),
+        (("--config", "nowhere.toml"), "--config: cannot read"),
+    ],
+)
+def test_a_request_that_cannot_be_exits_4_with_one_line(sweep: Sweep, arguments: tuple[str, ...], message: str) -> None:
+    process = sweep.run(*arguments)
+    assert (process.returncode, len(errors(process)), sweep.runs) == (4, 1, 0)
+    assert errors(process)[0].startswith(f"ERROR: {message}")
+    assert "Traceback" not in process.stdout + process.stderr
+
+
+@pytest.mark.parametrize(
+    ("plugin", "text", "arguments", "message"),
+    [
+        (
+            "side_by_side",
+            "def pytest_addoption(parser):\n    parser.addoption('--numprocesses', type=int)\n",
+            ("--numprocesses", "2"),
+            "-n runs items side by side",
+        ),
+        ("randomly", "", (), "a plugin reorders items"),
+    ],
+)
+def test_plugins_that_would_break_the_order_are_refused(
+    sweep: Sweep, plugin: str, text: str, arguments: tuple[str, ...], message: str
+) -> None:
+    (sweep.home / f"{plugin}.py").write_text(text, encoding="utf-8")
+    process = sweep.run("-p", plugin, *arguments, PYTHONPATH=str(sweep.home))
+    assert (process.returncode, sweep.runs) == (4, 0)
+    assert errors(process)[0].startswith(f"ERROR: {message}")
+
+
+# Ctrl-C and kill
+
+
+class Watched:
+    """A run under way, whose lines can be waited for."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self._queue: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._queue.put(line)
+        self._queue.put(None)
+
+    def until(self, text: str) -> None:
+        while True:
+            line = self._queue.get(timeout=60)
+            assert line is not None, f"ended before '{text}' came:\n{''.join(self.lines)}"
+            self.lines.append(line)
+            if text in line:
+                return
+
+    def end(self) -> int:
+        status = self.process.wait(60)
+        while (line := self._queue.get(timeout=10)) is not None:
+            self.lines.append(line)
+        return status
+
+
+@pytest.fixture
+def watch(sweep: Sweep, request: pytest.FixtureRequest) -> Callable[..., Watched]:
+    """Starts a run, which is gone after the test whatever happens."""
+
+    def start(*arguments: str) -> Watched:
+        process = sweep.start(*arguments)
+
+        def end() -> None:
+            if process.poll() is None:
+                for one in [*psutil.Process(process.pid).children(recursive=True), process]:
+                    one.kill()
+            process.wait(10)
+            assert process.stdout is not None
+            process.stdout.close()
+
+        request.addfinalizer(end)
+        return Watched(process)
+
+    return start
+
+
+def first_cell(sweep: Sweep) -> tuple[int, int]:
+    """The prompt lengths in the order in which they are measured at the sweep's seed."""
+    options = resolve_options(raw_values(sweep.command()), sweep.home)
+    one, other = make_plan(options).visits[0].cells
+    return one.prompt_tokens, other.prompt_tokens
+
+
+def test_ctrl_c_finishes_the_generation_under_way_commits_and_reports(
+    sweep: Sweep, watch: Callable[..., Watched]
+) -> None:
+    run = watch("--load-option", "simulated.ttft_ms=800", "--warmups", "0")
+    run.until("visit 1 of 1")
+    run.process.send_signal(INTERRUPT)
+    run.until("stopping after this generation; Ctrl-C again stops at once")
+    status = run.end()
+    found = [(row["status"], len(row["itl_ns"])) for row in sweep.generations()]
+    assert (status, found, sweep.stored.end["reason"], sweep.reported) == (130, [("ok", 3)], "interrupted", True)
+
+
+def test_ctrl_c_twice_stops_at_once_and_keeps_what_was_committed(sweep: Sweep, watch: Callable[..., Watched]) -> None:
+    first, second = first_cell(sweep)
+    run = watch("--load-option", "simulated.hang_at=1", "--load-option", f"simulated.only_prompt_tokens={second}")
+    run.until(f"p{first}-n4-b1 ")
+    run.process.send_signal(INTERRUPT)
+    run.until("stopping after this generation")
+    run.process.send_signal(INTERRUPT)
+    status = run.end()
+    found = {(row["prompt_tokens"], row["status"]) for row in sweep.generations()}
+    assert (status, found, "Traceback" in "".join(run.lines)) == (130, {(first, "ok")}, False)
+
+
+def test_a_harness_that_is_killed_loses_one_cell_at_most(sweep: Sweep, watch: Callable[..., Watched]) -> None:
+    first, _ = first_cell(sweep)
+    run = watch("--load-option", "simulated.ttft_ms=400")
+    run.until(f"p{first}-n4-b1 ")
+    run.process.kill()
+    run.end()
+    found = {(row["prompt_tokens"], row["warmup"], row["status"]) for row in sweep.generations()}
+    assert (found, sweep.stored.end) == ({(first, True, "ok"), (first, False, "ok")}, None)
+
+
+def test_a_worker_ends_when_its_harness_was_killed(sweep: Sweep, watch: Callable[..., Watched]) -> None:
+    run = watch("--load-option", "simulated.ttft_ms=400")
+    run.until("first token")
+    workers = psutil.Process(run.process.pid).children(recursive=True)
+    run.process.kill()
+    gone, alive = psutil.wait_procs(workers, timeout=20)
+    assert (len(gone), alive) == (1, [])
+
+
+def test_a_killed_run_says_when_it_began(sweep: Sweep, watch: Callable[..., Watched]) -> None:
+    run = watch("--load-option", "simulated.ttft_ms=400")
+    run.until("visit 1 of 1")
+    run.process.kill()
+    run.end()
+    assert datetime.fromisoformat(sweep.stored.record["created_at"]).tzinfo is not None
