@@ -85,7 +85,12 @@ def timed_generation(
         ready()
     cpu_before = time.process_time_ns()
     submitted = clock()
-    details = session.generate(prompts, new_tokens, on_step)
+    try:
+        details = session.generate(prompts, new_tokens, on_step)
+    except IndexError as error:
+        if step < len(stamps):
+            raise
+        raise StepCountError(f"asked for {new_tokens} steps, the stack did not stop after {step}") from error
     cpu_time = time.process_time_ns() - cpu_before
     if step != new_tokens:
         raise StepCountError(f"asked for {new_tokens} steps, the stack answered with {step}")

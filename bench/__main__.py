@@ -18,7 +18,7 @@ from bench.plan.plan import Plan, make_plan
 from bench.plan.venvs import CONVERSION
 from bench.prepare.models import resolve_model
 
-_NO_RUN = ("-h", "--help", "--version", "-V", "--markers", "--fixtures", "--collect-only", "--co")
+_NO_RUN = ("--version", "-V", "--markers", "--fixtures", "--collect-only", "--co")
 
 
 def groups_needed(plan: Plan, workers: Sequence[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     arguments = [
         str(argument) for argument in config.invocation_params.args if str(argument) not in ("bench", "bench/")
     ]
-    command = " ".join(["nox -s bench --", *arguments]) if arguments else "nox -s bench"
+    command = f"nox -s bench -- {shlex.join(arguments)}" if arguments else "nox -s bench"
     config.stash[SESSION] = BenchSession(options, plan, command, lambda line: _say(config, line))
 
 
@@ -113,13 +114,17 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return
     interrupted = bench.stopper.requested or exitstatus == pytest.ExitCode.INTERRUPTED
-    folder = bench.finish(_reason(session, interrupted=interrupted))
-    assert folder is not None
-    session.config.stash[_CLOSING] = _report(session, bench, folder)
+    closing = session.config.stash.setdefault(_CLOSING, [])
+    try:
+        bench.finish(_reason(session, interrupted=interrupted))
+    except BenchError as error:
+        closing.append(f"error: {error}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    closing.extend(_report(session, bench, bench.folder))
     if interrupted:
         session.exitstatus = _INTERRUPTED
     elif bench.measured == 0 and exitstatus == pytest.ExitCode.OK:
-        session.config.stash[_CLOSING].append("error: no cell could be measured; the reasons stand above")
+        closing.append("error: no cell could be measured; the reasons stand above")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

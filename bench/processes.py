@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -44,15 +45,15 @@ def child_environment(ours: Mapping[str, str], *, online: bool = False) -> dict[
 
 
 def end_tree(pid: int) -> None:
-    """Kill the process ``pid`` and all that it started, and wait until they are gone."""
+    """Kill the process ``pid`` and all that it started; the caller waits for ``pid`` itself."""
     try:
         root = psutil.Process(pid)
-        family = [*root.children(recursive=True), root]
-    except psutil.NoSuchProcess:
+        children = root.children(recursive=True)
+    except psutil.Error:
         return
-    for process in family:
-        try:
+    for process in (*children, root):
+        # On Windows a process that is just dying may not be killed any more.
+        with contextlib.suppress(psutil.Error):
             process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(family, timeout=10)
+    # Not the root: whoever started it waits for it, and gets its exit status by that.
+    psutil.wait_procs(children, timeout=10)

@@ -87,6 +87,7 @@ class BenchSession:
         except BaseException:
             if not self.began:
                 self.writer.discard_if_empty()
+                self._clear_scratch()
             raise
 
     def _begin(self, cells: Sequence[Cell], visits: Sequence[PlannedVisit]) -> None:
@@ -98,6 +99,9 @@ class BenchSession:
         preparer = preparer_for(self.options, self.venvs, loads.values(), self.say)
         self._preflight(cells, visits, preparer)
         model = self._model(preparer, cells)
+        for planned in visits:
+            # Prompts that cannot be made are refused here, while nothing has been measured.
+            self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
         self._load_plans = {key: self._load_plan(load, preparer) for key, load in loads.items()}
         threads = None if self.options.threads == "stack" else self.options.threads or cores().default_threads
         assert threads is None or isinstance(threads, int)
@@ -135,15 +139,17 @@ class BenchSession:
             f"visit {self._visits_begun} of {self._visits_total}, block {planned.block + 1} of {self.options.blocks}: "
             f"{load.backend} {load.device} {load.precision}{self._left(planned.block)}"
         )
+        prompts = self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
+        return Visit(planned, self._load_plans[load.key], prompts, self._facts, self.writer)
+
+    def _prompt_keys(self, cells: Sequence[Cell]) -> set[PromptKey]:
         ordinals = range(-self.options.warmups, self.options.repeats)
-        wanted = {
+        return {
             PromptKey(cell.prompt_tokens, ordinal, row)
-            for cell in planned.cells
+            for cell in cells
             for ordinal in ordinals
             for row in range(cell.batch_size)
         }
-        prompts = self._prompts.prompts_for_visit(planned.block, wanted)
-        return Visit(planned, self._load_plans[load.key], prompts, self._facts, self.writer)
 
     def outcome(self, cell: Cell, outcome: Outcome) -> None:
         """Say what a cell gave."""
@@ -163,19 +169,26 @@ class BenchSession:
         values = open_run(self.writer.path).table("generations", [column], counted)[column].to_pylist()
         return values if metric == "ttft" else [latency for series in values for latency in series]
 
-    def finish(self, reason: str, detail: str | None = None) -> Path | None:
-        """Commit the end of the run.
+    @property
+    def folder(self) -> Path:
+        """Where the run is written."""
+        assert self.writer is not None
+        return self.writer.path
 
-        Returns:
-            the run's folder; ``None`` if nothing began.
+    def finish(self, reason: str) -> None:
+        """Commit the end of a run that began, with the reason for which it ended.
+
+        Raises:
+            StoreError: the end cannot be written; what was committed before stays.
         """
         self.stopper.remove()
+        self._clear_scratch()
+        assert self.writer is not None
+        self.writer.finish(reason)
+
+    def _clear_scratch(self) -> None:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
-        if not self.began or self.writer is None:
-            return None
-        self.writer.finish(reason, detail)
-        return self.writer.path
 
     def _left(self, block: int) -> str:
         done = self._visits_begun - 1

@@ -58,6 +58,7 @@ class Figures:
     """Everything drawn, ready to stand in the page."""
 
     legend: tuple[tuple[str, Markup], ...]
+    symbols: Markup
     swatches: Mapping[str, Markup]
     groups: tuple[LineGroup, ...]
     along: tuple[Panel, ...]
@@ -71,14 +72,14 @@ def draw(naming: Naming, rankings: Sequence[Ranking]) -> Figures:
     sheet = StyleSheet()
     lines = [one for one in naming.series if one.cells]
     looks = line_styles(naming.series)
-    swatches = {
-        one.key: _safe(charts.swatch(f"swatch{i}", looks[one.key], sheet)) for i, one in enumerate(naming.series)
-    }
+    symbols = {one.key: charts.swatch(f"line{i}", looks[one.key], sheet) for i, one in enumerate(naming.series)}
+    swatches = {key: _safe(symbol.use) for key, symbol in symbols.items()}
     panels = _panel_series(lines)
     shown = panels[:MOST_PANELS]
     left_out = text.TOO_MANY_PANELS.format(shown=len(shown), count=len(panels)) if len(shown) < len(panels) else ""
     return Figures(
         legend=tuple((one.name, swatches[one.key]) for one in lines),
+        symbols=_safe("".join(symbol.definition for symbol in symbols.values())),
         swatches=swatches,
         groups=tuple(_group(f"lines{i}", kind, rankings, lines, looks, sheet) for i, kind in enumerate(_kinds(lines))),
         along=tuple(_along(shown, looks, swatches, sheet)),

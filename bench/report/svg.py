@@ -14,6 +14,9 @@ _HREF = "{http://www.w3.org/1999/xlink}href"
 _FONT = re.compile(r"font: (?:[^;]*? )??([\d.]+)px [^;]+")
 _SENTINEL = re.compile("|".join(SENTINELS))
 
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
+_GEOMETRY = ("d", "x", "y", "width", "height", "points")
+
 TIP = "tip-"
 """An artist's gid that starts so becomes a group with the tooltip of that number."""
 
@@ -98,6 +101,12 @@ def _convert(element: ET.Element, sheet: StyleSheet, tips: Mapping[str, str]) ->
     element.tag = element.tag.removeprefix(_SVG)
     if style := element.attrib.pop("style", None):
         element.set("class", sheet.name(style))
+    for geometry in _GEOMETRY:
+        # A hundredth of a point is finer than any screen, and the page is a third smaller.
+        if value := element.get(geometry):
+            element.set(
+                geometry, " ".join(_LONG_NUMBER.sub(lambda found: f"{float(found.group()):.2f}", value).split())
+            )
     if href := element.attrib.pop(_HREF, None):
         element.set("href", href)
     if element.tag == "g" and (name := element.attrib.pop("id", None)) and name.startswith(TIP):

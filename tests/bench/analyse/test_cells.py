@@ -135,11 +135,19 @@ def test_latency_of_token_k_is_the_median_over_generations(tiny_run: Any, make_c
     assert along.median == pytest.approx((2.0, 20.0))
 
 
-def test_long_answers_are_gathered_into_bins(tiny_run: Any, make_cell: MakeCell) -> None:
-    tiny_run.generation(make_cell(new_tokens=1001), 0, 20, [1.0] * 1000)
+@pytest.mark.parametrize("steps", [127, 128, 129, 1000, 1024])
+def test_long_answers_are_gathered_into_bins(tiny_run: Any, make_cell: MakeCell, steps: int) -> None:
+    tiny_run.generation(make_cell(new_tokens=steps + 1), 0, 20, [1.0] * steps)
     along = only(tiny_run).along
     assert along is not None
-    assert len(along.token) == 128
+    assert 64 < len(along.token) <= 128
+
+
+def test_a_bin_stands_at_the_centre_of_its_tokens(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(new_tokens=130), 0, 20, range(1, 130))
+    along = only(tiny_run).along
+    assert along is not None
+    assert along.token == pytest.approx(along.median)
 
 
 def test_the_histogram_holds_every_latency(tiny_run: Any, make_cell: MakeCell) -> None:

@@ -231,22 +231,22 @@ class FakeRun:
         }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fake_run() -> Callable[..., FakeRun]:
     """Makes a :class:`FakeRun`; keyword arguments replace its defaults."""
     return FakeRun
 
 
-@pytest.fixture
-def stored_run(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def stored_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three stacks at 21 cells, all measured."""
-    return FakeRun().write(tmp_path / "results")
+    return FakeRun().write(tmp_path_factory.mktemp("stored"))
 
 
-@pytest.fixture
-def simulated_run(tmp_path: Path) -> Path:
+@pytest.fixture(scope="session")
+def simulated_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the simulated backend alone."""
     model = {"name": "simulated", "kind": "simulated", "synthetic": False, "digest": None, "parameters": None}
     loads = [Load("simulated", "CPU", precision) for precision in ("int4", "int8")]
     run = FakeRun(loads=loads, model=model, prompt_tokens=(32, 128))
-    return run.write(tmp_path / "results")
+    return run.write(tmp_path_factory.mktemp("simulated"))

@@ -8,17 +8,21 @@ from typing import Any
 
 import pytest
 
+from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.export_csv import summary_csv
 from bench.report.export_json import SUMMARY_VERSION
-from bench.report.export_markdown import escape
+from bench.report.export_markdown import escape, summary_markdown
+from bench.report.names import name_all
 from bench.report.render import ReportPaths, build_report, render
+from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
 
 
-@pytest.fixture
-def report(fake_run: MakeRun, tmp_path: Path) -> ReportPaths:
+@pytest.fixture(scope="module")
+def report(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
+    tmp_path = tmp_path_factory.mktemp("exports")
     run = fake_run(loads=[*fake_run().loads, Load("simulated", "CPU", "int4")])
     run.break_cells("transformers-CPU-fp32-p512", "timeout", "no token | within 1800 s")
     return render(run.write(tmp_path / "results"), tmp_path / "reports")
@@ -101,9 +105,9 @@ def test_markdown_text_stays_text(raw: str, written: str) -> None:
 
 
 def test_markdown_fits_a_step_summary(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run(prompt_tokens=tuple(range(10, 60)), new_tokens=(2,), blocks=2, repeats=1)
-    report = render(run.write(tmp_path / "results"), tmp_path / "reports")
-    assert report.summary_md.stat().st_size < 2**20
+    run = fake_run(prompt_tokens=tuple(range(10, 60)), new_tokens=(2,), blocks=2, repeats=1).write(tmp_path)
+    analysis = analyse_run(open_run(run))
+    assert len(summary_markdown(analysis, name_all(analysis), []).encode("utf-8")) < 2**20
 
 
 def test_several_runs_get_a_folder_each(fake_run: MakeRun, tmp_path: Path) -> None:

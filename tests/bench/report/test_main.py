@@ -3,14 +3,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import bench.report
 from bench.plan.cells import Load
+from bench.report import finish_run
 from bench.report.__main__ import main
 from bench.store.schema import SCHEMA_VERSION
 
@@ -19,7 +20,9 @@ MakeRun = Callable[..., Any]
 
 @pytest.fixture
 def small_run(fake_run: MakeRun, tmp_path: Path) -> Path:
-    written = fake_run(loads=[Load("ort-genai", "CPU", "int4")], blocks=2).write(tmp_path / "results")
+    written = fake_run(loads=[Load("ort-genai", "CPU", "int4")], blocks=2, prompt_tokens=(32,)).write(
+        tmp_path / "results"
+    )
     assert isinstance(written, Path)
     return written
 
@@ -91,8 +94,8 @@ def test_a_folder_that_cannot_be_written_is_an_error(
 
 def test_open_shows_the_page(small_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    monkeypatch.setattr(bench.report.webbrowser, "open", opened.append)
-    bench.report.finish_run(small_run, tmp_path / "reports", open_report=True)
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    finish_run(small_run, tmp_path / "reports", open_report=True)
     assert opened == [(tmp_path / "reports" / small_run.name / "index.html").as_uri()]
 
 

@@ -14,6 +14,7 @@ from bench.plan.cells import Load
 from bench.report.render import render
 
 MakeRun = Callable[..., Any]
+ONE_LOAD = [Load("ort-genai", "CPU", "int4")]
 VOID = {"meta", "link", "br", "img", "input"}
 
 
@@ -47,54 +48,73 @@ def visible(page: str) -> str:
     return " ".join(re.sub(r"<style>.*?</style>|<[^>]+>", " ", page, flags=re.DOTALL).split())
 
 
-@pytest.fixture
-def hostile_page(fake_run: MakeRun, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def full_page(stored_run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return page_of(stored_run, tmp_path_factory.mktemp("full"))
+
+
+@pytest.fixture(scope="module")
+def simulated_page(simulated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return page_of(simulated_run, tmp_path_factory.mktemp("simulated"))
+
+
+@pytest.fixture(scope="module")
+def failing_page(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> str:
+    run = fake_run(loads=ONE_LOAD)
+    run.break_cells("ort-genai-CPU-int4-p512", "timeout", "no token within 1800 s")
+    folder = tmp_path_factory.mktemp("failing")
+    return page_of(run.write(folder), folder)
+
+
+@pytest.fixture(scope="module")
+def hostile_page(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> str:
+    tmp_path = tmp_path_factory.mktemp("hostile")
     run = fake_run(cpu_name="<img src=x onerror=alert(1)>")
     run.model = {**run.model, "name": "<script>alert(1)</script> $x$"}
-    run.loads = [*run.loads, Load("<b>evil</b> $a_b$ \u6f22", "CPU", "int4", variant='"><script>')]
+    run.loads = [*run.loads[-2:], Load("<b>evil</b> $a_b$ \u6f22", "CPU", "int4", variant='"><script>')]
     run.break_cells("transformers", "failed", "<script>alert(2)</script> \x1b[31mred \u202eback")
     return page_of(run.write(tmp_path / "results"), tmp_path)
 
 
-def test_the_page_is_well_formed(stored_run: Path, tmp_path: Path) -> None:
-    tags = Tags(page_of(stored_run, tmp_path))
+def test_the_page_is_well_formed(full_page: str) -> None:
+    tags = Tags(full_page)
     assert tags.balanced
     assert not tags.open
 
 
-def test_no_id_comes_twice(stored_run: Path, tmp_path: Path) -> None:
-    ids = [attrs["id"] for _, attrs in Tags(page_of(stored_run, tmp_path)).found if "id" in attrs]
+def test_no_id_comes_twice(full_page: str) -> None:
+    ids = [attrs["id"] for _, attrs in Tags(full_page).found if "id" in attrs]
     assert len(ids) == len(set(ids))
 
 
-def test_every_link_within_the_page_leads_somewhere(stored_run: Path, tmp_path: Path) -> None:
-    tags = Tags(page_of(stored_run, tmp_path)).found
+def test_every_link_within_the_page_leads_somewhere(full_page: str) -> None:
+    tags = Tags(full_page).found
     ids = {attrs.get("id") for _, attrs in tags}
     links = {(attrs.get("href") or "") for _, attrs in tags if (attrs.get("href") or "").startswith("#")}
     assert {link[1:] for link in links} <= ids
 
 
-def test_the_page_asks_for_nothing_from_outside(stored_run: Path, tmp_path: Path) -> None:
-    tags = Tags(page_of(stored_run, tmp_path)).found
+def test_the_page_asks_for_nothing_from_outside(full_page: str) -> None:
+    tags = Tags(full_page).found
     addresses = [attrs[name] or "" for _, attrs in tags for name in ("src", "href", "xlink:href") if name in attrs]
     assert {address for address in addresses if not address.startswith("#")} == {"data:,"}
 
 
-def test_the_style_is_the_one_that_the_policy_names(stored_run: Path, tmp_path: Path) -> None:
-    page = page_of(stored_run, tmp_path)
+def test_the_style_is_the_one_that_the_policy_names(full_page: str) -> None:
+    page = full_page
     style = page.partition("<style>")[2].partition("</style>")[0]
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     assert f"style-src &#39;sha256-{digest}&#39;" in page or f"style-src 'sha256-{digest}'" in page
 
 
-def test_the_policy_begins_with_nothing_allowed(stored_run: Path, tmp_path: Path) -> None:
-    tags = Tags(page_of(stored_run, tmp_path)).found
+def test_the_policy_begins_with_nothing_allowed(full_page: str) -> None:
+    tags = Tags(full_page).found
     policies = [attrs["content"] or "" for _, attrs in tags if attrs.get("http-equiv") == "Content-Security-Policy"]
     assert [policy.partition(";")[0] for policy in policies] == ["default-src 'none'"]
 
 
-def test_nothing_carries_a_style_that_the_policy_forbids(stored_run: Path, tmp_path: Path) -> None:
-    assert not [tag for tag, attrs in Tags(page_of(stored_run, tmp_path)).found if "style" in attrs]
+def test_nothing_carries_a_style_that_the_policy_forbids(full_page: str) -> None:
+    assert not [tag for tag, attrs in Tags(full_page).found if "style" in attrs]
 
 
 def test_the_page_has_no_script(hostile_page: str) -> None:
@@ -118,21 +138,21 @@ def test_control_characters_do_not_reach_the_page(hostile_page: str, character: 
     assert character not in hostile_page
 
 
-def test_the_same_run_gives_the_same_bytes(stored_run: Path, tmp_path: Path) -> None:
-    assert page_of(stored_run, tmp_path / "a") == page_of(stored_run, tmp_path / "b")
+def test_the_same_run_gives_the_same_bytes(simulated_run: Path, tmp_path: Path) -> None:
+    assert page_of(simulated_run, tmp_path / "a") == page_of(simulated_run, tmp_path / "b")
 
 
-def test_no_drawing_keeps_a_sentinel_colour(stored_run: Path, tmp_path: Path) -> None:
-    assert not re.search("#0a0a0[0-9]|#01010|#02020|#03030|#04040|#05050", page_of(stored_run, tmp_path))
+def test_no_drawing_keeps_a_sentinel_colour(full_page: str) -> None:
+    assert not re.search("#0a0a0[0-9]|#01010|#02020|#03030|#04040|#05050", full_page)
 
 
 @pytest.mark.parametrize("section", ["answer", "charts", "results", "along", "spread", "costs", "meaning", "setup"])
-def test_a_full_run_has_every_section(stored_run: Path, tmp_path: Path, section: str) -> None:
-    assert f'<section id="{section}">' in page_of(stored_run, tmp_path)
+def test_a_full_run_has_every_section(full_page: str, section: str) -> None:
+    assert f'<section id="{section}">' in full_page
 
 
-def test_a_quick_run_says_how_to_get_a_verdict(stored_run: Path, tmp_path: Path) -> None:
-    assert "--profile standard" in visible(page_of(stored_run, tmp_path))
+def test_a_quick_run_says_how_to_get_a_verdict(full_page: str) -> None:
+    assert "--profile standard" in visible(full_page)
 
 
 def test_a_standard_run_claims_its_verdict(fake_run: MakeRun, tmp_path: Path) -> None:
@@ -142,28 +162,28 @@ def test_a_standard_run_claims_its_verdict(fake_run: MakeRun, tmp_path: Path) ->
     )
 
 
-def test_every_configuration_is_in_the_table_at_every_length(stored_run: Path, tmp_path: Path) -> None:
-    table = page_of(stored_run, tmp_path).partition('<table class="results">')[2].partition("</table>")[0]
+def test_every_configuration_is_in_the_table_at_every_length(full_page: str) -> None:
+    table = full_page.partition('<table class="results">')[2].partition("</table>")[0]
     assert table.count('<th scope="row">') == 21
 
 
-def test_the_simulated_run_says_so_first(simulated_run: Path, tmp_path: Path) -> None:
-    head = page_of(simulated_run, tmp_path).partition("</header>")[0]
+def test_the_simulated_run_says_so_first(simulated_page: str) -> None:
+    head = simulated_page.partition("</header>")[0]
     assert "No model ran and no device was used" in head
 
 
-def test_every_row_of_a_simulated_run_has_its_badge(simulated_run: Path, tmp_path: Path) -> None:
-    table = page_of(simulated_run, tmp_path).partition('<table class="results">')[2].partition("</table>")[0]
+def test_every_row_of_a_simulated_run_has_its_badge(simulated_page: str) -> None:
+    table = simulated_page.partition('<table class="results">')[2].partition("</table>")[0]
     assert table.count('class="badge simulated"') == 4
 
 
 def test_a_simulated_verdict_marks_the_name_of_any_backend(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run(verdicts={"ort-genai-CPU-int4": "simulated"}).write(tmp_path / "results")
+    run = fake_run(loads=ONE_LOAD, verdicts={"ort-genai-CPU-int4": "simulated"}).write(tmp_path / "results")
     assert "ort-genai CPU int4 (simulated)" in visible(page_of(run, tmp_path))
 
 
 def test_a_synthetic_model_is_marked(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run()
+    run = fake_run(loads=ONE_LOAD)
     run.model = {**run.model, "kind": "synthetic", "synthetic": True}
     assert "Synthetic model." in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
@@ -172,25 +192,21 @@ def test_a_synthetic_model_is_marked(fake_run: MakeRun, tmp_path: Path) -> None:
     ("end", "said"), [(None, "This run has no end"), ("interrupted", "was interrupted"), ("stopped", "was stopped")]
 )
 def test_a_run_that_did_not_finish_says_so(fake_run: MakeRun, tmp_path: Path, end: str | None, said: str) -> None:
-    run = fake_run(end=end, loads=[Load("ort-genai", "CPU", "int4")]).write(tmp_path / "results")
+    run = fake_run(end=end, loads=ONE_LOAD).write(tmp_path / "results")
     assert said in visible(page_of(run, tmp_path))
 
 
-def test_a_failure_is_shown_with_its_reason(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run()
-    run.break_cells("transformers-CPU-fp32-p512", "timeout", "no token within 1800 s")
-    assert "no token within 1800 s" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
+def test_a_failure_is_shown_with_its_reason(failing_page: str) -> None:
+    assert "no token within 1800 s" in visible(failing_page)
 
 
-def test_a_failure_is_shown_with_the_command_that_tries_it_alone(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run()
-    run.break_cells("transformers-CPU-fp32-p512", "timeout", "no token within 1800 s")
-    shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
-    assert "--backend transformers --device CPU --precision fp32 --prompt-tokens 512" in shown
+def test_a_failure_is_shown_with_the_command_that_tries_it_alone(failing_page: str) -> None:
+    command = "nox -s bench -- --backend ort-genai --device CPU --precision int4 --prompt-tokens 512"
+    assert command in visible(failing_page)
 
 
 def test_an_installer_that_failed_is_shown_with_its_lines(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run(venvs={"ort-genai": {"failed": ["ERROR: no matching distribution"]}})
+    run = fake_run(loads=ONE_LOAD, venvs={"ort-genai": {"failed": ["ERROR: no matching distribution"]}})
     assert "ERROR: no matching distribution" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
 
@@ -201,38 +217,38 @@ def test_a_fallback_names_both_devices(fake_run: MakeRun, tmp_path: Path) -> Non
 
 
 def test_a_run_of_failures_alone_has_a_page(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run()
+    run = fake_run(loads=ONE_LOAD)
     run.break_cells("", "failed", "nothing works")
     assert "No cell could be measured." in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
 
 @pytest.mark.parametrize("new_tokens", [1, 2])
 def test_one_generation_of_one_cell_has_a_page(fake_run: MakeRun, tmp_path: Path, new_tokens: int) -> None:
-    loads = [Load("ort-genai", "CPU", "int4")]
+    loads = ONE_LOAD
     run = fake_run(loads=loads, prompt_tokens=(8,), new_tokens=(new_tokens,), blocks=1, repeats=1)
     assert "the only one measured" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
 
 @pytest.mark.parametrize("word", ["nan", "inf", "None"])
 def test_no_number_is_missing_its_value(fake_run: MakeRun, tmp_path: Path, word: str) -> None:
-    run = fake_run(blocks=1, loads=[Load("ort-genai", "CPU", "int4")]).write(tmp_path / "results")
+    run = fake_run(blocks=1, loads=ONE_LOAD).write(tmp_path / "results")
     assert not re.search(rf"\b{word}\b", visible(page_of(run, tmp_path)))
 
 
-def test_phi3_is_what_the_default_model_does_not_tell_of(stored_run: Path, tmp_path: Path) -> None:
-    shown = visible(page_of(stored_run, tmp_path))
+def test_phi3_is_what_the_default_model_does_not_tell_of(full_page: str) -> None:
+    shown = visible(full_page)
     assert "28 times as many" in shown
     assert "nox -s bench -- --model microsoft/Phi-3-mini-4k-instruct" in shown
 
 
 def test_a_run_of_phi3_does_not_ask_for_phi3(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run()
+    run = fake_run(loads=ONE_LOAD)
     run.model = {**run.model, "name": "microsoft/Phi-3-mini-4k-instruct", "kind": "hub", "parameters": 3_821_079_552}
     assert "--model microsoft/Phi-3" not in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
 
-def test_the_command_to_repeat_is_shown(stored_run: Path, tmp_path: Path) -> None:
-    assert "nox -s bench -- --profile quick" in visible(page_of(stored_run, tmp_path))
+def test_the_command_to_repeat_is_shown(full_page: str) -> None:
+    assert "nox -s bench -- --profile quick" in visible(full_page)
 
 
 def test_other_axes_get_charts_of_their_own(fake_run: MakeRun, tmp_path: Path) -> None:
