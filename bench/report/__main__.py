@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bench.errors import BenchError, StoreError, UsageError
-from bench.report import finish_run
+from bench.report.finish import finish_run
 
 
 class _Parser(argparse.ArgumentParser):
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status = 0
     for run in runs:
         try:
-            print("\n".join(finish_run(run, asked.reports_dir, open_report=asked.open)))
+            print("\n".join(finish_run(run.resolve(), asked.reports_dir.resolve(), open_report=asked.open)))
         except BenchError as error:
             status = _say(error)
     return status

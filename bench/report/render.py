@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,16 +26,6 @@ class ReportPaths:
     summary_md: Path
     summary_csv: Path
     summary_json: Path
-
-
-def build_report(runs: Sequence[Path], out_dir: Path) -> list[ReportPaths]:
-    """Render each of ``runs`` into its own folder below ``out_dir``.
-
-    Raises:
-        StoreError: a folder holds no readable run.
-        MachineError: ``out_dir`` cannot be written to.
-    """
-    return [render(run, out_dir) for run in runs]
 
 
 def render(run_dir: Path, reports_dir: Path) -> ReportPaths:

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
-from bench.analyse.run import analyse_run
 from bench.report import text
 from bench.report.answers import overviews
 from bench.report.format import clean, megabytes, number
 from bench.report.names import Naming, failed_shapes, name_all
-from bench.store.reader import open_run
 
 COLUMNS = 100
 
-_HEADER = ("backend", "device", "prec", "prompt", "TTFT ms", "+/-", "TPOT ms", "+/-", "tok/s", "peak MB", "verdict")
-_WIDEST = (16, 8, 5, 12, 8, 5, 8, 5, 7, 7, 9)
-_TEXT_COLUMNS = (0, 1, 2, 10)
+_HEADER = (
+    "backend",
+    "device",
+    "prec",
+    "in",
+    "prompt",
+    "TTFT ms",
+    "+/-",
+    "TPOT ms",
+    "+/-",
+    "tok/s",
+    "peak MB",
+    "verdict",
+)
+_WIDEST = (16, 8, 5, 4, 12, 8, 5, 8, 5, 7, 7, 9)
+_TEXT_COLUMNS = (0, 1, 2, 3, 11)
 _ASCII = str.maketrans({"–": "-", "×": "x", "→": ">", "’": "'", "“": '"', "”": '"'})  # noqa: RUF001
 
 
-def terminal_table(run_dir: Path) -> str:
-    """What a stored run measured and what it could not, for a terminal of any encoding.
-
-    Raises:
-        StoreError: there is no readable run in ``run_dir``.
-    """
-    return table_of(analyse_run(open_run(run_dir)))
-
-
 def table_of(analysis: RunAnalysis) -> str:
-    """The same of a run that was analysed already."""
+    """What a run measured and what it could not, for a terminal of any encoding."""
     naming = name_all(analysis)
     shapes = {(cell.new_tokens, cell.batch_size) for cell in analysis.cells}
     rows = [_row(cell, one_shape=len(shapes) == 1) for cell in analysis.cells]
@@ -46,6 +47,7 @@ def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
         f"{cell.load.variant}:{cell.load.backend}" if cell.load.variant else cell.load.backend,
         _device(cell.load),
         cell.load.precision,
+        cell.load.inference_precision or "?",
         str(cell.prompt_tokens) if one_shape else f"{cell.prompt_tokens}+{cell.new_tokens}x{cell.batch_size}",
         *_figure(cell.ttft_ms),
         *_figure(cell.tpot_ms),
@@ -105,6 +107,8 @@ def _notes(analysis: RunAnalysis) -> list[str]:
         notes.append("simulated: these latencies were played, no model ran")
     if analysis.unreached:
         notes.append(text.BANNER_UNREACHED.format(count=len(analysis.unreached)))
+    if any(not load.simulated for load in analysis.loads):
+        notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
     if analysis.cells and not all(ranking.verdict for ranking in analysis.rankings):
         notes.append(f"+/- is half the 95 % interval; no verdict is claimed below 10 blocks: {text.VERDICT_OPTION}")
     return notes

@@ -14,7 +14,7 @@ from bench.report.export_csv import summary_csv
 from bench.report.export_json import SUMMARY_VERSION
 from bench.report.export_markdown import escape, summary_markdown
 from bench.report.names import name_all
-from bench.report.render import ReportPaths, build_report, render
+from bench.report.render import ReportPaths, render
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
@@ -108,13 +108,6 @@ def test_markdown_fits_a_step_summary(fake_run: MakeRun, tmp_path: Path) -> None
     run = fake_run(prompt_tokens=tuple(range(10, 60)), new_tokens=(2,), blocks=2, repeats=1).write(tmp_path)
     analysis = analyse_run(open_run(run))
     assert len(summary_markdown(analysis, name_all(analysis), []).encode("utf-8")) < 2**20
-
-
-def test_several_runs_get_a_folder_each(fake_run: MakeRun, tmp_path: Path) -> None:
-    loads = [Load("ort-genai", "CPU", "int4")]
-    runs = [fake_run(loads=loads, blocks=1).write(tmp_path / "results", name) for name in ("one", "two")]
-    reports = build_report(runs, tmp_path / "reports")
-    assert [report.index.parent.name for report in reports] == ["one", "two"]
 
 
 def test_no_half_written_file_is_left(report: ReportPaths) -> None:

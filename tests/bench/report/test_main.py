@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Load
-from bench.report import finish_run
 from bench.report.__main__ import main
+from bench.report.finish import finish_run
 from bench.store.schema import SCHEMA_VERSION
 
 MakeRun = Callable[..., Any]

@@ -6,10 +6,16 @@ from typing import Any
 
 import pytest
 
+from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.terminal import COLUMNS, terminal_table
+from bench.report.terminal import COLUMNS, table_of
+from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
+
+
+def table(run: Path) -> str:
+    return table_of(analyse_run(open_run(run)))
 
 
 @pytest.fixture
@@ -19,11 +25,11 @@ def hostile_table(fake_run: MakeRun, tmp_path: Path) -> str:
         loads=[*fake_run().loads, load], prompt_tokens=(32, 131072), new_tokens=(2, 4096), blocks=2, repeats=1
     )
     run.break_cells("transformers", "failed", "x" * 500 + " \x1b[0m\u2026")
-    return terminal_table(run.write(tmp_path / "results"))
+    return table(run.write(tmp_path / "results"))
 
 
 def test_the_table_has_one_line_per_cell(stored_run: Path) -> None:
-    lines = terminal_table(stored_run).splitlines()
+    lines = table(stored_run).splitlines()
     assert sum(line.endswith(" verified") for line in lines) == 21
 
 
@@ -44,16 +50,16 @@ def test_shapes_stand_apart_where_there_are_several(hostile_table: str) -> None:
 
 
 def test_simulated_is_said(simulated_run: Path) -> None:
-    assert "these latencies were played, no model ran" in terminal_table(simulated_run)
+    assert "these latencies were played, no model ran" in table(simulated_run)
 
 
 def test_one_block_shows_no_interval(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(blocks=1).write(tmp_path / "results")
-    assert "%" not in "".join(line for line in terminal_table(run).splitlines() if line.endswith(" verified"))
+    assert "%" not in "".join(line for line in table(run).splitlines() if line.endswith(" verified"))
 
 
 def test_failures_alone_give_their_reasons(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(loads=[Load("ort-genai", "CPU", "int4")])
     run.break_cells("", "unsupported", "no such device here")
-    table = terminal_table(run.write(tmp_path / "results"))
-    assert "unsupported: ort-genai CPU int4, prompt 32, 128, 512: no such device here" in table
+    shown = table(run.write(tmp_path / "results"))
+    assert "unsupported: ort-genai CPU int4, prompt 32, 128, 512: no such device here" in shown
