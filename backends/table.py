@@ -36,6 +36,7 @@ class BackendSpec:
         devices: device -> the weight formats it can be asked for there; ``GPU`` stands for ``GPU.0``, ``GPU.1``, … too.
         default_precisions: what a sweep without ``--precision`` asks for, on the CPU.
         batches: whether it streams batches larger than one.
+        not_yet: device -> why it is not measured there yet, though the stack could.
         simulated: its latencies are played, not measured; every row says so.
         options: the load options that it takes.
     """
@@ -46,6 +47,7 @@ class BackendSpec:
     artifact_format: str
     devices: Mapping[str, tuple[str, ...]]
     default_precisions: tuple[str, ...]
+    not_yet: Mapping[str, str] = field(default_factory=dict)
     batches: bool = False
     simulated: bool = False
     options: Mapping[str, OptionSpec] = field(default_factory=dict)
@@ -68,7 +70,8 @@ BACKENDS: dict[str, BackendSpec] = {
             target="backends.openvino_genai:OpenVinoGenAI",
             group="openvino-genai",
             artifact_format="openvino-ir",
-            devices={"CPU": _OPENVINO_FORMATS, "GPU": _OPENVINO_FORMATS, "NPU": ("int4", "int8", "fp16")},
+            devices={"CPU": _OPENVINO_FORMATS, "GPU": _OPENVINO_FORMATS},
+            not_yet={"NPU": "it pads prompts there, so that a time to first token would be that of a longer prompt"},
             default_precisions=("int4", "int8", "fp32"),
             options={
                 "attention_backend": OptionSpec("PA", "attention implementation: PA (paged attention) or SDPA"),

@@ -81,6 +81,8 @@ def why_not(cell: Cell) -> str | None:
     load = cell.load
     spec = BACKENDS[load.backend]
     precisions = spec.precisions(load.device)
+    if load.device in spec.not_yet:
+        return f"{load.backend} is not measured on {load.device} yet: {spec.not_yet[load.device]}"
     if precisions is None:
         return f"{load.backend} has no device {load.device}, only {', '.join(spec.devices)}"
     if load.precision not in precisions:
