@@ -350,8 +350,8 @@ def test_a_harness_that_cannot_be_here_is_one_clear_line(monkeypatch: pytest.Mon
 
 
 def write_plan(root: Path, text: str) -> None:
-    folder = root / "bench" / "plan"
-    folder.mkdir(parents=True)
+    folder = root / "bench"
+    folder.mkdir()
     (folder / "__main__.py").write_text(text, encoding="utf-8")
 
 

@@ -129,7 +129,7 @@ def test_the_summary_is_what_the_parquet_says(job: MainJob) -> None:
 
 def test_the_json_summary_carries_its_version(job: MainJob) -> None:
     summary = json.loads((job.report / "summary.json").read_text(encoding="utf-8"))
-    assert isinstance(summary["schema_version"], int)
+    assert isinstance(summary["summary_version"], int)
 
 
 def test_a_second_call_converts_nothing(second_job: MainJob) -> None:
