@@ -20,7 +20,7 @@ class Series:
     """One line of a chart, and one name in the text.
 
     Args:
-        name: for people, e.g. ``openvino-genai CPU int4``.
+        name: for people, e.g. ``openvino-genai CPU int4``, or ``… fp32 (in bf16)`` where it computes in another type.
         family: what shares a colour: the stack, its variant and its options.
         device: as requested.
         precision: the weight format.
@@ -113,7 +113,14 @@ def _base_name(load: LoadResult) -> str:
     fell_back = load.device_verdict == "fallback" and load.device_executed
     device = f"{load.device_requested}→{load.device_executed}" if fell_back else load.device_requested
     mark = " (simulated)" if load.simulated and "simulated" not in load.backend else ""
-    return clean(f"{variant}{load.backend} {device} {load.precision}{mark}")
+    return clean(f"{variant}{load.backend} {device} {load.precision}{_computed(load)}{mark}")
+
+
+def _computed(load: LoadResult) -> str:
+    # Weights that are kept in one floating-point type and computed in another must not be taken for the former.
+    stored = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}.get(load.precision)
+    computed = load.inference_precision
+    return f" (in {computed})" if stored and computed and computed != stored else ""
 
 
 def shape_name(prompt_tokens: int, new_tokens: int, batch_size: int) -> str:

@@ -51,6 +51,14 @@ def test_variants_have_lines_of_their_own(fake_run: MakeRun, tmp_path: Path) -> 
     assert names == ["A: ort-genai CPU int4", "B: ort-genai CPU int4"]
 
 
+@pytest.mark.parametrize(("precision", "shown"), [("fp16", "fp16 (in f32)"), ("fp32", "fp32"), ("int4", "int4")])
+def test_weights_that_are_computed_in_another_float_type_say_so(
+    fake_run: MakeRun, tmp_path: Path, precision: str, shown: str
+) -> None:
+    names = [series.name for series in named(fake_run(loads=[Load("ort-genai", "CPU", precision)]), tmp_path).series]
+    assert names == [f"ort-genai CPU {shown}"]
+
+
 def test_no_two_lines_look_the_same(fake_run: MakeRun, tmp_path: Path) -> None:
     devices, formats = ("CPU", "GPU", "NPU"), ("int4", "int8", "fp16", "bf16", "fp32")
     loads = [Load(b, d, p) for b in ("openvino-genai", "ort-genai", "simulated") for d in devices for p in formats]
