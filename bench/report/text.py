@@ -165,8 +165,7 @@ MEANING_OTHER = (
 )
 MEANING_NPU_NONE = (
     "It says nothing about an NPU: none was measured. An NPU is meant to take work off the CPU and to cost less "
-    "energy; its prompts are padded to compiled lengths. Only a run with --device NPU, on a machine that has one, "
-    "shows what that means."
+    "energy; its prompts are padded to compiled lengths. Only a run on a machine that has one shows what that means."
 )
 MEANING_NPU = "NPU rows pad prompts to a compiled length: their time to first token is that of the padded length."
 MEANING_PHI3 = "To measure Phi-3-mini here (downloads about 8 GB; the conversion needs memory and time):"
