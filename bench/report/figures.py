@@ -10,6 +10,7 @@ from markupsafe import Markup
 from bench.analyse.results import CellResult, Ranking
 from bench.report import charts, text
 from bench.report.names import Naming, Series
+from bench.report.panels import along_panel, along_scale, spread_panel, spread_scale
 from bench.report.style import LineStyle, line_styles
 from bench.report.svg import StyleSheet
 
@@ -142,13 +143,13 @@ def _panel_series(lines: Sequence[Series]) -> list[tuple[str, Series]]:
 def _along(
     panels: Sequence[tuple[str, Series]], looks: dict[str, LineStyle], swatches: Mapping[str, Markup], sheet: StyleSheet
 ) -> list[Panel]:
-    scale = charts.along_scale(cell for _, one in panels for cell in one.cells)
+    scale = along_scale(cell for _, one in panels for cell in one.cells)
     return [
         Panel(
             title,
             swatches[one.key],
             _lengths(one.cells),
-            _safe(charts.along_panel(f"along{i}", one.cells, looks[one.key].colour, scale, sheet)),
+            _safe(along_panel(f"along{i}", one.cells, looks[one.key].colour, scale, sheet)),
         )
         for i, (title, one) in enumerate(panels)
     ]
@@ -161,13 +162,13 @@ def _lengths(cells: Sequence[CellResult]) -> str:
 def _spread(
     panels: Sequence[tuple[str, Series]], looks: dict[str, LineStyle], swatches: Mapping[str, Markup], sheet: StyleSheet
 ) -> list[Panel]:
-    scale = charts.spread_scale(cell for _, one in panels for cell in one.cells)
+    scale = spread_scale(cell for _, one in panels for cell in one.cells)
     return [
         Panel(
             title,
             swatches[one.key],
             _lengths(one.cells),
-            _safe(charts.spread_panel(f"spread{i}", one.cells, looks[one.key].colour, scale, sheet)),
+            _safe(spread_panel(f"spread{i}", one.cells, looks[one.key].colour, scale, sheet)),
         )
         for i, (title, one) in enumerate(panels)
     ]

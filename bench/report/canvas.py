@@ -1,0 +1,125 @@
+"""What every drawing of a report shares: its style, its way into the page, its axes.
+
+Only this module and those beside it that draw import matplotlib, and only the page stage imports them. Names from data
+stay out of the drawings (the page writes them beside), so that no string can be taken for markup or mathematics, or
+lack a glyph.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
+from bench.report.style import GRID, MUTED, TEXT
+from bench.report.svg import TIP, StyleSheet, embed
+
+_RC = {
+    "svg.fonttype": "none",
+    "text.parse_math": False,
+    "font.size": 9.5,
+    "text.color": TEXT,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "xtick.color": GRID,
+    "ytick.color": GRID,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "path.simplify": False,
+}
+LOG_FROM = 12
+"""From this ratio of largest to smallest on, an axis from zero would flatten what is small."""
+
+
+@dataclass(slots=True)
+class Drawing:
+    """A figure under way, with the tooltips of its points."""
+
+    name: str
+    figure: Figure
+    tips: dict[str, str] = field(default_factory=dict)
+
+    def tip(self, words: str) -> str:
+        """Keep a tooltip; returns the id for the element that it belongs to."""
+        key = str(len(self.tips))
+        self.tips[key] = words
+        return TIP + key
+
+    def written(self) -> str:
+        """The figure as SVG: the same data gives the same bytes."""
+        stream = io.StringIO()
+        with mpl.rc_context({"svg.hashsalt": self.name}):
+            self.figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+        return stream.getvalue()
+
+    def finish(self, sheet: StyleSheet, label: str) -> str:
+        """The figure as SVG for the page, with ``label`` for those who do not see it."""
+        return embed(self.written(), sheet, label, self.tips)
+
+
+@contextmanager
+def drawing(
+    name: str, inches: tuple[float, float], layout: Literal["constrained"] | None = "constrained"
+) -> Iterator[Drawing]:
+    """A figure of ``inches``, drawn in the report's style."""
+    with mpl.rc_context(_RC):
+        yield Drawing(name, Figure(figsize=inches, layout=layout))
+
+
+def value_axis(axes: Any, values: Sequence[float], *, logarithmic: bool) -> None:
+    """Let the vertical axis hold ``values``, from zero unless it is logarithmic."""
+    if not values:
+        return
+    low, high = min(values), max(values)
+    if logarithmic:
+        low, high = low / 1.15, high * 1.15
+        axes.set_yscale("log")
+        axes.set_ylim(low, high)
+        axes.yaxis.set_major_locator(FixedLocator(log_ticks(low, high)))
+        axes.yaxis.set_minor_locator(NullLocator())
+    else:
+        axes.set_ylim(0, high * 1.06)
+        axes.yaxis.get_major_locator().set_params(nbins=7)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Some three to eight round values within ``low`` to ``high`` (both positive), none too near another."""
+    if high / low < 2.5:
+        return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks: list[float] = []
+    for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
+        ticks = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
+        if len(ticks) >= 5:
+            break
+    return _spaced(ticks, (high / low) ** (1 / 9))
+
+
+def _spaced(ticks: Sequence[float], apart: float) -> list[float]:
+    """Those of ``ticks`` that are at least a factor ``apart`` from the one kept before."""
+    kept: list[float] = []
+    for tick in ticks:
+        if not kept or tick >= kept[-1] * apart:
+            kept.append(tick)
+    return kept
+
+
+def tick_label(value: float) -> str:
+    """A tick's value as it is written beside the axis."""
+    return f"{value:,.10g}" if value < 1e6 else f"{value:,.0f}"
