@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 import time
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 
 from backends.table import BACKENDS
 from bench.errors import BenchError, UsageError
-from bench.measure.facts import LoadPlan, RunFacts
+from bench.measure.facts import LoadPlan, RunFacts, Shapes, prompt_key
 from bench.measure.rows import impossible_rows
 from bench.measure.visit import Outcome, Visit
 from bench.measure.worker import Timeouts
@@ -114,6 +115,7 @@ class BenchSession:
             warmups=self.options.warmups,
             timeouts=Timeouts(load_s=self.options.load_timeout_s, generation_s=self.options.generation_timeout_s),
             scratch=self._scratch,
+            shapes=self._shapes,
             stopping=lambda: self.stopper.requested,
         )
         venvs = describe_venvs({name: self.venvs.backend(spec) for name, spec in specs.items()})
@@ -142,10 +144,14 @@ class BenchSession:
         prompts = self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
         return Visit(planned, self._load_plans[load.key], prompts, self._facts, self.writer)
 
+    @property
+    def _shapes(self) -> Shapes:
+        return tuple(sorted(itertools.product(self.options.new_tokens, self.options.batch_sizes)))
+
     def _prompt_keys(self, cells: Sequence[Cell]) -> set[PromptKey]:
         ordinals = range(-self.options.warmups, self.options.repeats)
         return {
-            PromptKey(cell.prompt_tokens, ordinal, row)
+            prompt_key(self._shapes, cell, ordinal, row)
             for cell in cells
             for ordinal in ordinals
             for row in range(cell.batch_size)

@@ -10,8 +10,33 @@ from pathlib import Path
 from bench.errors import WorkerError
 from bench.measure.worker import Loaded, Timeouts, WorkerProcess
 from bench.observe.memory import MemoryUse
+from bench.plan.cells import Cell
 from bench.plan.venvs import Venv
 from bench.prepare.cache import Artifact
+from bench.prepare.prompts import PromptKey
+
+Shapes = tuple[tuple[int, int], ...]
+"""The (new tokens, batch size) pairs of a sweep, the same for every stack."""
+
+_ORDINALS_PER_SHAPE = 1000
+
+
+def prompt_key(shapes: Shapes, cell: Cell, ordinal: int, row: int) -> PromptKey:
+    """Which prompt a generation of ``cell`` takes.
+
+    Cells that differ in new tokens or batch size alone share a worker and a prompt length, but no prompt: each pair
+    after the sweep's first has ordinals of its own. So a prompt is never asked twice of one process, and is the same
+    for every stack.
+
+    Args:
+        shapes: of the sweep.
+        cell: which cell.
+        ordinal: 0, 1, … for timed iterations; -1, -2, … for warm-ups.
+        row: index within the batch.
+    """
+    shape = (cell.new_tokens, cell.batch_size)
+    offset = _ORDINALS_PER_SHAPE * shapes.index(shape) if shape in shapes else 0
+    return PromptKey(cell.prompt_tokens, ordinal + offset if ordinal >= 0 else ordinal - offset, row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +66,7 @@ class RunFacts:
     warmups: int
     timeouts: Timeouts
     scratch: Path
+    shapes: Shapes = ()
     stopping: Callable[[], bool] = lambda: False
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from backends.table import BACKENDS
 from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
-from bench.measure.facts import Attempt, LoadPlan, RunFacts
+from bench.measure.facts import Attempt, LoadPlan, RunFacts, prompt_key
 from bench.measure.rows import failure_row, load_row, success_row
 from bench.measure.verdict import judge
 from bench.measure.worker import Generated, WorkerProcess
@@ -137,7 +137,8 @@ class Visit:
         warmups, repeats = self.facts.warmups, self.facts.repeats
         try:
             for ordinal in range(-warmups, repeats):
-                prompts = [self.prompts[PromptKey(cell.prompt_tokens, ordinal, row)] for row in range(cell.batch_size)]
+                keys = (prompt_key(self.facts.shapes, cell, ordinal, row) for row in range(cell.batch_size))
+                prompts = [self.prompts[key] for key in keys]
                 started_at = datetime.now(UTC)
                 generated = self._generate(attempt, prompts, cell.new_tokens)
                 place = {"iteration": ordinal if ordinal >= 0 else ordinal + warmups, "warmup": ordinal < 0}
