@@ -106,7 +106,7 @@ class OrtSession:
         if any(self._unused in ids for ids in steps[:-1]):
             raise BackendError(
                 f"the model answered with id {self._unused}, which stood in for the end of sequence, "
-                "so what came after it was not computed; ask with other prompts (another --seed)"
+                "so what came after it was not computed; ask for another prompt length or fewer new tokens"
             )
 
     def evidence(self) -> Evidence:

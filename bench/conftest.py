@@ -12,10 +12,10 @@ import pytest
 from bench.errors import BenchError, UsageError
 from bench.plan.flags import FLAGS
 from bench.plan.options import resolve_options
-from bench.plan.plan import make_plan
+from bench.plan.plan import Plan, make_plan
 from bench.root import PROJECT_ROOT
 from bench.session import BenchSession
-from bench.test_measure import SESSION, CellItem, MeasureSuite
+from bench.test_measure import SESSION, CellItem, ImpossibleItem, MeasureSuite
 
 _INTERRUPTED = 130
 _CLOSING = pytest.StashKey[list[str]]()
@@ -93,7 +93,9 @@ def _begin(session: pytest.Session) -> None:
     selected = {item.cell.key for item in items}
     visits = dict.fromkeys(item.parent for item in items)
     bench = session.config.stash[SESSION]
-    bench.begin([cell for cell in bench.plan.cells if cell.key in selected], [one.planned for one in visits])
+    impossible = [item.impossible for item in session.items if isinstance(item, ImpossibleItem)]
+    cells = [cell for cell in bench.plan.cells if cell.key in selected]
+    bench.begin(Plan(tuple(cells), tuple(impossible), tuple(one.planned for one in visits)))
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -72,38 +72,36 @@ class BenchSession:
         """Whether run.json has been written: from then on there is something to report."""
         return self._facts is not None
 
-    def begin(self, cells: Sequence[Cell], visits: Sequence[PlannedVisit]) -> None:
-        """Check, prepare and announce everything for ``cells``, then write run.json.
+    def begin(self, selected: Plan) -> None:
+        """Check, prepare and announce everything for ``selected``, then write run.json.
 
         Args:
-            cells: those that pytest selected, in the plan's order.
-            visits: those that have a selected cell.
+            selected: what pytest selected of the plan.
 
         Raises:
             BenchError: the run cannot begin.
         """
         self.writer = RunWriter(self.options.results_dir, new_run_id())
         try:
-            self._begin(cells, visits)
+            self._begin(selected)
         except BaseException:
             if not self.began:
                 self.writer.discard_if_empty()
                 self._clear_scratch()
             raise
 
-    def _begin(self, cells: Sequence[Cell], visits: Sequence[PlannedVisit]) -> None:
+    def _begin(self, selected: Plan) -> None:
         assert self.writer is not None
-        self._visits_total = len(visits)
+        self._visits_total = len(selected.visits)
         self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
-        loads = {cell.load.key: cell.load for cell in cells}
-        specs = {load.backend: BACKENDS[load.backend] for load in loads.values()}
-        preparer = preparer_for(self.options, self.venvs, loads.values(), self.say)
-        self._preflight(cells, visits, preparer)
-        model = self._model(preparer, cells)
-        for planned in visits:
+        specs = {load.backend: BACKENDS[load.backend] for load in selected.loads}
+        preparer = preparer_for(self.options, self.venvs, selected.loads, self.say)
+        self._preflight(selected, preparer)
+        model = self._model(preparer, selected.cells)
+        for planned in selected.visits:
             # Prompts that cannot be made are refused here, while nothing has been measured.
             self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
-        self._load_plans = {key: self._load_plan(load, preparer) for key, load in loads.items()}
+        self._load_plans = {load.key: self._load_plan(load, preparer) for load in selected.loads}
         threads = None if self.options.threads == "stack" else self.options.threads or cores().default_threads
         assert threads is None or isinstance(threads, int)
         facts = RunFacts(
@@ -119,10 +117,10 @@ class BenchSession:
             stopping=lambda: self.stopper.requested,
         )
         venvs = describe_venvs({name: self.venvs.backend(spec) for name, spec in specs.items()})
-        asked = (*cells, *(entry.cell for entry in self.plan.impossible))
+        asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         self.writer.begin(run_record(self.command, self.options, asked, model, facts, venvs))
         self._facts = facts
-        for impossible in self.plan.impossible:
+        for impossible in selected.impossible:
             load_row, generation_row = impossible_rows(impossible.cell, impossible.reason, facts)
             self.writer.rows("loads", [load_row])
             self.writer.rows("generations", [generation_row])
@@ -203,16 +201,15 @@ class BenchSession:
         per_visit = (time.monotonic() - self._measuring_since) / done
         return f" (about {said(per_visit * (self._visits_total - done))} left)"
 
-    def _preflight(self, cells: Sequence[Cell], visits: Sequence[PlannedVisit], preparer: Preparer | None) -> None:
+    def _preflight(self, plan: Plan, preparer: Preparer | None) -> None:
         assert self.writer is not None
         self.say(f"run        {self.writer.run_id}")
-        plan = Plan(tuple(cells), (), tuple(visits))
         pending, parameters = [], None
         if preparer is not None:
             expected = preparer.expected_facts
             parameters = ASSUMED_PARAMETERS
             if expected is not None:
-                self._check_context(cells, preparer.source.label, expected.context_tokens)
+                self._check_context(plan.cells, preparer.source.label, expected.context_tokens)
                 parameters = expected.parameters
             pending = preparer.pending(wanted_artifacts(plan.loads))
         free = Free(shutil.disk_usage(self.writer.path).free, psutil.virtual_memory().available)
