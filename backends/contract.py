@@ -54,6 +54,11 @@ class DeviceUnavailableError(UnsupportedError):
     """The requested device is not among those that the stack can use here."""
 
 
+def one_line(error: Exception) -> str:
+    """The words of a stack's own error without its line breaks, to go into the message of one of ours."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """A device that a stack can really use on this machine.

@@ -23,6 +23,7 @@ from backends.contract import (
     LoadOptions,
     StepCallback,
     UnsupportedError,
+    one_line,
 )
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -71,7 +72,7 @@ def _read(artifact: Path, kind: torch.dtype) -> Any:
             **{_DTYPE: kind},
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ArtifactError(f"transformers could not load {artifact}: {_one_line(error)}") from error
+        raise ArtifactError(f"transformers could not load {artifact}: {one_line(error)}") from error
     return model.eval().requires_grad_(requires_grad=False)
 
 
@@ -87,7 +88,7 @@ class TransformersSession:
             with torch.inference_mode():
                 self._decode(torch.tensor(prompts, dtype=torch.long, device=self._model.device), new_tokens, on_step)
         except RuntimeError as error:
-            raise BackendError(f"transformers could not generate: {_one_line(error)}") from error
+            raise BackendError(f"transformers could not generate: {one_line(error)}") from error
         return GenerationDetails()
 
     def _decode(self, ids: torch.Tensor, new_tokens: int, on_step: StepCallback) -> None:
@@ -130,7 +131,3 @@ def _shares(model: Any) -> dict[str, float]:
         counts[_NAMES.get(parameter.dtype, str(parameter.dtype).removeprefix("torch."))] += parameter.numel()
     total = sum(counts.values())
     return {name: count / total for name, count in counts.most_common()}
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

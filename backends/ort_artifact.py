@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backends.contract import ArtifactError
+from backends.contract import ArtifactError, one_line
 
 
 def unused_id(model: Mapping[str, Any], added: Sequence[int]) -> int:
@@ -81,8 +81,3 @@ def require_provider(artifact: Path, settings: Mapping[str, Any], device: str) -
     named = [name for entry in session_options.get("provider_options", []) for name in entry]
     if named:
         raise ArtifactError(f"{artifact} was built for {', '.join(named)}, not for {device}; build it for {device}")
-
-
-def one_line(error: Exception) -> str:
-    """The error's words without its line breaks."""
-    return " ".join(str(error).split()) or type(error).__name__

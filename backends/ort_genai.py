@@ -21,9 +21,10 @@ from backends.contract import (
     GenerationDetails,
     LoadOptions,
     StepCallback,
+    one_line,
 )
 from backends.onnx_graph import GraphFacts, read_graph
-from backends.ort_artifact import added_ids, one_line, read_settings, require_provider, unused_id
+from backends.ort_artifact import added_ids, read_settings, require_provider, unused_id
 
 _REMEDIES = {
     "GPU": "the CPU package has no GPU provider; ask for --device CPU, or for another stack on the GPU",

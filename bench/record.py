@@ -51,7 +51,7 @@ def run_record(
             "warmups": options.warmups,
             "threads": facts.threads,
             "loads": [{"load_key": key, "label": load.label, **load.identity} for key, load in loads.items()],
-            "cells": [_recorded_cell(cell) for cell in cells],
+            "cells": [recorded_cell(cell) for cell in cells],
         },
         "machine": machine_facts(),
         "machine_id": facts.machine_id,
@@ -84,7 +84,8 @@ def model_record(model: PreparedModel) -> dict[str, Any]:
     }
 
 
-def _recorded_cell(cell: Cell) -> dict[str, Any]:
+def recorded_cell(cell: Cell) -> dict[str, Any]:
+    """A cell as it stands in the plan of run.json."""
     return {
         "cell_key": cell.key,
         "load_key": cell.load.key,

@@ -98,8 +98,8 @@ class BenchSession:
         preparer = preparer_for(self.options, self.venvs, selected.loads, self.say)
         self._preflight(selected, preparer)
         model = self._model(preparer, selected.cells)
-        for planned in selected.visits:
-            # Prompts that cannot be made are refused here, while nothing has been measured.
+        for planned in (visit for visit in selected.visits if visit.block == selected.visits[0].block):
+            # Prompts that cannot be made are refused here, while nothing has been measured; all blocks are alike in it.
             self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
         self._load_plans = {load.key: self._load_plan(load, preparer) for load in selected.loads}
         threads = None if self.options.threads == "stack" else self.options.threads or cores().default_threads

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from backends.contract import ArtifactError
-from backends.ort_artifact import added_ids, one_line, read_settings, require_provider, unused_id
+from backends.contract import ArtifactError, one_line
+from backends.ort_artifact import added_ids, read_settings, require_provider, unused_id
 
 
 def settings(**session_options: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import pytest
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Cell, Load
+from bench.record import recorded_cell
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
 
@@ -76,17 +77,7 @@ class TinyRun:
     def write(self) -> Path:
         writer = RunWriter(self.folder, "run")
         loads = {cell.load.key: cell.load for cell in self.planned}
-        cells = [
-            {
-                "cell_key": cell.key,
-                "load_key": cell.load.key,
-                "label": cell.label,
-                "prompt_tokens": cell.prompt_tokens,
-                "new_tokens": cell.new_tokens,
-                "batch_size": cell.batch_size,
-            }
-            for cell in self.planned
-        ]
+        cells = [recorded_cell(cell) for cell in self.planned]
         identities = [{"load_key": key, "label": load.label, **load.identity} for key, load in loads.items()]
         writer.begin({"plan": {"loads": identities, "cells": cells}})
         writer.rows("generations", self.rows)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Cell, Load
+from bench.record import recorded_cell
 from bench.store.writer import RunWriter
 
 NOW = datetime(2026, 11, 22, 21, 17, 35, tzinfo=UTC)
@@ -180,17 +181,7 @@ class FakeRun:
         return row
 
     def _record(self) -> dict[str, Any]:
-        cells = [
-            {
-                "cell_key": cell.key,
-                "load_key": cell.load.key,
-                "label": cell.label,
-                "prompt_tokens": cell.prompt_tokens,
-                "new_tokens": cell.new_tokens,
-                "batch_size": cell.batch_size,
-            }
-            for cell in self.cells
-        ]
+        cells = [recorded_cell(cell) for cell in self.cells]
         packages = {"numpy": "2.4.6", "openvino-genai": "2026.4.1.0"}
         venv = {"python": "3.11.7", "interpreter": "~/aipc-bench/.nox/w/x/bin/python", "packages": packages}
         return {
