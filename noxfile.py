@@ -57,8 +57,17 @@ ROOT = Path(__file__).absolute().parent
 # Short, because Windows limits a path to 260 characters and torch's are long.
 VENVS = ROOT / ".nox" / "w"
 STACKS = ("conversion", "openvino-genai", "ort-genai", "transformers")
-WITHOUT_DEPENDENCIES = {"conversion": "default-model"}
+"""What the default sweep needs."""
+TESTED = (*STACKS, "ort-genai-openvino")
+"""What the tests need: every stack that can be installed without a compiler and runs without a device."""
+ON_DEMAND = ("ort-genai-dml", "ort-genai-cuda", "ort-genai-winml", "npu", "llama-cpp")
+"""What a sweep can ask for, made when one does."""
+WITHOUT_DEPENDENCIES = {"conversion": "default-model", "ort-genai-openvino": "ort-genai-beside-openvino"}
 """Group of a venv -> a second group that goes into it without what that depends on."""
+BUILD_ENVIRONMENT = {"llama-cpp": {"CMAKE_ARGS": "-DLLAVA_BUILD=OFF"}}
+"""Group -> what its build is told. Nothing that changes a kernel: what is measured is what a user would build."""
+PLUGINS = "AIPC_BENCH_PLUGINS"
+"""Names packages that bring backends of their own, as pip requirements separated by semicolons."""
 
 Outcome = dict[str, Any]
 """What became of a venv: one entry of ``AIPC_BENCH_VENVS``."""
@@ -85,8 +94,18 @@ COSTS = {
     "conversion": Cost(1.8, 1.0),
     "openvino-genai": Cost(0.3, 0.2),
     "ort-genai": Cost(0.2, 0.2),
-    "transformers": Cost(1.2, 0.8),
+    "transformers": Cost(1.3, 0.8),
+    "ort-genai-openvino": Cost(0.5, 0.3),
+    "ort-genai-dml": Cost(0.3, 0.3),
+    "ort-genai-cuda": Cost(4.0, 1.5),
+    "ort-genai-winml": Cost(0.3, 0.3),
+    "npu": Cost(1.7, 1.5),
+    "llama-cpp": Cost(0.2, 8.0),
+    "resolver": Cost(0.1, 0.1),
 }
+"""Group -> what its venv takes; llama.cpp is compiled."""
+UNKNOWN_COST = Cost(1.0, 2.0)
+"""What a third party's worker is taken for."""
 UNPACKING = 1.4
 """Space that pip needs while it works, over what is left when it is done: packages lie beside what they unpack to."""
 
@@ -100,12 +119,33 @@ def _windows_on_arm(package: str) -> Callable[[Here], str | None]:
     return predicate
 
 
+def _windows_only(package: str) -> Callable[[Here], str | None]:
+    def predicate(here: Here) -> str | None:
+        return None if here.platform == "win32" else f"{package} is published for Windows only"
+
+    return predicate
+
+
+def _npu_library(here: Here) -> str | None:
+    package = "intel-npu-acceleration-library"
+    if here.platform != "win32":
+        return f"{package} has no wheel for Linux: build it yourself and name that interpreter by --worker npu=PYTHON"
+    if here.python > (3, 12):
+        return f"{package} has no wheel for Python 3.13 or later: make the .venv with `py -3.12 -m venv .venv`"
+    return _windows_on_arm(package)(here)
+
+
 NOT_HERE: dict[str, Callable[[Here], str | None]] = {
     "harness": _windows_on_arm("pyarrow"),
     "tests": _windows_on_arm("pyarrow"),
     "conversion": _windows_on_arm("openvino"),
     "openvino-genai": _windows_on_arm("openvino-genai"),
     "transformers": _windows_on_arm("torch"),
+    "ort-genai-openvino": _windows_on_arm("onnxruntime-openvino"),
+    "ort-genai-dml": _windows_only("onnxruntime-genai-directml"),
+    "ort-genai-winml": _windows_only("onnxruntime-genai-winml"),
+    "ort-genai-cuda": _windows_on_arm("onnxruntime-genai-cuda"),
+    "npu": _npu_library,
 }
 """Group -> why its packages do not exist for a machine, or ``None`` where they do."""
 
@@ -119,14 +159,28 @@ def interpreter(group: str) -> Path:
 
 
 def pins(group: str) -> tuple[str, ...]:
-    """The requirements of a group of ``pyproject.toml``."""
-    return nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), group)
+    """The requirements of a group of ``pyproject.toml``; of a third party's worker, what its backend asks for."""
+    if group in THIRD_PARTIES:
+        return THIRD_PARTIES[group]
+    own = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), group)
+    return (*own, *plugins(os.environ)) if group in ("harness", "tests") else own
+
+
+def plugins(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The packages that bring backends of their own."""
+    return tuple(name.strip() for name in environ.get(PLUGINS, "").split(";") if name.strip())
+
+
+THIRD_PARTIES: dict[str, tuple[str, ...]] = {}
+"""Group -> requirements of a third party's worker, as the harness told them."""
 
 
 def recipe(group: str) -> str:
     """All that a venv is made from, as text: a venv whose stamp says the same need not be made again."""
     extra = WITHOUT_DEPENDENCIES.get(group)
-    made_from = [pins(group), pins(extra) if extra else (), platform.python_version(), sys.platform, platform.machine()]
+    torch = torch_index(pins(group), this_machine(), os.environ)
+    packages = [pins(group), pins(extra) if extra else (), torch, BUILD_ENVIRONMENT.get(group, {})]
+    made_from = [*packages, platform.python_version(), sys.platform, platform.machine()]
     return json.dumps(made_from)
 
 
@@ -138,9 +192,9 @@ def is_ready(group: str) -> bool:
 
 
 def torch_index(requirements: Iterable[str], here: Here, environ: Mapping[str, str]) -> list[str]:
-    """The arguments that let pip find torch's CPU build where the package index has none."""
+    """The arguments that let pip find another build of torch than the package index has: for the CPU, CUDA or XPU."""
     url = environ.get("AIPC_BENCH_TORCH_INDEX", "").strip()
-    return ["--extra-index-url", url] if url and has_torch(requirements) and here.platform == "linux" else []
+    return ["--extra-index-url", url] if url and has_torch(requirements) and here.platform in ("linux", "win32") else []
 
 
 def has_torch(requirements: Iterable[str]) -> bool:
@@ -159,13 +213,13 @@ def unsupported(group: str, here: Here) -> str | None:
 
 def describe(group: str) -> str:
     """What a venv costs, for people."""
-    cost = COSTS[group]
+    cost = COSTS.get(group, UNKNOWN_COST)
     return f"{cost.gigabytes:.1f} GB, about {max(1, round(cost.minutes))} min"
 
 
 def shortage(groups: Iterable[str], free_bytes: int) -> str | None:
     """Why the venvs of ``groups`` do not fit into ``free_bytes``; ``None`` if they do."""
-    needed = sum(COSTS[group].gigabytes for group in groups) * UNPACKING
+    needed = sum(COSTS.get(group, UNKNOWN_COST).gigabytes for group in groups) * UNPACKING
     free = free_bytes / 1e9
     if needed <= free:
         return None
@@ -190,7 +244,8 @@ def install(session: nox.Session, group: str, here: Here) -> None:
     make = ("-m", "virtualenv", "-q", "--clear", "--no-periodic-update", "--python", sys.executable, str(home))
     session.run(sys.executable, *make, external=True)
     pip = (str(interpreter(group)), "-m", "pip", "install", "--no-input", "--log", str(home / "pip.log"))
-    session.run(*pip, *torch_index(pins(group), here, os.environ), *pins(group), external=True)
+    torch = torch_index(pins(group), here, os.environ)
+    session.run(*pip, *torch, *pins(group), external=True, env=BUILD_ENVIRONMENT.get(group))
     if extra := WITHOUT_DEPENDENCIES.get(group):
         session.run(*pip, "--no-deps", *pins(extra), external=True)
     (home / "pip.log").unlink(missing_ok=True)
@@ -226,7 +281,9 @@ def venvs(session: nox.Session, groups: Sequence[str]) -> dict[str, Outcome]:
 def announce(session: nox.Session, groups: Sequence[str]) -> None:
     """Say what the installation of ``groups`` takes, before it starts."""
     free_bytes = shutil.disk_usage(ROOT).free
-    gigabytes, minutes = (sum(values) for values in zip(*(COSTS[group] for group in groups), strict=True))
+    gigabytes, minutes = (
+        sum(values) for values in zip(*(COSTS.get(group, UNKNOWN_COST) for group in groups), strict=True)
+    )
     session.log(
         f"to be installed: {', '.join(groups)}; {gigabytes:.1f} GB and about {max(1, round(minutes))} min in all "
         f"(longer over a slow line), {free_bytes / 1e9:.0f} GB free"
@@ -271,7 +328,9 @@ def needs(python: str, arguments: Sequence[str]) -> list[str]:
     answer = subprocess.run(query, cwd=ROOT, env=utf8(), stdout=subprocess.PIPE, encoding="utf-8", check=False)
     if answer.returncode:
         raise SystemExit(exit_status(answer.returncode))
-    return list(json.loads(answer.stdout.strip().splitlines()[-1])["groups"])
+    told = json.loads(answer.stdout.strip().splitlines()[-1])
+    THIRD_PARTIES.update({group: tuple(asked) for group, asked in told["requirements"].items()})
+    return list(told["groups"])
 
 
 def utf8() -> dict[str, str]:
@@ -368,6 +427,70 @@ def overhead(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def doctor(session: nox.Session) -> None:
+    """What each stack can really use on this machine, and how to mend the rest. Installs what `-- --backend` names."""
+    python = harness(session)
+    if asks_for_help(session.posargs):
+        finish(session, python, "-m", "bench.doctor", "--help")
+        return
+    asked = needs(python, session.posargs) if "--backend" in " ".join(session.posargs) else []
+    made = venvs(session, asked)
+    finish(session, python, "-m", "bench.doctor", *session.posargs, made={**ready_or_not(), **made})
+
+
+def ready_or_not() -> dict[str, Outcome]:
+    """Every stack's venv as it is now; nothing is installed for it."""
+    here = this_machine()
+    outcomes: dict[str, Outcome] = {}
+    for group in (*TESTED, *ON_DEMAND):
+        if why := unsupported(group, here):
+            outcomes[group] = {"unsupported": why}
+        elif is_ready(group):
+            outcomes[group] = {"python": str(interpreter(group))}
+        else:
+            outcomes[group] = {
+                "failed": [f"not installed yet ({describe(group)}); `nox -s doctor -- --backend` does it"]
+            }
+    return outcomes
+
+
+@nox.session(venv_backend="none")
+def resolve(session: nox.Session) -> None:
+    """Prove that every worker's packages resolve for Windows and Linux, Python 3.11 to 3.13; nothing is installed."""
+    python = harness(session, "resolver")
+    failed = []
+    for group in (*TESTED, *ON_DEMAND):
+        for system, wanted in RESOLVED_FOR.items():
+            for minor in range(OLDEST[1], NEWEST[1] + 1):
+                said = resolved(python, group, Here(wanted, "x86_64", (3, minor)), system)
+                session.log(f"{group:<20} {system:<8} 3.{minor}  {said}")
+                failed += [group] if said.startswith("FAILED") else []
+    if failed:
+        session.error(f"these cannot be resolved: {', '.join(dict.fromkeys(failed))}")
+
+
+RESOLVED_FOR = {"windows": "win32", "linux": "linux"}
+"""uv's name of a platform -> Python's."""
+
+
+def resolved(python: str, group: str, here: Here, system: str) -> str:
+    """What uv's resolver makes of a group for a machine: ``ok``, why it is not published, or ``FAILED`` and why."""
+    if why := unsupported(group, here):
+        return f"not published: {why}"
+    sets = [pins(group), *([pins(extra)] if (extra := WITHOUT_DEPENDENCIES.get(group)) else [])]
+    version = ".".join(map(str, here.python))
+    for number, requirements in enumerate(sets):
+        command = [python, "-m", "uv", "pip", "compile", "--quiet", "--no-header"]
+        command += [] if group in BUILD_ENVIRONMENT else ["--only-binary", ":all:"]
+        command += ["--python-platform", system, "--python-version", version, *(["--no-deps"] if number else []), "-"]
+        lines = "\n".join(requirements)
+        done = subprocess.run(command, cwd=ROOT, input=lines, capture_output=True, encoding="utf-8", check=False)
+        if done.returncode:
+            return f"FAILED {' '.join(done.stderr.split())[-300:]}"
+    return "ok"
+
+
+@nox.session(venv_backend="none")
 def clean(session: nox.Session) -> None:
     """Say what lies in the caches and in the venvs; `-- --remove` removes it."""
     # A venv of an older recipe is good enough to look into a cache, and needs no disk that may be full.
@@ -389,10 +512,14 @@ def tests(session: nox.Session) -> None:
     """Lint, then all tests, on every stack. Takes pytest's options."""
     python = harness(session, "tests")
     lint_with(session, python)
-    made = venvs(session, STACKS)
+    made = venvs(session, TESTED)
     for group, outcome in made.items():
         if "python" not in outcome:
             session.error(f"the tests need every stack, and {group} cannot be had: {reason(outcome)}")
+    if is_ready("llama-cpp"):
+        made |= {"llama-cpp": {"python": str(interpreter("llama-cpp"))}}
+    else:
+        session.log("llama-cpp is compiled, so its tests run where its venv is: `nox -s bench -- --backend llama-cpp`")
     finish(session, python, "-m", "pytest", *session.posargs, made=made)
 
 

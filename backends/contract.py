@@ -105,6 +105,7 @@ class Evidence:
         threads: CPU threads that compute.
         weight_bits: weight format -> share of parameters, only from a stack that changes weights on load.
         compile_cache: see :data:`CompileCache`.
+        changed_hints: property -> ``asked f16, got f32``, for what the stack was told and reads back otherwise.
         versions: package -> version, of the stack itself, the package that gives ``backend_version`` first.
     """
 
@@ -117,6 +118,7 @@ class Evidence:
     threads: int | None = None
     weight_bits: Mapping[str, float] | None = None
     compile_cache: CompileCache = "unknown"
+    changed_hints: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -176,4 +178,28 @@ class Backend(Protocol):
             DeviceUnavailableError: the device is not here; never a silent fall-back to another one.
             BackendError: anything else.
         """
+        ...
+
+
+class ProfilingBackend(Backend, Protocol):
+    """A stack that can say, in a pass that is not timed, where it places the work.
+
+    The harness asks only where the table says so (:attr:`backends.spec.BackendSpec.profiled`), in a process of its own.
+    """
+
+    def profile(
+        self, artifact: Path, device: str, options: LoadOptions, prompt: Sequence[int], new_tokens: int
+    ) -> Mapping[str, float]:
+        """Load the model with the stack's own profiler on, generate once, and read the profile.
+
+        Returns:
+            execution provider -> share of the executed nodes, largest first; they sum to 1.
+
+        Raises:
+            BackendError: as :meth:`Backend.load` and :meth:`Session.generate` do.
+        """
+        ...
+
+    def provider_for(self, device: str) -> str:
+        """The name that the profile gives to the provider of ``device``."""
         ...

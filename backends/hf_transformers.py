@@ -25,32 +25,36 @@ from backends.contract import (
     UnsupportedError,
     one_line,
 )
+from backends.torch_loop import format_of, greedy, weight_shares
 
-_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-_NAMES = {kind: name for name, kind in _TYPES.items()}
+_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.bfloat16}
+"""Weight format -> the type that a model is loaded, and so computes, in."""
+
 _SHORT = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
 _DTYPE = "dtype" if int(transformers.__version__.partition(".")[0]) >= 5 else "torch_dtype"
 """What ``from_pretrained`` calls the type of the weights."""
+
+_ACCELERATORS = {"CUDA": "https://download.pytorch.org/whl/cu130", "XPU": "https://download.pytorch.org/whl/xpu"}
+"""Device family -> an index of torch builds that have it."""
 
 
 class Transformers:
     """The transformers stack in eager mode."""
 
     def devices(self) -> list[Device]:
-        """The CPU alone: the venv's torch is a CPU build wherever this project installs it."""
-        return [Device(name="CPU", description=torch.backends.cpu.get_cpu_capability())]
+        """The CPU, and the GPUs that this build of torch finds."""
+        cpu = Device(name="CPU", description=torch.backends.cpu.get_cpu_capability())
+        return [cpu, *_accelerators("CUDA"), *_accelerators("XPU")]
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> TransformersSession:
         """Load the Hugging Face folder ``artifact`` with its weights made the asked-for type."""
         present = [known.name for known in self.devices()]
-        if device not in present:
+        if device not in present and f"{device}.0" not in present:
             raise DeviceUnavailableError(
-                f"transformers finds no {device} on this machine, only {', '.join(present)}: "
-                "ask for --device CPU, or for another stack on that device"
+                f"transformers finds no {device} on this machine, only {', '.join(present)}: {_remedy(device)}"
             )
-        kind = _TYPES.get(options.precision)
-        if kind is None:
+        if options.precision not in _TYPES:
             raise UnsupportedError(f"transformers runs no {options.precision} here; choose one of {', '.join(_TYPES)}")
         if not (artifact / "config.json").is_file():
             raise ArtifactError(
@@ -58,10 +62,40 @@ class Transformers:
             )
         if options.threads is not None:
             torch.set_num_threads(options.threads)
-        return TransformersSession(_read(artifact, kind))
+        return TransformersSession(_read(artifact, options.precision, _torch_name(device)))
 
 
-def _read(artifact: Path, kind: torch.dtype) -> Any:
+def _accelerators(kind: str) -> list[Device]:
+    module = torch.cuda if kind == "CUDA" else torch.xpu
+    if not module.is_available():
+        return []
+    found = []
+    for number in range(module.device_count()):
+        properties = module.get_device_properties(number)
+        driver = getattr(properties, "driver_version", None)
+        memory = int(properties.total_memory)
+        found.append(Device(f"{kind}.{number}", module.get_device_name(number), driver, memory))
+    return found
+
+
+def _remedy(device: str) -> str:
+    kind = device.partition(".")[0]
+    index = _ACCELERATORS.get(kind)
+    if index is None:
+        return "ask for --device CPU, or for another stack on that device"
+    built = torch.version.cuda if kind == "CUDA" else getattr(torch.version, "xpu", None)
+    if built is None:
+        return f"the venv's torch {torch.__version__} is built without {kind}; set AIPC_BENCH_TORCH_INDEX={index}"
+    return f"torch is built for {kind} and finds none: install or update the GPU's driver"
+
+
+def _torch_name(device: str) -> str:
+    kind, _, number = device.partition(".")
+    return f"{kind.lower()}:{number or 0}" if kind in _ACCELERATORS else "cpu"
+
+
+def _read(artifact: Path, precision: str, device: str) -> Any:
+    quantized = {"quantization_config": _int8()} if precision == "int8" else {}
     try:
         model = AutoModelForCausalLM.from_pretrained(
             artifact,
@@ -69,11 +103,33 @@ def _read(artifact: Path, kind: torch.dtype) -> Any:
             trust_remote_code=False,
             use_safetensors=True,
             attn_implementation="sdpa",
-            **{_DTYPE: kind},
+            **{_DTYPE: _TYPES[precision]},
+            **quantized,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ArtifactError(f"transformers could not load {artifact}: {one_line(error)}") from error
-    return model.eval().requires_grad_(requires_grad=False)
+        raise ArtifactError(f"transformers could not load {artifact}: {_reason(artifact, error)}") from error
+    return model.to(device).eval().requires_grad_(requires_grad=False)
+
+
+def _int8() -> Any:
+    """Weights alone in 8 bits: activations stay in the type that the model is loaded in.
+
+    torchao has no 4-bit format that computes on a CPU.
+    """
+    from torchao.quantization import Int8WeightOnlyConfig  # noqa: PLC0415 - the float formats do without torchao
+    from transformers import TorchAoConfig  # noqa: PLC0415
+
+    return TorchAoConfig(Int8WeightOnlyConfig())
+
+
+def _reason(artifact: Path, error: Exception) -> str:
+    """The stack's own words, or, where it asks for ``trust_remote_code``, what that means."""
+    if "trust_remote_code" not in str(error):
+        return one_line(error)
+    return (
+        f"{artifact.name} wants to run code from its own folder, with your rights, which this tool never does; "
+        "choose a model whose architecture transformers knows"
+    )
 
 
 class TransformersSession:
@@ -85,39 +141,30 @@ class TransformersSession:
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """One forward pass for the prompt, one for each later step; the cache is made anew for each request."""
         try:
-            with torch.inference_mode():
-                self._decode(torch.tensor(prompts, dtype=torch.long, device=self._model.device), new_tokens, on_step)
+            greedy(self._model, prompts, new_tokens, on_step)
         except RuntimeError as error:
             raise BackendError(f"transformers could not generate: {one_line(error)}") from error
         return GenerationDetails()
 
-    def _decode(self, ids: torch.Tensor, new_tokens: int, on_step: StepCallback) -> None:
-        cache = None
-        for _ in range(new_tokens):
-            output = self._model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            cache = output.past_key_values
-            ids = output.logits[:, -1].argmax(dim=-1, keepdim=True)
-            on_step(ids[:, 0].tolist())
-
     def evidence(self) -> Evidence:
         """Device, types and attention are read from the loaded model, threads from torch."""
         shares = _shares(self._model)
-        widest = _SHORT.get(next(iter(shares))) if len(shares) == 1 else None
-        devices = sorted({str(parameter.device).upper() for parameter in self._model.parameters()})
+        computes = _SHORT.get(format_of(self._model.dtype))
+        devices = sorted({str(parameter.device) for parameter in self._model.parameters()})
         return Evidence(
-            device="+".join(devices),
+            device="+".join(_our_name(device) for device in devices),
             device_source="read-back",
             note=(
                 "Device and types are those of the loaded parameters; eager mode computes and caches in the type of "
                 f"its operands. CPU kernels for {torch.backends.cpu.get_cpu_capability()}."
             ),
-            inference_precision=widest,
-            kv_cache_precision=widest,
+            inference_precision=computes,
+            kv_cache_precision=computes,
             attention_backend=str(self._model.config._attn_implementation).upper(),  # noqa: SLF001 - the only read-back
             threads=torch.get_num_threads(),
             weight_bits=shares,
             compile_cache="none",
-            versions={"transformers": version("transformers"), "torch": version("torch")},
+            versions=_versions("int8" in shares),
         )
 
     def close(self) -> None:
@@ -125,9 +172,19 @@ class TransformersSession:
         self._model = None
 
 
+def _our_name(device: str) -> str:
+    return device.upper().replace(":", ".")
+
+
+def _versions(quantized: bool) -> dict[str, str]:
+    packages = ("transformers", "torch", "torchao") if quantized else ("transformers", "torch")
+    return {package: version(package) for package in packages}
+
+
 def _shares(model: Any) -> dict[str, float]:
     counts: Counter[str] = Counter()
     for parameter in model.parameters():
-        counts[_NAMES.get(parameter.dtype, str(parameter.dtype).removeprefix("torch."))] += parameter.numel()
-    total = sum(counts.values())
-    return {name: count / total for name, count in counts.most_common()}
+        # A quantized tensor passes for the type that it was made from; what it stores is inside.
+        stored = getattr(parameter, "qdata", parameter)
+        counts[format_of(stored.dtype)] += stored.numel()
+    return weight_shares(counts)

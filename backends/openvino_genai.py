@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,29 @@ import openvino_genai as genai
 
 from backends.contract import (
     ArtifactError,
+    BackendError,
+    CompileCache,
     Device,
-    DeviceUnavailableError,
     Evidence,
     GenerationDetails,
     LoadOptions,
     StepCallback,
     UnsupportedError,
 )
-
-_REMEDIES = {
-    "NPU": "install the NPU driver, and on Linux join the group `render`",
-    "GPU": "install the GPU's compute driver (on Linux: intel-opencl-icd), and on Linux join the group `render`",
-}
+from backends.openvino_config import (
+    BlobCache,
+    changed_hints,
+    common_properties,
+    last_line,
+    npu_properties,
+    read_back,
+    require,
+)
 
 _WHOLE_PROMPT = 2**31
 """The scheduler's default of 256 tokens a batch would cut the prefill into pieces."""
+
+_NPU = "NPU"
 
 
 class OpenVinoGenAI:
@@ -46,46 +53,36 @@ class OpenVinoGenAI:
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OpenVinoSession:
         """Compile the IR in ``artifact`` for ``device``."""
-        self._require(device)
+        require(device, self._core.available_devices)
         if not (artifact / "openvino_model.xml").is_file():
             raise ArtifactError(
                 f"{artifact} holds no OpenVINO model (openvino_model.xml is missing); make it with `nox -s models`"
             )
-        attention = str(options.extra.get("attention_backend", "PA"))
-        properties = _properties(device, attention, options)
+        cache = BlobCache.for_load(options, artifact, device)
+        hints = common_properties(device, options, cache)
+        if device == _NPU:
+            attention, own = None, npu_properties(options)
+        else:
+            attention = str(options.extra.get("attention_backend", "PA"))
+            own = _attention(attention)
         try:
-            pipeline = genai.LLMPipeline(artifact, device, **properties)
+            pipeline = genai.LLMPipeline(artifact, device, **hints, **own)
         except RuntimeError as error:
-            raise ArtifactError(f"OpenVINO could not compile the model for {device}: {_last_line(error)}") from error
-        hints = {name: value for name, value in properties.items() if isinstance(value, str | int)}
-        hints.pop("ATTENTION_BACKEND", None)
-        return OpenVinoSession(pipeline, device, attention, _probe(self._core, device, hints))
-
-    def _require(self, device: str) -> None:
-        present = self._core.available_devices
-        family = device.partition(".")[0]
-        if device not in present and not (device == "GPU" and "GPU.0" in present):
-            remedy = _REMEDIES.get(family, "choose one of those")
-            raise DeviceUnavailableError(
-                f"OpenVINO finds no {device} on this machine, only {', '.join(present)}; if it has one: {remedy}"
-            )
+            raise ArtifactError(f"OpenVINO could not compile the model for {device}: {last_line(error)}") from error
+        compile_cache = cache.outcome()
+        read = _probe(self._core, device, {name: value for name, value in hints.items() if name != "CACHE_DIR"})
+        return OpenVinoSession(
+            pipeline, device, attention, _Told(hints, read, compile_cache), own.get("MAX_PROMPT_LEN")
+        )
 
 
-def _properties(device: str, attention: str, options: LoadOptions) -> dict[str, Any]:
-    properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": ""}
-    if device == "CPU":
-        properties["NUM_STREAMS"] = 1
-        if options.threads is not None:
-            properties["INFERENCE_NUM_THREADS"] = options.threads
-    if options.extra.get("kv_cache_precision"):
-        properties["KV_CACHE_PRECISION"] = str(options.extra["kv_cache_precision"])
-    if attention == "PA":
-        scheduler = genai.SchedulerConfig()
-        scheduler.enable_prefix_caching = False
-        scheduler.max_num_batched_tokens = _WHOLE_PROMPT
-        properties["scheduler_config"] = scheduler
-    properties["ATTENTION_BACKEND"] = attention
-    return properties
+def _attention(attention: str) -> dict[str, Any]:
+    if attention != "PA":
+        return {"ATTENTION_BACKEND": attention}
+    scheduler = genai.SchedulerConfig()
+    scheduler.enable_prefix_caching = False
+    scheduler.max_num_batched_tokens = _WHOLE_PROMPT
+    return {"ATTENTION_BACKEND": attention, "scheduler_config": scheduler}
 
 
 def _probe(core: ov.Core, device: str, hints: dict[str, Any]) -> dict[str, str]:
@@ -95,53 +92,65 @@ def _probe(core: ov.Core, device: str, hints: dict[str, Any]) -> dict[str, str]:
     """
     left = ov.opset13.parameter([1, 16], np.float32)
     product = ov.opset13.matmul(left, ov.opset13.constant(np.ones((16, 16), np.float32)), False, False)
-    compiled = core.compile_model(ov.Model([product], [left], "probe"), device, hints)
-    read = {}
-    for name in ("INFERENCE_PRECISION_HINT", "INFERENCE_NUM_THREADS", "EXECUTION_DEVICES"):
-        try:
-            value = compiled.get_property(name)
-        except RuntimeError:
-            continue
-        read[name] = value.to_string() if hasattr(value, "to_string") else str(value)
-    return read
+    return read_back(core.compile_model(ov.Model([product], [left], "probe"), device, hints))
+
+
+class _Told:
+    """What the device was told, what a probe read back, and what became of the compile cache."""
+
+    def __init__(self, hints: Mapping[str, Any], read: Mapping[str, str], compile_cache: CompileCache) -> None:
+        self.hints = hints
+        self.read = read
+        self.compile_cache = compile_cache
 
 
 class OpenVinoSession:
     """A compiled model behind ``LLMPipeline``."""
 
-    def __init__(self, pipeline: Any, device: str, attention: str, probe: dict[str, str]) -> None:
+    def __init__(
+        self, pipeline: Any, device: str, attention: str | None, told: _Told, padded_prompt_tokens: int | None
+    ) -> None:
         self._pipeline = pipeline
         self._device = device
         self._attention = attention
-        self._probe = probe
+        self._told = told
+        self._padded = padded_prompt_tokens
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """Stream one sequence; the pipeline streams no batches."""
         if len(prompts) != 1:
             raise UnsupportedError("OpenVINO GenAI streams only batches of one; use --batch-size 1 for it")
+        if self._padded is not None and len(prompts[0]) > self._padded:
+            raise BackendError(
+                f"a prompt of {len(prompts[0])} tokens does not fit into the {self._padded} that the NPU's model was "
+                "compiled for; set openvino-genai.max_prompt_len to at least that, or leave it to follow the prompt"
+            )
         config = genai.GenerationConfig()
         config.max_new_tokens = new_tokens
         config.do_sample = False
         config.ignore_eos = True
         config.apply_chat_template = False
         self._pipeline.generate(ov.Tensor(np.array(prompts, dtype=np.int64)), config, _Streamer(on_step))
-        return GenerationDetails()
+        return GenerationDetails(padded_prompt_tokens=self._padded)
 
     def evidence(self) -> Evidence:
         """The pipeline has no read-back of its own: an explicit device was accepted, and a probe tells the rest."""
-        threads = self._probe.get("INFERENCE_NUM_THREADS")
+        read = self._told.read
+        threads = read.get("INFERENCE_NUM_THREADS")
         return Evidence(
             device=self._device,
             device_source="accepted",
             note=(
                 f"LLMPipeline accepted {self._device}, which OpenVINO lists as available; it has no read-back. "
-                "Inference precision and threads are those of a one-layer model compiled with the same hints "
-                f"(it ran on {self._probe.get('EXECUTION_DEVICES', 'a device it does not name')})."
+                "Precisions and threads are those of a one-layer model compiled with the same hints "
+                f"(it ran on {read.get('EXECUTION_DEVICES', 'a device it does not name')})."
             ),
-            inference_precision=self._probe.get("INFERENCE_PRECISION_HINT"),
+            inference_precision=read.get("INFERENCE_PRECISION_HINT"),
+            kv_cache_precision=read.get("KV_CACHE_PRECISION"),
             attention_backend=self._attention,
             threads=int(threads) if threads else None,
-            compile_cache="none",
+            compile_cache=self._told.compile_cache,
+            changed_hints=changed_hints(self._told.hints, read),
             versions={"openvino-genai": version("openvino-genai"), "openvino": version("openvino")},
         )
 
@@ -168,8 +177,3 @@ class _Streamer(genai.StreamerBase):  # type: ignore[misc]
 
     def end(self) -> None:
         pass
-
-
-def _last_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

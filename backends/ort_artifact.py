@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from backends.contract import ArtifactError, one_line
+from backends.ort_providers import PROVIDERS
+from backends.spec import family
 
 
 def unused_id(model: Mapping[str, Any], added: Sequence[int]) -> int:
@@ -69,15 +71,34 @@ def read_settings(artifact: Path) -> dict[str, Any]:
     return dict(settings)
 
 
-def require_provider(artifact: Path, settings: Mapping[str, Any], device: str) -> None:
-    """Refuse a model that was built for another provider.
+def require_provider(artifact: Path, settings: Mapping[str, Any], device: str) -> str | None:
+    """Refuse a model that was built for another provider than that of ``device``.
 
-    Its graph has other operators, and ``clear_providers`` would run it on the CPU without a word.
+    Its graph has other operators, and ``clear_providers`` would run it on the CPU without a word. The CPU's graph runs
+    through OpenVINO too.
+
+    Returns:
+        the provider as the model itself names it, to be loaded with the options that stand there; ``None`` if it names
+        none, and one has to be set.
 
     Raises:
-        ArtifactError: it names a provider.
+        ArtifactError: it names another provider, none where ``device`` takes a graph of its own, or another device of
+            OpenVINO's.
     """
+    provider = PROVIDERS[family(device)]
     session_options = settings["model"].get("decoder", {}).get("session_options", {})
-    named = [name for entry in session_options.get("provider_options", []) for name in entry]
-    if named:
-        raise ArtifactError(f"{artifact} was built for {', '.join(named)}, not for {device}; build it for {device}")
+    named = {name: told or {} for entry in session_options.get("provider_options", []) for name, told in entry.items()}
+    own = next((name for name in named if name.lower() == provider.config.lower()), None)
+    others = [name for name in named if name != own and name.lower() != "cpu"]
+    if others or (own is None and provider.graph is not None):
+        built_for = ", ".join(others) or "the CPU"
+        raise ArtifactError(f"{artifact} was built for {built_for}, not for {device}; build it for {device}")
+    told_type = named.get(own or "", {}).get("device_type")
+    if family(device) == "OPENVINO" and told_type is not None and not _same_openvino_device(str(told_type), device):
+        raise ArtifactError(f"{artifact} names OpenVINO's device {told_type}; ask for --device OPENVINO.{told_type}")
+    return None if family(device) == "CPU" else own
+
+
+def _same_openvino_device(told: str, device: str) -> bool:
+    asked = device.partition(".")[2] or "CPU"
+    return told.upper().removesuffix(".0") == asked.removesuffix(".0")

@@ -1,8 +1,14 @@
-"""ONNX Runtime GenAI: a ``Generator`` per request, as every second request to an application would make one."""
+"""ONNX Runtime GenAI: a ``Generator`` per request, as every second request to an application would make one.
+
+One class for all packages of GenAI, which share a module and its surface; the package that is installed decides which
+devices there are beside the CPU.
+"""
 
 from __future__ import annotations
 
+import gc
 import json
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +21,7 @@ import onnxruntime_genai as og
 from backends.contract import (
     ArtifactError,
     BackendError,
+    CompileCache,
     Device,
     DeviceUnavailableError,
     Evidence,
@@ -25,58 +32,126 @@ from backends.contract import (
 )
 from backends.onnx_graph import GraphFacts, read_graph
 from backends.ort_artifact import added_ids, read_settings, require_provider, unused_id
-
-_REMEDIES = {
-    "GPU": "the CPU package has no GPU provider; ask for --device CPU, or for another stack on the GPU",
-    "NPU": "the CPU package has no NPU provider; ask for --device CPU, or for openvino-genai on the NPU",
-}
-_CHOOSE = "choose one of those"
+from backends.ort_devices import list_devices
+from backends.ort_libraries import make_findable
+from backends.ort_profile import executed_nodes, placement
+from backends.ort_providers import (
+    PROVIDERS,
+    Provider,
+    find,
+    installed_family,
+    is_refusal,
+    named_device,
+    provider_options,
+    refusal,
+)
+from backends.spec import family
 
 _ATTENTION = ("GroupQueryAttention", "MultiHeadAttention", "PagedAttention", "Attention")
 
-_PACKAGES = ("onnxruntime-genai", "onnxruntime")
+_PACKAGES = (
+    *(provider.package for provider in PROVIDERS.values()),
+    "onnxruntime",
+    "onnxruntime-directml",
+    "onnxruntime-gpu",
+    "onnxruntime-windowsml",
+)
 
 
 class OrtGenAI:
-    """The ONNX Runtime GenAI stack, CPU package."""
+    """The ONNX Runtime GenAI stack, whichever of its packages is installed."""
+
+    def __init__(self) -> None:
+        self._present: list[Device] | None = None
+        self._brought = installed_family(tuple(_versions()))
+        make_findable(self._brought)
 
     def devices(self) -> list[Device]:
-        """The CPU alone.
+        """The CPU, and what the installed package's provider finds on this machine.
 
         ``is_dml_available`` and its like answer for the build, some of them with a constant; none looks at the machine.
         """
-        return [Device(name="CPU")]
+        if self._present is None:
+            self._present = [Device(name="CPU"), *(list_devices(self._brought) if self._brought else ())]
+        return self._present
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OrtSession:
         """Load the model in ``artifact``, with end-of-sequence moved to an id that is not used."""
-        present = [known.name for known in self.devices()]
-        if device not in present:
-            remedy = _REMEDIES.get(device.partition(".")[0], _CHOOSE)
-            raise DeviceUnavailableError(
-                f"ONNX Runtime GenAI finds no {device} on this machine, only {', '.join(present)}: {remedy}"
-            )
+        return self._load(artifact, device, options, {})
+
+    def _load(
+        self, artifact: Path, device: str, options: LoadOptions, session_options: Mapping[str, Any]
+    ) -> OrtSession:
+        present = self.devices()
+        target = find(device, present)
+        if target is None:
+            raise DeviceUnavailableError(refusal(device, present, tuple(_versions())))
         settings = read_settings(artifact)
-        require_provider(artifact, settings, device)
+        named = require_provider(artifact, settings, device)
         unused = unused_id(settings["model"], added_ids(artifact))
         try:
             config = og.Config(str(artifact))
-            config.overlay(json.dumps(_overlay(unused, options)))
+            config.overlay(json.dumps(_overlay(unused, options, session_options)))
+            _choose_provider(
+                config, PROVIDERS[family(device)], named, provider_options(device, target, options.threads)
+            )
             model = og.Model(config)
         except RuntimeError as error:
-            raise ArtifactError(f"ONNX Runtime GenAI could not load {artifact}: {one_line(error)}") from error
-        return OrtSession(model, artifact, settings, unused, options.threads)
+            words = one_line(error)
+            if is_refusal(words):
+                raise DeviceUnavailableError(
+                    f"ONNX Runtime GenAI lists {target.name} and then refuses it: {words}; "
+                    f"{PROVIDERS[family(device)].missing}"
+                ) from error
+            raise ArtifactError(f"ONNX Runtime GenAI could not load {artifact}: {words}") from error
+        return OrtSession(model, artifact, settings, unused, device, present, options.threads)
+
+    def profile(
+        self, artifact: Path, device: str, options: LoadOptions, prompt: Sequence[int], new_tokens: int
+    ) -> Mapping[str, float]:
+        """Load with ONNX Runtime's profiler on, generate once, and count which provider ran which nodes.
+
+        A fused node counts as the nodes of the model that it stands for; see :func:`backends.ort_profile.placement`.
+        """
+        with tempfile.TemporaryDirectory(prefix="aipc-bench-profile-", ignore_cleanup_errors=True) as folder:
+            session = self._load(artifact, device, options, {"enable_profiling": str(Path(folder) / "profile")})
+            graph = session.graph()
+            try:
+                session.generate([prompt], new_tokens, lambda _ids: None)
+            finally:
+                session.close()
+                # The profile is written when the session goes, and that is when nothing refers to the model any more.
+                gc.collect()
+            files = sorted(Path(folder).glob("profile*.json"))
+            if not files:
+                raise BackendError("ONNX Runtime was asked for a profile and wrote none")
+            nodes = frozenset().union(*(executed_nodes(file) for file in files))
+        return placement(nodes, self.provider_for(device), graph.operators if graph else None)
+
+    def provider_for(self, device: str) -> str:
+        """The execution provider of ``device``, as a profile names it."""
+        return PROVIDERS[family(device)].name
 
 
 class OrtSession:
     """A loaded model."""
 
     def __init__(
-        self, model: Any, artifact: Path, settings: Mapping[str, Any], unused: int, threads: int | None
+        self,
+        model: Any,
+        artifact: Path,
+        settings: Mapping[str, Any],
+        unused: int,
+        device: str,
+        present: Sequence[Device],
+        threads: int | None,
     ) -> None:
         self._model = model
         self._artifact = artifact
         self._settings = settings
         self._unused = unused
+        self._device = device
+        self._present = present
         self._threads = threads
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
@@ -111,21 +186,27 @@ class OrtSession:
             )
 
     def evidence(self) -> Evidence:
-        """The device is the model's own word; types and attention are read from the graph."""
-        graph = self._graph()
+        """The provider is the model's own word; types and attention are read from the graph."""
+        graph = self.graph()
+        device_type = str(self._model.device_type)
+        device, beyond_doubt = named_device(self._device, device_type, self._present)
+        expected = PROVIDERS[family(self._device)].device_type
+        changed = {} if device == self._device else {"provider": f"asked {expected}, got {device_type}"}
         return Evidence(
-            device=str(self._model.device_type),
-            device_source="read-back",
-            note=_note(graph, self._unused),
-            inference_precision=_computes_in(graph),
+            device=device,
+            device_source="read-back" if beyond_doubt else "accepted",
+            note=_note(graph, self._unused, device, beyond_doubt=beyond_doubt),
+            inference_precision=_computes_in(graph) if device == "CPU" else None,
             kv_cache_precision=graph.outputs.get("present.0.key") if graph else None,
             attention_backend=_attention(graph) if graph else None,
             threads=self._threads,
-            compile_cache="none",
+            compile_cache=_compile_cache(self._settings, device),
+            changed_hints=changed,
             versions=_versions(),
         )
 
-    def _graph(self) -> GraphFacts | None:
+    def graph(self) -> GraphFacts | None:
+        """What the model's graph says of itself; ``None`` where it cannot be read."""
         file = self._settings["model"].get("decoder", {}).get("filename")
         if not file:
             return None
@@ -139,11 +220,30 @@ class OrtSession:
         self._model = None
 
 
-def _overlay(unused: int, options: LoadOptions) -> dict[str, Any]:
-    model: dict[str, Any] = {"eos_token_id": unused}
-    if options.threads is not None:
-        model["decoder"] = {"session_options": {"intra_op_num_threads": options.threads}}
-    return {"model": model}
+def _overlay(unused: int, options: LoadOptions, session_options: Mapping[str, Any]) -> dict[str, Any]:
+    threads = {} if options.threads is None else {"intra_op_num_threads": options.threads}
+    ours = {**threads, **session_options}
+    decoder = {"decoder": {"session_options": ours}} if ours else {}
+    return {"model": {"eos_token_id": unused, **decoder}}
+
+
+def _choose_provider(config: Any, provider: Provider, named: str | None, options: Mapping[str, str]) -> None:
+    """Set the provider by the calls that are for it: named in an overlay, it is ignored without a word."""
+    if provider is PROVIDERS["CPU"]:
+        return
+    if named is None:
+        config.clear_providers()
+        config.append_provider(provider.config)
+    for key, value in options.items():
+        config.set_provider_option(named or provider.config, key, value)
+
+
+def _compile_cache(settings: Mapping[str, Any], device: str) -> CompileCache:
+    """``none`` on the CPU, and for OpenVINO unless the model names a folder; the driver of a GPU may keep one."""
+    decoder = settings["model"].get("decoder", {})
+    named = decoder.get("session_options", {}).get("provider_options", [])
+    keeps = any("cache_dir" in (told or {}) for entry in named for told in entry.values())
+    return "none" if family(device) in ("CPU", "OPENVINO") and not keeps else "unknown"
 
 
 def _attention(graph: GraphFacts) -> str | None:
@@ -157,17 +257,33 @@ def _computes_in(graph: GraphFacts | None) -> str | None:
     return "f32"
 
 
-def _note(graph: GraphFacts | None, unused: int) -> str:
-    words = [f"The model names its device. Id {unused} stands in for the end of sequence."]
+def _note(graph: GraphFacts | None, unused: int, device: str, *, beyond_doubt: bool) -> str:
+    where = _on_device(device, beyond_doubt=beyond_doubt)
+    return f"{where} Id {unused} stands in for the end of sequence. {_on_types(graph, device)}"
+
+
+def _on_device(device: str, *, beyond_doubt: bool) -> str:
+    if device == "CPU":
+        return "The model names its device."
+    named = "has this one device here" if beyond_doubt else "was told which of its devices to take"
+    return (
+        f"The model names its provider, which {named}. Operators that the provider does not take run on the CPU; "
+        "a node that it fused of several counts in a profile as those that it stands for."
+    )
+
+
+def _on_types(graph: GraphFacts | None, device: str) -> str:
     if graph is None:
-        words.append("Its graph was not read.")
-    elif 4 in graph.accuracy_levels:
-        words.append("The graph is in f32, its quantized matrix products may compute in int8 (accuracy_level 4).")
-    elif graph.outputs.get("logits") in ("f16", "bf16"):
-        words.append("The graph is in half precision, which the CPU provider mostly stores and computes in f32.")
-    else:
-        words.append("Types and attention are those of the graph.")
-    return " ".join(words)
+        return "Its graph was not read."
+    if device != "CPU":
+        return (
+            "Attention and the type of the KV cache are those of the graph; the type that it computes in is not told."
+        )
+    if 4 in graph.accuracy_levels:
+        return "The graph is in f32, its quantized matrix products may compute in int8 (accuracy_level 4)."
+    if graph.outputs.get("logits") in ("f16", "bf16"):
+        return "The graph is in half precision, which the CPU provider mostly stores and computes in f32."
+    return "Types and attention are those of the graph."
 
 
 def _versions() -> dict[str, str]:

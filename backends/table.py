@@ -1,66 +1,28 @@
-"""The table of backends: what the harness has to know about a stack without importing it.
+"""The table of backends.
 
-Adding a backend:
+Adding one to this project:
 
 1. write ``backends/<stack>.py`` with a class that satisfies :class:`backends.contract.Backend`;
 2. add its packages as a dependency group to ``pyproject.toml``;
-3. add one line to :data:`BACKENDS`, and run ``nox -s tests -- -k contract``.
+3. add one entry to :data:`BACKENDS`, and run ``nox -s tests -- -k contract``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-ARTIFACT_FORMATS = ("none", "huggingface", "openvino-ir", "ort-genai")
-"""What the prepare stage can make; ``none`` needs no model at all."""
-
-
-@dataclass(frozen=True, slots=True)
-class OptionSpec:
-    """A load option of a backend: its default and what it is for. The default's type is the option's type."""
-
-    default: str | int | float | bool | None
-    help: str
-
-
-@dataclass(frozen=True, slots=True)
-class BackendSpec:
-    """A backend as the plan sees it.
-
-    Args:
-        name: how a user names it.
-        target: ``module:Class``, imported in the worker only.
-        group: the dependency group of ``pyproject.toml`` that its venv is made from; ``None`` runs in the harness venv.
-        artifact_format: one of :data:`ARTIFACT_FORMATS`.
-        devices: device -> the weight formats it can be asked for there; ``GPU`` stands for ``GPU.0``, ``GPU.1``, … too.
-        default_precisions: what a sweep without ``--precision`` asks for, on the CPU.
-        batches: whether it streams batches larger than one.
-        not_yet: device -> why it is not measured there yet, though the stack could.
-        simulated: its latencies are played, not measured; every row says so.
-        options: the load options that it takes.
-    """
-
-    name: str
-    target: str
-    group: str | None
-    artifact_format: str
-    devices: Mapping[str, tuple[str, ...]]
-    default_precisions: tuple[str, ...]
-    not_yet: Mapping[str, str] = field(default_factory=dict)
-    batches: bool = False
-    simulated: bool = False
-    options: Mapping[str, OptionSpec] = field(default_factory=dict)
-
-    def precisions(self, device: str) -> tuple[str, ...] | None:
-        """The weight formats that ``device`` can be asked for; ``None`` for a device that this stack does not know."""
-        return self.devices.get(device.partition(".")[0])
-
-
-PRECISIONS = ("int4", "int8", "fp16", "bf16", "fp32")
-"""Every weight format that some backend takes, narrowest first."""
+from backends.spec import ORIGINAL, PRECISIONS, BackendSpec, OptionSpec
 
 _OPENVINO_FORMATS = ("int4", "int8", "fp16", "fp32")
+_ORT_FORMATS = ("int4", "int8", "fp16", "fp32")
+_TORCH_FORMATS = ("int8", "fp16", "bf16", "fp32")
+
+_KV_CACHE = OptionSpec(
+    "f16",
+    "type of the KV cache, e.g. f16 or u8, the same for every weight format; 'stack' lets OpenVINO choose",
+    devices=("CPU", "GPU", "AUTO"),
+)
+_COMPILE_CACHE = OptionSpec(
+    "off", "compile cache: 'on' keeps compiled models for the length of a run, so that later loads are hits"
+)
 
 BACKENDS: dict[str, BackendSpec] = {
     spec.name: spec
@@ -70,13 +32,32 @@ BACKENDS: dict[str, BackendSpec] = {
             target="backends.openvino_genai:OpenVinoGenAI",
             group="openvino-genai",
             artifact_format="openvino-ir",
-            devices={"CPU": _OPENVINO_FORMATS, "GPU": _OPENVINO_FORMATS},
-            not_yet={"NPU": "it pads prompts there, so that a time to first token would be that of a longer prompt"},
+            devices={"CPU": _OPENVINO_FORMATS, "GPU": _OPENVINO_FORMATS, "NPU": ("int4", "int8", "fp16")},
             default_precisions=("int4", "int8", "fp32"),
+            default_on={"intel-gpu": "GPU", "intel-npu": "NPU"},
             options={
-                "attention_backend": OptionSpec("PA", "attention implementation: PA (paged attention) or SDPA"),
-                "kv_cache_precision": OptionSpec(
-                    None, "type of the KV cache, e.g. f16 or u8; without it OpenVINO chooses by weight format"
+                "attention_backend": OptionSpec(
+                    "PA", "attention implementation: PA (paged attention) or SDPA", devices=("CPU", "GPU")
+                ),
+                "kv_cache_precision": _KV_CACHE,
+                "compile_cache": _COMPILE_CACHE,
+                "max_prompt_len": OptionSpec(
+                    None,
+                    "length that prompts are padded to on an NPU; follows the prompt length of the cell",
+                    devices=("NPU",),
+                    follows="prompt_tokens",
+                    step=64,
+                ),
+                "min_response_len": OptionSpec(
+                    None,
+                    "tokens that the NPU's KV cache leaves room for; follows --new-tokens",
+                    devices=("NPU",),
+                    follows="new_tokens",
+                    step=64,
+                ),
+                "prefill_hint": OptionSpec("DYNAMIC", "how the NPU compiles the prefill: DYNAMIC or STATIC", ("NPU",)),
+                "generate_hint": OptionSpec(
+                    "FAST_COMPILE", "how the NPU compiles the decode: FAST_COMPILE or BEST_PERF", devices=("NPU",)
                 ),
             },
         ),
@@ -85,25 +66,79 @@ BACKENDS: dict[str, BackendSpec] = {
             target="backends.ort_genai:OrtGenAI",
             group="ort-genai",
             artifact_format="ort-genai",
-            devices={"CPU": ("int4", "int8", "fp16", "fp32")},
+            devices={
+                "CPU": _ORT_FORMATS,
+                "DML": ("int4", "fp16"),
+                "CUDA": ("int4", "fp16"),
+                "OPENVINO": _ORT_FORMATS,
+                "WINML": ("int4", "fp16"),
+            },
+            groups={
+                "DML": "ort-genai-dml",
+                "CUDA": "ort-genai-cuda",
+                "OPENVINO": "ort-genai-openvino",
+                "WINML": "ort-genai-winml",
+            },
             default_precisions=("int4", "int8", "fp32"),
+            default_on={"directx-gpu": "DML"},
+            profiled=("DML", "CUDA", "OPENVINO", "WINML"),
             batches=True,
+        ),
+        BackendSpec(
+            name="optimum-intel",
+            target="backends.optimum_intel:OptimumIntel",
+            group="conversion",
+            artifact_format="openvino-ir",
+            devices={
+                "CPU": _OPENVINO_FORMATS,
+                "GPU": _OPENVINO_FORMATS,
+                "NPU": ("int4", "int8", "fp16"),
+                "AUTO": _OPENVINO_FORMATS,
+            },
+            default_precisions=("int4", "int8", "fp32"),
+            default_on={"intel-gpu": "GPU"},
+            batches=True,
+            options={"kv_cache_precision": _KV_CACHE, "compile_cache": _COMPILE_CACHE},
+        ),
+        BackendSpec(
+            name="npu",
+            target="backends.npu:IntelNpuLibrary",
+            group="npu",
+            artifact_format="huggingface",
+            devices={"NPU": ("int4", "int8", "fp16")},
+            default_precisions=("int4", "int8", "fp16"),
+            default_on={"intel-npu": "NPU"},
+            made_on_load={"int4": ORIGINAL, "int8": ORIGINAL, "fp16": ORIGINAL},
         ),
         BackendSpec(
             name="transformers",
             target="backends.hf_transformers:Transformers",
             group="transformers",
             artifact_format="huggingface",
-            devices={"CPU": ("fp32", "bf16", "fp16")},
+            devices={"CPU": _TORCH_FORMATS, "CUDA": _TORCH_FORMATS, "XPU": _TORCH_FORMATS},
             default_precisions=("fp32",),
+            made_on_load={"int8": ORIGINAL},
             batches=True,
+        ),
+        BackendSpec(
+            name="llama-cpp",
+            target="backends.llama_cpp:LlamaCpp",
+            group="llama-cpp",
+            artifact_format="gguf",
+            devices={"CPU": ("int4", "int8", "fp16", "fp32", ORIGINAL)},
+            default_precisions=("int4", "int8", ORIGINAL),
+            batches=True,
+            options={
+                "kv_cache_precision": OptionSpec("f16", "type of the KV cache: f32, f16 or q8_0"),
+                "flash_attention": OptionSpec("on", "fused attention: on or off"),
+            },
         ),
         BackendSpec(
             name="simulated",
             target="backends.simulated:Simulated",
             group=None,
             artifact_format="none",
-            devices={"CPU": PRECISIONS, "GPU": PRECISIONS, "NPU": PRECISIONS},
+            devices=dict.fromkeys(("CPU", "GPU", "NPU"), PRECISIONS[:-1]),
             default_precisions=("int4", "int8", "fp32"),
             batches=True,
             simulated=True,

@@ -9,6 +9,7 @@ the harness's address and key. The order of messages, harness on the left::
     generate  prompts, new_tokens      ready                                everything is in memory
     go                                 finished                             the timed region lies between these two
                                        generation   stamps, ids, …
+    profile   artifact, device, …      profiled     placement, provider     in place of load, never beside a timing
     bye
 
 Any request may be answered by ``error`` instead. All stamps come from ``time.perf_counter_ns``.
@@ -27,10 +28,18 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from multiprocessing.connection import Client, Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, receive, send
-from backends.contract import Backend, GenerationDetails, LoadOptions, Session, StepCountError, UnsupportedError
+from backends.contract import (
+    Backend,
+    GenerationDetails,
+    LoadOptions,
+    ProfilingBackend,
+    Session,
+    StepCountError,
+    UnsupportedError,
+)
 from backends.process import full_speed, usable_cpus
 
 _SPARE_STEPS = 64
@@ -140,6 +149,8 @@ class Worker:
                 self.load(request)
             case "generate":
                 self.generate(request["prompts"], request["new_tokens"])
+            case "profile":
+                self.profile(request)
             case other:
                 raise ValueError(f"no such request: {other}")
 
@@ -178,6 +189,18 @@ class Worker:
         self.session = self.backend.load(Path(request["artifact"]), request["device"], options)
         load_ns = time.perf_counter_ns() - before
         send(self.connection, "loaded", load_s=load_ns / 1e9, evidence=asdict(self.session.evidence()))
+
+    def profile(self, request: Message) -> None:
+        """Have the stack profile one generation."""
+        if self.backend is None:
+            raise RuntimeError("profile came before open")
+        options = LoadOptions(request["precision"], request["threads"], request["extra"])
+        stack = cast("ProfilingBackend", self.backend)
+        placement = stack.profile(
+            Path(request["artifact"]), request["device"], options, request["prompt"], request["new_tokens"]
+        )
+        provider = stack.provider_for(request["device"])
+        send(self.connection, "profiled", placement=dict(placement), provider=provider)
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> None:
         """Run one timed generation, with a handshake around the timed region."""

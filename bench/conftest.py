@@ -11,8 +11,8 @@ import pytest
 
 from bench.errors import BenchError, UsageError
 from bench.plan.flags import FLAGS
-from bench.plan.options import resolve_options
-from bench.plan.plan import Plan, make_plan
+from bench.plan.plan import Plan
+from bench.planning import plan_for
 from bench.root import PROJECT_ROOT
 from bench.session import BenchSession
 from bench.test_measure import SESSION, CellItem, ImpossibleItem, MeasureSuite
@@ -35,8 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     _refuse_what_breaks_the_order(config)
     try:
-        options = resolve_options({flag.name: config.getoption(flag.destination) for flag in FLAGS}, PROJECT_ROOT)
-        plan = make_plan(options)
+        options, plan = plan_for({flag.name: config.getoption(flag.destination) for flag in FLAGS}, PROJECT_ROOT)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
     arguments = [

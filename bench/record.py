@@ -111,6 +111,7 @@ def _recorded(options: Options) -> dict[str, Any]:
         "warmups",
         "threads",
         "load_options",
+        "allow_fallback",
         "cooldown_s",
     )
     recorded = {name: getattr(options, name) for name in names}

@@ -6,32 +6,34 @@ import itertools
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pyarrow.compute as pc
 
-from backends.table import BACKENDS
 from bench.errors import BenchError, UsageError
-from bench.measure.facts import LoadPlan, RunFacts, Shapes, prompt_key
+from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key
+from bench.measure.profiling import profile_load
 from bench.measure.rows import impossible_rows
 from bench.measure.visit import Outcome, Visit
 from bench.measure.worker import Timeouts
 from bench.observe.cpu import cores
 from bench.observe.machine import machine_id
 from bench.observe.packages import describe_venvs
+from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.plan.estimate import said
 from bench.plan.options import Options
 from bench.plan.plan import Plan, PlannedVisit
-from bench.plan.venvs import Venvs
+from bench.plan.venvs import Venv, Venvs
 from bench.prepare.cache import Artifact
 from bench.prepare.preflight import Free, preflight_lines
-from bench.prepare.prompts import PromptBook, PromptKey
-from bench.prepare.stage import ASSUMED_PARAMETERS, Preparer, check_context
-from bench.prepare.sweep import preparer_for, wanted_artifacts
+from bench.prepare.prompts import Prompt, PromptBook, PromptKey
+from bench.prepare.stage import ASSUMED_PARAMETERS, check_context
+from bench.prepare.sweep import Prepares, preparer_for, wanted_artifact, wanted_artifacts
 from bench.record import NO_MODEL, model_record, run_record
 from bench.stopping import Stopper
 from bench.store.reader import open_run
@@ -64,6 +66,7 @@ class BenchSession:
         self._measuring_since = 0.0
         self._scratch: Path | None = None
         self._load_plans: dict[str, LoadPlan] = {}
+        self._placements: dict[str, Placement | None] = {}
         self._prompts = PromptBook.made_up()
         self._facts: RunFacts | None = None
 
@@ -94,7 +97,6 @@ class BenchSession:
         assert self.writer is not None
         self._visits_total = len(selected.visits)
         self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
-        specs = {load.backend: BACKENDS[load.backend] for load in selected.loads}
         preparer = preparer_for(self.options, self.venvs, selected.loads, self.say)
         self._preflight(selected, preparer)
         model = self._model(preparer, selected.cells)
@@ -114,9 +116,10 @@ class BenchSession:
             timeouts=Timeouts(load_s=self.options.load_timeout_s, generation_s=self.options.generation_timeout_s),
             scratch=self._scratch,
             shapes=self._shapes,
+            allow_fallback=self.options.allow_fallback,
             stopping=lambda: self.stopper.requested,
         )
-        venvs = describe_venvs({name: self.venvs.backend(spec) for name, spec in specs.items()})
+        venvs = describe_venvs(self._venvs_of(selected.loads))
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         self.writer.begin(run_record(self.command, self.options, asked, model, facts, venvs))
         self._facts = facts
@@ -140,7 +143,25 @@ class BenchSession:
             f"{load.backend} {load.device} {load.precision}{self._left(planned.block)}"
         )
         prompts = self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
-        return Visit(planned, self._load_plans[load.key], prompts, self._facts, self.writer)
+        placement = self._placement(load, prompts)
+        return Visit(planned, self._load_plans[load.key], prompts, self._facts, self.writer, placement)
+
+    def _placement(self, load: Load, prompts: Mapping[PromptKey, Prompt]) -> Placement | None:
+        if load.key not in self._placements:
+            assert self._facts is not None
+            plan, scratch = self._load_plans[load.key], self._facts.scratch / f"profile-{load.key}"
+            longest = max(prompts.values(), key=lambda prompt: len(prompt.ids))
+            self._placements[load.key] = profile_load(load, plan, self._facts, scratch, longest)
+        return self._placements[load.key]
+
+    def _venvs_of(self, loads: Sequence[Load]) -> dict[str, Venv]:
+        """Backend -> venv; a backend with several has its devices in the name."""
+        groups = {(load.backend, BACKENDS[load.backend].group_for(load.device)): load.device for load in loads}
+        several = Counter(backend for backend, _ in groups)
+        return {
+            f"{backend} ({device})" if several[backend] > 1 else backend: self.venvs.backend(BACKENDS[backend], device)
+            for (backend, _), device in groups.items()
+        }
 
     @property
     def _shapes(self) -> Shapes:
@@ -201,7 +222,7 @@ class BenchSession:
         per_visit = (time.monotonic() - self._measuring_since) / done
         return f" (about {said(per_visit * (self._visits_total - done))} left)"
 
-    def _preflight(self, plan: Plan, preparer: Preparer | None) -> None:
+    def _preflight(self, plan: Plan, preparer: Prepares | None) -> None:
         assert self.writer is not None
         self.say(f"run        {self.writer.run_id}")
         pending, parameters = [], None
@@ -222,7 +243,7 @@ class BenchSession:
             if BACKENDS[cell.load.backend].artifact_format != "none":
                 check_context(name, limit, cell.prompt_tokens, cell.new_tokens)
 
-    def _model(self, preparer: Preparer | None, cells: Sequence[Cell]) -> dict[str, Any]:
+    def _model(self, preparer: Prepares | None, cells: Sequence[Cell]) -> dict[str, Any]:
         if preparer is None:
             return NO_MODEL
         model = preparer.model()
@@ -230,13 +251,13 @@ class BenchSession:
         self._prompts = preparer.prompts()
         return model_record(model)
 
-    def _load_plan(self, load: Load, preparer: Preparer | None) -> LoadPlan:
+    def _load_plan(self, load: Load, preparer: Prepares | None) -> LoadPlan:
         spec = BACKENDS[load.backend]
-        venv = self.venvs.backend(spec)
+        venv = self.venvs.backend(spec, load.device)
         if spec.artifact_format == "none" or venv.python is None or preparer is None:
             return LoadPlan(venv)
         try:
-            artifact: Artifact = preparer.artifact(spec.artifact_format, load.precision, load.device)
+            artifact: Artifact = preparer.artifact(*wanted_artifact(load))
         except UsageError:
             raise
         except BenchError as error:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from backends.contract import ArtifactError, Backend, DeviceUnavailableError, LoadOptions, Session
-from backends.table import ARTIFACT_FORMATS, BackendSpec
+from backends.spec import ARTIFACT_FORMATS, BackendSpec
 from backends.worker import timed_generation
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"

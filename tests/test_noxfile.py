@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import platform
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import Popen
+from subprocess import CompletedProcess, Popen
 from typing import Any, cast
 
 import nox
@@ -28,6 +29,14 @@ default-model = ["weights==4"]
 openvino-genai = ["openvino-genai==5"]
 ort-genai = ["onnxruntime-genai==6"]
 transformers = ["torch==2", "transformers==7"]
+ort-genai-openvino = ["onnxruntime-openvino==8"]
+ort-genai-beside-openvino = ["onnxruntime-genai==6"]
+ort-genai-dml = ["onnxruntime-genai-directml==6"]
+ort-genai-cuda = ["onnxruntime-genai-cuda==6"]
+ort-genai-winml = ["onnxruntime-genai-winml==6"]
+npu = ["intel-npu-acceleration-library==9"]
+llama-cpp = ["llama-cpp-python==10"]
+resolver = ["uv==11"]
 """
 
 
@@ -123,10 +132,11 @@ def test_nox_without_a_session_measures() -> None:
 
 
 def test_every_backend_has_a_venv() -> None:
-    assert {spec.group for spec in BACKENDS.values() if spec.group} <= set(noxfile.STACKS)
+    groups = {group for spec in BACKENDS.values() for group in (spec.group, *spec.groups.values()) if group}
+    assert groups <= {*noxfile.TESTED, *noxfile.ON_DEMAND}
 
 
-@pytest.mark.parametrize("group", ["harness", "tests", *noxfile.STACKS])
+@pytest.mark.parametrize("group", ["harness", "tests", *noxfile.TESTED, *noxfile.ON_DEMAND])
 def test_every_venv_has_a_price(group: str) -> None:
     assert noxfile.COSTS[group].gigabytes > 0
 
@@ -205,7 +215,7 @@ def test_a_changed_model_makes_the_conversion_venv_anew(root: Path) -> None:
 def test_the_environment_reaches_pip_unchanged() -> None:
     fake = FakeSession()
     made(fake, "conversion")
-    assert all("env" not in options and "include_outer_env" not in options for options in fake.options)
+    assert all(not options.get("env") and "include_outer_env" not in options for options in fake.options)
 
 
 def test_venvs_are_made_from_the_python_that_runs_nox() -> None:
@@ -263,8 +273,15 @@ def test_the_torch_index_is_for_torch_alone(pin: str) -> None:
     assert noxfile.torch_index([pin], LINUX, INDEX) == []
 
 
-def test_the_torch_index_is_for_linux_alone() -> None:
-    assert noxfile.torch_index(["torch==2"], noxfile.Here("win32", "AMD64", (3, 12)), INDEX) == []
+def test_the_torch_index_is_for_windows_too_whose_own_torch_has_no_gpu() -> None:
+    found = noxfile.torch_index(["torch==2"], noxfile.Here("win32", "AMD64", (3, 12)), INDEX)
+    assert found == noxfile.torch_index(["torch==2"], LINUX, INDEX)
+
+
+def test_another_torch_index_is_another_venv(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = noxfile.recipe("transformers")
+    monkeypatch.setenv("AIPC_BENCH_TORCH_INDEX", "https://example.org/xpu")
+    assert noxfile.recipe("transformers") != before
 
 
 def test_without_the_setting_pip_searches_where_it_always_does() -> None:
@@ -351,12 +368,14 @@ def test_a_harness_that_cannot_be_here_is_one_clear_line(monkeypatch: pytest.Mon
 
 def write_plan(root: Path, text: str) -> None:
     folder = root / "bench"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     (folder / "__main__.py").write_text(text, encoding="utf-8")
 
 
 def test_the_harness_says_which_stacks_are_needed(root: Path) -> None:
-    write_plan(root, "import json, sys; print('chatter'); print(json.dumps({'groups': sys.argv[3:]}))")
+    write_plan(
+        root, "import json, sys; print('chatter'); print(json.dumps({'groups': sys.argv[3:], 'requirements': {}}))"
+    )
     assert noxfile.needs(sys.executable, ["ort-genai", "conversion"]) == ["ort-genai", "conversion"]
 
 
@@ -496,7 +515,7 @@ def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
         ("ruff", 1),
         ("ruff", 1),
         ("mypy", 1),
-        ("pytest", 6),
+        ("pytest", 8),
     ]
 
 
@@ -549,3 +568,133 @@ def test_clean_removes_nothing_if_it_was_misunderstood(monkeypatch: pytest.Monke
     with pytest.raises(SystemExit):
         noxfile.clean(FakeSession("--remove", "--nonsense"))
     assert noxfile.is_ready("harness")
+
+
+# -- stacks that a sweep asks for -------------------------------------------------------------------------------------
+
+
+WINDOWS = noxfile.Here("win32", "AMD64", (3, 12))
+
+
+@pytest.mark.parametrize(
+    ("group", "here", "words"),
+    [
+        ("ort-genai-dml", LINUX, "published for Windows only"),
+        ("ort-genai-winml", LINUX, "published for Windows only"),
+        ("npu", LINUX, "--worker npu=PYTHON"),
+        ("npu", noxfile.Here("win32", "AMD64", (3, 13)), "no wheel for Python 3.13"),
+    ],
+)
+def test_a_stack_that_is_not_published_for_a_machine_says_so_in_a_line(
+    group: str, here: noxfile.Here, words: str
+) -> None:
+    said = noxfile.unsupported(group, here)
+    assert said is not None
+    assert words in said
+
+
+@pytest.mark.parametrize("group", [*noxfile.TESTED, *noxfile.ON_DEMAND])
+def test_every_stack_is_published_for_windows(group: str) -> None:
+    assert noxfile.unsupported(group, WINDOWS) is None
+
+
+def test_genai_goes_beside_the_openvino_build_without_its_dependencies() -> None:
+    fake = FakeSession()
+    made(fake, "ort-genai-openvino")
+    assert [call[-2:] for call in fake.pip_calls][-1] == ("--no-deps", "onnxruntime-genai==6")
+
+
+def test_a_build_is_told_what_to_leave_out() -> None:
+    fake = FakeSession()
+    made(fake, "llama-cpp")
+    assert fake.options[-1]["env"] == noxfile.BUILD_ENVIRONMENT["llama-cpp"]
+
+
+def test_the_tests_take_llama_cpp_where_it_is_compiled(finished: Finished) -> None:
+    made(FakeSession(), "llama-cpp")
+    noxfile.tests(FakeSession())
+    assert "llama-cpp" in (finished.made or {})
+
+
+def test_the_tests_say_how_to_have_llama_cpp_tested(finished: Finished) -> None:
+    fake = FakeSession()
+    noxfile.tests(fake)
+    assert any("nox -s bench -- --backend llama-cpp" in line for line in fake.said)
+
+
+# -- packages that bring backends -------------------------------------------------------------------------------------
+
+
+def test_packages_with_backends_go_into_the_harness(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(noxfile.PLUGINS, "toy==1.0; ./local ;")
+    assert noxfile.pins("harness")[-2:] == ("toy==1.0", "./local")
+
+
+def test_a_third_partys_worker_is_made_from_what_its_backend_asks_for(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(noxfile, "THIRD_PARTIES", {})
+    answer = {"groups": ["plugin-toy"], "requirements": {"plugin-toy": ["toy-stack==3"]}}
+    write_plan(root, f"print({json.dumps(json.dumps(answer))})")
+    groups = noxfile.needs(sys.executable, [])
+    fake = FakeSession()
+    made(fake, *groups)
+    assert fake.pip_calls[-1][-1] == "toy-stack==3"
+
+
+# -- doctor and resolver ----------------------------------------------------------------------------------------------
+
+
+def test_the_doctor_installs_no_stack_unasked(finished: Finished) -> None:
+    fake = FakeSession()
+    noxfile.doctor(fake)
+    assert [call for call in fake.pip_calls if not any("pytest" in part for part in call)] == []
+
+
+def test_the_doctor_is_told_what_is_installed_and_how_to_have_the_rest(finished: Finished) -> None:
+    made(FakeSession(), "ort-genai")
+    noxfile.doctor(FakeSession())
+    told = finished.made or {}
+    assert ("python" in told["ort-genai"], "--backend" in told["transformers"]["failed"][0]) == (True, True)
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, status: int) -> list[list[str]]:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> Any:
+        commands.append(command)
+        return CompletedProcess(command, status, "", "no such version")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return commands
+
+
+def test_a_group_that_resolves_is_ok(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolving(monkeypatch, 0)
+    assert noxfile.resolved("python", "transformers", WINDOWS, "windows") == "ok"
+
+
+def test_a_group_that_does_not_resolve_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolving(monkeypatch, 1)
+    assert noxfile.resolved("python", "transformers", WINDOWS, "windows") == "FAILED no such version"
+
+
+def test_what_is_not_published_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = resolving(monkeypatch, 0)
+    said = noxfile.resolved("python", "npu", LINUX, "linux")
+    assert (said.startswith("not published: "), commands) == (True, [])
+
+
+@pytest.mark.parametrize(("group", "wheels"), [("transformers", True), ("llama-cpp", False)])
+def test_wheels_alone_count_unless_a_stack_is_compiled(
+    monkeypatch: pytest.MonkeyPatch, group: str, wheels: bool
+) -> None:
+    commands = resolving(monkeypatch, 0)
+    noxfile.resolved("python", group, LINUX, "linux")
+    assert ("--only-binary" in commands[0]) == wheels
+
+
+def test_the_resolver_fails_if_a_group_does(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noxfile, "resolved", lambda *_: "FAILED no such version")
+    with pytest.raises(AbortedError, match="these cannot be resolved: conversion, "):
+        noxfile.resolve(FakeSession())

@@ -22,11 +22,15 @@ from backends.convert.memory import peak_memory_bytes
 TASKS = {
     "cast": "backends.convert.cast",
     "gguf": "backends.convert.gguf_model",
+    "gguf-as-is": "backends.convert.gguf_as_is",
+    "gguf-tokenizer": "backends.convert.gguf_tokenizer",
     "hub": "backends.convert.hub",
+    "inspect": "backends.convert.inspect_artifact",
     "openvino-ir": "backends.convert.openvino_ir",
     "ort-genai": "backends.convert.ort_genai",
     "prompts": "backends.convert.prompts",
     "synthetic": "backends.convert.synthetic",
+    "to-gguf": "backends.convert.to_gguf",
 }
 """What can be asked for, and the module whose ``convert(source, output, options)`` does it; the rest stays unloaded."""
 

@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from gguf import GGUFReader
 from transformers import AutoModelForCausalLM
 
 from backends.convert.failure import ConversionError
-from backends.convert.tokenizer_files import byte_level_tokenizer, save_tokenizer
-
-_CONTROL_TOKEN = 3  # token type "control" of the GGUF specification
+from backends.convert.gguf_tokenizer import write_tokenizer
+from backends.convert.gguf_weights import read_gguf
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -33,14 +31,9 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     del options
     file = locate(source)
     _save_model(file, output)
-    reader = GGUFReader(file)
-    save_tokenizer(
-        _tokenizer(reader),
-        output,
-        special=_special_names(reader),
-        chat_template=_field(reader, "tokenizer.chat_template"),
-        context_tokens=_field(reader, f"{_field(reader, 'general.architecture')}.context_length"),
-    )
+    # transformers 5.5 reads the vocabulary of every Llama GGUF as SentencePiece. For a byte-level vocabulary that turns
+    # each space into the unknown token, so the tokenizer is built from the file's own tokens and merges.
+    write_tokenizer(read_gguf(file), output)
     return {"gguf": file.name, "stored_as": file.name.rsplit(".", 2)[-2]}
 
 
@@ -72,31 +65,3 @@ def _save_model(file: Path, output: Path) -> None:
     twin.tie_weights()
     twin.generation_config = loaded.generation_config
     twin.save_pretrained(output)
-
-
-def _field(reader: Any, key: str) -> Any:
-    found = reader.fields.get(key)
-    return None if found is None else found.contents()
-
-
-def _tokenizer(reader: Any) -> Any:
-    # transformers 5.5 reads the vocabulary of every Llama GGUF as SentencePiece. For a byte-level vocabulary that turns
-    # each space into the unknown token, so the tokenizer is built here from the file's own tokens and merges.
-    kind, split = _field(reader, "tokenizer.ggml.model"), _field(reader, "tokenizer.ggml.pre")
-    if (kind, split) != ("gpt2", "smollm"):
-        raise ConversionError(f"the GGUF file's tokenizer is {kind}/{split}; only gpt2/smollm can be converted")
-    tokens = _field(reader, "tokenizer.ggml.tokens")
-    types = _field(reader, "tokenizer.ggml.token_type")
-    return byte_level_tokenizer(
-        {token: index for index, token in enumerate(tokens)},
-        [tuple(merge.split(" ", 1)) for merge in _field(reader, "tokenizer.ggml.merges")],
-        special=[token for token, type_ in zip(tokens, types, strict=True) if type_ == _CONTROL_TOKEN],
-        single_digits=True,
-    )
-
-
-def _special_names(reader: Any) -> dict[str, str]:
-    tokens = _field(reader, "tokenizer.ggml.tokens")
-    names = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
-    ids = {role: _field(reader, f"tokenizer.ggml.{name}_token_id") for role, name in names.items()}
-    return {role: tokens[index] for role, index in ids.items() if index is not None}

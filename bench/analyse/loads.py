@@ -7,8 +7,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from backends.table import BACKENDS
 from bench.analyse.results import LoadResult
+from bench.plan.backends import BACKENDS
 from bench.store.reader import StoredRun
 
 _COLUMNS = (

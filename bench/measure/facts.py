@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from bench.errors import WorkerError
 from bench.measure.worker import Loaded, Timeouts, WorkerProcess
+from bench.observe.busy import Busy, BusyCounters
 from bench.observe.memory import MemoryUse
 from bench.plan.cells import Cell
 from bench.plan.venvs import Venv
@@ -46,12 +47,57 @@ class LoadPlan:
     Args:
         venv: the backend's interpreter, or why there is none.
         artifact: ``None`` for a backend without a model.
-        broken: why the artifact could not be made.
+        broken: why the artifact could not be made, or must not be used.
+        unsupported: why this machine cannot run it, as far as that is known before the worker is asked.
     """
 
     venv: Venv
     artifact: Artifact | None = None
     broken: str | None = None
+    unsupported: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a stack's own profile, of a pass that was not timed, places the work.
+
+    Args:
+        provider: the execution provider that stands for the requested device.
+        shares: execution provider -> share of the executed nodes; empty if the pass failed.
+        problem: why there is no profile.
+    """
+
+    provider: str
+    shares: Mapping[str, float]
+    problem: str | None = None
+
+    @property
+    def share(self) -> float:
+        """The share of the nodes that the requested provider ran."""
+        return self.shares.get(self.provider, 0.0)
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the machine's counters moved by over the timed regions of one worker; ``None`` where it has no such counter.
+
+    Args:
+        cpu_ns: CPU time of the worker process, all threads.
+        gpu_ns: busy time of GPU engines, of the worker process where the system tells it apart.
+        npu_ns: busy time of the NPU.
+    """
+
+    cpu_ns: int = 0
+    gpu_ns: int | None = None
+    npu_ns: int | None = None
+
+    def add(self, cpu_ns: int, busy: Busy) -> None:
+        """Add what moved during one timed region."""
+        self.cpu_ns += cpu_ns
+        if busy.gpu_ns is not None:
+            self.gpu_ns = (self.gpu_ns or 0) + busy.gpu_ns
+        if busy.npu_ns is not None:
+            self.npu_ns = (self.npu_ns or 0) + busy.npu_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +113,7 @@ class RunFacts:
     timeouts: Timeouts
     scratch: Path
     shapes: Shapes = ()
+    allow_fallback: bool = False
     stopping: Callable[[], bool] = lambda: False
 
 
@@ -86,6 +133,8 @@ class Attempt:
     import_s: float | None = None
     loaded: Loaded | None = None
     first_generation_s: float | None = None
-    cpu_time_ns: int = 0
+    counters: Counters = field(default_factory=Counters)
+    placement: Placement | None = None
+    busy: BusyCounters | None = None
     memory: MemoryUse = field(default_factory=lambda: MemoryUse(None, None))
     error: WorkerError | None = None

@@ -11,6 +11,7 @@ from bench.errors import WorkerError, WorkerUnsupported
 from bench.measure.facts import Attempt, LoadPlan, RunFacts
 from bench.measure.verdict import judge
 from bench.measure.worker import Generated
+from bench.observe.busy import Busy
 from bench.plan.cells import Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt
@@ -35,7 +36,7 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
         "attempt": attempt.number,
         "block": planned.block,
         "position": planned.position,
-        **_device(planned.load.device, evidence, attempt.cpu_time_ns),
+        **_device(planned.load.device, evidence, attempt),
         **_weights(load_plan, evidence),
         "backend_version": next(iter((evidence.get("versions") or {}).values()), None),
         "inference_precision": evidence.get("inference_precision"),
@@ -57,7 +58,13 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
 
 
 def success_row(
-    cell: Cell, block: int, attempt: Attempt, prompts: Sequence[Prompt], generated: Generated, started_at: datetime
+    cell: Cell,
+    block: int,
+    attempt: Attempt,
+    prompts: Sequence[Prompt],
+    generated: Generated,
+    busy: Busy,
+    started_at: datetime,
 ) -> Row:
     """The row of one generation, without its place in the series."""
     return {
@@ -70,6 +77,8 @@ def success_row(
         "itl_ns": generated.itl_ns,
         "token_ids": generated.token_ids,
         "cpu_time_ns": generated.cpu_time_ns,
+        "npu_busy_ns": busy.npu_ns,
+        "gpu_busy_ns": busy.gpu_ns,
         "peak_memory_bytes": attempt.memory.peak_bytes,
         "started_at": started_at,
         "status": "ok",
@@ -150,13 +159,16 @@ def _weights(load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:
     }
 
 
-def _device(requested: str, evidence: Mapping[str, Any], cpu_time_ns: int) -> dict[str, Any]:
-    verdict = judge(requested, evidence, cpu_time_ns)
+def _device(requested: str, evidence: Mapping[str, Any], attempt: Attempt) -> Row:
+    verdict = judge(requested, evidence, attempt.counters, attempt.placement)
+    placement = attempt.placement.shares if attempt.placement else None
     return {
         "device_requested": requested,
-        "device_executed": None if verdict.name == "simulated" else evidence.get("device"),
+        "device_executed": verdict.executed,
         "device_verdict": verdict.name,
         "device_evidence": verdict.evidence,
+        "node_placement": list(placement.items()) if placement else None,
+        "changed_hints": list((evidence.get("changed_hints") or {}).items()) or None,
     }
 
 

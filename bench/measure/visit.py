@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from backends.table import BACKENDS
 from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
-from bench.measure.facts import Attempt, LoadPlan, RunFacts, prompt_key
+from bench.measure.facts import Attempt, LoadPlan, Placement, RunFacts, prompt_key
 from bench.measure.rows import failure_row, load_row, success_row
 from bench.measure.verdict import judge
-from bench.measure.worker import Generated, WorkerProcess
+from bench.measure.worker import Generated, Region, WorkerProcess
+from bench.observe.busy import Busy, BusyCounters
 from bench.observe.memory import memory_of
+from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt, PromptKey
@@ -47,6 +48,7 @@ class Visit:
         prompts: the prompts of this visit.
         facts: shared by all visits.
         writer: where rows go.
+        placement: where the stack's own profile places the work, if it was asked.
     """
 
     def __init__(
@@ -56,12 +58,14 @@ class Visit:
         prompts: Mapping[PromptKey, Prompt],
         facts: RunFacts,
         writer: RunWriter,
+        placement: Placement | None = None,
     ) -> None:
         self.planned = planned
         self.load_plan = load_plan
         self.prompts = prompts
         self.facts = facts
         self.writer = writer
+        self.placement = placement
         self._attempts = 0
         self._attempt: Attempt | None = None
         self._broken: WorkerError | None = None
@@ -99,7 +103,9 @@ class Visit:
             raise self._broken
         if self._attempt is None:
             self._attempts += 1
-            attempt = Attempt(self._load_id(self._attempts), self._attempts, datetime.now(UTC))
+            attempt = Attempt(
+                self._load_id(self._attempts), self._attempts, datetime.now(UTC), placement=self.placement
+            )
             try:
                 self._start(attempt)
             except WorkerError as error:
@@ -116,6 +122,8 @@ class Visit:
         if plan.venv.python is None:
             refusal = WorkerUnsupported if plan.venv.unsupported is not None else WorkerFailed
             raise refusal(f"{load.label}: {plan.venv.reason}", error_type="VenvMissing")
+        if plan.unsupported is not None:
+            raise WorkerUnsupported(f"{load.label}: {plan.unsupported}", error_type="DeviceUnavailableError")
         if plan.broken is not None:
             raise WorkerFailed(plan.broken, error_type="PrepareError")
         threads = self.facts.threads
@@ -127,9 +135,16 @@ class Visit:
         path = plan.artifact.path if plan.artifact is not None else None
         attempt.loaded = worker.load(path, load.device, load.precision, threads, load.options)
         attempt.memory = memory_of(worker.pid)
-        verdict = judge(load.device, attempt.loaded.evidence, 0)
+        self._refuse_fallback(attempt)
+        attempt.busy = BusyCounters(worker.pid)
+
+    def _refuse_fallback(self, attempt: Attempt) -> None:
+        if attempt.loaded is None or self.facts.allow_fallback:
+            return
+        verdict = judge(self.load.device, attempt.loaded.evidence, attempt.counters, attempt.placement)
         if verdict.name == "fallback":
-            raise WorkerFailed(f"{load.label}: {verdict.evidence}", error_type="DeviceFallback")
+            remedy = "mend the device (`nox -s doctor`), or label it with what ran by --allow-fallback"
+            raise WorkerFailed(f"{self.load.label}: {verdict.evidence} {remedy}", error_type="DeviceFallback")
 
     def _ask(self, cell: Cell, attempt: Attempt) -> Outcome:
         rows: list[dict[str, Any]] = []
@@ -140,9 +155,11 @@ class Visit:
                 keys = (prompt_key(self.facts.shapes, cell, ordinal, row) for row in range(cell.batch_size))
                 prompts = [self.prompts[key] for key in keys]
                 started_at = datetime.now(UTC)
-                generated = self._generate(attempt, prompts, cell.new_tokens)
+                generated, busy = self._generate(attempt, prompts, cell.new_tokens)
+                self._refuse_fallback(attempt)
                 place = {"iteration": ordinal if ordinal >= 0 else ordinal + warmups, "warmup": ordinal < 0}
-                rows.append(success_row(cell, self.planned.block, attempt, prompts, generated, started_at) | place)
+                row = success_row(cell, self.planned.block, attempt, prompts, generated, busy, started_at)
+                rows.append(row | place)
                 if ordinal >= 0:
                     outcome.append(generated)
                 if self.facts.stopping():
@@ -158,14 +175,19 @@ class Visit:
             tuple(sum(one.itl_ns) / len(one.itl_ns) / 1e6 for one in outcome if one.itl_ns),
         )
 
-    def _generate(self, attempt: Attempt, prompts: Sequence[Prompt], new_tokens: int) -> Generated:
+    def _generate(self, attempt: Attempt, prompts: Sequence[Prompt], new_tokens: int) -> tuple[Generated, Busy]:
         assert attempt.worker is not None
-        generated = attempt.worker.generate([prompt.ids for prompt in prompts], new_tokens)
+        assert attempt.busy is not None
+        readings: list[Busy] = []
+        read = attempt.busy.read
+        region = Region(begin=lambda: readings.append(read()), end=lambda: readings.append(read()))
+        generated = attempt.worker.generate([prompt.ids for prompt in prompts], new_tokens, region)
         attempt.memory = memory_of(attempt.worker.pid)
-        attempt.cpu_time_ns += generated.cpu_time_ns
+        busy = readings[1].since(readings[0])
+        attempt.counters.add(generated.cpu_time_ns, busy)
         if attempt.first_generation_s is None:
             attempt.first_generation_s = generated.total_ns / 1e9
-        return generated
+        return generated, busy
 
     def _bury(self, attempt: Attempt, error: WorkerError) -> None:
         # A worker that answered with an error can go on; one that died or was stopped cannot.
@@ -177,6 +199,8 @@ class Visit:
     def _end(self, attempt: Attempt) -> None:
         worker = attempt.worker
         tail = None
+        if attempt.busy is not None:
+            attempt.busy.close()
         if worker is not None:
             worker.close()
             tail = worker.stderr_tail()

@@ -56,6 +56,14 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
+class Profiled:
+    """Where the stack's profile places the work; see :class:`backends.contract.ProfilingBackend`."""
+
+    placement: Mapping[str, float]
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
 class Generated:
     """One generation as the worker stamped it; see :class:`backends.worker.Recording`."""
 
@@ -155,6 +163,30 @@ class WorkerProcess:
         )
         answer = self._await("loaded", self.timeouts.load_s)
         return Loaded(answer["load_s"], answer["evidence"])
+
+    def profile(
+        self,
+        artifact: Path | None,
+        device: str,
+        precision: str,
+        threads: int | None,
+        extra: Mapping[str, Any],
+        prompt: Sequence[int],
+        new_tokens: int,
+    ) -> Profiled:
+        """Have the stack profile one generation of a model that it loads for that alone."""
+        self._ask(
+            "profile",
+            artifact=str(artifact or self.scratch),
+            device=device,
+            precision=precision,
+            threads=threads,
+            extra=dict(extra),
+            prompt=list(prompt),
+            new_tokens=new_tokens,
+        )
+        answer = self._await("profiled", self.timeouts.load_s)
+        return Profiled(answer["placement"], answer["provider"])
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, region: Region | None = None) -> Generated:
         """Run one timed generation."""

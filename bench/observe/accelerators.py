@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from backends.spec import Hardware
 
 _DRM = Path("/sys/class/drm")
 _ACCEL = Path("/sys/class/accel")
@@ -35,6 +38,33 @@ def npus() -> list[AcceleratorFacts]:
         return _from_registry(_NPU_CLASS)
     else:  # noqa: RET505 - the checker for types reads one platform at a time
         return from_sysfs(_ACCEL, "accel*", "NPU")
+
+
+def hardware(
+    found_gpus: Sequence[AcceleratorFacts], found_npus: Sequence[AcceleratorFacts], *, windows: bool
+) -> frozenset[Hardware]:
+    """What the system lists, as far as the default devices of a sweep depend on it.
+
+    Args:
+        found_gpus: from :func:`gpus`.
+        found_npus: from :func:`npus`.
+        windows: whether every GPU can be had through DirectX 12.
+    """
+    kinds: set[Hardware] = set()
+    for gpu in found_gpus:
+        vendor = f"{gpu['pci_id'] or ''} {gpu['name'] or ''}".lower()
+        if "microsoft basic" in vendor:
+            continue
+        if windows:
+            kinds.add("directx-gpu")
+        if vendor.startswith("8086") or "intel" in vendor:
+            kinds.add("intel-gpu")
+        if vendor.startswith("10de") or "nvidia" in vendor:
+            kinds.add("nvidia-gpu")
+    # Other makers have NPUs too, which Intel's stacks cannot use.
+    if any("intel" in str(npu["name"]).lower() for npu in found_npus):
+        kinds.add("intel-npu")
+    return frozenset(kinds)
 
 
 def from_sysfs(folder: Path, pattern: str, kind: str) -> list[AcceleratorFacts]:

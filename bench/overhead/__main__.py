@@ -7,10 +7,11 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from backends.table import BACKENDS
 from bench.errors import BenchError, UsageError
 from bench.observe.cpu import cores
 from bench.overhead import collecting, schedule, tax, wall
+from bench.plan.backends import BACKENDS
+from bench.plan.options import DEFAULT_BACKENDS
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
 from bench.prepare.models import DEFAULT_SPEC, resolve_model
@@ -59,8 +60,8 @@ def _tax(asked: argparse.Namespace) -> Lines:
     source = resolve_model(DEFAULT_SPEC)
     preparer = Preparer(source, conversion_python=conversion.python, cache=cache_root(), say=_say)
     threads = cores().default_threads
-    for name in asked.backend or [name for name, spec in BACKENDS.items() if not spec.simulated]:
-        spec, venv = BACKENDS[name], venvs.backend(BACKENDS[name])
+    for name in asked.backend or DEFAULT_BACKENDS:
+        spec, venv = BACKENDS[name], venvs.backend(BACKENDS[name], "CPU")
         if venv.python is None:
             yield f"{name:<16} not measured: {venv.reason}"
             continue
@@ -81,8 +82,9 @@ def _memory(asked: argparse.Namespace) -> Lines:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="nox -s overhead --", description=__doc__, allow_abbrev=False)
-    real = [name for name, spec in BACKENDS.items() if not spec.simulated]
-    parser.add_argument("--backend", action="append", choices=real, help="whose tax to measure (default: all)")
+    parser.add_argument(
+        "--backend", action="append", choices=DEFAULT_BACKENDS, help="whose tax to measure (default: all of these)"
+    )
     parser.add_argument("--pairs", type=_at_least_two, default=40, help="turns of each loop (default: 40)")
     parser.add_argument("--run", type=Path, metavar="DIR", help="whose wall time to show (default: the newest run)")
     parser.add_argument(

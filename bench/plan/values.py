@@ -86,6 +86,13 @@ def path(value: Any, where: str) -> Path:
         raise UsageError(f"{where}: no home folder for {value}") from error
 
 
+def switch(value: Any, where: str) -> bool:
+    """On or off: a flag that was given, or a truth value in a sweep file."""
+    if not isinstance(value, bool):
+        raise UsageError(f"{where}: expected true or false, got {value!r}")
+    return value
+
+
 def text(value: Any, where: str) -> str:
     """A text that is not empty."""
     if not isinstance(value, str) or not value.strip():

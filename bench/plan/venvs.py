@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backends.table import BackendSpec
+from backends.spec import BackendSpec
 from bench.errors import UsageError
 
 VARIABLE = "AIPC_BENCH_VENVS"
@@ -62,18 +62,18 @@ class Venvs:
         """Read what nox handed on."""
         return cls(os.environ.get(VARIABLE), workers)
 
-    def backend(self, spec: BackendSpec) -> Venv:
-        """The venv of a backend."""
+    def backend(self, spec: BackendSpec, device: str) -> Venv:
+        """The venv in which a backend runs on ``device``."""
         if spec.name in self._workers:
             return Venv(self._workers[spec.name])
-        if spec.group is None:
-            return Venv(sys.executable)
-        return self._group(spec.group)
+        group = spec.group_for(device)
+        return Venv(sys.executable) if group is None else self.group(group)
 
     def conversion(self) -> Venv:
         """The venv that converts models."""
-        return self._group(CONVERSION)
+        return self.group(CONVERSION)
 
-    def _group(self, group: str) -> Venv:
+    def group(self, group: str) -> Venv:
+        """The venv of a dependency group."""
         missing = Venv(failed=(f"there is no {group} venv; `nox -s bench` makes it",))
         return self._groups.get(group, missing)

@@ -195,15 +195,30 @@ class ArtifactStore:
 
 
 def read_artifact(folder: Path) -> Artifact | None:
-    """The artifact in ``folder``; ``None`` if there is none, or a file of it is missing or of another size."""
+    """The artifact in ``folder``; ``None`` if there is none, or files are missing. Only :func:`damage` looks inside."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
         whole = manifest["schema_version"] == MANIFEST_VERSION and all(
-            (folder / name).stat().st_size == file["bytes"] for name, file in manifest["files"].items()
+            (folder / name).is_file() for name in manifest["files"]
         )
     except (OSError, ValueError, KeyError):
         return None
     return _artifact(folder, manifest) if whole else None
+
+
+def damage(artifact: Artifact) -> str | None:
+    """Which file of ``artifact`` is not what was made, with what to do; ``None`` if all are. Reads every byte."""
+    for name, made in artifact.manifest.get("files", {}).items():
+        file = artifact.path / name
+        size = file.stat().st_size
+        if size != made["bytes"]:
+            what = f"is {size} bytes long, {made['bytes']} were made"
+        elif (found := file_sha256(file)) != made["sha256"]:
+            what = f"has the SHA-256 {found[:16]}…, {made['sha256'][:16]}… was made"
+        else:
+            continue
+        return f"{file} is damaged: it {what}; remove the folder {artifact.path} and run again, which makes it anew"
+    return None
 
 
 def remove(folder: Path) -> None:

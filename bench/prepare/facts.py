@@ -95,4 +95,7 @@ def _header(file: Path) -> dict[str, Any]:
             raise ValueError(f"{file.name} is no safetensors file")
         header: dict[str, Any] = json.loads(stream.read(length))
     header.pop("__metadata__", None)
+    whole = 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
+    if file.stat().st_size < whole:
+        raise ValueError(f"{file.name} is cut off: {file.stat().st_size} bytes of {whole}")
     return header

@@ -30,7 +30,14 @@ SYNTHETIC_PREFIX = "synthetic:"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
-Kind = Literal["default", "directory", "hub", "synthetic"]
+Kind = Literal["default", "directory", "hub", "synthetic", "openvino-ir", "ort-genai", "gguf"]
+
+READY_MADE = ("openvino-ir", "ort-genai", "gguf")
+"""Kinds that are artifacts already, named as their formats."""
+
+
+_MARKERS: Mapping[str, Kind] = {"openvino_model.xml": "openvino-ir", "genai_config.json": "ort-genai"}
+"""The file that shows what a folder holds -> what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +56,7 @@ class ModelSource:
 
     @property
     def directory(self) -> Path:
-        """The directory of a local model."""
+        """The directory of a local model, or its GGUF file."""
         return Path(self.spec).expanduser()
 
     @property
@@ -61,6 +68,16 @@ class ModelSource:
     def revision(self) -> str | None:
         """The revision of a hub model, ``None`` for the newest."""
         return self.spec.partition("@")[2] or None
+
+    @property
+    def ready_made(self) -> str | None:
+        """The artifact format that the model is in already; ``None`` for one that is converted."""
+        return self.kind if self.kind in READY_MADE else None
+
+    @property
+    def has_original(self) -> bool:
+        """Whether the model's own weights lie in a GGUF, which can be taken as they are."""
+        return self.kind in ("default", "gguf")
 
     @property
     def shape(self) -> SyntheticShape:
@@ -138,6 +155,15 @@ def resolve_model(spec: str) -> ModelSource:
     )
 
 
+def _ready_made(spec: str, directory: Path, kind: Kind) -> ModelSource:
+    if not any((directory / name).is_file() for name in _TOKENIZER_FILES):
+        raise UsageError(
+            f"the model {spec} has no tokenizer, and prompts are made with the model's own: "
+            "copy tokenizer.json of the model that it was made from into it"
+        )
+    return ModelSource(kind, spec, directory.resolve().name)
+
+
 def _synthetic(spec: str) -> ModelSource:
     shape = spec.removeprefix(SYNTHETIC_PREFIX)
     if shape not in SHAPES:
@@ -147,7 +173,15 @@ def _synthetic(spec: str) -> ModelSource:
 
 def _directory(spec: str) -> ModelSource:
     directory = Path(spec).expanduser()
-    remedy = "give a Hugging Face directory (config.json, *.safetensors and a tokenizer)"
+    remedy = (
+        "give a Hugging Face directory (config.json, *.safetensors and a tokenizer), an OpenVINO IR directory "
+        "(openvino_model.xml), an ONNX Runtime GenAI directory (genai_config.json) or a .gguf file"
+    )
+    if directory.suffix == ".gguf" and directory.is_file():
+        return ModelSource("gguf", spec, directory.stem)
+    for marker, kind in _MARKERS.items():
+        if (directory / marker).is_file():
+            return _ready_made(spec, directory, kind)
     if not directory.is_dir():
         raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
     if not (directory / "config.json").is_file():

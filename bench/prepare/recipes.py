@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backends.spec import ORIGINAL
 from bench.errors import UsageError
 from bench.prepare.facts import ModelFacts
 
@@ -18,15 +19,21 @@ PER_CHANNEL = -1
 PACKAGES: Mapping[str, tuple[str, ...]] = {
     "cast": ("torch", "safetensors"),
     "gguf": ("gguf", "safetensors", "tokenizers", "torch", "transformers"),
+    "gguf-as-is": (),
+    "gguf-tokenizer": ("gguf", "tokenizers", "transformers"),
     "hub": (),
+    "inspect": ("gguf", "onnx", "openvino"),
     "openvino-ir": ("nncf", "openvino", "openvino-tokenizers", "optimum", "optimum-intel", "torch", "transformers"),
     "ort-genai": ("onnx", "onnx-ir", "onnxruntime", "onnxruntime-genai", "torch", "transformers"),
     "prompts": ("tokenizers", "transformers"),
     "synthetic": ("numpy", "safetensors", "tokenizers", "torch", "transformers"),
+    "to-gguf": ("gguf", "numpy", "torch"),
 }
 """Converter task -> the packages whose version can change what it makes."""
 
-_PROVIDERS = {"CPU": "cpu", "GPU": "dml", "DML": "dml", "CUDA": "cuda"}
+_PROVIDERS = {"CPU": "cpu", "OPENVINO": "cpu", "DML": "dml", "WINML": "dml", "CUDA": "cuda"}
+"""Device family of ONNX Runtime GenAI -> the builder's provider, which decides the graph."""
+
 _FLOATS = ("fp32", "bf16", "fp16")
 
 
@@ -56,7 +63,7 @@ def recipe_for(artifact_format: str, precision: str, device: str, facts: ModelFa
     Raises:
         UsageError: no converter makes ``artifact_format`` in ``precision`` for ``device``.
     """
-    makers = {"huggingface": _cast, "openvino-ir": _openvino, "ort-genai": _ort}
+    makers = {"huggingface": _cast, "openvino-ir": _openvino, "ort-genai": _ort, "gguf": _gguf}
     if artifact_format not in makers:
         raise UsageError(f"no converter makes {artifact_format!r}: choose one of {', '.join(makers)}")
     return makers[artifact_format](precision, device.partition(".")[0], facts)
@@ -114,3 +121,13 @@ def _ort(precision: str, device: str, facts: ModelFacts) -> Recipe:
         "arguments": arguments,
     }
     return Recipe("ort-genai", values, {"arguments": arguments})
+
+
+def _gguf(precision: str, device: str, facts: ModelFacts) -> Recipe:
+    del device, facts
+    if precision == ORIGINAL:
+        return Recipe("gguf-as-is", {"weight_format": ORIGINAL}, {})
+    if precision not in ("int4", "int8", "fp16", "fp32"):
+        raise UsageError(f"GGUF models cannot be made in {precision}: choose one of int4, int8, fp16, fp32")
+    values = {"weight_format": precision}
+    return Recipe("to-gguf", values, values)

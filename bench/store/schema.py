@@ -1,4 +1,6 @@
-"""The contract of what is kept: names, types and units of every column, version 1.
+"""The contract of what is kept: names, types and units of every column, version 2.
+
+Version 2 added ``node_placement`` and ``changed_hints`` to the loads.
 
 A reader of version v reads every version up to v. Columns are only ever added; a new one raises the version.
 ``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 UTC = pa.timestamp("us", tz="UTC")
 _BITS = pa.map_(pa.string(), pa.float64())
@@ -31,6 +33,8 @@ LOADS = pa.schema(
         pa.field("device_executed", pa.string()),
         pa.field("device_verdict", pa.string(), nullable=False),
         pa.field("device_evidence", pa.string()),
+        pa.field("node_placement", _BITS),
+        pa.field("changed_hints", pa.map_(pa.string(), pa.string())),
         pa.field("precision", pa.string(), nullable=False),
         pa.field("weight_bits", _BITS),
         pa.field("bits_per_weight", pa.float64()),

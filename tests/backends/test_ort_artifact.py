@@ -82,13 +82,39 @@ def test_settings_that_describe_no_model_are_refused(tmp_path: Path, text: str) 
         read_settings(tmp_path)
 
 
-def test_a_model_for_the_cpu_names_no_provider() -> None:
-    require_provider(Path("model"), settings(provider_options=[]), "CPU")
+@pytest.mark.parametrize(
+    ("named", "device", "kept"),
+    [
+        ([], "CPU", None),
+        ([], "OPENVINO.GPU", None),
+        ([{"dml": {}}], "DML.1", "dml"),
+        ([{"DML": {}}], "WINML", "DML"),
+        ([{"cuda": {"enable_cuda_graph": "0"}}], "CUDA", "cuda"),
+        ([{"OpenVINO": {"device_type": "NPU"}}], "OPENVINO.NPU", "OpenVINO"),
+        ([{"OpenVINO": {"device_type": "GPU"}}], "OPENVINO.GPU.0", "OpenVINO"),
+        ([{"OpenVINO": None}], "OPENVINO", "OpenVINO"),
+    ],
+)
+def test_a_model_is_taken_by_the_provider_that_it_was_built_for(
+    named: list[Any], device: str, kept: str | None
+) -> None:
+    assert require_provider(Path("model"), settings(provider_options=named), device) == kept
 
 
-def test_a_model_for_another_provider_is_refused() -> None:
-    with pytest.raises(ArtifactError, match="built for dml, not for CPU"):
-        require_provider(Path("model"), settings(provider_options=[{"dml": {}}]), "CPU")
+@pytest.mark.parametrize(
+    ("named", "device", "words"),
+    [
+        ([{"dml": {}}], "CPU", "built for dml, not for CPU"),
+        ([{"dml": {}}], "OPENVINO.CPU", "built for dml, not for OPENVINO.CPU"),
+        ([{"cuda": {}}], "DML", "built for cuda, not for DML"),
+        ([], "DML", "built for the CPU, not for DML"),
+        ([], "CUDA.0", "built for the CPU, not for CUDA.0"),
+        ([{"OpenVINO": {"device_type": "GPU"}}], "OPENVINO.CPU", "ask for --device OPENVINO.GPU"),
+    ],
+)
+def test_a_model_for_another_provider_is_refused(named: list[Any], device: str, words: str) -> None:
+    with pytest.raises(ArtifactError, match=words):
+        require_provider(Path("model"), settings(provider_options=named), device)
 
 
 def test_an_error_over_several_lines_becomes_one() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from backends.table import ARTIFACT_FORMATS, BACKENDS, PRECISIONS, BackendSpec
+from backends.spec import ARTIFACT_FORMATS, PRECISIONS, BackendSpec
+from backends.table import BACKENDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,7 +34,7 @@ def test_the_target_is_a_class_in_a_file_of_its_own(spec: BackendSpec) -> None:
 def test_the_group_is_in_the_project_file(spec: BackendSpec) -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
 
-    assert spec.group is None or spec.group in groups
+    assert {spec.group, *spec.groups.values()} - {None} <= set(groups)
 
 
 @every_backend
@@ -47,8 +48,23 @@ def test_every_weight_format_is_a_known_one(spec: BackendSpec) -> None:
 
 
 @every_backend
-def test_the_default_weight_formats_can_be_asked_for_on_the_cpu(spec: BackendSpec) -> None:
-    assert set(spec.default_precisions) <= set(spec.devices["CPU"])
+def test_the_default_weight_formats_can_be_asked_for_on_its_first_device(spec: BackendSpec) -> None:
+    assert set(spec.default_precisions) <= set(next(iter(spec.devices.values())))
+
+
+@every_backend
+def test_what_the_system_may_list_stands_for_devices_that_it_has(spec: BackendSpec) -> None:
+    assert set(spec.default_on.values()) <= set(spec.devices)
+
+
+@every_backend
+def test_a_venv_of_its_own_belongs_to_a_device_that_it_has(spec: BackendSpec) -> None:
+    assert set(spec.groups) <= set(spec.devices)
+
+
+@every_backend
+def test_the_options_of_devices_belong_to_devices_that_it_has(spec: BackendSpec) -> None:
+    assert {device for option in spec.options.values() for device in option.devices} <= {*spec.devices, "AUTO"}
 
 
 @every_backend

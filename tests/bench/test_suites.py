@@ -249,7 +249,7 @@ def test_a_combination_that_cannot_be_has_its_row(failed: Failed) -> None:
         for row in failed[0].generations()
         if row["status"] == "unsupported"
     }
-    reason = "transformers takes no int4 on CPU, only fp32, bf16, fp16"
+    reason = "transformers takes no int4 on CPU, only int8, fp16, bf16, fp32"
     assert found == {(8, reason), (16, reason)}
 
 

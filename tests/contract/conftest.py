@@ -10,17 +10,17 @@ from typing import Any
 import psutil
 import pytest
 
-from backends.table import BACKENDS, BackendSpec
 from bench.measure.worker import Timeouts, WorkerProcess
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
 from bench.prepare.models import resolve_model
 from bench.prepare.prompts import PromptBook, PromptKey
 from bench.prepare.stage import Preparer
-from tests.contract.loaded import Ids, LoadedBackend
+from tests.contract.loaded import CASES, Case, Ids, LoadedBackend
 
 THREADS = min(2, psutil.cpu_count(logical=False) or 1)
 _REMEDY = "`nox -s tests` makes it and hands it on"
+_COMPILED = "it is compiled, and taken where `nox -s bench -- --backend llama-cpp` has made it"
 _TIMEOUTS = Timeouts(start_s=60, open_s=120, load_s=180, generation_s=120)
 
 
@@ -45,37 +45,35 @@ def prompt_book(preparer: Preparer) -> PromptBook:
     return preparer.prompts()
 
 
-@pytest.fixture(scope="session", params=list(BACKENDS.values()), ids=list(BACKENDS))
-def spec(request: pytest.FixtureRequest) -> BackendSpec:
-    """Each backend of the table in turn."""
-    entry: BackendSpec = request.param
+@pytest.fixture(scope="session", params=CASES, ids=[case.label for case in CASES])
+def case(request: pytest.FixtureRequest) -> Case:
+    """Each backend in turn, on each device that it can run on here."""
+    entry: Case = request.param
     return entry
 
 
 @pytest.fixture(scope="session")
 def backend(
-    spec: BackendSpec, venvs: Venvs, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    case: Case, venvs: Venvs, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LoadedBackend]:
     """The backend with its narrowest weight format loaded, which is the least work."""
-    precision = "int4" if "int4" in spec.devices["CPU"] else "fp32"
-    yield from _load(spec, precision, venvs, request, tmp_path_factory)
+    yield from _load(case, case.precisions[0], venvs, request, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def fp32_backend(
-    spec: BackendSpec,
+    case: Case,
     backend: LoadedBackend,
     venvs: Venvs,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[LoadedBackend]:
-    """The backend with the model's own weights, to be compared with another stack's answers."""
-    if "fp32" not in spec.devices["CPU"]:
-        pytest.skip(f"{spec.name} takes no fp32 weights")
-    if backend.precision == "fp32":
+    """The backend with the model's own weights, or the nearest to them, to be compared with another stack's answers."""
+    widest = case.precisions[-1] if "fp32" not in case.precisions else "fp32"
+    if backend.precision == widest:
         yield backend
     else:
-        yield from _load(spec, "fp32", venvs, request, tmp_path_factory)
+        yield from _load(case, widest, venvs, request, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -83,7 +81,7 @@ def reference(
     venvs: Venvs, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LoadedBackend]:
     """transformers on the model's own weights: the stack that model makers publish with."""
-    yield from _load(BACKENDS["transformers"], "fp32", venvs, request, tmp_path_factory)
+    yield from _load(Case("transformers", "CPU"), "fp32", venvs, request, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -99,17 +97,18 @@ def real_fp32(fp32_backend: LoadedBackend) -> LoadedBackend:
 
 
 @pytest.fixture
-def fresh(spec: BackendSpec, venvs: Venvs, tmp_path: Path) -> Iterator[WorkerProcess]:
+def fresh(case: Case, venvs: Venvs, tmp_path: Path) -> Iterator[WorkerProcess]:
     """A worker with nothing loaded, for what may bring it down."""
-    with WorkerProcess(_python(spec, venvs), spec.target, tmp_path / "worker", timeouts=_TIMEOUTS) as worker:
+    python, target = _at(case, venvs)
+    with WorkerProcess(python, target, tmp_path / "worker", timeouts=_TIMEOUTS) as worker:
         worker.open()
         yield worker
 
 
 @pytest.fixture(scope="session")
-def spec_book(spec: BackendSpec, request: pytest.FixtureRequest) -> PromptBook:
+def spec_book(case: Case, request: pytest.FixtureRequest) -> PromptBook:
     """Prompts that the backend's model understands; made-up ones where there is no model."""
-    if spec.artifact_format == "none":
+    if case.spec.artifact_format == "none":
         return PromptBook.made_up()
     book: PromptBook = request.getfixturevalue("prompt_book")
     return book
@@ -145,30 +144,33 @@ def _real(backend: LoadedBackend) -> LoadedBackend:
 
 
 def _load(
-    spec: BackendSpec,
+    case: Case,
     precision: str,
     venvs: Venvs,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[LoadedBackend]:
-    python = _python(spec, venvs)
-    artifact = _artifact(spec, precision, partial(request.getfixturevalue, "preparer"))
-    scratch = tmp_path_factory.mktemp(spec.name)
-    with WorkerProcess(python, spec.target, scratch, timeouts=_TIMEOUTS, threads=THREADS) as worker:
+    python, target = _at(case, venvs)
+    artifact = _artifact(case, precision, partial(request.getfixturevalue, "preparer"))
+    scratch = tmp_path_factory.mktemp(case.backend)
+    with WorkerProcess(python, target, scratch, timeouts=_TIMEOUTS, threads=THREADS) as worker:
         opened = worker.open()
-        loaded = worker.load(artifact, "CPU", precision, THREADS, {})
-        yield LoadedBackend(spec, precision, artifact, worker, opened, loaded)
+        loaded = worker.load(artifact, case.device, precision, THREADS, case.options)
+        yield LoadedBackend(case, precision, artifact, worker, opened, loaded)
 
 
-def _python(spec: BackendSpec, venvs: Venvs) -> str:
-    python = venvs.backend(spec).python
-    if python is None:
-        pytest.skip(f"no venv for {spec.name}: {_REMEDY}")
-    return python
+def _at(case: Case, venvs: Venvs) -> tuple[str, str]:
+    venv, target = case.at(venvs)
+    if venv.python is None:
+        how = _COMPILED if case.backend == "llama-cpp" else _REMEDY
+        pytest.skip(f"no venv for {case.label}: {how}")
+    return venv.python, target
 
 
-def _artifact(spec: BackendSpec, precision: str, preparer: Any) -> Path | None:
+def _artifact(case: Case, precision: str, preparer: Any) -> Path | None:
+    spec = case.spec
     if spec.artifact_format == "none":
         return None
-    path: Path = preparer().artifact(spec.artifact_format, precision, "CPU").path
+    stored = spec.stored_precision(precision)
+    path: Path = preparer().artifact(spec.artifact_format, stored, case.device).path
     return path

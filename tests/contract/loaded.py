@@ -5,11 +5,79 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from backends.table import BackendSpec
+from backends.spec import BackendSpec, family
+from backends.table import BACKENDS
 from bench.measure.worker import Loaded, Opened, WorkerProcess
+from bench.plan.venvs import Venv, Venvs
 
 Ids = tuple[int, ...]
+
+_SHAPE = {"prompt_tokens": 512, "new_tokens": 64}
+"""The largest request of the suite, as the plan would tell it to a stack that compiles for a shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A backend on a device that the suite runs it on.
+
+    Args:
+        backend: its name in the table.
+        device: the device.
+        stand_in: what a worker opens in place of the adapter, and the group whose venv runs it, where the stack itself
+            cannot be had.
+    """
+
+    backend: str
+    device: str
+    stand_in: tuple[str, str] | None = None
+
+    @property
+    def spec(self) -> BackendSpec:
+        """Its entry in the table."""
+        return BACKENDS[self.backend]
+
+    @property
+    def label(self) -> str:
+        """For test ids."""
+        return f"{self.backend}@{self.device}"
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """The weight formats that can be asked for."""
+        return self.spec.precisions(self.device) or ()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The load options that a plan would give."""
+        return self.spec.load_options(self.device, _SHAPE, {})
+
+    @property
+    def profiled(self) -> bool:
+        """Whether the stack is asked for a profile."""
+        return family(self.device) in self.spec.profiled
+
+    def at(self, venvs: Venvs) -> tuple[Venv, str]:
+        """The venv and what the worker opens in it: the real stack wherever it is at hand."""
+        venv = venvs.backend(self.spec, self.device)
+        if venv.python is None and self.stand_in is not None:
+            target, group = self.stand_in
+            return venvs.group(group), target
+        return venv, self.spec.target
+
+
+CASES = (
+    Case("openvino-genai", "CPU"),
+    Case("ort-genai", "CPU"),
+    Case("ort-genai", "OPENVINO.CPU"),
+    Case("optimum-intel", "CPU"),
+    Case("npu", "NPU", ("tests.contract.stand_ins.npu_library:IntelNpuLibrary", "transformers")),
+    Case("transformers", "CPU"),
+    Case("llama-cpp", "CPU"),
+    Case("simulated", "CPU"),
+)
+"""Every backend where it can run without a device; the NPU library against a stand-in where it is not installed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +85,7 @@ class LoadedBackend:
     """A backend under test.
 
     Args:
-        spec: its entry in the table.
+        case: which backend, on which device.
         precision: the weight format that was loaded.
         artifact: what was loaded; ``None`` for a backend that needs none.
         worker: the process.
@@ -25,12 +93,17 @@ class LoadedBackend:
         loaded: what it said of the model.
     """
 
-    spec: BackendSpec
+    case: Case
     precision: str
     artifact: Path | None
     worker: WorkerProcess
     opened: Opened
     loaded: Loaded
+
+    @property
+    def spec(self) -> BackendSpec:
+        """Its entry in the table."""
+        return self.case.spec
 
     def continuation(self, prompt: Sequence[int], new_tokens: int) -> list[int]:
         """The ids that one prompt is continued by."""

@@ -153,7 +153,7 @@ def test_a_batch_that_cannot_be_streamed_is_unsupported(backend: LoadedBackend, 
 def test_the_device_is_known_and_how(real: LoadedBackend) -> None:
     evidence = real.loaded.evidence
 
-    assert (evidence["device"], evidence["device_source"] in ("read-back", "accepted")) == ("CPU", True)
+    assert (evidence["device"], evidence["device_source"] in ("read-back", "accepted")) == (real.case.device, True)
 
 
 def test_the_evidence_says_where_it_comes_from(backend: LoadedBackend) -> None:
@@ -175,21 +175,37 @@ def test_a_simulated_backend_never_claims_a_device(backend: LoadedBackend) -> No
     assert (backend.loaded.evidence["device_source"] == "simulated") == backend.spec.simulated
 
 
-def test_the_cpu_is_among_the_devices(backend: LoadedBackend) -> None:
-    assert "CPU" in {device["name"] for device in backend.opened.devices}
+def test_the_device_is_among_those_that_it_lists(backend: LoadedBackend) -> None:
+    assert backend.case.device in {device["name"] for device in backend.opened.devices}
+
+
+def test_a_profile_places_nodes_on_the_devices_provider(backend: LoadedBackend, fresh: WorkerProcess) -> None:
+    if not backend.case.profiled:
+        pytest.skip(f"{backend.case.label} has no profile of its own")
+    given = (backend.artifact, backend.case.device, backend.precision, THREADS, backend.case.options)
+    profiled = fresh.profile(*given, prompt=range(5, 37), new_tokens=4)
+
+    assert (profiled.placement[profiled.provider] > 0, round(sum(profiled.placement.values()), 6)) == (True, 1.0)
+
+
+def test_weight_formats_that_change_on_load_are_told_by_share(real: LoadedBackend) -> None:
+    if real.precision not in real.spec.made_on_load:
+        pytest.skip(f"{real.case.label} loads {real.precision} as it is stored")
+
+    assert round(sum(real.loaded.evidence["weight_bits"].values()), 6) == 1.0
 
 
 # -- what cannot be
 
 
 def test_an_unknown_device_is_unsupported_and_the_known_ones_are_named(backend: LoadedBackend) -> None:
-    with pytest.raises(WorkerUnsupported, match=rf"{NOWHERE}.*CPU") as refused:
+    with pytest.raises(WorkerUnsupported, match=rf"{NOWHERE}.*{backend.case.device}") as refused:
         backend.worker.load(backend.artifact, NOWHERE, backend.precision, THREADS, {})
 
     assert (refused.value.error_type, "\n" in str(refused.value)) == ("DeviceUnavailableError", False)
 
 
-@pytest.mark.parametrize("device", ["GPU", "NPU"])
+@pytest.mark.parametrize("device", ["GPU", "NPU", "DML", "CUDA"])
 def test_an_absent_device_is_unsupported_and_never_another_one(backend: LoadedBackend, device: str) -> None:
     if any(str(present["name"]).partition(".")[0] == device for present in backend.opened.devices):
         pytest.skip(f"{backend.spec.name} has a {device} here")
@@ -201,7 +217,7 @@ def test_an_absent_device_is_unsupported_and_never_another_one(backend: LoadedBa
 
 def test_an_empty_folder_is_no_model_and_the_remedy_is_named(real: LoadedBackend, tmp_path: Path) -> None:
     with pytest.raises(WorkerFailed, match=r"nox -s models") as failed:
-        real.worker.load(tmp_path, "CPU", real.precision, THREADS, {})
+        real.worker.load(tmp_path, real.case.device, real.precision, THREADS, real.case.options)
 
     assert (failed.value.error_type, "\n" in str(failed.value)) == ("ArtifactError", False)
 
@@ -210,7 +226,7 @@ def test_a_torn_artifact_is_no_model(real: LoadedBackend, fresh: WorkerProcess, 
     assert real.artifact is not None
     torn = _torn(real.artifact, tmp_path / "torn")
     with pytest.raises(WorkerFailed) as failed:
-        fresh.load(torn, "CPU", real.precision, THREADS, {})
+        fresh.load(torn, real.case.device, real.precision, THREADS, real.case.options)
 
     assert (failed.value.error_type, "\n" in str(failed.value)) == ("ArtifactError", False)
 

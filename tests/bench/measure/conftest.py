@@ -129,6 +129,7 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
         stopping: Callable[[], bool] = lambda: False,
         generation_s: float = 30.0,
         threads: int | None = None,
+        allow_fallback: bool = False,
     ) -> Kit:
         quick = ("ttft_ms=1", "itl_ms=1", *load_options)
         options = make_options(
@@ -154,6 +155,7 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
             timeouts=Timeouts(start_s=30, open_s=30, load_s=30, generation_s=generation_s),
             scratch=tmp_path / "scratch",
             stopping=stopping,
+            allow_fallback=allow_fallback,
         )
         writer = RunWriter(tmp_path / "results", "run-1")
         writer.begin({})

@@ -1,18 +1,26 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from backends.spec import BackendSpec
 from bench.errors import WorkerFailed
 from bench.measure.facts import LoadPlan
 from bench.measure.visit import Interrupted
+from bench.observe.busy import Busy
+from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venv
 
 MakeKit = Callable[..., Any]
+
+ODD = BackendSpec("simulated", "backends.odd:Odd", None, "none", {"CPU": ("int4",)}, ("int4",), simulated=True)
+"""Says that it ran on GPU.0, whatever it was asked for."""
 
 
 def by_status(rows: list[dict[str, Any]], prompt_tokens: int) -> list[str]:
@@ -295,12 +303,8 @@ def test_what_was_measured_is_kept_when_a_later_repeat_fails(kit: MakeKit) -> No
 def test_a_device_that_is_not_the_one_asked_for_is_a_failed_load(
     kit: MakeKit, other_root: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from backends.table import BACKENDS  # noqa: PLC0415 - changed for this test alone
-
-    spec = type(BACKENDS["simulated"])
-    odd = spec("simulated", "backends.odd:Odd", None, "none", {"CPU": ("int4",)}, ("int4",), simulated=True)
     one = kit()
-    monkeypatch.setitem(BACKENDS, "simulated", odd)
+    monkeypatch.setitem(BACKENDS, "simulated", ODD)
     one.measure(8)
     row = one.rows("loads")[0]
     assert (row["status"], row["error_type"], row["device_verdict"], row["device_executed"]) == (
@@ -309,6 +313,60 @@ def test_a_device_that_is_not_the_one_asked_for_is_a_failed_load(
         "fallback",
         "GPU.0",
     )
+
+
+def test_a_fallback_that_was_allowed_is_measured_under_the_name_of_what_ran(
+    kit: MakeKit, other_root: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = kit(allow_fallback=True)
+    monkeypatch.setitem(BACKENDS, "simulated", ODD)
+    said = one.measure(8)
+    one.visit.close()
+    row = one.rows("loads")[0]
+    assert (said, row["status"], row["device_verdict"], row["device_executed"]) == (["ok"], "ok", "fallback", "GPU.0")
+
+
+def test_a_device_known_to_be_absent_is_unsupported_without_a_worker(kit: MakeKit) -> None:
+    one = kit(load_plan=LoadPlan(Venv(sys.executable), unsupported="there is no NPU here"))
+    one.measure(8)
+    row = one.rows("loads")[0]
+    assert (row["status"], row["process_start_s"], "there is no NPU here" in row["error_message"]) == (
+        "unsupported",
+        None,
+        True,
+    )
+
+
+class Still:
+    """Counters of an NPU that never moves."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def read(self) -> Busy:
+        return Busy(npu_ns=5)
+
+    def close(self) -> None:
+        self.pid = 0
+
+
+def test_an_npu_that_stood_still_during_a_generation_is_a_fallback(
+    kit: MakeKit, other_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = other_root / "backends" / "odd.py"
+    file.write_text(file.read_text("utf-8").replace("GPU.0", "NPU").replace('"NPU":', '"none":'), "utf-8")
+    monkeypatch.setattr("bench.measure.visit.BusyCounters", Still)
+    one = kit(arguments=("--device", "NPU"))
+    monkeypatch.setitem(BACKENDS, "simulated", ODD)
+    one.measure(8)
+    assert {row["error_type"] for row in one.rows("generations")} == {"DeviceFallback"}
+
+
+def test_busy_time_is_recorded_per_generation(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.measure.visit.BusyCounters", Still)
+    one = kit()
+    one.measure(8)
+    assert {(row["npu_busy_ns"], row["gpu_busy_ns"]) for row in one.rows("generations")} == {(0, None)}
 
 
 def test_the_workers_output_does_not_pile_up(kit: MakeKit) -> None:

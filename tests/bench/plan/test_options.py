@@ -18,7 +18,7 @@ def test_the_default_sweep_is_the_issues(make_options: MakeOptions) -> None:
     options = make_options()
     assert (options.backends, options.devices, options.precisions, options.prompt_tokens, options.new_tokens) == (
         ("openvino-genai", "ort-genai", "transformers"),
-        ("CPU",),
+        None,
         None,
         (32, 128, 512),
         (64,),
@@ -62,6 +62,27 @@ def test_blocks_of_a_file_win_over_a_profile_flag(
 )
 def test_devices_are_canonical_and_each_once(make_options: MakeOptions, arguments: tuple[str, ...]) -> None:
     assert make_options(*arguments).devices == ("CPU", "GPU.0")
+
+
+@pytest.mark.parametrize(
+    ("given", "canonical"),
+    [("openvino", "OPENVINO.CPU"), ("openvino.gpu.1", "OPENVINO.GPU.1"), ("dml", "DML"), ("auto", "AUTO")],
+)
+def test_the_devices_of_providers_are_canonical(make_options: MakeOptions, given: str, canonical: str) -> None:
+    assert make_options("--device", given).devices == (canonical,)
+
+
+def test_a_fallback_is_not_allowed_unless_asked(make_options: MakeOptions) -> None:
+    assert (make_options().allow_fallback, make_options("--allow-fallback").allow_fallback) == (False, True)
+
+
+def test_a_file_may_allow_a_fallback(make_options: MakeOptions, write_sweep: WriteSweep) -> None:
+    assert make_options("--config", write_sweep("allow_fallback = true")).allow_fallback
+
+
+def test_a_switch_in_a_file_is_true_or_false(make_options: MakeOptions, write_sweep: WriteSweep) -> None:
+    with pytest.raises(UsageError, match=r"sweep\.toml, line 1, allow_fallback: expected true or false, got 1"):
+        make_options("--config", write_sweep("allow_fallback = 1"))
 
 
 def test_precisions_are_canonical_and_each_once(make_options: MakeOptions) -> None:
@@ -128,9 +149,12 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
     [
         (
             ("--backend", "vllm"),
-            "--backend: no backend 'vllm'; there are openvino-genai, ort-genai, transformers, simulated",
+            "--backend: no backend 'vllm'; there are openvino-genai, ort-genai, optimum-intel, npu, transformers",
         ),
-        (("--device", "TPU"), "--device: no device 'TPU'; there are CPU, GPU, NPU"),
+        (("--device", "TPU"), "no device 'TPU'; there are AUTO, CPU, CUDA, DML, GPU, NPU, OPENVINO, WINML, XPU"),
+        (("--device", "HETERO:GPU,CPU"), "--device: HETERO:GPU spreads a model over several devices"),
+        (("--device", "MULTI"), "--device: MULTI spreads a model over several devices"),
+        (("--device", "OPENVINO.x"), "--device: no device 'X'"),
         (("--device", "GPU."), "--device: no device 'GPU.'"),
         (("--device", "GPU.x"), "--device: no device 'GPU.X'"),
         (("--precision", "int3"), "--precision: no precision 'int3'; there are int4, int8, fp16, bf16, fp32"),

@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backends.table import BACKENDS
 from bench.errors import UsageError
 from bench.plan.flags import raw_values
 from bench.plan.options import Options, resolve_options
-from bench.plan.plan import Plan, make_plan
+from bench.plan.plan import Plan, Surroundings, make_plan
 
 MakeOptions = Callable[..., Options]
 SIMULATED = ("--backend", "simulated")
@@ -89,7 +88,7 @@ def test_without_precisions_each_stack_has_its_own(make_options: MakeOptions) ->
 
 def test_defaults_of_a_stack_are_part_of_its_loads(make_options: MakeOptions) -> None:
     load = make_plan(make_options("--backend", "openvino-genai")).loads[0]
-    assert load.options == {"attention_backend": "PA", "kv_cache_precision": None}
+    assert set(load.options) == {"attention_backend", "kv_cache_precision", "compile_cache"}
 
 
 def test_a_load_option_replaces_the_default(make_options: MakeOptions) -> None:
@@ -100,14 +99,17 @@ def test_a_load_option_replaces_the_default(make_options: MakeOptions) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--backend", "ort-genai,simulated", "--device", "NPU"), "ort-genai has no device NPU, only CPU"),
         (
-            ("--backend", "transformers,simulated", "--precision", "int4"),
-            "transformers takes no int4 on CPU, only fp32, bf16, fp16",
+            ("--backend", "transformers,simulated", "--device", "NPU"),
+            "transformers has no device NPU, only CPU, CUDA, XPU",
         ),
         (
-            ("--backend", "openvino-genai,simulated", "--device", "NPU"),
-            f"openvino-genai is not measured on NPU yet: {BACKENDS['openvino-genai'].not_yet['NPU']}",
+            ("--backend", "openvino-genai,simulated", "--precision", "bf16"),
+            "openvino-genai takes no bf16 on CPU, only int4, int8, fp16, fp32",
+        ),
+        (
+            ("--backend", "ort-genai,simulated", "--precision", "original"),
+            "ort-genai takes no original weights of this model, which is converted for it first",
         ),
         (
             ("--backend", "openvino-genai", "--batch-size", "1,4"),
@@ -132,10 +134,105 @@ def test_a_numbered_gpu_takes_what_a_gpu_takes(make_options: MakeOptions) -> Non
 
 
 def test_a_sweep_of_which_nothing_remains_is_refused_with_each_reason_once(make_options: MakeOptions) -> None:
-    options = make_options("--backend", "ort-genai,transformers", "--device", "NPU")
+    options = make_options("--backend", "llama-cpp,transformers", "--device", "NPU")
     with pytest.raises(UsageError) as caught:
         make_plan(options)
     assert str(caught.value) == (
         "nothing remains to be measured: "
-        "ort-genai has no device NPU, only CPU; transformers has no device NPU, only CPU"
+        "llama-cpp has no device NPU, only CPU; transformers has no device NPU, only CPU, CUDA, XPU"
     )
+
+
+NPU = ("--backend", "openvino-genai", "--device", "NPU", "--precision", "int4", "--new-tokens", "64")
+
+
+def test_on_an_npu_each_padded_prompt_length_is_a_load_of_its_own(make_options: MakeOptions) -> None:
+    loads = make_plan(make_options(*NPU, "--prompt-tokens", "32,64,65")).loads
+    assert [load.options["max_prompt_len"] for load in loads] == [64, 128]
+
+
+def test_on_an_npu_the_response_length_follows_the_new_tokens(make_options: MakeOptions) -> None:
+    load = make_plan(make_options(*NPU, "--prompt-tokens", "32")).loads[0]
+    assert load.options["min_response_len"] == 64
+
+
+def test_an_npus_padded_length_can_be_set(make_options: MakeOptions) -> None:
+    options = make_options(*NPU, "--load-option", "openvino-genai.max_prompt_len=1024")
+    assert [load.options["max_prompt_len"] for load in make_plan(options).loads] == [1024]
+
+
+def test_an_option_is_no_part_of_a_load_on_another_device(make_options: MakeOptions) -> None:
+    options = make_options("--backend", "openvino-genai", "--load-option", "openvino-genai.max_prompt_len=1024")
+    assert "max_prompt_len" not in make_plan(options).loads[0].options
+
+
+def devices(plan: Plan) -> set[tuple[str, str]]:
+    asked = [*plan.cells, *(entry.cell for entry in plan.impossible)]
+    return {(cell.load.backend, cell.load.device) for cell in asked}
+
+
+def test_a_device_that_only_another_stack_knows_is_no_hole_in_this_one(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options("--backend", "openvino-genai,ort-genai", "--device", "CPU,DML"))
+    assert devices(plan) == {("openvino-genai", "CPU"), ("ort-genai", "CPU"), ("ort-genai", "DML")}
+
+
+def test_a_stack_that_knows_none_of_the_devices_says_so(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options("--backend", "openvino-genai,transformers", "--device", "GPU,NPU"))
+    assert {entry.cell.load.backend for entry in plan.impossible} == {"transformers"}
+
+
+@pytest.mark.parametrize(
+    ("hardware", "expected"),
+    [
+        ((), {"CPU"}),
+        (("intel-gpu",), {"CPU", "GPU"}),
+        (("intel-gpu", "intel-npu"), {"CPU", "GPU", "NPU"}),
+        (("nvidia-gpu",), {"CPU"}),
+    ],
+)
+def test_by_default_a_stack_is_asked_for_what_the_system_lists(
+    make_options: MakeOptions, hardware: tuple[str, ...], expected: set[str]
+) -> None:
+    plan = make_plan(make_options("--backend", "openvino-genai"), Surroundings(frozenset(hardware)))
+    assert {device for _, device in devices(plan)} == expected
+
+
+def test_a_stack_for_hardware_that_is_not_listed_is_asked_all_the_same(make_options: MakeOptions) -> None:
+    assert devices(make_plan(make_options("--backend", "npu"))) == {("npu", "NPU")}
+
+
+IR = Surroundings(ready_made="openvino-ir", has_original=False)
+
+
+def test_a_ready_made_artifact_is_taken_in_the_precision_that_it_has(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options("--backend", "openvino-genai,optimum-intel"), IR)
+    assert {cell.load.precision for cell in plan.cells} == {"original"}
+
+
+def test_a_ready_made_artifact_is_loaded_by_its_own_stacks_alone(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options("--backend", "openvino-genai,ort-genai"), IR)
+    assert {entry.reason for entry in plan.impossible} == {
+        "ort-genai cannot load this model, which is made for openvino-genai and optimum-intel (openvino-ir)"
+    }
+
+
+def test_a_ready_made_artifact_takes_no_precision(make_options: MakeOptions) -> None:
+    with pytest.raises(UsageError, match="leave --precision out"):
+        make_plan(make_options("--backend", "openvino-genai", "--precision", "int4"), IR)
+
+
+def test_a_simulated_backend_minds_no_model(make_options: MakeOptions) -> None:
+    assert len(make_plan(make_options("--backend", "simulated", "--precision", "int4"), IR).loads) == 1
+
+
+def test_a_model_without_a_gguf_of_its_own_is_not_asked_for_it(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options("--backend", "llama-cpp"), Surroundings(has_original=False))
+    assert {cell.load.precision for cell in plan.cells} == {"int4", "int8"}
+
+
+def test_a_gguf_that_is_not_there_is_a_reason(make_options: MakeOptions) -> None:
+    options = make_options("--backend", "llama-cpp", "--precision", "int4,original")
+    plan = make_plan(options, Surroundings(has_original=False))
+    assert {entry.reason for entry in plan.impossible} == {
+        "llama-cpp: this model has no GGUF of its own to take as it is"
+    }

@@ -13,29 +13,36 @@ ORT = BACKENDS["ort-genai"]
 
 
 def test_a_venv_that_nox_made_is_used() -> None:
-    assert Venvs(json.dumps({"ort-genai": {"python": "py"}}), {}).backend(ORT).python == "py"
+    assert Venvs(json.dumps({"ort-genai": {"python": "py"}}), {}).backend(ORT, "CPU").python == "py"
 
 
 def test_a_users_own_interpreter_comes_first() -> None:
-    assert Venvs(json.dumps({"ort-genai": {"python": "py"}}), {"ort-genai": "mine"}).backend(ORT).python == "mine"
+    assert (
+        Venvs(json.dumps({"ort-genai": {"python": "py"}}), {"ort-genai": "mine"}).backend(ORT, "CPU").python == "mine"
+    )
+
+
+def test_a_device_may_have_a_venv_of_its_own() -> None:
+    handed = json.dumps({"ort-genai": {"python": "py"}, "ort-genai-dml": {"python": "dml"}})
+    assert Venvs(handed, {}).backend(ORT, "DML.1").python == "dml"
 
 
 def test_a_backend_without_a_group_runs_in_this_interpreter() -> None:
-    assert Venvs(None, {}).backend(BACKENDS["simulated"]).python == sys.executable
+    assert Venvs(None, {}).backend(BACKENDS["simulated"], "CPU").python == sys.executable
 
 
 def test_the_reason_of_an_unsupported_venv_is_handed_on() -> None:
-    venv = Venvs(json.dumps({"ort-genai": {"unsupported": "no wheels for this Python"}}), {}).backend(ORT)
+    venv = Venvs(json.dumps({"ort-genai": {"unsupported": "no wheels for this Python"}}), {}).backend(ORT, "CPU")
     assert (venv.python, venv.reason) == (None, "no wheels for this Python")
 
 
 def test_the_last_lines_of_a_failed_install_are_the_reason() -> None:
-    venv = Venvs(json.dumps({"ort-genai": {"failed": ["ERROR: a", "ERROR: b"]}}), {}).backend(ORT)
+    venv = Venvs(json.dumps({"ort-genai": {"failed": ["ERROR: a", "ERROR: b"]}}), {}).backend(ORT, "CPU")
     assert "ERROR: a | ERROR: b" in venv.reason
 
 
 def test_a_venv_that_nobody_made_says_who_makes_it() -> None:
-    assert "nox -s bench" in Venvs(None, {}).backend(ORT).reason
+    assert "nox -s bench" in Venvs(None, {}).backend(ORT, "CPU").reason
 
 
 def test_the_conversion_venv_is_a_group_too() -> None:
@@ -44,7 +51,7 @@ def test_the_conversion_venv_is_a_group_too() -> None:
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, json.dumps({"ort-genai": {"python": "py"}}))
-    assert Venvs.from_environment({}).backend(ORT).python == "py"
+    assert Venvs.from_environment({}).backend(ORT, "CPU").python == "py"
 
 
 def test_an_environment_that_is_no_json_is_refused() -> None:

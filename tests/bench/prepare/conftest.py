@@ -7,6 +7,7 @@ import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,8 @@ if behaviour == "hang":
 if behaviour == "refuse":
     answer = {"ok": False, "message": "this architecture is unknown: choose another model"}
 else:
-    facts = {"weight_elements": {"int4": 60, "int8": 4}, "stored_bytes": 48}
+    answer = pathlib.Path(__file__).with_name("answer")
+    facts = json.loads(answer.read_text("utf-8"))
     if task == "prompts":
         facts = {}
         book = {"kinds": {"chat": [1, 2, 3]}, "openers": [4, 5, 6, 7], "bos": [], "vocab_size": 8}
@@ -84,6 +86,10 @@ class StandIn:
         (self._folder / "__init__.py").touch()
         (self._folder / "__main__.py").write_text(STAND_IN, "utf-8")
         self.behave("work")
+        self.answer({"weight_elements": {"int4": 60, "int8": 4}, "stored_bytes": 48})
+
+    def answer(self, facts: dict[str, Any]) -> None:
+        (self._folder / "answer").write_text(json.dumps(facts), "utf-8")
 
     def behave(self, how: str) -> None:
         (self._folder / "behaviour").write_text(how, "utf-8")

@@ -14,6 +14,7 @@ from bench.prepare.cache import (
     Workspace,
     bits_per_weight,
     cache_root,
+    damage,
     weight_shares,
 )
 
@@ -111,10 +112,34 @@ def test_leftovers_of_other_artifacts_stay(tmp_path: Path) -> None:
     assert other.exists()
 
 
-def test_an_artifact_with_a_cut_off_file_is_made_again(tmp_path: Path) -> None:
+def test_a_whole_artifact_is_not_damaged(tmp_path: Path) -> None:
+    assert damage(ArtifactStore(tmp_path).get(KEY, make)) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"1", "weights.bin is damaged: it is 1 bytes long, 4 were made"),
+        (b"1235", "weights.bin is damaged: it has the"),
+    ],
+    ids=["cut off", "flipped"],
+)
+def test_a_damaged_file_is_named_with_what_is_wrong(tmp_path: Path, content: bytes, words: str) -> None:
+    artifact = ArtifactStore(tmp_path).get(KEY, make)
+    (artifact.path / "weights.bin").write_bytes(content)
+    assert words in str(damage(artifact))
+
+
+def test_a_damaged_artifact_is_not_made_again_behind_the_users_back(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    (store.get(KEY, make).path / "weights.bin").write_bytes(b"1")
+    assert damage(store.get(KEY, refuse)) is not None
+
+
+def test_an_artifact_of_which_a_file_is_gone_is_made_again(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
     file = store.get(KEY, make).path / "weights.bin"
-    file.write_bytes(b"1")
+    file.unlink()
     store.get(KEY, make)
     assert file.read_bytes() == b"1234"
 

@@ -41,7 +41,10 @@ def test_ort_computes_the_last_logits_only_and_records_it() -> None:
     assert recipe_for("ort-genai", "int8", "CPU", DEFAULT_FACTS).values["extra_options"] == {"prune_lm_head": "true"}
 
 
-@pytest.mark.parametrize(("device", "provider"), [("CPU", "cpu"), ("GPU.1", "dml"), ("CUDA", "cuda")])
+@pytest.mark.parametrize(
+    ("device", "provider"),
+    [("CPU", "cpu"), ("OPENVINO.GPU", "cpu"), ("DML.1", "dml"), ("WINML", "dml"), ("CUDA", "cuda")],
+)
 def test_a_device_has_its_execution_provider(device: str, provider: str) -> None:
     assert recipe_for("ort-genai", "int4", device, DEFAULT_FACTS).values["execution_provider"] == provider
 
@@ -53,7 +56,8 @@ def test_a_device_has_its_execution_provider(device: str, provider: str) -> None
         ("ort-genai", "bf16", "CPU"),
         ("ort-genai", "int4", "NPU"),
         ("huggingface", "int4", "CPU"),
-        ("gguf", "int4", "CPU"),
+        ("gguf", "bf16", "CPU"),
+        ("tflite", "int4", "CPU"),
     ],
 )
 def test_what_no_converter_makes_is_refused(artifact_format: str, precision: str, device: str) -> None:

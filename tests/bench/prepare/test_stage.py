@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bench.errors import MachineError, PrepareError, UsageError
-from bench.prepare import stage
+from bench.prepare import jobs
 from bench.prepare.models import DEFAULT_PACKAGE
 from bench.prepare.stage import Preparer, check_context
 
@@ -101,7 +101,7 @@ def test_another_corpus_gives_other_prompts(
 def test_too_little_memory_starts_nothing(
     preparer_of: Make, model_directory: Path, stand_in: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "free_memory_bytes", lambda: 1_000_000)
+    monkeypatch.setattr(jobs, "free_memory_bytes", lambda: 1_000_000)
     with pytest.raises(MachineError, match="of memory"):
         preparer_of(str(model_directory)).artifact("openvino-ir", "int4", "CPU")
     assert stand_in.calls == []
@@ -119,7 +119,7 @@ def test_a_synthetic_model_is_pending_before_its_artifacts(preparer_of: Make) ->
 
 def test_a_hub_model_of_unknown_size_says_so(preparer_of: Make) -> None:
     labels = [work.label for work in preparer_of("owner/name").pending(WANTED)]
-    assert all("size unknown before its download" in label for label in labels)
+    assert all("size unknown so far" in label for label in labels)
 
 
 def test_an_impossible_artifact_is_refused_before_anything_is_made(preparer_of: Make, model_directory: Path) -> None:

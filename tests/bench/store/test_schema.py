@@ -24,7 +24,7 @@ def values(kind: pa.DataType) -> st.SearchStrategy[Any]:
     if pa.types.is_list(kind):
         return st.lists(values(kind.value_type), max_size=3)
     if pa.types.is_map(kind):
-        return st.lists(st.tuples(TEXT, NUMBERS), max_size=2, unique_by=lambda entry: entry[0])
+        return st.lists(st.tuples(TEXT, values(kind.item_type)), max_size=2, unique_by=lambda entry: entry[0])
     if pa.types.is_integer(kind):
         bits = kind.bit_width - 1
         return st.integers(min_value=-(2**bits), max_value=2**bits - 1)
@@ -71,7 +71,7 @@ def test_every_row_comes_back_once_in_order_and_unchanged(table: str, finished: 
 
 def test_the_version_is_that_of_the_columns() -> None:
     columns = {name: len(schema.names) for name, schema in TABLES.items()}
-    assert (SCHEMA_VERSION, columns) == (1, {"loads": 42, "generations": 31, "findings": 10, "quality": 9})
+    assert (SCHEMA_VERSION, columns) == (2, {"loads": 44, "generations": 31, "findings": 10, "quality": 9})
 
 
 @pytest.mark.parametrize("table", list(TABLES))

@@ -1,0 +1,71 @@
+"""What a ready-made artifact is made of, read from the artifact itself; nothing is written."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from backends.convert.failure import ConversionError
+
+
+def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Look into ``source``.
+
+    Args:
+        source: an OpenVINO IR folder, an ONNX Runtime GenAI folder, or a GGUF file.
+        output: an empty folder, which stays empty.
+        options: ``format``, the artifact format that it has.
+
+    Returns:
+        ``weight_elements`` and ``stored_bytes`` as the converters count them, and ``context_tokens`` and
+        ``vocab_size``, ``None`` where it does not tell.
+
+    Raises:
+        ConversionError: it is not what it looks like.
+    """
+    del output
+    readers = {"openvino-ir": _openvino, "ort-genai": _ort, "gguf": _gguf}
+    return readers[options["format"]](Path(source))
+
+
+def _openvino(folder: Path) -> dict[str, Any]:
+    from backends.convert.openvino_weights import weights_of  # noqa: PLC0415 - one reader, one stack
+
+    model = folder / "openvino_model.xml"
+    try:
+        counted = weights_of(model)
+    except RuntimeError as error:
+        raise ConversionError(
+            f"{folder.name}/openvino_model.xml cannot be read with its weights, which may be cut off: export it again"
+        ) from error
+    return {**counted, **_limits(folder / "config.json")}
+
+
+def _ort(folder: Path) -> dict[str, Any]:
+    from backends.convert.onnx_weights import weights_of  # noqa: PLC0415 - one reader, one stack
+
+    settings = json.loads((folder / "genai_config.json").read_text("utf-8"))["model"]
+    file = folder / settings.get("decoder", {}).get("filename", "model.onnx")
+    if not file.is_file():
+        raise ConversionError(f"{folder.name} names {file.name} as its decoder and does not hold it: build it again")
+    return {
+        **weights_of(file),
+        "context_tokens": settings.get("context_length"),
+        "vocab_size": settings.get("vocab_size"),
+    }
+
+
+def _gguf(file: Path) -> dict[str, Any]:
+    from backends.convert.gguf_weights import weights_of  # noqa: PLC0415 - one reader, one stack
+
+    return weights_of(file)
+
+
+def _limits(config: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(config.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {"context_tokens": None, "vocab_size": None}
+    text = told.get("text_config", told)
+    return {"context_tokens": text.get("max_position_embeddings"), "vocab_size": text.get("vocab_size")}

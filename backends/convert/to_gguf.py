@@ -1,0 +1,154 @@
+"""A Hugging Face directory to a GGUF file, by the ``gguf`` package: the float weights that every stack starts from.
+
+The file carries no tokenizer, as every stack is given ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import torch
+from gguf import GGMLQuantizationType as Kind
+from safetensors import safe_open
+
+from backends.convert.failure import ConversionError
+from backends.convert.gguf_weights import weights_of
+
+KINDS = {"int4": Kind.Q4_0, "int8": Kind.Q8_0, "fp16": Kind.F16, "fp32": Kind.F32}
+"""Weight format -> the GGUF type of the large matrices. Norms stay in float32, as in llama.cpp's own converter."""
+
+_ARCHITECTURES = {"LlamaForCausalLM": gguf.MODEL_ARCH.LLAMA, "Phi3ForCausalLM": gguf.MODEL_ARCH.PHI3}
+_OUTPUT = ("token_embd.weight", "output.weight")
+
+
+def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
+    """Write ``model.gguf`` into ``output``.
+
+    Args:
+        source: a Hugging Face directory with safetensors.
+        output: an empty folder.
+        options: ``weight_format``, a key of :data:`KINDS`.
+
+    Returns:
+        what :func:`backends.convert.gguf_weights.weights_of` counts in the result.
+
+    Raises:
+        ConversionError: the architecture is none that this converter knows.
+    """
+    directory = Path(source)
+    config = json.loads((directory / "config.json").read_text("utf-8"))
+    architecture = _architecture(config)
+    writer = gguf.GGUFWriter(str(output / "model.gguf"), gguf.MODEL_ARCH_NAMES[architecture])
+    _metadata(writer, config, architecture)
+    model = _Model(directory, config, architecture, KINDS[options["weight_format"]])
+    for name, shape, kind in model.index():
+        # The writer takes the shape in bytes of what is quantized, and the type beside it.
+        stored = gguf.quant_shape_to_byte_shape(shape, kind) if kind not in (Kind.F32, Kind.F16) else shape
+        dtype = np.dtype({Kind.F32: np.float32, Kind.F16: np.float16}.get(kind, np.uint8))
+        size = int(np.prod(stored)) * dtype.itemsize
+        writer.add_tensor_info(name, stored, dtype, size, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for values in model.tensors():
+        writer.write_tensor_data(values)
+    writer.close()
+    return weights_of(output / "model.gguf")
+
+
+def _architecture(config: Mapping[str, Any]) -> Any:
+    named = (config.get("architectures") or ["none"])[0]
+    if named not in _ARCHITECTURES:
+        raise ConversionError(
+            f"{named} cannot be written as GGUF here, only {', '.join(_ARCHITECTURES)}: "
+            "convert it with llama.cpp's own converter and give the .gguf file with --model"
+        )
+    scaling = config.get("rope_scaling") or config.get("rope_parameters") or {}
+    kind = scaling.get("rope_type", scaling.get("type", "default"))
+    if kind not in (None, "default"):
+        raise ConversionError(
+            f"rotary scaling {kind!r} cannot be written as GGUF here: "
+            "convert the model with llama.cpp's own converter and give the .gguf file with --model"
+        )
+    return _ARCHITECTURES[named]
+
+
+def _metadata(writer: Any, config: Mapping[str, Any], architecture: Any) -> None:
+    heads = config["num_attention_heads"]
+    rotary = config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta") or 10_000.0
+    writer.add_context_length(config["max_position_embeddings"])
+    writer.add_embedding_length(config["hidden_size"])
+    writer.add_block_count(config["num_hidden_layers"])
+    writer.add_feed_forward_length(config["intermediate_size"])
+    writer.add_head_count(heads)
+    writer.add_head_count_kv(config.get("num_key_value_heads") or heads)
+    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
+    writer.add_rope_dimension_count(config.get("head_dim") or config["hidden_size"] // heads)
+    writer.add_rope_freq_base(float(rotary))
+    writer.add_vocab_size(config["vocab_size"])
+    writer.add_tokenizer_model("none")
+    if architecture == gguf.MODEL_ARCH.PHI3:
+        writer.add_rope_scaling_orig_ctx_len(config["max_position_embeddings"])
+        writer.add_sliding_window(config.get("sliding_window") or 0)
+
+
+class _Model:
+    """The tensors of a directory under GGUF's names, one at a time in memory."""
+
+    def __init__(self, directory: Path, config: Mapping[str, Any], architecture: Any, kind: Any) -> None:
+        self._config = config
+        self._architecture = architecture
+        self._kind = kind
+        self._names = gguf.get_tensor_name_map(architecture, config["num_hidden_layers"])
+        self._files = sorted(directory.glob("*.safetensors"))
+        self._tied = bool(config.get("tie_word_embeddings", False))
+
+    def index(self) -> Iterator[tuple[str, tuple[int, ...], Any]]:
+        """Name, shape and type of each tensor, in the order of :meth:`tensors`."""
+        for handle, key in self._keys():
+            shape = tuple(handle.get_slice(key).get_shape())
+            yield self._name(key), shape, self._kind_of(self._name(key), shape)
+
+    def tensors(self) -> Iterator[Any]:
+        """The values of each tensor, as they are stored."""
+        for handle, key in self._keys():
+            name, values = self._name(key), handle.get_tensor(key).to(torch.float32).numpy()
+            if self._architecture == gguf.MODEL_ARCH.LLAMA:
+                values = self._turned(name, values)
+            yield gguf.quants.quantize(np.ascontiguousarray(values), self._kind_of(name, values.shape))
+
+    def _keys(self) -> Iterator[tuple[Any, str]]:
+        for file in self._files:
+            with safe_open(file, framework="pt") as handle:
+                for key in handle.keys():  # noqa: SIM118 - it is no mapping
+                    if key.endswith("inv_freq") or (self._tied and key == "lm_head.weight"):
+                        continue
+                    yield handle, key
+
+    def _name(self, key: str) -> str:
+        name = self._names.get_name(key, try_suffixes=(".weight", ".bias"))
+        if name is None:
+            raise ConversionError(f"the tensor {key} has no place in a GGUF of this architecture: see its config.json")
+        return str(name)
+
+    def _kind_of(self, name: str, shape: tuple[int, ...]) -> Any:
+        if len(shape) == 1:
+            return Kind.F32
+        # llama.cpp keeps what makes the logits wider than the rest; of what this package can write, 8 bits come next.
+        output = name == "output.weight" or (self._tied and name == _OUTPUT[0])
+        return Kind.Q8_0 if self._kind == Kind.Q4_0 and output else self._kind
+
+    def _turned(self, name: str, values: Any) -> Any:
+        """Rotary halves interleaved, as llama.cpp has them for this architecture and transformers has not."""
+        heads = self._config["num_attention_heads"]
+        if name.endswith("attn_k.weight"):
+            heads = self._config.get("num_key_value_heads") or heads
+        elif not name.endswith("attn_q.weight"):
+            return values
+        halves = values.reshape(heads, 2, values.shape[0] // heads // 2, *values.shape[1:])
+        return halves.swapaxes(1, 2).reshape(values.shape)

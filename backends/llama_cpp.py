@@ -1,0 +1,213 @@
+"""llama.cpp through llama-cpp-python: its C interface, so that nothing of one request is left for the next."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import llama_cpp as llama
+
+from backends.contract import (
+    ArtifactError,
+    BackendError,
+    Device,
+    DeviceUnavailableError,
+    Evidence,
+    GenerationDetails,
+    LoadOptions,
+    StepCallback,
+)
+
+_GGML_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
+"""Types of a KV cache, by their numbers in ``ggml.h``."""
+
+_FLASH_ATTENTION = {"off": 0, "on": 1}
+_ROOM = 256
+"""A context grows by multiples of this, which is how llama.cpp itself rounds it."""
+
+
+class LlamaCpp:
+    """The llama.cpp stack, CPU build."""
+
+    def __init__(self) -> None:
+        llama.llama_backend_init()
+
+    def devices(self) -> list[Device]:
+        """The CPU alone: that is what the package compiles itself for unless it is told otherwise."""
+        return [Device(name="CPU", description=_features())]
+
+    def load(self, artifact: Path, device: str, options: LoadOptions) -> LlamaSession:
+        """Load the one GGUF file in ``artifact``."""
+        if device != "CPU":
+            raise DeviceUnavailableError(
+                f"llama-cpp finds no {device} on this machine, only CPU: its package is compiled for the CPU; "
+                "ask for --device CPU, or for another stack on that device"
+            )
+        files = sorted(artifact.glob("*.gguf"))
+        if len(files) != 1:
+            raise ArtifactError(
+                f"{artifact} holds {len(files)} GGUF files where one is expected; make it with `nox -s models`"
+            )
+        parameters = llama.llama_model_default_params()
+        parameters.n_gpu_layers = 0
+        model = llama.llama_model_load_from_file(str(files[0]).encode("utf-8"), parameters)
+        if not model:
+            raise ArtifactError(
+                f"llama.cpp could not load {files[0]}; its reason stands in the worker's output; "
+                "make it again with `nox -s models`"
+            )
+        return LlamaSession(model, options)
+
+
+class LlamaSession:
+    """A loaded model, and the context of its requests.
+
+    The context is made with the first request, and again only for a larger one; between requests its KV cache is
+    cleared. So a cell's first warm-up pays for it, as the first request to an application does.
+    """
+
+    def __init__(self, model: Any, options: LoadOptions) -> None:
+        self._model = model
+        self._threads = options.threads
+        self._kv_cache = str(options.extra.get("kv_cache_precision", "f16"))
+        self._flash_attention = str(options.extra.get("flash_attention", "on"))
+        for value, known in ((self._kv_cache, _GGML_TYPES), (self._flash_attention, _FLASH_ATTENTION)):
+            if value not in known:
+                raise BackendError(f"llama-cpp takes no {value}; choose one of {', '.join(known)}")
+        self._context: Any = None
+        self._size = (0, 0)
+        self._sampler = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+        llama.llama_sampler_chain_add(self._sampler, llama.llama_sampler_init_greedy())
+
+    def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
+        """The prompt in batches of llama.cpp's own size, then one decode per step for all sequences together."""
+        before = time.perf_counter_ns()
+        length = len(prompts[0]) + new_tokens
+        self._require_context(len(prompts), length)
+        llama.llama_memory_clear(llama.llama_get_memory(self._context), True)
+        setup_ns = time.perf_counter_ns() - before
+        last = self._prefill(prompts)
+        with _Batch(len(prompts)) as batch:
+            for step in range(new_tokens):
+                ids = [llama.llama_sampler_sample(self._sampler, self._context, row) for row in last]
+                on_step(ids)
+                if step + 1 < new_tokens:
+                    position = len(prompts[0]) + step
+                    batch.fill((token, position, row, True) for row, token in enumerate(ids))
+                    self._decode(batch)
+                    last = range(len(prompts))
+        return GenerationDetails(setup_ns=setup_ns)
+
+    def _prefill(self, prompts: Sequence[Sequence[int]]) -> Sequence[int]:
+        """Compute the prompts; the rows of the last batch that hold the logits of each sequence's last position."""
+        final = len(prompts[0]) - 1
+        entries = [
+            (token, position, row, position == final)
+            for row, prompt in enumerate(prompts)
+            for position, token in enumerate(prompt)
+        ]
+        # Of all positions only the last of each sequence needs logits; they have to be in one batch to be sampled.
+        tails = [entry for entry in entries if entry[3]]
+        heads = [entry for entry in entries if not entry[3]]
+        size = int(llama.llama_n_batch(self._context))
+        groups = [heads[start : start + size] for start in range(0, len(heads), size)]
+        if groups and len(groups[-1]) + len(tails) <= size:
+            groups[-1] = sorted([*groups[-1], *tails], key=lambda entry: (entry[2], entry[1]))
+        else:
+            groups.append(tails)
+        for group in groups:
+            with _Batch(len(group)) as batch:
+                batch.fill(iter(group))
+                self._decode(batch)
+        return [row for row, entry in enumerate(groups[-1]) if entry[3]]
+
+    def _decode(self, batch: _Batch) -> None:
+        status = llama.llama_decode(self._context, batch.raw)
+        if status != 0:
+            raise BackendError(f"llama.cpp could not decode (status {status}); ask for a shorter prompt")
+
+    def _require_context(self, sequences: int, length: int) -> None:
+        if sequences == self._size[0] and length <= self._size[1]:
+            return
+        self._free_context()
+        room = -(-length // _ROOM) * _ROOM
+        parameters = llama.llama_context_default_params()
+        parameters.n_ctx = room * sequences
+        parameters.n_seq_max = sequences
+        parameters.type_k = parameters.type_v = _GGML_TYPES[self._kv_cache]
+        parameters.flash_attn_type = _FLASH_ATTENTION[self._flash_attention]
+        if self._threads is not None:
+            parameters.n_threads = parameters.n_threads_batch = self._threads
+        self._context = llama.llama_init_from_model(self._model, parameters)
+        if not self._context:
+            raise BackendError(
+                f"llama.cpp made no context of {sequences} x {room} tokens; ask for fewer, or free memory"
+            )
+        self._size = (sequences, room)
+
+    def evidence(self) -> Evidence:
+        """llama.cpp names the features of its build; a build without GPU code can run nowhere but on the CPU."""
+        offload = bool(llama.llama_supports_gpu_offload())
+        self._require_context(*(self._size if self._context else (1, _ROOM)))
+        text = ctypes.create_string_buffer(256)
+        llama.llama_model_desc(self._model, text, len(text))
+        return Evidence(
+            device="CPU",
+            device_source="accepted" if offload else "read-back",
+            note=(
+                f"llama.cpp holds a model {text.value.decode('utf-8', 'replace')}; this build "
+                f"{'has GPU code, and was told to offload no layer' if offload else 'has no GPU code'}. "
+                f"{_features()}."
+            ),
+            kv_cache_precision=self._kv_cache,
+            attention_backend="flash" if self._flash_attention == "on" else "softmax",
+            threads=int(llama.llama_n_threads(self._context)),
+            compile_cache="none",
+            versions={"llama-cpp-python": version("llama-cpp-python")},
+        )
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._free_context()
+        llama.llama_sampler_free(self._sampler)
+        llama.llama_model_free(self._model)
+        self._model = None
+
+    def _free_context(self) -> None:
+        if self._context:
+            llama.llama_free(self._context)
+            self._context = None
+            self._size = (0, 0)
+
+
+class _Batch:
+    """Tokens for one call of ``llama_decode``."""
+
+    def __init__(self, room: int) -> None:
+        self.raw = llama.llama_batch_init(room, 0, 1)
+
+    def fill(self, entries: Iterator[tuple[int, int, int, bool]]) -> None:
+        """Take in entries of (token, position, sequence, whether its logits are wanted)."""
+        count = 0
+        for token, position, sequence, wanted in entries:
+            self.raw.token[count] = token
+            self.raw.pos[count] = position
+            self.raw.n_seq_id[count] = 1
+            self.raw.seq_id[count][0] = sequence
+            self.raw.logits[count] = wanted
+            count += 1
+        self.raw.n_tokens = count
+
+    def __enter__(self) -> _Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        llama.llama_batch_free(self.raw)
+
+
+def _features() -> str:
+    return str(llama.llama_print_system_info().decode("utf-8", "replace")).strip(" |")

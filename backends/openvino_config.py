@@ -1,0 +1,146 @@
+"""What OpenVINO is told of a load, and what became of it: plain values, shared by the stacks that run on OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backends.contract import CompileCache, DeviceUnavailableError, LoadOptions
+
+STACKS_CHOICE = "stack"
+"""Leaves a property to OpenVINO."""
+
+_REMEDIES = {
+    "NPU": "install the NPU driver, and on Linux join the group `render`",
+    "GPU": "install the GPU's compute driver (on Linux: intel-opencl-icd), and on Linux join the group `render`",
+}
+
+_READ_BACK = (
+    "EXECUTION_DEVICES",
+    "INFERENCE_PRECISION_HINT",
+    "KV_CACHE_PRECISION",
+    "INFERENCE_NUM_THREADS",
+    "PERFORMANCE_HINT",
+)
+
+_BLOBS = "*.blob"
+
+
+def require(device: str, present: list[str]) -> None:
+    """Refuse a device that OpenVINO does not list: a plugin that merely loads is not a device.
+
+    Raises:
+        DeviceUnavailableError: it is not among ``present``.
+    """
+    if device in present or (device == "GPU" and "GPU.0" in present):
+        return
+    remedy = _REMEDIES.get(device.partition(".")[0], "choose one of those")
+    raise DeviceUnavailableError(
+        f"OpenVINO finds no {device} on this machine, only {', '.join(present)}; if it has one: {remedy}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class BlobCache:
+    """The folder in which OpenVINO keeps compiled models, as it stood before a load.
+
+    Args:
+        folder: ``None`` without a cache.
+        before: the compiled models that were there.
+    """
+
+    folder: Path | None
+    before: frozenset[str] = frozenset()
+
+    @classmethod
+    def for_load(cls, options: LoadOptions, artifact: Path, device: str) -> BlobCache:
+        """The cache that a load is asked to use: beside the worker's own folder, where it lives as long as the run."""
+        if options.extra.get("compile_cache", "off") != "on":
+            return cls(None)
+        folder = Path.cwd().parent / "compiled" / f"{artifact.name}-{device}"
+        return cls(folder, _blobs(folder))
+
+    @property
+    def setting(self) -> str:
+        """What CACHE_DIR is set to."""
+        return "" if self.folder is None else str(self.folder)
+
+    def outcome(self) -> CompileCache:
+        """What the load made of the cache: filled it, was served by it, or did neither as far as can be seen."""
+        if self.folder is None:
+            return "none"
+        added = _blobs(self.folder) - self.before
+        if added:
+            return "cold"
+        return "hit" if self.before else "unknown"
+
+
+def _blobs(folder: Path) -> frozenset[str]:
+    return frozenset(file.name for file in folder.glob(_BLOBS))
+
+
+def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> dict[str, Any]:
+    """The properties of the original document, the CPU threads, and the type of the KV cache.
+
+    An NPU takes neither: it has no CPU threads, and its own pipeline allocates the KV cache.
+    """
+    properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": cache.setting}
+    if device.partition(".")[0] == "NPU":
+        return properties
+    properties["NUM_STREAMS"] = "1"
+    if device == "CPU" and options.threads is not None:
+        properties["INFERENCE_NUM_THREADS"] = options.threads
+    kv_cache = options.extra.get("kv_cache_precision")
+    if kv_cache and kv_cache != STACKS_CHOICE:
+        properties["KV_CACHE_PRECISION"] = str(kv_cache)
+    return properties
+
+
+def npu_properties(options: LoadOptions) -> dict[str, Any]:
+    """What OpenVINO GenAI's own NPU pipeline is told: the fixed shapes, and how hard to compile."""
+    names = {
+        "max_prompt_len": "MAX_PROMPT_LEN",
+        "min_response_len": "MIN_RESPONSE_LEN",
+        "prefill_hint": "PREFILL_HINT",
+        "generate_hint": "GENERATE_HINT",
+    }
+    given = {name: options.extra.get(option) for option, name in names.items()}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def read_back(compiled: Any) -> dict[str, str]:
+    """The properties of a compiled model that say how it runs; those that the device does not have are left out."""
+    read = {}
+    for name in _READ_BACK:
+        try:
+            read[name] = as_text(compiled.get_property(name))
+        except RuntimeError:
+            continue
+    return read
+
+
+def as_text(value: Any) -> str:
+    """A property as a word: ``f16``, ``LATENCY``, ``CPU`` or, of several, ``GPU.0+CPU``."""
+    if isinstance(value, list | tuple):
+        return "+".join(as_text(one) for one in value)
+    if hasattr(value, "to_string"):
+        return str(value.to_string())
+    # AUTO puts the names of what it chose into brackets.
+    return str(getattr(value, "name", value)).strip("()")
+
+
+def changed_hints(asked: Mapping[str, Any], read: Mapping[str, str]) -> dict[str, str]:
+    """Property -> ``asked f16, got f32``, for what a device read back otherwise than it was told."""
+    return {
+        name: f"asked {asked[name]}, got {read[name]}"
+        for name in read
+        if name in asked and str(asked[name]) != read[name]
+    }
+
+
+def last_line(error: Exception) -> str:
+    """The last line of OpenVINO's stack of messages, which says what it is about."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,143 @@
+"""optimum-intel: ``OVModelForCausalLM.generate``, the way of the original document, on OpenVINO's devices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import openvino as ov
+import torch
+from optimum.intel import OVModelForCausalLM
+from transformers.generation.streamers import BaseStreamer
+
+from backends.contract import (
+    ArtifactError,
+    BackendError,
+    CompileCache,
+    Device,
+    Evidence,
+    GenerationDetails,
+    LoadOptions,
+    StepCallback,
+    UnsupportedError,
+    one_line,
+)
+from backends.openvino_config import BlobCache, changed_hints, common_properties, last_line, read_back, require
+
+AUTO = "AUTO"
+
+
+class OptimumIntel:
+    """The optimum-intel stack, on models that are OpenVINO IR already; it exports nothing here."""
+
+    def __init__(self) -> None:
+        self._core = ov.Core()
+
+    def devices(self) -> list[Device]:
+        """What OpenVINO lists as available, and ``AUTO``, whose choice the compiled model tells."""
+        listed = [
+            Device(name=name, description=str(self._core.get_property(name, "FULL_DEVICE_NAME")))
+            for name in self._core.available_devices
+        ]
+        return [*listed, Device(AUTO, "OpenVINO's own choice among these")]
+
+    def load(self, artifact: Path, device: str, options: LoadOptions) -> OptimumSession:
+        """Compile the IR in ``artifact`` for ``device``, at once and not at the first request."""
+        require(device, [*self._core.available_devices, AUTO])
+        if device == "NPU":
+            raise UnsupportedError(
+                "optimum-intel's generate asks for dynamic shapes, which an NPU cannot run; "
+                "openvino-genai has a pipeline of its own for the NPU: use that"
+            )
+        if not (artifact / "openvino_model.xml").is_file():
+            raise ArtifactError(
+                f"{artifact} holds no OpenVINO model (openvino_model.xml is missing); make it with `nox -s models`"
+            )
+        cache = BlobCache.for_load(options, artifact, device)
+        hints = common_properties(device, options, cache)
+        try:
+            model = OVModelForCausalLM.from_pretrained(
+                artifact,
+                device=device,
+                ov_config=dict(hints),
+                compile=True,
+                export=False,
+                local_files_only=True,
+                trust_remote_code=False,
+            )
+        except (OSError, RuntimeError, ValueError, KeyError) as error:
+            raise ArtifactError(f"optimum-intel could not load {artifact} for {device}: {last_line(error)}") from error
+        return OptimumSession(model, hints, cache.outcome())
+
+
+class OptimumSession:
+    """A compiled model behind ``generate``."""
+
+    def __init__(self, model: Any, hints: Mapping[str, Any], compile_cache: CompileCache) -> None:
+        self._model = model
+        self._hints = hints
+        self._compile_cache = compile_cache
+
+    def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
+        """``generate`` with a streamer that takes ids; it streams batches too."""
+        ids = torch.tensor(prompts, dtype=torch.long)
+        try:
+            self._model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                max_new_tokens=new_tokens,
+                do_sample=False,
+                num_beams=1,
+                use_cache=True,
+                # No id ends the generation; the padding id is never needed then, but is asked for.
+                eos_token_id=None,
+                pad_token_id=0,
+                streamer=_Streamer(on_step),
+            )
+        except (RuntimeError, ValueError) as error:
+            raise BackendError(f"optimum-intel could not generate: {one_line(error)}") from error
+        return GenerationDetails()
+
+    def evidence(self) -> Evidence:
+        """All of it is read back from the compiled model."""
+        read = read_back(self._model.request.get_compiled_model())
+        threads = read.get("INFERENCE_NUM_THREADS")
+        return Evidence(
+            device=read.get("EXECUTION_DEVICES"),
+            device_source="read-back" if "EXECUTION_DEVICES" in read else "none",
+            note="Device, precisions and threads are those of the compiled model.",
+            inference_precision=read.get("INFERENCE_PRECISION_HINT"),
+            kv_cache_precision=read.get("KV_CACHE_PRECISION"),
+            attention_backend="SDPA",
+            threads=int(threads) if threads else None,
+            compile_cache=self._compile_cache,
+            changed_hints=changed_hints(self._hints, read),
+            versions={
+                "optimum-intel": version("optimum-intel"),
+                "openvino": version("openvino"),
+                "transformers": version("transformers"),
+            },
+        )
+
+    def close(self) -> None:
+        """Let go of the model."""
+        self._model = None
+
+
+class _Streamer(BaseStreamer):  # type: ignore[misc]
+    """Hands on the ids of each step. What ``generate`` puts first is the prompt."""
+
+    def __init__(self, on_step: StepCallback) -> None:
+        self._on_step = on_step
+        self._prompt_is_due = True
+
+    def put(self, value: Any) -> None:
+        if self._prompt_is_due:
+            self._prompt_is_due = False
+        else:
+            self._on_step(value.tolist())
+
+    def end(self) -> None:
+        pass

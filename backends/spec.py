@@ -1,0 +1,133 @@
+"""What the harness has to know about an inference stack without importing it.
+
+A backend of this project is an entry of :data:`backends.table.BACKENDS`. A package of somebody else offers a
+:class:`BackendSpec` through the entry point :data:`ENTRY_POINT`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ENTRY_POINT = "aipc_bench.backends"
+"""The group of entry points that third parties offer a :class:`BackendSpec` through."""
+
+ARTIFACT_FORMATS = ("none", "huggingface", "openvino-ir", "ort-genai", "gguf")
+"""What the prepare stage can make; ``none`` needs no model at all."""
+
+ORIGINAL = "original"
+"""The weight format of a model that is taken as it is: a GGUF's own, or that of a ready-made artifact."""
+
+PRECISIONS = ("int4", "int8", "fp16", "bf16", "fp32", ORIGINAL)
+"""Every weight format that some backend takes, narrowest first."""
+
+Hardware = Literal["intel-gpu", "nvidia-gpu", "directx-gpu", "intel-npu"]
+"""What the system lists of accelerators, as far as a default depends on it; ``directx-gpu`` is any GPU on Windows."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionSpec:
+    """A load option of a backend. The default's type is the option's type.
+
+    Args:
+        default: its value if the user gives none.
+        help: what it is for.
+        devices: device families that it belongs to; empty for all. On others it is no part of a load.
+        follows: the axis that its default is taken from, so that loads split by it; a default of an NPU's padded
+            prompt length is that of the cell.
+        step: what such a default is rounded up to a multiple of.
+    """
+
+    default: str | int | float | bool | None
+    help: str
+    devices: tuple[str, ...] = ()
+    follows: Literal["prompt_tokens", "new_tokens"] | None = None
+    step: int = 1
+
+    def applies_to(self, device: str) -> bool:
+        """Whether a load on ``device`` has this option."""
+        return not self.devices or family(device) in self.devices
+
+    def value_for(self, shape: Mapping[str, int]) -> str | int | float | bool | None:
+        """The default for a request of ``shape`` (``prompt_tokens`` and ``new_tokens``)."""
+        if self.follows is None:
+            return self.default
+        return -(-shape[self.follows] // self.step) * self.step
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSpec:
+    """A backend as the plan sees it.
+
+    Args:
+        name: how a user names it.
+        target: ``module:Class``, imported in the worker only.
+        group: the dependency group of ``pyproject.toml`` that its venv is made from; ``None`` runs in the harness venv.
+        artifact_format: one of :data:`ARTIFACT_FORMATS`.
+        devices: device family -> the weight formats it can be asked for there.
+        default_precisions: what a sweep without ``--precision`` asks for, as far as a device takes them.
+        groups: device family -> its own dependency group, where that differs from ``group``.
+        default_on: hardware that the system lists -> the device that a sweep without ``--device`` then asks for too.
+        made_on_load: weight format -> format of the artifact that it is made from while loading.
+        profiled: device families on which the stack's own profile tells where the work is placed.
+        batches: whether it streams batches larger than one.
+        simulated: its latencies are played, not measured; every row says so.
+        options: the load options that it takes.
+        requirements: what a third party's worker venv is made from, in place of ``group``.
+    """
+
+    name: str
+    target: str
+    group: str | None
+    artifact_format: str
+    devices: Mapping[str, tuple[str, ...]]
+    default_precisions: tuple[str, ...]
+    groups: Mapping[str, str] = field(default_factory=dict)
+    default_on: Mapping[Hardware, str] = field(default_factory=dict)
+    made_on_load: Mapping[str, str] = field(default_factory=dict)
+    profiled: tuple[str, ...] = ()
+    batches: bool = False
+    simulated: bool = False
+    options: Mapping[str, OptionSpec] = field(default_factory=dict)
+    requirements: tuple[str, ...] = ()
+
+    def precisions(self, device: str) -> tuple[str, ...] | None:
+        """The weight formats that ``device`` can be asked for; ``None`` for a device that this stack does not know."""
+        return self.devices.get(device) or self.devices.get(family(device))
+
+    def group_for(self, device: str) -> str | None:
+        """The dependency group of the venv that runs on ``device``; ``None`` for the harness venv."""
+        if self.requirements:
+            return f"plugin-{self.name}"
+        return self.groups.get(family(device), self.group)
+
+    def stored_precision(self, precision: str) -> str:
+        """The weight format of the artifact that a load in ``precision`` reads."""
+        return self.made_on_load.get(precision, precision)
+
+    def load_options(self, device: str, shape: Mapping[str, int], given: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of a load: the defaults that belong to ``device``, and what the user gave."""
+        defaults = {
+            name: option.value_for(shape)
+            for name, option in self.options.items()
+            if option.applies_to(device) and not self.simulated
+        }
+        return {**defaults, **{name: value for name, value in given.items() if self.options[name].applies_to(device)}}
+
+
+def family(device: str) -> str:
+    """``GPU`` of ``GPU.1``, ``OPENVINO`` of ``OPENVINO.CPU``."""
+    return device.partition(".")[0]
+
+
+def hardware_of(device: str) -> Literal["CPU", "GPU", "NPU"] | None:
+    """The kind of hardware whose counters move if work runs on ``device``; ``None`` where the name leaves it open."""
+    kind, _, rest = device.partition(".")
+    if kind == "OPENVINO":
+        return hardware_of(rest or "CPU")
+    if kind in ("GPU", "DML", "CUDA", "XPU"):
+        return "GPU"
+    if kind == "CPU":
+        return "CPU"
+    return "NPU" if kind == "NPU" else None

@@ -1,0 +1,48 @@
+"""Greedy decoding with a causal model of transformers: what the stacks that run on PyTorch share."""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from backends.contract import StepCallback
+
+_SHORT = {
+    torch.float32: "fp32",
+    torch.bfloat16: "bf16",
+    torch.float16: "fp16",
+    torch.int8: "int8",
+}
+
+_LAST_POSITION = ("logits_to_keep", "num_logits_to_keep")
+"""The argument by which a model computes the logits of its last position alone, newest name first."""
+
+
+def greedy(model: Any, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> None:
+    """One forward pass for the prompts, one for each later step; the cache is made anew for each request."""
+    names = inspect.signature(model.forward).parameters
+    last_position = {name: 1 for name in _LAST_POSITION if name in names}
+    with torch.inference_mode():
+        ids = torch.tensor(prompts, dtype=torch.long, device=model.device)
+        cache = None
+        for _ in range(new_tokens):
+            output = model(input_ids=ids, past_key_values=cache, use_cache=True, **last_position)
+            cache = output.past_key_values
+            ids = output.logits[:, -1].argmax(dim=-1, keepdim=True)
+            # On an accelerator this waits until the ids are on the host.
+            on_step(ids[:, 0].tolist())
+
+
+def weight_shares(counts: Counter[str]) -> dict[str, float]:
+    """Weight format -> share of the parameters, largest first."""
+    total = sum(counts.values())
+    return {name: count / total for name, count in counts.most_common()}
+
+
+def format_of(kind: torch.dtype) -> str:
+    """The weight format of tensors of type ``kind``."""
+    return _SHORT.get(kind, str(kind).removeprefix("torch."))

@@ -1,0 +1,63 @@
+"""Every backend that a run can ask for: this project's own, and those that installed packages offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from importlib.metadata import EntryPoint, entry_points
+
+from backends.spec import ARTIFACT_FORMATS, ENTRY_POINT, PRECISIONS, BackendSpec
+from backends.table import BACKENDS as OWN
+from bench.errors import UsageError
+
+
+def offered(points: Iterable[EntryPoint], taken: Mapping[str, BackendSpec]) -> dict[str, BackendSpec]:
+    """The specs that entry points offer, by name.
+
+    Args:
+        points: of the group :data:`backends.spec.ENTRY_POINT`.
+        taken: names that are in use already.
+
+    Raises:
+        UsageError: one offers something else, or under a name that is taken.
+    """
+    found: dict[str, BackendSpec] = {}
+    for point in points:
+        spec = _load(point)
+        if spec.name in taken or spec.name in found:
+            raise UsageError(
+                f"{_origin(point)}: a backend named {spec.name} is there already; uninstall one of the two"
+            )
+        found[spec.name] = spec
+    return found
+
+
+def _load(point: EntryPoint) -> BackendSpec:
+    try:
+        spec = point.load()
+    except Exception as error:
+        raise UsageError(
+            f"{_origin(point)} cannot be loaded ({type(error).__name__}: {error}); mend or uninstall that package"
+        ) from error
+    if not isinstance(spec, BackendSpec):
+        raise UsageError(f"{_origin(point)} offers a {type(spec).__name__}, not a backends.spec.BackendSpec")
+    wrong = {precision for formats in spec.devices.values() for precision in formats} - set(PRECISIONS)
+    if wrong or spec.artifact_format not in ARTIFACT_FORMATS:
+        what = ", ".join(sorted(wrong)) or spec.artifact_format
+        raise UsageError(f"{_origin(point)} names {what}, which this version does not know; see backends/spec.py")
+    return spec
+
+
+def _origin(point: EntryPoint) -> str:
+    package = f" of {point.dist.name}" if point.dist else ""
+    return f"the entry point {point.name}{package} in {ENTRY_POINT}"
+
+
+def _every() -> tuple[dict[str, BackendSpec], str | None]:
+    try:
+        return {**OWN, **offered(entry_points(group=ENTRY_POINT), OWN)}, None
+    except UsageError as error:
+        return dict(OWN), str(error)
+
+
+BACKENDS, PROBLEM = _every()
+"""Name -> backend; and why a backend that a package offers is not among them, which ends every run with that line."""

@@ -1,0 +1,32 @@
+"""From raw flags to a plan for this machine: the first stage, given what later ones know without starting anything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.observe.accelerators import gpus, hardware, npus
+from bench.plan.backends import BACKENDS
+from bench.plan.options import Options, resolve_options
+from bench.plan.plan import Plan, Surroundings, make_plan
+from bench.prepare.models import resolve_model
+
+
+def plan_for(flags: Mapping[str, Any], root: Path) -> tuple[Options, Plan]:
+    """What a command line asks for on this machine.
+
+    Args:
+        flags: raw values, see :func:`bench.plan.flags.raw_values`.
+        root: the folder that holds ``results/`` and ``reports/``.
+
+    Raises:
+        UsageError: it cannot be.
+    """
+    options = resolve_options(flags, root)
+    listed = hardware(gpus(), npus(), windows=sys.platform == "win32")
+    if all(BACKENDS[name].artifact_format == "none" for name in options.backends):
+        return options, make_plan(options, Surroundings(listed))
+    source = resolve_model(options.model)
+    return options, make_plan(options, Surroundings(listed, source.ready_made, source.has_original))

@@ -1,0 +1,109 @@
+"""What drivers and runtimes answer becomes devices; what only supports a device is none."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.contract import Device
+from backends.ort_devices import cuda_devices, directx_devices, list_devices, openvino_devices
+
+
+@dataclass
+class Hardware:
+    metadata: Mapping[str, str]
+
+
+@dataclass
+class Pair:
+    """One of ``onnxruntime.get_ep_devices()``."""
+
+    ep_name: str
+    device: Hardware
+
+
+def adapter(number: str, name: str = "a GPU", provider: str = "DmlExecutionProvider") -> Pair:
+    told = {"DxgiHighPerformanceIndex": number, "Description": name, "DxgiVideoMemory": "2048 MB"}
+    return Pair(provider, Hardware(told))
+
+
+@dataclass
+class Driver:
+    """NVIDIA's driver as far as it is asked."""
+
+    gpus: list[str] = field(default_factory=list)
+    started: int = 0
+
+    def cuInit(self, flags: int) -> int:  # noqa: N802 - its name
+        return self.started
+
+    def cuDeviceGetCount(self, count: Any) -> int:  # noqa: N802
+        ctypes.cast(count, ctypes.POINTER(ctypes.c_int))[0] = len(self.gpus)
+        return 0
+
+    def cuDriverGetVersion(self, version: Any) -> int:  # noqa: N802
+        ctypes.cast(version, ctypes.POINTER(ctypes.c_int))[0] = 13020
+        return 0
+
+    def cuDeviceGet(self, handle: Any, number: int) -> int:  # noqa: N802
+        ctypes.cast(handle, ctypes.POINTER(ctypes.c_int))[0] = number
+        return 0
+
+    def cuDeviceGetName(self, name: Any, size: int, handle: Any) -> int:  # noqa: N802
+        name.value = self.gpus[handle.value].encode()
+        return 0
+
+    def cuDeviceTotalMem_v2(self, size: Any, handle: Any) -> int:  # noqa: N802
+        ctypes.cast(size, ctypes.POINTER(ctypes.c_size_t))[0] = 8 * 1024**3
+        return 0
+
+
+def test_the_devices_of_openvino_go_by_its_names() -> None:
+    assert openvino_devices(["CPU", "GPU.0"]) == [Device("OPENVINO.CPU"), Device("OPENVINO.GPU.0")]
+
+
+def test_adapters_are_numbered_by_performance() -> None:
+    found = directx_devices([adapter("1", "slow"), adapter("0", "fast")], "DML")
+
+    assert [(device.name, device.description) for device in found] == [("DML.0", "fast"), ("DML.1", "slow")]
+
+
+def test_an_adapter_says_how_much_memory_it_has() -> None:
+    assert directx_devices([adapter("0")], "WINML") == [Device("WINML.0", "a GPU", memory_bytes=2 * 1024**3)]
+
+
+@pytest.mark.parametrize("pair", [adapter(""), adapter("0", provider="CPUExecutionProvider")])
+def test_what_directml_cannot_be_sent_to_is_no_device(pair: Pair) -> None:
+    assert directx_devices([pair], "DML") == []
+
+
+def test_an_adapter_of_unknown_memory_has_none_told() -> None:
+    pair = Pair("DmlExecutionProvider", Hardware({"DxgiHighPerformanceIndex": "0"}))
+
+    assert directx_devices([pair], "DML") == [Device("DML.0")]
+
+
+def test_the_gpus_of_nvidia_are_listed_with_what_the_driver_tells() -> None:
+    assert cuda_devices(Driver(["RTX"])) == [Device("CUDA.0", "RTX", "CUDA 13.2", 8 * 1024**3)]
+
+
+def test_a_driver_without_a_gpu_is_no_device() -> None:
+    assert cuda_devices(Driver(started=100)) == []
+
+
+def test_what_cannot_be_asked_has_no_devices(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list_devices("ABACUS") == []
+
+
+def test_a_process_that_cannot_be_started_is_no_device(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
+
+    assert (list_devices("CUDA"), "could not be asked" in capsys.readouterr().err) == ([], True)

@@ -1,0 +1,278 @@
+"""What the adapter tells GenAI and what it makes of the answers, against a stand-in for GenAI's module."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from backends.contract import ArtifactError, BackendError, Device, DeviceUnavailableError, LoadOptions
+
+SETTINGS = {"model": {"vocab_size": 100, "eos_token_id": 2, "decoder": {"filename": "model.onnx"}}}
+
+
+@dataclass
+class GenAI:
+    """What the stand-in was told, and what it shall answer.
+
+    Args:
+        device_type: what a model says that it runs on; ``None`` makes it the provider that was appended.
+        refuses: the message of the error that loading raises.
+        nodes: what a profile shows, as (operator, provider).
+        ids: what every step answers.
+    """
+
+    device_type: str | None = None
+    refuses: str | None = None
+    nodes: tuple[tuple[str, str], ...] = ()
+    ids: tuple[int, ...] = (7,)
+    cleared: bool = False
+    provider: str | None = None
+    options: dict[str, dict[str, str]] = field(default_factory=dict)
+    overlay: dict[str, Any] = field(default_factory=dict)
+
+
+class Config:
+    def __init__(self, told: GenAI) -> None:
+        self.told = told
+
+    def overlay(self, text: str) -> None:
+        self.told.overlay = json.loads(text)
+
+    def clear_providers(self) -> None:
+        self.told.cleared = True
+
+    def append_provider(self, name: str) -> None:
+        self.told.provider = name
+
+    def set_provider_option(self, name: str, key: str, value: str) -> None:
+        self.told.options.setdefault(name, {})[key] = value
+
+
+class Model:
+    def __init__(self, config: Config) -> None:
+        self.told = config.told
+        if self.told.refuses is not None:
+            raise RuntimeError(self.told.refuses)
+        self.device_type = self.told.device_type or self.told.provider or "CPU"
+
+    def __del__(self) -> None:
+        decoder = self.told.overlay["model"].get("decoder", {})
+        prefix = decoder.get("session_options", {}).get("enable_profiling")
+        if prefix is not None and self.told.nodes:
+            events = [
+                {
+                    "cat": "Node",
+                    "name": f"{operator}_kernel_time",
+                    "args": {"op_name": operator, "provider": provider, "node_index": str(index)},
+                }
+                for index, (operator, provider) in enumerate(self.told.nodes)
+            ]
+            Path(f"{prefix}_now.json").write_text(json.dumps(events), encoding="utf-8")
+
+
+class Parameters:
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def set_search_options(self, **options: Any) -> None:
+        self.options = options
+
+
+class Generator:
+    def __init__(self, model: Model, parameters: Parameters) -> None:
+        self.model = model
+
+    def append_tokens(self, ids: Any) -> None:
+        self.prompt = ids
+
+    def generate_next_token(self) -> None:
+        pass
+
+    def get_next_tokens(self) -> tuple[int, ...]:
+        return self.model.told.ids
+
+
+@pytest.fixture
+def told() -> GenAI:
+    """The stand-in's memory."""
+    return GenAI()
+
+
+@pytest.fixture
+def adapter(monkeypatch: pytest.MonkeyPatch, told: GenAI) -> Iterator[ModuleType]:
+    """The adapter's module, with the stand-in in the place of GenAI."""
+    stand_in = ModuleType("onnxruntime_genai")
+    stand_in.Config = lambda _path: Config(told)  # type: ignore[attr-defined]
+    stand_in.Model = Model  # type: ignore[attr-defined]
+    stand_in.GeneratorParams = Parameters  # type: ignore[attr-defined]
+    stand_in.Generator = Generator  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "onnxruntime_genai", stand_in)
+    monkeypatch.delitem(sys.modules, "backends.ort_genai", raising=False)
+    yield importlib.import_module("backends.ort_genai")
+    sys.modules.pop("backends.ort_genai", None)
+
+
+def backend(adapter: ModuleType, *present: str) -> Any:
+    stack = adapter.OrtGenAI()
+    stack._present = [Device("CPU"), *map(Device, present)]
+    return stack
+
+
+def artifact(folder: Path, *providers: dict[str, Any]) -> Path:
+    settings = json.loads(json.dumps(SETTINGS))
+    settings["model"]["decoder"]["session_options"] = {"provider_options": list(providers)}
+    (folder / "genai_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    return folder
+
+
+def test_the_cpu_package_has_the_cpu_alone(adapter: ModuleType) -> None:
+    assert adapter.OrtGenAI().devices() == [Device("CPU")]
+
+
+def test_another_package_lists_what_its_provider_finds(adapter: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(adapter, "_versions", lambda: {"onnxruntime-genai-winml": "1"})
+    monkeypatch.setattr(adapter, "list_devices", lambda kind: [Device(f"{kind}.0")])
+
+    assert adapter.OrtGenAI().devices() == [Device("CPU"), Device("WINML.0")]
+
+
+def test_the_cpu_is_left_as_the_model_has_it(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    backend(adapter).load(artifact(tmp_path), "CPU", LoadOptions("int4", threads=3))
+
+    assert (told.cleared, told.provider, told.options) == (False, None, {})
+
+
+def test_threads_and_the_end_of_sequence_go_into_the_overlay(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    backend(adapter).load(artifact(tmp_path), "CPU", LoadOptions("int4", threads=3))
+
+    assert told.overlay == {"model": {"eos_token_id": 99, "decoder": {"session_options": {"intra_op_num_threads": 3}}}}
+
+
+def test_a_model_that_names_no_provider_is_given_openvino(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    backend(adapter, "OPENVINO.CPU").load(artifact(tmp_path), "OPENVINO.CPU", LoadOptions("int4"))
+
+    assert (told.cleared, told.provider, told.options) == (True, "OpenVINO", {"OpenVINO": {"device_type": "CPU"}})
+
+
+def test_a_model_that_names_its_provider_keeps_it(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    folder = artifact(tmp_path, {"dml": {}})
+    backend(adapter, "DML.0", "DML.1").load(folder, "DML.1", LoadOptions("int4"))
+
+    assert (told.cleared, told.provider, told.options) == (False, None, {"dml": {"device_index": "1"}})
+
+
+def test_a_device_that_is_not_here_is_refused_before_anything_is_read(adapter: ModuleType, tmp_path: Path) -> None:
+    with pytest.raises(DeviceUnavailableError, match=r"no DML on this machine, only CPU: [^\n]+$"):
+        backend(adapter).load(tmp_path, "DML", LoadOptions("int4"))
+
+
+def test_a_provider_that_refuses_to_load_is_no_fault_of_the_model(
+    adapter: ModuleType, told: GenAI, tmp_path: Path
+) -> None:
+    told.refuses = "Failed to load provider OpenVINO"
+    with pytest.raises(DeviceUnavailableError, match=r"lists OPENVINO\.NPU and then refuses it"):
+        backend(adapter, "OPENVINO.NPU").load(artifact(tmp_path), "OPENVINO.NPU", LoadOptions("int4"))
+
+
+def test_a_model_that_cannot_be_loaded_is_no_model(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    told.refuses = "Protobuf\nparsing failed"
+    with pytest.raises(ArtifactError, match=r"Protobuf parsing failed$"):
+        backend(adapter).load(artifact(tmp_path), "CPU", LoadOptions("int4"))
+
+
+def test_the_provider_is_read_back(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    session = backend(adapter, "OPENVINO.CPU").load(artifact(tmp_path), "OPENVINO.CPU", LoadOptions("int4"))
+    evidence = session.evidence()
+
+    assert (evidence.device, evidence.device_source, evidence.changed_hints) == ("OPENVINO.CPU", "read-back", {})
+
+
+def test_which_of_several_devices_it_is_was_only_accepted(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    stack = backend(adapter, "OPENVINO.CPU", "OPENVINO.GPU")
+
+    assert stack.load(artifact(tmp_path), "OPENVINO.GPU", LoadOptions("int4")).evidence().device_source == "accepted"
+
+
+def test_another_provider_than_asked_for_is_told(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    told.device_type = "CPU"
+    stack = backend(adapter, "OPENVINO.CPU")
+    evidence = stack.load(artifact(tmp_path), "OPENVINO.CPU", LoadOptions("int4")).evidence()
+
+    assert (evidence.device, evidence.changed_hints) == ("CPU", {"provider": "asked OpenVINO, got CPU"})
+
+
+def test_what_a_provider_computes_in_is_not_known(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    session = backend(adapter, "OPENVINO.CPU").load(artifact(tmp_path), "OPENVINO.CPU", LoadOptions("fp32"))
+
+    assert session.evidence().inference_precision is None
+
+
+@pytest.mark.parametrize(
+    ("device", "named", "cache"),
+    [
+        ("CPU", (), "none"),
+        ("OPENVINO.CPU", (), "none"),
+        ("OPENVINO.CPU", ({"OpenVINO": {"cache_dir": "here"}},), "unknown"),
+        ("DML.0", ({"dml": {}},), "unknown"),
+    ],
+)
+def test_a_compile_cache_is_denied_only_where_there_can_be_none(
+    adapter: ModuleType, told: GenAI, tmp_path: Path, device: str, named: tuple[dict[str, Any], ...], cache: str
+) -> None:
+    told.device_type = {"CPU": "CPU", "OPENVINO.CPU": "OpenVINO", "DML.0": "DML"}[device]
+    session = backend(adapter, "OPENVINO.CPU", "DML.0").load(artifact(tmp_path, *named), device, LoadOptions("int4"))
+
+    assert session.evidence().compile_cache == cache
+
+
+def test_an_id_that_stands_for_the_end_is_never_an_answer(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    told.ids = (99,)
+    session = backend(adapter).load(artifact(tmp_path), "CPU", LoadOptions("int4"))
+
+    with pytest.raises(BackendError, match="id 99"):
+        session.generate([[1, 2]], 2, lambda ids: None)
+
+
+def test_a_profile_says_where_the_nodes_ran(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    told.nodes = (("MatMul", "CPUExecutionProvider"), ("fused", "OpenVINOExecutionProvider"))
+    stack = backend(adapter, "OPENVINO.CPU")
+
+    assert stack.profile(artifact(tmp_path), "OPENVINO.CPU", LoadOptions("int4"), [1, 2], 2) == {
+        "CPUExecutionProvider": 0.5,
+        "OpenVINOExecutionProvider": 0.5,
+    }
+
+
+def test_a_profile_leaves_no_file_behind(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    told.nodes = (("MatMul", "CPUExecutionProvider"),)
+    backend(adapter).profile(artifact(tmp_path), "CPU", LoadOptions("int4"), [1, 2], 2)
+    prefix = Path(told.overlay["model"]["decoder"]["session_options"]["enable_profiling"])
+
+    assert not prefix.parent.exists()
+
+
+def test_a_stack_that_writes_no_profile_is_an_error(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="wrote none"):
+        backend(adapter).profile(artifact(tmp_path), "CPU", LoadOptions("int4"), [1, 2], 2)
+
+
+def test_a_load_without_a_profile_asks_for_none(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    backend(adapter).load(artifact(tmp_path), "CPU", LoadOptions("int4"))
+
+    assert told.overlay == {"model": {"eos_token_id": 99}}
+
+
+@pytest.mark.parametrize(
+    ("device", "provider"),
+    [("CPU", "CPUExecutionProvider"), ("OPENVINO.GPU", "OpenVINOExecutionProvider"), ("WINML", "DmlExecutionProvider")],
+)
+def test_a_profile_knows_a_device_by_its_provider(adapter: ModuleType, device: str, provider: str) -> None:
+    assert backend(adapter).provider_for(device) == provider

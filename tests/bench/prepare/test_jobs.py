@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bench.errors import PrepareError
+from bench.prepare.stage import Preparer
+
+Make = Callable[..., Preparer]
+
+
+@pytest.fixture
+def made(preparer_of: Make, stand_in: object, model_directory: object) -> Callable[[], object]:
+    """Asks for the int4 artifact of a small directory, each time as a new run does."""
+    return lambda: preparer_of(str(model_directory)).artifact("openvino-ir", "int4", "CPU")
+
+
+def test_a_flipped_byte_is_found_before_the_artifact_is_used(made: Callable[..., object]) -> None:
+    file = made().path / "model.bin"  # type: ignore[attr-defined]
+    file.write_bytes(b"1" + file.read_bytes()[1:])
+    with pytest.raises(PrepareError, match=r"model\.bin is damaged: it has the SHA-256"):
+        made()
+
+
+def test_a_cut_off_file_is_found_before_the_artifact_is_used(made: Callable[..., object]) -> None:
+    file = made().path / "model.bin"  # type: ignore[attr-defined]
+    file.write_bytes(file.read_bytes()[1:])
+    with pytest.raises(PrepareError, match=r"model\.bin is damaged: it is 47 bytes long, 48 were made"):
+        made()

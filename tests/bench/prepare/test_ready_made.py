@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.errors import PrepareError, UsageError
+from bench.prepare.models import resolve_model
+from bench.prepare.ready_made import ReadyMade
+from tests.bench.prepare.conftest import StandIn
+
+INSPECTED = {
+    "weight_elements": {"int4": 60, "int8": 4},
+    "stored_bytes": 48,
+    "context_tokens": 100,
+    "vocab_size": 8,
+}
+
+Make = Callable[..., ReadyMade]
+
+
+@pytest.fixture
+def ir(tmp_path: Path) -> Path:
+    """What a user exported some time ago."""
+    folder = tmp_path / "my-export"
+    folder.mkdir()
+    (folder / "openvino_model.xml").write_text("<net/>", "utf-8")
+    (folder / "openvino_model.bin").write_bytes(b"0" * 16)
+    (folder / "tokenizer.json").write_text("{}", "utf-8")
+    return folder
+
+
+@pytest.fixture
+def gguf(tmp_path: Path) -> Path:
+    file = tmp_path / "my-model.Q4_0.gguf"
+    file.write_bytes(b"GGUF")
+    return file
+
+
+@pytest.fixture
+def taken(tmp_path: Path, corpus: Path, stand_in: StandIn) -> Make:
+    stand_in.answer(INSPECTED)
+
+    def make(path: Path) -> ReadyMade:
+        source, cache = resolve_model(str(path)), tmp_path / "cache"
+        return ReadyMade(source, conversion_python=sys.executable, cache=cache, say=lambda _: None, corpus=corpus)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("marker", "kind"), [("openvino_model.xml", "openvino-ir"), ("genai_config.json", "ort-genai")]
+)
+def test_a_folder_is_known_by_what_it_holds(tmp_path: Path, marker: str, kind: str) -> None:
+    for name in (marker, "tokenizer.json", "config.json"):
+        (tmp_path / name).write_text("{}", "utf-8")
+    assert resolve_model(str(tmp_path)).ready_made == kind
+
+
+def test_a_gguf_file_is_a_model(gguf: Path) -> None:
+    source = resolve_model(str(gguf))
+    assert (source.ready_made, source.has_original, source.label) == ("gguf", True, "my-model.Q4_0")
+
+
+def test_a_hugging_face_directory_is_no_artifact(model_directory: Path) -> None:
+    assert resolve_model(str(model_directory)).ready_made is None
+
+
+def test_an_artifact_without_a_tokenizer_is_refused_with_the_remedy(ir: Path) -> None:
+    (ir / "tokenizer.json").unlink()
+    with pytest.raises(UsageError, match=r"has no tokenizer.*copy tokenizer\.json"):
+        resolve_model(str(ir))
+
+
+def test_it_is_used_where_it_lies(taken: Make, ir: Path) -> None:
+    assert taken(ir).artifact("openvino-ir", "original", "CPU").path == ir
+
+
+def test_nothing_is_written_into_it(taken: Make, ir: Path) -> None:
+    before = sorted(file.name for file in ir.iterdir())
+    one = taken(ir)
+    one.artifact("openvino-ir", "original", "CPU")
+    one.prompts()
+    assert sorted(file.name for file in ir.iterdir()) == before
+
+
+def test_its_weight_formats_are_read_from_itself(taken: Make, ir: Path) -> None:
+    artifact = taken(ir).artifact("openvino-ir", "original", "CPU")
+    assert (artifact.weight_bits, artifact.bits_per_weight) == ({"int4": 0.9375, "int8": 0.0625}, 6.0)
+
+
+def test_its_recipe_is_said_to_be_unknown(taken: Make, ir: Path) -> None:
+    artifact = taken(ir).artifact("openvino-ir", "original", "CPU")
+    assert artifact.manifest["recipe"]["task"] == "none"
+
+
+def test_it_is_looked_into_once(taken: Make, ir: Path, stand_in: StandIn) -> None:
+    taken(ir).model()
+    taken(ir).model()
+    assert stand_in.calls == ["inspect"]
+
+
+def test_another_content_has_another_digest(taken: Make, ir: Path) -> None:
+    before = taken(ir).model().digest
+    (ir / "openvino_model.bin").write_bytes(b"1" * 16)
+    assert taken(ir).model().digest != before
+
+
+def test_its_limits_are_known_before_anything_is_measured(taken: Make, ir: Path) -> None:
+    model = taken(ir).model()
+    assert (model.context_tokens, model.vocab_size, model.parameters) == (100, 8, 64)
+
+
+def test_before_it_was_looked_into_nothing_is_known(taken: Make, ir: Path) -> None:
+    assert taken(ir).expected_facts is None
+
+
+def test_a_vocabulary_of_unknown_size_is_refused_with_the_remedy(taken: Make, ir: Path, stand_in: StandIn) -> None:
+    stand_in.answer({**INSPECTED, "vocab_size": None})
+    with pytest.raises(PrepareError, match=r"copy config\.json"):
+        taken(ir).model()
+
+
+def test_it_cannot_be_made_into_another_format(taken: Make, ir: Path) -> None:
+    with pytest.raises(PrepareError, match="is openvino-ir already"):
+        taken(ir).artifact("ort-genai", "original", "CPU")
+
+
+def test_the_prompts_of_a_gguf_are_made_with_its_own_tokenizer(taken: Make, gguf: Path, stand_in: StandIn) -> None:
+    taken(gguf).prompts()
+    assert stand_in.calls == ["gguf-tokenizer", "inspect", "prompts"]
+
+
+def test_a_gguf_has_a_folder_of_its_own(taken: Make, gguf: Path) -> None:
+    assert taken(gguf).artifact("gguf", "original", "CPU").path != gguf.parent
+
+
+def test_what_has_to_be_looked_into_is_announced(taken: Make, gguf: Path) -> None:
+    labels = [work.label for work in taken(gguf).pending([])]
+    assert labels == ["looking into my-model.Q4_0", "the tokenizer of my-model.Q4_0"]
