@@ -248,6 +248,10 @@ def install(session: nox.Session, group: str, here: Here) -> None:
     session.run(*pip, *torch, *pins(group), external=True, env=BUILD_ENVIRONMENT.get(group))
     if extra := WITHOUT_DEPENDENCIES.get(group):
         session.run(*pip, "--no-deps", *pins(extra), external=True)
+    # The harness compares this with what it finds there when it measures.
+    listing = (str(interpreter(group)), "-m", "pip", "list", "--format=json", "--disable-pip-version-check")
+    listed = session.run(*listing, external=True, silent=True, stderr=subprocess.DEVNULL)
+    (home / "packages.json").write_text(str(listed), encoding="utf-8")
     (home / "pip.log").unlink(missing_ok=True)
     (home / "stamp").write_text(recipe(group), encoding="utf-8")
 
@@ -428,12 +432,13 @@ def overhead(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def doctor(session: nox.Session) -> None:
-    """What each stack can really use on this machine, and how to mend the rest. Installs what `-- --backend` names."""
+    """What each stack can really use here, and how to mend the rest. Installs what is named by `-- --backend`."""
     python = harness(session)
     if asks_for_help(session.posargs):
         finish(session, python, "-m", "bench.doctor", "--help")
         return
-    asked = needs(python, session.posargs) if "--backend" in " ".join(session.posargs) else []
+    named = any(argument.startswith(("--backend", "--device")) for argument in session.posargs)
+    asked = needs(python, session.posargs) if named else []
     made = venvs(session, asked)
     finish(session, python, "-m", "bench.doctor", *session.posargs, made={**ready_or_not(), **made})
 
@@ -449,7 +454,7 @@ def ready_or_not() -> dict[str, Outcome]:
             outcomes[group] = {"python": str(interpreter(group))}
         else:
             outcomes[group] = {
-                "failed": [f"not installed yet ({describe(group)}); `nox -s doctor -- --backend` does it"]
+                "failed": [f"its packages are not installed ({describe(group)}); name it by --backend or --device"]
             }
     return outcomes
 

@@ -21,7 +21,6 @@ from backends.contract import (
     GenerationDetails,
     LoadOptions,
     StepCallback,
-    UnsupportedError,
     one_line,
 )
 from backends.openvino_config import BlobCache, changed_hints, common_properties, last_line, read_back, require
@@ -46,11 +45,6 @@ class OptimumIntel:
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OptimumSession:
         """Compile the IR in ``artifact`` for ``device``, at once and not at the first request."""
         require(device, [*self._core.available_devices, AUTO])
-        if device == "NPU":
-            raise UnsupportedError(
-                "optimum-intel's generate asks for dynamic shapes, which an NPU cannot run; "
-                "openvino-genai has a pipeline of its own for the NPU: use that"
-            )
         if not (artifact / "openvino_model.xml").is_file():
             raise ArtifactError(
                 f"{artifact} holds no OpenVINO model (openvino_model.xml is missing); make it with `nox -s models`"

@@ -70,6 +70,7 @@ class BackendSpec:
         groups: device family -> its own dependency group, where that differs from ``group``.
         default_on: hardware that the system lists -> the device that a sweep without ``--device`` then asks for too.
         made_on_load: weight format -> format of the artifact that it is made from while loading.
+        refuses: device family -> why this stack cannot run there, whatever the machine has.
         profiled: device families on which the stack's own profile tells where the work is placed.
         batches: whether it streams batches larger than one.
         simulated: its latencies are played, not measured; every row says so.
@@ -86,6 +87,7 @@ class BackendSpec:
     groups: Mapping[str, str] = field(default_factory=dict)
     default_on: Mapping[Hardware, str] = field(default_factory=dict)
     made_on_load: Mapping[str, str] = field(default_factory=dict)
+    refuses: Mapping[str, str] = field(default_factory=dict)
     profiled: tuple[str, ...] = ()
     batches: bool = False
     simulated: bool = False
@@ -126,7 +128,7 @@ def hardware_of(device: str) -> Literal["CPU", "GPU", "NPU"] | None:
     kind, _, rest = device.partition(".")
     if kind == "OPENVINO":
         return hardware_of(rest or "CPU")
-    if kind in ("GPU", "DML", "CUDA", "XPU"):
+    if kind in ("GPU", "DML", "WINML", "CUDA", "XPU"):
         return "GPU"
     if kind == "CPU":
         return "CPU"

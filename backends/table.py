@@ -95,6 +95,10 @@ BACKENDS: dict[str, BackendSpec] = {
                 "NPU": ("int4", "int8", "fp16"),
                 "AUTO": _OPENVINO_FORMATS,
             },
+            refuses={
+                "NPU": "optimum-intel asks for dynamic shapes, which an NPU cannot run; openvino-genai has a pipeline "
+                "of its own for the NPU"
+            },
             default_precisions=("int4", "int8", "fp32"),
             default_on={"intel-gpu": "GPU"},
             batches=True,

@@ -14,6 +14,7 @@ from bench.observe.machine import machine_facts
 from bench.observe.packages import without_home
 from bench.plan.cells import Cell
 from bench.plan.options import Options
+from bench.prepare.models import ModelSource
 from bench.prepare.stage import PreparedModel
 from bench.root import PROJECT_ROOT
 
@@ -25,6 +26,7 @@ def run_record(
     model: Mapping[str, Any],
     facts: RunFacts,
     venvs: Mapping[str, Mapping[str, Any]],
+    memory_read_bytes_per_s: float | None,
 ) -> dict[str, Any]:
     """The record of a run, apart from its id and schema version.
 
@@ -35,6 +37,7 @@ def run_record(
         model: name, kind, digest and size of the model.
         facts: what the visits share.
         venvs: backend -> its Python and packages.
+        memory_read_bytes_per_s: see :func:`bench.observe.bandwidth.read_bandwidth`; ``None`` if no model is run.
     """
     loads = {cell.load.key: cell.load for cell in cells}
     return {
@@ -53,7 +56,7 @@ def run_record(
             "loads": [{"load_key": key, "label": load.label, **load.identity} for key, load in loads.items()],
             "cells": [recorded_cell(cell) for cell in cells],
         },
-        "machine": machine_facts(),
+        "machine": {**machine_facts(), "memory_read_bytes_per_s": memory_read_bytes_per_s},
         "machine_id": facts.machine_id,
         "venvs": venvs,
     }
@@ -69,6 +72,19 @@ NO_MODEL: dict[str, Any] = {
     "note": "latencies were played, no model was run",
 }
 """What a run of simulated backends alone records as its model."""
+
+
+def unprepared_record(source: ModelSource) -> dict[str, Any]:
+    """What a run records of a model that nothing here could run, and that was therefore not made."""
+    return {
+        "name": source.label,
+        "kind": source.kind,
+        "synthetic": source.kind == "synthetic",
+        "digest": None,
+        "context_tokens": None,
+        "parameters": None,
+        "note": "not prepared: no stack that was asked for can run here",
+    }
 
 
 def model_record(model: PreparedModel) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import itertools
 import shutil
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,17 @@ from typing import Any
 import psutil
 import pyarrow.compute as pc
 
+from bench.doctor.readiness import Readiness, look
 from bench.errors import BenchError, UsageError
 from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key
 from bench.measure.profiling import profile_load
 from bench.measure.rows import impossible_rows
 from bench.measure.visit import Outcome, Visit
 from bench.measure.worker import Timeouts
+from bench.observe.bandwidth import read_bandwidth
 from bench.observe.cpu import cores
 from bench.observe.machine import machine_id
-from bench.observe.packages import describe_venvs
+from bench.observe.packages import describe_venvs, drift
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.plan.estimate import said
@@ -30,11 +31,12 @@ from bench.plan.options import Options
 from bench.plan.plan import Plan, PlannedVisit
 from bench.plan.venvs import Venv, Venvs
 from bench.prepare.cache import Artifact
+from bench.prepare.models import resolve_model
 from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import ASSUMED_PARAMETERS, check_context
 from bench.prepare.sweep import Prepares, preparer_for, wanted_artifact, wanted_artifacts
-from bench.record import NO_MODEL, model_record, run_record
+from bench.record import NO_MODEL, model_record, run_record, unprepared_record
 from bench.stopping import Stopper
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter, new_run_id
@@ -97,13 +99,21 @@ class BenchSession:
         assert self.writer is not None
         self._visits_total = len(selected.visits)
         self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
-        preparer = preparer_for(self.options, self.venvs, selected.loads, self.say)
-        self._preflight(selected, preparer)
+        self.say(f"run        {self.writer.run_id}")
+        readiness = look(selected.loads, self.venvs)
+        for line in readiness.lines(selected.loads):
+            self.say(line)
+        runnable = [load for load in selected.loads if readiness.can_run(load)]
+        preparer = preparer_for(self.options, self.venvs, runnable, self.say)
+        self._preflight(selected, preparer, runnable)
         model = self._model(preparer, selected.cells)
+        named = self._venvs_of(selected.loads)
+        venvs = describe_venvs(named)
+        changed = {venv: drift(venv, venvs[name].get("packages", {})) for name, venv in named.items()}
         for planned in (visit for visit in selected.visits if visit.block == selected.visits[0].block):
             # Prompts that cannot be made are refused here, while nothing has been measured; all blocks are alike in it.
             self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
-        self._load_plans = {load.key: self._load_plan(load, preparer) for load in selected.loads}
+        self._load_plans = {load.key: self._load_plan(load, preparer, readiness, changed) for load in selected.loads}
         threads = None if self.options.threads == "stack" else self.options.threads or cores().default_threads
         assert threads is None or isinstance(threads, int)
         facts = RunFacts(
@@ -119,9 +129,9 @@ class BenchSession:
             allow_fallback=self.options.allow_fallback,
             stopping=lambda: self.stopper.requested,
         )
-        venvs = describe_venvs(self._venvs_of(selected.loads))
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
-        self.writer.begin(run_record(self.command, self.options, asked, model, facts, venvs))
+        bandwidth = None if preparer is None else read_bandwidth(threads or cores().default_threads)
+        self.writer.begin(run_record(self.command, self.options, asked, model, facts, venvs, bandwidth))
         self._facts = facts
         for impossible in selected.impossible:
             load_row, generation_row = impossible_rows(impossible.cell, impossible.reason, facts)
@@ -155,12 +165,15 @@ class BenchSession:
         return self._placements[load.key]
 
     def _venvs_of(self, loads: Sequence[Load]) -> dict[str, Venv]:
-        """Backend -> venv; a backend with several has its devices in the name."""
-        groups = {(load.backend, BACKENDS[load.backend].group_for(load.device)): load.device for load in loads}
-        several = Counter(backend for backend, _ in groups)
+        """Name -> venv: the backend's, with a device where it has several."""
+        venvs: dict[str, dict[Venv, str]] = {}
+        for load in loads:
+            venv = self.venvs.backend(BACKENDS[load.backend], load.device)
+            venvs.setdefault(load.backend, {}).setdefault(venv, load.device)
         return {
-            f"{backend} ({device})" if several[backend] > 1 else backend: self.venvs.backend(BACKENDS[backend], device)
-            for (backend, _), device in groups.items()
+            f"{backend} ({device})" if len(mine) > 1 else backend: venv
+            for backend, mine in venvs.items()
+            for venv, device in mine.items()
         }
 
     @property
@@ -222,9 +235,8 @@ class BenchSession:
         per_visit = (time.monotonic() - self._measuring_since) / done
         return f" (about {said(per_visit * (self._visits_total - done))} left)"
 
-    def _preflight(self, plan: Plan, preparer: Prepares | None) -> None:
+    def _preflight(self, plan: Plan, preparer: Prepares | None, runnable: Sequence[Load]) -> None:
         assert self.writer is not None
-        self.say(f"run        {self.writer.run_id}")
         pending, parameters = [], None
         if preparer is not None:
             expected = preparer.expected_facts
@@ -232,7 +244,7 @@ class BenchSession:
             if expected is not None:
                 self._check_context(plan.cells, preparer.source.label, expected.context_tokens)
                 parameters = expected.parameters
-            pending = preparer.pending(wanted_artifacts(plan.loads))
+            pending = preparer.pending(wanted_artifacts(runnable))
         free = Free(shutil.disk_usage(self.writer.path).free, psutil.virtual_memory().available)
         for line in preflight_lines(plan, self.options, pending, parameters, free):
             self.say(line)
@@ -245,16 +257,23 @@ class BenchSession:
 
     def _model(self, preparer: Prepares | None, cells: Sequence[Cell]) -> dict[str, Any]:
         if preparer is None:
-            return NO_MODEL
+            played = all(BACKENDS[cell.load.backend].artifact_format == "none" for cell in cells)
+            return NO_MODEL if played else unprepared_record(resolve_model(self.options.model))
         model = preparer.model()
         self._check_context(cells, model.name, model.context_tokens)
         self._prompts = preparer.prompts()
         return model_record(model)
 
-    def _load_plan(self, load: Load, preparer: Prepares | None) -> LoadPlan:
+    def _load_plan(
+        self, load: Load, preparer: Prepares | None, readiness: Readiness, changed: Mapping[Venv, str | None]
+    ) -> LoadPlan:
         spec = BACKENDS[load.backend]
         venv = self.venvs.backend(spec, load.device)
-        if spec.artifact_format == "none" or venv.python is None or preparer is None:
+        if (missing := readiness.unsupported(load)) is not None:
+            return LoadPlan(venv, unsupported=missing)
+        if (problem := changed.get(venv)) is not None:
+            return LoadPlan(venv, broken=f"{load.label}: {problem}")
+        if spec.artifact_format == "none" or preparer is None or not readiness.can_run(load):
             return LoadPlan(venv)
         try:
             artifact: Artifact = preparer.artifact(*wanted_artifact(load))

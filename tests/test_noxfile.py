@@ -44,6 +44,10 @@ class AbortedError(Exception):
     """What nox raises inside of ``session.error``."""
 
 
+LISTED = '[{"name": "numpy", "version": "2.4.6"}]'
+"""What pip lists of every venv."""
+
+
 class FakeSession:
     """Plays virtualenv and pip: records each call, makes what virtualenv would make, and fails where it is told to."""
 
@@ -54,7 +58,9 @@ class FakeSession:
         self.options: list[dict[str, Any]] = []
         self.said: list[str] = []
 
-    def run(self, *arguments: str, **options: Any) -> None:
+    def run(self, *arguments: str, **options: Any) -> str | None:
+        if "list" in arguments:
+            return LISTED
         self.calls.append(arguments)
         self.options.append(options)
         if "virtualenv" in arguments:
@@ -66,6 +72,7 @@ class FakeSession:
             Path(arguments[arguments.index("--log") + 1]).write_text(self.errors, encoding="utf-8")
         if self.failing and any(self.failing in argument for argument in arguments):
             raise nox.command.CommandFailed("Returned code 1", return_code=1)
+        return None
 
     def log(self, message: str) -> None:
         self.said.append(message)
@@ -602,6 +609,11 @@ def test_genai_goes_beside_the_openvino_build_without_its_dependencies() -> None
     fake = FakeSession()
     made(fake, "ort-genai-openvino")
     assert [call[-2:] for call in fake.pip_calls][-1] == ("--no-deps", "onnxruntime-genai==6")
+
+
+def test_what_lies_in_a_venv_is_kept_with_it() -> None:
+    made(FakeSession(), "ort-genai")
+    assert (noxfile.VENVS / "ort-genai" / "packages.json").read_text("utf-8") == LISTED
 
 
 def test_a_build_is_told_what_to_leave_out() -> None:

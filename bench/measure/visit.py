@@ -13,7 +13,7 @@ from bench.measure.facts import Attempt, LoadPlan, Placement, RunFacts, prompt_k
 from bench.measure.rows import failure_row, load_row, success_row
 from bench.measure.verdict import judge
 from bench.measure.worker import Generated, Region, WorkerProcess
-from bench.observe.busy import Busy, BusyCounters
+from bench.observe.busy import Busy, Reading, busy_counters
 from bench.observe.memory import memory_of
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
@@ -136,7 +136,7 @@ class Visit:
         attempt.loaded = worker.load(path, load.device, load.precision, threads, load.options)
         attempt.memory = memory_of(worker.pid)
         self._refuse_fallback(attempt)
-        attempt.busy = BusyCounters(worker.pid)
+        attempt.busy = busy_counters(worker.pid)
 
     def _refuse_fallback(self, attempt: Attempt) -> None:
         if attempt.loaded is None or self.facts.allow_fallback:
@@ -178,7 +178,7 @@ class Visit:
     def _generate(self, attempt: Attempt, prompts: Sequence[Prompt], new_tokens: int) -> tuple[Generated, Busy]:
         assert attempt.worker is not None
         assert attempt.busy is not None
-        readings: list[Busy] = []
+        readings: list[Reading] = []
         read = attempt.busy.read
         region = Region(begin=lambda: readings.append(read()), end=lambda: readings.append(read()))
         generated = attempt.worker.generate([prompt.ids for prompt in prompts], new_tokens, region)

@@ -13,7 +13,7 @@ _ACCEL = Path("/sys/class/accel")
 _DISPLAY_CLASS = r"SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}"
 _NPU_CLASS = r"SYSTEM\CurrentControlSet\Control\Class\{f01a9d53-3ff6-48d2-9f97-c8a7004be10c}"
 
-_NPU_NAMES = {
+NPU_NAMES = {
     "8086:7d1d": "Intel NPU (Meteor Lake)",
     "8086:ad1d": "Intel NPU (Arrow Lake)",
     "8086:643e": "Intel NPU (Lunar Lake)",
@@ -73,16 +73,22 @@ def from_sysfs(folder: Path, pattern: str, kind: str) -> list[AcceleratorFacts]:
     for entry in sorted(folder.glob(pattern)):
         if "-" in entry.name:
             continue
-        vendor, device = _hex(entry / "device/vendor"), _hex(entry / "device/device")
-        if vendor is None or device is None:
+        pci = pci_id(entry / "device")
+        if pci is None:
             continue
-        pci_id = f"{vendor}:{device}"
+        vendor = pci.partition(":")[0]
         driver = (entry / "device/driver").resolve()
         version = _text(driver / "module/version")
-        name = _NPU_NAMES.get(pci_id, f"{_VENDORS.get(vendor, vendor)} {kind}")
+        name = NPU_NAMES.get(pci, f"{_VENDORS.get(vendor, vendor)} {kind}")
         known = driver.name if driver.exists() else None
-        found.append({"name": name, "pci_id": pci_id, "driver": f"{known} {version}" if known and version else known})
+        found.append({"name": name, "pci_id": pci, "driver": f"{known} {version}" if known and version else known})
     return found
+
+
+def pci_id(folder: Path) -> str | None:
+    """``vendor:device`` of a PCI device's folder in sysfs, as in ``8086:643e``; ``None`` of anything else."""
+    vendor, device = _hex(folder / "vendor"), _hex(folder / "device")
+    return None if vendor is None or device is None else f"{vendor}:{device}"
 
 
 def _text(path: Path) -> str | None:

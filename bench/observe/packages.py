@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.plan.venvs import Venv
+
+PACKAGES_FILE = "packages.json"
+"""What nox leaves in a venv that it has made: pip's list of what is in it."""
+
+_INSTALLERS = {"pip", "setuptools", "wheel"}
+"""What may be renewed without a stack noticing."""
 
 _ASK = """
 import importlib.metadata, json, platform
@@ -32,6 +39,39 @@ def _describe(venv: Venv) -> dict[str, Any]:
         return {"interpreter": without_home(venv.python), **json.loads(answer.stdout)}
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         return {"interpreter": without_home(venv.python), "failed": [f"it does not list its packages: {error}"]}
+
+
+def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
+    """What of a venv that nox made is no longer as it was made, and how to mend it; ``None`` if all of it is.
+
+    Args:
+        venv: the venv; a user's own interpreter has no list to be compared with.
+        installed: package -> version, as it lists them now.
+    """
+    if venv.python is None or not installed:
+        return None
+    home = Path(venv.python).parents[1]
+    try:
+        listed = json.loads((home / PACKAGES_FILE).read_text(encoding="utf-8"))
+        made = {_plain(entry["name"]): str(entry["version"]) for entry in listed}
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    now = {_plain(name): version for name, version in installed.items()}
+    changed = [
+        f"{name} {now.get(name, 'is missing')} (was {made.get(name, 'not there')})"
+        for name in sorted({*made, *now} - _INSTALLERS)
+        if made.get(name) != now.get(name)
+    ]
+    if not changed:
+        return None
+    return (
+        f"packages were changed after the environment was made: {', '.join(changed)}; remove {without_home(str(home))} "
+        "to have it made again, or name an interpreter of your own with --worker"
+    )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def without_home(text: str) -> str:

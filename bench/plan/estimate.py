@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from backends.spec import ORIGINAL
 from bench.plan.cells import Cell
 from bench.plan.options import Options
 from bench.plan.plan import Plan
 
-_BYTES_PER_WEIGHT = {"int4": 0.6, "int8": 1.1, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0}
+_BYTES_PER_WEIGHT = {"int4": 0.6, "int8": 1.1, "fp16": 2.0, "bf16": 2.0, "fp32": 4.0, ORIGINAL: 1.0}
 _BANDWIDTH_BYTES_PER_S = 15e9
 _OPERATIONS_PER_S = 60e9
 _STEP_OVERHEAD_S = 0.005

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from backends.spec import ORIGINAL, BackendSpec
+from backends.spec import ORIGINAL, BackendSpec, family
 from bench.errors import UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
@@ -99,6 +99,8 @@ def why_not(cell: Cell, around: Surroundings) -> str | None:
     precisions = spec.precisions(load.device)
     if precisions is None:
         return f"{load.backend} has no device {load.device}, only {', '.join(spec.devices)}"
+    if (refused := spec.refuses.get(family(load.device))) is not None:
+        return refused
     if spec.artifact_format != "none" and (reason := _not_of_this_model(load, spec, around)):
         return reason
     if load.precision not in precisions and load.precision != ORIGINAL:

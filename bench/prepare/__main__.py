@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from bench.errors import BenchError, UsageError
 from bench.plan.flags import parser
-from bench.plan.options import resolve_options
-from bench.plan.plan import make_plan
 from bench.plan.venvs import Venvs
+from bench.planning import plan_for
 from bench.prepare.sweep import preparer_for, wanted_artifacts
 from bench.root import PROJECT_ROOT
 
@@ -18,8 +17,9 @@ def main(arguments: Sequence[str]) -> int:
     """Prepare the model, its prompts and every artifact of the sweep; say where each lies."""
     try:
         given = vars(parser().parse_args(list(arguments)))
-        options = resolve_options({name.removeprefix("aipc_"): value for name, value in given.items()}, PROJECT_ROOT)
-        loads = make_plan(options).loads
+        flags = {name.removeprefix("aipc_"): value for name, value in given.items()}
+        options, plan = plan_for(flags, PROJECT_ROOT)
+        loads = plan.loads
         preparer = preparer_for(options, Venvs.from_environment(options.workers), loads, _say)
         if preparer is None:
             _say("nothing to prepare: these backends need no model")

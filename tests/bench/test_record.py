@@ -25,7 +25,7 @@ def recorded(make_options: MakeOptions, tmp_path: Path, monkeypatch: pytest.Monk
     options = make_options("--backend", "simulated", "--seed", "9", "--model", str(tmp_path / "phi"))
     facts = RunFacts("0" * 16, "model", None, 4, 3, 1, Timeouts(), tmp_path)
     command = f"nox -s bench -- --results-dir {tmp_path / 'runs'}"
-    return run_record(command, options, make_plan(options).cells, {"name": "model"}, facts, {})
+    return run_record(command, options, make_plan(options).cells, {"name": "model"}, facts, {}, 2e10)
 
 
 def test_the_record_is_json(recorded: dict[str, Any]) -> None:

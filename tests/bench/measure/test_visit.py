@@ -13,7 +13,7 @@ from backends.spec import BackendSpec
 from bench.errors import WorkerFailed
 from bench.measure.facts import LoadPlan
 from bench.measure.visit import Interrupted
-from bench.observe.busy import Busy
+from bench.observe.busy import Reading
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venv
 
@@ -343,8 +343,8 @@ class Still:
     def __init__(self, pid: int) -> None:
         self.pid = pid
 
-    def read(self) -> Busy:
-        return Busy(npu_ns=5)
+    def read(self) -> Reading:
+        return Reading(at_ns=0, npu_ns=5)
 
     def close(self) -> None:
         self.pid = 0
@@ -355,7 +355,7 @@ def test_an_npu_that_stood_still_during_a_generation_is_a_fallback(
 ) -> None:
     file = other_root / "backends" / "odd.py"
     file.write_text(file.read_text("utf-8").replace("GPU.0", "NPU").replace('"NPU":', '"none":'), "utf-8")
-    monkeypatch.setattr("bench.measure.visit.BusyCounters", Still)
+    monkeypatch.setattr("bench.measure.visit.busy_counters", Still)
     one = kit(arguments=("--device", "NPU"))
     monkeypatch.setitem(BACKENDS, "simulated", ODD)
     one.measure(8)
@@ -363,7 +363,7 @@ def test_an_npu_that_stood_still_during_a_generation_is_a_fallback(
 
 
 def test_busy_time_is_recorded_per_generation(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.measure.visit.BusyCounters", Still)
+    monkeypatch.setattr("bench.measure.visit.busy_counters", Still)
     one = kit()
     one.measure(8)
     assert {(row["npu_busy_ns"], row["gpu_busy_ns"]) for row in one.rows("generations")} == {(0, None)}

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
 import sys
 from pathlib import Path
 
 import pytest
 
-from bench.observe.packages import describe_venvs, without_home
+from bench.observe.packages import PACKAGES_FILE, describe_venvs, drift, without_home
 from bench.plan.venvs import Venv
 
 
@@ -40,3 +41,44 @@ def test_the_users_home_is_not_told(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_root_folder_as_home_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: Path("/"))
     assert without_home("/usr/bin/python") == "/usr/bin/python"
+
+
+def made_venv(folder: Path, **packages: str) -> Venv:
+    """A venv that nox left a list in, as pip writes it."""
+    interpreter = folder / "bin" / "python"
+    interpreter.parent.mkdir()
+    interpreter.touch()
+    listed = [{"name": name.replace("_", "-"), "version": version} for name, version in packages.items()]
+    (folder / PACKAGES_FILE).write_text(json.dumps(listed), encoding="utf-8")
+    return Venv(str(interpreter))
+
+
+def test_a_venv_that_is_as_it_was_made_has_not_drifted(tmp_path: Path) -> None:
+    assert drift(made_venv(tmp_path, onnx_ir="1.1"), {"onnx_IR": "1.1"}) is None
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ({"openvino": "2026.5"}, "openvino 2026.5 (was 2026.4)"),
+        ({}, "openvino is missing (was 2026.4)"),
+        ({"openvino": "2026.4", "torch": "2"}, "torch 2 (was not there)"),
+    ],
+)
+def test_a_package_that_was_changed_is_named_with_the_remedy(tmp_path: Path, now: dict[str, str], said: str) -> None:
+    told = str(drift(made_venv(tmp_path, openvino="2026.4"), {"numpy": "2", **now}))
+    assert (said in told, "to have it made again" in told, "\n" in told) == (True, True, False)
+
+
+def test_an_installer_may_be_renewed(tmp_path: Path) -> None:
+    assert drift(made_venv(tmp_path, numpy="2", pip="26"), {"numpy": "2", "pip": "27"}) is None
+
+
+@pytest.mark.parametrize("venv", [Venv(sys.executable), Venv(unsupported="no wheels")])
+def test_an_interpreter_that_nox_did_not_make_is_the_users_own(venv: Venv, tmp_path: Path) -> None:
+    own = venv if venv.python is None else Venv(str(tmp_path / "bin" / "python"))
+    assert drift(own, {"numpy": "2"}) is None
+
+
+def test_a_venv_that_cannot_be_listed_is_left_to_the_worker(tmp_path: Path) -> None:
+    assert drift(made_venv(tmp_path, numpy="2"), {}) is None

@@ -1,0 +1,1 @@
+"""What each stack can really use on this machine, what is missing for the rest, and how to mend it."""

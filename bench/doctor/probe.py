@@ -1,0 +1,89 @@
+"""Asking each stack, in a worker of its own venv, which devices it really has."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backends.spec import BackendSpec, family
+from bench.errors import WorkerError
+from bench.measure.worker import WorkerProcess
+from bench.plan.venvs import Venv, Venvs
+
+_AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A backend in one of its venvs.
+
+    Args:
+        spec: the backend.
+        families: the device families that this venv is for.
+        venv: its interpreter, or why there is none.
+    """
+
+    spec: BackendSpec
+    families: tuple[str, ...]
+    venv: Venv
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What a stack answered.
+
+    Args:
+        stack: which one.
+        devices: :class:`backends.contract.Device` as mappings; empty if it could not be asked.
+        error: why it could not be asked.
+    """
+
+    stack: Stack
+    devices: Sequence[Mapping[str, Any]] = ()
+    error: str | None = None
+
+    def has(self, device: str) -> Mapping[str, Any] | None:
+        """The device of that name, where ``GPU`` is met by ``GPU.0``."""
+        names = (device, f"{device}.0")
+        return next((one for one in self.devices if one["name"] in names), None)
+
+
+def stacks_of(spec: BackendSpec, venvs: Venvs, families: Iterable[str] | None = None) -> list[Stack]:
+    """The venvs that a backend runs in, each with its device families.
+
+    Args:
+        spec: the backend.
+        venvs: where they are.
+        families: devices of interest, as far as the backend knows them; by default all of those.
+    """
+    by_venv: dict[Venv, list[str]] = {}
+    for name in dict.fromkeys(map(family, spec.devices if families is None else families)):
+        if name not in spec.devices:
+            continue
+        by_venv.setdefault(venvs.backend(spec, name), []).append(name)
+    return [Stack(spec, tuple(names), venv) for venv, names in by_venv.items()]
+
+
+def probe(stacks: Sequence[Stack]) -> list[Probe]:
+    """Import each stack in a process of its own, several at once, and ask it."""
+    folder = Path(tempfile.mkdtemp(prefix="aipc-bench-probe-"))
+    try:
+        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+            return list(pool.map(_ask, stacks, (folder / str(number) for number in range(len(stacks)))))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ask(stack: Stack, scratch: Path) -> Probe:
+    if stack.venv.python is None:
+        return Probe(stack, error=stack.venv.reason)
+    try:
+        with WorkerProcess(stack.venv.python, stack.spec.target, scratch) as worker:
+            return Probe(stack, worker.open().devices)
+    except WorkerError as error:
+        return Probe(stack, error=str(error))

@@ -1,0 +1,144 @@
+"""Busy time on Windows: the performance counter set ``GPU Engine``, which Task Manager draws GPU and NPU from.
+
+Written from Microsoft's documentation of PDH; never run on a device. Instances are named
+``pid_1234_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_Compute``; ``Running Time`` counts 100 ns.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import sys
+import time
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from bench.observe.accelerators import npus
+from bench.observe.busy import EngineTime, Reading
+
+_COUNTER = r"\GPU Engine(*)\Running Time"
+_MORE_DATA = 0x800007D2
+_INSTANCE = re.compile(r"pid_(\d+)_luid_0x([0-9a-f]+)_0x([0-9a-f]+)_(\S*)", re.IGNORECASE)
+_TICK_NS = 100
+
+
+def reading_of(instances: Mapping[str, int], pid: int, npu_luids: Collection[int], at_ns: int) -> Reading:
+    """What the instances of the counter say of one process.
+
+    Args:
+        instances: name -> running time in units of 100 ns.
+        pid: the process.
+        npu_luids: the locally unique ids of adapters that are NPUs; all others are GPUs.
+        at_ns: the moment.
+    """
+    gpu: dict[str, EngineTime] = {}
+    npu: list[int] = []
+    for name, value in instances.items():
+        match = _INSTANCE.fullmatch(name)
+        if match is None or int(match[1]) != pid:
+            continue
+        luid = int(match[2], 16) << 32 | int(match[3], 16)
+        if luid in npu_luids:
+            npu.append(value * _TICK_NS)
+        else:
+            gpu[f"{luid:x}/{match[4]}"] = EngineTime(value * _TICK_NS)
+    return Reading(at_ns, gpu or None, sum(npu) if npu else None)
+
+
+def npu_luids_of(adapters: Iterable[tuple[str, int]], npu_names: Collection[str]) -> frozenset[int]:
+    """The ids of adapters that go by the name of an NPU.
+
+    Args:
+        adapters: description and locally unique id of each, as DirectX keeps them in the registry.
+        npu_names: the names of the system's NPUs.
+    """
+    return frozenset(luid for name, luid in adapters if name in npu_names)
+
+
+class _RawCounter(ctypes.Structure):
+    _fields_ = (
+        ("status", ctypes.c_uint32),
+        ("stamp", ctypes.c_uint32 * 2),
+        ("first", ctypes.c_int64),
+        ("second", ctypes.c_int64),
+        ("multi", ctypes.c_uint32),
+    )
+
+
+class _RawItem(ctypes.Structure):
+    _fields_ = (("name", ctypes.c_wchar_p), ("counter", _RawCounter))
+
+
+class WindowsCounters:
+    """The counters of a process, through PDH; without the counter set every reading is empty.
+
+    Args:
+        pid: the process.
+        pdh: the library, or what answers like it.
+    """
+
+    def __init__(self, pid: int, pdh: Any = None) -> None:
+        self._pid = pid
+        self._pdh = pdh if pdh is not None else _library()
+        self._query, self._counter = ctypes.c_void_p(), ctypes.c_void_p()
+        self._npu_luids = npu_luids_of(_adapters(), {str(npu["name"]) for npu in npus()})
+        self._open = self._pdh is not None and self._opened()
+
+    def _opened(self) -> bool:
+        if self._pdh.PdhOpenQueryW(None, 0, ctypes.byref(self._query)):
+            return False
+        return not self._pdh.PdhAddEnglishCounterW(self._query, _COUNTER, 0, ctypes.byref(self._counter))
+
+    def read(self) -> Reading:
+        """Collect the counter set and pick this process's instances."""
+        at_ns = time.perf_counter_ns()
+        if not self._open or self._pdh.PdhCollectQueryData(self._query):
+            return Reading(at_ns)
+        return reading_of(self._instances(), self._pid, self._npu_luids, at_ns)
+
+    def _instances(self) -> dict[str, int]:
+        size, count = ctypes.c_uint32(0), ctypes.c_uint32(0)
+        sizes = ctypes.byref(size), ctypes.byref(count)
+        if self._pdh.PdhGetRawCounterArrayW(self._counter, *sizes, None) & 0xFFFFFFFF != _MORE_DATA:
+            return {}
+        room = ctypes.create_string_buffer(size.value)
+        if self._pdh.PdhGetRawCounterArrayW(self._counter, *sizes, room):
+            return {}
+        items = ctypes.cast(room, ctypes.POINTER(_RawItem))
+        return {str(items[number].name): int(items[number].counter.first) for number in range(count.value)}
+
+    def close(self) -> None:
+        """Close the query."""
+        if self._open:
+            self._pdh.PdhCloseQuery(self._query)
+            self._open = False
+
+
+def _library() -> Any:
+    if sys.platform == "win32":
+        return ctypes.WinDLL("pdh")
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        return None
+
+
+def _adapters() -> list[tuple[str, int]]:
+    if sys.platform != "win32":
+        return []
+    import winreg  # noqa: PLC0415 - exists on Windows only
+
+    found = []
+    try:
+        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\Microsoft\DirectX") as root:
+            for number in range(winreg.QueryInfoKey(root)[0]):
+                with winreg.OpenKey(root, winreg.EnumKey(root, number)) as adapter:
+                    found.append(_adapter(winreg, adapter))
+    except OSError:
+        pass
+    return [one for one in found if one is not None]
+
+
+def _adapter(winreg: Any, key: Any) -> tuple[str, int] | None:
+    try:
+        return str(winreg.QueryValueEx(key, "Description")[0]), int(winreg.QueryValueEx(key, "AdapterLuid")[0])
+    except OSError:
+        return None

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from backends.table import BACKENDS
+from bench.doctor import __main__ as doctor
+from bench.doctor.probe import Stack, probe
+from bench.doctor.readiness import Readiness, look
+from bench.doctor.system import SystemFacts
+from bench.plan.cells import Load
+from bench.plan.venvs import Venv, Venvs
+
+BARE = SystemFacts(windows=False, cpu="a CPU")
+PLAYED = replace(BACKENDS["simulated"], name="openvino-genai", simulated=False)
+"""The simulated backend under a real one's name: a stack that can be asked anywhere."""
+
+
+def readiness(*families: str, target: str = PLAYED.target) -> Readiness:
+    stack = Stack(replace(PLAYED, target=target), families, Venv(sys.executable))
+    return Readiness(probe([stack]), BARE)
+
+
+def test_a_stack_is_asked_in_a_process_of_its_own() -> None:
+    found = probe([Stack(PLAYED, ("CPU",), Venv(sys.executable))])[0]
+    assert (found.error, {device["name"] for device in found.devices}) == (None, {"CPU", "GPU", "NPU"})
+
+
+def test_a_stack_that_cannot_be_imported_says_so() -> None:
+    found = probe([Stack(replace(PLAYED, target="backends.nowhere:Nothing"), ("CPU",), Venv(sys.executable))])[0]
+    assert ("cannot import backends.nowhere" in str(found.error), found.devices) == (True, ())
+
+
+def test_a_load_on_a_listed_device_can_run() -> None:
+    load = Load("openvino-genai", "CPU", "int4")
+    ready = readiness("CPU")
+    assert (ready.can_run(load), ready.unsupported(load)) == (True, None)
+
+
+def test_a_load_on_an_absent_device_is_unsupported_before_it_is_prepared() -> None:
+    load = Load("openvino-genai", "GPU.1", "int4")
+    ready = readiness("GPU")
+    assert (ready.can_run(load), "GPU" in str(ready.unsupported(load))) == (False, True)
+
+
+def test_a_stack_that_cannot_be_asked_is_left_to_the_visit() -> None:
+    load = Load("openvino-genai", "CPU", "int4")
+    ready = readiness("CPU", target="backends.nowhere:Nothing")
+    assert (ready.can_run(load), ready.unsupported(load)) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [("CPU", "device     openvino-genai CPU: a CPU"), ("GPU.1", "device     openvino-genai GPU.1: not usable: ")],
+)
+def test_a_run_says_of_each_device_what_it_will_find(device: str, said: str) -> None:
+    lines = list(readiness("CPU", "GPU").lines([Load("openvino-genai", device, "int4")]))
+    assert [line.startswith(said) for line in lines] == [True]
+
+
+def test_played_backends_are_not_asked() -> None:
+    load = Load("simulated", "NPU", "int4")
+    ready = look([load], Venvs(None, {}))
+    assert (list(ready.probes), ready.can_run(load), list(ready.lines([load]))) == ([], True, [])
+
+
+def test_an_interpreter_is_asked_once_for_all_its_devices() -> None:
+    loads = [Load("ort-genai", device, "int4") for device in ("CPU", "DML", "CPU")]
+    ready = look(loads, Venvs(None, {"ort-genai": sys.executable}))
+    assert [one.stack.families for one in ready.probes] == [("CPU", "DML")]
+
+
+# -- the command
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Sequence[str]:
+    monkeypatch.setattr(doctor, "read_bandwidth", lambda threads: 2e10)
+    monkeypatch.setenv("AIPC_BENCH_VENVS", '{"npu": {"unsupported": "no wheel for Linux"}}')
+    assert doctor.main(["--backend", "npu"]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_the_doctor_names_the_machine_and_what_is_missing(say: Sequence[str]) -> None:
+    assert [line.split()[0] for line in say[:2]] == ["machine", "memory"]
+    assert any("no wheel for Linux" in line for line in say)
+
+
+@pytest.mark.parametrize("arguments", [["--backend", "abacus"], ["--wrong"], ["--worker", "npu=/nowhere"]])
+def test_a_wrong_question_is_refused_in_one_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert doctor.main(arguments) == 4
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_users_interpreter_is_named_when_it_lacks_the_stack(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doctor, "read_bandwidth", lambda threads: 2e10)
+    doctor.main(["--backend", "npu", "--worker", f"npu={sys.executable}"])
+    assert "cannot import backends.npu" in capsys.readouterr().out

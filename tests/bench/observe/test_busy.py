@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import ctypes
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.observe.busy import Busy, EngineTime, Reading, busy_counters
+from bench.observe.busy_linux import LinuxCounters, gpu_engines
+from bench.observe.busy_windows import WindowsCounters, _RawItem, npu_luids_of, reading_of
+
+I915 = """pos:	0
+drm-driver:	i915
+drm-client-id:	7
+drm-pdev:	0000:00:02.0
+drm-engine-render:	9288864723 ns
+drm-engine-capacity-render:	1
+drm-engine-compute:	1000 ns
+"""
+XE = """drm-driver:	xe
+drm-client-id:	3
+drm-pdev:	0000:00:02.0
+drm-cycles-ccs:	250
+drm-total-cycles-ccs:	4000
+"""
+NPU_CLIENT = "drm-driver:\tintel_vpu\ndrm-client-id:\t1\ndrm-engine-npu:\t5 ns\n"
+FILE = "pos:\t0\nflags:\t02\nmnt_id:\t15\n"
+
+
+# -- between two readings
+
+
+def test_nanoseconds_are_the_difference() -> None:
+    before, now = Reading(0, {"render": EngineTime(100)}, 10), Reading(1000, {"render": EngineTime(350)}, 60)
+    assert now.since(before) == Busy(gpu_ns=250, npu_ns=50)
+
+
+def test_cycles_are_a_share_of_the_time_between() -> None:
+    before, now = Reading(0, {"ccs": EngineTime(250, 4000)}), Reading(8000, {"ccs": EngineTime(1250, 8000)})
+    assert now.since(before) == Busy(gpu_ns=2000)
+
+
+def test_an_engine_that_was_not_there_began_from_nothing() -> None:
+    before, now = Reading(0, {"copy": EngineTime(1)}), Reading(9, {"copy": EngineTime(1), "render": EngineTime(40)})
+    assert now.since(before).gpu_ns == 40
+
+
+@pytest.mark.parametrize("earlier", [Reading(0), Reading(0, None, None)])
+def test_what_was_not_counted_before_is_not_known(earlier: Reading) -> None:
+    assert Reading(9, {"render": EngineTime(40)}, 5).since(earlier) == Busy()
+
+
+def test_a_clock_that_stood_still_is_no_division_by_zero() -> None:
+    before, now = Reading(0, {"ccs": EngineTime(1, 5)}), Reading(9, {"ccs": EngineTime(2, 5)})
+    assert now.since(before).gpu_ns == 0
+
+
+# -- Linux
+
+
+def test_engines_are_read_with_their_units() -> None:
+    assert gpu_engines([FILE, I915, XE]) == {
+        "0000:00:02.0/7/render": EngineTime(9288864723),
+        "0000:00:02.0/7/compute": EngineTime(1000),
+        "0000:00:02.0/3/ccs": EngineTime(250, 4000),
+    }
+
+
+def test_a_client_with_several_files_counts_once() -> None:
+    assert gpu_engines([I915, I915]) == gpu_engines([I915])
+
+
+@pytest.mark.parametrize("texts", [[], [FILE], [NPU_CLIENT]])
+def test_a_process_without_a_gpu_has_no_counter(texts: list[str]) -> None:
+    assert gpu_engines(texts) is None
+
+
+def test_the_npus_counter_is_in_microseconds(tmp_path: Path) -> None:
+    device = tmp_path / "npu" / "0000.00.0b.0"
+    device.mkdir(parents=True)
+    (device / "npu_busy_time_us").write_text("1234\n", encoding="ascii")
+    (tmp_path / "proc" / "42" / "fdinfo").mkdir(parents=True)
+    (tmp_path / "proc" / "42" / "fdinfo" / "9").write_text(I915, encoding="ascii")
+    reading = LinuxCounters(42, tmp_path / "proc", tmp_path / "npu").read()
+    assert (reading.npu_ns, reading.gpu) == (1_234_000, gpu_engines([I915]))
+
+
+def test_a_process_that_is_gone_has_no_counters(tmp_path: Path) -> None:
+    reading = LinuxCounters(42, tmp_path / "proc", tmp_path / "npu").read()
+    assert (reading.npu_ns, reading.gpu) == (None, None)
+
+
+def test_this_system_can_be_asked() -> None:
+    counters = busy_counters(os.getpid())
+    before = counters.read()
+    busy = counters.read().since(before)
+    counters.close()
+    assert busy.npu_ns is None or busy.npu_ns >= 0
+
+
+# -- Windows
+
+MINE = "pid_42_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_Compute"
+OTHERS = "pid_43_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_3D"
+NPU = "pid_42_luid_0x00000001_0x0000BEEF_phys_0_eng_0_engtype_Compute"
+NPU_LUID = 0x1_0000BEEF
+
+
+def test_only_the_process_itself_is_counted() -> None:
+    reading = reading_of({MINE: 7, OTHERS: 100, "_total": 1000}, 42, {NPU_LUID}, 5)
+    assert reading == Reading(5, {"d1c2/phys_0_eng_0_engtype_Compute": EngineTime(700)}, None)
+
+
+def test_an_npu_is_told_from_a_gpu_by_its_adapter() -> None:
+    reading = reading_of({MINE: 7, NPU: 9}, 42, {NPU_LUID}, 5)
+    assert (reading.npu_ns, [counter.ran for counter in (reading.gpu or {}).values()]) == (900, [700])
+
+
+def test_a_process_without_an_instance_has_no_counter() -> None:
+    assert reading_of({OTHERS: 100}, 42, {NPU_LUID}, 5) == Reading(5)
+
+
+def test_an_adapter_is_an_npu_by_its_name() -> None:
+    adapters = [("Intel(R) Arc(TM) Graphics", 1), ("Intel(R) AI Boost", NPU_LUID)]
+    assert npu_luids_of(adapters, {"Intel(R) AI Boost"}) == {NPU_LUID}
+
+
+class Pdh:
+    """Answers as PDH does: first how much room it needs, then the array, names behind the items."""
+
+    def __init__(self, instances: dict[str, int]) -> None:
+        self.instances = instances
+        self.closed = False
+
+    def PdhOpenQueryW(self, *given: Any) -> int:  # noqa: N802 - PDH's own name
+        return 0
+
+    PdhAddEnglishCounterW = PdhCollectQueryData = PdhOpenQueryW
+
+    def PdhCloseQuery(self, query: Any) -> int:  # noqa: N802
+        self.closed = True
+        return 0
+
+    def PdhGetRawCounterArrayW(self, counter: Any, size: Any, count: Any, room: Any) -> int:  # noqa: N802
+        size._obj.value = ctypes.sizeof(_RawItem) * len(self.instances)
+        count._obj.value = len(self.instances)
+        if room is None:
+            return 0x800007D2 - 2**32
+        items = ctypes.cast(room, ctypes.POINTER(_RawItem))
+        for number, (name, value) in enumerate(self.instances.items()):
+            items[number].name = name
+            items[number].counter.first = value
+        return 0
+
+
+def test_pdhs_array_is_read() -> None:
+    pdh = Pdh({MINE: 7, OTHERS: 100})
+    counters = WindowsCounters(42, pdh)
+    gpu = counters.read().gpu
+    counters.close()
+    assert (gpu, pdh.closed) == ({"d1c2/phys_0_eng_0_engtype_Compute": EngineTime(700)}, True)
+
+
+def test_a_windows_without_the_counter_set_reads_nothing() -> None:
+    class Without(Pdh):
+        def PdhAddEnglishCounterW(self, *given: Any) -> int:  # noqa: N802
+            return -1073738824
+
+    assert WindowsCounters(42, Without({MINE: 7})).read().gpu is None
