@@ -272,7 +272,7 @@ class BenchSession:
         if (missing := readiness.unsupported(load)) is not None:
             return LoadPlan(venv, unsupported=missing)
         if (problem := changed.get(venv)) is not None:
-            return LoadPlan(venv, broken=f"{load.label}: {problem}")
+            return LoadPlan(venv, broken=problem)
         if spec.artifact_format == "none" or preparer is None or not readiness.can_run(load):
             return LoadPlan(venv)
         try:

@@ -22,6 +22,8 @@ _COLUMNS = (
     "device_executed",
     "device_verdict",
     "device_evidence",
+    "node_placement",
+    "changed_hints",
     "precision",
     "weight_bits",
     "bits_per_weight",
@@ -88,7 +90,7 @@ def _load_result(key: str, planned: Mapping[str, Any], rows: Sequence[Mapping[st
         device_evidence=_evidence(told, verdict),
         precision=precision,
         bits_per_weight=newest.get("bits_per_weight"),
-        weight_bits=dict(newest["weight_bits"]) if newest.get("weight_bits") else None,
+        weight_bits=_mapping(newest, "weight_bits"),
         inference_precision=_joined(told, "inference_precision"),
         kv_cache_precision=_joined(told, "kv_cache_precision"),
         attention_backend=_joined(told, "attention_backend"),
@@ -106,6 +108,8 @@ def _load_result(key: str, planned: Mapping[str, Any], rows: Sequence[Mapping[st
         private_memory_bytes=_bytes(_median(good, "private_memory_bytes")),
         device_memory_bytes=_bytes(_median(good, "device_memory_bytes")),
         artifact_bytes=newest.get("artifact_bytes"),
+        node_placement=_mapping(newest, "node_placement"),
+        changed_hints=_mapping(newest, "changed_hints"),
     )
 
 
@@ -135,6 +139,10 @@ def _evidence(rows: Sequence[Mapping[str, Any]], verdict: str) -> str | None:
 
 def _joined(rows: Iterable[Mapping[str, Any]], column: str) -> str | None:
     return " + ".join(dict.fromkeys(str(value) for value in _values(rows, column))) or None
+
+
+def _mapping(row: Mapping[str, Any], column: str) -> dict[str, Any] | None:
+    return dict(row[column]) if row.get(column) else None
 
 
 def _options(value: object) -> dict[str, Any]:

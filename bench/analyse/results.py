@@ -83,6 +83,8 @@ class LoadResult:
         peak_memory_max_bytes: the largest of them.
         private_memory_bytes: median over processes.
         weight_bits: weight format -> share of parameters.
+        node_placement: execution provider -> share of the executed nodes, from the stack's own profile.
+        changed_hints: property -> what was asked for and what became of it.
     """
 
     load_key: str
@@ -114,6 +116,17 @@ class LoadResult:
     private_memory_bytes: int | None
     device_memory_bytes: int | None
     artifact_bytes: int | None
+    node_placement: Mapping[str, float] | None = None
+    changed_hints: Mapping[str, str] | None = None
+
+    @property
+    def ran_on(self) -> str:
+        """The device that the figures are those of: what ran, where it was another than asked for."""
+        if self.device_verdict == "fallback":
+            return self.device_executed or "unknown device"
+        if self.device_requested == "AUTO" and self.device_executed:
+            return self.device_executed
+        return self.device_requested
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,9 +121,9 @@ class Visit:
         plan, load = self.load_plan, self.load
         if plan.venv.python is None:
             refusal = WorkerUnsupported if plan.venv.unsupported is not None else WorkerFailed
-            raise refusal(f"{load.label}: {plan.venv.reason}", error_type="VenvMissing")
+            raise refusal(plan.venv.reason, error_type="VenvMissing")
         if plan.unsupported is not None:
-            raise WorkerUnsupported(f"{load.label}: {plan.unsupported}", error_type="DeviceUnavailableError")
+            raise WorkerUnsupported(plan.unsupported, error_type="DeviceUnavailableError")
         if plan.broken is not None:
             raise WorkerFailed(plan.broken, error_type="PrepareError")
         threads = self.facts.threads

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from bench.analyse.interval import Estimate
 
@@ -47,6 +48,18 @@ def plus_minus(estimate: Estimate | None) -> str:
 def factor(value: float) -> str:
     """A ratio with its sign."""
     return f"{number(value, 2 if value < 10 else 1)}×"  # noqa: RUF001 - the sign of multiplication
+
+
+def shares(parts: Mapping[str, float] | None) -> str:
+    """Shares of a whole, largest first, e.g. ``79 % int4, 21 % int8``; blank where there is one alone, or none."""
+    if parts is None or len(parts) < 2:
+        return ""
+    ordered = sorted(parts.items(), key=lambda part: -part[1])
+    return ", ".join(f"{_percent(share)} {clean(name)}" for name, share in ordered)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %"
 
 
 def seconds(value: float | None) -> str:

@@ -22,7 +22,7 @@ class Series:
     Args:
         name: for people, e.g. ``openvino-genai CPU int4``, or ``… fp32 (in bf16)`` where it computes in another type.
         family: what shares a colour: the stack, its variant and its options.
-        device: as requested.
+        device: what ran.
         precision: the weight format.
         cells: by batch size, new tokens and prompt tokens; empty if nothing was measured.
     """
@@ -101,7 +101,7 @@ def _series(loads: Sequence[LoadResult], options: str, cells: Sequence[CellResul
         key=first.load_key,
         name=clean(f"{_base_name(first)} [{options}]" if options else _base_name(first)),
         family=f"{first.variant}\n{first.backend}\n{options}",
-        device=first.device_requested,
+        device=first.ran_on,
         precision=first.precision,
         simulated=any(load.simulated for load in loads),
         cells=tuple(own),
@@ -110,8 +110,8 @@ def _series(loads: Sequence[LoadResult], options: str, cells: Sequence[CellResul
 
 def _base_name(load: LoadResult) -> str:
     variant = f"{load.variant}: " if load.variant else ""
-    fell_back = load.device_verdict == "fallback" and load.device_executed
-    device = f"{load.device_requested}→{load.device_executed}" if fell_back else load.device_requested
+    asked = f" (asked for {load.device_requested})" if load.ran_on != load.device_requested else ""
+    device = f"{load.ran_on}{asked}"
     mark = " (simulated)" if load.simulated and "simulated" not in load.backend else ""
     return clean(f"{variant}{load.backend} {device} {load.precision}{_computed(load)}{mark}")
 

@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from backends.spec import hardware_of
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.report import format as fmt
 from bench.report import text
@@ -186,7 +187,7 @@ def _meaning(analysis: RunAnalysis) -> list[str]:
         said.append(text.MEANING_SMALL.format(model=model.get("name"), parameters=fmt.parameters(count), times=times))
     elif _phi3_command(analysis):
         said.append(text.MEANING_OTHER)
-    on_npu = any(cell.load.device_requested.startswith("NPU") for cell in analysis.cells)
+    on_npu = any(hardware_of(cell.load.ran_on) == "NPU" for cell in analysis.cells)
     return [*said, text.MEANING_NPU if on_npu else text.MEANING_NPU_NONE, text.MEANING_QUALITY]
 
 
@@ -205,6 +206,7 @@ def _machine(analysis: RunAnalysis) -> list[tuple[str, str]]:
         ("CPU", cpu.get("name")),
         ("Cores", _cores(cpu)),
         ("Memory", fmt.gibibytes(machine.get("memory_bytes"))),
+        ("Memory read", _rate(machine.get("memory_read_bytes_per_s"))),
         ("GPU", _devices(machine.get("gpus"))),
         ("NPU", _devices(machine.get("npus"))),
         ("System", machine.get("os")),
@@ -217,6 +219,10 @@ def _machine(analysis: RunAnalysis) -> list[tuple[str, str]]:
         ("AIPC Bench", _joined(project.get("version"), project.get("git_commit"))),
     ]
     return [(name, str(value)) for name, value in facts if value]
+
+
+def _rate(bytes_per_s: Any) -> str:
+    return f"{bytes_per_s / 1e9:.1f} GB/s, measured by the run's threads" if bytes_per_s else ""
 
 
 def _cores(cpu: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backends.spec import hardware_of
 from bench.report.names import Series
 
 COLOURS = 7
@@ -60,7 +61,7 @@ def line_styles(series: Sequence[Series]) -> dict[str, LineStyle]:
             colour=f"#0a0a{families[one.family] % COLOURS:02x}",
             marker=markers[one.precision],
             dashes=_DASHES.get(one.precision),
-            fill=_FILLS.get(one.device.partition(".")[0], "full"),
+            fill=_FILLS.get(hardware_of(one.device) or "", "full"),
         )
         for one in series
     }

@@ -27,7 +27,7 @@ _HEADER = (
     "peak MB",
     "verdict",
 )
-_WIDEST = (16, 8, 5, 4, 12, 8, 5, 8, 5, 7, 7, 9)
+_WIDEST = (14, 12, 8, 4, 12, 8, 5, 8, 5, 7, 7, 9)
 _TEXT_COLUMNS = (0, 1, 2, 3, 11)
 _ASCII = str.maketrans({"–": "-", "×": "x", "→": ">", "’": "'", "“": '"', "”": '"'})  # noqa: RUF001
 
@@ -58,8 +58,7 @@ def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
 
 
 def _device(load: LoadResult) -> str:
-    fell_back = load.device_verdict == "fallback" and load.device_executed
-    return f"{load.device_requested}>{load.device_executed}" if fell_back else load.device_requested
+    return load.ran_on if load.ran_on == load.device_requested else f"{load.ran_on} for {load.device_requested}"
 
 
 def _figure(measured: Measured | None) -> tuple[str, str]:

@@ -80,7 +80,10 @@ CHART_NOTE = (
 CHART_NOTE_MISSING = " (none here: one block gives no interval)"
 AXES_LOG = "Logarithmic values: {charts}. Other milliseconds start at zero; the ratio is shown around 1."
 PROMPT_AXIS = "prompt tokens"
-LEGEND_NOTE = "Colour is the stack, marker and dash the weight format; a filled marker is the CPU."
+LEGEND_NOTE = (
+    "Colour is the stack, marker and dash the weight format; a filled marker is the CPU, an empty one a GPU, a "
+    "half-filled one an NPU."
+)
 
 RESULTS_TITLE = "All results"
 RESULTS_NOTE = (
@@ -122,6 +125,8 @@ MEMORY_NOTE = (
     "Peak of the worker process as the system counted it: the bar, median over processes. The line across it is the "
     "model’s size on disk."
 )
+
+CHANGED_HINT = "Changed by the device:"
 
 FAILURES_TITLE = "Not measured"
 FAILURES_NONE = "Every planned cell was measured."
@@ -184,9 +189,9 @@ GLOSSARY_TITLE = "Definitions"
 FILES_NOTE = "Beside this page: summary.csv (one row per cell), summary.json, summary.md."
 
 VERDICT_HELP = {
-    "verified": "The loaded model named the device that ran, and a counter showed it at work.",
+    "verified": "The stack named the device that ran, and a counter or the stack’s own profile showed it at work.",
     "reported": "The stack said so; no independent counter confirmed it.",
-    "fallback": "Another device ran than was asked for.",
+    "fallback": "Another device ran than was asked for, and the figures are under the name of what ran.",
     "simulated": "Latencies were played. No device ran.",
     "unknown": "The stack does not tell which device ran, or the record of its process is missing.",
 }

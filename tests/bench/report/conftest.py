@@ -55,6 +55,7 @@ class FakeRun:
     verdicts: dict[str, str] = field(default_factory=dict)
     executed: dict[str, str] = field(default_factory=dict)
     broken: dict[str, tuple[str, str]] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
     stderr: str | None = None
     end: str | None = "finished"
     venvs: dict[str, Any] = field(default_factory=dict)
@@ -169,6 +170,7 @@ class FakeRun:
             "status": "ok",
             "started_at": NOW,
             "ended_at": NOW,
+            **self.more,
         }
         if reason:
             failed = {

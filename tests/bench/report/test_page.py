@@ -210,10 +210,29 @@ def test_an_installer_that_failed_is_shown_with_its_lines(fake_run: MakeRun, tmp
     assert "ERROR: no matching distribution" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
 
-def test_a_fallback_names_both_devices(fake_run: MakeRun, tmp_path: Path) -> None:
+def test_a_fallback_goes_by_what_ran(fake_run: MakeRun, tmp_path: Path) -> None:
     load = Load("openvino-genai", "NPU", "int4")
     run = fake_run(loads=[load], verdicts={load.label: "fallback"}, executed={load.label: "CPU"})
-    assert "openvino-genai NPU→CPU int4" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
+    shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
+    assert ("openvino-genai CPU (asked for NPU) int4" in shown, "openvino-genai NPU" in shown) == (True, False)
+
+
+def test_a_choice_that_was_left_to_the_stack_goes_by_what_it_chose(fake_run: MakeRun, tmp_path: Path) -> None:
+    load = Load("optimum-intel", "AUTO", "int4")
+    run = fake_run(loads=[load], executed={load.label: "GPU.0"})
+    shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
+    assert "optimum-intel GPU.0 (asked for AUTO) int4" in shown
+
+
+def test_a_hint_that_the_device_changed_is_shown_as_changed(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(loads=ONE_LOAD, more={"changed_hints": [("KV_CACHE_PRECISION", "asked f16, got u8")]})
+    shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
+    assert "Changed by the device: KV_CACHE_PRECISION: asked f16, got u8" in shown
+
+
+def test_a_mixture_of_weight_formats_is_shown_as_one(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(loads=ONE_LOAD, more={"weight_bits": [("int8", 0.21), ("int4", 0.79)]})
+    assert "79 % int4, 21 % int8" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
 
 def test_a_run_of_failures_alone_has_a_page(fake_run: MakeRun, tmp_path: Path) -> None:
