@@ -521,11 +521,9 @@ def tests(session: nox.Session) -> None:
     for group, outcome in made.items():
         if "python" not in outcome:
             session.error(f"the tests need every stack, and {group} cannot be had: {reason(outcome)}")
-    if is_ready("llama-cpp"):
-        made |= {"llama-cpp": {"python": str(interpreter("llama-cpp"))}}
-    else:
+    if not is_ready("llama-cpp"):
         session.log("llama-cpp is compiled, so its tests run where its venv is: `nox -s bench -- --backend llama-cpp`")
-    finish(session, python, "-m", "pytest", *session.posargs, made=made)
+    finish(session, python, "-m", "pytest", *session.posargs, made=ready_or_not())
 
 
 if __name__ == "__main__":

@@ -127,8 +127,8 @@ def _reason(artifact: Path, error: Exception) -> str:
     if "trust_remote_code" not in str(error):
         return one_line(error)
     return (
-        f"{artifact.name} wants to run code from its own folder, with your rights, which this tool never does; "
-        "choose a model whose architecture transformers knows"
+        f"{artifact.name} wants to run Python code that came with it, with your rights (trust_remote_code), which this "
+        "tool never does; choose a model whose architecture transformers knows"
     )
 
 

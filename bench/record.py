@@ -73,6 +73,14 @@ NO_MODEL: dict[str, Any] = {
 }
 """What a run of simulated backends alone records as its model."""
 
+OWN_MODEL: dict[str, Any] = {
+    **NO_MODEL,
+    "name": "none",
+    "kind": "none",
+    "note": "these backends bring their own",
+}
+"""What a run records that needs none of its models, but measures."""
+
 
 def unprepared_record(source: ModelSource) -> dict[str, Any]:
     """What a run records of a model that nothing here could run, and that was therefore not made."""

@@ -36,7 +36,7 @@ from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import ASSUMED_PARAMETERS, check_context
 from bench.prepare.sweep import Prepares, preparer_for, wanted_artifact, wanted_artifacts
-from bench.record import NO_MODEL, model_record, run_record, unprepared_record
+from bench.record import NO_MODEL, OWN_MODEL, model_record, run_record, unprepared_record
 from bench.stopping import Stopper
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter, new_run_id
@@ -257,8 +257,10 @@ class BenchSession:
 
     def _model(self, preparer: Prepares | None, cells: Sequence[Cell]) -> dict[str, Any]:
         if preparer is None:
-            played = all(BACKENDS[cell.load.backend].artifact_format == "none" for cell in cells)
-            return NO_MODEL if played else unprepared_record(resolve_model(self.options.model))
+            specs = [BACKENDS[cell.load.backend] for cell in cells]
+            if any(spec.artifact_format != "none" for spec in specs):
+                return unprepared_record(resolve_model(self.options.model))
+            return NO_MODEL if all(spec.simulated for spec in specs) else OWN_MODEL
         model = preparer.model()
         self._check_context(cells, model.name, model.context_tokens)
         self._prompts = preparer.prompts()

@@ -49,7 +49,8 @@ def main(arguments: list[str]) -> int:
 
 def _end_with_harness() -> None:
     # The harness holds the other end of this pipe and writes nothing: its end means that nobody wants the result.
-    sys.stdin.buffer.read()
+    # Read without a buffer, whose lock would still be held when the interpreter ends.
+    os.read(sys.stdin.fileno(), 1)
     os._exit(3)
 
 
@@ -62,8 +63,19 @@ def carry_out(request: dict[str, Any]) -> dict[str, Any]:
         return {"ok": False, "message": str(error)}
     except Exception as error:  # noqa: BLE001  converters raise anything; the log keeps the traceback
         traceback.print_exc()
-        return {"ok": False, "message": f"{type(error).__name__}: {error}"}
+        return {"ok": False, "message": _explained(error)}
     return {"ok": True, "facts": facts, "peak_memory_bytes": peak_memory_bytes()}
+
+
+def _explained(error: Exception) -> str:
+    """The converter's own words, or, where a model asks for ``trust_remote_code``, what that means."""
+    if "trust_remote_code" not in str(error):
+        return f"{type(error).__name__}: {error}"
+    return (
+        "the model wants to run Python code that came with it, with your rights (trust_remote_code), which this tool "
+        "never does; if you trust its author, convert it yourself with `optimum-cli export openvino --model MODEL "
+        "--trust-remote-code FOLDER` and give FOLDER with --model, or choose a model that transformers knows"
+    )
 
 
 if __name__ == "__main__":

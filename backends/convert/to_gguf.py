@@ -6,6 +6,7 @@ The file carries no tokenizer, as every stack is given ids.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ KINDS = {"int4": Kind.Q4_0, "int8": Kind.Q8_0, "fp16": Kind.F16, "fp32": Kind.F3
 """Weight format -> the GGUF type of the large matrices. Norms stay in float32, as in llama.cpp's own converter."""
 
 _ARCHITECTURES = {"LlamaForCausalLM": gguf.MODEL_ARCH.LLAMA, "Phi3ForCausalLM": gguf.MODEL_ARCH.PHI3}
+_LONGROPE = "longrope"
+_SCALINGS = {gguf.MODEL_ARCH.LLAMA: ("default",), gguf.MODEL_ARCH.PHI3: ("default", _LONGROPE)}
+"""The ways of scaling rotary positions that can be written, by architecture."""
+_FACTORS = {"short_factor": "rope_factors_short.weight", "long_factor": "rope_factors_long.weight"}
 _OUTPUT = ("token_embd.weight", "output.weight")
 
 
@@ -68,9 +73,8 @@ def _architecture(config: Mapping[str, Any]) -> Any:
             f"{named} cannot be written as GGUF here, only {', '.join(_ARCHITECTURES)}: "
             "convert it with llama.cpp's own converter and give the .gguf file with --model"
         )
-    scaling = config.get("rope_scaling") or config.get("rope_parameters") or {}
-    kind = scaling.get("rope_type", scaling.get("type", "default"))
-    if kind not in (None, "default"):
+    kind = _rotary(config).get("rope_type", "default")
+    if kind not in _SCALINGS[_ARCHITECTURES[named]]:
         raise ConversionError(
             f"rotary scaling {kind!r} cannot be written as GGUF here: "
             "convert the model with llama.cpp's own converter and give the .gguf file with --model"
@@ -78,9 +82,29 @@ def _architecture(config: Mapping[str, Any]) -> Any:
     return _ARCHITECTURES[named]
 
 
+def _rotary(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The rotary settings, which transformers 4 keeps beside each other and transformers 5 in one place."""
+    scaling = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
+    scaling["rope_type"] = scaling.get("rope_type") or scaling.get("type") or "default"
+    for name in ("rope_theta", "partial_rotary_factor", "original_max_position_embeddings"):
+        if scaling.get(name) is None:
+            scaling[name] = config.get(name)
+    return scaling
+
+
+def _attention_factor(config: Mapping[str, Any], rotary: Mapping[str, Any]) -> float:
+    """By what longrope scales the attention: sqrt(1 + ln(s) / ln(c)), s the extension of a context that was c."""
+    if rotary.get("attention_factor") is not None:
+        return float(rotary["attention_factor"])
+    original = rotary["original_max_position_embeddings"]
+    extension = config["max_position_embeddings"] / original
+    return math.sqrt(1 + math.log(extension) / math.log(original)) if extension > 1 else 1.0
+
+
 def _metadata(writer: Any, config: Mapping[str, Any], architecture: Any) -> None:
     heads = config["num_attention_heads"]
-    rotary = config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta") or 10_000.0
+    rotary = _rotary(config)
+    head_size = config.get("head_dim") or config["hidden_size"] // heads
     writer.add_context_length(config["max_position_embeddings"])
     writer.add_embedding_length(config["hidden_size"])
     writer.add_block_count(config["num_hidden_layers"])
@@ -88,12 +112,15 @@ def _metadata(writer: Any, config: Mapping[str, Any], architecture: Any) -> None
     writer.add_head_count(heads)
     writer.add_head_count_kv(config.get("num_key_value_heads") or heads)
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_dimension_count(config.get("head_dim") or config["hidden_size"] // heads)
-    writer.add_rope_freq_base(float(rotary))
+    writer.add_rope_dimension_count(int(head_size * (rotary["partial_rotary_factor"] or 1.0)))
+    writer.add_rope_freq_base(float(rotary["rope_theta"] or 10_000.0))
     writer.add_vocab_size(config["vocab_size"])
     writer.add_tokenizer_model("none")
     if architecture == gguf.MODEL_ARCH.PHI3:
-        writer.add_rope_scaling_orig_ctx_len(config["max_position_embeddings"])
+        original = rotary["original_max_position_embeddings"] or config["max_position_embeddings"]
+        writer.add_rope_scaling_orig_ctx_len(original)
+        if rotary["rope_type"] == _LONGROPE:
+            writer.add_rope_scaling_attn_factors(_attention_factor(config, rotary))
         writer.add_sliding_window(config.get("sliding_window") or 0)
 
 
@@ -113,6 +140,7 @@ class _Model:
         for handle, key in self._keys():
             shape = tuple(handle.get_slice(key).get_shape())
             yield self._name(key), shape, self._kind_of(self._name(key), shape)
+        yield from ((name, values.shape, Kind.F32) for name, values in self._factors())
 
     def tensors(self) -> Iterator[Any]:
         """The values of each tensor, as they are stored."""
@@ -121,6 +149,14 @@ class _Model:
             if self._architecture == gguf.MODEL_ARCH.LLAMA:
                 values = self._turned(name, values)
             yield gguf.quants.quantize(np.ascontiguousarray(values), self._kind_of(name, values.shape))
+        yield from (values for _, values in self._factors())
+
+    def _factors(self) -> Iterator[tuple[str, Any]]:
+        """Longrope's factors, which a GGUF has among its tensors."""
+        rotary = _rotary(self._config)
+        if rotary["rope_type"] == _LONGROPE:
+            for setting, name in _FACTORS.items():
+                yield name, np.array(rotary[setting], dtype=np.float32)
 
     def _keys(self) -> Iterator[tuple[Any, str]]:
         for file in self._files:

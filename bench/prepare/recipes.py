@@ -95,7 +95,10 @@ def _openvino(precision: str, device: str, facts: ModelFacts) -> Recipe:
         values |= {"group_size": size, "symmetric": True, "ratio": 1.0}
         arguments += ["--group-size", str(size), "--ratio", "1.0", "--sym"]
     elif precision == "int8":
-        values |= {"group_size": PER_CHANNEL, "symmetric": False}
+        # An NPU computes with symmetric weights alone.
+        symmetric = device == "NPU"
+        values |= {"group_size": PER_CHANNEL, "symmetric": symmetric}
+        arguments += ["--sym"] if symmetric else []
     return Recipe("openvino-ir", {**values, "arguments": arguments}, {"arguments": arguments})
 
 

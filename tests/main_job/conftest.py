@@ -31,6 +31,22 @@ SWEEP = [
     "-k=int4 or transformers",
 ]
 
+ELSEWHERE = [
+    "--backend=openvino-genai,ort-genai,optimum-intel",
+    "--device=OPENVINO.CPU,AUTO,GPU,NPU",
+    "--precision=int4",
+    "--prompt-tokens=16",
+    "--new-tokens=4",
+    "--blocks=1",
+    "--repeats=1",
+    "--warmups=1",
+    "--seed=7",
+]
+"""Ways to a device that is not simply the CPU; on most machines that run this, only two of them are there."""
+
+if sys.platform != "win32":
+    ELSEWHERE[:2] = ["--backend=openvino-genai,ort-genai,optimum-intel,npu", "--device=OPENVINO.CPU,AUTO,GPU,NPU,DML"]
+
 
 @dataclass(frozen=True, slots=True)
 class MainJob:
@@ -67,6 +83,11 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> MainJob:
     if VARIABLE not in os.environ:
         pytest.skip("there are no venvs of inference stacks; `nox -s tests` makes them")
     return main_job(tmp_path_factory.mktemp("main"), SWEEP)
+
+
+@pytest.fixture(scope="session")
+def elsewhere(job: MainJob, tmp_path_factory: pytest.TempPathFactory) -> MainJob:
+    return main_job(tmp_path_factory.mktemp("elsewhere"), ELSEWHERE)
 
 
 @pytest.fixture(scope="session")

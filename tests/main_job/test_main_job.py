@@ -7,11 +7,13 @@ import json
 import math
 import re
 import statistics
+import sys
 from collections import defaultdict
 from typing import Any
 
 import pytest
 
+from bench.measure.verdict import same_device
 from tests.main_job.conftest import BLOCKS, LOADS, NEW_TOKENS, PROMPT_TOKENS, REPEATS, WARMUPS, MainJob
 
 pytestmark = pytest.mark.main_job
@@ -142,3 +144,61 @@ def test_keys_and_prompts_are_the_same_from_run_to_run(job: MainJob, second_job:
         return {(row["cell_key"], row["prompt_digest"]) for row in generations(one) if row["block"] == 0}
 
     assert identities(job) == identities(second_job)
+
+
+# -- devices that are not simply the CPU
+
+
+def rows_of(job: MainJob) -> dict[tuple[str, str], dict[str, Any]]:
+    rows: list[dict[str, Any]] = job.run.table("loads").to_pylist()
+    return {(row["backend"], row["device_requested"]): row for row in rows}
+
+
+def test_a_device_is_measured_itself_or_has_a_reason(elsewhere: MainJob) -> None:
+    for (_, device), row in rows_of(elsewhere).items():
+        if row["status"] == "ok":
+            assert same_device(device, row["device_executed"])
+        else:
+            assert (row["status"], bool(row["error_message"]), row["load_s"]) == ("unsupported", True, None)
+
+
+def test_absent_devices_are_no_failure_of_the_run(elsewhere: MainJob) -> None:
+    assert elsewhere.status == 0, elsewhere.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="its packages exist there")
+@pytest.mark.parametrize(
+    ("backend", "device", "said"),
+    [("ort-genai", "DML", "published for Windows only"), ("npu", "NPU", "has no wheel for Linux")],
+)
+def test_what_exists_on_windows_alone_is_no_number_of_the_cpu(
+    elsewhere: MainJob, backend: str, device: str, said: str
+) -> None:
+    assert said in rows_of(elsewhere)[backend, device]["error_message"]
+
+
+def test_openvino_below_onnx_runtime_is_shown_by_its_nodes(elsewhere: MainJob) -> None:
+    row = rows_of(elsewhere)["ort-genai", "OPENVINO.CPU"]
+    shares = dict(row["node_placement"])
+    assert (row["device_verdict"], round(sum(shares.values()), 6)) == ("verified", 1.0)
+    assert shares["OpenVINOExecutionProvider"] > 0.5
+
+
+def test_what_auto_chose_is_read_back_and_named(elsewhere: MainJob) -> None:
+    row = rows_of(elsewhere)["optimum-intel", "AUTO"]
+    summary = (elsewhere.report / "summary.csv").read_text(encoding="utf-8")
+    assert f"optimum-intel {row['device_executed']} (asked for AUTO) int4" in summary
+
+
+def test_nothing_is_converted_for_what_is_not_there(elsewhere: MainJob) -> None:
+    if any(row["status"] == "ok" for (_, device), row in rows_of(elsewhere).items() if device in ("GPU", "NPU", "DML")):
+        pytest.skip("this machine has such a device, and a model is converted for it")
+    assert "converted" not in elsewhere.output
+
+
+def test_the_run_says_first_what_it_will_find(elsewhere: MainJob) -> None:
+    assert "device     optimum-intel AUTO: " in elsewhere.output.partition("visit 1 ")[0]
+
+
+def test_the_machines_bandwidth_is_recorded(elsewhere: MainJob) -> None:
+    assert elsewhere.run.record["machine"]["memory_read_bytes_per_s"] > 1e9

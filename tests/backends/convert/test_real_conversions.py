@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -100,6 +103,27 @@ def test_a_synthetic_model_converts(preparer_for: PreparerFor, artifact_format: 
     assert (preparer_for("synthetic:tiny").artifact(artifact_format, "int4", "CPU").path / file).is_file()
 
 
+@pytest.mark.parametrize(
+    ("precision", "formats"),
+    [("int4", {"q4_0", "q8_0", "fp32"}), ("int8", {"q8_0", "fp32"}), ("fp16", {"fp16", "fp32"}), ("fp32", {"fp32"})],
+)
+def test_a_gguf_is_made_of_the_float_weights(preparer_for: PreparerFor, precision: str, formats: set[str]) -> None:
+    made = preparer_for("synthetic:tiny").artifact("gguf", precision, "CPU")
+    assert (set(made.weight_bits or {}), (made.path / "model.gguf").is_file()) == (formats, True)
+
+
+def test_the_packages_gguf_is_taken_as_it_is(preparer_for: PreparerFor) -> None:
+    shares = preparer_for("default").artifact("gguf", "original", "CPU").weight_bits or {}
+    assert max(shares, key=lambda name: shares[name]) == "q4_1"
+
+
+@pytest.mark.parametrize("precision", ["int4", "int8"])
+def test_an_npus_weights_are_symmetric(preparer_for: PreparerFor, precision: str) -> None:
+    made = preparer_for("synthetic:tiny").artifact("openvino-ir", precision, "NPU")
+    stated = (made.path / "openvino_model.xml").read_text("utf-8")
+    assert re.findall(r'<mode value="(\w+)"', stated) == [f"{precision}_sym"]
+
+
 def test_a_cast_model_is_stored_as_asked(preparer_for: PreparerFor) -> None:
     assert preparer_for("synthetic:tiny").artifact("huggingface", "bf16", "CPU").weight_bits == {"bf16": 1.0}
 
@@ -113,16 +137,45 @@ def test_nothing_is_pending_after_all_was_made(preparer_for: PreparerFor) -> Non
     assert preparer.pending(wanted) == []
 
 
-def test_a_model_of_an_unknown_architecture_fails_with_a_reason(
-    preparer_for: PreparerFor, conversion_python: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    made = preparer_for("synthetic:tiny").model().path
-    copy = tmp_path_factory.mktemp("strange")
-    for file in made.iterdir():
-        (copy / file.name).write_bytes(file.read_bytes())
-    config = json.loads((copy / "config.json").read_text("utf-8"))
-    (copy / "config.json").write_text(json.dumps({**config, "model_type": "unheard-of"}), "utf-8")
-    cache = tmp_path_factory.mktemp("strange-cache")
-    preparer = Preparer(resolve_model(str(copy)), conversion_python=conversion_python, cache=cache, say=lambda _: None)
+Strange = Callable[..., Preparer]
+
+
+@pytest.fixture
+def strange(preparer_for: PreparerFor, conversion_python: str, tmp_path: Path) -> Strange:
+    """Prepares a small model whose configuration says something else."""
+
+    def make(**settings: object) -> Preparer:
+        copy = tmp_path / "strange"
+        shutil.copytree(preparer_for("synthetic:tiny").model().path, copy)
+        config = json.loads((copy / "config.json").read_text("utf-8"))
+        (copy / "config.json").write_text(json.dumps({**config, **settings}), "utf-8")
+        source = resolve_model(str(copy))
+        return Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+
+    return make
+
+
+def test_a_model_of_an_unknown_architecture_fails_with_a_reason(strange: Strange) -> None:
     with pytest.raises(PrepareError, match="unheard-of"):
-        preparer.artifact("openvino-ir", "int4", "CPU")
+        strange(model_type="unheard-of").artifact("openvino-ir", "int4", "CPU")
+
+
+@pytest.mark.parametrize("artifact_format", ["openvino-ir", "ort-genai"])
+def test_a_model_with_code_of_its_own_is_explained(strange: Strange, artifact_format: str) -> None:
+    classes = {"AutoConfig": "configuration_own.OwnConfig", "AutoModelForCausalLM": "modeling_own.OwnForCausalLM"}
+    preparer = strange(model_type="phi-own", architectures=["OwnForCausalLM"], auto_map=classes)
+    with pytest.raises(PrepareError, match=r"with your rights .* --trust-remote-code"):
+        preparer.artifact(artifact_format, "int4", "CPU")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"architectures": ["MambaForCausalLM"]}, "MambaForCausalLM cannot be written as GGUF here"),
+        ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "rotary scaling 'yarn' cannot be written"),
+    ],
+)
+def test_what_cannot_be_a_gguf_says_so_in_one_line(strange: Strange, settings: dict[str, object], said: str) -> None:
+    with pytest.raises(PrepareError) as failed:
+        strange(**settings).artifact("gguf", "int8", "CPU")
+    assert (said in str(failed.value), "Fatal Python error" in str(failed.value)) == (True, False)

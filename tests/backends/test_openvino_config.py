@@ -1,0 +1,166 @@
+"""What OpenVINO is told and what is made of its answers: decided in plain values, so shown without OpenVINO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from backends.contract import DeviceUnavailableError, LoadOptions
+from backends.openvino_config import (
+    BlobCache,
+    as_text,
+    changed_hints,
+    common_properties,
+    last_line,
+    npu_properties,
+    read_back,
+    require,
+)
+from backends.table import BACKENDS
+
+NO_CACHE = BlobCache(None)
+
+
+def options(device: str, threads: int | None = 4, **given: Any) -> LoadOptions:
+    shape = {"prompt_tokens": 100, "new_tokens": 64}
+    return LoadOptions("int4", threads, BACKENDS["openvino-genai"].load_options(device, shape, given))
+
+
+# -- which device
+
+
+@pytest.mark.parametrize("device", ["CPU", "GPU.1", "GPU"])
+def test_a_listed_device_is_taken(device: str) -> None:
+    require(device, ["CPU", "GPU.0", "GPU.1"])
+
+
+@pytest.mark.parametrize(
+    ("device", "remedy"), [("NPU", "NPU driver"), ("GPU.2", "intel-opencl-icd"), ("ABACUS", "choose one")]
+)
+def test_another_one_is_refused_with_what_is_here_and_a_remedy(device: str, remedy: str) -> None:
+    with pytest.raises(DeviceUnavailableError, match=rf"no {device} .* only CPU, GPU\.0; .*{remedy}"):
+        require(device, ["CPU", "GPU.0"])
+
+
+# -- what it is told
+
+
+def test_a_cpu_is_told_threads_one_stream_and_the_type_of_its_cache() -> None:
+    assert common_properties("CPU", options("CPU"), NO_CACHE) == {
+        "PERFORMANCE_HINT": "LATENCY",
+        "CACHE_DIR": "",
+        "NUM_STREAMS": "1",
+        "INFERENCE_NUM_THREADS": 4,
+        "KV_CACHE_PRECISION": "f16",
+    }
+
+
+def test_a_gpu_has_no_cpu_threads() -> None:
+    assert "INFERENCE_NUM_THREADS" not in common_properties("GPU.0", options("GPU.0"), NO_CACHE)
+
+
+def test_a_stack_that_is_left_its_own_is_told_nothing_of_it() -> None:
+    told = common_properties("CPU", options("CPU", threads=None, kv_cache_precision="stack"), NO_CACHE)
+    assert not {"INFERENCE_NUM_THREADS", "KV_CACHE_PRECISION"} & set(told)
+
+
+def test_an_npu_is_told_its_shapes_and_hints_and_no_more() -> None:
+    given = options("NPU", generate_hint="BEST_PERF")
+    assert common_properties("NPU", given, NO_CACHE) == {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": ""}
+    assert npu_properties(given) == {
+        "MAX_PROMPT_LEN": 128,
+        "MIN_RESPONSE_LEN": 64,
+        "PREFILL_HINT": "DYNAMIC",
+        "GENERATE_HINT": "BEST_PERF",
+    }
+
+
+def test_a_cpus_load_has_no_option_of_an_npu() -> None:
+    assert npu_properties(options("CPU")) == {}
+
+
+# -- the compile cache
+
+
+@pytest.fixture
+def run_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a run, with the worker in one of its own below."""
+    (tmp_path / "worker").mkdir()
+    monkeypatch.chdir(tmp_path / "worker")
+    return tmp_path
+
+
+def test_without_a_cache_nothing_is_kept(run_folder: Path) -> None:
+    cache = BlobCache.for_load(options("CPU"), run_folder / "model", "CPU")
+    assert (cache.setting, cache.outcome()) == ("", "none")
+
+
+def test_a_cache_is_cold_and_then_a_hit(run_folder: Path) -> None:
+    given = options("CPU", compile_cache="on")
+    first = BlobCache.for_load(given, run_folder / "model", "CPU")
+    Path(first.setting).mkdir(parents=True)
+    (Path(first.setting) / "1.blob").touch()
+    second = BlobCache.for_load(given, run_folder / "model", "CPU")
+    assert (first.outcome(), second.outcome()) == ("cold", "hit")
+
+
+def test_a_cache_that_stays_empty_tells_nothing(run_folder: Path) -> None:
+    assert BlobCache.for_load(options("CPU", compile_cache="on"), run_folder / "model", "CPU").outcome() == "unknown"
+
+
+def test_each_device_has_a_cache_of_its_own(run_folder: Path) -> None:
+    given = options("CPU", compile_cache="on")
+    folders = {BlobCache.for_load(given, run_folder / "model", device).setting for device in ("CPU", "GPU")}
+    assert len(folders) == 2
+
+
+# -- what it answers
+
+
+class Compiled:
+    """A compiled model that has some of the properties."""
+
+    def __init__(self, properties: Mapping[str, Any]) -> None:
+        self.properties = properties
+
+    def get_property(self, name: str) -> Any:
+        if name not in self.properties:
+            raise RuntimeError(f"Unsupported property {name}")
+        return self.properties[name]
+
+
+def test_properties_that_a_device_lacks_are_left_out() -> None:
+    assert read_back(Compiled({"EXECUTION_DEVICES": ["GPU.0"], "PERFORMANCE_HINT": "LATENCY"})) == {
+        "EXECUTION_DEVICES": "GPU.0",
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+
+
+class Named:
+    name = "LATENCY"
+
+
+class Type:
+    def to_string(self) -> str:
+        return "f16"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(["GPU.0", "CPU"], "GPU.0+CPU"), (["(CPU)"], "CPU"), (Named(), "LATENCY"), (Type(), "f16"), (2, "2")],
+)
+def test_a_property_is_a_word(value: Any, text: str) -> None:
+    assert as_text(value) == text
+
+
+def test_only_what_was_asked_for_and_became_something_else_is_changed() -> None:
+    asked = {"INFERENCE_PRECISION_HINT": "f16", "KV_CACHE_PRECISION": "u8", "INFERENCE_NUM_THREADS": 2}
+    read = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "u8", "INFERENCE_NUM_THREADS": "2", "X": "y"}
+    assert changed_hints(asked, read) == {"INFERENCE_PRECISION_HINT": "asked f16, got f32"}
+
+
+def test_the_last_line_of_a_stack_of_messages_is_the_one_that_says_it() -> None:
+    assert last_line(RuntimeError("Exception from a.cpp:1:\nCheck failed\n\n  no libOpenCL \n")) == "no libOpenCL"
