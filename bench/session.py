@@ -13,8 +13,8 @@ from typing import Any
 import psutil
 import pyarrow.compute as pc
 
-from bench.doctor.readiness import Readiness, look
-from bench.errors import BenchError, UsageError
+from bench.doctor.readiness import look
+from bench.load_plans import named_venvs, plan_load
 from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key
 from bench.measure.profiling import profile_load
 from bench.measure.rows import impossible_rows
@@ -29,13 +29,12 @@ from bench.plan.cells import Cell, Load
 from bench.plan.estimate import said
 from bench.plan.options import Options
 from bench.plan.plan import Plan, PlannedVisit
-from bench.plan.venvs import Venv, Venvs
-from bench.prepare.cache import Artifact
+from bench.plan.venvs import Venvs
 from bench.prepare.models import resolve_model
 from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import ASSUMED_PARAMETERS, check_context
-from bench.prepare.sweep import Prepares, preparer_for, wanted_artifact, wanted_artifacts
+from bench.prepare.sweep import Prepares, preparer_for, wanted_artifacts
 from bench.record import NO_MODEL, OWN_MODEL, model_record, run_record, unprepared_record
 from bench.stopping import Stopper
 from bench.store.reader import open_run
@@ -107,13 +106,15 @@ class BenchSession:
         preparer = preparer_for(self.options, self.venvs, runnable, self.say)
         self._preflight(selected, preparer, runnable)
         model = self._model(preparer, selected.cells)
-        named = self._venvs_of(selected.loads)
+        named = named_venvs(selected.loads, self.venvs)
         venvs = describe_venvs(named)
         changed = {venv: drift(venv, venvs[name].get("packages", {})) for name, venv in named.items()}
         for planned in (visit for visit in selected.visits if visit.block == selected.visits[0].block):
             # Prompts that cannot be made are refused here, while nothing has been measured; all blocks are alike in it.
             self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
-        self._load_plans = {load.key: self._load_plan(load, preparer, readiness, changed) for load in selected.loads}
+        for load in selected.loads:
+            venv = self.venvs.backend(BACKENDS[load.backend], load.device)
+            self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
         threads = None if self.options.threads == "stack" else self.options.threads or cores().default_threads
         assert threads is None or isinstance(threads, int)
         facts = RunFacts(
@@ -163,18 +164,6 @@ class BenchSession:
             longest = max(prompts.values(), key=lambda prompt: len(prompt.ids))
             self._placements[load.key] = profile_load(load, plan, self._facts, scratch, longest)
         return self._placements[load.key]
-
-    def _venvs_of(self, loads: Sequence[Load]) -> dict[str, Venv]:
-        """Name -> venv: the backend's, with a device where it has several."""
-        venvs: dict[str, dict[Venv, str]] = {}
-        for load in loads:
-            venv = self.venvs.backend(BACKENDS[load.backend], load.device)
-            venvs.setdefault(load.backend, {}).setdefault(venv, load.device)
-        return {
-            f"{backend} ({device})" if len(mine) > 1 else backend: venv
-            for backend, mine in venvs.items()
-            for venv, device in mine.items()
-        }
 
     @property
     def _shapes(self) -> Shapes:
@@ -265,23 +254,3 @@ class BenchSession:
         self._check_context(cells, model.name, model.context_tokens)
         self._prompts = preparer.prompts()
         return model_record(model)
-
-    def _load_plan(
-        self, load: Load, preparer: Prepares | None, readiness: Readiness, changed: Mapping[Venv, str | None]
-    ) -> LoadPlan:
-        spec = BACKENDS[load.backend]
-        venv = self.venvs.backend(spec, load.device)
-        if (missing := readiness.unsupported(load)) is not None:
-            return LoadPlan(venv, unsupported=missing)
-        if (problem := changed.get(venv)) is not None:
-            return LoadPlan(venv, broken=problem)
-        if spec.artifact_format == "none" or preparer is None or not readiness.can_run(load):
-            return LoadPlan(venv)
-        try:
-            artifact: Artifact = preparer.artifact(*wanted_artifact(load))
-        except UsageError:
-            raise
-        except BenchError as error:
-            self.say(f"{load.label}: {error}")
-            return LoadPlan(venv, broken=str(error))
-        return LoadPlan(venv, artifact)

@@ -1,0 +1,63 @@
+"""What each load of a run needs to be measured, or why it cannot be: gathered before the first visit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from bench.doctor.readiness import Readiness
+from bench.errors import BenchError, UsageError
+from bench.measure.facts import LoadPlan
+from bench.plan.backends import BACKENDS
+from bench.plan.cells import Load
+from bench.plan.venvs import Venv, Venvs
+from bench.prepare.stage import Say
+from bench.prepare.sweep import Prepares, wanted_artifact
+
+
+def named_venvs(loads: Sequence[Load], venvs: Venvs) -> dict[str, Venv]:
+    """Name -> venv of all that ``loads`` run in: the backend's, with a device where it has several."""
+    found: dict[str, dict[Venv, str]] = {}
+    for load in loads:
+        venv = venvs.backend(BACKENDS[load.backend], load.device)
+        found.setdefault(load.backend, {}).setdefault(venv, load.device)
+    return {
+        f"{backend} ({device})" if len(mine) > 1 else backend: venv
+        for backend, mine in found.items()
+        for venv, device in mine.items()
+    }
+
+
+def plan_load(
+    load: Load,
+    venv: Venv,
+    preparer: Prepares | None,
+    readiness: Readiness,
+    changed: Mapping[Venv, str | None],
+    say: Say,
+) -> LoadPlan:
+    """What to start and load for ``load``; its artifact is made here if need be, and only if it can run.
+
+    Args:
+        load: which.
+        venv: the one that it runs in.
+        preparer: makes artifacts; ``None`` if there is nothing to make.
+        readiness: what the stacks answered.
+        changed: venv -> what was changed in it since it was made.
+        say: is told why an artifact could not be made.
+
+    Raises:
+        UsageError: no converter makes such an artifact.
+    """
+    if (missing := readiness.unsupported(load)) is not None:
+        return LoadPlan(venv, unsupported=missing)
+    if (problem := changed.get(venv)) is not None:
+        return LoadPlan(venv, broken=problem)
+    if BACKENDS[load.backend].artifact_format == "none" or preparer is None or not readiness.can_run(load):
+        return LoadPlan(venv)
+    try:
+        return LoadPlan(venv, preparer.artifact(*wanted_artifact(load)))
+    except UsageError:
+        raise
+    except BenchError as error:
+        say(f"{load.label}: {error}")
+        return LoadPlan(venv, broken=str(error))

@@ -1,0 +1,125 @@
+"""A nox session that plays virtualenv and pip, and a checkout that it can play on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import nox
+
+import noxfile
+
+LINUX = noxfile.Here("linux", "x86_64", (3, 12))
+WINDOWS = noxfile.Here("win32", "AMD64", (3, 12))
+WINDOWS_ON_ARM = noxfile.Here("win32", "ARM64", (3, 12))
+PROJECT = """
+[dependency-groups]
+harness = ["pytest==1"]
+tests = [{ include-group = "harness" }, "ruff==1"]
+conversion = ["torch==2", "openvino==3"]
+default-model = ["weights==4"]
+openvino-genai = ["openvino-genai==5"]
+ort-genai = ["onnxruntime-genai==6"]
+transformers = ["torch==2", "transformers==7"]
+ort-genai-openvino = ["onnxruntime-openvino==8"]
+ort-genai-beside-openvino = ["onnxruntime-genai==6"]
+ort-genai-dml = ["onnxruntime-genai-directml==6"]
+ort-genai-cuda = ["onnxruntime-genai-cuda==6"]
+ort-genai-winml = ["onnxruntime-genai-winml==6"]
+npu = ["intel-npu-acceleration-library==9"]
+llama-cpp = ["llama-cpp-python==10"]
+resolver = ["uv==11"]
+"""
+
+
+class AbortedError(Exception):
+    """What nox raises inside of ``session.error``."""
+
+
+LISTED = '[{"name": "numpy", "version": "2.4.6"}]'
+"""What pip lists of every venv."""
+
+
+class FakeSession:
+    """Plays virtualenv and pip: records each call, makes what virtualenv would make, and fails where it is told to."""
+
+    def __init__(self, *posargs: str, failing: str | None = None, errors: str = "") -> None:
+        self.posargs = list(posargs)
+        self.failing, self.errors = failing, errors
+        self.calls: list[tuple[str, ...]] = []
+        self.options: list[dict[str, Any]] = []
+        self.said: list[str] = []
+
+    def run(self, *arguments: str, **options: Any) -> str | None:
+        if "list" in arguments:
+            return LISTED
+        self.calls.append(arguments)
+        self.options.append(options)
+        if "virtualenv" in arguments:
+            python = noxfile.interpreter(Path(arguments[-1]).name)
+            python.parent.mkdir(parents=True, exist_ok=True)
+            Path(arguments[-1]).mkdir(parents=True, exist_ok=True)
+            python.touch()
+        if "--log" in arguments and self.errors:
+            Path(arguments[arguments.index("--log") + 1]).write_text(self.errors, encoding="utf-8")
+        if self.failing and any(self.failing in argument for argument in arguments):
+            raise nox.command.CommandFailed("Returned code 1", return_code=1)
+        return None
+
+    def log(self, message: str) -> None:
+        self.said.append(message)
+
+    def warn(self, message: str) -> None:
+        self.said.append(message)
+
+    def error(self, message: str) -> None:
+        raise AbortedError(message)
+
+    @property
+    def pip_calls(self) -> list[tuple[str, ...]]:
+        return [call for call in self.calls if "pip" in call]
+
+
+def as_session(fake: FakeSession) -> nox.Session:
+    return cast("nox.Session", fake)
+
+
+def made(fake: FakeSession, *groups: str) -> dict[str, noxfile.Outcome]:
+    return noxfile.venvs(as_session(fake), groups)
+
+
+ERRORS = """\
+2026-01-02T03:04:05,678 Collecting onnxruntime-genai==6
+2026-01-02T03:04:05,679   Skipping link
+2026-01-02T03:04:06,000 ERROR: Could not find a version
+2026-01-02T03:04:06,001 ERROR: No matching distribution found
+"""
+
+
+def write_plan(root: Path, text: str) -> None:
+    folder = root / "bench"
+    folder.mkdir(exist_ok=True)
+    (folder / "__main__.py").write_text(text, encoding="utf-8")
+
+
+class Finished:
+    """Stands for ``finish``: records what would have run."""
+
+    def __init__(self, status: int = 0) -> None:
+        self.status = status
+        self.commands: list[tuple[str, ...]] = []
+        self.made: dict[str, noxfile.Outcome] | None = None
+        self.pip_calls_before: list[int] = []
+
+    def __call__(
+        self,
+        session: FakeSession,
+        python: str,
+        *arguments: str,
+        made: dict[str, noxfile.Outcome] | None = None,
+    ) -> None:
+        self.commands.append(arguments)
+        self.made = made
+        self.pip_calls_before.append(len(session.pip_calls))
+        if self.status:
+            raise SystemExit(self.status)

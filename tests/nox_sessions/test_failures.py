@@ -1,0 +1,134 @@
+"""What is told when a venv cannot be made, or its packages do not exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import noxfile
+from tests.nox_sessions.fake import (
+    ERRORS,
+    LINUX,
+    LISTED,
+    WINDOWS,
+    WINDOWS_ON_ARM,
+    AbortedError,
+    FakeSession,
+    Finished,
+    as_session,
+    made,
+)
+
+# -- stacks that cannot be --------------------------------------------------------------------------------------------
+
+
+def test_a_group_without_packages_for_this_machine_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(noxfile.NOT_HERE, "ort-genai", lambda here: f"no wheel for {here.platform}")
+    assert made(FakeSession(), "ort-genai") == {"ort-genai": {"unsupported": "no wheel for linux"}}
+
+
+def test_an_unsupported_group_calls_no_installer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(noxfile.NOT_HERE, "ort-genai", lambda _: "no wheel")
+    fake = FakeSession()
+    made(fake, "ort-genai")
+    assert fake.calls == []
+
+
+def test_a_python_can_be_what_a_package_does_not_exist_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    too_new = noxfile.Here("linux", "x86_64", (3, 13))
+    monkeypatch.setitem(noxfile.NOT_HERE, "ort-genai", lambda here: "too new" if here.python > (3, 12) else None)
+    assert [noxfile.unsupported("ort-genai", here) for here in (LINUX, too_new)] == [None, "too new"]
+
+
+def test_openvino_is_not_published_for_windows_on_arm() -> None:
+    assert "Windows on ARM" in (noxfile.unsupported("openvino-genai", WINDOWS_ON_ARM) or "")
+
+
+def test_a_failed_installation_is_told_in_the_installers_words() -> None:
+    outcome = made(FakeSession(failing="onnxruntime-genai", errors=ERRORS), "ort-genai")
+    assert outcome["ort-genai"] == {
+        "failed": ["ERROR: Could not find a version", "ERROR: No matching distribution found"]
+    }
+
+
+def test_a_failed_installation_leaves_the_other_stacks_alone() -> None:
+    outcome = made(FakeSession(failing="onnxruntime-genai", errors=ERRORS), "ort-genai", "openvino-genai")
+    assert "python" in outcome["openvino-genai"]
+
+
+def test_an_installer_that_was_killed_is_quoted_by_its_last_lines(tmp_path: Path) -> None:
+    log = tmp_path / "pip.log"
+    log.write_text("".join(f"2026-01-02T03:04:05,678 line {n}\n" for n in range(9)), encoding="utf-8")
+    assert noxfile.complaints(log, "unused") == [f"line {n}" for n in range(4, 9)]
+
+
+def test_a_venv_that_could_not_be_made_at_all_has_a_reason_too() -> None:
+    outcome = made(FakeSession(failing="virtualenv"), "ort-genai")
+    assert outcome["ort-genai"]["failed"] == ["no virtual environment could be made: Returned code 1"]
+
+
+def test_a_failed_harness_is_one_clear_line() -> None:
+    fake = FakeSession(failing="pytest==1", errors=ERRORS)
+    with pytest.raises(AbortedError, match=r"^nothing works without the harness venv.*: ERROR: No matching distrib.*$"):
+        noxfile.harness(as_session(fake))
+
+
+def test_a_harness_that_cannot_be_here_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noxfile, "this_machine", lambda: WINDOWS_ON_ARM)
+    with pytest.raises(AbortedError, match="pyarrow is not published for Windows on ARM"):
+        noxfile.harness(as_session(FakeSession()))
+
+
+# -- stacks that a sweep asks for -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("group", "here", "words"),
+    [
+        ("ort-genai-dml", LINUX, "published for Windows only"),
+        ("ort-genai-winml", LINUX, "published for Windows only"),
+        ("npu", LINUX, "--worker npu=PYTHON"),
+        ("npu", noxfile.Here("win32", "AMD64", (3, 13)), "no wheel for Python 3.13"),
+    ],
+)
+def test_a_stack_that_is_not_published_for_a_machine_says_so_in_a_line(
+    group: str, here: noxfile.Here, words: str
+) -> None:
+    said = noxfile.unsupported(group, here)
+    assert said is not None
+    assert words in said
+
+
+@pytest.mark.parametrize("group", [*noxfile.TESTED, *noxfile.ON_DEMAND])
+def test_every_stack_is_published_for_windows(group: str) -> None:
+    assert noxfile.unsupported(group, WINDOWS) is None
+
+
+def test_genai_goes_beside_the_openvino_build_without_its_dependencies() -> None:
+    fake = FakeSession()
+    made(fake, "ort-genai-openvino")
+    assert [call[-2:] for call in fake.pip_calls][-1] == ("--no-deps", "onnxruntime-genai==6")
+
+
+def test_what_lies_in_a_venv_is_kept_with_it() -> None:
+    made(FakeSession(), "ort-genai")
+    assert (noxfile.VENVS / "ort-genai" / "packages.json").read_text("utf-8") == LISTED
+
+
+def test_a_build_is_told_what_to_leave_out() -> None:
+    fake = FakeSession()
+    made(fake, "llama-cpp")
+    assert fake.options[-1]["env"] == noxfile.BUILD_ENVIRONMENT["llama-cpp"]
+
+
+def test_the_tests_take_llama_cpp_where_it_is_compiled(finished: Finished) -> None:
+    made(FakeSession(), "llama-cpp")
+    noxfile.tests(FakeSession())
+    assert "llama-cpp" in (finished.made or {})
+
+
+def test_the_tests_say_how_to_have_llama_cpp_tested(finished: Finished) -> None:
+    fake = FakeSession()
+    noxfile.tests(fake)
+    assert any("nox -s bench -- --backend llama-cpp" in line for line in fake.said)

@@ -1,0 +1,85 @@
+"""How the harness is asked and run, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from subprocess import Popen
+from typing import cast
+
+import pytest
+
+import noxfile
+from tests.nox_sessions.fake import (
+    FakeSession,
+    as_session,
+    write_plan,
+)
+
+# -- running the harness ----------------------------------------------------------------------------------------------
+
+
+def test_the_harness_says_which_stacks_are_needed(root: Path) -> None:
+    write_plan(
+        root, "import json, sys; print('chatter'); print(json.dumps({'groups': sys.argv[3:], 'requirements': {}}))"
+    )
+    assert noxfile.needs(sys.executable, ["ort-genai", "conversion"]) == ["ort-genai", "conversion"]
+
+
+def test_a_usage_error_passes_through_with_its_status(root: Path) -> None:
+    write_plan(root, "import sys; sys.exit(4)")
+    with pytest.raises(SystemExit) as caught:
+        noxfile.needs(sys.executable, ["--nonsense"])
+    assert caught.value.code == 4
+
+
+@pytest.mark.parametrize("status", [1, 2, 4, 130])
+def test_a_session_ends_with_exactly_the_status_of_its_command(status: int) -> None:
+    with pytest.raises(SystemExit) as caught:
+        noxfile.finish(as_session(FakeSession()), sys.executable, "-c", f"raise SystemExit({status})")
+    assert caught.value.code == status
+
+
+def test_a_command_that_succeeds_does_not_end_the_session() -> None:
+    noxfile.finish(as_session(FakeSession()), sys.executable, "-c", "pass")
+
+
+def test_the_venvs_reach_the_command(root: Path) -> None:
+    outcome = {"ort-genai": {"failed": ["ERROR: \u00fc"]}}
+    script = "import os, pathlib; pathlib.Path('seen').write_text(os.environ['AIPC_BENCH_VENVS'], encoding='utf-8')"
+    noxfile.finish(as_session(FakeSession()), sys.executable, "-c", script, made=outcome)
+    assert json.loads((root / "seen").read_text("utf-8")) == outcome
+
+
+def test_the_command_runs_in_utf8_mode() -> None:
+    script = "import sys; sys.exit(0 if sys.flags.utf8_mode else 1)"
+    noxfile.finish(as_session(FakeSession()), sys.executable, "-c", script)
+
+
+def test_settings_of_the_caller_reach_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    script = "import os, sys; sys.exit(0 if os.environ['HTTPS_PROXY'] == 'http://proxy.example:3128' else 1)"
+    noxfile.finish(as_session(FakeSession()), sys.executable, "-c", script)
+
+
+class Interrupted:
+    """A child that is still at work when Ctrl-C comes, twice, and then ends as it sees fit."""
+
+    def __init__(self) -> None:
+        self.answers: Iterator[int | None] = iter([None, None, 130])
+
+    def wait(self) -> int:
+        answer = next(self.answers)
+        if answer is None:
+            raise KeyboardInterrupt
+        return answer
+
+
+def test_ctrl_c_waits_for_the_command_to_end() -> None:
+    assert noxfile.wait(cast("Popen[bytes]", Interrupted())) == 130
+
+
+def test_a_command_that_a_signal_ended_has_a_shells_status() -> None:
+    assert noxfile.exit_status(-9) == 137

@@ -1,0 +1,182 @@
+"""What each session installs and runs."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
+
+import pytest
+
+import noxfile
+from tests.nox_sessions.fake import (
+    ERRORS,
+    LINUX,
+    PROJECT,
+    WINDOWS,
+    AbortedError,
+    FakeSession,
+    Finished,
+    made,
+)
+
+# -- sessions ---------------------------------------------------------------------------------------------------------
+
+
+def test_bench_hands_its_arguments_to_pytest(finished: Finished) -> None:
+    noxfile.bench(FakeSession("--device", "NPU"))
+    assert finished.commands == [("-m", "pytest", "bench/", "--device", "NPU")]
+
+
+def test_bench_makes_the_stacks_that_are_needed_and_no_other(finished: Finished) -> None:
+    noxfile.bench(FakeSession())
+    assert list(finished.made or {}) == ["conversion", "ort-genai"]
+
+
+def test_bench_goes_on_without_a_stack_that_failed(finished: Finished) -> None:
+    noxfile.bench(FakeSession(failing="onnxruntime-genai", errors=ERRORS))
+    assert "failed" in (finished.made or {})["ort-genai"]
+
+
+def test_help_installs_the_harness_alone(finished: Finished) -> None:
+    fake = FakeSession("--help")
+    noxfile.bench(fake)
+    assert (finished.commands, len(fake.pip_calls)) == ([("-m", "bench", "--help")], 1)
+
+
+def test_models_needs_the_conversion_alone(finished: Finished) -> None:
+    noxfile.models(FakeSession("--model", "default"))
+    assert (finished.commands, list(finished.made or {})) == (
+        [("-m", "bench.prepare", "--model", "default")],
+        ["conversion"],
+    )
+
+
+def test_report_hands_on_the_runs_that_it_is_given(finished: Finished) -> None:
+    noxfile.report(FakeSession("results/x"))
+    assert finished.commands == [("-m", "bench.report", "results/x")]
+
+
+def test_overhead_is_measured_on_every_stack(finished: Finished) -> None:
+    noxfile.overhead(FakeSession())
+    assert tuple(finished.made or {}) == noxfile.STACKS
+
+
+def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
+    noxfile.tests(FakeSession())
+    assert [(command[1], pips) for command, pips in zip(finished.commands, finished.pip_calls_before, strict=True)] == [
+        ("ruff", 1),
+        ("ruff", 1),
+        ("mypy", 1),
+        ("pytest", 8),
+    ]
+
+
+def test_tests_take_pytests_arguments(finished: Finished) -> None:
+    noxfile.tests(FakeSession("-k", "contract"))
+    assert finished.commands[-1] == ("-m", "pytest", "-k", "contract")
+
+
+def test_tests_need_every_stack(finished: Finished) -> None:
+    with pytest.raises(AbortedError, match="ort-genai cannot be had: ERROR: No matching distribution found"):
+        noxfile.tests(FakeSession(failing="onnxruntime-genai", errors=ERRORS))
+
+
+def test_lint_runs_no_tests(finished: Finished) -> None:
+    noxfile.lint(FakeSession())
+    assert [command[1] for command in finished.commands] == ["ruff", "ruff", "mypy"]
+
+
+def test_clean_only_says_what_there_is(finished: Finished) -> None:
+    made(FakeSession(), "ort-genai")
+    noxfile.clean(FakeSession())
+    assert noxfile.is_ready("ort-genai")
+
+
+def test_clean_names_each_venv_with_its_size(finished: Finished) -> None:
+    made(FakeSession(), "ort-genai")
+    (noxfile.VENVS / "ort-genai" / "library").write_bytes(b"x" * 20_000_000)
+    fake = FakeSession()
+    noxfile.clean(fake)
+    assert fake.said[-1] == f"venv {noxfile.VENVS / 'ort-genai'} (0.02 GB)"
+
+
+def test_clean_removes_the_venvs_if_asked(finished: Finished) -> None:
+    made(FakeSession(), "ort-genai")
+    noxfile.clean(FakeSession("--remove"))
+    assert list(noxfile.VENVS.iterdir()) == []
+
+
+def test_clean_looks_with_an_older_harness_rather_than_install_one(finished: Finished, root: Path) -> None:
+    made(FakeSession(), "harness")
+    (root / "pyproject.toml").write_text(PROJECT.replace("pytest==1", "pytest==2"), encoding="utf-8")
+    fake = FakeSession()
+    noxfile.clean(fake)
+    assert fake.calls == []
+
+
+def test_clean_removes_nothing_if_it_was_misunderstood(monkeypatch: pytest.MonkeyPatch) -> None:
+    made(FakeSession(), "harness")
+    monkeypatch.setattr(noxfile, "finish", Finished(status=4))
+    with pytest.raises(SystemExit):
+        noxfile.clean(FakeSession("--remove", "--nonsense"))
+    assert noxfile.is_ready("harness")
+
+
+# -- doctor and resolver ----------------------------------------------------------------------------------------------
+
+
+def test_the_doctor_installs_no_stack_unasked(finished: Finished) -> None:
+    fake = FakeSession()
+    noxfile.doctor(fake)
+    assert [call for call in fake.pip_calls if not any("pytest" in part for part in call)] == []
+
+
+def test_the_doctor_is_told_what_is_installed_and_how_to_have_the_rest(finished: Finished) -> None:
+    made(FakeSession(), "ort-genai")
+    noxfile.doctor(FakeSession())
+    told = finished.made or {}
+    assert ("python" in told["ort-genai"], "--backend" in told["transformers"]["failed"][0]) == (True, True)
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, status: int) -> list[list[str]]:
+    commands: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> Any:
+        commands.append(command)
+        return CompletedProcess(command, status, "", "no such version")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return commands
+
+
+def test_a_group_that_resolves_is_ok(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolving(monkeypatch, 0)
+    assert noxfile.resolved("python", "transformers", WINDOWS, "windows") == "ok"
+
+
+def test_a_group_that_does_not_resolve_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    resolving(monkeypatch, 1)
+    assert noxfile.resolved("python", "transformers", WINDOWS, "windows") == "FAILED no such version"
+
+
+def test_what_is_not_published_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = resolving(monkeypatch, 0)
+    said = noxfile.resolved("python", "npu", LINUX, "linux")
+    assert (said.startswith("not published: "), commands) == (True, [])
+
+
+@pytest.mark.parametrize(("group", "wheels"), [("transformers", True), ("llama-cpp", False)])
+def test_wheels_alone_count_unless_a_stack_is_compiled(
+    monkeypatch: pytest.MonkeyPatch, group: str, wheels: bool
+) -> None:
+    commands = resolving(monkeypatch, 0)
+    noxfile.resolved("python", group, LINUX, "linux")
+    assert ("--only-binary" in commands[0]) == wheels
+
+
+def test_the_resolver_fails_if_a_group_does(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noxfile, "resolved", lambda *_: "FAILED no such version")
+    with pytest.raises(AbortedError, match="these cannot be resolved: conversion, "):
+        noxfile.resolve(FakeSession())
