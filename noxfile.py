@@ -423,6 +423,12 @@ def report(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def compare(session: nox.Session) -> None:
+    """Compare stored runs cell by cell: the base first, then one or more others."""
+    finish(session, harness(session), "-m", "bench.compare", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def overhead(session: nox.Session) -> None:
     """What the harness itself costs, on every stack, with intervals."""
     python = harness(session)

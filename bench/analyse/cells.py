@@ -48,6 +48,7 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         itl_ms=_quantiles(itl.ravel()),
         along=_along(itl),
         histogram=_histogram(itl.ravel()),
+        itl_p95_ms=_block_p95(samples.block, itl),
     )
 
 
@@ -55,6 +56,19 @@ def _measured(blocks: Any, values: Any) -> Measured | None:
     """Block medians and the estimate over them. A median that is not positive is below what the clock can tell."""
     medians = {int(block): float(np.median(values[blocks == block])) for block in np.unique(blocks)}
     positive = {block: value for block, value in medians.items() if value > 0}
+    estimate = over_blocks(positive)
+    return None if estimate is None else Measured(estimate, positive)
+
+
+def _block_p95(blocks: Any, itl: Any) -> Measured | None:
+    """The 95th percentile of each block's inter-token latencies, where every block has enough of them to carry one."""
+    found = {}
+    for block in np.unique(blocks):
+        values = itl[blocks == block].ravel()
+        if len(values) * 0.05 < _BEYOND_QUANTILE - 1e-6:
+            return None
+        found[int(block)] = float(np.quantile(values, 0.95))
+    positive = {block: value for block, value in found.items() if value > 0}
     estimate = over_blocks(positive)
     return None if estimate is None else Measured(estimate, positive)
 

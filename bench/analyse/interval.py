@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 CONFIDENCE = 0.95
 """Of every interval in this project."""
@@ -61,7 +61,7 @@ def over_blocks(medians: Mapping[int, float]) -> Estimate | None:
         ``None`` if no block is left.
     """
     logs = [math.log(value) for value in medians.values() if value > 0]
-    return _from_logs(logs) if logs else None
+    return _Shift.of_one(logs).estimate if logs else None
 
 
 def ratio(numerator: Mapping[int, float], denominator: Mapping[int, float]) -> Estimate | None:
@@ -74,32 +74,80 @@ def ratio(numerator: Mapping[int, float], denominator: Mapping[int, float]) -> E
     below = {block: math.log(value) for block, value in denominator.items() if value > 0}
     shared = sorted(above.keys() & below.keys())
     if len(shared) >= 2 or (shared and len(above) == len(below) == 1):
-        return _from_logs([above[block] - below[block] for block in shared])
+        return _Shift.of_one([above[block] - below[block] for block in shared]).estimate
     if not above or not below:
         return None
-    return _welch(list(above.values()), list(below.values()))
+    return _Shift.of_two(list(above.values()), list(below.values())).estimate
 
 
-def _from_logs(logs: Sequence[float]) -> Estimate:
-    count = len(logs)
-    mean = math.fsum(logs) / count
-    if count < 2:
-        return Estimate(math.exp(mean), None, None, count)
-    return _around(mean, math.sqrt(_variance(logs) / count), count - 1, count)
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A ratio, and how surprising it would be if there were no difference.
+
+    Args:
+        ratio: with its 95 % interval.
+        p_value: two-sided; ``None`` where there is no interval.
+    """
+
+    ratio: Estimate
+    p_value: float | None
 
 
-def _welch(above: Sequence[float], below: Sequence[float]) -> Estimate:
-    difference = math.fsum(above) / len(above) - math.fsum(below) / len(below)
-    blocks = min(len(above), len(below))
-    if blocks < 2:
-        return Estimate(math.exp(difference), None, None, blocks)
-    first, second = _variance(above) / len(above), _variance(below) / len(below)
-    spread = first + second
-    if spread == 0:
-        return _around(difference, 0.0, 1, blocks)
-    # Welch-Satterthwaite.
-    freedom = spread**2 / (first**2 / (len(above) - 1) + second**2 / (len(below) - 1))
-    return _around(difference, math.sqrt(spread), freedom, blocks)
+def between_runs(head: Mapping[int, float], base: Mapping[int, float]) -> Contrast | None:
+    """How many times ``base`` the ``head`` is, of two runs: Welch's t on the logarithms of block medians.
+
+    Blocks of two runs have nothing in common but their number, so they are never paired.
+    """
+    above = [math.log(value) for value in head.values() if value > 0]
+    below = [math.log(value) for value in base.values() if value > 0]
+    return _Shift.of_two(above, below).contrast if above and below else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Shift:
+    """A mean on the logarithmic scale, as a t test sees it; no standard error below two blocks."""
+
+    mean: float
+    standard_error: float | None
+    freedom: float
+    blocks: int
+
+    @classmethod
+    def of_one(cls, logs: Sequence[float]) -> _Shift:
+        count = len(logs)
+        error = math.sqrt(_variance(logs) / count) if count > 1 else None
+        return cls(math.fsum(logs) / count, error, count - 1, count)
+
+    @classmethod
+    def of_two(cls, above: Sequence[float], below: Sequence[float]) -> _Shift:
+        difference = math.fsum(above) / len(above) - math.fsum(below) / len(below)
+        blocks = min(len(above), len(below))
+        if blocks < 2:
+            return cls(difference, None, 0, blocks)
+        first, second = _variance(above) / len(above), _variance(below) / len(below)
+        spread = first + second
+        if spread == 0:
+            return cls(difference, 0.0, 1, blocks)
+        # Welch-Satterthwaite.
+        freedom = spread**2 / (first**2 / (len(above) - 1) + second**2 / (len(below) - 1))
+        return cls(difference, math.sqrt(spread), freedom, blocks)
+
+    @property
+    def estimate(self) -> Estimate:
+        if self.standard_error is None:
+            return Estimate(math.exp(self.mean), None, None, self.blocks)
+        return _around(self.mean, self.standard_error, self.freedom, self.blocks)
+
+    @property
+    def contrast(self) -> Contrast:
+        return Contrast(self.estimate, self._p_value())
+
+    def _p_value(self) -> float | None:
+        if self.standard_error is None:
+            return None
+        if self.standard_error == 0:
+            return float(self.mean == 0)
+        return 2 * float(stdtr(self.freedom, -abs(self.mean) / self.standard_error))
 
 
 def _variance(values: Sequence[float]) -> float:

@@ -147,6 +147,8 @@ class CellResult:
         itl_ms: quantiles of inter-token latency.
         along: latency of token k.
         histogram: inter-token latencies, counted.
+        itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
+            fewer than a hundred.
     """
 
     cell_key: str
@@ -167,6 +169,7 @@ class CellResult:
     itl_ms: Quantiles
     along: TokenSeries | None
     histogram: Histogram | None
+    itl_p95_ms: Measured | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,11 +56,16 @@ def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
         paths.summary_md: summary_markdown(analysis, naming, notes),
         paths.index: page(analysis, naming, notes),
     }
-    _write(folder, contents)
+    write_files(folder, contents)
     return paths
 
 
-def _write(folder: Path, contents: dict[Path, str]) -> None:
+def write_files(folder: Path, contents: dict[Path, str]) -> None:
+    """Write text files into ``folder``, each whole or not at all.
+
+    Raises:
+        MachineError: they cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():

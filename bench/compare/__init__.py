@@ -1,0 +1,1 @@
+"""Two or more stored runs side by side, for a terminal, a pull request and a program."""

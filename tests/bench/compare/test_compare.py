@@ -1,0 +1,180 @@
+"""Two stored runs side by side: what is compared, what is said, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from bench.analyse.compare import Comparison, compare
+from bench.analyse.run import analyse_run
+from bench.compare.__main__ import main, share
+from bench.compare.render import as_json, lines, markdown
+from bench.errors import UsageError
+from bench.plan.cells import Load
+from bench.store.reader import open_run
+from tests.bench.report.conftest import FakeRun
+
+Run = Callable[..., int]
+
+
+def compared(base: FakeRun, head: FakeRun, tmp_path: Path) -> Comparison:
+    runs = [one.write(tmp_path / name, name) for name, one in (("base", base), ("head", head))]
+    there, here = (analyse_run(open_run(run)) for run in runs)
+    return compare(there, here, 0.03)
+
+
+def test_a_run_against_its_own_twin_calls_nothing(tmp_path: Path) -> None:
+    found = compared(FakeRun(blocks=5), FakeRun(blocks=5), tmp_path)
+    assert {one.verdict for cell in found.cells for one in cell.differences} <= {"same", "inconclusive"}
+    assert found.mismatches == ()
+
+
+def test_every_metric_of_a_shared_cell_is_compared(tmp_path: Path) -> None:
+    found = compared(FakeRun(), FakeRun(), tmp_path)
+    assert {one.metric for one in found.cells[0].differences} == {"ttft_ms", "tpot_ms", "itl_p95_ms"}
+
+
+def test_cells_of_one_run_alone_are_listed(tmp_path: Path) -> None:
+    loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8")]
+    base = FakeRun(loads=loads[:1], prompt_tokens=(8, 16))
+    found = compared(base, FakeRun(loads=loads, prompt_tokens=(8,)), tmp_path)
+    assert (len(found.cells), len(found.only_base), len(found.only_head)) == (1, 1, 1)
+
+
+def test_what_differs_is_named_the_worst_first(tmp_path: Path) -> None:
+    other = FakeRun()
+    other.model = {**other.model, "name": "Phi-3", "digest": "b"}
+    found = compared(FakeRun(), other, tmp_path)
+    assert [(one.what, one.fatal) for one in found.mismatches] == [("model", True), ("model digest", True)]
+
+
+def test_changed_packages_are_named(tmp_path: Path) -> None:
+    def run(version: str) -> FakeRun:
+        return FakeRun(venvs={"ort-genai": {"packages": {"onnxruntime-genai": version, "numpy": "2"}}})
+
+    found = compared(run("0.18.0"), run("0.19.0"), tmp_path)
+    assert found.changes == {"onnxruntime-genai (ort-genai)": ("0.18.0", "0.19.0")}
+
+
+# -- in words
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Comparison:
+    """A comparison whose names come from somebody who means harm."""
+    load = Load("<script>alert(1)</script>|x", "CPU", "int4")
+    return compared(FakeRun(loads=[load]), FakeRun(loads=[load], end=None), tmp_path)
+
+
+def test_the_lines_are_plain_text_of_any_encoding(hostile: Comparison) -> None:
+    assert "\n".join(lines(hostile)).isascii()
+
+
+def test_markdown_keeps_foreign_text_as_text(hostile: Comparison) -> None:
+    said = markdown(hostile)
+    assert ("<script>" in said, "&lt;script&gt;" in said) == (False, True)
+
+
+def test_json_has_a_row_per_cell_and_metric(hostile: Comparison) -> None:
+    value = json.loads(as_json(hostile))
+    assert (value["comparison_version"], len(value["cells"])) == (1, 9)
+
+
+def test_a_run_without_an_end_is_called_so(hostile: Comparison) -> None:
+    assert "still being written or was killed" in "\n".join(lines(hostile))
+
+
+def test_one_block_claims_nothing_and_says_so(tmp_path: Path) -> None:
+    found = compared(FakeRun(blocks=1), FakeRun(blocks=1), tmp_path)
+    assert {one.verdict for cell in found.cells for one in cell.differences} == {"inconclusive"}
+    assert "one block gives no interval" in "\n".join(lines(found))
+
+
+def test_runs_without_a_common_cell_say_so(tmp_path: Path) -> None:
+    loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8")]
+    said = "\n".join(lines(compared(FakeRun(loads=loads[:1]), FakeRun(loads=loads[1:]), tmp_path)))
+    assert "no cell was measured in both runs" in said
+
+
+# -- the command
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """The command, with two runs of seven loads, twins but for their seeds."""
+    results = tmp_path / "results"
+    for name in ("20261101T000000Z-aaaaaa", "20261102T000000Z-bbbbbb"):
+        FakeRun().write(results, name)
+    return lambda *arguments: main([*arguments, "--results-dir", str(results), "--reports-dir", str(tmp_path / "out")])
+
+
+@pytest.mark.parametrize("names", [["20261101*", "20261102*"], ["2026110*"], ["*-aaaaaa", "20261102T000000Z-bbbbbb"]])
+def test_runs_are_named_by_id_or_glob(
+    run: Run, names: Sequence[str], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(*names) == 0
+    folder = tmp_path / "out" / "compare-20261101T000000Z-aaaaaa-20261102T000000Z-bbbbbb"
+    assert {path.name for path in folder.iterdir()} == {"compare.md", "compare.json"}
+    assert "20261102T000000Z-bbbbbb compared with 20261101T000000Z-aaaaaa" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["*-aaaaaa", "*-aaaaaa"], "cannot be compared with itself"),
+        (["*-aaaaaa"], "cannot be compared with itself"),
+        (["nowhere", "*-aaaaaa"], "there is no run nowhere"),
+        (["2026*", "--threshold", "few"], "expected a share such as 3%"),
+        (["2026*", "--threshold", "-1"], "expected a share such as 3%"),
+        (["2026*", "--threshold", "nan"], "expected a share such as 3%"),
+        ([], "required: RUN"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    run: Run, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*arguments) == 4
+    told = capsys.readouterr().err
+    assert (said in told, told.count("\n")) == (True, 1)
+
+
+def test_another_model_is_refused_unless_it_is_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    results = tmp_path / "results"
+    other = FakeRun()
+    other.model = {**other.model, "name": "Phi-3", "digest": "b"}
+    runs = [str(FakeRun().write(results, "base")), str(other.write(results, "head"))]
+    out = ["--reports-dir", str(tmp_path / "out")]
+    assert (main([*runs, *out]), main([*runs, *out, "--force"])) == (4, 0)
+    told = capsys.readouterr()
+    assert ("would mean nothing" in told.err, "DIFFERENT model" in told.out) == (True, True)
+
+
+def test_runs_in_which_nothing_was_measured_are_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = []
+    for name in ("base", "head"):
+        failed = FakeRun()
+        failed.break_cells("", "failed", "nothing works")
+        runs.append(str(failed.write(tmp_path, name)))
+    assert main([*runs, "--reports-dir", str(tmp_path / "out")]) == 1
+    assert "neither run measured anything" in capsys.readouterr().err
+
+
+def test_a_newer_run_is_refused_with_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [FakeRun().write(tmp_path, name) for name in ("base", "head")]
+    record = json.loads((runs[1] / "run.json").read_text("utf-8"))
+    (runs[1] / "run.json").write_text(json.dumps({**record, "schema_version": 99}), "utf-8")
+    assert main([*map(str, runs), "--reports-dir", str(tmp_path / "out")]) == 1
+    assert "update AIPC Bench" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("text", "value"), [("3%", 0.03), ("0.03", 0.03), ("0", 0.0), (" 300 %", 3.0)])
+def test_a_threshold_is_a_share(text: str, value: float) -> None:
+    assert share(text) == pytest.approx(value)
+
+
+def test_a_threshold_beyond_reason_is_refused() -> None:
+    with pytest.raises(UsageError):
+        share("20000%")
