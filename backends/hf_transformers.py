@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +24,7 @@ from backends.contract import (
     UnsupportedError,
     one_line,
 )
-from backends.torch_loop import format_of, greedy, weight_shares
+from backends.torch_loop import StoredWeights, format_of, greedy
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.bfloat16}
 """Weight format -> the type that a model is loaded, and so computes, in."""
@@ -148,7 +147,7 @@ class TransformersSession:
 
     def evidence(self) -> Evidence:
         """Device, types and attention are read from the loaded model, threads from torch."""
-        shares = _shares(self._model)
+        stored = _stored(self._model)
         computes = _SHORT.get(format_of(self._model.dtype))
         devices = sorted({str(parameter.device) for parameter in self._model.parameters()})
         return Evidence(
@@ -162,9 +161,10 @@ class TransformersSession:
             kv_cache_precision=computes,
             attention_backend=str(self._model.config._attn_implementation).upper(),  # noqa: SLF001 - the only read-back
             threads=torch.get_num_threads(),
-            weight_bits=shares,
+            weight_bits=stored.shares,
+            bits_per_weight=stored.bits_per_weight,
             compile_cache="none",
-            versions=_versions("int8" in shares),
+            versions=_versions("int8" in stored.shares),
         )
 
     def close(self) -> None:
@@ -181,10 +181,13 @@ def _versions(quantized: bool) -> dict[str, str]:
     return {package: version(package) for package in packages}
 
 
-def _shares(model: Any) -> dict[str, float]:
-    counts: Counter[str] = Counter()
+def _stored(model: Any) -> StoredWeights:
+    weights = StoredWeights()
     for parameter in model.parameters():
         # A quantized tensor passes for the type that it was made from; what it stores is inside.
-        stored = getattr(parameter, "qdata", parameter)
-        counts[format_of(stored.dtype)] += stored.numel()
-    return weight_shares(counts)
+        if (inside := getattr(parameter, "qdata", None)) is None:
+            weights.add(parameter)
+        else:
+            weights.add(inside)
+            weights.add(parameter.scale, parameters=0)
+    return weights

@@ -7,7 +7,6 @@ another at the first decode step, so each cell has to be warmed up, decode inclu
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,7 +30,7 @@ from backends.contract import (
     UnsupportedError,
     one_line,
 )
-from backends.torch_loop import format_of, greedy, weight_shares
+from backends.torch_loop import StoredWeights, greedy
 
 _TYPES = {"int4": npu.int4, "int8": npu.int8, "fp16": npu.float16}
 
@@ -101,6 +100,7 @@ class NpuSession:
 
     def evidence(self) -> Evidence:
         """The library's own words for a device cannot be believed; that it finds an NPU and a driver can."""
+        stored = _stored(self._model)
         return Evidence(
             device=self._device,
             device_source="accepted",
@@ -110,7 +110,8 @@ class NpuSession:
             ),
             attention_backend=str(getattr(self._model.config, "_attn_implementation", "sdpa")).upper(),
             threads=torch.get_num_threads(),
-            weight_bits=_shares(self._model),
+            weight_bits=stored.shares,
+            bits_per_weight=stored.bits_per_weight,
             compile_cache="none",
             versions=_versions(),
         )
@@ -120,16 +121,16 @@ class NpuSession:
         self._model = None
 
 
-def _shares(model: Any) -> dict[str, float]:
-    counts: Counter[str] = Counter()
+def _stored(model: Any) -> StoredWeights:
+    weights = StoredWeights()
     for name, tensor in model.state_dict().items():
         if name.endswith(("scale", "scales")):
-            continue
-        if tensor.dtype == _PACKED:
-            counts["int4"] += 2 * tensor.numel()
+            weights.add(tensor, parameters=0)
+        elif tensor.dtype == _PACKED:
+            weights.add(tensor, "int4", 2 * tensor.numel())
         else:
-            counts[format_of(tensor.dtype)] += tensor.numel()
-    return weight_shares(counts)
+            weights.add(tensor)
+    return weights
 
 
 def _versions() -> dict[str, str]:

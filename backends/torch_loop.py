@@ -37,10 +37,36 @@ def greedy(model: Any, prompts: Sequence[Sequence[int]], new_tokens: int, on_ste
             on_step(ids[:, 0].tolist())
 
 
-def weight_shares(counts: Counter[str]) -> dict[str, float]:
-    """Weight format -> share of the parameters, largest first."""
-    total = sum(counts.values())
-    return {name: count / total for name, count in counts.most_common()}
+class StoredWeights:
+    """What a loaded model keeps, tensor by tensor."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._bytes = 0
+
+    def add(self, tensor: torch.Tensor, kind: str | None = None, parameters: int | None = None) -> None:
+        """Count a tensor.
+
+        Args:
+            tensor: as it is stored.
+            kind: its weight format, where its type does not tell.
+            parameters: the weights that it holds, where they are not its elements; 0 for scales, which are none.
+        """
+        count = tensor.numel() if parameters is None else parameters
+        if count:
+            self._counts[kind or format_of(tensor.dtype)] += count
+        self._bytes += tensor.numel() * tensor.element_size()
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Weight format -> share of the parameters, largest first."""
+        total = sum(self._counts.values())
+        return {name: count / total for name, count in self._counts.most_common()}
+
+    @property
+    def bits_per_weight(self) -> float:
+        """All that is stored, scales included, over the parameters."""
+        return self._bytes * 8 / sum(self._counts.values())
 
 
 def format_of(kind: torch.dtype) -> str:

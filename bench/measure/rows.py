@@ -150,10 +150,11 @@ def _weights(load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:
     if artifact is None:
         return {}
     # A stack that changes weights on load says so; what lies on disk is then no longer what runs.
-    bits = evidence.get("weight_bits") or artifact.weight_bits
+    loaded = evidence.get("weight_bits")
+    bits = loaded or artifact.weight_bits
     return {
         "weight_bits": list(bits.items()) if bits else None,
-        "bits_per_weight": artifact.bits_per_weight,
+        "bits_per_weight": evidence.get("bits_per_weight") if loaded else artifact.bits_per_weight,
         "artifact_digest": artifact.digest,
         "artifact_bytes": artifact.bytes,
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from backends.spec import family
 from bench.analyse.results import CellResult, Failure, LoadResult, RunAnalysis
 from bench.report.format import clean
 
@@ -21,7 +22,7 @@ class Series:
 
     Args:
         name: for people, e.g. ``openvino-genai CPU int4``, or ``… fp32 (in bf16)`` where it computes in another type.
-        family: what shares a colour: the stack, its variant and its options.
+        family: what shares a colour: the stack, its variant, its way to the device and its options.
         device: what ran.
         precision: the weight format.
         cells: by batch size, new tokens and prompt tokens; empty if nothing was measured.
@@ -100,12 +101,17 @@ def _series(loads: Sequence[LoadResult], options: str, cells: Sequence[CellResul
     return Series(
         key=first.load_key,
         name=clean(f"{_base_name(first)} [{options}]" if options else _base_name(first)),
-        family=f"{first.variant}\n{first.backend}\n{options}",
+        family=f"{first.variant}\n{first.backend}\n{_way(first.device_requested)}\n{options}",
         device=first.ran_on,
         precision=first.precision,
         simulated=any(load.simulated for load in loads),
         cells=tuple(own),
     )
+
+
+def _way(device: str) -> str:
+    """A stack's way to a device, where it has several to the same one."""
+    return "" if family(device) in ("CPU", "GPU", "NPU", "AUTO") else family(device)
 
 
 def _base_name(load: LoadResult) -> str:

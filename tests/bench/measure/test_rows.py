@@ -136,7 +136,12 @@ def test_weights_are_those_of_the_artifact() -> None:
 
 def test_a_stack_that_changes_weights_on_load_has_the_last_word() -> None:
     row = load_of(attempt(loaded=loaded(weight_bits={"fp32": 1.0})), StandIn({"int4": 1.0}, 4.5, "d", 9))
-    assert row["weight_bits"] == [("fp32", 1.0)]
+    assert (row["weight_bits"], row["bits_per_weight"]) == ([("fp32", 1.0)], None)
+
+
+def test_a_stack_that_changes_weights_tells_their_size() -> None:
+    told = loaded(weight_bits={"int8": 1.0}, bits_per_weight=8.1)
+    assert load_of(attempt(loaded=told), StandIn({"fp32": 1.0}, 32.0, "d", 9))["bits_per_weight"] == 8.1
 
 
 def test_memory_is_that_of_the_attempt() -> None:

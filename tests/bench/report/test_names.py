@@ -24,6 +24,13 @@ def test_a_line_is_a_backend_device_precision(fake_run: MakeRun, tmp_path: Path)
     assert [series.name for series in naming.series][:2] == ["openvino-genai CPU int4", "openvino-genai CPU int8"]
 
 
+def test_a_stacks_ways_to_a_device_have_colours_of_their_own(fake_run: MakeRun, tmp_path: Path) -> None:
+    loads = [Load("ort-genai", device, "int4") for device in ("CPU", "OPENVINO.CPU", "DML", "GPU")]
+    styles = line_styles(named(fake_run(loads=loads), tmp_path).series)
+    by_device = {load.device: styles[load.key].colour for load in loads}
+    assert (len(set(by_device.values())), by_device["CPU"] == by_device["GPU"]) == (3, True)
+
+
 def test_options_side_by_side_split_a_line(fake_run: MakeRun, tmp_path: Path) -> None:
     loads = [Load("openvino-genai", "CPU", "int4", {"attention_backend": name}) for name in ("PA", "SDPA")]
     names = [series.name for series in named(fake_run(loads=loads), tmp_path).series]
