@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.contract import CompileCache, DeviceUnavailableError, LoadOptions
+from backends.contract import CompileCache, Device, DeviceUnavailableError, LoadOptions
+from backends.spec import family
 
 STACKS_CHOICE = "stack"
 """Leaves a property to OpenVINO."""
@@ -16,6 +17,10 @@ _REMEDIES = {
     "NPU": "install the NPU driver, and on Linux join the group `render`",
     "GPU": "install the GPU's compute driver (on Linux: intel-opencl-icd), and on Linux join the group `render`",
 }
+
+_DRIVERS = {"NPU": "NPU_DRIVER_VERSION"}
+_MEMORIES = {"GPU": "GPU_DEVICE_TOTAL_MEM_SIZE", "NPU": "NPU_DEVICE_TOTAL_MEM_SIZE"}
+"""Device family -> the property that tells it."""
 
 _READ_BACK = (
     "EXECUTION_DEVICES",
@@ -28,6 +33,32 @@ _READ_BACK = (
 _BLOBS = "*.blob"
 
 
+def listed(core: Any) -> list[Device]:
+    """What OpenVINO lists as available, with what it tells of each: a plugin that merely loads is not a device."""
+    return [
+        Device(
+            name=name,
+            description=_told(core, name, "FULL_DEVICE_NAME"),
+            driver=_told(core, name, _DRIVERS.get(family(name))),
+            memory_bytes=_number(_told(core, name, _MEMORIES.get(family(name)))),
+        )
+        for name in core.available_devices
+    ]
+
+
+def _told(core: Any, device: str, name: str | None) -> str | None:
+    if name is None:
+        return None
+    try:
+        return str(core.get_property(device, name))
+    except RuntimeError:
+        return None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdigit() else None
+
+
 def require(device: str, present: list[str]) -> None:
     """Refuse a device that OpenVINO does not list: a plugin that merely loads is not a device.
 
@@ -36,7 +67,7 @@ def require(device: str, present: list[str]) -> None:
     """
     if device in present or (device == "GPU" and "GPU.0" in present):
         return
-    remedy = _REMEDIES.get(device.partition(".")[0], "choose one of those")
+    remedy = _REMEDIES.get(family(device), "choose one of those")
     raise DeviceUnavailableError(
         f"OpenVINO finds no {device} on this machine, only {', '.join(present)}; if it has one: {remedy}"
     )
@@ -87,7 +118,7 @@ def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> di
     An NPU takes neither: it has no CPU threads, and its own pipeline allocates the KV cache.
     """
     properties: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "CACHE_DIR": cache.setting}
-    if device.partition(".")[0] == "NPU":
+    if family(device) == "NPU":
         return properties
     properties["NUM_STREAMS"] = "1"
     if device == "CPU" and options.threads is not None:

@@ -27,6 +27,7 @@ from backends.openvino_config import (
     changed_hints,
     common_properties,
     last_line,
+    listed,
     npu_properties,
     read_back,
     require,
@@ -45,11 +46,8 @@ class OpenVinoGenAI:
         self._core = ov.Core()
 
     def devices(self) -> list[Device]:
-        """What OpenVINO lists as available: a plugin that merely loads is not a device."""
-        return [
-            Device(name=name, description=str(self._core.get_property(name, "FULL_DEVICE_NAME")))
-            for name in self._core.available_devices
-        ]
+        """What OpenVINO lists."""
+        return listed(self._core)
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OpenVinoSession:
         """Compile the IR in ``artifact`` for ``device``."""

@@ -23,7 +23,7 @@ from backends.contract import (
     StepCallback,
     one_line,
 )
-from backends.openvino_config import BlobCache, changed_hints, common_properties, last_line, read_back, require
+from backends.openvino_config import BlobCache, changed_hints, common_properties, last_line, listed, read_back, require
 
 AUTO = "AUTO"
 
@@ -35,12 +35,8 @@ class OptimumIntel:
         self._core = ov.Core()
 
     def devices(self) -> list[Device]:
-        """What OpenVINO lists as available, and ``AUTO``, whose choice the compiled model tells."""
-        listed = [
-            Device(name=name, description=str(self._core.get_property(name, "FULL_DEVICE_NAME")))
-            for name in self._core.available_devices
-        ]
-        return [*listed, Device(AUTO, "OpenVINO's own choice among these")]
+        """What OpenVINO lists, and ``AUTO``, whose choice the compiled model tells."""
+        return [*listed(self._core), Device(AUTO, "OpenVINO's own choice among these")]
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OptimumSession:
         """Compile the IR in ``artifact`` for ``device``, at once and not at the first request."""

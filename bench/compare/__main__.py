@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import glob
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 from bench.analyse.compare import Comparison, Mismatch, compare
 from bench.analyse.run import analyse_run
+from bench.arguments import Parser
 from bench.compare.render import as_json, heading, lines, markdown
 from bench.errors import BenchError, StoreError, UsageError
 from bench.report.render import write_files
 from bench.store.reader import StoredRun, open_run
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,8 +103,8 @@ def _refuse(comparison: Comparison, *, force: bool) -> None:
         raise StoreError(f"{heading(comparison)}: neither run measured anything")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="nox -s compare --", description="Compare stored runs, cell by cell.", allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser(prog="nox -s compare --", description="Compare stored runs, cell by cell.", allow_abbrev=False)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="ids, folders or globs; the first is the base")
     parser.add_argument(
         "--threshold", default="3%", metavar="SHARE", help="differences within it count as the same (default: 3%%)"

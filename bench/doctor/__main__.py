@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
 
+from bench.arguments import Parser
 from bench.doctor.diagnose import diagnose
 from bench.doctor.probe import probe, stacks_of
 from bench.doctor.system import system_facts
@@ -22,11 +21,6 @@ from bench.plan.venvs import Venvs
 from bench.root import PROJECT_ROOT
 
 _TAKEN = ("backend", "device", "worker")
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,8 +52,8 @@ def _machine_lines() -> list[str]:
     ]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="nox -s doctor --",
         description="Say which devices each stack can use on this machine, and how to mend the others.",
         epilog="Without these every stack is asked whose environment is there; with them, theirs are installed first.",

@@ -77,7 +77,7 @@ def _family(name: str, probe: Probe, system: SystemFacts) -> list[Diagnosis]:
             device["name"],
             usable=True,
             words=_name(device, system),
-            driver=device["driver"] or _driver_of(device["name"], system),
+            driver=_driver_of(device["name"], system) or device["driver"],
             memory_bytes=device["memory_bytes"],
         )
         for device in present

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from backends.spec import PRECISIONS
-from bench.errors import UsageError
+from bench.arguments import Parser
 from bench.plan.backends import BACKENDS
 
 PROFILES = {"quick": (3, 3), "standard": (10, 3), "thorough": (20, 3)}
@@ -145,17 +144,9 @@ FLAGS: tuple[Flag, ...] = (
 BY_NAME = {flag.name: flag for flag in FLAGS}
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(message)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Our flags without pytest's; unknown ones are pytest's business.
-
-    It raises :class:`bench.errors.UsageError` where argparse would end the process with a status of its own.
-    """
-    own = _Parser(
+def parser() -> Parser:
+    """Our flags without pytest's; unknown ones are pytest's business."""
+    own = Parser(
         prog="nox -s bench --",
         description="Measure time to first token and every token's latency on the machine in front of you.",
         epilog="Comma lists and repeated flags mean the same. pytest's own options work too: -k, -x, --collect-only, "

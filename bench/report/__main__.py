@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
+from bench.arguments import Parser
 from bench.errors import BenchError, StoreError, UsageError
 from bench.report.finish import finish_run
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}; see --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,8 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="nox -s report --", description="Render stored runs again.", allow_abbrev=False)
+def _parser() -> Parser:
+    parser = Parser(prog="nox -s report --", description="Render stored runs again.", allow_abbrev=False)
     parser.add_argument("runs", nargs="*", metavar="RUN", help="folder or id of a run (default: the newest one)")
     parser.add_argument(
         "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"

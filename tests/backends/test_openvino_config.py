@@ -15,6 +15,7 @@ from backends.openvino_config import (
     changed_hints,
     common_properties,
     last_line,
+    listed,
     npu_properties,
     read_back,
     require,
@@ -43,6 +44,34 @@ def test_a_listed_device_is_taken(device: str) -> None:
 def test_another_one_is_refused_with_what_is_here_and_a_remedy(device: str, remedy: str) -> None:
     with pytest.raises(DeviceUnavailableError, match=rf"no {device} .* only CPU, GPU\.0; .*{remedy}"):
         require(device, ["CPU", "GPU.0"])
+
+
+class Core:
+    """OpenVINO on a machine that has what the tests' one lacks."""
+
+    def __init__(self) -> None:
+        self.available_devices = ("CPU", "GPU.0", "NPU")
+        self.properties: dict[tuple[str, str], Any] = {
+            ("CPU", "FULL_DEVICE_NAME"): "Intel(R) Core(TM) Ultra 7 258V",
+            ("GPU.0", "FULL_DEVICE_NAME"): "Intel(R) Arc(TM) 140V GPU (16GB) (iGPU)",
+            ("GPU.0", "GPU_DEVICE_TOTAL_MEM_SIZE"): 17_000_000_000,
+            ("NPU", "FULL_DEVICE_NAME"): "Intel(R) AI Boost",
+            ("NPU", "NPU_DRIVER_VERSION"): 1004082,
+        }
+
+    def get_property(self, device: str, name: str) -> Any:
+        try:
+            return self.properties[device, name]
+        except KeyError:
+            raise RuntimeError(f"Unsupported property {name}") from None
+
+
+def test_a_device_comes_with_what_openvino_tells_of_it() -> None:
+    assert [(one.name, one.driver, one.memory_bytes) for one in listed(Core())] == [
+        ("CPU", None, None),
+        ("GPU.0", None, 17_000_000_000),
+        ("NPU", "1004082", None),
+    ]
 
 
 # -- what it is told
