@@ -13,8 +13,16 @@ def said() -> list[str]:
     return []
 
 
+@pytest.fixture(autouse=True)
+def usual() -> Iterator[None]:
+    """Ctrl-C as Python has it, which a shell that starts this in the background takes away."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
-def stopper(said: list[str]) -> Iterator[Stopper]:
+def stopper(usual: None, said: list[str]) -> Iterator[Stopper]:
     made = Stopper(said.append)
     made.install()
     yield made
