@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from backends.spec import family
 from bench.doctor.diagnose import Diagnosis, diagnose, refusal
-from bench.doctor.probe import Probe, Stack, probe
+from bench.doctor.probe import Probe, probe, stacks_of
 from bench.doctor.system import SystemFacts, system_facts
 from bench.doctor.text import short_line
 from bench.plan.backends import BACKENDS
@@ -29,12 +29,12 @@ class Readiness:
 
     def unsupported(self, load: Load) -> str | None:
         """Why ``load`` cannot be here: its device is missing, or its packages do not exist for this machine."""
-        asked = self._probe(load)
+        asked = self._probe(load.backend, load.device)
         return None if asked is None else refusal(load.device, asked, self.system)
 
     def can_run(self, load: Load) -> bool:
         """Whether it is worth preparing a model for ``load``."""
-        asked = self._probe(load)
+        asked = self._probe(load.backend, load.device)
         return asked is None or (asked.error is None and asked.has(load.device) is not None)
 
     def lines(self, loads: Iterable[Load]) -> Iterator[str]:
@@ -42,15 +42,12 @@ class Readiness:
         for backend, device in dict.fromkeys((load.backend, load.device) for load in loads):
             yield from map(short_line, self._diagnoses(backend, device))
 
-    def _probe(self, load: Load) -> Probe | None:
-        return self._probe_of(load.backend, load.device)
-
-    def _probe_of(self, backend: str, device: str) -> Probe | None:
+    def _probe(self, backend: str, device: str) -> Probe | None:
         mine = (one for one in self.probes if one.stack.spec.name == backend)
         return next((one for one in mine if family(device) in one.stack.families), None)
 
     def _diagnoses(self, backend: str, device: str) -> list[Diagnosis]:
-        asked = self._probe_of(backend, device)
+        asked = self._probe(backend, device)
         if asked is None:
             return []
         if (reason := refusal(device, asked, self.system)) is not None:
@@ -65,13 +62,9 @@ class Readiness:
 
 def look(loads: Iterable[Load], venvs: Venvs) -> Readiness:
     """Ask the stacks of ``loads``; takes as long as the slowest of them is imported."""
-    stacks: dict[tuple[str, str | None], Stack] = {}
+    families: dict[str, list[str]] = {}
     for load in loads:
-        spec = BACKENDS[load.backend]
-        if spec.simulated:
-            continue
-        venv, name = venvs.backend(spec, load.device), family(load.device)
-        known = stacks.get((spec.name, venv.python))
-        families = dict.fromkeys((*(known.families if known else ()), name))
-        stacks[spec.name, venv.python] = Stack(spec, tuple(families), venv)
-    return Readiness(probe(list(stacks.values())), system_facts())
+        if not BACKENDS[load.backend].simulated:
+            families.setdefault(load.backend, []).append(load.device)
+    stacks = [stack for backend, devices in families.items() for stack in stacks_of(BACKENDS[backend], venvs, devices)]
+    return Readiness(probe(stacks), system_facts())

@@ -153,14 +153,7 @@ class WorkerProcess:
         self, artifact: Path | None, device: str, precision: str, threads: int | None, extra: Mapping[str, Any]
     ) -> Loaded:
         """Load a model."""
-        self._ask(
-            "load",
-            artifact=str(artifact or self.scratch),
-            device=device,
-            precision=precision,
-            threads=threads,
-            extra=dict(extra),
-        )
+        self._ask("load", **self._model(artifact, device, precision, threads, extra))
         answer = self._await("loaded", self.timeouts.load_s)
         return Loaded(answer["load_s"], answer["evidence"])
 
@@ -175,18 +168,21 @@ class WorkerProcess:
         new_tokens: int,
     ) -> Profiled:
         """Have the stack profile one generation of a model that it loads for that alone."""
-        self._ask(
-            "profile",
-            artifact=str(artifact or self.scratch),
-            device=device,
-            precision=precision,
-            threads=threads,
-            extra=dict(extra),
-            prompt=list(prompt),
-            new_tokens=new_tokens,
-        )
+        model = self._model(artifact, device, precision, threads, extra)
+        self._ask("profile", **model, prompt=list(prompt), new_tokens=new_tokens)
         answer = self._await("profiled", self.timeouts.load_s)
         return Profiled(answer["placement"], answer["provider"])
+
+    def _model(
+        self, artifact: Path | None, device: str, precision: str, threads: int | None, extra: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        return {
+            "artifact": str(artifact or self.scratch),
+            "device": device,
+            "precision": precision,
+            "threads": threads,
+            "extra": dict(extra),
+        }
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, region: Region | None = None) -> Generated:
         """Run one timed generation."""
