@@ -256,12 +256,17 @@ def install(session: nox.Session, group: str, here: Here) -> None:
     (home / "stamp").write_text(recipe(group), encoding="utf-8")
 
 
-def venv(session: nox.Session, group: str, here: Here, turn: str = "") -> Outcome:
-    """The venv of a group, made if need be. What goes wrong is told, not raised: other stacks can still be measured."""
+def as_it_is(group: str, here: Here) -> Outcome | None:
+    """What is known of a group's venv without making it; ``None`` of one that is still to be made."""
     if why := unsupported(group, here):
         return {"unsupported": why}
-    if is_ready(group):
-        return {"python": str(interpreter(group))}
+    return {"python": str(interpreter(group))} if is_ready(group) else None
+
+
+def venv(session: nox.Session, group: str, here: Here, turn: str = "") -> Outcome:
+    """The venv of a group, made if need be. What goes wrong is told, not raised: other stacks can still be measured."""
+    if (known := as_it_is(group, here)) is not None:
+        return known
     session.log(f"installing {group} ({describe(group)}){turn}")
     try:
         install(session, group, here)
@@ -454,14 +459,8 @@ def ready_or_not() -> dict[str, Outcome]:
     here = this_machine()
     outcomes: dict[str, Outcome] = {}
     for group in (*TESTED, *ON_DEMAND):
-        if why := unsupported(group, here):
-            outcomes[group] = {"unsupported": why}
-        elif is_ready(group):
-            outcomes[group] = {"python": str(interpreter(group))}
-        else:
-            outcomes[group] = {
-                "failed": [f"its packages are not installed ({describe(group)}); name it by --backend or --device"]
-            }
+        missing = f"its packages are not installed ({describe(group)}); name it by --backend or --device"
+        outcomes[group] = as_it_is(group, here) or {"failed": [missing]}
     return outcomes
 
 
