@@ -103,6 +103,57 @@ def between_runs(head: Mapping[int, float], base: Mapping[int, float]) -> Contra
     return _Shift.of_two(above, below).contrast if above and below else None
 
 
+def paired(head: Mapping[int, float], base: Mapping[int, float]) -> Contrast | None:
+    """How many times ``base`` the ``head`` is, of two variants in one run: t on the log ratios of the blocks.
+
+    Whatever slowed a block slowed both of its visits, and leaves the ratio alone. Blocks that only one has are left
+    out; ``None`` if none is shared.
+    """
+    shared = [block for block in head if block in base and head[block] > 0 and base[block] > 0]
+    logs = [math.log(head[block]) - math.log(base[block]) for block in shared]
+    return _Shift.of_one(logs).contrast if logs else None
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpread:
+    """How much the estimate of one cell differs from run to run of the same software on one machine.
+
+    Args:
+        variance: of the natural logarithms of the runs' estimates.
+        freedom: degrees of freedom that it rests on.
+    """
+
+    variance: float
+    freedom: float
+
+
+def against_runs(head: float, baselines: Sequence[float], spread: RunSpread | None = None) -> Contrast | None:
+    """How many times its baselines a further run is, with the interval that predicts such a run.
+
+    The baselines sample what blocks cannot: a reboot, another place in memory, another day. The interval is Student's t
+    prediction interval on logarithms, ln(head / geometric mean) +- t * s * sqrt(1 + 1/n) with n - 1 degrees of freedom
+    (Hahn and Meeker, Statistical Intervals, 1991, section 4.7); a further run of the same software has a ratio whose
+    interval holds 1 in 95 % of cases.
+
+    Args:
+        head: the estimate of the run in question; positive.
+        baselines: the estimates of the runs that it is held against; those that are not positive are left out.
+        spread: what is known of the spread between runs beside these baselines; in place of theirs.
+
+    Returns:
+        ``None`` without a baseline; a ratio without an interval where nothing tells the spread between runs.
+    """
+    logs = [math.log(value) for value in baselines if value > 0]
+    if not logs or not head > 0:
+        return None
+    count = len(logs)
+    mean = math.log(head) - math.fsum(logs) / count
+    known = spread or (RunSpread(_variance(logs), count - 1) if count > 1 else None)
+    if known is None:
+        return _Shift(mean, None, 0, count).contrast
+    return _Shift(mean, math.sqrt(known.variance * (1 + 1 / count)), known.freedom, count).contrast
+
+
 @dataclass(frozen=True, slots=True)
 class _Shift:
     """A mean on the logarithmic scale, as a t test sees it; no standard error below two blocks."""

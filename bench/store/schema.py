@@ -1,6 +1,7 @@
-"""The contract of what is kept: names, types and units of every column, version 2.
+"""The contract of what is kept: names, types and units of every column, version 3.
 
-Version 2 added ``node_placement`` and ``changed_hints`` to the loads.
+Version 2 added ``node_placement`` and ``changed_hints`` to the loads; version 3 ``cpu_temperature_c`` to the loads and
+``ask`` and ``cpu_frequency_mhz`` to the generations.
 
 A reader of version v reads every version up to v. Columns are only ever added; a new one raises the version.
 ``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 UTC = pa.timestamp("us", tz="UTC")
 _BITS = pa.map_(pa.string(), pa.float64())
@@ -54,6 +55,7 @@ LOADS = pa.schema(
         pa.field("peak_memory_bytes", pa.int64()),
         pa.field("private_memory_bytes", pa.int64()),
         pa.field("device_memory_bytes", pa.int64()),
+        pa.field("cpu_temperature_c", pa.float64()),
         pa.field("status", pa.string(), nullable=False),
         pa.field("error_type", pa.string()),
         pa.field("error_message", pa.string()),
@@ -80,6 +82,7 @@ GENERATIONS = pa.schema(
         pa.field("padded_prompt_tokens", pa.int32()),
         pa.field("new_tokens", pa.int32(), nullable=False),
         pa.field("batch_size", pa.int32(), nullable=False),
+        pa.field("ask", pa.string()),
         pa.field("prompt_id", pa.string()),
         pa.field("prompt_digest", pa.string()),
         pa.field("setup_ns", pa.int64()),
@@ -92,6 +95,7 @@ GENERATIONS = pa.schema(
         pa.field("gpu_busy_ns", pa.int64()),
         pa.field("energy_j", pa.float64()),
         pa.field("energy_source", pa.string()),
+        pa.field("cpu_frequency_mhz", pa.float64()),
         pa.field("peak_memory_bytes", pa.int64()),
         pa.field("started_at", UTC, nullable=False),
         pa.field("status", pa.string(), nullable=False),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.analyse.interval import Estimate, over_blocks, ratio
+from bench.analyse.interval import Estimate, RunSpread, against_runs, over_blocks, paired, ratio
 
 POSITIVE = st.floats(min_value=1e-9, max_value=1e12)
 
@@ -116,3 +116,53 @@ def test_the_interval_covers_as_often_as_it_says() -> None:
         assert estimate is not None
         hits += (estimate.low or 0) <= 1 <= (estimate.high or 0)
     assert 0.935 <= hits / runs <= 0.965
+
+
+def test_a_pair_of_variants_is_compared_block_by_block() -> None:
+    found = paired({0: 2.0, 1: 20.0, 2: 220.0}, {0: 1.0, 1: 10.0, 2: 100.0, 3: 9.0})
+    expected = stats.ttest_1samp([math.log(2), math.log(2), math.log(2.2)], 0)
+    assert found is not None
+    assert found.ratio.value == pytest.approx((2 * 2 * 2.2) ** (1 / 3))
+    assert found.p_value == pytest.approx(expected.pvalue)
+
+
+def test_variants_without_a_common_block_have_no_ratio() -> None:
+    assert paired({0: 1.0}, {1: 1.0}) is None
+
+
+def test_a_further_run_is_held_against_a_prediction_interval() -> None:
+    baselines = [10.0, 10.2, 9.9, 10.1, 10.3]
+    logs = [math.log(value) for value in baselines]
+    half = stats.t.ppf(0.975, 4) * stats.tstd(logs) * math.sqrt(1 + 1 / 5)
+    found = against_runs(10.0, baselines)
+    assert found is not None
+    assert found.ratio.low == pytest.approx(10.0 / math.exp(sum(logs) / 5) * math.exp(-half))
+
+
+def test_a_prediction_interval_holds_95_percent_of_further_runs() -> None:
+    noise = random.Random(5)
+    held = 0
+    for _ in range(2000):
+        found = against_runs(noise.lognormvariate(0, 0.02), [noise.lognormvariate(0, 0.02) for _ in range(5)])
+        assert found is not None
+        assert found.p_value is not None
+        held += found.p_value >= 0.05
+    assert 0.935 <= held / 2000 <= 0.965
+
+
+def test_one_baseline_tells_no_spread_between_runs() -> None:
+    found = against_runs(11.0, [10.0])
+    assert found is not None
+    assert found.ratio.value == pytest.approx(1.1)
+    assert (found.ratio.low, found.p_value) == (None, None)
+
+
+def test_a_spread_that_is_known_otherwise_takes_the_place_of_the_baselines_own() -> None:
+    found = against_runs(11.0, [10.0], RunSpread(variance=0.0004, freedom=20))
+    assert found is not None
+    half = stats.t.ppf(0.975, 20) * math.sqrt(0.0004 * 2)
+    assert found.ratio.high == pytest.approx(1.1 * math.exp(half))
+
+
+def test_no_baseline_gives_no_answer() -> None:
+    assert against_runs(1.0, []) is None

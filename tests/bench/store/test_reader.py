@@ -55,8 +55,8 @@ def test_an_older_run_and_a_new_part_make_one_table(
 
 
 def test_a_newer_schema_is_refused_with_a_remedy(writer: RunWriter) -> None:
-    write_json(writer.path / "run.json", {"schema_version": 3, "run_id": "run-1"})
-    with pytest.raises(NewerSchemaError, match="written with schema 3, this version reads up to 2; update AIPC Bench"):
+    write_json(writer.path / "run.json", {"schema_version": 4, "run_id": "run-1"})
+    with pytest.raises(NewerSchemaError, match="written with schema 4, this version reads up to 3; update AIPC Bench"):
         open_run(writer.path)
 
 

@@ -29,7 +29,7 @@ def test_two_runs_of_one_second_differ() -> None:
 
 def test_the_record_comes_first_with_version_and_id(writer: RunWriter) -> None:
     assert json.loads((writer.path / "run.json").read_text("utf-8")) == {
-        "schema_version": 2,
+        "schema_version": 3,
         "run_id": "run-1",
         "seed": 7,
     }
