@@ -26,7 +26,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Our flags, beside pytest's own."""
     group = parser.getgroup("aipc-bench", "AIPC Bench")
     for flag in FLAGS:
-        group.addoption(flag.option, **flag.arguments())
+        if not flag.shared:
+            group.addoption(flag.option, **flag.arguments())
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -122,6 +123,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         closing.append(f"error: {error}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     closing.extend(_report(session, bench, bench.folder))
+    if failure := bench.strict_failure():
+        closing.append(failure)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if interrupted:
         session.exitstatus = _INTERRUPTED
     elif bench.measured == 0 and exitstatus == pytest.ExitCode.OK:

@@ -14,6 +14,7 @@ import psutil
 import pyarrow.compute as pc
 
 from bench.doctor.readiness import look
+from bench.guard.guard import Guard, strict_failure
 from bench.load_plans import named_venvs, plan_load
 from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key
 from bench.measure.profiling import profile_load
@@ -21,7 +22,9 @@ from bench.measure.rows import impossible_rows
 from bench.measure.visit import Outcome, Visit
 from bench.measure.worker import Timeouts
 from bench.observe.bandwidth import read_bandwidth
+from bench.observe.costs import observers
 from bench.observe.cpu import cores
+from bench.observe.gauges import Instruments
 from bench.observe.machine import machine_id
 from bench.observe.packages import describe_venvs, drift
 from bench.plan.backends import BACKENDS
@@ -59,6 +62,7 @@ class BenchSession:
         self.command = command
         self.say = say
         self.stopper = Stopper(say)
+        self.guard = Guard(Instruments(), say)
         self.venvs = Venvs.from_environment(options.workers)
         self.writer: RunWriter | None = None
         self.measured = 0
@@ -90,6 +94,7 @@ class BenchSession:
             self._begin(selected)
         except BaseException:
             if not self.began:
+                self.guard.release()
                 self.writer.discard_if_empty()
                 self._clear_scratch()
             raise
@@ -99,6 +104,7 @@ class BenchSession:
         self._visits_total = len(selected.visits)
         self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
         self.say(f"run        {self.writer.run_id}")
+        self.guard.keep_awake()
         readiness = look(selected.loads, self.venvs)
         for line in readiness.lines(selected.loads):
             self.say(line)
@@ -129,11 +135,15 @@ class BenchSession:
             shapes=self._shapes,
             allow_fallback=self.options.allow_fallback,
             stopping=lambda: self.stopper.requested,
+            instruments=self.guard.instruments,
+            watched=self.guard.visit_ended,
         )
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(threads or cores().default_threads)
-        self.writer.begin(run_record(self.command, self.options, asked, model, facts, venvs, bandwidth))
+        record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
+        self.writer.begin({**record, "observers": observers(self.guard.instruments)})
         self._facts = facts
+        self.guard.begin(self.writer)
         for impossible in selected.impossible:
             load_row, generation_row = impossible_rows(impossible.cell, impossible.reason, facts)
             self.writer.rows("loads", [load_row])
@@ -193,6 +203,7 @@ class BenchSession:
         self.writer.gather("generations")
         column = {"ttft": "ttft_ns", "itl": "itl_ns"}[metric]
         counted = (pc.field("cell_key") == cell.key) & (pc.field("status") == "ok") & ~pc.field("warmup")
+        counted &= pc.field("invalid_reason").is_null()
         values = open_run(self.writer.path).table("generations", [column], counted)[column].to_pylist()
         return values if metric == "ttft" else [latency for series in values for latency in series]
 
@@ -211,7 +222,14 @@ class BenchSession:
         self.stopper.remove()
         self._clear_scratch()
         assert self.writer is not None
-        self.writer.finish(reason)
+        try:
+            self.guard.finish()
+        finally:
+            self.writer.finish(reason)
+
+    def strict_failure(self) -> str | None:
+        """Why ``--strict`` fails the run; ``None`` if it was not asked for, or has nothing to say."""
+        return strict_failure(self.guard.found) if self.options.strict else None
 
     def _clear_scratch(self) -> None:
         if self._scratch is not None:

@@ -14,7 +14,7 @@ from backends.spec import ARTIFACT_FORMATS, PRECISIONS
 from backends.table import BACKENDS
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("plan", "prepare", "observe", "measure", "store", "analyse", "report")
+STAGES = ("plan", "prepare", "observe", "measure", "store", "analyse", "report", "guard")
 STACKS = {"openvino", "openvino_genai", "onnxruntime", "onnxruntime_genai", "torch", "transformers", "optimum", "nncf"}
 EARLIER = {
     "plan": {"plan"},
@@ -24,6 +24,7 @@ EARLIER = {
     "store": {"store"},
     "analyse": {"plan", "store", "analyse"},
     "report": {"plan", "store", "analyse", "report"},
+    "guard": {"plan", "observe", "store", "analyse", "guard"},
 }
 
 
@@ -55,6 +56,15 @@ def test_a_stage_imports_no_later_stage(stage: str) -> None:
         name.split(".")[1] for file in files(f"bench/{stage}") for name in imports(file) if name.startswith("bench.")
     }
     assert found & set(STAGES) <= EARLIER[stage]
+
+
+def test_the_guard_is_called_by_the_session_and_the_doctor_alone() -> None:
+    found = {
+        file.relative_to(ROOT / "bench").parts[0]
+        for file in files("bench")
+        if any(name.startswith("bench.guard") for name in imports(file))
+    }
+    assert found == {"session.py", "doctor", "guard"}
 
 
 def test_collecting_loads_neither_charts_nor_tables() -> None:

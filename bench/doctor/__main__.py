@@ -11,8 +11,11 @@ from bench.doctor.probe import probe, stacks_of
 from bench.doctor.system import system_facts
 from bench.doctor.text import full_lines, system_lines
 from bench.errors import UsageError
+from bench.guard.before import look
+from bench.guard.findings import line
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.cpu import cores
+from bench.observe.gauges import Instruments
 from bench.observe.machine import machine_facts
 from bench.plan.backends import BACKENDS
 from bench.plan.flags import BY_NAME
@@ -34,12 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 4
     names = options.backends if given["backend"] else [name for name, spec in BACKENDS.items() if not spec.simulated]
     system = system_facts()
-    for line in (*_machine_lines(), *system_lines(system)):
-        print(line)
+    for text in (*_machine_lines(), *system_lines(system), *map(line, look(Instruments()))):
+        print(text)
     sys.stdout.flush()
     probes = probe([stack for name in names for stack in stacks_of(BACKENDS[name], venvs, options.devices)])
-    for line in full_lines([one for asked in probes for one in diagnose(asked, system)]):
-        print(line)
+    for text in full_lines([one for asked in probes for one in diagnose(asked, system)]):
+        print(text)
     return 0
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from bench.errors import WorkerError
 from bench.measure.worker import Loaded, Timeouts, WorkerProcess
 from bench.observe.busy import Busy, BusyCounters
+from bench.observe.conditions import Conditions, Watched
+from bench.observe.gauges import Gauged, Gauges, Instruments
 from bench.observe.memory import MemoryUse
 from bench.plan.cells import Cell
 from bench.plan.venvs import Venv
@@ -115,6 +117,8 @@ class RunFacts:
     shapes: Shapes = ()
     allow_fallback: bool = False
     stopping: Callable[[], bool] = lambda: False
+    instruments: Instruments = field(default_factory=Instruments)
+    watched: Callable[[Watched], None] = lambda _: None
 
 
 @dataclass(slots=True)
@@ -136,5 +140,8 @@ class Attempt:
     counters: Counters = field(default_factory=Counters)
     placement: Placement | None = None
     busy: BusyCounters | None = None
+    gauges: Gauges | None = None
+    gauged: Gauged = field(default_factory=Gauged)
+    after: Conditions | None = None
     memory: MemoryUse = field(default_factory=lambda: MemoryUse(None, None))
     error: WorkerError | None = None

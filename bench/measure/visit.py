@@ -14,6 +14,7 @@ from bench.measure.rows import failure_row, load_row, success_row
 from bench.measure.verdict import judge
 from bench.measure.worker import Generated, Region, WorkerProcess
 from bench.observe.busy import Busy, Reading, busy_counters
+from bench.observe.conditions import Watched
 from bench.observe.memory import memory_of
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
@@ -137,6 +138,7 @@ class Visit:
         attempt.memory = memory_of(worker.pid)
         self._refuse_fallback(attempt)
         attempt.busy = busy_counters(worker.pid)
+        attempt.gauges = self.facts.instruments.gauges(worker.pid, load.device, worker.affinity)
 
     def _refuse_fallback(self, attempt: Attempt) -> None:
         if attempt.loaded is None or self.facts.allow_fallback:
@@ -178,11 +180,22 @@ class Visit:
     def _generate(self, attempt: Attempt, prompts: Sequence[Prompt], new_tokens: int) -> tuple[Generated, Busy]:
         assert attempt.worker is not None
         assert attempt.busy is not None
+        assert attempt.gauges is not None
+        busy_now, gauges = attempt.busy.read, attempt.gauges
         readings: list[Reading] = []
-        read = attempt.busy.read
-        region = Region(begin=lambda: readings.append(read()), end=lambda: readings.append(read()))
+
+        def begin() -> None:
+            readings.append(busy_now())
+            gauges.begin()
+
+        def end() -> None:
+            attempt.gauged = gauges.end()
+            readings.append(busy_now())
+
+        region = Region(begin, end)
         generated = attempt.worker.generate([prompt.ids for prompt in prompts], new_tokens, region)
         attempt.memory = memory_of(attempt.worker.pid)
+        gauges.look_at_memory()
         busy = readings[1].since(readings[0])
         attempt.counters.add(generated.cpu_time_ns, busy)
         if attempt.first_generation_s is None:
@@ -201,6 +214,11 @@ class Visit:
         tail = None
         if attempt.busy is not None:
             attempt.busy.close()
+        if attempt.gauges is not None:
+            before, attempt.after = attempt.gauges.before, attempt.gauges.close()
+            # Of a worker that is gone nobody knows how much CPU time was its own.
+            if worker is not None and worker.alive:
+                self.facts.watched(Watched(attempt.load_id, self.planned.block, before, attempt.after))
         if worker is not None:
             worker.close()
             tail = worker.stderr_tail()

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from bench.observe.busy import EngineTime, Reading
+from bench.observe.sysfs import count_of, texts_of
 
 _NPU_DRIVER = Path("/sys/bus/pci/drivers/intel_vpu")
 _PROC = Path("/proc")
@@ -31,7 +32,7 @@ class LinuxCounters:
 
     def read(self) -> Reading:
         """Read the NPU's counter and those of the process's GPU engines."""
-        return Reading(time.perf_counter_ns(), gpu_engines(_texts(self._descriptors)), npu_busy_ns(self._npu_files))
+        return Reading(time.perf_counter_ns(), gpu_engines(texts_of(self._descriptors)), npu_busy_ns(self._npu_files))
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -39,7 +40,7 @@ class LinuxCounters:
 
 def npu_busy_ns(files: Iterable[Path]) -> int | None:
     """The sum of the NPUs' counters; ``None`` where there is none, or the kernel is too old to count."""
-    counts = [int(text) for file in files if (text := _text(file).strip()).isdigit()]
+    counts = [count for file in files if (count := count_of(file)) is not None]
     return sum(counts) * 1000 if counts else None
 
 
@@ -49,17 +50,26 @@ def gpu_engines(texts: Iterable[str]) -> dict[str, EngineTime] | None:
     Args:
         texts: the fdinfo of each open file. Several files of one client tell the same, and count once.
     """
-    clients: dict[str, dict[str, EngineTime]] = {}
+    clients = {client: dict(_engines(fields)) for client, fields in fdinfo_clients(texts).items()}
+    engines = {f"{client}/{name}": counter for client, mine in clients.items() for name, counter in mine.items()}
+    return engines or None
+
+
+def fdinfo_clients(texts: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Device and number of each GPU client of a process -> the fields of its fdinfo.
+
+    Args:
+        texts: the fdinfo of each open file.
+    """
+    clients: dict[str, dict[str, str]] = {}
     for text in texts:
         fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
         client = fields.get("drm-client-id")
-        # The NPU has such clients too; its own counter is the better one.
+        # The NPU has such clients too; its own counters are the better ones.
         if client is None or "vpu" in fields.get("drm-driver", ""):
             continue
-        key = f"{fields.get('drm-pdev', '').strip()}/{client.strip()}"
-        clients[key] = dict(_engines(fields))
-    engines = {f"{client}/{name}": counter for client, mine in clients.items() for name, counter in mine.items()}
-    return engines or None
+        clients[f"{fields.get('drm-pdev', '').strip()}/{client.strip()}"] = fields
+    return clients
 
 
 def _engines(fields: Mapping[str, str]) -> Iterable[tuple[str, EngineTime]]:
@@ -74,19 +84,3 @@ def _engines(fields: Mapping[str, str]) -> Iterable[tuple[str, EngineTime]]:
             clock = fields.get(f"drm-total-cycles-{name}", "").strip()
             if clock.isdigit():
                 yield name, EngineTime(int(number), int(clock))
-
-
-def _texts(folder: Path) -> Iterable[str]:
-    try:
-        files = list(folder.iterdir())
-    except OSError:
-        return
-    for file in files:
-        yield _text(file)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""

@@ -6,7 +6,6 @@ Written from Microsoft's documentation of PDH; never run on a device. Instances 
 
 from __future__ import annotations
 
-import ctypes
 import re
 import sys
 import time
@@ -15,9 +14,9 @@ from typing import Any
 
 from bench.observe.accelerators import npus
 from bench.observe.busy import EngineTime, Reading
+from bench.observe.pdh import PdhQuery
 
 _COUNTER = r"\GPU Engine(*)\Running Time"
-_MORE_DATA = 0x800007D2
 _INSTANCE = re.compile(r"pid_(\d+)_luid_0x([0-9a-f]+)_0x([0-9a-f]+)_(\S*)", re.IGNORECASE)
 _TICK_NS = 100
 
@@ -55,20 +54,6 @@ def npu_luids_of(adapters: Iterable[tuple[str, int]], npu_names: Collection[str]
     return frozenset(luid for name, luid in adapters if name in npu_names)
 
 
-class _RawCounter(ctypes.Structure):
-    _fields_ = (
-        ("status", ctypes.c_uint32),
-        ("stamp", ctypes.c_uint32 * 2),
-        ("first", ctypes.c_int64),
-        ("second", ctypes.c_int64),
-        ("multi", ctypes.c_uint32),
-    )
-
-
-class _RawItem(ctypes.Structure):
-    _fields_ = (("name", ctypes.c_wchar_p), ("counter", _RawCounter))
-
-
 class WindowsCounters:
     """The counters of a process, through PDH; without the counter set every reading is empty.
 
@@ -79,46 +64,19 @@ class WindowsCounters:
 
     def __init__(self, pid: int, pdh: Any = None) -> None:
         self._pid = pid
-        self._pdh = pdh if pdh is not None else _library()
-        self._query, self._counter = ctypes.c_void_p(), ctypes.c_void_p()
+        self._query = PdhQuery({"engines": _COUNTER}, pdh)
         self._npu_luids = npu_luids_of(_adapters(), {str(npu["name"]) for npu in npus()})
-        self._open = self._pdh is not None and self._opened()
-
-    def _opened(self) -> bool:
-        if self._pdh.PdhOpenQueryW(None, 0, ctypes.byref(self._query)):
-            return False
-        return not self._pdh.PdhAddEnglishCounterW(self._query, _COUNTER, 0, ctypes.byref(self._counter))
 
     def read(self) -> Reading:
         """Collect the counter set and pick this process's instances."""
         at_ns = time.perf_counter_ns()
-        if not self._open or self._pdh.PdhCollectQueryData(self._query):
+        if not self._query.collect():
             return Reading(at_ns)
-        return reading_of(self._instances(), self._pid, self._npu_luids, at_ns)
-
-    def _instances(self) -> dict[str, int]:
-        size, count = ctypes.c_uint32(0), ctypes.c_uint32(0)
-        sizes = ctypes.byref(size), ctypes.byref(count)
-        if self._pdh.PdhGetRawCounterArrayW(self._counter, *sizes, None) & 0xFFFFFFFF != _MORE_DATA:
-            return {}
-        room = ctypes.create_string_buffer(size.value)
-        if self._pdh.PdhGetRawCounterArrayW(self._counter, *sizes, room):
-            return {}
-        items = ctypes.cast(room, ctypes.POINTER(_RawItem))
-        return {str(items[number].name): int(items[number].counter.first) for number in range(count.value)}
+        return reading_of(self._query.raw("engines"), self._pid, self._npu_luids, at_ns)
 
     def close(self) -> None:
         """Close the query."""
-        if self._open:
-            self._pdh.PdhCloseQuery(self._query)
-            self._open = False
-
-
-def _library() -> Any:
-    if sys.platform == "win32":
-        return ctypes.WinDLL("pdh")
-    else:  # noqa: RET505 - the checker for types reads one platform at a time
-        return None
+        self._query.close()
 
 
 def _adapters() -> list[tuple[str, int]]:

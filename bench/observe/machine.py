@@ -50,7 +50,7 @@ def machine_id() -> str:
 def cpu_name() -> str | None:
     """The CPU's product name."""
     if sys.platform == "win32":
-        return _registry(r"HARDWARE\DESCRIPTION\System\CentralProcessor\0", "ProcessorNameString")
+        return windows_registry(r"HARDWARE\DESCRIPTION\System\CentralProcessor\0", "ProcessorNameString")
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -96,10 +96,11 @@ def _first_line(path: str) -> str | None:
 
 
 def _windows_machine_guid() -> str | None:
-    return _registry(r"SOFTWARE\Microsoft\Cryptography", "MachineGuid") if sys.platform == "win32" else None
+    return windows_registry(r"SOFTWARE\Microsoft\Cryptography", "MachineGuid") if sys.platform == "win32" else None
 
 
-def _registry(key: str, name: str) -> str | None:
+def windows_registry(key: str, name: str) -> str | None:
+    """A text below ``HKEY_LOCAL_MACHINE``; ``None`` where there is none, and on other systems."""
     if sys.platform == "win32":
         import winreg  # noqa: PLC0415 - exists on Windows only
 

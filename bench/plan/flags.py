@@ -26,6 +26,7 @@ class Flag:
         many: takes several values, as comma lists or by repeating it.
         switch: takes no value.
         in_file: may stand in a sweep file.
+        shared: pytest has an option of this name too, which is then its as well as ours.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Flag:
     many: bool = False
     switch: bool = False
     in_file: bool = True
+    shared: bool = False
 
     @property
     def option(self) -> str:
@@ -44,7 +46,7 @@ class Flag:
     @property
     def destination(self) -> str:
         """Where pytest and argparse keep its raw value; pytest has options of its own, so ours have a prefix."""
-        return f"aipc_{self.name}"
+        return self.name if self.shared else f"aipc_{self.name}"
 
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments of ``add_argument``."""
@@ -116,6 +118,12 @@ FLAGS: tuple[Flag, ...] = (
         "allow_fallback",
         "measure on whatever device a stack falls back to, under that device's name, instead of failing the cell",
         switch=True,
+    ),
+    Flag(
+        "strict",
+        "fail if the guard finds anything that makes a number doubtful; all is measured and kept",
+        switch=True,
+        shared=True,
     ),
     Flag("cooldown_s", "pause between visits, in seconds", "0", "S"),
     Flag("load_timeout_s", "stop a worker that takes longer to load, in seconds", "1800", "S"),

@@ -51,6 +51,7 @@ class Options:
     load_options: Mapping[str, Mapping[str, Any]]
     workers: Mapping[str, str]
     allow_fallback: bool
+    strict: bool
     cooldown_s: float
     load_timeout_s: float
     generation_timeout_s: float
@@ -109,6 +110,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         load_options=given.read("load_option", _load_options, {}),
         workers=given.read("worker", _workers, {}),
         allow_fallback=given.read("allow_fallback", v.switch, default=False),
+        strict=given.read("strict", v.switch, default=False),
         cooldown_s=given.read("cooldown_s", lambda value, where: v.seconds(value, where, zero=True), 0.0),
         load_timeout_s=given.read("load_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
         generation_timeout_s=given.read("generation_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),

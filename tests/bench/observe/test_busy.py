@@ -9,7 +9,8 @@ import pytest
 
 from bench.observe.busy import Busy, EngineTime, Reading, busy_counters
 from bench.observe.busy_linux import LinuxCounters, gpu_engines
-from bench.observe.busy_windows import WindowsCounters, _RawItem, npu_luids_of, reading_of
+from bench.observe.busy_windows import WindowsCounters, npu_luids_of, reading_of
+from bench.observe.pdh import RawItem
 
 I915 = """pos:	0
 drm-driver:	i915
@@ -144,11 +145,11 @@ class Pdh:
         return 0
 
     def PdhGetRawCounterArrayW(self, counter: Any, size: Any, count: Any, room: Any) -> int:  # noqa: N802
-        size._obj.value = ctypes.sizeof(_RawItem) * len(self.instances)
+        size._obj.value = ctypes.sizeof(RawItem) * len(self.instances)
         count._obj.value = len(self.instances)
         if room is None:
             return 0x800007D2 - 2**32
-        items = ctypes.cast(room, ctypes.POINTER(_RawItem))
+        items = ctypes.cast(room, ctypes.POINTER(RawItem))
         for number, (name, value) in enumerate(self.instances.items()):
             items[number].name = name
             items[number].counter.first = value

@@ -1,0 +1,30 @@
+"""Small files in which Linux tells of itself: what cannot be read is empty, never an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+def text_of(file: Path) -> str:
+    """The text of ``file`` without space around it; empty where it cannot be read."""
+    try:
+        return file.read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def count_of(file: Path) -> int | None:
+    """The whole number that ``file`` holds."""
+    text = text_of(file)
+    return int(text) if text.isdigit() else None
+
+
+def texts_of(folder: Path) -> Iterable[str]:
+    """The texts of all files in ``folder``."""
+    try:
+        files = list(folder.iterdir())
+    except OSError:
+        return
+    for file in files:
+        yield text_of(file)
