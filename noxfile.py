@@ -68,6 +68,10 @@ BUILD_ENVIRONMENT = {"llama-cpp": {"CMAKE_ARGS": "-DLLAVA_BUILD=OFF"}}
 """Group -> what its build is told. Nothing that changes a kernel: what is measured is what a user would build."""
 PLUGINS = "AIPC_BENCH_PLUGINS"
 """Names packages that bring backends of their own, as pip requirements separated by semicolons."""
+EXTRAS = "AIPC_BENCH_EXTRAS"
+"""Names groups of packages that the harness can do without, separated by commas: ``energy``."""
+OPTIONAL = ("energy",)
+"""Those groups."""
 
 Outcome = dict[str, Any]
 """What became of a venv: one entry of ``AIPC_BENCH_VENVS``."""
@@ -163,12 +167,22 @@ def pins(group: str) -> tuple[str, ...]:
     if group in THIRD_PARTIES:
         return THIRD_PARTIES[group]
     own = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), group)
-    return (*own, *plugins(os.environ)) if group in ("harness", "tests") else own
+    if group not in ("harness", "tests"):
+        return own
+    return (*own, *plugins(os.environ), *(pin for extra in extras(os.environ) for pin in pins(extra)))
 
 
 def plugins(environ: Mapping[str, str]) -> tuple[str, ...]:
     """The packages that bring backends of their own."""
     return tuple(name.strip() for name in environ.get(PLUGINS, "").split(";") if name.strip())
+
+
+def extras(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The groups that the harness gets beside its own."""
+    asked = tuple(name.strip() for name in environ.get(EXTRAS, "").split(",") if name.strip())
+    if unknown := [name for name in asked if name not in OPTIONAL]:
+        raise SystemExit(f"{EXTRAS}: no group {unknown[0]!r}; there is {', '.join(OPTIONAL)}")
+    return asked
 
 
 THIRD_PARTIES: dict[str, tuple[str, ...]] = {}

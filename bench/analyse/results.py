@@ -250,12 +250,29 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the guard saw, with advice."""
+    """What the guard saw, with advice; what it saw of one load or cell in several blocks is one.
+
+    Args:
+        code: its kind, a fixed word.
+        severity: ``info``, ``warning`` or ``serious``; that of the weightiest block.
+        message: what was seen, the weightiest first.
+        advice: what to do about it.
+        subject: ``run``, ``load`` or ``cell``.
+        load_key: which load.
+        cell_key: which cell.
+        blocks: in which blocks.
+        times: how many rows of the store this is.
+    """
 
     code: str
     severity: str
     message: str
     advice: str
+    subject: str = "run"
+    load_key: str | None = None
+    cell_key: str | None = None
+    blocks: tuple[int, ...] = ()
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from typing import Any
 
 from bench.analyse.cells import cell_result
 from bench.analyse.failures import read_failures
+from bench.analyse.findings import read_findings
 from bench.analyse.loads import load_results, read_load_rows
 from bench.analyse.ranking import rankings
-from bench.analyse.results import CellResult, Finding, LoadResult, RunAnalysis, Unreached
+from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
 from bench.analyse.samples import read_cells
 from bench.store.reader import StoredRun
 
@@ -41,7 +42,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         failures=tuple(read_failures(run, owner, load_rows, results.keys())),
         unreached=tuple(_unreached(key, cell, owner) for key, cell in planned.items() if key not in seen),
         rankings=tuple(rankings(cells)),
-        findings=tuple(_findings(run)),
+        findings=tuple(read_findings(run, load_rows)),
     )
 
 
@@ -82,9 +83,3 @@ def _unknown(key: str) -> LoadResult:
             "processes": 0,
         }
     )
-
-
-def _findings(run: StoredRun) -> list[Finding]:
-    rows = run.table("findings", columns=("code", "severity", "message", "advice")).to_pylist()
-    unique = dict.fromkeys(tuple(row.values()) for row in rows)
-    return [Finding(*values) for values in unique]

@@ -15,7 +15,7 @@ from bench.analyse.series import (
     outlying_generations,
     trend,
 )
-from bench.guard.findings import Code, Found
+from bench.guard.findings import Code, Found, percent
 from bench.store.reader import StoredRun
 
 _NS_PER_MS = 1e6
@@ -62,7 +62,7 @@ def judge_series(metric: str, cell_key: str, blocks: Any, values: Any) -> Iterat
     if split is not None:
         message = (
             f"{metric} is {split.low:.3g} ms in {_named(split.low_blocks)} and {split.high:.3g} ms in "
-            f"{_named(split.high_blocks)}, {split.high / split.low - 1:.0%} more"
+            f"{_named(split.high_blocks)}, {percent(split.high / split.low - 1)} more"
         )
         yield Found(Code.BIMODAL, message, cell_key=cell_key)
     for outlier in outlying_blocks(medians):
@@ -77,12 +77,12 @@ def judge_series(metric: str, cell_key: str, blocks: Any, values: Any) -> Iterat
 
 
 def _went(ratio: float) -> str:
-    return f"rose by {ratio - 1:.0%}" if ratio > 1 else f"fell by {1 - ratio:.0%}"
+    return f"rose by {percent(ratio - 1)}" if ratio > 1 else f"fell by {percent(1 - ratio)}"
 
 
 def _without(metric: str, outlier: Outlier) -> str:
     change = outlier.without / outlier.estimate - 1
-    return f"without it {metric} would be {outlier.without:.3g} ms, {change:+.1%}"
+    return f"without it {metric} would be {outlier.without:.3g} ms, {percent(change, '+')}"
 
 
 def _named(blocks: Sequence[int]) -> str:

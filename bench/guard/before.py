@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from bench.guard.findings import Code, Found
+from bench.guard.findings import Code, Found, percent
 from bench.observe.conditions import Conditions
 from bench.observe.energy import FoundMeter
 from bench.observe.gauges import Instruments
@@ -36,7 +36,7 @@ def judge_before(first: Conditions, last: Conditions) -> Iterator[Found]:
     share = others_share(first, last)
     if share is not None and share >= BUSY_SHARE:
         severity = "serious" if share >= BUSY_SERIOUS else "warning"
-        yield Found(Code.BUSY_BEFORE, f"other programs used {share:.0%} of the CPU before the run began", severity)
+        yield Found(Code.BUSY_BEFORE, f"other programs used {percent(share)} of the CPU before the run began", severity)
     if last.available_bytes < last.memory_bytes * LOW_MEMORY_SHARE:
         left, total = last.available_bytes / 1e9, last.memory_bytes / 1e9
         yield Found(Code.LITTLE_MEMORY, f"{left:.1f} GB of {total:.1f} GB of memory are available")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.guard.before import BUSY_SERIOUS, BUSY_SHARE, others_share
-from bench.guard.findings import Code, Found
+from bench.guard.findings import Code, Found, percent
 from bench.observe.conditions import Conditions
 from bench.observe.power import PowerState
 from bench.observe.sleep import SLEPT_S
@@ -38,12 +38,12 @@ def _cpu(before: Conditions, after: Conditions) -> Iterator[Found]:
     share = others_share(before, after)
     if share is not None and share >= BUSY_SHARE:
         severity = "serious" if share >= BUSY_SERIOUS else "warning"
-        yield Found(Code.OTHER_LOAD, f"other programs used {share:.0%} of the CPU", severity)
+        yield Found(Code.OTHER_LOAD, f"other programs used {percent(share)} of the CPU", severity)
     used = after.cpu.since(before.cpu)
     if share is not None and used.stolen_s is not None and used.stolen_s >= used.capacity_s * STOLEN_SHARE:
         stolen = used.stolen_s / used.capacity_s
         severity = "serious" if stolen >= STOLEN_SERIOUS else "warning"
-        yield Found(Code.STOLEN_TIME, f"the hypervisor gave {stolen:.0%} of the CPU time to others", severity)
+        yield Found(Code.STOLEN_TIME, f"the hypervisor gave {percent(stolen)} of the CPU time to others", severity)
 
 
 def _memory(before: Conditions, after: Conditions) -> Iterator[Found]:

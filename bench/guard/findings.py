@@ -187,3 +187,8 @@ class Found:
 def line(found: Found) -> str:
     """A finding in one line, for the terminal."""
     return f"{found.weight:<10} {found.message}. {found.advice or found.code.advice}"
+
+
+def percent(share: float, sign: str = "") -> str:
+    """A share as people read it, e.g. ``42 %``."""
+    return f"{100 * share:{sign}.0f} %"

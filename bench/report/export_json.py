@@ -13,7 +13,7 @@ from bench.report.names import Naming
 
 SUMMARY_VERSION = 1
 
-_RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "venvs")
+_RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "observers", "venvs")
 
 
 def summary_json(analysis: RunAnalysis, naming: Naming, rows: Sequence[Mapping[str, Any]], sentences: list[str]) -> str:

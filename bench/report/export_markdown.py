@@ -9,6 +9,7 @@ from typing import Any
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.report import text
 from bench.report.answers import answers_by_shape, overviews, verdict_note
+from bench.report.findings import finding_notes
 from bench.report.format import clean, interval, megabytes, number
 from bench.report.names import Naming, failed_shapes
 
@@ -37,6 +38,7 @@ def summary_markdown(analysis: RunAnalysis, naming: Naming, notes: Sequence[str]
     """
     record = analysis.record
     lines = [f"## {text.TITLE}: {_title(record)}", "", *(f"> **{escape(note)}**\n" for note in notes)]
+    lines += _findings(analysis, naming)
     lines += _answers(analysis, naming)
     if analysis.cells:
         lines += ["", *_table(analysis, naming)]
@@ -74,6 +76,15 @@ def _answers(analysis: RunAnalysis, naming: Naming) -> list[str]:
         lines += [f"- {escape(answer.sentence)}" for answer in shape.answers]
         lines.append("")
     return lines
+
+
+def _findings(analysis: RunAnalysis, naming: Naming) -> list[str]:
+    lines = []
+    for note in finding_notes(analysis, naming):
+        more = f" (and {len(note.lines) - 1} more)" if len(note.lines) > 1 else ""
+        seen = f"{escape(note.lines[0][:500])}{more}. {escape(note.advice)}"
+        lines.append(f"- **{escape(note.severity)}**, {escape(note.title)}: {seen}")
+    return [f"**{text.FINDINGS_TITLE}**", "", *lines, ""] if lines else []
 
 
 def _table(analysis: RunAnalysis, naming: Naming) -> list[str]:

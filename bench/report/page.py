@@ -18,7 +18,9 @@ from bench.report import text
 from bench.report.answers import answers_by_shape, overviews, verdict_note
 from bench.report.bars import load_bars, memory_bars
 from bench.report.figures import Figures, draw
+from bench.report.findings import finding_notes
 from bench.report.names import Naming, failed_shapes
+from bench.report.observers import observer_facts
 from bench.report.results_table import result_groups
 
 _HERE = Path(__file__).resolve().parent
@@ -35,6 +37,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
     figures = draw(naming, analysis.rankings)
     css = (_HERE / "page.css").read_text(encoding="utf-8") + figures.css
     note, enough = verdict_note(analysis)
+    found = finding_notes(analysis, naming)
     return (
         _environment()
         .get_template("page.html.jinja")
@@ -56,7 +59,8 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             answers=answers_by_shape(analysis, naming),
             verdict_note=note,
             verdict=enough,
-            groups=result_groups(analysis, naming),
+            groups=result_groups(analysis, naming, found),
+            findings=found,
             itl_cells=_by_line(analysis, naming),
             load_bars=load_bars(analysis),
             memory_bars=memory_bars(analysis),
@@ -82,6 +86,8 @@ def _sections(analysis: RunAnalysis, figures: Figures) -> list[tuple[str, str]]:
         empty |= {"along", "spread"}
     if not load_bars(analysis) and not memory_bars(analysis):
         empty.add("costs")
+    if not analysis.findings:
+        empty.add("notes")
     return [entry for entry in text.NAV if entry[0] not in empty]
 
 
@@ -213,6 +219,7 @@ def _machine(analysis: RunAnalysis) -> list[tuple[str, str]]:
         ("Kernel", machine.get("kernel")),
         ("Power", _joined(machine.get("power_source"), machine.get("power_mode"))),
         ("Governor", machine.get("governor")),
+        *observer_facts(analysis.record),
         ("Machine id", analysis.record.get("machine_id")),
         ("Model", _joined(model.get("name"), model.get("note"))),
         ("Model digest", model.get("digest")),

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, RunAnalysis
+from bench.report.findings import Note
 from bench.report.names import Naming, shape_name
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One cell, and in which columns it holds the lowest value of its kind."""
+    """One cell, in which columns it holds the lowest value of its kind, and which notes are about it."""
 
     name: str
     cell: CellResult
     lowest: frozenset[str]
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,15 @@ _COLUMNS: dict[str, Callable[[CellResult], float | None]] = {
 }
 
 
-def result_groups(analysis: RunAnalysis, naming: Naming) -> list[Group]:
+def result_groups(analysis: RunAnalysis, naming: Naming, notes: Sequence[Note] = ()) -> list[Group]:
     """By batch size, new tokens and prompt tokens."""
     groups: dict[tuple[int, int, int], list[CellResult]] = {}
     for cell in analysis.cells:
         groups.setdefault((cell.batch_size, cell.new_tokens, cell.prompt_tokens), []).append(cell)
-    return [_group(groups[key], naming) for key in sorted(groups)]
+    return [_group(groups[key], naming, notes) for key in sorted(groups)]
 
 
-def _group(cells: Sequence[CellResult], naming: Naming) -> Group:
+def _group(cells: Sequence[CellResult], naming: Naming, notes: Sequence[Note]) -> Group:
     first = cells[0]
     lowest: dict[str, set[str]] = {cell.cell_key: set() for cell in cells}
     for simulated in (False, True):
@@ -53,7 +55,15 @@ def _group(cells: Sequence[CellResult], naming: Naming) -> Group:
             if len(known) > 1:
                 lowest[min(known, key=lambda pair: pair[0])[1].cell_key].add(column)
     ordered = sorted(cells, key=lambda cell: _COLUMNS["response"](cell) or cell.ttft_ms.estimate.value)
-    rows = (Row(naming.of(cell.load), cell, frozenset(lowest[cell.cell_key])) for cell in ordered)
+    rows = (
+        Row(
+            naming.of(cell.load),
+            cell,
+            frozenset(lowest[cell.cell_key]),
+            tuple(note for note in notes if note.touches(cell)),
+        )
+        for cell in ordered
+    )
     return Group(shape_name(first.prompt_tokens, first.new_tokens, first.batch_size), tuple(rows))
 
 

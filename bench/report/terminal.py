@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
 from bench.report import text
 from bench.report.answers import overviews
+from bench.report.findings import finding_notes, in_short
 from bench.report.format import clean, megabytes, number
 from bench.report.names import Naming, failed_shapes, name_all
 
@@ -39,6 +40,7 @@ def table_of(analysis: RunAnalysis) -> str:
     rows = [_row(cell, one_shape=len(shapes) == 1) for cell in analysis.cells]
     lines = _columns([_HEADER, *rows]) if rows else [text.NOTHING_MEASURED]
     notes = [*_failures(analysis, naming), *overviews(analysis, naming), *_notes(analysis)]
+    notes += in_short(finding_notes(analysis, naming))
     return "\n".join([*lines, *(wrapped for note in notes for wrapped in _wrapped(note))])
 
 

@@ -27,6 +27,7 @@ METRIC_SENSES = {
 TITLE = "AIPC Bench"
 SUBTITLE = "Which inference stack answers fastest on this machine"
 NAV = (
+    ("notes", "Notes"),
     ("answer", "Answer"),
     ("charts", "Charts"),
     ("results", "All results"),
@@ -148,6 +149,10 @@ REMEDIES = {
 VENV_FAILED = "Its venv could not be made. The installer’s last lines:"
 VENV_UNSUPPORTED = "Its packages do not exist for this platform or interpreter:"
 FINDINGS_TITLE = "What the guard saw"
+FINDINGS_NOTE = (
+    "Findings mark numbers and remove none; only a generation during which the machine slept is not counted. "
+    "The numbers of these notes stand beside the cells that they are about."
+)
 
 MEANING_TITLE = "What this tells, and what it does not"
 MEANING_DOES = (

@@ -116,6 +116,8 @@ def test_a_finished_run_is_few_files(measured: Measured) -> None:
         for path in measured.sweep.stored.path.rglob("*")
         if path.is_file()
     )
+    # Whether there is anything to find depends on the machine.
+    files = [file for file in files if file != "findings/all.parquet"]
     assert files == ["end.json", "generations/all.parquet", "loads/all.parquet", "run.json"]
 
 

@@ -1,0 +1,108 @@
+"""What the guard found, as notes: a note per kind, numbered, and the numbers beside the cells that it touches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.analyse.results import CellResult, Finding, RunAnalysis
+from bench.report.names import Naming
+
+_WEIGHTS = ("serious", "warning", "info")
+
+MOST_LINES = 4
+"""How many lines of a note stand open; the others are folded away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """All findings of one kind.
+
+    Args:
+        number: by which the cells refer to it.
+        code: the fixed word.
+        severity: of the weightiest.
+        lines: what was seen, and of what.
+        advice: what to do about it.
+        times: how often it was found.
+        load_keys: loads that it touches.
+        cell_keys: cells that it touches.
+    """
+
+    number: int
+    code: str
+    severity: str
+    lines: tuple[str, ...]
+    advice: str
+    times: int
+    load_keys: frozenset[str]
+    cell_keys: frozenset[str]
+
+    @property
+    def title(self) -> str:
+        """For people, e.g. ``Other load (6 times)``."""
+        often = f" ({self.times} times)" if self.times > 1 else ""
+        return f"{self.code.replace('-', ' ').capitalize()}{often}"
+
+    @property
+    def open_lines(self) -> tuple[str, ...]:
+        """The lines that are shown at once."""
+        return self.lines[:MOST_LINES]
+
+    @property
+    def folded_lines(self) -> tuple[str, ...]:
+        """The lines behind them."""
+        return self.lines[MOST_LINES:]
+
+    def touches(self, cell: CellResult) -> bool:
+        """Whether it is about ``cell``, or about what it was loaded in."""
+        return cell.cell_key in self.cell_keys or cell.load.load_key in self.load_keys
+
+
+def finding_notes(analysis: RunAnalysis, naming: Naming) -> list[Note]:
+    """The notes of a run, the weightiest kind first."""
+    kinds: dict[str, list[Finding]] = {}
+    for finding in analysis.findings:
+        kinds.setdefault(finding.code, []).append(finding)
+    about = _names(analysis, naming)
+    return [_note(number, found, about) for number, found in enumerate(kinds.values(), start=1)]
+
+
+def _note(number: int, found: Sequence[Finding], about: dict[str, str]) -> Note:
+    first = found[0]
+    return Note(
+        number=number,
+        code=first.code,
+        severity=first.severity,
+        lines=tuple(_line(finding, about) for finding in found),
+        advice=first.advice,
+        times=sum(finding.times for finding in found),
+        load_keys=frozenset(finding.load_key for finding in found if finding.load_key is not None),
+        cell_keys=frozenset(finding.cell_key for finding in found if finding.cell_key is not None),
+    )
+
+
+def _line(finding: Finding, about: dict[str, str]) -> str:
+    name = about.get(finding.cell_key or finding.load_key or "")
+    where = f"{name}: " if name else ""
+    return f"{where}{finding.message}"
+
+
+def _names(analysis: RunAnalysis, naming: Naming) -> dict[str, str]:
+    names = {load.load_key: naming.of(load) for load in analysis.loads}
+    for cell in analysis.cells:
+        batch = f", batch of {cell.batch_size}" if cell.batch_size > 1 else ""
+        names[cell.cell_key] = f"{naming.of(cell.load)}, prompt {cell.prompt_tokens:,}, {cell.new_tokens:,} new{batch}"
+    return names
+
+
+def in_short(notes: Sequence[Note]) -> list[str]:
+    """Lines for a terminal: how many findings of which weight, and the serious ones."""
+    if not notes:
+        return []
+    by_weight = {weight: sum(note.times for note in notes if note.severity == weight) for weight in _WEIGHTS}
+    counted = ", ".join(f"{count} {weight}" for weight, count in by_weight.items() if count)
+    kinds = ", ".join(note.code for note in notes if note.severity != "info")
+    told = f": {kinds}" if kinds else ""
+    serious = [f"serious: {note.lines[0]}. {note.advice}" for note in notes if note.severity == "serious"]
+    return [f"guard: {counted}{told}; the report has them with advice", *serious]
