@@ -65,7 +65,8 @@ def judge_series(metric: str, cell_key: str, blocks: Any, values: Any) -> Iterat
             f"{_named(split.high_blocks)}, {percent(split.high / split.low - 1)} more"
         )
         yield Found(Code.BIMODAL, message, cell_key=cell_key)
-    for outlier in outlying_blocks(medians):
+    # The blocks of a second group are no outliers.
+    for outlier in outlying_blocks(medians) if split is None else ():
         where = f"block {outlier.block + 1} is {outlier.ratio:.2g} times the median of the blocks"
         message = f"{where}; {_without(metric, outlier)}"
         yield Found(Code.OUTLIER_BLOCK, message, cell_key=cell_key, block=outlier.block)

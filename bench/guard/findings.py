@@ -46,7 +46,7 @@ class Code(Enum):
     )
     ENERGY_LOCKED = (
         "info",
-        "the machine counts energy and this user may not read it, so `energy_j` is null",
+        "the machine counts energy and it cannot be read as things are, so `energy_j` is null",
         "Allow it, or do without.",
     )
     NOT_KEPT_AWAKE = (

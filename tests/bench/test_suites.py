@@ -451,3 +451,22 @@ def test_a_killed_run_says_when_it_began(sweep: Sweep, watch: Callable[..., Watc
     run.process.kill()
     run.end()
     assert datetime.fromisoformat(sweep.stored.record["created_at"]).tzinfo is not None
+
+
+# -- the guard
+
+
+def test_what_a_reading_costs_stands_in_the_record(measured: Measured) -> None:
+    assert measured.sweep.stored.record["observers"]["memory"]["cost_us"] > 0
+
+
+def test_strict_fails_exactly_where_something_was_found(sweep: Sweep) -> None:
+    run = sweep.run("--strict")
+    findings = sweep.stored.table("findings").to_pylist()
+    weighty = [row for row in findings if row["severity"] != "info"]
+    assert (run.returncode == 1, "--strict: " in run.stdout) == (bool(weighty), bool(weighty))
+    assert sweep.reported
+
+
+def test_without_strict_a_finding_fails_nothing(measured: Measured) -> None:
+    assert measured.process.returncode == 0

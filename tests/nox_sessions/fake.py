@@ -28,6 +28,7 @@ ort-genai-cuda = ["onnxruntime-genai-cuda==6"]
 ort-genai-winml = ["onnxruntime-genai-winml==6"]
 npu = ["intel-npu-acceleration-library==9"]
 llama-cpp = ["llama-cpp-python==10"]
+energy = ["codecarbon==12"]
 resolver = ["uv==11"]
 """
 

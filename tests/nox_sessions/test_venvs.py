@@ -176,6 +176,22 @@ def test_packages_with_backends_go_into_the_harness(monkeypatch: pytest.MonkeyPa
     assert noxfile.pins("harness")[-2:] == ("toy==1.0", "./local")
 
 
+def test_extras_go_into_the_harness_when_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(noxfile.EXTRAS, " energy ,")
+    assert noxfile.pins("harness")[-1] == "codecarbon==12"
+
+
+def test_a_worker_gets_no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(noxfile.EXTRAS, "energy")
+    assert "codecarbon==12" not in noxfile.pins("ort-genai")
+
+
+def test_an_extra_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(noxfile.EXTRAS, "enegry")
+    with pytest.raises(SystemExit, match="no group 'enegry'; there is energy"):
+        noxfile.pins("harness")
+
+
 def test_a_third_partys_worker_is_made_from_what_its_backend_asks_for(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import json
 import sys
 from collections.abc import Callable
@@ -14,6 +16,7 @@ from bench.errors import WorkerFailed
 from bench.measure.facts import LoadPlan
 from bench.measure.visit import Interrupted
 from bench.observe.busy import Reading
+from bench.observe.conditions import Watched
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venv
 
@@ -374,3 +377,46 @@ def test_the_workers_output_does_not_pile_up(kit: MakeKit) -> None:
     one.measure(8)
     one.visit.close()
     assert list(one.visit.facts.scratch.rglob("worker.log")) == []
+
+
+# -- what is read beside the times
+
+
+def test_a_generation_during_which_the_machine_slept_is_marked(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count(0.0, 30.0)
+    monkeypatch.setattr("bench.observe.gauges.slept_s", lambda: next(clock))
+    one = kit()
+    one.measure(8)
+    assert {row["invalid_reason"] for row in one.rows("generations")} == {"the machine was suspended"}
+
+
+def test_a_generation_of_a_machine_that_is_awake_counts(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    assert {row["invalid_reason"] for row in one.rows("generations")} == {None}
+
+
+def test_energy_and_its_source_stand_together(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(8)
+    assert all((row["energy_j"] is None) == (row["energy_source"] is None) for row in one.rows("generations"))
+
+
+def test_the_machine_around_a_visit_is_handed_on(kit: MakeKit) -> None:
+    one = kit()
+    watched: list[Watched] = []
+    one.visit.facts = dataclasses.replace(one.visit.facts, watched=watched.append)
+    one.measure(8)
+    one.visit.close()
+    (around,) = watched
+    assert (around.load_id, around.block) == (one.rows("loads")[0]["load_id"], 0)
+    assert around.before.awake_s < around.after.awake_s
+
+
+def test_of_a_worker_that_died_nothing_is_judged(kit: MakeKit) -> None:
+    one = kit("crash_at=2")
+    watched: list[Watched] = []
+    one.visit.facts = dataclasses.replace(one.visit.facts, watched=watched.append)
+    one.measure(8)
+    one.visit.close()
+    assert watched == []

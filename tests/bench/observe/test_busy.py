@@ -1,16 +1,14 @@
 from __future__ import annotations
 
-import ctypes
 import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from bench.observe.busy import Busy, EngineTime, Reading, busy_counters
 from bench.observe.busy_linux import LinuxCounters, gpu_engines
 from bench.observe.busy_windows import WindowsCounters, npu_luids_of, reading_of
-from bench.observe.pdh import RawItem
+from tests.bench.observe.pdh_stand_in import Pdh
 
 I915 = """pos:	0
 drm-driver:	i915
@@ -128,36 +126,11 @@ def test_an_adapter_is_an_npu_by_its_name() -> None:
     assert npu_luids_of(adapters, {"Intel(R) AI Boost"}) == {NPU_LUID}
 
 
-class Pdh:
-    """Answers as PDH does: first how much room it needs, then the array, names behind the items."""
-
-    def __init__(self, instances: dict[str, int]) -> None:
-        self.instances = instances
-        self.closed = False
-
-    def PdhOpenQueryW(self, *given: Any) -> int:  # noqa: N802 - PDH's own name
-        return 0
-
-    PdhAddEnglishCounterW = PdhCollectQueryData = PdhOpenQueryW
-
-    def PdhCloseQuery(self, query: Any) -> int:  # noqa: N802
-        self.closed = True
-        return 0
-
-    def PdhGetRawCounterArrayW(self, counter: Any, size: Any, count: Any, room: Any) -> int:  # noqa: N802
-        size._obj.value = ctypes.sizeof(RawItem) * len(self.instances)
-        count._obj.value = len(self.instances)
-        if room is None:
-            return 0x800007D2 - 2**32
-        items = ctypes.cast(room, ctypes.POINTER(RawItem))
-        for number, (name, value) in enumerate(self.instances.items()):
-            items[number].name = name
-            items[number].counter.first = value
-        return 0
+RUNNING_TIME = r"\GPU Engine(*)\Running Time"
 
 
 def test_pdhs_array_is_read() -> None:
-    pdh = Pdh({MINE: 7, OTHERS: 100})
+    pdh = Pdh({RUNNING_TIME: {MINE: 7, OTHERS: 100}})
     counters = WindowsCounters(42, pdh)
     gpu = counters.read().gpu
     counters.close()
@@ -165,8 +138,4 @@ def test_pdhs_array_is_read() -> None:
 
 
 def test_a_windows_without_the_counter_set_reads_nothing() -> None:
-    class Without(Pdh):
-        def PdhAddEnglishCounterW(self, *given: Any) -> int:  # noqa: N802
-            return -1073738824
-
-    assert WindowsCounters(42, Without({MINE: 7})).read().gpu is None
+    assert WindowsCounters(42, Pdh({})).read().gpu is None

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from bench.analyse.results import Finding, RunAnalysis
+from bench.analyse.run import analyse_run
+from bench.report.export_json import summary_json
+from bench.report.export_markdown import summary_markdown
+from bench.report.findings import Note, finding_notes, in_short
+from bench.report.names import name_all
+from bench.report.observers import observer_facts
+from bench.report.page import page
+from bench.report.results_table import result_groups
+from bench.report.terminal import table_of
+from bench.store.reader import open_run
+from tests.bench.report.conftest import FakeRun
+
+HOSTILE = "<script>alert(1)</script> | *bold*"
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> RunAnalysis:
+    run = FakeRun(prompt_tokens=(32, 128))
+    return analyse_run(open_run(run.write(tmp_path_factory.mktemp("findings"))))
+
+
+@pytest.fixture
+def found(quiet: RunAnalysis) -> RunAnalysis:
+    cell = quiet.cells[0]
+    findings = (
+        Finding("other-load", "serious", "42 % in block 1", "Close them.", "load", cell.load.load_key, None, (0,), 1),
+        Finding("drift", "warning", HOSTILE, "Look.", "cell", None, quiet.cells[-1].cell_key),
+        Finding("virtual-machine", "info", "it is virtual", "Trust ratios."),
+    )
+    return dataclasses.replace(quiet, findings=findings)
+
+
+def notes(analysis: RunAnalysis) -> list[Note]:
+    return finding_notes(analysis, name_all(analysis))
+
+
+def test_a_run_without_findings_has_no_notes(quiet: RunAnalysis) -> None:
+    assert (notes(quiet), in_short([])) == ([], [])
+
+
+def test_notes_are_numbered_by_kind(found: RunAnalysis) -> None:
+    assert [(note.number, note.code) for note in notes(found)] == [
+        (1, "other-load"),
+        (2, "drift"),
+        (3, "virtual-machine"),
+    ]
+
+
+def test_a_note_names_what_it_is_about(found: RunAnalysis) -> None:
+    assert notes(found)[0].lines == ("openvino-genai CPU int4: 42 % in block 1",)
+
+
+def test_a_finding_of_a_load_touches_all_of_its_cells(found: RunAnalysis) -> None:
+    first = notes(found)[0]
+    touched = {cell.load.load_key for cell in found.cells if first.touches(cell)}
+    assert (touched, sum(map(first.touches, found.cells))) == ({found.cells[0].load.load_key}, 2)
+
+
+def test_the_rows_of_the_table_carry_their_notes(found: RunAnalysis) -> None:
+    groups = result_groups(found, name_all(found), notes(found))
+    marked = {row.cell.cell_key: [note.code for note in row.notes] for group in groups for row in group.rows}
+    assert (marked[found.cells[0].cell_key], marked[found.cells[-1].cell_key]) == (["other-load"], ["drift"])
+
+
+def test_the_page_links_cells_to_notes_that_are_there(found: RunAnalysis) -> None:
+    html = page(found, name_all(found), [])
+    assert html.count('href="#note-1"') == 2
+    assert 'id="note-1"' in html
+
+
+def test_the_page_of_a_quiet_run_has_no_such_section(quiet: RunAnalysis) -> None:
+    assert 'id="notes"' not in page(quiet, name_all(quiet), [])
+
+
+def test_what_a_finding_says_stays_text(found: RunAnalysis) -> None:
+    assert "<script>alert" not in page(found, name_all(found), [])
+    assert "<script>" not in summary_markdown(found, name_all(found), [])
+
+
+def test_many_lines_are_folded(found: RunAnalysis) -> None:
+    many = tuple(dataclasses.replace(found.findings[0], load_key=f"load {n}") for n in range(9))
+    (note,) = notes(dataclasses.replace(found, findings=many))
+    assert (len(note.open_lines), len(note.folded_lines), note.title) == (4, 5, "Other load (9 times)")
+
+
+def test_the_terminal_counts_and_tells_the_serious_ones(found: RunAnalysis) -> None:
+    told = table_of(found)
+    assert "guard: 1 serious, 1 warning, 1 info: other-load, drift; the report has them" in told
+    assert "serious: openvino-genai CPU int4: 42 % in block 1. Close them." in told
+
+
+def test_the_markdown_has_each_kind_with_its_advice(found: RunAnalysis) -> None:
+    assert "- **serious**, Other load: openvino-genai CPU int4: 42 % in block 1. Close them." in summary_markdown(
+        found, name_all(found), []
+    )
+
+
+def test_the_json_has_every_finding_with_its_subject(found: RunAnalysis) -> None:
+    first = json.loads(summary_json(found, name_all(found), [], []))["findings"][0]
+    assert (first["code"], first["subject"], first["blocks"]) == ("other-load", "load", [0])
+
+
+def test_observers_are_told_with_their_cost() -> None:
+    record: dict[str, Any] = {
+        "observers": {
+            "energy": None,
+            "cpu_frequency": {"source": "scaling_cur_freq", "cost_us": 44.5},
+            "conditions": {"source": "CPU time", "cost_us": 1800.0},
+        }
+    }
+    assert observer_facts(record) == [
+        (
+            "Read beside the times",
+            "cpu frequency: scaling_cur_freq, 44 µs a reading; conditions: CPU time, 1.8 ms a reading",
+        ),
+        ("No counter for", "energy"),
+    ]
+
+
+def test_a_run_from_before_the_observers_has_nothing_to_tell() -> None:
+    assert {value for _, value in observer_facts({})} == {""}
