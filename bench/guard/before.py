@@ -37,11 +37,16 @@ def judge_before(first: Conditions, last: Conditions) -> Iterator[Found]:
     if share is not None and share >= BUSY_SHARE:
         severity = "serious" if share >= BUSY_SERIOUS else "warning"
         yield Found(Code.BUSY_BEFORE, f"other programs used {percent(share)} of the CPU before the run began", severity)
-    if last.available_bytes < last.memory_bytes * LOW_MEMORY_SHARE:
-        left, total = last.available_bytes / 1e9, last.memory_bytes / 1e9
-        yield Found(Code.LITTLE_MEMORY, f"{left:.1f} GB of {total:.1f} GB of memory are available")
+    yield from judge_memory(last)
     if last.swap_used_bytes is not None and last.swap_used_bytes >= SWAP_BYTES:
         yield Found(Code.SWAP_IN_USE, f"{last.swap_used_bytes / 1e9:.1f} GB lie in the swap or page file")
+
+
+def judge_memory(now: Conditions) -> Iterator[Found]:
+    """Whether programs can still have memory without swapping."""
+    if now.available_bytes < now.memory_bytes * LOW_MEMORY_SHARE:
+        left, total = now.available_bytes / 1e9, now.memory_bytes / 1e9
+        yield Found(Code.LITTLE_MEMORY, f"{left:.1f} GB of {total:.1f} GB of memory were available")
 
 
 def judge_machine(virtual: str | None, energy: FoundMeter) -> Iterator[Found]:

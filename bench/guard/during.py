@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.guard.before import BUSY_SERIOUS, BUSY_SHARE, others_share
+from bench.guard.before import BUSY_SERIOUS, BUSY_SHARE, judge_memory, others_share
 from bench.guard.findings import Code, Found, percent
 from bench.observe.conditions import Conditions
 from bench.observe.power import PowerState
@@ -47,6 +47,7 @@ def _cpu(before: Conditions, after: Conditions) -> Iterator[Found]:
 
 
 def _memory(before: Conditions, after: Conditions) -> Iterator[Found]:
+    yield from judge_memory(after)
     if before.swapped_bytes is not None and after.swapped_bytes is not None:
         swapped = after.swapped_bytes - before.swapped_bytes
         if swapped >= SWAPPED_BYTES:

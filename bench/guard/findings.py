@@ -107,7 +107,7 @@ class Code(Enum):
     TREND = (
         "warning",
         "a cell still became faster or slower from one timed generation of a process to the next",
-        "Take more warm-ups (--warmups 5).",
+        "Where it falls, take more warm-ups (--warmups 5); where it rises, look for heat, memory and other programs.",
     )
     BIMODAL = (
         "warning",

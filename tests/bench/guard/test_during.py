@@ -29,6 +29,7 @@ def test_a_quiet_visit_has_no_findings(moment: MakeConditions) -> None:
         ({"stolen_s": 1.0}, Code.STOLEN_TIME),
         ({"swapped_bytes": 5 * 10**6}, Code.SWAPPING),
         ({"page_faults": 4000}, Code.PAGED_FROM_DISK),
+        ({"available_bytes": 10**9}, Code.LITTLE_MEMORY),
         ({"temperature_c": 97.0}, Code.HOT),
         ({"held": Held(throttles=3)}, Code.THROTTLED),
         ({"held": Held(limit_percent=80.0)}, Code.THROTTLED),
