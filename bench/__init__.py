@@ -1,1 +1,1 @@
-"""The harness: plan, prepare, measure, observe, store, analyse, report, and a guard beside them. It imports no inference stack."""
+"""The harness: plan, prepare, measure, observe, store, analyse, report, and a guard. It imports no inference stack."""
