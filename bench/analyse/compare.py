@@ -1,28 +1,31 @@
-"""Two runs side by side: per cell and metric a ratio with its interval, and what may be said of it."""
+"""Two runs, or two variants of one, side by side: per cell and metric a ratio with its interval, and a verdict."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from bench.analyse.interval import CONFIDENCE, Contrast, between_runs
-from bench.analyse.results import CellResult, Measured, RunAnalysis
+from bench.analyse.conditions import Mismatch, changes, mismatches, variant_changes
+from bench.analyse.interval import CONFIDENCE, Contrast, against_runs, between_runs, paired
+from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
+from bench.analyse.variation import Spread, Variation
 
-COMPARED = ("ttft_ms", "tpot_ms", "itl_p95_ms")
-"""The metrics of a cell that are compared; attributes of :class:`bench.analyse.results.CellResult`."""
+VERDICTS = ("slower", "faster", "same", "inconclusive")
+"""What may be said of a difference, in the order in which it is shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One metric of one cell in two runs.
+    """One metric of one cell on two sides.
 
     Args:
-        metric: one of :data:`COMPARED`.
-        base_ms: in the run that is compared with.
-        head_ms: in the other one.
+        metric: one of :data:`bench.analyse.results.COMPARED`.
+        base_ms: on the side that is compared with.
+        head_ms: on the other one.
         contrast: head over base; above 1 means slower.
-        verdict: ``same``, ``slower``, ``faster`` or ``inconclusive``.
+        verdict: one of :data:`VERDICTS`.
+        basis: what the interval covers: ``blocks``, or ``runs`` where it covers the variation between runs as well.
     """
 
     metric: str
@@ -30,99 +33,201 @@ class Difference:
     head_ms: float
     contrast: Contrast
     verdict: str
+    basis: str = "blocks"
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedCell:
-    """A cell that both runs measured."""
+    """A cell that both sides measured."""
 
     cell: CellResult
     differences: tuple[Difference, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Mismatch:
-    """Something that is not the same in both runs.
-
-    Args:
-        what: in a word or two.
-        base: there.
-        head: and here.
-        fatal: whether comparing them would mean nothing.
-    """
-
-    what: str
-    base: str
-    head: str
-    fatal: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Comparison:
-    """All that is to be said of two runs.
+    """All that is to be said of two runs, or of two variants of one.
 
     Args:
-        base: the run that is compared with.
+        base: the side that is compared with; of a run with variants, what belongs to variant ``a``.
         head: the other one.
+        base_name: the run's id, or the variant as it was asked for.
+        head_name: of the other one.
+        paired: whether both sides are variants of one run, compared block by block.
         threshold: half the width of what counts as the same, as a share: 0.03.
-        cells: measured in both, in the order of the base.
+        cells: measured on both sides, in the order of the base.
         only_base: measured there alone.
         only_head: measured here alone.
         mismatches: the fatal ones first.
         changes: package -> version there and here, of all that differ.
+        earlier: how many runs of this machine told how much runs vary; 0 if that is not known.
     """
 
     base: RunAnalysis
     head: RunAnalysis
+    base_name: str
+    head_name: str
+    paired: bool
     threshold: float
     cells: tuple[ComparedCell, ...]
     only_base: tuple[CellResult, ...]
     only_head: tuple[CellResult, ...]
     mismatches: tuple[Mismatch, ...]
     changes: Mapping[str, tuple[str, str]]
+    earlier: int = 0
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """Of all cells."""
+        return tuple(one for cell in self.cells for one in cell.differences)
 
 
-def compare(base: RunAnalysis, head: RunAnalysis, threshold: float) -> Comparison:
+Pairs = Sequence[tuple[CellResult, CellResult]]
+
+
+def compare(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variation | None = None) -> Comparison:
     """Compare two runs cell by cell.
 
     Args:
         base: the run that is compared with.
         head: the other one.
         threshold: as a share, 0.03 for 3 %.
+        known: how much runs of this machine vary. Blocks do not sample that, so an interval that covers it is taken
+            wherever it is the wider one.
     """
-    there = {cell.cell_key: cell for cell in base.cells}
-    here = {cell.cell_key: cell for cell in head.cells}
-    shared = [key for key in there if key in here]
-    raw = {key: _differences(there[key], here[key]) for key in shared}
-    judged: dict[str, list[Difference]] = {key: [] for key in shared}
-    for metric in COMPARED:
-        family = {key: found[metric] for key, found in raw.items() if metric in found}
-        for key, difference in judge(family, threshold).items():
-            judged[key].append(difference)
+    pairs, only_base, only_head = matched(base.cells, head.cells, lambda cell: cell.cell_key)
+
+    def contrasted(metric: str, there: CellResult, here: CellResult) -> Difference | None:
+        spread = known.of(here, metric) if known else None
+        return _between_runs(metric, getattr(there, metric), getattr(here, metric), spread)
+
+    informed = known is not None and any(known.of(here, metric) for _, here in pairs for metric in COMPARED)
     return Comparison(
         base=base,
         head=head,
+        base_name=str(base.record.get("run_id")),
+        head_name=str(head.record.get("run_id")),
+        paired=False,
         threshold=threshold,
-        cells=tuple(ComparedCell(there[key], tuple(judged[key])) for key in shared),
-        only_base=tuple(cell for key, cell in there.items() if key not in here),
-        only_head=tuple(cell for key, cell in here.items() if key not in there),
-        mismatches=tuple(sorted(_mismatches(base.record, head.record), key=lambda found: not found.fatal)),
-        changes=_changes(base.record, head.record),
+        cells=_judged(pairs, contrasted, threshold),
+        only_base=only_base,
+        only_head=only_head,
+        mismatches=mismatches(base.record, head.record),
+        changes=changes(base.record, head.record),
+        earlier=known.runs if known and informed else 0,
     )
 
 
-def _differences(there: CellResult, here: CellResult) -> dict[str, Difference]:
+def compare_variants(run: RunAnalysis, threshold: float) -> Comparison:
+    """Compare variant ``b`` of a run with its variant ``a``, paired by block.
+
+    Args:
+        run: one whose plan has variants.
+        threshold: as a share.
+    """
+    base, head = (_side(run, variant) for variant in "ab")
+    pairs, only_base, only_head = matched(base.cells, head.cells, _without_variant)
+
+    def contrasted(metric: str, there: CellResult, here: CellResult) -> Difference | None:
+        return _within_run(metric, getattr(there, metric), getattr(here, metric))
+
+    names = (run.record.get("plan") or {}).get("variants") or {}
+    return Comparison(
+        base=base,
+        head=head,
+        base_name=_spec(names, "a"),
+        head_name=_spec(names, "b"),
+        paired=True,
+        threshold=threshold,
+        cells=_judged(pairs, contrasted, threshold),
+        only_base=only_base,
+        only_head=only_head,
+        mismatches=(),
+        changes=variant_changes(run.record),
+    )
+
+
+def has_variants(run: RunAnalysis) -> bool:
+    """Whether a run measured two variants side by side."""
+    return {"a", "b"} <= {load.variant for load in run.loads}
+
+
+def _spec(names: Mapping[str, Mapping[str, str]], variant: str) -> str:
+    return f"{variant}: {(names.get(variant) or {}).get('spec') or 'variant ' + variant}"
+
+
+def _side(run: RunAnalysis, variant: str) -> RunAnalysis:
+    """What belongs to one variant, under names that do not tell the variant: the side does."""
+    return replace(
+        run,
+        loads=tuple(replace(load, variant="") for load in run.loads if load.variant == variant),
+        cells=tuple(
+            replace(cell, load=replace(cell.load, variant="")) for cell in run.cells if cell.load.variant == variant
+        ),
+        failures=tuple(one for one in run.failures if one.load.variant == variant),
+        unreached=tuple(one for one in run.unreached if one.load.variant == variant),
+    )
+
+
+def _without_variant(cell: CellResult) -> str:
+    load = cell.load
+    parts = (load.backend, load.device_requested, load.precision, cell.prompt_tokens, cell.new_tokens, cell.batch_size)
+    return "\n".join(map(str, parts))
+
+
+def matched(
+    there: Iterable[CellResult], here: Iterable[CellResult], key: Callable[[CellResult], str]
+) -> tuple[Pairs, tuple[CellResult, ...], tuple[CellResult, ...]]:
+    """The cells of both sides as pairs, and those of either side alone; cells of one key pair in their order."""
+    base, head = _keyed(there, key), _keyed(here, key)
+    return (
+        [(cell, head[one]) for one, cell in base.items() if one in head],
+        tuple(cell for one, cell in base.items() if one not in head),
+        tuple(cell for one, cell in head.items() if one not in base),
+    )
+
+
+def _keyed(cells: Iterable[CellResult], key: Callable[[CellResult], str]) -> dict[tuple[str, int], CellResult]:
+    seen: Counter[str] = Counter()
     found = {}
-    for metric in COMPARED:
-        base: Measured | None = getattr(there, metric)
-        head: Measured | None = getattr(here, metric)
-        if base is None or head is None:
-            continue
-        contrast = between_runs(head.by_block, base.by_block)
-        if contrast is not None:
-            values = base.estimate.value, head.estimate.value
-            found[metric] = Difference(metric, *values, contrast, "inconclusive")
+    for cell in cells:
+        name = key(cell)
+        found[name, seen[name]] = cell
+        seen[name] += 1
     return found
+
+
+def _between_runs(
+    metric: str, base: Measured | None, head: Measured | None, spread: Spread | None
+) -> Difference | None:
+    if base is None or head is None or (blocks := between_runs(head.by_block, base.by_block)) is None:
+        return None
+    there, here = base.estimate, head.estimate
+    difference = Difference(metric, there.value, here.value, blocks, "inconclusive")
+    width = blocks.ratio.half_width
+    if spread is None or width is None:
+        return difference
+    runs = against_runs(here.value, [there.value], spread.for_blocks(min(there.blocks, here.blocks)))
+    if runs is None or runs.ratio.half_width is None or runs.ratio.half_width <= width:
+        return difference
+    return replace(difference, contrast=runs, basis="runs")
+
+
+def _within_run(metric: str, base: Measured | None, head: Measured | None) -> Difference | None:
+    if base is None or head is None or (contrast := paired(head.by_block, base.by_block)) is None:
+        return None
+    return Difference(metric, base.estimate.value, head.estimate.value, contrast, "inconclusive")
+
+
+def _judged(
+    pairs: Pairs, contrasted: Callable[[str, CellResult, CellResult], Difference | None], threshold: float
+) -> tuple[ComparedCell, ...]:
+    found: dict[str, list[Difference]] = {there.cell_key: [] for there, _ in pairs}
+    for metric in COMPARED:
+        raw = {there.cell_key: contrasted(metric, there, here) for there, here in pairs}
+        for key, one in judge({key: one for key, one in raw.items() if one is not None}, threshold).items():
+            found[key].append(one)
+    return tuple(ComparedCell(there, tuple(found[there.cell_key])) for there, _ in pairs)
 
 
 def judge(family: Mapping[str, Difference], threshold: float) -> dict[str, Difference]:
@@ -165,44 +270,3 @@ def holm(p_values: Mapping[str, float | None]) -> set[str]:
             break
         fallen.add(name)
     return fallen
-
-
-def _mismatches(base: Mapping[str, Any], head: Mapping[str, Any]) -> Iterable[Mismatch]:
-    compared: Sequence[tuple[str, Sequence[str], bool]] = (
-        ("model", ("model", "name"), True),
-        ("model digest", ("model", "digest"), True),
-        ("machine", ("machine_id",), False),
-        ("threads", ("plan", "threads"), False),
-        ("schema", ("schema_version",), False),
-        ("power source", ("machine", "power_source"), False),
-        ("power mode", ("machine", "power_mode"), False),
-        ("governor", ("machine", "governor"), False),
-    )
-    for what, path, fatal in compared:
-        there, here = _at(base, path), _at(head, path)
-        if there != here:
-            yield Mismatch(what, str(there), str(here), fatal)
-
-
-def _at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
-    value: Any = record
-    for name in path:
-        value = (value or {}).get(name)
-    return value
-
-
-def _changes(base: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    there, here = _packages(base), _packages(head)
-    names = sorted(there.keys() & here.keys())
-    return {name: (there[name], here[name]) for name in names if there[name] != here[name]}
-
-
-def _packages(record: Mapping[str, Any]) -> dict[str, str]:
-    found = {"AIPC Bench": str((record.get("project") or {}).get("git_commit"))}
-    found["kernel"] = str((record.get("machine") or {}).get("kernel"))
-    for kind in ("gpus", "npus"):
-        for device in (record.get("machine") or {}).get(kind) or ():
-            found[f"driver of {device.get('name')}"] = str(device.get("driver"))
-    for backend, venv in (record.get("venvs") or {}).items():
-        found |= {f"{name} ({backend})": version for name, version in (venv.get("packages") or {}).items()}
-    return found

@@ -127,6 +127,12 @@ class RunSpread:
     freedom: float
 
 
+def run_spread(estimates: Sequence[float]) -> RunSpread | None:
+    """The spread between runs that ``estimates`` of one cell show; ``None`` for fewer than two that are positive."""
+    logs = [math.log(value) for value in estimates if value > 0]
+    return RunSpread(_variance(logs), len(logs) - 1) if len(logs) > 1 else None
+
+
 def against_runs(head: float, baselines: Sequence[float], spread: RunSpread | None = None) -> Contrast | None:
     """How many times its baselines a further run is, with the interval that predicts such a run.
 
@@ -148,7 +154,7 @@ def against_runs(head: float, baselines: Sequence[float], spread: RunSpread | No
         return None
     count = len(logs)
     mean = math.log(head) - math.fsum(logs) / count
-    known = spread or (RunSpread(_variance(logs), count - 1) if count > 1 else None)
+    known = spread or run_spread(baselines)
     if known is None:
         return _Shift(mean, None, 0, count).contrast
     return _Shift(mean, math.sqrt(known.variance * (1 + 1 / count)), known.freedom, count).contrast

@@ -17,6 +17,9 @@ VERDICT_BLOCKS = 10
 METRICS = ("ttft_ms", "tpot_ms", "response_ms")
 """The metrics of a cell that are ranked; attributes of :class:`CellResult`."""
 
+COMPARED = ("ttft_ms", "tpot_ms", "itl_p95_ms")
+"""The metrics of a cell that are compared from run to run; attributes of :class:`CellResult`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Measured:

@@ -1,20 +1,21 @@
-"""``python -m bench.compare BASE HEAD …``: each HEAD compared with BASE."""
+"""``python -m bench.compare BASE HEAD …``: each HEAD compared with BASE; or the two variants of one run."""
 
 from __future__ import annotations
 
-import glob
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from bench.analyse.compare import Comparison, Mismatch, compare
+from bench.analyse.compare import Comparison, compare, compare_variants, has_variants
+from bench.analyse.conditions import prompts_differ
 from bench.analyse.run import analyse_run
 from bench.arguments import Parser
-from bench.compare.render import as_json, heading, lines, markdown
+from bench.compare.finish import finish
+from bench.compare.render import heading
+from bench.compare.runs import add_folders, find_runs, known_variation, share
 from bench.errors import BenchError, StoreError, UsageError
-from bench.report.render import write_files
-from bench.store.reader import StoredRun, open_run
+from bench.store.reader import StoredRun
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,74 +23,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asked = _parser().parse_args(arguments)
         threshold = share(asked.threshold)
-        base, *heads = [open_run(path) for path in find_runs(asked.runs, asked.results_dir)]
+        base, *heads = find_runs(asked.runs, asked.results_dir)
+        if not heads:
+            _variants(base, threshold, asked)
         for head in heads:
-            comparison = compare(analyse_run(base), analyse_run(head), threshold)
-            if (prompts := prompts_differ(base, head)) is not None:
-                comparison = replace(comparison, mismatches=(prompts, *comparison.mismatches))
+            comparison = _compared(base, head, threshold, asked)
             _refuse(comparison, force=asked.force)
-            folder = asked.reports_dir / f"compare-{base.path.name}-{head.path.name}"
-            files = {folder / "compare.md": markdown(comparison), folder / "compare.json": as_json(comparison)}
-            write_files(folder, files)
-            print("\n".join([*lines(comparison), "", f"written    {folder / 'compare.md'}"]))
+            _say(finish(comparison, asked.reports_dir / f"compare-{base.path.name}-{head.path.name}"))
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 4 if isinstance(error, UsageError) else 1
     return 0
 
 
-def share(text: str) -> float:
-    """``3%`` or ``0.03`` as 0.03.
-
-    Raises:
-        UsageError: it is neither, or negative.
-    """
-    number = text.strip().removesuffix("%")
-    try:
-        value = float(number) / (100 if text.strip().endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 100:
-        raise UsageError(f"--threshold: expected a share such as 3% or 0.03, got {text!r}")
-    return value
-
-
-def find_runs(names: Sequence[str], results: Path) -> list[Path]:
-    """The folders of runs that ``names`` mean, in their order: ids, folders, or globs of either.
-
-    Raises:
-        UsageError: one means no run, or they are fewer than two different ones.
-    """
-    found: list[Path] = []
-    for name in names:
-        patterns = (name, str(results / name))
-        # Not Path.glob, which takes no absolute pattern.
-        matches = [Path(path) for pattern in patterns for path in sorted(glob.glob(pattern))]  # noqa: PTH207
-        runs = [path.resolve() for path in matches if (path / "run.json").is_file()]
-        if not runs:
-            raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
-        found += runs
-    runs = list(dict.fromkeys(found))
-    if len(runs) < 2:
+def _variants(run: StoredRun, threshold: float, asked: Namespace) -> None:
+    analysis = analyse_run(run)
+    if not has_variants(analysis):
         raise UsageError("a run cannot be compared with itself: name two different runs, the base first")
-    return runs
+    comparison = compare_variants(analysis, threshold)
+    _refuse(comparison, force=True)
+    _say(finish(comparison, asked.reports_dir / run.path.name))
 
 
-def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:
-    """Whether a prompt of the same name has other ids in the two runs."""
-    there, here = (_prompts(run) for run in (base, head))
-    changed = [name for name, digest in here.items() if there.get(name, digest) != digest]
-    return (
-        Mismatch("prompts", f"{len(there)} prompts", f"{len(changed)} of them with other ids", True)
-        if changed
-        else None
-    )
+def _compared(base: StoredRun, head: StoredRun, threshold: float, asked: Namespace) -> Comparison:
+    there, here = analyse_run(base), analyse_run(head)
+    known = None if asked.no_history else known_variation(asked.results_dir, here)
+    comparison = compare(there, here, threshold, known)
+    if (prompts := prompts_differ(base, head)) is None:
+        return comparison
+    return replace(comparison, mismatches=(prompts, *comparison.mismatches))
 
 
-def _prompts(run: StoredRun) -> dict[str, str]:
-    table = run.table("generations", ["prompt_id", "prompt_digest"])
-    pairs = zip(table["prompt_id"].to_pylist(), table["prompt_digest"].to_pylist(), strict=True)
-    return {name: digest for name, digest in pairs if name is not None}
+def _say(lines: Sequence[str]) -> None:
+    print("\n".join(lines))
 
 
 def _refuse(comparison: Comparison, *, force: bool) -> None:
@@ -100,26 +66,27 @@ def _refuse(comparison: Comparison, *, force: bool) -> None:
             f"{heading(comparison)} would mean nothing, they differ in {said}; --force does it all the same"
         )
     if not comparison.cells and not comparison.only_base and not comparison.only_head:
-        raise StoreError(f"{heading(comparison)}: neither run measured anything")
+        neither = "neither variant" if comparison.paired else "neither run"
+        raise StoreError(f"{heading(comparison)}: {neither} measured anything")
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s compare --", description="Compare stored runs, cell by cell.", allow_abbrev=False)
+    parser = Parser(
+        prog="nox -s compare --",
+        description="Compare stored runs cell by cell, or the two variants of one run of `nox -s ab`.",
+        allow_abbrev=False,
+    )
     parser.add_argument("runs", nargs="+", metavar="RUN", help="ids, folders or globs; the first is the base")
     parser.add_argument(
         "--threshold", default="3%", metavar="SHARE", help="differences within it count as the same (default: 3%%)"
     )
     parser.add_argument("--force", action="store_true", help="compare what cannot be compared, and say so")
     parser.add_argument(
-        "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
+        "--no-history",
+        action="store_true",
+        help="leave out what earlier runs of this machine tell about its variation from run to run",
     )
-    parser.add_argument(
-        "--reports-dir",
-        type=Path,
-        default=Path("reports"),
-        metavar="DIR",
-        help="where it is written (default: reports)",
-    )
+    add_folders(parser)
     return parser
 
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 
 from backends.spec import hardware_of
@@ -22,6 +19,7 @@ from bench.report.findings import finding_notes
 from bench.report.names import Naming, failed_shapes
 from bench.report.observers import observer_facts
 from bench.report.results_table import result_groups
+from bench.report.template import environment, style_digest
 
 _HERE = Path(__file__).resolve().parent
 
@@ -39,7 +37,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
     note, enough = verdict_note(analysis)
     found = finding_notes(analysis, naming)
     return (
-        _environment()
+        environment(_HERE)
         .get_template("page.html.jinja")
         .render(
             a=analysis,
@@ -47,7 +45,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             t=text,
             f=fmt,
             css=Markup(css),  # noqa: S704 - our own file and the drawings' styles, no data
-            css_digest=_digest(css),
+            css_digest=style_digest(css),
             title=_title(analysis),
             facts=_facts(analysis),
             notes=notes,
@@ -89,28 +87,6 @@ def _sections(analysis: RunAnalysis, figures: Figures) -> list[tuple[str, str]]:
     if not analysis.findings:
         empty.add("notes")
     return [entry for entry in text.NAV if entry[0] not in empty]
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_finalize,
-    )
-
-
-def _finalize(value: Any) -> Any:
-    """Not measured is blank; strings from data lose what could disguise them."""
-    if value is None:
-        return ""
-    return fmt.clean(value) if type(value) is str else value
-
-
-def _digest(css: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
 
 
 def _swatch(figures: Figures, naming: Naming, load: Any) -> Markup:

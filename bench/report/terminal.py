@@ -9,7 +9,7 @@ from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
 from bench.report import text
 from bench.report.answers import overviews
 from bench.report.findings import finding_notes, in_short
-from bench.report.format import clean, megabytes, number
+from bench.report.format import megabytes, number, plain
 from bench.report.names import Naming, failed_shapes, name_all
 
 COLUMNS = 100
@@ -30,7 +30,6 @@ _HEADER = (
 )
 _WIDEST = (14, 12, 8, 4, 12, 8, 5, 8, 5, 7, 7, 9)
 _TEXT_COLUMNS = (0, 1, 2, 3, 11)
-_ASCII = str.maketrans({"–": "-", "×": "x", "→": ">", "’": "'", "“": '"', "”": '"'})  # noqa: RUF001
 
 
 def table_of(analysis: RunAnalysis) -> str:
@@ -85,12 +84,8 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _fitted(value: str, widest: int) -> str:
-    shown = _ascii(value)
+    shown = plain(value)
     return shown if len(shown) <= widest else shown[: widest - 1] + "~"
-
-
-def _ascii(value: str) -> str:
-    return clean(value).translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
 def _failures(analysis: RunAnalysis, naming: Naming) -> list[str]:
@@ -116,4 +111,4 @@ def _notes(analysis: RunAnalysis) -> list[str]:
 
 
 def _wrapped(note: str) -> list[str]:
-    return textwrap.wrap(_ascii(note), COLUMNS, subsequent_indent="  ")
+    return textwrap.wrap(plain(note), COLUMNS, subsequent_indent="  ")

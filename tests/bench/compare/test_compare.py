@@ -10,8 +10,9 @@ import pytest
 
 from bench.analyse.compare import Comparison, compare
 from bench.analyse.run import analyse_run
-from bench.compare.__main__ import main, share
+from bench.compare.__main__ import main
 from bench.compare.render import as_json, lines, markdown
+from bench.compare.runs import share
 from bench.errors import UsageError
 from bench.plan.cells import Load
 from bench.store.reader import open_run
@@ -80,7 +81,7 @@ def test_markdown_keeps_foreign_text_as_text(hostile: Comparison) -> None:
 
 def test_json_has_a_row_per_cell_and_metric(hostile: Comparison) -> None:
     value = json.loads(as_json(hostile))
-    assert (value["comparison_version"], len(value["cells"])) == (1, 9)
+    assert (value["comparison_version"], len(value["cells"])) == (2, 9)
 
 
 def test_a_run_without_an_end_is_called_so(hostile: Comparison) -> None:
@@ -117,7 +118,7 @@ def test_runs_are_named_by_id_or_glob(
 ) -> None:
     assert run(*names) == 0
     folder = tmp_path / "out" / "compare-20261101T000000Z-aaaaaa-20261102T000000Z-bbbbbb"
-    assert {path.name for path in folder.iterdir()} == {"compare.md", "compare.json"}
+    assert {path.name for path in folder.iterdir()} == {"compare.html", "compare.md", "compare.json"}
     assert "20261102T000000Z-bbbbbb compared with 20261101T000000Z-aaaaaa" in capsys.readouterr().out
 
 

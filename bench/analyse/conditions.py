@@ -1,0 +1,128 @@
+"""Under which conditions runs were measured, and in what those of two runs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.analyse.results import LoadResult
+from bench.plan.cells import digest
+from bench.store.reader import StoredRun
+
+_COMPARED: Sequence[tuple[str, Sequence[str], bool]] = (
+    ("model", ("model", "name"), True),
+    ("model digest", ("model", "digest"), True),
+    ("machine", ("machine_id",), False),
+    ("threads", ("plan", "threads"), False),
+    ("schema", ("schema_version",), False),
+    ("power source", ("machine", "power_source"), False),
+    ("power mode", ("machine", "power_mode"), False),
+    ("governor", ("machine", "governor"), False),
+)
+_ALIKE = tuple(path for what, path, _ in _COMPARED if what != "schema")
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Something that is not the same in both runs.
+
+    Args:
+        what: in a word or two.
+        base: there.
+        head: and here.
+        fatal: whether comparing them would mean nothing.
+    """
+
+    what: str
+    base: str
+    head: str
+    fatal: bool
+
+
+def mismatches(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Mismatch, ...]:
+    """In what the conditions of two runs differ, by their run.json; the fatal ones first."""
+    found = []
+    for what, path, fatal in _COMPARED:
+        there, here = _at(base, path), _at(head, path)
+        if there != here:
+            found.append(Mismatch(what, str(there), str(here), fatal))
+    return tuple(sorted(found, key=lambda one: not one.fatal))
+
+
+def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:
+    """Whether a prompt of the same name has other ids in the two runs."""
+    there, here = (_prompts(run) for run in (base, head))
+    changed = [name for name, ids in here.items() if there.get(name, ids) != ids]
+    if not changed:
+        return None
+    return Mismatch("prompts", f"{len(there)} prompts", f"{len(changed)} of them with other ids", True)
+
+
+def _prompts(run: StoredRun) -> dict[str, str]:
+    table = run.table("generations", ["prompt_id", "prompt_digest"])
+    pairs = zip(table["prompt_id"].to_pylist(), table["prompt_digest"].to_pylist(), strict=True)
+    return {name: ids for name, ids in pairs if name is not None}
+
+
+def _at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
+    value: Any = record
+    for name in path:
+        value = (value or {}).get(name)
+    return value
+
+
+def changes(base: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Package, driver or kernel -> its version there and here, of all that differ."""
+    return _differing(dict(_versions(base)), dict(_versions(head)))
+
+
+def variant_changes(record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Package -> its version in variant ``a`` and in ``b`` of one run, of all that differ; ``none`` where it lacks."""
+    found = {}
+    venvs = record.get("venvs") or {}
+    for name in venvs:
+        backend = name.removesuffix(" (a)")
+        if backend == name or f"{backend} (b)" not in venvs:
+            continue
+        there, here = (dict(_packages(record, f"{backend} ({side})")) for side in "ab")
+        for package in sorted(there.keys() | here.keys()):
+            pair = there.get(package, "none"), here.get(package, "none")
+            if pair[0] != pair[1]:
+                found[f"{package} ({backend})"] = pair
+    return found
+
+
+def _differing(there: Mapping[str, str], here: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    names = sorted(there.keys() & here.keys())
+    return {name: (there[name], here[name]) for name in names if there[name] != here[name]}
+
+
+def _versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "AIPC Bench", str(_at(record, ("project", "git_commit")))
+    yield from _system(record)
+    for venv in record.get("venvs") or {}:
+        yield from ((f"{name} ({venv})", version) for name, version in _packages(record, venv))
+
+
+def _system(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "kernel", str(_at(record, ("machine", "kernel")))
+    for kind in ("gpus", "npus"):
+        for device in _at(record, ("machine", kind)) or ():
+            yield f"driver of {device.get('name')}", str(device.get("driver"))
+
+
+def _packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
+    found = ((record.get("venvs") or {}).get(venv) or {}).get("packages") or {}
+    yield from ((str(name), str(version)) for name, version in found.items())
+
+
+def alike(record: Mapping[str, Any], load: LoadResult) -> str:
+    """A digest that two runs share if nothing that is recorded would make ``load`` faster in one of them.
+
+    It holds the machine, its kernel and drivers, power, threads, the model, and the packages of the load's own stack.
+    The commit of this project stays out: where it does change latencies, runs only seem to vary by more.
+    """
+    venv = f"{load.backend} ({load.variant})" if load.variant else load.backend
+    values = [str(_at(record, path)) for path in _ALIKE]
+    return digest([values, sorted(_system(record)), sorted(_packages(record, venv))])

@@ -1,0 +1,270 @@
+"""Whether a run shows a regression against earlier ones, or between the two variants that it measured."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.analyse.baselines import mixed, usable
+from bench.analyse.compare import ComparedCell, Difference, compare_variants, judge
+from bench.analyse.conditions import changes
+from bench.analyse.interval import RunSpread, against_runs, run_spread
+from bench.analyse.results import COMPARED, CellResult, RunAnalysis
+from bench.analyse.variation import Spread, Variation
+
+LEAST_BASELINES = 5
+"""From how many baseline runs on their own spread is used."""
+
+REGRESSION, NONE_SHOWN, CANNOT_TELL = "regression", "none shown", "cannot tell"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A cell that was measured before and is not measured now.
+
+    Args:
+        cell: as it was.
+        why: what the run says about it.
+    """
+
+    cell: CellResult
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """All that is to be said of a run at the gate.
+
+    Args:
+        head: the run in question; of a run with variants, what belongs to variant ``b``.
+        head_name: its id, or the variant as it was asked for.
+        base_names: the ids of the runs that it is held against, or the other variant.
+        paired: whether it is held against the other variant of the same run.
+        threshold: half the width of what counts as the same, as a share.
+        strict: whether a cell that could hide a slowdown beyond the threshold counts as untold.
+        cells: what could be held against something.
+        missing: measured in all baselines and not in the head.
+        new: measured in the head, and in no baseline.
+        void: why no figure here counts; empty if they do.
+        gaps: what keeps the gate from saying that no regression is shown.
+        notes: what else has to be said.
+        changes: package -> version in the newest baseline and in the head, of all that differ.
+        basis: what the intervals cover, in words.
+    """
+
+    head: RunAnalysis
+    head_name: str
+    base_names: tuple[str, ...]
+    paired: bool
+    threshold: float
+    strict: bool
+    cells: tuple[ComparedCell, ...]
+    missing: tuple[Missing, ...]
+    new: tuple[CellResult, ...]
+    void: tuple[str, ...]
+    gaps: tuple[str, ...]
+    notes: tuple[str, ...]
+    changes: Mapping[str, tuple[str, str]]
+    basis: str
+
+    @property
+    def outcome(self) -> str:
+        """:data:`REGRESSION`, :data:`NONE_SHOWN` or :data:`CANNOT_TELL`."""
+        if self.void:
+            return CANNOT_TELL
+        if any(one.verdict == "slower" for one in self.differences):
+            return REGRESSION
+        untold = self.gaps or self.missing or (self.strict and self.hiding)
+        return CANNOT_TELL if untold else NONE_SHOWN
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """Of all cells."""
+        return tuple(one for cell in self.cells for one in cell.differences)
+
+    @property
+    def hiding(self) -> tuple[Difference, ...]:
+        """Those behind which a slowdown beyond the threshold could hide."""
+        return tuple(one for one in self.differences if could_hide(one, self.threshold))
+
+
+def could_hide(one: Difference, threshold: float) -> bool:
+    """Whether a slowdown beyond the threshold is within the interval of a difference without a verdict."""
+    high = one.contrast.ratio.high
+    return one.verdict == "inconclusive" and (high is None or high > 1 + threshold)
+
+
+def gate(
+    head: RunAnalysis,
+    baselines: Sequence[RunAnalysis],
+    threshold: float,
+    known: Variation | None = None,
+    *,
+    strict: bool = False,
+) -> Gate:
+    """Hold a run against its baselines.
+
+    Per cell and metric Student's t prediction interval over the baselines' estimates (see
+    :func:`bench.analyse.interval.against_runs`), judged as in a comparison.
+
+    Args:
+        head: the run in question.
+        baselines: runs of the same model and prompts; those that do not fit otherwise are left out, with a note.
+        threshold: as a share, 0.05 for 5 %.
+        known: how much runs of this machine vary; used for cells with fewer than :data:`LEAST_BASELINES` baselines.
+        strict: whether a cell that could hide a slowdown beyond the threshold counts as untold.
+    """
+    base = usable(head, baselines)
+    before = _by_key(base.runs)
+    cells = _held(head, before, threshold, known)
+    count = len(base.runs)
+    return Gate(
+        head=head,
+        head_name=str(head.record.get("run_id")),
+        base_names=tuple(str(run.record.get("run_id")) for run in base.runs),
+        paired=False,
+        threshold=threshold,
+        strict=strict,
+        cells=cells,
+        missing=tuple(_missing(head, before, count)),
+        new=tuple(cell for cell in head.cells if cell.cell_key not in before),
+        void=(*base.void, *_void(head, bool(cells) or not count, "here and in a baseline")),
+        gaps=tuple(_gaps(count)),
+        notes=(*base.notes, *mixed(base.runs), *_few(cells, before, count)),
+        changes=changes(base.runs[-1].record, head.record) if base.runs else {},
+        basis=_basis(cells, count, known),
+    )
+
+
+def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False) -> Gate:
+    """Hold variant ``b`` of a run against its variant ``a``, paired by block; no other run is needed."""
+    found = compare_variants(run, threshold)
+    return Gate(
+        head=found.head,
+        head_name=found.head_name,
+        base_names=(found.base_name,),
+        paired=True,
+        threshold=threshold,
+        strict=strict,
+        cells=found.cells,
+        missing=tuple(Missing(cell, _reason(found.head, _same_request(found.head, cell))) for cell in found.only_base),
+        new=found.only_head,
+        void=tuple(_void(run, bool(found.cells), "with both variants")),
+        gaps=(),
+        notes=(),
+        changes=found.changes,
+        basis="both variants, block by block, in one run",
+    )
+
+
+def _by_key(runs: Sequence[RunAnalysis]) -> dict[str, list[CellResult]]:
+    found: dict[str, list[CellResult]] = {}
+    for run in runs:
+        for cell in run.cells:
+            found.setdefault(cell.cell_key, []).append(cell)
+    return found
+
+
+def _held(
+    head: RunAnalysis, before: Mapping[str, Sequence[CellResult]], threshold: float, known: Variation | None
+) -> tuple[ComparedCell, ...]:
+    shared = {cell.cell_key: cell for cell in head.cells if cell.cell_key in before}
+    found: dict[str, list[Difference]] = {key: [] for key in shared}
+    for metric in COMPARED:
+        family = {}
+        for key, cell in shared.items():
+            spread = known.of(cell, metric) if known else None
+            if (one := _against(metric, cell, before[key], spread)) is not None:
+                family[key] = one
+        for key, one in judge(family, threshold).items():
+            found[key].append(one)
+    return tuple(ComparedCell(cell, tuple(found[key])) for key, cell in shared.items())
+
+
+def _against(metric: str, cell: CellResult, before: Sequence[CellResult], known: Spread | None) -> Difference | None:
+    measured = getattr(cell, metric)
+    estimates = [earlier.estimate for one in before if (earlier := getattr(one, metric)) is not None]
+    if measured is None or not estimates:
+        return None
+    here, values = measured.estimate, [estimate.value for estimate in estimates]
+    spread: RunSpread | None = None
+    if len(values) >= LEAST_BASELINES and (own := run_spread(values)) is not None:
+        spread = Spread(own, max(estimate.blocks for estimate in estimates)).for_blocks(here.blocks)
+    elif known is not None:
+        spread = known.for_blocks(here.blocks)
+    mean = statistics.geometric_mean(values)
+    # Two to four baselines would have a spread of their own, on which nothing can be built.
+    contrast = against_runs(here.value, values if spread else [mean], spread)
+    return None if contrast is None else Difference(metric, mean, here.value, contrast, "inconclusive", "runs")
+
+
+def _missing(head: RunAnalysis, before: Mapping[str, Sequence[CellResult]], count: int) -> Iterator[Missing]:
+    here = {cell.cell_key: cell for cell in head.cells}
+    for key, cells in before.items():
+        if len(cells) < count:
+            continue
+        if key not in here:
+            yield Missing(cells[-1], _reason(head, key))
+            continue
+        lost = [metric for metric in COMPARED if getattr(here[key], metric) is None]
+        lost = [metric for metric in lost if all(getattr(cell, metric) is not None for cell in cells)]
+        if lost:
+            yield Missing(cells[-1], f"too little was measured for {', '.join(lost)}")
+
+
+def _reason(head: RunAnalysis, cell_key: str) -> str:
+    failure = next((one for one in head.failures if cell_key in one.cell_keys), None)
+    if failure is not None:
+        return f"{failure.status}: {failure.message}"
+    reached = all(one.cell_key != cell_key for one in head.unreached)
+    return "it was not part of the run" if reached else "the run ended before"
+
+
+def _same_request(side: RunAnalysis, cell: CellResult) -> str:
+    """The key of the failed cell of ``side`` that asks what ``cell`` asks of the other variant; or nothing."""
+    load, shape = cell.load, (cell.prompt_tokens, cell.new_tokens, cell.batch_size)
+    wanted = load.backend, load.device_requested, load.precision
+    for failure in side.failures:
+        other = failure.load
+        if (other.backend, other.device_requested, other.precision) == wanted:
+            for key, asked in zip(failure.cell_keys, failure.shapes, strict=True):
+                if asked == shape:
+                    return key
+    return ""
+
+
+def _void(head: RunAnalysis, compared: bool, where: str) -> Iterator[str]:
+    if head.end is None:
+        yield f"{head.record.get('run_id')} has no end: it is still being written or was killed"
+    if not head.cells:
+        yield f"{head.record.get('run_id')} measured nothing"
+    elif not compared:
+        yield f"no cell was measured {where}"
+
+
+def _gaps(count: int) -> Iterator[str]:
+    if 0 < count < LEAST_BASELINES:
+        yield (
+            f"{_runs(count)} as baseline: what varies from run to run is not sampled by fewer than "
+            f"{LEAST_BASELINES}, so that no regression is shown says little"
+        )
+
+
+def _few(cells: Sequence[ComparedCell], before: Mapping[str, Sequence[CellResult]], count: int) -> Iterator[str]:
+    few = sum(len(before[cell.cell.cell_key]) < LEAST_BASELINES for cell in cells)
+    if few and count >= LEAST_BASELINES:
+        yield f"{few} of the cells were measured in fewer than {LEAST_BASELINES} baselines"
+
+
+def _basis(cells: Sequence[ComparedCell], count: int, known: Variation | None) -> str:
+    if count >= LEAST_BASELINES:
+        return f"blocks, and the variation between {count} baseline runs"
+    informed = any(one.contrast.p_value is not None for cell in cells for one in cell.differences)
+    if known and informed:
+        return f"blocks, and the variation between {known.runs} runs of this machine"
+    return "nothing: the variation from run to run is not known"
+
+
+def _runs(count: int) -> str:
+    return "one run" if count == 1 else f"{count} runs"

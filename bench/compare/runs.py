@@ -1,0 +1,102 @@
+"""Which stored runs a command line means, and what the others tell about the machine."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from bench.analyse.results import RunAnalysis
+from bench.analyse.run import analyse_run
+from bench.analyse.variation import Variation, variation
+from bench.arguments import Parser
+from bench.errors import StoreError, UsageError
+from bench.store.reader import StoredRun, open_run
+
+_MOST_EARLIER = 40
+"""Runs that are read for their variation, the newest first: more would take longer and tell little more."""
+
+
+def add_folders(parser: Parser) -> None:
+    """The options that name folders, as every session has them."""
+    parser.add_argument(
+        "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
+    )
+    parser.add_argument(
+        "--reports-dir",
+        type=Path,
+        default=Path("reports"),
+        metavar="DIR",
+        help="where it is written (default: reports)",
+    )
+
+
+def share(text: str) -> float:
+    """``3%`` or ``0.03`` as 0.03.
+
+    Raises:
+        UsageError: it is neither, or negative.
+    """
+    number = text.strip().removesuffix("%")
+    try:
+        value = float(number) / (100 if text.strip().endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise UsageError(f"--threshold: expected a share such as 3% or 0.03, got {text!r}")
+    return value
+
+
+def find_runs(names: Sequence[str], results: Path) -> list[StoredRun]:
+    """The runs that ``names`` mean, in their order, each once: ids, folders, or globs of either.
+
+    Raises:
+        UsageError: one means no run.
+        StoreError: one cannot be read.
+    """
+    found: dict[str, StoredRun] = {}
+    for name in names:
+        patterns = (name, str(results / name))
+        # Not Path.glob, which takes no absolute pattern.
+        matches = [Path(path) for pattern in patterns for path in sorted(glob.glob(pattern))]  # noqa: PTH207
+        runs = [path.resolve() for path in matches if (path / "run.json").is_file()]
+        if not runs:
+            raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
+        for path in dict.fromkeys(runs):
+            # By its id: a copy in another folder is the same run.
+            run = open_run(path)
+            found.setdefault(run.run_id, run)
+    return list(found.values())
+
+
+def known_variation(results: Path, head: RunAnalysis) -> Variation:
+    """What the runs in ``results`` tell about how much runs of the machine of ``head`` vary; ``head`` left out."""
+    return variation(_earlier(results, head))
+
+
+def _earlier(results: Path, head: RunAnalysis) -> Iterator[RunAnalysis]:
+    seen = {str(head.record.get("run_id"))}
+    wanted = {cell.load.backend for cell in head.cells}
+    for path in sorted(results.glob("*/run.json"), reverse=True):
+        # A run that cannot be read is no history; whoever asks for it by name is told why.
+        with suppress(StoreError):
+            run = open_run(path.parent)
+            if run.run_id in seen or not _same_machine(run, head) or not wanted & _backends(run):
+                continue
+            seen.add(run.run_id)
+            yield analyse_run(run)
+            if len(seen) > _MOST_EARLIER:
+                return
+
+
+def _same_machine(run: StoredRun, head: RunAnalysis) -> bool:
+    """Whether a run ended, on the machine of ``head``, with its model."""
+    model, own = ((record.get("model") or {}) for record in (run.record, head.record))
+    machines = run.record.get("machine_id"), head.record.get("machine_id")
+    digests = [(one.get("name"), one.get("digest")) for one in (model, own)]
+    return run.end is not None and machines[0] == machines[1] and digests[0] == digests[1]
+
+
+def _backends(run: StoredRun) -> set[str]:
+    return {str(load.get("backend")) for load in (run.record.get("plan") or {}).get("loads") or ()}
