@@ -448,6 +448,12 @@ def compare(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def gate(session: nox.Session) -> None:
+    """Say by the exit status whether a run shows a regression: 0 no, 1 yes, 2 cannot tell. For CI."""
+    finish(session, harness(session), "-m", "bench.gate", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def overhead(session: nox.Session) -> None:
     """What the harness itself costs, on every stack, with intervals."""
     python = harness(session)

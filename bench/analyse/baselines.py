@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.analyse.conditions import alike
+from bench.analyse.conditions import alike, mismatches
 from bench.analyse.results import RunAnalysis
 
 
@@ -46,6 +46,13 @@ def _unusable(head: RunAnalysis, run: RunAnalysis) -> str | None:
     if run.end is None:
         return "it has no end: it is still being written or was killed"
     return None if run.cells else "it measured nothing"
+
+
+def apart(runs: Sequence[RunAnalysis], head: RunAnalysis) -> Iterator[str]:
+    """A note for each condition that is another one now than in the newest baseline."""
+    for one in mismatches(runs[-1].record, head.record) if runs else ():
+        if not one.fatal:
+            yield f"DIFFERENT {one.what}: {one.base} in the newest baseline, {one.head} here"
 
 
 def mixed(runs: Sequence[RunAnalysis]) -> Iterator[str]:

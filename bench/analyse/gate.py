@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analyse.baselines import mixed, usable
+from bench.analyse.baselines import apart, mixed, usable
 from bench.analyse.compare import ComparedCell, Difference, compare_variants, judge
 from bench.analyse.conditions import changes
 from bench.analyse.interval import RunSpread, against_runs, run_spread
@@ -131,7 +131,7 @@ def gate(
         new=tuple(cell for cell in head.cells if cell.cell_key not in before),
         void=(*base.void, *_void(head, bool(cells) or not count, "here and in a baseline")),
         gaps=tuple(_gaps(count)),
-        notes=(*base.notes, *mixed(base.runs), *_few(cells, before, count)),
+        notes=(*base.notes, *apart(base.runs, head), *mixed(base.runs), *_few(cells, before, count)),
         changes=changes(base.runs[-1].record, head.record) if base.runs else {},
         basis=_basis(cells, count, known),
     )

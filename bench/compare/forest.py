@@ -15,7 +15,18 @@ WIDTH = 300
 
 _EDGE = 8
 _WIDEST = math.log(20)
-_TICKS = (1.0, 1.005, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0, 20.0)
+_TICKS = (
+    (0.995, 1.005),
+    (0.99, 1.01),
+    (0.98, 1.02),
+    (0.95, 1.05),
+    (0.9, 1.1),
+    (0.8, 1.2),
+    (0.5, 2.0),
+    (0.2, 5.0),
+    (0.1, 10.0),
+)
+"""Pairs of ratios, one on either side of 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +74,15 @@ class Axis:
     @property
     def ticks(self) -> tuple[tuple[float, str], ...]:
         """Places and labels: 1 in the middle, and two on either side at most."""
-        inside = [tick for tick in _TICKS if 0 < math.log(tick) <= self.span * 0.98]
-        room = self.span * 0.3
-        kept: list[float] = []
-        for tick in reversed(inside):
-            if math.log(tick) >= room and (not kept or math.log(kept[-1] / tick) >= room):
-                kept.append(tick)
-        found = [(self.place(1 / tick), f"1/{tick:g}" if tick >= 2 else f"/ {tick:g}") for tick in kept]
-        found += [(self.place(1.0), "1"), *((self.place(tick), f"{tick:g}") for tick in reversed(kept))]
-        return tuple(found)
+        room = self.span * 0.36
+        kept: list[tuple[float, float]] = []
+        for low, high in reversed(_TICKS):
+            inside = room <= math.log(high) and -math.log(low) <= self.span * 0.95
+            if inside and (not kept or math.log(kept[-1][1] / high) >= room):
+                kept.append((low, high))
+        return tuple(
+            (self.place(tick), _label(tick)) for tick in sorted({1.0, *(end for pair in kept for end in pair)})
+        )
 
     def mark(self, ratio: Estimate) -> Mark:
         """Where a ratio and its interval stand."""
@@ -84,6 +95,12 @@ class Axis:
             open_left=math.log(ratio.low) < -self.span,
             open_right=math.log(ratio.high) > self.span,
         )
+
+
+def _label(ratio: float) -> str:
+    if ratio == 1:
+        return "0"
+    return f"{ratio:g} times" if ratio >= 2 else f"{100 * (ratio - 1):+.3g} %"
 
 
 def axis(differences: Sequence[Difference], threshold: float) -> Axis:

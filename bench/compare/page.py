@@ -13,7 +13,7 @@ from bench.analyse.compare import VERDICTS, Comparison, Difference
 from bench.analyse.results import COMPARED, RunAnalysis
 from bench.compare.forest import WIDTH, Axis, Mark, axis
 from bench.compare.render import basis, called_first, counts, largest, notes, rule
-from bench.compare.words import cell_name, change, percent, ratio, shape
+from bench.compare.words import cell_name, change, percent, ratio, shape, signed
 from bench.report import format as fmt
 from bench.report.names import name_all
 from bench.report.template import environment, style_digest
@@ -97,7 +97,7 @@ def page(comparison: Comparison) -> str:
             only_head=[cell_name(cell, here) for cell in comparison.only_head],
             facts=_facts(comparison),
             plural=plural,
-            percent_of=lambda one: _short(one.contrast.ratio.value),
+            percent_of=lambda one: signed(one.contrast.ratio.value),
         )
     )
 
@@ -113,7 +113,7 @@ def said(comparison: Comparison) -> str:
         start = f"No difference is shown in {cells}"
     else:
         start = f"Of {plural(len(found), 'figure')} in {cells}, {slower} are slower and {faster} are faster"
-    return f"{start}; {largest(comparison)}."
+    return f"{start}; {largest(comparison)}.".replace(" %", "\u00a0%")
 
 
 def _family(comparison: Comparison, metric: str) -> Family | None:
@@ -153,12 +153,6 @@ def _overview(comparison: Comparison, metric: str) -> Overview | None:
         return None
     rows = tuple((name, tuple(found.get(one) for one in shapes)) for name, found in table.items())
     return Overview(TITLES[metric], tuple(shapes), rows)
-
-
-def _short(value: float) -> str:
-    if value >= 2:
-        return f"{value:.1f} times"
-    return f"{'+' if value >= 1 else '−'}{100 * abs(value - 1):.1f} %"  # noqa: RUF001 - a minus sign
 
 
 def _facts(comparison: Comparison) -> list[tuple[str, str]]:

@@ -35,17 +35,16 @@ def ratio(estimate: Estimate) -> str:
 
 
 def change(estimate: Estimate) -> str:
-    """A ratio as a change, e.g. ``+ 12 % (+ 8 % to + 16 %)``."""
+    """A ratio as a change, e.g. ``+12.0 % (+8.1 % to +16.0 %)``."""
     ends = "no interval"
     if estimate.low is not None and estimate.high is not None:
-        ends = f"{_signed(estimate.low)} to {_signed(estimate.high)}"
-    return f"{_signed(estimate.value)} ({ends})"
+        ends = f"{signed(estimate.low)} to {signed(estimate.high)}"
+    return f"{signed(estimate.value)} ({ends})"
 
 
-def _signed(value: float) -> str:
-    if value >= 3:
-        return f"{value:.3g} times"
-    return f"{'-' if value < 1 else '+'} {100 * abs(value - 1):.1f} %"
+def signed(value: float) -> str:
+    """A ratio as a change."""
+    return f"{value:.3g} times" if value >= 3 else f"{100 * (value - 1):+.1f} %"
 
 
 def percent(share: float) -> str:

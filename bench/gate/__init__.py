@@ -1,0 +1,1 @@
+"""Whether a run shows a regression, as an exit status and in words."""
