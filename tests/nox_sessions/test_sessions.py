@@ -53,6 +53,19 @@ def test_models_needs_the_conversion_alone(finished: Finished) -> None:
     )
 
 
+def test_the_gate_is_the_harnesss_own_affair(finished: Finished) -> None:
+    noxfile.gate(FakeSession("--head", "x"))
+    assert finished.commands == [("-m", "bench.gate", "--head", "x")]
+
+
+def test_the_gates_exit_status_is_the_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    made(FakeSession(), "harness")
+    monkeypatch.setattr(noxfile, "finish", Finished(status=2))
+    with pytest.raises(SystemExit) as ended:
+        noxfile.gate(FakeSession("--head", "x"))
+    assert ended.value.code == 2
+
+
 def test_report_hands_on_the_runs_that_it_is_given(finished: Finished) -> None:
     noxfile.report(FakeSession("results/x"))
     assert finished.commands == [("-m", "bench.report", "results/x")]

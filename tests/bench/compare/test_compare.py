@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from bench.analyse.compare import Comparison, compare
+from bench.analyse.compare import Comparison, Difference, compare
+from bench.analyse.interval import Contrast, Estimate
 from bench.analyse.run import analyse_run
 from bench.compare.__main__ import main
-from bench.compare.render import as_json, lines, markdown
+from bench.compare.page import page
+from bench.compare.render import as_json, called_first, largest, lines, markdown
 from bench.compare.runs import share
 from bench.errors import UsageError
 from bench.plan.cells import Load
@@ -60,6 +65,11 @@ def test_changed_packages_are_named(tmp_path: Path) -> None:
     assert found.changes == {"onnxruntime-genai (ort-genai)": ("0.18.0", "0.19.0")}
 
 
+def test_a_cell_without_a_metric_is_compared_by_the_others(tmp_path: Path) -> None:
+    found = compared(FakeRun(new_tokens=(1,)), FakeRun(new_tokens=(1,)), tmp_path)
+    assert {one.metric for one in found.differences} == {"ttft_ms"}
+
+
 # -- in words
 
 
@@ -82,6 +92,45 @@ def test_markdown_keeps_foreign_text_as_text(hostile: Comparison) -> None:
 def test_json_has_a_row_per_cell_and_metric(hostile: Comparison) -> None:
     value = json.loads(as_json(hostile))
     assert (value["comparison_version"], len(value["cells"])) == (2, 9)
+
+
+def test_thousands_of_cells_leave_the_terminal_readable(tmp_path: Path) -> None:
+    loads = [Load(f"stack{n}", "CPU", "int4") for n in range(60)]
+    small: dict[str, Any] = {
+        "loads": loads,
+        "prompt_tokens": range(8, 16),
+        "new_tokens": (2,),
+        "blocks": 1,
+        "repeats": 1,
+    }
+    found = compared(FakeRun(**small), FakeRun(**small), tmp_path)
+    said = list(lines(found))
+    assert (len(found.cells), len(said) < 150, "and 440 more cells" in "\n".join(said)) == (480, True, True)
+    assert len(json.loads(as_json(found))["cells"]) == 960
+    assert "660 more rows" in markdown(found)
+
+
+def test_cells_that_are_called_come_first(tmp_path: Path) -> None:
+    loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8", "fp32")]
+    found = compared(FakeRun(loads=loads, blocks=9), FakeRun(loads=loads, blocks=9), tmp_path)
+    slower = Difference("ttft_ms", 1, 2, Contrast(Estimate(2, 1.9, 2.1, 9), 0.0), "slower")
+    cells = [*found.cells[:-1], replace(found.cells[-1], differences=(slower,))]
+    assert called_first(cells)[0] is cells[-1]
+
+
+def test_the_largest_change_is_named_with_its_interval(tmp_path: Path) -> None:
+    found = compared(FakeRun(blocks=9), FakeRun(blocks=9), tmp_path)
+    slower = Difference("ttft_ms", 1, 2, Contrast(Estimate(1.5, 1.4, 1.6, 9), 0.0), "slower")
+    cells = (*found.cells[:-1], replace(found.cells[-1], differences=(slower,)))
+    assert largest(replace(found, cells=cells)).endswith(
+        "TTFT of transformers CPU fp32, 512+64: +50.0 % (+40.0 % to +60.0 %)"
+    )
+
+
+@pytest.mark.parametrize("threshold", [0.0, 3.0, 100.0])
+def test_no_threshold_breaks_a_rendering(threshold: float, hostile: Comparison) -> None:
+    found = compare(hostile.base, hostile.head, threshold)
+    assert "nan" not in "".join((*lines(found), markdown(found), as_json(found), page(found))).lower()
 
 
 def test_a_run_without_an_end_is_called_so(hostile: Comparison) -> None:
@@ -169,6 +218,44 @@ def test_a_newer_run_is_refused_with_the_remedy(tmp_path: Path, capsys: pytest.C
     (runs[1] / "run.json").write_text(json.dumps({**record, "schema_version": 99}), "utf-8")
     assert main([*map(str, runs), "--reports-dir", str(tmp_path / "out")]) == 1
     assert "update AIPC Bench" in capsys.readouterr().err
+
+
+def test_a_copy_of_a_run_is_the_same_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = FakeRun(loads=[Load("ort-genai", "CPU", "int4")]).write(tmp_path, "base")
+    shutil.copytree(run, tmp_path / "copy")
+    assert main([str(run), str(tmp_path / "copy"), "--reports-dir", str(tmp_path / "out")]) == 4
+    assert "cannot be compared with itself" in capsys.readouterr().err
+
+
+def test_each_head_is_compared_with_the_base(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    small = FakeRun(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,))
+    runs = [str(small.write(tmp_path, name)) for name in ("base", "one", "two")]
+    assert main([*runs, "--reports-dir", str(tmp_path / "out")]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"compare-base-one", "compare-base-two"}
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"), [([], "between 5 earlier runs"), (["--no-history"], "cover the blocks only")]
+)
+def test_what_the_intervals_cover_is_said(
+    tmp_path: Path, flags: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    results = tmp_path / "results"
+    small = FakeRun(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,))
+    for number in range(6):
+        small.write(results, f"run{number}")
+    out = ["--results-dir", str(results), "--reports-dir", str(tmp_path / "out")]
+    assert main(["run0", "run5", *out, *flags]) == 0
+    assert said in capsys.readouterr().out
+
+
+def test_an_unreadable_run_is_no_history_and_no_obstacle(tmp_path: Path) -> None:
+    small = FakeRun(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,))
+    for name in ("base", "head"):
+        small.write(tmp_path, name)
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "run.json").write_text("{", "utf-8")
+    assert main(["base", "head", "--results-dir", str(tmp_path), "--reports-dir", str(tmp_path / "out")]) == 0
 
 
 @pytest.mark.parametrize(("text", "value"), [("3%", 0.03), ("0.03", 0.03), ("0", 0.0), (" 300 %", 3.0)])

@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants
+from bench.analyse.results import CellResult, RunAnalysis
+from bench.analyse.variation import variation
+from tests.bench.analyse.made import failed, made_cell, made_load, made_run, packages
+
+SHIFTS = (-0.01, -0.005, 0.0, 0.005, 0.01, 0.0)
+FIVE = 0.05
+
+
+def run(name: str, *values: float, blocks: int = 5) -> RunAnalysis:
+    """A run with a cell per value, each block alike."""
+    return made_run(name, [made_cell([value] * blocks, index) for index, value in enumerate(values, start=1)])
+
+
+def baselines(count: int = 6, cells: int = 1) -> list[RunAnalysis]:
+    return [run(f"base{n}", *([10 * math.exp(SHIFTS[n])] * cells)) for n in range(count)]
+
+
+def outcome(head: RunAnalysis, runs: Sequence[RunAnalysis], threshold: float = FIVE, *, strict: bool = False) -> str:
+    return gate(head, runs, threshold, strict=strict).outcome
+
+
+# -- the outcome
+
+
+@pytest.mark.parametrize(("value", "said"), [(10.0, NONE_SHOWN), (12.0, REGRESSION), (8.0, NONE_SHOWN)])
+def test_a_run_is_held_against_the_spread_of_its_baselines(value: float, said: str) -> None:
+    assert outcome(run("head", value), baselines()) == said
+
+
+def test_a_change_that_the_baselines_spread_explains_is_no_regression() -> None:
+    wide = [run(f"base{n}", 10 * math.exp(20 * shift)) for n, shift in enumerate(SHIFTS)]
+    assert outcome(run("head", 12.0), wide) == NONE_SHOWN
+
+
+def test_a_cell_that_could_hide_a_slowdown_says_how_large() -> None:
+    wide = [run(f"base{n}", 10 * math.exp(4 * shift)) for n, shift in enumerate(SHIFTS)]
+    found = gate(run("head", 10.0), wide, FIVE)
+    high = found.differences[0].contrast.ratio.high
+    assert (len(found.hiding), (high or 0) > 1.05) == (1, True)
+
+
+def test_strictly_a_slowdown_that_could_hide_is_not_told() -> None:
+    wide = [run(f"base{n}", 10 * math.exp(4 * shift)) for n, shift in enumerate(SHIFTS)]
+    head = run("head", 10.0)
+    assert (outcome(head, wide), outcome(head, wide, strict=True)) == (NONE_SHOWN, CANNOT_TELL)
+
+
+def test_a_head_of_fewer_blocks_is_allowed_to_vary_more() -> None:
+    full, short = (gate(run("head", 10.4, blocks=blocks), baselines(), FIVE).differences[0] for blocks in (5, 1))
+    assert (short.contrast.ratio.high or 0) > (full.contrast.ratio.high or 0)
+
+
+@pytest.mark.parametrize("threshold", [0.0, 3.0, 100.0])
+def test_no_threshold_breaks_it(threshold: float) -> None:
+    assert outcome(run("head", 10.0), baselines(), threshold) == NONE_SHOWN
+
+
+def test_baselines_that_do_not_vary_divide_by_nothing() -> None:
+    same = [run(f"base{n}", 10.0) for n in range(5)]
+    assert (outcome(run("head", 10.0), same), outcome(run("head", 11.0), same)) == (NONE_SHOWN, REGRESSION)
+
+
+# -- few baselines
+
+
+def test_fewer_than_five_baselines_cannot_tell() -> None:
+    found = gate(run("head", 10.0), baselines(4), FIVE)
+    assert (found.outcome, "is not sampled by fewer than 5" in found.gaps[0]) == (CANNOT_TELL, True)
+
+
+def test_without_a_history_a_few_baselines_show_nothing() -> None:
+    assert outcome(run("head", 20.0), baselines(4)) == CANNOT_TELL
+
+
+@pytest.mark.parametrize(("value", "said"), [(10.0, CANNOT_TELL), (12.0, REGRESSION)])
+def test_what_the_machines_history_does_not_explain_is_a_regression(value: float, said: str) -> None:
+    known = variation(baselines())
+    assert gate(run("head", value), baselines(2), FIVE, known).outcome == said
+
+
+def test_a_new_cell_waits_for_its_baselines_and_holds_up_no_other() -> None:
+    runs = [*baselines(5), run("base5", 10.0, 20.0)]
+    found = gate(run("head", 10.0, 40.0), runs, FIVE)
+    assert (found.outcome, found.notes) == (NONE_SHOWN, ("1 of the cells were measured in fewer than 5 baselines",))
+
+
+def test_a_cell_that_no_baseline_has_is_listed() -> None:
+    assert [cell.prompt_tokens for cell in gate(run("head", 10.0, 20.0), baselines(), FIVE).new] == [2]
+
+
+# -- what cannot be held against each other
+
+
+def test_a_cell_that_failed_now_is_missing_with_its_reason() -> None:
+    head = run("head", 10.0, 10.0)
+    found = gate(failed(head, head.cells[1], "no memory"), baselines(cells=2), FIVE)
+    assert (found.outcome, [one.why for one in found.missing]) == (CANNOT_TELL, ["crashed: no memory"])
+
+
+def test_a_regression_counts_more_than_a_missing_cell() -> None:
+    assert outcome(run("head", 12.0), baselines(cells=2)) == REGRESSION
+
+
+def test_a_cell_that_was_not_in_every_baseline_is_not_missed() -> None:
+    assert outcome(run("head", 10.0), [*baselines(5), run("base5", 10.0, 10.0)]) == NONE_SHOWN
+
+
+def test_no_shared_cell_is_told_apart_from_no_regression() -> None:
+    head = made_run("head", [made_cell([10.0] * 5, 99)])
+    assert gate(head, baselines(), FIVE).void == ("no cell was measured here and in a baseline",)
+
+
+def test_a_head_without_an_end_cannot_be_told() -> None:
+    assert outcome(replace(run("head", 12.0), end=None), baselines()) == CANNOT_TELL
+
+
+def test_a_head_that_measured_nothing_cannot_be_told() -> None:
+    assert gate(made_run("head", []), baselines(), FIVE).void == ("head measured nothing",)
+
+
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [({"machine_id": "n"}, "another machine (n, the head is of m)"), ({"plan": {"threads": 8}}, "other threads (8")],
+)
+def test_baselines_of_other_conditions_are_left_out_and_named(record: dict[str, object], why: str) -> None:
+    other = made_run("other", [made_cell([99.0] * 5, 1)], **record)
+    found = gate(run("head", 10.0), [*baselines(), other], FIVE)
+    assert (found.outcome, f"LEFT OUT baseline other: {why}" in found.notes[0]) == (NONE_SHOWN, True)
+
+
+def test_a_head_of_another_machine_cannot_be_told() -> None:
+    head = made_run("head", [made_cell([12.0] * 5, 1)], machine_id="n")
+    assert gate(head, baselines(), FIVE).void == ("no baseline can be held against this run",)
+
+
+@pytest.mark.parametrize("broken", [replace(run("other", 50.0), end=None), made_run("other", [])])
+def test_baselines_that_were_killed_or_empty_are_left_out(broken: RunAnalysis) -> None:
+    found = gate(run("head", 10.0), [*baselines(), broken], FIVE)
+    assert (len(found.base_names), found.outcome) == (6, NONE_SHOWN)
+
+
+def test_baselines_under_different_conditions_are_pointed_out() -> None:
+    runs = baselines()
+    changed = replace(runs[0], record={**runs[0].record, "venvs": packages(numpy="9")})
+    assert "2 different conditions" in gate(run("head", 10.0), [changed, *runs[1:]], FIVE).notes[0]
+
+
+def test_another_power_mode_is_pointed_out() -> None:
+    head = made_run("head", [made_cell([10.0] * 5, 1)], machine={"power_mode": "quiet"})
+    assert gate(head, baselines(), FIVE).notes[0].startswith("DIFFERENT power mode: None in the newest baseline, quiet")
+
+
+# -- variants of one run
+
+
+def variants(ratios: Sequence[float], drift: float = 0.2) -> RunAnalysis:
+    """A run whose variant b takes ``ratios`` times as long as a, block by block, on a machine that drifts."""
+    base = [10 * math.exp(drift * block) for block in range(len(ratios))]
+    head = [value * ratio for value, ratio in zip(base, ratios, strict=True)]
+    sides = [made_cell(values, 1, made_load(variant=name)) for name, values in (("a", base), ("b", head))]
+    plan = {"variants": {"a": {"spec": "x==1"}, "b": {"spec": "x==2"}}}
+    return made_run("ab", sides, plan=plan)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "said"),
+    [((1.1, 1.12, 1.11, 1.1), REGRESSION), ((1.0, 1.01, 0.99, 1.0), NONE_SHOWN), ((0.9, 0.91, 0.89, 0.9), NONE_SHOWN)],
+)
+def test_variants_are_held_against_each_other_block_by_block(ratios: Sequence[float], said: str) -> None:
+    assert gate_variants(variants(ratios), FIVE).outcome == said
+
+
+def test_a_variant_that_failed_cannot_be_told() -> None:
+    found = variants((1.0, 1.0, 1.0))
+    broken = failed(found, found.cells[1], "no such symbol")
+    gated = gate_variants(broken, FIVE)
+    assert (gated.outcome, [one.why for one in gated.missing]) == (CANNOT_TELL, ["crashed: no such symbol"])
+
+
+# -- how often it is wrong
+
+
+def simulated(noise: random.Random, between: float, slowdown: float = 1.0, cells: int = 4) -> Gate:
+    def one(name: str, factor: float) -> RunAnalysis:
+        def cell(prompt_tokens: int) -> CellResult:
+            mean = 10 * factor * noise.lognormvariate(0, between)
+            return made_cell([mean * noise.lognormvariate(0, 0.01) for _ in range(3)], prompt_tokens)
+
+        return made_run(name, [cell(index) for index in range(cells)])
+
+    return gate(one("head", slowdown), [one(f"base{n}", 1.0) for n in range(6)], FIVE)
+
+
+def test_of_runs_that_do_not_differ_at_most_one_in_twenty_is_called() -> None:
+    noise = random.Random(11)
+    found = [simulated(noise, between=0.05) for _ in range(300)]
+    called = sum(any(one.verdict in ("slower", "faster") for one in gated.differences) for gated in found)
+    assert called / 300 <= 0.07
+
+
+def test_a_slowdown_of_a_tenth_is_seen_at_one_percent_of_noise() -> None:
+    noise = random.Random(12)
+    found = [simulated(noise, between=0.01, slowdown=1.1) for _ in range(100)]
+    assert sum(gated.outcome == REGRESSION for gated in found) >= 95
