@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from bench.gate.__main__ import parser as gate_parser
 from bench.plan.cells import Cell, Load
 from bench.plan.flags import BY_NAME
 from bench.store.schema import SCHEMA_VERSION, TABLES
@@ -140,6 +141,13 @@ def test_flags_in_the_workflow_exist() -> None:
     flags = {flag for command in commands for flag in re.findall(r"--([a-z-]+)", command)}
     assert flags == {"config", "profile"}
     assert {flag.replace("-", "_") for flag in flags} <= set(BY_NAME)
+
+
+def test_flags_of_the_gate_in_the_workflow_exist() -> None:
+    commands = re.findall(r"nox -s gate -- ([^|`\n]*)", page("docs/ci.md"))
+    flags = {flag for command in commands for flag in re.findall(r"--[a-z-]+", command)}
+    assert flags == {"--baseline", "--head", "--threshold", "--run"}
+    assert flags <= set(re.findall(r"--[a-z-]+", gate_parser().format_help()))
 
 
 def test_keys_of_the_sample_sweep_file_exist() -> None:

@@ -25,7 +25,7 @@ _CANNOT_TELL, _USAGE = 2, 4
 def main(arguments: Sequence[str] | None = None) -> int:
     """Hold a run against others, say it, write it; returns the exit status."""
     try:
-        asked = _parser().parse_args(arguments)
+        asked = parser().parse_args(arguments)
         found, name = _found(asked)
         folder = asked.reports_dir / f"gate-{name}"
         write_files(folder, {folder / "gate.md": markdown(found), folder / "gate.json": as_json(found)})
@@ -94,13 +94,14 @@ def _fatal(base: StoredRun, head: StoredRun) -> Iterator[Mismatch]:
         yield prompts
 
 
-def _parser() -> Parser:
-    parser = Parser(
+def parser() -> Parser:
+    """What the command takes."""
+    found = Parser(
         prog="nox -s gate --",
         description="Say whether a run shows a regression: exit status 0 no, 1 yes, 2 cannot tell.",
         allow_abbrev=False,
     )
-    parser.add_argument(
+    found.add_argument(
         "--baseline",
         nargs="+",
         action="extend",
@@ -108,17 +109,17 @@ def _parser() -> Parser:
         metavar="RUN",
         help="ids, folders or globs of five or more earlier runs",
     )
-    parser.add_argument("--head", metavar="RUN", help="the run in question; one of `nox -s ab` needs no baselines")
-    parser.add_argument("--run", metavar="RUN", help="the same, for a run of `nox -s ab`")
-    parser.add_argument(
+    found.add_argument("--head", metavar="RUN", help="the run in question; one of `nox -s ab` needs no baselines")
+    found.add_argument("--run", metavar="RUN", help="the same, for a run of `nox -s ab`")
+    found.add_argument(
         "--threshold", default="5%", metavar="SHARE", help="differences within it count as the same (default: 5%%)"
     )
-    parser.add_argument(
+    found.add_argument(
         "--strict", action="store_true", help="cannot tell either where a slowdown beyond the threshold could hide"
     )
-    parser.add_argument("--force", action="store_true", help="also runs of another model or of other prompts")
-    add_folders(parser)
-    return parser
+    found.add_argument("--force", action="store_true", help="also runs of another model or of other prompts")
+    add_folders(found)
+    return found
 
 
 if __name__ == "__main__":
