@@ -210,7 +210,9 @@ def _between_runs(
     runs = against_runs(here.value, [there.value], spread.for_blocks(min(there.blocks, here.blocks)))
     if runs is None or runs.ratio.half_width is None or runs.ratio.half_width <= width:
         return difference
-    return replace(difference, contrast=runs, basis="runs")
+    # With more degrees of freedom the wider interval may have the smaller p value, and a history must not help a claim.
+    p_values = [one.p_value for one in (blocks, runs) if one.p_value is not None]
+    return replace(difference, contrast=Contrast(runs.ratio, max(p_values)), basis="runs")
 
 
 def _within_run(metric: str, base: Measured | None, head: Measured | None) -> Difference | None:

@@ -131,7 +131,7 @@ def gate(
         new=tuple(cell for cell in head.cells if cell.cell_key not in before),
         void=(*base.void, *_void(head, bool(cells) or not count, "here and in a baseline")),
         gaps=tuple(_gaps(count)),
-        notes=(*base.notes, *apart(base.runs, head), *mixed(base.runs), *_few(cells, before, count)),
+        notes=(*_played(head), *base.notes, *apart(base.runs, head), *mixed(base.runs), *_few(cells, before, count)),
         changes=changes(base.runs[-1].record, head.record) if base.runs else {},
         basis=_basis(cells, count, known),
     )
@@ -152,7 +152,7 @@ def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False) -
         new=found.only_head,
         void=tuple(_void(run, bool(found.cells), "with both variants")),
         gaps=(),
-        notes=(),
+        notes=tuple(_played(run)),
         changes=found.changes,
         basis="both variants, block by block, in one run",
     )
@@ -241,6 +241,11 @@ def _void(head: RunAnalysis, compared: bool, where: str) -> Iterator[str]:
         yield f"{head.record.get('run_id')} measured nothing"
     elif not compared:
         yield f"no cell was measured {where}"
+
+
+def _played(head: RunAnalysis) -> Iterator[str]:
+    if any(load.simulated for load in head.loads):
+        yield "simulated: these latencies were played, no model ran"
 
 
 def _gaps(count: int) -> Iterator[str]:

@@ -34,7 +34,7 @@ class StoredRun:
     @property
     def run_id(self) -> str:
         """The run's id, also the name of its folder when it was written."""
-        return str(self.record["run_id"])
+        return str(self.record.get("run_id") or self.path.name)
 
     def table(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows of one of :data:`bench.store.schema.TABLES`, in the order in which they were committed.

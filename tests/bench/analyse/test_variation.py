@@ -100,6 +100,16 @@ def test_one_block_claims_nothing_whatever_the_history() -> None:
     assert found.differences[0].contrast.p_value is None
 
 
+def test_a_history_of_many_runs_makes_no_claim_easier() -> None:
+    noise = random.Random(3)
+    known = variation(run(f"h{n}", 10 * noise.lognormvariate(0, 0.06)) for n in range(40))
+    base, head = (
+        made_run(name, [made_cell([value * 0.98, value * 1.02], 1)]) for name, value in (("b", 10), ("h", 13))
+    )
+    with_it, without = (compare(base, head, 0.03, one).differences[0] for one in (known, None))
+    assert (with_it.contrast.p_value or 0) >= (without.contrast.p_value or 1)
+
+
 def test_with_a_history_twins_are_called_apart_in_at_most_one_cell_of_twenty() -> None:
     noise = random.Random(4)
 

@@ -212,6 +212,20 @@ def test_runs_in_which_nothing_was_measured_are_an_error(tmp_path: Path, capsys:
     assert "neither run measured anything" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("broken", ["base", "head"])
+def test_a_run_without_any_result_leaves_the_others_cells_alone(
+    tmp_path: Path, broken: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = []
+    for name in ("base", "head"):
+        run = FakeRun(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,), blocks=1, repeats=1)
+        if name == broken:
+            run.break_cells("", "failed", "nothing works")
+        runs.append(str(run.write(tmp_path, name)))
+    assert main([*runs, "--reports-dir", str(tmp_path / "out")]) == 0
+    assert "nothing can be compared" in capsys.readouterr().out
+
+
 def test_a_newer_run_is_refused_with_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [FakeRun().write(tmp_path, name) for name in ("base", "head")]
     record = json.loads((runs[1] / "run.json").read_text("utf-8"))
