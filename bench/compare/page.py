@@ -112,7 +112,7 @@ def said(comparison: Comparison) -> str:
     if not slower and not faster:
         start = f"No difference is shown in {cells}"
     else:
-        start = f"Of {plural(len(found), 'figure')} in {cells}, {slower} are slower and {faster} are faster"
+        start = f"Of {plural(len(found), 'figure')} in {cells}, slower: {slower}, faster: {faster}"
     return f"{start}; {largest(comparison)}.".replace(" %", "\u00a0%")
 
 
