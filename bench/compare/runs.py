@@ -71,7 +71,7 @@ def find_runs(names: Sequence[str], results: Path) -> list[StoredRun]:
 
 
 def known_variation(results: Path, head: RunAnalysis) -> Variation:
-    """What the runs in ``results`` tell about how much runs of the machine of ``head`` vary; ``head`` left out."""
+    """What the runs in ``results`` that are older than ``head`` tell about how much runs of its machine vary."""
     return variation(_earlier(results, head))
 
 
@@ -82,7 +82,7 @@ def _earlier(results: Path, head: RunAnalysis) -> Iterator[RunAnalysis]:
         # A run that cannot be read is no history; whoever asks for it by name is told why.
         with suppress(StoreError):
             run = open_run(path.parent)
-            if run.run_id in seen or not _same_machine(run, head) or not wanted & _backends(run):
+            if run.run_id in seen or not _precedes(run, head) or not wanted & _backends(run):
                 continue
             seen.add(run.run_id)
             yield analyse_run(run)
@@ -90,12 +90,13 @@ def _earlier(results: Path, head: RunAnalysis) -> Iterator[RunAnalysis]:
                 return
 
 
-def _same_machine(run: StoredRun, head: RunAnalysis) -> bool:
-    """Whether a run ended, on the machine of ``head``, with its model."""
+def _precedes(run: StoredRun, head: RunAnalysis) -> bool:
+    """Whether a run ended, on the machine of ``head``, with its model, and began no later."""
     model, own = ((record.get("model") or {}) for record in (run.record, head.record))
     machines = run.record.get("machine_id"), head.record.get("machine_id")
     digests = [(one.get("name"), one.get("digest")) for one in (model, own)]
-    return run.end is not None and machines[0] == machines[1] and digests[0] == digests[1]
+    begun = [str(record.get("created_at")) for record in (run.record, head.record)]
+    return run.end is not None and machines[0] == machines[1] and digests[0] == digests[1] and begun[0] <= begun[1]
 
 
 def _backends(run: StoredRun) -> set[str]:
