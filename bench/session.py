@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from bench.doctor.readiness import look
 from bench.guard.guard import Guard, strict_failure
 from bench.load_plans import named_venvs, plan_load
-from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key
+from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key, warmup_ordinals
 from bench.measure.profiling import profile_load
 from bench.measure.rows import impossible_rows
 from bench.measure.visit import Outcome, Visit
@@ -117,7 +117,7 @@ class BenchSession:
         changed = {venv: drift(venv, venvs[name].get("packages", {})) for name, venv in named.items()}
         for planned in (visit for visit in selected.visits if visit.block == selected.visits[0].block):
             # Prompts that cannot be made are refused here, while nothing has been measured; all blocks are alike in it.
-            self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
+            self._prompts_for(planned)
         for load in selected.loads:
             venv = self.venvs.backend(BACKENDS[load.backend], load.device)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
@@ -130,6 +130,7 @@ class BenchSession:
             threads=threads,
             repeats=self.options.repeats,
             warmups=self.options.warmups,
+            max_warmups=self.options.max_warmups,
             timeouts=Timeouts(load_s=self.options.load_timeout_s, generation_s=self.options.generation_timeout_s),
             scratch=self._scratch,
             shapes=self._shapes,
@@ -161,9 +162,9 @@ class BenchSession:
         load = planned.load
         self.say(
             f"visit {self._visits_begun} of {self._visits_total}, block {planned.block + 1} of {self.options.blocks}: "
-            f"{load.backend} {load.device} {load.precision}{self._left(planned.block)}"
+            f"{load.backend} {load.device} {load.precision}{_asked(planned.cells)}{self._left(planned.block)}"
         )
-        prompts = self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
+        prompts = self._prompts_for(planned)
         placement = self._placement(load, prompts)
         return Visit(planned, self._load_plans[load.key], prompts, self._facts, self.writer, placement)
 
@@ -179,8 +180,14 @@ class BenchSession:
     def _shapes(self) -> Shapes:
         return tuple(sorted(itertools.product(self.options.new_tokens, self.options.batch_sizes)))
 
-    def _prompt_keys(self, cells: Sequence[Cell]) -> set[PromptKey]:
-        ordinals = range(-self.options.warmups, self.options.repeats)
+    def _prompts_for(self, planned: PlannedVisit) -> dict[PromptKey, Prompt]:
+        ordinals = warmup_ordinals(self.options.warmups, self.options.max_warmups)
+        always = [*ordinals[: self.options.warmups], *range(self.options.repeats)]
+        wanted = self._prompt_keys(planned.cells, always)
+        spare = self._prompt_keys(planned.cells, ordinals[self.options.warmups :])
+        return self._prompts.prompts_for_visit(planned.block, wanted, spare)
+
+    def _prompt_keys(self, cells: Sequence[Cell], ordinals: Sequence[int]) -> set[PromptKey]:
         return {
             prompt_key(self._shapes, cell, ordinal, row)
             for cell in cells
@@ -272,3 +279,7 @@ class BenchSession:
         self._check_context(cells, model.name, model.context_tokens)
         self._prompts = preparer.prompts()
         return model_record(model)
+
+
+def _asked(cells: Sequence[Cell]) -> str:
+    return ", prefix cache on" if any(cell.ask == "again" for cell in cells) else ""

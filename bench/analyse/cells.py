@@ -36,6 +36,7 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         padded_prompt_tokens=samples.padded_prompt_tokens,
         new_tokens=new_tokens,
         batch_size=batch_size,
+        ask=samples.ask,
         generations=generations,
         warmups=samples.warmups,
         excluded=samples.excluded,

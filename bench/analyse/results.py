@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analyse.interval import Estimate
+from bench.plan.cells import Ask
 
 VERDICTS = ("verified", "reported", "fallback", "simulated", "unknown")
 """What is known about the device that executed, see :class:`LoadResult`."""
@@ -135,6 +136,7 @@ class CellResult:
 
     Args:
         load: what was loaded.
+        ask: ``again`` times a prompt that the process was asked just before, with the prefix cache on.
         generations: how many timed generations count.
         warmups: how many warm-ups were kept apart.
         excluded: timed generations that are marked invalid, and so do not count.
@@ -170,6 +172,7 @@ class CellResult:
     along: TokenSeries | None
     histogram: Histogram | None
     itl_p95_ms: Measured | None = None
+    ask: Ask = "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +182,7 @@ class Failure:
     Args:
         status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: generations that do not count.
         shapes: (prompt_tokens, new_tokens, batch_size) of each cell that this happened to.
+        asks: ``first`` or ``again``, of the same.
         cell_keys: of the same.
         blocks: in which blocks.
         measured_elsewhere: whether some of these cells were measured in other blocks.
@@ -191,6 +195,7 @@ class Failure:
     exit_code: int | None
     stderr_tail: str | None
     shapes: tuple[tuple[int, int, int], ...]
+    asks: tuple[Ask, ...]
     cell_keys: tuple[str, ...]
     blocks: tuple[int, ...]
     measured_elsewhere: bool
@@ -205,6 +210,7 @@ class Unreached:
     prompt_tokens: int
     new_tokens: int
     batch_size: int
+    ask: Ask = "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +233,7 @@ class Ranking:
 
     Args:
         metric: one of :data:`METRICS`.
+        ask: of the contestants; a prefix-cache hit is never ranked with first asks.
         simulated: the contestants are simulated; measured and simulated cells are never ranked together.
         verdict: whether the run has blocks enough to claim that the lowest is the fastest.
         winner: the lowest.
@@ -237,6 +244,7 @@ class Ranking:
     prompt_tokens: int
     new_tokens: int
     batch_size: int
+    ask: Ask
     simulated: bool
     verdict: bool
     winner: CellResult

@@ -47,7 +47,8 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
 
 
 def _unreached(key: str, cell: Mapping[str, Any], owner: _Owner) -> Unreached:
-    return Unreached(key, owner("", key), cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"])
+    shape = (cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"])
+    return Unreached(key, owner("", key), *shape, cell.get("ask", "first"))
 
 
 class _Owner:

@@ -42,6 +42,18 @@ def prompt_key(shapes: Shapes, cell: Cell, ordinal: int, row: int) -> PromptKey:
     return PromptKey(cell.prompt_tokens, ordinal + offset if ordinal >= 0 else ordinal - offset, row)
 
 
+def warmup_ordinals(warmups: int, max_warmups: int) -> list[int]:
+    """The ordinals of a cell's warm-ups, in the order in which they are asked.
+
+    Those that are always run come as they did when their number was fixed; further ones count on downwards.
+
+    Args:
+        warmups: at least.
+        max_warmups: at most.
+    """
+    return [*range(-warmups, 0), *range(-warmups - 1, -max_warmups - 1, -1)]
+
+
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
     """What a visit needs to load: where the interpreter is, what to load, or why there is nothing.
@@ -104,7 +116,12 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What every row of a run shares, and how its visits are made."""
+    """What every row of a run shares, and how its visits are made.
+
+    Args:
+        warmups: per cell and block, at least.
+        max_warmups: at most, while the series has not settled.
+    """
 
     machine_id: str
     model: str
@@ -112,6 +129,7 @@ class RunFacts:
     threads: int | None
     repeats: int
     warmups: int
+    max_warmups: int
     timeouts: Timeouts
     scratch: Path
     shapes: Shapes = ()

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.errors import WorkerError, WorkerUnsupported
 from bench.measure.facts import Attempt, LoadPlan, RunFacts
+from bench.measure.settling import Pace
 from bench.measure.verdict import judge
 from bench.measure.worker import Generated
 from bench.observe.busy import Busy
@@ -95,6 +96,7 @@ def failure_row(cell: Cell, block: int, load_id: str, attempt: int, error: Worke
     """The row of a cell that has no number, or of the generation that failed."""
     return {
         **_cell(cell, load_id, attempt, block),
+        "ask": cell.ask,
         "iteration": iteration,
         "warmup": False,
         "started_at": datetime.now(UTC),
@@ -122,6 +124,21 @@ def impossible_rows(cell: Cell, reason: str, facts: RunFacts) -> tuple[Row, Row]
         "ended_at": now,
     }
     return load, failure_row(cell, 0, load_id, 0, error)
+
+
+def unsettled_row(cell: Cell, block: int, load_id: str, warmups: Sequence[Pace]) -> Row:
+    """The finding that a cell was still getting faster when its warm-ups were used up."""
+    return {
+        "code": "warm-up-unsettled",
+        "severity": "warning",
+        "subject": "cell",
+        "load_id": load_id,
+        "cell_key": cell.key,
+        "block": block,
+        "message": f"{cell.label} was still getting faster after {len(warmups)} warm-ups.",
+        "advice": "Its timed generations may hold some warm-up: allow more with --max-warmups.",
+        "seen_at": datetime.now(UTC),
+    }
 
 
 def _identity(facts: RunFacts, load: Load) -> Row:

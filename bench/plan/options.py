@@ -13,12 +13,15 @@ from backends.spec import PRECISIONS
 from bench.errors import UsageError
 from bench.plan import values as v
 from bench.plan.backends import BACKENDS, PROBLEM
+from bench.plan.cells import ASKS, Ask
 from bench.plan.flags import BY_NAME, PROFILES
 from bench.plan.sweep_file import SweepFile, read_sweep_file
 
 DEFAULT_BACKENDS = ("openvino-genai", "ort-genai", "transformers")
 DEFAULT_PROMPT_TOKENS = (32, 128, 512)
 DEFAULT_TIMEOUT_S = 1800.0
+DEFAULT_WARMUPS = 2
+DEFAULT_MAX_WARMUPS = 6
 
 _SPREADING = ("HETERO", "MULTI", "BATCH")
 
@@ -30,6 +33,8 @@ class Options:
     Args:
         devices: ``None`` asks for the CPU and for what the system lists beside it.
         precisions: ``None`` asks each backend for its own default formats.
+        warmups: per cell and block, at least.
+        max_warmups: at most, while the series has not settled.
         threads: a count, ``"stack"`` for each stack's own default, or ``None`` for the physical performance cores.
         load_options: backend -> option -> value, as given by the user.
         workers: backend -> interpreter, as given by the user.
@@ -41,10 +46,12 @@ class Options:
     prompt_tokens: tuple[int, ...]
     new_tokens: tuple[int, ...]
     batch_sizes: tuple[int, ...]
+    asks: tuple[Ask, ...]
     profile: str
     blocks: int
     repeats: int
     warmups: int
+    max_warmups: int
     threads: int | str | None
     model: str
     seed: int
@@ -93,6 +100,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
     given = _Given(flags, file)
     profile = given.read("profile", lambda value, where: v.one_of(value, where, tuple(PROFILES)), "quick")
     blocks, repeats = PROFILES[profile]
+    warmups, max_warmups = _warmups(given)
     return Options(
         backends=given.read("backend", _backends, DEFAULT_BACKENDS),
         devices=given.read("device", _devices, None),
@@ -100,10 +108,12 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         prompt_tokens=tuple(sorted(given.read("prompt_tokens", v.counts, DEFAULT_PROMPT_TOKENS))),
         new_tokens=given.read("new_tokens", v.counts, (64,)),
         batch_sizes=given.read("batch_size", v.counts, (1,)),
+        asks=given.read("ask", _asks, ("first",)),
         profile=profile,
         blocks=given.read("blocks", v.count, blocks),
         repeats=given.read("repeats", v.count, repeats),
-        warmups=given.read("warmups", lambda value, where: v.count(value, where, least=0), 2),
+        warmups=warmups,
+        max_warmups=max_warmups,
         threads=given.read("threads", _threads, None),
         model=given.read("model", v.text, "default"),
         seed=given.read("seed", lambda value, where: v.count(value, where, least=0), secrets.randbelow(2**31)),
@@ -127,6 +137,28 @@ def _backends(value: Any, where: str) -> tuple[str, ...]:
         if name not in BACKENDS:
             raise UsageError(f"{where}: no backend {name!r}; there are {', '.join(BACKENDS)}")
     return names
+
+
+def _warmups(given: _Given) -> tuple[int, int]:
+    def at_least_none(value: Any, where: str) -> int:
+        return v.count(value, where, least=0)
+
+    least = given.read("warmups", at_least_none, None)
+    most = given.read("max_warmups", at_least_none, None)
+    if least is None:
+        least = DEFAULT_WARMUPS if most is None else min(DEFAULT_WARMUPS, most)
+    if most is None:
+        most = max(DEFAULT_MAX_WARMUPS, least)
+    if most < least:
+        raise UsageError(f"--max-warmups: {most} is below the {least} that --warmups asks for at least")
+    return least, most
+
+
+def _asks(value: Any, where: str) -> tuple[Ask, ...]:
+    names = v.words(value, where)
+    for name in names:
+        v.one_of(name, where, ASKS)
+    return tuple(ask for ask in ASKS if ask in names)
 
 
 def _precisions(value: Any, where: str) -> tuple[str, ...]:

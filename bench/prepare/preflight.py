@@ -31,7 +31,8 @@ def preflight_lines(
         parameters: of the model, for a guess of the time; ``None`` if there is no model.
         free: what the machine has left.
     """
-    counts = f"{options.blocks} blocks of {options.warmups} warm-ups + {options.repeats} timed generations each"
+    warmups = " to ".join(str(count) for count in sorted({options.warmups, options.max_warmups}))
+    counts = f"{options.blocks} blocks of {warmups} warm-ups + {options.repeats} timed generations each"
     measure = f"measure    {len(plan.loads)} loads, {len(plan.cells)} cells, in {counts}"
     if parameters is None:
         return [measure, "time       as the simulated latencies add up; no model is run"]

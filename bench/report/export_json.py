@@ -58,6 +58,7 @@ def _ranking(ranking: Ranking, naming: Naming) -> dict[str, Any]:
         "prompt_tokens": ranking.prompt_tokens,
         "new_tokens": ranking.new_tokens,
         "batch_size": ranking.batch_size,
+        "ask": ranking.ask,
         "simulated": ranking.simulated,
         "claims_verdict": ranking.verdict,
         "lowest": naming.of(ranking.winner.load),

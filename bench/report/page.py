@@ -19,6 +19,7 @@ from bench.report.answers import answers_by_shape, overviews, verdict_note
 from bench.report.bars import load_bars, memory_bars
 from bench.report.figures import Figures, draw
 from bench.report.findings import finding_notes
+from bench.report.hits import hits
 from bench.report.names import Naming, failed_shapes
 from bench.report.observers import observer_facts
 from bench.report.results_table import result_groups
@@ -70,6 +71,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
                 f"{naming.of(cell.load)}, prompt {cell.prompt_tokens:,}, {cell.new_tokens:,} new"
                 for cell in analysis.unreached
             ],
+            hits=hits(analysis, naming),
             meaning=_meaning(analysis),
             phi3=_phi3_command(analysis),
             machine=_machine(analysis),
@@ -161,6 +163,8 @@ def _failure(failure: Any, naming: Naming, analysis: RunAnalysis) -> dict[str, A
     ]
     if failure.shapes:
         parts.append(f"--prompt-tokens {','.join(str(n) for n in sorted({shape[0] for shape in failure.shapes}))}")
+    if "again" in failure.asks:
+        parts.append("--ask again")
     return {
         "failure": failure,
         "name": naming.of(load),

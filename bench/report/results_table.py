@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, RunAnalysis
+from bench.plan.cells import ASKS
 from bench.report.findings import Note
 from bench.report.names import Naming, shape_name
 
@@ -48,8 +50,8 @@ def result_groups(analysis: RunAnalysis, naming: Naming, notes: Sequence[Note] =
 def _group(cells: Sequence[CellResult], naming: Naming, notes: Sequence[Note]) -> Group:
     first = cells[0]
     lowest: dict[str, set[str]] = {cell.cell_key: set() for cell in cells}
-    for simulated in (False, True):
-        own = [cell for cell in cells if cell.load.simulated is simulated]
+    for simulated, ask in product((False, True), ASKS):
+        own = [cell for cell in cells if cell.load.simulated is simulated and cell.ask == ask]
         for column, value_of in _COLUMNS.items():
             known = [(value, cell) for cell in own if (value := value_of(cell)) is not None]
             if len(known) > 1:

@@ -92,6 +92,11 @@ RESULTS_NOTE = (
     "of a column among rows of the same kind at that prompt length. n is timed generations over blocks; warm-ups are "
     "not counted."
 )
+HITS_TITLE = "First ask and prefix-cache hit"
+HITS_NOTE = (
+    "A hit is the time to first token of a prompt that the same process was asked just before, with the stack’s prefix "
+    "cache on. It is no first ask, and is ranked with other hits alone."
+)
 ALONG_TITLE = "Token by token"
 ALONG_NOTE = (
     "Latency of each token along the answer: the median over generations, and the band from the 10th to the 90th "
@@ -258,7 +263,15 @@ GLOSSARY = (
         "The worker process’s own highest resident memory, from the system’s counter, over its whole life: load and "
         "all prompt lengths.",
     ),
-    ("Warm-up", "Generations at the start of each visit. They are stored, and not counted."),
+    (
+        "Prefix-cache hit",
+        "The same prompt asked again at once, by a load whose prefix cache is on: what a user waits for whose prompt "
+        "begins like one before. Everywhere else that cache is off and no two prompts of a process begin alike.",
+    ),
+    (
+        "Warm-up",
+        "Generations at the start of each visit, until they get no faster. They are stored, and not counted.",
+    ),
 )
 
 

@@ -101,6 +101,28 @@ def test_no_warm_ups_may_be_asked_for(make_options: MakeOptions) -> None:
     assert make_options("--warmups", "0").warmups == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), (2, 6)),
+        (("--warmups", "0"), (0, 6)),
+        (("--warmups", "9"), (9, 9)),
+        (("--max-warmups", "4"), (2, 4)),
+        (("--max-warmups", "1"), (1, 1)),
+        (("--warmups", "0", "--max-warmups", "0"), (0, 0)),
+    ],
+)
+def test_warm_ups_have_a_least_and_a_most(
+    make_options: MakeOptions, arguments: tuple[str, ...], expected: tuple[int, int]
+) -> None:
+    options = make_options(*arguments)
+    assert (options.warmups, options.max_warmups) == expected
+
+
+def test_asks_come_in_their_own_order(make_options: MakeOptions) -> None:
+    assert make_options("--ask", "again,first").asks == ("first", "again")
+
+
 @pytest.mark.parametrize(("given", "expected"), [("3", 3), ("stack", "stack")])
 def test_threads_are_a_count_or_the_stacks_own(make_options: MakeOptions, given: str, expected: int | str) -> None:
     assert make_options("--threads", given).threads == expected
@@ -166,6 +188,9 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
         (("--blocks", "0"), "--blocks: expected at least 1"),
         (("--repeats", "2.5"), "--repeats: expected a whole number"),
         (("--warmups=-1",), "--warmups: expected at least 0"),
+        (("--warmups", "3", "--max-warmups", "2"), "--max-warmups: 2 is below the 3 that --warmups asks for at least"),
+        (("--ask", "twice"), "--ask: no such choice 'twice'; there are first, again"),
+        (("--load-option", "openvino-genai.prefix_caching=on"), "openvino-genai has no load option 'prefix_caching'"),
         (("--threads", "all"), "--threads: expected a whole number"),
         (("--threads", "0"), "--threads: expected at least 1"),
         (("--seed", "x"), "--seed: expected a whole number"),
