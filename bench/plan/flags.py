@@ -97,6 +97,20 @@ FLAGS: tuple[Flag, ...] = (
         "NAME",
     ),
     Flag("blocks", "blocks: each visits every load once, in a fresh process, in random order", "by profile", "N"),
+    Flag(
+        "interval_target",
+        "add whole blocks, from at least 8, until half the 95 % interval of TTFT and TPOT of every cell is within this "
+        "share, e.g. 5%; --blocks or --profile then gives the minimum",
+        "off",
+        "SHARE",
+    ),
+    Flag("max_blocks", "with --interval-target: as many blocks at most", "40", "N"),
+    Flag(
+        "max_time",
+        "with --interval-target: begin no cell after this time of measuring, e.g. 90m, 2h or 1800s",
+        "as long as it takes",
+        "TIME",
+    ),
     Flag("repeats", "timed generations per cell and block", "by profile", "N"),
     Flag("warmups", "generations per cell and block that are kept but not counted, at least", "2", "N"),
     Flag("max_warmups", "as many of them at most: further ones follow while the series still gets faster", "6", "N"),

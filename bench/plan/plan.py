@@ -90,7 +90,7 @@ def make_plan(options: Options, surroundings: Surroundings | None = None) -> Pla
     if not cells:
         reasons = "; ".join(dict.fromkeys(entry.reason for entry in impossible))
         raise UsageError(f"nothing remains to be measured: {reasons}")
-    return Plan(tuple(cells), tuple(impossible), tuple(_visits(cells, options.blocks, options.seed)))
+    return Plan(tuple(cells), tuple(impossible), tuple(_visits(cells, options.most_blocks, options.seed)))
 
 
 def why_not(cell: Cell, around: Surroundings) -> str | None:

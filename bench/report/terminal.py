@@ -11,6 +11,7 @@ from bench.report.answers import overviews
 from bench.report.findings import finding_notes, in_short
 from bench.report.format import clean, megabytes, number
 from bench.report.names import HIT, Naming, failed_shapes, name_all
+from bench.report.notes import adaptive_notes
 
 COLUMNS = 100
 
@@ -39,7 +40,12 @@ def table_of(analysis: RunAnalysis) -> str:
     shapes = {(cell.new_tokens, cell.batch_size) for cell in analysis.cells}
     rows = [_row(cell, one_shape=len(shapes) == 1) for cell in analysis.cells]
     lines = _columns([_HEADER, *rows]) if rows else [text.NOTHING_MEASURED]
-    notes = [*_failures(analysis, naming), *overviews(analysis, naming), *_notes(analysis)]
+    notes = [
+        *_failures(analysis, naming),
+        *overviews(analysis, naming),
+        *adaptive_notes(analysis, naming),
+        *_notes(analysis),
+    ]
     notes += in_short(finding_notes(analysis, naming))
     return "\n".join([*lines, *(wrapped for note in notes for wrapped in _wrapped(note))])
 

@@ -59,6 +59,19 @@ BANNER_ENDED = {
 }
 BANNER_UNREACHED = "{count} planned cells were not reached."
 
+ADAPTIVE = (
+    "Blocks were added until half the 95 % interval of time to first token and of time per output token is within "
+    "{target}: {blocks} in all."
+)
+ADAPTIVE_ENDED = {
+    "target": "No cell needed another block.",
+    "max-time": "The time that was given (--max-time) ended it.",
+    "max-blocks": "The number of blocks that was given (--max-blocks) ended it.",
+    None: "The run ended before it was done.",
+}
+ADAPTIVE_ALL = "Every cell reached the target."
+ADAPTIVE_SOME = "{reached} of {cells} cells reached the target; these did not:"
+
 ANSWER_TITLE = "The answer"
 NOTHING_MEASURED = "No cell could be measured. The reasons stand under “Not measured”."
 NO_VERDICT = (

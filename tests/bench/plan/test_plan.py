@@ -279,3 +279,8 @@ def test_asking_again_leaves_the_keys_of_first_asks_alone(make_options: MakeOpti
 def test_no_load_is_asked_both_ways(make_options: MakeOptions) -> None:
     plan = make_plan(make_options(*SIMULATED, "--ask", "first,again"))
     assert all(len({cell.ask for cell in visit.cells}) == 1 for visit in plan.visits)
+
+
+def test_a_plan_that_adds_blocks_has_visits_for_the_most(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options(*SIMULATED, "--precision", "int4", "--interval-target", "5%", "--max-blocks", "11"))
+    assert [visit.block for visit in plan.visits] == list(range(11))
