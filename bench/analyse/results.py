@@ -32,11 +32,15 @@ class Measured:
     by_block: Mapping[int, float]
 
 
+QUANTILES = {"p50": (0.5, 10), "p90": (0.9, 50), "p95": (0.95, 100), "p99": (0.99, 500)}
+"""Name -> its share, and how many values it takes until five lie beyond it; attributes of :class:`Quantiles`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quantiles:
     """Quantiles of all of a cell's inter-token latencies together, in ms; descriptive, without an interval.
 
-    ``None`` where fewer than five values lie beyond the quantile.
+    ``None`` where fewer than five values lie beyond the quantile, see :data:`QUANTILES`.
     """
 
     p50: float | None
@@ -67,6 +71,26 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadTimes:
+    """From nothing to ready, over those processes of a load that found the compile cache in the same state.
+
+    Args:
+        compile_cache: ``none``, ``cold`` (this load filled it), ``hit`` (it served this load), or ``unknown``.
+        processes: how many loaded so.
+        process_start_s: and the other times in seconds: medians over them, ``None`` where not measured.
+        steady_s: the whole answer to the request of the first generation, later in the same process.
+    """
+
+    compile_cache: str
+    processes: int
+    process_start_s: float | None
+    import_s: float | None
+    load_s: float | None
+    first_generation_s: float | None
+    steady_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class LoadResult:
     """One model artifact on one device with one stack, over all of its processes.
 
@@ -79,7 +103,7 @@ class LoadResult:
         device_evidence: where that knowledge comes from.
         simulated: its latencies were played, not measured.
         processes: how many of them loaded.
-        process_start_s: and the other times in seconds: medians over processes, ``None`` where not measured.
+        times: how long loading took, apart for each state of the compile cache; what it served comes last.
         peak_memory_bytes: median over processes of each process's own peak.
         peak_memory_max_bytes: the largest of them.
         private_memory_bytes: median over processes.
@@ -107,11 +131,7 @@ class LoadResult:
     options: Mapping[str, Any]
     simulated: bool
     processes: int
-    process_start_s: float | None
-    import_s: float | None
-    load_s: float | None
-    first_generation_s: float | None
-    compile_cache: str | None
+    times: tuple[LoadTimes, ...]
     peak_memory_bytes: int | None
     peak_memory_max_bytes: int | None
     private_memory_bytes: int | None
@@ -119,6 +139,16 @@ class LoadResult:
     artifact_bytes: int | None
     node_placement: Mapping[str, float] | None = None
     changed_hints: Mapping[str, str] | None = None
+
+    @property
+    def fresh(self) -> LoadTimes | None:
+        """The times of loads that compiled; ``None`` if a cache served all of them."""
+        return next((times for times in self.times if times.compile_cache != "hit"), None)
+
+    @property
+    def cached(self) -> LoadTimes | None:
+        """The times of loads that a compile cache served."""
+        return next((times for times in self.times if times.compile_cache == "hit"), None)
 
     @property
     def ran_on(self) -> str:
@@ -147,6 +177,7 @@ class CellResult:
         prefill_rate: prompt tokens per second.
         decode_rate: new tokens per second, over the whole batch.
         itl_ms: quantiles of inter-token latency.
+        itl_samples: how many latencies they rest on.
         along: latency of token k.
         histogram: inter-token latencies, counted.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
@@ -172,6 +203,7 @@ class CellResult:
     along: TokenSeries | None
     histogram: Histogram | None
     itl_p95_ms: Measured | None = None
+    itl_samples: int = 0
     ask: Ask = "first"
 
 

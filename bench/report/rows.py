@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.analyse.interval import Estimate
-from bench.analyse.results import CellResult, Failure, LoadResult, Measured, RunAnalysis, Unreached
+from bench.analyse.results import (
+    QUANTILES,
+    CellResult,
+    Failure,
+    LoadResult,
+    LoadTimes,
+    Measured,
+    RunAnalysis,
+    Unreached,
+)
+from bench.report import text
 from bench.report.format import clean
 from bench.report.names import Naming
 
@@ -65,15 +75,20 @@ def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> di
         "new_tokens": new_tokens,
         "batch_size": batch_size,
         "ask": ask,
-        "process_start_s": load.process_start_s,
-        "import_s": load.import_s,
-        "load_s": load.load_s,
-        "first_generation_s": load.first_generation_s,
+        **_times("", load.fresh),
+        **_times("cached_", load.cached),
         "peak_memory_bytes": load.peak_memory_bytes,
         "private_memory_bytes": load.private_memory_bytes,
         "device_memory_bytes": load.device_memory_bytes,
         "artifact_bytes": load.artifact_bytes,
     }
+
+
+def _times(prefix: str, times: LoadTimes | None) -> dict[str, Any]:
+    """The times of loads that compiled, and with a prefix those of loads that a compile cache served."""
+    names = ("process_start_s", "import_s", "load_s", "first_generation_s", "steady_s")
+    found = {f"{prefix}{name}": getattr(times, name) if times else None for name in names}
+    return {**found, f"{prefix}loads": times.processes if times else 0}
 
 
 def _figures(cell: CellResult) -> dict[str, Any]:
@@ -87,10 +102,9 @@ def _figures(cell: CellResult) -> dict[str, Any]:
         **_with_interval("response", "ms", cell.response_ms),
         **_with_interval("prefill", "tokens_per_s", cell.prefill_rate),
         **_with_interval("decode", "tokens_per_s", cell.decode_rate),
-        "itl_p50_ms": cell.itl_ms.p50,
-        "itl_p90_ms": cell.itl_ms.p90,
-        "itl_p95_ms": cell.itl_ms.p95,
-        "itl_p99_ms": cell.itl_ms.p99,
+        **{f"itl_{name}_ms": getattr(cell.itl_ms, name) for name in QUANTILES},
+        "itl_samples": cell.itl_samples,
+        "itl_note": text.quantiles_missing(cell) or None,
     }
 
 
