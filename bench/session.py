@@ -139,6 +139,7 @@ class BenchSession:
             stopping=lambda: self.stopper.requested,
             instruments=self.guard.instruments,
             watched=self.guard.visit_ended,
+            unsettled=self.guard.warm_up_unsettled,
         )
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(threads or cores().default_threads)

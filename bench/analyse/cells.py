@@ -43,7 +43,7 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         ttft_ms=ttft,
         tpot_ms=tpot,
         response_ms=_measured(samples.block, first + after),
-        prefill_rate=ttft.estimate.rate(1000.0 * batch_size * prompt_tokens),
+        prefill_rate=ttft.estimate.rate(1000.0 * batch_size * prompt_tokens) if samples.ask == "first" else None,
         decode_rate=tpot.estimate.rate(1000.0 * batch_size) if tpot else None,
         itl_ms=_quantiles(itl.ravel()),
         along=_along(itl),

@@ -174,7 +174,7 @@ class CellResult:
         ttft_ms: time to first token.
         tpot_ms: time per output token; ``None`` for answers of one token.
         response_ms: the whole answer, from submission to its last token.
-        prefill_rate: prompt tokens per second.
+        prefill_rate: prompt tokens per second; ``None`` for a prefix-cache hit, which leaves nearly all of them out.
         decode_rate: new tokens per second, over the whole batch.
         itl_ms: quantiles of inter-token latency.
         itl_samples: how many latencies they rest on.
@@ -197,7 +197,7 @@ class CellResult:
     ttft_ms: Measured
     tpot_ms: Measured | None
     response_ms: Measured | None
-    prefill_rate: Estimate
+    prefill_rate: Estimate | None
     decode_rate: Estimate | None
     itl_ms: Quantiles
     along: TokenSeries | None

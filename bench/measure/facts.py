@@ -24,6 +24,10 @@ Shapes = tuple[tuple[int, int], ...]
 _ORDINALS_PER_SHAPE = 1000
 
 
+Unsettled = Callable[[str, str, int, int], None]
+"""Takes the cell key, the load id, the block, and how many warm-ups were run."""
+
+
 def prompt_key(shapes: Shapes, cell: Cell, ordinal: int, row: int) -> PromptKey:
     """Which prompt a generation of ``cell`` takes.
 
@@ -121,6 +125,8 @@ class RunFacts:
     Args:
         warmups: per cell and block, at least.
         max_warmups: at most, while the series has not settled.
+        watched: is told how the machine was before and after each visit.
+        unsettled: is told of each series that had not settled when its warm-ups were used up.
     """
 
     machine_id: str
@@ -137,6 +143,7 @@ class RunFacts:
     stopping: Callable[[], bool] = lambda: False
     instruments: Instruments = field(default_factory=Instruments)
     watched: Callable[[Watched], None] = lambda _: None
+    unsettled: Unsettled = lambda *_: None
 
 
 @dataclass(slots=True)

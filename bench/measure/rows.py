@@ -9,7 +9,6 @@ from typing import Any
 
 from bench.errors import WorkerError, WorkerUnsupported
 from bench.measure.facts import Attempt, LoadPlan, RunFacts
-from bench.measure.settling import Pace
 from bench.measure.verdict import judge
 from bench.measure.worker import Generated
 from bench.observe.busy import Busy
@@ -124,21 +123,6 @@ def impossible_rows(cell: Cell, reason: str, facts: RunFacts) -> tuple[Row, Row]
         "ended_at": now,
     }
     return load, failure_row(cell, 0, load_id, 0, error)
-
-
-def unsettled_row(cell: Cell, block: int, load_id: str, warmups: Sequence[Pace]) -> Row:
-    """The finding that a cell was still getting faster when its warm-ups were used up."""
-    return {
-        "code": "warm-up-unsettled",
-        "severity": "warning",
-        "subject": "cell",
-        "load_id": load_id,
-        "cell_key": cell.key,
-        "block": block,
-        "message": f"{cell.label} was still getting faster after {len(warmups)} warm-ups.",
-        "advice": "Its timed generations may hold some warm-up: allow more with --max-warmups.",
-        "seen_at": datetime.now(UTC),
-    }
 
 
 def _identity(facts: RunFacts, load: Load) -> Row:

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
 from bench.measure.facts import Attempt, LoadPlan, Placement, RunFacts, prompt_key, warmup_ordinals
-from bench.measure.rows import failure_row, load_row, success_row, unsettled_row
+from bench.measure.rows import failure_row, load_row, success_row
 from bench.measure.settling import Pace, settled
 from bench.measure.verdict import judge
 from bench.measure.worker import Generated, Region, WorkerProcess
@@ -71,9 +71,6 @@ class Visit:
         facts: shared by all visits.
         writer: where rows go.
         placement: where the stack's own profile places the work, if it was asked.
-
-    Attributes:
-        unsettled: cells that were still getting faster when the warm-ups were used up.
     """
 
     def __init__(
@@ -91,7 +88,6 @@ class Visit:
         self.facts = facts
         self.writer = writer
         self.placement = placement
-        self.unsettled: list[Cell] = []
         self._attempts = 0
         self._attempt: Attempt | None = None
         self._broken: WorkerError | None = None
@@ -198,8 +194,7 @@ class Visit:
             series.warmups.append(_pace(self._turn(cell, attempt, series, ordinal, warmup=True)))
         # One warm-up or none was asked for, and shows nothing.
         if len(series.warmups) > 1 and not settled(series.warmups):
-            self.unsettled.append(cell)
-            self.writer.rows("findings", [unsettled_row(cell, self.planned.block, attempt.load_id, series.warmups)])
+            self.facts.unsettled(cell.key, attempt.load_id, self.planned.block, len(series.warmups))
 
     def _turn(self, cell: Cell, attempt: Attempt, series: _Series, ordinal: int, *, warmup: bool) -> Generated:
         keys = (prompt_key(self.facts.shapes, cell, ordinal, row) for row in range(cell.batch_size))

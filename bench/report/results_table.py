@@ -56,7 +56,7 @@ def _group(cells: Sequence[CellResult], naming: Naming, notes: Sequence[Note]) -
             known = [(value, cell) for cell in own if (value := value_of(cell)) is not None]
             if len(known) > 1:
                 lowest[min(known, key=lambda pair: pair[0])[1].cell_key].add(column)
-    ordered = sorted(cells, key=lambda cell: _COLUMNS["response"](cell) or cell.ttft_ms.estimate.value)
+    ordered = sorted(cells, key=_place)
     rows = (
         Row(
             naming.of(cell.load),
@@ -67,6 +67,11 @@ def _group(cells: Sequence[CellResult], naming: Naming, notes: Sequence[Note]) -
         for cell in ordered
     )
     return Group(shape_name(first.prompt_tokens, first.new_tokens, first.batch_size), tuple(rows))
+
+
+def _place(cell: CellResult) -> tuple[bool, float]:
+    """First asks before prefix-cache hits, the quickest whole answer first."""
+    return cell.ask == "again", _COLUMNS["response"](cell) or cell.ttft_ms.estimate.value
 
 
 def _value(estimate: Estimate | None) -> float | None:

@@ -239,7 +239,11 @@ GLOSSARY = (
         "From the first token to the last, divided by n − 1: one value per generation.",
     ),
     ("Whole answer", "TTFT plus all inter-token latencies: from the request to the last token."),
-    ("Prefill rate", "Batch size × prompt tokens ÷ TTFT, in tokens per second."),
+    (
+        "Prefill rate",
+        "Batch size × prompt tokens ÷ TTFT, in tokens per second; blank for a prefix-cache hit, which computes next to "
+        "none of them.",
+    ),
     ("Decode rate", "Batch size ÷ TPOT, in tokens per second over the whole batch."),
     (
         "Block, estimate, interval",

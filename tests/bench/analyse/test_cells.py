@@ -42,7 +42,9 @@ def test_the_whole_answer_is_ttft_and_all_latencies(tiny_run: Any, make_cell: Ma
 
 def test_prefill_rate_counts_the_batch(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.generation(make_cell(batch_size=4), 0, 20, (2, 2))
-    assert only(tiny_run).prefill_rate.value == pytest.approx(4 * 10 / 0.020)
+    rate = only(tiny_run).prefill_rate
+    assert rate is not None
+    assert rate.value == pytest.approx(4 * 10 / 0.020)
 
 
 def test_decode_rate_counts_the_batch(tiny_run: Any, make_cell: MakeCell) -> None:

@@ -67,6 +67,15 @@ def test_low_is_marked_among_first_asks_alone(both: RunAnalysis) -> None:
     assert (len(group.rows), "openvino-genai CPU int4, prefix-cache hit" in marked) == (3, False)
 
 
+def test_hits_come_after_first_asks(both: RunAnalysis) -> None:
+    (group,) = result_groups(both, name_all(both))
+    assert [row.cell.ask for row in group.rows] == ["first", "first", "again"]
+
+
+def test_a_hit_has_no_prefill_rate(both: RunAnalysis) -> None:
+    assert [cell.prefill_rate is None for cell in both.cells] == [False, True, False]
+
+
 def test_first_ask_and_hit_stand_side_by_side(both: RunAnalysis) -> None:
     (found,) = hits(both, name_all(both))
     assert (found.name, found.shape, found.first.ask, found.again.ask) == (
