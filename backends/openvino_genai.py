@@ -1,4 +1,4 @@
-"""OpenVINO GenAI: ``LLMPipeline`` on CPU, GPU and NPU, with prefix caching off."""
+"""OpenVINO GenAI: ``LLMPipeline`` on CPU, GPU and NPU, with prefix caching off unless a load is told otherwise."""
 
 from __future__ import annotations
 
@@ -62,23 +62,26 @@ class OpenVinoGenAI:
             attention, own = None, npu_properties(options)
         else:
             attention = str(options.extra.get("attention_backend", "PA"))
-            own = _attention(attention)
+            own = _attention(attention, prefix_caching=options.extra.get("prefix_caching") == "on")
         try:
             pipeline = genai.LLMPipeline(artifact, device, **hints, **own)
         except RuntimeError as error:
             raise ArtifactError(f"OpenVINO could not compile the model for {device}: {last_line(error)}") from error
         compile_cache = cache.outcome()
         read = _probe(self._core, device, {name: value for name, value in hints.items() if name != "CACHE_DIR"})
-        return OpenVinoSession(
-            pipeline, device, attention, _Told(hints, read, compile_cache), own.get("MAX_PROMPT_LEN")
-        )
+        told = _Told(hints, read, compile_cache, own.get("scheduler_config"))
+        return OpenVinoSession(pipeline, device, attention, told, own.get("MAX_PROMPT_LEN"))
 
 
-def _attention(attention: str) -> dict[str, Any]:
+def _attention(attention: str, *, prefix_caching: bool) -> dict[str, Any]:
     if attention != "PA":
+        if prefix_caching:
+            raise UnsupportedError(
+                f"OpenVINO GenAI has a prefix cache with attention_backend=PA alone, not {attention}"
+            )
         return {"ATTENTION_BACKEND": attention}
     scheduler = genai.SchedulerConfig()
-    scheduler.enable_prefix_caching = False
+    scheduler.enable_prefix_caching = prefix_caching
     scheduler.max_num_batched_tokens = _WHOLE_PROMPT
     return {"ATTENTION_BACKEND": attention, "scheduler_config": scheduler}
 
@@ -94,12 +97,15 @@ def _probe(core: ov.Core, device: str, hints: dict[str, Any]) -> dict[str, str]:
 
 
 class _Told:
-    """What the device was told, what a probe read back, and what became of the compile cache."""
+    """What the device was told, what a probe read back, and what became of the caches."""
 
-    def __init__(self, hints: Mapping[str, Any], read: Mapping[str, str], compile_cache: CompileCache) -> None:
+    def __init__(
+        self, hints: Mapping[str, Any], read: Mapping[str, str], compile_cache: CompileCache, scheduler: Any
+    ) -> None:
         self.hints = hints
         self.read = read
         self.compile_cache = compile_cache
+        self.prefix_caching = scheduler is not None and bool(scheduler.enable_prefix_caching)
 
 
 class OpenVinoSession:
@@ -142,6 +148,7 @@ class OpenVinoSession:
                 f"LLMPipeline accepted {self._device}, which OpenVINO lists as available; it has no read-back. "
                 "Precisions and threads are those of a one-layer model compiled with the same hints "
                 f"(it ran on {read.get('EXECUTION_DEVICES', 'a device it does not name')})."
+                + (" The pipeline's scheduler was given prefix caching." if self._told.prefix_caching else "")
             ),
             inference_precision=read.get("INFERENCE_PRECISION_HINT"),
             kv_cache_precision=read.get("KV_CACHE_PRECISION"),

@@ -27,6 +27,9 @@ from backends.contract import (
 _SLOWER = {"int4": 1.0, "int8": 1.4, "fp16": 1.8, "bf16": 1.8, "fp32": 2.6}
 """How much slower the built-in latencies are per weight format, so that a taste looks like something."""
 
+_CACHED = 0.1
+"""What is left of the time to first token of a prompt that the prefix cache knows."""
+
 _EXIT_CODE = 70
 
 
@@ -64,6 +67,8 @@ class SimulatedSession:
         between = random.Random(process_seed if process_seed >= 0 else None)
         self._process_factor = _log_normal(between, float(extra.get("process_spread", 0.0)))
         self._extra_tokens = int(extra.get("extra_tokens", 0))
+        self._caches = extra.get("prefix_caching") == "on"
+        self._asked: set[tuple[int, ...]] = set()
         self._only_prompt_tokens = int(extra.get("only_prompt_tokens", 0))
         self._mishaps: dict[int, Callable[[int], None]] = {
             step: mishap
@@ -78,6 +83,8 @@ class SimulatedSession:
         steps = new_tokens + (self._extra_tokens if touched else 0)
         ids = [_made_up_ids(prompt, steps) for prompt in prompts]
         delays_ns = list(self.schedule_ns(prompt_tokens, steps))
+        if self._caches:
+            delays_ns[0] = round(delays_ns[0] * self._left_to_do(prompts))
         deadline = time.perf_counter_ns()
         for step, delay_ns in enumerate(delays_ns):
             if touched and step in self._mishaps:
@@ -86,6 +93,13 @@ class SimulatedSession:
             _spin_until(deadline)
             on_step([row[step] for row in ids])
         return GenerationDetails()
+
+    def _left_to_do(self, prompts: Sequence[Sequence[int]]) -> float:
+        """The share of a batch's prefill that the prefix cache leaves; from then on it knows these prompts."""
+        asked = [tuple(prompt) for prompt in prompts]
+        left = max(_CACHED if prompt in self._asked else 1.0 for prompt in asked)
+        self._asked.update(asked)
+        return left
 
     def schedule_ns(self, prompt_tokens: int, steps: int) -> Iterator[int]:
         """The time before each step, in nanoseconds, noise included."""

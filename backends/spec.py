@@ -57,6 +57,24 @@ class OptionSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class PrefixCache:
+    """A stack's memory of how earlier prompts began.
+
+    It is off, so that no repeat is taken for a first ask, but for the loads that are asked the same prompt again on
+    purpose. It is no option that a user sets: what was measured with it would be taken for something else.
+
+    Args:
+        option: the load option that is ``"on"`` for those loads, and absent from all others.
+        devices: device families that have such a cache.
+        needs: load options without whose values there is none.
+    """
+
+    option: str
+    devices: tuple[str, ...]
+    needs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class BackendSpec:
     """A backend as the plan sees it.
 
@@ -75,6 +93,7 @@ class BackendSpec:
         batches: whether it streams batches larger than one.
         simulated: its latencies are played, not measured; every row says so.
         options: the load options that it takes.
+        prefix_cache: what lets a repeated prompt be answered from memory; ``None`` for a stack without that.
         requirements: what a third party's worker venv is made from, in place of ``group``.
     """
 
@@ -92,6 +111,7 @@ class BackendSpec:
     batches: bool = False
     simulated: bool = False
     options: Mapping[str, OptionSpec] = field(default_factory=dict)
+    prefix_cache: PrefixCache | None = None
     requirements: tuple[str, ...] = ()
 
     def precisions(self, device: str) -> tuple[str, ...] | None:
@@ -116,6 +136,22 @@ class BackendSpec:
             if option.applies_to(device) and not self.simulated
         }
         return {**defaults, **{name: value for name, value in given.items() if self.options[name].applies_to(device)}}
+
+
+def caching_options(spec: BackendSpec, device: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
+    """``options`` with the stack's prefix cache on; ``None`` where there is none.
+
+    Args:
+        spec: the backend.
+        device: that is loaded onto.
+        options: of a load without it.
+    """
+    cache = spec.prefix_cache
+    if cache is None or family(device) not in cache.devices:
+        return None
+    if any(options.get(name) != value for name, value in cache.needs.items()):
+        return None
+    return {**options, cache.option: "on"}
 
 
 def family(device: str) -> str:

@@ -9,7 +9,7 @@ Adding one to this project:
 
 from __future__ import annotations
 
-from backends.spec import ORIGINAL, PRECISIONS, BackendSpec, OptionSpec
+from backends.spec import ORIGINAL, PRECISIONS, BackendSpec, OptionSpec, PrefixCache
 
 _OPENVINO_FORMATS = ("int4", "int8", "fp16", "fp32")
 _ORT_FORMATS = ("int4", "int8", "fp16", "fp32")
@@ -35,6 +35,7 @@ BACKENDS: dict[str, BackendSpec] = {
             devices={"CPU": _OPENVINO_FORMATS, "GPU": _OPENVINO_FORMATS, "NPU": ("int4", "int8", "fp16")},
             default_precisions=("int4", "int8", "fp32"),
             default_on={"intel-gpu": "GPU", "intel-npu": "NPU"},
+            prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "GPU"), needs={"attention_backend": "PA"}),
             options={
                 "attention_backend": OptionSpec(
                     "PA", "attention implementation: PA (paged attention) or SDPA", devices=("CPU", "GPU")
@@ -146,6 +147,7 @@ BACKENDS: dict[str, BackendSpec] = {
             default_precisions=("int4", "int8", "fp32"),
             batches=True,
             simulated=True,
+            prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "GPU")),
             options={
                 "ttft_ms": OptionSpec(
                     None, "time to first token; without it 0.05 ms per prompt token, more at wider formats"

@@ -50,8 +50,12 @@ def run_record(
         "plan": {
             "profile": options.profile,
             "blocks": options.blocks,
+            "interval_target": options.interval_target,
+            "max_blocks": options.max_blocks,
+            "max_time_s": options.max_time_s,
             "repeats": options.repeats,
             "warmups": options.warmups,
+            "max_warmups": options.max_warmups,
             "threads": facts.threads,
             "loads": [{"load_key": key, "label": load.label, **load.identity} for key, load in loads.items()],
             "cells": [recorded_cell(cell) for cell in cells],
@@ -117,6 +121,7 @@ def recorded_cell(cell: Cell) -> dict[str, Any]:
         "prompt_tokens": cell.prompt_tokens,
         "new_tokens": cell.new_tokens,
         "batch_size": cell.batch_size,
+        "ask": cell.ask,
     }
 
 
@@ -129,10 +134,15 @@ def _recorded(options: Options) -> dict[str, Any]:
         "prompt_tokens",
         "new_tokens",
         "batch_sizes",
+        "asks",
         "profile",
         "blocks",
+        "interval_target",
+        "max_blocks",
+        "max_time_s",
         "repeats",
         "warmups",
+        "max_warmups",
         "threads",
         "load_options",
         "allow_fallback",

@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pyarrow.compute as pc
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from bench.doctor.readiness import look
 from bench.guard.guard import Guard, strict_failure
 from bench.load_plans import named_venvs, plan_load
-from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key
+from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key, warmup_ordinals
 from bench.measure.profiling import profile_load
 from bench.measure.rows import impossible_rows
 from bench.measure.visit import Outcome, Visit
@@ -29,7 +29,6 @@ from bench.observe.machine import machine_id
 from bench.observe.packages import describe_venvs, drift
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
-from bench.plan.estimate import said
 from bench.plan.options import Options
 from bench.plan.plan import Plan, PlannedVisit
 from bench.plan.venvs import Venvs
@@ -38,10 +37,14 @@ from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import ASSUMED_PARAMETERS, check_context
 from bench.prepare.sweep import Prepares, preparer_for, wanted_artifacts
+from bench.progress import Progress
 from bench.record import NO_MODEL, OWN_MODEL, model_record, run_record, unprepared_record
 from bench.stopping import Stopper
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter, new_run_id
+
+if TYPE_CHECKING:
+    from bench.analyse.adaptive import Adaptive
 
 Say = Callable[[str], None]
 
@@ -66,9 +69,8 @@ class BenchSession:
         self.venvs = Venvs.from_environment(options.workers)
         self.writer: RunWriter | None = None
         self.measured = 0
-        self._visits_begun = 0
-        self._visits_total = 0
-        self._measuring_since = 0.0
+        self._progress = Progress(options, ())
+        self._adaptive: Adaptive | None = None
         self._scratch: Path | None = None
         self._load_plans: dict[str, LoadPlan] = {}
         self._placements: dict[str, Placement | None] = {}
@@ -101,7 +103,6 @@ class BenchSession:
 
     def _begin(self, selected: Plan) -> None:
         assert self.writer is not None
-        self._visits_total = len(selected.visits)
         self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
         self.say(f"run        {self.writer.run_id}")
         self.guard.keep_awake()
@@ -117,7 +118,7 @@ class BenchSession:
         changed = {venv: drift(venv, venvs[name].get("packages", {})) for name, venv in named.items()}
         for planned in (visit for visit in selected.visits if visit.block == selected.visits[0].block):
             # Prompts that cannot be made are refused here, while nothing has been measured; all blocks are alike in it.
-            self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
+            self._prompts_for(planned)
         for load in selected.loads:
             venv = self.venvs.backend(BACKENDS[load.backend], load.device)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
@@ -130,6 +131,7 @@ class BenchSession:
             threads=threads,
             repeats=self.options.repeats,
             warmups=self.options.warmups,
+            max_warmups=self.options.max_warmups,
             timeouts=Timeouts(load_s=self.options.load_timeout_s, generation_s=self.options.generation_timeout_s),
             scratch=self._scratch,
             shapes=self._shapes,
@@ -137,6 +139,7 @@ class BenchSession:
             stopping=lambda: self.stopper.requested,
             instruments=self.guard.instruments,
             watched=self.guard.visit_ended,
+            unsettled=self.guard.warm_up_unsettled,
         )
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(threads or cores().default_threads)
@@ -148,22 +151,32 @@ class BenchSession:
             load_row, generation_row = impossible_rows(impossible.cell, impossible.reason, facts)
             self.writer.rows("loads", [load_row])
             self.writer.rows("generations", [generation_row])
+        self._adaptive = self._begin_adaptive(selected)
         self.stopper.install()
-        self._measuring_since = time.monotonic()
+        still_open = None if self._adaptive is None else self._adaptive.open
+        self._progress = Progress(self.options, selected.visits, still_open)
+
+    def _begin_adaptive(self, selected: Plan) -> Adaptive | None:
+        if self.options.interval_target is None:
+            return None
+        from bench.analyse.adaptive import Adaptive, Rule  # noqa: PLC0415 - scipy is not for collecting
+
+        rule = Rule(self.options.interval_target, self.options.blocks, self.options.max_time_s)
+        return Adaptive(rule, (cell.key for cell in selected.cells))
+
+    def spares(self, planned: PlannedVisit, cell: Cell) -> str | None:
+        """Why a cell need not be measured in this visit; ``None`` if it has to be."""
+        return None if self._adaptive is None else self._adaptive.spares(cell.key, planned.block)
 
     def visit(self, planned: PlannedVisit) -> Visit:
         """Begin a visit."""
         assert self._facts is not None
         assert self.writer is not None
-        if self.options.cooldown_s and self._visits_begun:
+        if self.options.cooldown_s and self._progress.begun:
             time.sleep(self.options.cooldown_s)
-        self._visits_begun += 1
+        self.say(self._progress.begin(planned))
         load = planned.load
-        self.say(
-            f"visit {self._visits_begun} of {self._visits_total}, block {planned.block + 1} of {self.options.blocks}: "
-            f"{load.backend} {load.device} {load.precision}{self._left(planned.block)}"
-        )
-        prompts = self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
+        prompts = self._prompts_for(planned)
         placement = self._placement(load, prompts)
         return Visit(planned, self._load_plans[load.key], prompts, self._facts, self.writer, placement)
 
@@ -179,8 +192,14 @@ class BenchSession:
     def _shapes(self) -> Shapes:
         return tuple(sorted(itertools.product(self.options.new_tokens, self.options.batch_sizes)))
 
-    def _prompt_keys(self, cells: Sequence[Cell]) -> set[PromptKey]:
-        ordinals = range(-self.options.warmups, self.options.repeats)
+    def _prompts_for(self, planned: PlannedVisit) -> dict[PromptKey, Prompt]:
+        ordinals = warmup_ordinals(self.options.warmups, self.options.max_warmups)
+        always = [*ordinals[: self.options.warmups], *range(self.options.repeats)]
+        wanted = self._prompt_keys(planned.cells, always)
+        spare = self._prompt_keys(planned.cells, ordinals[self.options.warmups :])
+        return self._prompts.prompts_for_visit(planned.block, wanted, spare)
+
+    def _prompt_keys(self, cells: Sequence[Cell], ordinals: Sequence[int]) -> set[PromptKey]:
         return {
             prompt_key(self._shapes, cell, ordinal, row)
             for cell in cells
@@ -188,9 +207,11 @@ class BenchSession:
             for row in range(cell.batch_size)
         }
 
-    def outcome(self, cell: Cell, outcome: Outcome) -> None:
-        """Say what a cell gave."""
+    def outcome(self, planned: PlannedVisit, cell: Cell, outcome: Outcome) -> None:
+        """Take up what a cell gave, and say it."""
         self.measured += 1
+        if self._adaptive is not None:
+            self._adaptive.add(cell.key, planned.block, outcome.ttft_ms, outcome.tpot_ms)
         ttft = sorted(outcome.ttft_ms)[len(outcome.ttft_ms) // 2]
         tpot = f", {sorted(outcome.tpot_ms)[len(outcome.tpot_ms) // 2]:.2f} ms/token" if outcome.tpot_ms else ""
         simulated = " (simulated)" if BACKENDS[cell.load.backend].simulated else ""
@@ -222,10 +243,11 @@ class BenchSession:
         self.stopper.remove()
         self._clear_scratch()
         assert self.writer is not None
+        adaptive = self._adaptive and self._adaptive.record(whole=reason == "finished")
         try:
             self.guard.finish()
         finally:
-            self.writer.finish(reason)
+            self.writer.finish(reason, {"adaptive": adaptive} if adaptive else None)
 
     def strict_failure(self) -> str | None:
         """Why ``--strict`` fails the run; ``None`` if it was not asked for, or has nothing to say."""
@@ -234,13 +256,6 @@ class BenchSession:
     def _clear_scratch(self) -> None:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
-
-    def _left(self, block: int) -> str:
-        done = self._visits_begun - 1
-        if block == 0 or done == 0:
-            return ""
-        per_visit = (time.monotonic() - self._measuring_since) / done
-        return f" (about {said(per_visit * (self._visits_total - done))} left)"
 
     def _preflight(self, plan: Plan, preparer: Prepares | None, runnable: Sequence[Load]) -> None:
         assert self.writer is not None

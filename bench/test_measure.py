@@ -75,8 +75,10 @@ class CellItem(pytest.Item):
         bench = self.config.stash[SESSION]
         if bench.stopper.requested:
             self._interrupted()
+        if (reason := bench.spares(self.parent.planned, self.cell)) is not None:
+            pytest.skip(reason)
         try:
-            bench.outcome(self.cell, self.parent.visit().measure(self.cell))
+            bench.outcome(self.parent.planned, self.cell, self.parent.visit().measure(self.cell))
         except WorkerUnsupported as error:
             bench.say(f"    {self.cell.shape:<16} unsupported: {error}")
             pytest.skip(str(error))

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from bench.analyse.interval import over_blocks
-from bench.analyse.results import CellResult, Histogram, LoadResult, Measured, Quantiles, TokenSeries
+from bench.analyse.results import QUANTILES, CellResult, Histogram, LoadResult, Measured, Quantiles, TokenSeries
 from bench.analyse.samples import CellSamples
 
 _NS_PER_MS = 1e6
-_BEYOND_QUANTILE = 5
 _MOST_POINTS = 128
 _MOST_BINS = 48
 
@@ -36,6 +35,7 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         padded_prompt_tokens=samples.padded_prompt_tokens,
         new_tokens=new_tokens,
         batch_size=batch_size,
+        ask=samples.ask,
         generations=generations,
         warmups=samples.warmups,
         excluded=samples.excluded,
@@ -43,12 +43,13 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         ttft_ms=ttft,
         tpot_ms=tpot,
         response_ms=_measured(samples.block, first + after),
-        prefill_rate=ttft.estimate.rate(1000.0 * batch_size * prompt_tokens),
+        prefill_rate=ttft.estimate.rate(1000.0 * batch_size * prompt_tokens) if samples.ask == "first" else None,
         decode_rate=tpot.estimate.rate(1000.0 * batch_size) if tpot else None,
         itl_ms=_quantiles(itl.ravel()),
         along=_along(itl),
         histogram=_histogram(itl.ravel()),
         itl_p95_ms=_block_p95(samples.block, itl),
+        itl_samples=itl.size,
     )
 
 
@@ -62,25 +63,25 @@ def _measured(blocks: Any, values: Any) -> Measured | None:
 
 def _block_p95(blocks: Any, itl: Any) -> Measured | None:
     """The 95th percentile of each block's inter-token latencies, where every block has enough of them to carry one."""
+    share, needed = QUANTILES["p95"]
     found = {}
     for block in np.unique(blocks):
         values = itl[blocks == block].ravel()
-        if len(values) * 0.05 < _BEYOND_QUANTILE - 1e-6:
+        if len(values) < needed:
             return None
-        found[int(block)] = float(np.quantile(values, 0.95))
+        found[int(block)] = float(np.quantile(values, share))
     positive = {block: value for block, value in found.items() if value > 0}
     estimate = over_blocks(positive)
     return None if estimate is None else Measured(estimate, positive)
 
 
 def _quantiles(values: Any) -> Quantiles:
-    def quantile(share: float) -> float | None:
-        # Written as a difference of counts: n·(1 - 0.9) is a little under 5 for 50 values.
-        if len(values) - len(values) * share < _BEYOND_QUANTILE - 1e-6:
-            return None
-        return float(np.quantile(values, share))
-
-    return Quantiles(quantile(0.5), quantile(0.9), quantile(0.95), quantile(0.99))
+    return Quantiles(
+        **{
+            name: float(np.quantile(values, share)) if len(values) >= needed else None
+            for name, (share, needed) in QUANTILES.items()
+        }
+    )
 
 
 def _along(itl: Any) -> TokenSeries | None:

@@ -170,9 +170,8 @@ def _side(run: RunAnalysis, variant: str) -> RunAnalysis:
 
 
 def _without_variant(cell: CellResult) -> str:
-    load = cell.load
-    parts = (load.backend, load.device_requested, load.precision, cell.prompt_tokens, cell.new_tokens, cell.batch_size)
-    return "\n".join(map(str, parts))
+    load, shape = cell.load, (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask)
+    return "\n".join(map(str, (load.backend, load.device_requested, load.precision, *shape)))
 
 
 def matched(

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from bench.analyse.results import Failure, LoadResult
+from bench.plan.cells import Ask
 from bench.store.reader import StoredRun
 
 _COLUMNS = (
@@ -17,6 +18,7 @@ _COLUMNS = (
     "prompt_tokens",
     "new_tokens",
     "batch_size",
+    "ask",
     "status",
     "invalid_reason",
     "error_type",
@@ -71,6 +73,7 @@ def _failure(
     measured: Set[str],
 ) -> Failure:
     cells = {row["cell_key"]: (row["prompt_tokens"], row["new_tokens"], row["batch_size"]) for row in rows}
+    asks: dict[str, Ask] = {row["cell_key"]: "again" if row["ask"] == "again" else "first" for row in rows}
     by_shape = sorted(cells, key=lambda key: (cells[key], key))
     last = [workers[row["load_id"]] for row in rows if row["load_id"] in workers]
     return Failure(
@@ -81,6 +84,7 @@ def _failure(
         exit_code=next((row["exit_code"] for row in last if row["exit_code"] is not None), None),
         stderr_tail=next((row["stderr_tail"] for row in last if row["stderr_tail"]), None),
         shapes=tuple(cells[key] for key in by_shape),
+        asks=tuple(asks[key] for key in by_shape),
         cell_keys=tuple(by_shape),
         blocks=tuple(sorted({row["block"] for row in rows})),
         measured_elsewhere=any(key in measured for key in cells),
@@ -104,6 +108,7 @@ def _without_cells(
             exit_code=rows[0]["exit_code"],
             stderr_tail=rows[0]["stderr_tail"],
             shapes=(),
+            asks=(),
             cell_keys=(),
             blocks=tuple(sorted({row["block"] for row in rows})),
             measured_elsewhere=False,

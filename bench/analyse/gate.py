@@ -223,13 +223,13 @@ def _reason(head: RunAnalysis, cell_key: str) -> str:
 
 def _same_request(side: RunAnalysis, cell: CellResult) -> str:
     """The key of the failed cell of ``side`` that asks what ``cell`` asks of the other variant; or nothing."""
-    load, shape = cell.load, (cell.prompt_tokens, cell.new_tokens, cell.batch_size)
+    load, request = cell.load, ((cell.prompt_tokens, cell.new_tokens, cell.batch_size), cell.ask)
     wanted = load.backend, load.device_requested, load.precision
     for failure in side.failures:
         other = failure.load
         if (other.backend, other.device_requested, other.precision) == wanted:
-            for key, asked in zip(failure.cell_keys, failure.shapes, strict=True):
-                if asked == shape:
+            for key, *asked in zip(failure.cell_keys, failure.shapes, failure.asks, strict=True):
+                if tuple(asked) == request:
                     return key
     return ""
 

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bench.analyse.results import LoadResult
+from bench.analyse.results import LoadResult, LoadTimes
 from bench.plan.backends import BACKENDS
 from bench.store.reader import StoredRun
 
@@ -51,6 +51,8 @@ _COLUMNS = (
 # From the one that casts most doubt to the one that casts none: a load is only as good as its weakest process.
 _WEAKEST_FIRST = ("simulated", "fallback", "unknown", "reported", "verified")
 
+_STATES = ("none", "cold", "unknown", "hit")
+
 
 def read_load_rows(run: StoredRun) -> list[dict[str, Any]]:
     """One row per worker process. A run has some dozens to some thousands of them."""
@@ -58,16 +60,26 @@ def read_load_rows(run: StoredRun) -> list[dict[str, Any]]:
     return rows
 
 
-def load_results(run: StoredRun, rows: Sequence[Mapping[str, Any]]) -> dict[str, LoadResult]:
-    """``load_key`` -> result, in the order of the plan; loads that only the rows know come last."""
+def load_results(
+    run: StoredRun, rows: Sequence[Mapping[str, Any]], steady_s: Mapping[str, float]
+) -> dict[str, LoadResult]:
+    """``load_key`` -> result, in the order of the plan; loads that only the rows know come last.
+
+    Args:
+        run: for its plan.
+        rows: of its ``loads`` table.
+        steady_s: see :func:`bench.analyse.steady.steady_answers`.
+    """
     planned = {str(load["load_key"]): load for load in run.record.get("plan", {}).get("loads", [])}
     by_key: dict[str, list[Mapping[str, Any]]] = {key: [] for key in planned}
     for row in rows:
         by_key.setdefault(str(row["load_key"]), []).append(row)
-    return {key: _load_result(key, planned.get(key, {}), group) for key, group in by_key.items()}
+    return {key: _load_result(key, planned.get(key, {}), group, steady_s) for key, group in by_key.items()}
 
 
-def _load_result(key: str, planned: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> LoadResult:
+def _load_result(
+    key: str, planned: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], steady_s: Mapping[str, float]
+) -> LoadResult:
     good = [row for row in rows if row["status"] == "ok"]
     told = good or rows
     newest: Mapping[str, Any] = told[-1] if told else {}
@@ -98,11 +110,7 @@ def _load_result(key: str, planned: Mapping[str, Any], rows: Sequence[Mapping[st
         options=_options(planned.get("options") or newest.get("options")),
         simulated=simulated,
         processes=len(good),
-        process_start_s=_median(good, "process_start_s"),
-        import_s=_median(good, "import_s"),
-        load_s=_median(good, "load_s"),
-        first_generation_s=_median(good, "first_generation_s"),
-        compile_cache=_joined(good, "compile_cache"),
+        times=_times(good, steady_s),
         peak_memory_bytes=_bytes(_median(good, "peak_memory_bytes")),
         peak_memory_max_bytes=max(_values(good, "peak_memory_bytes"), default=None),
         private_memory_bytes=_bytes(_median(good, "private_memory_bytes")),
@@ -110,6 +118,25 @@ def _load_result(key: str, planned: Mapping[str, Any], rows: Sequence[Mapping[st
         artifact_bytes=newest.get("artifact_bytes"),
         node_placement=_mapping(newest, "node_placement"),
         changed_hints=_mapping(newest, "changed_hints"),
+    )
+
+
+def _times(rows: Sequence[Mapping[str, Any]], steady_s: Mapping[str, float]) -> tuple[LoadTimes, ...]:
+    """A median over loads that a cache served and loads that compiled would be the time of neither."""
+    by_state: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_state.setdefault(row["compile_cache"] or "unknown", []).append(row)
+    return tuple(
+        LoadTimes(
+            compile_cache=state,
+            processes=len(group),
+            process_start_s=_median(group, "process_start_s"),
+            import_s=_median(group, "import_s"),
+            load_s=_median(group, "load_s"),
+            first_generation_s=_median(group, "first_generation_s"),
+            steady_s=_middle([steady_s[row["load_id"]] for row in group if row["load_id"] in steady_s]),
+        )
+        for state, group in sorted(by_state.items(), key=lambda one: _STATES.index(one[0]) if one[0] in _STATES else -1)
     )
 
 
@@ -123,7 +150,10 @@ def _values(rows: Iterable[Mapping[str, Any]], column: str) -> list[Any]:
 
 
 def _median(rows: Iterable[Mapping[str, Any]], column: str) -> float | None:
-    values = _values(rows, column)
+    return _middle(_values(rows, column))
+
+
+def _middle(values: Sequence[float]) -> float | None:
     return float(statistics.median(values)) if values else None
 
 

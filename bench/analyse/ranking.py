@@ -9,10 +9,10 @@ from bench.analyse.results import METRICS, VERDICT_BLOCKS, CellResult, Measured,
 
 
 def rankings(cells: Sequence[CellResult]) -> list[Ranking]:
-    """One ranking per shape and metric; measured and simulated cells are kept apart."""
-    groups: dict[tuple[int, int, int, bool], list[CellResult]] = {}
+    """One ranking per shape and metric; simulated cells and prefix-cache hits are kept apart from the others."""
+    groups: dict[tuple[int, int, int, bool, bool], list[CellResult]] = {}
     for cell in cells:
-        shape = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.load.simulated)
+        shape = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask == "again", cell.load.simulated)
         groups.setdefault(shape, []).append(cell)
     found = (_rank(metric, groups[shape]) for shape in sorted(groups) for metric in METRICS)
     return [ranking for ranking in found if ranking]
@@ -39,6 +39,7 @@ def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking | None:
         prompt_tokens=winner.prompt_tokens,
         new_tokens=winner.new_tokens,
         batch_size=winner.batch_size,
+        ask=winner.ask,
         simulated=winner.load.simulated,
         verdict=min(value.estimate.blocks for value in measured.values()) >= VERDICT_BLOCKS,
         winner=winner,

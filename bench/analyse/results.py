@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analyse.interval import Estimate
+from bench.plan.cells import Ask
 
 VERDICTS = ("verified", "reported", "fallback", "simulated", "unknown")
 """What is known about the device that executed, see :class:`LoadResult`."""
@@ -34,11 +35,15 @@ class Measured:
     by_block: Mapping[int, float]
 
 
+QUANTILES = {"p50": (0.5, 10), "p90": (0.9, 50), "p95": (0.95, 100), "p99": (0.99, 500)}
+"""Name -> its share, and how many values it takes until five lie beyond it; attributes of :class:`Quantiles`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quantiles:
     """Quantiles of all of a cell's inter-token latencies together, in ms; descriptive, without an interval.
 
-    ``None`` where fewer than five values lie beyond the quantile.
+    ``None`` where fewer than five values lie beyond the quantile, see :data:`QUANTILES`.
     """
 
     p50: float | None
@@ -69,6 +74,26 @@ class Histogram:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadTimes:
+    """From nothing to ready, over those processes of a load that found the compile cache in the same state.
+
+    Args:
+        compile_cache: ``none``, ``cold`` (this load filled it), ``hit`` (it served this load), or ``unknown``.
+        processes: how many loaded so.
+        process_start_s: and the other times in seconds: medians over them, ``None`` where not measured.
+        steady_s: the whole answer to the request of the first generation, later in the same process.
+    """
+
+    compile_cache: str
+    processes: int
+    process_start_s: float | None
+    import_s: float | None
+    load_s: float | None
+    first_generation_s: float | None
+    steady_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class LoadResult:
     """One model artifact on one device with one stack, over all of its processes.
 
@@ -81,7 +106,7 @@ class LoadResult:
         device_evidence: where that knowledge comes from.
         simulated: its latencies were played, not measured.
         processes: how many of them loaded.
-        process_start_s: and the other times in seconds: medians over processes, ``None`` where not measured.
+        times: how long loading took, apart for each state of the compile cache; what it served comes last.
         peak_memory_bytes: median over processes of each process's own peak.
         peak_memory_max_bytes: the largest of them.
         private_memory_bytes: median over processes.
@@ -109,11 +134,7 @@ class LoadResult:
     options: Mapping[str, Any]
     simulated: bool
     processes: int
-    process_start_s: float | None
-    import_s: float | None
-    load_s: float | None
-    first_generation_s: float | None
-    compile_cache: str | None
+    times: tuple[LoadTimes, ...]
     peak_memory_bytes: int | None
     peak_memory_max_bytes: int | None
     private_memory_bytes: int | None
@@ -121,6 +142,16 @@ class LoadResult:
     artifact_bytes: int | None
     node_placement: Mapping[str, float] | None = None
     changed_hints: Mapping[str, str] | None = None
+
+    @property
+    def fresh(self) -> LoadTimes | None:
+        """The times of loads that compiled; ``None`` if a cache served all of them."""
+        return next((times for times in self.times if times.compile_cache != "hit"), None)
+
+    @property
+    def cached(self) -> LoadTimes | None:
+        """The times of loads that a compile cache served."""
+        return next((times for times in self.times if times.compile_cache == "hit"), None)
 
     @property
     def ran_on(self) -> str:
@@ -138,6 +169,7 @@ class CellResult:
 
     Args:
         load: what was loaded.
+        ask: ``again`` times a prompt that the process was asked just before, with the prefix cache on.
         generations: how many timed generations count.
         warmups: how many warm-ups were kept apart.
         excluded: timed generations that are marked invalid, and so do not count.
@@ -145,9 +177,10 @@ class CellResult:
         ttft_ms: time to first token.
         tpot_ms: time per output token; ``None`` for answers of one token.
         response_ms: the whole answer, from submission to its last token.
-        prefill_rate: prompt tokens per second.
+        prefill_rate: prompt tokens per second; ``None`` for a prefix-cache hit, which leaves nearly all of them out.
         decode_rate: new tokens per second, over the whole batch.
         itl_ms: quantiles of inter-token latency.
+        itl_samples: how many latencies they rest on.
         along: latency of token k.
         histogram: inter-token latencies, counted.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
@@ -167,12 +200,14 @@ class CellResult:
     ttft_ms: Measured
     tpot_ms: Measured | None
     response_ms: Measured | None
-    prefill_rate: Estimate
+    prefill_rate: Estimate | None
     decode_rate: Estimate | None
     itl_ms: Quantiles
     along: TokenSeries | None
     histogram: Histogram | None
     itl_p95_ms: Measured | None = None
+    itl_samples: int = 0
+    ask: Ask = "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +217,7 @@ class Failure:
     Args:
         status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: generations that do not count.
         shapes: (prompt_tokens, new_tokens, batch_size) of each cell that this happened to.
+        asks: ``first`` or ``again``, of the same.
         cell_keys: of the same.
         blocks: in which blocks.
         measured_elsewhere: whether some of these cells were measured in other blocks.
@@ -194,6 +230,7 @@ class Failure:
     exit_code: int | None
     stderr_tail: str | None
     shapes: tuple[tuple[int, int, int], ...]
+    asks: tuple[Ask, ...]
     cell_keys: tuple[str, ...]
     blocks: tuple[int, ...]
     measured_elsewhere: bool
@@ -208,6 +245,7 @@ class Unreached:
     prompt_tokens: int
     new_tokens: int
     batch_size: int
+    ask: Ask = "first"
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +268,7 @@ class Ranking:
 
     Args:
         metric: one of :data:`METRICS`.
+        ask: of the contestants; a prefix-cache hit is never ranked with first asks.
         simulated: the contestants are simulated; measured and simulated cells are never ranked together.
         verdict: whether the run has blocks enough to claim that the lowest is the fastest.
         winner: the lowest.
@@ -240,6 +279,7 @@ class Ranking:
     prompt_tokens: int
     new_tokens: int
     batch_size: int
+    ask: Ask
     simulated: bool
     verdict: bool
     winner: CellResult

@@ -12,6 +12,7 @@ from bench.analyse.loads import load_results, read_load_rows
 from bench.analyse.ranking import rankings
 from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
 from bench.analyse.samples import read_cells
+from bench.analyse.steady import steady_answers
 from bench.store.reader import StoredRun
 
 
@@ -22,7 +23,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         StoreError: a file of the run cannot be read.
     """
     load_rows = read_load_rows(run)
-    loads = load_results(run, load_rows)
+    loads = load_results(run, load_rows, steady_answers(run))
     owner = _Owner(run.record, load_rows, loads)
     results: dict[str, CellResult] = {}
     seen: set[str] = set()
@@ -47,7 +48,8 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
 
 
 def _unreached(key: str, cell: Mapping[str, Any], owner: _Owner) -> Unreached:
-    return Unreached(key, owner("", key), cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"])
+    shape = (cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"])
+    return Unreached(key, owner("", key), *shape, cell.get("ask", "first"))
 
 
 class _Owner:
@@ -81,5 +83,6 @@ def _unknown(key: str) -> LoadResult:
             "options": {},
             "simulated": False,
             "processes": 0,
+            "times": (),
         }
     )

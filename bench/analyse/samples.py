@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.plan.cells import Ask
 from bench.store.reader import StoredRun
 
 _SCALARS = (
@@ -22,6 +23,7 @@ _SCALARS = (
     "padded_prompt_tokens",
     "new_tokens",
     "batch_size",
+    "ask",
     "ttft_ns",
     "status",
     "invalid_reason",
@@ -35,17 +37,19 @@ class CellSamples:
     Args:
         load_ids: of the processes it ran in, the failed ones included.
         shape: (prompt_tokens, new_tokens, batch_size).
+        ask: ``first``, or ``again`` where the timed generations ask what was asked just before.
         padded_prompt_tokens: the computed prompt length where the stack pads.
         block: int array [generations], the block of each counted generation.
         ttft_ns: float array [generations].
         itl_ns: float array [generations, new_tokens - 1].
-        warmups: how many warm-ups ran.
+        warmups: how many warm-ups ran, the first asks before a repeat among them.
         excluded: timed generations that ran but do not count.
     """
 
     cell_key: str
     load_ids: tuple[str, ...]
     shape: tuple[int, int, int]
+    ask: Ask
     padded_prompt_tokens: int | None
     block: Any
     ttft_ns: Any
@@ -79,6 +83,7 @@ class _Rows:
         self._warmup = _booleans(table["warmup"])
         self._ok = _booleans(pc.equal(table["status"], "ok"))
         self._valid = _booleans(pc.is_null(table["invalid_reason"]))
+        self._again = _booleans(pc.fill_null(pc.equal(table["ask"], "again"), fill_value=False))
         self._ttft = _numbers(pc.cast(table["ttft_ns"], pa.float64()))
         self._steps = _numbers(table["new_tokens"]).astype(np.int64)
         lengths = _numbers(pc.fill_null(pc.list_value_length(table["itl_ns"]), 0)).astype(np.int64)
@@ -101,6 +106,7 @@ class _Rows:
             cell_key=key,
             load_ids=tuple(load_ids),
             shape=shape,
+            ask="again" if self._again[members].any() else "first",
             padded_prompt_tokens=padded[0].as_py() if len(padded) else None,
             block=self._block[counted],
             ttft_ns=self._ttft[counted],

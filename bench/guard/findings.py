@@ -99,6 +99,11 @@ class Code(Enum):
         "the time of day was set, or the virtual machine was stopped for a while",
         "Latencies are read from another clock; only the times in the files are off.",
     )
+    WARM_UP_UNSETTLED = (
+        "warning",
+        "a cell was still getting faster when its warm-ups were used up",
+        "Its timed generations may hold some warm-up: allow more (--max-warmups 12).",
+    )
     DRIFT = (
         "warning",
         "a cell became slower or faster from block to block",

@@ -60,6 +60,20 @@ class Guard:
         self.found += found
         self._commit(found)
 
+    def warm_up_unsettled(self, cell_key: str, load_id: str, block: int, warmups: int) -> None:
+        """Take down that a cell was still getting faster.
+
+        Args:
+            cell_key: which cell.
+            load_id: in which process.
+            block: of the run.
+            warmups: after how many of them.
+        """
+        message = f"still getting faster after {warmups} warm-ups"
+        found = Found(Code.WARM_UP_UNSETTLED, message, load_id=load_id, cell_key=cell_key, block=block)
+        self.found.append(found)
+        self._commit([found])
+
     def finish(self) -> None:
         """Judge the stored series, and let the machine sleep again.
 

@@ -24,6 +24,10 @@ Shapes = tuple[tuple[int, int], ...]
 _ORDINALS_PER_SHAPE = 1000
 
 
+Unsettled = Callable[[str, str, int, int], None]
+"""Takes the cell key, the load id, the block, and how many warm-ups were run."""
+
+
 def prompt_key(shapes: Shapes, cell: Cell, ordinal: int, row: int) -> PromptKey:
     """Which prompt a generation of ``cell`` takes.
 
@@ -40,6 +44,18 @@ def prompt_key(shapes: Shapes, cell: Cell, ordinal: int, row: int) -> PromptKey:
     shape = (cell.new_tokens, cell.batch_size)
     offset = _ORDINALS_PER_SHAPE * shapes.index(shape) if shape in shapes else 0
     return PromptKey(cell.prompt_tokens, ordinal + offset if ordinal >= 0 else ordinal - offset, row)
+
+
+def warmup_ordinals(warmups: int, max_warmups: int) -> list[int]:
+    """The ordinals of a cell's warm-ups, in the order in which they are asked.
+
+    Those that are always run come as they did when their number was fixed; further ones count on downwards.
+
+    Args:
+        warmups: at least.
+        max_warmups: at most.
+    """
+    return [*range(-warmups, 0), *range(-warmups - 1, -max_warmups - 1, -1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +120,14 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """What every row of a run shares, and how its visits are made."""
+    """What every row of a run shares, and how its visits are made.
+
+    Args:
+        warmups: per cell and block, at least.
+        max_warmups: at most, while the series has not settled.
+        watched: is told how the machine was before and after each visit.
+        unsettled: is told of each series that had not settled when its warm-ups were used up.
+    """
 
     machine_id: str
     model: str
@@ -112,6 +135,7 @@ class RunFacts:
     threads: int | None
     repeats: int
     warmups: int
+    max_warmups: int
     timeouts: Timeouts
     scratch: Path
     shapes: Shapes = ()
@@ -119,6 +143,7 @@ class RunFacts:
     stopping: Callable[[], bool] = lambda: False
     instruments: Instruments = field(default_factory=Instruments)
     watched: Callable[[Watched], None] = lambda _: None
+    unsettled: Unsettled = lambda *_: None
 
 
 @dataclass(slots=True)

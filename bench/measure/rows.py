@@ -95,6 +95,7 @@ def failure_row(cell: Cell, block: int, load_id: str, attempt: int, error: Worke
     """The row of a cell that has no number, or of the generation that failed."""
     return {
         **_cell(cell, load_id, attempt, block),
+        "ask": cell.ask,
         "iteration": iteration,
         "warmup": False,
         "started_at": datetime.now(UTC),

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
-from bench.measure.facts import Attempt, LoadPlan, Placement, RunFacts, prompt_key
+from bench.measure.facts import Attempt, LoadPlan, Placement, RunFacts, prompt_key, warmup_ordinals
 from bench.measure.rows import failure_row, load_row, success_row
+from bench.measure.settling import Pace, settled
 from bench.measure.verdict import judge
 from bench.measure.worker import Generated, Region, WorkerProcess
 from bench.observe.busy import Busy, Reading, busy_counters
 from bench.observe.conditions import Watched
 from bench.observe.memory import memory_of
 from bench.plan.backends import BACKENDS
-from bench.plan.cells import Cell, Load
+from bench.plan.cells import Ask, Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt, PromptKey
 from bench.store.writer import RunWriter
@@ -38,6 +39,26 @@ class Outcome:
 
     ttft_ms: tuple[float, ...]
     tpot_ms: tuple[float, ...]
+
+
+@dataclass(slots=True)
+class _Series:
+    """What one cell was asked so far in this visit.
+
+    Args:
+        rows: of all its generations.
+        warmups: how its warm-ups went, without the first asks before a repeat.
+        timed: its timed generations.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    warmups: list[Pace] = field(default_factory=list)
+    timed: list[Generated] = field(default_factory=list)
+
+    def add(self, row: dict[str, Any], *, warmup: bool) -> None:
+        """Take up a row, with its place in the series."""
+        place = sum(one["warmup"] is warmup for one in self.rows)
+        self.rows.append(row | {"iteration": place, "warmup": warmup})
 
 
 class Visit:
@@ -149,33 +170,50 @@ class Visit:
             raise WorkerFailed(f"{self.load.label}: {verdict.evidence} {remedy}", error_type="DeviceFallback")
 
     def _ask(self, cell: Cell, attempt: Attempt) -> Outcome:
-        rows: list[dict[str, Any]] = []
-        outcome: list[Generated] = []
-        warmups, repeats = self.facts.warmups, self.facts.repeats
+        series = _Series()
         try:
-            for ordinal in range(-warmups, repeats):
-                keys = (prompt_key(self.facts.shapes, cell, ordinal, row) for row in range(cell.batch_size))
-                prompts = [self.prompts[key] for key in keys]
-                started_at = datetime.now(UTC)
-                generated, busy = self._generate(attempt, prompts, cell.new_tokens)
-                self._refuse_fallback(attempt)
-                place = {"iteration": ordinal if ordinal >= 0 else ordinal + warmups, "warmup": ordinal < 0}
-                row = success_row(cell, self.planned.block, attempt, prompts, generated, busy, started_at)
-                rows.append(row | place)
-                if ordinal >= 0:
-                    outcome.append(generated)
-                if self.facts.stopping():
-                    raise Interrupted
+            self._warm_up(cell, attempt, series)
+            for ordinal in range(self.facts.repeats):
+                series.timed.append(self._turn(cell, attempt, series, ordinal, warmup=False))
         except WorkerError as error:
-            rows.append(failure_row(cell, self.planned.block, attempt.load_id, attempt.number, error, len(outcome)))
+            failed = len(series.timed)
+            series.rows.append(failure_row(cell, self.planned.block, attempt.load_id, attempt.number, error, failed))
             self._bury(attempt, error)
             raise
         finally:
-            self.writer.rows("generations", rows)
+            self.writer.rows("generations", series.rows)
         return Outcome(
-            tuple(one.ttft_ns / 1e6 for one in outcome),
-            tuple(sum(one.itl_ns) / len(one.itl_ns) / 1e6 for one in outcome if one.itl_ns),
+            tuple(one.ttft_ns / 1e6 for one in series.timed),
+            tuple(itl_ns / 1e6 for one in series.timed if (itl_ns := _pace(one).itl_ns) is not None),
         )
+
+    def _warm_up(self, cell: Cell, attempt: Attempt, series: _Series) -> None:
+        for count, ordinal in enumerate(warmup_ordinals(self.facts.warmups, self.facts.max_warmups)):
+            if count >= self.facts.warmups and settled(series.warmups):
+                return
+            series.warmups.append(_pace(self._turn(cell, attempt, series, ordinal, warmup=True)))
+        # One warm-up or none was asked for, and shows nothing.
+        if len(series.warmups) > 1 and not settled(series.warmups):
+            self.facts.unsettled(cell.key, attempt.load_id, self.planned.block, len(series.warmups))
+
+    def _turn(self, cell: Cell, attempt: Attempt, series: _Series, ordinal: int, *, warmup: bool) -> Generated:
+        keys = (prompt_key(self.facts.shapes, cell, ordinal, row) for row in range(cell.batch_size))
+        prompts = [self.prompts[key] for key in keys]
+        if cell.ask == "again":
+            self._one(cell, attempt, series, prompts, ask="first", warmup=True)
+        return self._one(cell, attempt, series, prompts, ask=cell.ask, warmup=warmup)
+
+    def _one(
+        self, cell: Cell, attempt: Attempt, series: _Series, prompts: Sequence[Prompt], *, ask: Ask, warmup: bool
+    ) -> Generated:
+        started_at = datetime.now(UTC)
+        generated, busy = self._generate(attempt, prompts, cell.new_tokens)
+        self._refuse_fallback(attempt)
+        row = success_row(cell, self.planned.block, attempt, prompts, generated, busy, started_at)
+        series.add(row | {"ask": ask}, warmup=warmup)
+        if self.facts.stopping():
+            raise Interrupted
+        return generated
 
     def _generate(self, attempt: Attempt, prompts: Sequence[Prompt], new_tokens: int) -> tuple[Generated, Busy]:
         assert attempt.worker is not None
@@ -228,3 +266,8 @@ class Visit:
 
     def _load_id(self, attempt: int) -> str:
         return f"b{self.planned.block}/{self.planned.position}/{self.load.key}/a{attempt}"
+
+
+def _pace(generated: Generated) -> Pace:
+    itl_ns = generated.itl_ns
+    return Pace(generated.ttft_ns, sum(itl_ns) / len(itl_ns) if itl_ns else None)

@@ -6,7 +6,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Ask = Literal["first", "again"]
+"""Whether a process is asked prompts that it has not seen, or the one that it was asked just before."""
+
+ASKS: tuple[Ask, ...] = ("first", "again")
 
 
 def canonical_json(value: object) -> str:
@@ -62,29 +67,43 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One combination that gets a number: a load and the shape of the request."""
+    """One combination that gets a number: a load, the shape of the request, and how it is asked.
+
+    Args:
+        load: what is loaded.
+        prompt_tokens: of each prompt.
+        new_tokens: decode steps.
+        batch_size: sequences per request.
+        ask: ``again`` times the answer to a prompt that the process was asked just before, so that the stack's prefix
+            cache may serve it.
+    """
 
     load: Load
     prompt_tokens: int
     new_tokens: int
     batch_size: int = 1
+    ask: Ask = "first"
 
     @property
     def key(self) -> str:
         """``cell_key``: the same in every run that measures the same."""
+        # A first ask has the key that it had before there was another.
+        again = {} if self.ask == "first" else {"ask": self.ask}
         return digest(
             {
                 "load": self.load.identity,
                 "prompt_tokens": self.prompt_tokens,
                 "new_tokens": self.new_tokens,
                 "batch_size": self.batch_size,
+                **again,
             }
         )
 
     @property
     def shape(self) -> str:
-        """The request's shape for test ids, e.g. ``p128-n64-b1``."""
-        return f"p{self.prompt_tokens}-n{self.new_tokens}-b{self.batch_size}"
+        """The request's shape for test ids, e.g. ``p128-n64-b1``, or ``p128-n64-b1-again``."""
+        again = "" if self.ask == "first" else f"-{self.ask}"
+        return f"p{self.prompt_tokens}-n{self.new_tokens}-b{self.batch_size}{again}"
 
     @property
     def label(self) -> str:

@@ -27,8 +27,13 @@ def guess_seconds(plan: Plan, options: Options, parameters: int) -> float:
         total += _START_S + options.cooldown_s
         total += parameters * _BYTES_PER_WEIGHT[visit.load.precision] / 1e9
         generations = options.warmups + options.repeats
-        total += sum(generations * generation_seconds(cell, parameters) for cell in visit.cells)
+        total += sum(generations * _asking_seconds(cell, parameters) for cell in visit.cells)
     return total
+
+
+def _asking_seconds(cell: Cell, parameters: int) -> float:
+    # What is asked again is asked a first time too.
+    return generation_seconds(cell, parameters) * (2 if cell.ask == "again" else 1)
 
 
 def generation_seconds(cell: Cell, parameters: int) -> float:

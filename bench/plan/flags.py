@@ -83,14 +83,37 @@ FLAGS: tuple[Flag, ...] = (
     Flag("new_tokens", "tokens to generate per request", "64", "N", many=True),
     Flag("batch_size", "sequences per request", "1", "N", many=True),
     Flag(
+        "ask",
+        "which asks are timed: 'first', prompts that the process has not seen; 'again', the prompt that it was asked "
+        "just before, with the stack's prefix cache on",
+        "first",
+        "NAME",
+        many=True,
+    ),
+    Flag(
         "profile",
         "how many blocks and repeats: " + ", ".join(f"{name} {b} x {r}" for name, (b, r) in PROFILES.items()),
         "quick",
         "NAME",
     ),
     Flag("blocks", "blocks: each visits every load once, in a fresh process, in random order", "by profile", "N"),
+    Flag(
+        "interval_target",
+        "add whole blocks, from at least 8, until half the 95 % interval of TTFT and TPOT of every cell is within this "
+        "share, e.g. 5%; --blocks or --profile then gives the minimum",
+        "off",
+        "SHARE",
+    ),
+    Flag("max_blocks", "with --interval-target: as many blocks at most", "40", "N"),
+    Flag(
+        "max_time",
+        "with --interval-target: begin no cell after this time of measuring, e.g. 90m, 2h or 1800s",
+        "as long as it takes",
+        "TIME",
+    ),
     Flag("repeats", "timed generations per cell and block", "by profile", "N"),
-    Flag("warmups", "generations per cell and block that are kept but not counted", "2", "N"),
+    Flag("warmups", "generations per cell and block that are kept but not counted, at least", "2", "N"),
+    Flag("max_warmups", "as many of them at most: further ones follow while the series still gets faster", "6", "N"),
     Flag(
         "threads",
         "CPU threads for every stack alike; 'stack' leaves each stack its own default",

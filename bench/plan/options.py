@@ -13,12 +13,19 @@ from backends.spec import PRECISIONS
 from bench.errors import UsageError
 from bench.plan import values as v
 from bench.plan.backends import BACKENDS, PROBLEM
+from bench.plan.cells import ASKS, Ask
 from bench.plan.flags import BY_NAME, PROFILES
 from bench.plan.sweep_file import SweepFile, read_sweep_file
 
 DEFAULT_BACKENDS = ("openvino-genai", "ort-genai", "transformers")
 DEFAULT_PROMPT_TOKENS = (32, 128, 512)
 DEFAULT_TIMEOUT_S = 1800.0
+LEAST_ADAPTIVE_BLOCKS = 8
+"""With fewer blocks, one that happens to agree with the others ends a run too soon."""
+
+DEFAULT_MAX_BLOCKS = 40
+DEFAULT_WARMUPS = 2
+DEFAULT_MAX_WARMUPS = 6
 
 _SPREADING = ("HETERO", "MULTI", "BATCH")
 
@@ -30,6 +37,13 @@ class Options:
     Args:
         devices: ``None`` asks for the CPU and for what the system lists beside it.
         precisions: ``None`` asks each backend for its own default formats.
+        blocks: how many; with an interval target, at least.
+        interval_target: half the width of the 95 % intervals, as a share, until which blocks are added; ``None``
+            measures just :attr:`blocks`.
+        max_blocks: at most; ``None`` together with the target.
+        max_time_s: after which no cell is begun; ``None`` for no limit.
+        warmups: per cell and block, at least.
+        max_warmups: at most, while the series has not settled.
         threads: a count, ``"stack"`` for each stack's own default, or ``None`` for the physical performance cores.
         load_options: backend -> option -> value, as given by the user.
         workers: backend -> interpreter, as given by the user.
@@ -41,10 +55,15 @@ class Options:
     prompt_tokens: tuple[int, ...]
     new_tokens: tuple[int, ...]
     batch_sizes: tuple[int, ...]
+    asks: tuple[Ask, ...]
     profile: str
     blocks: int
+    interval_target: float | None
+    max_blocks: int | None
+    max_time_s: float | None
     repeats: int
     warmups: int
+    max_warmups: int
     threads: int | str | None
     model: str
     seed: int
@@ -59,6 +78,11 @@ class Options:
     reports_dir: Path
     cache_dir: Path | None
     open_report: bool
+
+    @property
+    def most_blocks(self) -> int:
+        """How many blocks there may be in the end."""
+        return self.max_blocks or self.blocks
 
 
 class _Given:
@@ -93,6 +117,9 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
     given = _Given(flags, file)
     profile = given.read("profile", lambda value, where: v.one_of(value, where, tuple(PROFILES)), "quick")
     blocks, repeats = PROFILES[profile]
+    warmups, max_warmups = _warmups(given)
+    target = given.read("interval_target", v.share, None)
+    least, most, max_time_s = _blocks(given, blocks, adaptive=target is not None)
     return Options(
         backends=given.read("backend", _backends, DEFAULT_BACKENDS),
         devices=given.read("device", _devices, None),
@@ -100,10 +127,15 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         prompt_tokens=tuple(sorted(given.read("prompt_tokens", v.counts, DEFAULT_PROMPT_TOKENS))),
         new_tokens=given.read("new_tokens", v.counts, (64,)),
         batch_sizes=given.read("batch_size", v.counts, (1,)),
+        asks=given.read("ask", _asks, ("first",)),
         profile=profile,
-        blocks=given.read("blocks", v.count, blocks),
+        blocks=least,
+        interval_target=target,
+        max_blocks=most,
+        max_time_s=max_time_s,
         repeats=given.read("repeats", v.count, repeats),
-        warmups=given.read("warmups", lambda value, where: v.count(value, where, least=0), 2),
+        warmups=warmups,
+        max_warmups=max_warmups,
         threads=given.read("threads", _threads, None),
         model=given.read("model", v.text, "default"),
         seed=given.read("seed", lambda value, where: v.count(value, where, least=0), secrets.randbelow(2**31)),
@@ -127,6 +159,51 @@ def _backends(value: Any, where: str) -> tuple[str, ...]:
         if name not in BACKENDS:
             raise UsageError(f"{where}: no backend {name!r}; there are {', '.join(BACKENDS)}")
     return names
+
+
+def _blocks(given: _Given, of_profile: int, *, adaptive: bool) -> tuple[int, int | None, float | None]:
+    """Blocks at least and at most, and the time in which to measure them."""
+    blocks = given.read("blocks", v.count, None)
+    most = given.read("max_blocks", v.count, None)
+    max_time_s = given.read("max_time", v.duration, None)
+    if not adaptive:
+        for flag, value in (("--max-blocks", most), ("--max-time", max_time_s)):
+            if value is not None:
+                raise UsageError(f"{flag} bounds a run that adds blocks: give --interval-target too, e.g. 5%")
+        return blocks or of_profile, None, None
+    least = blocks or max(of_profile, LEAST_ADAPTIVE_BLOCKS)
+    if least < LEAST_ADAPTIVE_BLOCKS:
+        raise UsageError(
+            f"--blocks: with --interval-target at least {LEAST_ADAPTIVE_BLOCKS} blocks are measured, got {least}; "
+            "leave one of the two out"
+        )
+    if most is None:
+        most = max(DEFAULT_MAX_BLOCKS, least)
+    if most < least:
+        raise UsageError(f"--max-blocks: {most} is below the {least} blocks that are measured at least")
+    return least, most, max_time_s
+
+
+def _warmups(given: _Given) -> tuple[int, int]:
+    def at_least_none(value: Any, where: str) -> int:
+        return v.count(value, where, least=0)
+
+    least = given.read("warmups", at_least_none, None)
+    most = given.read("max_warmups", at_least_none, None)
+    if least is None:
+        least = DEFAULT_WARMUPS if most is None else min(DEFAULT_WARMUPS, most)
+    if most is None:
+        most = max(DEFAULT_MAX_WARMUPS, least)
+    if most < least:
+        raise UsageError(f"--max-warmups: {most} is below the {least} that --warmups asks for at least")
+    return least, most
+
+
+def _asks(value: Any, where: str) -> tuple[Ask, ...]:
+    names = v.words(value, where)
+    for name in names:
+        v.one_of(name, where, ASKS)
+    return tuple(ask for ask in ASKS if ask in names)
 
 
 def _precisions(value: Any, where: str) -> tuple[str, ...]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
-from backends.spec import ORIGINAL, BackendSpec, family
+from backends.spec import ORIGINAL, BackendSpec, caching_options, family
 from bench.errors import UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
@@ -89,7 +90,7 @@ def make_plan(options: Options, surroundings: Surroundings | None = None) -> Pla
     if not cells:
         reasons = "; ".join(dict.fromkeys(entry.reason for entry in impossible))
         raise UsageError(f"nothing remains to be measured: {reasons}")
-    return Plan(tuple(cells), tuple(impossible), tuple(_visits(cells, options.blocks, options.seed)))
+    return Plan(tuple(cells), tuple(impossible), tuple(_visits(cells, options.most_blocks, options.seed)))
 
 
 def why_not(cell: Cell, around: Surroundings) -> str | None:
@@ -107,6 +108,19 @@ def why_not(cell: Cell, around: Surroundings) -> str | None:
         return f"{load.backend} takes no {load.precision} on {load.device}, only {', '.join(precisions)}"
     if cell.batch_size > 1 and not spec.batches:
         return f"{load.backend} streams only batches of one, not of {cell.batch_size}"
+    return _nothing_to_hit(cell, spec) if cell.ask == "again" else None
+
+
+def _nothing_to_hit(cell: Cell, spec: BackendSpec) -> str | None:
+    load, cache = cell.load, spec.prefix_cache
+    if cache is None:
+        return f"{load.backend} has no prefix cache that a repeat could hit"
+    if family(load.device) not in cache.devices:
+        return f"{load.backend} has no prefix cache on {load.device} that a repeat could hit"
+    wrong = {name: load.options.get(name) for name, value in cache.needs.items() if load.options.get(name) != value}
+    if wrong:
+        said = ", ".join(f"{name}={value}" for name, value in wrong.items())
+        return f"{load.backend} has no prefix cache with {said} that a repeat could hit"
     return None
 
 
@@ -131,12 +145,14 @@ def _crossed(options: Options, around: Surroundings) -> Iterator[Cell]:
         given = options.load_options.get(backend, {})
         for device in _devices(spec, options, around):
             for precision in options.precisions or _default_precisions(spec, device, around):
-                for prompt_tokens in options.prompt_tokens:
-                    for new_tokens in options.new_tokens:
-                        shape = {"prompt_tokens": prompt_tokens, "new_tokens": new_tokens}
-                        load = Load(backend, device, precision, spec.load_options(device, shape, given))
-                        for batch_size in options.batch_sizes:
-                            yield Cell(load, prompt_tokens, new_tokens, batch_size)
+                for ask, prompt_tokens, new_tokens in product(options.asks, options.prompt_tokens, options.new_tokens):
+                    shape = {"prompt_tokens": prompt_tokens, "new_tokens": new_tokens}
+                    own = spec.load_options(device, shape, given)
+                    # Where there is no cache, the cell is refused under the options that it would have without one.
+                    caching = caching_options(spec, device, own) if ask == "again" else None
+                    load = Load(backend, device, precision, caching or own)
+                    for batch_size in options.batch_sizes:
+                        yield Cell(load, prompt_tokens, new_tokens, batch_size, ask)
 
 
 def _devices(spec: BackendSpec, options: Options, around: Surroundings) -> tuple[str, ...]:

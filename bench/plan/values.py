@@ -13,6 +13,7 @@ from bench.errors import UsageError
 MOST = 2**31 - 1
 """The largest count that the store's columns hold."""
 
+_UNITS = {"s": 1, "m": 60, "h": 3600}
 _WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*")
 
 
@@ -58,6 +59,26 @@ def seconds(value: Any, where: str, *, zero: bool = False) -> float:
     if not (number > 0 or (zero and number == 0)) or math.isinf(number):
         raise UsageError(f"{where}: expected a number of seconds {'of at least' if zero else 'above'} 0, got {value!r}")
     return number
+
+
+def share(value: Any, where: str) -> float:
+    """``5%`` or ``0.05`` as 0.05; above 0 and below 1."""
+    text = str(value).strip()
+    number = None if isinstance(value, bool) else _number(text.removesuffix("%"))
+    wanted = None if number is None else number / 100 if text.endswith("%") else number
+    if wanted is None or not 0 < wanted < 1:
+        raise UsageError(f"{where}: expected a share such as 5% or 0.05, got {value!r}")
+    return wanted
+
+
+def duration(value: Any, where: str) -> float:
+    """``90m``, ``2h``, ``1800s`` or a bare number of seconds, in seconds; above 0."""
+    text = str(value).strip()
+    unit = _UNITS.get(text[-1:])
+    number = None if isinstance(value, bool) else _number(text if unit is None else text[:-1])
+    if number is None or not 0 < number < math.inf:
+        raise UsageError(f"{where}: expected a time such as 90m, 2h or 1800s, got {value!r}")
+    return number * (unit or 1)
 
 
 def _number(value: Any) -> float | None:

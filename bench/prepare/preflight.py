@@ -31,20 +31,31 @@ def preflight_lines(
         parameters: of the model, for a guess of the time; ``None`` if there is no model.
         free: what the machine has left.
     """
-    counts = f"{options.blocks} blocks of {options.warmups} warm-ups + {options.repeats} timed generations each"
+    warmups = " to ".join(str(count) for count in sorted({options.warmups, options.max_warmups}))
+    blocks = " to ".join(str(count) for count in sorted({options.blocks, options.most_blocks}))
+    counts = f"{blocks} blocks of {warmups} warm-ups + {options.repeats} timed generations each"
     measure = f"measure    {len(plan.loads)} loads, {len(plan.cells)} cells, in {counts}"
     if parameters is None:
         return [measure, "time       as the simulated latencies add up; no model is run"]
     making_s = sum(work.seconds for work in pending)
     what = f"{len(pending)} artifacts, about {said(making_s)}: {', '.join(work.label for work in pending)}"
-    guess = said(guess_seconds(plan, options, parameters) + making_s)
+    guess = _guess(plan, options, parameters, making_s)
     return [
         measure,
         f"prepare    {what if pending else 'nothing: all artifacts are in the cache'}",
         f"disk       {_disk_bytes(pending) / 1e9:.1f} GB needed, {free.disk_bytes / 1e9:.1f} GB free",
         _memory(plan, pending, parameters, free),
-        f"time       about {guess} (a guess; a measured figure follows after the first block)",
+        f"time       {guess} (a guess; a measured figure follows after the first block)",
     ]
+
+
+def _guess(plan: Plan, options: Options, parameters: int, making_s: float) -> str:
+    most_s = guess_seconds(plan, options, parameters)
+    if options.interval_target is None:
+        return f"about {said(most_s + making_s)}"
+    least_s = most_s * options.blocks / options.most_blocks
+    limit_s = min(most_s, options.max_time_s or most_s)
+    return f"about {said(min(least_s, limit_s) + making_s)} to {said(limit_s + making_s)}, as the intervals narrow"
 
 
 def _disk_bytes(pending: Sequence[PendingWork]) -> int:

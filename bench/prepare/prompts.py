@@ -109,30 +109,33 @@ class PromptBook:
         """The fewest ids that a prompt can have: the BOS, and an opener."""
         return len(self.bos) + 1
 
-    def prompts_for_visit(self, block: int, wanted: Iterable[PromptKey]) -> dict[PromptKey, Prompt]:
+    def prompts_for_visit(
+        self, block: int, wanted: Iterable[PromptKey], spare: Iterable[PromptKey] = ()
+    ) -> dict[PromptKey, Prompt]:
         """All prompts that one worker is asked in one visit.
 
         Args:
             block: number of the block.
             wanted: which prompts.
+            spare: which prompts it may be asked beside. They come last, so that the others do not depend on them.
 
         Raises:
             UsageError: a prompt is to be shorter than the BOS and one id, or there are more prompts than openers.
         """
-        keys = sorted(set(wanted))
+        first = set(wanted)
+        keys = [*sorted(first), *sorted(set(spare) - first)]
         self._check(keys)
         taken: set[int] = set()
         return {key: self._prompt(key, block, taken) for key in keys}
 
     def _check(self, keys: Sequence[PromptKey]) -> None:
-        if keys and keys[0].prompt_tokens < self.shortest:
-            raise UsageError(
-                f"a prompt of {keys[0].prompt_tokens} tokens cannot be made: this model's shortest has {self.shortest}"
-            )
+        shortest = min((key.prompt_tokens for key in keys), default=self.shortest)
+        if shortest < self.shortest:
+            raise UsageError(f"a prompt of {shortest} tokens cannot be made: this model's shortest has {self.shortest}")
         if len(keys) > len(self.openers):
             raise UsageError(
                 f"one visit asks for {len(keys)} different prompts, this model's vocabulary has openers for "
-                f"{len(self.openers)}: ask for fewer prompt lengths, repeats or rows"
+                f"{len(self.openers)}: ask for fewer prompt lengths, repeats or rows, or a lower --max-warmups"
             )
 
     def _prompt(self, key: PromptKey, block: int, taken: set[int]) -> Prompt:

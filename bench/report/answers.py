@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bench.analyse.results import METRICS, Ranking, RunAnalysis
 from bench.report import text
-from bench.report.names import Naming, shape_name
+from bench.report.names import HIT, Naming, shape_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class ShapeAnswers:
 
 
 def answers_by_shape(analysis: RunAnalysis, naming: Naming) -> list[ShapeAnswers]:
-    """One entry per shape, and apart for simulated contestants."""
-    groups: dict[tuple[int, int, int, bool], list[Ranking]] = {}
+    """One entry per shape, and apart for prefix-cache hits and for simulated contestants."""
+    groups: dict[tuple[int, int, int, str, bool], list[Ranking]] = {}
     for ranking in analysis.rankings:
-        shape = (ranking.prompt_tokens, ranking.new_tokens, ranking.batch_size, ranking.simulated)
+        shape = (ranking.prompt_tokens, ranking.new_tokens, ranking.batch_size, ranking.ask, ranking.simulated)
         groups.setdefault(shape, []).append(ranking)
     return [
         ShapeAnswers(
-            shape_name(*shape[:3]) + (" (simulated)" if shape[3] else ""),
+            shape_name(*shape[:4]) + (" (simulated)" if shape[4] else ""),
             tuple(_answer(ranking, naming) for ranking in rankings),
         )
         for shape, rankings in groups.items()
@@ -46,20 +46,23 @@ def answers_by_shape(analysis: RunAnalysis, naming: Naming) -> list[ShapeAnswers
 def overviews(analysis: RunAnalysis, naming: Naming) -> list[str]:
     """One sentence per metric over all prompt lengths, for each combination of the other axes."""
     sentences = []
-    kinds = dict.fromkeys((r.simulated, r.batch_size, r.new_tokens) for r in analysis.rankings)
+    kinds = dict.fromkeys(_kind(ranking) for ranking in analysis.rankings)
+    shapes = {kind[2:] for kind in kinds}
     for kind in sorted(kinds):
-        prefix = "" if len({k[1:] for k in kinds}) == 1 else f"{kind[2]:,} new tokens, batch of {kind[1]}: "
+        parts = [f"{kind[3]:,} new tokens", f"batch of {kind[2]}"] if len(shapes) > 1 else []
+        parts += [HIT] if kind[1] else []
+        prefix = f"{', '.join(parts)}: " if parts else ""
         for metric in METRICS:
-            own = [
-                r
-                for r in analysis.rankings
-                if r.metric == metric and (r.simulated, r.batch_size, r.new_tokens) == kind and r.rivals
-            ]
+            own = [r for r in analysis.rankings if r.metric == metric and _kind(r) == kind and r.rivals]
             if own:
                 winners = [(r.prompt_tokens, naming.of(r.winner.load), bool(r.tied)) for r in own]
                 verdict = all(r.verdict for r in own)
                 sentences.append(prefix + text.overview(metric, winners, verdict=verdict, simulated=kind[0]))
     return sentences
+
+
+def _kind(ranking: Ranking) -> tuple[bool, bool, int, int]:
+    return ranking.simulated, ranking.ask == "again", ranking.batch_size, ranking.new_tokens
 
 
 def verdict_note(analysis: RunAnalysis) -> tuple[str, bool]:

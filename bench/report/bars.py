@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.analyse.results import LoadResult, RunAnalysis
+from bench.analyse.results import LoadResult, LoadTimes, RunAnalysis
 from bench.report import text
 
 
@@ -21,11 +21,21 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class LoadBar:
-    """Where the time from nothing to ready went, in seconds."""
+    """Where the time from nothing to the first answer went, in seconds.
+
+    Args:
+        load: whose.
+        times: of those of its processes that found the compile cache in one state.
+        segments: in the order of the clock.
+        total_s: their sum.
+        steady: where the first generation would end if it took as long as the same request later, in percent.
+    """
 
     load: LoadResult
+    times: LoadTimes
     segments: tuple[Segment, ...]
     total_s: float
+    steady: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,26 +48,36 @@ class MemoryBar:
 
 
 def load_bars(analysis: RunAnalysis) -> list[LoadBar]:
-    """One bar per load that has any time, in the order of the plan."""
-    timed = [(load, _parts(load)) for load in analysis.loads]
-    longest = max((sum(value for *_, value in parts) for _, parts in timed), default=0.0)
+    """One bar per load and state of its compile cache that has any time, in the order of the plan."""
+    timed = [(load, times, _parts(times)) for load in analysis.loads for times in load.times]
+    longest = max((_reach(times, parts) for _, times, parts in timed), default=0.0)
     if longest <= 0:
         return []
-    return [_load_bar(load, parts, longest) for load, parts in timed if parts]
+    return [_load_bar(load, times, parts, longest) for load, times, parts in timed if parts]
 
 
-def _parts(load: LoadResult) -> list[tuple[int, str, float]]:
-    values = [(kind, label, getattr(load, name)) for kind, (name, label) in enumerate(text.LOAD_PARTS)]
+def _reach(times: LoadTimes, parts: list[tuple[int, str, float]]) -> float:
+    """How far a bar reaches, in seconds: on a busy machine a later request can take longer than the first."""
+    before = sum(value for *_, value in parts) - (times.first_generation_s or 0.0)
+    return before + max(times.first_generation_s or 0.0, times.steady_s or 0.0)
+
+
+def _parts(times: LoadTimes) -> list[tuple[int, str, float]]:
+    values = [(kind, label, getattr(times, name)) for kind, (name, label) in enumerate(text.LOAD_PARTS)]
     return [(kind, label, value) for kind, label, value in values if value is not None]
 
 
-def _load_bar(load: LoadResult, parts: list[tuple[int, str, float]], longest: float) -> LoadBar:
+def _load_bar(load: LoadResult, times: LoadTimes, parts: list[tuple[int, str, float]], longest: float) -> LoadBar:
     segments, start = [], 0.0
     for kind, label, value in parts:
         width = 100 * value / longest
         segments.append(Segment(kind, label, start, width, value))
         start += width
-    return LoadBar(load, tuple(segments), sum(value for *_, value in parts))
+    steady = None
+    if times.steady_s is not None and times.first_generation_s is not None:
+        # The first generation is the last part.
+        steady = min(99.5, segments[-1].start + 100 * times.steady_s / longest)
+    return LoadBar(load, times, tuple(segments), sum(value for *_, value in parts), steady)
 
 
 def memory_bars(analysis: RunAnalysis) -> list[MemoryBar]:

@@ -62,11 +62,11 @@ def _point(one: Series, cell: CellResult, metric: str) -> Point:
 def ratio_lines(series: Sequence[Series], rankings: Sequence[Ranking]) -> list[Line]:
     """Time to first token over the lowest at the same shape; the lowest itself is 1 and has no interval.
 
-    Empty where nothing stands beside the lowest.
+    First asks alone: a prefix-cache hit has no place on that scale. Empty where nothing stands beside the lowest.
     """
     ratios: dict[str, Estimate] = {}
     for ranking in rankings:
-        if ranking.metric == "ttft_ms" and ranking.rivals:
+        if ranking.metric == "ttft_ms" and ranking.ask == "first" and ranking.rivals:
             ratios[ranking.winner.cell_key] = Estimate(1.0, None, None, ranking.winner.blocks)
             ratios |= {rival.cell.cell_key: rival.ratio for rival in ranking.rivals}
     lines = []

@@ -15,6 +15,11 @@ SUMMARY_VERSION = 1
 
 _RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "observers", "venvs")
 
+_PLAN = (
+    *("profile", "blocks", "interval_target", "max_blocks", "max_time_s"),
+    *("repeats", "warmups", "max_warmups", "threads"),
+)
+
 
 def summary_json(analysis: RunAnalysis, naming: Naming, rows: Sequence[Mapping[str, Any]], sentences: list[str]) -> str:
     """The summary of a run.
@@ -29,7 +34,7 @@ def summary_json(analysis: RunAnalysis, naming: Naming, rows: Sequence[Mapping[s
     value = {
         "summary_version": SUMMARY_VERSION,
         **{name: analysis.record.get(name) for name in _RECORD},
-        "plan": {name: plan.get(name) for name in ("profile", "blocks", "repeats", "warmups", "threads")},
+        "plan": {name: plan.get(name) for name in _PLAN},
         "end": analysis.end,
         "simulated": any(load.simulated for load in analysis.loads),
         "answer": sentences,
@@ -58,6 +63,7 @@ def _ranking(ranking: Ranking, naming: Naming) -> dict[str, Any]:
         "prompt_tokens": ranking.prompt_tokens,
         "new_tokens": ranking.new_tokens,
         "batch_size": ranking.batch_size,
+        "ask": ranking.ask,
         "simulated": ranking.simulated,
         "claims_verdict": ranking.verdict,
         "lowest": naming.of(ranking.winner.load),

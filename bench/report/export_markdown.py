@@ -41,7 +41,7 @@ def summary_markdown(analysis: RunAnalysis, naming: Naming, notes: Sequence[str]
     lines += _findings(analysis, naming)
     lines += _answers(analysis, naming)
     if analysis.cells:
-        lines += ["", *_table(analysis, naming)]
+        lines += ["", *_table(analysis, naming), "", *_quantiles(analysis)]
     if analysis.failures:
         lines += ["", f"### {text.FAILURES_TITLE}", "", *_failures(analysis, naming)]
     lines += ["", f"Repeat it: `{_code(str(record.get('command')))}`", ""]
@@ -114,6 +114,11 @@ def _cells(cell: CellResult, naming: Naming) -> list[str]:
         megabytes(cell.load.peak_memory_bytes),
         f"{cell.generations}/{cell.blocks}",
     ]
+
+
+def _quantiles(analysis: RunAnalysis) -> list[str]:
+    note = text.quantiles_note(analysis.cells)
+    return [escape(note)] if note else []
 
 
 def _failures(analysis: RunAnalysis, naming: Naming) -> list[str]:

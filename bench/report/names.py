@@ -2,6 +2,7 @@
 
 A line is a backend-device-precision. Load options that depend on the prompt (an NPU's padded length) split loads, but
 not lines; options that stand side by side at the same shape, as two attention backends do, split both.
+Loads whose prompts are asked again, of the prefix cache, have lines and names of their own.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from bench.analyse.results import CellResult, Failure, LoadResult, RunAnalysis
 from bench.report.format import clean
 
 Shape = tuple[int, int, int]
+
+HIT = "prefix-cache hit"
+"""What a repeat of the prompt just asked is called, so that it is never taken for a first ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +61,36 @@ class Naming:
 def name_all(analysis: RunAnalysis) -> Naming:
     """Name every load of a run."""
     shapes = _shapes(analysis)
+    hits = _hits(analysis)
     groups: dict[tuple[str, ...], list[LoadResult]] = {}
     for load in analysis.loads:
-        groups.setdefault((load.variant, load.backend, load.device_requested, load.precision), []).append(load)
+        ask = text_of_hit(hit=load.load_key in hits)
+        groups.setdefault((load.variant, load.backend, load.device_requested, load.precision, ask), []).append(load)
     by_load: dict[str, Series] = {}
-    for loads in groups.values():
+    for (*_, ask), loads in groups.items():
         parts = [loads] if _disjoint([shapes.get(load.load_key, set()) for load in loads]) else [[x] for x in loads]
         common = _common_options(loads)
         for part in parts:
-            series = _series(part, _apart(part[0], common) if len(parts) > 1 else "", analysis.cells)
+            apart = f" [{_apart(part[0], common)}]" if len(parts) > 1 else ""
+            series = _series(part, ask + apart, analysis.cells)
             by_load.update({load.load_key: series for load in part})
     return Naming(tuple({series.key: series for series in by_load.values()}.values()), by_load)
+
+
+def text_of_hit(*, hit: bool) -> str:
+    """What follows a name whose prompts are asked again; blank for first asks."""
+    return f", {HIT}" if hit else ""
+
+
+def _hits(analysis: RunAnalysis) -> set[str]:
+    """The loads that were asked nothing but prompts again."""
+    asks: dict[str, set[str]] = {}
+    pairs = [(cell.load, cell.ask) for cell in analysis.cells]
+    for load, ask in [*pairs, *((cell.load, cell.ask) for cell in analysis.unreached)]:
+        asks.setdefault(load.load_key, set()).add(ask)
+    for failure in analysis.failures:
+        asks.setdefault(failure.load.load_key, set()).update(failure.asks)
+    return {key for key, found in asks.items() if found == {"again"}}
 
 
 def _shapes(analysis: RunAnalysis) -> dict[str, set[Shape]]:
@@ -93,15 +116,15 @@ def _apart(load: LoadResult, common: Mapping[str, object]) -> str:
     return ", ".join(own) or "default options"
 
 
-def _series(loads: Sequence[LoadResult], options: str, cells: Sequence[CellResult]) -> Series:
+def _series(loads: Sequence[LoadResult], apart: str, cells: Sequence[CellResult]) -> Series:
     first = loads[0]
     keys = {load.load_key for load in loads}
     own = [cell for cell in cells if cell.load.load_key in keys]
     own.sort(key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
     return Series(
         key=first.load_key,
-        name=clean(f"{_base_name(first)} [{options}]" if options else _base_name(first)),
-        family=f"{first.variant}\n{first.backend}\n{_way(first.device_requested)}\n{options}",
+        name=clean(_base_name(first) + apart),
+        family=f"{first.variant}\n{first.backend}\n{_way(first.device_requested)}\n{apart}",
         device=first.ran_on,
         precision=first.precision,
         simulated=any(load.simulated for load in loads),
@@ -129,10 +152,10 @@ def _computed(load: LoadResult) -> str:
     return f" (in {computed})" if stored and computed and computed != stored else ""
 
 
-def shape_name(prompt_tokens: int, new_tokens: int, batch_size: int) -> str:
-    """E.g. ``128 prompt tokens, 64 new``; a batch is named where there is one."""
+def shape_name(prompt_tokens: int, new_tokens: int, batch_size: int, ask: str = "first") -> str:
+    """E.g. ``128 prompt tokens, 64 new``; a batch is named where there is one, and so is a prefix-cache hit."""
     batch = f", batch of {batch_size}" if batch_size > 1 else ""
-    return f"{prompt_tokens:,} prompt tokens, {new_tokens:,} new{batch}"
+    return f"{prompt_tokens:,} prompt tokens, {new_tokens:,} new{batch}{text_of_hit(hit=ask == 'again')}"
 
 
 def failed_shapes(failure: Failure) -> str:
@@ -140,4 +163,4 @@ def failed_shapes(failure: Failure) -> str:
     if not failure.shapes:
         return "every cell"
     prompts = ", ".join(f"{n:,}" for n in sorted({shape[0] for shape in failure.shapes}))
-    return f"prompt {prompts}"
+    return f"prompt {prompts}" + (", asked again" if set(failure.asks) == {"again"} else "")

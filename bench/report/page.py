@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from bench.report.answers import answers_by_shape, overviews, verdict_note
 from bench.report.bars import load_bars, memory_bars
 from bench.report.figures import Figures, draw
 from bench.report.findings import finding_notes
+from bench.report.hits import hits
 from bench.report.names import Naming, failed_shapes
+from bench.report.notes import adaptive_end
 from bench.report.observers import observer_facts
 from bench.report.results_table import result_groups
 from bench.report.template import environment, style_digest
@@ -68,6 +71,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
                 f"{naming.of(cell.load)}, prompt {cell.prompt_tokens:,}, {cell.new_tokens:,} new"
                 for cell in analysis.unreached
             ],
+            hits=hits(analysis, naming),
             meaning=_meaning(analysis),
             phi3=_phi3_command(analysis),
             machine=_machine(analysis),
@@ -109,11 +113,16 @@ def _facts(analysis: RunAnalysis) -> list[str]:
         _date(record.get("created_at")),
         f"{count} parameters" if count else "",
         f"{text.plural(len(analysis.cells), 'cell')} measured",
-        f"profile {plan.get('profile')}: {text.plural(plan.get('blocks') or 0, 'block')} × {plan.get('repeats')}",  # noqa: RUF001
+        f"profile {plan.get('profile')}: {_blocks(plan)} × {plan.get('repeats')}",  # noqa: RUF001
         text.plural(threads, "thread") if threads else "threads left to each stack",
         f"run {record.get('run_id')}",
     ]
     return [fact for fact in facts if fact]
+
+
+def _blocks(plan: Mapping[str, Any]) -> str:
+    least, most = plan.get("blocks") or 0, plan.get("max_blocks")
+    return f"{least} to {most} blocks" if most else text.plural(least, "block")
 
 
 def _date(iso: Any) -> str:
@@ -129,7 +138,7 @@ def _by_line(analysis: RunAnalysis, naming: Naming) -> list[tuple[str, CellResul
 
 
 def _failure(failure: Any, naming: Naming, analysis: RunAnalysis) -> dict[str, Any]:
-    blocks = (analysis.record.get("plan") or {}).get("blocks") or 0
+    blocks = adaptive_end(analysis).get("blocks") or (analysis.record.get("plan") or {}).get("blocks") or 0
     load = failure.load
     parts = [
         "nox -s bench --",
@@ -137,6 +146,8 @@ def _failure(failure: Any, naming: Naming, analysis: RunAnalysis) -> dict[str, A
     ]
     if failure.shapes:
         parts.append(f"--prompt-tokens {','.join(str(n) for n in sorted({shape[0] for shape in failure.shapes}))}")
+    if "again" in failure.asks:
+        parts.append("--ask again")
     return {
         "failure": failure,
         "name": naming.of(load),

@@ -44,7 +44,7 @@ def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
 
     naming = name_all(analysis)
     rows = cell_rows(analysis, naming)
-    notes = banners(analysis)
+    notes = banners(analysis, naming)
     sentences = [*overviews(analysis, naming)]
     sentences += [f"{s.title}: {a.sentence}" for s in answers_by_shape(analysis, naming) for a in s.answers]
     if analysis.cells:

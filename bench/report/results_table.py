@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, RunAnalysis
+from bench.plan.cells import ASKS
 from bench.report.findings import Note
 from bench.report.names import Naming, shape_name
 
@@ -48,13 +50,13 @@ def result_groups(analysis: RunAnalysis, naming: Naming, notes: Sequence[Note] =
 def _group(cells: Sequence[CellResult], naming: Naming, notes: Sequence[Note]) -> Group:
     first = cells[0]
     lowest: dict[str, set[str]] = {cell.cell_key: set() for cell in cells}
-    for simulated in (False, True):
-        own = [cell for cell in cells if cell.load.simulated is simulated]
+    for simulated, ask in product((False, True), ASKS):
+        own = [cell for cell in cells if cell.load.simulated is simulated and cell.ask == ask]
         for column, value_of in _COLUMNS.items():
             known = [(value, cell) for cell in own if (value := value_of(cell)) is not None]
             if len(known) > 1:
                 lowest[min(known, key=lambda pair: pair[0])[1].cell_key].add(column)
-    ordered = sorted(cells, key=lambda cell: _COLUMNS["response"](cell) or cell.ttft_ms.estimate.value)
+    ordered = sorted(cells, key=_place)
     rows = (
         Row(
             naming.of(cell.load),
@@ -65,6 +67,11 @@ def _group(cells: Sequence[CellResult], naming: Naming, notes: Sequence[Note]) -
         for cell in ordered
     )
     return Group(shape_name(first.prompt_tokens, first.new_tokens, first.batch_size), tuple(rows))
+
+
+def _place(cell: CellResult) -> tuple[bool, float]:
+    """First asks before prefix-cache hits, the quickest whole answer first."""
+    return cell.ask == "again", _COLUMNS["response"](cell) or cell.ttft_ms.estimate.value
 
 
 def _value(estimate: Estimate | None) -> float | None:

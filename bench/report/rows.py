@@ -7,7 +7,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.analyse.interval import Estimate
-from bench.analyse.results import CellResult, Failure, LoadResult, Measured, RunAnalysis
+from bench.analyse.results import (
+    QUANTILES,
+    CellResult,
+    Failure,
+    LoadResult,
+    LoadTimes,
+    Measured,
+    RunAnalysis,
+    Unreached,
+)
+from bench.report import text
 from bench.report.format import clean
 from bench.report.names import Naming
 
@@ -15,20 +25,24 @@ from bench.report.names import Naming
 def cell_rows(analysis: RunAnalysis, naming: Naming) -> list[dict[str, Any]]:
     """Measured cells first, then the others, all with the same keys; ``None`` where nothing was measured."""
     model = _model(analysis.record)
-    rows = [_identity(naming, cell.load, _shape(cell), "ok") | _figures(cell) for cell in analysis.cells]
+    rows = [_identity(naming, cell.load, _asked(cell), "ok") | _figures(cell) for cell in analysis.cells]
     known = {cell.cell_key for cell in analysis.cells}
     for failure in analysis.failures:
-        for key, shape in zip(failure.cell_keys, failure.shapes, strict=True):
+        for key, shape, ask in zip(failure.cell_keys, failure.shapes, failure.asks, strict=True):
             if key not in known:
                 known.add(key)
-                rows.append(_identity(naming, failure.load, (key, *shape), failure.status) | _reason(failure))
-    rows += [_identity(naming, cell.load, _shape(cell), "not reached") for cell in analysis.unreached]
+                rows.append(_identity(naming, failure.load, (key, *shape, ask), failure.status) | _reason(failure))
+    rows += [_identity(naming, cell.load, _asked(cell), "not reached") for cell in analysis.unreached]
     columns = dict.fromkeys(name for row in rows for name in row)
     return [model | {name: row.get(name) for name in columns} for row in rows]
 
 
-def _shape(cell: Any) -> tuple[str, int, int, int]:
-    return cell.cell_key, cell.prompt_tokens, cell.new_tokens, cell.batch_size
+_Asked = tuple[str, int, int, int, str]
+"""Key, prompt tokens, new tokens, batch size and ask of a cell."""
+
+
+def _asked(cell: CellResult | Unreached) -> _Asked:
+    return cell.cell_key, cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask
 
 
 def _model(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -40,8 +54,8 @@ def _model(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _identity(naming: Naming, load: LoadResult, cell: tuple[str, int, int, int], status: str) -> dict[str, Any]:
-    key, prompt_tokens, new_tokens, batch_size = cell
+def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> dict[str, Any]:
+    key, prompt_tokens, new_tokens, batch_size, ask = cell
     return {
         "configuration": naming.of(load),
         "simulated": load.simulated,
@@ -60,15 +74,21 @@ def _identity(naming: Naming, load: LoadResult, cell: tuple[str, int, int, int],
         "prompt_tokens": prompt_tokens,
         "new_tokens": new_tokens,
         "batch_size": batch_size,
-        "process_start_s": load.process_start_s,
-        "import_s": load.import_s,
-        "load_s": load.load_s,
-        "first_generation_s": load.first_generation_s,
+        "ask": ask,
+        **_times("", load.fresh),
+        **_times("cached_", load.cached),
         "peak_memory_bytes": load.peak_memory_bytes,
         "private_memory_bytes": load.private_memory_bytes,
         "device_memory_bytes": load.device_memory_bytes,
         "artifact_bytes": load.artifact_bytes,
     }
+
+
+def _times(prefix: str, times: LoadTimes | None) -> dict[str, Any]:
+    """The times of loads that compiled, and with a prefix those of loads that a compile cache served."""
+    names = ("process_start_s", "import_s", "load_s", "first_generation_s", "steady_s")
+    found = {f"{prefix}{name}": getattr(times, name) if times else None for name in names}
+    return {**found, f"{prefix}loads": times.processes if times else 0}
 
 
 def _figures(cell: CellResult) -> dict[str, Any]:
@@ -82,10 +102,9 @@ def _figures(cell: CellResult) -> dict[str, Any]:
         **_with_interval("response", "ms", cell.response_ms),
         **_with_interval("prefill", "tokens_per_s", cell.prefill_rate),
         **_with_interval("decode", "tokens_per_s", cell.decode_rate),
-        "itl_p50_ms": cell.itl_ms.p50,
-        "itl_p90_ms": cell.itl_ms.p90,
-        "itl_p95_ms": cell.itl_ms.p95,
-        "itl_p99_ms": cell.itl_ms.p99,
+        **{f"itl_{name}_ms": getattr(cell.itl_ms, name) for name in QUANTILES},
+        "itl_samples": cell.itl_samples,
+        "itl_note": text.quantiles_missing(cell) or None,
     }
 
 

@@ -10,7 +10,8 @@ from bench.report import text
 from bench.report.answers import overviews
 from bench.report.findings import finding_notes, in_short
 from bench.report.format import megabytes, number, plain
-from bench.report.names import Naming, failed_shapes, name_all
+from bench.report.names import HIT, Naming, failed_shapes, name_all
+from bench.report.notes import adaptive_notes
 
 COLUMNS = 100
 
@@ -38,7 +39,12 @@ def table_of(analysis: RunAnalysis) -> str:
     shapes = {(cell.new_tokens, cell.batch_size) for cell in analysis.cells}
     rows = [_row(cell, one_shape=len(shapes) == 1) for cell in analysis.cells]
     lines = _columns([_HEADER, *rows]) if rows else [text.NOTHING_MEASURED]
-    notes = [*_failures(analysis, naming), *overviews(analysis, naming), *_notes(analysis)]
+    notes = [
+        *_failures(analysis, naming),
+        *overviews(analysis, naming),
+        *adaptive_notes(analysis, naming),
+        *_notes(analysis),
+    ]
     notes += in_short(finding_notes(analysis, naming))
     return "\n".join([*lines, *(wrapped for note in notes for wrapped in _wrapped(note))])
 
@@ -49,13 +55,18 @@ def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
         _device(cell.load),
         cell.load.precision,
         cell.load.inference_precision or "?",
-        str(cell.prompt_tokens) if one_shape else f"{cell.prompt_tokens}+{cell.new_tokens}x{cell.batch_size}",
+        _prompt(cell, one_shape=one_shape),
         *_figure(cell.ttft_ms),
         *_figure(cell.tpot_ms),
         number(cell.decode_rate.value).replace(",", "") if cell.decode_rate else "",
         megabytes(cell.load.peak_memory_bytes).replace(",", ""),
         cell.load.device_verdict,
     )
+
+
+def _prompt(cell: CellResult, *, one_shape: bool) -> str:
+    shape = str(cell.prompt_tokens) if one_shape else f"{cell.prompt_tokens}+{cell.new_tokens}x{cell.batch_size}"
+    return f"{shape} hit" if cell.ask == "again" else shape
 
 
 def _device(load: LoadResult) -> str:
@@ -103,6 +114,8 @@ def _notes(analysis: RunAnalysis) -> list[str]:
         notes.append("simulated: these latencies were played, no model ran")
     if analysis.unreached:
         notes.append(text.BANNER_UNREACHED.format(count=len(analysis.unreached)))
+    if any(cell.ask == "again" for cell in analysis.cells):
+        notes.append(f"hit: a {HIT}, the time for a prompt that the same process was asked just before")
     if any(not load.simulated for load in analysis.loads):
         notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
     if analysis.cells and not all(ranking.verdict for ranking in analysis.rankings):

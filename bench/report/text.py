@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analyse.results import VERDICT_BLOCKS, Failure, Ranking, Rival
+from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, Failure, Ranking, Rival
 from bench.report.format import factor, interval, number
 
 PHI3_COMMAND = "nox -s bench -- --model microsoft/Phi-3-mini-4k-instruct"
@@ -59,6 +59,19 @@ BANNER_ENDED = {
 }
 BANNER_UNREACHED = "{count} planned cells were not reached."
 
+ADAPTIVE = (
+    "Blocks were added until half the 95 % interval of time to first token and of time per output token is within "
+    "{target}: {blocks} in all."
+)
+ADAPTIVE_ENDED = {
+    "target": "No cell needed another block.",
+    "max-time": "The time that was given (--max-time) ended it.",
+    "max-blocks": "The number of blocks that was given (--max-blocks) ended it.",
+    None: "The run ended before it was done.",
+}
+ADAPTIVE_ALL = "Every cell reached the target."
+ADAPTIVE_SOME = "{reached} of {cells} cells reached the target; these did not:"
+
 ANSWER_TITLE = "The answer"
 NOTHING_MEASURED = "No cell could be measured. The reasons stand under “Not measured”."
 NO_VERDICT = (
@@ -92,6 +105,11 @@ RESULTS_NOTE = (
     "of a column among rows of the same kind at that prompt length. n is timed generations over blocks; warm-ups are "
     "not counted."
 )
+HITS_TITLE = "First ask and prefix-cache hit"
+HITS_NOTE = (
+    "A hit is the time to first token of a prompt that the same process was asked just before, with the stack’s prefix "
+    "cache on. It is no first ask, and is ranked with other hits alone."
+)
 ALONG_TITLE = "Token by token"
 ALONG_NOTE = (
     "Latency of each token along the answer: the median over generations, and the band from the 10th to the 90th "
@@ -112,9 +130,12 @@ TOO_MANY_PANELS = "Shown are the first {shown} of {count} configurations; the ot
 COSTS_TITLE = "Load and memory"
 LOAD_TITLE = "From nothing to ready, seconds"
 LOAD_NOTE = (
-    "Medians over worker processes, each of them fresh. "
-    "The first generation is part of what a user waits for after a start."
+    "Medians over worker processes, each of them fresh. Loads that compiled and loads that a compile cache served are "
+    "apart. The first generation is part of what a user waits for after a start; the line shows where it would end if "
+    "it took as long as the same request later in the same process."
 )
+CACHE_STATES = {"cold": "compile cache cold", "hit": "from the compile cache"}
+STEADY = "same request later"
 LOAD_PARTS = (
     ("process_start_s", "process start"),
     ("import_s", "imports"),
@@ -218,7 +239,11 @@ GLOSSARY = (
         "From the first token to the last, divided by n − 1: one value per generation.",
     ),
     ("Whole answer", "TTFT plus all inter-token latencies: from the request to the last token."),
-    ("Prefill rate", "Batch size × prompt tokens ÷ TTFT, in tokens per second."),
+    (
+        "Prefill rate",
+        "Batch size × prompt tokens ÷ TTFT, in tokens per second; blank for a prefix-cache hit, which computes next to "
+        "none of them.",
+    ),
     ("Decode rate", "Batch size ÷ TPOT, in tokens per second over the whole batch."),
     (
         "Block, estimate, interval",
@@ -234,8 +259,8 @@ GLOSSARY = (
     ),
     (
         "Percentile of ITL",
-        "Over all inter-token latencies of a cell together, as a description. Blank where fewer than five values lie "
-        "beyond it.",
+        "Over all inter-token latencies of a cell together, as a description. Given where five values at least lie "
+        "beyond it: p99 needs 500 of them, p95 100, p90 50, p50 10.",
     ),
     (
         "Precision, bits per weight, “computes in”",
@@ -258,8 +283,45 @@ GLOSSARY = (
         "The worker process’s own highest resident memory, from the system’s counter, over its whole life: load and "
         "all prompt lengths.",
     ),
-    ("Warm-up", "Generations at the start of each visit. They are stored, and not counted."),
+    (
+        "Prefix-cache hit",
+        "The same prompt asked again at once, by a load whose prefix cache is on: what a user waits for whose prompt "
+        "begins like one before. Everywhere else that cache is off and no two prompts of a process begin alike.",
+    ),
+    (
+        "Warm-up",
+        "Generations at the start of each visit, until they get no faster. They are stored, and not counted.",
+    ),
 )
+
+
+QUANTILE_NAMES = tuple(QUANTILES)
+
+
+def quantile(cell: CellResult, name: str) -> str:
+    """A percentile of inter-token latency in ms, or how many latencies it needs; blank for answers of one token."""
+    value: float | None = getattr(cell.itl_ms, name)
+    if value is not None or cell.new_tokens == 1:
+        return number(value)
+    return f"needs {QUANTILES[name][1]}"
+
+
+def quantiles_missing(cell: CellResult) -> str:
+    """The percentiles that a cell has too few latencies for, e.g. ``p99 needs 500 latencies``; blank if none."""
+    missing = [name for name in QUANTILES if cell.new_tokens > 1 and getattr(cell.itl_ms, name) is None]
+    return ", ".join(f"{name} needs {QUANTILES[name][1]} latencies" for name in missing)
+
+
+def quantiles_note(cells: Sequence[CellResult]) -> str:
+    """Which percentiles of inter-token latency some cells have too few latencies for; blank if none."""
+    several = [cell for cell in cells if cell.new_tokens > 1]
+    said = []
+    for name, (_, needed) in QUANTILES.items():
+        short = [cell for cell in several if getattr(cell.itl_ms, name) is None]
+        if short:
+            who = f"{len(short)} of {plural(len(several), 'cell')}" if len(short) < len(several) else "every cell"
+            said.append(f"{name} of inter-token latency needs {needed} of them, and {who} has fewer.")
+    return " ".join(said)
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

@@ -73,8 +73,13 @@ class RunWriter:
         with suppress(StoreError):
             compact(self.path / table)
 
-    def finish(self, reason: str, detail: str | None = None) -> None:
-        """Gather the parts of each table into one file, then write end.json with when and why the run ended."""
+    def finish(self, reason: str, detail: Mapping[str, Any] | None = None) -> None:
+        """Gather the parts of each table into one file, then write end.json.
+
+        Args:
+            reason: why the run ended.
+            detail: what more there is to say, by topic: ``adaptive``, see :class:`bench.analyse.adaptive.Adaptive`.
+        """
         for table in TABLES:
             self.gather(table)
         self._reserve.unlink(missing_ok=True)

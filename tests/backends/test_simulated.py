@@ -171,3 +171,32 @@ def test_every_option_of_the_table_is_taken() -> None:
     options: dict[str, Any] = {name: option.default for name, option in BACKENDS["simulated"].options.items()}
 
     assert len(ids(session(**options), [PROMPT], 2)) == 2
+
+
+def first_step_ms(of: SimulatedSession, prompts: Sequence[Sequence[int]]) -> float:
+    stamps: list[int] = []
+    began = time.perf_counter_ns()
+    of.generate(prompts, 1, lambda _: stamps.append(time.perf_counter_ns()))
+    return (stamps[0] - began) / MS
+
+
+def test_a_prompt_asked_twice_takes_as_long_again_without_a_prefix_cache() -> None:
+    played = session(ttft_ms=20)
+    assert min(first_step_ms(played, [PROMPT]) for _ in range(2)) >= 20
+
+
+def test_with_a_prefix_cache_a_tenth_is_left_to_do_for_a_prompt_that_it_knows() -> None:
+    played = session(prefix_caching="on")
+    assert [played._left_to_do([PROMPT]), played._left_to_do([PROMPT])] == [1.0, 0.1]
+
+
+def test_a_batch_hits_the_prefix_cache_only_as_a_whole() -> None:
+    played = session(prefix_caching="on")
+    played._left_to_do([PROMPT])
+    assert played._left_to_do([PROMPT, PROMPT[::-1]]) == 1.0
+
+
+def test_a_prefix_cache_shortens_the_first_token_of_a_repeat() -> None:
+    played = session(ttft_ms=200, prefix_caching="on")
+    first, again = (first_step_ms(played, [PROMPT]) for _ in range(2))
+    assert again < first

@@ -100,3 +100,9 @@ def test_nothing_in_backends_imports_the_harness(file: Path) -> None:
             imported.add((node.module or "").partition(".")[0])
 
     assert "bench" not in imported
+
+
+@every_backend
+def test_a_prefix_cache_is_on_devices_that_the_backend_has_and_no_option_of_the_user(spec: BackendSpec) -> None:
+    cache = spec.prefix_cache
+    assert cache is None or (set(cache.devices) <= set(spec.devices) and cache.option not in spec.options)

@@ -108,6 +108,7 @@ class Sweep:
             "--blocks": "1",
             "--repeats": "1",
             "--warmups": "1",
+            "--max-warmups": arguments[arguments.index("--warmups") + 1] if "--warmups" in arguments else "1",
             "--results-dir": str(self.home / "results"),
             "--reports-dir": str(self.home / "reports"),
         }

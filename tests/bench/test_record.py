@@ -23,7 +23,7 @@ def recorded(make_options: MakeOptions, tmp_path: Path, monkeypatch: pytest.Monk
     """The record of a sweep of a user whose folders are all below their home."""
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     options = make_options("--backend", "simulated", "--seed", "9", "--model", str(tmp_path / "phi"))
-    facts = RunFacts("0" * 16, "model", None, 4, 3, 1, Timeouts(), tmp_path)
+    facts = RunFacts("0" * 16, "model", None, 4, 3, 1, 1, Timeouts(), tmp_path)
     command = f"nox -s bench -- --results-dir {tmp_path / 'runs'}"
     return run_record(command, options, make_plan(options).cells, {"name": "model"}, facts, {}, 2e10)
 

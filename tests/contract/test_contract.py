@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from backends.spec import caching_options
 from bench.errors import WorkerFailed, WorkerUnsupported
 from bench.measure.worker import WorkerProcess
 from tests.contract.conftest import THREADS
@@ -119,6 +120,24 @@ def test_a_prompt_asked_twice_is_computed_twice(backend: LoadedBackend, long_pro
     backend.continuation(warmup, 2)
 
     assert statistics.median(backend.repeat_over_first(prompt) for prompt in asked) >= 0.5
+
+
+def test_a_prefix_cache_that_the_table_names_answers_a_repeat_sooner(
+    backend: LoadedBackend, fresh: WorkerProcess, long_prompts: Sequence[Ids]
+) -> None:
+    case = backend.case
+    options = caching_options(case.spec, case.device, case.options)
+    if options is None:
+        pytest.skip(f"{case.label} has no prefix cache")
+    fresh.load(backend.artifact, case.device, backend.precision, None, options)
+    warmup, *asked = long_prompts
+    fresh.generate([warmup], 2)
+
+    shares = []
+    for prompt in asked:
+        first, again = (fresh.generate([prompt], 1).ttft_ns for _ in range(2))
+        shares.append(again / first)
+    assert statistics.median(shares) < 0.5
 
 
 # -- batches

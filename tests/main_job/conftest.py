@@ -26,6 +26,7 @@ SWEEP = [
     f"--blocks={BLOCKS}",
     f"--repeats={REPEATS}",
     f"--warmups={WARMUPS}",
+    f"--max-warmups={WARMUPS}",
     "--seed=7",
     # The fp32 artifacts of two stacks take a minute to make and show nothing here that int4 does not.
     "-k=int4 or transformers",
@@ -40,6 +41,7 @@ ELSEWHERE = [
     "--blocks=1",
     "--repeats=1",
     "--warmups=1",
+    "--max-warmups=1",
     "--seed=7",
 ]
 """Ways to a device that is not simply the CPU; on most machines that run this, only two of them are there."""

@@ -97,6 +97,7 @@ def failed(run: RunAnalysis, cell: CellResult, message: str) -> RunAnalysis:
         exit_code=None,
         stderr_tail=None,
         shapes=(shape,),
+        asks=(cell.ask,),
         cell_keys=(cell.cell_key,),
         blocks=(0,),
         measured_elsewhere=False,

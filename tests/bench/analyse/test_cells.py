@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,7 +42,9 @@ def test_the_whole_answer_is_ttft_and_all_latencies(tiny_run: Any, make_cell: Ma
 
 def test_prefill_rate_counts_the_batch(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.generation(make_cell(batch_size=4), 0, 20, (2, 2))
-    assert only(tiny_run).prefill_rate.value == pytest.approx(4 * 10 / 0.020)
+    rate = only(tiny_run).prefill_rate
+    assert rate is not None
+    assert rate.value == pytest.approx(4 * 10 / 0.020)
 
 
 def test_decode_rate_counts_the_batch(tiny_run: Any, make_cell: MakeCell) -> None:
@@ -155,3 +158,16 @@ def test_the_histogram_holds_every_latency(tiny_run: Any, make_cell: MakeCell) -
     histogram = only(tiny_run).histogram
     assert histogram is not None
     assert sum(histogram.counts) == 40
+
+
+def test_the_time_of_a_repeat_is_not_that_of_its_first_ask(tiny_run: Any, make_cell: MakeCell) -> None:
+    cell = replace(make_cell(), ask="again")
+    tiny_run.generation(cell, 0, 100, (9, 9), warmup=True, ask="first")
+    tiny_run.generation(cell, 0, 10, (1, 1), ask="again")
+    found = only(tiny_run)
+    assert (found.ask, round(found.ttft_ms.estimate.value, 6)) == ("again", 10)
+
+
+def test_what_an_older_version_recorded_was_asked_first(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 10, (1, 1))
+    assert only(tiny_run).ask == "first"

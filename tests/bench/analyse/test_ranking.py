@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from bench.analyse.results import Ranking, RunAnalysis
@@ -82,3 +83,22 @@ def test_each_prompt_length_has_its_own_ranking(tiny_run: Any, make_cell: MakeCe
 def test_an_answer_of_one_token_is_not_ranked_by_tpot(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.generation(make_cell(new_tokens=1), 0, 20)
     assert {ranking.metric for ranking in tiny_run.analyse().rankings} == {"ttft_ms", "response_ms"}
+
+
+def ask_again(tiny_run: Any, cell: Cell, medians: list[float]) -> None:
+    for block, value in enumerate(medians):
+        tiny_run.generation(cell, block, 90, (1, 1), warmup=True, ask="first")
+        tiny_run.generation(cell, block, value, (1, 1), ask="again")
+        tiny_run.load(cell.load, block)
+
+
+def test_a_prefix_cache_hit_never_wins_against_first_asks(tiny_run: Any, make_cell: MakeCell) -> None:
+    first = make_cell("openvino-genai")
+    measure(tiny_run, first, [20, 21, 22])
+    ask_again(
+        tiny_run, replace(first, load=replace(first.load, options={"prefix_caching": "on"}), ask="again"), [2, 2, 2]
+    )
+    found = [
+        (one.ask, one.winner.ask, len(one.rivals)) for one in tiny_run.analyse().rankings if one.metric == "ttft_ms"
+    ]
+    assert found == [("first", "first", 0), ("again", "again", 0)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -35,7 +36,42 @@ def test_without_plan_and_load_row_the_identity_is_unknown(tiny_run: Any, make_c
 def test_load_times_are_medians_over_processes(tiny_run: Any, make_cell: MakeCell) -> None:
     for block, seconds in enumerate((1.0, 2.0, 9.0)):
         tiny_run.load(make_cell().load, block, load_s=seconds)
-    assert tiny_run.analyse().loads[0].load_s == pytest.approx(2.0)
+    (times,) = tiny_run.analyse().loads[0].times
+    assert (times.compile_cache, times.processes, times.load_s) == ("unknown", 3, pytest.approx(2.0))
+
+
+def test_loads_from_a_compile_cache_are_never_averaged_with_those_that_compiled(
+    tiny_run: Any, make_cell: MakeCell
+) -> None:
+    for block, (state, seconds) in enumerate((("hit", 1.0), ("cold", 20.0), ("hit", 3.0), ("hit", 2.0))):
+        tiny_run.load(make_cell().load, block, load_s=seconds, compile_cache=state)
+    load = tiny_run.analyse().loads[0]
+    found = [(times.compile_cache, times.processes, times.load_s) for times in load.times]
+    assert (found, load.fresh, load.cached) == ([("cold", 1, 20.0), ("hit", 3, 2.0)], *load.times)
+
+
+def test_a_load_that_only_a_cache_served_has_no_time_of_compiling(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.load(make_cell().load, 0, load_s=1.0, compile_cache="hit")
+    assert tiny_run.analyse().loads[0].fresh is None
+
+
+def test_the_first_generation_stands_beside_the_same_request_later(tiny_run: Any, make_cell: MakeCell) -> None:
+    first, other = make_cell(), make_cell(prompt_tokens=99)
+    tiny_run.generation(first, 0, 900, (50, 50), warmup=True)
+    for ttft in (40, 60, 50):
+        tiny_run.generation(first, 0, ttft, (5, 5))
+    tiny_run.generation(other, 0, 800, (7, 7))
+    tiny_run.load(first.load, 0, first_generation_s=1.0)
+    (times,) = tiny_run.analyse().loads[0].times
+    assert (times.first_generation_s, times.steady_s) == (1.0, pytest.approx(0.060))
+
+
+def test_a_prefix_cache_hit_is_no_steady_state_of_the_first_generation(tiny_run: Any, make_cell: MakeCell) -> None:
+    cell = replace(make_cell(), ask="again")
+    tiny_run.generation(cell, 0, 900, (50, 50), warmup=True, ask="first")
+    tiny_run.generation(cell, 0, 9, (5, 5), ask="again")
+    tiny_run.load(cell.load, 0, first_generation_s=1.0)
+    assert tiny_run.analyse().loads[0].times[0].steady_s is None
 
 
 def test_what_no_process_measured_is_none(tiny_run: Any, make_cell: MakeCell) -> None:

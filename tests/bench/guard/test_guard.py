@@ -65,6 +65,33 @@ def test_a_finding_of_a_visit_names_its_load_and_block(
     assert (row["code"], row["subject"], row["load_id"], row["block"]) == ("other-load", "load", "b2/0/load/a1", 2)
 
 
+def test_a_warm_up_that_did_not_settle_names_its_cell_process_and_block(
+    writer: RunWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "look", lambda _: [])
+    guard = make()
+    guard.begin(writer)
+    guard.warm_up_unsettled("cell", "b2/0/load/a1", 2, 6)
+    (row,) = stored(writer)
+    assert {name: row[name] for name in ("code", "severity", "subject", "load_id", "cell_key", "block", "message")} == {
+        "code": "warm-up-unsettled",
+        "severity": "warning",
+        "subject": "cell",
+        "load_id": "b2/0/load/a1",
+        "cell_key": "cell",
+        "block": 2,
+        "message": "still getting faster after 6 warm-ups",
+    }
+
+
+def test_a_warm_up_that_did_not_settle_fails_a_strict_run(writer: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "look", lambda _: [])
+    guard = make()
+    guard.begin(writer)
+    guard.warm_up_unsettled("cell", "load", 0, 6)
+    assert strict_failure(guard.found) is not None
+
+
 def test_the_end_judges_the_series_and_lets_the_machine_sleep(
     writer: RunWriter, monkeypatch: pytest.MonkeyPatch, generation_row: Callable[..., dict[str, Any]]
 ) -> None:

@@ -138,7 +138,8 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
             *(part for option in quick for part in ("--load-option", f"simulated.{option}")),
         )
         planned = make_plan(options).visits[0]
-        ordinals = range(-options.warmups, options.repeats)
+        most = options.max_warmups if "--max-warmups" in arguments else options.warmups
+        ordinals = range(-most, options.repeats)
         wanted = [
             PromptKey(cell.prompt_tokens, ordinal, row)
             for cell in planned.cells
@@ -152,6 +153,7 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
             threads=threads,
             repeats=options.repeats,
             warmups=options.warmups,
+            max_warmups=most,
             timeouts=Timeouts(start_s=30, open_s=30, load_s=30, generation_s=generation_s),
             scratch=tmp_path / "scratch",
             stopping=stopping,

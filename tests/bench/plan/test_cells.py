@@ -24,6 +24,10 @@ def test_the_label_of_a_cell_names_all_its_axes() -> None:
     assert Cell(LOAD, 128, 64).label == "openvino-genai-CPU-int4-p128-n64-b1"
 
 
+def test_asking_again_is_part_of_the_label() -> None:
+    assert Cell(LOAD, 128, 64, ask="again").label == "openvino-genai-CPU-int4-p128-n64-b1-again"
+
+
 def test_a_variant_leads_the_label() -> None:
     assert Load("ort-genai", "CPU", "int8", variant="old").label == "old-ort-genai-CPU-int8"
 
@@ -51,6 +55,7 @@ def test_the_key_survives_json(options: dict[str, object]) -> None:
         Cell(Load("a", "CPU", "int4"), 9, 4),
         Cell(Load("a", "CPU", "int4"), 8, 5),
         Cell(Load("a", "CPU", "int4"), 8, 4, 2),
+        Cell(Load("a", "CPU", "int4"), 8, 4, ask="again"),
     ],
 )
 def test_each_axis_is_part_of_a_cells_identity(other: Cell) -> None:

@@ -101,6 +101,50 @@ def test_no_warm_ups_may_be_asked_for(make_options: MakeOptions) -> None:
     assert make_options("--warmups", "0").warmups == 0
 
 
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), (2, 6)),
+        (("--warmups", "0"), (0, 6)),
+        (("--warmups", "9"), (9, 9)),
+        (("--max-warmups", "4"), (2, 4)),
+        (("--max-warmups", "1"), (1, 1)),
+        (("--warmups", "0", "--max-warmups", "0"), (0, 0)),
+    ],
+)
+def test_warm_ups_have_a_least_and_a_most(
+    make_options: MakeOptions, arguments: tuple[str, ...], expected: tuple[int, int]
+) -> None:
+    options = make_options(*arguments)
+    assert (options.warmups, options.max_warmups) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), (8, 40, None)),
+        (("--profile", "standard"), (10, 40, None)),
+        (("--profile", "thorough", "--max-blocks", "25"), (20, 25, None)),
+        (("--blocks", "12", "--max-time", "90m"), (12, 40, 5400)),
+        (("--blocks", "50"), (50, 50, None)),
+    ],
+)
+def test_an_interval_target_turns_the_blocks_into_a_minimum(
+    make_options: MakeOptions, arguments: tuple[str, ...], expected: tuple[int, int, float | None]
+) -> None:
+    options = make_options("--interval-target", "5%", *arguments)
+    assert (options.blocks, options.max_blocks, options.max_time_s) == expected
+
+
+def test_without_an_interval_target_the_blocks_are_what_they_are(make_options: MakeOptions) -> None:
+    options = make_options("--blocks", "5")
+    assert (options.interval_target, options.blocks, options.most_blocks) == (None, 5, 5)
+
+
+def test_asks_come_in_their_own_order(make_options: MakeOptions) -> None:
+    assert make_options("--ask", "again,first").asks == ("first", "again")
+
+
 @pytest.mark.parametrize(("given", "expected"), [("3", 3), ("stack", "stack")])
 def test_threads_are_a_count_or_the_stacks_own(make_options: MakeOptions, given: str, expected: int | str) -> None:
     assert make_options("--threads", given).threads == expected
@@ -166,6 +210,15 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
         (("--blocks", "0"), "--blocks: expected at least 1"),
         (("--repeats", "2.5"), "--repeats: expected a whole number"),
         (("--warmups=-1",), "--warmups: expected at least 0"),
+        (("--warmups", "3", "--max-warmups", "2"), "--max-warmups: 2 is below the 3 that --warmups asks for at least"),
+        (("--ask", "twice"), "--ask: no such choice 'twice'; there are first, again"),
+        (("--load-option", "openvino-genai.prefix_caching=on"), "openvino-genai has no load option 'prefix_caching'"),
+        (("--interval-target", "5"), "--interval-target: expected a share such as 5% or 0.05, got '5'"),
+        (("--interval-target", "5%", "--max-time", "soon"), "--max-time: expected a time such as 90m, 2h or 1800s"),
+        (("--interval-target", "5%", "--blocks", "3"), "--blocks: with --interval-target at least 8 blocks"),
+        (("--interval-target", "5%", "--max-blocks", "7"), "--max-blocks: 7 is below the 8 blocks that are measured"),
+        (("--max-time", "1h"), "--max-time bounds a run that adds blocks: give --interval-target too"),
+        (("--max-blocks", "9"), "--max-blocks bounds a run that adds blocks: give --interval-target too"),
         (("--threads", "all"), "--threads: expected a whole number"),
         (("--threads", "0"), "--threads: expected at least 1"),
         (("--seed", "x"), "--seed: expected a whole number"),

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import UsageError
+from bench.plan.cells import ASKS
 from bench.plan.flags import raw_values
 from bench.plan.options import Options, resolve_options
 from bench.plan.plan import Plan, Surroundings, make_plan
@@ -114,6 +115,21 @@ def test_a_load_option_replaces_the_default(make_options: MakeOptions) -> None:
         (
             ("--backend", "openvino-genai", "--batch-size", "1,4"),
             "openvino-genai streams only batches of one, not of 4",
+        ),
+        (
+            ("--backend", "transformers", "--ask", "first,again"),
+            "transformers has no prefix cache that a repeat could hit",
+        ),
+        (
+            ("--backend", "openvino-genai", "--device", "CPU,NPU", "--ask", "first,again"),
+            "openvino-genai has no prefix cache on NPU that a repeat could hit",
+        ),
+        (
+            (
+                *("--backend", "openvino-genai", "--ask", "first,again"),
+                *("--load-option", "openvino-genai.attention_backend=SDPA"),
+            ),
+            "openvino-genai has no prefix cache with attention_backend=SDPA that a repeat could hit",
         ),
     ],
 )
@@ -236,3 +252,35 @@ def test_a_gguf_that_is_not_there_is_a_reason(make_options: MakeOptions) -> None
     assert {entry.reason for entry in plan.impossible} == {
         "llama-cpp: this model has no GGUF of its own to take as it is"
     }
+
+
+# Asking again
+
+
+def asked(plan: Plan) -> dict[str, set[object]]:
+    return {ask: {cell.load.options.get("prefix_caching") for cell in plan.cells if cell.ask == ask} for ask in ASKS}
+
+
+def test_first_asks_alone_are_made_unless_told_otherwise(make_options: MakeOptions) -> None:
+    assert {cell.ask for cell in make_plan(make_options()).cells} == {"first"}
+
+
+def test_only_loads_that_are_asked_again_have_a_prefix_cache(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options("--backend", "openvino-genai", "--ask", "first,again"))
+    assert asked(plan) == {"first": {None}, "again": {"on"}}
+
+
+def test_asking_again_leaves_the_keys_of_first_asks_alone(make_options: MakeOptions) -> None:
+    usual = make_plan(make_options("--backend", "openvino-genai"))
+    both = make_plan(make_options("--backend", "openvino-genai", "--ask", "again,first"))
+    assert [cell.key for cell in both.cells if cell.ask == "first"] == [cell.key for cell in usual.cells]
+
+
+def test_no_load_is_asked_both_ways(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options(*SIMULATED, "--ask", "first,again"))
+    assert all(len({cell.ask for cell in visit.cells}) == 1 for visit in plan.visits)
+
+
+def test_a_plan_that_adds_blocks_has_visits_for_the_most(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options(*SIMULATED, "--precision", "int4", "--interval-target", "5%", "--max-blocks", "11"))
+    assert [visit.block for visit in plan.visits] == list(range(11))

@@ -29,6 +29,8 @@ WriteSweep = Callable[[str], str]
         ('precision = "int3"\n', 1, "precision: no precision 'int3'"),
         ('profile = ["quick"]\n', 1, "profile: no such choice"),
         ("cooldown_s = 1979-05-27\n", 1, "cooldown_s: expected a number of seconds"),
+        ("interval_target = 5\n", 1, "interval_target: expected a share such as 5% or 0.05, got 5"),
+        ('seed = 1\nask = "twice"\n', 2, "ask: no such choice 'twice'"),
         ("model = 5\n", 1, "model: expected a text"),
         ('blocks = 1\nload_options = "fast"\n', 2, "load_options holds one table per backend"),
         ("blocks = 1\n[load_options.vllm]\nx = 1\n", 3, "expected BACKEND.KEY=VALUE with a backend of openvino-genai"),
@@ -94,3 +96,12 @@ def test_a_key_of_a_table_does_not_stand_for_one_above_it(make_options: MakeOpti
     path = write_sweep("load_options.simulated.seed = 1\nseed = 'x'\n")
     with pytest.raises(UsageError, match="line 2, seed: expected a whole number"):
         make_options("--config", path)
+
+
+def test_the_layout_of_a_run_may_stand_in_a_sweep_file(make_options: MakeOptions, write_sweep: WriteSweep) -> None:
+    text = 'interval_target = 0.05\nmax_time = "2h"\nmax_blocks = 20\nmax_warmups = 4\nask = ["first", "again"]\n'
+    options = make_options("--config", write_sweep(text))
+    assert (options.interval_target, options.max_time_s, options.max_blocks, options.max_warmups, options.asks) == (
+        *(0.05, 7200, 20, 4),
+        ("first", "again"),
+    )

@@ -125,3 +125,27 @@ def test_an_option_takes_the_type_of_its_default(default: Any, text: str, expect
 def test_an_option_of_another_type_is_refused(default: Any, text: str) -> None:
     with pytest.raises(UsageError, match=r"^o: "):
         values.like(default, text, "o")
+
+
+@pytest.mark.parametrize("value", ["5%", "5 %", "0.05", 0.05])
+def test_a_share_is_a_percentage_or_a_fraction(value: Any) -> None:
+    assert values.share(value, "--n") == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("value", ["5", "0", "0%", "-5%", "100%", "nan%", "%", "wide", True, None])
+def test_what_is_no_share_is_refused_with_an_example(value: Any) -> None:
+    with pytest.raises(UsageError, match=r"--n: expected a share such as 5% or 0\.05"):
+        values.share(value, "--n")
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("90m", 5400), ("2h", 7200), ("1800s", 1800), ("45", 45), (1.5, 1.5), ("1.5h", 5400)]
+)
+def test_a_duration_has_a_unit_or_is_seconds(value: Any, seconds: float) -> None:
+    assert values.duration(value, "--n") == seconds
+
+
+@pytest.mark.parametrize("value", ["", "h", "0m", "-1h", "soon", "1d", "inf", "nan", True, None])
+def test_what_is_no_duration_is_refused_with_an_example(value: Any) -> None:
+    with pytest.raises(UsageError, match="--n: expected a time such as 90m, 2h or 1800s"):
+        values.duration(value, "--n")

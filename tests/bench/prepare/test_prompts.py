@@ -130,3 +130,21 @@ def test_a_damaged_book_is_refused(tmp_path: Path) -> None:
     file.write_text("{}", "utf-8")
     with pytest.raises(PrepareError, match="nox -s clean"):
         PromptBook.read(file)
+
+
+@given(wanted=st.sets(KEYS, min_size=1, max_size=25), spare=st.sets(KEYS, max_size=25), block=st.integers(0, 30))
+def test_spare_prompts_change_none_of_the_others(wanted: set[PromptKey], spare: set[PromptKey], block: int) -> None:
+    alone, both = BOOK.prompts_for_visit(block, wanted), BOOK.prompts_for_visit(block, wanted, spare)
+    assert {key: both[key] for key in wanted} == alone
+
+
+@given(wanted=st.sets(KEYS, min_size=1, max_size=25), spare=st.sets(KEYS, max_size=25), block=st.integers(0, 30))
+def test_spare_prompts_begin_like_no_other(wanted: set[PromptKey], spare: set[PromptKey], block: int) -> None:
+    openers = [prompt.ids[1] for prompt in BOOK.prompts_for_visit(block, wanted, spare).values()]
+    assert len(set(openers)) == len(wanted | spare)
+
+
+def test_more_spare_prompts_than_openers_are_refused_with_the_remedy() -> None:
+    spare = [PromptKey(8, -n, 0) for n in range(1, 65)]
+    with pytest.raises(UsageError, match="or a lower --max-warmups"):
+        BOOK.prompts_for_visit(0, [PromptKey(8, 0, 0)], spare)

@@ -63,7 +63,12 @@ class FakeRun:
 
     @property
     def cells(self) -> list[Cell]:
-        return [Cell(load, p, n) for load in self.loads for n in self.new_tokens for p in self.prompt_tokens]
+        return [
+            Cell(load, p, n, ask="again" if load.options.get("prefix_caching") else "first")
+            for load in self.loads
+            for n in self.new_tokens
+            for p in self.prompt_tokens
+        ]
 
     def break_cells(self, label: str, status: str, message: str) -> None:
         """Let the cells whose label starts with ``label`` fail in every block."""
@@ -101,6 +106,7 @@ class FakeRun:
                 "prompt_tokens": cell.prompt_tokens,
                 "new_tokens": cell.new_tokens,
                 "batch_size": cell.batch_size,
+                "ask": cell.ask,
                 "started_at": NOW,
             }
             reason = self._reason(cell.label)

@@ -41,12 +41,12 @@ def test_a_run_that_was_not_finished_has_no_end(writer: RunWriter, generation_ro
 
 
 def test_a_finished_run_says_when_and_why(writer: RunWriter) -> None:
-    writer.finish("interrupted", "by the user")
+    writer.finish("interrupted", {"by": "the user"})
     end = open_run(writer.path).end
     assert end is not None
     assert (end["reason"], end["detail"], datetime.fromisoformat(end["ended_at"]).tzinfo) == (
         "interrupted",
-        "by the user",
+        {"by": "the user"},
         UTC,
     )
 

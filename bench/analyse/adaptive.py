@@ -1,0 +1,139 @@
+"""When a run that adds blocks as it goes has enough of them, cell by cell.
+
+The rule looks at each cell's interval after every whole block and stops as soon as it is narrow enough. Stopping so is
+optional stopping: the run ends sooner where the blocks happen to agree, so that the interval covers a little less than
+it claims (docs/metrics.md). A minimum of blocks keeps that small.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from bench.analyse.interval import over_blocks
+
+EndedBy = Literal["target", "max-time", "max-blocks"]
+"""What ended an adaptive run: no cell needed another block, or the time or the blocks were used up."""
+
+TARGET_REACHED = "target reached"
+TIME_IS_SPENT = "time is spent"
+NO_NUMBER = "no number in any block so far"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What an adaptive run is to reach, and with how much.
+
+    Args:
+        target: half the width of a 95 % interval, as a share: 0.05 for +- 5 %.
+        least_blocks: before them, nothing is judged.
+        max_time_s: in which to measure; ``None`` for as long as it takes.
+    """
+
+    target: float
+    least_blocks: int
+    max_time_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Medians:
+    """The block medians of one cell so far.
+
+    Args:
+        ttft: block -> median time to first token.
+        tpot: block -> median time per output token; empty if one token only was asked for.
+    """
+
+    ttft: dict[int, float] = field(default_factory=dict)
+    tpot: dict[int, float] = field(default_factory=dict)
+
+
+def narrow_enough(medians: Medians, rule: Rule) -> bool:
+    """Whether the intervals of a cell's metrics are within the target, after the least number of blocks at least."""
+    metrics = [medians.ttft, *([medians.tpot] if medians.tpot else [])]
+    return all(_within(metric, rule) for metric in metrics)
+
+
+def _within(metric: Mapping[int, float], rule: Rule) -> bool:
+    estimate = over_blocks(metric)
+    if estimate is None or estimate.half_width is None:
+        return False
+    return estimate.blocks >= rule.least_blocks and estimate.half_width <= rule.target
+
+
+class Adaptive:
+    """An adaptive run under way.
+
+    Args:
+        rule: what it is to reach.
+        cells: keys of the cells that are measured.
+        clock: in seconds; the time that may be spent counts from now on.
+    """
+
+    def __init__(self, rule: Rule, cells: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
+        self.rule = rule
+        self._cells = {key: Medians() for key in cells}
+        self._clock = clock
+        self._began = clock()
+        self._block = 0
+        self._reached: set[str] = set()
+        self._hopeless: set[str] = set()
+        self._time_is_spent = False
+
+    def add(self, cell_key: str, block: int, ttft_ms: Sequence[float], tpot_ms: Sequence[float]) -> None:
+        """Take up what a cell gave in one block."""
+        medians = self._cells[cell_key]
+        for metric, values in ((medians.ttft, ttft_ms), (medians.tpot, tpot_ms)):
+            if values:
+                metric[block] = statistics.median(values)
+
+    def spares(self, cell_key: str, block: int) -> str | None:
+        """Why a cell need not be measured in ``block``; ``None`` if it has to be. Asked in the order of the blocks."""
+        if block > self._block:
+            self._block = block
+            self._judge(block)
+        if cell_key in self._reached:
+            return TARGET_REACHED
+        if cell_key in self._hopeless:
+            return NO_NUMBER
+        if self.rule.max_time_s is not None and self._clock() - self._began >= self.rule.max_time_s:
+            self._time_is_spent = True
+            return TIME_IS_SPENT
+        return None
+
+    def open(self, cell_keys: Iterable[str]) -> bool:
+        """Whether one of these cells needs another block, as far as that is known."""
+        return any(key not in self._reached and key not in self._hopeless for key in cell_keys)
+
+    def record(self, *, whole: bool) -> dict[str, Any]:
+        """What end.json says of it.
+
+        Args:
+            whole: the run came to its own end, and was not stopped before.
+        """
+        self._judge(self._block + 1)
+        return {
+            "target": self.rule.target,
+            "ended_by": self._ended_by() if whole else None,
+            "blocks": max((block + 1 for medians in self._cells.values() for block in medians.ttft), default=0),
+            "cells": len(self._cells),
+            "reached": len(self._reached),
+            "not_reached": [key for key in self._cells if key not in self._reached],
+        }
+
+    def _ended_by(self) -> EndedBy:
+        if self._time_is_spent:
+            return "max-time"
+        return "max-blocks" if self.open(self._cells) else "target"
+
+    def _judge(self, blocks: int) -> None:
+        if blocks < self.rule.least_blocks:
+            return
+        for key, medians in self._cells.items():
+            if not medians.ttft:
+                self._hopeless.add(key)
+            elif narrow_enough(medians, self.rule):
+                self._reached.add(key)

@@ -1,0 +1,65 @@
+"""How far a run is: the line that announces each visit, and how long it may still take."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from bench.plan.cells import Cell
+from bench.plan.estimate import said
+from bench.plan.options import Options
+from bench.plan.plan import PlannedVisit
+
+Open = Callable[[Iterable[str]], bool]
+"""Whether one of some cells needs another block."""
+
+
+class Progress:
+    """Counts the visits of a run, from when it is made.
+
+    Args:
+        options: the counts.
+        visits: all that may be made, in their order.
+        still_open: in an adaptive run, which cells need more; ``None`` in one of a fixed number of blocks.
+    """
+
+    def __init__(self, options: Options, visits: Sequence[PlannedVisit], still_open: Open | None = None) -> None:
+        self._options = options
+        self._visits = visits
+        self._open = still_open
+        self._since = time.monotonic()
+        self.begun = 0
+
+    def begin(self, planned: PlannedVisit) -> str:
+        """Count a visit; its line, with the time left as the visits before it took."""
+        load, left = planned.load, self._left(planned)
+        self.begun += 1
+        at_most = self._at_most
+        to = f" to {self._options.most_blocks}" if at_most else ""
+        block = f"block {planned.block + 1} of {self._options.blocks}{to}"
+        name = f"{load.backend} {load.device} {load.precision}{_asked(planned.cells)}"
+        return f"visit {self.begun} of {at_most}{len(self._visits)}, {block}: {name}{left}"
+
+    @property
+    def _at_most(self) -> str:
+        return "" if self._open is None else "at most "
+
+    def _left(self, planned: PlannedVisit) -> str:
+        if planned.block == 0 or self.begun == 0:
+            return ""
+        spent_s = time.monotonic() - self._since
+        left_s = spent_s / self.begun * self._visits_left(planned)
+        if self._options.max_time_s is not None:
+            left_s = min(left_s, max(0.0, self._options.max_time_s - spent_s))
+        return f" ({self._at_most}about {said(left_s)} left)"
+
+    def _visits_left(self, planned: PlannedVisit) -> int:
+        """This one and those after it, but for visits all of whose cells have what they need."""
+        left = [one for one in self._visits if (one.block, one.position) >= (planned.block, planned.position)]
+        if self._open is None:
+            return len(left)
+        return sum(self._open(cell.key for cell in one.cells) for one in left)
+
+
+def _asked(cells: Sequence[Cell]) -> str:
+    return ", prefix cache on" if any(cell.ask == "again" for cell in cells) else ""

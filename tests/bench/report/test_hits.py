@@ -1,0 +1,109 @@
+"""First asks and prefix-cache hits are told apart wherever they are shown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.analyse.results import RunAnalysis
+from bench.analyse.run import analyse_run
+from bench.plan.cells import Load
+from bench.report.answers import answers_by_shape, overviews
+from bench.report.hits import hits
+from bench.report.names import name_all
+from bench.report.render import render_analysis
+from bench.report.results_table import result_groups
+from bench.report.style import line_styles
+from bench.report.terminal import table_of
+from bench.store.reader import open_run
+
+MakeRun = Callable[..., Any]
+FIRST = Load("openvino-genai", "CPU", "int4")
+AGAIN = Load("openvino-genai", "CPU", "int4", {"prefix_caching": "on"})
+OTHER = Load("ort-genai", "CPU", "int4")
+
+
+@pytest.fixture(scope="module")
+def both(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> RunAnalysis:
+    """One stack asked both ways, another one first alone."""
+    run = fake_run(loads=(FIRST, AGAIN, OTHER), prompt_tokens=(128,))
+    return analyse_run(open_run(run.write(tmp_path_factory.mktemp("both"))))
+
+
+@pytest.fixture(scope="module")
+def report(both: RunAnalysis, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render_analysis(both, tmp_path_factory.mktemp("report")).index.parent
+
+
+def test_a_hit_has_a_name_of_its_own(both: RunAnalysis) -> None:
+    assert [one.name for one in name_all(both).series] == [
+        "openvino-genai CPU int4",
+        "openvino-genai CPU int4, prefix-cache hit",
+        "ort-genai CPU int4",
+    ]
+
+
+def test_a_hit_has_a_colour_of_its_own(both: RunAnalysis) -> None:
+    looks = line_styles(name_all(both).series)
+    assert looks[FIRST.key].colour != looks[AGAIN.key].colour
+
+
+def test_hits_are_answered_apart(both: RunAnalysis) -> None:
+    titles = [shape.title for shape in answers_by_shape(both, name_all(both))]
+    assert titles == ["128 prompt tokens, 64 new", "128 prompt tokens, 64 new, prefix-cache hit"]
+
+
+def test_the_overview_speaks_of_first_asks_where_hits_have_no_rival(both: RunAnalysis) -> None:
+    assert not any("prefix-cache hit" in sentence for sentence in overviews(both, name_all(both)))
+
+
+def test_low_is_marked_among_first_asks_alone(both: RunAnalysis) -> None:
+    (group,) = result_groups(both, name_all(both))
+    marked = [row.name for row in group.rows if row.lowest]
+    assert (len(group.rows), "openvino-genai CPU int4, prefix-cache hit" in marked) == (3, False)
+
+
+def test_hits_come_after_first_asks(both: RunAnalysis) -> None:
+    (group,) = result_groups(both, name_all(both))
+    assert [row.cell.ask for row in group.rows] == ["first", "first", "again"]
+
+
+def test_a_hit_has_no_prefill_rate(both: RunAnalysis) -> None:
+    assert [cell.prefill_rate is None for cell in both.cells] == [False, True, False]
+
+
+def test_first_ask_and_hit_stand_side_by_side(both: RunAnalysis) -> None:
+    (found,) = hits(both, name_all(both))
+    assert (found.name, found.shape, found.first.ask, found.again.ask) == (
+        *("openvino-genai CPU int4", "128 prompt tokens, 64 new"),
+        *("first", "again"),
+    )
+
+
+def test_the_share_of_a_hit_is_its_time_over_that_of_the_first_ask(both: RunAnalysis) -> None:
+    (found,) = hits(both, name_all(both))
+    values = (found.again.ttft_ms.estimate.value, found.first.ttft_ms.estimate.value)
+    assert found.share.value == pytest.approx(values[0] / values[1])
+
+
+def test_the_page_shows_both(report: Path) -> None:
+    assert "First ask and prefix-cache hit" in (report / "index.html").read_text("utf-8")
+
+
+def test_a_page_without_hits_has_no_table_of_them(stored_run: Path, tmp_path: Path) -> None:
+    paths = render_analysis(analyse_run(open_run(stored_run)), tmp_path)
+    assert "First ask and prefix-cache hit" not in paths.index.read_text("utf-8")
+
+
+def test_the_summary_says_of_each_cell_how_it_was_asked(report: Path) -> None:
+    summary = json.loads((report / "summary.json").read_text("utf-8"))
+    assert [cell["ask"] for cell in summary["cells"]] == ["first", "again", "first"]
+
+
+def test_the_terminal_marks_hits(both: RunAnalysis) -> None:
+    prompts = [line for line in table_of(both).splitlines() if line.startswith("openvino-genai CPU")]
+    assert ["128 hit" in line for line in prompts] == [False, True]
