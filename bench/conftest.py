@@ -41,7 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
     arguments = [
         str(argument) for argument in config.invocation_params.args if str(argument) not in ("bench", "bench/")
     ]
-    command = f"nox -s bench -- {shlex.join(arguments)}" if arguments else "nox -s bench"
+    name = "ab" if options.variants else "bench"
+    command = f"nox -s {name} -- {shlex.join(arguments)}" if arguments else f"nox -s {name}"
     config.stash[SESSION] = BenchSession(options, plan, command, lambda line: _say(config, line))
 
 

@@ -15,16 +15,16 @@ from bench.prepare.sweep import Prepares, wanted_artifact
 
 
 def named_venvs(loads: Sequence[Load], venvs: Venvs) -> dict[str, Venv]:
-    """Name -> venv of all that ``loads`` run in: the backend's, with a device where it has several."""
-    found: dict[str, dict[Venv, str]] = {}
+    """Name -> venv of all that ``loads`` run in: the backend's, with its variant, and a device where it has several."""
+    found: dict[tuple[str, str], dict[Venv, str]] = {}
     for load in loads:
-        venv = venvs.backend(BACKENDS[load.backend], load.device)
-        found.setdefault(load.backend, {}).setdefault(venv, load.device)
-    return {
-        f"{backend} ({device})" if len(mine) > 1 else backend: venv
-        for backend, mine in found.items()
-        for venv, device in mine.items()
-    }
+        found.setdefault((load.backend, load.variant), {}).setdefault(venvs.of(load), load.device)
+    named = {}
+    for (backend, variant), mine in found.items():
+        for venv, device in mine.items():
+            told_apart = ", ".join(part for part in (variant, device if len(mine) > 1 else "") if part)
+            named[f"{backend} ({told_apart})" if told_apart else backend] = venv
+    return named
 
 
 def plan_load(

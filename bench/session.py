@@ -59,7 +59,7 @@ class BenchSession:
         self.command = command
         self.say = say
         self.stopper = Stopper(say)
-        self.venvs = Venvs.from_environment(options.workers)
+        self.venvs = Venvs.from_environment(options.workers, options.variants)
         self.writer: RunWriter | None = None
         self.measured = 0
         self._visits_begun = 0
@@ -113,7 +113,7 @@ class BenchSession:
             # Prompts that cannot be made are refused here, while nothing has been measured; all blocks are alike in it.
             self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
         for load in selected.loads:
-            venv = self.venvs.backend(BACKENDS[load.backend], load.device)
+            venv = self.venvs.of(load)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
         threads = None if self.options.threads == "stack" else self.options.threads or cores().default_threads
         assert threads is None or isinstance(threads, int)
@@ -149,9 +149,10 @@ class BenchSession:
             time.sleep(self.options.cooldown_s)
         self._visits_begun += 1
         load = planned.load
+        variant = f"{load.variant}: " if load.variant else ""
         self.say(
             f"visit {self._visits_begun} of {self._visits_total}, block {planned.block + 1} of {self.options.blocks}: "
-            f"{load.backend} {load.device} {load.precision}{self._left(planned.block)}"
+            f"{variant}{load.backend} {load.device} {load.precision}{self._left(planned.block)}"
         )
         prompts = self._prompts.prompts_for_visit(planned.block, self._prompt_keys(planned.cells))
         placement = self._placement(load, prompts)
