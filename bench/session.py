@@ -14,7 +14,7 @@ import psutil
 import pyarrow.compute as pc
 
 from bench.doctor.readiness import look
-from bench.load_plans import named_venvs, plan_load
+from bench.load_plans import in_pairs, named_venvs, plan_load
 from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key
 from bench.measure.profiling import profile_load
 from bench.measure.rows import impossible_rows
@@ -115,6 +115,7 @@ class BenchSession:
         for load in selected.loads:
             venv = self.venvs.of(load)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
+        self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
         threads = None if self.options.threads == "stack" else self.options.threads or cores().default_threads
         assert threads is None or isinstance(threads, int)
         facts = RunFacts(

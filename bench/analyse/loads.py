@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bench.analyse.results import LoadResult
@@ -60,11 +61,14 @@ def read_load_rows(run: StoredRun) -> list[dict[str, Any]]:
 
 def load_results(run: StoredRun, rows: Sequence[Mapping[str, Any]]) -> dict[str, LoadResult]:
     """``load_key`` -> result, in the order of the plan; loads that only the rows know come last."""
-    planned = {str(load["load_key"]): load for load in run.record.get("plan", {}).get("loads", [])}
+    plan = run.record.get("plan", {})
+    planned = {str(load["load_key"]): load for load in plan.get("loads", [])}
     by_key: dict[str, list[Mapping[str, Any]]] = {key: [] for key in planned}
     for row in rows:
         by_key.setdefault(str(row["load_key"]), []).append(row)
-    return {key: _load_result(key, planned.get(key, {}), group) for key, group in by_key.items()}
+    found = {key: _load_result(key, planned.get(key, {}), group) for key, group in by_key.items()}
+    specs = {name: str(variant["spec"]) for name, variant in (plan.get("variants") or {}).items()}
+    return {key: replace(load, variant_spec=specs.get(load.variant)) for key, load in found.items()}
 
 
 def _load_result(key: str, planned: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> LoadResult:

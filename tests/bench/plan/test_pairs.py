@@ -131,7 +131,7 @@ def test_what_cannot_be_cannot_be_in_either_variant(make_options: MakeOptions) -
         (
             "onnxruntime-genai==0.17.0",
             "DML",
-            "'onnxruntime-genai==0.17.0' changes nothing of ort-genai on DML, whose environment has onnxruntime-genai-directml",
+            "'onnxruntime-genai==0.17.0' changes nothing of ort-genai on DML, whose environment has onnxruntime-",
         ),
     ],
 )
