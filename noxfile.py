@@ -9,7 +9,8 @@
 
 The stacks exclude each other, so each has a venv of its own under ``.nox/w``, made when a session first needs it and
 left alone while its stamp says that it is what would be made again. ``bench`` asks the harness which stacks a command
-line needs, makes those, and tells the harness through ``AIPC_BENCH_VENVS`` where they are, or why one is not there::
+line needs, makes those, and tells the harness through ``AIPC_BENCH_VENVS`` where they are, or why one is not there;
+``ab`` does the same with a venv per variant, in which some of a group's pins are replaced::
 
     {"<group>": {"python": "<path>"} | {"unsupported": "<reason>"} | {"failed": ["<line of the installer>", ...]}}
 
