@@ -125,8 +125,10 @@ def _base_name(load: LoadResult) -> str:
 
 def _variant(load: LoadResult) -> str:
     """Which variant it is, and in few words of what: a version is enough where the package is named as the stack."""
+    if not load.variant:
+        return ""
     if not load.variant_spec:
-        return f"{load.variant}: " if load.variant else ""
+        return f"{load.variant}: "
     own = load.variant_spec.replace(f"{load.backend}==", "").replace(f"{load.backend}.", "")
     short = own if len(own) <= _LONGEST_SPEC else f"…{own[1 - _LONGEST_SPEC :]}"
     return f"{load.variant} ({short}): "

@@ -110,3 +110,18 @@ def test_variants_that_cannot_be_exit_4_in_one_line(sweep: Sweep) -> None:
     process = sweep.run("--a", "numpie==1", "--b", "current")
     lines = [line for line in (process.stdout + process.stderr).splitlines() if line.startswith("ERROR")]
     assert (process.returncode, len(lines), sweep.runs) == (4, 1, 0)
+
+
+def test_the_run_ends_with_the_comparison_of_its_variants(compared: Compared) -> None:
+    after = compared.process.stdout.partition("report     file://")[2]
+    assert re.search(r"^comparison file://\S+compare\.html\s*$", after, re.MULTILINE)
+
+
+def test_the_comparison_lies_beside_the_report(compared: Compared) -> None:
+    folder = compared.sweep.home / "reports" / compared.sweep.stored.run_id
+    assert {path.name for path in folder.glob("compare.*")} == {"compare.html", "compare.json", "compare.md"}
+
+
+def test_a_run_without_variants_has_no_comparison(measured: Any) -> None:
+    folder = measured.sweep.home / "reports" / measured.sweep.stored.run_id
+    assert not list(folder.glob("compare.*"))
