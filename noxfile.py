@@ -9,7 +9,8 @@
 
 The stacks exclude each other, so each has a venv of its own under ``.nox/w``, made when a session first needs it and
 left alone while its stamp says that it is what would be made again. ``bench`` asks the harness which stacks a command
-line needs, makes those, and tells the harness through ``AIPC_BENCH_VENVS`` where they are, or why one is not there::
+line needs, makes those, and tells the harness through ``AIPC_BENCH_VENVS`` where they are, or why one is not there;
+``ab`` does the same with a venv per variant, in which some of a group's pins are replaced::
 
     {"<group>": {"python": "<path>"} | {"unsupported": "<reason>"} | {"failed": ["<line of the installer>", ...]}}
 
@@ -62,7 +63,9 @@ TESTED = (*STACKS, "ort-genai-openvino")
 """What the tests need: every stack that can be installed without a compiler and runs without a device."""
 ON_DEMAND = ("ort-genai-dml", "ort-genai-cuda", "ort-genai-winml", "npu", "llama-cpp")
 """What a sweep can ask for, made when one does."""
-WITHOUT_DEPENDENCIES = {"conversion": "default-model", "ort-genai-openvino": "ort-genai-beside-openvino"}
+WITHOUT_DEPENDENCIES: dict[str, str] = nox.project.load_toml(ROOT / "pyproject.toml")["tool"]["aipc-bench"][
+    "without-dependencies"
+]
 """Group of a venv -> a second group that goes into it without what that depends on."""
 BUILD_ENVIRONMENT = {"llama-cpp": {"CMAKE_ARGS": "-DLLAVA_BUILD=OFF"}}
 """Group -> what its build is told. Nothing that changes a kernel: what is measured is what a user would build."""
@@ -163,9 +166,9 @@ def interpreter(group: str) -> Path:
 
 
 def pins(group: str) -> tuple[str, ...]:
-    """The requirements of a group of ``pyproject.toml``; of a third party's worker, what its backend asks for."""
-    if group in THIRD_PARTIES:
-        return THIRD_PARTIES[group]
+    """The requirements of a group of ``pyproject.toml``, of a third party's worker, or of a variant of one of these."""
+    if group in TOLD:
+        return TOLD[group]
     own = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), group)
     if group not in ("harness", "tests"):
         return own
@@ -185,15 +188,36 @@ def extras(environ: Mapping[str, str]) -> tuple[str, ...]:
     return asked
 
 
-THIRD_PARTIES: dict[str, tuple[str, ...]] = {}
-"""Group -> requirements of a third party's worker, as the harness told them."""
+def beside(group: str) -> tuple[str, ...]:
+    """The requirements that go into a venv afterwards, without what they depend on."""
+    if group in VARIANTS:
+        return VARIANTS[group].beside
+    extra = WITHOUT_DEPENDENCIES.get(group)
+    return pins(extra) if extra else ()
+
+
+def base(group: str) -> str:
+    """The group that a variant is one of; any other group itself."""
+    return VARIANTS[group].group if group in VARIANTS else group
+
+
+class Variant(NamedTuple):
+    """A venv in which some of a group's pins are replaced."""
+
+    group: str
+    beside: tuple[str, ...]
+
+
+TOLD: dict[str, tuple[str, ...]] = {}
+"""Group -> requirements that stand in no file here, as the harness told them: a third party's worker, a variant."""
+VARIANTS: dict[str, Variant] = {}
+"""Name -> the variant that a command line asks for, as the harness told it."""
 
 
 def recipe(group: str) -> str:
     """All that a venv is made from, as text: a venv whose stamp says the same need not be made again."""
-    extra = WITHOUT_DEPENDENCIES.get(group)
     torch = torch_index(pins(group), this_machine(), os.environ)
-    packages = [pins(group), pins(extra) if extra else (), torch, BUILD_ENVIRONMENT.get(group, {})]
+    packages = [pins(group), beside(group), torch, BUILD_ENVIRONMENT.get(base(group), {})]
     made_from = [*packages, platform.python_version(), sys.platform, platform.machine()]
     return json.dumps(made_from)
 
@@ -218,7 +242,7 @@ def has_torch(requirements: Iterable[str]) -> bool:
 
 def unsupported(group: str, here: Here) -> str | None:
     """Why a group's packages do not exist for a machine; ``None`` where they do."""
-    predicate = NOT_HERE.get(group)
+    predicate = NOT_HERE.get(base(group))
     return predicate(here) if predicate else None
 
 
@@ -227,13 +251,18 @@ def unsupported(group: str, here: Here) -> str | None:
 
 def describe(group: str) -> str:
     """What a venv costs, for people."""
-    cost = COSTS.get(group, UNKNOWN_COST)
-    return f"{cost.gigabytes:.1f} GB, about {max(1, round(cost.minutes))} min"
+    what = f"{base(group)} with {' '.join(pins(group) + beside(group))}; " if group in VARIANTS else ""
+    return f"{what}{cost(group).gigabytes:.1f} GB, about {max(1, round(cost(group).minutes))} min"
+
+
+def cost(group: str) -> Cost:
+    """What a venv takes."""
+    return COSTS.get(base(group), UNKNOWN_COST)
 
 
 def shortage(groups: Iterable[str], free_bytes: int) -> str | None:
     """Why the venvs of ``groups`` do not fit into ``free_bytes``; ``None`` if they do."""
-    needed = sum(COSTS.get(group, UNKNOWN_COST).gigabytes for group in groups) * UNPACKING
+    needed = sum(cost(group).gigabytes for group in groups) * UNPACKING
     free = free_bytes / 1e9
     if needed <= free:
         return None
@@ -259,9 +288,9 @@ def install(session: nox.Session, group: str, here: Here) -> None:
     session.run(sys.executable, *make, external=True)
     pip = (str(interpreter(group)), "-m", "pip", "install", "--no-input", "--log", str(home / "pip.log"))
     torch = torch_index(pins(group), here, os.environ)
-    session.run(*pip, *torch, *pins(group), external=True, env=BUILD_ENVIRONMENT.get(group))
-    if extra := WITHOUT_DEPENDENCIES.get(group):
-        session.run(*pip, "--no-deps", *pins(extra), external=True)
+    session.run(*pip, *torch, *pins(group), external=True, env=BUILD_ENVIRONMENT.get(base(group)))
+    if extra := beside(group):
+        session.run(*pip, "--no-deps", *extra, external=True)
     # The harness compares this with what it finds there when it measures.
     listing = (str(interpreter(group)), "-m", "pip", "list", "--format=json", "--disable-pip-version-check")
     listed = session.run(*listing, external=True, silent=True, stderr=subprocess.DEVNULL)
@@ -304,9 +333,7 @@ def venvs(session: nox.Session, groups: Sequence[str]) -> dict[str, Outcome]:
 def announce(session: nox.Session, groups: Sequence[str]) -> None:
     """Say what the installation of ``groups`` takes, before it starts."""
     free_bytes = shutil.disk_usage(ROOT).free
-    gigabytes, minutes = (
-        sum(values) for values in zip(*(COSTS.get(group, UNKNOWN_COST) for group in groups), strict=True)
-    )
+    gigabytes, minutes = (sum(values) for values in zip(*map(cost, groups), strict=True))
     session.log(
         f"to be installed: {', '.join(groups)}; {gigabytes:.1f} GB and about {max(1, round(minutes))} min in all "
         f"(longer over a slow line), {free_bytes / 1e9:.0f} GB free"
@@ -352,7 +379,8 @@ def needs(python: str, arguments: Sequence[str]) -> list[str]:
     if answer.returncode:
         raise SystemExit(exit_status(answer.returncode))
     told = json.loads(answer.stdout.strip().splitlines()[-1])
-    THIRD_PARTIES.update({group: tuple(asked) for group, asked in told["requirements"].items()})
+    TOLD.update({group: tuple(asked) for group, asked in told["requirements"].items()})
+    VARIANTS.update({name: Variant(one["group"], tuple(one["beside"])) for name, one in told["variants"].items()})
     return list(told["groups"])
 
 
@@ -377,6 +405,12 @@ def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str
         status = wait(child)
     if status:
         raise SystemExit(status)
+
+
+def measure(session: nox.Session, python: str) -> None:
+    """Install what the command line needs, then run it."""
+    made = venvs(session, needs(python, session.posargs))
+    finish(session, python, "-m", "pytest", "bench/", *session.posargs, made=made)
 
 
 def wait(child: subprocess.Popen[bytes]) -> int:
@@ -422,8 +456,20 @@ def bench(session: nox.Session) -> None:
     if asks_for_help(session.posargs):
         finish(session, python, "-m", "bench", "--help")
         return
-    made = venvs(session, needs(python, session.posargs))
-    finish(session, python, "-m", "pytest", "bench/", *session.posargs, made=made)
+    measure(session, python)
+
+
+@nox.session(venv_backend="none")
+def ab(session: nox.Session) -> None:
+    """Measure two variants of a stack, `-- --a SPEC --b SPEC`, interleaved in one run. Takes the options of `bench`."""
+    python = harness(session)
+    if asks_for_help(session.posargs):
+        finish(session, python, "-m", "bench", "--help", "ab")
+        return
+    if not any(re.match(r"--[ab](=|$)", argument) for argument in session.posargs):
+        session.warn("error: ab compares two variants, --a SPEC and --b SPEC; see `nox -s ab -- --help`")
+        raise SystemExit(4)
+    measure(session, python)
 
 
 @nox.session(venv_backend="none")
@@ -507,7 +553,7 @@ def resolved(python: str, group: str, here: Here, system: str) -> str:
     """What uv's resolver makes of a group for a machine: ``ok``, why it is not published, or ``FAILED`` and why."""
     if why := unsupported(group, here):
         return f"not published: {why}"
-    sets = [pins(group), *([pins(extra)] if (extra := WITHOUT_DEPENDENCIES.get(group)) else [])]
+    sets = [pins(group), *([extra] if (extra := beside(group)) else [])]
     version = ".".join(map(str, here.python))
     for number, requirements in enumerate(sets):
         command = [python, "-m", "uv", "pip", "compile", "--quiet", "--no-header"]

@@ -42,7 +42,8 @@ def pytest_configure(config: pytest.Config) -> None:
     arguments = [
         str(argument) for argument in config.invocation_params.args if str(argument) not in ("bench", "bench/")
     ]
-    command = f"nox -s bench -- {shlex.join(arguments)}" if arguments else "nox -s bench"
+    name = "ab" if options.variants else "bench"
+    command = f"nox -s {name} -- {shlex.join(arguments)}" if arguments else f"nox -s {name}"
     config.stash[SESSION] = BenchSession(options, plan, command, lambda line: _say(config, line))
 
 
@@ -143,13 +144,23 @@ def _report(session: pytest.Session, bench: BenchSession, folder: Path) -> list[
     try:
         from bench.report.finish import finish_run  # noqa: PLC0415 - drawing charts is for the end
 
-        return finish_run(folder, bench.options.reports_dir, open_report=bench.options.open_report)
+        lines = finish_run(folder, bench.options.reports_dir, open_report=bench.options.open_report)
+        return [*lines, *_comparison(bench, folder)]
     except Exception as error:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if session.config.option.fulltrace:
             raise
         remedy = f"what was measured is in {folder}; try `nox -s report -- {folder}`"
         return [f"error: the report could not be made: {type(error).__name__}: {error}", remedy]
+
+
+def _comparison(bench: BenchSession, folder: Path) -> list[str]:
+    """The variants of an A/B run side by side; a run that ended before both were measured has none."""
+    if not bench.options.variants or bench.measured == 0:
+        return []
+    from bench.compare.finish import finish_variants  # noqa: PLC0415 - drawing charts is for the end
+
+    return finish_variants(folder, bench.options.reports_dir)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

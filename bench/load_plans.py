@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from bench.doctor.readiness import Readiness
 from bench.errors import BenchError, UsageError
@@ -15,16 +16,36 @@ from bench.prepare.sweep import Prepares, wanted_artifact
 
 
 def named_venvs(loads: Sequence[Load], venvs: Venvs) -> dict[str, Venv]:
-    """Name -> venv of all that ``loads`` run in: the backend's, with a device where it has several."""
-    found: dict[str, dict[Venv, str]] = {}
+    """Name -> venv of all that ``loads`` run in: the backend's, with its variant, and a device where it has several."""
+    found: dict[tuple[str, str], dict[Venv, str]] = {}
     for load in loads:
-        venv = venvs.backend(BACKENDS[load.backend], load.device)
-        found.setdefault(load.backend, {}).setdefault(venv, load.device)
-    return {
-        f"{backend} ({device})" if len(mine) > 1 else backend: venv
-        for backend, mine in found.items()
-        for venv, device in mine.items()
-    }
+        found.setdefault((load.backend, load.variant), {}).setdefault(venvs.of(load), load.device)
+    named = {}
+    for (backend, variant), mine in found.items():
+        for venv, device in mine.items():
+            told_apart = ", ".join(part for part in (variant, device if len(mine) > 1 else "") if part)
+            named[f"{backend} ({told_apart})" if told_apart else backend] = venv
+    return named
+
+
+def in_pairs(loads: Sequence[Load], plans: Mapping[str, LoadPlan], readiness: Readiness) -> dict[str, LoadPlan]:
+    """The plans of ``loads`` by key, but where one variant cannot run, the other is not measured for nothing."""
+    found = dict(plans)
+    lost = [load for load in loads if load.variant and _is_lost(load, plans[load.key], readiness)]
+    for load in loads:
+        twins = [one for one in lost if _place(one) == _place(load)]
+        if load.variant and twins and load.variant not in {one.variant for one in twins}:
+            why = f"variant {twins[0].variant} cannot be measured, and {load.variant} alone would compare nothing"
+            found[load.key] = replace(found[load.key], broken=why)
+    return found
+
+
+def _place(load: Load) -> tuple[str, str, str]:
+    return load.backend, load.device, load.precision
+
+
+def _is_lost(load: Load, plan: LoadPlan, readiness: Readiness) -> bool:
+    return plan.venv.python is None or plan.broken is not None or not readiness.can_run(load)
 
 
 def plan_load(

@@ -37,7 +37,8 @@ class Progress:
         at_most = self._at_most
         to = f" to {self._options.most_blocks}" if at_most else ""
         block = f"block {planned.block + 1} of {self._options.blocks}{to}"
-        name = f"{load.backend} {load.device} {load.precision}{_asked(planned.cells)}"
+        variant = f"{load.variant}: " if load.variant else ""
+        name = f"{variant}{load.backend} {load.device} {load.precision}{_asked(planned.cells)}"
         return f"visit {self.begun} of {at_most}{len(self._visits)}, {block}: {name}{left}"
 
     @property

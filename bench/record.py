@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from bench.observe.machine import machine_facts
 from bench.observe.packages import without_home
 from bench.plan.cells import Cell
 from bench.plan.options import Options
+from bench.plan.variants import Variant
 from bench.prepare.models import ModelSource
 from bench.prepare.stage import PreparedModel
 from bench.root import PROJECT_ROOT
@@ -42,7 +44,7 @@ def run_record(
     loads = {cell.load.key: cell.load for cell in cells}
     return {
         "created_at": datetime.now(UTC).isoformat(),
-        "command": without_home(command),
+        "command": without_secrets(without_home(command)),
         "options": _recorded(options),
         "seed": options.seed,
         "project": {"version": project_version(), "git_commit": git_commit()},
@@ -57,6 +59,7 @@ def run_record(
             "warmups": options.warmups,
             "max_warmups": options.max_warmups,
             "threads": facts.threads,
+            "variants": {name: recorded_variant(variant) for name, variant in options.variants.items()},
             "loads": [{"load_key": key, "label": load.label, **load.identity} for key, load in loads.items()],
             "cells": [recorded_cell(cell) for cell in cells],
         },
@@ -110,6 +113,17 @@ def model_record(model: PreparedModel) -> dict[str, Any]:
         "parameters": model.parameters,
         "note": model.note,
     }
+
+
+def recorded_variant(variant: Variant) -> dict[str, str]:
+    """A variant as it stands in the plan of run.json."""
+    spec = without_secrets(without_home(variant.spec))
+    return {"spec": spec, "kind": variant.kind, "backend": variant.backend}
+
+
+def without_secrets(text: str) -> str:
+    """``text`` with the user and the query of every URL left out: either may hold a key."""
+    return re.sub(r"(\w://[^\s?'\"]*)\?[^\s#'\"]*", r"\1", re.sub(r"(\w://)[^\s/@'\"]*@", r"\1", text))
 
 
 def recorded_cell(cell: Cell) -> dict[str, Any]:

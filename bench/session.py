@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from bench.doctor.readiness import look
 from bench.guard.guard import Guard, strict_failure
-from bench.load_plans import named_venvs, plan_load
+from bench.load_plans import in_pairs, named_venvs, plan_load
 from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key, warmup_ordinals
 from bench.measure.profiling import profile_load
 from bench.measure.rows import impossible_rows
@@ -66,7 +66,7 @@ class BenchSession:
         self.say = say
         self.stopper = Stopper(say)
         self.guard = Guard(Instruments(), say)
-        self.venvs = Venvs.from_environment(options.workers)
+        self.venvs = Venvs.from_environment(options.workers, options.variants)
         self.writer: RunWriter | None = None
         self.measured = 0
         self._progress = Progress(options, ())
@@ -120,8 +120,9 @@ class BenchSession:
             # Prompts that cannot be made are refused here, while nothing has been measured; all blocks are alike in it.
             self._prompts_for(planned)
         for load in selected.loads:
-            venv = self.venvs.backend(BACKENDS[load.backend], load.device)
+            venv = self.venvs.of(load)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
+        self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
         threads = None if self.options.threads == "stack" else self.options.threads or cores().default_threads
         assert threads is None or isinstance(threads, int)
         facts = RunFacts(
@@ -162,7 +163,8 @@ class BenchSession:
         from bench.analyse.adaptive import Adaptive, Rule  # noqa: PLC0415 - scipy is not for collecting
 
         rule = Rule(self.options.interval_target, self.options.blocks, self.options.max_time_s)
-        return Adaptive(rule, (cell.key for cell in selected.cells))
+        twins = [[cell.key for cell in group] for group in selected.twins]
+        return Adaptive(rule, (cell.key for cell in selected.cells), twins=twins)
 
     def spares(self, planned: PlannedVisit, cell: Cell) -> str | None:
         """Why a cell need not be measured in this visit; ``None`` if it has to be."""

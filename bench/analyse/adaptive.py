@@ -71,11 +71,19 @@ class Adaptive:
         rule: what it is to reach.
         cells: keys of the cells that are measured.
         clock: in seconds; the time that may be spent counts from now on.
+        twins: groups of cells that are compared block by block, so that none of them may go on alone.
     """
 
-    def __init__(self, rule: Rule, cells: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        cells: Iterable[str],
+        clock: Callable[[], float] = time.monotonic,
+        twins: Iterable[Sequence[str]] = (),
+    ) -> None:
         self.rule = rule
         self._cells = {key: Medians() for key in cells}
+        self._twins = {key: tuple(group) for group in twins for key in group}
         self._clock = clock
         self._began = clock()
         self._block = 0
@@ -132,8 +140,9 @@ class Adaptive:
     def _judge(self, blocks: int) -> None:
         if blocks < self.rule.least_blocks:
             return
-        for key, medians in self._cells.items():
-            if not medians.ttft:
+        for key in self._cells:
+            group = [self._cells[one] for one in self._twins.get(key, (key,))]
+            if not all(medians.ttft for medians in group):
                 self._hopeless.add(key)
-            elif narrow_enough(medians, self.rule):
+            elif all(narrow_enough(medians, self.rule) for medians in group):
                 self._reached.add(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bench.analyse.results import LoadResult, LoadTimes
@@ -70,11 +71,14 @@ def load_results(
         rows: of its ``loads`` table.
         steady_s: see :func:`bench.analyse.steady.steady_answers`.
     """
-    planned = {str(load["load_key"]): load for load in run.record.get("plan", {}).get("loads", [])}
+    plan = run.record.get("plan", {})
+    planned = {str(load["load_key"]): load for load in plan.get("loads", [])}
     by_key: dict[str, list[Mapping[str, Any]]] = {key: [] for key in planned}
     for row in rows:
         by_key.setdefault(str(row["load_key"]), []).append(row)
-    return {key: _load_result(key, planned.get(key, {}), group, steady_s) for key, group in by_key.items()}
+    found = {key: _load_result(key, planned.get(key, {}), group, steady_s) for key, group in by_key.items()}
+    specs = {name: str(variant["spec"]) for name, variant in (plan.get("variants") or {}).items()}
+    return {key: replace(load, variant_spec=specs.get(load.variant)) for key, load in found.items()}
 
 
 def _load_result(

@@ -113,6 +113,7 @@ class LoadResult:
         weight_bits: weight format -> share of parameters.
         node_placement: execution provider -> share of the executed nodes, from the stack's own profile.
         changed_hints: property -> what was asked for and what became of it.
+        variant_spec: what the variant was asked for as; ``None`` of a load that is none.
     """
 
     load_key: str
@@ -142,6 +143,7 @@ class LoadResult:
     artifact_bytes: int | None
     node_placement: Mapping[str, float] | None = None
     changed_hints: Mapping[str, str] | None = None
+    variant_spec: str | None = None
 
     @property
     def fresh(self) -> LoadTimes | None:

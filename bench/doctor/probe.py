@@ -26,11 +26,13 @@ class Stack:
         spec: the backend.
         families: the device families that this venv is for.
         venv: its interpreter, or why there is none.
+        variants: those of an A/B run that it stands for.
     """
 
     spec: BackendSpec
     families: tuple[str, ...]
     venv: Venv
+    variants: tuple[str, ...] = ("",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +55,21 @@ class Probe:
         return next((one for one in self.devices if one["name"] in names), None)
 
 
-def stacks_of(spec: BackendSpec, venvs: Venvs, families: Iterable[str] | None = None) -> list[Stack]:
+def stacks_of(spec: BackendSpec, venvs: Venvs, families: Iterable[str] | None = None, variant: str = "") -> list[Stack]:
     """The venvs that a backend runs in, each with its device families.
 
     Args:
         spec: the backend.
         venvs: where they are.
         families: devices of interest, as far as the backend knows them; by default all of those.
+        variant: of an A/B run.
     """
     by_venv: dict[Venv, list[str]] = {}
     for name in dict.fromkeys(map(family, spec.devices if families is None else families)):
         if name not in spec.devices:
             continue
-        by_venv.setdefault(venvs.backend(spec, name), []).append(name)
-    return [Stack(spec, tuple(names), venv) for venv, names in by_venv.items()]
+        by_venv.setdefault(venvs.backend(spec, name, variant), []).append(name)
+    return [Stack(spec, tuple(names), venv, (variant,)) for venv, names in by_venv.items()]
 
 
 def probe(stacks: Sequence[Stack]) -> list[Probe]:

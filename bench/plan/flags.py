@@ -93,7 +93,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag(
         "profile",
         "how many blocks and repeats: " + ", ".join(f"{name} {b} x {r}" for name, (b, r) in PROFILES.items()),
-        "quick",
+        "quick; standard with --a and --b",
         "NAME",
     ),
     Flag("blocks", "blocks: each visits every load once, in a fresh process, in random order", "by profile", "N"),
@@ -159,6 +159,16 @@ FLAGS: tuple[Flag, ...] = (
         many=True,
         in_file=False,
     ),
+    Flag(
+        "a",
+        "one of two variants of a backend, interleaved in one run: packages ('openvino-genai==2026.3.0.0', several "
+        "with spaces between, a wheel), an interpreter, load options (openvino-genai.attention_backend=SDPA), or "
+        "'current', which is what the project pins",
+        "",
+        "SPEC",
+        in_file=False,
+    ),
+    Flag("b", "the other variant; 'same' is what the first is", "", "SPEC", in_file=False),
     Flag("config", "a sweep file (TOML) that sets any of these; flags win over it", "", "FILE", in_file=False),
     Flag("results_dir", "where runs are written", "results", "DIR", in_file=False),
     Flag("reports_dir", "where reports are written", "reports", "DIR", in_file=False),
@@ -175,11 +185,20 @@ FLAGS: tuple[Flag, ...] = (
 BY_NAME = {flag.name: flag for flag in FLAGS}
 
 
-def parser() -> Parser:
+_SESSIONS = {
+    "bench": "Measure time to first token and every token's latency on the machine in front of you.",
+    "ab": "Measure two variants of a backend, --a and --b, interleaved in one run, and compare them block by block: "
+    "versions of its packages, interpreters or load options. To test a driver, which cannot be interleaved, compare "
+    "runs by `nox -s compare`.",
+}
+"""Session that measures -> what for."""
+
+
+def parser(session: str = "bench") -> Parser:
     """Our flags without pytest's; unknown ones are pytest's business."""
     own = Parser(
-        prog="nox -s bench --",
-        description="Measure time to first token and every token's latency on the machine in front of you.",
+        prog=f"nox -s {session} --",
+        description=_SESSIONS[session],
         epilog="Comma lists and repeated flags mean the same. pytest's own options work too: -k, -x, --collect-only, "
         "--junit-xml, --benchmark-*; see `pytest --help`.",
         allow_abbrev=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,9 @@ from bench.plan import values as v
 from bench.plan.backends import BACKENDS, PROBLEM
 from bench.plan.cells import ASKS, Ask
 from bench.plan.flags import BY_NAME, PROFILES
+from bench.plan.load_options import listed, load_options
 from bench.plan.sweep_file import SweepFile, read_sweep_file
+from bench.plan.variants import Asked, Variant, read_variants
 
 DEFAULT_BACKENDS = ("openvino-genai", "ort-genai", "transformers")
 DEFAULT_PROMPT_TOKENS = (32, 128, 512)
@@ -47,6 +48,7 @@ class Options:
         threads: a count, ``"stack"`` for each stack's own default, or ``None`` for the physical performance cores.
         load_options: backend -> option -> value, as given by the user.
         workers: backend -> interpreter, as given by the user.
+        variants: the two of an A/B run, by name; empty otherwise.
     """
 
     backends: tuple[str, ...]
@@ -69,6 +71,7 @@ class Options:
     seed: int
     load_options: Mapping[str, Mapping[str, Any]]
     workers: Mapping[str, str]
+    variants: Mapping[str, Variant]
     allow_fallback: bool
     strict: bool
     cooldown_s: float
@@ -115,14 +118,20 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
     config = flags.get("config")
     file = read_sweep_file(v.path(config, "--config")) if config is not None else SweepFile({}, {})
     given = _Given(flags, file)
-    profile = given.read("profile", lambda value, where: v.one_of(value, where, tuple(PROFILES)), "quick")
+    asked = given.read("backend", _backends, None)
+    devices = given.read("device", _devices, None)
+    workers = given.read("worker", _workers, {})
+    variants = read_variants(flags.get("a"), flags.get("b"), Asked(asked, DEFAULT_BACKENDS, devices, workers))
+    measured = tuple(dict.fromkeys(variant.backend for variant in variants.values()))
+    usual = "standard" if variants else "quick"
+    profile = given.read("profile", lambda value, where: v.one_of(value, where, tuple(PROFILES)), usual)
     blocks, repeats = PROFILES[profile]
     warmups, max_warmups = _warmups(given)
     target = given.read("interval_target", v.share, None)
     least, most, max_time_s = _blocks(given, blocks, adaptive=target is not None)
     return Options(
-        backends=given.read("backend", _backends, DEFAULT_BACKENDS),
-        devices=given.read("device", _devices, None),
+        backends=measured or asked or DEFAULT_BACKENDS,
+        devices=devices,
         precisions=given.read("precision", _precisions, None),
         prompt_tokens=tuple(sorted(given.read("prompt_tokens", v.counts, DEFAULT_PROMPT_TOKENS))),
         new_tokens=given.read("new_tokens", v.counts, (64,)),
@@ -139,8 +148,9 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         threads=given.read("threads", _threads, None),
         model=given.read("model", v.text, "default"),
         seed=given.read("seed", lambda value, where: v.count(value, where, least=0), secrets.randbelow(2**31)),
-        load_options=given.read("load_option", _load_options, {}),
-        workers=given.read("worker", _workers, {}),
+        load_options=given.read("load_option", load_options, {}),
+        workers=workers,
+        variants=variants,
         allow_fallback=given.read("allow_fallback", v.switch, default=False),
         strict=given.read("strict", v.switch, default=False),
         cooldown_s=given.read("cooldown_s", lambda value, where: v.seconds(value, where, zero=True), 0.0),
@@ -238,15 +248,9 @@ def _threads(value: Any, where: str) -> int | str:
     return "stack" if value == "stack" else v.count(value, where)
 
 
-def _listed(value: Any) -> list[str]:
-    """Entries that begin with a backend's name; a comma within a path or a setting begins no new one."""
-    begin = re.compile(f",(?=(?:{'|'.join(BACKENDS)})[.=])")
-    return [piece for part in (value if isinstance(value, list) else [value]) for piece in begin.split(str(part))]
-
-
 def _workers(value: Any, where: str) -> dict[str, str]:
     workers = {}
-    for entry in _listed(value):
+    for entry in listed(value):
         name, equals, python = entry.partition("=")
         if not equals or not python or name not in BACKENDS:
             raise UsageError(f"{where}: expected NAME=PYTHON with a name of {', '.join(BACKENDS)}, got {entry!r}")
@@ -256,22 +260,3 @@ def _workers(value: Any, where: str) -> dict[str, str]:
             raise UsageError(f"{where}: no interpreter at {interpreter}")
         workers[name] = str(interpreter)
     return workers
-
-
-def _load_options(value: Any, where: str) -> dict[str, dict[str, Any]]:
-    options: dict[str, dict[str, Any]] = {}
-    # A sweep file says of each entry where it stands.
-    located = value if isinstance(value, dict) else {entry: f"{where} {entry}" for entry in _listed(value)}
-    for entry, place in located.items():
-        target, equals, setting = entry.partition("=")
-        backend, dot, key = target.partition(".")
-        if not (equals and dot) or backend not in BACKENDS:
-            raise UsageError(
-                f"{place}: expected BACKEND.KEY=VALUE with a backend of {', '.join(BACKENDS)}, got {entry!r}"
-            )
-        known = BACKENDS[backend].options
-        if key not in known:
-            has = f"it has {', '.join(known)}" if known else "it has none"
-            raise UsageError(f"{place}: {backend} has no load option {key!r}; {has}")
-        options.setdefault(backend, {})[key] = v.like(known[key].default, setting, place)
-    return options

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 from backends.spec import ORIGINAL, BackendSpec, caching_options, family
 from bench.errors import UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.plan.options import Options
+
+Twins = tuple[Cell, ...]
+"""One cell in each of the run's variants, in their order; alone in a run without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,16 @@ class Plan:
         """The loads of :attr:`cells`, each once."""
         return tuple({cell.load.key: cell.load for cell in self.cells}.values())
 
+    @property
+    def twins(self) -> tuple[Twins, ...]:
+        """:attr:`cells` in groups that differ in the variant alone: of one cell each in a run without variants."""
+        groups: dict[tuple[object, ...], list[Cell]] = {}
+        for cell in self.cells:
+            load = cell.load
+            request = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask)
+            groups.setdefault((load.backend, load.device, load.precision, *request), []).append(cell)
+        return tuple(tuple(group) for group in groups.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -79,18 +93,25 @@ def make_plan(options: Options, surroundings: Surroundings | None = None) -> Pla
         UsageError: nothing remains to be measured.
     """
     around = surroundings or Surroundings()
-    cells: list[Cell] = []
+    twins: list[Twins] = []
     impossible: list[Impossible] = []
-    for cell in _crossed(options, around):
-        reason = why_not(cell, around)
+    for cells in _crossed(options, around):
+        reason = next(filter(None, (why_not(cell, around) for cell in cells)), None) or _no_variant(cells, options)
         if reason is None:
-            cells.append(cell)
+            twins.append(cells)
         else:
-            impossible.append(Impossible(cell, reason))
-    if not cells:
+            impossible += [Impossible(cell, reason) for cell in cells]
+    if not twins:
         reasons = "; ".join(dict.fromkeys(entry.reason for entry in impossible))
         raise UsageError(f"nothing remains to be measured: {reasons}")
-    return Plan(tuple(cells), tuple(impossible), tuple(_visits(cells, options.most_blocks, options.seed)))
+    visits = tuple(_visits(twins, options.most_blocks, options.seed))
+    return Plan(tuple(cell for cells in twins for cell in cells), tuple(impossible), visits)
+
+
+def _no_variant(cells: Twins, options: Options) -> str | None:
+    """Why one of a cell's variants is none; measuring the other alone would compare nothing."""
+    reasons = (options.variants[cell.load.variant].why_not(cell.load.device) for cell in cells if cell.load.variant)
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def why_not(cell: Cell, around: Surroundings) -> str | None:
@@ -139,7 +160,7 @@ def _not_of_this_model(load: Load, spec: BackendSpec, around: Surroundings) -> s
     return None
 
 
-def _crossed(options: Options, around: Surroundings) -> Iterator[Cell]:
+def _crossed(options: Options, around: Surroundings) -> Iterator[Twins]:
     for backend in options.backends:
         spec = BACKENDS[backend]
         given = options.load_options.get(backend, {})
@@ -147,12 +168,19 @@ def _crossed(options: Options, around: Surroundings) -> Iterator[Cell]:
             for precision in options.precisions or _default_precisions(spec, device, around):
                 for ask, prompt_tokens, new_tokens in product(options.asks, options.prompt_tokens, options.new_tokens):
                     shape = {"prompt_tokens": prompt_tokens, "new_tokens": new_tokens}
-                    own = spec.load_options(device, shape, given)
-                    # Where there is no cache, the cell is refused under the options that it would have without one.
-                    caching = caching_options(spec, device, own) if ask == "again" else None
-                    load = Load(backend, device, precision, caching or own)
+                    loads = []
+                    for name, of_variant in _variants(options):
+                        own = spec.load_options(device, shape, {**given, **of_variant})
+                        # Where there is no cache, the cell is refused under the options that it would have without one.
+                        caching = caching_options(spec, device, own) if ask == "again" else None
+                        loads.append(Load(backend, device, precision, caching or own, name))
                     for batch_size in options.batch_sizes:
-                        yield Cell(load, prompt_tokens, new_tokens, batch_size, ask)
+                        yield tuple(Cell(load, prompt_tokens, new_tokens, batch_size, ask) for load in loads)
+
+
+def _variants(options: Options) -> list[tuple[str, Mapping[str, Any]]]:
+    """The name of each variant and its own load options; without variants a nameless one."""
+    return [(name, variant.options) for name, variant in options.variants.items()] or [("", {})]
 
 
 def _devices(spec: BackendSpec, options: Options, around: Surroundings) -> tuple[str, ...]:
@@ -180,15 +208,30 @@ def _default_precisions(spec: BackendSpec, device: str, around: Surroundings) ->
     return defaults or taken
 
 
-def _visits(cells: list[Cell], blocks: int, seed: int) -> Iterator[PlannedVisit]:
-    by_load: dict[str, list[Cell]] = {}
-    for cell in cells:
-        by_load.setdefault(cell.load.key, []).append(cell)
+def _visits(twins: Sequence[Twins], blocks: int, seed: int) -> Iterator[PlannedVisit]:
+    by_loads: dict[tuple[str, ...], list[Twins]] = {}
+    for cells in twins:
+        by_loads.setdefault(tuple(cell.load.key for cell in cells), []).append(cells)
     for block in range(blocks):
         order = random.Random(f"{seed}/{block}")
-        keys = list(by_load)
+        keys = list(by_loads)
         order.shuffle(keys)
-        for position, key in enumerate(keys):
-            mine = list(by_load[key])
+        position = 0
+        for key in keys:
+            mine = list(by_loads[key])
             order.shuffle(mine)
-            yield PlannedVisit(block, position, mine[0].load, tuple(mine))
+            for index in _turns(key, block, seed):
+                yield PlannedVisit(block, position, mine[0][index].load, tuple(cells[index] for cells in mine))
+                position += 1
+
+
+def _turns(loads: tuple[str, ...], block: int, seed: int) -> tuple[int, ...]:
+    """Which of a load's variants is visited first, which second.
+
+    Drawn for every other block, and the other way round in the block after: so each of the two is first equally often,
+    the odd block aside, wherever a run ends.
+    """
+    if len(loads) == 1:
+        return (0,)
+    first = random.Random(f"{seed}/{block // 2}/{'/'.join(loads)}").randrange(2) ^ (block % 2)
+    return (first, 1 - first)

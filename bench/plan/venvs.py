@@ -11,6 +11,9 @@ from typing import Any
 
 from backends.spec import BackendSpec
 from bench.errors import UsageError
+from bench.plan.backends import BACKENDS
+from bench.plan.cells import Load
+from bench.plan.variants import Variant
 
 VARIABLE = "AIPC_BENCH_VENVS"
 CONVERSION = "conversion"
@@ -44,9 +47,12 @@ class Venvs:
     Args:
         text: the JSON that nox wrote; ``None`` if this was not started by nox.
         workers: backend -> interpreter, as given by the user.
+        variants: the two of an A/B run, by name.
     """
 
-    def __init__(self, text: str | None, workers: Mapping[str, str]) -> None:
+    def __init__(
+        self, text: str | None, workers: Mapping[str, str], variants: Mapping[str, Variant] | None = None
+    ) -> None:
         try:
             handed: dict[str, Any] = json.loads(text) if text else {}
         except ValueError as error:
@@ -56,18 +62,28 @@ class Venvs:
             for group, entry in handed.items()
         }
         self._workers = workers
+        self._variants = variants or {}
 
     @classmethod
-    def from_environment(cls, workers: Mapping[str, str]) -> Venvs:
+    def from_environment(cls, workers: Mapping[str, str], variants: Mapping[str, Variant] | None = None) -> Venvs:
         """Read what nox handed on."""
-        return cls(os.environ.get(VARIABLE), workers)
+        return cls(os.environ.get(VARIABLE), workers, variants)
 
-    def backend(self, spec: BackendSpec, device: str) -> Venv:
-        """The venv in which a backend runs on ``device``."""
+    def of(self, load: Load) -> Venv:
+        """The venv in which ``load`` runs."""
+        return self.backend(BACKENDS[load.backend], load.device, load.variant)
+
+    def backend(self, spec: BackendSpec, device: str, variant: str = "") -> Venv:
+        """The venv in which a backend, or a variant of it, runs on ``device``."""
+        mine = self._variants.get(variant)
+        if mine is not None and mine.python is not None:
+            return Venv(mine.python)
         if spec.name in self._workers:
             return Venv(self._workers[spec.name])
         group = spec.group_for(device)
-        return Venv(sys.executable) if group is None else self.group(group)
+        if group is None:
+            return Venv(sys.executable)
+        return self.group(group if mine is None else mine.environment(group).name)
 
     def conversion(self) -> Venv:
         """The venv that converts models."""

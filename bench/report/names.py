@@ -19,6 +19,8 @@ Shape = tuple[int, int, int]
 HIT = "prefix-cache hit"
 """What a repeat of the prompt just asked is called, so that it is never taken for a first ask."""
 
+_LONGEST_SPEC = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -138,11 +140,21 @@ def _way(device: str) -> str:
 
 
 def _base_name(load: LoadResult) -> str:
-    variant = f"{load.variant}: " if load.variant else ""
     asked = f" (asked for {load.device_requested})" if load.ran_on != load.device_requested else ""
     device = f"{load.ran_on}{asked}"
     mark = " (simulated)" if load.simulated and "simulated" not in load.backend else ""
-    return clean(f"{variant}{load.backend} {device} {load.precision}{_computed(load)}{mark}")
+    return clean(f"{_variant(load)}{load.backend} {device} {load.precision}{_computed(load)}{mark}")
+
+
+def _variant(load: LoadResult) -> str:
+    """Which variant it is, and in few words of what: a version is enough where the package is named as the stack."""
+    if not load.variant:
+        return ""
+    if not load.variant_spec:
+        return f"{load.variant}: "
+    own = load.variant_spec.replace(f"{load.backend}==", "").replace(f"{load.backend}.", "")
+    short = own if len(own) <= _LONGEST_SPEC else f"…{own[1 - _LONGEST_SPEC :]}"
+    return f"{load.variant} ({short}): "
 
 
 def _computed(load: LoadResult) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -116,6 +117,7 @@ def _facts(analysis: RunAnalysis) -> list[str]:
         f"profile {plan.get('profile')}: {_blocks(plan)} × {plan.get('repeats')}",  # noqa: RUF001
         text.plural(threads, "thread") if threads else "threads left to each stack",
         f"run {record.get('run_id')}",
+        *(f"{name}: {variant['spec']}" for name, variant in (plan.get("variants") or {}).items()),
     ]
     return [fact for fact in facts if fact]
 
@@ -140,8 +142,10 @@ def _by_line(analysis: RunAnalysis, naming: Naming) -> list[tuple[str, CellResul
 def _failure(failure: Any, naming: Naming, analysis: RunAnalysis) -> dict[str, Any]:
     blocks = adaptive_end(analysis).get("blocks") or (analysis.record.get("plan") or {}).get("blocks") or 0
     load = failure.load
+    variants = (analysis.record.get("plan") or {}).get("variants") or {}
+    asked = shlex.join(part for name, variant in variants.items() for part in (f"--{name}", variant["spec"]))
     parts = [
-        "nox -s bench --",
+        f"nox -s ab -- {asked}" if asked else "nox -s bench --",
         f"--backend {load.backend} --device {load.device_requested} --precision {load.precision}",
     ]
     if failure.shapes:

@@ -29,7 +29,7 @@ _HEADER = (
     "peak MB",
     "verdict",
 )
-_WIDEST = (14, 12, 8, 4, 12, 8, 5, 8, 5, 7, 7, 9)
+_WIDEST = (16, 12, 8, 4, 12, 8, 5, 8, 5, 7, 7, 9)
 _TEXT_COLUMNS = (0, 1, 2, 3, 11)
 
 
@@ -109,7 +109,8 @@ def _failures(analysis: RunAnalysis, naming: Naming) -> list[str]:
 
 
 def _notes(analysis: RunAnalysis) -> list[str]:
-    notes = []
+    variants = {load.variant: load.variant_spec for load in analysis.loads if load.variant_spec}
+    notes = [f"{name}: {spec}" for name, spec in variants.items()]
     if any(load.simulated for load in analysis.loads):
         notes.append("simulated: these latencies were played, no model ran")
     if analysis.unreached:

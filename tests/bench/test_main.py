@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import pytest
 
@@ -59,3 +60,41 @@ def test_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     assert "--prompt-tokens" in capsys.readouterr().out
+
+
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main(["--needs", "--", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_variant_needs_a_venv_of_its_own_beside_the_pinned_one(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = told(capsys, "--a", "openvino-genai==2026.3.0.0", "--b", "current")
+    (name,) = answer["variants"]
+    assert (answer["groups"], answer["requirements"], answer["variants"][name]) == (
+        ["conversion", name, "openvino-genai"],
+        {name: ["openvino-genai==2026.3.0.0"]},
+        {"group": "openvino-genai", "beside": []},
+    )
+
+
+def test_what_a_variant_replaces_without_dependencies_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("--a", "onnxruntime-genai==0.17.0", "--b", "current", "--device", "OPENVINO.CPU")
+    (variant,) = told(capsys, *given)["variants"].values()
+    assert variant == {"group": "ort-genai-openvino", "beside": ["onnxruntime-genai==0.17.0"]}
+
+
+def test_variants_of_options_need_the_backends_venv_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("--a", "openvino-genai.attention_backend=SDPA", "--b", "current")
+    assert groups(capsys, *given) == ["conversion", "openvino-genai"]
+
+
+def test_an_interpreter_as_a_variant_needs_no_venv(capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("--backend", "ort-genai", "--a", sys.executable, "--b", "current")
+    assert groups(capsys, *given) == ["conversion", "ort-genai"]
+
+
+def test_help_of_ab_is_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help", "ab"])
+    shown = capsys.readouterr().out
+    assert ("nox -s ab --" in shown, "interleaved in one run" in " ".join(shown.split())) == (True, True)

@@ -22,9 +22,8 @@ from tests.nox_sessions.fake import (
 
 
 def test_the_harness_says_which_stacks_are_needed(root: Path) -> None:
-    write_plan(
-        root, "import json, sys; print('chatter'); print(json.dumps({'groups': sys.argv[3:], 'requirements': {}}))"
-    )
+    told = "{'groups': sys.argv[3:], 'requirements': {}, 'variants': {}}"
+    write_plan(root, f"import json, sys; print('chatter'); print(json.dumps({told}))")
     assert noxfile.needs(sys.executable, ["ort-genai", "conversion"]) == ["ort-genai", "conversion"]
 
 

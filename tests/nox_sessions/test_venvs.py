@@ -195,8 +195,8 @@ def test_an_extra_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_a_third_partys_worker_is_made_from_what_its_backend_asks_for(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(noxfile, "THIRD_PARTIES", {})
-    answer = {"groups": ["plugin-toy"], "requirements": {"plugin-toy": ["toy-stack==3"]}}
+    monkeypatch.setattr(noxfile, "TOLD", {})
+    answer = {"groups": ["plugin-toy"], "requirements": {"plugin-toy": ["toy-stack==3"]}, "variants": {}}
     write_plan(root, f"print({json.dumps(json.dumps(answer))})")
     groups = noxfile.needs(sys.executable, [])
     fake = FakeSession()

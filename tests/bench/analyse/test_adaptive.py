@@ -127,3 +127,11 @@ def test_what_has_no_number_did_not_reach_the_target_and_does_not_keep_the_run_g
         adaptive.add("a", block, [value], [])
     record = adaptive.record(whole=True)
     assert (record["ended_by"], record["not_reached"]) == ("target", ["broken"])
+
+
+def test_a_cell_waits_for_the_one_that_it_is_compared_with() -> None:
+    adaptive = Adaptive(RULE, ["a", "b"], twins=[["a", "b"]])
+    for block in range(RULE.least_blocks):
+        adaptive.add("a", block, [10.0 + 0.01 * block], [])
+        adaptive.add("b", block, [10.0 * (1 + block)], [])
+    assert adaptive.spares("a", RULE.least_blocks) is None

@@ -13,6 +13,7 @@ from bench.doctor.probe import Stack, probe
 from bench.doctor.readiness import Readiness, look
 from bench.doctor.system import SystemFacts
 from bench.plan.cells import Load
+from bench.plan.variants import Variant
 from bench.plan.venvs import Venv, Venvs
 
 BARE = SystemFacts(windows=False, cpu="a CPU")
@@ -102,3 +103,31 @@ def test_a_users_interpreter_is_named_when_it_lacks_the_stack(
     monkeypatch.setattr(doctor, "read_bandwidth", lambda threads: 2e10)
     doctor.main(["--backend", "npu", "--worker", f"npu={sys.executable}"])
     assert "cannot import backends.npu" in capsys.readouterr().out
+
+
+# -- variants of an A/B run
+
+
+def variants_of(*pythons: str) -> tuple[list[Load], Venvs]:
+    loads = [Load("ort-genai", "CPU", "int4", variant=name) for name in ("a", "b")]
+    variants = {
+        name: Variant(python, "interpreter", "ort-genai", python=python)
+        for name, python in zip(("a", "b"), pythons, strict=True)
+    }
+    return loads, Venvs(None, {}, variants)
+
+
+def test_each_variants_venv_is_asked(tmp_path: Path) -> None:
+    ready = look(*variants_of(sys.executable, str(tmp_path / "nowhere")))
+    assert [one.stack.variants for one in ready.probes] == [("a",), ("b",)]
+
+
+def test_variants_that_share_a_venv_are_asked_once() -> None:
+    loads, venvs = variants_of(sys.executable, sys.executable)
+    ready = look(loads, venvs)
+    assert ([one.stack.variants for one in ready.probes], len(list(ready.lines(loads)))) == ([("a", "b")], 1)
+
+
+def test_a_line_says_of_which_variant_it_is() -> None:
+    loads, venvs = variants_of(sys.executable, sys.executable)
+    assert next(iter(look(loads, venvs).lines(loads))).startswith("device     ort-genai (a, b) CPU: not usable")

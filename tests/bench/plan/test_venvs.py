@@ -7,6 +7,8 @@ import pytest
 
 from backends.table import BACKENDS
 from bench.errors import UsageError
+from bench.plan.cells import Load
+from bench.plan.variants import Variant
 from bench.plan.venvs import VARIABLE, Venvs
 
 ORT = BACKENDS["ort-genai"]
@@ -57,3 +59,21 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_environment_that_is_no_json_is_refused() -> None:
     with pytest.raises(UsageError, match=f"{VARIABLE} holds no JSON"):
         Venvs("{", {})
+
+
+def test_a_variants_venv_is_found_under_its_name() -> None:
+    variant = Variant("openvino-genai==1", "packages", "openvino-genai", requirements=("openvino-genai==1",))
+    name = variant.environment("openvino-genai").name
+    venvs = Venvs(json.dumps({"openvino-genai": {"python": "py"}, name: {"python": "other"}}), {}, {"a": variant})
+    loads = [Load("openvino-genai", "CPU", "int4", variant=name) for name in ("", "a")]
+    assert [venvs.of(load).python for load in loads] == ["py", "other"]
+
+
+def test_a_variants_interpreter_is_used() -> None:
+    variants = {"a": Variant("py", "interpreter", "ort-genai", python="py")}
+    assert Venvs(None, {}, variants).of(Load("ort-genai", "CPU", "int4", variant="a")).python == "py"
+
+
+def test_a_variant_of_options_runs_where_its_backend_does() -> None:
+    variants = {"a": Variant("simulated.ttft_ms=1", "options", "simulated", options={"ttft_ms": 1})}
+    assert Venvs(None, {}, variants).of(Load("simulated", "CPU", "int4", variant="a")).python == sys.executable

@@ -59,6 +59,7 @@ class FakeRun:
     stderr: str | None = None
     end: str | None = "finished"
     venvs: dict[str, Any] = field(default_factory=dict)
+    variants: dict[str, Any] = field(default_factory=dict)
     cpu_name: str = "Intel(R) Core(TM) Ultra 7 258V"
 
     @property
@@ -205,6 +206,7 @@ class FakeRun:
                 "repeats": self.repeats,
                 "warmups": 1,
                 "threads": 4,
+                "variants": self.variants,
                 "loads": [{"load_key": load.key, "label": load.label, **load.identity} for load in self.loads],
                 "cells": cells,
             },

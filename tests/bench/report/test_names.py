@@ -78,3 +78,25 @@ def test_formats_differ_by_more_than_colour(fake_run: MakeRun, tmp_path: Path, a
     loads = [Load("ort-genai", "CPU", p) for p in ("int4", "int8", "fp16", "fp32")]
     looks = line_styles(named(fake_run(loads=loads, prompt_tokens=(32,), blocks=1, repeats=1), tmp_path).series)
     assert len({getattr(one, attribute) for one in looks.values()}) == len(loads)
+
+
+@pytest.mark.parametrize(
+    ("specs", "names"),
+    [
+        (("ort-genai==1", "current"), ["a (1): ort-genai CPU int4", "b (current): ort-genai CPU int4"]),
+        (("ort-genai.x=1", "ort-genai.x=2"), ["a (x=1): ort-genai CPU int4", "b (x=2): ort-genai CPU int4"]),
+        (
+            ("onnxruntime-genai==0.17.0", "/" + "x" * 50 + "/bin/python"),
+            [
+                "a (onnxruntime-genai==0.17.0): ort-genai CPU int4",
+                f"b (…{'x' * 28}/bin/python): ort-genai CPU int4",
+            ],
+        ),
+    ],
+)
+def test_variants_are_named_by_what_they_are(
+    fake_run: MakeRun, tmp_path: Path, specs: tuple[str, str], names: list[str]
+) -> None:
+    run = fake_run(loads=[Load("ort-genai", "CPU", "int4", variant=name) for name in ("a", "b")])
+    run.variants = {name: {"spec": spec} for name, spec in zip(("a", "b"), specs, strict=True)}
+    assert [series.name for series in named(run, tmp_path).series] == names

@@ -1,0 +1,192 @@
+"""The two variants of an A/B run: what the user types after ``--a`` and ``--b``, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from bench.errors import UsageError
+from bench.plan.backends import BACKENDS
+from bench.plan.environments import Environment, environment, package_name
+from bench.plan.load_options import load_options
+from bench.plan.specs import looks_like_interpreter, looks_like_options, python_at, requirements_in
+
+Kind = Literal["packages", "interpreter", "options"]
+CURRENT = "current"
+"""What the project pins."""
+SAME = "same"
+"""What the other variant is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of two versions of a backend.
+
+    Args:
+        spec: as typed.
+        kind: what it replaces.
+        backend: the one that it is a version of.
+        requirements: packages in place of the pinned ones.
+        python: an interpreter in place of the venv.
+        options: load options over those of the run.
+    """
+
+    spec: str
+    kind: Kind
+    backend: str = ""
+    requirements: tuple[str, ...] = ()
+    python: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def environment(self, group: str) -> Environment:
+        """What the variant's venv is made from, where the backend's own is made from ``group``."""
+        return environment(group).replacing(self.requirements)
+
+    def why_not(self, device: str) -> str | None:
+        """Why this would be no variant on ``device`` but what runs there anyway; ``None`` if it is one."""
+        spec = BACKENDS[self.backend]
+        idle = [name for name in self.options if not spec.options[name].applies_to(device)]
+        if idle:
+            return f"{', '.join(idle)} is no option of {self.backend} on {device}"
+        group = spec.group_for(device)
+        if self.requirements and (group is None or not environment(group).pins_any(self.requirements)):
+            has = f"{', '.join(environment(group).packages)}" if group else "nothing of its own"
+            return f"{self.spec!r} changes nothing of {self.backend} on {device}, whose environment has {has}"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What else of the command line decides which backend the variants are of.
+
+    Args:
+        backends: as named; ``None`` where none is.
+        default: those of a run that names none.
+        devices: as named; ``None`` where none is.
+        workers: backend -> interpreter.
+    """
+
+    backends: tuple[str, ...] | None
+    default: tuple[str, ...]
+    devices: tuple[str, ...] | None
+    workers: Mapping[str, str]
+
+
+def read_variants(a: str | None, b: str | None, asked: Asked) -> dict[str, Variant]:
+    """The variants ``a`` and ``b``; none if neither was given.
+
+    Raises:
+        UsageError: one is missing, or cannot be, or they are not of the same backend.
+    """
+    if a is None and b is None:
+        return {}
+    if a is None or b is None:
+        raise UsageError(
+            f"{'--a' if b is None else '--b'} is one of two variants, and {'--b' if b is None else '--a'} names the "
+            f"other; '{CURRENT}' is what the project pins"
+        )
+    typed = {"a": a.strip(), "b": b.strip()}
+    meant = {
+        "a": typed["b"] if typed["a"] == SAME else typed["a"],
+        "b": typed["a"] if typed["b"] == SAME else typed["b"],
+    }
+    read = {name: replace(_read(meant[name], f"--{name}"), spec=typed[name]) for name in typed}
+    backend = _backend(read, meant, asked)
+    _refuse_worker(backend, read.values(), asked)
+    options = any(variant.options for variant in read.values())
+    return {
+        # A variant that changes nothing is one of what the other changes.
+        name: replace(variant, backend=backend, kind="options" if options and _unchanged(variant) else variant.kind)
+        for name, variant in read.items()
+    }
+
+
+def _read(text: str, where: str) -> Variant:
+    if text in (CURRENT, SAME):
+        return Variant(text, "packages")
+    if looks_like_options(text):
+        return _of_options(text, where)
+    if looks_like_interpreter(text):
+        return Variant(text, "interpreter", python=python_at(text, where))
+    return Variant(text, "packages", requirements=requirements_in(text, where))
+
+
+def _of_options(text: str, where: str) -> Variant:
+    by_backend = load_options(text, where)
+    if len(by_backend) > 1:
+        raise UsageError(f"{where}: {' and '.join(by_backend)} are two backends; a variant is of one")
+    ((backend, options),) = by_backend.items()
+    return Variant(text, "options", backend, options=options)
+
+
+def _unchanged(variant: Variant) -> bool:
+    return not (variant.requirements or variant.python or variant.options)
+
+
+def _backend(read: Mapping[str, Variant], meant: Mapping[str, str], asked: Asked) -> str:
+    found = {name: _own_backend(variant, f"--{name}", asked) for name, variant in read.items()}
+    named = {name: backend for name, backend in found.items() if backend is not None}
+    if not named:
+        return _the_one(f"--a {meant['a']}, --b {meant['b']}", asked)
+    if len(set(named.values())) > 1:
+        raise UsageError(
+            f"--a is a variant of {named['a']} and --b of {named['b']}: they must be of one backend; to compare two, "
+            f"measure both with `nox -s bench -- --backend {named['a']},{named['b']}`"
+        )
+    return next(iter(named.values()))
+
+
+def _own_backend(variant: Variant, where: str, asked: Asked) -> str | None:
+    if _unchanged(variant):
+        return None
+    if variant.python is not None:
+        return _the_one(where, asked)
+    if variant.requirements:
+        return _pinning(variant.requirements, where, asked)
+    if asked.backends is not None and variant.backend not in asked.backends:
+        raise UsageError(f"{where}: {variant.backend} is not among --backend {','.join(asked.backends)}")
+    return variant.backend
+
+
+def _the_one(where: str, asked: Asked) -> str:
+    if asked.backends is None or len(asked.backends) != 1:
+        raise UsageError(f"{where}: nothing here says of which backend that is; name one by --backend")
+    return asked.backends[0]
+
+
+def _pinning(requirements: Iterable[str], where: str, asked: Asked) -> str:
+    """The backend whose environment pins most of the packages; one that is named like a package before others."""
+    names = {package_name(requirement) for requirement in requirements}
+    pools = [asked.backends] if asked.backends is not None else [asked.default, tuple(BACKENDS)]
+    for pool in pools:
+        counts = {backend: len(names.intersection(_packages(backend, asked.devices))) for backend in pool}
+        most = max(counts.values())
+        best = [backend for backend, count in counts.items() if count == most]
+        if most == 0:
+            continue
+        alike = [backend for backend in best if backend in names]
+        if len(alike or best) > 1:
+            raise UsageError(f"{where}: {' and '.join(best)} could be meant; name one by --backend")
+        return (alike or best)[0]
+    listed = ", ".join(sorted(map(str, names)))
+    packages = dict.fromkeys(name for backend in pools[-1] for name in _packages(backend, asked.devices))
+    whose = "no backend's environment" if asked.backends is None else f"no environment of {', '.join(asked.backends)}"
+    raise UsageError(f"{where}: {whose} pins {listed}; the packages are {', '.join(packages) or 'none'}")
+
+
+def _packages(backend: str, devices: tuple[str, ...] | None) -> tuple[str, ...]:
+    """What is pinned for a backend on the devices that a run would ask it for."""
+    spec = BACKENDS[backend]
+    usual = ("CPU" if "CPU" in spec.devices else next(iter(spec.devices)), *spec.default_on.values())
+    wanted = [device for device in (usual if devices is None else devices) if spec.precisions(device) is not None]
+    groups = dict.fromkeys(group for device in wanted if (group := spec.group_for(device)) is not None)
+    return tuple(dict.fromkeys(name for group in groups for name in environment(group).packages))
+
+
+def _refuse_worker(backend: str, variants: Iterable[Variant], asked: Asked) -> None:
+    if backend in asked.workers and any(variant.requirements or variant.python for variant in variants):
+        raise UsageError(
+            f"--worker {backend}: which interpreter {backend} runs in is what --a and --b say; leave --worker out, or "
+            "name the interpreter as a variant"
+        )

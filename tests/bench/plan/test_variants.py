@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from bench.errors import UsageError
+from bench.plan.options import Options
+
+MakeOptions = Callable[..., Options]
+OLD, NEW = "openvino-genai==2026.3.0.0", "openvino-genai==2026.4.0.0"
+
+
+def test_without_variants_there_are_none(make_options: MakeOptions) -> None:
+    assert make_options().variants == {}
+
+
+def test_two_versions_are_variants_of_the_backend_that_pins_the_package(make_options: MakeOptions) -> None:
+    options = make_options("--a", OLD, "--b", NEW)
+    assert {name: (one.kind, one.backend, one.spec, one.requirements) for name, one in options.variants.items()} == {
+        "a": ("packages", "openvino-genai", OLD, (OLD,)),
+        "b": ("packages", "openvino-genai", NEW, (NEW,)),
+    }
+
+
+def test_the_variants_backend_alone_is_measured(make_options: MakeOptions) -> None:
+    options = make_options("--a", OLD, "--b", NEW, "--backend", "ort-genai,openvino-genai")
+    assert options.backends == ("openvino-genai",)
+
+
+def test_variants_have_ten_blocks_unless_asked_otherwise(make_options: MakeOptions) -> None:
+    variants = ("--a", OLD, "--b", NEW)
+    assert [make_options(*variants, *more).blocks for more in ((), ("--profile", "quick"))] == [10, 3]
+
+
+@pytest.mark.parametrize(
+    ("packages", "more", "backend"),
+    [
+        ("onnxruntime-genai==0.17.0 onnxruntime==1.30.0", (), "ort-genai"),
+        ("onnxruntime-genai==0.17.0", ("--backend", "optimum-intel"), "optimum-intel"),
+        ("onnxruntime-genai-directml==0.13.0", ("--device", "DML"), "ort-genai"),
+        ("onnxruntime-genai==0.17.0", ("--device", "OPENVINO.CPU"), "ort-genai"),
+        ("transformers==5.0", ("--backend", "optimum-intel,transformers"), "transformers"),
+        ("nncf==3.3.0", (), "optimum-intel"),
+        ("openvino-genai==2026.3.0.0 openvino==2026.3.0", (), "openvino-genai"),
+        ("llama-cpp-python==0.3.35", (), "llama-cpp"),
+    ],
+)
+def test_the_backend_is_the_one_whose_environment_pins_the_package(
+    make_options: MakeOptions, packages: str, more: tuple[str, ...], backend: str
+) -> None:
+    assert make_options("--a", packages, "--b", "current", *more).variants["a"].backend == backend
+
+
+def test_current_is_what_the_project_pins(make_options: MakeOptions) -> None:
+    options = make_options("--a", "current", "--b", NEW)
+    assert options.variants["a"].environment("openvino-genai").name == "openvino-genai"
+
+
+def test_same_is_what_the_other_is(make_options: MakeOptions) -> None:
+    options = make_options("--a", OLD, "--b", "same")
+    assert (options.variants["b"].requirements, options.variants["b"].spec) == ((OLD,), "same")
+
+
+def test_the_same_twice_is_an_a_a_run(make_options: MakeOptions) -> None:
+    options = make_options("--a", "same", "--b", "same", "--backend", "transformers")
+    assert [one.backend for one in options.variants.values()] == ["transformers", "transformers"]
+
+
+def test_load_options_are_variants_and_win_over_the_runs(make_options: MakeOptions) -> None:
+    variants = ("--a", "openvino-genai.attention_backend=SDPA", "--b", "current")
+    options = make_options(*variants, "--load-option", "openvino-genai.attention_backend=PA")
+    assert {name: (one.kind, dict(one.options)) for name, one in options.variants.items()} == {
+        "a": ("options", {"attention_backend": "SDPA"}),
+        "b": ("options", {}),
+    }
+
+
+def test_an_interpreter_is_a_variant_of_the_one_backend(make_options: MakeOptions) -> None:
+    options = make_options("--a", sys.executable, "--b", "current", "--backend", "ort-genai")
+    assert {name: (one.kind, one.python) for name, one in options.variants.items()} == {
+        "a": ("interpreter", sys.executable),
+        "b": ("packages", None),
+    }
+
+
+def test_options_may_be_tried_in_an_interpreter_of_the_users(make_options: MakeOptions) -> None:
+    variants = ("--a", "openvino-genai.attention_backend=SDPA", "--b", "current")
+    assert make_options(*variants, "--worker", f"openvino-genai={sys.executable}").workers
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--a", OLD), "--a is one of two variants, and --b names the other; 'current' is what the project pins"),
+        (("--b", OLD), "--b is one of two variants, and --a names the other"),
+        (
+            ("--a", "numpie==1", "--b", "current"),
+            "--a: no backend's environment pins numpie; the packages are openvino",
+        ),
+        (("--a", OLD, "--b", NEW, "--backend", "ort-genai"), "--a: no environment of ort-genai pins openvino-genai; "),
+        (("--a", OLD, "--b", "nncf==3.3.0"), "--a is a variant of openvino-genai and --b of optimum-intel: they must"),
+        (("--a", "numpy==2.0", "--b", "same"), "--a: npu and llama-cpp could be meant; name one by --backend"),
+        (("--a", "current", "--b", "same"), "--a current, --b current: nothing here says of which backend that is"),
+        (("--a", sys.executable, "--b", "current"), "--a: nothing here says of which backend that is"),
+        (("--a", OLD, "--b", "openvino-genai=3"), "--b: 'openvino-genai=3' is no requirement"),
+        (("--a", "./nowhere/python", "--b", OLD), "--a: no interpreter at "),
+        (("--a", "openvino-genai.speed=1", "--b", "current"), "openvino-genai has no load option 'speed'; it has"),
+        (("--a", "vllm.speed=1", "--b", "current"), "expected BACKEND.KEY=VALUE"),
+        (("--a", "simulated.ttft_ms=1,llama-cpp.flash_attention=off", "--b", "current"), "are two backends"),
+        (
+            ("--a", "simulated.ttft_ms=1", "--b", "current", "--backend", "ort-genai"),
+            "is not among --backend ort-genai",
+        ),
+        (("--a", OLD, "--b", NEW, "--worker", f"openvino-genai={sys.executable}"), "--worker openvino-genai: which"),
+        (("--a", "simulated==1", "--b", "current", "--backend", "simulated"), "the packages are none"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    make_options: MakeOptions, arguments: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        make_options(*arguments)
+    assert message in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_sweep_file_names_no_variants(make_options: MakeOptions, write_sweep: Callable[[str], str]) -> None:
+    with pytest.raises(UsageError, match="a is for the command line only"):
+        make_options("--config", write_sweep('a = "current"\n'))
