@@ -14,6 +14,7 @@ from bench.observe.machine import machine_facts
 from bench.observe.packages import without_home
 from bench.plan.cells import Cell
 from bench.plan.options import Options
+from bench.prepare.kv_cache import kv_values_per_token
 from bench.prepare.models import ModelSource
 from bench.prepare.stage import PreparedModel
 from bench.root import PROJECT_ROOT
@@ -73,6 +74,7 @@ NO_MODEL: dict[str, Any] = {
     "digest": None,
     "context_tokens": None,
     "parameters": None,
+    "kv_cache_values_per_token": None,
     "note": "latencies were played, no model was run",
 }
 """What a run of simulated backends alone records as its model."""
@@ -95,6 +97,7 @@ def unprepared_record(source: ModelSource) -> dict[str, Any]:
         "digest": None,
         "context_tokens": None,
         "parameters": None,
+        "kv_cache_values_per_token": None,
         "note": "not prepared: no stack that was asked for can run here",
     }
 
@@ -108,6 +111,7 @@ def model_record(model: PreparedModel) -> dict[str, Any]:
         "digest": model.digest,
         "context_tokens": model.context_tokens,
         "parameters": model.parameters,
+        "kv_cache_values_per_token": kv_values_per_token(model.path),
         "note": model.note,
     }
 

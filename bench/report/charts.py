@@ -17,7 +17,7 @@ from bench.report import text
 from bench.report.canvas import LOG_FROM, Drawing, chain, drawing, value_axis
 from bench.report.format import factor, interval, number
 from bench.report.names import Series
-from bench.report.style import MUTED, PAPER, LineStyle
+from bench.report.style import MUTED, LineStyle, marked
 from bench.report.svg import StyleSheet, Symbol, as_symbol
 
 _CHART_INCHES = (5.6, 3.9)
@@ -142,27 +142,10 @@ def _draw_line(canvas: Drawing, axes: Any, points: Sequence[Point], looks: LineS
     bars = chain([(x, low_or_high) for low_or_high in both] for x, both in ends if both)
     axes.plot(*bars, color=looks.colour, linewidth=1.1, zorder=2.5, solid_capstyle="butt")
     axes.plot(*bars, color=looks.colour, linewidth=1.1, linestyle="none", marker="_", markersize=4.5)
-    marker = _marker(looks, 6.4)
+    marker = marked(looks, 6.4)
     for x, y, point in zip(xs, ys, points, strict=True):
         # A run of many cells has a thousand points: they are added as they are, without a look at the axes' limits.
         axes.add_artist(Line2D([x], [y], linestyle="none", zorder=4, gid=canvas.tip(point.tip), **marker))
-
-
-# Triangles and diamonds look smaller than discs of the same size.
-_SIZES = {"^": 1.2, "v": 1.2, "D": 0.92}
-
-
-def _marker(looks: LineStyle, size: float) -> dict[str, Any]:
-    face = PAPER if looks.fill == "none" else looks.colour
-    half = {"fillstyle": "left", "markerfacecoloralt": PAPER} if looks.fill == "left" else {}
-    return {
-        "marker": looks.marker,
-        "markersize": size * _SIZES.get(looks.marker, 1.0),
-        "markerfacecolor": face,
-        "markeredgecolor": PAPER if looks.fill == "full" else looks.colour,
-        "markeredgewidth": 0.9 if looks.fill == "full" else 1.4,
-        **half,
-    }
 
 
 def _prompt_axis(axes: Any, lengths: Sequence[int]) -> None:
@@ -203,5 +186,5 @@ def swatch(name: str, looks: LineStyle, sheet: StyleSheet) -> Symbol:
             line.set_dashes(looks.dashes)
         # Straight onto the figure: axes take longer than what they hold.
         canvas.figure.add_artist(line)
-        canvas.figure.add_artist(Line2D([0.5], [0.5], linestyle="none", **_marker(looks, 6.4)))
+        canvas.figure.add_artist(Line2D([0.5], [0.5], linestyle="none", **marked(looks, 6.4)))
         return as_symbol(name, canvas.written(), sheet)
