@@ -40,11 +40,14 @@ class Tradeoff:
 
 
 def tradeoffs(cells: Sequence[CellResult]) -> list[Tradeoff]:
-    """One per shape that has at least two cells with both figures; there is nothing to trade otherwise."""
+    """One per shape that has at least two cells with both figures; there is nothing to trade otherwise.
+
+    First asks alone: what is left of a prefix-cache hit is the decoding of the same answer.
+    """
     groups: dict[tuple[int, int, int, bool], list[tuple[int, float, CellResult]]] = {}
     for cell in cells:
         peak = cell.load.peak_memory_bytes
-        if cell.tpot_ms is not None and peak:
+        if cell.tpot_ms is not None and peak and cell.ask == "first":
             key = (cell.batch_size, cell.new_tokens, cell.prompt_tokens, cell.load.simulated)
             groups.setdefault(key, []).append((peak, cell.tpot_ms.estimate.value, cell))
     return [

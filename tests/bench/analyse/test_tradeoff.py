@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,3 +58,11 @@ def test_a_simulated_cell_beats_no_measured_one(tiny_run: Any, make_cell: MakeCe
         tiny_run.load(cell.load, 0, peak_memory_bytes=100)
     (found,) = tradeoffs(tiny_run.analyse().cells)
     assert [point.cell.load.backend for point in found.points if point.best] == ["ort-genai"]
+
+
+def test_prefix_cache_hits_are_left_out(tiny_run: Any, make_cell: MakeCell) -> None:
+    for precision, ask, tpot_ms in (("int4", "first", 5), ("int8", "first", 6), ("fp32", "again", 1)):
+        cell = replace(make_cell(precision=precision), ask=ask)
+        tiny_run.generation(cell, 0, 10, [tpot_ms, tpot_ms], ask=ask)
+        tiny_run.load(cell.load, 0, peak_memory_bytes=100)
+    assert best(tradeoffs(tiny_run.analyse().cells)) == ["int4"]
