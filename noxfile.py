@@ -507,6 +507,12 @@ def overhead(session: nox.Session) -> None:
     finish(session, python, "-m", "bench.overhead", *session.posargs, made=made)
 
 
+@nox.session(name="report-speed", venv_backend="none")
+def report_speed(session: nox.Session) -> None:
+    """What the report of a large simulated run takes: time, memory and size, beside their goals."""
+    finish(session, harness(session), "-m", "bench.report_speed", *session.posargs)
+
+
 @nox.session(venv_backend="none")
 def doctor(session: nox.Session) -> None:
     """What each stack can really use here, and how to mend the rest. Installs what is named by `-- --backend`."""

@@ -16,6 +16,7 @@ from bench.observe.packages import without_home
 from bench.plan.cells import Cell
 from bench.plan.options import Options
 from bench.plan.variants import Variant
+from bench.prepare.kv_cache import kv_values_per_token
 from bench.prepare.models import ModelSource
 from bench.prepare.stage import PreparedModel
 from bench.root import PROJECT_ROOT
@@ -76,6 +77,7 @@ NO_MODEL: dict[str, Any] = {
     "digest": None,
     "context_tokens": None,
     "parameters": None,
+    "kv_cache_values_per_token": None,
     "note": "latencies were played, no model was run",
 }
 """What a run of simulated backends alone records as its model."""
@@ -98,6 +100,7 @@ def unprepared_record(source: ModelSource) -> dict[str, Any]:
         "digest": None,
         "context_tokens": None,
         "parameters": None,
+        "kv_cache_values_per_token": None,
         "note": "not prepared: no stack that was asked for can run here",
     }
 
@@ -111,6 +114,7 @@ def model_record(model: PreparedModel) -> dict[str, Any]:
         "digest": model.digest,
         "context_tokens": model.context_tokens,
         "parameters": model.parameters,
+        "kv_cache_values_per_token": kv_values_per_token(model.path),
         "note": model.note,
     }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.analyse.arrival import arrival
 from bench.analyse.interval import over_blocks
 from bench.analyse.results import QUANTILES, CellResult, Histogram, LoadResult, Measured, Quantiles, TokenSeries
 from bench.analyse.samples import CellSamples
@@ -50,6 +51,7 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         histogram=_histogram(itl.ravel()),
         itl_p95_ms=_block_p95(samples.block, itl),
         itl_samples=itl.size,
+        arrival_ms=arrival(first, itl),
     )
 
 

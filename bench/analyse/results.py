@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bench.analyse.arrival import Arrival
 from bench.analyse.interval import Estimate
 from bench.plan.cells import Ask
 
@@ -185,6 +186,7 @@ class CellResult:
         itl_samples: how many latencies they rest on.
         along: latency of token k.
         histogram: inter-token latencies, counted.
+        arrival_ms: time to token k.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
             fewer than a hundred.
     """
@@ -210,6 +212,7 @@ class CellResult:
     itl_p95_ms: Measured | None = None
     itl_samples: int = 0
     ask: Ask = "first"
+    arrival_ms: Arrival | None = None
 
 
 @dataclass(frozen=True, slots=True)

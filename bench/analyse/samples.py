@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ _SCALARS = (
     "status",
     "invalid_reason",
 )
+
+_ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +62,29 @@ class CellSamples:
 
 def read_cells(run: StoredRun) -> Iterator[CellSamples]:
     """Each cell that has rows, in the order in which they first appear; one cell's latencies are expanded at a time."""
-    table = run.table("generations", columns=[*_SCALARS, "itl_ns"])
+    table = run.table("generations", columns=_SCALARS)
     if table.num_rows == 0:
         return
-    rows = _Rows(table)
+    rows = _Rows(table, _latencies(run))
     for code, key in enumerate(rows.keys):
         yield rows.cell(code, str(key))
+
+
+def _latencies(run: StoredRun) -> list[Any]:
+    """Each generation's inter-token latencies, as views of what was read: nothing is held twice."""
+    found: list[Any] = []
+    for batch in run.batches("generations", ["itl_ns"], _ROWS_AT_ONCE):
+        column = batch.column(0)
+        flat = _numbers(column.flatten())
+        lengths = _numbers(pc.fill_null(pc.list_value_length(column), 0))
+        found += np.split(flat, np.cumsum(lengths))[:-1]
+    return found
 
 
 class _Rows:
     """The columns of the table as flat arrays, with the rows of each cell found once."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, latencies: Sequence[Any]) -> None:
         encoded = table["cell_key"].combine_chunks().dictionary_encode()
         self.keys: list[str] = encoded.dictionary.to_pylist()
         codes: Any = encoded.indices.to_numpy(zero_copy_only=False)
@@ -86,10 +99,8 @@ class _Rows:
         self._again = _booleans(pc.fill_null(pc.equal(table["ask"], "again"), fill_value=False))
         self._ttft = _numbers(pc.cast(table["ttft_ns"], pa.float64()))
         self._steps = _numbers(table["new_tokens"]).astype(np.int64)
-        lengths = _numbers(pc.fill_null(pc.list_value_length(table["itl_ns"]), 0)).astype(np.int64)
-        self._lengths = lengths
-        self._starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
-        self._latencies = _numbers(pc.list_flatten(table["itl_ns"]))
+        self._latencies = latencies
+        self._lengths = np.fromiter((len(one) for one in latencies), np.int64, len(latencies))
 
     def cell(self, code: int, key: str) -> CellSamples:
         members = self._members[code]
@@ -99,7 +110,9 @@ class _Rows:
         # A time that is not positive, or a missing step, is a broken record and no measurement.
         whole = (self._ttft[timed] > 0) & (self._lengths[timed] == self._steps[timed] - 1)
         counted = timed[self._valid[timed] & whole]
-        picked = self._starts[counted][:, None] + np.arange(shape[1] - 1)
+        itl = np.empty((len(counted), shape[1] - 1))
+        for place, row in enumerate(counted.tolist()):
+            itl[place] = self._latencies[row]
         load_ids = pc.unique(self._table["load_id"].take(pa.array(members))).to_pylist()
         padded = pc.drop_null(self._table["padded_prompt_tokens"].take(pa.array(members)))
         return CellSamples(
@@ -110,7 +123,7 @@ class _Rows:
             padded_prompt_tokens=padded[0].as_py() if len(padded) else None,
             block=self._block[counted],
             ttft_ns=self._ttft[counted],
-            itl_ns=self._latencies[picked].astype(np.float64),
+            itl_ns=itl,
             warmups=int(np.count_nonzero(self._warmup[members] & self._ok[members])),
             excluded=len(timed) - len(counted),
         )

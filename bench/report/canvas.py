@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -46,6 +46,10 @@ LOG_FROM = 12
 """From this ratio of largest to smallest on, an axis from zero would flatten what is small."""
 
 
+Place = tuple[float, float, float, float]
+"""Of axes within a figure: left, bottom, width and height as shares of the whole."""
+
+
 @dataclass(slots=True)
 class Drawing:
     """A figure under way, with the tooltips of its points."""
@@ -59,6 +63,16 @@ class Drawing:
         key = str(len(self.tips))
         self.tips[key] = words
         return TIP + key
+
+    def settle(self) -> Place:
+        """Let the layout find the place of the only axes, once their labels and limits are set, and keep it.
+
+        The layout draws all that there is, so this comes before the lines and points, which take no room beside it.
+        """
+        self.written()
+        self.figure.set_layout_engine("none")
+        x, y, width, height = self.figure.axes[0].get_position().bounds
+        return x, y, width, height
 
     def written(self) -> str:
         """The figure as SVG: the same data gives the same bytes."""
@@ -79,6 +93,12 @@ def drawing(
     """A figure of ``inches``, drawn in the report's style."""
     with mpl.rc_context(_RC):
         yield Drawing(name, Figure(figsize=inches, layout=layout))
+
+
+def chain(lines: Iterable[Sequence[tuple[float, float]]]) -> tuple[list[float], list[float]]:
+    """Many lines as the coordinates of one, which is drawn at once: a gap is not a number."""
+    points = [point for line in lines for point in (*line, (math.nan, math.nan))]
+    return [x for x, _ in points], [y for _, y in points]
 
 
 def value_axis(axes: Any, values: Sequence[float], *, logarithmic: bool) -> None:

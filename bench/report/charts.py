@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, Ranking
 from bench.report import text
-from bench.report.canvas import LOG_FROM, Drawing, drawing, value_axis
+from bench.report.canvas import LOG_FROM, Drawing, chain, drawing, value_axis
 from bench.report.format import factor, interval, number
 from bench.report.names import Series
-from bench.report.style import MUTED, PAPER, LineStyle
+from bench.report.style import MUTED, LineStyle, marked
 from bench.report.svg import StyleSheet, Symbol, as_symbol
 
 _CHART_INCHES = (5.6, 3.9)
@@ -107,13 +108,14 @@ def over_prompt_length(
     room = 0.05 if metric in ("ttft_ms", "response_ms") else 0.3
     with drawing(name, _CHART_INCHES) as canvas:
         axes = canvas.figure.subplots()
-        for index, (one, points) in enumerate(lines):
-            _draw_line(canvas, axes, points, looks[one.key], _shift(index, len(lines), lengths, room))
         _prompt_axis(axes, lengths)
         value_axis(axes, [*values, *ends], logarithmic=logarithmic)
         if metric == "ratio" and not logarithmic:
             _ratio_axis(axes, [*values, *ends])
         axes.grid(visible=True, axis="y")
+        canvas.settle()
+        for index, (one, points) in enumerate(lines):
+            _draw_line(canvas, axes, points, looks[one.key], _shift(index, len(lines), lengths, room))
         named = "time to first token over the lowest" if metric == "ratio" else text.METRIC_NAMES[metric]
         label = f"{named}, by prompt length, one line per configuration, as in the table"
         return LineChart(canvas.finish(sheet, label), logarithmic)
@@ -136,28 +138,14 @@ def _draw_line(canvas: Drawing, axes: Any, points: Sequence[Point], looks: LineS
     (line,) = axes.plot(xs, ys, color=looks.colour, linewidth=1.6, zorder=3)
     if looks.dashes:
         line.set_dashes(looks.dashes)
+    ends = [(x, _ends(point.estimate)) for x, point in zip(xs, points, strict=True)]
+    bars = chain([(x, low_or_high) for low_or_high in both] for x, both in ends if both)
+    axes.plot(*bars, color=looks.colour, linewidth=1.1, zorder=2.5, solid_capstyle="butt")
+    axes.plot(*bars, color=looks.colour, linewidth=1.1, linestyle="none", marker="_", markersize=4.5)
+    marker = marked(looks, 6.4)
     for x, y, point in zip(xs, ys, points, strict=True):
-        if ends := _ends(point.estimate):
-            axes.plot([x, x], ends, color=looks.colour, linewidth=1.1, zorder=2.5, solid_capstyle="butt")
-            axes.plot([x, x], ends, color=looks.colour, linewidth=1.1, linestyle="none", marker="_", markersize=4.5)
-        axes.plot([x], [y], linestyle="none", zorder=4, gid=canvas.tip(point.tip), **_marker(looks, 6.4))
-
-
-# Triangles and diamonds look smaller than discs of the same size.
-_SIZES = {"^": 1.2, "v": 1.2, "D": 0.92}
-
-
-def _marker(looks: LineStyle, size: float) -> dict[str, Any]:
-    face = PAPER if looks.fill == "none" else looks.colour
-    half = {"fillstyle": "left", "markerfacecoloralt": PAPER} if looks.fill == "left" else {}
-    return {
-        "marker": looks.marker,
-        "markersize": size * _SIZES.get(looks.marker, 1.0),
-        "markerfacecolor": face,
-        "markeredgecolor": PAPER if looks.fill == "full" else looks.colour,
-        "markeredgewidth": 0.9 if looks.fill == "full" else 1.4,
-        **half,
-    }
+        # A run of many cells has a thousand points: they are added as they are, without a look at the axes' limits.
+        axes.add_artist(Line2D([x], [y], linestyle="none", zorder=4, gid=canvas.tip(point.tip), **marker))
 
 
 def _prompt_axis(axes: Any, lengths: Sequence[int]) -> None:
@@ -193,12 +181,10 @@ def _ratio_axis(axes: Any, values: Sequence[float]) -> None:
 def swatch(name: str, looks: LineStyle, sheet: StyleSheet) -> Symbol:
     """A piece of line with its marker, for a legend."""
     with drawing(name, (0.5, 0.17), None) as canvas:
-        axes = canvas.figure.add_axes((0, 0, 1, 1))
-        axes.set_axis_off()
-        (line,) = axes.plot([0, 1], [0, 0], color=looks.colour, linewidth=1.7)
+        line = Line2D([0, 1], [0.5, 0.5], color=looks.colour, linewidth=1.7)
         if looks.dashes:
             line.set_dashes(looks.dashes)
-        axes.plot([0.5], [0], linestyle="none", **_marker(looks, 6.4))
-        axes.set_xlim(0, 1)
-        axes.set_ylim(-1, 1)
+        # Straight onto the figure: axes take longer than what they hold.
+        canvas.figure.add_artist(line)
+        canvas.figure.add_artist(Line2D([0.5], [0.5], linestyle="none", **marked(looks, 6.4)))
         return as_symbol(name, canvas.written(), sheet)

@@ -7,12 +7,18 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from bench.analyse.results import CellResult, Ranking
+from bench.analyse.results import CellResult, Ranking, RunAnalysis
+from bench.analyse.roofline import roofline
+from bench.analyse.tradeoff import Tradeoff, tradeoffs
 from bench.report import charts, text
+from bench.report.arrival_charts import ArrivalTable, arrival_charts, arrival_table
 from bench.report.names import Naming, Series
 from bench.report.panels import along_panel, along_scale, spread_panel, spread_scale
+from bench.report.roofline_chart import RooflineFigure, roofline_figure
+from bench.report.shape_charts import ShapeCharts
 from bench.report.style import LineStyle, line_styles
 from bench.report.svg import StyleSheet
+from bench.report.tradeoff_charts import tradeoff_charts
 
 MOST_PANELS = 36
 """A page with more configurations than this is not read panel by panel; the data holds all of them."""
@@ -65,11 +71,17 @@ class Figures:
     along: tuple[Panel, ...]
     spread: tuple[Panel, ...]
     left_out: str
+    arrival: ShapeCharts
+    arrival_table: ArrivalTable
+    tradeoff: ShapeCharts
+    tradeoffs: tuple[Tradeoff, ...]
+    roofline: RooflineFigure | None
     css: str
 
 
-def draw(naming: Naming, rankings: Sequence[Ranking]) -> Figures:
+def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
     """Draw everything; a run without results gives no drawings."""
+    rankings = analysis.rankings
     sheet = StyleSheet()
     lines = [one for one in naming.series if one.cells]
     looks = line_styles(naming.series)
@@ -77,6 +89,7 @@ def draw(naming: Naming, rankings: Sequence[Ranking]) -> Figures:
     swatches = {key: _safe(symbol.use) for key, symbol in symbols.items()}
     panels = _panel_series(lines)
     shown = panels[:MOST_PANELS]
+    trades = tradeoffs(analysis.cells)
     left_out = text.TOO_MANY_PANELS.format(shown=len(shown), count=len(panels)) if len(shown) < len(panels) else ""
     return Figures(
         legend=tuple((one.name, swatches[one.key]) for one in lines),
@@ -86,6 +99,11 @@ def draw(naming: Naming, rankings: Sequence[Ranking]) -> Figures:
         along=tuple(_along(shown, looks, swatches, sheet)),
         spread=tuple(_spread(shown, looks, swatches, sheet)),
         left_out=left_out,
+        arrival=arrival_charts(lines, looks, sheet),
+        arrival_table=arrival_table(lines),
+        tradeoff=tradeoff_charts(trades, naming, looks, sheet),
+        tradeoffs=tuple(trades),
+        roofline=roofline_figure(roofline(analysis), naming, looks, sheet),
         css=sheet.css(),
     )
 

@@ -36,7 +36,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
         naming: of its loads and lines.
         notes: what has to be said before any number.
     """
-    figures = draw(naming, analysis.rankings)
+    figures = draw(naming, analysis)
     css = (_HERE / "page.css").read_text(encoding="utf-8") + figures.css
     note, enough = verdict_note(analysis)
     found = finding_notes(analysis, naming)
@@ -87,6 +87,12 @@ def _sections(analysis: RunAnalysis, figures: Figures) -> list[tuple[str, str]]:
         empty |= {"charts", "results"}
     if not figures.along:
         empty |= {"along", "spread"}
+    if not figures.arrival.charts:
+        empty.add("arrival")
+    if not figures.tradeoff.charts:
+        empty.add("tradeoff")
+    if figures.roofline is None:
+        empty.add("roofline")
     if not load_bars(analysis) and not memory_bars(analysis):
         empty.add("costs")
     if not analysis.findings:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
+from matplotlib.collections import PolyCollection
+from matplotlib.lines import Line2D
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from bench.analyse.results import CellResult, TokenSeries
+from bench.analyse.results import CellResult, Histogram, Quantiles, TokenSeries
 from bench.report import text
-from bench.report.canvas import LOG_FROM, drawing, log_ticks, tick_label, value_axis
+from bench.report.canvas import LOG_FROM, Place, chain, drawing, log_ticks, tick_label, value_axis
 from bench.report.style import ACCENT, PAPER, TEXT
 from bench.report.svg import StyleSheet
 
@@ -49,32 +55,47 @@ _STRENGTH_DASHES: tuple[tuple[float, ...] | None, ...] = ((1.2, 1.6), (5, 2), No
 
 def along_panel(name: str, cells: Sequence[CellResult], colour: str, scale: PanelScale, sheet: StyleSheet) -> str:
     """Latency of token k, one line with its band per prompt length."""
-    shown = [cell for cell in cells if cell.along]
-    with drawing(name, _PANEL_INCHES) as canvas:
-        axes = canvas.figure.subplots()
-        for index, cell in enumerate(shown):
-            series = cell.along
-            assert series is not None
+    shown = [(cell, cell.along) for cell in cells if cell.along]
+    ends = min(one.token[0] for _, one in shown), max(one.token[-1] for _, one in shown)
+    with drawing(name, _PANEL_INCHES, None) as canvas:
+        axes = canvas.figure.add_axes(_along_place(scale, ends))
+        _along_axes(axes, scale, ends)
+        bands = [_outline(one) for _, one in shown]
+        axes.add_artist(PolyCollection(bands, facecolors=[colour], alpha=0.14, linewidths=[0]))
+        for index, (cell, one) in enumerate(shown):
             strength, dashes = _strength(index, len(shown))
-            axes.fill_between(series.token, series.p10, series.p90, color=colour, alpha=0.14, linewidth=0)
-            (line,) = axes.plot(
-                series.token,
-                series.median,
-                color=colour,
-                alpha=strength,
-                linewidth=1.5,
-                gid=canvas.tip(_along_tip(cell)),
+            line = Line2D(
+                one.token, one.median, color=colour, alpha=strength, linewidth=1.5, gid=canvas.tip(_along_tip(cell))
             )
             if dashes:
                 line.set_dashes(dashes)
-        value_axis(axes, [scale.low or scale.high / 2, scale.high], logarithmic=scale.logarithmic)
-        axes.set_ylim(scale.low, scale.high)
-        axes.set_xlabel(text.ALONG_AXIS)
-        axes.set_ylabel(text.LATENCY_AXIS)
-        axes.grid(visible=True, axis="y")
+            axes.add_artist(line)
         return canvas.finish(
             sheet, "latency of each token along the answer, median and band from the 10th to 90th percentile"
         )
+
+
+@lru_cache(maxsize=64)
+def _along_place(scale: PanelScale, ends: tuple[float, float]) -> Place:
+    """Where the axes lie in each panel of one scale: found once, because a layout takes longer than the drawing."""
+    with drawing("place", _PANEL_INCHES) as canvas:
+        _along_axes(canvas.figure.subplots(), scale, ends)
+        return canvas.settle()
+
+
+def _along_axes(axes: Any, scale: PanelScale, ends: tuple[float, float]) -> None:
+    value_axis(axes, [scale.low or scale.high / 2, scale.high], logarithmic=scale.logarithmic)
+    axes.set_ylim(scale.low, scale.high)
+    margin = 0.05 * (ends[1] - ends[0]) or 0.05
+    axes.set_xlim(ends[0] - margin, ends[1] + margin)
+    axes.set_xlabel(text.ALONG_AXIS)
+    axes.set_ylabel(text.LATENCY_AXIS)
+    axes.grid(visible=True, axis="y")
+
+
+def _outline(one: TokenSeries) -> list[tuple[float, float]]:
+    there, back = zip(one.token, one.p10, strict=True), zip(one.token, one.p90, strict=True)
+    return [*there, *reversed(list(back))]
 
 
 def _strength(index: int, count: int) -> tuple[float, tuple[float, ...] | None]:
@@ -97,37 +118,72 @@ def spread_scale(cells: Iterable[CellResult]) -> PanelScale:
 
 def spread_panel(name: str, cells: Sequence[CellResult], colour: str, scale: PanelScale, sheet: StyleSheet) -> str:
     """Inter-token latencies, one ridge per prompt length, shortest prompt on top."""
-    shown = [cell for cell in cells if cell.histogram]
-    height = max(1.5, 0.62 + 0.42 * len(shown))
-    with drawing(name, (_PANEL_INCHES[0], height)) as canvas:
-        axes = canvas.figure.subplots()
-        for index, cell in enumerate(shown):
-            _ridge(axes, cell, len(shown) - 1 - index, colour)
-        axes.set_xscale("log")
-        axes.set_xlim(scale.low, scale.high)
-        axes.xaxis.set_major_locator(FixedLocator(log_ticks(scale.low, scale.high)))
-        axes.xaxis.set_minor_locator(NullLocator())
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
-        axes.set_ylim(-0.12, len(shown) - 0.05)
-        axes.set_yticks(range(len(shown)), [f"{cell.prompt_tokens:,}" for cell in reversed(shown)])
-        axes.tick_params(axis="y", length=0)
-        axes.spines["left"].set_visible(False)
-        axes.set_ylabel(text.PROMPT_AXIS)
-        axes.set_xlabel(text.SPREAD_AXIS)
-        axes.grid(visible=True, axis="x")
+    shown = [(cell, cell.histogram) for cell in reversed(cells) if cell.histogram]
+    lengths = tuple(f"{cell.prompt_tokens:,}" for cell, _ in shown)
+    with drawing(name, _spread_inches(len(shown)), None) as canvas:
+        axes = canvas.figure.add_axes(_spread_place(scale, lengths))
+        _spread_axes(axes, scale, lengths)
+        _ridges(axes, [shape for _, shape in shown], colour)
+        _marks(axes, [cell.itl_ms for cell, _ in shown])
         return canvas.finish(sheet, "distribution of inter-token latency, one ridge per prompt length")
 
 
-def _ridge(axes: Any, cell: CellResult, base: float, colour: str) -> None:
-    shape = cell.histogram
-    assert shape is not None
+def _spread_inches(rows: int) -> tuple[float, float]:
+    return _PANEL_INCHES[0], max(1.5, 0.62 + 0.42 * rows)
+
+
+@lru_cache(maxsize=64)
+def _spread_place(scale: PanelScale, lengths: tuple[str, ...]) -> Place:
+    with drawing("place", _spread_inches(len(lengths))) as canvas:
+        _spread_axes(canvas.figure.subplots(), scale, lengths)
+        return canvas.settle()
+
+
+def _spread_axes(axes: Any, scale: PanelScale, lengths: Sequence[str]) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(scale.low, scale.high)
+    axes.xaxis.set_major_locator(FixedLocator(log_ticks(scale.low, scale.high)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
+    axes.set_ylim(-0.12, len(lengths) - 0.05)
+    axes.set_yticks(range(len(lengths)), lengths)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    axes.set_ylabel(text.PROMPT_AXIS)
+    axes.set_xlabel(text.SPREAD_AXIS)
+    axes.grid(visible=True, axis="x")
+
+
+def _ridges(axes: Any, shapes: Sequence[Histogram], colour: str) -> None:
+    """All ridges of a panel, the lowest first, as one drawing of each kind."""
+    outlines = Path.make_compound_path(*(Path(_steps(shape, base)) for base, shape in enumerate(shapes)))
+    axes.add_artist(PathPatch(outlines, facecolor=colour, alpha=0.45, linewidth=0))
+    axes.add_artist(PathPatch(outlines, fill=False, edgecolor=colour, linewidth=0.9))
+    floors = chain([(shape.edges[0], base), (shape.edges[-1], base)] for base, shape in enumerate(shapes))
+    axes.add_artist(Line2D(*floors, color=colour, linewidth=0.9))
+
+
+def _steps(shape: Histogram, base: int) -> list[tuple[float, float]]:
     # Density over the logarithm: bins are equally wide there, so counts are it.
     peak = max(shape.counts) or 1
     heights = [base + 0.82 * count / peak for count in shape.counts]
-    axes.stairs(heights, shape.edges, baseline=base, fill=True, color=colour, alpha=0.45, linewidth=0)
-    axes.stairs(heights, shape.edges, baseline=base, color=colour, linewidth=0.9)
-    axes.plot([shape.edges[0], shape.edges[-1]], [base, base], color=colour, linewidth=0.9)
-    if cell.itl_ms.p50 is not None:
-        axes.plot([cell.itl_ms.p50] * 2, [base - 0.06, base + 0.3], color=TEXT, linewidth=1.6, solid_capstyle="butt")
-    if cell.itl_ms.p95 is not None:
-        axes.plot([cell.itl_ms.p95], [base - 0.02], marker="^", markersize=5, color=ACCENT, markeredgecolor=PAPER)
+    tops = [(edge, height) for height, bin_ in zip(heights, pairwise(shape.edges), strict=True) for edge in bin_]
+    return [(shape.edges[0], base), *tops, (shape.edges[-1], base)]
+
+
+def _marks(axes: Any, quantiles: Sequence[Quantiles]) -> None:
+    medians = [(base, one.p50) for base, one in enumerate(quantiles) if one.p50 is not None]
+    ticks = chain([(median, base - 0.06), (median, base + 0.3)] for base, median in medians)
+    axes.add_artist(Line2D(*ticks, color=TEXT, linewidth=1.6, solid_capstyle="butt"))
+    highs = [(base, one.p95) for base, one in enumerate(quantiles) if one.p95 is not None]
+    axes.add_artist(
+        Line2D(
+            [p95 for _, p95 in highs],
+            [base - 0.02 for base, _ in highs],
+            linestyle="none",
+            marker="^",
+            markersize=5,
+            color=ACCENT,
+            markeredgecolor=PAPER,
+        )
+    )

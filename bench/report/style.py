@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from backends.spec import hardware_of
 from bench.report.names import Series
@@ -64,4 +65,22 @@ def line_styles(series: Sequence[Series]) -> dict[str, LineStyle]:
             fill=_FILLS.get(hardware_of(one.device) or "", "full"),
         )
         for one in series
+    }
+
+
+# Triangles and diamonds look smaller than discs of the same size.
+_SIZES = {"^": 1.2, "v": 1.2, "D": 0.92}
+
+
+def marked(looks: LineStyle, size: float) -> dict[str, Any]:
+    """A point of ``size`` in those looks, in matplotlib's terms."""
+    face = PAPER if looks.fill == "none" else looks.colour
+    half = {"fillstyle": "left", "markerfacecoloralt": PAPER} if looks.fill == "left" else {}
+    return {
+        "marker": looks.marker,
+        "markersize": size * _SIZES.get(looks.marker, 1.0),
+        "markerfacecolor": face,
+        "markeredgecolor": PAPER if looks.fill == "full" else looks.colour,
+        "markeredgewidth": 0.9 if looks.fill == "full" else 1.4,
+        **half,
     }

@@ -102,14 +102,22 @@ def _convert(element: ET.Element, sheet: StyleSheet, tips: Mapping[str, str]) ->
     if style := element.attrib.pop("style", None):
         element.set("class", sheet.name(style))
     for geometry in _GEOMETRY:
-        # A hundredth of a point is finer than any screen, and the page is a third smaller.
         if value := element.get(geometry):
-            element.set(
-                geometry, " ".join(_LONG_NUMBER.sub(lambda found: f"{float(found.group()):.2f}", value).split())
-            )
+            element.set(geometry, _shortened(value))
     if href := element.attrib.pop(_HREF, None):
         element.set("href", href)
     if element.tag == "g" and (name := element.attrib.pop("id", None)) and name.startswith(TIP):
         title = ET.Element("title")
         title.text = tips[name.removeprefix(TIP)]
         element.insert(0, title)
+
+
+def _shortened(geometry: str) -> str:
+    """Numbers to a hundredth of a point, which is finer than any screen, and no letter that goes without saying."""
+    short = " ".join(_LONG_NUMBER.sub(_rounded, geometry).split())
+    # What follows a place to begin at is a line to the next one, unless it says that it is a curve.
+    return short if "C" in short or "Q" in short else short.replace(" L ", " ")
+
+
+def _rounded(found: re.Match[str]) -> str:
+    return f"{float(found.group()):.2f}".rstrip("0").rstrip(".")

@@ -31,9 +31,12 @@ NAV = (
     ("answer", "Answer"),
     ("charts", "Charts"),
     ("results", "All results"),
+    ("arrival", "Time to each token"),
     ("along", "Token by token"),
     ("spread", "Spread"),
     ("costs", "Load and memory"),
+    ("tradeoff", "Latency and memory"),
+    ("roofline", "Memory bandwidth"),
     ("failures", "Not measured"),
     ("meaning", "What it tells"),
     ("setup", "Machine and repeat"),
@@ -148,6 +151,66 @@ MEMORY_NOTE = (
     "model’s size on disk."
 )
 
+SIMULATED_MARK = " (simulated)"
+TOO_MANY_SHAPES = "Drawn are {shown} of {count} request shapes, from the smallest to the largest; the table has all."
+
+ARRIVAL_TITLE = "Time to each token"
+ARRIVAL_NOTE = (
+    "What a reader of the answer waits for: the time from the request to token k, which is the time to first token and "
+    "all inter-token latencies up to k. Median over generations. A line that starts lower answers sooner, a flatter "
+    "one writes faster; where two lines cross, the one that began later has caught up. The marker stands at the "
+    "last token."
+)
+ARRIVAL_AXIS = "ms since the request"
+ARRIVAL_LABEL = "time from the request to each token, one line per configuration, as in the table"
+ARRIVAL_TIP = "{name}: first token after {first} ms, token {n:,} after {last} ms"
+ARRIVAL_TABLE = "Time to each token as a table"
+
+TRADEOFF_TITLE = "Latency and memory"
+TRADEOFF_NOTE = (
+    "Nearer to the lower left corner is better. A ring marks a configuration that no other of the same shape beats or "
+    "equals in both; whatever lies above the dashed line or on its right is beaten by one of them. By the estimates "
+    "alone: an interval can make two of them equal. Memory is the peak of the worker process, without what a device "
+    "keeps for itself."
+)
+TRADEOFF_X_AXIS = "peak memory, MB"
+TRADEOFF_Y_AXIS = "ms per output token"
+TRADEOFF_Y_AXIS_LOG = "ms per output token (logarithmic)"
+TRADEOFF_LABEL = "time per output token over peak memory, one point per configuration, as in the table"
+TRADEOFF_TIP = "{name}: {tpot} ms per token, {peak} MB{best}"
+TRADEOFF_TIP_BEST = "; no other needs less of both"
+TRADEOFF_TABLE = "Latency and memory as a table"
+TRADEOFF_BEST = "best"
+
+ROOFLINE_TITLE = "Decode rate and memory bandwidth"
+ROOFLINE_NOTE = (
+    "Every decode step reads all weights and the KV cache from memory, so memory allows at most bandwidth ÷ these "
+    "bytes steps a second: the solid line. The dashed ones are half and a quarter of it. The bandwidth is {rate} GB/s, "
+    "as this machine’s CPU read it with the run’s threads before the run. A step gives one token per sequence."
+)
+ROOFLINE_CAVEATS = (
+    "How to read it: an embedding table of which a token reads one row is counted in full, so a model that does not "
+    "share it with its output layer reads less than is said here, and so does a mixture of experts. Weights that "
+    "partly stay in the processor’s caches can pass 100 %. {cache}"
+)
+ROOFLINE_KV_ALL = "The KV cache is counted as it is in the middle of the answer."
+ROOFLINE_KV_SOME = (
+    "The KV cache is counted as it is in the middle of the answer where its shape and type are known; where its column "
+    "is blank they are not, and the limit is that of the weights alone, which is too high."
+)
+ROOFLINE_NO_BANDWIDTH = "This run did not measure the machine’s memory bandwidth, so there is nothing to compare with."
+ROOFLINE_LEFT_OUT = "Without a point: {reasons}."
+ROOFLINE_REASONS = {
+    "not on the CPU": "{cells} that ran on another device than the CPU, whose way to memory was not measured",
+    "no weights": "{cells} of which the size of the weights is not known",
+    "one token": "{cells} with answers of one token, which have no decode step",
+}
+ROOFLINE_X_AXIS = "MB read per step"
+ROOFLINE_Y_AXIS = "decode steps per second"
+ROOFLINE_LABEL = "decode steps per second over bytes read per step, below the limit of memory, as in the table"
+ROOFLINE_TIP = "{name}, prompt {prompt}: {rate} of at most {limit} steps per second, {share} %, {size} MB per step"
+ROOFLINE_TABLE = "Decode rate and memory bandwidth as a table"
+
 CHANGED_HINT = "Changed by the device:"
 
 FAILURES_TITLE = "Not measured"
@@ -243,6 +306,12 @@ GLOSSARY = (
         "Prefill rate",
         "Batch size × prompt tokens ÷ TTFT, in tokens per second; blank for a prefix-cache hit, which computes next to "
         "none of them.",
+    ),
+    ("Time to token k", "TTFT plus the inter-token latencies up to token k: when a reader can read it."),
+    (
+        "Limit of memory (roofline)",
+        "The machine’s measured memory bandwidth ÷ the bytes that a decode step reads: weights as stored, and the KV "
+        "cache.",
     ),
     ("Decode rate", "Batch size ÷ TPOT, in tokens per second over the whole batch."),
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from bench.errors import NewerSchemaError, StoreError
 from bench.store.compact import live_files
 from bench.store.files import read_json
 from bench.store.schema import SCHEMA_VERSION, TABLES
+
+_BUFFER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,23 @@ class StoredRun:
         tables = [self._read(path, schema, wanted, where) for path in live_files(self.path / name)]
         return pa.concat_tables(tables) if tables else wanted.empty_table()
 
+    def batches(self, name: str, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+        """The same rows in the same order as :meth:`table` gives, at most ``rows`` at a time.
+
+        For columns that are too large to be held twice.
+        """
+        schema = TABLES[name]
+        wanted = pa.schema([schema.field(column) for column in columns])
+        for path in live_files(self.path / name):
+            try:
+                # Buffered, or the whole column would be read before its first row is there.
+                with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
+                    present = [column for column in columns if column in file.schema_arrow.names]
+                    for batch in file.iter_batches(rows, columns=present):
+                        yield _completed(batch, wanted)
+            except (OSError, pa.ArrowInvalid) as error:
+                raise StoreError(f"cannot read {path}: {error}") from error
+
     @staticmethod
     def _read(path: Path, schema: pa.Schema, wanted: pa.Schema, where: pc.Expression | None) -> pa.Table:
         try:
@@ -56,9 +75,17 @@ class StoredRun:
             table = pq.read_table(path, schema=schema, columns=[n for n in wanted.names if n in present], filters=where)
         except (OSError, pa.ArrowInvalid) as error:
             raise StoreError(f"cannot read {path}: {error}") from error
-        rows = table.num_rows
-        columns = [table[f.name] if f.name in table.column_names else pa.nulls(rows, f.type) for f in wanted]
-        return pa.table(columns, schema=wanted)
+        return pa.table(_columns(table, wanted), schema=wanted)
+
+
+def _completed(batch: pa.RecordBatch, wanted: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(_columns(batch, wanted), schema=wanted)
+
+
+def _columns(found: pa.Table | pa.RecordBatch, wanted: pa.Schema) -> list[Any]:
+    """The wanted columns; one that an older run lacks is null."""
+    names = found.schema.names
+    return [found.column(f.name) if f.name in names else pa.nulls(found.num_rows, f.type) for f in wanted]
 
 
 def open_run(path: Path) -> StoredRun:

@@ -12,7 +12,8 @@ from bench.measure.facts import RunFacts
 from bench.measure.worker import Timeouts
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
-from bench.record import git_commit, project_version, run_record, without_secrets
+from bench.prepare.stage import PreparedModel
+from bench.record import git_commit, model_record, project_version, run_record, without_secrets
 from bench.root import PROJECT_ROOT
 
 MakeOptions = Callable[..., Options]
@@ -45,6 +46,13 @@ def test_the_record_has_the_parts_of_the_design(recorded: dict[str, Any]) -> Non
         "machine_id",
         "venvs",
     }
+
+
+def test_the_model_tells_the_size_of_its_kv_cache(tmp_path: Path) -> None:
+    config = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 64}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    model = PreparedModel("m", "directory", False, "0", tmp_path, None, 10, 100, None)
+    assert model_record(model)["kv_cache_values_per_token"] == 2 * 2 * 64
 
 
 def test_the_record_does_not_tell_the_users_home(recorded: dict[str, Any], tmp_path: Path) -> None:

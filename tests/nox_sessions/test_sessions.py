@@ -76,6 +76,11 @@ def test_overhead_is_measured_on_every_stack(finished: Finished) -> None:
     assert tuple(finished.made or {}) == noxfile.STACKS
 
 
+def test_report_speed_hands_on_what_it_is_given(finished: Finished) -> None:
+    noxfile.report_speed(FakeSession("--runs", "1"))
+    assert finished.commands == [("-m", "bench.report_speed", "--runs", "1")]
+
+
 def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
     noxfile.tests(FakeSession())
     assert [(command[1], pips) for command, pips in zip(finished.commands, finished.pip_calls_before, strict=True)] == [

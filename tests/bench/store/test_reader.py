@@ -54,6 +54,27 @@ def test_an_older_run_and_a_new_part_make_one_table(
     assert older_run.table("generations")["energy_j"].to_pylist() == [None, None, 1.5]
 
 
+def test_batches_hold_the_rows_of_the_table_in_order(older_run: StoredRun) -> None:
+    batches = older_run.batches("generations", ["iteration"], rows=1)
+    assert [batch.column(0).to_pylist() for batch in batches] == [[0], [1]]
+
+
+def test_a_column_that_an_older_run_lacks_is_null_in_batches_too(older_run: StoredRun) -> None:
+    (batch,) = older_run.batches("generations", ["energy_j", "iteration"], rows=9)
+    assert batch.to_pydict() == {"energy_j": [None, None], "iteration": [0, 1]}
+
+
+def test_batches_of_lacking_columns_alone_have_their_rows(older_run: StoredRun) -> None:
+    assert [batch.num_rows for batch in older_run.batches("generations", ["energy_j"], rows=9)] == [2]
+
+
+def test_a_broken_file_is_named_where_it_is_read_in_batches(writer: RunWriter, generation_row: MakeRow) -> None:
+    writer.rows("generations", [generation_row()])
+    next((writer.path / "generations").iterdir()).write_bytes(b"PAR1 but not for long")
+    with pytest.raises(StoreError, match=r"cannot read .*part-00001\.parquet"):
+        list(open_run(writer.path).batches("generations", ["iteration"], rows=9))
+
+
 def test_a_newer_schema_is_refused_with_a_remedy(writer: RunWriter) -> None:
     write_json(writer.path / "run.json", {"schema_version": 4, "run_id": "run-1"})
     with pytest.raises(NewerSchemaError, match="written with schema 4, this version reads up to 3; update AIPC Bench"):

@@ -1,0 +1,80 @@
+"""Time to each token of the answer: what a reader of the text waits for, one chart per request shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.lines import Line2D
+
+from bench.analyse.arrival import MILESTONES
+from bench.analyse.results import CellResult
+from bench.report import text
+from bench.report.canvas import Drawing, drawing, value_axis
+from bench.report.format import number
+from bench.report.names import Series
+from bench.report.shape_charts import CHART_INCHES, Member, ShapeCharts, by_shape, chosen, left_out, titled
+from bench.report.style import LineStyle, marked
+from bench.report.svg import StyleSheet
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivalTable:
+    """The same as figures: rows of (name, cell, time to each of ``tokens`` and to the last one), in ms."""
+
+    tokens: tuple[int, ...]
+    rows: tuple[tuple[str, CellResult, tuple[float | None, ...], float], ...]
+
+
+def arrival_charts(lines: Sequence[Series], looks: Mapping[str, LineStyle], sheet: StyleSheet) -> ShapeCharts:
+    """One chart per shape, a line per configuration; answers of one token have no line to draw."""
+    shapes = {shape: members for shape, members in by_shape(lines).items() if shape[1] > 1}
+    shown = chosen(list(shapes))
+    drawn = [titled(shape, _chart(f"arrival{i}", shapes[shape], looks, sheet)) for i, shape in enumerate(shown)]
+    return ShapeCharts(tuple(drawn), left_out(len(shown), len(shapes)))
+
+
+def arrival_table(lines: Sequence[Series]) -> ArrivalTable:
+    """Every cell of every shape."""
+    members = [(one, cell, cell.arrival_ms) for group in by_shape(lines).values() for one, cell in group]
+    longest = max((arrival.token[-1] for *_, arrival in members if arrival), default=0)
+    tokens = tuple(token for token in MILESTONES if token < longest)
+    return ArrivalTable(
+        tokens,
+        tuple(
+            (one.name, cell, tuple(arrival.at(token) for token in tokens), arrival.median[-1])
+            for one, cell, arrival in members
+            if arrival
+        ),
+    )
+
+
+def _chart(name: str, members: Sequence[Member], looks: Mapping[str, LineStyle], sheet: StyleSheet) -> str:
+    known = [(one, cell, cell.arrival_ms) for one, cell in members if cell.arrival_ms]
+    with drawing(name, CHART_INCHES) as canvas:
+        axes = canvas.figure.subplots()
+        last = max(arrival.token[-1] for *_, arrival in known)
+        axes.set_xlim(0, last * 1.04)
+        value_axis(axes, [arrival.median[-1] for *_, arrival in known], logarithmic=False)
+        axes.set_xlabel(text.ALONG_AXIS)
+        axes.set_ylabel(text.ARRIVAL_AXIS)
+        axes.grid(visible=True, axis="y")
+        canvas.settle()
+        for one, _, arrival in known:
+            words = text.ARRIVAL_TIP.format(
+                name=one.name, first=number(arrival.median[0]), last=number(arrival.median[-1]), n=arrival.token[-1]
+            )
+            _line(canvas, axes, (arrival.token, arrival.median), looks[one.key], words)
+        return canvas.finish(sheet, text.ARRIVAL_LABEL)
+
+
+def _line(
+    canvas: Drawing, axes: Any, way: tuple[Sequence[float], Sequence[float]], looks: LineStyle, words: str
+) -> None:
+    line = Line2D(*way, color=looks.colour, linewidth=1.5, gid=canvas.tip(words))
+    if looks.dashes:
+        line.set_dashes(looks.dashes)
+    axes.add_artist(line)
+    end = [way[0][-1]], [way[1][-1]]
+    axes.add_artist(Line2D(*end, linestyle="none", gid=canvas.tip(words), zorder=4, **marked(looks, 6.4)))

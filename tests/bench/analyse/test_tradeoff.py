@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bench.analyse.tradeoff import Tradeoff, tradeoffs
+
+MakeCell = Callable[..., Any]
+Figures = Mapping[str, tuple[float, int | None]]
+
+
+@pytest.fixture
+def traded(tiny_run: Any, make_cell: MakeCell) -> Callable[[Figures], list[Tradeoff]]:
+    """Precision -> (TPOT in ms, peak in bytes), measured and analysed."""
+
+    def trade(figures: Figures) -> list[Tradeoff]:
+        for precision, (tpot_ms, peak) in figures.items():
+            cell = make_cell(precision=precision)
+            tiny_run.generation(cell, 0, 10, [tpot_ms, tpot_ms])
+            tiny_run.load(cell.load, 0, peak_memory_bytes=peak)
+        return tradeoffs(tiny_run.analyse().cells)
+
+    return trade
+
+
+def best(found: list[Tradeoff]) -> list[str]:
+    return [point.cell.load.precision for point in found[0].points if point.best]
+
+
+def test_what_another_beats_in_both_is_not_among_the_best(traded: Any) -> None:
+    assert best(traded({"int4": (5, 100), "int8": (4, 200), "fp32": (6, 300)})) == ["int4", "int8"]
+
+
+def test_what_another_equals_in_one_and_beats_in_the_other_is_not_among_the_best(traded: Any) -> None:
+    assert best(traded({"int4": (5, 100), "int8": (5, 200)})) == ["int4"]
+
+
+def test_two_that_are_equal_in_both_are_both_among_the_best(traded: Any) -> None:
+    assert sorted(best(traded({"int4": (5, 100), "int8": (5, 100)}))) == ["int4", "int8"]
+
+
+def test_a_cell_whose_memory_is_not_known_is_no_point(traded: Any) -> None:
+    found = traded({"int4": (5, 100), "int8": (4, 200), "fp32": (1, None)})
+    assert [point.cell.load.precision for point in found[0].points] == ["int4", "int8"]
+
+
+def test_one_cell_alone_has_nothing_to_be_traded_with(traded: Any) -> None:
+    assert traded({"int4": (5, 100)}) == []
+
+
+def test_a_simulated_cell_beats_no_measured_one(tiny_run: Any, make_cell: MakeCell) -> None:
+    for backend, tpot_ms in (("ort-genai", 5), ("transformers", 6), ("simulated", 1)):
+        cell = make_cell(backend)
+        tiny_run.generation(cell, 0, 10, [tpot_ms, tpot_ms])
+        tiny_run.load(cell.load, 0, peak_memory_bytes=100)
+    (found,) = tradeoffs(tiny_run.analyse().cells)
+    assert [point.cell.load.backend for point in found.points if point.best] == ["ort-genai"]
+
+
+def test_prefix_cache_hits_are_left_out(tiny_run: Any, make_cell: MakeCell) -> None:
+    for precision, ask, tpot_ms in (("int4", "first", 5), ("int8", "first", 6), ("fp32", "again", 1)):
+        cell = replace(make_cell(precision=precision), ask=ask)
+        tiny_run.generation(cell, 0, 10, [tpot_ms, tpot_ms], ask=ask)
+        tiny_run.load(cell.load, 0, peak_memory_bytes=100)
+    assert best(tradeoffs(tiny_run.analyse().cells)) == ["int4"]
