@@ -76,6 +76,17 @@ def test_overhead_is_measured_on_every_stack(finished: Finished) -> None:
     assert tuple(finished.made or {}) == noxfile.STACKS
 
 
+def test_the_simulated_study_needs_no_stack(finished: Finished) -> None:
+    noxfile.study(FakeSession("--quick"))
+    assert (finished.commands, finished.made) == ([("-m", "bench.study", "--quick")], {})
+
+
+@pytest.mark.parametrize("part", ["real", "variance"])
+def test_the_study_on_a_real_backend_has_every_stack(finished: Finished, part: str) -> None:
+    noxfile.study(FakeSession(part))
+    assert tuple(finished.made or {}) == noxfile.STACKS
+
+
 def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
     noxfile.tests(FakeSession())
     assert [(command[1], pips) for command, pips in zip(finished.commands, finished.pip_calls_before, strict=True)] == [

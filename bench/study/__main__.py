@@ -1,0 +1,95 @@
+"""``python -m bench.study``: what the intervals and verdicts are worth, in figures."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from bench.arguments import Parser
+from bench.errors import BenchError, UsageError
+from bench.study import fit, simulate
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what was asked for; returns the exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or (given[0] not in _COMMANDS and given[0] not in ("-h", "--help")):
+        given.insert(0, "simulate")
+    try:
+        asked = _parser().parse_args(given)
+        _COMMANDS[asked.command](asked)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 4 if isinstance(error, UsageError) else 1
+    return 0
+
+
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {"simulate": simulate.run, "fit": fit.run}
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nox -s study --",
+        description="What the intervals and verdicts of this project are worth. Without a command: simulate.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    played = commands.add_parser("simulate", help="coverage, false calls and power on noise whose truth is known")
+    simulated_options(played)
+    fitted = commands.add_parser("fit", help="the parameters of the noise, from stored runs")
+    fitted.add_argument("runs", nargs="+", metavar="RUN", help="ids, folders or globs of stored runs")
+    fitted.add_argument(
+        "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
+    )
+    fitted.add_argument("--write", type=Path, metavar="FILE", help="write the noise, for `simulate --noise FILE`")
+    return parser
+
+
+def simulated_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``simulate``."""
+    parser.add_argument("--quick", action="store_true", help="a tenth of the counts: a look in a minute")
+    parser.add_argument("--only", action="append", choices=tuple(simulate.PARTS), help="only this part; repeatable")
+    parser.add_argument(
+        "--seed", type=_at_least(0), default=1, help="the same seed gives the same figures (default: 1)"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=_at_least(1),
+        default=os.cpu_count() or 1,
+        help="processes that share the work (default: all CPUs)",
+    )
+    for name, what in (
+        ("coverage", "runs per noise and number of blocks"),
+        ("comparisons", "comparisons of identical software per noise"),
+        ("power", "comparisons per candidate of a slowdown"),
+    ):
+        # An interval of a share over comparisons needs two of them.
+        parser.add_argument(f"--{name}", type=_at_least(2), metavar="N", help=f"{what}, in place of the usual count")
+    parser.add_argument(
+        "--block-seconds",
+        type=_at_least(1),
+        default=200,
+        metavar="S",
+        help="how long a block of 21 cells takes on your machine (default: 200)",
+    )
+    parser.add_argument("--noise", type=Path, metavar="FILE", help="play a fitted noise too, as `fit --write` wrote it")
+    parser.add_argument("--write", type=Path, metavar="FILE.md", help="write the tables as Markdown")
+    parser.add_argument("--charts", type=Path, metavar="DIR", help="draw power and coverage as SVG")
+
+
+def _at_least(least: int) -> Callable[[str], int]:
+    def count(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"has to be {least} at least")
+        return value
+
+    return count
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main())
