@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bench.arguments import Parser
 from bench.errors import BenchError, UsageError
-from bench.study import fit, simulate
+from bench.plan.backends import BACKENDS
+from bench.study import fit, real, simulate, variance
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +28,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-_COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {"simulate": simulate.run, "fit": fit.run}
+_COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
+    "simulate": simulate.run,
+    "fit": fit.run,
+    "real": real.run,
+    "variance": variance.run,
+}
 
 
 def _parser() -> Parser:
@@ -45,7 +51,76 @@ def _parser() -> Parser:
         "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
     )
     fitted.add_argument("--write", type=Path, metavar="FILE", help="write the noise, for `simulate --noise FILE`")
+    real_options(
+        commands.add_parser(
+            "real", help="false calls among identical runs of a stack, and a slowdown put in on purpose"
+        )
+    )
+    variance_options(commands.add_parser("variance", help="where the variance between processes comes from"))
     return parser
+
+
+def stack_options(parser: argparse.ArgumentParser) -> None:
+    """Which load of which stack is measured."""
+    parser.add_argument("--backend", choices=tuple(BACKENDS), default="ort-genai", help="default: ort-genai")
+    parser.add_argument("--precision", metavar="FORMAT", help="weight format (default: the backend's first)")
+    parser.add_argument("--model", default="default", help="as in `nox -s bench` (default: default)")
+    parser.add_argument("--load-option", action="append", metavar="BACKEND.KEY=VALUE", help="as in `nox -s bench`")
+    parser.add_argument("--write", type=Path, metavar="FILE.md", help="write the tables as Markdown")
+
+
+def real_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``real``."""
+    stack_options(parser)
+    parser.add_argument("--only", action="append", choices=tuple(real.PARTS), help="only this part; repeatable")
+    parser.add_argument("--comparisons", type=_at_least(1), default=20, metavar="N", help="A/B runs (default: 20)")
+    parser.add_argument(
+        "--runs", type=_at_least(real.BASELINES + 1), default=12, metavar="N", help="runs (default: 12)"
+    )
+    parser.add_argument("--prompt-tokens", default="64", metavar="N,...", help="default: 64")
+    parser.add_argument("--new-tokens", default="32", metavar="N", help="default: 32")
+    parser.add_argument("--blocks", type=_at_least(2), default=10, metavar="N", help="default: 10")
+    parser.add_argument("--repeats", type=_at_least(1), default=3, metavar="N", help="default: 3")
+    parser.add_argument(
+        "--share", type=_share, default=0.1, metavar="SHARE", help="what is put in per token (default: 10%%)"
+    )
+    parser.add_argument(
+        "--results-dir",
+        type=Path,
+        default=Path("results") / "study",
+        metavar="DIR",
+        help="where its runs lie; those that are there already count (default: results/study)",
+    )
+
+
+def variance_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``variance``."""
+    stack_options(parser)
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="CONDITION",
+        help="only conditions that begin so, and the baseline; repeatable",
+    )
+    parser.add_argument(
+        "--processes", type=_at_least(2), default=12, metavar="N", help="fresh ones per condition (default: 12)"
+    )
+    parser.add_argument("--cpus", type=_cpus, metavar="N,...", help="logical CPUs to keep to (default: from the first)")
+    parser.add_argument("--prompt-tokens", type=_at_least(1), default=64, metavar="N", help="default: 64")
+    parser.add_argument("--new-tokens", type=_at_least(2), default=32, metavar="N", help="default: 32")
+    parser.add_argument("--repeats", type=_at_least(1), default=5, metavar="N", help="answers per process (default: 5)")
+    parser.add_argument("--seed", type=_at_least(0), default=1, help="of the order (default: 1)")
+
+
+def _share(text: str) -> float:
+    value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    if not 0 < value <= 10:
+        raise argparse.ArgumentTypeError("has to be above 0, such as 10%")
+    return value
+
+
+def _cpus(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
 
 
 def simulated_options(parser: argparse.ArgumentParser) -> None:

@@ -93,11 +93,10 @@ def agreements(scenario: Scenario, comparisons: int, seed: int, block_s: float =
     """What each way says of ``comparisons`` comparisons of identical software, 21 cells each, 10 blocks."""
     drawn = generator(seed, "agreement", scenario.name)
     said: dict[str, list[Mapping[str, Calls]]] = defaultdict(list)
+    layout = replace(_LAYOUT, block_s=block_s)
     for _ in range(comparisons):
-        runs = play(scenario.noise, replace(_LAYOUT, block_s=block_s), _RUNS, drawn, scenario.run_groups)
-        # A block of an A/B run visits both variants, and takes twice as long.
-        doubled = replace(_LAYOUT, loads=2 * _LAYOUT.loads, block_s=2 * block_s)
-        both = play(scenario.noise, doubled, 1, drawn, scenario.variant_groups)
+        runs = play(scenario.noise, layout, _RUNS, drawn, scenario.run_groups)
+        both = play(scenario.noise, layout.with_variants(), 1, drawn, scenario.variant_groups)
         for way, found in _said(runs.medians(), both.medians()):
             said[way].append(found)
     return [_counted(scenario, way, found) for way, found in said.items()]

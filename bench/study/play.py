@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ class Shape:
         repeats: timed generations per prompt length.
         steps: tokens per generation.
         block_s: how long a block takes, in seconds; only drift asks.
+        paired: the second half of the loads are the other variants of the first, visited beside them as ``ab`` does.
     """
 
     loads: int = 7
@@ -30,11 +31,16 @@ class Shape:
     repeats: int = 3
     steps: int = 64
     block_s: float = 200.0
+    paired: bool = False
 
     @property
     def cells(self) -> int:
         """How many numbers a run gives per metric."""
         return self.loads * self.lengths
+
+    def with_variants(self) -> Shape:
+        """The same of an A/B run: every load is visited twice in a block, which takes twice as long."""
+        return replace(self, loads=2 * self.loads, block_s=2 * self.block_s, paired=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,18 @@ def play(noise: Noise, shape: Shape, runs: int, drawn: np.random.Generator, run_
     return Played(latencies[..., 0].astype(np.float64), latencies[..., 1:])
 
 
+def visits(shape: Shape, runs: int, drawn: np.random.Generator) -> Any:
+    """When each load is visited in its block, array [runs, blocks, loads]."""
+    count = shape.loads // 2 if shape.paired else shape.loads
+    place = drawn.permuted(np.broadcast_to(np.arange(count), (runs, shape.blocks, count)), axis=-1)
+    if not shape.paired:
+        return place
+    # Which variant goes first is drawn for every other block, and turned round in the block after.
+    drawn_first = drawn.integers(0, 2, (runs, -(-shape.blocks // 2), 1, count))
+    second = np.concatenate((drawn_first, 1 - drawn_first), axis=2).reshape(runs, -1, count)[:, : shape.blocks]
+    return np.concatenate((2 * place + second, 2 * place + 1 - second), axis=-1)
+
+
 def mappings(medians: Any) -> list[dict[int, float]]:
     """Block -> median per cell, from an array [cells, blocks], as the project's functions take it."""
     return [dict(enumerate(row)) for row in medians.tolist()]
@@ -110,7 +128,7 @@ def _drift(noise: Noise, shape: Shape, runs: int, drawn: np.random.Generator) ->
         return np.ones((1, 1, 1, 1), dtype=np.float32)
     begun = drawn.random((runs, 1, 1, 1)) * noise.drift_period_s
     block = np.arange(shape.blocks).reshape(1, 1, 1, -1)
-    place = drawn.permuted(np.broadcast_to(np.arange(shape.loads), (runs, shape.blocks, shape.loads)), axis=-1)
+    place = visits(shape, runs, drawn)
     within = place.transpose(0, 2, 1)[:, :, None, :] / shape.loads
     angle = 2 * np.pi * (begun + (block + within) * shape.block_s) / noise.drift_period_s
     return np.exp(np.log1p(noise.drift) * np.sin(angle)).astype(np.float32)

@@ -132,7 +132,7 @@ def trials(
     shape = Shape(blocks=blocks, block_s=block_s)
     for _ in range(count):
         if way == "ab":
-            both = play(noise, replace(shape, loads=2 * shape.loads, block_s=2 * block_s), 1, drawn)
+            both = play(noise, shape.with_variants(), 1, drawn)
             medians = mappings(both.medians()[metric][0])
             yield _paired(medians[: shape.cells], medians[shape.cells :])
         elif way == "compare":

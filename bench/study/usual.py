@@ -127,7 +127,7 @@ def usual(name: str, noise: Noise, comparisons: int, seed: int, block_s: float =
     said: dict[str, list[tuple[float, bool]]] = {}
     for _ in range(comparisons):
         base, head = _two(play(noise, shape, 2, drawn))
-        both = play(noise, replace(shape, loads=2 * shape.loads, block_s=2 * block_s), 1, drawn)
+        both = play(noise, shape.with_variants(), 1, drawn)
         for way, called, found in _asked(head, base, _two(both)):
             said.setdefault(way, []).append((called, found))
     return [

@@ -12,7 +12,7 @@ import pytest
 
 from backends.noise import Noise
 from bench.study.chance import generator
-from bench.study.play import Shape, mappings, play
+from bench.study.play import Shape, mappings, play, visits
 
 ALL = Noise(
     run_spread=0.03,
@@ -83,6 +83,19 @@ def test_both_variants_of_a_load_can_share_what_a_run_does_to_it() -> None:
     ttft = play(Noise(run_spread=0.1), Shape(loads=4, lengths=1, blocks=1), 1, generator(1), 2).ttft[0, :, 0, 0]
 
     assert ttft[:2].tolist() == ttft[2:].tolist()
+
+
+def test_variants_are_visited_beside_each_other_and_take_turns_in_going_first() -> None:
+    place = visits(Shape(loads=3, blocks=5).with_variants(), 50, generator(1))
+    apart = place[:, :, 3:] - place[:, :, :3]
+
+    assert set(np.abs(apart).ravel().tolist()) == {1}
+    assert (apart[:, 0] == -apart[:, 1]).all()
+
+
+@pytest.mark.parametrize("shape", [Shape(blocks=4), Shape(blocks=3).with_variants()])
+def test_every_load_is_visited_once_a_block(shape: Shape) -> None:
+    assert (np.sort(visits(shape, 5, generator(1)), axis=-1) == np.arange(shape.loads)).all()
 
 
 def test_the_same_seed_plays_the_same_runs() -> None:
