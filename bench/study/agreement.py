@@ -13,7 +13,7 @@ from bench.overhead.figures import mean_interval
 from bench.study import ways
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, mappings, play
-from bench.study.settings import BIMODAL, QUIET, UNIMODAL, Setting
+from bench.study.settings import NOISES, QUIET, Setting
 from bench.study.tables import Table, percent, percent_range
 from bench.study.ways import COMPARE_THRESHOLD, GATE_THRESHOLD, Calls
 
@@ -71,7 +71,7 @@ class Agreement:
 
 def scenarios(setting: Setting) -> list[Scenario]:
     """Every noise without anything between runs, and the quiet one with it."""
-    alone = [Scenario(name, noise) for name, noise in setting.noises(UNIMODAL, BIMODAL).items()]
+    alone = [Scenario(name, noise) for name, noise in setting.with_fitted(NOISES).items()]
     between = [
         Scenario(f"quiet, {100 * spread:g} % between runs, {how}", replace(QUIET, run_spread=spread), *groups)
         for spread in RUN_SPREADS

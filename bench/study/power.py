@@ -76,7 +76,7 @@ class Trial:
 
 def power_tables(setting: Setting) -> tuple[list[Table], list[Point]]:
     """The tables, and the curves that the chart draws."""
-    noises = setting.noises({"quiet": QUIET, "restless": RESTLESS})
+    noises = setting.with_fitted({"quiet": QUIET, "restless": RESTLESS})
     between = {"quiet, 1 % between runs": replace(QUIET, run_spread=0.01)}
     asked = [(way, name, noise) for name, noise in noises.items() for way in WAYS]
     asked += [(way, name, noise) for name, noise in between.items() for way in WAYS[1:]]

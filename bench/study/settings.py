@@ -17,17 +17,25 @@ RESTLESS = Noise(process_spread=0.09, generation_spread=0.03, spread=0.05)
 """A shared machine, whose fresh processes of one small model differ by a quarter from fastest to slowest of six."""
 
 TAILS = replace(QUIET, tail_share=0.02, tail_factor=3.0)
-DRIFT = replace(QUIET, drift=0.02)
+FAST_DRIFT = replace(QUIET, drift=0.02, drift_period_s=300.0)
+SLOW_DRIFT = replace(QUIET, drift=0.02)
 SLOW_MODE = replace(QUIET, slow_share=0.2, slow_factor=1.15)
 
-UNIMODAL = {"quiet": QUIET, "restless": RESTLESS, "quiet, heavy tails": TAILS, "quiet, drift": DRIFT}
-BIMODAL = {"quiet, slow mode": SLOW_MODE}
+NOISES = {
+    "quiet": QUIET,
+    "restless": RESTLESS,
+    "quiet, heavy tails": TAILS,
+    "quiet, fast drift": FAST_DRIFT,
+    "quiet, slow drift": SLOW_DRIFT,
+    "quiet, slow mode": SLOW_MODE,
+}
 
 DESCRIPTIONS = {
     "quiet": "1 % between processes, 2 % between generations, 0.5 % between steps",
     "restless": "9 % between processes, 3 % between generations, 5 % between steps",
     "quiet, heavy tails": "quiet, and 2 % of the steps take three times as long",
-    "quiet, drift": "quiet, and the machine rises and falls by 2 % once an hour",
+    "quiet, fast drift": "quiet, and the machine rises and falls by 2 % every five minutes: several times within a run",
+    "quiet, slow drift": "quiet, and the machine rises and falls by 2 % once an hour: a run sees a part of it",
     "quiet, slow mode": "quiet, and 20 % of the processes take 15 % longer",
 }
 
@@ -68,10 +76,9 @@ class Setting:
     block_s: float = 200.0
     fitted: Noise | None = None
 
-    def noises(self, *groups: Mapping[str, Noise]) -> dict[str, Noise]:
-        """The noises of ``groups``, and the fitted one if there is one."""
-        found = {name: noise for group in groups for name, noise in group.items()}
-        return found if self.fitted is None else {**found, "fitted": self.fitted}
+    def with_fitted(self, noises: Mapping[str, Noise]) -> dict[str, Noise]:
+        """``noises``, and the fitted one if there is one."""
+        return dict(noises) if self.fitted is None else {**noises, "fitted": self.fitted}
 
 
 def read_noise(path: Path) -> Noise:

@@ -15,7 +15,7 @@ from bench.overhead.figures import mean_interval
 from bench.study import ways
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Played, Shape, mappings, play
-from bench.study.settings import DRIFT, QUIET, RESTLESS, Setting
+from bench.study.settings import QUIET, RESTLESS, SLOW_DRIFT, Setting
 from bench.study.tables import Table, percent, percent_range
 from bench.study.ways import COMPARE_THRESHOLD
 
@@ -49,10 +49,10 @@ class Usual:
 
 def usual_tables(setting: Setting) -> list[Table]:
     """Each way on each noise."""
-    noises = setting.noises(
+    noises = setting.with_fitted(
         {
             "quiet": QUIET,
-            "quiet, drift": DRIFT,
+            "quiet, slow drift": SLOW_DRIFT,
             "quiet, 1 % between runs": replace(QUIET, run_spread=0.01),
             "restless": RESTLESS,
         }
