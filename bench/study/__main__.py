@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 4 if isinstance(error, UsageError) else 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -43,21 +46,24 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    played = commands.add_parser("simulate", help="coverage, false calls and power on noise whose truth is known")
-    simulated_options(played)
-    fitted = commands.add_parser("fit", help="the parameters of the noise, from stored runs")
-    fitted.add_argument("runs", nargs="+", metavar="RUN", help="ids, folders or globs of stored runs")
-    fitted.add_argument(
+
+    def command(name: str, what: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.", allow_abbrev=False)
+
+    simulated_options(command("simulate", "coverage, false calls and power on noise whose truth is known"))
+    fitted_options(command("fit", "the parameters of the noise, from stored runs"))
+    real_options(command("real", "false calls among identical runs of a stack, and a slowdown put in on purpose"))
+    variance_options(command("variance", "where the variance between processes comes from"))
+    return parser
+
+
+def fitted_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``fit``."""
+    parser.add_argument("runs", nargs="+", metavar="RUN", help="ids, folders or globs of stored runs")
+    parser.add_argument(
         "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
     )
-    fitted.add_argument("--write", type=Path, metavar="FILE", help="write the noise, for `simulate --noise FILE`")
-    real_options(
-        commands.add_parser(
-            "real", help="false calls among identical runs of a stack, and a slowdown put in on purpose"
-        )
-    )
-    variance_options(commands.add_parser("variance", help="where the variance between processes comes from"))
-    return parser
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the noise, for `simulate --noise FILE`")
 
 
 def stack_options(parser: argparse.ArgumentParser) -> None:

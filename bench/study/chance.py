@@ -55,4 +55,9 @@ def shared(work: Sequence[Callable[[], Result]], jobs: int) -> list[Result]:
     # Fresh processes on every system: a fork of one with threads may hang.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(work)), mp_context=context) as pool:
-        return [future.result() for future in [pool.submit(piece) for piece in work]]
+        try:
+            return [future.result() for future in [pool.submit(piece) for piece in work]]
+        except BaseException:
+            # What was not begun need not be done any more.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise

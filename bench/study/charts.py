@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.report.canvas import drawing
+from bench.report.canvas import drawing, value_axis
 from bench.report.style import GRID, MUTED, TEXT
 from bench.study.coverage import Coverage, by_noise
 from bench.study.power import Point
@@ -65,8 +65,10 @@ def power_chart(points: Sequence[Point]) -> str:
     one_slowed = [point for point in points if point.slowed == "one" and point.slowdown is not None]
     noises = list(dict.fromkeys(point.noise for point in one_slowed))
     with drawing("study-power", (3.4 * max(1, len(noises)), 3.6)) as canvas:
-        panels: Any = canvas.figure.subplots(1, max(1, len(noises)), squeeze=False)[0]
+        panels: Any = canvas.figure.subplots(1, max(1, len(noises)), squeeze=False, sharey=True)[0]
         for axes, noise in zip(panels, noises, strict=False):
+            values = [100 * point.slowdown for point in one_slowed if point.slowdown is not None]
+            value_axis(axes, values, logarithmic=True)
             _curves(axes, [point for point in one_slowed if point.noise == noise])
             axes.set_title(noise, fontsize=9.5)
         panels[0].set_ylabel("smallest slowdown found in 95 %, %")
@@ -80,7 +82,6 @@ def _curves(axes: Any, points: Sequence[Point]) -> None:
         shown = [100 * point.slowdown for point in curve if point.slowdown is not None]
         axes.plot([point.minutes for point in curve], shown, color=colour, marker=marker, markersize=4, label=way)
     axes.set_xlabel("minutes measured")
-    axes.set_ylim(0, None)
     axes.grid(axis="y")
     _legend(axes)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import glob
 import math
 import statistics
 from collections import defaultdict
@@ -76,14 +77,16 @@ def run(asked: argparse.Namespace) -> None:
 
 
 def find(names: Sequence[str], results: Path) -> list[StoredRun]:
-    """The runs that ``names`` mean: ids, folders, or globs of ids.
+    """The runs that ``names`` mean: ids, folders, or globs of either.
 
     Raises:
         UsageError: one means no run.
     """
     found: dict[Path, StoredRun] = {}
     for name in names:
-        paths = [Path(name)] if (Path(name) / "run.json").is_file() else sorted(results.glob(name))
+        patterns = (name, str(results / name))
+        # Not Path.glob, which takes no absolute pattern.
+        paths = [Path(path) for pattern in patterns for path in sorted(glob.glob(pattern))]  # noqa: PTH207
         runs = [path.resolve() for path in paths if (path / "run.json").is_file()]
         if not runs:
             raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")

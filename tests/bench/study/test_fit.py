@@ -133,3 +133,12 @@ def test_a_run_of_one_block_and_generation_leaves_blanks(tmp_path: Path, capsys:
 def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run nothing"):
         find(["nothing"], tmp_path)
+
+
+def test_runs_are_found_by_id_by_folder_and_by_glob(tmp_path: Path) -> None:
+    for name in ("run-1", "run-2"):
+        FakeRun(blocks=1, prompt_tokens=(8,)).write(tmp_path / "results", name)
+    results = tmp_path / "results"
+
+    found = [len(find([name], results)) for name in ("run-1", str(results / "run-2"), "run-*", str(results / "*"))]
+    assert found == [1, 1, 2, 2]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.study import simulate
 from bench.study.__main__ import main
 
 TINY = ("--coverage", "20", "--comparisons", "2", "--power", "2", "--jobs", "1")
@@ -54,3 +55,21 @@ def test_tables_are_written_as_markdown(tmp_path: Path) -> None:
 def test_what_cannot_be_is_refused_in_a_line(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["simulate", *arguments]) == 4
     assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_ctrl_c_ends_it_in_a_word(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt(setting: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(simulate.PARTS, "coverage", interrupt)
+
+    assert main([*TINY, "--only", "coverage"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("command", ["simulate", "fit", "real", "variance"])
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+
+    assert "--write" in capsys.readouterr().out
