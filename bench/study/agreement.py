@@ -20,7 +20,7 @@ from bench.study.ways import COMPARE_THRESHOLD, GATE_THRESHOLD, Calls
 RUN_SPREADS = (0.01, 0.02)
 BASELINES = (5, 8, 12)
 HISTORY = 10
-"""How many earlier runs `compare` takes its variance from, where it does."""
+"""How many earlier runs tell `compare` how much runs vary, where it is told."""
 _RUNS = 1 + max(*BASELINES, HISTORY + 1)
 
 _LAYOUT = Shape()
@@ -105,18 +105,18 @@ def agreements(scenario: Scenario, comparisons: int, seed: int, block_s: float =
 def _said(runs: Mapping[str, Any], both: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Calls]]]:
     """Way -> metric -> calls, the first of ``runs`` being the one in question."""
     found: dict[str, dict[str, Calls]] = defaultdict(dict)
-    for metric, medians in runs.items():
-        head, base, *_ = (mappings(run) for run in medians)
-        values = [ways.estimates(mappings(run)) for run in medians]
-        cells = len(head)
+    medians = {metric: [mappings(run) for run in of_metric] for metric, of_metric in runs.items()}
+    values = {metric: [ways.estimates(run) for run in of_metric] for metric, of_metric in medians.items()}
+    for metric, (head, base, *_) in medians.items():
         variants = mappings(both[metric][0])
         found["compare"][metric] = ways.calls(ways.compare(head, base), COMPARE_THRESHOLD)
-        found["ab"][metric] = ways.calls(ways.ab(variants[:cells], variants[cells:]), COMPARE_THRESHOLD)
+        found["ab"][metric] = ways.calls(ways.ab(variants[: len(head)], variants[len(head) :]), COMPARE_THRESHOLD)
         for count in BASELINES:
-            against = ways.gate(values[0], values[1 : 1 + count])
+            against = ways.gate(values[metric][0], values[metric][1 : 1 + count])
             found[f"gate, {count} runs"][metric] = ways.calls(against, GATE_THRESHOLD)
-        known = ways.with_history(values[0], values[1], values[2 : 2 + HISTORY])
-        found[f"compare, variance of {HISTORY} earlier runs"][metric] = ways.calls(known, COMPARE_THRESHOLD)
+    head_medians, base_medians = ({metric: found[place] for metric, found in medians.items()} for place in (0, 1))
+    history = {metric: estimates[2 : 2 + HISTORY] for metric, estimates in values.items()}
+    found[f"compare, {HISTORY} earlier runs known"] = ways.with_history(head_medians, base_medians, history)
     yield from found.items()
 
 

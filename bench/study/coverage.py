@@ -11,7 +11,9 @@ import numpy as np
 from scipy import stats
 
 from backends.noise import Noise
+from bench.analyse.adaptive import Medians, Rule, narrow_enough
 from bench.analyse.interval import CONFIDENCE, over_blocks
+from bench.plan.options import LEAST_ADAPTIVE_BLOCKS
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, play
 from bench.study.settings import NOISES, Setting
@@ -19,7 +21,7 @@ from bench.study.tables import Table, percent, percent_range
 
 BLOCKS = (3, 10, 20)
 TARGETS = (0.05, 0.03, 0.02, 0.01)
-LEAST_BLOCKS, MOST_BLOCKS = 8, 40
+LEAST_BLOCKS, MOST_BLOCKS = LEAST_ADAPTIVE_BLOCKS, 40
 """Of a run that adds blocks until its interval is narrow enough."""
 
 _ONE_CELL = Shape(loads=1, lengths=1)
@@ -94,33 +96,30 @@ def covered_adaptively(
 ) -> list[AdaptiveCoverage]:
     """The same of runs that add blocks until half the interval is at most a target, looked at after each block."""
     shape = replace(_ONE_CELL, blocks=MOST_BLOCKS)
-    chunks = _chunks(noise, shape, runs, generator(seed, "adaptive", name))
-    medians = np.concatenate([played.medians()["tpot_ms"][:, 0] for played in chunks])
-    truth = float(np.exp(np.log(medians).mean()))
-    return [_adaptively(name, medians, truth, target) for target in targets]
+    chunks = [played.medians() for played in _chunks(noise, shape, runs, generator(seed, "adaptive", name))]
+    ttft, tpot = (np.concatenate([chunk[metric][:, 0] for chunk in chunks]) for metric in ("ttft_ms", "tpot_ms"))
+    return [_adaptively(name, ttft, tpot, target) for target in targets]
 
 
-def _adaptively(name: str, medians: Any, truth: float, target: float) -> AdaptiveCoverage:
-    held, taken, widths = 0, 0, []
-    reached = 0
-    for row in medians.tolist():
-        blocks, half_width, holds = _stopped(row, truth, target)
-        held += holds
-        taken += blocks
-        widths.append(half_width)
-        reached += half_width <= target
-    runs = len(widths)
-    coverage = Coverage(name, taken / runs, Share(held, runs), None, float(np.median(widths)))
-    return AdaptiveCoverage(target, Share(reached, runs), coverage)
+def _adaptively(name: str, ttft: Any, tpot: Any, target: float) -> AdaptiveCoverage:
+    truth = float(np.exp(np.log(tpot).mean()))
+    rule = Rule(target, LEAST_BLOCKS)
+    stops = [_stopped(*of_run, rule) for of_run in zip(ttft.tolist(), tpot.tolist(), strict=True)]
+    ends = [_interval(row[:blocks]) for row, (blocks, _) in zip(tpot.tolist(), stops, strict=True)]
+    runs = len(stops)
+    held = sum(low <= truth <= high for low, high, _ in ends)
+    widths = [half_width for _, _, half_width in ends]
+    taken = sum(blocks for blocks, _ in stops) / runs
+    coverage = Coverage(name, taken, Share(held, runs), None, float(np.median(widths)))
+    return AdaptiveCoverage(target, Share(sum(reached for _, reached in stops), runs), coverage)
 
 
-def _stopped(row: Sequence[float], truth: float, target: float) -> tuple[int, float, bool]:
-    """Blocks, half-width, and whether the truth is within, of one run that stops as soon as it may."""
-    for blocks in range(LEAST_BLOCKS, len(row) + 1):
-        low, high, half_width = _interval(row[:blocks])
-        if half_width <= target or blocks == len(row):
-            return blocks, half_width, low <= truth <= high
-    raise ValueError(f"an adaptive run has {LEAST_BLOCKS} blocks at least")
+def _stopped(ttft: Sequence[float], tpot: Sequence[float], rule: Rule) -> tuple[int, bool]:
+    """After how many blocks a run stops by the product's own rule, and whether it reached its target."""
+    for blocks in range(rule.least_blocks, len(tpot) + 1):
+        if narrow_enough(Medians(dict(enumerate(ttft[:blocks])), dict(enumerate(tpot[:blocks]))), rule):
+            return blocks, True
+    return len(tpot), False
 
 
 def _interval(medians: Sequence[float]) -> tuple[float, float, float]:
@@ -180,7 +179,8 @@ def _adaptive(found: Sequence[AdaptiveCoverage]) -> Table:
         "Coverage under adaptive stopping",
         ("noise", "target", "intervals that hold the truth", "95 % of that share", "blocks, mean", "target reached"),
         tuple(rows),
-        f"Blocks are added from {LEAST_BLOCKS} on until half the interval is at most the target, or to {MOST_BLOCKS}; "
+        f"Blocks are added from {LEAST_BLOCKS} on until half the intervals of TTFT and TPOT are at most the target, or "
+        f"to {MOST_BLOCKS}; coverage is that of TPOT. "
         f"{found[0].reached.tries:,} simulated runs a row.",
     )
 

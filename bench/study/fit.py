@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import glob
 import math
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from backends.noise import Noise
 from bench.analyse.samples import CellSamples, read_cells
+from bench.compare.runs import find_runs
 from bench.errors import StoreError, UsageError
-from bench.store.reader import StoredRun, open_run
+from bench.store.reader import StoredRun
 from bench.study.settings import written_noise
 from bench.study.tables import Table, as_lines, percent
 
@@ -61,7 +60,7 @@ class Fitted:
 
 def run(asked: argparse.Namespace) -> None:
     """Fit, print, and write what was asked for."""
-    found = [fitted_run(stored) for stored in find(asked.runs, asked.results_dir)]
+    found = [fitted_run(stored) for stored in find_runs(asked.runs, asked.results_dir)]
     cells = [cell for run in found for cell in run]
     if not cells:
         raise StoreError("none of these runs measured anything")
@@ -74,24 +73,6 @@ def run(asked: argparse.Namespace) -> None:
         except OSError as error:
             raise UsageError(f"--write: {asked.write} cannot be written: {error.strerror or error}") from error
         print(f"\nwritten    {asked.write}; play it with `simulate --noise {asked.write}`")
-
-
-def find(names: Sequence[str], results: Path) -> list[StoredRun]:
-    """The runs that ``names`` mean: ids, folders, or globs of either.
-
-    Raises:
-        UsageError: one means no run.
-    """
-    found: dict[Path, StoredRun] = {}
-    for name in names:
-        patterns = (name, str(results / name))
-        # Not Path.glob, which takes no absolute pattern.
-        paths = [Path(path) for pattern in patterns for path in sorted(glob.glob(pattern))]  # noqa: PTH207
-        runs = [path.resolve() for path in paths if (path / "run.json").is_file()]
-        if not runs:
-            raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
-        found |= {path: open_run(path) for path in runs}
-    return list(found.values())
 
 
 def fitted_run(stored: StoredRun) -> list[Fitted]:

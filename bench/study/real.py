@@ -83,6 +83,11 @@ def identical_runs(sweep: Sweep, asked: argparse.Namespace) -> Iterator[Table]:
     runs = series(sweep, "runs", asked.runs, ())
     pairs = [compared(base, head, COMPARE_THRESHOLD) for base, head in itertools.pairwise(runs)]
     yield false_calls("Identical runs, each compared with the one before (compare)", pairs)
+    informed = [
+        compared(runs[end - 1], runs[end], COMPARE_THRESHOLD, runs[: end - 1])
+        for end in range(BASELINES + 1, len(runs))
+    ]
+    yield false_calls("The same, with all runs before them as history (compare)", informed)
     gates = [gated(runs[end - BASELINES : end], runs[end], GATE_THRESHOLD) for end in range(BASELINES, len(runs))]
     yield false_calls(f"Identical runs, each against the {BASELINES} before (gate)", gates)
 
@@ -176,6 +181,6 @@ def _verdicts(title: str, said: Sequence[Said]) -> Table:
     for one in said:
         ratio = one.difference.contrast.ratio
         interval = "" if ratio.low is None or ratio.high is None else f"{ratio.low:.3f} to {ratio.high:.3f}"
-        metric = one.metric.removesuffix("_ms").upper().replace("_", " ")
+        metric = one.difference.metric.removesuffix("_ms").upper().replace("_", " ")
         rows.append((one.cell, metric, f"{ratio.value:.3f}", interval, one.difference.verdict))
     return Table(title, ("cell", "metric", "ratio", "95 %", "verdict"), tuple(rows))

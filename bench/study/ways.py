@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from bench.analyse.compare import Difference, judge
-from bench.analyse.interval import Contrast, RunSpread, against_runs, between_runs, over_blocks, paired
+from bench.analyse.compare import compare as compare_runs
+from bench.analyse.interval import Contrast, against_runs, between_runs, over_blocks, paired, run_spread
+from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
+from bench.analyse.variation import Spread, Variation
 
 COMPARE_THRESHOLD = 0.03
 GATE_THRESHOLD = 0.05
 
 Medians = Sequence[Mapping[int, float]]
 """Per cell: block -> median."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What became of the cells of one metric: how many were called, and in which direction."""
+
+    slower: int
+    faster: int
+
+    @property
+    def either(self) -> int:
+        """Called at all."""
+        return self.slower + self.faster
 
 
 def compare(head: Medians, base: Medians) -> list[Contrast | None]:
@@ -38,41 +53,52 @@ def gate(head: Sequence[float], baselines: Sequence[Sequence[float]]) -> list[Co
 
 
 def with_history(
-    head: Sequence[float], base: Sequence[float], history: Sequence[Sequence[float]]
-) -> list[Contrast | None]:
-    """Two runs, whose spread is known from earlier ones.
+    head: Mapping[str, Medians], base: Mapping[str, Medians], history: Mapping[str, Sequence[Sequence[float]]]
+) -> dict[str, Calls]:
+    """Two runs, where earlier ones tell how much runs vary; what is called of each metric.
 
     Args:
-        head: the estimate per cell.
-        base: the estimate per cell.
-        history: per earlier run, the estimate per cell.
+        head: metric -> block medians per cell.
+        base: metric -> block medians per cell.
+        history: metric -> per earlier run, the estimate per cell.
     """
-    known = [run_spread([run[cell] for run in history]) for cell in range(len(head))]
-    return [against_runs(here, [there], spread) for here, there, spread in zip(head, base, known, strict=True)]
+    blocks = len(next(iter(head.values()))[0])
+    own = {
+        (str(cell), metric): Spread(between, blocks)
+        for metric, runs in history.items()
+        for cell, values in enumerate(zip(*runs, strict=True))
+        if (between := run_spread(values)) is not None
+    }
+    known = Variation(len(next(iter(history.values()))), own, {})
+    found = compare_runs(_run_of(base), _run_of(head), COMPARE_THRESHOLD, known).differences
+    said = {metric: [one.verdict for one in found if one.metric == metric] for metric in head}
+    return {metric: Calls(verdicts.count("slower"), verdicts.count("faster")) for metric, verdicts in said.items()}
 
 
-def run_spread(estimates: Sequence[float]) -> RunSpread:
-    """How runs of the same software, two at least, spread around their mean."""
-    return RunSpread(statistics.variance(map(math.log, estimates)), len(estimates) - 1)
+def _run_of(medians: Mapping[str, Medians]) -> RunAnalysis:
+    """A run of which nothing is known but these medians."""
+    load = LoadResult(**{**_nothing(LoadResult), "backend": "simulated", "simulated": True})
+    cells = []
+    for cell in range(len(next(iter(medians.values())))):
+        measured = {
+            metric: Measured(estimate, by_cell[cell])
+            for metric, by_cell in medians.items()
+            if (estimate := over_blocks(by_cell[cell])) is not None
+        }
+        cells.append(CellResult(**{**_nothing(CellResult), "load": load, "cell_key": str(cell), **measured}))
+    parts: dict[str, Any] = {part.name: () for part in fields(RunAnalysis)}
+    return RunAnalysis(**{**parts, "record": {}, "end": None, "cells": tuple(cells)})
+
+
+def _nothing(kind: Any) -> dict[str, Any]:
+    """Every part of a result as not measured."""
+    return dict.fromkeys(part.name for part in fields(kind))
 
 
 def estimates(run: Medians) -> list[float]:
     """The estimate of each cell of a run."""
     found = [over_blocks(medians) for medians in run]
     return [one.value for one in found if one is not None]
-
-
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """What became of the cells of one metric: how many were called, and in which direction."""
-
-    slower: int
-    faster: int
-
-    @property
-    def either(self) -> int:
-        """Called at all."""
-        return self.slower + self.faster
 
 
 def verdicts(contrasts: Sequence[Contrast | None], threshold: float) -> list[str]:

@@ -14,7 +14,7 @@ from bench.analyse.samples import CellSamples
 from bench.errors import UsageError
 from bench.study.__main__ import main
 from bench.study.chance import generator
-from bench.study.fit import Fitted, drift, find, fitted_cell, modes, run_spread, together
+from bench.study.fit import Fitted, drift, fitted_cell, modes, run_spread, together
 from bench.study.play import Shape, play
 from bench.study.settings import read_noise, written_noise
 from tests.bench.report.conftest import FakeRun
@@ -31,6 +31,7 @@ def cells(noise: Noise, shape: Shape = SHAPE, seed: int = 1) -> list[Fitted]:
                 cell_key=f"c{cell}",
                 load_ids=(),
                 shape=(8, shape.steps, 1),
+                ask="first",
                 padded_prompt_tokens=None,
                 block=blocks,
                 ttft_ns=played.ttft[0, cell].ravel() * 1e6,
@@ -130,15 +131,6 @@ def test_a_run_of_one_block_and_generation_leaves_blanks(tmp_path: Path, capsys:
     assert (status, "nan" in capsys.readouterr().out) == (0, False)
 
 
-def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no run nothing"):
-        find(["nothing"], tmp_path)
-
-
-def test_runs_are_found_by_id_by_folder_and_by_glob(tmp_path: Path) -> None:
-    for name in ("run-1", "run-2"):
-        FakeRun(blocks=1, prompt_tokens=(8,)).write(tmp_path / "results", name)
-    results = tmp_path / "results"
-
-    found = [len(find([name], results)) for name in ("run-1", str(results / "run-2"), "run-*", str(results / "*"))]
-    assert found == [1, 1, 2, 2]
+def test_a_run_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", "nothing", "--results-dir", str(tmp_path)]) == 4
+    assert "no run nothing" in capsys.readouterr().err

@@ -37,7 +37,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
 
 def said(*verdicts: str) -> list[Said]:
     contrast = Contrast(Estimate(1.0, 0.9, 1.1, 3), 0.5)
-    return [Said(str(n), "tpot_ms", Difference("tpot_ms", 1, 1, contrast, one)) for n, one in enumerate(verdicts)]
+    return [Said(str(n), Difference("tpot_ms", 1, 1, contrast, one)) for n, one in enumerate(verdicts)]
 
 
 def test_runs_that_are_there_already_are_not_made_again(bench: Bench, tmp_path: Path) -> None:

@@ -32,13 +32,14 @@ def slower(cell: CellResult, factor: float) -> CellResult:
 
 
 def verdicts(said: list[Said], metric: str) -> set[str]:
-    return {one.difference.verdict for one in said if one.metric == metric}
+    return {one.difference.verdict for one in said if one.difference.metric == metric}
 
 
 def with_variants(run: RunAnalysis, factor: float) -> RunAnalysis:
     a = [replace(cell, load=replace(cell.load, variant="a")) for cell in run.cells]
     b = [slower(replace(cell, load=replace(cell.load, variant="b")), factor) for cell in run.cells]
-    return replace(run, cells=(*a, *b))
+    loads = [replace(load, variant=variant) for variant in "ab" for load in run.loads]
+    return replace(run, loads=tuple(loads), cells=(*a, *b))
 
 
 def test_variants_that_are_the_same_are_the_same(run: RunAnalysis) -> None:
