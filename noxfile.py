@@ -514,6 +514,15 @@ def report_speed(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def study(session: nox.Session) -> None:
+    """What the intervals and verdicts are worth: simulated, or with `-- real` and `-- variance` on a stack."""
+    python = harness(session)
+    on_a_stack = session.posargs[:1] in (["real"], ["variance"]) and not asks_for_help(session.posargs)
+    made = venvs(session, STACKS) if on_a_stack else {}
+    finish(session, python, "-m", "bench.study", *session.posargs, made=made)
+
+
+@nox.session(venv_backend="none")
 def doctor(session: nox.Session) -> None:
     """What each stack can really use here, and how to mend the rest. Installs what is named by `-- --backend`."""
     python = harness(session)

@@ -6,11 +6,11 @@ be tested against a known truth. Every row and every picture of it says ``simula
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from backends.contract import (
     LoadOptions,
     StepCallback,
 )
+from backends.noise import Noise
 
 _SLOWER = {"int4": 1.0, "int8": 1.4, "fp16": 1.8, "bf16": 1.8, "fp32": 2.6}
 """How much slower the built-in latencies are per weight format, so that a taste looks like something."""
@@ -40,7 +41,7 @@ class Simulated:
         """Every device, since none is used."""
         return [Device(name, "simulated: no device is used") for name in ("CPU", "GPU", "NPU")]
 
-    def load(self, artifact: Path, device: str, options: LoadOptions) -> SimulatedSession:  # noqa: ARG002 - the seam's signature
+    def load(self, artifact: Path, device: str, options: LoadOptions) -> SimulatedSession:
         """Take the time that a load is told to take, or fail as it is told to."""
         present = [known.name for known in self.devices()]
         if device.partition(".")[0] not in present:
@@ -48,24 +49,25 @@ class Simulated:
         if options.extra.get("fail_load"):
             raise BackendError(str(options.extra["fail_load"]))
         _spin_until(time.perf_counter_ns() + round(float(options.extra.get("load_ms", 0)) * 1e6))
-        return SimulatedSession(device, options)
+        # Without a model it is given its worker's own folder, which lies beside those of the run's other workers.
+        return SimulatedSession(device, options, run=str(artifact.parent))
 
 
 class SimulatedSession:
     """Plays a schedule; see the backend's load options in the table for what can be asked of it."""
 
-    def __init__(self, device: str, options: LoadOptions) -> None:
+    def __init__(self, device: str, options: LoadOptions, run: str = "") -> None:
         extra = options.extra
         self._device = device
         self._slower = _SLOWER[options.precision]
         self._ttft_ms: float | None = extra.get("ttft_ms")
         self._itl_ms: float | None = extra.get("itl_ms")
         self._series_ms = [float(part) for part in str(extra.get("series_ms") or "").split(";") if part]
-        self._spread = float(extra.get("spread", 0.0))
-        self._noise = random.Random(int(extra.get("seed", 0)))
-        process_seed = int(extra.get("process_seed", -1))
-        between = random.Random(process_seed if process_seed >= 0 else None)
-        self._process_factor = _log_normal(between, float(extra.get("process_spread", 0.0)))
+        self._noise = noise_of(extra)
+        self._drawn = _seeded(extra.get("seed", 0))
+        of_process = self._noise.process(_seeded(extra.get("process_seed", -1)))
+        of_run = self._noise.run(_seeded(extra.get("run_seed", -1), otherwise=run))
+        self._process_factor = of_process * of_run
         self._extra_tokens = int(extra.get("extra_tokens", 0))
         self._caches = extra.get("prefix_caching") == "on"
         self._asked: set[tuple[int, ...]] = set()
@@ -103,9 +105,9 @@ class SimulatedSession:
 
     def schedule_ns(self, prompt_tokens: int, steps: int) -> Iterator[int]:
         """The time before each step, in nanoseconds, noise included."""
+        factor = self._process_factor * self._noise.generation(self._drawn) * self._noise.at(time.time())
         for step in range(steps):
-            noise = _log_normal(self._noise, self._spread)
-            yield round(self._nominal_ms(prompt_tokens, step) * 1e6 * noise * self._process_factor)
+            yield round(self._nominal_ms(prompt_tokens, step) * 1e6 * self._noise.step(self._drawn) * factor)
 
     def _nominal_ms(self, prompt_tokens: int, step: int) -> float:
         if self._series_ms:
@@ -135,11 +137,18 @@ def _made_up_ids(prompt: Sequence[int], steps: int) -> list[int]:
     return [(state + 17 * step) % 32000 for step in range(steps)]
 
 
-def _log_normal(noise: random.Random, spread: float) -> float:
-    """A factor around 1 with relative standard deviation ``spread`` and geometric mean 1."""
-    if spread <= 0:
-        return 1.0
-    return math.exp(noise.gauss(0.0, math.sqrt(math.log1p(spread * spread))))
+def noise_of(options: Mapping[str, Any]) -> Noise:
+    """The noise that a load's options ask for."""
+    try:
+        return Noise(**{part.name: float(options.get(part.name, part.default)) for part in fields(Noise)})
+    except ValueError as error:
+        raise BackendError(f"the simulated backend cannot play that noise: {error}") from error
+
+
+def _seeded(seed: object, otherwise: str | None = None) -> random.Random:
+    """A source of noise; without a seed (-1) one that ``otherwise`` stands for, or else a new one."""
+    number = int(str(seed))
+    return random.Random(number if number >= 0 else otherwise)
 
 
 def _spin_until(deadline_ns: int) -> None:

@@ -158,10 +158,21 @@ BACKENDS: dict[str, BackendSpec] = {
                 ),
                 "spread": OptionSpec(0.0, "relative standard deviation of each step (log-normal, by seed)"),
                 "process_spread": OptionSpec(
-                    0.0, "relative standard deviation between processes (log-normal, by seed)"
+                    0.0, "relative standard deviation between processes (log-normal, by process_seed)"
                 ),
-                "seed": OptionSpec(0, "seed of the noise within a process"),
+                "generation_spread": OptionSpec(
+                    0.0, "relative standard deviation between the generations of a process (log-normal, by seed)"
+                ),
+                "run_spread": OptionSpec(0.0, "relative standard deviation between runs (log-normal, by run_seed)"),
+                "slow_share": OptionSpec(0.0, "share of the processes that are in a slow mode (by process_seed)"),
+                "slow_factor": OptionSpec(1.0, "by which those processes take longer"),
+                "tail_share": OptionSpec(0.0, "share of the steps that are held up (by seed)"),
+                "tail_factor": OptionSpec(1.0, "by which those steps take longer"),
+                "drift": OptionSpec(0.0, "the most that a slow rise and fall adds, as a share: 0.05 is 5 %"),
+                "drift_period_s": OptionSpec(3600.0, "seconds from one high of the drift to the next"),
+                "seed": OptionSpec(0, "seed of the noise within a process; -1 draws one per process"),
                 "process_seed": OptionSpec(-1, "seed of the noise between processes; -1 draws one per process"),
+                "run_seed": OptionSpec(-1, "seed of the noise between runs; -1 draws one per run"),
                 "load_ms": OptionSpec(0.0, "time that a load takes"),
                 "fail_load": OptionSpec("", "message of an error that the load raises"),
                 "fail_at": OptionSpec(-1, "step at which the generation raises, counted from 0"),

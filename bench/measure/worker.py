@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
@@ -97,6 +97,19 @@ class Region:
     end: Callable[[], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a worker is started with beside what every worker is.
+
+    Args:
+        prefix: a command that becomes the interpreter when it has done its part, such as ``setarch -R``.
+        environment: variables of the process.
+    """
+
+    prefix: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
 class WorkerProcess:
     """One worker process. Use as a context manager: whatever happens, the process is gone afterwards.
 
@@ -106,6 +119,7 @@ class WorkerProcess:
         scratch: a folder of this worker's own; it is its working directory and holds its output.
         timeouts: how long each step may take.
         threads: sets the thread count that numeric libraries read from the environment; ``None`` leaves it.
+        launch: what else the process is started with; a study of the machine changes it, a run does not.
 
     Raises:
         WorkerCrashed: the process died before it could answer.
@@ -113,7 +127,14 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, python: str, target: str, scratch: Path, *, timeouts: Timeouts | None = None, threads: int | None = None
+        self,
+        python: str,
+        target: str,
+        scratch: Path,
+        *,
+        timeouts: Timeouts | None = None,
+        threads: int | None = None,
+        launch: Launch | None = None,
     ) -> None:
         self.target = target
         self.timeouts = timeouts or Timeouts()
@@ -124,7 +145,7 @@ class WorkerProcess:
         started = time.perf_counter()
         key = secrets.token_bytes(32)
         with Listener(authkey=key) as listener, self.log.open("wb") as log:
-            self.process = _spawn(python, scratch, log, threads)
+            self.process = _spawn(python, scratch, log, threads, launch or Launch())
             try:
                 self._greet(listener.address, key)
                 self.connection = self._accept(listener)
@@ -334,12 +355,12 @@ def _how(code: int) -> str:
     return f"exit code {code}"
 
 
-def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None) -> subprocess.Popen[bytes]:
+def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None, launch: Launch) -> subprocess.Popen[bytes]:
     threading_hint = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
-    ours = {"PYTHONNOUSERSITE": "1", "PYTHONFAULTHANDLER": "1", **threading_hint}
+    ours = {"PYTHONNOUSERSITE": "1", "PYTHONFAULTHANDLER": "1", **threading_hint, **launch.environment}
     try:
         return subprocess.Popen(
-            [python, "-m", "backends.worker"],
+            [*launch.prefix, python, "-m", "backends.worker"],
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=subprocess.STDOUT,

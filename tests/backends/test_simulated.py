@@ -200,3 +200,31 @@ def test_a_prefix_cache_shortens_the_first_token_of_a_repeat() -> None:
     played = session(ttft_ms=200, prefix_caching="on")
     first, again = (first_step_ms(played, [PROMPT]) for _ in range(2))
     assert again < first
+
+
+def test_a_generation_is_slower_or_faster_as_a_whole() -> None:
+    played = session(ttft_ms=10, itl_ms=10, generation_spread=0.5, seed=1)
+    first, second = (set(played.schedule_ns(32, 3)) for _ in range(2))
+
+    assert (len(first), len(second), first == second) == (1, 1, False)
+
+
+def test_processes_of_one_run_share_what_befalls_the_run(tmp_path: Path) -> None:
+    def played(run: str, process: str) -> int:
+        options = LoadOptions("int4", None, {"ttft_ms": 10, "run_spread": 0.5})
+        return next(Simulated().load(tmp_path / run / process, "CPU", options).schedule_ns(32, 1))
+
+    assert played("a", "1") == played("a", "2") != played("b", "1")
+
+
+def test_a_run_of_one_seed_is_always_the_same() -> None:
+    assert schedule_ms(1, run_spread=0.5, run_seed=3) == schedule_ms(1, run_spread=0.5, run_seed=3)
+
+
+def test_noise_that_cannot_be_fails_the_load_with_its_option() -> None:
+    with pytest.raises(BackendError, match="cannot play that noise: tail_share cannot be 2"):
+        session(tail_share=2)
+
+
+def test_each_process_has_noise_of_its_own_when_asked() -> None:
+    assert schedule_ms(20, spread=0.1, seed=-1) != schedule_ms(20, spread=0.1, seed=-1)

@@ -81,6 +81,17 @@ def test_report_speed_hands_on_what_it_is_given(finished: Finished) -> None:
     assert finished.commands == [("-m", "bench.report_speed", "--runs", "1")]
 
 
+def test_the_simulated_study_needs_no_stack(finished: Finished) -> None:
+    noxfile.study(FakeSession("--quick"))
+    assert (finished.commands, finished.made) == ([("-m", "bench.study", "--quick")], {})
+
+
+@pytest.mark.parametrize("part", ["real", "variance"])
+def test_the_study_on_a_real_backend_has_every_stack(finished: Finished, part: str) -> None:
+    noxfile.study(FakeSession(part))
+    assert tuple(finished.made or {}) == noxfile.STACKS
+
+
 def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
     noxfile.tests(FakeSession())
     assert [(command[1], pips) for command, pips in zip(finished.commands, finished.pip_calls_before, strict=True)] == [
