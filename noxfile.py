@@ -97,7 +97,7 @@ class Cost(NamedTuple):
 
 COSTS = {
     "harness": Cost(0.6, 0.4),
-    "tests": Cost(0.7, 0.7),
+    "tests": Cost(0.9, 0.8),
     "conversion": Cost(1.8, 1.0),
     "openvino-genai": Cost(0.3, 0.2),
     "ort-genai": Cost(0.2, 0.2),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -57,8 +58,13 @@ _STATES = ("none", "cold", "unknown", "hit")
 
 def read_load_rows(run: StoredRun) -> list[dict[str, Any]]:
     """One row per worker process. A run has some dozens to some thousands of them."""
-    rows: list[dict[str, Any]] = run.table("loads", columns=_COLUMNS).to_pylist()
-    return rows
+    rows = run.table("loads", columns=_COLUMNS).to_pylist()
+    return [{column: _known(value) for column, value in row.items()} for row in rows]
+
+
+def _known(value: Any) -> Any:
+    """What a stack tells as NaN or infinity was not measured."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def load_results(

@@ -16,7 +16,7 @@ from bench.compare.render import basis, called_first, counts, largest, notes, ru
 from bench.compare.words import cell_name, change, percent, ratio, shape, signed
 from bench.report import format as fmt
 from bench.report.names import name_all
-from bench.report.template import environment, style_digest
+from bench.report.template import environment, source_digest
 from bench.report.text import plural
 
 _HERE = Path(__file__).resolve().parent
@@ -81,7 +81,7 @@ def page(comparison: Comparison) -> str:
             c=comparison,
             f=fmt,
             css=Markup(css),  # noqa: S704 - our own files, no data
-            css_digest=style_digest(css),
+            css_digest=source_digest(css),
             width=WIDTH,
             marks=MARKS,
             verdicts=VERDICTS,

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from bench.analyse.arrival import MILESTONES
 from bench.analyse.results import CellResult
 from bench.report import text
-from bench.report.canvas import Drawing, drawing, value_axis
+from bench.report.canvas import drawing, value_axis
 from bench.report.format import number
 from bench.report.names import Series
 from bench.report.shape_charts import CHART_INCHES, Member, ShapeCharts, by_shape, chosen, left_out, titled
@@ -61,20 +61,25 @@ def _chart(name: str, members: Sequence[Member], looks: Mapping[str, LineStyle],
         axes.set_ylabel(text.ARRIVAL_AXIS)
         axes.grid(visible=True, axis="y")
         canvas.settle()
-        for one, _, arrival in known:
+        for one, cell, arrival in known:
             words = text.ARRIVAL_TIP.format(
                 name=one.name, first=number(arrival.median[0]), last=number(arrival.median[-1]), n=arrival.token[-1]
             )
-            _line(canvas, axes, (arrival.token, arrival.median), looks[one.key], words)
+            number_of_line, prompt_tokens = looks[one.key].number, cell.prompt_tokens
+            tips = (
+                canvas.tip(words, line=number_of_line, prompt=prompt_tokens),
+                canvas.point(words, number_of_line, prompt_tokens),
+            )
+            _line(axes, (arrival.token, arrival.median), looks[one.key], tips)
         return canvas.finish(sheet, text.ARRIVAL_LABEL)
 
 
 def _line(
-    canvas: Drawing, axes: Any, way: tuple[Sequence[float], Sequence[float]], looks: LineStyle, words: str
+    axes: Any, way: tuple[Sequence[float], Sequence[float]], looks: LineStyle, tips: tuple[str, str]
 ) -> None:
-    line = Line2D(*way, color=looks.colour, linewidth=1.5, gid=canvas.tip(words))
+    line = Line2D(*way, color=looks.colour, linewidth=1.5, gid=tips[0])
     if looks.dashes:
         line.set_dashes(looks.dashes)
     axes.add_artist(line)
     end = [way[0][-1]], [way[1][-1]]
-    axes.add_artist(Line2D(*end, linestyle="none", gid=canvas.tip(words), zorder=4, **marked(looks, 6.4)))
+    axes.add_artist(Line2D(*end, linestyle="none", gid=tips[1], zorder=4, **marked(looks, 6.4)))

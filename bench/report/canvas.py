@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from bench.report.style import GRID, MUTED, TEXT
-from bench.report.svg import TIP, StyleSheet, embed
+from bench.report.svg import TIP, Mark, StyleSheet, embed
 
 _RC = {
     "svg.fonttype": "none",
@@ -52,17 +52,21 @@ Place = tuple[float, float, float, float]
 
 @dataclass(slots=True)
 class Drawing:
-    """A figure under way, with the tooltips of its points."""
+    """A figure under way, with what its points and lines stand for."""
 
     name: str
     figure: Figure
-    tips: dict[str, str] = field(default_factory=dict)
+    marks: dict[str, Mark] = field(default_factory=dict)
 
-    def tip(self, words: str) -> str:
-        """Keep a tooltip; returns the id for the element that it belongs to."""
-        key = str(len(self.tips))
-        self.tips[key] = words
+    def tip(self, words: str, **data: object) -> str:
+        """Keep a tooltip, blank for none, and data for the script; returns the id for the element that has them."""
+        key = str(len(self.marks))
+        self.marks[key] = Mark(words, {name: str(value) for name, value in data.items()})
         return TIP + key
+
+    def point(self, words: str, line: int, prompt_tokens: int) -> str:
+        """The same for a point of the line with that number, which tells its figures to the mouse and the keyboard."""
+        return self.tip(words, line=line, prompt=prompt_tokens, point="")
 
     def settle(self) -> Place:
         """Let the layout find the place of the only axes, once their labels and limits are set, and keep it.
@@ -83,7 +87,7 @@ class Drawing:
 
     def finish(self, sheet: StyleSheet, label: str) -> str:
         """The figure as SVG for the page, with ``label`` for those who do not see it."""
-        return embed(self.written(), sheet, label, self.tips)
+        return embed(self.written(), sheet, label, self.marks)
 
 
 @contextmanager

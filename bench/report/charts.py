@@ -60,6 +60,25 @@ def _point(one: Series, cell: CellResult, metric: str) -> Point:
     return Point(cell.prompt_tokens, estimate, f"{_at(one, cell)}: {text.METRIC_NAMES[metric]} {figures}")
 
 
+def quantile_lines(series: Sequence[Series], quantile: str) -> list[Line]:
+    """A quantile of a cell's inter-token latencies, without an interval; where the sample can carry one.
+
+    Args:
+        series: as for :func:`metric_lines`.
+        quantile: an attribute of :class:`bench.analyse.results.Quantiles`.
+    """
+    lines = [(one, [point for cell in one.cells if (point := _quantile(one, cell, quantile))]) for one in series]
+    return [line for line in lines if line[1]]
+
+
+def _quantile(one: Series, cell: CellResult, quantile: str) -> Point | None:
+    value = getattr(cell.itl_ms, quantile)
+    if value is None:
+        return None
+    said = f"{_at(one, cell)}: {text.ITL_NAMES[quantile]} {number(value)} ms (no interval), n = {cell.generations}"
+    return Point(cell.prompt_tokens, Estimate(value, None, None, cell.blocks), said)
+
+
 def ratio_lines(series: Sequence[Series], rankings: Sequence[Ranking]) -> list[Line]:
     """Time to first token over the lowest at the same shape; the lowest itself is 1 and has no interval.
 
@@ -95,7 +114,7 @@ def over_prompt_length(
 
     Args:
         name: of the drawing, unique in its page.
-        metric: ``ratio`` or one of the cells' metrics; decides the axis.
+        metric: ``ratio``, a quantile or one of the cells' metrics; decides the axis.
         lines: at least one.
         looks: series key -> looks.
         sheet: takes up the styles.
@@ -116,7 +135,7 @@ def over_prompt_length(
         canvas.settle()
         for index, (one, points) in enumerate(lines):
             _draw_line(canvas, axes, points, looks[one.key], _shift(index, len(lines), lengths, room))
-        named = "time to first token over the lowest" if metric == "ratio" else text.METRIC_NAMES[metric]
+        named = text.METRIC_NAMES.get(metric) or text.ITL_NAMES.get(metric) or text.RATIO_NAME
         label = f"{named}, by prompt length, one line per configuration, as in the table"
         return LineChart(canvas.finish(sheet, label), logarithmic)
 
@@ -135,17 +154,20 @@ def _shift(index: int, count: int, lengths: Sequence[int], room: float) -> float
 def _draw_line(canvas: Drawing, axes: Any, points: Sequence[Point], looks: LineStyle, shift: float) -> None:
     xs = [point.prompt_tokens * shift for point in points]
     ys = [point.estimate.value for point in points]
-    (line,) = axes.plot(xs, ys, color=looks.colour, linewidth=1.6, zorder=3)
+    own = {"line": looks.number}
+    (line,) = axes.plot(xs, ys, color=looks.colour, linewidth=1.6, zorder=3, gid=canvas.tip("", **own))
     if looks.dashes:
         line.set_dashes(looks.dashes)
     ends = [(x, _ends(point.estimate)) for x, point in zip(xs, points, strict=True)]
     bars = chain([(x, low_or_high) for low_or_high in both] for x, both in ends if both)
-    axes.plot(*bars, color=looks.colour, linewidth=1.1, zorder=2.5, solid_capstyle="butt")
-    axes.plot(*bars, color=looks.colour, linewidth=1.1, linestyle="none", marker="_", markersize=4.5)
+    bar = {"color": looks.colour, "linewidth": 1.1}
+    axes.plot(*bars, zorder=2.5, solid_capstyle="butt", gid=canvas.tip("", **own), **bar)
+    axes.plot(*bars, linestyle="none", marker="_", markersize=4.5, gid=canvas.tip("", **own), **bar)
     marker = marked(looks, 6.4)
     for x, y, point in zip(xs, ys, points, strict=True):
         # A run of many cells has a thousand points: they are added as they are, without a look at the axes' limits.
-        axes.add_artist(Line2D([x], [y], linestyle="none", zorder=4, gid=canvas.tip(point.tip), **marker))
+        of_point = canvas.point(point.tip, looks.number, point.prompt_tokens)
+        axes.add_artist(Line2D([x], [y], linestyle="none", zorder=4, gid=of_point, **marker))
 
 
 def _prompt_axis(axes: Any, lengths: Sequence[int]) -> None:

@@ -34,11 +34,12 @@ _CHARTS = {
 
 @dataclass(frozen=True, slots=True)
 class TitledChart:
-    """One chart over prompt length."""
+    """One chart over prompt length; ``quantile`` is blank but for those of which a reader chooses one."""
 
     title: str
     svg: Markup
     logarithmic: bool
+    quantile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class LineGroup:
 class Panel:
     """One configuration's drawing."""
 
+    series: Series
     title: str
     swatch: Markup
     lengths: str
@@ -61,10 +63,19 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
+class LegendEntry:
+    """One line's name and looks; ``number`` is what its marks in the charts carry."""
+
+    series: Series
+    swatch: Markup
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """Everything drawn, ready to stand in the page."""
 
-    legend: tuple[tuple[str, Markup], ...]
+    legend: tuple[LegendEntry, ...]
     symbols: Markup
     swatches: Mapping[str, Markup]
     groups: tuple[LineGroup, ...]
@@ -92,7 +103,7 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
     trades = tradeoffs(analysis.cells)
     left_out = text.TOO_MANY_PANELS.format(shown=len(shown), count=len(panels)) if len(shown) < len(panels) else ""
     return Figures(
-        legend=tuple((one.name, swatches[one.key]) for one in lines),
+        legend=tuple(LegendEntry(one, swatches[one.key], looks[one.key].number) for one in lines),
         symbols=_safe("".join(symbol.definition for symbol in symbols.values())),
         swatches=swatches,
         groups=tuple(_group(f"lines{i}", kind, rankings, lines, looks, sheet) for i, kind in enumerate(_kinds(lines))),
@@ -135,17 +146,24 @@ def _group(
 ) -> LineGroup:
     own = [narrowed for one in lines if (narrowed := _only(one, kind)).cells]
     found = []
-    for metric, title in _CHARTS.items():
-        points = charts.ratio_lines(own, rankings) if metric == "ratio" else charts.metric_lines(own, metric)
+    for metric, title in (_CHARTS | text.CHART_QUANTILES).items():
+        points = _points(own, metric, rankings)
         if points:
             drawn = charts.over_prompt_length(f"{name}{metric}", metric, points, looks, sheet)
-            found.append(TitledChart(title, _safe(drawn.svg), drawn.logarithmic))
+            quantile = metric if metric in text.CHART_QUANTILES else ""
+            found.append(TitledChart(title, _safe(drawn.svg), drawn.logarithmic, quantile))
     missing = all(cell.ttft_ms.estimate.low is None for one in own for cell in one.cells)
     logarithmic = text.listed([chart.title.partition(",")[0].lower() for chart in found if chart.logarithmic])
     note = text.CHART_NOTE.format(
         missing=text.CHART_NOTE_MISSING if missing else "", axes=text.AXES_LOG.format(charts=logarithmic)
     )
     return LineGroup(_kind_title(kind), tuple(found), note)
+
+
+def _points(own: Sequence[Series], metric: str, rankings: Sequence[Ranking]) -> list[charts.Line]:
+    if metric in text.CHART_QUANTILES:
+        return charts.quantile_lines(own, metric)
+    return charts.ratio_lines(own, rankings) if metric == "ratio" else charts.metric_lines(own, metric)
 
 
 def _panel_series(lines: Sequence[Series]) -> list[tuple[str, Series]]:
@@ -164,6 +182,7 @@ def _along(
     scale = along_scale(cell for _, one in panels for cell in one.cells)
     return [
         Panel(
+            one,
             title,
             swatches[one.key],
             _lengths(one.cells),
@@ -183,6 +202,7 @@ def _spread(
     scale = spread_scale(cell for _, one in panels for cell in one.cells)
     return [
         Panel(
+            one,
             title,
             swatches[one.key],
             _lengths(one.cells),

@@ -28,6 +28,7 @@ class Series:
 
     Args:
         name: for people, e.g. ``openvino-genai CPU int4``, or ``… fp32 (in bf16)`` where it computes in another type.
+        backend: the stack.
         family: what shares a colour: the stack, its variant, its way to the device and its options.
         device: what ran.
         precision: the weight format.
@@ -36,6 +37,7 @@ class Series:
 
     key: str
     name: str
+    backend: str
     family: str
     device: str
     precision: str
@@ -126,6 +128,7 @@ def _series(loads: Sequence[LoadResult], apart: str, cells: Sequence[CellResult]
     return Series(
         key=first.load_key,
         name=clean(_base_name(first) + apart),
+        backend=first.backend,
         family=f"{first.variant}\n{first.backend}\n{_way(first.device_requested)}\n{apart}",
         device=first.ran_on,
         precision=first.precision,

@@ -1,4 +1,7 @@
-"""index.html: one file, no request, no script, a policy that allows nothing but its own style."""
+"""index.html: one file, no request, a policy that allows nothing but its own style and its own script.
+
+Everything is in the page without the script, which only narrows, sorts and points.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,14 @@ from bench.report import text
 from bench.report.answers import answers_by_shape, overviews, verdict_note
 from bench.report.bars import load_bars, memory_bars
 from bench.report.figures import Figures, draw
+from bench.report.filters import filter_axes, known_quantiles
 from bench.report.findings import finding_notes
 from bench.report.hits import hits
 from bench.report.names import Naming, failed_shapes
 from bench.report.notes import adaptive_end
 from bench.report.observers import observer_facts
 from bench.report.results_table import result_groups
-from bench.report.template import environment, style_digest
+from bench.report.template import environment, source_digest
 
 _HERE = Path(__file__).resolve().parent
 
@@ -38,6 +42,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
     """
     figures = draw(naming, analysis)
     css = (_HERE / "page.css").read_text(encoding="utf-8") + figures.css
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
     note, enough = verdict_note(analysis)
     found = finding_notes(analysis, naming)
     return (
@@ -49,7 +54,11 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             t=text,
             f=fmt,
             css=Markup(css),  # noqa: S704 - our own file and the drawings' styles, no data
-            css_digest=style_digest(css),
+            css_digest=source_digest(css),
+            script=Markup(script),  # noqa: S704 - our own file
+            script_digest=source_digest(script),
+            axes=filter_axes(analysis),
+            quantiles=known_quantiles(analysis),
             title=_title(analysis),
             facts=_facts(analysis),
             notes=notes,

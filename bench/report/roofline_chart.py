@@ -83,8 +83,9 @@ def _chart(
             series = naming.series_of(point.cell.load)
             assert series is not None
             place = [point.step_bytes / 1e6], [point.rate_per_s.value]
-            tip = canvas.tip(_tip(series.name, point))
-            axes.add_artist(Line2D(*place, linestyle="none", zorder=4, gid=tip, **marked(looks[series.key], 6.4)))
+            look = looks[series.key]
+            tip = canvas.point(_tip(series.name, point), look.number, point.cell.prompt_tokens)
+            axes.add_artist(Line2D(*place, linestyle="none", zorder=4, gid=tip, **marked(look, 6.4)))
         return canvas.finish(sheet, text.ROOFLINE_LABEL)
 
 

@@ -44,8 +44,9 @@ SENTINELS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class LineStyle:
-    """One line's looks, in matplotlib's terms."""
+    """One line's looks, in matplotlib's terms, and its number in the page."""
 
+    number: int
     colour: str
     marker: str
     dashes: tuple[float, ...] | None
@@ -59,12 +60,13 @@ def line_styles(series: Sequence[Series]) -> dict[str, LineStyle]:
     markers = _MARKERS | {p: _OTHER_MARKERS[index % len(_OTHER_MARKERS)] for index, p in enumerate(unknown)}
     return {
         one.key: LineStyle(
+            number=number,
             colour=f"#0a0a{families[one.family] % COLOURS:02x}",
             marker=markers[one.precision],
             dashes=_DASHES.get(one.precision),
             fill=_FILLS.get(hardware_of(one.device) or "", "full"),
         )
-        for one in series
+        for number, one in enumerate(series)
     }
 
 

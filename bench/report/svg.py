@@ -18,7 +18,7 @@ _LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _GEOMETRY = ("d", "x", "y", "width", "height", "points")
 
 TIP = "tip-"
-"""An artist's gid that starts so becomes a group with the tooltip of that number."""
+"""An artist's gid that starts so becomes a group with the mark of that number."""
 
 
 class StyleSheet:
@@ -38,16 +38,29 @@ class StyleSheet:
         return "".join(f".{name}{{{style}}}\n" for style, name in self._classes.items())
 
 
-def embed(drawn: str, sheet: StyleSheet, label: str, tips: Mapping[str, str] | None = None) -> str:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What a group of a drawing stands for.
+
+    Args:
+        tip: its tooltip; blank for none.
+        data: for the page's script, which finds it by them: name -> value of a ``data-`` attribute.
+    """
+
+    tip: str
+    data: Mapping[str, str]
+
+
+def embed(drawn: str, sheet: StyleSheet, label: str, marks: Mapping[str, Mark] | None = None) -> str:
     """An SVG element to stand within a page.
 
     Args:
         drawn: a whole SVG document, as matplotlib writes it.
         sheet: takes up the styles.
         label: what the drawing is, for those who cannot see it.
-        tips: number -> tooltip of the groups marked with :data:`TIP`.
+        marks: number -> what the groups marked with :data:`TIP` stand for.
     """
-    root = _converted(drawn, sheet, tips or {})
+    root = _converted(drawn, sheet, marks or {})
     root.attrib.update({"class": "chart", "role": "img", "aria-label": label})
     return _written(root)
 
@@ -75,13 +88,13 @@ def as_symbol(name: str, drawn: str, sheet: StyleSheet) -> Symbol:
     return Symbol(_written(root), use)
 
 
-def _converted(drawn: str, sheet: StyleSheet, tips: Mapping[str, str]) -> ET.Element:
+def _converted(drawn: str, sheet: StyleSheet, marks: Mapping[str, Mark]) -> ET.Element:
     root = ET.fromstring(drawn)  # noqa: S314 - what is parsed was drawn by this program
     view = root.get("viewBox") or ""
     for parent in root.iter():
         _drop_metadata(parent)
     for element in root.iter():
-        _convert(element, sheet, tips)
+        _convert(element, sheet, marks)
     root.attrib.clear()
     root.set("viewBox", view)
     return root
@@ -97,7 +110,7 @@ def _drop_metadata(parent: ET.Element) -> None:
             parent.remove(child)
 
 
-def _convert(element: ET.Element, sheet: StyleSheet, tips: Mapping[str, str]) -> None:
+def _convert(element: ET.Element, sheet: StyleSheet, marks: Mapping[str, Mark]) -> None:
     element.tag = element.tag.removeprefix(_SVG)
     if style := element.attrib.pop("style", None):
         element.set("class", sheet.name(style))
@@ -107,9 +120,15 @@ def _convert(element: ET.Element, sheet: StyleSheet, tips: Mapping[str, str]) ->
     if href := element.attrib.pop(_HREF, None):
         element.set("href", href)
     if element.tag == "g" and (name := element.attrib.pop("id", None)) and name.startswith(TIP):
+        _mark(element, marks[name.removeprefix(TIP)])
+
+
+def _mark(group: ET.Element, mark: Mark) -> None:
+    group.attrib.update({f"data-{name}": value for name, value in mark.data.items()})
+    if mark.tip:
         title = ET.Element("title")
-        title.text = tips[name.removeprefix(TIP)]
-        element.insert(0, title)
+        title.text = mark.tip
+        group.insert(0, title)
 
 
 def _shortened(geometry: str) -> str:

@@ -24,9 +24,9 @@ def environment(folder: Path) -> jinja2.Environment:
     )
 
 
-def style_digest(css: str) -> str:
-    """The source expression that allows a page this one style."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(css.encode("utf-8")).digest()).decode("ascii")
+def source_digest(source: str) -> str:
+    """The source expression that allows a page this one style, or this one script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(source.encode("utf-8")).digest()).decode("ascii")
 
 
 def _finalize(value: Any) -> Any:

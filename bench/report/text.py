@@ -24,6 +24,14 @@ METRIC_SENSES = {
     "response_ms": "Whole answer: until the last token",
 }
 
+RATIO_NAME = "time to first token over the lowest"
+ITL_NAMES = {
+    "p50": "median inter-token latency",
+    "p95": "95th percentile of inter-token latency",
+    "p99": "99th percentile of inter-token latency",
+}
+ITL_WORDS = {"p50": "median", "p95": "p95", "p99": "p99"}
+
 TITLE = "AIPC Bench"
 SUBTITLE = "Which inference stack answers fastest on this machine"
 NAV = (
@@ -90,9 +98,15 @@ CHART_TTFT = "Time to first token, ms"
 CHART_TPOT = "Time per output token, ms"
 CHART_RESPONSE = "Whole answer, ms"
 CHART_RATIO = "Time to first token, times the lowest at that length"
+CHART_QUANTILES = {
+    "p50": "Inter-token latency, median, ms",
+    "p95": "Inter-token latency, 95th percentile, ms",
+    "p99": "Inter-token latency, 99th percentile, ms",
+}
 CHART_NOTE = (
     "Lower is better. Bars are 95 % intervals{missing}. Points of one prompt length are moved a little sideways where "
-    "that shows what lies behind them. Hover over a point for its figures. {axes}"
+    "that shows what lies behind them. Hover over a point, or go to it with Tab and the arrow keys, for its figures. "
+    "{axes}"
 )
 CHART_NOTE_MISSING = " (none here: one block gives no interval)"
 AXES_LOG = "Logarithmic values: {charts}. Other milliseconds start at zero; the ratio is shown around 1."
@@ -100,6 +114,16 @@ PROMPT_AXIS = "prompt tokens"
 LEGEND_NOTE = (
     "Colour is the stack, marker and dash the weight format; a filled marker is the CPU, an empty one a GPU, a "
     "half-filled one an NPU."
+)
+
+VIEW_TITLE = "Choose what is shown"
+VIEW_AXES = {"backend": "Stack", "device": "Device", "precision": "Weights", "prompt": "Prompt tokens"}
+VIEW_QUANTILE = "Inter-token latency"
+VIEW_ALL = "Show everything"
+VIEW_SHOWN = "{shown} of {all} results shown"
+VIEW_NOTE = (
+    "Charts over prompt length keep all lengths, and the answer ranks all configurations. Heads of columns sort. "
+    "The page’s address holds this view."
 )
 
 RESULTS_TITLE = "All results"

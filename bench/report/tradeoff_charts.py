@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter
 from bench.analyse.results import CellResult
 from bench.analyse.tradeoff import Tradeoff
 from bench.report import text
-from bench.report.canvas import LOG_FROM, Drawing, chain, drawing, tick_label, value_axis
+from bench.report.canvas import LOG_FROM, chain, drawing, tick_label, value_axis
 from bench.report.format import megabytes, number
 from bench.report.names import Naming
 from bench.report.shape_charts import CHART_INCHES, ShapeChart, ShapeCharts, chosen, left_out, titled
@@ -53,7 +53,9 @@ def _chart(name: str, one: Tradeoff, naming: Naming, looks: Mapping[str, LineSty
                 peak=megabytes(point.peak_bytes),
                 best=text.TRADEOFF_TIP_BEST if point.best else "",
             )
-            _point(canvas, axes, (point.peak_bytes / 1e6, point.tpot_ms), _looks(point.cell, naming, looks), words)
+            look = _looks(point.cell, naming, looks)
+            tip = canvas.point(words, look.number, one.prompt_tokens)
+            _point(axes, (point.peak_bytes / 1e6, point.tpot_ms), look, tip)
         return canvas.finish(sheet, text.TRADEOFF_LABEL)
 
 
@@ -72,6 +74,6 @@ def _front(axes: Any, one: Tradeoff) -> None:
     axes.plot(*rings, linestyle="none", marker="o", markersize=12, fillstyle="none", color=TEXT, markeredgewidth=1.1)
 
 
-def _point(canvas: Drawing, axes: Any, place: tuple[float, float], looks: LineStyle, words: str) -> None:
+def _point(axes: Any, place: tuple[float, float], looks: LineStyle, tip: str) -> None:
     x, y = place
-    axes.add_artist(Line2D([x], [y], linestyle="none", zorder=4, gid=canvas.tip(words), **marked(looks, 6.4)))
+    axes.add_artist(Line2D([x], [y], linestyle="none", zorder=4, gid=tip, **marked(looks, 6.4)))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -77,6 +78,12 @@ def test_a_prefix_cache_hit_is_no_steady_state_of_the_first_generation(tiny_run:
 def test_what_no_process_measured_is_none(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.load(make_cell().load, 0)
     assert tiny_run.analyse().loads[0].peak_memory_bytes is None
+
+
+@pytest.mark.parametrize("told", [math.nan, math.inf])
+def test_a_time_that_is_no_number_was_not_measured(tiny_run: Any, make_cell: MakeCell, told: float) -> None:
+    tiny_run.load(make_cell().load, 0, load_s=told)
+    assert tiny_run.analyse().loads[0].load_s is None
 
 
 def test_the_largest_peak_stands_beside_the_median(tiny_run: Any, make_cell: MakeCell) -> None:

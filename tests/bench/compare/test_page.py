@@ -13,7 +13,7 @@ from bench.analyse.run import analyse_run
 from bench.compare.forest import WIDTH, axis
 from bench.compare.page import MOST_ROWS, page, said
 from bench.plan.cells import Load
-from bench.report.template import style_digest
+from bench.report.template import source_digest
 from bench.store.reader import open_run
 from tests.bench.analyse.made import made_cell, made_run
 from tests.bench.report.conftest import FakeRun
@@ -54,7 +54,7 @@ def test_it_asks_for_nothing_from_outside_and_runs_nothing(made: str) -> None:
 def test_no_element_carries_a_style_and_the_policy_names_the_one_there_is(made: str) -> None:
     style = made.partition("<style>")[2].partition("</style>")[0]
     assert not [tag for tag, attrs in Tags(made).found if "style" in attrs]
-    assert style_digest(style) in made.replace("&#43;", "+")
+    assert source_digest(style) in made.replace("&#43;", "+")
 
 
 def test_links_within_the_page_lead_somewhere(made: str) -> None:

@@ -1,0 +1,93 @@
+"""Reports are rendered once and opened from disk, as a reader opens them, in a browser that has no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench.report.render import render
+from tests.browser.chromium import FLAGS, REMEDY, find_chromium, in_ci
+from tests.browser.runs import RUNS
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+LAPTOP, PHONE = (1366, 768), (360, 740)
+
+
+@dataclass
+class Opened:
+    """A page, what went wrong in it, and what it asked for."""
+
+    page: Page
+    problems: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+    def listen(self) -> None:
+        """Keep what the page reports from now on."""
+        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
+        self.page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+
+Open = Callable[..., Opened]
+
+
+@dataclass
+class Stored:
+    """A run on disk, and its report."""
+
+    run: Path
+    index: Path
+
+
+@pytest.fixture(scope="session")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stored]:
+    """Writes and renders a run of :data:`RUNS` when it is first asked for."""
+    made: dict[str, Stored] = {}
+
+    def make(name: str) -> Stored:
+        if name not in made:
+            folder = tmp_path_factory.mktemp("browser")
+            run = RUNS[name]().write(folder / "results")
+            made[name] = Stored(run, render(run, folder / "reports").index)
+        return made[name]
+
+    return make
+
+
+# Not for the session: while playwright is there, no other test could run an event loop of its own.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser of this system."""
+    executable = find_chromium()
+    if executable is None:
+        pytest.fail(REMEDY) if in_ci() else pytest.skip(REMEDY)
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - its driver is started by the tests that use it
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_report(browser: Browser, stored: Callable[[str], Stored]) -> Iterator[Open]:
+    """Opens the report of a run by its name; further arguments are those of a browser context."""
+    contexts = []
+
+    def opened(name: str, size: tuple[int, int] = LAPTOP, fragment: str = "", **options: Any) -> Opened:
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
+        contexts.append(context)
+        found = Opened(context.new_page())
+        found.listen()
+        found.page.goto(stored(name).index.as_uri() + fragment)
+        return found
+
+    yield opened
+    for context in contexts:
+        context.close()

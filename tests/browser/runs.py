@@ -1,0 +1,69 @@
+"""The runs whose reports are opened: the usual one, and those that are hardest on a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from bench.plan.cells import Load
+from tests.bench.report.conftest import FakeRun
+
+ONE_LOAD = (Load("ort-genai", "CPU", "int4"),)
+STACKS = ("openvino-genai", "ort-genai", "transformers", "optimum-intel", "llama-cpp")
+
+
+def usual() -> FakeRun:
+    """Seven loads at three prompt lengths, one of which failed."""
+    run = FakeRun()
+    run.break_cells("transformers-CPU-fp32-p512", "timeout", "no token within 1800 s")
+    return run
+
+
+def hostile() -> FakeRun:
+    """Every string that comes from data holds markup, script, or what reorders and breaks text."""
+    run = FakeRun(cpu_name="<img src=x onerror=alert(1)>" + "W" * 300, stderr="</pre><script>alert(3)</script>")
+    run.model = {**run.model, "name": "</title></style></script><script>alert(1)</script> $x$", "note": "]]>" * 9}
+    evil = Load("<b>evil</b> $a_b$ \u6f22", "CPU", "int4", variant='"><script>alert(4)</script>')
+    run.loads = [*run.loads[-2:], evil, Load("a" * 200, "G'PU", "\u202etni")]
+    run.break_cells("transformers", "failed", "<script>alert(2)</script> \x1b[31mred \u202eback " + "x" * 500)
+    return run
+
+
+def not_numbers() -> FakeRun:
+    """A stack that told NaN where seconds belong."""
+    return FakeRun(loads=ONE_LOAD, more={"load_s": math.nan, "import_s": math.inf, "bits_per_weight": math.nan})
+
+
+def one_cell() -> FakeRun:
+    """The least that can be measured."""
+    return FakeRun(loads=ONE_LOAD, prompt_tokens=(8,), new_tokens=(1,), blocks=1, repeats=1)
+
+
+def failures_only() -> FakeRun:
+    """Nothing was measured."""
+    run = FakeRun()
+    run.break_cells("", "crashed", "the worker was killed by signal 9")
+    return run
+
+
+def interrupted() -> FakeRun:
+    """Simulated, of two kinds of answer, and cut off before its end."""
+    loads = [Load("simulated", "CPU", precision) for precision in ("int4", "int8")]
+    return FakeRun(loads=loads, prompt_tokens=(32, 128), new_tokens=(8, 16), end="interrupted")
+
+
+def large() -> FakeRun:
+    """300 cells and about a million tokens."""
+    loads = [Load(s, d, p) for s in STACKS for d in ("CPU", "GPU", "NPU") for p in ("int4", "int8", "fp16", "fp32")]
+    return FakeRun(loads=loads, prompt_tokens=(32, 128, 512, 1024, 2048), new_tokens=(560,), repeats=1)
+
+
+RUNS: dict[str, Callable[[], FakeRun]] = {
+    "usual": usual,
+    "hostile": hostile,
+    "not numbers": not_numbers,
+    "one cell": one_cell,
+    "failures only": failures_only,
+    "interrupted": interrupted,
+    "large": large,
+}

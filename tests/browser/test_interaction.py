@@ -1,0 +1,280 @@
+"""What the page's script does: narrow, sort, point, and keep the view in the address."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+from scipy import stats
+
+from bench.report.format import decimals
+from tests.browser.conftest import Open, Stored
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.browser
+
+ROWS = "table.results tbody tr[data-backend]:not(.off)"
+MEASURED = 20
+
+
+def ready(open_report: Open, fragment: str = "") -> Page:
+    """The usual report, with its filters open."""
+    page = open_report("usual", fragment=fragment).page
+    page.evaluate("document.getElementById('view').open = true")
+    return page
+
+
+def exact(page: Page, column: int) -> list[list[float]]:
+    """The values of a column of the main table, group by group, top to bottom."""
+    value = f"Number(row.cells[{column}].querySelector('[data-exact]').dataset.exact)"
+    bodies = "[...document.querySelector('table.results').tBodies]"
+    found: list[list[float]] = page.evaluate(f"{bodies}.map(body => [...body.rows].slice(1).map(row => {value}))")
+    return found
+
+
+def head(page: Page, name: str) -> Locator:
+    return page.locator("table.results thead").get_by_role("button", name=name)
+
+
+def test_a_click_leaves_out_a_stack(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("checkbox", name="ort-genai").uncheck()
+    assert "ort-genai" not in page.inner_text("table.results")
+
+
+def test_the_number_of_rows_left_is_told(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("checkbox", name="ort-genai").uncheck()
+    assert page.get_by_role("status").inner_text() == "11 of 20 results shown"
+
+
+def test_a_filter_is_set_by_keyboard_alone(open_report: Open) -> None:
+    page = open_report("usual").page
+    page.locator("#view summary").focus()
+    for key in ("Enter", "Tab", "Space"):
+        page.keyboard.press(key)
+    assert "openvino-genai" not in page.inner_text("table.results")
+
+
+@pytest.mark.parametrize("axis", ["backend", "precision"])
+def test_a_filter_reaches_every_part_that_shows_configurations(open_report: Open, axis: str) -> None:
+    page = ready(open_report)
+    box = page.locator(f"#view input[data-axis={axis}]").first
+    value = box.get_attribute("value")
+    box.uncheck()
+    left = f"[...document.querySelectorAll('[data-{axis}]')].filter(one => one.dataset.{axis} === {value!r})"
+    assert page.evaluate(f"{left}.filter(one => one.checkVisibility()).length") == 0
+
+
+def test_a_filter_takes_the_lines_out_of_the_charts(open_report: Open) -> None:
+    page = ready(open_report)
+    visible = "[...document.querySelectorAll('#charts .card:not(.off) g[data-prompt]')].filter(g => !g.closest('.off'))"
+    before = page.evaluate(f"{visible}.length")
+    page.get_by_role("checkbox", name="int4").uncheck()
+    # Two of seven lines are int4; five charts are shown, and one of the others has two points.
+    assert (before, page.evaluate(f"{visible}.length")) == (5 * MEASURED, 5 * (MEASURED - 6))
+
+
+def test_a_chart_of_which_nothing_is_left_goes(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("checkbox", name="128", exact=True).uncheck()
+    assert [one.inner_text().split(" ")[0] for one in page.locator("#arrival figcaption:visible").all()] == ["32", "512"]
+
+
+def test_a_prompt_length_takes_its_group_and_its_answer_along(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("checkbox", name="128", exact=True).uncheck()
+    assert [page.get_by_text("128 prompt tokens, 64 new").nth(n).is_visible() for n in (0, 1)] == [False, False]
+
+
+def test_a_quantile_is_chosen_for_chart_and_column(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("radio", name="p95").check()
+    shown = [one.get_attribute("data-quantile") for one in page.locator("[data-quantile]:visible").all()]
+    assert set(shown) == {"p95"}
+    assert len(shown) == MEASURED + 1
+
+
+@pytest.mark.parametrize(("name", "column"), [("TTFT", 2), ("TPOT", 3), ("whole answer", 4), ("ITL", 5)])
+def test_a_click_on_a_head_sorts_each_group(open_report: Open, name: str, column: int) -> None:
+    page = ready(open_report)
+    head(page, name).click()
+    values = exact(page, column)
+    assert values == [sorted(group) for group in values]
+
+
+def test_a_second_press_of_enter_turns_the_order_round(open_report: Open) -> None:
+    page = ready(open_report)
+    head(page, "TTFT").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    values = exact(page, 2)
+    assert values == [sorted(group, reverse=True) for group in values]
+
+
+def test_the_order_is_told_to_who_does_not_see_it(open_report: Open) -> None:
+    page = ready(open_report)
+    told = []
+    for name in ("TTFT", "TTFT", "TPOT"):
+        head(page, name).click()
+        sorts = page.locator("table.results [aria-sort]")
+        told.append([(one.inner_text().split()[0], one.get_attribute("aria-sort")) for one in sorts.all()])
+    assert told == [[("TTFT", "ascending")], [("TTFT", "descending")], [("TPOT", "ascending")]]
+
+
+def test_names_sort_as_words(open_report: Open) -> None:
+    page = ready(open_report)
+    head(page, "configuration").click()
+    names = page.locator("table.results tbody").first.locator(".line").all_inner_texts()
+    assert names == sorted(names)
+
+
+@pytest.mark.parametrize("table", ["results", "spread", "loads", "arrival", "roofline"])
+def test_every_table_sorts_by_its_last_column(open_report: Open, table: str) -> None:
+    page = open_report("usual").page
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    page.locator(f"#table-{table} thead button").last.click()
+    last = "Number(row.cells[row.cells.length - 1].textContent.match(/[\\d.]+/)[0])"
+    bodies = f"[...document.getElementById('table-{table}').tBodies]"
+    values = page.evaluate(f"{bodies}.map(body => [...body.rows].filter(row => row.cells[1]).map(row => {last}))")
+    assert values == [sorted(group) for group in values]
+
+
+def test_the_address_restores_filters_order_and_quantile(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("checkbox", name="fp32").uncheck()
+    page.get_by_role("checkbox", name="512", exact=True).uncheck()
+    page.get_by_role("radio", name="p99").check()
+    head(page, "TPOT").click()
+    head(page, "TPOT").click()
+    again = open_report("usual", fragment="#" + page.url.partition("#")[2]).page
+    assert again.locator(ROWS).all_inner_texts() == page.locator(ROWS).all_inner_texts()
+
+
+def test_a_link_to_a_section_keeps_the_view(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("checkbox", name="fp32").uncheck()
+    page.get_by_role("navigation").get_by_role("link", name="All results").click()
+    page.wait_for_function("location.hash === '#results&precision=int4,int8'")
+    assert page.locator(ROWS).count() == 12
+
+
+@pytest.mark.parametrize(
+    "fragment", ["#%E0%A4%A&backend=%", "#results&sort=nowhere.9.up", "#&sort=results.99.ascending", "#<script>&x=1"]
+)
+def test_an_address_that_makes_no_sense_shows_everything(open_report: Open, fragment: str) -> None:
+    opened = open_report("usual", fragment=fragment)
+    assert (opened.page.locator(ROWS).count(), opened.problems) == (MEASURED, [])
+
+
+def test_a_stack_that_the_run_lacks_is_no_filter(open_report: Open) -> None:
+    assert ready(open_report, "#&backend=another").locator(ROWS).count() == MEASURED
+
+
+def test_show_everything_takes_all_back(open_report: Open) -> None:
+    page = ready(open_report)
+    before = page.locator(ROWS).all_inner_texts()
+    page.get_by_role("checkbox", name="fp32").uncheck()
+    head(page, "TTFT").click()
+    page.get_by_role("button", name="Show everything").click()
+    assert page.locator(ROWS).all_inner_texts() == before
+
+
+def test_names_with_markup_are_filters_like_others(open_report: Open) -> None:
+    opened = open_report("hostile")
+    opened.page.evaluate("document.getElementById('view').open = true")
+    opened.page.get_by_role("checkbox", name="<b>evil</b>").uncheck()
+    again = open_report("hostile", fragment="#" + opened.page.url.partition("#")[2])
+    assert again.page.locator(ROWS).count() == opened.page.locator(ROWS).count()
+    assert (opened.problems, again.problems) == ([], [])
+
+
+def expected(stored: Stored, metric: str) -> set[str]:
+    """What the points of a metric have to say, from the parquet alone."""
+    rows: list[dict[str, Any]] = []
+    for path in (stored.run / "generations").glob("*.parquet"):
+        rows += pq.read_table(path).to_pylist()
+    cells: dict[tuple[str, int], dict[int, list[float]]] = {}
+    for row in rows:
+        if row["status"] == "ok" and not row["warmup"]:
+            load = row["load_id"].partition("-")[2].replace("-CPU-", " CPU ")
+            blocks = cells.setdefault((load, row["prompt_tokens"]), {})
+            value = row["ttft_ns"] if metric == "time to first token" else statistics.fmean(row["itl_ns"])
+            blocks.setdefault(row["block"], []).append(value / 1e6)
+    return {f"{name}, prompt {prompt:,}: {metric} {figures(blocks)}" for (name, prompt), blocks in cells.items()}
+
+
+def figures(blocks: dict[int, list[float]]) -> str:
+    logs = [math.log(statistics.median(values)) for values in blocks.values()]
+    half = stats.t.ppf(0.975, len(logs) - 1) * statistics.stdev(logs) / math.sqrt(len(logs))
+    middle = statistics.fmean(logs)
+    value, low, high = (math.exp(end) for end in (middle, middle - half, middle + half))
+    places, dash = decimals(value), "\N{EN DASH}"
+    count = sum(len(values) for values in blocks.values())
+    return f"{value:,.{places}f} ms ({low:,.{places}f}{dash}{high:,.{places}f}), n = {count}"
+
+
+@pytest.mark.parametrize(
+    ("chart", "metric"),
+    [("Time to first token, ms", "time to first token"), ("Time per output token, ms", "time per output token")],
+)
+def test_each_focused_point_tells_what_the_parquet_holds(
+    open_report: Open, stored: Callable[[str], Stored], chart: str, metric: str
+) -> None:
+    page = ready(open_report)
+    card = page.locator("figure", has=page.locator("figcaption", has_text=chart))
+    told = set()
+    for point in card.locator("g[data-prompt]").all():
+        point.focus()
+        told.add(page.locator("#tip").text_content())
+    assert told == expected(stored("usual"), metric)
+
+
+def test_a_mouse_over_a_point_shows_its_figures(open_report: Open) -> None:
+    page = ready(open_report)
+    page.locator("#charts").scroll_into_view_if_needed()
+    # The slowest line lies apart from the others.
+    point = page.locator("figure", has_text="Time per output token, ms").locator("g[data-prompt]").last
+    point.scroll_into_view_if_needed()
+    box = point.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2 + 2, box["y"] + box["height"] / 2)
+    assert page.locator("#tip").inner_text() == point.get_attribute("aria-label")
+
+
+def test_arrow_keys_lead_from_point_to_point_and_escape_ends_it(open_report: Open) -> None:
+    page = ready(open_report)
+    page.locator("#charts g[data-prompt][tabindex='0']").first.focus()
+    page.keyboard.press("ArrowRight")
+    told = page.locator("#tip").inner_text()
+    page.keyboard.press("Escape")
+    assert told.startswith("openvino-genai CPU int4, prompt 128: time to first token")
+    assert not page.locator("#tip").is_visible()
+
+
+def test_a_chart_is_one_stop_of_the_tab_key(open_report: Open) -> None:
+    page = ready(open_report)
+    stops = page.locator("#charts .card:visible").evaluate_all(
+        "cards => cards.map(card => card.querySelectorAll('[tabindex=\"0\"]').length)"
+    )
+    assert stops == [1] * 5
+
+
+def test_without_javascript_nothing_is_hidden_but_the_filters(open_report: Open) -> None:
+    page = open_report("usual", java_script_enabled=False).page
+    assert not page.locator("#view").is_visible()
+    assert page.locator("#charts figure:visible").count() == 7
+    assert page.locator(".quantile:visible").count() == 3 * MEASURED
+
+
+def test_without_javascript_a_point_has_its_figures_as_title(open_report: Open) -> None:
+    page = open_report("usual", java_script_enabled=False).page
+    title = page.locator("#charts g[data-prompt] title").first.text_content()
+    assert title
+    assert title.startswith("openvino-genai CPU int4, prompt 32: time to first token")

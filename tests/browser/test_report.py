@@ -1,0 +1,113 @@
+"""A report as a browser shows it: nothing fails, nothing is fetched, nobody is shut out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.base import AXE_FILE_PATH
+
+from tests.browser.conftest import LAPTOP, PHONE, Open, Opened, Stored
+from tests.browser.runs import RUNS
+
+pytestmark = pytest.mark.browser
+
+WIDE = (1920, 1080)
+# A4 within its margins, in CSS pixels.
+PAPER = (718, 1047)
+
+
+def violations(opened: Opened) -> list[str]:
+    """What axe-core finds, with the first elements that it finds it at."""
+    opened.page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
+    found = opened.page.evaluate("axe.run()")["violations"]
+    return [f"{one['id']}: {one['help']}: {[node['html'][:300] for node in one['nodes'][:3]]}" for one in found]
+
+
+def overflow(opened: Opened) -> int:
+    """By how many pixels the page is wider than the screen."""
+    width: int = opened.page.evaluate("document.scrollingElement.scrollWidth - document.documentElement.clientWidth")
+    return width
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_page_opens_without_an_error(open_report: Open, name: str) -> None:
+    assert open_report(name).problems == []
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_a_page_asks_for_nothing_but_itself(open_report: Open, stored: Callable[[str], Stored], name: str) -> None:
+    assert [url for url in open_report(name).requests if url != "data:,"] == [stored(name).index.as_uri()]
+
+
+# 300 cells are the same elements once more, and axe takes minutes for them.
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", [name for name in RUNS if name != "large"])
+def test_axe_finds_nothing(open_report: Open, name: str, scheme: str) -> None:
+    opened = open_report(name, color_scheme=scheme)
+    opened.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert violations(opened) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_phone(open_report: Open, scheme: str) -> None:
+    assert violations(open_report("usual", PHONE, color_scheme=scheme)) == []
+
+
+@pytest.mark.parametrize("size", [PHONE, LAPTOP, WIDE], ids=["phone", "laptop", "wide"])
+@pytest.mark.parametrize("name", RUNS)
+def test_a_page_is_no_wider_than_the_screen(open_report: Open, name: str, size: tuple[int, int]) -> None:
+    opened = open_report(name, size)
+    opened.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert overflow(opened) == 0
+
+
+def test_light_and_dark_differ(open_report: Open) -> None:
+    background = "getComputedStyle(document.body).backgroundColor"
+    light, dark = (open_report("usual", color_scheme=scheme).page.evaluate(background) for scheme in ("light", "dark"))
+    assert light != dark
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_no_word_is_a_missing_number(open_report: Open, name: str) -> None:
+    words = open_report(name).page.inner_text("body").lower().split()
+    assert {"nan", "inf", "undefined", "null"} & set(words) == set()
+
+
+def test_a_name_with_markup_is_shown_and_not_run(open_report: Open) -> None:
+    opened = open_report("hostile")
+    assert "</title></style></script><script>alert(1)</script> $x$" in opened.page.inner_text("h1")
+    assert opened.page.locator("b b, img, main script").count() == 0
+
+
+def test_a_page_of_300_cells_stays_below_5_mb(stored: Callable[[str], Stored]) -> None:
+    assert stored("large").index.stat().st_size < 5_000_000
+
+
+def test_every_row_is_there_without_javascript(open_report: Open) -> None:
+    opened = open_report("usual", java_script_enabled=False)
+    rows = opened.page.locator("table.results tbody tr:not(.group)")
+    assert [row.is_visible() for row in rows.all()] == [True] * 20
+
+
+def test_no_page_of_the_print_is_wider_than_its_paper(open_report: Open) -> None:
+    opened = open_report("usual", PAPER)
+    opened.page.emulate_media(media="print")
+    wide = "[...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > innerWidth + 1)"
+    assert opened.page.evaluate(f"{wide}.map(one => one.outerHTML.slice(0, 200))") == []
+
+
+def test_links_to_sections_are_not_printed(open_report: Open) -> None:
+    opened = open_report("usual")
+    opened.page.emulate_media(media="print")
+    assert not opened.page.locator("nav").is_visible()
+
+
+def test_the_print_opens_what_the_screen_folds(open_report: Open) -> None:
+    opened = open_report("usual")
+    opened.page.emulate_media(media="print")
+    assert opened.page.get_by_role("region", name="Loads as a table").is_visible()
+
+
+def test_a_report_becomes_paper(open_report: Open) -> None:
+    assert open_report("usual").page.pdf(format="A4").startswith(b"%PDF")
