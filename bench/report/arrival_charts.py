@@ -74,9 +74,7 @@ def _chart(name: str, members: Sequence[Member], looks: Mapping[str, LineStyle],
         return canvas.finish(sheet, text.ARRIVAL_LABEL)
 
 
-def _line(
-    axes: Any, way: tuple[Sequence[float], Sequence[float]], looks: LineStyle, tips: tuple[str, str]
-) -> None:
+def _line(axes: Any, way: tuple[Sequence[float], Sequence[float]], looks: LineStyle, tips: tuple[str, str]) -> None:
     line = Line2D(*way, color=looks.colour, linewidth=1.5, gid=tips[0])
     if looks.dashes:
         line.set_dashes(looks.dashes)

@@ -84,7 +84,10 @@ def test_a_filter_takes_the_lines_out_of_the_charts(open_report: Open) -> None:
 def test_a_chart_of_which_nothing_is_left_goes(open_report: Open) -> None:
     page = ready(open_report)
     page.get_by_role("checkbox", name="128", exact=True).uncheck()
-    assert [one.inner_text().split(" ")[0] for one in page.locator("#arrival figcaption:visible").all()] == ["32", "512"]
+    assert [one.inner_text().split(" ")[0] for one in page.locator("#arrival figcaption:visible").all()] == [
+        "32",
+        "512",
+    ]
 
 
 def test_a_prompt_length_takes_its_group_and_its_answer_along(open_report: Open) -> None:
