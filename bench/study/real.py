@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -46,7 +47,8 @@ class Sweep:
 
 def run(asked: argparse.Namespace) -> None:
     """Do the parts that were asked for; each prints its tables as soon as it has them."""
-    sweep = Sweep(asked.backend, _arguments(asked), asked.results_dir)
+    sweep = Sweep(asked.backend, _arguments(asked), asked.results_dir.resolve())
+    _claim(sweep)
     made: list[Table] = []
     for name in asked.only or PARTS:
         for table in PARTS[name](sweep, asked):
@@ -55,6 +57,18 @@ def run(asked: argparse.Namespace) -> None:
     if asked.write is not None:
         write_markdown(asked.write, made)
         print(f"\nwritten    {asked.write}")
+
+
+def _claim(sweep: Sweep) -> None:
+    """Keep runs of different sweeps apart: those in one folder are compared with each other."""
+    claimed, ours = sweep.results / "sweep.json", json.dumps(sweep.arguments)
+    try:
+        if claimed.exists() and claimed.read_text(encoding="utf-8") != ours:
+            raise UsageError(f"{sweep.results} holds runs of another sweep; name another folder by --results-dir")
+        sweep.results.mkdir(parents=True, exist_ok=True)
+        claimed.write_text(ours, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"--results-dir: {sweep.results} cannot be used: {error.strerror or error}") from error
 
 
 def _arguments(asked: argparse.Namespace) -> tuple[str, ...]:
@@ -99,10 +113,10 @@ def slowdown(sweep: Sweep, asked: argparse.Namespace) -> Iterator[Table]:
         raise UsageError(f"{sweep.backend} cannot be measured: {venv.reason}")
     slower = make_slowed(venv.python, sweep.results / "slowed-environment", sweep.backend, asked.share)
     title = f"{percent(asked.share, 0)} more time per token, put in on purpose"
-    (both,) = series(sweep, "slowed-ab", 1, ("--a", "current", "--b", slower))
+    (both,) = series(sweep, f"slowed-ab-{asked.share:g}", 1, ("--a", "current", "--b", slower))
     yield _verdicts(f"{title}: found by ab", variants(both, COMPARE_THRESHOLD))
-    baselines = series(sweep, "runs", BASELINES, ())[-BASELINES:]
-    (head,) = series(sweep, "slowed-run", 1, ("--worker", f"{sweep.backend}={slower}"))
+    baselines = series(sweep, "runs", BASELINES, ())
+    (head,) = series(sweep, f"slowed-run-{asked.share:g}", 1, ("--worker", f"{sweep.backend}={slower}"))
     yield _verdicts(f"{title}: found at the gate", gated(baselines, head, GATE_THRESHOLD))
 
 
@@ -114,7 +128,7 @@ PARTS: dict[str, Callable[[Sweep, argparse.Namespace], Iterator[Table]]] = {
 
 
 def series(sweep: Sweep, name: str, count: int, more: Sequence[str]) -> list[RunAnalysis]:
-    """``count`` finished runs in the order of time: those that are there, and as many more as are missing."""
+    """The newest ``count`` finished runs in the order of time; those that are missing are made."""
     folder = sweep.results / name
     done = _finished(folder)
     while len(done) < count:
@@ -123,7 +137,7 @@ def series(sweep: Sweep, name: str, count: int, more: Sequence[str]) -> list[Run
         before, done = done, _finished(folder)
         if len(done) == len(before):
             raise BenchError(f"a run ended without being finished; see {folder}")
-    return [analyse_run(open_run(path)) for path in done[:count]]
+    return [analyse_run(open_run(path)) for path in done[-count:]]
 
 
 def _finished(folder: Path) -> list[Path]:
@@ -137,8 +151,7 @@ def measure(arguments: Sequence[str], folder: Path) -> None:
         BenchError: it failed; with its last words.
     """
     command = [sys.executable, "-m", "pytest", "bench/", *arguments]
-    results = folder.resolve()
-    where = ["--results-dir", str(results), "--reports-dir", str(results.parent / "reports")]
+    where = ["--results-dir", str(folder), "--reports-dir", str(folder.parent / "reports")]
     done = subprocess.run(
         [*command, *where],
         cwd=PROJECT_ROOT,

@@ -107,3 +107,12 @@ def test_a_stack_that_is_not_there_is_a_usage_error(
 
     assert main(["real", "--only", "slowdown", "--results-dir", str(tmp_path)]) == 4
     assert "ort-genai cannot be measured" in capsys.readouterr().err
+
+
+def test_runs_of_another_sweep_are_not_taken_for_its_own(
+    bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["real", "--only", "ab", "--comparisons", "1", "--results-dir", str(tmp_path)]
+
+    assert (main(arguments), main([*arguments, "--new-tokens", "16"])) == (0, 4)
+    assert "holds runs of another sweep" in capsys.readouterr().err
