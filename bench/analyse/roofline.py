@@ -24,6 +24,9 @@ _KV_BYTES = {
 }
 """Bytes of a value in the KV cache, by the names that the stacks give its type."""
 
+_COMPUTED_BITS = {"f32": 32.0, "f16": 16.0, "bf16": 16.0}
+"""What a stack computes in -> bits of a number."""
+
 NOT_ON_CPU, NO_WEIGHTS, ONE_TOKEN = "not on the CPU", "no weights", "one token"
 """Why a cell has no place beside the roof: see :attr:`Roofline.left_out`."""
 
@@ -33,7 +36,7 @@ class RooflinePoint:
     """One cell's decode step.
 
     Args:
-        weight_bytes: of all weights as they are stored, scales included.
+        weight_bytes: of all weights as they are stored, scales included, or as they are computed where that is less.
         kv_bytes: of the KV cache in the middle of the answer, over the whole batch; ``None`` where its shape or type is
             not known, and then not in the limit either.
         limit_per_s: how many steps a second the memory allows at most.
@@ -103,7 +106,9 @@ def _point(cell: CellResult, model: Mapping[str, Any], bytes_per_s: float) -> Ro
 
 def _weight_bytes(load: LoadResult, parameters: int | None) -> float | None:
     if load.bits_per_weight and parameters:
-        return load.bits_per_weight * parameters / 8
+        # Weights that are wider than what they are computed in may be kept in that: a limit must not be too low.
+        computed = _COMPUTED_BITS.get(load.inference_precision or "", load.bits_per_weight)
+        return min(load.bits_per_weight, computed) * parameters / 8
     return float(load.artifact_bytes) if load.artifact_bytes else None
 
 

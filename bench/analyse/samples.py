@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.plan.cells import Ask
-from bench.store.reader import StoredRun
+from bench.store.reader import ROWS_AT_ONCE, StoredRun
 
 _SCALARS = (
     "load_id",
@@ -28,8 +28,6 @@ _SCALARS = (
     "status",
     "invalid_reason",
 )
-
-_ROWS_AT_ONCE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def read_cells(run: StoredRun) -> Iterator[CellSamples]:
 def _latencies(run: StoredRun) -> list[Any]:
     """Each generation's inter-token latencies, as views of what was read: nothing is held twice."""
     found: list[Any] = []
-    for batch in run.batches("generations", ["itl_ns"], _ROWS_AT_ONCE):
+    for batch in run.batches("generations", ["itl_ns"], ROWS_AT_ONCE):
         column = batch.column(0)
         flat = _numbers(column.flatten())
         lengths = _numbers(pc.fill_null(pc.list_value_length(column), 0))

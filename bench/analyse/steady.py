@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,17 +21,23 @@ def steady_answers(run: StoredRun) -> dict[str, float]:
     That is what the first generation of a process is to be held against: the same request, later, in the same process.
     A process that was timed at none of it is left out, and so is one whose timed generations are prefix-cache hits.
     """
-    table = run.table("generations", _COLUMNS, pc.field("status") == "ok")
-    answers_s = _answers_ns(table) / 1e9
-    again = pc.fill_null(pc.equal(table["ask"], "again"), fill_value=False)
-    counted = pc.and_(pc.invert(pc.or_(table["warmup"], again)), pc.is_null(table["invalid_reason"])).to_pylist()
     began: dict[str, str] = {}
     timed: dict[str, list[float]] = {}
-    rows = zip(table["load_id"].to_pylist(), table["cell_key"].to_pylist(), counted, answers_s.tolist(), strict=True)
-    for load_id, cell_key, counts, answer_s in rows:
-        if began.setdefault(load_id, cell_key) == cell_key and counts:
-            timed.setdefault(load_id, []).append(answer_s)
+    for batch in run.batches("generations", _COLUMNS):
+        for load_id, cell_key, counts, answer_s in _answers(pa.Table.from_batches([batch])):
+            if began.setdefault(load_id, cell_key) == cell_key and counts:
+                timed.setdefault(load_id, []).append(answer_s)
     return {load_id: statistics.median(values) for load_id, values in timed.items()}
+
+
+def _answers(rows: pa.Table) -> Iterator[tuple[str, str, bool, float]]:
+    """Load, cell, whether it counts, and the whole answer in seconds, of each generation that ended well."""
+    table = rows.filter(pc.equal(rows["status"], "ok"))
+    again = pc.fill_null(pc.equal(table["ask"], "again"), fill_value=False)
+    counted = pc.and_(pc.invert(pc.or_(table["warmup"], again)), pc.is_null(table["invalid_reason"]))
+    answers_s = _answers_ns(table) / 1e9
+    columns = table["load_id"].to_pylist(), table["cell_key"].to_pylist(), counted.to_pylist(), answers_s.tolist()
+    return zip(*columns, strict=True)
 
 
 def _answers_ns(table: pa.Table) -> Any:

@@ -213,9 +213,10 @@ ROOFLINE_NOTE = (
     "as this machine’s CPU read it with the run’s threads before the run. A step gives one token per sequence."
 )
 ROOFLINE_CAVEATS = (
-    "How to read it: an embedding table of which a token reads one row is counted in full, so a model that does not "
-    "share it with its output layer reads less than is said here, and so does a mixture of experts. Weights that "
-    "partly stay in the processor’s caches can pass 100 %. {cache}"
+    "How to read it: weights count as wide as they are stored, or as they are computed where that is narrower, because "
+    "a stack may keep them so. An embedding table of which a token reads one row is counted in full, so a model "
+    "that does not share it with its output layer reads less than is said here, and so does a mixture of experts. "
+    "Weights that partly stay in the processor’s caches can pass 100 %. {cache}"
 )
 ROOFLINE_KV_ALL = "The KV cache is counted as it is in the middle of the answer."
 ROOFLINE_KV_SOME = (

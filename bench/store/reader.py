@@ -16,6 +16,8 @@ from bench.store.compact import live_files
 from bench.store.files import read_json
 from bench.store.schema import SCHEMA_VERSION, TABLES
 
+ROWS_AT_ONCE = 512
+"""Of generations these are some megabytes, however long their answers."""
 _BUFFER_BYTES = 1 << 20
 
 
@@ -51,7 +53,7 @@ class StoredRun:
         tables = [self._read(path, schema, wanted, where) for path in live_files(self.path / name)]
         return pa.concat_tables(tables) if tables else wanted.empty_table()
 
-    def batches(self, name: str, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
+    def batches(self, name: str, columns: Sequence[str], rows: int = ROWS_AT_ONCE) -> Iterator[pa.RecordBatch]:
         """The same rows in the same order as :meth:`table` gives, at most ``rows`` at a time.
 
         For columns that are too large to be held twice.

@@ -64,6 +64,14 @@ def test_a_kv_cache_that_is_not_known_is_blank_and_not_in_the_limit(analysed: An
     assert (point.kv_bytes, point.limit_per_s) == (None, 1000)
 
 
+@pytest.mark.parametrize(("stored", "computed", "counted"), [(32, "bf16", 2e6), (32, None, 4e6), (16, "f32", 2e6)])
+def test_weights_count_in_the_narrower_of_what_is_stored_and_what_is_computed(
+    analysed: Any, stored: float, computed: str | None, counted: float
+) -> None:
+    (point,) = roof(analysed(bits_per_weight=float(stored), inference_precision=computed)).points
+    assert point.weight_bytes == counted
+
+
 def test_without_bits_per_weight_the_artifact_is_the_weights(analysed: Any) -> None:
     (point,) = roof(analysed(bits_per_weight=None, artifact_bytes=7)).points
     assert point.weight_bytes == 7

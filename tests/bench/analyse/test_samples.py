@@ -27,7 +27,7 @@ def run(tiny_run: Any, make_cell: MakeCell) -> StoredRun:
 def test_each_cell_gets_its_own_latencies_however_many_rows_are_read_at_once(
     run: StoredRun, rows: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(samples, "_ROWS_AT_ONCE", rows)
+    monkeypatch.setattr(samples, "ROWS_AT_ONCE", rows)
     found = [(cell.itl_ns / 1e6).tolist() for cell in read_cells(run)]
     assert found == [[[1, 2], [5, 6]], [[3, 4]]]
 
