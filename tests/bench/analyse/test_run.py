@@ -83,7 +83,7 @@ def test_what_no_process_measured_is_none(tiny_run: Any, make_cell: MakeCell) ->
 @pytest.mark.parametrize("told", [math.nan, math.inf])
 def test_a_time_that_is_no_number_was_not_measured(tiny_run: Any, make_cell: MakeCell, told: float) -> None:
     tiny_run.load(make_cell().load, 0, load_s=told)
-    assert tiny_run.analyse().loads[0].load_s is None
+    assert tiny_run.analyse().loads[0].times[0].load_s is None
 
 
 def test_the_largest_peak_stands_beside_the_median(tiny_run: Any, make_cell: MakeCell) -> None:
