@@ -494,6 +494,12 @@ def compare(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def history(session: nox.Session) -> None:
+    """All stored runs of a machine over time: estimates, change points, and what changed there."""
+    finish(session, harness(session), "-m", "bench.history", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def gate(session: nox.Session) -> None:
     """Say by the exit status whether a run shows a regression: 0 no, 1 yes, 2 cannot tell. For CI."""
     finish(session, harness(session), "-m", "bench.gate", *session.posargs)

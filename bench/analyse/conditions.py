@@ -85,7 +85,7 @@ def variant_changes(record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
         backend = name.removesuffix(" (a)")
         if backend == name or f"{backend} (b)" not in venvs:
             continue
-        there, here = (dict(_packages(record, f"{backend} ({side})")) for side in "ab")
+        there, here = (dict(packages(record, f"{backend} ({side})")) for side in "ab")
         for package in sorted(there.keys() | here.keys()):
             pair = there.get(package, "none"), here.get(package, "none")
             if pair[0] != pair[1]:
@@ -100,19 +100,21 @@ def _differing(there: Mapping[str, str], here: Mapping[str, str]) -> dict[str, t
 
 def _versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "AIPC Bench", str(_at(record, ("project", "git_commit")))
-    yield from _system(record)
+    yield from system_versions(record)
     for venv in record.get("venvs") or {}:
-        yield from ((f"{name} ({venv})", version) for name, version in _packages(record, venv))
+        yield from ((f"{name} ({venv})", version) for name, version in packages(record, venv))
 
 
-def _system(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def system_versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The kernel and each driver with its version; ``None`` where it is not recorded."""
     yield "kernel", str(_at(record, ("machine", "kernel")))
     for kind in ("gpus", "npus"):
         for device in _at(record, ("machine", kind)) or ():
             yield f"driver of {device.get('name')}", str(device.get("driver"))
 
 
-def _packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
+def packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
+    """The packages of one venv with their versions."""
     found = ((record.get("venvs") or {}).get(venv) or {}).get("packages") or {}
     yield from ((str(name), str(version)) for name, version in found.items())
 
@@ -125,4 +127,4 @@ def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     """
     venv = f"{load.backend} ({load.variant})" if load.variant else load.backend
     values = [str(_at(record, path)) for path in _ALIKE]
-    return digest([values, sorted(_system(record)), sorted(_packages(record, venv))])
+    return digest([values, sorted(system_versions(record)), sorted(packages(record, venv))])

@@ -56,6 +56,20 @@ def find_runs(names: Sequence[str], results: Path) -> list[StoredRun]:
         StoreError: one cannot be read.
     """
     found: dict[str, StoredRun] = {}
+    for path in find_folders(names, results):
+        # By its id: a copy in another folder is the same run.
+        run = open_run(path)
+        found.setdefault(run.run_id, run)
+    return list(found.values())
+
+
+def find_folders(names: Sequence[str], results: Path) -> list[Path]:
+    """The folders of the runs that ``names`` mean, in their order: ids, folders, or globs of either.
+
+    Raises:
+        UsageError: one means no run.
+    """
+    found: list[Path] = []
     for name in names:
         patterns = (name, str(results / name))
         # Not Path.glob, which takes no absolute pattern.
@@ -63,11 +77,8 @@ def find_runs(names: Sequence[str], results: Path) -> list[StoredRun]:
         runs = [path.resolve() for path in matches if (path / "run.json").is_file()]
         if not runs:
             raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
-        for path in dict.fromkeys(runs):
-            # By its id: a copy in another folder is the same run.
-            run = open_run(path)
-            found.setdefault(run.run_id, run)
-    return list(found.values())
+        found += runs
+    return list(dict.fromkeys(found))
 
 
 def known_variation(results: Path, head: RunAnalysis) -> Variation:

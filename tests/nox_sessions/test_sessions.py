@@ -76,6 +76,11 @@ def test_overhead_is_measured_on_every_stack(finished: Finished) -> None:
     assert tuple(finished.made or {}) == noxfile.STACKS
 
 
+def test_history_hands_on_what_it_is_given(finished: Finished) -> None:
+    noxfile.history(FakeSession("--metric", "ttft"))
+    assert finished.commands == [("-m", "bench.history", "--metric", "ttft")]
+
+
 def test_report_speed_hands_on_what_it_is_given(finished: Finished) -> None:
     noxfile.report_speed(FakeSession("--runs", "1"))
     assert finished.commands == [("-m", "bench.report_speed", "--runs", "1")]

@@ -1,0 +1,171 @@
+"""All runs of a machine in the order of time: where levels change, of how many cells, and what else did there."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from bench.analyse.change_points import ChangePoint, change_points
+from bench.analyse.environment import Change, changes
+from bench.analyse.results import COMPARED
+from bench.analyse.timeline import Drift, History, Identity, Move, Point, ReadCell, ReadRun, Series, Shift, Turn
+
+_Call = tuple[int, int]
+"""A change point: the number of its series, and its index there."""
+
+
+def history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[str] = COMPARED) -> History:
+    """Put runs in order and find where their levels change.
+
+    Args:
+        read: runs of one machine, in any order.
+        threshold: as a share, 0.03 for 3 %.
+        metrics: those to look at, of :data:`bench.analyse.results.COMPARED`.
+    """
+    runs = tuple(sorted(read, key=lambda run: (run.created_at, run.run_id)))
+    series = [one for metric in metrics for one in _series_of(runs, metric)]
+    calls = _calls(series, threshold)
+    gaps = _gathered(dict(_possible_gaps(series, calls)))
+    turns = {gap: number for number, gap in enumerate(sorted(set(gaps.values())))}
+    shifted = []
+    for number, (one, found) in enumerate(zip(series, calls, strict=True)):
+        own = [(call, gaps.get((number, call.index))) for call in found]
+        shifted.append(replace(one, shifts=tuple(_shift(one, call, gap, turns) for call, gap in own)))
+    levelled = tuple(_levelled(one) for one in shifted)
+    return History(
+        runs=runs,
+        series=levelled,
+        turns=tuple(_turn(number, runs, levelled) for number in turns.values()),
+        drifts=tuple(drift for number, one in enumerate(levelled) for drift in _drifts(number, one)),
+        threshold=threshold,
+    )
+
+
+def _series_of(runs: Sequence[ReadRun], metric: str) -> list[Series]:
+    points: dict[Identity, list[Point]] = {}
+    newest: dict[Identity, tuple[ReadCell, str]] = {}
+    for number, run in enumerate(runs):
+        for cell in run.cells:
+            if metric in cell.estimates:
+                points.setdefault(cell.identity, []).append(Point(number, cell.estimates[metric]))
+                newest[cell.identity] = cell, run.model
+    return [Series(*newest[identity], metric, tuple(found)) for identity, found in points.items()]
+
+
+def _calls(series: Sequence[Series], threshold: float) -> list[tuple[ChangePoint, ...]]:
+    """The change points of each series; those of a metric are judged together."""
+    found: dict[str, tuple[ChangePoint, ...]] = {}
+    for metric in dict.fromkeys(one.metric for one in series):
+        family = {
+            str(number): [(point.run, math.log(point.estimate.value)) for point in one.points]
+            for number, one in enumerate(series)
+            if one.metric == metric
+        }
+        found |= change_points(family, threshold)
+    return [found[str(number)] for number in range(len(series))]
+
+
+# -- one place for what changed at one place
+
+
+def _possible_gaps(
+    series: Sequence[Series], calls: Sequence[Sequence[ChangePoint]]
+) -> Iterator[tuple[_Call, tuple[set[int], set[int]]]]:
+    """Each step with the gaps that it lies at, and those that it may lie at. Gap g is just before run g.
+
+    A cell that some runs left out may have changed at any gap between two of its own.
+    """
+    for number, (one, found) in enumerate(zip(series, calls, strict=True)):
+        bounds = [0, *(call.index for call in found), len(one.points)]
+        for place, call in enumerate(found, start=1):
+            if not call.gradual:
+                # Halfway to its neighbours at most, so that two never change places.
+                low, high = (bounds[place - 1] + call.index) / 2, (call.index + bounds[place + 1]) / 2
+                near = [index for index in call.around if low < index < high]
+                yield (number, call.index), (_gaps(one, [call.index]), _gaps(one, near))
+
+
+def _gaps(one: Series, indices: Iterable[int]) -> set[int]:
+    return {gap for index in indices for gap in range(one.points[index - 1].run + 1, one.points[index].run + 1)}
+
+
+def _gathered(possible: Mapping[_Call, tuple[set[int], set[int]]]) -> dict[_Call, int]:
+    """One gap for each step, as few different ones as can be: again and again the one that most steps may lie at."""
+    left = dict(possible)
+    chosen: dict[_Call, int] = {}
+    while left:
+        exact = Counter(gap for own, _ in left.values() for gap in own)
+        near = Counter(gap for _, around in left.values() for gap in around)
+        best = max(near, key=lambda gap: (near[gap], exact[gap], -gap))
+        there = [call for call, (_, around) in left.items() if best in around]
+        chosen |= dict.fromkeys(there, best)
+        left = {call: gaps for call, gaps in left.items() if call not in chosen}
+    return chosen
+
+
+def _shift(one: Series, call: ChangePoint, gap: int | None, turns: Mapping[int, int]) -> Shift:
+    if gap is None:
+        return Shift(call.index, call.ratio, call.p_value, None)
+    index = next(index for index, point in enumerate(one.points) if point.run >= gap)
+    return Shift(index, call.ratio, call.p_value, turns[gap])
+
+
+def _levelled(one: Series) -> Series:
+    """The series with its ratios as they are where its shifts were gathered to."""
+    levels = [level for _, _, level in one.levels]
+    shifts = (replace(shift, ratio=levels[at + 1] / levels[at]) for at, shift in enumerate(one.shifts))
+    return replace(one, shifts=tuple(shifts))
+
+
+def _drifts(number: int, one: Series) -> Iterator[Drift]:
+    levels = one.levels
+    for (drifts, _), group in itertools.groupby(
+        range(len(one.shifts)), key=lambda at: (one.shifts[at].turn is None, one.shifts[at].ratio > 1)
+    ):
+        places = list(group)
+        if drifts:
+            first, _, start_ms = levels[places[0]]
+            _, last, end_ms = levels[places[-1] + 1]
+            yield Drift(number, one.points[first].run, one.points[last - 1].run, end_ms / start_ms)
+
+
+# -- what is to be said of a place
+
+
+def _turn(number: int, runs: Sequence[ReadRun], series: Sequence[Series]) -> Turn:
+    there = {place: shift for place, one in enumerate(series) for shift in one.shifts if shift.turn == number}
+    sides = {place: _sides(series[place], shift) for place, shift in there.items()}
+    before, after = max(low for low, _ in sides.values()), min(high for _, high in sides.values())
+    groups: dict[tuple[str, bool], list[int]] = {}
+    for place, shift in there.items():
+        groups.setdefault((series[place].metric, shift.ratio > 1), []).append(place)
+    moves = tuple(
+        Move(
+            metric,
+            slower,
+            tuple(places),
+            sum(one.metric == metric and _spans(one, before, after) for one in series),
+            min(there[place].ratio for place in places),
+            max(there[place].ratio for place in places),
+        )
+        for (metric, slower), places in groups.items()
+    )
+    backends = tuple(sorted({series[place].cell.backend for place in there}))
+    differing = (change for low, high in sorted(set(sides.values())) for change in _between(runs, low, high))
+    return Turn(before, after, moves, backends, tuple(dict.fromkeys(differing)))
+
+
+def _sides(one: Series, shift: Shift) -> tuple[int, int]:
+    """The runs of a series just before and after one of its shifts."""
+    return one.points[shift.index - 1].run, one.points[shift.index].run
+
+
+def _spans(one: Series, before: int, after: int) -> bool:
+    return one.points[0].run <= before and one.points[-1].run >= after
+
+
+def _between(runs: Sequence[ReadRun], before: int, after: int) -> tuple[Change, ...]:
+    return changes(runs[before].facts, runs[after].facts)

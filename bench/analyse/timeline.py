@@ -1,0 +1,261 @@
+"""What a history is made of: runs of one machine, a series per cell and metric, and the places where levels change."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.analyse.environment import Change, Fact, surroundings
+from bench.analyse.interval import Estimate
+from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a series is of. ``cell_key`` holds neither the model nor the threads, and two of them are never one series.
+
+    Args:
+        cell_key: of the cell.
+        model: its digest, or its name where it has none.
+        threads: as planned; ``None``: left to each stack.
+        ran_on: what ran, which is another device than asked for where a fallback was allowed.
+    """
+
+    cell_key: str
+    model: str
+    threads: int | None
+    ran_on: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCell:
+    """A cell of one run, as far as a history needs it.
+
+    Args:
+        name: for people.
+        estimates: metric (one of :data:`bench.analyse.results.COMPARED`) -> estimate in ms.
+    """
+
+    identity: Identity
+    name: str
+    backend: str
+    simulated: bool
+    estimates: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRun:
+    """One run, as far as a history needs it.
+
+    Args:
+        created_at: UTC.
+        ended: whether it came to an end; otherwise it is still being written or was killed.
+        model: its name.
+        facts: see :func:`bench.analyse.environment.surroundings`.
+        variants: how many cells were left out because they are a variant of an A/B run.
+    """
+
+    run_id: str
+    created_at: datetime
+    ended: bool
+    model: str
+    facts: Mapping[Fact, str]
+    cells: tuple[ReadCell, ...]
+    variants: int
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One run's estimate in ms; ``run`` is the run's place in :attr:`History.runs`."""
+
+    run: int
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A change point of a series.
+
+    Args:
+        index: of the first point after it.
+        ratio: of the levels after and before; above 1 means slower.
+        p_value: adjusted for all series of the metric.
+        turn: its place in :attr:`History.turns`; ``None`` where it is part of a slow drift.
+    """
+
+    index: int
+    ratio: float
+    p_value: float
+    turn: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One metric of one cell over the runs.
+
+    Args:
+        cell: of the newest run that has it.
+        model: its name.
+        metric: one of :data:`bench.analyse.results.COMPARED`.
+        points: in the order of the runs.
+        shifts: in the same order.
+    """
+
+    cell: ReadCell
+    model: str
+    metric: str
+    points: tuple[Point, ...]
+    shifts: tuple[Shift, ...] = ()
+
+    @property
+    def levels(self) -> tuple[tuple[int, int, float], ...]:
+        """(first index, index after the last, geometric mean in ms) of each stretch between the shifts."""
+        bounds = [0, *(shift.index for shift in self.shifts), len(self.points)]
+        return tuple((low, high, _mean_ms(self.points[low:high])) for low, high in itertools.pairwise(bounds))
+
+    @property
+    def scatter(self) -> float | None:
+        """The standard deviation of the logarithms of the runs around their levels: how much runs differ by chance.
+
+        ``None`` where no level has two runs.
+        """
+        freedom = len(self.points) - len(self.levels)
+        if freedom < 1:
+            return None
+        apart = (
+            math.log(point.estimate.value / level)
+            for low, high, level in self.levels
+            for point in self.points[low:high]
+        )
+        return math.sqrt(math.fsum(value * value for value in apart) / freedom)
+
+
+def _mean_ms(points: tuple[Point, ...]) -> float:
+    return math.exp(math.fsum(math.log(point.estimate.value) for point in points) / len(points))
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Cells that changed in one direction at one turn.
+
+    Args:
+        slower: or else faster.
+        series: places in :attr:`History.series`.
+        of: how many series of the metric were measured before and after.
+        least: the smallest ratio of levels.
+        most: the largest.
+    """
+
+    metric: str
+    slower: bool
+    series: tuple[int, ...]
+    of: int
+    least: float
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A place at which cells changed.
+
+    Args:
+        before: the last run of those cells before it; a place in :attr:`History.runs`.
+        after: the first one after it.
+        moves: what changed, a metric and direction each.
+        backends: of the cells that changed.
+        changes: what else differs there.
+    """
+
+    before: int
+    after: int
+    moves: tuple[Move, ...]
+    backends: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A part of a series whose level moved slowly, without a step.
+
+    Args:
+        series: its place in :attr:`History.series`.
+        first: the first run of it.
+        last: the last one.
+        ratio: of the level at its end over that at its beginning.
+    """
+
+    series: int
+    first: int
+    last: int
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that is to be said of a machine's runs.
+
+    Args:
+        runs: by time.
+        series: by metric, then as the newest runs have them.
+        turns: by time.
+        drifts: in the order of the series.
+        threshold: as a share; changes of less than half of it are not called.
+    """
+
+    runs: tuple[ReadRun, ...]
+    series: tuple[Series, ...]
+    turns: tuple[Turn, ...]
+    drifts: tuple[Drift, ...]
+    threshold: float
+
+
+def read_analysis(
+    analysis: RunAnalysis, run_id: str, created_at: datetime, name: Callable[[CellResult], str]
+) -> ReadRun:
+    """Keep what a history needs of one analysed run, and let go of the rest.
+
+    Args:
+        analysis: of the run.
+        run_id: of the same.
+        created_at: when it began.
+        name: names a cell for people.
+    """
+    record = analysis.record
+    model, plan = record.get("model") or {}, record.get("plan") or {}
+    known = str(model.get("digest") or model.get("name"))
+    own = [cell for cell in analysis.cells if not cell.load.variant]
+    return ReadRun(
+        run_id=run_id,
+        created_at=created_at,
+        ended=analysis.end is not None,
+        model=str(model.get("name")),
+        facts=surroundings(record),
+        cells=tuple(_read_cell(cell, known, plan.get("threads"), name(cell)) for cell in own),
+        variants=len(analysis.cells) - len(own),
+    )
+
+
+def _read_cell(cell: CellResult, model: str, threads: int | None, name: str) -> ReadCell:
+    measured: dict[str, Measured | None] = {metric: getattr(cell, metric) for metric in COMPARED}
+    return ReadCell(
+        identity=Identity(cell.cell_key, model, threads, cell.load.ran_on),
+        name=name,
+        backend=cell.load.backend,
+        simulated=cell.load.simulated,
+        estimates={metric: one.estimate for metric, one in measured.items() if one is not None},
+    )
+
+
+def when(record: Mapping[str, Any], run_id: str) -> datetime | None:
+    """When a run began, from its record or else from its id; ``None`` if neither tells."""
+    for text, form in ((record.get("created_at"), None), (run_id[:16], "%Y%m%dT%H%M%SZ")):
+        try:
+            told = datetime.fromisoformat(str(text)) if form is None else datetime.strptime(str(text), form)  # noqa: DTZ007
+        except ValueError:
+            continue
+        return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+    return None

@@ -1,0 +1,94 @@
+"""``python -m bench.history [RUN …]``: all runs of a machine over time, and where their level changed."""
+
+from __future__ import annotations
+
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.analyse.history import history
+from bench.analyse.results import COMPARED
+from bench.analyse.timeline import History
+from bench.arguments import Parser
+from bench.compare.runs import add_folders, share
+from bench.errors import BenchError, StoreError, UsageError
+from bench.history.render import as_json, lines, markdown
+from bench.history.runs import Chosen, choose, read
+from bench.report.render import write_files
+
+METRICS = {"ttft": "ttft_ms", "tpot": "tpot_ms", "itl-p95": "itl_p95_ms"}
+"""As they are typed -> as they are called in the analysis."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read, say it, write it; returns the exit status."""
+    try:
+        asked = _parser().parse_args(arguments)
+        print("\n".join(_history(asked)))
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 4 if isinstance(error, UsageError) else 1
+    return 0
+
+
+def _history(asked: Namespace) -> list[str]:
+    threshold = share(asked.threshold)
+    chosen = choose(asked.runs, asked.results_dir, asked.machine)
+    left_out = list(chosen.notes)
+    runs = list(read(chosen, left_out.append))
+    if not runs:
+        raise StoreError(
+            f"no run of machine {chosen.machine_id} can be read: {left_out[-1].removeprefix('left out: ')}"
+        )
+    found = history(runs, threshold, (METRICS[asked.metric],) if asked.metric else COMPARED)
+    index = _write(found, chosen, left_out, asked.reports_dir)
+    return [*lines(found, chosen.machine_id, left_out), "", f"history    {index.resolve().as_uri()}"]
+
+
+def _write(found: History, chosen: Chosen, left_out: Sequence[str], reports: Path) -> Path:
+    from bench.history.page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
+
+    folder = reports / f"history-{folder_name(chosen.machine_id)}"
+    index = folder / "history.html"
+    contents = {
+        folder / "history.json": as_json(found, chosen.machine_id, left_out),
+        folder / "history.md": markdown(found, chosen.machine_id, left_out),
+        index: page(found, chosen.machine_id, chosen.machine, left_out),
+    }
+    write_files(folder, contents)
+    return index
+
+
+def folder_name(machine_id: str) -> str:
+    """A machine's id as a part of a path; a record may hold anything."""
+    return re.sub(r"[^0-9A-Za-z_-]", "_", machine_id)[:64]
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nox -s history --",
+        description="All stored runs of a machine over time: estimates, change points, and what changed there.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "runs", nargs="*", metavar="RUN", help="ids, folders or globs (default: all that lie in --results-dir)"
+    )
+    parser.add_argument("--metric", choices=METRICS, help="this one alone (default: all of them)")
+    parser.add_argument(
+        "--threshold",
+        default="3%",
+        metavar="SHARE",
+        help="half of it is the least change that is called (default: 3%%)",
+    )
+    parser.add_argument(
+        "--machine", metavar="ID", help="the beginning of a machine's id (default: the one of the newest run)"
+    )
+    add_folders(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""history.html: one file, no request, no script; sentences first, then a small chart per series, then the figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from markupsafe import Markup
+
+import bench.report
+from bench.analyse.timeline import History, Series
+from bench.compare.words import METRICS, percent
+from bench.history.charts import chart
+from bench.history.render import path
+from bench.history.words import ALIKE, RULE, day, heading, names, notes, sentences, size
+from bench.report import format as fmt
+from bench.report.svg import StyleSheet
+from bench.report.template import environment, source_digest
+from bench.report.text import plural
+
+_HERE = Path(__file__).resolve().parent
+_STYLE = Path(bench.report.__file__).resolve().parent / "page.css"
+
+MOST_CHANGED = 120
+"""Charts of series that changed, the largest change first."""
+MOST_CHARTS = 60
+"""Charts in all, if those of series that changed are not more already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One series in the table."""
+
+    series: Series
+    name: str
+    metric: str
+    path: str
+    scatter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One series with its chart."""
+
+    row: Row
+    svg: Markup
+
+
+def page(history: History, machine_id: str, machine: str, left_out: Sequence[str]) -> str:
+    """The page of one machine's history.
+
+    Args:
+        history: of that machine.
+        machine_id: as it is recorded.
+        machine: name of its CPU.
+        left_out: what is not part of it, and why.
+    """
+    rows = sorted(_rows(history), key=lambda row: (not row.series.shifts, -_largest(row.series)))
+    changed = sum(bool(row.series.shifts) for row in rows)
+    shown = max(min(changed, MOST_CHANGED), MOST_CHARTS)
+    sheet = StyleSheet()
+    panels = [Panel(row, _drawn(number, row, history, sheet)) for number, row in enumerate(rows[:shown])]
+    css = "".join(
+        (_STYLE.read_text(encoding="utf-8"), (_HERE / "history.css").read_text(encoding="utf-8"), sheet.css())
+    )
+    return (
+        environment(_HERE)
+        .get_template("history.html.jinja")
+        .render(
+            h=history,
+            f=fmt,
+            css=Markup(css),  # noqa: S704 - our own files and the drawings' styles, no data
+            css_digest=source_digest(css),
+            machine=machine,
+            machine_id=machine_id,
+            heading=heading(history),
+            notes=[*left_out, *notes(history)],
+            sentences=sentences(history),
+            numbered=len(history.turns),
+            alike=ALIKE if history.turns else "",
+            rule=RULE,
+            threshold=percent(history.threshold / 2),
+            changed=[panel for panel in panels if panel.row.series.shifts],
+            others=[panel for panel in panels if not panel.row.series.shifts],
+            left_out=max(0, len(rows) - shown),
+            rows=rows,
+            runs=[(number, day(run), run) for number, run in enumerate(history.runs, start=1)],
+            day=lambda number: day(history.runs[number]),
+            plural=plural,
+        )
+    )
+
+
+def _rows(history: History) -> Iterator[Row]:
+    for one, name in zip(history.series, names(history), strict=True):
+        scatter = "" if one.scatter is None else f"{size(one.scatter)} %"
+        yield Row(one, name, METRICS[one.metric], path(one), scatter)
+
+
+def _largest(one: Series) -> float:
+    return max((max(shift.ratio, 1 / shift.ratio) for shift in one.shifts), default=0.0)
+
+
+def _drawn(number: int, row: Row, history: History, sheet: StyleSheet) -> Markup:
+    svg = chart(f"series{number}", row.series, history, sheet)
+    return Markup(svg)  # noqa: S704 - serialized by an XML writer, which escapes

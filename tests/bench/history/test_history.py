@@ -1,0 +1,158 @@
+"""The history as a command: which runs it takes, where it sees a change, what it says of it, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.history.__main__ import main
+from bench.plan.cells import Load
+from tests.bench.history.conftest import run_id, write_night
+
+
+def told(results: Path, reports: Path, *arguments: str) -> dict[str, Any]:
+    """history.json of a call that succeeds."""
+    assert main(["--results-dir", str(results), "--reports-dir", str(reports), *arguments]) == 0
+    (written,) = reports.glob("history-*/history.json")
+    value: dict[str, Any] = json.loads(written.read_text("utf-8"))
+    return value
+
+
+@pytest.fixture(scope="module")
+def upgrade(upgraded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return told(upgraded, tmp_path_factory.mktemp("reports"), "--metric", "tpot")
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Path:
+    """Two nights of one stack."""
+    results = tmp_path / "results"
+    for night in range(2):
+        write_night(results, night, loads=[Load("ort-genai", "CPU", "int4")])
+    return results
+
+
+def test_a_change_is_found_between_the_runs_where_it_happened(upgrade: dict[str, Any]) -> None:
+    assert [(turn["before"], turn["after"]) for turn in upgrade["turns"]] == [(run_id(5), run_id(6))]
+
+
+def test_the_package_that_changed_there_is_named(upgrade: dict[str, Any]) -> None:
+    changes = [(one["what"], one["before"], one["after"]) for one in upgrade["turns"][0]["changes"]]
+    assert changes == [("openvino-genai", "1.0", "2.0")]
+
+
+def test_only_the_stack_that_changed_has_a_change(upgrade: dict[str, Any]) -> None:
+    changed = {one["name"].split()[0] for one in upgrade["series"] if one["shifts"]}
+    assert changed == {"openvino-genai"}
+
+
+def test_the_change_is_as_large_as_it_was_made(upgrade: dict[str, Any]) -> None:
+    ratios = [shift["ratio"] for one in upgrade["series"] for shift in one["shifts"]]
+    assert ratios == pytest.approx([1.2] * len(ratios), rel=0.05)
+
+
+def test_each_cell_has_a_point_per_run(upgrade: dict[str, Any]) -> None:
+    assert {len(one["points"]) for one in upgrade["series"]} == {10}
+
+
+def test_the_terminal_names_the_change(upgraded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told(upgraded, tmp_path, "--metric", "ttft")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Changed there: openvino-genai 1.0 -> 2.0." in said
+
+
+def test_the_page_says_what_the_terminal_says(upgraded: Path, tmp_path: Path) -> None:
+    value = told(upgraded, tmp_path, "--metric", "tpot")
+    (page,) = tmp_path.glob("history-*/history.html")
+    shown = " ".join(page.read_text("utf-8").split())
+    assert value["answer"][0].split(". Changed there")[0].replace(">", "&gt;") in shown
+
+
+def test_the_same_runs_give_the_same_bytes(upgraded: Path, tmp_path: Path) -> None:
+    pages = []
+    for name in ("one", "two"):
+        told(upgraded, tmp_path / name, "--metric", "tpot")
+        pages.append(next((tmp_path / name).glob("history-*/history.html")).read_bytes())
+    assert pages[0] == pages[1]
+
+
+def test_runs_without_a_change_have_no_turn(tmp_path: Path) -> None:
+    for night in range(9):
+        write_night(tmp_path / "results", night, loads=[Load("ort-genai", "CPU", "int4")])
+    assert told(tmp_path / "results", tmp_path / "reports")["turns"] == []
+
+
+def test_too_few_runs_say_how_many_a_change_point_needs(nights: Path, tmp_path: Path) -> None:
+    (note,) = [note for note in told(nights, tmp_path)["notes"] if "change point" in note]
+    assert "needs 8 runs of a cell, and the longest series has 2" in note
+
+
+def test_a_run_without_an_end_is_marked(nights: Path, tmp_path: Path) -> None:
+    write_night(nights, 2, loads=[Load("ort-genai", "CPU", "int4")])
+    (nights / run_id(2) / "end.json").unlink()
+    value = told(nights, tmp_path)
+    assert [run["ended"] for run in value["runs"]] == [True, True, False]
+
+
+def test_variants_of_an_ab_run_are_no_part_of_it(nights: Path, tmp_path: Path) -> None:
+    pair = [Load("ort-genai", "CPU", "int4", variant=side) for side in "ab"]
+    write_night(nights, 2, loads=pair)
+    assert {len(one["points"]) for one in told(nights, tmp_path)["series"]} == {2}
+
+
+def test_a_run_of_a_newer_version_is_named_and_left_out(nights: Path, tmp_path: Path) -> None:
+    write_night(nights, 2, record={"schema_version": 99}, loads=[Load("ort-genai", "CPU", "int4")])
+    value = told(nights, tmp_path)
+    assert (len(value["runs"]), any("schema 99" in note for note in value["notes"])) == (2, True)
+
+
+def test_runs_of_another_machine_are_another_history(nights: Path, tmp_path: Path) -> None:
+    write_night(nights, 2, record={"machine_id": "another"}, loads=[Load("ort-genai", "CPU", "int4")])
+    assert len(told(nights, tmp_path, "--machine", "another")["runs"]) == 1
+
+
+def test_a_folder_without_a_run_is_passed_over(nights: Path, tmp_path: Path) -> None:
+    (nights / "notes").mkdir()
+    assert len(told(nights, tmp_path)["runs"]) == 2
+
+
+def test_one_run_is_a_history_without_a_change(nights: Path, tmp_path: Path) -> None:
+    assert len(told(nights, tmp_path, run_id(0))["runs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["no-such-run"], 4, "there is no run no-such-run"),
+        (["--machine", "zz"], 4, "--machine zz: no run is of it"),
+        (["--threshold", "wide"], 4, "--threshold: expected a share"),
+        (["--metric", "speed"], 4, "invalid choice"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    nights: Path, arguments: list[str], status: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--results-dir", str(nights), *arguments]) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
+def test_no_run_at_all_says_how_to_measure_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--results-dir", str(tmp_path)]) == 1
+    assert "holds no run; measure one with `nox -s bench`" in capsys.readouterr().err
+
+
+def test_a_hostile_package_name_is_text(tmp_path: Path) -> None:
+    name = "<script>alert(1)</script>"
+    for night in range(10):
+        venvs = {"ort-genai": {"packages": {name: "2" if night >= 5 else "1"}}}
+        slower = {"ort-genai": 1.5 if night >= 5 else 1.0}
+        loads = [Load("ort-genai", "CPU", "int4")]
+        write_night(tmp_path / "results", night, slower, record={"venvs": venvs}, loads=loads, prompt_tokens=(32,))
+    told(tmp_path / "results", tmp_path / "reports", "--metric", "tpot")
+    (page,) = (tmp_path / "reports").glob("history-*/history.html")
+    text = page.read_text("utf-8")
+    assert (name in text, "&lt;script&gt;" in text) == (False, True)
