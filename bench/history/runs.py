@@ -100,12 +100,15 @@ def read(chosen: Chosen, leave_out: Callable[[str], None]) -> Iterator[ReadRun]:
     for folder in chosen.folders:
         try:
             run = open_run(folder)
-            created_at = when(run.record, _id(run))
-            if created_at is None:
+            if (created_at := when(run.record, _id(run))) is None:
                 leave_out(f"left out: {folder} does not say when it was measured")
                 continue
             analysis = analyse_run(run)
+            told = read_analysis(analysis, _id(run), created_at, partial(cell_name, naming=name_all(analysis)))
         except StoreError as error:
             leave_out(f"left out: {error}")
-            continue
-        yield read_analysis(analysis, _id(run), created_at, partial(cell_name, naming=name_all(analysis)))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # One record that somebody has edited must not keep all the others from being shown.
+            leave_out(f"left out: {folder / 'run.json'} is not as a run writes it ({type(error).__name__}: {error})")
+        else:
+            yield told

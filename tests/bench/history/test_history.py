@@ -114,6 +114,15 @@ def test_runs_of_another_machine_are_another_history(nights: Path, tmp_path: Pat
     assert len(told(nights, tmp_path, "--machine", "another")["runs"]) == 1
 
 
+@pytest.mark.parametrize("record", [{"plan": None}, {"venvs": {"ort-genai": None}}], ids=["no plan", "an empty venv"])
+def test_a_record_that_was_broken_by_hand_is_named_and_left_out(
+    nights: Path, tmp_path: Path, record: dict[str, Any]
+) -> None:
+    write_night(nights, 2, record=record, loads=[Load("ort-genai", "CPU", "int4")])
+    value = told(nights, tmp_path)
+    assert (len(value["runs"]), any("is not as a run writes it" in note for note in value["notes"])) == (2, True)
+
+
 def test_a_folder_without_a_run_is_passed_over(nights: Path, tmp_path: Path) -> None:
     (nights / "notes").mkdir()
     assert len(told(nights, tmp_path)["runs"]) == 2
