@@ -255,7 +255,8 @@ def when(record: Mapping[str, Any], run_id: str) -> datetime | None:
     for text, form in ((record.get("created_at"), None), (run_id[:16], "%Y%m%dT%H%M%SZ")):
         try:
             told = datetime.fromisoformat(str(text)) if form is None else datetime.strptime(str(text), form)  # noqa: DTZ007
-        except ValueError:
+            return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            # No date, or one at the ends of the calendar that has none in UTC.
             continue
-        return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
     return None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import ReadRun, read_analysis, when
@@ -66,8 +67,7 @@ def choose(names: Sequence[str], results: Path, machine: str | None) -> Chosen:
     own = [run for run in opened.values() if _machine_id(run) == wanted]
     if others := len(opened) - len(own):
         notes.append(f"left out: {plural(others, 'run')} of other machines, which --machine shows")
-    cpu = ((own[-1].record.get("machine") or {}).get("cpu") or {}).get("name")
-    return Chosen(wanted, str(cpu or "unknown machine"), tuple(run.path for run in own), tuple(notes))
+    return Chosen(wanted, _cpu(own[-1]), tuple(run.path for run in own), tuple(notes))
 
 
 def _machine(runs: Sequence[StoredRun], asked: str | None) -> str:
@@ -84,6 +84,14 @@ def _machine(runs: Sequence[StoredRun], asked: str | None) -> str:
 
 def _machine_id(run: StoredRun) -> str:
     return str(run.record.get("machine_id") or "unknown")
+
+
+def _cpu(run: StoredRun) -> str:
+    # All runs of the machine hang on this one, so it takes a record that somebody has edited as it comes.
+    value: Any = run.record
+    for name in ("machine", "cpu", "name"):
+        value = value.get(name) if isinstance(value, dict) else None
+    return str(value or "unknown machine")
 
 
 def _id(run: StoredRun) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.history.__main__ import main
+from bench.history.runs import choose
 from bench.plan.cells import Load
 from tests.bench.history.conftest import run_id, write_night
 
@@ -152,6 +153,19 @@ def test_what_cannot_be_is_refused_in_one_line(
 def test_no_run_at_all_says_how_to_measure_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--results-dir", str(tmp_path)]) == 1
     assert "holds no run; measure one with `nox -s bench`" in capsys.readouterr().err
+
+
+def test_a_date_that_has_none_in_utc_gives_way_to_the_one_in_the_id(nights: Path, tmp_path: Path) -> None:
+    record = {"created_at": "0001-01-01T00:00:00+12:00"}
+    write_night(nights, 2, record=record, loads=[Load("ort-genai", "CPU", "int4")])
+    assert told(nights, tmp_path)["runs"][-1]["created_at"].startswith("2026-11-03")
+
+
+@pytest.mark.parametrize("machine", [None, "a laptop", {"cpu": "fast"}, {"cpu": None}])
+def test_a_machine_that_is_not_recorded_as_one_is_called_unknown(nights: Path, machine: object) -> None:
+    path = nights / run_id(1) / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"machine": machine}), "utf-8")
+    assert choose([], nights, None).machine == "unknown machine"
 
 
 def test_a_hostile_package_name_is_text(tmp_path: Path) -> None:
