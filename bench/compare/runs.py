@@ -12,6 +12,7 @@ from bench.analyse.run import analyse_run
 from bench.analyse.variation import Variation, variation
 from bench.arguments import Parser
 from bench.errors import StoreError, UsageError
+from bench.plan.values import part_of_one
 from bench.store.reader import StoredRun, open_run
 
 _MOST_EARLIER = 40
@@ -38,12 +39,8 @@ def share(text: str) -> float:
     Raises:
         UsageError: it is neither, or negative.
     """
-    number = text.strip().removesuffix("%")
-    try:
-        value = float(number) / (100 if text.strip().endswith("%") else 1)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 100:
+    value = part_of_one(text)
+    if value is None or not 0 <= value <= 100:
         raise UsageError(f"--threshold: expected a share such as 3% or 0.03, got {text!r}")
     return value
 

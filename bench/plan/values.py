@@ -63,12 +63,17 @@ def seconds(value: Any, where: str, *, zero: bool = False) -> float:
 
 def share(value: Any, where: str) -> float:
     """``5%`` or ``0.05`` as 0.05; above 0 and below 1."""
-    text = str(value).strip()
-    number = None if isinstance(value, bool) else _number(text.removesuffix("%"))
-    wanted = None if number is None else number / 100 if text.endswith("%") else number
+    wanted = part_of_one(value)
     if wanted is None or not 0 < wanted < 1:
         raise UsageError(f"{where}: expected a share such as 5% or 0.05, got {value!r}")
     return wanted
+
+
+def part_of_one(value: Any) -> float | None:
+    """``5%`` or ``0.05`` as 0.05, of any size; ``None`` of what is no number."""
+    text = str(value).strip()
+    number = None if isinstance(value, bool) else _number(text.removesuffix("%"))
+    return None if number is None else number / 100 if text.endswith("%") else number
 
 
 def duration(value: Any, where: str) -> float:
