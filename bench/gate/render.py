@@ -12,7 +12,7 @@ from bench.compare.words import METRICS, cell_name, change, percent, ratio, shap
 from bench.report.export_markdown import escape
 from bench.report.format import number, plain
 from bench.report.names import Naming, name_all
-from bench.report.text import plural
+from bench.report.text.en import plural
 
 GATE_VERSION = 1
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from bench.analyse.results import METRICS, Ranking, RunAnalysis
 from bench.report import text
-from bench.report.names import HIT, Naming, shape_name
+from bench.report.format import number
+from bench.report.names import Naming, shape_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def answers_by_shape(analysis: RunAnalysis, naming: Naming) -> list[ShapeAnswers
         groups.setdefault(shape, []).append(ranking)
     return [
         ShapeAnswers(
-            shape_name(*shape[:4]) + (" (simulated)" if shape[4] else ""),
+            shape_name(*shape[:4]) + (text.SIMULATED_MARK if shape[4] else ""),
             tuple(_answer(ranking, naming) for ranking in rankings),
         )
         for shape, rankings in groups.items()
@@ -49,8 +50,8 @@ def overviews(analysis: RunAnalysis, naming: Naming) -> list[str]:
     kinds = dict.fromkeys(_kind(ranking) for ranking in analysis.rankings)
     shapes = {kind[2:] for kind in kinds}
     for kind in sorted(kinds):
-        parts = [f"{kind[3]:,} new tokens", f"batch of {kind[2]}"] if len(shapes) > 1 else []
-        parts += [HIT] if kind[1] else []
+        parts = [text.KIND.format(new=number(kind[3], 0)), text.BATCH.format(size=kind[2])] if len(shapes) > 1 else []
+        parts += [text.HIT] if kind[1] else []
         prefix = f"{', '.join(parts)}: " if parts else ""
         for metric in METRICS:
             own = [r for r in analysis.rankings if r.metric == metric and _kind(r) == kind and r.rivals]

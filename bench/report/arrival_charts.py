@@ -63,7 +63,10 @@ def _chart(name: str, members: Sequence[Member], looks: Mapping[str, LineStyle],
         canvas.settle()
         for one, cell, arrival in known:
             words = text.ARRIVAL_TIP.format(
-                name=one.name, first=number(arrival.median[0]), last=number(arrival.median[-1]), n=arrival.token[-1]
+                name=one.name,
+                first=number(arrival.median[0]),
+                last=number(arrival.median[-1]),
+                n=number(arrival.token[-1], 0),
             )
             number_of_line, prompt_tokens = looks[one.key].number, cell.prompt_tokens
             tips = (

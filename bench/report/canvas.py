@@ -18,6 +18,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from bench.report.format import localized
 from bench.report.style import GRID, MUTED, TEXT
 from bench.report.svg import TIP, Mark, StyleSheet, embed
 
@@ -146,4 +147,4 @@ def _spaced(ticks: Sequence[float], apart: float) -> list[float]:
 
 def tick_label(value: float) -> str:
     """A tick's value as it is written beside the axis."""
-    return f"{value:,.10g}" if value < 1e6 else f"{value:,.0f}"
+    return localized(f"{value:,.10g}" if value < 1e6 else f"{value:,.0f}")

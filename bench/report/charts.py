@@ -56,8 +56,7 @@ def metric_lines(series: Sequence[Series], metric: str) -> list[Line]:
 
 def _point(one: Series, cell: CellResult, metric: str) -> Point:
     estimate = getattr(cell, metric).estimate
-    figures = f"{number(estimate.value)} ms ({interval(estimate) or 'no interval'}), n = {cell.generations}"
-    return Point(cell.prompt_tokens, estimate, f"{_at(one, cell)}: {text.METRIC_NAMES[metric]} {figures}")
+    return Point(cell.prompt_tokens, estimate, _tip(one, cell, text.METRIC_NAMES[metric], estimate))
 
 
 def quantile_lines(series: Sequence[Series], quantile: str) -> list[Line]:
@@ -75,8 +74,8 @@ def _quantile(one: Series, cell: CellResult, quantile: str) -> Point | None:
     value = getattr(cell.itl_ms, quantile)
     if value is None:
         return None
-    said = f"{_at(one, cell)}: {text.ITL_NAMES[quantile]} {number(value)} ms (no interval), n = {cell.generations}"
-    return Point(cell.prompt_tokens, Estimate(value, None, None, cell.blocks), said)
+    estimate = Estimate(value, None, None, cell.blocks)
+    return Point(cell.prompt_tokens, estimate, _tip(one, cell, text.ITL_NAMES[quantile], estimate))
 
 
 def ratio_lines(series: Sequence[Series], rankings: Sequence[Ranking]) -> list[Line]:
@@ -100,11 +99,21 @@ def ratio_lines(series: Sequence[Series], rankings: Sequence[Ranking]) -> list[L
 
 def _ratio_tip(one: Series, cell: CellResult, ratios: dict[str, Estimate]) -> str:
     over = ratios[cell.cell_key]
-    return f"{_at(one, cell)}: {factor(over.value)} ({interval(over) or 'no interval'})"
+    return f"{_at(one, cell)}: {factor(over.value)} ({interval(over) or text.NO_INTERVAL})"
+
+
+def _tip(one: Series, cell: CellResult, metric: str, estimate: Estimate) -> str:
+    return text.POINT_TIP.format(
+        at=_at(one, cell),
+        metric=metric,
+        value=number(estimate.value),
+        interval=interval(estimate) or text.NO_INTERVAL,
+        n=number(cell.generations, 0),
+    )
 
 
 def _at(one: Series, cell: CellResult) -> str:
-    return f"{one.name}, prompt {cell.prompt_tokens:,}"
+    return text.AT_PROMPT.format(name=one.name, prompt=number(cell.prompt_tokens, 0))
 
 
 def over_prompt_length(
@@ -135,9 +144,12 @@ def over_prompt_length(
         canvas.settle()
         for index, (one, points) in enumerate(lines):
             _draw_line(canvas, axes, points, looks[one.key], _shift(index, len(lines), lengths, room))
-        named = text.METRIC_NAMES.get(metric) or text.ITL_NAMES.get(metric) or text.RATIO_NAME
-        label = f"{named}, by prompt length, one line per configuration, as in the table"
-        return LineChart(canvas.finish(sheet, label), logarithmic)
+        return LineChart(canvas.finish(sheet, text.LINES_LABEL.format(metric=metric_name(metric))), logarithmic)
+
+
+def metric_name(metric: str) -> str:
+    """What is drawn in the chart of ``metric``, within a sentence."""
+    return text.METRIC_NAMES.get(metric) or text.ITL_NAMES.get(metric) or text.RATIO_NAME
 
 
 def _ends(estimate: Estimate) -> tuple[float, ...]:
@@ -176,7 +188,7 @@ def _prompt_axis(axes: Any, lengths: Sequence[int]) -> None:
         axes.set_xlim(lengths[0] / 1.6, lengths[-1] * 1.6)
     shown = _thinned(lengths)
     axes.xaxis.set_major_locator(FixedLocator(shown))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel(text.PROMPT_AXIS)
 

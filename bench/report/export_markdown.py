@@ -15,17 +15,6 @@ from bench.report.names import Naming, failed_shapes
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 _MOST_ROWS = 300
-_HEADER = (
-    "prompt",
-    "configuration",
-    "device",
-    "TTFT ms (95 %)",
-    "TPOT ms (95 %)",
-    "tokens/s",
-    "whole answer ms",
-    "peak MB",
-    "n",
-)
 
 
 def summary_markdown(analysis: RunAnalysis, naming: Naming, notes: Sequence[str]) -> str:
@@ -44,8 +33,8 @@ def summary_markdown(analysis: RunAnalysis, naming: Naming, notes: Sequence[str]
         lines += ["", *_table(analysis, naming), "", *_quantiles(analysis)]
     if analysis.failures:
         lines += ["", f"### {text.FAILURES_TITLE}", "", *_failures(analysis, naming)]
-    lines += ["", f"Repeat it: `{_code(str(record.get('command')))}`", ""]
-    lines += [f"{escape(text.GLOSSARY_TITLE)}: [index.html](index.html#glossary), in the same folder as this file.", ""]
+    lines += ["", f"{text.REPEAT_IT}: `{_code(str(record.get('command')))}`", ""]
+    lines += [f"{escape(text.GLOSSARY_TITLE)}: [index.html](index.html#glossary), {text.SAME_FOLDER}.", ""]
     return "\n".join(lines)
 
 
@@ -62,7 +51,7 @@ def _code(value: str) -> str:
 def _title(record: Mapping[str, Any]) -> str:
     model = (record.get("model") or {}).get("name")
     cpu = ((record.get("machine") or {}).get("cpu") or {}).get("name")
-    return escape(" on ".join(str(part) for part in (model, cpu) if part))
+    return escape(text.MODEL_ON_MACHINE.format(model=model, machine=cpu) if model and cpu else str(model or cpu or ""))
 
 
 def _answers(analysis: RunAnalysis, naming: Naming) -> list[str]:
@@ -81,18 +70,20 @@ def _answers(analysis: RunAnalysis, naming: Naming) -> list[str]:
 def _findings(analysis: RunAnalysis, naming: Naming) -> list[str]:
     lines = []
     for note in finding_notes(analysis, naming):
-        more = f" (and {len(note.lines) - 1} more)" if len(note.lines) > 1 else ""
+        more = f" {text.MORE_LINES.format(count=len(note.lines) - 1)}" if len(note.lines) > 1 else ""
         seen = f"{escape(note.lines[0][:500])}{more}. {escape(note.advice)}"
-        lines.append(f"- **{escape(note.severity)}**, {escape(note.title)}: {seen}")
+        lines.append(
+            f"- **{escape(text.SEVERITY_WORDS.get(note.severity, note.severity))}**, {escape(note.title)}: {seen}"
+        )
     return [f"**{text.FINDINGS_TITLE}**", "", *lines, ""] if lines else []
 
 
 def _table(analysis: RunAnalysis, naming: Naming) -> list[str]:
     cells = sorted(analysis.cells, key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
-    lines = ["| " + " | ".join(_HEADER) + " |", "|--:|:--|:--|--:|--:|--:|--:|--:|--:|"]
+    lines = ["| " + " | ".join(text.MARKDOWN_HEADS) + " |", "|--:|:--|:--|--:|--:|--:|--:|--:|--:|"]
     lines += ["| " + " | ".join(_cells(cell, naming)) + " |" for cell in cells[:_MOST_ROWS]]
     if len(cells) > _MOST_ROWS:
-        lines += ["", f"{len(cells) - _MOST_ROWS} more rows are in summary.csv."]
+        lines += ["", text.MORE_ROWS.format(count=number(len(cells) - _MOST_ROWS, 0))]
     return lines
 
 
@@ -104,9 +95,9 @@ def _cells(cell: CellResult, naming: Naming) -> list[str]:
         return number(measured.estimate.value) + (f" ({ends})" if ends else "")
 
     return [
-        f"{cell.prompt_tokens:,}",
+        number(cell.prompt_tokens, 0),
         escape(naming.of(cell.load)),
-        cell.load.device_verdict,
+        text.VERDICT_WORDS.get(cell.load.device_verdict, cell.load.device_verdict),
         both(cell.ttft_ms),
         both(cell.tpot_ms),
         number(cell.decode_rate.value) if cell.decode_rate else "",

@@ -12,6 +12,7 @@ from bench.analyse.roofline import roofline
 from bench.analyse.tradeoff import Tradeoff, tradeoffs
 from bench.report import charts, text
 from bench.report.arrival_charts import ArrivalTable, arrival_charts, arrival_table
+from bench.report.format import number
 from bench.report.names import Naming, Series
 from bench.report.panels import along_panel, along_scale, spread_panel, spread_scale
 from bench.report.roofline_chart import RooflineFigure, roofline_figure
@@ -24,21 +25,12 @@ MOST_PANELS = 36
 """A page with more configurations than this is not read panel by panel; the data holds all of them."""
 
 
-_CHARTS = {
-    "ttft_ms": text.CHART_TTFT,
-    "tpot_ms": text.CHART_TPOT,
-    "ratio": text.CHART_RATIO,
-    "response_ms": text.CHART_RESPONSE,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class TitledChart:
     """One chart over prompt length; ``quantile`` is blank but for those of which a reader chooses one."""
 
     title: str
     svg: Markup
-    logarithmic: bool
     quantile: str = ""
 
 
@@ -132,8 +124,8 @@ def _only(one: Series, kind: tuple[int, int]) -> Series:
 
 
 def _kind_title(kind: tuple[int, int]) -> str:
-    batch = f", batch of {kind[0]}" if kind[0] > 1 else ""
-    return f"{kind[1]:,} new tokens{batch}"
+    batch = f", {text.BATCH.format(size=kind[0])}" if kind[0] > 1 else ""
+    return text.KIND.format(new=number(kind[1], 0)) + batch
 
 
 def _group(
@@ -145,17 +137,18 @@ def _group(
     sheet: StyleSheet,
 ) -> LineGroup:
     own = [narrowed for one in lines if (narrowed := _only(one, kind)).cells]
-    found = []
-    for metric, title in (_CHARTS | text.CHART_QUANTILES).items():
+    found, logarithmic = [], []
+    for metric, title in (text.CHARTS | text.CHART_QUANTILES).items():
         points = _points(own, metric, rankings)
         if points:
             drawn = charts.over_prompt_length(f"{name}{metric}", metric, points, looks, sheet)
             quantile = metric if metric in text.CHART_QUANTILES else ""
-            found.append(TitledChart(title, _safe(drawn.svg), drawn.logarithmic, quantile))
+            found.append(TitledChart(title, _safe(drawn.svg), quantile))
+            if drawn.logarithmic:
+                logarithmic.append(charts.metric_name(metric))
     missing = all(cell.ttft_ms.estimate.low is None for one in own for cell in one.cells)
-    logarithmic = text.listed([chart.title.partition(",")[0].lower() for chart in found if chart.logarithmic])
     note = text.CHART_NOTE.format(
-        missing=text.CHART_NOTE_MISSING if missing else "", axes=text.AXES_LOG.format(charts=logarithmic)
+        missing=text.CHART_NOTE_MISSING if missing else "", axes=text.AXES_LOG.format(charts=text.listed(logarithmic))
     )
     return LineGroup(_kind_title(kind), tuple(found), note)
 
@@ -193,7 +186,8 @@ def _along(
 
 
 def _lengths(cells: Sequence[CellResult]) -> str:
-    return ", ".join(f"{cell.prompt_tokens:,}" for cell in cells)
+    lengths = ", ".join(number(cell.prompt_tokens, 0) for cell in cells)
+    return text.PROMPTS.format(lengths=lengths)
 
 
 def _spread(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.analyse.results import CellResult, Finding, RunAnalysis
-from bench.report.names import Naming
+from bench.report import text
+from bench.report.names import Naming, cell_name
 
 _WEIGHTS = ("serious", "warning", "info")
 
@@ -41,8 +42,12 @@ class Note:
     @property
     def title(self) -> str:
         """For people, e.g. ``Other load (6 times)``."""
-        often = f" ({self.times} times)" if self.times > 1 else ""
-        return f"{self.code.replace('-', ' ').capitalize()}{often}"
+        return text.finding_title(self.code, self.times)
+
+    @property
+    def meaning(self) -> str:
+        """What that kind means, where the lines are in another language than the page; blank where not."""
+        return text.finding_meaning(self.code)
 
     @property
     def open_lines(self) -> tuple[str, ...]:
@@ -75,7 +80,7 @@ def _note(number: int, found: Sequence[Finding], about: dict[str, str]) -> Note:
         code=first.code,
         severity=first.severity,
         lines=tuple(_line(finding, about) for finding in found),
-        advice=first.advice,
+        advice=text.finding_advice(first.advice),
         times=sum(finding.times for finding in found),
         load_keys=frozenset(finding.load_key for finding in found if finding.load_key is not None),
         cell_keys=frozenset(finding.cell_key for finding in found if finding.cell_key is not None),
@@ -91,8 +96,8 @@ def _line(finding: Finding, about: dict[str, str]) -> str:
 def _names(analysis: RunAnalysis, naming: Naming) -> dict[str, str]:
     names = {load.load_key: naming.of(load) for load in analysis.loads}
     for cell in analysis.cells:
-        batch = f", batch of {cell.batch_size}" if cell.batch_size > 1 else ""
-        names[cell.cell_key] = f"{naming.of(cell.load)}, prompt {cell.prompt_tokens:,}, {cell.new_tokens:,} new{batch}"
+        batch = f", {text.BATCH.format(size=cell.batch_size)}" if cell.batch_size > 1 else ""
+        names[cell.cell_key] = cell_name(naming.of(cell.load), cell.prompt_tokens, cell.new_tokens) + batch
     return names
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from bench.analyse.interval import Estimate
+from bench.language import chosen
 
 # C0 and C1 controls but tab and newline, and the characters that reorder text: terminal escapes and disguises.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -23,6 +24,12 @@ def plain(text: str) -> str:
     return clean(text).translate(_ASCII).encode("ascii", "replace").decode("ascii")
 
 
+def localized(number: str) -> str:
+    """A number as Python writes it, ``1,234.5``, with the signs of the language that is chosen."""
+    language = chosen()
+    return number.translate({ord("."): language.decimal, ord(","): language.thousands})
+
+
 def decimals(value: float) -> int:
     """How many decimals leave about three digits that matter."""
     size = abs(value)
@@ -30,10 +37,10 @@ def decimals(value: float) -> int:
 
 
 def number(value: float | None, places: int | None = None) -> str:
-    """Three digits that matter, thousands separated."""
+    """Three digits that matter, or as many decimals as ``places`` says; thousands separated."""
     if value is None:
         return ""
-    return f"{value:,.{decimals(value) if places is None else places}f}"
+    return localized(f"{value:,.{decimals(value) if places is None else places}f}")
 
 
 def interval(estimate: Estimate | None, dash: str = "–") -> str:  # noqa: RUF001 - an en dash stands between numbers
@@ -44,12 +51,17 @@ def interval(estimate: Estimate | None, dash: str = "–") -> str:  # noqa: RUF0
     return f"{number(estimate.low, places)}{dash}{number(estimate.high, places)}"
 
 
+def percent(share: float, places: int | None = 0) -> str:
+    """A share of one in percent, e.g. ``42 %``; with as many decimals as it takes if ``places`` is ``None``."""
+    value = 100 * share
+    return chosen().percent.format(localized(f"{value:.6g}") if places is None else number(value, places))
+
+
 def plus_minus(estimate: Estimate | None) -> str:
     """Half the interval in percent, e.g. ``6 %``; blank without an interval."""
     if estimate is None or estimate.half_width is None:
         return ""
-    percent = 100 * estimate.half_width
-    return f"{percent:.1f} %" if percent < 1 else f"{percent:,.0f} %"
+    return percent(estimate.half_width, 1 if estimate.half_width < 0.01 else 0)
 
 
 def factor(value: float) -> str:
@@ -62,30 +74,23 @@ def shares(parts: Mapping[str, float] | None) -> str:
     if parts is None or len(parts) < 2:
         return ""
     ordered = sorted(parts.items(), key=lambda part: -part[1])
-    return ", ".join(f"{_percent(share)} {clean(name)}" for name, share in ordered)
+    return ", ".join(f"{_share(share)} {clean(name)}" for name, share in ordered)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share >= 0.01 else "< 1 %"
+def _share(share: float) -> str:
+    return percent(share) if share >= 0.01 else f"< {percent(0.01)}"
 
 
 def seconds(value: float | None) -> str:
     """Seconds with two decimals below ten."""
-    return "" if value is None else f"{value:,.2f}" if value < 10 else f"{value:,.1f}"
+    return "" if value is None else number(value, 2 if value < 10 else 1)
 
 
 def megabytes(value: float | None) -> str:
     """Bytes as MB (10⁶)."""
-    return "" if value is None else f"{value / 1e6:,.0f}"
+    return "" if value is None else number(value / 1e6, 0)
 
 
 def gibibytes(value: float | None) -> str:
     """Bytes as GiB."""
-    return "" if value is None else f"{value / 2**30:,.1f} GiB"
-
-
-def parameters(count: int | None) -> str:
-    """A model's size, e.g. ``135 million``; blank where unknown."""
-    if not count:
-        return ""
-    return f"{count / 1e9:.1f} billion" if count >= 1e9 else f"{count / 1e6:.0f} million"
+    return "" if value is None else f"{number(value / 2**30, 1)} GiB"

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 
 from backends.spec import family
 from bench.analyse.results import CellResult, Failure, LoadResult, RunAnalysis
-from bench.report.format import clean
+from bench.report import text
+from bench.report.format import clean, number
 
 Shape = tuple[int, int, int]
-
-HIT = "prefix-cache hit"
-"""What a repeat of the prompt just asked is called, so that it is never taken for a first ask."""
 
 _LONGEST_SPEC = 40
 
@@ -83,7 +81,7 @@ def name_all(analysis: RunAnalysis) -> Naming:
 
 def text_of_hit(*, hit: bool) -> str:
     """What follows a name whose prompts are asked again; blank for first asks."""
-    return f", {HIT}" if hit else ""
+    return f", {text.HIT}" if hit else ""
 
 
 def _hits(analysis: RunAnalysis) -> set[str]:
@@ -117,7 +115,7 @@ def _common_options(loads: Sequence[LoadResult]) -> dict[str, object]:
 
 def _apart(load: LoadResult, common: Mapping[str, object]) -> str:
     own = [f"{key}={value}" for key, value in sorted(load.options.items()) if key not in common]
-    return ", ".join(own) or "default options"
+    return ", ".join(own) or text.DEFAULT_OPTIONS
 
 
 def _series(loads: Sequence[LoadResult], apart: str, cells: Sequence[CellResult]) -> Series:
@@ -143,9 +141,9 @@ def _way(device: str) -> str:
 
 
 def _base_name(load: LoadResult) -> str:
-    asked = f" (asked for {load.device_requested})" if load.ran_on != load.device_requested else ""
+    asked = f" ({text.ASKED_FOR.format(device=load.device_requested)})" if load.ran_on != load.device_requested else ""
     device = f"{load.ran_on}{asked}"
-    mark = " (simulated)" if load.simulated and "simulated" not in load.backend else ""
+    mark = text.SIMULATED_MARK if load.simulated and "simulated" not in load.backend else ""
     return clean(f"{_variant(load)}{load.backend} {device} {load.precision}{_computed(load)}{mark}")
 
 
@@ -164,18 +162,24 @@ def _computed(load: LoadResult) -> str:
     # Weights that are kept in one floating-point type and computed in another must not be taken for the former.
     stored = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}.get(load.precision)
     computed = load.inference_precision
-    return f" (in {computed})" if stored and computed and computed != stored else ""
+    return f" ({text.COMPUTED.format(type=computed)})" if stored and computed and computed != stored else ""
 
 
 def shape_name(prompt_tokens: int, new_tokens: int, batch_size: int, ask: str = "first") -> str:
     """E.g. ``128 prompt tokens, 64 new``; a batch is named where there is one, and so is a prefix-cache hit."""
-    batch = f", batch of {batch_size}" if batch_size > 1 else ""
-    return f"{prompt_tokens:,} prompt tokens, {new_tokens:,} new{batch}{text_of_hit(hit=ask == 'again')}"
+    shape = text.SHAPE.format(prompt=number(prompt_tokens, 0), new=number(new_tokens, 0))
+    batch = f", {text.BATCH.format(size=batch_size)}" if batch_size > 1 else ""
+    return f"{shape}{batch}{text_of_hit(hit=ask == 'again')}"
+
+
+def cell_name(name: str, prompt_tokens: int, new_tokens: int) -> str:
+    """A cell of the configuration ``name``, e.g. ``ort-genai CPU int4, prompt 128, 64 new``."""
+    return text.CELL.format(name=name, prompt=number(prompt_tokens, 0), new=number(new_tokens, 0))
 
 
 def failed_shapes(failure: Failure) -> str:
     """The shapes of a failure in few words, e.g. ``prompt 32, 128, 512``."""
     if not failure.shapes:
-        return "every cell"
-    prompts = ", ".join(f"{n:,}" for n in sorted({shape[0] for shape in failure.shapes}))
-    return f"prompt {prompts}" + (", asked again" if set(failure.asks) == {"again"} else "")
+        return text.EVERY_CELL
+    lengths = ", ".join(number(n, 0) for n in sorted({shape[0] for shape in failure.shapes}))
+    return text.PROMPTS.format(lengths=lengths) + (f", {text.ASKED_AGAIN}" if set(failure.asks) == {"again"} else "")

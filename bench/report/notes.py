@@ -7,6 +7,7 @@ from typing import Any
 
 from bench.analyse.results import RunAnalysis
 from bench.report import text
+from bench.report.format import number, percent
 from bench.report.names import Naming, shape_name
 
 _MOST_NAMES = 6
@@ -24,7 +25,7 @@ def banners(analysis: RunAnalysis, naming: Naming) -> list[str]:
     if reason in text.BANNER_ENDED:
         found.append(text.BANNER_ENDED[reason])
     if analysis.unreached:
-        found.append(text.BANNER_UNREACHED.format(count=len(analysis.unreached)))
+        found.append(text.BANNER_UNREACHED.format(count=number(len(analysis.unreached), 0)))
     return [*found, *adaptive_notes(analysis, naming)]
 
 
@@ -43,19 +44,21 @@ def adaptive_end(analysis: RunAnalysis) -> Mapping[str, Any]:
 
 def _how_it_ended(adaptive: Mapping[str, Any], analysis: RunAnalysis, naming: Naming) -> str:
     ended_by = text.ADAPTIVE_ENDED.get(adaptive.get("ended_by"), text.ADAPTIVE_ENDED[None])
-    target = 100 * float(adaptive.get("target") or 0)
-    said = text.ADAPTIVE.format(target=f"{target:g} %", blocks=text.plural(int(adaptive.get("blocks") or 0), "block"))
+    target = percent(float(adaptive.get("target") or 0), None)
+    said = text.ADAPTIVE.format(target=target, blocks=text.plural(int(adaptive.get("blocks") or 0), "block"))
     missed = set(adaptive.get("not_reached") or ())
     if not missed:
         return f"{said} {ended_by} {text.ADAPTIVE_ALL}"
     names = [
-        f"{naming.of(cell.load)} at {shape_name(cell.prompt_tokens, cell.new_tokens, cell.batch_size)}"
+        text.ADAPTIVE_CELL.format(
+            name=naming.of(cell.load), shape=shape_name(cell.prompt_tokens, cell.new_tokens, cell.batch_size)
+        )
         for cell in analysis.cells
         if cell.cell_key in missed
     ]
     if without := len(missed) - len(names):
-        names.append(f"{text.plural(without, 'cell')} without any number")
+        names.append(text.ADAPTIVE_WITHOUT.format(cells=text.plural(without, "cell")))
     if len(names) > _MOST_NAMES:
-        names = [*names[:_MOST_NAMES], f"{len(names) - _MOST_NAMES} more"]
+        names = [*names[:_MOST_NAMES], text.MORE.format(count=len(names) - _MOST_NAMES)]
     reached = text.ADAPTIVE_SOME.format(reached=adaptive.get("reached"), cells=adaptive.get("cells"))
     return f"{said} {ended_by} {reached} {'; '.join(names)}."

@@ -67,16 +67,15 @@
     const cell = row.cells[column];
     const element = [cell, ...all("[data-exact]", cell)].find((one) => "exact" in one.dataset && !one.closest(".off"));
     if (element) return element.dataset.exact === "" ? null : Number(element.dataset.exact);
-    const words = cell.textContent.trim();
-    if (!row.closest("table").tHead.rows[0].cells[column].classList.contains("n")) return words;
-    const figure = words.match(/-?\d[\d,]*(\.\d+)?/);
-    return figure ? Number(figure[0].replaceAll(",", "")) : null;
+    /* A figure without its exact value is blank: as it is written, with the signs of the language, it is never read. */
+    const figure = row.closest("table").tHead.rows[0].cells[column].classList.contains("n");
+    return figure ? null : cell.textContent.trim();
   }
 
   function compare(a, b, sign) {
     const blank = (value) => value === null || value === "";
     if (blank(a) || blank(b)) return blank(a) - blank(b);
-    return sign * (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
+    return sign * (typeof a === "number" ? a - b : a.localeCompare(b, document.documentElement.lang, { numeric: true }));
   }
 
   function sort(table, column, direction) {

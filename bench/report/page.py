@@ -14,7 +14,8 @@ from typing import Any
 from markupsafe import Markup
 
 from backends.spec import hardware_of
-from bench.analyse.results import CellResult, RunAnalysis
+from bench.analyse.results import QUANTILES, CellResult, RunAnalysis
+from bench.language import chosen
 from bench.report import format as fmt
 from bench.report import text
 from bench.report.answers import answers_by_shape, overviews, verdict_note
@@ -23,7 +24,7 @@ from bench.report.figures import Figures, draw
 from bench.report.filters import filter_axes, known_quantiles
 from bench.report.findings import finding_notes
 from bench.report.hits import hits
-from bench.report.names import Naming, failed_shapes
+from bench.report.names import Naming, cell_name, failed_shapes
 from bench.report.notes import adaptive_end
 from bench.report.observers import observer_facts
 from bench.report.results_table import result_groups
@@ -53,6 +54,8 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             record=analysis.record,
             t=text,
             f=fmt,
+            language=chosen().code,
+            percentiles=tuple(QUANTILES),
             css=Markup(css),  # noqa: S704 - our own file and the drawings' styles, no data
             css_digest=source_digest(css),
             script=Markup(script),  # noqa: S704 - our own file
@@ -78,8 +81,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             failures=[_failure(failure, naming, analysis) for failure in analysis.failures],
             broken_venvs=_broken_venvs(analysis),
             unreached=[
-                f"{naming.of(cell.load)}, prompt {cell.prompt_tokens:,}, {cell.new_tokens:,} new"
-                for cell in analysis.unreached
+                cell_name(naming.of(cell.load), cell.prompt_tokens, cell.new_tokens) for cell in analysis.unreached
             ],
             hits=hits(analysis, naming),
             meaning=_meaning(analysis),
@@ -115,23 +117,23 @@ def _swatch(figures: Figures, naming: Naming, load: Any) -> Markup:
 
 
 def _title(analysis: RunAnalysis) -> tuple[str, str]:
-    model = str((analysis.record.get("model") or {}).get("name") or "unknown model")
+    model = str((analysis.record.get("model") or {}).get("name") or text.UNKNOWN_MODEL)
     cpu = ((analysis.record.get("machine") or {}).get("cpu") or {}).get("name")
-    return model, str(cpu or "unknown machine")
+    return model, str(cpu or text.UNKNOWN_MACHINE)
 
 
 def _facts(analysis: RunAnalysis) -> list[str]:
     record = analysis.record
     plan = record.get("plan") or {}
-    count = fmt.parameters((record.get("model") or {}).get("parameters"))
+    count = text.parameters((record.get("model") or {}).get("parameters"))
     threads = plan.get("threads")
     facts = [
         _date(record.get("created_at")),
-        f"{count} parameters" if count else "",
-        f"{text.plural(len(analysis.cells), 'cell')} measured",
-        f"profile {plan.get('profile')}: {_blocks(plan)} × {plan.get('repeats')}",  # noqa: RUF001
-        text.plural(threads, "thread") if threads else "threads left to each stack",
-        f"run {record.get('run_id')}",
+        text.FACT_PARAMETERS.format(count=count) if count else "",
+        text.FACT_MEASURED.format(cells=text.plural(len(analysis.cells), "cell")),
+        text.FACT_PROFILE.format(profile=plan.get("profile"), blocks=_blocks(plan), repeats=plan.get("repeats")),
+        text.plural(threads, "thread") if threads else text.FACT_THREADS_LEFT,
+        text.FACT_RUN.format(run=record.get("run_id")),
         *(f"{name}: {variant['spec']}" for name, variant in (plan.get("variants") or {}).items()),
     ]
     return [fact for fact in facts if fact]
@@ -139,7 +141,7 @@ def _facts(analysis: RunAnalysis) -> list[str]:
 
 def _blocks(plan: Mapping[str, Any]) -> str:
     least, most = plan.get("blocks") or 0, plan.get("max_blocks")
-    return f"{least} to {most} blocks" if most else text.plural(least, "block")
+    return text.FACT_BLOCKS.format(least=least, most=most) if most else text.plural(least, "block")
 
 
 def _date(iso: Any) -> str:
@@ -196,7 +198,7 @@ def _meaning(analysis: RunAnalysis) -> list[str]:
     said = [text.MEANING_DOES] if analysis.cells else []
     if count and count < text.PHI3_PARAMETERS / 2:
         times = text.plural(round(text.PHI3_PARAMETERS / count), "time")
-        said.append(text.MEANING_SMALL.format(model=model.get("name"), parameters=fmt.parameters(count), times=times))
+        said.append(text.MEANING_SMALL.format(model=model.get("name"), parameters=text.parameters(count), times=times))
     elif _phi3_command(analysis):
         said.append(text.MEANING_OTHER)
     on_npu = any(hardware_of(cell.load.ran_on) == "NPU" for cell in analysis.cells)
@@ -215,46 +217,42 @@ def _machine(analysis: RunAnalysis) -> list[tuple[str, str]]:
     project = analysis.record.get("project") or {}
     model = analysis.record.get("model") or {}
     facts = [
-        ("CPU", cpu.get("name")),
-        ("Cores", _cores(cpu)),
-        ("Memory", fmt.gibibytes(machine.get("memory_bytes"))),
-        ("Memory read", _rate(machine.get("memory_read_bytes_per_s"))),
-        ("GPU", _devices(machine.get("gpus"))),
-        ("NPU", _devices(machine.get("npus"))),
-        ("System", machine.get("os")),
-        ("Kernel", machine.get("kernel")),
-        ("Power", _joined(machine.get("power_source"), machine.get("power_mode"))),
-        ("Governor", machine.get("governor")),
+        (text.MACHINE["cpu"], cpu.get("name")),
+        (text.MACHINE["cores"], _cores(cpu)),
+        (text.MACHINE["memory"], fmt.gibibytes(machine.get("memory_bytes"))),
+        (text.MACHINE["memory_read"], _rate(machine.get("memory_read_bytes_per_s"))),
+        (text.MACHINE["gpu"], _devices(machine.get("gpus"))),
+        (text.MACHINE["npu"], _devices(machine.get("npus"))),
+        (text.MACHINE["system"], machine.get("os")),
+        (text.MACHINE["kernel"], machine.get("kernel")),
+        (text.MACHINE["power"], _joined(machine.get("power_source"), machine.get("power_mode"))),
+        (text.MACHINE["governor"], machine.get("governor")),
         *observer_facts(analysis.record),
-        ("Machine id", analysis.record.get("machine_id")),
-        ("Model", _joined(model.get("name"), model.get("note"))),
-        ("Model digest", model.get("digest")),
-        ("AIPC Bench", _joined(project.get("version"), project.get("git_commit"))),
+        (text.MACHINE["machine_id"], analysis.record.get("machine_id")),
+        (text.MACHINE["model"], _joined(model.get("name"), model.get("note"))),
+        (text.MACHINE["digest"], model.get("digest")),
+        (text.MACHINE["project"], _joined(project.get("version"), project.get("git_commit"))),
     ]
     return [(name, str(value)) for name, value in facts if value]
 
 
 def _rate(bytes_per_s: Any) -> str:
-    return f"{bytes_per_s / 1e9:.1f} GB/s, measured by the run's threads" if bytes_per_s else ""
+    return text.MEMORY_READ.format(rate=fmt.number(bytes_per_s / 1e9, 1)) if bytes_per_s else ""
 
 
 def _cores(cpu: dict[str, Any]) -> str:
     if not cpu.get("physical_cores"):
         return ""
-    kinds = [
-        f"{cpu[key]} {word}"
-        for key, word in (("performance_cores", "performance"), ("efficiency_cores", "efficiency"))
-        if cpu.get(key)
-    ]
+    kinds = [said.format(count=cpu[key]) for key, said in text.CORE_KINDS.items() if cpu.get(key)]
     split = f" ({', '.join(kinds)})" if len(kinds) > 1 else ""
-    return f"{cpu['physical_cores']} physical{split}, {cpu.get('logical_cores')} logical"
+    return text.CORES.format(physical=cpu["physical_cores"], split=split, logical=cpu.get("logical_cores"))
 
 
 def _devices(found: Any) -> str:
     if found is None:
         return ""
-    named = [_joined(one.get("name"), one.get("driver") and f"driver {one['driver']}") for one in found]
-    return "; ".join(named) or "none found"
+    named = [_joined(one.get("name"), one.get("driver") and text.DRIVER.format(driver=one["driver"])) for one in found]
+    return "; ".join(named) or text.NO_DEVICE
 
 
 def _joined(*parts: Any) -> str:

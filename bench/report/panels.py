@@ -15,8 +15,10 @@ from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analyse.results import CellResult, Histogram, Quantiles, TokenSeries
+from bench.language import chosen, speaking
 from bench.report import text
 from bench.report.canvas import LOG_FROM, Place, chain, drawing, log_ticks, tick_label, value_axis
+from bench.report.format import number
 from bench.report.style import ACCENT, PAPER, TEXT
 from bench.report.svg import StyleSheet
 
@@ -58,7 +60,7 @@ def along_panel(name: str, cells: Sequence[CellResult], colour: str, scale: Pane
     shown = [(cell, cell.along) for cell in cells if cell.along]
     ends = min(one.token[0] for _, one in shown), max(one.token[-1] for _, one in shown)
     with drawing(name, _PANEL_INCHES, None) as canvas:
-        axes = canvas.figure.add_axes(_along_place(scale, ends))
+        axes = canvas.figure.add_axes(_along_place(scale, ends, chosen().code))
         _along_axes(axes, scale, ends)
         bands = [_outline(one) for _, one in shown]
         axes.add_artist(PolyCollection(bands, facecolors=[colour], alpha=0.14, linewidths=[0]))
@@ -70,15 +72,16 @@ def along_panel(name: str, cells: Sequence[CellResult], colour: str, scale: Pane
             if dashes:
                 line.set_dashes(dashes)
             axes.add_artist(line)
-        return canvas.finish(
-            sheet, "latency of each token along the answer, median and band from the 10th to 90th percentile"
-        )
+        return canvas.finish(sheet, text.ALONG_LABEL)
 
 
 @lru_cache(maxsize=64)
-def _along_place(scale: PanelScale, ends: tuple[float, float]) -> Place:
-    """Where the axes lie in each panel of one scale: found once, because a layout takes longer than the drawing."""
-    with drawing("place", _PANEL_INCHES) as canvas:
+def _along_place(scale: PanelScale, ends: tuple[float, float], language: str) -> Place:
+    """Where the axes lie in each panel of one scale, whose labels are in ``language``.
+
+    Found once, because a layout takes longer than the drawing.
+    """
+    with speaking(language), drawing("place", _PANEL_INCHES) as canvas:
         _along_axes(canvas.figure.subplots(), scale, ends)
         return canvas.settle()
 
@@ -105,7 +108,7 @@ def _strength(index: int, count: int) -> tuple[float, tuple[float, ...] | None]:
 
 
 def _along_tip(cell: CellResult) -> str:
-    return f"prompt {cell.prompt_tokens:,}: median of {cell.generations} generations"
+    return text.ALONG_TIP.format(prompt=number(cell.prompt_tokens, 0), n=number(cell.generations, 0))
 
 
 def spread_scale(cells: Iterable[CellResult]) -> PanelScale:
@@ -119,13 +122,13 @@ def spread_scale(cells: Iterable[CellResult]) -> PanelScale:
 def spread_panel(name: str, cells: Sequence[CellResult], colour: str, scale: PanelScale, sheet: StyleSheet) -> str:
     """Inter-token latencies, one ridge per prompt length, shortest prompt on top."""
     shown = [(cell, cell.histogram) for cell in reversed(cells) if cell.histogram]
-    lengths = tuple(f"{cell.prompt_tokens:,}" for cell, _ in shown)
+    lengths = tuple(number(cell.prompt_tokens, 0) for cell, _ in shown)
     with drawing(name, _spread_inches(len(shown)), None) as canvas:
-        axes = canvas.figure.add_axes(_spread_place(scale, lengths))
+        axes = canvas.figure.add_axes(_spread_place(scale, lengths, chosen().code))
         _spread_axes(axes, scale, lengths)
         _ridges(axes, [shape for _, shape in shown], colour)
         _marks(axes, [cell.itl_ms for cell, _ in shown])
-        return canvas.finish(sheet, "distribution of inter-token latency, one ridge per prompt length")
+        return canvas.finish(sheet, text.SPREAD_LABEL)
 
 
 def _spread_inches(rows: int) -> tuple[float, float]:
@@ -133,8 +136,8 @@ def _spread_inches(rows: int) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=64)
-def _spread_place(scale: PanelScale, lengths: tuple[str, ...]) -> Place:
-    with drawing("place", _spread_inches(len(lengths))) as canvas:
+def _spread_place(scale: PanelScale, lengths: tuple[str, ...], language: str) -> Place:
+    with speaking(language), drawing("place", _spread_inches(len(lengths))) as canvas:
         _spread_axes(canvas.figure.subplots(), scale, lengths)
         return canvas.settle()
 

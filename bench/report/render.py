@@ -8,11 +8,12 @@ from pathlib import Path
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.errors import MachineError
+from bench.language import ENGLISH, speaking
 from bench.report.answers import answers_by_shape, overviews, verdict_note
 from bench.report.export_csv import summary_csv
 from bench.report.export_json import summary_json
 from bench.report.export_markdown import summary_markdown
-from bench.report.names import name_all
+from bench.report.names import Naming, name_all
 from bench.report.notes import banners
 from bench.report.rows import cell_rows
 from bench.store.reader import open_run
@@ -39,25 +40,35 @@ def render(run_dir: Path, reports_dir: Path) -> ReportPaths:
 
 
 def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
-    """Write the report of a run that was analysed already into ``folder``."""
+    """Write the report of a run that was analysed already into ``folder``.
+
+    In the language that is chosen, but for what programs read: that is in English always.
+    """
     from bench.report.page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
+    paths = ReportPaths(folder / "index.html", folder / "summary.md", folder / "summary.csv", folder / "summary.json")
+    with speaking(ENGLISH.code):
+        naming = name_all(analysis)
+        rows = cell_rows(analysis, naming)
+        contents = {
+            paths.summary_csv: summary_csv(rows),
+            paths.summary_json: summary_json(analysis, naming, rows, _sentences(analysis, naming)),
+        }
     naming = name_all(analysis)
-    rows = cell_rows(analysis, naming)
     notes = banners(analysis, naming)
+    contents[paths.summary_md] = summary_markdown(analysis, naming, notes)
+    contents[paths.index] = page(analysis, naming, notes)
+    write_files(folder, contents)
+    return paths
+
+
+def _sentences(analysis: RunAnalysis, naming: Naming) -> list[str]:
+    """The answer in words."""
     sentences = [*overviews(analysis, naming)]
     sentences += [f"{s.title}: {a.sentence}" for s in answers_by_shape(analysis, naming) for a in s.answers]
     if analysis.cells:
         sentences.append(verdict_note(analysis)[0])
-    paths = ReportPaths(folder / "index.html", folder / "summary.md", folder / "summary.csv", folder / "summary.json")
-    contents = {
-        paths.summary_csv: summary_csv(rows),
-        paths.summary_json: summary_json(analysis, naming, rows, sentences),
-        paths.summary_md: summary_markdown(analysis, naming, notes),
-        paths.index: page(analysis, naming, notes),
-    }
-    write_files(folder, contents)
-    return paths
+    return sentences
 
 
 def write_files(folder: Path, contents: dict[Path, str]) -> None:

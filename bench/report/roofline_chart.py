@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.analyse.roofline import Roofline, RooflinePoint
 from bench.report import text
 from bench.report.canvas import drawing, log_ticks, tick_label, value_axis
-from bench.report.format import megabytes, number
+from bench.report.format import megabytes, number, percent
 from bench.report.names import Naming
 from bench.report.style import MUTED, LineStyle, marked
 from bench.report.svg import StyleSheet
@@ -108,7 +108,7 @@ def _limit(axes: Any, megabytes_per_s: float, share: float, ends: tuple[float, f
         line.set_dashes(dashes)
     axes.add_artist(line)
     axes.annotate(
-        f"{100 * share:.0f} %",
+        percent(share),
         (ends[0], heights[0]),
         xytext=(6, 1),
         textcoords="offset points",
@@ -122,9 +122,9 @@ def _limit(axes: Any, megabytes_per_s: float, share: float, ends: tuple[float, f
 def _tip(name: str, point: RooflinePoint) -> str:
     return text.ROOFLINE_TIP.format(
         name=name,
-        prompt=f"{point.cell.prompt_tokens:,}",
+        prompt=number(point.cell.prompt_tokens, 0),
         rate=number(point.rate_per_s.value),
         limit=number(point.limit_per_s),
-        share=f"{100 * point.share:.0f}",
+        share=percent(point.share),
         size=megabytes(point.step_bytes),
     )

@@ -6,11 +6,12 @@ import textwrap
 from collections.abc import Sequence
 
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
+from bench.language import ENGLISH, speaking
 from bench.report import text
 from bench.report.answers import overviews
 from bench.report.findings import finding_notes, in_short
 from bench.report.format import megabytes, number, plain
-from bench.report.names import HIT, Naming, failed_shapes, name_all
+from bench.report.names import Naming, failed_shapes, name_all
 from bench.report.notes import adaptive_notes
 
 COLUMNS = 100
@@ -33,8 +34,9 @@ _WIDEST = (16, 12, 8, 4, 12, 8, 5, 8, 5, 7, 7, 9)
 _TEXT_COLUMNS = (0, 1, 2, 3, 11)
 
 
+@speaking(ENGLISH.code)
 def table_of(analysis: RunAnalysis) -> str:
-    """What a run measured and what it could not, for a terminal of any encoding."""
+    """What a run measured and what it could not, in English, for a terminal of any encoding."""
     naming = name_all(analysis)
     shapes = {(cell.new_tokens, cell.batch_size) for cell in analysis.cells}
     rows = [_row(cell, one_shape=len(shapes) == 1) for cell in analysis.cells]
@@ -114,9 +116,9 @@ def _notes(analysis: RunAnalysis) -> list[str]:
     if any(load.simulated for load in analysis.loads):
         notes.append("simulated: these latencies were played, no model ran")
     if analysis.unreached:
-        notes.append(text.BANNER_UNREACHED.format(count=len(analysis.unreached)))
+        notes.append(text.BANNER_UNREACHED.format(count=number(len(analysis.unreached), 0)))
     if any(cell.ask == "again" for cell in analysis.cells):
-        notes.append(f"hit: a {HIT}, the time for a prompt that the same process was asked just before")
+        notes.append(f"hit: a {text.HIT}, the time for a prompt that the same process was asked just before")
     if any(not load.simulated for load in analysis.loads):
         notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
     if analysis.cells and not all(ranking.verdict for ranking in analysis.rankings):

@@ -1,4 +1,4 @@
-"""Every sentence of the report, in one place, so that another language is another file like this one."""
+"""The report in English. Another language is a module like this one, with the same names and functions."""
 
 # ruff: noqa: RUF001, RUF002 - typography of the page: en dashes and multiplication signs are meant
 # ruff: noqa: ISC004 - a term and its definition, which takes some lines
@@ -32,7 +32,30 @@ ITL_NAMES = {
 }
 ITL_WORDS = {"p50": "median", "p95": "p95", "p99": "p99"}
 
+HIT = "prefix-cache hit"
+"""What a repeat of the prompt just asked is called, so that it is never taken for a first ask."""
+SHAPE = "{prompt} prompt tokens, {new} new"
+KIND = "{new} new tokens"
+BATCH = "batch of {size}"
+AT_PROMPT = "{name}, prompt {prompt}"
+CELL = "{name}, prompt {prompt}, {new} new"
+PROMPTS = "prompt {lengths}"
+EVERY_CELL = "every cell"
+ASKED_AGAIN = "asked again"
+ASKED_FOR = "asked for {device}"
+COMPUTED = "in {type}"
+DEFAULT_OPTIONS = "default options"
+SIMULATED_MARK = " (simulated)"
+MORE = "{count} more"
+NO_INTERVAL = "no interval"
+
 TITLE = "AIPC Bench"
+ON_MACHINE = "on {machine}"
+MODEL_ON_MACHINE = "{model} on {machine}"
+UNKNOWN_MODEL = "unknown model"
+UNKNOWN_MACHINE = "unknown machine"
+SECTIONS_LABEL = "Sections"
+
 SUBTITLE = "Which inference stack answers fastest on this machine"
 NAV = (
     ("notes", "Notes"),
@@ -82,6 +105,8 @@ ADAPTIVE_ENDED = {
 }
 ADAPTIVE_ALL = "Every cell reached the target."
 ADAPTIVE_SOME = "{reached} of {cells} cells reached the target; these did not:"
+ADAPTIVE_CELL = "{name} at {shape}"
+ADAPTIVE_WITHOUT = "{cells} without any number"
 
 ANSWER_TITLE = "The answer"
 NOTHING_MEASURED = "No cell could be measured. The reasons stand under “Not measured”."
@@ -94,15 +119,19 @@ VERDICT_OPTION = "--profile standard"
 WITH_VERDICT = "“Fastest” means: lowest estimate over {blocks}. Who cannot be told apart from it is named beside it."
 
 CHARTS_TITLE = "Latency over prompt length"
-CHART_TTFT = "Time to first token, ms"
-CHART_TPOT = "Time per output token, ms"
-CHART_RESPONSE = "Whole answer, ms"
-CHART_RATIO = "Time to first token, times the lowest at that length"
+CHARTS = {
+    "ttft_ms": "Time to first token, ms",
+    "tpot_ms": "Time per output token, ms",
+    "ratio": "Time to first token, times the lowest at that length",
+    "response_ms": "Whole answer, ms",
+}
 CHART_QUANTILES = {
     "p50": "Inter-token latency, median, ms",
     "p95": "Inter-token latency, 95th percentile, ms",
     "p99": "Inter-token latency, 99th percentile, ms",
 }
+POINT_TIP = "{at}: {metric} {value} ms ({interval}), n = {n}"
+LINES_LABEL = "{metric}, by prompt length, one line per configuration, as in the table"
 CHART_NOTE = (
     "Lower is better. Bars are 95 % intervals{missing}. Points of one prompt length are moved a little sideways where "
     "that shows what lies behind them. Hover over a point, or go to it with Tab and the arrow keys, for its figures. "
@@ -115,6 +144,62 @@ LEGEND_NOTE = (
     "Colour is the stack, marker and dash the weight format; a filled marker is the CPU, an empty one a GPU, a "
     "half-filled one an NPU."
 )
+
+FACT_MEASURED = "{cells} measured"
+FACT_PARAMETERS = "{count} parameters"
+FACT_PROFILE = "profile {profile}: {blocks} × {repeats}"
+FACT_BLOCKS = "{least} to {most} blocks"
+FACT_THREADS_LEFT = "threads left to each stack"
+FACT_RUN = "run {run}"
+
+HEADS = {
+    "configuration": ("configuration", ""),
+    "device": ("device", ""),
+    "request": ("request", ""),
+    "prompt": ("prompt tokens", ""),
+    "new": ("new tokens", ""),
+    "batch": ("batch size", ""),
+    "ttft": ("TTFT", "ms"),
+    "tpot": ("TPOT", "ms"),
+    "response": ("whole answer", "ms"),
+    "itl": ("ITL", "ms"),
+    "itl_count": ("ITL", ""),
+    "prefill": ("prefill", "tokens/s"),
+    "decode": ("decode", "tokens/s"),
+    "peak": ("peak memory", "MB"),
+    "n": ("n", ""),
+    "ttft_first": ("TTFT, first ask", "ms"),
+    "ttft_again": ("TTFT, prefix-cache hit", "ms"),
+    "hit_share": ("hit ÷ first", ""),
+    "last_token": ("last token", ""),
+    "after": ("after", "ms"),
+    "weights": ("weights", "MB"),
+    "kv_cache": ("KV cache", "MB per step"),
+    "limit": ("limit", "steps/s"),
+    "measured": ("measured", "steps/s"),
+    "of_limit": ("of the limit", "%"),
+    "of_shape": ("of its shape", ""),
+    "bits": ("bits per weight", ""),
+    "computes_in": ("computes in", ""),
+    "kv_type": ("KV cache", ""),
+    "attention": ("attention", ""),
+    "compile_cache": ("compile cache", ""),
+    "median_peak": ("peak MB", ""),
+    "largest_peak": ("largest peak MB", ""),
+    "private": ("private MB", ""),
+    "device_memory": ("device MB", ""),
+    "on_disk": ("on disk MB", ""),
+    "processes": ("processes", ""),
+}
+"""Heads of columns: what, and in which unit where that stands below."""
+NTH_HEAD = "token {n}"
+LOW = "low"
+BITS_PER_WEIGHT = "{bits} bits/weight"
+COMPUTES_IN = "computes in {type}"
+PADDED_TO = "padded to {tokens}"
+NOTE_MARK = "note {number}"
+RAN_ON = "ran on {device}"
+NOT_COUNTED = "{count} not counted"
 
 VIEW_TITLE = "Choose what is shown"
 VIEW_AXES = {"backend": "Stack", "device": "Device", "precision": "Weights", "prompt": "Prompt tokens"}
@@ -144,12 +229,16 @@ ALONG_NOTE = (
     "it is the time to first token."
 )
 ALONG_AXIS = "token of the answer"
+ALONG_PROMPTS = {"weak": "shortest prompt", "middle": "in between", "strong": "longest prompt"}
+ALONG_TIP = "prompt {prompt}: median of {n} generations"
+ALONG_LABEL = "latency of each token along the answer, median and band from the 10th to 90th percentile"
 SPREAD_TITLE = "Spread"
 SPREAD_NOTE = (
     "How inter-token latencies spread, all generations of a cell together. The tick is the median, the triangle the "
     "95th percentile where the sample can carry one. Same axis in every panel, logarithmic."
 )
 SPREAD_AXIS = "inter-token latency, ms"
+SPREAD_LABEL = "distribution of inter-token latency, one ridge per prompt length"
 SPREAD_TABLE = "Percentiles of inter-token latency as a table"
 LATENCY_AXIS = "ms per token"
 TOO_MANY_PANELS = "Shown are the first {shown} of {count} configurations; the others are in the data."
@@ -162,6 +251,7 @@ LOAD_NOTE = (
     "it took as long as the same request later in the same process."
 )
 CACHE_STATES = {"cold": "compile cache cold", "hit": "from the compile cache"}
+CACHE_WORDS = {"none": "none", "cold": "cold", "hit": "hit"}
 STEADY = "same request later"
 LOAD_PARTS = (
     ("process_start_s", "process start"),
@@ -170,12 +260,16 @@ LOAD_PARTS = (
     ("first_generation_s", "first generation"),
 )
 MEMORY_TITLE = "Memory, MB"
+PEAK = "peak of the process"
+ON_DISK = "model on disk"
+PEAK_LABEL = "peak {peak} MB"
+ON_DISK_LABEL = "model on disk {size} MB"
+LOADS_TABLE = "Loads as a table"
 MEMORY_NOTE = (
     "Peak of the worker process as the system counted it: the bar, median over processes. The line across it is the "
     "model’s size on disk."
 )
 
-SIMULATED_MARK = " (simulated)"
 TOO_MANY_SHAPES = "Drawn are {shown} of {count} request shapes, from the smallest to the largest; the table has all."
 
 ARRIVAL_TITLE = "Time to each token"
@@ -187,7 +281,7 @@ ARRIVAL_NOTE = (
 )
 ARRIVAL_AXIS = "ms since the request"
 ARRIVAL_LABEL = "time from the request to each token, one line per configuration, as in the table"
-ARRIVAL_TIP = "{name}: first token after {first} ms, token {n:,} after {last} ms"
+ARRIVAL_TIP = "{name}: first token after {first} ms, token {n} after {last} ms"
 ARRIVAL_TABLE = "Time to each token as a table"
 
 TRADEOFF_TITLE = "Latency and memory"
@@ -233,13 +327,15 @@ ROOFLINE_REASONS = {
 ROOFLINE_X_AXIS = "MB read per step"
 ROOFLINE_Y_AXIS = "decode steps per second"
 ROOFLINE_LABEL = "decode steps per second over bytes read per step, below the limit of memory, as in the table"
-ROOFLINE_TIP = "{name}, prompt {prompt}: {rate} of at most {limit} steps per second, {share} %, {size} MB per step"
+ROOFLINE_TIP = "{name}, prompt {prompt}: {rate} of at most {limit} steps per second, {share}, {size} MB per step"
 ROOFLINE_TABLE = "Decode rate and memory bandwidth as a table"
 
 CHANGED_HINT = "Changed by the device:"
 
 FAILURES_TITLE = "Not measured"
 FAILURES_NONE = "Every planned cell was measured."
+EXIT_CODE = "exit code {code}"
+LAST_LINES = "The worker’s last lines"
 UNREACHED = "Planned, but not reached before the run ended:"
 STATUS_WORDS = {
     "failed": "failed",
@@ -258,6 +354,7 @@ REMEDIES = {
 VENV_FAILED = "Its venv could not be made. The installer’s last lines:"
 VENV_UNSUPPORTED = "Its packages do not exist for this platform or interpreter:"
 FINDINGS_TITLE = "What the guard saw"
+SEVERITY_WORDS = {"serious": "serious", "warning": "warning", "info": "info"}
 FINDINGS_NOTE = (
     "Findings mark numbers and remove none; only a generation during which the machine slept is not counted. "
     "The numbers of these notes stand beside the cells that they are about."
@@ -294,6 +391,41 @@ MEANING_QUALITY = (
 )
 
 SETUP_TITLE = "Machine and software"
+MACHINE = {
+    "cpu": "CPU",
+    "cores": "Cores",
+    "memory": "Memory",
+    "memory_read": "Memory read",
+    "gpu": "GPU",
+    "npu": "NPU",
+    "system": "System",
+    "kernel": "Kernel",
+    "power": "Power",
+    "governor": "Governor",
+    "read": "Read beside the times",
+    "unread": "No counter for",
+    "machine_id": "Machine id",
+    "model": "Model",
+    "digest": "Model digest",
+    "project": "AIPC Bench",
+}
+CORES = "{physical} physical{split}, {logical} logical"
+CORE_KINDS = {"performance_cores": "{count} performance", "efficiency_cores": "{count} efficiency"}
+MEMORY_READ = "{rate} GB/s, measured by the run's threads"
+DRIVER = "driver {driver}"
+NO_DEVICE = "none found"
+OBSERVER_NAMES = {
+    "memory": "memory",
+    "cpu_time": "cpu time",
+    "gpu_busy": "gpu busy",
+    "npu_busy": "npu busy",
+    "device_memory": "device memory",
+    "energy": "energy",
+    "cpu_frequency": "cpu frequency",
+    "cpu_temperature": "cpu temperature",
+    "conditions": "conditions",
+}
+OBSERVER_COST = {None: "cost not measured", "ms": "{cost} ms a reading", "us": "{cost} µs a reading"}
 REPEAT_TITLE = "Repeat this run"
 REPEAT_NOTE = (
     "Seed {seed} draws the same order of visits; the interval, not the value, says how far a repeat may differ."
@@ -301,6 +433,29 @@ REPEAT_NOTE = (
 PACKAGES_TITLE = "Packages of each worker venv"
 GLOSSARY_TITLE = "Definitions"
 FILES_NOTE = "Beside this page: summary.csv (one row per cell), summary.json, summary.md."
+REPEAT_IT = "Repeat it"
+SAME_FOLDER = "in the same folder as this file"
+MORE_LINES = "(and {count} more)"
+MORE_ROWS = "{count} more rows are in summary.csv."
+MARKDOWN_HEADS = (
+    "prompt",
+    "configuration",
+    "device",
+    "TTFT ms (95 %)",
+    "TPOT ms (95 %)",
+    "tokens/s",
+    "whole answer ms",
+    "peak MB",
+    "n",
+)
+
+VERDICT_WORDS = {
+    "verified": "verified",
+    "reported": "reported",
+    "fallback": "fallback",
+    "simulated": "simulated",
+    "unknown": "unknown",
+}
 
 VERDICT_HELP = {
     "verified": "The stack named the device that ran, and a counter or the stack’s own profile showed it at work.",
@@ -389,9 +544,6 @@ GLOSSARY = (
 )
 
 
-QUANTILE_NAMES = tuple(QUANTILES)
-
-
 def quantile(cell: CellResult, name: str) -> str:
     """A percentile of inter-token latency in ms, or how many latencies it needs; blank for answers of one token."""
     value: float | None = getattr(cell.itl_ms, name)
@@ -420,7 +572,7 @@ def quantiles_note(cells: Sequence[CellResult]) -> str:
 
 def plural(count: int, one: str, many: str | None = None) -> str:
     """``1 block``, ``3 blocks``."""
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{number(count, 0)} {one if count == 1 else many or one + 's'}"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -494,10 +646,10 @@ def overview(metric: str, winners: Sequence[tuple[int, str, bool]], *, verdict: 
     head = f"{claim} {METRIC_NAMES[metric]}{kind}"
     groups: dict[str, list[str]] = {}
     for prompt_tokens, name, tied in winners:
-        groups.setdefault(name, []).append(f"{prompt_tokens:,}{'*' if tied else ''}")
+        groups.setdefault(name, []).append(f"{number(prompt_tokens, 0)}{'*' if tied else ''}")
     if len(groups) == 1:
         name, lengths = next(iter(groups.items()))
-        where = "at every prompt length" if len(lengths) > 1 else f"at {winners[0][0]:,} prompt tokens"
+        where = "at every prompt length" if len(lengths) > 1 else f"at {number(winners[0][0], 0)} prompt tokens"
         return f"{head} {where}: {name}{_ties(winners)}."
     parts = [f"{name} at {listed(lengths)}" for name, lengths in groups.items()]
     star = " (* others cannot be told apart from it)" if any(tied for *_, tied in winners) else ""
@@ -505,7 +657,7 @@ def overview(metric: str, winners: Sequence[tuple[int, str, bool]], *, verdict: 
 
 
 def _ties(winners: Sequence[tuple[int, str, bool]]) -> str:
-    tied = [f"{prompt_tokens:,}" for prompt_tokens, _, is_tied in winners if is_tied]
+    tied = [number(prompt_tokens, 0) for prompt_tokens, _, is_tied in winners if is_tied]
     if not tied:
         return ""
     where = "" if len(tied) == len(winners) else f"at {listed(tied)} "
@@ -516,3 +668,25 @@ def failure_where(failure: Failure, blocks: int) -> str:
     """In how many blocks, and whether other blocks were measured."""
     where = f"in {len(failure.blocks)} of {plural(blocks, 'block')}" if blocks else ""
     return f"{where}; other blocks were measured" if failure.measured_elsewhere else where
+
+
+def finding_title(code: str, times: int) -> str:
+    """A kind of finding by its fixed word, e.g. ``Other load (6 times)``."""
+    return code.replace("-", " ").capitalize() + (f" ({times} times)" if times > 1 else "")
+
+
+def finding_meaning(code: str) -> str:  # noqa: ARG001 - the guard's messages, which are English, say what was seen
+    """What a kind of finding means, where what was seen is told in another language; blank where it is not."""
+    return ""
+
+
+def finding_advice(advice: str) -> str:
+    """What to do about a finding, of which the guard wrote down ``advice``."""
+    return advice
+
+
+def parameters(count: int | None) -> str:
+    """A model's size, e.g. ``135 million``; blank where unknown."""
+    if not count:
+        return ""
+    return f"{number(count / 1e9, 1)} billion" if count >= 1e9 else f"{number(count / 1e6, 0)} million"

@@ -1,0 +1,49 @@
+"""Which language a report is in: chosen around its rendering, and asked where words and numbers are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """How a language is called, and how it writes numbers.
+
+    Args:
+        code: as ``--lang`` and HTML have it.
+        decimal: what stands before the decimals.
+        thousands: what stands between groups of three digits.
+        percent: what a number of percent is put into.
+    """
+
+    code: str
+    decimal: str
+    thousands: str
+    percent: str
+
+
+ENGLISH = Language("en", ".", ",", "{} %")
+# A point is usual too, and who also reads English figures would take it for a decimal one.
+TURKISH = Language("tr", ",", "\N{NARROW NO-BREAK SPACE}", "%{}")
+
+LANGUAGES = {language.code: language for language in (ENGLISH, TURKISH)}
+
+_chosen = ContextVar("language", default=ENGLISH)
+
+
+def chosen() -> Language:
+    """The language of what is being rendered; English unless :func:`speaking` says otherwise."""
+    return _chosen.get()
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """Render in the language of that code, which is one of :data:`LANGUAGES`."""
+    token = _chosen.set(LANGUAGES[code])
+    try:
+        yield
+    finally:
+        _chosen.reset(token)
