@@ -6,6 +6,7 @@ import argparse
 from typing import NoReturn
 
 from bench.errors import UsageError
+from bench.language import ENGLISH, LANGUAGES
 
 
 class Parser(argparse.ArgumentParser):
@@ -14,3 +15,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse a command line."""
         raise UsageError(f"{message}; see --help")
+
+
+def add_language(parser: Parser) -> None:
+    """The option that chooses the language of what is rendered."""
+    parser.add_argument(
+        "--lang",
+        choices=tuple(LANGUAGES),
+        default=ENGLISH.code,
+        help=f"language of the report (default: {ENGLISH.code})",
+    )

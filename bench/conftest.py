@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError, UsageError
+from bench.language import speaking
 from bench.plan.flags import FLAGS
 from bench.plan.plan import Plan
 from bench.planning import plan_for
@@ -144,7 +145,8 @@ def _report(session: pytest.Session, bench: BenchSession, folder: Path) -> list[
     try:
         from bench.report.finish import finish_run  # noqa: PLC0415 - drawing charts is for the end
 
-        lines = finish_run(folder, bench.options.reports_dir, open_report=bench.options.open_report)
+        with speaking(bench.options.language):
+            lines = finish_run(folder, bench.options.reports_dir, open_report=bench.options.open_report)
         return [*lines, *_comparison(bench, folder)]
     except Exception as error:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -8,6 +8,7 @@ from typing import Any
 
 from backends.spec import PRECISIONS
 from bench.arguments import Parser
+from bench.language import ENGLISH, LANGUAGES
 from bench.plan.backends import BACKENDS
 
 PROFILES = {"quick": (3, 3), "standard": (10, 3), "thorough": (20, 3)}
@@ -179,6 +180,7 @@ FLAGS: tuple[Flag, ...] = (
         "DIR",
         in_file=False,
     ),
+    Flag("lang", f"language of the report: {', '.join(LANGUAGES)}", ENGLISH.code, "LANG", in_file=False),
     Flag("open", "open the report in the browser at the end", switch=True, in_file=False),
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from backends.spec import PRECISIONS
 from bench.errors import UsageError
+from bench.language import ENGLISH, LANGUAGES
 from bench.plan import values as v
 from bench.plan.backends import BACKENDS, PROBLEM
 from bench.plan.cells import ASKS, Ask
@@ -80,6 +81,7 @@ class Options:
     results_dir: Path
     reports_dir: Path
     cache_dir: Path | None
+    language: str
     open_report: bool
 
     @property
@@ -159,6 +161,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         results_dir=given.read("results_dir", v.path, root / "results"),
         reports_dir=given.read("reports_dir", v.path, root / "reports"),
         cache_dir=given.read("cache_dir", v.path, None),
+        language=given.read("lang", lambda value, where: v.one_of(value, where, tuple(LANGUAGES)), ENGLISH.code),
         open_report=bool(flags.get("open")),
     )
 

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.arguments import Parser
+from bench.arguments import Parser, add_language
 from bench.errors import BenchError, StoreError, UsageError
+from bench.language import speaking
 from bench.report.finish import finish_run
 
 
@@ -21,7 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     status = 0
     for run in runs:
         try:
-            print("\n".join(finish_run(run.resolve(), asked.reports_dir.resolve(), open_report=asked.open)))
+            with speaking(asked.lang):
+                lines = finish_run(run.resolve(), asked.reports_dir.resolve(), open_report=asked.open)
+            print("\n".join(lines))
         except BenchError as error:
             status = _say(error)
     return status
@@ -36,6 +39,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--reports-dir", type=Path, default=Path("reports"), metavar="DIR", help="where reports go (default: reports)"
     )
+    add_language(parser)
     parser.add_argument("--open", action="store_true", help="open each report in the browser")
     return parser
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bench.language import chosen
-from bench.report.text import en
+from bench.report.text import en, tr
 
 if TYPE_CHECKING:
     from bench.report.text.en import *  # noqa: F403 - a checker takes every language for the English one
 
-_MODULES = {"en": en}
+_MODULES = {"en": en, "tr": tr}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,818 @@
+"""The report in Turkish. Names, keys and places in format strings are those of the English text.
+
+Names that come from data take no suffix: a sentence carries it on a word of its own beside the name.
+"""
+
+# ruff: noqa: RUF001, RUF002 - letters of the Turkish alphabet, en dashes and multiplication signs are meant
+# ruff: noqa: ISC004 - a term and its definition, which takes some lines
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, Failure, Ranking, Rival
+from bench.report.format import factor, interval, number
+from bench.report.text.en import (  # noqa: F401 - the same in every language
+    BADGE_MARKS,
+    PHI3_COMMAND,
+    PHI3_PARAMETERS,
+    TITLE,
+    VERDICT_COMMAND,
+    VERDICT_OPTION,
+)
+
+METRIC_NAMES = {
+    "ttft_ms": "ilk belirtece kadar geçen süre",
+    "tpot_ms": "belirteç başına süre",
+    "response_ms": "yanıtın tamamı için geçen süre",
+}
+_METRIC_STARTS = {
+    "ttft_ms": "İlk belirtece kadar geçen süre",
+    "tpot_ms": "Belirteç başına süre",
+    "response_ms": "Yanıtın tamamı için geçen süre",
+}
+METRIC_SENSES = {
+    "ttft_ms": "Tepki hızı: ilk belirtece kadar geçen süre",
+    "tpot_ms": "Akış hızı: belirteç başına süre",
+    "response_ms": "Yanıtın tamamı: son belirtece kadar",
+}
+
+RATIO_NAME = "ilk belirtece kadar geçen sürenin en düşüğe oranı"
+ITL_NAMES = {
+    "p50": "belirteçler arası gecikmenin medyanı",
+    "p95": "belirteçler arası gecikmenin 95. yüzdeliği",
+    "p99": "belirteçler arası gecikmenin 99. yüzdeliği",
+}
+ITL_WORDS = {"p50": "medyan", "p95": "p95", "p99": "p99"}
+
+HIT = "önek önbelleği isabeti"
+SHAPE = "{prompt} istem belirteci, {new} yeni"
+KIND = "{new} yeni belirteç"
+BATCH = "parti boyutu {size}"
+AT_PROMPT = "{name}, istem {prompt}"
+CELL = "{name}, istem {prompt}, {new} yeni"
+PROMPTS = "istem {lengths}"
+EVERY_CELL = "bütün hücreler"
+ASKED_AGAIN = "yeniden soruldu"
+ASKED_FOR = "istenen: {device}"
+COMPUTED = "hesap: {type}"
+DEFAULT_OPTIONS = "varsayılan seçenekler"
+SIMULATED_MARK = " (benzetim)"
+MORE = "{count} tane daha"
+NO_INTERVAL = "aralık yok"
+
+ON_MACHINE = "{machine} üzerinde"
+MODEL_ON_MACHINE = "{model}, {machine} üzerinde"
+UNKNOWN_MODEL = "bilinmeyen model"
+UNKNOWN_MACHINE = "bilinmeyen makine"
+SECTIONS_LABEL = "Bölümler"
+
+SUBTITLE = "Bu makinede hangi çıkarım yığını en hızlı yanıt veriyor"
+NAV = (
+    ("notes", "Bulgular"),
+    ("answer", "Yanıt"),
+    ("charts", "Grafikler"),
+    ("results", "Bütün sonuçlar"),
+    ("arrival", "Her belirtece kadar"),
+    ("along", "Belirteç belirteç"),
+    ("spread", "Dağılım"),
+    ("costs", "Yükleme ve bellek"),
+    ("tradeoff", "Gecikme ve bellek"),
+    ("roofline", "Bellek bant genişliği"),
+    ("failures", "Ölçülemeyenler"),
+    ("meaning", "Ne anlama geliyor"),
+    ("setup", "Makine ve tekrar"),
+    ("glossary", "Tanımlar"),
+)
+
+BANNER_SIMULATED = (
+    "Benzetim. Bu gecikmeler, aracı denemek için bir çizelgeden oynatıldı. "
+    "Hiçbir model çalışmadı ve hiçbir aygıt kullanılmadı; sayılar bu makine hakkında bir şey söylemez."
+)
+BANNER_PARTLY_SIMULATED = (
+    "Bazı yapılandırmalar benzetimdir. Gösterildikleri her yerde işaretlidirler ve ölçülenlerle aynı sıralamaya "
+    "hiçbir zaman girmezler."
+)
+BANNER_SYNTHETIC = (
+    "Yapay model. Mimarisi ve boyutu gerçek modelinki gibidir, ağırlıkları ise rastgeledir: "
+    "gecikmesi bu biçimdeki gerçek bir modelin gecikmesidir, metni gürültüdür."
+)
+BANNER_ENDED = {
+    None: "Bu koşunun sonu yok: ya sürüyor ya da öldürüldü. O ana kadar ölçülenler gösteriliyor.",
+    "interrupted": "Bu koşu yarıda kesildi. O ana kadar ölçülenler gösteriliyor.",
+    "stopped": "Bu koşu bitmeden durduruldu. O ana kadar ölçülenler gösteriliyor.",
+    "crashed": "Bu koşu sırasında ölçüm programı çöktü. O ana kadar ölçülenler gösteriliyor.",
+}
+BANNER_UNREACHED = "Planlanan {count} hücreye sıra gelmedi."
+
+ADAPTIVE = (
+    "İlk belirtece kadar geçen sürenin ve belirteç başına sürenin %95 güven aralığının yarısı {target} içine girene "
+    "kadar blok eklendi: toplam {blocks}."
+)
+ADAPTIVE_ENDED = {
+    "target": "Hiçbir hücre için yeni blok gerekmedi.",
+    "max-time": "Verilen süre (--max-time) dolunca bitti.",
+    "max-blocks": "Verilen blok sayısına (--max-blocks) ulaşınca bitti.",
+    None: "Koşu, bu iş tamamlanmadan bitti.",
+}
+ADAPTIVE_ALL = "Bütün hücreler hedefe ulaştı."
+ADAPTIVE_SOME = "{cells} hücreden {reached} tanesi hedefe ulaştı; ulaşamayanlar:"
+ADAPTIVE_CELL = "{name}, {shape}"
+ADAPTIVE_WITHOUT = "hiç sayısı olmayan {cells}"
+
+ANSWER_TITLE = "Yanıt"
+NOTHING_MEASURED = "Hiçbir hücre ölçülemedi. Nedenleri “Ölçülemeyenler” başlığı altında."
+NO_VERDICT = (
+    "Bu bir ilk bakış: {blocks} bir hükme yetmez, bu yüzden burada yalnızca ölçülen en düşük değer söylenir. "
+    "Hüküm için en az " + str(VERDICT_BLOCKS) + " blok ölçün:"
+)
+WITH_VERDICT = (
+    "“En hızlısı” şu demektir: {blocks} üzerinden en düşük kestirim. Ondan ayırt edilemeyenlerin adı yanında verilir."
+)
+
+CHARTS_TITLE = "İstem uzunluğuna göre gecikme"
+CHARTS = {
+    "ttft_ms": "İlk belirtece kadar geçen süre, ms",
+    "tpot_ms": "Belirteç başına süre, ms",
+    "ratio": "İlk belirtece kadar geçen süre, o uzunluktaki en düşüğün katı",
+    "response_ms": "Yanıtın tamamı, ms",
+}
+CHART_QUANTILES = {
+    "p50": "Belirteçler arası gecikme, medyan, ms",
+    "p95": "Belirteçler arası gecikme, 95. yüzdelik, ms",
+    "p99": "Belirteçler arası gecikme, 99. yüzdelik, ms",
+}
+POINT_TIP = "{at}: {metric} {value} ms ({interval}), n = {n}"
+LINES_LABEL = "istem uzunluğuna göre {metric}, her yapılandırmaya bir çizgi, tablodaki gibi"
+CHART_NOTE = (
+    "Düşük olan daha iyidir. Çubuklar %95 güven aralıklarıdır{missing}. Aynı istem uzunluğundaki noktalar, arkalarında "
+    "kalanı gösterdiği yerde biraz yana kaydırılmıştır. Değerleri görmek için bir noktanın üzerine gelin ya da Tab ve "
+    "ok tuşlarıyla ona gidin. {axes}"
+)
+CHART_NOTE_MISSING = " (burada yok: tek blok aralık vermez)"
+AXES_LOG = "Logaritmik değerler: {charts}. Öteki milisaniyeler sıfırdan başlar; oran 1’in çevresinde gösterilir."
+PROMPT_AXIS = "istem belirteci"
+LEGEND_NOTE = (
+    "Renk yığını, işaret ve çizgi biçimi ağırlık biçimini gösterir; dolu işaret CPU, boş işaret GPU, yarı dolu işaret "
+    "NPU’dur."
+)
+
+FACT_MEASURED = "{cells} ölçüldü"
+FACT_PARAMETERS = "{count} parametre"
+FACT_PROFILE = "{profile} profili: {blocks} × {repeats}"
+FACT_BLOCKS = "{least} ile {most} arası blok"
+FACT_THREADS_LEFT = "iş parçacığı sayısı yığına bırakıldı"
+FACT_RUN = "koşu {run}"
+
+HEADS = {
+    "configuration": ("yapılandırma", ""),
+    "device": ("aygıt", ""),
+    "request": ("istek", ""),
+    "prompt": ("istem belirteci", ""),
+    "new": ("yeni belirteç", ""),
+    "batch": ("parti boyutu", ""),
+    "ttft": ("TTFT", "ms"),
+    "tpot": ("TPOT", "ms"),
+    "response": ("yanıtın tamamı", "ms"),
+    "itl": ("ITL", "ms"),
+    "itl_count": ("ITL sayısı", ""),
+    "prefill": ("ön doldurma", "belirteç/s"),
+    "decode": ("üretim", "belirteç/s"),
+    "peak": ("en çok bellek", "MB"),
+    "n": ("n", ""),
+    "ttft_first": ("TTFT, ilk soruş", "ms"),
+    "ttft_again": ("TTFT, önbellek isabeti", "ms"),
+    "hit_share": ("isabet ÷ ilk", ""),
+    "last_token": ("son belirteç", ""),
+    "after": ("geçen süre", "ms"),
+    "weights": ("ağırlıklar", "MB"),
+    "kv_cache": ("KV önbelleği", "MB/adım"),
+    "limit": ("sınır", "adım/s"),
+    "measured": ("ölçülen", "adım/s"),
+    "of_limit": ("sınıra oranı", "%"),
+    "of_shape": ("kendi biçiminde", ""),
+    "bits": ("ağırlık başına bit", ""),
+    "computes_in": ("hesap türü", ""),
+    "kv_type": ("KV önbelleği", ""),
+    "attention": ("dikkat", ""),
+    "compile_cache": ("derleme önbelleği", ""),
+    "median_peak": ("en çok, MB", ""),
+    "largest_peak": ("en büyük tepe, MB", ""),
+    "private": ("özel, MB", ""),
+    "device_memory": ("aygıtta, MB", ""),
+    "on_disk": ("diskte, MB", ""),
+    "processes": ("süreç", ""),
+}
+NTH_HEAD = "{n}. belirteç"
+LOW = "en düşük"
+BITS_PER_WEIGHT = "{bits} bit/ağırlık"
+COMPUTES_IN = "hesap: {type}"
+PADDED_TO = "{tokens} belirtece tamamlandı"
+NOTE_MARK = "not {number}"
+RAN_ON = "çalışan: {device}"
+NOT_COUNTED = "{count} sayılmadı"
+
+VIEW_TITLE = "Neyin gösterileceğini seçin"
+VIEW_AXES = {"backend": "Yığın", "device": "Aygıt", "precision": "Ağırlıklar", "prompt": "İstem belirteci"}
+VIEW_QUANTILE = "Belirteçler arası gecikme"
+VIEW_ALL = "Hepsini göster"
+VIEW_SHOWN = "{all} sonuçtan {shown} tanesi gösteriliyor"
+VIEW_NOTE = (
+    "İstem uzunluğuna göre grafikler bütün uzunlukları, yanıt bütün yapılandırmaları kapsamayı sürdürür. Sütun "
+    "başlıkları sıralar. Sayfanın adresi bu görünümü saklar."
+)
+
+RESULTS_TITLE = "Bütün sonuçlar"
+RESULTS_NOTE = (
+    "Yanıtın tamamı için geçen süreye göre sıralıdır. Her değerin altında %95 güven aralığı vardır. “en düşük”, o "
+    "istem uzunluğunda aynı türden satırlar arasında bir sütunun en düşük değerini işaretler. n, bloklar boyunca "
+    "süresi ölçülen üretimlerin sayısıdır; ısınmalar sayılmaz."
+)
+HITS_TITLE = "İlk soruş ve önek önbelleği isabeti"
+HITS_NOTE = (
+    "İsabet, yığının önek önbelleği açıkken aynı sürece az önce sorulmuş bir istemin ilk belirtecine kadar geçen "
+    "süredir. İlk soruş değildir ve yalnızca başka isabetlerle sıralanır."
+)
+ALONG_TITLE = "Belirteç belirteç"
+ALONG_NOTE = (
+    "Yanıt boyunca her belirtecin gecikmesi: üretimlerin medyanı ve 10. yüzdelikten 90. yüzdeliğe uzanan bant. Bütün "
+    "panellerin eksenleri aynıdır; bir bandın eksenleri aşan tepeleri kesilmiştir. İlk belirteç gösterilmez: o, ilk "
+    "belirtece kadar geçen süredir."
+)
+ALONG_AXIS = "yanıtın kaçıncı belirteci"
+ALONG_PROMPTS = {"weak": "en kısa istem", "middle": "arada kalanlar", "strong": "en uzun istem"}
+ALONG_TIP = "istem {prompt}: {n} üretimin medyanı"
+ALONG_LABEL = "yanıt boyunca her belirtecin gecikmesi, medyan ve 10. ile 90. yüzdelik arasındaki bant"
+SPREAD_TITLE = "Dağılım"
+SPREAD_NOTE = (
+    "Belirteçler arası gecikmelerin nasıl dağıldığı, bir hücrenin bütün üretimleri bir arada. Çizgi medyandır, üçgen "
+    "örneklemin yettiği yerde 95. yüzdeliktir. Bütün panellerde aynı eksen, logaritmik."
+)
+SPREAD_AXIS = "belirteçler arası gecikme, ms"
+SPREAD_LABEL = "belirteçler arası gecikmenin dağılımı, her istem uzunluğuna bir sırt"
+SPREAD_TABLE = "Belirteçler arası gecikmenin yüzdelikleri, tablo olarak"
+LATENCY_AXIS = "belirteç başına ms"
+TOO_MANY_PANELS = "{count} yapılandırmanın ilk {shown} tanesi gösteriliyor; ötekiler verinin içinde."
+
+COSTS_TITLE = "Yükleme ve bellek"
+LOAD_TITLE = "Sıfırdan hazır olana kadar, saniye"
+LOAD_NOTE = (
+    "Her biri yeni açılmış işçi süreçlerin medyanları. Derleme yapan yüklemeler ile derleme önbelleğinden gelenler "
+    "ayrıdır. İlk üretim, kullanıcının bir başlatmadan sonra beklediği sürenin parçasıdır; çizgi, ilk üretim aynı "
+    "süreçteki aynı istek kadar sürseydi nerede biteceğini gösterir."
+)
+CACHE_STATES = {"cold": "derleme önbelleği soğuk", "hit": "derleme önbelleğinden"}
+CACHE_WORDS = {"none": "yok", "cold": "soğuk", "hit": "isabet"}
+STEADY = "aynı istek, daha sonra"
+LOAD_PARTS = (
+    ("process_start_s", "süreç başlangıcı"),
+    ("import_s", "içe aktarma"),
+    ("load_s", "okuma ve derleme"),
+    ("first_generation_s", "ilk üretim"),
+)
+MEMORY_TITLE = "Bellek, MB"
+PEAK = "sürecin en yüksek belleği"
+ON_DISK = "diskteki model"
+PEAK_LABEL = "en çok {peak} MB"
+ON_DISK_LABEL = "diskteki model {size} MB"
+LOADS_TABLE = "Yüklemeler, tablo olarak"
+MEMORY_NOTE = (
+    "Sistemin saydığı biçimde işçi sürecin en yüksek belleği: çubuk, süreçlerin medyanıdır. Onu kesen çizgi modelin "
+    "diskteki boyutudur."
+)
+
+TOO_MANY_SHAPES = "En küçükten en büyüğe {count} istek biçiminden {shown} tanesi çizildi; tabloda hepsi var."
+
+ARRIVAL_TITLE = "Her belirtece kadar geçen süre"
+ARRIVAL_NOTE = (
+    "Yanıtı okuyanın beklediği süre: istekten k’inci belirtece kadar geçen süre, yani ilk belirtece kadar geçen süre "
+    "ile k’ye kadarki bütün belirteçler arası gecikmelerin toplamı. Üretimlerin medyanı. Daha alttan başlayan çizgi "
+    "daha erken yanıt verir, daha yatık olan daha hızlı yazar; iki çizginin kesiştiği yerde geç başlayan ötekine "
+    "yetişmiştir. İşaret son belirteçtedir."
+)
+ARRIVAL_AXIS = "istekten bu yana ms"
+ARRIVAL_LABEL = "istekten her belirtece kadar geçen süre, her yapılandırmaya bir çizgi, tablodaki gibi"
+ARRIVAL_TIP = "{name}: ilk belirteç {first} ms sonra, {n}. belirteç {last} ms sonra"
+ARRIVAL_TABLE = "Her belirtece kadar geçen süre, tablo olarak"
+
+TRADEOFF_TITLE = "Gecikme ve bellek"
+TRADEOFF_NOTE = (
+    "Sol alt köşeye yakın olan daha iyidir. Halka, aynı biçimde her iki ölçüde de hiçbirinin geçemediği ya da "
+    "eşitleyemediği yapılandırmayı işaretler; kesik çizginin üstünde ya da sağında kalan, bunlardan biri tarafından "
+    "geçilmiştir. Yalnızca kestirimlere göre: bir güven aralığı ikisini eşit kılabilir. Bellek, işçi sürecin en yüksek "
+    "belleğidir; aygıtın kendine ayırdığı buna dahil değildir."
+)
+TRADEOFF_X_AXIS = "en yüksek bellek, MB"
+TRADEOFF_Y_AXIS = "belirteç başına ms"
+TRADEOFF_Y_AXIS_LOG = "belirteç başına ms (logaritmik)"
+TRADEOFF_LABEL = "en yüksek belleğe göre belirteç başına süre, her yapılandırmaya bir nokta, tablodaki gibi"
+TRADEOFF_TIP = "{name}: belirteç başına {tpot} ms, {peak} MB{best}"
+TRADEOFF_TIP_BEST = "; her ikisinden de azıyla yetinen başkası yok"
+TRADEOFF_TABLE = "Gecikme ve bellek, tablo olarak"
+TRADEOFF_BEST = "en iyi"
+
+ROOFLINE_TITLE = "Üretim hızı ve bellek bant genişliği"
+ROOFLINE_NOTE = (
+    "Her üretim adımı bütün ağırlıkları ve KV önbelleğini bellekten okur; bu yüzden bellek saniyede en çok bant "
+    "genişliği ÷ bu bayt sayısı kadar adıma izin verir: düz çizgi. Kesik çizgiler bunun yarısı ve dörtte biridir. Bant "
+    "genişliği {rate} GB/s’dir; bu makinenin CPU’su koşudan önce, koşunun iş parçacıklarıyla bu hızda okudu. Bir adım "
+    "her dizi için bir belirteç verir."
+)
+ROOFLINE_CAVEATS = (
+    "Nasıl okunur: ağırlıklar saklandıkları genişlikte, daha dar hesaplanıyorlarsa o genişlikte sayılır, çünkü bir "
+    "yığın onları öyle tutuyor olabilir. Bir belirtecin tek satırını okuduğu gömme tablosu bütünüyle sayılır; bu "
+    "yüzden onu çıkış katmanıyla paylaşmayan bir model burada söylenenden az okur, uzmanlar karışımı (MoE) da öyle. "
+    "Bir bölümü işlemcinin önbelleklerinde kalan ağırlıklar %100’ü aşabilir. {cache}"
+)
+ROOFLINE_KV_ALL = "KV önbelleği, yanıtın ortasındaki durumuyla sayılır."
+ROOFLINE_KV_SOME = (
+    "KV önbelleği, biçimi ve türü bilindiğinde yanıtın ortasındaki durumuyla sayılır; sütununun boş olduğu yerde "
+    "bilinmiyordur, sınır yalnızca ağırlıklarınkidir ve fazla yüksektir."
+)
+ROOFLINE_NO_BANDWIDTH = (
+    "Bu koşu makinenin bellek bant genişliğini ölçmedi, dolayısıyla karşılaştırılacak bir değer yok."
+)
+ROOFLINE_LEFT_OUT = "Noktası olmayanlar: {reasons}."
+ROOFLINE_REASONS = {
+    "not on the CPU": "CPU dışında bir aygıtta çalışan, belleğe yolu ölçülmemiş {cells}",
+    "no weights": "ağırlıklarının boyutu bilinmeyen {cells}",
+    "one token": "yanıtı tek belirteç olan, üretim adımı bulunmayan {cells}",
+}
+ROOFLINE_X_AXIS = "adım başına okunan MB"
+ROOFLINE_Y_AXIS = "saniyede üretim adımı"
+ROOFLINE_LABEL = "adım başına okunan bayta göre saniyedeki üretim adımı, belleğin sınırı altında, tablodaki gibi"
+ROOFLINE_TIP = "{name}, istem {prompt}: saniyede en çok {limit} adımdan {rate} adım, {share}, adım başına {size} MB"
+ROOFLINE_TABLE = "Üretim hızı ve bellek bant genişliği, tablo olarak"
+
+CHANGED_HINT = "Aygıtın değiştirdiği:"
+
+FAILURES_TITLE = "Ölçülemeyenler"
+FAILURES_NONE = "Planlanan bütün hücreler ölçüldü."
+EXIT_CODE = "çıkış kodu {code}"
+LAST_LINES = "İşçi sürecin son satırları"
+UNREACHED = "Planlanan, ama koşu bitmeden sıra gelmeyenler:"
+STATUS_WORDS = {
+    "failed": "başarısız",
+    "timeout": "zaman aşımı",
+    "crashed": "çöktü",
+    "unsupported": "desteklenmiyor",
+    "invalid": "sayılmadı",
+}
+REMEDIES = {
+    "failed": "Yine başarısız olup olmadığını görmek için bu yapılandırmayı tek başına çalıştırın:",
+    "timeout": "--load-timeout-s ya da --generation-timeout-s ile daha çok süre verin ya da daha kısa bir istem sorun:",
+    "crashed": (
+        "İşçi sürecin son satırları, varsa, aşağıda. Alışılmış neden bellektir; yapılandırmayı tek başına çalıştırın:"
+    ),
+    "unsupported": "Bunu dışarıda bırakın ya da nedenin geçerli olmadığı bir yerde çalıştırın.",
+    "invalid": "Bu üretimler saklanır ama sayılmaz. Hücreyi yeniden ölçün:",
+}
+VENV_FAILED = "Sanal ortamı kurulamadı. Kurucunun son satırları:"
+VENV_UNSUPPORTED = "Paketleri bu platform ya da yorumlayıcı için yok:"
+FINDINGS_TITLE = "Gözcünün gördükleri"
+SEVERITY_WORDS = {"serious": "ciddi", "warning": "uyarı", "info": "bilgi"}
+FINDINGS_NOTE = (
+    "Bulgular sayıları işaretler, hiçbirini çıkarmaz; yalnızca makinenin uyuduğu bir üretim sayılmaz. Bu notların "
+    "numaraları, ilgili oldukları hücrelerin yanındadır. Ne görüldüğü, koşuya yazıldığı gibi İngilizcedir."
+)
+
+MEANING_TITLE = "Bunun söyledikleri ve söylemedikleri"
+MEANING_DOES = (
+    "Bu yığınların bu makinede, bu modelle, bu istem uzunlukları ve bu iş parçacığı sayısıyla ne kadar sürdüğünü "
+    "söyler; her biri yeni süreçlerde ve rastgele sırayla. Her yığına aynı belirteç kimlikleri verildi ve her biri tam "
+    "istenen sayıda belirteç üretti; bu yüzden süreler satır satır karşılaştırılabilir."
+)
+MEANING_DOES_SIMULATED = (
+    "Aracın plandan sayfaya kadar çalıştığını söyler. Hiçbir yığın, model ya da aygıt hakkında bir şey söylemez."
+)
+MEANING_SMALL = (
+    "Phi-3-mini’nin burada nasıl çalışacağını söylemez. {model} modelinin parametre sayısı {parameters}, "
+    "Phi-3-mini’ninki 3,8 milyar, yani bunun {times}ı. Küçük bir model her belirtecin süresinin çoğunu çekirdek "
+    "başlatma ve örnekleme gibi yığının sabit giderlerine harcar; büyük bir model neredeyse tamamını ağırlıkları "
+    "bellekten okumaya. Yığınların sırası orada başka olabilir, daha dar bir ağırlık biçiminin kazancı da."
+)
+MEANING_OTHER = (
+    "Başka bir modelin burada nasıl çalışacağını söylemez: bir belirtecin süresini neyin belirlediği modelin boyutuyla "
+    "değişir, yığınların sırası da onunla değişebilir."
+)
+MEANING_NPU_NONE = (
+    "NPU hakkında bir şey söylemez: hiçbir NPU ölçülmedi. NPU, işi CPU’dan almak ve daha az enerji harcamak içindir; "
+    "istemleri derlenmiş uzunluklara tamamlanır. Bunun ne demek olduğunu yalnızca NPU’su olan bir makinedeki koşu "
+    "gösterir."
+)
+MEANING_NPU = (
+    "NPU satırlarında istemler derlenmiş bir uzunluğa tamamlanır: ilk belirtece kadar geçen süreleri o tamamlanmış "
+    "uzunluğundur."
+)
+MEANING_PHI3 = "Phi-3-mini’yi burada ölçmek için (yaklaşık 8 GB indirir; dönüştürme bellek ve zaman ister):"
+MEANING_QUALITY = (
+    "Yanıtların ne kadar iyi olduğunu söylemez. Daha dar bir ağırlık biçimi, modelin daha azını sakladığı için "
+    "hızlıdır; ağırlık başına etkin bit sayısı her birinin yanındadır."
+)
+
+SETUP_TITLE = "Makine ve yazılım"
+MACHINE = {
+    "cpu": "CPU",
+    "cores": "Çekirdekler",
+    "memory": "Bellek",
+    "memory_read": "Bellek okuma hızı",
+    "gpu": "GPU",
+    "npu": "NPU",
+    "system": "Sistem",
+    "kernel": "Sistem çekirdeği",
+    "power": "Güç",
+    "governor": "Frekans yöneticisi",
+    "read": "Sürelerle birlikte okunanlar",
+    "unread": "Sayacı olmayanlar",
+    "machine_id": "Makine kimliği",
+    "model": "Model",
+    "digest": "Model özeti (digest)",
+    "project": "AIPC Bench",
+}
+CORES = "{physical} fiziksel{split}, {logical} mantıksal"
+CORE_KINDS = {"performance_cores": "{count} performans", "efficiency_cores": "{count} verimlilik"}
+MEMORY_READ = "{rate} GB/s, koşunun iş parçacıklarıyla ölçüldü"
+DRIVER = "sürücü {driver}"
+NO_DEVICE = "bulunamadı"
+OBSERVER_NAMES = {
+    "memory": "bellek",
+    "cpu_time": "CPU süresi",
+    "gpu_busy": "GPU meşguliyeti",
+    "npu_busy": "NPU meşguliyeti",
+    "device_memory": "aygıt belleği",
+    "energy": "enerji",
+    "cpu_frequency": "CPU frekansı",
+    "cpu_temperature": "CPU sıcaklığı",
+    "conditions": "koşullar",
+}
+OBSERVER_COST = {None: "maliyeti ölçülmedi", "ms": "okuma başına {cost} ms", "us": "okuma başına {cost} µs"}
+REPEAT_TITLE = "Bu koşuyu tekrarlayın"
+REPEAT_NOTE = (
+    "Tohum {seed} aynı ziyaret sırasını çeker; bir tekrarın ne kadar farklı çıkabileceğini değer değil, güven aralığı "
+    "söyler."
+)
+PACKAGES_TITLE = "Her işçi sanal ortamının paketleri"
+GLOSSARY_TITLE = "Tanımlar"
+FILES_NOTE = "Bu sayfanın yanında: summary.csv (hücre başına bir satır), summary.json, summary.md."
+REPEAT_IT = "Tekrarlamak için"
+SAME_FOLDER = "bu dosyayla aynı klasörde"
+MORE_LINES = "(ve {count} tane daha)"
+MORE_ROWS = "{count} satır daha summary.csv dosyasında."
+MARKDOWN_HEADS = (
+    "istem",
+    "yapılandırma",
+    "aygıt",
+    "TTFT ms (%95)",
+    "TPOT ms (%95)",
+    "belirteç/s",
+    "yanıtın tamamı ms",
+    "en çok MB",
+    "n",
+)
+
+VERDICT_WORDS = {
+    "verified": "doğrulandı",
+    "reported": "bildirildi",
+    "fallback": "başka aygıt",
+    "simulated": "benzetim",
+    "unknown": "bilinmiyor",
+}
+VERDICT_HELP = {
+    "verified": "Yığın, çalışan aygıtın adını verdi ve bir sayaç ya da yığının kendi profili onu iş başında gösterdi.",
+    "reported": "Yığın böyle söyledi; bağımsız bir sayaç doğrulamadı.",
+    "fallback": "İstenenden başka bir aygıt çalıştı ve sayılar çalışanın adı altındadır.",
+    "simulated": "Gecikmeler oynatıldı. Hiçbir aygıt çalışmadı.",
+    "unknown": "Yığın hangi aygıtın çalıştığını söylemiyor ya da sürecinin kaydı eksik.",
+}
+
+GLOSSARY = (
+    (
+        "İlk belirtece kadar geçen süre (TTFT)",
+        "Belirteç kimlikleri bellekte hazırken isteğin hemen öncesinden, ilk yeni belirtecin ana belleğe ulaştığı ana "
+        "kadar. Her isteğin yinelemek zorunda olduğunu içerir: isteğin hazırlanması, ön doldurmanın (prefill) tamamı, "
+        "ilk örnekleme. Belirteçlere ayırma ve yükleme yoktur.",
+    ),
+    (
+        "Belirteçler arası gecikme (ITL)",
+        "Bir yanıtın komşu iki belirteci arasındaki süre. n belirteçte n − 1 tane vardır.",
+    ),
+    (
+        "Belirteç başına süre (TPOT)",
+        "İlk belirteçten sonuncuya kadar geçen süre, bölü n − 1: üretim başına bir değer.",
+    ),
+    (
+        "Yanıtın tamamı",
+        "TTFT ile bütün belirteçler arası gecikmelerin toplamı: istekten son belirtece kadar.",
+    ),
+    (
+        "Ön doldurma hızı (prefill)",
+        "Parti boyutu × istem belirteci ÷ TTFT, saniyede belirteç; önek önbelleği isabetinde boştur, çünkü isabet "
+        "bunların neredeyse hiçbirini hesaplamaz.",
+    ),
+    (
+        "k’inci belirtece kadar geçen süre",
+        "TTFT ile k’ye kadarki belirteçler arası gecikmelerin toplamı: okuyanın onu okuyabildiği an.",
+    ),
+    (
+        "Belleğin sınırı (roofline)",
+        "Makinenin ölçülen bellek bant genişliği ÷ bir üretim adımının okuduğu bayt: saklandıkları biçimde ağırlıklar "
+        "ve KV önbelleği.",
+    ),
+    ("Üretim hızı (decode)", "Parti boyutu ÷ TPOT, bütün parti için saniyede belirteç."),
+    (
+        "Blok, kestirim, güven aralığı",
+        "Bir koşu belirli sayıda bloktur. Her blokta her yapılandırma, rastgele sırayla, yeni bir süreç alır. Bir "
+        "hücrenin değeri, blok medyanlarının geometrik ortalamasıdır; güven aralığı, bunların logaritmaları üzerinden, "
+        "blok sayısından bir eksik serbestlik dereceli Student t aralığıdır. Bir sürecin belirteçleri birbiriyle "
+        "ilişkilidir; bu yüzden bağımsız sayılmazlar.",
+    ),
+    (
+        "Ayırt edilemiyor",
+        "İkisi arasındaki oranın, eşlenebildiği yerde blok blok eşlenmiş %95 güven aralığı 1’i içeriyor. Her çift, "
+        "çift sayısına göre düzeltme yapılmadan kendi başına değerlendirilir.",
+    ),
+    (
+        "ITL yüzdeliği",
+        "Betimleme olarak, bir hücrenin bütün belirteçler arası gecikmeleri üzerinden. Ötesinde en az beş değer varsa "
+        "verilir: p99 için 500, p95 için 100, p90 için 50, p50 için 10 gecikme gerekir.",
+    ),
+    (
+        "Hassasiyet, ağırlık başına bit, hesap türü",
+        "Hassasiyet, istenen ağırlık biçimidir. “int4” her yığında bir karışımdır: ne kadar saklandığını ağırlık "
+        "başına etkin bit sayısı söyler. Yığının çarpmayı hangi türde yaptığı (f32, bf16, …) onun yanındadır.",
+    ),
+    ("Aygıt: doğrulandı (verified)", VERDICT_HELP["verified"]),
+    ("Aygıt: bildirildi (reported)", VERDICT_HELP["reported"]),
+    ("Aygıt: başka aygıt (fallback)", VERDICT_HELP["fallback"]),
+    ("Aygıt: benzetim (simulated)", VERDICT_HELP["simulated"]),
+    ("Aygıt: bilinmiyor (unknown)", VERDICT_HELP["unknown"]),
+    (
+        "Yükleme",
+        "Süreç başlangıcı: yorumlayıcı çalışana kadar. İçe aktarma: yığının kendi modülleri. Okuma ve derleme: modele "
+        "soru sorulabilene kadar. İlk üretim: sürecin ilk yanıtı. Yığının izin verdiği ölçüde her biri ayrı.",
+    ),
+    (
+        "En yüksek bellek",
+        "İşçi sürecin, sistemin sayacına göre, bütün ömrü boyunca (yükleme ve bütün istem uzunlukları) ana bellekte "
+        "tuttuğu en çok yer.",
+    ),
+    (
+        "Önek önbelleği isabeti",
+        "Önek önbelleği açık bir yüklemede hemen yeniden sorulan aynı istem: istemi öncekilerden biri gibi başlayan "
+        "kullanıcının beklediği süre. Başka her yerde bu önbellek kapalıdır ve bir sürecin hiçbir iki istemi aynı "
+        "başlamaz.",
+    ),
+    (
+        "Isınma",
+        "Her ziyaretin başındaki, artık hızlanmaz olana kadarki üretimler. Saklanır ama sayılmazlar.",
+    ),
+)
+
+_NOUNS = {
+    "block": "blok",
+    "cell": "hücre",
+    "process": "süreç",
+    "thread": "iş parçacığı",
+    "time": "kat",
+}
+
+_FINDINGS = {
+    "on-battery": (
+        "Pilden çalışıyor",
+        "Makine pilden çalışıyor; saat hızı pilde daha düşüktür ve pil azaldıkça daha da düşer.",
+    ),
+    "saving-power": ("Güç tasarrufu", "Sistem güç tasarrufuna ayarlı."),
+    "busy-before": ("Önceden meşgul", "Koşu başlamadan önce başka programlar CPU’yu kullanıyordu."),
+    "little-memory": ("Az bellek", "Kullanılabilir bellek az."),
+    "swap-in-use": (
+        "Takas alanı kullanımda",
+        "Koşudan önceden kalma bellek, takas alanında ya da sayfa dosyasında duruyor.",
+    ),
+    "virtual-machine": (
+        "Sanal makine",
+        "Makine sanal: komşularının ne yaptığı görünmez; saati ve sayaçları gerçek olmayabilir.",
+    ),
+    "energy-locked": (
+        "Enerji sayacı kilitli",
+        "Makine enerjiyi sayıyor, ama bu durumda okunamıyor; bu yüzden `energy_j` boş.",
+    ),
+    "not-kept-awake": ("Uyanık tutulamadı", "Sistemden uyanık kalması istenemedi."),
+    "other-load": ("Başka yük", "Bir yükleme ölçülürken başka programlar CPU’yu kullandı."),
+    "stolen-time": ("Alınan zaman", "Hipervizör bu sanal makinenin CPU zamanını başkalarına verdi."),
+    "swapping": ("Takas", "Bir yükleme ölçülürken bellek takas alanına gitti ya da oradan geldi."),
+    "paged-from-disk": ("Diskten sayfa", "İşçi süreç, yüklemeden sonra diskten sayfa bekledi."),
+    "hot": ("Sıcak", "CPU, yavaşladığı sıcaklığın yakınındaydı."),
+    "throttled": ("Kısılmış", "CPU, ısı ya da güç nedeniyle yavaşlatıldı."),
+    "power-changed": ("Güç değişti", "Koşu sürerken güç kaynağı ya da kipi değişti."),
+    "suspended": (
+        "Uykuya geçti",
+        "Bir yükleme ölçülürken makine uyudu; uyuduğu sıradaki üretim sayılmaz.",
+    ),
+    "clock-jumped": ("Saat sıçradı", "Günün saati ayarlandı ya da sanal makine bir süre durduruldu."),
+    "warm-up-unsettled": ("Isınma durulmadı", "Isınma hakkı bittiğinde hücre hâlâ hızlanıyordu."),
+    "drift": ("Sürüklenme", "Bir hücre bloktan bloğa yavaşladı ya da hızlandı."),
+    "trend": (
+        "Eğilim",
+        "Bir hücre, bir sürecin süresi ölçülen bir üretiminden ötekine hâlâ hızlandı ya da yavaşladı.",
+    ),
+    "bimodal": ("İki tepeli", "Bir hücrenin blokları, iki ayrı çalışma biçimi varmış gibi iki kümeye ayrılıyor."),
+    "outlier-block": ("Aykırı blok", "Bir hücrenin bir bloğu ötekilerden uzak."),
+    "outlier-generation": ("Aykırı üretim", "Bir hücrenin bir üretimi ötekilerden uzak."),
+}
+"""The guard's words -> what such a finding is called and means."""
+
+_ADVICE = {
+    "Plug it in.": "Fişe takın.",
+    "Choose the power mode for best performance, or compare only with runs in the same mode.": (
+        "En iyi performans için olan güç kipini seçin ya da yalnızca aynı kipteki koşularla karşılaştırın."
+    ),
+    "Close them, or wait until they are done.": "Onları kapatın ya da bitmelerini bekleyin.",
+    "Close other programs, or use a smaller model.": "Öteki programları kapatın ya da daha küçük bir model kullanın.",
+    "If swapping is found during the run too, close other programs or restart.": (
+        "Koşu sırasında da takas görülürse öteki programları kapatın ya da makineyi yeniden başlatın."
+    ),
+    "Trust ratios within one run more than times, and compare variants with blocks of the same run.": (
+        "Sürelerden çok, bir koşu içindeki oranlara güvenin; çeşitleri aynı koşunun bloklarıyla karşılaştırın."
+    ),
+    "Allow it, or do without.": "İzin verin ya da onsuz yetinin.",
+    "Switch its sleep off for the time of the run.": "Koşu boyunca uyku kipini kapatın.",
+    "Close them and run again, or take more blocks (--profile standard).": (
+        "Onları kapatıp yeniden çalıştırın ya da daha çok blok ölçün (--profile standard)."
+    ),
+    "Use a machine with cores of its own, or take more blocks.": (
+        "Çekirdekleri yalnızca kendisinin olan bir makine kullanın ya da daha çok blok ölçün."
+    ),
+    "If it is found in one block only, that block is slower for it; more memory keeps the model in.": (
+        "Yalnızca bir blokta görülüyorsa o blok bu yüzden yavaştır; daha çok bellek modeli bellekte tutar."
+    ),
+    "Let it cool between visits (--cooldown-s 30), and see to its air.": (
+        "Ziyaretler arasında soğumasını bekleyin (--cooldown-s 30) ve hava akışına bakın."
+    ),
+    "Let it cool between visits (--cooldown-s 30), and see to its air and its power supply.": (
+        "Ziyaretler arasında soğumasını bekleyin (--cooldown-s 30), hava akışına ve güç kaynağına bakın."
+    ),
+    "Run again and leave both alone; the blocks before and after do not belong together.": (
+        "İkisine de dokunmadan yeniden çalıştırın; öncesindeki ve sonrasındaki bloklar bir arada değerlendirilemez."
+    ),
+    "Run again with sleep switched off; what was measured after waking may be slower.": (
+        "Uyku kipi kapalıyken yeniden çalıştırın; uyandıktan sonra ölçülenler daha yavaş olabilir."
+    ),
+    "Latencies are read from another clock; only the times in the files are off.": (
+        "Gecikmeler başka bir saatten okunur; yalnızca dosyalardaki zamanlar yanlıştır."
+    ),
+    "Its timed generations may hold some warm-up: allow more (--max-warmups 12).": (
+        "Süresi ölçülen üretimlerde ısınma kalmış olabilir: daha çoğuna izin verin (--max-warmups 12)."
+    ),
+    "Find out what changed (heat, power, other programs); compare variants within the same blocks.": (
+        "Neyin değiştiğini bulun (ısı, güç, başka programlar); çeşitleri aynı bloklar içinde karşılaştırın."
+    ),
+    "Where it falls, take more warm-ups (--warmups 5); where it rises, look for heat, memory and other programs.": (
+        "Düşüyorsa daha çok ısınma yapın (--warmups 5); yükseliyorsa ısıya, belleğe ve başka programlara bakın."
+    ),
+    "The mean of the two is the time of neither: take more blocks, and look at threads and placement.": (
+        "İkisinin ortalaması hiçbirinin süresi değildir: daha çok blok ölçün, iş parçacıklarına ve yerleşime bakın."
+    ),
+    "It is counted; see what else is found in that block, and what the cell would be without it.": (
+        "Sayılır; o blokta başka ne bulunduğuna ve hücrenin onsuz ne olacağına bakın."
+    ),
+    "It is counted; medians of blocks bear single ones.": "Sayılır; blok medyanları tek tek üretimlere dayanıklıdır.",
+}
+"""The guard's usual advice, as it writes it down -> the same in Turkish."""
+
+
+def quantile(cell: CellResult, name: str) -> str:
+    """As in English."""
+    value: float | None = getattr(cell.itl_ms, name)
+    if value is not None or cell.new_tokens == 1:
+        return number(value)
+    return f"{QUANTILES[name][1]} gerekir"
+
+
+def quantiles_missing(cell: CellResult) -> str:
+    """As in English, e.g. ``p99 için 500 gecikme gerekir``."""
+    missing = [name for name in QUANTILES if cell.new_tokens > 1 and getattr(cell.itl_ms, name) is None]
+    return ", ".join(f"{name} için {QUANTILES[name][1]} gecikme gerekir" for name in missing)
+
+
+def quantiles_note(cells: Sequence[CellResult]) -> str:
+    """As in English."""
+    several = [cell for cell in cells if cell.new_tokens > 1]
+    said = []
+    for name, (_, needed) in QUANTILES.items():
+        short = [cell for cell in several if getattr(cell.itl_ms, name) is None]
+        if short:
+            fewer = f"{plural(len(several), 'cell')} içinden {len(short)} tanesinde"
+            who = fewer if len(short) < len(several) else "bütün hücrelerde"
+            said.append(f"Belirteçler arası gecikmenin {name} değeri için {needed} gecikme gerekir; {who} daha az var.")
+    return " ".join(said)
+
+
+def plural(count: int, one: str, many: str | None = None) -> str:  # noqa: ARG001 - no plural stands after a number
+    """``3 blok``: the English nouns of the call in Turkish, which has no plural after a number."""
+    return f"{number(count, 0)} {_NOUNS[one]}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a``, ``a ve b``, ``a, b ve c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} ve {names[-1]}"
+
+
+def value_with_interval(ranking: Ranking) -> str:
+    """As in English, e.g. ``223 ms (210–237)``."""
+    estimate = getattr(ranking.winner, ranking.metric).estimate
+    ends = interval(estimate)
+    return f"{number(estimate.value)} ms" + (f" ({ends})" if ends else "")
+
+
+def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]]) -> str:
+    """As in English."""
+    metric, value = METRIC_NAMES[ranking.metric], value_with_interval(ranking)
+    if not rivals:
+        only = "için benzetim yapıldı" if ranking.simulated else "ölçüldü"
+        head = f"Burada yalnızca {winner} {only}: {metric} {value}."
+    elif ranking.verdict and not ranking.tied:
+        among = "benzetimler arasında " if ranking.simulated else ""
+        head = f"{winner}, {among}{metric} bakımından en hızlısıdır: {value}."
+    else:
+        kind = "benzetimde" if ranking.simulated else "ölçülen"
+        head = f"{winner}, {metric} bakımından {kind} en düşük değeri verdi: {value}."
+    return f"{head} {beside(rivals)}".rstrip()
+
+
+def claim(ranking: Ranking) -> str:
+    """As in English."""
+    if not ranking.rivals:
+        return "benzetimi yapılan tek yapılandırma" if ranking.simulated else "ölçülen tek yapılandırma"
+    if ranking.verdict and not ranking.tied:
+        return "benzetimler arasında en hızlısı" if ranking.simulated else "en hızlısı"
+    return "benzetimde en düşük" if ranking.simulated else "ölçülen en düşük"
+
+
+def beside(rivals: Sequence[tuple[Rival, str]]) -> str:
+    """As in English."""
+    if rivals and all(rival.distinguishable is None for rival, _ in rivals):
+        return "Tek blok güven aralığı vermez; bu yüzden hiçbiri ondan ayırt edilemez."
+    tied = [name for rival, name in rivals if not rival.distinguishable]
+    rest = [(rival, name) for rival, name in rivals if rival.distinguishable]
+    said = [f"Ondan ayırt edilemiyor: {listed(tied)}."] if tied else []
+    if rest:
+        rival, name = rest[0]
+        said.append(f"Sıradaki: {name}, onun {factor(rival.ratio.value)} süresi ({interval(rival.ratio)}).")
+    if len(rest) > 1:
+        rival, name = rest[-1]
+        said.append(f"En uzunu: {name}, {factor(rival.ratio.value)}.")
+    return " ".join(said)
+
+
+def overview(metric: str, winners: Sequence[tuple[int, str, bool]], *, verdict: bool, simulated: bool) -> str:
+    """As in English, e.g. ``… bakımından en hızlısı, her istem uzunluğunda: ort-genai CPU int4``."""
+    kind = SIMULATED_MARK if simulated else ""
+    claim = "en hızlısı" if verdict and not any(tied for *_, tied in winners) else "en düşük değer"
+    head = f"{_METRIC_STARTS[metric]} bakımından {claim}{kind}"
+    groups: dict[str, list[str]] = {}
+    for prompt_tokens, name, tied in winners:
+        groups.setdefault(name, []).append(f"{number(prompt_tokens, 0)}{'*' if tied else ''}")
+    if len(groups) == 1:
+        name, lengths = next(iter(groups.items()))
+        where = "her istem uzunluğunda" if len(lengths) > 1 else f"{number(winners[0][0], 0)} istem belirtecinde"
+        return f"{head}, {where}: {name}{_ties(winners)}."
+    parts = [f"{listed(lengths)} istem belirtecinde {name}" for name, lengths in groups.items()]
+    star = " (* ötekiler ondan ayırt edilemiyor)" if any(tied for *_, tied in winners) else ""
+    return f"{head}: {'; '.join(parts)}{star}."
+
+
+def _ties(winners: Sequence[tuple[int, str, bool]]) -> str:
+    tied = [number(prompt_tokens, 0) for prompt_tokens, _, is_tied in winners if is_tied]
+    if not tied:
+        return ""
+    where = "" if len(tied) == len(winners) else f"{listed(tied)} istem belirtecinde "
+    return f" ({where}ötekiler ondan ayırt edilemiyor)"
+
+
+def failure_where(failure: Failure, blocks: int) -> str:
+    """As in English."""
+    where = f"{plural(blocks, 'block')} içinden {len(failure.blocks)} tanesinde" if blocks else ""
+    return f"{where}; öteki bloklar ölçüldü" if failure.measured_elsewhere else where
+
+
+def finding_title(code: str, times: int) -> str:
+    """As in English, e.g. ``Başka yük (6 kez)``; a kind that is not known by its fixed word."""
+    title = _FINDINGS[code][0] if code in _FINDINGS else code
+    return title + (f" ({times} kez)" if times > 1 else "")
+
+
+def finding_meaning(code: str) -> str:
+    """What a kind of finding means: its messages were written down in English."""
+    return _FINDINGS[code][1] if code in _FINDINGS else ""
+
+
+def finding_advice(advice: str) -> str:
+    """The guard's usual advice in Turkish, another as it was written down."""
+    return _ADVICE.get(advice, advice)
+
+
+def parameters(count: int | None) -> str:
+    """As in English, e.g. ``135 milyon``."""
+    if not count:
+        return ""
+    return f"{number(count / 1e9, 1)} milyar" if count >= 1e9 else f"{number(count / 1e6, 0)} milyon"
