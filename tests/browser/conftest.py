@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from bench.language import speaking
 from bench.report.render import render
 from tests.browser.chromium import FLAGS, REMEDY, find_chromium, in_ci
 from tests.browser.runs import RUNS
@@ -46,16 +47,17 @@ class Stored:
 
 
 @pytest.fixture(scope="session")
-def stored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stored]:
-    """Writes and renders a run of :data:`RUNS` when it is first asked for."""
-    made: dict[str, Stored] = {}
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stored]:
+    """Writes and renders a run of :data:`RUNS`, in a language, when it is first asked for."""
+    made: dict[tuple[str, str], Stored] = {}
 
-    def make(name: str) -> Stored:
-        if name not in made:
+    def make(name: str, language: str = "en") -> Stored:
+        if (name, language) not in made:
             folder = tmp_path_factory.mktemp("browser")
             run = RUNS[name]().write(folder / "results")
-            made[name] = Stored(run, render(run, folder / "reports").index)
-        return made[name]
+            with speaking(language):
+                made[name, language] = Stored(run, render(run, folder / "reports").index)
+        return made[name, language]
 
     return make
 
@@ -76,16 +78,18 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_report(browser: Browser, stored: Callable[[str], Stored]) -> Iterator[Open]:
+def open_report(browser: Browser, stored: Callable[..., Stored]) -> Iterator[Open]:
     """Opens the report of a run by its name; further arguments are those of a browser context."""
     contexts = []
 
-    def opened(name: str, size: tuple[int, int] = LAPTOP, fragment: str = "", **options: Any) -> Opened:
+    def opened(
+        name: str, size: tuple[int, int] = LAPTOP, fragment: str = "", language: str = "en", **options: Any
+    ) -> Opened:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
         contexts.append(context)
         found = Opened(context.new_page())
         found.listen()
-        found.page.goto(stored(name).index.as_uri() + fragment)
+        found.page.goto(stored(name, language).index.as_uri() + fragment)
         return found
 
     yield opened

@@ -43,7 +43,7 @@ ITL_NAMES = {
     "p95": "belirteçler arası gecikmenin 95. yüzdeliği",
     "p99": "belirteçler arası gecikmenin 99. yüzdeliği",
 }
-ITL_WORDS = {"p50": "medyan", "p95": "p95", "p99": "p99"}
+ITL_WORDS = {"p50": "p50", "p95": "p95", "p99": "p99"}
 
 HIT = "önek önbelleği isabeti"
 SHAPE = "{prompt} istem belirteci, {new} yeni"
@@ -173,12 +173,12 @@ HEADS = {
     "batch": ("parti boyutu", ""),
     "ttft": ("TTFT", "ms"),
     "tpot": ("TPOT", "ms"),
-    "response": ("yanıtın tamamı", "ms"),
+    "response": ("tüm yanıt", "ms"),
     "itl": ("ITL", "ms"),
     "itl_count": ("ITL sayısı", ""),
-    "prefill": ("ön doldurma", "belirteç/s"),
+    "prefill": ("ön dolum", "belirteç/s"),
     "decode": ("üretim", "belirteç/s"),
-    "peak": ("en çok bellek", "MB"),
+    "peak": ("tepe bellek", "MB"),
     "n": ("n", ""),
     "ttft_first": ("TTFT, ilk soruş", "ms"),
     "ttft_again": ("TTFT, önbellek isabeti", "ms"),
@@ -196,7 +196,7 @@ HEADS = {
     "kv_type": ("KV önbelleği", ""),
     "attention": ("dikkat", ""),
     "compile_cache": ("derleme önbelleği", ""),
-    "median_peak": ("en çok, MB", ""),
+    "median_peak": ("tepe, MB", ""),
     "largest_peak": ("en büyük tepe, MB", ""),
     "private": ("özel, MB", ""),
     "device_memory": ("aygıtta, MB", ""),
@@ -204,7 +204,7 @@ HEADS = {
     "processes": ("süreç", ""),
 }
 NTH_HEAD = "{n}. belirteç"
-LOW = "en düşük"
+LOW = "en az"
 BITS_PER_WEIGHT = "{bits} bit/ağırlık"
 COMPUTES_IN = "hesap: {type}"
 PADDED_TO = "{tokens} belirtece tamamlandı"
@@ -466,7 +466,7 @@ MARKDOWN_HEADS = (
     "TPOT ms (%95)",
     "belirteç/s",
     "yanıtın tamamı ms",
-    "en çok MB",
+    "tepe MB",
     "n",
 )
 
@@ -489,7 +489,7 @@ GLOSSARY = (
     (
         "İlk belirtece kadar geçen süre (TTFT)",
         "Belirteç kimlikleri bellekte hazırken isteğin hemen öncesinden, ilk yeni belirtecin ana belleğe ulaştığı ana "
-        "kadar. Her isteğin yinelemek zorunda olduğunu içerir: isteğin hazırlanması, ön doldurmanın (prefill) tamamı, "
+        "kadar. Her isteğin yinelemek zorunda olduğunu içerir: isteğin hazırlanması, ön dolumun (prefill) tamamı, "
         "ilk örnekleme. Belirteçlere ayırma ve yükleme yoktur.",
     ),
     (
@@ -505,7 +505,7 @@ GLOSSARY = (
         "TTFT ile bütün belirteçler arası gecikmelerin toplamı: istekten son belirtece kadar.",
     ),
     (
-        "Ön doldurma hızı (prefill)",
+        "Ön dolum hızı (prefill)",
         "Parti boyutu × istem belirteci ÷ TTFT, saniyede belirteç; önek önbelleği isabetinde boştur, çünkü isabet "
         "bunların neredeyse hiçbirini hesaplamaz.",
     ),

@@ -1,0 +1,346 @@
+"""A language is a whole one: the same names, places and functions as in English, and no English left on its page."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import string
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+import pytest
+
+from bench.analyse.interval import Estimate
+from bench.analyse.run import analyse_run
+from bench.guard.findings import Code
+from bench.language import LANGUAGES, chosen, speaking
+from bench.plan.cells import Load
+from bench.report import format as fmt
+from bench.report import text
+from bench.report.__main__ import main
+from bench.report.canvas import tick_label
+from bench.report.render import ReportPaths, render
+from bench.report.terminal import table_of
+from bench.report.text import en, tr
+from bench.store.reader import open_run
+from tests.bench.report.conftest import FakeRun
+
+OTHERS = {"tr": tr}
+THE_SAME = {
+    "AIPC Bench",
+    "CPU",
+    "GPU",
+    "NPU",
+    "ITL",
+    "TTFT",
+    "TPOT",
+    "MB",
+    "ms",
+    "n",
+    "%",
+    "p95",
+    "p99",
+    "Model",
+    "✓",
+    "○",
+    "!",
+    "≈",
+    "?",
+    "",
+    en.PHI3_COMMAND,
+    en.VERDICT_COMMAND,
+    en.VERDICT_OPTION,
+    en.POINT_TIP,
+}
+"""What needs no translation: abbreviations of the field, signs, commands, a form without words."""
+NO_TURKISH = re.compile(
+    r"\b(the|of|and|was|were|with|from|by|not|prompt|blocks?|cells?|tokens?|first|time|device|peak|more)\b",
+    re.IGNORECASE,
+)
+
+
+def defined(module: ModuleType) -> dict[str, Any]:
+    """The public names that a module assigns, or takes over from another one of the languages."""
+    names = set()
+    for node in ast.parse(inspect.getsource(module)).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        names |= {target.id for target in targets if isinstance(target, ast.Name)}
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        if isinstance(node, ast.ImportFrom) and node.module == en.__name__:
+            names |= {alias.name for alias in node.names}
+    return {name: getattr(module, name) for name in names if not name.startswith("_")}
+
+
+def pairs(english: Any, other: Any, where: str) -> Iterator[tuple[str, str, str]]:
+    """Every string of a value beside its translation; the two have the same form and keys."""
+    assert type(english) is type(other), where
+    if isinstance(english, str):
+        yield where, english, other
+    elif isinstance(english, dict):
+        assert list(english) == list(other), where
+        for key in english:
+            yield from pairs(english[key], other[key], f"{where}[{key!r}]")
+    elif isinstance(english, tuple):
+        assert len(english) == len(other), where
+        for place, (one, its) in enumerate(zip(english, other, strict=True)):
+            yield from pairs(one, its, f"{where}[{place}]")
+    else:
+        assert english == other, where
+
+
+def all_pairs(module: ModuleType) -> list[tuple[str, str, str]]:
+    english, other = defined(en), defined(module)
+    values = [name for name, value in english.items() if not isinstance(value, FunctionType)]
+    return [pair for name in values for pair in pairs(english[name], other[name], name)]
+
+
+def keys(pair: tuple[str, str, str]) -> bool:
+    """Whether it is the first of an entry that the page is keyed by, as in ``NAV``."""
+    return bool(re.fullmatch(r"(NAV|LOAD_PARTS)\[\d+\]\[0\]", pair[0]))
+
+
+@pytest.mark.parametrize("module", OTHERS.values(), ids=list(OTHERS))
+def test_a_language_has_the_names_of_the_english_text(module: ModuleType) -> None:
+    assert sorted(defined(module)) == sorted(defined(en))
+
+
+@pytest.mark.parametrize("module", OTHERS.values(), ids=list(OTHERS))
+def test_a_language_has_its_functions(module: ModuleType) -> None:
+    functions = {name: value for name, value in defined(en).items() if isinstance(value, FunctionType)}
+    signatures = {name: inspect.signature(value) for name, value in functions.items()}
+    assert {name: inspect.signature(getattr(module, name)) for name in functions} == signatures
+
+
+@pytest.mark.parametrize("module", OTHERS.values(), ids=list(OTHERS))
+def test_a_sentence_has_the_same_places_to_fill(module: ModuleType) -> None:
+    def places(sentence: str) -> list[str]:
+        return sorted(name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None)
+
+    differ = [where for where, english, other in all_pairs(module) if places(english) != places(other)]
+    assert differ == []
+
+
+@pytest.mark.parametrize("module", OTHERS.values(), ids=list(OTHERS))
+def test_nothing_is_left_in_english(module: ModuleType) -> None:
+    same = [pair for pair in all_pairs(module) if pair[1] == pair[2] and pair[1] not in THE_SAME and not keys(pair)]
+    assert same == []
+
+
+@pytest.mark.parametrize("module", OTHERS.values(), ids=list(OTHERS))
+def test_keys_of_the_page_are_kept(module: ModuleType) -> None:
+    assert [pair for pair in all_pairs(module) if keys(pair) and pair[1] != pair[2]] == []
+
+
+def test_every_language_has_its_text() -> None:
+    assert {"en", *OTHERS} == set(LANGUAGES)
+
+
+@pytest.mark.parametrize("code", Code, ids=lambda code: code.word)
+def test_a_finding_has_its_turkish_name_meaning_and_advice(code: Code) -> None:
+    assert (tr.finding_title(code.word, 1) != code.word, tr.finding_meaning(code.word) != "") == (True, True)
+    assert tr.finding_advice(code.advice) != code.advice
+
+
+def test_a_finding_of_a_kind_to_come_keeps_its_word() -> None:
+    assert (tr.finding_title("new-kind", 2), tr.finding_meaning("new-kind"), tr.finding_advice("Do.")) == (
+        "new-kind (2 kez)",
+        "",
+        "Do.",
+    )
+
+
+def test_the_language_is_that_of_the_moment() -> None:
+    before = text.HIT
+    with speaking("tr"):
+        within = text.HIT
+    assert (before, within, text.HIT) == (en.HIT, tr.HIT, en.HIT)
+
+
+def test_a_language_ends_where_rendering_fails() -> None:
+    with pytest.raises(ZeroDivisionError), speaking("tr"):
+        raise ZeroDivisionError
+    assert chosen().code == "en"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (lambda: fmt.number(1234.5, 1), "1\u202f234,5"),
+        (lambda: fmt.number(0.1234), "0,123"),
+        (lambda: fmt.number(None), ""),
+        (lambda: fmt.interval(Estimate(9.9, 8.75, 11.123, 3), "-"), "8,75-11,12"),
+        (lambda: fmt.percent(0.125, 1), "%12,5"),
+        (lambda: fmt.percent(0.05, None), "%5"),
+        (lambda: fmt.factor(1.5), "1,50×"),  # noqa: RUF001
+        (lambda: fmt.shares({"int8": 0.005, "int4": 0.995}), "%100 int4, < %1 int8"),
+        (lambda: fmt.gibibytes(3 * 2**29), "1,5 GiB"),
+        (lambda: fmt.seconds(12.34), "12,3"),
+        (lambda: fmt.megabytes(1.5e9), "1\u202f500"),
+        (lambda: tick_label(2500), "2\u202f500"),
+        (lambda: tick_label(0.25), "0,25"),
+        (lambda: text.parameters(3_821_079_552), "3,8 milyar"),
+        (lambda: text.plural(1234, "block"), "1\u202f234 blok"),
+    ],
+)
+def test_turkish_numbers_have_a_decimal_comma_and_no_sign_that_is_taken_for_one(
+    written: Callable[[], str], expected: str
+) -> None:
+    with speaking("tr"):
+        assert written() == expected
+
+
+def a_run() -> FakeRun:
+    """Every kind of thing that a page tells, and no word of English in its data."""
+    run = FakeRun(loads=[*FakeRun().loads, Load("openvino-genai", "NPU", "int4"), Load("simulated", "CPU", "int4")])
+    run.loads = [*run.loads, Load("openvino-genai", "CPU", "int4", {"prefix_caching": "on"})]
+    run.model = {**run.model, "note": ""}
+    run.more = {"device_evidence": "", "compile_cache": "cold", "weight_bits": [("int8", 0.21), ("int4", 0.79)]}
+    run.executed = {"openvino-genai-NPU-int4": "CPU"}
+    run.verdicts = {"openvino-genai-NPU-int4": "fallback"}
+    run.end = "interrupted"
+    run.break_cells("transformers-CPU-fp32-p512", "timeout", "1800 s")
+    run.break_cells("ort-genai-CPU-fp32", "crashed", "9")
+    return run
+
+
+RUNS: dict[str, Callable[[], FakeRun]] = {
+    "all": a_run,
+    "verdict": lambda: FakeRun(loads=FakeRun().loads[:3], blocks=10, repeats=1, model={**FakeRun().model, "note": ""}),
+    "one cell": lambda: FakeRun(
+        loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,), new_tokens=(1,), blocks=1, repeats=1
+    ),
+    "batches": lambda: FakeRun(loads=FakeRun().loads[:2], new_tokens=(8, 16), prompt_tokens=(32, 2048)),
+}
+
+
+@pytest.fixture(scope="module", params=RUNS)
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = RUNS[request.param]()
+    made.more = {"device_evidence": "", **made.more}
+    made.model = {**made.model, "note": ""}
+    return made.write(tmp_path_factory.mktemp("language") / "results")
+
+
+@pytest.fixture(scope="module")
+def reports(run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, ReportPaths]:
+    """The report of a run in each language, English first and last."""
+    folder = tmp_path_factory.mktemp("reports")
+    made = {}
+    for name, code in (("en", "en"), ("tr", "tr"), ("en again", "en")):
+        with speaking(code):
+            made[name] = render(run, folder / name)
+    return made
+
+
+class Visible(HTMLParser):
+    """What a reader reads and hears: text and labels, but for commands and for what is marked as English."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.said: list[str] = []
+        self.skipped: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = dict(attrs)
+        if self.skipped or tag in ("script", "style", "code") or (tag != "html" and found.get("lang") == "en"):
+            self.skipped += [tag] if tag not in ("meta", "link", "br", "input") else []
+            return
+        self.said += [found[name] or "" for name in ("aria-label", "title", "data-said") if name in found]
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.skipped and self.skipped[-1] == tag:
+            self.skipped.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self.skipped and data.strip():
+            self.said.append(data.strip())
+
+
+def page(paths: ReportPaths) -> str:
+    return paths.index.read_text("utf-8")
+
+
+def test_a_turkish_page_says_nothing_in_english(reports: dict[str, ReportPaths]) -> None:
+    assert [said for said in Visible(page(reports["tr"])).said if NO_TURKISH.search(said)] == []
+
+
+def test_a_turkish_page_has_no_sentence_of_the_english_text(reports: dict[str, ReportPaths]) -> None:
+    said = "\n".join(Visible(page(reports["tr"])).said)
+    sentences = {
+        part.strip()
+        for _, english, _ in all_pairs(tr)
+        for part, *_ in string.Formatter().parse(english)
+        if len(part.strip()) > 12 and english not in THE_SAME
+    }
+    assert [sentence for sentence in sentences if sentence in said] == []
+
+
+def test_the_english_page_would_not_pass_for_turkish(reports: dict[str, ReportPaths]) -> None:
+    assert len([said for said in Visible(page(reports["en"])).said if NO_TURKISH.search(said)]) > 50
+
+
+def test_a_turkish_summary_says_nothing_in_english(reports: dict[str, ReportPaths]) -> None:
+    lines = reports["tr"].summary_md.read_text("utf-8").splitlines()
+    assert [line for line in lines if NO_TURKISH.search(re.sub(r"`.*?`|\(index.*?\)", "", line))] == []
+
+
+def test_a_page_names_its_language(reports: dict[str, ReportPaths]) -> None:
+    assert ['<html lang="tr">' in page(reports["tr"]), '<html lang="en">' in page(reports["en"])] == [True, True]
+
+
+def test_what_programs_read_is_the_same_in_every_language(reports: dict[str, ReportPaths]) -> None:
+    english, turkish = (reports[name] for name in ("en", "tr"))
+    assert turkish.summary_csv.read_bytes() == english.summary_csv.read_bytes()
+    assert turkish.summary_json.read_bytes() == english.summary_json.read_bytes()
+
+
+def test_one_language_leaves_nothing_behind_for_the_next(reports: dict[str, ReportPaths]) -> None:
+    assert page(reports["en again"]) == page(reports["en"])
+
+
+def test_no_number_of_a_turkish_page_has_a_decimal_point(reports: dict[str, ReportPaths]) -> None:
+    body = re.sub(r"<(style|script|code)\b.*?</\1>", "", page(reports["tr"]), flags=re.DOTALL)
+    cells = re.findall(r'<td[^>]* class="n"[^>]*>(.*?)</td>', body, flags=re.DOTALL)
+    shown = [re.sub(r"<[^>]+>", " ", cell) for cell in cells] + re.findall(r"<(?:title|text)\b[^>]*>([^<]*)<", body)
+    assert len(shown) > 20
+    assert [one for one in shown if re.search(r"\d[.,]?\d*\.\d|\d,\d{3}\b\.", one) and "2026" not in one] == []
+
+
+@pytest.mark.parametrize("name", ["en", "tr"])
+def test_every_figure_of_a_table_has_its_exact_value(reports: dict[str, ReportPaths], name: str) -> None:
+    tables = re.findall(r'<table[^>]* id="table-.*?</table>', page(reports[name]), flags=re.DOTALL)
+    cells = re.findall(r'<td[^>]* class="n"[^>]*>.*?</td>', "".join(tables), flags=re.DOTALL)
+    figures = [cell for cell in cells if re.search(r"\d", re.sub(r"<[^>]+>", "", cell))]
+    assert [cell for cell in figures if "data-exact=" not in cell] == []
+
+
+def test_the_terminal_speaks_english(run: Path) -> None:
+    analysis = analyse_run(open_run(run))
+    with speaking("tr"):
+        within = table_of(analysis)
+    assert within == table_of(analysis)
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    FakeRun(loads=[Load("ort-genai", "CPU", "int4")], blocks=2, prompt_tokens=(32,)).write(tmp_path / "results")
+    return tmp_path
+
+
+def test_the_command_line_chooses_the_language(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = ["--results-dir", str(results / "results"), "--reports-dir", str(results / "reports")]
+    assert main([*folders, "--lang", "tr"]) == 0
+    (index,) = (results / "reports").glob("*/index.html")
+    assert '<html lang="tr">' in index.read_text("utf-8")
+    assert "prompt" in capsys.readouterr().out
+
+
+def test_a_language_that_there_is_not_is_a_usage_error(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--results-dir", str(results / "results"), "--lang", "xx"]) == 4
+    assert "--lang" in capsys.readouterr().err

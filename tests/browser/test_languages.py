@@ -1,0 +1,63 @@
+"""The Turkish report in a browser: its script takes numbers for what they are, whatever signs they are written with."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import PHONE, Open
+from tests.browser.test_report import overflow, violations
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("name", ["usual", "hostile", "failures only", "interrupted"])
+def test_a_turkish_page_opens_without_an_error(open_report: Open, name: str) -> None:
+    assert open_report(name, language="tr").problems == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_a_turkish_page(open_report: Open, scheme: str) -> None:
+    opened = open_report("usual", language="tr", color_scheme=scheme)
+    opened.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert violations(opened) == []
+
+
+def test_a_turkish_page_is_no_wider_than_a_phone(open_report: Open) -> None:
+    opened = open_report("usual", PHONE, language="tr")
+    opened.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert overflow(opened) == 0
+
+
+def test_the_main_table_of_a_turkish_page_fits_a_laptop(open_report: Open) -> None:
+    page = open_report("usual", language="tr").page
+    assert page.evaluate("(box => box.scrollWidth - box.clientWidth)(document.querySelector('#results .scroll'))") <= 0
+
+
+@pytest.mark.parametrize("table", ["results", "spread", "loads", "arrival", "tradeoff"])
+@pytest.mark.parametrize("column", [-2, -1])
+def test_turkish_numbers_sort_by_what_they_are(open_report: Open, table: str, column: int) -> None:
+    page = open_report("usual", language="tr").page
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+    page.locator(f"#table-{table} thead button").nth(column).click()
+    # Thousands without their sign, a decimal point: a figure as the browser shows it, or the word that stands there.
+    words = f"row.cells[row.cells.length + {column}].innerText"
+    number = f"({words}.replaceAll('\\u202f', '').replace(',', '.').match(/\\d[\\d.]*/) || [{words}])[0]"
+    bodies = f"[...document.getElementById('table-{table}').tBodies]"
+    told = page.evaluate(f"{bodies}.map(body => [...body.rows].filter(row => row.cells[1]).map(row => {number}))")
+    groups = [[float(one) if one.replace(".", "").isdigit() else one for one in group] for group in told]
+    assert sum(map(len, groups)) >= 7
+    assert groups == [sorted(group, key=lambda one: (one == "", one)) for group in groups]
+
+
+def test_the_rows_left_are_told_in_turkish(open_report: Open) -> None:
+    page = open_report("usual", language="tr").page
+    page.evaluate("document.getElementById('view').open = true")
+    page.get_by_role("checkbox", name="ort-genai").uncheck()
+    assert page.get_by_role("status").inner_text() == "20 sonuçtan 11 tanesi gösteriliyor"
+
+
+def test_a_point_tells_its_figures_in_turkish(open_report: Open) -> None:
+    page = open_report("usual", language="tr").page
+    told = page.locator("#charts g[data-point]").first.get_attribute("aria-label")
+    assert told is not None
+    assert ("ilk belirtece kadar geçen süre" in told, "." not in told, "," in told) == (True, True, True)
