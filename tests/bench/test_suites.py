@@ -167,6 +167,14 @@ def test_one_new_token_has_no_replay_of_inter_token_latencies(sweep: Sweep) -> N
     assert ("test_recorded[ttft-" in listed, "test_recorded[itl-" in listed) == (True, False)
 
 
+def test_the_language_of_the_report_is_no_part_of_the_run(sweep: Sweep) -> None:
+    process = sweep.run("--lang", "tr")
+    page = (sweep.home / "reports" / sweep.stored.run_id / "index.html").read_text("utf-8")
+    assert (process.returncode, '<html lang="tr">' in page) == (0, True)
+    assert "language" not in sweep.stored.record["options"]
+    assert "simulated: these latencies were played" in " ".join(process.stdout.split())
+
+
 # pytest's own options
 
 

@@ -203,6 +203,7 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
         (("--device", "GPU.x"), "--device: no device 'GPU.X'"),
         (("--precision", "int3"), "--precision: no precision 'int3'; there are int4, int8, fp16, bf16, fp32"),
         (("--profile", "slow"), "--profile: no such choice 'slow'; there are quick, standard, thorough"),
+        (("--lang", "xx"), "--lang: no such choice 'xx'; there are en, tr"),
         (("--prompt-tokens", "0"), "--prompt-tokens: expected at least 1, got 0"),
         (("--prompt-tokens", "8,-1"), "--prompt-tokens: expected at least 1, got -1"),
         (("--new-tokens", "many"), "--new-tokens: expected a whole number, got 'many'"),
