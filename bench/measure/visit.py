@@ -151,7 +151,12 @@ class Visit:
         threads = self.facts.threads
         scratch = self.facts.scratch / attempt.load_id.replace("/", "-")
         attempt.worker = worker = WorkerProcess(
-            plan.venv.python, BACKENDS[load.backend].target, scratch, timeouts=self.facts.timeouts, threads=threads
+            plan.venv.python,
+            BACKENDS[load.backend].target,
+            scratch,
+            timeouts=self.facts.timeouts,
+            threads=threads,
+            remedy=plan.venv.remedy,
         )
         attempt.import_s = worker.open().import_s
         path = plan.artifact.path if plan.artifact is not None else None
