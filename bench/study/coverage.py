@@ -13,7 +13,7 @@ from scipy import stats
 from backends.noise import Noise
 from bench.analyse.adaptive import Medians, Rule, narrow_enough
 from bench.analyse.interval import CONFIDENCE, over_blocks
-from bench.plan.options import LEAST_ADAPTIVE_BLOCKS
+from bench.plan.flags import LEAST_ADAPTIVE_BLOCKS
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, play
 from bench.study.settings import NOISES, Setting
