@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.analyse.conditions import Mismatch, changes, mismatches, variant_changes
+from bench.analyse.conditions import Mismatch, mismatches
+from bench.analyse.environment import run_changes, variant_changes
 from bench.analyse.interval import CONFIDENCE, Contrast, against_runs, between_runs, paired
 from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
@@ -59,7 +60,7 @@ class Comparison:
         only_base: measured there alone.
         only_head: measured here alone.
         mismatches: the fatal ones first.
-        changes: package -> version there and here, of all that differ.
+        changes: what else differs, by name -> there and here: packages, drivers, settings.
         earlier: how many runs of this machine told how much runs vary; 0 if that is not known.
     """
 
@@ -113,7 +114,7 @@ def compare(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Varia
         only_base=only_base,
         only_head=only_head,
         mismatches=mismatches(base.record, head.record),
-        changes=changes(base.record, head.record),
+        changes=run_changes(base.record, head.record),
         earlier=known.runs if known and informed else 0,
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bench.analyse.baselines import apart, mixed, usable
 from bench.analyse.compare import ComparedCell, Difference, compare_variants, judge
-from bench.analyse.conditions import changes
+from bench.analyse.environment import run_changes
 from bench.analyse.interval import RunSpread, against_runs, run_spread
 from bench.analyse.results import COMPARED, CellResult, RunAnalysis
 from bench.analyse.variation import Spread, Variation
@@ -49,7 +49,7 @@ class Gate:
         void: why no figure here counts; empty if they do.
         gaps: what keeps the gate from saying that no regression is shown.
         notes: what else has to be said.
-        changes: package -> version in the newest baseline and in the head, of all that differ.
+        changes: what else differs, by name -> in the newest baseline and in the head: packages, drivers, settings.
         basis: what the intervals cover, in words.
     """
 
@@ -132,7 +132,7 @@ def gate(
         void=(*base.void, *_void(head, bool(cells) or not count, "here and in a baseline")),
         gaps=tuple(_gaps(count)),
         notes=(*_played(head), *base.notes, *apart(base.runs, head), *mixed(base.runs), *_few(cells, before, count)),
-        changes=changes(base.runs[-1].record, head.record) if base.runs else {},
+        changes=run_changes(base.runs[-1].record, head.record) if base.runs else {},
         basis=_basis(cells, count, known),
     )
 
