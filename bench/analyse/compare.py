@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from bench.analyse.conditions import Mismatch, mismatches
 from bench.analyse.environment import run_changes, variant_changes
-from bench.analyse.interval import CONFIDENCE, Contrast, against_runs, between_runs, paired
+from bench.analyse.interval import CONFIDENCE, Contrast, against_runs, between_runs, both, paired
 from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 
@@ -210,9 +210,7 @@ def _between_runs(
     runs = against_runs(here.value, [there.value], spread.for_blocks(min(there.blocks, here.blocks)))
     if runs is None or runs.ratio.half_width is None or runs.ratio.half_width <= width:
         return difference
-    # With more degrees of freedom the wider interval may have the smaller p value, and a history must not help a claim.
-    p_values = [one.p_value for one in (blocks, runs) if one.p_value is not None]
-    return replace(difference, contrast=Contrast(runs.ratio, max(p_values)), basis="runs")
+    return replace(difference, contrast=both(blocks, runs), basis="runs")
 
 
 def _within_run(metric: str, base: Measured | None, head: Measured | None) -> Difference | None:

@@ -65,17 +65,19 @@ def _asked(cell: ReadCell, prompts: int) -> ReadCell:
 
 def _prompt_set(known: list[dict[str, str]], asked: Mapping[str, str]) -> int:
     """The number of the set that ``asked`` belongs to, from 1; a new one is added to ``known``."""
-    for place, one in enumerate(known):
-        shared = one.keys() & asked.keys()
-        if 2 * sum(one[name] == asked[name] for name in shared) > len(shared):
-            break
-    else:
+    place = next((place for place, one in enumerate(known) if _mostly_alike(one, asked)), None)
+    if place is None:
         # Nothing tells a run that shares no name with the newest set from it.
         if not known or known[-1].keys() & asked.keys():
             known.append({})
         place = len(known) - 1
     known[place] = {**asked, **known[place]}
     return place + 1
+
+
+def _mostly_alike(known: Mapping[str, str], asked: Mapping[str, str]) -> bool:
+    shared = known.keys() & asked.keys()
+    return 2 * sum(known[name] == asked[name] for name in shared) > len(shared)
 
 
 def _series_of(runs: Sequence[ReadRun], metric: str) -> list[Series]:

@@ -106,8 +106,8 @@ FLAGS: tuple[Flag, ...] = (
     Flag("blocks", "blocks: each visits every load once, in a fresh process, in random order", "by profile", "N"),
     Flag(
         "interval_target",
-        f"add whole blocks, from at least {LEAST_ADAPTIVE_BLOCKS}, until half the 95 % interval of TTFT and TPOT of every "
-        "cell is within this share, e.g. 5%; --blocks or --profile then gives the minimum",
+        f"add whole blocks, from at least {LEAST_ADAPTIVE_BLOCKS}, until half the 95 % interval of TTFT and TPOT of "
+        "every cell is within this share, e.g. 5%; --blocks or --profile then gives the minimum",
         "off",
         "SHARE",
     ),

@@ -206,7 +206,7 @@ def test_a_target_that_is_not_there_is_told(start: Start, target: str, message: 
 
 
 def test_what_cannot_be_imported_is_told_with_the_remedy_of_its_environment(start: Start) -> None:
-    with pytest.raises(WorkerFailed, match="cannot import backends.nowhere .*; name another by --a") as caught:
+    with pytest.raises(WorkerFailed, match=r"cannot import backends\.nowhere .*; name another by --a") as caught:
         start("backends.nowhere:Nowhere", remedy="name another by --a").open()
     assert "nox -s bench" not in str(caught.value)
 
