@@ -11,7 +11,7 @@ from bench.errors import UsageError
 from bench.report.canvas import drawing, value_axis
 from bench.report.style import GRID, MUTED, TEXT
 from bench.study.coverage import Coverage, by_noise
-from bench.study.power import Point
+from bench.study.power import Point, named
 
 _COLOURS = {TEXT: "#7a7f87", MUTED: "#7a7f87", GRID: "#9aa0a6"}
 """What the report draws in, and turns into the page's own colours -> a grey that can be read on both pages."""
@@ -80,7 +80,9 @@ def _curves(axes: Any, points: Sequence[Point]) -> None:
         curve = [point for point in points if point.way == way]
         colour, marker = _WAYS[way]
         shown = [100 * point.slowdown for point in curve if point.slowdown is not None]
-        axes.plot([point.minutes for point in curve], shown, color=colour, marker=marker, markersize=4, label=way)
+        axes.plot(
+            [point.minutes for point in curve], shown, color=colour, marker=marker, markersize=4, label=named(way)
+        )
     axes.set_xlabel("minutes measured")
     axes.grid(axis="y")
     _legend(axes)
