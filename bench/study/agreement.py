@@ -13,7 +13,7 @@ from bench.overhead.figures import mean_interval
 from bench.study import ways
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, mappings, play
-from bench.study.settings import NOISES, QUIET, RESTLESS, RESTLESS_RUNS, Setting
+from bench.study.settings import BETWEEN_RUNS, NOISES, QUIET, Setting
 from bench.study.tables import Table, percent, percent_range
 from bench.study.ways import COMPARE_THRESHOLD, GATE_THRESHOLD, Calls
 
@@ -77,11 +77,10 @@ def scenarios(setting: Setting) -> list[Scenario]:
         for spread in RUN_SPREADS
         for how, groups in _BEFALLS.items()
     ]
-    shared_machine = replace(RESTLESS, run_spread=RESTLESS_RUNS)
-    # Both variants of an A/B run were slow and fast together on it.
-    name = f"restless, {100 * RESTLESS_RUNS:g} % between runs, each load for itself"
-    real = Scenario(name, shared_machine, *_BEFALLS["each load for itself"])
-    return [*alone, *between, real]
+    # Both variants of an A/B run were slow and fast together there.
+    how = "each load for itself"
+    real = [Scenario(f"{name}, {how}", noise, *_BEFALLS[how]) for name, noise in BETWEEN_RUNS.items()]
+    return [*alone, *between, *real]
 
 
 def agreement_tables(setting: Setting) -> list[Table]:

@@ -15,7 +15,7 @@ from bench.analyse.interval import Contrast, between_runs, paired
 from bench.study import ways
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, mappings, play
-from bench.study.settings import QUIET, RESTLESS, RESTLESS_RUNS, Setting
+from bench.study.settings import BETWEEN_RUNS, QUIET, RESTLESS, Setting
 from bench.study.tables import Table, percent, percent_range
 from bench.study.ways import COMPARE_THRESHOLD, GATE_THRESHOLD
 
@@ -78,10 +78,7 @@ class Trial:
 def power_tables(setting: Setting) -> tuple[list[Table], list[Point]]:
     """The tables, and the curves that the chart draws."""
     noises = setting.with_fitted({"quiet": QUIET, "restless": RESTLESS})
-    between = {
-        "quiet, 1 % between runs": replace(QUIET, run_spread=0.01),
-        f"restless, {100 * RESTLESS_RUNS:g} % between runs": replace(RESTLESS, run_spread=RESTLESS_RUNS),
-    }
+    between = {"quiet, 1 % between runs": replace(QUIET, run_spread=0.01), **BETWEEN_RUNS}
     asked = [(way, name, noise) for name, noise in noises.items() for way in WAYS]
     asked += [(way, name, noise) for name, noise in between.items() for way in WAYS[1:]]
     work = [

@@ -60,7 +60,7 @@ def test_the_time_left_is_said_after_the_first_block(make_options: MakeOptions, 
 def test_a_run_that_adds_blocks_says_at_most(make_options: MakeOptions, clock: Clock) -> None:
     options = make_options(*SWEEP, "--precision", "int4", "--interval-target", "5%", "--max-blocks", "11")
     assert lines(options, clock)[1] == (
-        "visit 2 of at most 11, block 2 of 10 to 11: simulated CPU int4 (at most about 100 s left)"
+        "visit 2 of at most 11, block 2 of 10 to 11: simulated CPU int4 (at most about 2 min left)"
     )
 
 
