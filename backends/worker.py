@@ -172,10 +172,8 @@ class Worker:
         try:
             module = importlib.import_module(module_name)
         except ImportError as error:
-            raise RuntimeError(
-                f"cannot import {module_name} with {sys.executable}: {error}; run `nox -s bench` to make its venv, "
-                "or name an interpreter that has the stack with --worker"
-            ) from error
+            # What to do about it depends on who chose the interpreter, which the harness knows.
+            raise ImportError(f"cannot import {module_name} with {sys.executable}: {error}") from error
         self.backend = getattr(module, class_name)()
         import_ns = time.perf_counter_ns() - before
         send(self.connection, "opened", import_s=import_ns / 1e9, devices=[asdict(d) for d in self.backend.devices()])

@@ -211,6 +211,9 @@ class BenchSession:
 
     def outcome(self, planned: PlannedVisit, cell: Cell, outcome: Outcome) -> None:
         """Take up what a cell gave, and say it."""
+        if not outcome.ttft_ms:
+            self.say(f"    {cell.shape:<16} not counted: {outcome.excluded[0]}")
+            return
         self.measured += 1
         if self._adaptive is not None:
             self._adaptive.add(cell.key, planned.block, outcome.ttft_ms, outcome.tpot_ms)

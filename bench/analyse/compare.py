@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.analyse.conditions import Mismatch, changes, mismatches, variant_changes
-from bench.analyse.interval import CONFIDENCE, Contrast, against_runs, between_runs, paired
+from bench.analyse.conditions import Mismatch, mismatches
+from bench.analyse.environment import run_changes, variant_changes
+from bench.analyse.interval import CONFIDENCE, Contrast, against_runs, between_runs, both, paired
 from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 
@@ -59,7 +60,7 @@ class Comparison:
         only_base: measured there alone.
         only_head: measured here alone.
         mismatches: the fatal ones first.
-        changes: package -> version there and here, of all that differ.
+        changes: what else differs, by name -> there and here: packages, drivers, settings.
         earlier: how many runs of this machine told how much runs vary; 0 if that is not known.
     """
 
@@ -113,7 +114,7 @@ def compare(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Varia
         only_base=only_base,
         only_head=only_head,
         mismatches=mismatches(base.record, head.record),
-        changes=changes(base.record, head.record),
+        changes=run_changes(base.record, head.record),
         earlier=known.runs if known and informed else 0,
     )
 
@@ -209,9 +210,7 @@ def _between_runs(
     runs = against_runs(here.value, [there.value], spread.for_blocks(min(there.blocks, here.blocks)))
     if runs is None or runs.ratio.half_width is None or runs.ratio.half_width <= width:
         return difference
-    # With more degrees of freedom the wider interval may have the smaller p value, and a history must not help a claim.
-    p_values = [one.p_value for one in (blocks, runs) if one.p_value is not None]
-    return replace(difference, contrast=Contrast(runs.ratio, max(p_values)), basis="runs")
+    return replace(difference, contrast=both(blocks, runs), basis="runs")
 
 
 def _within_run(metric: str, base: Measured | None, head: Measured | None) -> Difference | None:

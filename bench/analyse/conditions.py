@@ -22,6 +22,12 @@ _COMPARED: Sequence[tuple[str, Sequence[str], bool]] = (
 )
 _ALIKE = tuple(path for what, path, _ in _COMPARED if what != "schema")
 
+NAMED = frozenset(what for what, _, _ in _COMPARED)
+"""What :func:`mismatches` names."""
+
+Prompts = Mapping[int, Mapping[str, str]]
+"""Prompt tokens -> name of a prompt -> digest of its ids."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
@@ -50,19 +56,27 @@ def mismatches(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Mismat
     return tuple(sorted(found, key=lambda one: not one.fatal))
 
 
+def prompts_of(run: StoredRun) -> Prompts:
+    """What a run asked, warm-ups included."""
+    names = ("prompt_tokens", "prompt_id", "prompt_digest")
+    table = run.table("generations", names)
+    found: dict[int, dict[str, str]] = {}
+    for length, name, ids in zip(*(table[column].to_pylist() for column in names), strict=True):
+        if name is not None:
+            found.setdefault(length, {})[name] = ids
+    return found
+
+
 def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:
     """Whether a prompt of the same name has other ids in the two runs."""
-    there, here = (_prompts(run) for run in (base, head))
-    changed = [name for name, ids in here.items() if there.get(name, ids) != ids]
+    there, here = (prompts_of(run) for run in (base, head))
+    changed = sum(
+        there.get(length, {}).get(name, ids) != ids for length, asked in here.items() for name, ids in asked.items()
+    )
     if not changed:
         return None
-    return Mismatch("prompts", f"{len(there)} prompts", f"{len(changed)} of them with other ids", True)
-
-
-def _prompts(run: StoredRun) -> dict[str, str]:
-    table = run.table("generations", ["prompt_id", "prompt_digest"])
-    pairs = zip(table["prompt_id"].to_pylist(), table["prompt_digest"].to_pylist(), strict=True)
-    return {name: ids for name, ids in pairs if name is not None}
+    count = sum(len(asked) for asked in there.values())
+    return Mismatch("prompts", f"{count} prompts", f"{changed} of them with other ids", True)
 
 
 def _at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
@@ -70,39 +84,6 @@ def _at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
     for name in path:
         value = (value or {}).get(name)
     return value
-
-
-def changes(base: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Package, driver or kernel -> its version there and here, of all that differ."""
-    return _differing(dict(_versions(base)), dict(_versions(head)))
-
-
-def variant_changes(record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
-    """Package -> its version in variant ``a`` and in ``b`` of one run, of all that differ; ``none`` where it lacks."""
-    found = {}
-    venvs = record.get("venvs") or {}
-    for name in venvs:
-        backend = name.removesuffix(" (a)")
-        if backend == name or f"{backend} (b)" not in venvs:
-            continue
-        there, here = (dict(packages(record, f"{backend} ({side})")) for side in "ab")
-        for package in sorted(there.keys() | here.keys()):
-            pair = there.get(package, "none"), here.get(package, "none")
-            if pair[0] != pair[1]:
-                found[f"{package} ({backend})"] = pair
-    return found
-
-
-def _differing(there: Mapping[str, str], here: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    names = sorted(there.keys() & here.keys())
-    return {name: (there[name], here[name]) for name in names if there[name] != here[name]}
-
-
-def _versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "AIPC Bench", str(_at(record, ("project", "git_commit")))
-    yield from system_versions(record)
-    for venv in record.get("venvs") or {}:
-        yield from ((f"{name} ({venv})", version) for name, version in packages(record, venv))
 
 
 def system_versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

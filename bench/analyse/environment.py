@@ -1,12 +1,13 @@
-"""What a run records of the software and the settings that it was measured with, and what differs between two runs."""
+"""What a run records of the software and the settings that it was measured with, and what differs between two sides."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analyse.conditions import packages, system_versions
+from bench.analyse.conditions import NAMED, packages, system_versions
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,13 +60,47 @@ def changes(before: Mapping[Fact, str], after: Mapping[Fact, str]) -> tuple[Chan
     return tuple(Change(*key, tuple(filter(None, backends))) for key, backends in found.items())
 
 
+def run_changes(base: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """What differs between two runs by name, there and here, but for what :func:`mismatches` names of them."""
+    found = changes(surroundings(base), surroundings(head))
+    return _by_name(change for change in found if change.what not in NAMED)
+
+
+def variant_changes(record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """What differs between the venvs of the variants ``a`` and ``b`` of one run by name, there and here."""
+    facts = surroundings(record)
+    return _by_name(changes(*(_of_variant(facts, name) for name in "ab")))
+
+
+def _of_variant(facts: Mapping[Fact, str], name: str) -> dict[Fact, str]:
+    """The facts of a variant's venvs, named as if they were the backend's own: ``ort-genai (a, DML)`` and all."""
+    venvs = {fact.backend: re.fullmatch(rf"(.+) \({name}(, .+)?\)", fact.backend) for fact in facts}
+    return {
+        Fact(fact.what, venv[1] + (venv[2] or "")): value
+        for fact, value in facts.items()
+        if (venv := venvs[fact.backend]) is not None
+    }
+
+
+def _by_name(found: Iterable[Change]) -> dict[str, tuple[str, str]]:
+    """Name -> there and here; ``none`` where a package is not there."""
+    return {
+        f"{one.what} ({', '.join(one.backends)})" if one.backends else one.what: (
+            one.before or "none",
+            one.after or "none",
+        )
+        for one in found
+    }
+
+
 _OF_MACHINE = {"system": "os", "power source": "power_source", "power mode": "power_mode", "governor": "governor"}
-_OF_PLAN = ("repeats", "warmups")
+_OF_PLAN = ("repeats", "warmups", "max_warmups")
 
 
 def _of_run(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
     machine, plan = record.get("machine") or {}, record.get("plan") or {}
     yield Fact("AIPC Bench"), (record.get("project") or {}).get("git_commit")
+    yield Fact("schema"), record.get("schema_version")
     yield from ((Fact(what), version) for what, version in system_versions(record))
     yield Fact("CPU"), (machine.get("cpu") or {}).get("name")
     yield from ((Fact(what), machine.get(name)) for what, name in _OF_MACHINE.items())
@@ -75,5 +110,5 @@ def _of_run(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
 
 def _of_venvs(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
     for backend, venv in (record.get("venvs") or {}).items():
-        yield Fact("Python", str(backend)), venv.get("python")
+        yield Fact("Python", str(backend)), (venv or {}).get("python")
         yield from ((Fact(package, str(backend)), version) for package, version in packages(record, backend))

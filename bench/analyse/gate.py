@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from bench.analyse.baselines import apart, mixed, usable
 from bench.analyse.compare import ComparedCell, Difference, compare_variants, judge
-from bench.analyse.conditions import changes
-from bench.analyse.interval import RunSpread, against_runs, run_spread
-from bench.analyse.results import COMPARED, CellResult, RunAnalysis
+from bench.analyse.environment import run_changes
+from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
+from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 
 LEAST_BASELINES = 5
@@ -49,7 +49,7 @@ class Gate:
         void: why no figure here counts; empty if they do.
         gaps: what keeps the gate from saying that no regression is shown.
         notes: what else has to be said.
-        changes: package -> version in the newest baseline and in the head, of all that differ.
+        changes: what else differs, by name -> in the newest baseline and in the head: packages, drivers, settings.
         basis: what the intervals cover, in words.
     """
 
@@ -105,8 +105,7 @@ def gate(
 ) -> Gate:
     """Hold a run against its baselines.
 
-    Per cell and metric Student's t prediction interval over the baselines' estimates (see
-    :func:`bench.analyse.interval.against_runs`), judged as in a comparison.
+    Per cell and metric the ratio of :func:`held_against`, judged as in a comparison.
 
     Args:
         head: the run in question.
@@ -132,7 +131,7 @@ def gate(
         void=(*base.void, *_void(head, bool(cells) or not count, "here and in a baseline")),
         gaps=tuple(_gaps(count)),
         notes=(*_played(head), *base.notes, *apart(base.runs, head), *mixed(base.runs), *_few(cells, before, count)),
-        changes=changes(base.runs[-1].record, head.record) if base.runs else {},
+        changes=run_changes(base.runs[-1].record, head.record) if base.runs else {},
         basis=_basis(cells, count, known),
     )
 
@@ -183,20 +182,34 @@ def _held(
 
 
 def _against(metric: str, cell: CellResult, before: Sequence[CellResult], known: Spread | None) -> Difference | None:
-    measured = getattr(cell, metric)
-    estimates = [earlier.estimate for one in before if (earlier := getattr(one, metric)) is not None]
-    if measured is None or not estimates:
+    measured: Measured | None = getattr(cell, metric)
+    baselines: list[Measured] = [earlier for one in before if (earlier := getattr(one, metric)) is not None]
+    if measured is None or not baselines or (contrast := held_against(measured, baselines, known)) is None:
         return None
-    here, values = measured.estimate, [estimate.value for estimate in estimates]
+    mean = statistics.geometric_mean([earlier.estimate.value for earlier in baselines])
+    return Difference(metric, mean, measured.estimate.value, contrast, "inconclusive", "runs")
+
+
+def held_against(measured: Measured, baselines: Sequence[Measured], known: Spread | None = None) -> Contrast | None:
+    """How many times its baselines a run is in one metric of one cell.
+
+    The wider of what runs vary by and what the run's own blocks allow, see :func:`bench.analyse.interval.both`.
+
+    Args:
+        measured: in the run in question.
+        baselines: in the runs that it is held against, one at least.
+        known: how much runs of this machine vary; used with fewer than :data:`LEAST_BASELINES` baselines.
+    """
+    here, values = measured.estimate, [earlier.estimate.value for earlier in baselines]
     spread: RunSpread | None = None
     if len(values) >= LEAST_BASELINES and (own := run_spread(values)) is not None:
-        spread = Spread(own, max(estimate.blocks for estimate in estimates)).for_blocks(here.blocks)
+        spread = Spread(own, max(earlier.estimate.blocks for earlier in baselines)).for_blocks(here.blocks)
     elif known is not None:
         spread = known.for_blocks(here.blocks)
-    mean = statistics.geometric_mean(values)
     # Two to four baselines would have a spread of their own, on which nothing can be built.
-    contrast = against_runs(here.value, values if spread else [mean], spread)
-    return None if contrast is None else Difference(metric, mean, here.value, contrast, "inconclusive", "runs")
+    runs = against_runs(here.value, values if spread else [statistics.geometric_mean(values)], spread)
+    blocks = against_blocks(measured.by_block, [earlier.by_block for earlier in baselines])
+    return runs if runs is None or blocks is None else both(runs, blocks)
 
 
 def _missing(head: RunAnalysis, before: Mapping[str, Sequence[CellResult]], count: int) -> Iterator[Missing]:

@@ -20,12 +20,15 @@ _Call = tuple[int, int]
 def history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[str] = COMPARED) -> History:
     """Put runs in order and find where their levels change.
 
+    A series begins anew where the prompts of a length changed: most of those that both sides asked under the same name
+    have other ids. A single one may have, where a run of other lengths had to give it another opener.
+
     Args:
         read: runs of one machine, in any order.
         threshold: as a share, 0.03 for 3 %.
         metrics: those to look at, of :data:`bench.analyse.results.COMPARED`.
     """
-    runs = tuple(sorted(read, key=lambda run: (run.created_at, run.run_id)))
+    runs = tuple(_told_apart(sorted(read, key=lambda run: (run.created_at, run.run_id))))
     series = [one for metric in metrics for one in _series_of(runs, metric)]
     calls = _calls(series, threshold)
     gaps = _gathered(dict(_possible_gaps(series, calls)))
@@ -42,6 +45,39 @@ def history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[str] = 
         drifts=tuple(drift for number, one in enumerate(levelled) for drift in _drifts(number, one)),
         threshold=threshold,
     )
+
+
+def _told_apart(runs: Iterable[ReadRun]) -> Iterator[ReadRun]:
+    """The runs in order, each cell with the set of prompts that it was asked."""
+    sets: dict[tuple[str, int], list[dict[str, str]]] = {}
+    for run in runs:
+        lengths = dict.fromkeys((cell.identity.model, cell.prompt_tokens) for cell in run.cells)
+        numbers = {one: _prompt_set(sets.setdefault(one, []), run.prompts.get(one[1], {})) for one in lengths}
+        yield replace(
+            run,
+            cells=tuple(_asked(cell, numbers[cell.identity.model, cell.prompt_tokens]) for cell in run.cells),
+        )
+
+
+def _asked(cell: ReadCell, prompts: int) -> ReadCell:
+    return replace(cell, identity=replace(cell.identity, prompts=prompts))
+
+
+def _prompt_set(known: list[dict[str, str]], asked: Mapping[str, str]) -> int:
+    """The number of the set that ``asked`` belongs to, from 1; a new one is added to ``known``."""
+    place = next((place for place, one in enumerate(known) if _mostly_alike(one, asked)), None)
+    if place is None:
+        # Nothing tells a run that shares no name with the newest set from it.
+        if not known or known[-1].keys() & asked.keys():
+            known.append({})
+        place = len(known) - 1
+    known[place] = {**asked, **known[place]}
+    return place + 1
+
+
+def _mostly_alike(known: Mapping[str, str], asked: Mapping[str, str]) -> bool:
+    shared = known.keys() & asked.keys()
+    return 2 * sum(known[name] == asked[name] for name in shared) > len(shared)
 
 
 def _series_of(runs: Sequence[ReadRun], metric: str) -> list[Series]:

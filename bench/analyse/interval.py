@@ -153,11 +153,62 @@ def against_runs(head: float, baselines: Sequence[float], spread: RunSpread | No
     if not logs or not head > 0:
         return None
     count = len(logs)
-    mean = math.log(head) - math.fsum(logs) / count
+    mean = math.log(head) - _mean(logs)
     known = spread or run_spread(baselines)
     if known is None:
         return _Shift(mean, None, 0, count).contrast
     return _Shift(mean, math.sqrt(known.variance * (1 + 1 / count)), known.freedom, count).contrast
+
+
+BORROWED = 4
+"""Degrees of freedom with which the spread of a run's own blocks leans on that of its baselines' blocks."""
+
+
+def against_blocks(head: Mapping[int, float], baselines: Sequence[Mapping[int, float]]) -> Contrast | None:
+    """How many times its baselines a further run is, as far as its own blocks agree on that.
+
+    :func:`against_runs` takes the run's estimate as one more draw of what the baselines drew. Where a block is held up
+    rarely and for long, most runs have no such block, and the one that has it lies beyond all of them. But then its
+    blocks do not agree: this is Welch's t on the logarithms of block medians, baselines counting alike. The variance
+    between the head's blocks is moderated as in Smyth (2004), by that within the baselines with :data:`BORROWED`
+    degrees of freedom, because three blocks alone tell too little of it.
+
+    Args:
+        head: block -> median of the run in question.
+        baselines: the same of each run that it is held against.
+
+    Returns:
+        ``None`` without a block on either side; a ratio without an interval where no side has two.
+    """
+    above = [math.log(value) for value in head.values() if value > 0]
+    below = [logs for run in baselines if (logs := [math.log(value) for value in run.values() if value > 0])]
+    if not above or not below:
+        return None
+    mean = _mean(above) - _mean([_mean(logs) for logs in below])
+    blocks = min(len(above), *map(len, below))
+    shared = sum(len(logs) - 1 for logs in below)
+    own = len(above) - 1 + min(BORROWED, shared)
+    if own == 0:
+        return _Shift(mean, None, 0, blocks).contrast
+    within = math.fsum(map(_squares, below)) / shared if shared else 0.0
+    first = (_squares(above) + min(BORROWED, shared) * within) / own / len(above)
+    second = within * math.fsum(1 / len(logs) for logs in below) / len(below) ** 2
+    return _Shift.of_variances(mean, [(first, own), (second, shared)], blocks).contrast
+
+
+def both(one: Contrast, other: Contrast) -> Contrast:
+    """The wider of two intervals of one ratio with the larger of their p values: a claim has to stand by both.
+
+    With more degrees of freedom the wider interval may have the smaller p value. Where either tells nothing, it is the
+    first alone.
+    """
+    if one.p_value is None or other.p_value is None:
+        return one
+    return Contrast(max((one.ratio, other.ratio), key=_width), max(one.p_value, other.p_value))
+
+
+def _width(ratio: Estimate) -> float:
+    return math.inf if ratio.half_width is None else ratio.half_width
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,21 +224,25 @@ class _Shift:
     def of_one(cls, logs: Sequence[float]) -> _Shift:
         count = len(logs)
         error = math.sqrt(_variance(logs) / count) if count > 1 else None
-        return cls(math.fsum(logs) / count, error, count - 1, count)
+        return cls(_mean(logs), error, count - 1, count)
 
     @classmethod
     def of_two(cls, above: Sequence[float], below: Sequence[float]) -> _Shift:
-        difference = math.fsum(above) / len(above) - math.fsum(below) / len(below)
+        difference = _mean(above) - _mean(below)
         blocks = min(len(above), len(below))
         if blocks < 2:
             return cls(difference, None, 0, blocks)
-        first, second = _variance(above) / len(above), _variance(below) / len(below)
-        spread = first + second
+        parts = [(_variance(logs) / len(logs), len(logs) - 1) for logs in (above, below)]
+        return cls.of_variances(difference, parts, blocks)
+
+    @classmethod
+    def of_variances(cls, mean: float, parts: Sequence[tuple[float, float]], blocks: int) -> _Shift:
+        """A difference whose variance is the sum of ``parts``, each with its degrees of freedom (Welch)."""
+        spread = math.fsum(variance for variance, _ in parts)
         if spread == 0:
-            return cls(difference, 0.0, 1, blocks)
-        # Welch-Satterthwaite.
-        freedom = spread**2 / (first**2 / (len(above) - 1) + second**2 / (len(below) - 1))
-        return cls(difference, math.sqrt(spread), freedom, blocks)
+            return cls(mean, 0.0, 1, blocks)
+        freedom = spread**2 / math.fsum(variance**2 / count for variance, count in parts if count)
+        return cls(mean, math.sqrt(spread), freedom, blocks)
 
     @property
     def estimate(self) -> Estimate:
@@ -207,9 +262,18 @@ class _Shift:
         return 2 * float(stdtr(self.freedom, -abs(self.mean) / self.standard_error))
 
 
+def _mean(values: Sequence[float]) -> float:
+    return math.fsum(values) / len(values)
+
+
+def _squares(values: Sequence[float]) -> float:
+    """The sum of the squares around the mean."""
+    mean = _mean(values)
+    return math.fsum((value - mean) ** 2 for value in values)
+
+
 def _variance(values: Sequence[float]) -> float:
-    mean = math.fsum(values) / len(values)
-    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)
+    return _squares(values) / (len(values) - 1)
 
 
 def _around(mean: float, standard_error: float, freedom: float, blocks: int) -> Estimate:

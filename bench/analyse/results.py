@@ -9,11 +9,12 @@ from typing import Any
 from bench.analyse.arrival import Arrival
 from bench.analyse.interval import Estimate
 from bench.plan.cells import Ask
+from bench.plan.flags import PROFILES
 
 VERDICTS = ("verified", "reported", "fallback", "simulated", "unknown")
 """What is known about the device that executed, see :class:`LoadResult`."""
 
-VERDICT_BLOCKS = 10
+VERDICT_BLOCKS = PROFILES["standard"][0]
 """From how many blocks on a run claims which configuration is fastest; below, it only says what was measured lowest."""
 
 METRICS = ("ttft_ms", "tpot_ms", "response_ms")

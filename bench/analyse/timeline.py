@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bench.analyse.conditions import Prompts
 from bench.analyse.environment import Change, Fact, surroundings
 from bench.analyse.interval import Estimate
 from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
@@ -16,19 +17,24 @@ from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a series is of. ``cell_key`` holds neither the model nor the threads, and two of them are never one series.
+    """What a series is of: all that has to be the same for two estimates to be one cell's.
+
+    ``cell_key`` holds the stack, device, precision, options and request, and nothing of what is below.
 
     Args:
         cell_key: of the cell.
         model: its digest, or its name where it has none.
         threads: as planned; ``None``: left to each stack.
         ran_on: what ran, which is another device than asked for where a fallback was allowed.
+        prompts: which set of prompts was asked, counted from 1 in the order of time; see
+            :func:`bench.analyse.history.history`, which tells them apart.
     """
 
     cell_key: str
     model: str
     threads: int | None
     ran_on: str
+    prompts: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,7 @@ class ReadCell:
     """
 
     identity: Identity
+    prompt_tokens: int
     name: str
     backend: str
     simulated: bool
@@ -57,6 +64,7 @@ class ReadRun:
         model: its name.
         facts: see :func:`bench.analyse.environment.surroundings`.
         variants: how many cells were left out because they are a variant of an A/B run.
+        prompts: what it asked.
     """
 
     run_id: str
@@ -66,6 +74,7 @@ class ReadRun:
     facts: Mapping[Fact, str]
     cells: tuple[ReadCell, ...]
     variants: int
+    prompts: Prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,12 +223,13 @@ class History:
 
 
 def read_analysis(
-    analysis: RunAnalysis, run_id: str, created_at: datetime, name: Callable[[CellResult], str]
+    analysis: RunAnalysis, prompts: Prompts, run_id: str, created_at: datetime, name: Callable[[CellResult], str]
 ) -> ReadRun:
     """Keep what a history needs of one analysed run, and let go of the rest.
 
     Args:
         analysis: of the run.
+        prompts: that it asked.
         run_id: of the same.
         created_at: when it began.
         name: names a cell for people.
@@ -236,6 +246,7 @@ def read_analysis(
         facts=surroundings(record),
         cells=tuple(_read_cell(cell, known, plan.get("threads"), name(cell)) for cell in own),
         variants=len(analysis.cells) - len(own),
+        prompts=prompts,
     )
 
 
@@ -243,6 +254,7 @@ def _read_cell(cell: CellResult, model: str, threads: int | None, name: str) -> 
     measured: dict[str, Measured | None] = {metric: getattr(cell, metric) for metric in COMPARED}
     return ReadCell(
         identity=Identity(cell.cell_key, model, threads, cell.load.ran_on),
+        prompt_tokens=cell.prompt_tokens,
         name=name,
         backend=cell.load.backend,
         simulated=cell.load.simulated,

@@ -86,7 +86,7 @@ def _ask(stack: Stack, scratch: Path) -> Probe:
     if stack.venv.python is None:
         return Probe(stack, error=stack.venv.reason)
     try:
-        with WorkerProcess(stack.venv.python, stack.spec.target, scratch) as worker:
+        with WorkerProcess(stack.venv.python, stack.spec.target, scratch, remedy=stack.venv.remedy) as worker:
             return Probe(stack, worker.open().devices)
     except WorkerError as error:
         return Probe(stack, error=str(error))

@@ -144,6 +144,7 @@ def _series(one: Series, name: str, ids: Sequence[str]) -> dict[str, Any]:
         "model": clean(one.model),
         "model_digest": clean(identity.model),
         "threads": identity.threads,
+        "prompt_set": identity.prompts,
         "metric": one.metric,
         "levels_ms": [level for _, _, level in one.levels],
         "scatter": one.scatter,

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from bench.analyse.conditions import prompts_of
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import ReadRun, read_analysis, when
 from bench.compare.runs import find_folders
@@ -112,7 +113,8 @@ def read(chosen: Chosen, leave_out: Callable[[str], None]) -> Iterator[ReadRun]:
                 leave_out(f"left out: {folder} does not say when it was measured")
                 continue
             analysis = analyse_run(run)
-            told = read_analysis(analysis, _id(run), created_at, partial(cell_name, naming=name_all(analysis)))
+            naming = partial(cell_name, naming=name_all(analysis))
+            told = read_analysis(analysis, prompts_of(run), _id(run), created_at, naming)
         except StoreError as error:
             leave_out(f"left out: {error}")
         except (AttributeError, KeyError, TypeError, ValueError) as error:

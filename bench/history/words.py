@@ -21,17 +21,20 @@ ALIKE = "What changed there may be the cause, and may not: `nox -s ab` tells, wi
 
 
 def names(history: History) -> list[str]:
-    """A name for each series; model and threads are named where they tell series apart."""
+    """A name for each series; model, threads and prompts are named where they tell series apart."""
     models = {one.cell.identity.model for one in history.series}
     threads = {one.cell.identity.threads for one in history.series}
-    return [_name(one, model=len(models) > 1, threads=len(threads) > 1) for one in history.series]
+    prompts = {one.cell.identity.prompts for one in history.series}
+    told = {"model": len(models) > 1, "threads": len(threads) > 1, "prompts": len(prompts) > 1}
+    return [_name(one, **told) for one in history.series]
 
 
-def _name(one: Series, *, model: bool, threads: bool) -> str:
+def _name(one: Series, *, model: bool, threads: bool, prompts: bool) -> str:
     count = one.cell.identity.threads
     parts = [one.cell.name]
     parts += [f"model {one.model}"] if model else []
     parts += [plural(count, "thread") if count else "threads left to the stack"] if threads else []
+    parts += [f"prompt set {one.cell.identity.prompts}"] if prompts else []
     return ", ".join(parts)
 
 

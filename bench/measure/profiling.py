@@ -28,7 +28,12 @@ def profile_load(load: Load, load_plan: LoadPlan, facts: RunFacts, scratch: Path
     path = load_plan.artifact.path if load_plan.artifact is not None else None
     try:
         with WorkerProcess(
-            load_plan.venv.python, spec.target, scratch, timeouts=facts.timeouts, threads=facts.threads
+            load_plan.venv.python,
+            spec.target,
+            scratch,
+            timeouts=facts.timeouts,
+            threads=facts.threads,
+            remedy=load_plan.venv.remedy,
         ) as worker:
             worker.open()
             done = worker.profile(

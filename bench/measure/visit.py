@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -30,15 +31,17 @@ class Interrupted(Exception):  # noqa: N818 - an event more than an error
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a cell gave in one block, for the progress line.
+    """What a cell gave in one block: for the progress line, and for a run that ends by its own intervals.
 
     Args:
-        ttft_ms: of each timed generation.
-        tpot_ms: of each timed generation; empty if only one token was asked for.
+        ttft_ms: of each timed generation that counts.
+        tpot_ms: of the same; empty if only one token was asked for.
+        excluded: why timed generations do not count, one reason each.
     """
 
     ttft_ms: tuple[float, ...]
     tpot_ms: tuple[float, ...]
+    excluded: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -48,17 +51,29 @@ class _Series:
     Args:
         rows: of all its generations.
         warmups: how its warm-ups went, without the first asks before a repeat.
-        timed: its timed generations.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     warmups: list[Pace] = field(default_factory=list)
-    timed: list[Generated] = field(default_factory=list)
 
     def add(self, row: dict[str, Any], *, warmup: bool) -> None:
         """Take up a row, with its place in the series."""
         place = sum(one["warmup"] is warmup for one in self.rows)
         self.rows.append(row | {"iteration": place, "warmup": warmup})
+
+    @property
+    def timed(self) -> list[dict[str, Any]]:
+        """The rows of its timed generations."""
+        return [row for row in self.rows if not row["warmup"]]
+
+    def outcome(self) -> Outcome:
+        """What its timed generations gave, without those that are marked as not to be counted."""
+        counted = [row for row in self.timed if row["invalid_reason"] is None]
+        return Outcome(
+            tuple(row["ttft_ns"] / 1e6 for row in counted),
+            tuple(statistics.fmean(row["itl_ns"]) / 1e6 for row in counted if row["itl_ns"]),
+            tuple(row["invalid_reason"] for row in self.timed if row["invalid_reason"] is not None),
+        )
 
 
 class Visit:
@@ -151,7 +166,12 @@ class Visit:
         threads = self.facts.threads
         scratch = self.facts.scratch / attempt.load_id.replace("/", "-")
         attempt.worker = worker = WorkerProcess(
-            plan.venv.python, BACKENDS[load.backend].target, scratch, timeouts=self.facts.timeouts, threads=threads
+            plan.venv.python,
+            BACKENDS[load.backend].target,
+            scratch,
+            timeouts=self.facts.timeouts,
+            threads=threads,
+            remedy=plan.venv.remedy,
         )
         attempt.import_s = worker.open().import_s
         path = plan.artifact.path if plan.artifact is not None else None
@@ -174,18 +194,15 @@ class Visit:
         try:
             self._warm_up(cell, attempt, series)
             for ordinal in range(self.facts.repeats):
-                series.timed.append(self._turn(cell, attempt, series, ordinal, warmup=False))
+                self._turn(cell, attempt, series, ordinal, warmup=False)
         except WorkerError as error:
-            failed = len(series.timed)
-            series.rows.append(failure_row(cell, self.planned.block, attempt.load_id, attempt.number, error, failed))
+            block, timed = self.planned.block, len(series.timed)
+            series.rows.append(failure_row(cell, block, attempt.load_id, attempt.number, error, timed))
             self._bury(attempt, error)
             raise
         finally:
             self.writer.rows("generations", series.rows)
-        return Outcome(
-            tuple(one.ttft_ns / 1e6 for one in series.timed),
-            tuple(itl_ns / 1e6 for one in series.timed if (itl_ns := _pace(one).itl_ns) is not None),
-        )
+        return series.outcome()
 
     def _warm_up(self, cell: Cell, attempt: Attempt, series: _Series) -> None:
         for count, ordinal in enumerate(warmup_ordinals(self.facts.warmups, self.facts.max_warmups)):

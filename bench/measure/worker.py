@@ -21,6 +21,7 @@ from typing import IO, Any, Self
 from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, ProtocolError, receive, send
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.observe.memory import starving
+from bench.plan.venvs import REMEDY
 from bench.processes import child_environment, end_tree, process_group
 
 _LOOK_S = 0.5
@@ -120,6 +121,7 @@ class WorkerProcess:
         timeouts: how long each step may take.
         threads: sets the thread count that numeric libraries read from the environment; ``None`` leaves it.
         launch: what else the process is started with; a study of the machine changes it, a run does not.
+        remedy: what to do where the interpreter cannot be started or has no such stack.
 
     Raises:
         WorkerCrashed: the process died before it could answer.
@@ -135,8 +137,10 @@ class WorkerProcess:
         timeouts: Timeouts | None = None,
         threads: int | None = None,
         launch: Launch | None = None,
+        remedy: str = REMEDY,
     ) -> None:
         self.target = target
+        self.remedy = remedy
         self.timeouts = timeouts or Timeouts()
         self.scratch = scratch
         scratch.mkdir(parents=True, exist_ok=True)
@@ -145,7 +149,10 @@ class WorkerProcess:
         started = time.perf_counter()
         key = secrets.token_bytes(32)
         with Listener(authkey=key) as listener, self.log.open("wb") as log:
-            self.process = _spawn(python, scratch, log, threads, launch or Launch())
+            try:
+                self.process = _spawn(python, scratch, log, threads, launch or Launch())
+            except OSError as error:
+                raise WorkerFailed(f"cannot start {python}: {error.strerror}; {remedy}") from error
             try:
                 self._greet(listener.address, key)
                 self.connection = self._accept(listener)
@@ -167,7 +174,12 @@ class WorkerProcess:
     def open(self) -> Opened:
         """Import the stack."""
         self._ask("open", target=self.target)
-        answer = self._await("opened", self.timeouts.open_s)
+        try:
+            answer = self._await("opened", self.timeouts.open_s)
+        except WorkerFailed as error:
+            if error.error_type != "ImportError":
+                raise
+            raise WorkerFailed(f"{error}; {self.remedy}", error_type=error.error_type) from error
         return Opened(answer["import_s"], answer["devices"])
 
     def load(
@@ -358,15 +370,12 @@ def _how(code: int) -> str:
 def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None, launch: Launch) -> subprocess.Popen[bytes]:
     threading_hint = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
     ours = {"PYTHONNOUSERSITE": "1", "PYTHONFAULTHANDLER": "1", **threading_hint, **launch.environment}
-    try:
-        return subprocess.Popen(
-            [*launch.prefix, python, "-m", "backends.worker"],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            cwd=scratch,
-            env=child_environment(ours),
-            **process_group(),
-        )
-    except OSError as error:
-        raise WorkerFailed(f"cannot start {python}: {error.strerror}; check --worker, or run `nox -s bench`") from error
+    return subprocess.Popen(
+        [*launch.prefix, python, "-m", "backends.worker"],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        cwd=scratch,
+        env=child_environment(ours),
+        **process_group(),
+    )

@@ -14,6 +14,13 @@ from bench.plan.backends import BACKENDS
 PROFILES = {"quick": (3, 3), "standard": (10, 3), "thorough": (20, 3)}
 """Profile -> blocks, repeats."""
 
+LEAST_ADAPTIVE_BLOCKS = PROFILES["standard"][0]
+"""From how many blocks on a run that adds blocks may end: those of a profile that claims which is fastest.
+
+Its number of blocks hangs on how well they happen to agree, so it gets no verdict for fewer than a run whose number was
+settled before.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -100,8 +107,8 @@ FLAGS: tuple[Flag, ...] = (
     Flag("blocks", "blocks: each visits every load once, in a fresh process, in random order", "by profile", "N"),
     Flag(
         "interval_target",
-        "add whole blocks, from at least 8, until half the 95 % interval of TTFT and TPOT of every cell is within this "
-        "share, e.g. 5%; --blocks or --profile then gives the minimum",
+        f"add whole blocks, from at least {LEAST_ADAPTIVE_BLOCKS}, until half the 95 % interval of TTFT and TPOT of "
+        "every cell is within this share, e.g. 5%; --blocks or --profile then gives the minimum",
         "off",
         "SHARE",
     ),

@@ -14,7 +14,7 @@ from bench.language import ENGLISH, LANGUAGES
 from bench.plan import values as v
 from bench.plan.backends import BACKENDS, PROBLEM
 from bench.plan.cells import ASKS, Ask
-from bench.plan.flags import BY_NAME, PROFILES
+from bench.plan.flags import BY_NAME, LEAST_ADAPTIVE_BLOCKS, PROFILES
 from bench.plan.load_options import listed, load_options
 from bench.plan.sweep_file import SweepFile, read_sweep_file
 from bench.plan.variants import Asked, Variant, read_variants
@@ -22,9 +22,6 @@ from bench.plan.variants import Asked, Variant, read_variants
 DEFAULT_BACKENDS = ("openvino-genai", "ort-genai", "transformers")
 DEFAULT_PROMPT_TOKENS = (32, 128, 512)
 DEFAULT_TIMEOUT_S = 1800.0
-LEAST_ADAPTIVE_BLOCKS = 8
-"""With fewer blocks, one that happens to agree with the others ends a run too soon."""
-
 DEFAULT_MAX_BLOCKS = 40
 DEFAULT_WARMUPS = 2
 DEFAULT_MAX_WARMUPS = 6

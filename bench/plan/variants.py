@@ -43,6 +43,18 @@ class Variant:
         """What the variant's venv is made from, where the backend's own is made from ``group``."""
         return environment(group).replacing(self.requirements)
 
+    def remedy(self, name: str) -> str:
+        """What to do where its stack cannot be imported; ``name`` is the variant's own, ``a`` or ``b``."""
+        if self.python is not None:
+            return f"--{name} names that interpreter: install the stack there, or have `nox -s ab` install packages"
+        if self.requirements:
+            asked = " ".join(self.requirements)
+            return (
+                f"{asked} may not go with the other packages: run `nox -s ab` with others in --{name}, or with an "
+                "interpreter that has the stack"
+            )
+        return "run `nox -s ab` to have its environment made"
+
     def why_not(self, device: str) -> str | None:
         """Why this would be no variant on ``device`` but what runs there anyway; ``None`` if it is one."""
         spec = BACKENDS[self.backend]

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from backends.spec import BackendSpec
@@ -17,6 +17,8 @@ from bench.plan.variants import Variant
 
 VARIABLE = "AIPC_BENCH_VENVS"
 CONVERSION = "conversion"
+REMEDY = "run `nox -s bench` to have its environment made, or name an interpreter that has the stack by --worker"
+"""What to do about a stack that cannot be imported, where nobody asked for a version of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +29,13 @@ class Venv:
         python: the interpreter; ``None`` where there is none.
         unsupported: why the stack's packages do not exist for this platform or Python.
         failed: the installer's last lines.
+        remedy: what to do where the stack cannot be imported with the interpreter, which is no part of what a venv is.
     """
 
     python: str | None = None
     unsupported: str | None = None
     failed: tuple[str, ...] = ()
+    remedy: str = field(default=REMEDY, compare=False)
 
     @property
     def reason(self) -> str:
@@ -76,6 +80,10 @@ class Venvs:
     def backend(self, spec: BackendSpec, device: str, variant: str = "") -> Venv:
         """The venv in which a backend, or a variant of it, runs on ``device``."""
         mine = self._variants.get(variant)
+        found = self._found(spec, device, mine)
+        return found if mine is None else replace(found, remedy=mine.remedy(variant))
+
+    def _found(self, spec: BackendSpec, device: str, mine: Variant | None) -> Venv:
         if mine is not None and mine.python is not None:
             return Venv(mine.python)
         if spec.name in self._workers:
@@ -83,13 +91,13 @@ class Venvs:
         group = spec.group_for(device)
         if group is None:
             return Venv(sys.executable)
-        return self.group(group if mine is None else mine.environment(group).name)
+        return self.group(group) if mine is None else self.group(mine.environment(group).name, made_by="nox -s ab")
 
     def conversion(self) -> Venv:
         """The venv that converts models."""
         return self.group(CONVERSION)
 
-    def group(self, group: str) -> Venv:
-        """The venv of a dependency group."""
-        missing = Venv(failed=(f"there is no {group} venv; `nox -s bench` makes it",))
+    def group(self, group: str, made_by: str = "nox -s bench") -> Venv:
+        """The venv of a dependency group, or of one that a variant changes."""
+        missing = Venv(failed=(f"there is no {group} venv; `{made_by}` makes it",))
         return self._groups.get(group, missing)

@@ -13,7 +13,7 @@ from bench.overhead.figures import mean_interval
 from bench.study import ways
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, mappings, play
-from bench.study.settings import NOISES, QUIET, Setting
+from bench.study.settings import BETWEEN_RUNS, NOISES, QUIET, Setting
 from bench.study.tables import Table, percent, percent_range
 from bench.study.ways import COMPARE_THRESHOLD, GATE_THRESHOLD, Calls
 
@@ -70,14 +70,17 @@ class Agreement:
 
 
 def scenarios(setting: Setting) -> list[Scenario]:
-    """Every noise without anything between runs, and the quiet one with it."""
+    """Every noise without anything between runs, and the quiet and the restless one with it."""
     alone = [Scenario(name, noise) for name, noise in setting.with_fitted(NOISES).items()]
     between = [
         Scenario(f"quiet, {100 * spread:g} % between runs, {how}", replace(QUIET, run_spread=spread), *groups)
         for spread in RUN_SPREADS
         for how, groups in _BEFALLS.items()
     ]
-    return [*alone, *between]
+    # Both variants of an A/B run were slow and fast together there.
+    how = "each load for itself"
+    real = [Scenario(f"{name}, {how}", noise, *_BEFALLS[how]) for name, noise in BETWEEN_RUNS.items()]
+    return [*alone, *between, *real]
 
 
 def agreement_tables(setting: Setting) -> list[Table]:
@@ -105,18 +108,21 @@ def agreements(scenario: Scenario, comparisons: int, seed: int, block_s: float =
 def _said(runs: Mapping[str, Any], both: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Calls]]]:
     """Way -> metric -> calls, the first of ``runs`` being the one in question."""
     found: dict[str, dict[str, Calls]] = defaultdict(dict)
-    medians = {metric: [mappings(run) for run in of_metric] for metric, of_metric in runs.items()}
-    values = {metric: [ways.estimates(run) for run in of_metric] for metric, of_metric in medians.items()}
-    for metric, (head, base, *_) in medians.items():
+    measured = {
+        metric: [[ways.measured(cell) for cell in mappings(run)] for run in of_metric]
+        for metric, of_metric in runs.items()
+    }
+    for metric, of_metric in measured.items():
+        head, base = ([cell.by_block for cell in run] for run in of_metric[:2])
         variants = mappings(both[metric][0])
         found["compare"][metric] = ways.calls(ways.compare(head, base), COMPARE_THRESHOLD)
         found["ab"][metric] = ways.calls(ways.ab(variants[: len(head)], variants[len(head) :]), COMPARE_THRESHOLD)
         for count in BASELINES:
-            against = ways.gate(values[metric][0], values[metric][1 : 1 + count])
+            against = ways.gate(of_metric[0], of_metric[1 : 1 + count])
             found[f"gate, {count} runs"][metric] = ways.calls(against, GATE_THRESHOLD)
-    head_medians, base_medians = ({metric: found[place] for metric, found in medians.items()} for place in (0, 1))
-    history = {metric: estimates[2 : 2 + HISTORY] for metric, estimates in values.items()}
-    found[f"compare, {HISTORY} earlier runs known"] = ways.with_history(head_medians, base_medians, history)
+    newest, other = ({metric: of_metric[place] for metric, of_metric in measured.items()} for place in (0, 1))
+    history = {metric: of_metric[2 : 2 + HISTORY] for metric, of_metric in measured.items()}
+    found[f"compare, {HISTORY} earlier runs known"] = ways.with_history(newest, other, history)
     yield from found.items()
 
 

@@ -11,12 +11,13 @@ from bench.errors import UsageError
 from bench.report.canvas import drawing, value_axis
 from bench.report.style import GRID, MUTED, TEXT
 from bench.study.coverage import Coverage, by_noise
-from bench.study.power import Point
+from bench.study.power import Point, named
 
 _COLOURS = {TEXT: "#7a7f87", MUTED: "#7a7f87", GRID: "#9aa0a6"}
 """What the report draws in, and turns into the page's own colours -> a grey that can be read on both pages."""
 _WAYS = {"compare": ("#2a7fc1", "o"), "ab": ("#d9641e", "s"), "gate": ("#2a9d76", "^")}
-_PALETTE = ("#2a7fc1", "#d9641e", "#2a9d76", "#b5539c", "#a07d16", "#7a7f87")
+_PALETTE = ("#2a7fc1", "#d9641e", "#2a9d76", "#b5539c", "#a07d16", "#7a7f87", "#8a5a44", "#5b6bd0")
+_MARKERS = "os^Dv<>P"
 _WANTED = (93, 97)
 
 
@@ -51,7 +52,8 @@ def coverage_chart(found: Sequence[Coverage]) -> str:
             below = [share - 100 * one.share.low for share, one in zip(shares, points, strict=True)]
             above = [100 * one.share.high - share for share, one in zip(shares, points, strict=True)]
             colour = _PALETTE[place % len(_PALETTE)]
-            axes.errorbar(at, shares, (below, above), fmt="o", color=colour, markersize=4, capsize=2, label=name)
+            marker = _MARKERS[place % len(_MARKERS)]
+            axes.errorbar(at, shares, (below, above), fmt=marker, color=colour, markersize=4, capsize=2, label=name)
         blocks = [f"{one.blocks:g} blocks" for one in next(iter(groups.values()))]
         axes.set_xticks(range(len(blocks)), blocks)
         axes.set_ylabel("intervals that hold the truth, %")
@@ -80,7 +82,9 @@ def _curves(axes: Any, points: Sequence[Point]) -> None:
         curve = [point for point in points if point.way == way]
         colour, marker = _WAYS[way]
         shown = [100 * point.slowdown for point in curve if point.slowdown is not None]
-        axes.plot([point.minutes for point in curve], shown, color=colour, marker=marker, markersize=4, label=way)
+        axes.plot(
+            [point.minutes for point in curve], shown, color=colour, marker=marker, markersize=4, label=named(way)
+        )
     axes.set_xlabel("minutes measured")
     axes.grid(axis="y")
     _legend(axes)

@@ -13,10 +13,10 @@ from scipy import stats
 from backends.noise import Noise
 from bench.analyse.adaptive import Medians, Rule, narrow_enough
 from bench.analyse.interval import CONFIDENCE, over_blocks
-from bench.plan.options import LEAST_ADAPTIVE_BLOCKS
+from bench.plan.flags import LEAST_ADAPTIVE_BLOCKS
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, play
-from bench.study.settings import NOISES, Setting
+from bench.study.settings import BETWEEN_RUNS, NOISES, Setting
 from bench.study.tables import Table, percent, percent_range
 
 BLOCKS = (3, 10, 20)
@@ -63,7 +63,7 @@ class AdaptiveCoverage:
 def coverage_tables(setting: Setting) -> tuple[list[Table], list[Coverage]]:
     """The tables, and what the chart draws."""
     count, seed = setting.counts.coverage, setting.seed
-    noises = setting.with_fitted(NOISES)
+    noises = setting.with_fitted({**NOISES, **BETWEEN_RUNS})
     fixed = [partial(covered, name, noise, blocks, count, seed) for name, noise in noises.items() for blocks in BLOCKS]
     adaptive = [
         partial(covered_adaptively, name, noise, TARGETS, max(1, count // 4), seed) for name, noise in noises.items()

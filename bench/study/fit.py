@@ -65,7 +65,7 @@ def run(asked: argparse.Namespace) -> None:
     if not cells:
         raise StoreError("none of these runs measured anything")
     noise = together(found)
-    for line in [*as_lines(table_of(cells)), "", *as_lines(summary_of(noise, len(found)))]:
+    for line in [*as_lines(table_of(cells)), "", *as_lines(summary_of(noise, found))]:
         print(line)
     if asked.write is not None:
         try:
@@ -249,15 +249,16 @@ def table_of(cells: Sequence[Fitted]) -> Table:
     )
 
 
-def summary_of(noise: Noise, runs: int) -> Table:
-    """The medians over cells."""
+def summary_of(noise: Noise, runs: Sequence[Sequence[Fitted]]) -> Table:
+    """The medians over cells of ``runs``, and what they cannot tell."""
+    alone = all(drift(run) is None for run in runs)
     rows = [
-        ("between runs", percent(noise.run_spread, 2) if runs >= 3 else "not sampled: fewer than 3 runs"),
+        ("between runs", "not known: no cell in 3 runs" if run_spread(runs) is None else percent(noise.run_spread, 2)),
         ("between processes", percent(noise.process_spread, 2)),
         ("between generations", percent(noise.generation_spread, 2)),
         ("between steps", percent(noise.spread, 2)),
         ("steps held up", f"{percent(noise.tail_share, 2)} by {noise.tail_factor:.2f}"),
         ("processes in a slow mode", f"{percent(noise.slow_share, 0)} by {noise.slow_factor:.2f}"),
-        ("rise and fall of all cells together", percent(noise.drift, 2)),
+        ("rise and fall of all cells together", "not known: fewer than 3 cells" if alone else percent(noise.drift, 2)),
     ]
     return Table("Medians over cells", ("what", "how much"), tuple(rows))

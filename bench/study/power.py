@@ -10,11 +10,12 @@ from typing import Any, Literal
 import numpy as np
 
 from backends.noise import Noise
-from bench.analyse.interval import Contrast, against_runs, between_runs, paired
+from bench.analyse.gate import held_against
+from bench.analyse.interval import Contrast, between_runs, paired
 from bench.study import ways
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, mappings, play
-from bench.study.settings import QUIET, RESTLESS, Setting
+from bench.study.settings import BETWEEN_RUNS, QUIET, RESTLESS, Setting
 from bench.study.tables import Table, percent, percent_range
 from bench.study.ways import COMPARE_THRESHOLD, GATE_THRESHOLD
 
@@ -77,7 +78,7 @@ class Trial:
 def power_tables(setting: Setting) -> tuple[list[Table], list[Point]]:
     """The tables, and the curves that the chart draws."""
     noises = setting.with_fitted({"quiet": QUIET, "restless": RESTLESS})
-    between = {"quiet, 1 % between runs": replace(QUIET, run_spread=0.01)}
+    between = {"quiet, 1 % between runs": replace(QUIET, run_spread=0.01), **BETWEEN_RUNS}
     asked = [(way, name, noise) for name, noise in noises.items() for way in WAYS]
     asked += [(way, name, noise) for name, noise in between.items() for way in WAYS[1:]]
     work = [
@@ -140,8 +141,8 @@ def trials(
             yield _compared(head, base)
         else:
             runs = play(noise, shape, 1 + BASELINES, drawn).medians()[metric]
-            head_values, *baselines = (ways.estimates(mappings(run)) for run in runs)
-            yield _gated(head_values, baselines)
+            head_run, *baselines = ([ways.measured(cell) for cell in mappings(run)] for run in runs)
+            yield _gated(head_run, baselines)
 
 
 def _paired(head: ways.Medians, base: ways.Medians) -> Trial:
@@ -152,9 +153,9 @@ def _compared(head: ways.Medians, base: ways.Medians) -> Trial:
     return Trial(ways.compare(head, base), lambda cell, factor: between_runs(_times(head[cell], factor), base[cell]))
 
 
-def _gated(head: Sequence[float], baselines: Sequence[Sequence[float]]) -> Trial:
+def _gated(head: ways.Run, baselines: Sequence[ways.Run]) -> Trial:
     def slowed(cell: int, factor: float) -> Contrast | None:
-        return against_runs(head[cell] * factor, [run[cell] for run in baselines])
+        return held_against(ways.measured(_times(head[cell].by_block, factor)), [run[cell] for run in baselines])
 
     return Trial(ways.gate(head, baselines), slowed)
 
@@ -188,7 +189,7 @@ def promise(way: Way, slowdown: float, blocks: int, metric: str, setting: Settin
 def _promises(found: Sequence[Promise]) -> Table:
     rows = [
         (
-            one.way if one.way != "gate" else f"gate, {BASELINES} runs",
+            named(one.way),
             percent(one.slowdown, 0),
             f"{one.blocks} x 3",
             one.metric.removesuffix("_ms").upper(),
@@ -206,6 +207,11 @@ def _promises(found: Sequence[Promise]) -> Table:
     )
 
 
+def named(way: str) -> str:
+    """A way as tables and charts call it."""
+    return f"gate, {BASELINES} runs" if way == "gate" else way
+
+
 def _curves(points: Sequence[Point]) -> Table:
     keys = dict.fromkeys((one.noise, one.way, one.slowed) for one in points)
     by_key = {(one.noise, one.way, one.slowed, one.blocks): one for one in points}
@@ -213,7 +219,7 @@ def _curves(points: Sequence[Point]) -> Table:
     for noise, way, slowed in keys:
         curve = [by_key[noise, way, slowed, blocks] for blocks in BLOCKS]
         said = (percent(one.slowdown) if one.slowdown is not None else "> 100 %" for one in curve)
-        rows.append((noise, way if way != "gate" else f"gate, {BASELINES} runs", slowed, *said))
+        rows.append((noise, named(way), slowed, *said))
     minutes = {blocks: by_key[(*next(iter(keys)), blocks)].minutes for blocks in BLOCKS}
     columns = (f"{blocks} blocks, {minutes[blocks]:.0f} min" for blocks in BLOCKS)
     return Table(

@@ -20,6 +20,7 @@ from bench.processes import child_environment
 from bench.root import PROJECT_ROOT
 from bench.store.reader import open_run
 from bench.study.chance import Share
+from bench.study.resolution import resolution
 from bench.study.slowed import make_slowed
 from bench.study.stack import DEVICE
 from bench.study.stored import Said, called, compared, gated, variants
@@ -90,6 +91,7 @@ def identical_variants(sweep: Sweep, asked: argparse.Namespace) -> Iterator[Tabl
     """A/A by ``ab``: two variants that are the same."""
     runs = series(sweep, "ab", asked.comparisons, ("--a", "current", "--b", "same"))
     yield false_calls("Identical variants in one run (ab)", [variants(one, COMPARE_THRESHOLD) for one in runs])
+    yield resolution(runs)
 
 
 def identical_runs(sweep: Sweep, asked: argparse.Namespace) -> Iterator[Table]:

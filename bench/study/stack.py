@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
+import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ import psutil
 
 from backends.spec import BackendSpec
 from bench.errors import UsageError, WorkerFailed
+from bench.guard.before import others_share
 from bench.measure.worker import Launch, WorkerProcess
+from bench.observe.conditions import ConditionReader
 from bench.observe.cpu import cores
 from bench.plan.backends import BACKENDS
 from bench.plan.values import like
@@ -72,20 +76,33 @@ class Start:
         cpus: the logical CPUs that it may run on; ``None`` leaves that to the system.
         threads: in place of the target's.
         read_first: the artifact is read right before, so that its pages are in memory.
+        kept: one process stays for the whole study and is asked again each time, so that only time goes by.
+        urgent: the system serves it before all ordinary processes; Linux asks for the right to.
     """
 
     launch: Launch = field(default_factory=Launch)
     cpus: tuple[int, ...] | None = None
     threads: int | None = None
     read_first: bool = False
+    kept: bool = False
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Medians:
-    """Of one process: medians over its answers, in ms."""
+    """Of one process: medians over its answers, in ms, and what else the CPUs did meanwhile.
+
+    Args:
+        ttft_ms: time to first token.
+        tpot_ms: time per output token.
+        others: share of the CPU time of all logical CPUs that went to other processes than the worker and this one.
+        stolen: share that the hypervisor gave to other guests; both are ``None`` where they are not known.
+    """
 
     ttft_ms: float
     tpot_ms: float
+    others: float | None = None
+    stolen: float | None = None
 
 
 def find_target(
@@ -145,25 +162,52 @@ def measure_process(target: Target, start: Start, request: Request, number: int)
     Raises:
         WorkerError: it could not be done.
     """
+    with started(target, start) as worker:
+        return ask(worker, target, request, number)
+
+
+@contextlib.contextmanager
+def started(target: Target, start: Start) -> Iterator[WorkerProcess]:
+    """A process that has loaded its model.
+
+    Raises:
+        WorkerError: it could not be done.
+    """
     threads = start.threads or target.threads
-    ordinals = range(-request.warmups, request.repeats)
-    keys = [PromptKey(request.prompt_tokens, ordinal, 0) for ordinal in ordinals]
-    prompts = target.book.prompts_for_visit(number, keys)
     if start.read_first and target.artifact is not None:
         _read(target.artifact)
     with (
         tempfile.TemporaryDirectory(prefix="aipc-study-", ignore_cleanup_errors=True) as scratch,
         WorkerProcess(target.python, target.spec.target, Path(scratch), threads=threads, launch=start.launch) as worker,
     ):
+        # Before the stack is imported, so that all of its threads inherit it.
         if start.cpus is not None:
-            # Before the stack is imported, so that all of its threads inherit it.
             _pin(worker.pid, start.cpus)
+        if start.urgent:
+            _hurry(worker.pid)
         worker.open()
         worker.load(target.artifact, DEVICE, target.precision, threads, target.options)
-        answers = [worker.generate([prompts[key].ids], request.new_tokens) for key in keys][request.warmups :]
+        yield worker
+
+
+def ask(worker: WorkerProcess, target: Target, request: Request, number: int) -> Medians:
+    """Warm up and ask.
+
+    Raises:
+        WorkerError: it could not be done.
+    """
+    keys = [PromptKey(request.prompt_tokens, ordinal, 0) for ordinal in range(-request.warmups, request.repeats)]
+    prompts = target.book.prompts_for_visit(number, keys)
+    conditions = ConditionReader()
+    before = conditions.read(worker.pid)
+    answers = [worker.generate([prompts[key].ids], request.new_tokens) for key in keys][request.warmups :]
+    after = conditions.read(worker.pid)
+    cpu = after.cpu.since(before.cpu)
     ttft = statistics.median(answer.ttft_ns for answer in answers)
     tpot = statistics.median(statistics.fmean(answer.itl_ns) for answer in answers)
-    return Medians(ttft / 1e6, tpot / 1e6)
+    others = others_share(before, after)
+    stolen = cpu.stolen_s / cpu.capacity_s if others is not None and cpu.stolen_s is not None else None
+    return Medians(ttft / 1e6, tpot / 1e6, others, stolen)
 
 
 def _pin(pid: int, cpus: tuple[int, ...]) -> None:
@@ -173,6 +217,16 @@ def _pin(pid: int, cpus: tuple[int, ...]) -> None:
         process.cpu_affinity(list(cpus))
     except (AttributeError, OSError, ValueError, psutil.Error) as error:
         raise WorkerFailed(f"cannot be kept to the CPUs {', '.join(map(str, cpus))}: {error}") from error
+
+
+def _hurry(pid: int) -> None:
+    first = -20
+    if sys.platform == "win32":
+        first = psutil.HIGH_PRIORITY_CLASS
+    try:
+        psutil.Process(pid).nice(first)
+    except (OSError, psutil.Error) as error:
+        raise WorkerFailed(f"cannot be put before other processes: {error}") from error
 
 
 def _read(artifact: Path) -> None:

@@ -15,7 +15,7 @@ from bench.overhead.figures import mean_interval
 from bench.study import ways
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Played, Shape, mappings, play
-from bench.study.settings import QUIET, RESTLESS, SLOW_DRIFT, Setting
+from bench.study.settings import BETWEEN_RUNS, QUIET, RESTLESS, SLOW_DRIFT, Setting
 from bench.study.tables import Table, percent, percent_range
 from bench.study.ways import COMPARE_THRESHOLD
 
@@ -55,6 +55,7 @@ def usual_tables(setting: Setting) -> list[Table]:
             "quiet, slow drift": SLOW_DRIFT,
             "quiet, 1 % between runs": replace(QUIET, run_spread=0.01),
             "restless": RESTLESS,
+            **BETWEEN_RUNS,
         }
     )
     work = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import random
 import shutil
@@ -15,9 +16,9 @@ from scipy import stats
 
 from bench.analyse.interval import CONFIDENCE, over_blocks
 from bench.errors import UsageError, WorkerError
-from bench.measure.worker import Launch
+from bench.measure.worker import Launch, WorkerProcess
 from bench.observe.cpu import cores
-from bench.study.stack import Medians, Request, Start, Target, find_target, measure_process
+from bench.study.stack import Medians, Request, Start, Target, ask, find_target, measure_process, started
 from bench.study.tables import Table, as_lines, percent, percent_range, write_markdown
 
 METRICS = {"tpot_ms": "TPOT", "ttft_ms": "TTFT"}
@@ -60,6 +61,8 @@ def conditions(cpus: Sequence[int], threads: int) -> dict[str, Start]:
     kept = tuple(cpus[:threads])
     found = {
         BASELINE: Start(),
+        "one process for all": Start(kept=True),
+        "before other processes": Start(urgent=True),
         f"kept to CPU {', '.join(map(str, kept))}": Start(cpus=kept),
         "file pages in memory": Start(read_first=True),
         "one thread": Start(threads=1),
@@ -116,22 +119,30 @@ def measure(
     drawn: random.Random,
     say: Callable[[str], None],
 ) -> Readings:
-    """Measure ``processes`` of each way: every round starts each once, in random order.
+    """Measure ``processes`` of each way: every round starts each once, in random order, or asks the one that is kept.
 
     A way that fails once is not tried again.
     """
     readings = Readings()
-    for number in range(processes):
-        order = [name for name in ways if name not in readings.failed]
-        drawn.shuffle(order)
-        for name in order:
-            try:
-                medians = measure_process(target, ways[name], request, number)
-            except WorkerError as error:
-                readings.failed[name] = str(error)
-                continue
-            readings.found.append(Reading(name, len(readings.found), medians))
-        say(f"round {number + 1} of {processes}")
+    with contextlib.ExitStack() as stack:
+        kept: dict[str, WorkerProcess] = {}
+        for number in range(processes):
+            order = [name for name in ways if name not in readings.failed]
+            drawn.shuffle(order)
+            for name in order:
+                try:
+                    if ways[name].kept and name not in kept:
+                        kept[name] = stack.enter_context(started(target, ways[name]))
+                    medians = (
+                        ask(kept[name], target, request, number)
+                        if name in kept
+                        else measure_process(target, ways[name], request, number)
+                    )
+                except WorkerError as error:
+                    readings.failed[name] = str(error)
+                    continue
+                readings.found.append(Reading(name, len(readings.found), medians))
+            say(f"round {number + 1} of {processes}")
     return readings
 
 
@@ -193,40 +204,59 @@ def _row(name: str, values: Sequence[float], base: Sequence[float], failed: str 
 
 
 def order_of(readings: Readings) -> Table:
-    """Whether processes close in time are alike, and whether the machine went one way."""
+    """Whether processes close in time are alike, whether the machine went one way, and whether others slowed it."""
     rows = []
     for metric, title in METRICS.items():
-        residuals = list(_residuals(readings, metric))
-        if len(residuals) < 4 or len(set(residuals)) < 2:
-            rows.append((title, "", "", "", ""))
-            continue
-        alike = stats.pearsonr(residuals[:-1], residuals[1:]) if len(set(residuals[1:-1])) > 1 else None
-        trend = stats.spearmanr(range(len(residuals)), residuals)
-        rows.append(
-            (
-                title,
-                "" if alike is None else f"{alike.statistic:.2f}",
-                "" if alike is None else f"{alike.pvalue:.3f}",
-                f"{trend.statistic:.2f}",
-                f"{trend.pvalue:.3f}",
-            )
+        residuals = [residual for _, residual in _residuals(readings, metric)]
+        columns = (
+            _related(residuals[:-1], residuals[1:]),
+            _related(range(len(residuals)), residuals, ranks=True),
+            *(_beside(readings, metric, share) for share in ("others", "stolen")),
         )
+        rows.append((title, *(cell for column in columns for cell in column)))
     return Table(
         "Processes in the order of time",
-        ("metric", "correlation with the one before", "p", "rank correlation with the position", "p "),
+        (
+            "metric",
+            "correlation with the one before",
+            "p",
+            "with the position",
+            "p ",
+            "with other processes' CPU time",
+            "p  ",
+            "with stolen CPU time",
+            "p   ",
+        ),
         tuple(rows),
-        "All conditions together, each without its own mean. What neighbours have in common is the machine's time, and "
-        "not the process's.",
+        "All conditions together, each without its own mean; but for the first, correlations are of ranks. What "
+        "neighbours have in common is the machine's time, and not the process's.",
     )
 
 
-def _residuals(readings: Readings, metric: str) -> Iterator[float]:
+def _beside(readings: Readings, metric: str, share: str) -> tuple[str, str]:
+    told = [
+        (value, residual)
+        for one, residual in _residuals(readings, metric)
+        if (value := getattr(one.medians, share)) is not None
+    ]
+    return _related([value for value, _ in told], [residual for _, residual in told], ranks=True)
+
+
+def _related(ones: Sequence[float], others: Sequence[float], *, ranks: bool = False) -> tuple[str, str]:
+    """The correlation and its p value; blank where there is too little to tell, or nothing that differs."""
+    if len(ones) < 3 or len(set(ones)) < 2 or len(set(others)) < 2:
+        return "", ""
+    found = stats.spearmanr(ones, others) if ranks else stats.pearsonr(ones, others)
+    return f"{found.statistic:.2f}", f"{found.pvalue:.3f}"
+
+
+def _residuals(readings: Readings, metric: str) -> Iterator[tuple[Reading, float]]:
     means = {
         name: statistics.fmean(map(math.log, readings.of(name, metric)))
         for name in {one.condition for one in readings.found}
     }
     for one in readings.found:
-        yield math.log(getattr(one.medians, metric)) - means[one.condition]
+        yield one, math.log(getattr(one.medians, metric)) - means[one.condition]
 
 
 def _say(line: str) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from bench.analyse.compare import Difference, judge
 from bench.analyse.compare import compare as compare_runs
-from bench.analyse.interval import Contrast, against_runs, between_runs, over_blocks, paired, run_spread
+from bench.analyse.gate import held_against
+from bench.analyse.interval import Contrast, between_runs, over_blocks, paired, run_spread
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 
@@ -17,6 +18,8 @@ GATE_THRESHOLD = 0.05
 
 Medians = Sequence[Mapping[int, float]]
 """Per cell: block -> median."""
+Run = Sequence[Measured]
+"""One metric of each cell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,32 +45,32 @@ def ab(head: Medians, base: Medians) -> list[Contrast | None]:
     return [paired(here, there) for here, there in zip(head, base, strict=True)]
 
 
-def gate(head: Sequence[float], baselines: Sequence[Sequence[float]]) -> list[Contrast | None]:
+def gate(head: Run, baselines: Sequence[Run]) -> list[Contrast | None]:
     """A run against several.
 
     Args:
-        head: the estimate per cell.
-        baselines: per run, the estimate per cell.
+        head: per cell.
+        baselines: per run, the same.
     """
-    return [against_runs(value, [run[cell] for run in baselines]) for cell, value in enumerate(head)]
+    return [held_against(one, [run[cell] for run in baselines]) for cell, one in enumerate(head)]
 
 
 def with_history(
-    head: Mapping[str, Medians], base: Mapping[str, Medians], history: Mapping[str, Sequence[Sequence[float]]]
+    head: Mapping[str, Run], base: Mapping[str, Run], history: Mapping[str, Sequence[Run]]
 ) -> dict[str, Calls]:
     """Two runs, where earlier ones tell how much runs vary; what is called of each metric.
 
     Args:
-        head: metric -> block medians per cell.
-        base: metric -> block medians per cell.
-        history: metric -> per earlier run, the estimate per cell.
+        head: by metric.
+        base: by metric.
+        history: by metric, the earlier runs.
     """
-    blocks = len(next(iter(head.values()))[0])
+    blocks = next(iter(head.values()))[0].estimate.blocks
     own = {
         (str(cell), metric): Spread(between, blocks)
         for metric, runs in history.items()
         for cell, values in enumerate(zip(*runs, strict=True))
-        if (between := run_spread(values)) is not None
+        if (between := run_spread([one.estimate.value for one in values])) is not None
     }
     known = Variation(len(next(iter(history.values()))), own, {})
     found = compare_runs(_run_of(base), _run_of(head), COMPARE_THRESHOLD, known).differences
@@ -75,17 +78,13 @@ def with_history(
     return {metric: Calls(verdicts.count("slower"), verdicts.count("faster")) for metric, verdicts in said.items()}
 
 
-def _run_of(medians: Mapping[str, Medians]) -> RunAnalysis:
-    """A run of which nothing is known but these medians."""
+def _run_of(run: Mapping[str, Run]) -> RunAnalysis:
+    """A run of which nothing is known but this."""
     load = LoadResult(**{**_nothing(LoadResult), "backend": "simulated", "simulated": True})
     cells = []
-    for cell in range(len(next(iter(medians.values())))):
-        measured = {
-            metric: Measured(estimate, by_cell[cell])
-            for metric, by_cell in medians.items()
-            if (estimate := over_blocks(by_cell[cell])) is not None
-        }
-        cells.append(CellResult(**{**_nothing(CellResult), "load": load, "cell_key": str(cell), **measured}))
+    for cell in range(len(next(iter(run.values())))):
+        metrics = {metric: by_cell[cell] for metric, by_cell in run.items()}
+        cells.append(CellResult(**{**_nothing(CellResult), "load": load, "cell_key": str(cell), **metrics}))
     parts: dict[str, Any] = {part.name: () for part in fields(RunAnalysis)}
     return RunAnalysis(**{**parts, "record": {}, "end": None, "cells": tuple(cells)})
 
@@ -95,10 +94,11 @@ def _nothing(kind: Any) -> dict[str, Any]:
     return dict.fromkeys(part.name for part in fields(kind))
 
 
-def estimates(run: Medians) -> list[float]:
-    """The estimate of each cell of a run."""
-    found = [over_blocks(medians) for medians in run]
-    return [one.value for one in found if one is not None]
+def measured(medians: Mapping[int, float]) -> Measured:
+    """One metric of one cell; there has to be a block."""
+    estimate = over_blocks(medians)
+    assert estimate is not None
+    return Measured(estimate, medians)
 
 
 def verdicts(contrasts: Sequence[Contrast | None], threshold: float) -> list[str]:

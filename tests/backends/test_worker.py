@@ -243,11 +243,11 @@ def test_a_harness_that_is_gone_ends_the_worker(line: Line) -> None:
 # -- what goes wrong
 
 
-def test_a_stack_that_is_not_installed_is_named_with_a_remedy(line: Line) -> None:
+def test_a_stack_that_is_not_installed_is_named(line: Line) -> None:
     error = talk(line, {"kind": "open", "target": "no_such_stack:Backend"})[-1]
 
     assert "cannot import no_such_stack" in error["message"]
-    assert "nox -s bench" in error["message"]
+    assert error["error_type"] == "ImportError"
 
 
 def test_an_absent_device_is_unsupported(line: Line) -> None:

@@ -31,14 +31,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def lines(options: Options, clock: Clock, settled: str = "") -> list[str]:
-    """What a run says whose visits take ten seconds each; from block 8 on, ``settled`` loads need no more."""
+    """What a run says whose visits take ten seconds each; from block 10 on, ``settled`` loads need no more."""
     visits = make_plan(options).visits
     adaptive = options.interval_target is not None
     done: set[str] = set()
     progress = Progress(options, visits, (lambda keys: not done.issuperset(keys)) if adaptive else None)
     said = []
     for visit in visits:
-        if visit.block == 8:
+        if visit.block == 10:
             done = {cell.key for one in visits for cell in one.cells if one.load.precision == settled}
         if not done.issuperset(cell.key for cell in visit.cells):
             said.append(progress.begin(visit))
@@ -58,17 +58,17 @@ def test_the_time_left_is_said_after_the_first_block(make_options: MakeOptions, 
 
 
 def test_a_run_that_adds_blocks_says_at_most(make_options: MakeOptions, clock: Clock) -> None:
-    options = make_options(*SWEEP, "--precision", "int4", "--interval-target", "5%", "--max-blocks", "9")
+    options = make_options(*SWEEP, "--precision", "int4", "--interval-target", "5%", "--max-blocks", "11")
     assert lines(options, clock)[1] == (
-        "visit 2 of at most 9, block 2 of 8 to 9: simulated CPU int4 (at most about 80 s left)"
+        "visit 2 of at most 11, block 2 of 10 to 11: simulated CPU int4 (at most about 2 min left)"
     )
 
 
 def test_loads_that_need_no_more_take_no_more_time(make_options: MakeOptions, clock: Clock) -> None:
-    options = make_options(*SWEEP, "--precision", "int4,int8", "--interval-target", "5%", "--max-blocks", "10")
-    assert lines(options, clock, settled="int4")[16:] == [
-        "visit 17 of at most 20, block 9 of 8 to 10: simulated CPU int8 (at most about 20 s left)",
-        "visit 18 of at most 20, block 10 of 8 to 10: simulated CPU int8 (at most about 10 s left)",
+    options = make_options(*SWEEP, "--precision", "int4,int8", "--interval-target", "5%", "--max-blocks", "12")
+    assert lines(options, clock, settled="int4")[20:] == [
+        "visit 21 of at most 24, block 11 of 10 to 12: simulated CPU int8 (at most about 20 s left)",
+        "visit 22 of at most 24, block 12 of 10 to 12: simulated CPU int8 (at most about 10 s left)",
     ]
 
 

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from bench.analyse.conditions import alike, changes, mismatches, variant_changes
+from bench.analyse.conditions import alike, mismatches, prompts_differ
 from tests.bench.analyse.made import made_load, packages
 
 RECORD: dict[str, Any] = {
@@ -40,22 +41,29 @@ def test_records_without_a_section_differ_in_it_and_break_nothing() -> None:
     assert {one.what for one in mismatches({}, {"model": None, "machine": None})} == set()
 
 
-def test_a_new_driver_and_a_new_package_are_changes() -> None:
-    machine = RECORD["machine"] | {"gpus": [{"name": "Arc", "driver": "xe 2"}]}
-    found = changes(RECORD, RECORD | {"machine": machine, "venvs": packages(numpy="2.5")})
-    assert found == {"driver of Arc": ("xe", "xe 2"), "numpy (ort-genai)": ("2.4", "2.5")}
+class Asked:
+    """Stands in for a stored run that asked these prompts of eight tokens: name -> digest."""
+
+    def __init__(self, **prompts: str) -> None:
+        self.prompts = prompts
+
+    def table(self, name: str, columns: list[str]) -> pa.Table:
+        values = ([8] * len(self.prompts), list(self.prompts), list(self.prompts.values()))
+        return pa.table(dict(zip(columns, values, strict=True)))
 
 
-def test_variants_differ_in_the_packages_of_their_venvs() -> None:
-    venvs = {
-        "ort-genai (a)": {"packages": {"onnxruntime-genai": "0.17", "numpy": "2.4", "gone": "1"}},
-        "ort-genai (b)": {"packages": {"onnxruntime-genai": "0.18", "numpy": "2.4"}},
-        "transformers": {"packages": {"torch": "2"}},
-    }
-    assert variant_changes({"venvs": venvs}) == {
-        "gone (ort-genai)": ("1", "none"),
-        "onnxruntime-genai (ort-genai)": ("0.17", "0.18"),
-    }
+@pytest.mark.parametrize(
+    ("base", "head", "said"),
+    [
+        (Asked(a="1", b="2"), Asked(a="1", b="2"), None),
+        (Asked(a="1", b="2"), Asked(b="2", c="3"), None),
+        (Asked(a="1", b="2"), Asked(a="1", b="9"), ("2 prompts", "1 of them with other ids")),
+    ],
+    ids=["the same", "others beside", "one has other ids"],
+)
+def test_prompts_of_one_name_must_have_the_same_ids(base: Any, head: Any, said: tuple[str, str] | None) -> None:
+    found = prompts_differ(base, head)
+    assert (found and (found.base, found.head)) == said
 
 
 @pytest.mark.parametrize(

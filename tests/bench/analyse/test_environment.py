@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.environment import Change, changes, surroundings
+from bench.analyse.environment import Change, changes, run_changes, surroundings, variant_changes
 
 
 def differing(before: dict[str, Any], after: dict[str, Any]) -> tuple[Change, ...]:
@@ -35,6 +35,7 @@ def packages(**versions: dict[str, str]) -> dict[str, Any]:
         ),
         ({"project": {"git_commit": "a"}}, {"project": {"git_commit": "b"}}, "AIPC Bench"),
         ({"plan": {"warmups": 1}}, {"plan": {"warmups": 3}}, "warmups"),
+        ({"schema_version": 3}, {"schema_version": 4}, "schema"),
     ],
 )
 def test_what_the_whole_run_has_in_common_is_compared(before: dict[str, Any], after: dict[str, Any], what: str) -> None:
@@ -61,3 +62,51 @@ def test_what_only_one_run_records_is_no_change() -> None:
 
 def test_a_record_without_anything_has_no_surroundings() -> None:
     assert surroundings({"machine": None, "plan": None, "venvs": None, "project": None, "options": None}) == {}
+
+
+# -- by name, as a comparison lists it
+
+
+def test_what_changed_between_two_runs_is_listed_by_name() -> None:
+    before, after = (
+        {**machine(npus=[{"name": "NPU", "driver": version}]), **packages(one={"a": version}, two={"a": version})}
+        for version in "12"
+    )
+    assert run_changes(before, after) == {"driver of NPU": ("1", "2"), "a (one, two)": ("1", "2")}
+
+
+def test_a_package_that_one_run_lacks_is_none_there() -> None:
+    before, after = packages(one={"a": "1", "old": "1"}), packages(one={"a": "1"})
+    assert run_changes(before, after) == {"old (one)": ("1", "none")}
+
+
+def test_what_is_said_as_a_mismatch_is_not_listed_again() -> None:
+    before, after = (machine(power_source=source, governor=source) for source in ("mains", "battery"))
+    assert run_changes({**before, "schema_version": 2}, {**after, "schema_version": 3}) == {}
+
+
+def test_variants_differ_in_what_lies_in_their_venvs() -> None:
+    venvs = {
+        "ort-genai (a)": {"python": "3.12.1", "packages": {"onnxruntime-genai": "0.17", "numpy": "2.4", "gone": "1"}},
+        "ort-genai (b)": {"python": "3.13.0", "packages": {"onnxruntime-genai": "0.18", "numpy": "2.4"}},
+        "transformers": {"packages": {"torch": "2"}},
+    }
+    assert variant_changes({"venvs": venvs}) == {
+        "Python (ort-genai)": ("3.12.1", "3.13.0"),
+        "gone (ort-genai)": ("1", "none"),
+        "onnxruntime-genai (ort-genai)": ("0.17", "0.18"),
+    }
+
+
+def test_variants_with_a_venv_per_device_differ_in_each() -> None:
+    venvs = {f"ort-genai ({side}, DML)": {"packages": {"numpy": side}} for side in "ab"}
+    assert variant_changes({"venvs": venvs}) == {"numpy (ort-genai, DML)": ("a", "b")}
+
+
+def test_a_variant_whose_packages_are_not_known_differs_in_nothing() -> None:
+    venvs = {"ort-genai (a)": {"packages": {"numpy": "2"}}, "ort-genai (b)": {"failed": ["it does not list them"]}}
+    assert variant_changes({"venvs": venvs}) == {}
+
+
+def test_an_empty_venv_of_a_record_edited_by_hand_breaks_nothing() -> None:
+    assert run_changes({"venvs": {"one": None}}, packages(one={"a": "1"})) == {}

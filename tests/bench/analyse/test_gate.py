@@ -70,6 +70,31 @@ def test_baselines_that_do_not_vary_divide_by_nothing() -> None:
     assert (outcome(run("head", 10.0), same), outcome(run("head", 11.0), same)) == (NONE_SHOWN, REGRESSION)
 
 
+# -- blocks of the head that do not agree
+
+
+def noisy(name: str, blocks: Sequence[float]) -> RunAnalysis:
+    return made_run(name, [made_cell(blocks, 1)])
+
+
+@pytest.mark.parametrize(
+    ("blocks", "said"), [([10.0] * 9 + [30.0], NONE_SHOWN), ([11.2] * 10, REGRESSION)], ids=["one block", "all"]
+)
+def test_one_block_that_was_held_up_is_no_regression(blocks: Sequence[float], said: str) -> None:
+    # Both take 1.12 times as long by their estimates.
+    assert outcome(noisy("head", blocks), baselines()) == said
+
+
+def test_what_the_heads_own_blocks_do_not_agree_on_could_hide_a_slowdown() -> None:
+    found = gate(noisy("head", [10.0] * 9 + [30.0]), baselines(), FIVE)
+    assert len(found.hiding) == 1
+
+
+def test_a_single_block_of_the_head_varies_as_those_of_its_baselines() -> None:
+    wild = [noisy(f"base{n}", [8.0, 10.0, 12.5]) for n in range(5)]
+    assert (outcome(noisy("head", [12.5]), wild), outcome(noisy("head", [60.0]), wild)) == (NONE_SHOWN, REGRESSION)
+
+
 # -- few baselines
 
 

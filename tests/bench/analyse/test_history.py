@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bench.analyse.conditions import Prompts
 from bench.analyse.environment import Change
 from bench.analyse.history import history
 from bench.analyse.results import CellResult, LoadResult
@@ -26,9 +27,9 @@ def cell(night: int, level: float, load: LoadResult = ORT, prompt_tokens: int = 
     return made_cell([level * noise.lognormvariate(0, 0.01)] * 3, prompt_tokens, load)
 
 
-def read_run(night: int, cells: Sequence[CellResult], **record: Any) -> ReadRun:
-    run = made_run(f"run{night:02}", cells, **record)
-    return read_analysis(run, f"run{night:02}", FIRST + timedelta(days=night), lambda one: one.cell_key)
+def read_run(night: int, cells: Sequence[CellResult], prompts: Prompts | None = None, **record: Any) -> ReadRun:
+    run, created_at = made_run(f"run{night:02}", cells, **record), FIRST + timedelta(days=night)
+    return read_analysis(run, prompts or {}, f"run{night:02}", created_at, lambda one: one.cell_key)
 
 
 def of_nights(count: int, cells: Callable[[int], Sequence[CellResult]], record: Any = lambda night: {}) -> History:
@@ -68,6 +69,38 @@ def test_a_fallback_is_another_series() -> None:
     fallen = replace(ORT, device_verdict="fallback", device_executed="GPU")
     found = of_nights(2, lambda night: [cell(night, 10, fallen if night else ORT)])
     assert [len(one.points) for one in found.series] == [1, 1]
+
+
+def asked(ids: str, names: Sequence[str] = "abcdef", prompt_tokens: int = 32) -> Prompts:
+    """A letter of ``ids`` for each prompt."""
+    return {prompt_tokens: dict(zip(names, ids, strict=True))}
+
+
+@pytest.mark.parametrize(
+    ("prompts", "expected"),
+    [
+        ((asked("111111"), asked("222222")), [1, 1]),
+        ((asked("111111"), asked("111112")), [2]),
+        ((asked("111111"), asked("222222"), asked("111111")), [2, 1]),
+        ((asked("111", "abc"), asked("111222", "abcdef")), [2]),
+        ((asked("111", "abc"), asked("222", "def")), [2]),
+        ((asked("111111"), {}), [2]),
+        ((asked("111111"), asked("222222", prompt_tokens=8)), [2]),
+    ],
+    ids=["others", "one of six is another", "the first ones again", "more of them", "none shared", "none", "of others"],
+)
+def test_a_series_begins_anew_with_other_prompts(prompts: Sequence[Prompts], expected: list[int]) -> None:
+    runs = [read_run(night, [cell(night, 10)], asked_then) for night, asked_then in enumerate(prompts)]
+    assert [len(one.points) for one in history(runs, 0.03).series] == expected
+
+
+def test_other_prompts_of_one_length_leave_the_other_lengths_alone() -> None:
+    def run(night: int, short: str) -> ReadRun:
+        cells = [cell(night, 10, prompt_tokens=length) for length in (8, 32)]
+        return read_run(night, cells, {**asked(short, prompt_tokens=8), **asked("333333")})
+
+    found = history([run(0, "111111"), run(1, "222222")], 0.03)
+    assert [(one.cell.prompt_tokens, len(one.points)) for one in found.series] == [(8, 1), (32, 2), (8, 1)]
 
 
 def test_variants_are_counted_and_left_out() -> None:

@@ -2,13 +2,24 @@ from __future__ import annotations
 
 import math
 import random
+import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bench.analyse.interval import Estimate, RunSpread, against_runs, over_blocks, paired, ratio
+from bench.analyse.interval import (
+    Contrast,
+    Estimate,
+    RunSpread,
+    against_blocks,
+    against_runs,
+    both,
+    over_blocks,
+    paired,
+    ratio,
+)
 
 POSITIVE = st.floats(min_value=1e-9, max_value=1e12)
 
@@ -166,3 +177,83 @@ def test_a_spread_that_is_known_otherwise_takes_the_place_of_the_baselines_own()
 
 def test_no_baseline_gives_no_answer() -> None:
     assert against_runs(1.0, []) is None
+
+
+# -- a run's own blocks beside those of its baselines
+
+
+def blocks(*values: float) -> dict[int, float]:
+    return dict(enumerate(values))
+
+
+def test_a_runs_own_blocks_are_moderated_by_those_of_its_baselines() -> None:
+    head, bases = [10.0, 11.0, 12.0], [[9.0, 10.0, 11.0], [10.0, 10.5, 9.5]]
+    found = against_blocks(blocks(*head), [blocks(*base) for base in bases])
+    assert found is not None
+    logs = [[math.log(value) for value in run] for run in (head, *bases)]
+    own, *others = (statistics.variance(run) for run in logs)
+    within = statistics.fmean(others)
+    # Two degrees of freedom of its own and four that it borrows; the baselines have four.
+    parts = [((2 * own + 4 * within) / 6 / 3, 6), (within / 6, 4)]
+    error = math.sqrt(sum(variance for variance, _ in parts))
+    freedom = error**4 / sum(variance**2 / count for variance, count in parts)
+    shift = statistics.fmean(logs[0]) - statistics.fmean(map(statistics.fmean, logs[1:]))
+    assert found.ratio.value == pytest.approx(math.exp(shift))
+    assert found.ratio.high == pytest.approx(math.exp(shift + stats.t.ppf(0.975, freedom) * error))
+    assert found.p_value == pytest.approx(2 * stats.t.sf(abs(shift) / error, freedom))
+
+
+@pytest.mark.parametrize("count", [1, 3, 10])
+def test_blocks_alone_hold_at_least_95_percent_of_runs_that_nothing_else_tells_apart(count: int) -> None:
+    noise = random.Random(6)
+
+    def run(of: int) -> dict[int, float]:
+        return blocks(*(noise.lognormvariate(0, 0.02) for _ in range(of)))
+
+    held = 0
+    for _ in range(2000):
+        found = against_blocks(run(count), [run(10) for _ in range(5)])
+        assert found is not None
+        assert found.p_value is not None
+        held += found.p_value >= 0.05
+    assert held / 2000 >= 0.935
+
+
+def test_one_block_of_ten_that_was_held_up_leaves_its_run_undecided() -> None:
+    steady = blocks(*(1.0 + 0.01 * (block % 3) for block in range(10)))
+    found = against_blocks({**steady, 4: 3.0}, [steady] * 5)
+    assert found is not None
+    assert found.p_value is not None
+    assert (found.ratio.value > 1.1, found.p_value > 0.2) == (True, True)
+
+
+def test_single_blocks_on_both_sides_have_no_interval() -> None:
+    found = against_blocks(blocks(11.0), [blocks(10.0), blocks(10.0)])
+    assert found is not None
+    assert found.ratio.value == pytest.approx(1.1)
+    assert (found.ratio.low, found.p_value) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("head", "bases"), [({}, [{0: 1.0}]), ({0: 1.0}, []), ({0: 1.0}, [{}]), ({0: 0.0}, [{0: 1.0}])]
+)
+def test_a_side_without_a_block_gives_no_answer(head: dict[int, float], bases: list[dict[int, float]]) -> None:
+    assert against_blocks(head, bases) is None
+
+
+def test_a_claim_has_to_stand_by_both_intervals() -> None:
+    narrow = Contrast(Estimate(1.1, 1.09, 1.11, 10), 0.04)
+    wide = Contrast(Estimate(1.1, 0.9, 1.3, 10), 0.01)
+    assert both(narrow, wide) == both(wide, narrow) == Contrast(wide.ratio, 0.04)
+
+
+def test_an_interval_that_no_float_holds_is_the_wider_one() -> None:
+    known, endless = Contrast(Estimate(1.1, 1.09, 1.11, 10), 0.001), Contrast(Estimate(1.1, None, None, 10), 0.9)
+    assert both(known, endless) == endless
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_where_either_tells_nothing_it_is_the_first_alone(told: bool) -> None:
+    known, nothing = Contrast(Estimate(1.1, 1.09, 1.11, 10), 0.001), Contrast(Estimate(1.1, None, None, 1), None)
+    first, second = (known, nothing) if told else (nothing, known)
+    assert both(first, second) == first

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import tests.bench.report.conftest as fakes
@@ -76,3 +78,15 @@ def write_upgrade(results: Path, nights: int = 10, at: int = 6, **options: Any) 
 def upgraded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten nights with an upgrade before the seventh."""
     return write_upgrade(tmp_path_factory.mktemp("upgraded") / "results")
+
+
+def ask(run: Path, text: str) -> None:
+    """Write into a stored run what its prompts were: cut from ``text``, each named as a run names them."""
+    (file,) = (run / "generations").glob("*.parquet")
+    table = pq.read_table(file)
+    rows = table.select(["prompt_tokens", "block", "iteration"]).to_pylist()
+    names = [f"{row['prompt_tokens']}/{row['block']}/{row['iteration']}/0" for row in rows]
+    for column, values in {"prompt_id": names, "prompt_digest": [f"{text} {name}" for name in names]}.items():
+        place = table.schema.get_field_index(column)
+        table = table.set_column(place, table.schema.field(column), pa.array(values, pa.string()))
+    pq.write_table(table, file)

@@ -11,7 +11,7 @@ import pytest
 from bench.history.__main__ import main
 from bench.history.runs import choose
 from bench.plan.cells import Load
-from tests.bench.history.conftest import run_id, write_night
+from tests.bench.history.conftest import ask, run_id, write_night
 
 
 def told(results: Path, reports: Path, *arguments: str) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def test_runs_of_another_machine_are_another_history(nights: Path, tmp_path: Pat
     assert len(told(nights, tmp_path, "--machine", "another")["runs"]) == 1
 
 
-@pytest.mark.parametrize("record", [{"plan": None}, {"venvs": {"ort-genai": None}}], ids=["no plan", "an empty venv"])
+@pytest.mark.parametrize("record", [{"plan": None}, {"venvs": ["ort-genai"]}], ids=["no plan", "a list of venvs"])
 def test_a_record_that_was_broken_by_hand_is_named_and_left_out(
     nights: Path, tmp_path: Path, record: dict[str, Any]
 ) -> None:
@@ -179,3 +179,11 @@ def test_a_hostile_package_name_is_text(tmp_path: Path) -> None:
     (page,) = (tmp_path / "reports").glob("history-*/history.html")
     text = page.read_text("utf-8")
     assert (name in text, "&lt;script&gt;" in text) == (False, True)
+
+
+def test_other_prompts_are_another_series_and_named(nights: Path, tmp_path: Path) -> None:
+    folder = write_night(nights, 2, loads=[Load("ort-genai", "CPU", "int4")])
+    for number, run in enumerate((nights / run_id(0), nights / run_id(1), folder)):
+        ask(run, "old" if number < 2 else "new")
+    found = {one["name"].rsplit(", ", 1)[-1]: len(one["points"]) for one in told(nights, tmp_path)["series"]}
+    assert found == {"prompt set 1": 2, "prompt set 2": 1}

@@ -15,6 +15,7 @@ from backends.spec import BackendSpec
 from bench.errors import WorkerFailed
 from bench.measure.facts import LoadPlan
 from bench.measure.visit import Interrupted
+from bench.observe import gauges
 from bench.observe.busy import Reading
 from bench.observe.conditions import Watched
 from bench.plan.backends import BACKENDS
@@ -54,6 +55,16 @@ def test_the_outcome_is_what_was_recorded(kit: MakeKit) -> None:
     outcome = one.visit.measure(one.cells[8])
     recorded = [row["ttft_ns"] / 1e6 for row in one.rows("generations") if not row["warmup"]]
     assert list(outcome.ttft_ms) == recorded
+
+
+def test_the_outcome_is_without_what_does_not_count(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    # One warm-up and two timed generations, read before and after each; the machine sleeps in the last.
+    slept = iter((0.0, 0.0, 0.0, 0.0, 0.0, 60.0))
+    monkeypatch.setattr(gauges, "slept_s", lambda: next(slept))
+    one = kit()
+    outcome = one.visit.measure(one.cells[8])
+    first, _ = (row["ttft_ns"] / 1e6 for row in one.rows("generations") if not row["warmup"])
+    assert (outcome.ttft_ms, len(outcome.tpot_ms), outcome.excluded) == ((first,), 1, (gauges.SUSPENDED,))
 
 
 def test_one_new_token_has_no_time_per_token(kit: MakeKit) -> None:

@@ -205,8 +205,14 @@ def test_a_target_that_is_not_there_is_told(start: Start, target: str, message: 
         start(target).open()
 
 
+def test_what_cannot_be_imported_is_told_with_the_remedy_of_its_environment(start: Start) -> None:
+    with pytest.raises(WorkerFailed, match=r"cannot import backends\.nowhere .*; name another by --a") as caught:
+        start("backends.nowhere:Nowhere", remedy="name another by --a").open()
+    assert "nox -s bench" not in str(caught.value)
+
+
 def test_an_interpreter_that_is_not_there_is_told_with_a_remedy(tmp_path: Path) -> None:
-    with pytest.raises(WorkerFailed, match=r"cannot start .*nowhere.*; check --worker, or run `nox -s bench`"):
+    with pytest.raises(WorkerFailed, match=r"cannot start .*nowhere.*; run `nox -s bench` .* or name .* by --worker"):
         WorkerProcess(str(tmp_path / "nowhere"), "backends.simulated:Simulated", tmp_path / "w")
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.analyse.results import VERDICT_BLOCKS
 from bench.errors import UsageError
-from bench.plan.flags import FLAGS
+from bench.plan.flags import FLAGS, LEAST_ADAPTIVE_BLOCKS
 from bench.plan.options import Options
 
 MakeOptions = Callable[..., Options]
@@ -122,7 +123,7 @@ def test_warm_ups_have_a_least_and_a_most(
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ((), (8, 40, None)),
+        ((), (10, 40, None)),
         (("--profile", "standard"), (10, 40, None)),
         (("--profile", "thorough", "--max-blocks", "25"), (20, 25, None)),
         (("--blocks", "12", "--max-time", "90m"), (12, 40, 5400)),
@@ -134,6 +135,10 @@ def test_an_interval_target_turns_the_blocks_into_a_minimum(
 ) -> None:
     options = make_options("--interval-target", "5%", *arguments)
     assert (options.blocks, options.max_blocks, options.max_time_s) == expected
+
+
+def test_a_run_that_adds_blocks_ends_with_enough_for_a_verdict() -> None:
+    assert LEAST_ADAPTIVE_BLOCKS >= VERDICT_BLOCKS
 
 
 def test_without_an_interval_target_the_blocks_are_what_they_are(make_options: MakeOptions) -> None:
@@ -216,8 +221,8 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
         (("--load-option", "openvino-genai.prefix_caching=on"), "openvino-genai has no load option 'prefix_caching'"),
         (("--interval-target", "5"), "--interval-target: expected a share such as 5% or 0.05, got '5'"),
         (("--interval-target", "5%", "--max-time", "soon"), "--max-time: expected a time such as 90m, 2h or 1800s"),
-        (("--interval-target", "5%", "--blocks", "3"), "--blocks: with --interval-target at least 8 blocks"),
-        (("--interval-target", "5%", "--max-blocks", "7"), "--max-blocks: 7 is below the 8 blocks that are measured"),
+        (("--interval-target", "5%", "--blocks", "3"), "--blocks: with --interval-target at least 10 blocks"),
+        (("--interval-target", "5%", "--max-blocks", "9"), "--max-blocks: 9 is below the 10 blocks that are measured"),
         (("--max-time", "1h"), "--max-time bounds a run that adds blocks: give --interval-target too"),
         (("--max-blocks", "9"), "--max-blocks bounds a run that adds blocks: give --interval-target too"),
         (("--threads", "all"), "--threads: expected a whole number"),

@@ -77,3 +77,37 @@ def test_a_variants_interpreter_is_used() -> None:
 def test_a_variant_of_options_runs_where_its_backend_does() -> None:
     variants = {"a": Variant("simulated.ttft_ms=1", "options", "simulated", options={"ttft_ms": 1})}
     assert Venvs(None, {}, variants).of(Load("simulated", "CPU", "int4", variant="a")).python == sys.executable
+
+
+VARIANTS = {
+    "interpreter": Variant("py", "interpreter", "ort-genai", python="py"),
+    "packages": Variant("onnxruntime-genai==1", "packages", "ort-genai", requirements=("onnxruntime-genai==1",)),
+    "options": Variant("ort-genai.x=1", "options", "ort-genai", options={"x": 1}),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("interpreter", "--a names that interpreter"),
+        ("packages", "onnxruntime-genai==1 may not go with the other packages"),
+        ("options", "run `nox -s ab`"),
+    ],
+)
+def test_the_remedy_of_a_variant_is_what_was_asked_for_it_and_its_own_command(kind: str, words: str) -> None:
+    venv = Venvs(None, {}, {"a": VARIANTS[kind]}).backend(ORT, "CPU", "a")
+    assert (words in venv.remedy, "nox -s ab" in venv.remedy, "nox -s bench" in venv.remedy) == (True, True, False)
+
+
+def test_a_variants_venv_that_nobody_made_says_who_makes_it() -> None:
+    venv = Venvs(None, {}, {"a": VARIANTS["packages"]}).backend(ORT, "CPU", "a")
+    assert ("`nox -s ab` makes it" in venv.reason, "nox -s bench" in venv.reason) == (True, False)
+
+
+def test_what_is_run_without_variants_is_mended_by_bench() -> None:
+    assert "nox -s bench" in Venvs(None, {}).backend(ORT, "CPU").remedy
+
+
+def test_two_variants_that_share_an_interpreter_share_its_venv() -> None:
+    venvs = Venvs(None, {}, {"a": VARIANTS["interpreter"], "b": VARIANTS["interpreter"]})
+    assert venvs.backend(ORT, "CPU", "a") == venvs.backend(ORT, "CPU", "b")

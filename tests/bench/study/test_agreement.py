@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bench.study.agreement import Agreement, Scenario, agreement_tables, agreements, scenarios
-from bench.study.settings import QUIET, Counts, Setting
+from bench.study.settings import QUIET, TAILS, Counts, Setting
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,12 @@ def test_two_runs_alone_call_what_differs_between_runs(between: dict[str, Agreem
 @pytest.mark.parametrize("way", ["ab", "gate, 5 runs", "gate, 12 runs", "compare, 10 earlier runs known"])
 def test_ways_that_know_what_differs_between_runs_do_not_call_it(between: dict[str, Agreement], way: str) -> None:
     assert statistics.fmean(between[way].cells) <= 0.05
+
+
+def test_a_block_that_is_held_up_now_and_then_does_not_fail_a_gate() -> None:
+    found = {one.way: one for one in agreements(Scenario("tails", TAILS), 40, 1)}
+
+    assert [found[f"gate, {count} runs"].any_slower.hits for count in (5, 12)] == [0, 0]
 
 
 def test_a_gate_is_counted_by_what_is_slower_too(between: dict[str, Agreement]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench.study.coverage import LEAST_BLOCKS, MOST_BLOCKS, coverage_tables, covered, covered_adaptively
-from bench.study.settings import QUIET, RESTLESS, SLOW_MODE, Counts, Setting
+from bench.study.settings import BETWEEN_RUNS, QUIET, RESTLESS, SLOW_MODE, Counts, Setting
 
 
 @pytest.mark.parametrize("blocks", [3, 10, 20])
@@ -40,3 +40,9 @@ def test_the_figures_do_not_depend_on_how_many_processes_share_the_work() -> Non
     alone, together = (coverage_tables(Setting(Counts(coverage=8), jobs=jobs))[0] for jobs in (1, 2))
 
     assert alone == together
+
+
+def test_blocks_do_not_hold_what_differs_between_runs() -> None:
+    (noise,) = BETWEEN_RUNS.values()
+
+    assert covered("between", noise, 10, 1000, 1).share.value < 0.8

@@ -14,7 +14,7 @@ from bench.analyse.samples import CellSamples
 from bench.errors import UsageError
 from bench.study.__main__ import main
 from bench.study.chance import generator
-from bench.study.fit import Fitted, drift, fitted_cell, modes, run_spread, together
+from bench.study.fit import Fitted, drift, fitted_cell, modes, run_spread, summary_of, together
 from bench.study.play import Shape, play
 from bench.study.settings import read_noise, written_noise
 from tests.bench.report.conftest import FakeRun
@@ -100,6 +100,13 @@ def test_what_differs_between_runs_is_found_beside_what_differs_within() -> None
 
 def test_two_runs_tell_nothing_of_what_differs_between_runs() -> None:
     assert run_spread([cells(Noise(run_spread=0.05)), cells(Noise(run_spread=0.05))]) is None
+
+
+def test_what_runs_cannot_tell_is_not_called_nothing() -> None:
+    found = [cells(Noise(process_spread=0.05), Shape(loads=1, lengths=1, blocks=5, repeats=2))]
+    unknown = [what for what, said in summary_of(together(found), found).rows if said.startswith("not known")]
+
+    assert unknown == ["between runs", "rise and fall of all cells together"]
 
 
 def test_a_noise_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -55,4 +55,4 @@ def test_on_a_quiet_machine_this_projects_ways_find_what_means_of_three_miss() -
 def test_the_table_has_each_way_on_each_noise() -> None:
     (table,) = usual_tables(Setting(Counts(comparisons=2)))
 
-    assert len(table.rows) == 4 * (len(WAYS) + 2)
+    assert len(table.rows) == 5 * (len(WAYS) + 2)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.errors import UsageError, WorkerFailed
-from bench.measure.worker import Launch
+from bench.measure.worker import Launch, WorkerProcess
 from bench.study import variance
 from bench.study.__main__ import main
-from bench.study.stack import Medians, Request, Start, Target, find_target, measure_process
+from bench.study.stack import Medians, Request, Start, Target, find_target, measure_process, started
 from bench.study.variance import (
     BASELINE,
     Reading,
@@ -69,6 +72,44 @@ def test_a_process_is_started_as_the_condition_says(target: Target, tmp_path: Pa
 def test_a_process_that_cannot_be_kept_to_a_cpu_says_so(target: Target) -> None:
     with pytest.raises(WorkerFailed, match="cannot be kept to the CPUs 100000"):
         measure_process(target, Start(cpus=(100_000,)), TINY, 0)
+
+
+def test_a_process_is_put_before_others_or_says_that_it_cannot_be(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def refuse(process: psutil.Process, value: int | None = None) -> None:
+        asked.append(value)
+        raise psutil.AccessDenied(process.pid)
+
+    monkeypatch.setattr(psutil.Process, "nice", refuse)
+    with pytest.raises(WorkerFailed, match="cannot be put before other processes"):
+        measure_process(target, Start(urgent=True), TINY, 0)
+    assert len(asked) == 1
+
+
+def test_what_others_did_meanwhile_is_a_share_of_all_cpus() -> None:
+    slow = find_target("simulated", "int4", "default", ("simulated.ttft_ms=600", "simulated.itl_ms=1"), quiet)
+    found = measure_process(slow, Start(), TINY, 0)
+
+    assert found.others is not None
+    assert 0 <= found.others <= 1
+
+
+def test_a_process_that_is_kept_starts_once(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
+    starts = []
+
+    @contextlib.contextmanager
+    def counted(target: Target, start: Start) -> Iterator[WorkerProcess]:
+        starts.append(start)
+        with started(target, start) as worker:
+            yield worker
+
+    monkeypatch.setattr(variance, "started", counted)
+    found = measure(target, {"kept": Start(kept=True)}, TINY, 3, random.Random(1), quiet)
+
+    assert (len(starts), [one.condition for one in found.found]) == (1, ["kept"] * 3)
 
 
 def test_an_option_that_a_backend_does_not_have_is_named() -> None:
@@ -128,6 +169,13 @@ def test_processes_that_follow_the_one_before_are_told() -> None:
     row = order_of(found).rows[0]
 
     assert (float(row[1]) > 0.9, row[3]) == (True, "1.00")
+
+
+def test_a_process_that_others_slowed_is_told_and_where_nothing_was_counted_it_is_blank() -> None:
+    busy = [Medians(1 + share, 1 + share, share) for share in (0.1, 0.5, 0.2, 0.4, 0.3)]
+    row = order_of(Readings([Reading(BASELINE, number, one) for number, one in enumerate(busy)])).rows[0]
+
+    assert (row[5], row[7]) == ("1.00", "")
 
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, 1.0, 1.0, 1.0, 1.0], [2.0, 1.0, 1.0, 1.0, 1.0]])
