@@ -52,6 +52,7 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         itl_p95_ms=_block_p95(samples.block, itl),
         itl_samples=itl.size,
         arrival_ms=arrival(first, itl),
+        series=samples.series,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.analyse.results import Generation, Use
 from bench.plan.cells import Ask
 from bench.store.reader import ROWS_AT_ONCE, StoredRun
 
+_NS_PER_MS = 1e6
 _SCALARS = (
     "load_id",
     "cell_key",
@@ -44,6 +46,7 @@ class CellSamples:
         itl_ns: float array [generations, new_tokens - 1].
         warmups: how many warm-ups ran, the first asks before a repeat among them.
         excluded: timed generations that ran but do not count.
+        series: every generation that ran, in the order in which they were measured.
     """
 
     cell_key: str
@@ -56,6 +59,7 @@ class CellSamples:
     itl_ns: Any
     warmups: int
     excluded: int
+    series: tuple[Generation, ...] = ()
 
 
 def read_cells(run: StoredRun) -> Iterator[CellSamples]:
@@ -95,6 +99,7 @@ class _Rows:
         self._ok = _booleans(pc.equal(table["status"], "ok"))
         self._valid = _booleans(pc.is_null(table["invalid_reason"]))
         self._again = _booleans(pc.fill_null(pc.equal(table["ask"], "again"), fill_value=False))
+        self._reasons = table["invalid_reason"]
         self._ttft = _numbers(pc.cast(table["ttft_ns"], pa.float64()))
         self._steps = _numbers(table["new_tokens"]).astype(np.int64)
         self._latencies = latencies
@@ -124,7 +129,30 @@ class _Rows:
             itl_ns=itl,
             warmups=int(np.count_nonzero(self._warmup[members] & self._ok[members])),
             excluded=len(timed) - len(counted),
+            series=tuple(self._generations(members[self._ok[members]], frozenset(counted.tolist()))),
         )
+
+    def _generations(self, ran: Any, counted: Set[int]) -> Iterator[Generation]:
+        for row in ran.tolist():
+            use: Use = "warm-up" if self._warmup[row] else "timed" if row in counted else "excluded"
+            yield Generation(
+                block=int(self._block[row]),
+                use=use,
+                ttft_ms=_milliseconds(self._ttft[row]),
+                tpot_ms=self._tpot_ms(row),
+                reason=self._reasons[row].as_py() if use == "excluded" else None,
+            )
+
+    def _tpot_ms(self, row: int) -> float | None:
+        latencies = self._latencies[row]
+        if len(latencies) == 0 or len(latencies) != self._steps[row] - 1:
+            return None
+        return _milliseconds(latencies.mean())
+
+
+def _milliseconds(nanoseconds: Any) -> float | None:
+    """A null is not above zero either."""
+    return float(nanoseconds) / _NS_PER_MS if nanoseconds > 0 else None
 
 
 def _numbers(column: Any) -> Any:

@@ -10,10 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, Failure, Ranking, Rival
+from bench.analyse.results import (
+    QUANTILES,
+    VERDICT_BLOCKS,
+    CellResult,
+    Failure,
+    Generation,
+    LoadTimes,
+    Ranking,
+    Rival,
+)
 from bench.report.format import factor, interval, number
 from bench.report.text.en import (  # noqa: F401 - the same in every language
     BADGE_MARKS,
+    METRIC_SHORT,
     PHI3_COMMAND,
     PHI3_PARAMETERS,
     TITLE,
@@ -69,10 +79,11 @@ SECTIONS_LABEL = "Bölümler"
 
 SUBTITLE = "Bu makinede hangi çıkarım yığını en hızlı yanıt veriyor"
 NAV = (
-    ("notes", "Bulgular"),
     ("answer", "Yanıt"),
     ("charts", "Grafikler"),
     ("results", "Bütün sonuçlar"),
+    ("notes", "Bulgular"),
+    ("cells", "Hücre hücre"),
     ("arrival", "Her belirtece kadar"),
     ("along", "Belirteç belirteç"),
     ("spread", "Dağılım"),
@@ -226,7 +237,7 @@ RESULTS_TITLE = "Bütün sonuçlar"
 RESULTS_NOTE = (
     "Yanıtın tamamı için geçen süreye göre sıralıdır. Her değerin altında %95 güven aralığı vardır. “en düşük”, o "
     "istem uzunluğunda aynı türden satırlar arasında bir sütunun en düşük değerini işaretler. n, bloklar boyunca "
-    "süresi ölçülen üretimlerin sayısıdır; ısınmalar sayılmaz."
+    "süresi ölçülen üretimlerin sayısıdır; ısınmalar sayılmaz. Bir ad, hücresi hakkında bilinen her şeye götürür."
 )
 HITS_TITLE = "İlk soruş ve önek önbelleği isabeti"
 HITS_NOTE = (
@@ -262,7 +273,6 @@ LOAD_NOTE = (
     "süreçteki aynı istek kadar sürseydi nerede biteceğini gösterir."
 )
 CACHE_STATES = {"cold": "derleme önbelleği soğuk", "hit": "derleme önbelleğinden"}
-CACHE_WORDS = {"none": "yok", "cold": "soğuk", "hit": "isabet"}
 STEADY = "aynı istek, daha sonra"
 LOAD_PARTS = (
     ("process_start_s", "süreç başlangıcı"),
@@ -346,6 +356,57 @@ ROOFLINE_TABLE = "Üretim hızı ve bellek bant genişliği, tablo olarak"
 
 CHANGED_HINT = "Aygıtın değiştirdiği:"
 
+CELLS_TITLE = "Hücre hücre"
+CELLS_NOTE = (
+    "Bir hücrenin bütün üretimleri, blokları içinde yan yana ve ölçüm sırasıyla: sürüklenen, sıçrayan ya da bir kez "
+    "duraklatılan hücre burada görülür. Düşey eksenler ms cinsindendir, her biri kendine göredir ve sıfırdan "
+    "başlamaz. Bant, eksenin içinde kaldığı kadarıyla kestirimin %95 güven aralığıdır."
+)
+CELLS_LEGEND = {
+    "dots": "sayılan üretim",
+    "medians": "bir bloğun medyanı",
+    "level": "hücrenin kestirimi",
+    "warmups": "ısınma",
+    "excluded": "sayılmayan",
+    "above": "ısınma ya da sayılmayan, eksenin dışında",
+}
+CELLS_PRINT = "Kağıtta, açık olan hücreler yer alır."
+CELL_PLOTS = {
+    "ttft_ms": "Bloklara göre ilk belirtece kadar geçen süre, ms",
+    "tpot_ms": "Bloklara göre belirteç başına süre, ms",
+}
+CELL_PLOT_LABEL = "bloklara göre, aşağıdaki tablodaki gibi"
+CELL_TABLE = "Aynısı sayılarla, ms"
+CELL_BLOCK = "blok"
+CELL_COLUMNS = ("her biri", "medyan", "ısınmalar")
+CELL_OF_MANY = "{ends} ({count} değerden)"
+CELL_LEFT_OUT = "Sayılmayanlar"
+CELL_EXCLUDED = "Blok {block}, üretim {ordinal} ({times}): {reason}."
+CELL_NO_TIMES = "süresi yok"
+CELL_NOT_WHOLE = "kaydında bir süre ya da bir adım eksik"
+CELL_MORE_EXCLUDED = "Ve {count} üretim daha."
+CELL_FAILED = "{blocks}: {status}, {message}"
+CELL_WARNINGS = "Gözcünün gördükleri"
+CELL_DEVICE = "Aygıt"
+CELL_FACTS = {
+    "weights": "Ağırlıklar",
+    "inference_precision": "Hesap türü",
+    "kv_cache_precision": "KV önbelleği",
+    "attention_backend": "Dikkat (attention)",
+    "padded_prompt_tokens": "İstemin tamamlandığı uzunluk",
+    "node_placement": "Düğümlerin çalıştığı yer",
+    "options": "Yükleme seçenekleri",
+    "changed_hints": "Aygıtın değiştirdikleri",
+    "compile_cache": "Derleme önbelleği",
+    "threads": "İş parçacığı",
+    "backend_version": "Yığının sürümü",
+}
+CELL_BITS = "ağırlık başına {bits} bit"
+CELL_CACHE = {"none": "yok", "cold": "soğuk", "hit": "isabet", "unknown": "bildirilmedi"}
+CELL_COMMAND = "Bu hücreyi tek başına ölçün"
+CELL_COMMAND_BOTH = "Bu hücreyi tek başına, iki çeşidiyle de ölçün"
+LEGEND_FOLDED = "Gösterge: {count} yapılandırma"
+
 FAILURES_TITLE = "Ölçülemeyenler"
 FAILURES_NONE = "Planlanan bütün hücreler ölçüldü."
 EXIT_CODE = "çıkış kodu {code}"
@@ -371,6 +432,7 @@ VENV_FAILED = "Sanal ortamı kurulamadı. Kurucunun son satırları:"
 VENV_UNSUPPORTED = "Paketleri bu platform ya da yorumlayıcı için yok:"
 FINDINGS_TITLE = "Gözcünün gördükleri"
 SEVERITY_WORDS = {"serious": "ciddi", "warning": "uyarı", "info": "bilgi"}
+FINDINGS_SERIOUS = "Bu yanıtın dayandığı şeylerle ilgili ciddi bulgular var:"
 FINDINGS_NOTE = (
     "Bulgular sayıları işaretler, hiçbirini çıkarmaz; yalnızca makinenin uyuduğu bir üretim sayılmaz. Bu notların "
     "numaraları, ilgili oldukları hücrelerin yanındadır. Ne görüldüğü, koşuya yazıldığı gibi İngilizcedir."
@@ -574,6 +636,7 @@ _NOUNS = {
     "process": "süreç",
     "thread": "iş parçacığı",
     "time": "kat",
+    "token": "belirteç",
 }
 
 _FINDINGS = {
@@ -793,6 +856,31 @@ def failure_where(failure: Failure, blocks: int) -> str:
     """As in English."""
     where = f"{plural(blocks, 'block')} içinden {len(failure.blocks)} tanesinde" if blocks else ""
     return f"{where}; öteki bloklar ölçüldü" if failure.measured_elsewhere else where
+
+
+def of_many(ends: Sequence[str], count: int) -> str:
+    """As in English."""
+    return CELL_OF_MANY.format(ends="–".join(ends), count=number(count, 0))
+
+
+def excluded(one: Generation, ordinal: int) -> str:
+    """As in English."""
+    known = [(METRIC_SHORT[metric], getattr(one, metric)) for metric in METRIC_SHORT]
+    times = ", ".join(f"{name} {number(value)} ms" for name, value in known if value is not None)
+    return CELL_EXCLUDED.format(
+        block=one.block + 1, ordinal=ordinal, times=times or CELL_NO_TIMES, reason=one.reason or CELL_NOT_WHOLE
+    )
+
+
+def cell_failed(status: str, blocks: Sequence[int], message: str) -> str:
+    """As in English."""
+    where = f"{'Blok' if len(blocks) == 1 else 'Bloklar'} {listed([number(block + 1, 0) for block in blocks])}"
+    return CELL_FAILED.format(blocks=where, status=STATUS_WORDS.get(status, status), message=message)
+
+
+def cache_state(times: LoadTimes) -> str:
+    """As in English, e.g. ``isabet × 9``."""
+    return f"{CELL_CACHE.get(times.compile_cache, times.compile_cache)} × {number(times.processes, 0)}"
 
 
 def finding_title(code: str, times: int) -> str:

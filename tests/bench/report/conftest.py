@@ -61,6 +61,7 @@ class FakeRun:
     venvs: dict[str, Any] = field(default_factory=dict)
     variants: dict[str, Any] = field(default_factory=dict)
     cpu_name: str = "Intel(R) Core(TM) Ultra 7 258V"
+    findings: Sequence[dict[str, Any]] = ()
 
     @property
     def cells(self) -> list[Cell]:
@@ -84,6 +85,7 @@ class FakeRun:
                 rows = list(self._generations(load, load_id, block))
                 writer.rows("generations", rows)
                 writer.rows("loads", [self._load_row(load, load_id, block, position)])
+        writer.rows("findings", [{"seen_at": NOW, **row} for row in self.findings])
         if self.end:
             writer.finish(self.end)
         return writer.path
