@@ -13,7 +13,7 @@ from bench.store.reader import StoredRun
 _COMPARED: Sequence[tuple[str, Sequence[str], bool]] = (
     ("model", ("model", "name"), True),
     ("model digest", ("model", "digest"), True),
-    ("machine", ("machine_id",), False),
+    ("machine", ("machine_id",), True),
     ("threads", ("plan", "threads"), False),
     ("schema", ("schema_version",), False),
     ("power source", ("machine", "power_source"), False),
@@ -31,7 +31,7 @@ class Mismatch:
         what: in a word or two.
         base: there.
         head: and here.
-        fatal: whether comparing them would mean nothing.
+        fatal: whether their ratio would not tell of the software, so that they are compared by force alone.
     """
 
     what: str
@@ -46,8 +46,18 @@ def mismatches(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Mismat
     for what, path, fatal in _COMPARED:
         there, here = _at(base, path), _at(head, path)
         if there != here:
-            found.append(Mismatch(what, str(there), str(here), fatal))
+            names = _machines(base, head) if what == "machine" else (str(there), str(here))
+            found.append(Mismatch(what, *names, fatal))
     return tuple(sorted(found, key=lambda one: not one.fatal))
+
+
+def _machines(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[str, str]:
+    """What two machines are called: by their processors, and by their ids too where those do not tell them apart."""
+    names = [str(_at(record, ("machine", "cpu", "name")) or "unknown processor") for record in (base, head)]
+    if names[0] != names[1]:
+        return names[0], names[1]
+    there, here = (f"{name} ({record.get('machine_id')})" for name, record in zip(names, (base, head), strict=True))
+    return there, here
 
 
 def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:
@@ -74,7 +84,7 @@ def _at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
 
 def changes(base: Mapping[str, Any], head: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
     """Package, driver or kernel -> its version there and here, of all that differ."""
-    return _differing(dict(_versions(base)), dict(_versions(head)))
+    return _differing(versions(base), versions(head))
 
 
 def variant_changes(record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
@@ -96,6 +106,11 @@ def variant_changes(record: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 def _differing(there: Mapping[str, str], here: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     names = sorted(there.keys() & here.keys())
     return {name: (there[name], here[name]) for name in names if there[name] != here[name]}
+
+
+def versions(record: Mapping[str, Any]) -> dict[str, str]:
+    """This project's commit, the kernel, the drivers and the packages of each venv, by name."""
+    return dict(_versions(record))
 
 
 def _versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
