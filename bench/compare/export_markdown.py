@@ -8,9 +8,10 @@ from bench.analyse.compare import VERDICTS, Difference
 from bench.analyse.results import COMPARED
 from bench.analyse.side_by_side import CALLED, Row, SideBySide, changed
 from bench.compare.alone import alone
+from bench.compare.findings import Doubtful, doubtful, touching
 from bench.compare.order import called_first, largest_first
 from bench.compare.sentences import adjustment, bases, counts, heading, largest, notes, rule, summary
-from bench.compare.words import MARKS, METRICS, ratio, shape, signed, span
+from bench.compare.words import MARKS, METRICS, SERIOUS_MARK, ratio, shape, signed, span
 from bench.report.export_markdown import escape
 from bench.report.format import number
 from bench.report.names import Naming, name_all
@@ -32,10 +33,11 @@ def markdown(side: SideBySide) -> str:
     before = [f"## {_text(heading(side))}", "", *_within(said, _NOTES)]
     before += [*_sums(side), "", _text(largest(side)), "", *_header(side)]
     after = ["", *_alone(side), *_changes(side), "", _reading(side), ""]
-    rows = _rows(called_first(side.rows), side, naming)
+    touched = doubtful(side, touching(side))
+    rows = _rows(called_first(side.rows), side, naming, touched)
     room = MOST_BYTES - _bytes([*before, *after])
     if _bytes(rows) > room:
-        ordered = _rows(largest_first(side.rows), side, naming)
+        ordered = _rows(largest_first(side.rows), side, naming, touched)
         rows = _fitting(ordered, room - _bytes([_left_out(len(ordered)), ""]))
         after = ["", _left_out(len(ordered) - len(rows)), *after]
     return "\n".join([*before, *rows, *after])
@@ -93,33 +95,37 @@ def _rules(side: SideBySide) -> str:
     return "---|" * len(side.heads)
 
 
-def _rows(rows: Sequence[Row], side: SideBySide, naming: Naming) -> list[str]:
-    return [line for row in rows for line in (_several(row, naming) if side.several else _single(row, naming))]
+def _rows(rows: Sequence[Row], side: SideBySide, naming: Naming, touched: Doubtful) -> list[str]:
+    found: list[str] = []
+    for row in rows:
+        marks = [f" {SERIOUS_MARK}" if row.cell.cell_key in keys else "" for keys in touched]
+        found += _several(row, naming, marks) if side.several else _single(row, naming, marks[0])
+    return found
 
 
-def _single(row: Row, naming: Naming) -> Iterator[str]:
+def _single(row: Row, naming: Naming, mark: str) -> Iterator[str]:
     for one in row.differences:
-        verdict = f"**{one.verdict}**" if one.verdict in CALLED else one.verdict
+        verdict = (f"**{one.verdict}**" if one.verdict in CALLED else one.verdict) + mark
         figures = number(one.base_ms), number(one.head_ms), ratio(one.contrast.ratio), verdict
         yield f"| {' | '.join((_text(naming.of(row.cell.load)), shape(row.cell), METRICS[one.metric], *figures))} |"
 
 
-def _several(row: Row, naming: Naming) -> Iterator[str]:
+def _several(row: Row, naming: Naming, marks: Sequence[str]) -> Iterator[str]:
     for metric in COMPARED:
         found = row.of(metric)
         base = next((one.base_ms for one in found if one), None)
         if base is not None:
             parts = (_text(naming.of(row.cell.load)), shape(row.cell), METRICS[metric], number(base))
-            yield f"| {' | '.join((*parts, *map(_figure, found)))} |"
+            yield f"| {' | '.join((*parts, *map(_figure, found, marks)))} |"
 
 
-def _figure(one: Difference | None) -> str:
+def _figure(one: Difference | None, mark: str) -> str:
     """Sign, change and interval of one head; blank where it was not measured on both sides."""
     if one is None:
         return ""
     value = f"{MARKS[one.verdict]} {signed(one.contrast.ratio.value)}"
     interval = span(one.contrast.ratio)
-    return f"{f'**{value}**' if one.verdict in CALLED else value}{f' ({interval})' if interval else ''}"
+    return f"{f'**{value}**' if one.verdict in CALLED else value}{mark}{f' ({interval})' if interval else ''}"
 
 
 # -- around them

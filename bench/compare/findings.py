@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.results import CellResult, Finding
@@ -10,6 +10,9 @@ from bench.analyse.side_by_side import SideBySide
 
 BASE = -1
 """The place of the base, where heads count from 0."""
+
+Doubtful = Sequence[set[str]]
+"""By head: the keys of the cells whose figures a serious finding touches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +40,17 @@ def touching(side: SideBySide) -> list[Touching]:
     return found
 
 
-def serious(found: list[Touching]) -> list[Touching]:
+def serious(found: Sequence[Touching]) -> list[Touching]:
     """Those that make a figure doubtful."""
     return [one for one in found if one.finding.severity == "serious"]
 
 
-def marked(found: list[Touching], place: int) -> set[str]:
-    """The keys of the cells whose figure for one head a serious finding touches, in that head's run or in the base."""
-    return {cell.cell_key for one in serious(found) if one.place in (BASE, place) for cell in one.cells}
+def doubtful(side: SideBySide, found: Sequence[Touching]) -> Doubtful:
+    """What a serious finding touches, be it of a head's own run or of the base, with which each head is compared."""
+    return [
+        {cell.cell_key for one in serious(found) if one.place in (BASE, place) for cell in one.cells}
+        for place in range(len(side.heads))
+    ]
 
 
 def _of_run(place: int, side: SideBySide) -> Iterator[Touching]:

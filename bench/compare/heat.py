@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bench.analyse.compare import Difference
 from bench.analyse.results import COMPARED, CellResult
 from bench.analyse.side_by_side import CALLED, Row, SideBySide
+from bench.compare.findings import Doubtful
 from bench.compare.order import called_first, size
 from bench.compare.words import TITLES, shape, signed, span
 from bench.report.format import number
@@ -22,9 +23,6 @@ _STEPS = (1.1, 1.3)
 """Ratios from which on a call has a deeper colour."""
 _MOST_SHAPES = 16
 _MOST_ROWS = 400
-
-Doubtful = Sequence[set[str]]
-"""By head: the keys of the cells that a serious finding touches."""
 
 
 @dataclass(frozen=True, slots=True)

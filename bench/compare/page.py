@@ -15,9 +15,9 @@ from bench.analyse.results import COMPARED, Finding, RunAnalysis
 from bench.analyse.side_by_side import Row, SideBySide, changed
 from bench.compare import words
 from bench.compare.alone import alone
-from bench.compare.findings import Touching, marked, serious, touching
+from bench.compare.findings import Doubtful, Touching, doubtful, serious, touching
 from bench.compare.forest import WIDTH, Axis, Mark, axis
-from bench.compare.heat import Doubtful, heat_maps, overviews
+from bench.compare.heat import heat_maps, overviews
 from bench.compare.order import called_first
 from bench.compare.sentences import adjustment, bases, counts, heading, headline, notes, run_names, said
 from bench.compare.words import MARKS, TITLES, cell_name, change, percent, ratio, shape
@@ -33,6 +33,10 @@ MOST_MARKS = 400
 """In one metric's chart; cells that are called come first, and compare.json holds all."""
 MOST_LISTED = 400
 """Cells in a list of those that were not compared."""
+MOST_NARROW = 5
+"""Heads that fit the usual width of a page."""
+TALL_FROM = 25
+"""Rows from which on a heat map scrolls under its heads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +102,14 @@ def page(side: SideBySide) -> str:
     css = _STYLE.read_text(encoding="utf-8") + (_HERE / "compare.css").read_text(encoding="utf-8")
     naming = name_all(side.first.base)
     found = touching(side)
-    doubtful = [marked(found, place) for place in range(len(side.heads))]
+    touched = doubtful(side, found)
     return (
         environment(_HERE)
         .get_template("compare.html.jinja")
         .render(
             c=side.first,
             several=side.several,
+            wide=len(side.heads) > MOST_NARROW,
             w=words,
             f=fmt,
             css=Markup(css),  # noqa: S704 - our own files, no data
@@ -123,9 +128,10 @@ def page(side: SideBySide) -> str:
             said=said(side),
             basis=[*adjustment(side), *bases(side)],
             threshold=percent(side.first.threshold),
-            maps=heat_maps(side, naming, doubtful),
-            overviews=overviews(side, naming, doubtful),
-            families=[family for metric in COMPARED if (family := _family(metric, side, naming, doubtful))],
+            maps=heat_maps(side, naming, touched),
+            tall=TALL_FROM,
+            overviews=overviews(side, naming, touched),
+            families=[family for metric in COMPARED if (family := _family(metric, side, naming, touched))],
             findings=[_found(one, side, naming) for one in serious(found)],
             not_serious=_not_serious(found),
             changed=changed(side),
@@ -146,7 +152,7 @@ def _overline(side: SideBySide) -> str:
 # -- the charts
 
 
-def _family(metric: str, side: SideBySide, naming: Naming, doubtful: Doubtful) -> Family | None:
+def _family(metric: str, side: SideBySide, naming: Naming, touched: Doubtful) -> Family | None:
     own = [one for one in side.differences if one.metric == metric]
     if not own:
         return None
@@ -154,12 +160,12 @@ def _family(metric: str, side: SideBySide, naming: Naming, doubtful: Doubtful) -
     rows = [row for row in side.rows if any(row.of(metric))]
     if len(own) > MOST_MARKS:
         rows = called_first(rows)[: max(1, MOST_MARKS // len(side.heads))]
-    shown = tuple(_forest_row(row, metric, scale, naming, doubtful) for row in rows)
+    shown = tuple(_forest_row(row, metric, scale, naming, touched) for row in rows)
     count = sum(any(row.of(metric)) for row in side.rows)
     return Family(metric, TITLES[metric], scale, shown, count - len(shown))
 
 
-def _forest_row(row: Row, metric: str, scale: Axis, naming: Naming, doubtful: Doubtful) -> ForestRow:
+def _forest_row(row: Row, metric: str, scale: Axis, naming: Naming, touched: Doubtful) -> ForestRow:
     marks = [
         ForestMark(
             head,
@@ -167,9 +173,9 @@ def _forest_row(row: Row, metric: str, scale: Axis, naming: Naming, doubtful: Do
             scale.mark(one.contrast.ratio),
             change(one.contrast.ratio),
             ratio(one.contrast.ratio),
-            row.cell.cell_key in touched,
+            row.cell.cell_key in keys,
         )
-        for head, (one, touched) in enumerate(zip(row.of(metric), doubtful, strict=True), start=1)
+        for head, (one, keys) in enumerate(zip(row.of(metric), touched, strict=True), start=1)
         if one
     ]
     return ForestRow(naming.of(row.cell.load), shape(row.cell), tuple(marks))
@@ -222,4 +228,4 @@ def _found(one: Touching, side: SideBySide, naming: Naming) -> Found:
 
 def _not_serious(found: Sequence[Touching]) -> str:
     count = sum(one.finding.severity == "warning" for one in found)
-    return words.NOT_SERIOUS.format(count=plural(count, "warning")) if count else ""
+    return words.NOT_SERIOUS.format(count=count) if count else ""

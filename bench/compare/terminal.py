@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from bench.analyse.side_by_side import SideBySide, changed
 from bench.compare.alone import alone
+from bench.compare.findings import doubtful, touching
 from bench.compare.order import called_first, size
 from bench.compare.sentences import adjustment, bases, called, heading, largest, notes, rule, summaries
-from bench.compare.words import METRICS, cell_name, head_name, ratio, values
+from bench.compare.words import METRICS, SERIOUS_MARK, cell_name, head_name, ratio, values
 from bench.report.format import plain
 from bench.report.names import name_all
 from bench.report.text import plural
@@ -36,9 +37,11 @@ def lines(side: SideBySide) -> Iterator[str]:
 def _cells(side: SideBySide) -> Iterator[str]:
     """All figures of one head."""
     naming = name_all(side.first.base)
+    (touched,) = doubtful(side, touching(side))
     ordered = called_first(side.rows)
     for row in ordered[:MOST_IN_TERMINAL]:
-        yield plain(cell_name(row.cell, naming))
+        mark = f" {SERIOUS_MARK}" if row.cell.cell_key in touched else ""
+        yield plain(cell_name(row.cell, naming)) + mark
         for one in row.differences:
             yield f"  {METRICS[one.metric]:<8} {values(one):>22}  {ratio(one.contrast.ratio):<24} {one.verdict}"
     if len(ordered) > MOST_IN_TERMINAL:
@@ -47,10 +50,12 @@ def _cells(side: SideBySide) -> Iterator[str]:
 
 def _calls(side: SideBySide) -> Iterator[str]:
     """What is called in several heads: all their figures would be no answer any more."""
+    touched = doubtful(side, touching(side))
     ordered = sorted(side.calls, key=lambda call: -size(call.difference))
     for call in ordered[:MOST_IN_TERMINAL]:
         one = call.difference
-        yield f"{one.verdict}: {plain(called(call, side))}: {values(one)}, {ratio(one.contrast.ratio)}"
+        mark = f" {SERIOUS_MARK}" if call.cell.cell_key in touched[call.head] else ""
+        yield f"{one.verdict}: {plain(called(call, side))}: {values(one)}, {ratio(one.contrast.ratio)}{mark}"
     if len(ordered) > MOST_IN_TERMINAL:
         yield f"and {plural(len(ordered) - MOST_IN_TERMINAL, 'more call')}: see compare.html and compare.json"
 

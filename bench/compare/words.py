@@ -43,9 +43,7 @@ ONE_BLOCK = "one block gives no interval, so nothing can be told apart; measure 
 UNFINISHED = "{run} has no end: it is still being written or was killed; compared as far as it goes"
 EMPTY = "{run} measured nothing that counts: there is no figure to compare"
 SERIOUS = "SERIOUS finding in {run}: {what} ({cells}, marked " + SERIOUS_MARK + "). {advice}"
-NOT_SERIOUS = (
-    "Beside what is serious, {count} of the guard touch compared cells; they stand in the reports of the runs."
-)
+NOT_SERIOUS = "Warnings of the guard about compared cells: {count}. They stand in the reports of the runs."
 
 # -- what verdicts rest on
 

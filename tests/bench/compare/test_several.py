@@ -149,6 +149,7 @@ def test_a_serious_finding_is_said_first_and_marks_what_it_touches() -> None:
     side = held(run("base", 1.0), run("fine", 1.0), with_findings(run("slept", 1.0), finding(cell_key=key)))
     assert doubtful(side) == [(1, 1)]
     assert notes(side)[0].startswith("SERIOUS finding in head 2: suspended: it slept for 9 s (1 compared cell")
+    assert [line.count("% !") + line.count("** !") for line in markdown(side).splitlines() if "| 16+1" in line] == [1]
     # In the heat map and in the chart, of that cell and head alone.
     assert page(side).count("touched by a serious finding") == 2
 
@@ -167,7 +168,10 @@ def test_a_finding_about_what_is_not_compared_is_left_to_the_reports() -> None:
 def test_warnings_are_counted_and_mark_nothing() -> None:
     side = held(run("base", 1.0), with_findings(run("head", 1.0), finding("warning")), run("two", 1.0))
     made = page(side)
-    assert ("1 warning of the guard" in visible(made), "touched by a serious" in made) == (True, False)
+    assert ("Warnings of the guard about compared cells: 1." in visible(made), "touched by a serious" in made) == (
+        True,
+        False,
+    )
 
 
 def test_what_befell_a_run_of_two_variants_is_said_once() -> None:
@@ -203,8 +207,7 @@ def test_links_within_the_page_lead_somewhere(made: str) -> None:
 def test_a_tile_has_sign_word_number_and_interval(made: str) -> None:
     row = visible(made).partition("Heat map Each head")[2].partition("16+1")[2]
     assert row.split()[:3] == ["100", "=", "same"]
-    assert "▲ slower +50." in row
-    assert " to +50." in row
+    assert "▲ slower +49.8 % +49.5 to +50.1 %" in row
 
 
 def test_the_page_says_what_the_adjustment_covers(made: str) -> None:
