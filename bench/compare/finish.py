@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.analyse.compare import Comparison, compare_variants
+from bench.analyse.compare import compare_variants
 from bench.analyse.run import analyse_run
-from bench.compare.render import as_json, lines, markdown
+from bench.analyse.side_by_side import SideBySide, side_by_side
+from bench.compare.export_json import as_json
+from bench.compare.export_markdown import markdown
+from bench.compare.terminal import lines
 from bench.report.render import write_files
 from bench.store.reader import open_run
 
@@ -21,10 +24,11 @@ def finish_variants(run: Path, reports_dir: Path, threshold: float = THRESHOLD) 
         StoreError: the run cannot be read.
         MachineError: the files cannot be written.
     """
-    return finish(compare_variants(analyse_run(open_run(run)), threshold), reports_dir / run.name)
+    comparison = compare_variants(analyse_run(open_run(run)), threshold)
+    return finish(side_by_side([comparison]), reports_dir / run.name)
 
 
-def finish(comparison: Comparison, folder: Path) -> list[str]:
+def finish(side: SideBySide, folder: Path) -> list[str]:
     """Write ``compare.html``, ``compare.md`` and ``compare.json`` into ``folder``; returns the lines to end with.
 
     Raises:
@@ -34,9 +38,9 @@ def finish(comparison: Comparison, folder: Path) -> list[str]:
 
     index = folder / "compare.html"
     contents = {
-        folder / "compare.md": markdown(comparison),
-        folder / "compare.json": as_json(comparison),
-        index: page(comparison),
+        folder / "compare.md": markdown(side),
+        folder / "compare.json": as_json(side),
+        index: page(side),
     }
     write_files(folder, contents)
-    return [*lines(comparison), "", f"comparison {index.resolve().as_uri()}"]
+    return [*lines(side), "", f"comparison {index.resolve().as_uri()}"]

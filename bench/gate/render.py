@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from bench.analyse.compare import ComparedCell, Difference
 from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, could_hide
-from bench.compare.render import MOST_IN_TERMINAL, called_first, figures, identity
+from bench.compare.export_json import figures, identity
+from bench.compare.order import called_first
+from bench.compare.terminal import MOST_IN_TERMINAL
 from bench.compare.words import METRICS, cell_name, change, percent, ratio, shape, values
 from bench.report.export_markdown import escape
 from bench.report.format import number, plain
