@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench.analyse.arrival import Arrival
+from bench.analyse.costs import Costs
 from bench.analyse.interval import Estimate
 from bench.plan.cells import Ask
 from bench.plan.flags import PROFILES
@@ -52,6 +53,19 @@ class Quantiles:
     p90: float | None
     p95: float | None
     p99: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """The counted generations of a cell one by one, in the order in which they were committed, in seconds.
+
+    Args:
+        ttft_s: time to first token.
+        tpot_s: time per output token; empty for answers of one token.
+    """
+
+    ttft_s: tuple[float, ...]
+    tpot_s: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +204,8 @@ class CellResult:
         arrival_ms: time to token k.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
             fewer than a hundred.
+        costs: energy, busy time and CPU time, where counters were read.
+        timed: the counted generations one by one.
     """
 
     cell_key: str
@@ -214,6 +230,8 @@ class CellResult:
     itl_samples: int = 0
     ask: Ask = "first"
     arrival_ms: Arrival | None = None
+    costs: Costs = field(default_factory=Costs)
+    timed: Timed | None = None
 
 
 @dataclass(frozen=True, slots=True)
