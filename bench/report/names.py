@@ -179,3 +179,16 @@ def failed_shapes(failure: Failure) -> str:
         return "every cell"
     prompts = ", ".join(f"{n:,}" for n in sorted({shape[0] for shape in failure.shapes}))
     return f"prompt {prompts}" + (", asked again" if set(failure.asks) == {"again"} else "")
+
+
+def mark_of(load: LoadResult) -> str:
+    """What has to stand behind a name that leaves the report: that it was played, or that another device ran."""
+    if load.simulated:
+        return " (simulated)"
+    return f" (fallback to {clean(load.ran_on)})" if load.device_verdict == "fallback" else ""
+
+
+def marked_name(naming: Naming, load: LoadResult) -> str:
+    """The name of ``load`` for where nothing else tells that it is simulated or a fallback."""
+    name, mark = naming.of(load), mark_of(load)
+    return name if mark in name else name + mark
