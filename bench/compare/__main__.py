@@ -18,6 +18,7 @@ from bench.compare.runs import Analyses, add_folders, find_runs, known_variation
 from bench.compare.sentences import heading, refusal
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.cells import digest
+from bench.report.redact import HELP, of_this_machine
 from bench.store.reader import StoredRun
 
 
@@ -36,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             side = _variants(base, threshold)
         _refuse_nothing(side)
-        print("\n".join(finish(side, asked.reports_dir / _folder(base, heads))))
+        private = of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
+        print("\n".join(finish(side, asked.reports_dir / _folder(base, heads), private)))
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 4 if isinstance(error, UsageError) else 1
@@ -105,6 +107,7 @@ def _parser() -> Parser:
         action="store_true",
         help="leave out what earlier runs of this machine tell about its variation from run to run",
     )
+    parser.add_argument("--redact", action="store_true", help=HELP)
     add_folders(parser)
     return parser
 

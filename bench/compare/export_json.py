@@ -9,7 +9,9 @@ from bench.analyse.compare import Comparison, Difference
 from bench.analyse.results import CellResult
 from bench.analyse.side_by_side import SideBySide, changed
 from bench.compare.findings import BASE, touching
-from bench.compare.sentences import adjustment, basis, notes, rule
+from bench.compare.sentences import adjustment, basis, notes, rule, said
+from bench.report.about import about
+from bench.report.export_json import cleaned
 from bench.report.names import Naming, name_all
 
 COMPARISON_VERSION = 3
@@ -20,6 +22,7 @@ def as_json(side: SideBySide) -> str:
     naming = name_all(side.first.base)
     value = {
         "comparison_version": COMPARISON_VERSION,
+        "about": cleaned(_about(side)),
         "base": side.first.base_name,
         "paired": side.first.paired,
         "threshold": side.first.threshold,
@@ -42,6 +45,13 @@ def as_json(side: SideBySide) -> str:
         "cells": _cells(side, naming),
     }
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _about(side: SideBySide) -> dict[str, Any]:
+    runs = [side.first.base, *(head.head for head in side.heads)]
+    newest = max((run.record for run in runs), key=lambda record: str(record.get("created_at")))
+    findings = [one for run in runs for one in run.findings]
+    return about(newest, said(side), [row.cell for row in side.rows], findings, ended=all(run.end for run in runs))
 
 
 def _head(place: int, comparison: Comparison, naming: Naming) -> dict[str, Any]:

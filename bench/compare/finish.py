@@ -10,6 +10,8 @@ from bench.analyse.side_by_side import SideBySide, side_by_side
 from bench.compare.export_json import as_json
 from bench.compare.export_markdown import markdown
 from bench.compare.terminal import lines
+from bench.report.index.update import index_lines
+from bench.report.redact import Private, address, redacted, redacted_folder
 from bench.report.render import write_files
 from bench.store.reader import open_run
 
@@ -17,25 +19,41 @@ THRESHOLD = 0.03
 """Half the width of what counts as the same, unless said otherwise."""
 
 
-def finish_variants(run: Path, reports_dir: Path, threshold: float = THRESHOLD) -> list[str]:
+def finish_variants(
+    run: Path, reports_dir: Path, threshold: float = THRESHOLD, *, private: Private | None = None
+) -> list[str]:
     """Compare the two variants of ``run``, write that beside its report, and return the lines to end with.
+
+    Args:
+        run: its folder.
+        reports_dir: where reports lie.
+        threshold: half the width of what counts as the same, as a share.
+        private: see :func:`finish`.
 
     Raises:
         StoreError: the run cannot be read.
         MachineError: the files cannot be written.
     """
     comparison = compare_variants(analyse_run(open_run(run)), threshold)
-    return finish(side_by_side([comparison]), reports_dir / run.name)
+    return finish(side_by_side([comparison]), reports_dir / run.name, private)
 
 
-def finish(side: SideBySide, folder: Path) -> list[str]:
+def finish(side: SideBySide, folder: Path, private: Private | None = None) -> list[str]:
     """Write ``compare.html``, ``compare.md`` and ``compare.json`` into ``folder``; returns the lines to end with.
+
+    Args:
+        side: one or more comparisons with one base.
+        folder: below the folder of reports, whose index is brought up to date.
+        private: what is to be taken out of the comparisons, which then go to a folder of their own.
 
     Raises:
         MachineError: they cannot be written.
     """
     from bench.compare.page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
+    redact = private is not None
+    if private is not None:
+        side, folder = redacted(side, private), redacted_folder(folder)
     index = folder / "compare.html"
     contents = {
         folder / "compare.md": markdown(side),
@@ -43,4 +61,9 @@ def finish(side: SideBySide, folder: Path) -> list[str]:
         index: page(side),
     }
     write_files(folder, contents)
-    return [*lines(side), "", f"comparison {index.resolve().as_uri()}"]
+    return [
+        *lines(side),
+        "",
+        *index_lines(folder.parent, redact=redact),
+        f"comparison {address(index, redact=redact)}",
+    ]

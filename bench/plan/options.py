@@ -78,6 +78,7 @@ class Options:
     reports_dir: Path
     cache_dir: Path | None
     open_report: bool
+    redact: bool = False
 
     @property
     def most_blocks(self) -> int:
@@ -157,6 +158,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         reports_dir=given.read("reports_dir", v.path, root / "reports"),
         cache_dir=given.read("cache_dir", v.path, None),
         open_report=bool(flags.get("open")),
+        redact=bool(flags.get("redact")),
     )
 
 

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.arguments import Parser
 from bench.errors import BenchError, StoreError, UsageError
 from bench.report.finish import finish_run
+from bench.report.index.update import update_index
+from bench.report.redact import HELP, address
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Render the runs that ``arguments`` name, else the newest one; returns the exit status."""
     try:
         asked = _parser().parse_args(arguments)
+        if asked.index:
+            return _index(asked)
         runs = [_find(name, asked.results_dir) for name in asked.runs] or [_newest(asked.results_dir)]
     except BenchError as error:
         return _say(error)
     status = 0
     for run in runs:
         try:
-            print("\n".join(finish_run(run.resolve(), asked.reports_dir.resolve(), open_report=asked.open)))
+            lines = finish_run(run.resolve(), asked.reports_dir.resolve(), open_report=asked.open, redact=asked.redact)
+            print("\n".join(lines))
         except BenchError as error:
             status = _say(error)
     return status
+
+
+def _index(asked: Namespace) -> int:
+    if asked.runs:
+        raise UsageError("--index renders no run: leave their names out, or leave --index out")
+    print(f"reports    {address(update_index(asked.reports_dir), redact=asked.redact)}")
+    return 0
 
 
 def _parser() -> Parser:
@@ -37,6 +50,10 @@ def _parser() -> Parser:
         "--reports-dir", type=Path, default=Path("reports"), metavar="DIR", help="where reports go (default: reports)"
     )
     parser.add_argument("--open", action="store_true", help="open each report in the browser")
+    parser.add_argument("--redact", action="store_true", help=HELP)
+    parser.add_argument(
+        "--index", action="store_true", help="only write the page again that lists all reports; renders no run"
+    )
     return parser
 
 
