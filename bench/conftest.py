@@ -159,10 +159,11 @@ def _unreported(bench: BenchSession, folder: Path, error: Exception) -> list[str
     from bench.report.redact import of_this_machine, redacted, shown_path  # noqa: PLC0415 - for the end, too
 
     options = bench.options
+    private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
     said = f"error: the report could not be made: {type(error).__name__}: {error}"
-    if options.redact:
-        said = redacted(said, of_this_machine(options.results_dir, options.reports_dir))
-    shown = shown_path(folder, redact=options.redact)
+    if private is not None:
+        said = redacted(said, private)
+    shown = shown_path(folder, private)
     return [said, f"what was measured is in {shown}; try `nox -s report -- {shown}`"]
 
 

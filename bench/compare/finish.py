@@ -51,9 +51,8 @@ def finish(side: SideBySide, folder: Path, private: Private | None = None) -> li
     """
     from bench.compare.page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
-    redact = private is not None
     if private is not None:
-        side, folder = redacted(side, private), redacted_folder(folder)
+        side, folder = redacted(side, private), redacted_folder(folder, private)
     index = folder / "compare.html"
     contents = {
         folder / "compare.md": markdown(side),
@@ -64,6 +63,6 @@ def finish(side: SideBySide, folder: Path, private: Private | None = None) -> li
     return [
         *lines(side),
         "",
-        *index_lines(folder.parent, redact=redact),
-        f"comparison {address(index, redact=redact)}",
+        *index_lines(folder.parent, private),
+        f"comparison {address(index, private)}",
     ]

@@ -48,15 +48,15 @@ def _history(asked: Namespace) -> list[str]:
     found = history(runs, threshold, (METRICS[asked.metric],) if asked.metric else COMPARED)
     told = _Told(found, chosen.machine_id, chosen.machine, tuple(left_out))
     folder = asked.reports_dir / f"history-{folder_name(chosen.machine_id)}"
-    if asked.redact:
-        told = redacted(told, of_this_machine(asked.results_dir, asked.reports_dir))
-        folder = redacted_folder(folder)
+    private = of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
+    if private is not None:
+        told, folder = redacted(told, private), redacted_folder(folder, private)
     index = _write(told, folder)
     return [
         *lines(told.history, told.machine_id, told.left_out),
         "",
-        *index_lines(asked.reports_dir, redact=asked.redact),
-        f"history    {address(index, redact=asked.redact)}",
+        *index_lines(asked.reports_dir, private),
+        f"history    {address(index, private)}",
     ]
 
 

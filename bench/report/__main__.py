@@ -11,7 +11,7 @@ from bench.arguments import Parser
 from bench.errors import BenchError, StoreError, UsageError
 from bench.report.finish import finish_run
 from bench.report.index.update import update_index
-from bench.report.redact import HELP, address
+from bench.report.redact import HELP, address, of_this_machine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _index(asked: Namespace) -> int:
     if asked.runs:
         raise UsageError("--index renders no run: leave their names out, or leave --index out")
-    print(f"reports    {address(update_index(asked.reports_dir), redact=asked.redact)}")
+    private = of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
+    print(f"reports    {address(update_index(asked.reports_dir), private)}")
     return 0
 
 

@@ -26,9 +26,9 @@ def finish_run(run: Path, reports_dir: Path, *, open_report: bool, redact: bool 
         StoreError: the run cannot be read, or the report cannot be written.
     """
     analysis, folder = analyse_run(open_run(run)), reports_dir / run.name
-    if redact:
-        analysis = redacted(analysis, of_this_machine(run.parent, reports_dir))
-        folder = redacted_folder(folder)
+    private = of_this_machine(run.parent, reports_dir) if redact else None
+    if private is not None:
+        analysis, folder = redacted(analysis, private), redacted_folder(folder, private)
     paths = render_analysis(analysis, folder)
     if open_report:
         webbrowser.open(paths.index.as_uri())
@@ -36,7 +36,7 @@ def finish_run(run: Path, reports_dir: Path, *, open_report: bool, redact: bool 
         "",
         *table_of(analysis).splitlines(),
         "",
-        f"results    {shown_path(run, redact=redact)}",
-        *index_lines(reports_dir, redact=redact),
-        f"report     {address(paths.index, redact=redact)}",
+        f"results    {shown_path(run, private)}",
+        *index_lines(reports_dir, private),
+        f"report     {address(paths.index, private)}",
     ]

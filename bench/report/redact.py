@@ -79,24 +79,27 @@ def redacted(value: T, private: Private) -> T:
     return _Redactor(dataclasses.replace(private, users=frozenset(users))).of(value)
 
 
-def redacted_folder(folder: Path) -> Path:
+def redacted_folder(folder: Path, private: Private) -> Path:
     """Where a redacted report goes: beside the other one, or files of that would be sent along with it."""
-    return folder.with_name(f"{folder.name}-redacted")
+    name = redacted(folder.name, private)
+    # Marks hold signs that no name of a file may hold on Windows.
+    return folder.with_name(f"{re.sub('[<>]', '', name)}-redacted")
 
 
-def shown_path(path: Path, *, redact: bool) -> str:
-    """A path as the terminal shows it: redacted from the working folder on, or only its end if it is not below that."""
-    if not redact:
+def shown_path(path: Path, private: Private | None) -> str:
+    """A path as the terminal shows it; with ``private`` from the working folder on, or only its end elsewhere."""
+    if private is None:
         return str(path)
     try:
-        return path.absolute().relative_to(Path.cwd()).as_posix()
+        shown = path.absolute().relative_to(Path.cwd()).as_posix()
     except ValueError:
-        return "/".join(("...", *path.parts[-2:]))
+        shown = "/".join(("...", *path.parts[-2:]))
+    return redacted(shown, private)
 
 
-def address(path: Path, *, redact: bool) -> str:
-    """A page as the terminal names it: an address to click on, or redacted only where it lies."""
-    return shown_path(path, redact=True) if redact else path.resolve().as_uri()
+def address(path: Path, private: Private | None) -> str:
+    """A page as the terminal names it: an address to click on, or with ``private`` only where it lies."""
+    return path.resolve().as_uri() if private is None else shown_path(path, private)
 
 
 _END = r"""[^\\/:*?"'<>|\s,;()\[\]{}]*"""

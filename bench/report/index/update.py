@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.errors import MachineError
 from bench.report.index.entries import read_entries, report_files
-from bench.report.redact import address, of_this_machine, redacted
+from bench.report.redact import Private, address, redacted
 from bench.report.render import write_files
 
 _MOST_TIMES = 10
@@ -32,12 +32,17 @@ def update_index(reports: Path) -> Path:
     return index
 
 
-def index_lines(reports: Path, *, redact: bool = False) -> list[str]:
-    """Write the index, and say where it is, or why it is not; a report does not fail for it."""
+def index_lines(reports: Path, private: Private | None = None) -> list[str]:
+    """Write the index, and say where it is, or why it is not; a report does not fail for it.
+
+    Args:
+        reports: the folder of reports.
+        private: what these lines must not tell; ``None`` for nothing.
+    """
     try:
-        return [f"reports    {address(update_index(reports), redact=redact)}"]
+        return [f"reports    {address(update_index(reports), private)}"]
     except MachineError as error:
-        said = redacted(str(error), of_this_machine(reports=reports)) if redact else str(error)
+        said = str(error) if private is None else redacted(str(error), private)
         return [f"the index of reports is not up to date: {said}"]
 
 

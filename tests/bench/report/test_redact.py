@@ -14,7 +14,7 @@ from bench.compare.__main__ import main as compare
 from bench.history.__main__ import main as history
 from bench.plan.cells import Load
 from bench.report.__main__ import main as report
-from bench.report.redact import Private, redacted, shown_path
+from bench.report.redact import Private, redacted, redacted_folder, shown_path
 from bench.root import PROJECT_ROOT
 from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
@@ -113,9 +113,13 @@ def test_the_terminal_names_a_folder_from_the_working_folder_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert shown_path(tmp_path / "results" / "run", redact=True) == "results/run"
-    assert shown_path(tmp_path.parent / "elsewhere" / "results" / "run", redact=True) == ".../results/run"
-    assert shown_path(tmp_path, redact=False) == str(tmp_path)
+    assert shown_path(tmp_path / "results" / "run", OURS) == "results/run"
+    assert shown_path(tmp_path.parent / "elsewhere" / "annagram" / "run", OURS) == ".../<user>/run"
+    assert shown_path(tmp_path, None) == str(tmp_path)
+
+
+def test_a_folder_that_is_named_for_somebody_is_renamed() -> None:
+    assert redacted_folder(Path("reports/run-of-annagram"), OURS) == Path("reports/run-of-user-redacted")
 
 
 # -- whole reports
