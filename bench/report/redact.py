@@ -102,6 +102,8 @@ def address(path: Path, private: Private | None) -> str:
     return path.resolve().as_uri() if private is None else shown_path(path, private)
 
 
+_FIRST = r"(?<![\\/])[\\/]+"
+"""Separators with none before them: looked at once, however many a hostile text has."""
 _END = r"""[^\\/:*?"'<>|\s,;()\[\]{}]*"""
 """The last part of a path, up to the first blank: what follows may be no part of it."""
 _WORD = r"""[^\s\\/:*?"<>|]+"""
@@ -110,12 +112,12 @@ _BELOW = rf"""(?:[\\/]+(?:{_WORD}(?: {_WORD}){{0,3}}[\\/]+)*{_END})?"""
 _PART = r"""[^\s\\/:"'<>|,;()\[\]{}]+"""
 
 _FILE_URL = re.compile(r"""\bfile:/+[^\s"'<>]+""", re.IGNORECASE)
-_URL = re.compile(r"""\b[a-z][a-z0-9+.-]*://([^\s/"'<>?#]*)[^\s"'<>]*""", re.IGNORECASE)
-_HOMES = r"[\\/]+(?:home|users|documents and settings)(?=[\\/])"
+_URL = re.compile(r"""\b[a-z][a-z0-9+.-]{0,20}://([^\s/"'<>?#]*)[^\s"'<>]*""", re.IGNORECASE)
+_HOMES = rf"{_FIRST}(?:home|users|documents and settings)(?=[\\/])"
 _ANY_HOME = re.compile(rf"(?:(?<![0-9A-Za-z])[A-Za-z]:)?{_HOMES}{_BELOW}", re.IGNORECASE)
 _SHORT_HOME = re.compile(rf"(?<![0-9A-Za-z])~[\w.-]*(?=[\\/]){_BELOW}")
 _DRIVE = re.compile(rf"(?<![0-9A-Za-z])[A-Za-z]:(?=[\\/]){_BELOW}")
-_SHARE = re.compile(rf"\\{{2,}}{_PART}(?=[\\/]){_BELOW}")
+_SHARE = re.compile(rf"(?<!\\)\\{{2,}}{_PART}(?=[\\/]){_BELOW}")
 # What the system itself provides is the same on every machine.
 _ROOTED = re.compile(
     rf"(?<![0-9A-Za-z_.~<>/\\-])/(?!(?:sys|proc|dev)/){_PART}/+(?:{_PART}(?: {_PART}){{0,3}}/+)*{_END}"
@@ -240,7 +242,9 @@ _PATHS = ((_ANY_HOME, HOME), (_DRIVE, PATH), (_SHARE, PATH), (_SHORT_HOME, HOME)
 def _folder_pattern(folder: str) -> re.Pattern[str]:
     """A folder with all that lies below it, with either separator, and doubled as a printed literal has it."""
     parts = [re.escape(part) for part in re.split(r"[\\/]+", folder.rstrip("\\/"))]
-    return re.compile(r"[\\/]+".join(parts) + rf"(?![0-9A-Za-z_-]){_BELOW}", re.IGNORECASE)
+    whole = r"[\\/]+".join(parts[1:])
+    begin = parts[0] + r"[\\/]+" if parts[0] else _FIRST
+    return re.compile(rf"{begin}{whole}(?![0-9A-Za-z_-]){_BELOW}", re.IGNORECASE)
 
 
 def _public_or_mark(found: re.Match[str]) -> str:

@@ -104,6 +104,13 @@ def test_two_keys_that_become_alike_are_still_two() -> None:
     assert len(redacted({"/data/a/x": 1, "/data/b/y": 2}, OURS)) == 2
 
 
+@pytest.mark.parametrize(
+    "part", ["/", "\\", "/a b c d e ", "C:\\a b c\\", "a/", "x://", "a-", "a.", "a:", "~", "/a/", "file:", "/home/"]
+)
+def test_a_long_hostile_text_comes_to_an_end(part: str) -> None:
+    assert isinstance(said(part * 20_000), str)
+
+
 def test_marks_are_the_same_each_time() -> None:
     text = r"/home/annagram/x on ACME-LT-0815, C:\Users\Borys Koval\y"
     assert said(text) == said(text) == said(said(text))
