@@ -142,27 +142,43 @@ def _reason(session: pytest.Session, *, interrupted: bool) -> str:
 
 
 def _report(session: pytest.Session, bench: BenchSession, folder: Path) -> list[str]:
+    options = bench.options
     try:
         from bench.report.finish import finish_run  # noqa: PLC0415 - drawing charts is for the end
 
-        with speaking(bench.options.language):
-            lines = finish_run(folder, bench.options.reports_dir, open_report=bench.options.open_report)
+        with speaking(options.language):
+            lines = finish_run(folder, options.reports_dir, open_report=options.open_report, redact=options.redact)
         return [*lines, *_comparison(bench, folder)]
     except Exception as error:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if session.config.option.fulltrace:
             raise
-        remedy = f"what was measured is in {folder}; try `nox -s report -- {folder}`"
-        return [f"error: the report could not be made: {type(error).__name__}: {error}", remedy]
+        return _unreported(bench, folder, error)
+
+
+def _unreported(bench: BenchSession, folder: Path, error: Exception) -> list[str]:
+    """What the terminal ends with where there is no report."""
+    from bench.report.redact import of_this_machine, redacted, shown_path  # noqa: PLC0415 - for the end, too
+
+    options = bench.options
+    private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
+    said = f"error: the report could not be made: {type(error).__name__}: {error}"
+    if private is not None:
+        said = redacted(said, private)
+    shown = shown_path(folder, private)
+    return [said, f"what was measured is in {shown}; try `nox -s report -- {shown}`"]
 
 
 def _comparison(bench: BenchSession, folder: Path) -> list[str]:
     """The variants of an A/B run side by side; a run that ended before both were measured has none."""
-    if not bench.options.variants or bench.measured == 0:
+    options = bench.options
+    if not options.variants or bench.measured == 0:
         return []
     from bench.compare.finish import finish_variants  # noqa: PLC0415 - drawing charts is for the end
+    from bench.report.redact import of_this_machine  # noqa: PLC0415
 
-    return finish_variants(folder, bench.options.reports_dir)
+    private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
+    return finish_variants(folder, options.reports_dir, private=private)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

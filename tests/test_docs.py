@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import subprocess
@@ -12,11 +13,18 @@ from typing import Any
 
 import pytest
 
+from bench.analyse.run import analyse_run
 from bench.gate.__main__ import parser as gate_parser
 from bench.plan.cells import Cell, Load
 from bench.plan.flags import BY_NAME
+from bench.report.export_json import SUMMARY_VERSION
+from bench.report.names import name_all
+from bench.report.render import ReportPaths
+from bench.report.rows import cell_rows
+from bench.store.reader import open_run
 from bench.store.schema import SCHEMA_VERSION, TABLES
 from bench.store.writer import RunWriter
+from tests.bench.report.conftest import FakeRun
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
@@ -159,3 +167,26 @@ def test_keys_of_the_sample_sweep_file_exist() -> None:
 def test_ci_runs_what_the_readme_tells_a_user_to_run() -> None:
     command = page(".ci/run").splitlines()[-1]
     assert command in page("README.md")
+
+
+def test_the_page_has_every_column_of_the_summary(tmp_path: Path) -> None:
+    run = FakeRun(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(32, 128))
+    run.break_cells("ort-genai-CPU-int4-p128", "failed", "no")
+    analysis = analyse_run(open_run(run.write(tmp_path)))
+    section = page("docs/exports.md").partition("## The columns")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \| ", section, flags=re.MULTILINE)
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(
+        cell_rows(analysis, name_all(analysis))[0]
+    )
+    assert f"`summary_version` in `summary.json`: {SUMMARY_VERSION}." in section
+
+
+def test_the_page_has_every_file_of_a_report() -> None:
+    table = page("docs/exports.md").partition("\n## ")[0]
+    names = {path.name for path in dataclasses.astuple(ReportPaths.below(Path("folder")))}
+    assert set(re.findall(r"^\| `([\w.-]+)` \|", table, flags=re.MULTILINE)) == names
+
+
+def test_the_workflow_hands_on_a_file_that_a_report_has() -> None:
+    (name,) = re.findall(r"output-file-path: reports/\S+ env.RUN }}/(\S+)$", page("docs/ci.md"), flags=re.MULTILINE)
+    assert name == ReportPaths.below(Path("folder")).action_benchmark.name

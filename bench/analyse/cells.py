@@ -7,11 +7,22 @@ from typing import Any
 import numpy as np
 
 from bench.analyse.arrival import arrival
+from bench.analyse.costs import costs
 from bench.analyse.interval import over_blocks
-from bench.analyse.results import QUANTILES, CellResult, Histogram, LoadResult, Measured, Quantiles, TokenSeries
+from bench.analyse.results import (
+    QUANTILES,
+    CellResult,
+    Histogram,
+    LoadResult,
+    Measured,
+    Quantiles,
+    Timed,
+    TokenSeries,
+)
 from bench.analyse.samples import CellSamples
 
 _NS_PER_MS = 1e6
+_MS_PER_S = 1e3
 _MOST_POINTS = 128
 _MOST_BINS = 48
 
@@ -28,7 +39,8 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
     ttft = _measured(samples.block, first)
     if ttft is None:
         return None
-    tpot = _measured(samples.block, after / (new_tokens - 1)) if new_tokens > 1 else None
+    per_token = after / (new_tokens - 1) if new_tokens > 1 else np.empty(0)
+    tpot = _measured(samples.block, per_token) if new_tokens > 1 else None
     return CellResult(
         cell_key=samples.cell_key,
         load=load,
@@ -53,6 +65,8 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         itl_samples=itl.size,
         arrival_ms=arrival(first, itl),
         series=samples.series,
+        costs=costs(samples.counters, samples.energy_source, batch_size * new_tokens),
+        timed=Timed(tuple((first / _MS_PER_S).tolist()), tuple((per_token / _MS_PER_S).tolist())),
     )
 
 

@@ -39,10 +39,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ComparedCell:
-    """A cell that both sides measured."""
+    """A cell that both sides measured.
+
+    Args:
+        cell: as the base measured it.
+        differences: of its metrics.
+        other: as the head measured it; ``None`` where it is held against several runs.
+    """
 
     cell: CellResult
     differences: tuple[Difference, ...]
+    other: CellResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +234,7 @@ def _judged(
         raw = {there.cell_key: contrasted(metric, there, here) for there, here in pairs}
         for key, one in judge({key: one for key, one in raw.items() if one is not None}, threshold).items():
             found[key].append(one)
-    return tuple(ComparedCell(there, tuple(found[there.cell_key])) for there, _ in pairs)
+    return tuple(ComparedCell(there, tuple(found[there.cell_key]), here) for there, here in pairs)
 
 
 def judge(family: Mapping[str, Difference], threshold: float) -> dict[str, Difference]:

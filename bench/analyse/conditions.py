@@ -13,7 +13,7 @@ from bench.store.reader import StoredRun
 _COMPARED: Sequence[tuple[str, Sequence[str], bool]] = (
     ("model", ("model", "name"), True),
     ("model digest", ("model", "digest"), True),
-    ("machine", ("machine_id",), False),
+    ("machine", ("machine_id",), True),
     ("threads", ("plan", "threads"), False),
     ("schema", ("schema_version",), False),
     ("power source", ("machine", "power_source"), False),
@@ -37,7 +37,7 @@ class Mismatch:
         what: in a word or two.
         base: there.
         head: and here.
-        fatal: whether comparing them would mean nothing.
+        fatal: whether their ratio would not tell of the software, so that they are compared by force alone.
     """
 
     what: str
@@ -52,7 +52,8 @@ def mismatches(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Mismat
     for what, path, fatal in _COMPARED:
         there, here = _at(base, path), _at(head, path)
         if there != here:
-            found.append(Mismatch(what, str(there), str(here), fatal))
+            names = _machines(base, head) if what == "machine" else (str(there), str(here))
+            found.append(Mismatch(what, *names, fatal))
     return tuple(sorted(found, key=lambda one: not one.fatal))
 
 
@@ -65,6 +66,15 @@ def prompts_of(run: StoredRun) -> Prompts:
         if name is not None:
             found.setdefault(length, {})[name] = ids
     return found
+
+
+def _machines(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[str, str]:
+    """What two machines are called: by their processors, and by their ids too where those do not tell them apart."""
+    names = [str(_at(record, ("machine", "cpu", "name")) or "unknown processor") for record in (base, head)]
+    if names[0] != names[1]:
+        return names[0], names[1]
+    there, here = (f"{name} ({record.get('machine_id')})" for name, record in zip(names, (base, head), strict=True))
+    return there, here
 
 
 def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:

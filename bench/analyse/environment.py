@@ -82,6 +82,17 @@ def _of_variant(facts: Mapping[Fact, str], name: str) -> dict[Fact, str]:
     }
 
 
+def recorded(record: Mapping[str, Any], name: str) -> str | None:
+    """What a run records of something that :func:`run_changes` names; ``None`` where it records nothing of it."""
+    named = {
+        value
+        for fact, value in surroundings(record).items()
+        if name == fact.what
+        or (name.startswith(f"{fact.what} (") and fact.backend in name[len(fact.what) + 2 : -1].split(", "))
+    }
+    return " and ".join(sorted(named)) or None
+
+
 def _by_name(found: Iterable[Change]) -> dict[str, tuple[str, str]]:
     """Name -> there and here; ``none`` where a package is not there."""
     return {

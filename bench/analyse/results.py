@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from bench.analyse.arrival import Arrival
+from bench.analyse.costs import Costs
 from bench.analyse.interval import Estimate
 from bench.plan.cells import Ask
 from bench.plan.flags import PROFILES
@@ -75,6 +76,19 @@ class Generation:
     ttft_ms: float | None
     tpot_ms: float | None
     reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """The counted generations of a cell one by one, in the order in which they were committed, in seconds.
+
+    Args:
+        ttft_s: time to first token.
+        tpot_s: time per output token; empty for answers of one token.
+    """
+
+    ttft_s: tuple[float, ...]
+    tpot_s: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +228,8 @@ class CellResult:
         series: every generation that ran, in the order in which they were measured.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
             fewer than a hundred.
+        costs: energy, busy time and CPU time, where counters were read.
+        timed: the counted generations one by one.
     """
 
     cell_key: str
@@ -239,6 +255,8 @@ class CellResult:
     ask: Ask = "first"
     arrival_ms: Arrival | None = None
     series: tuple[Generation, ...] = ()
+    costs: Costs = field(default_factory=Costs)
+    timed: Timed | None = None
 
 
 @dataclass(frozen=True, slots=True)

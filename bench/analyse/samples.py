@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.analyse.costs import COUNTERS
 from bench.analyse.results import Generation, Use
 from bench.plan.cells import Ask
 from bench.store.reader import ROWS_AT_ONCE, StoredRun
@@ -47,6 +48,8 @@ class CellSamples:
         warmups: how many warm-ups ran, the first asks before a repeat among them.
         excluded: timed generations that ran but do not count.
         series: every generation that ran, in the order in which they were measured.
+        counters: of :data:`bench.analyse.costs.COUNTERS` the float arrays [generations], NaN where one was not read.
+        energy_source: which counter the energy comes from; several are joined by `` + ``.
     """
 
     cell_key: str
@@ -60,11 +63,13 @@ class CellSamples:
     warmups: int
     excluded: int
     series: tuple[Generation, ...] = ()
+    counters: Mapping[str, Any] = field(default_factory=dict)
+    energy_source: str | None = None
 
 
 def read_cells(run: StoredRun) -> Iterator[CellSamples]:
     """Each cell that has rows, in the order in which they first appear; one cell's latencies are expanded at a time."""
-    table = run.table("generations", columns=_SCALARS)
+    table = run.table("generations", columns=(*_SCALARS, *COUNTERS, "energy_source"))
     if table.num_rows == 0:
         return
     rows = _Rows(table, _latencies(run))
@@ -101,6 +106,7 @@ class _Rows:
         self._again = _booleans(pc.fill_null(pc.equal(table["ask"], "again"), fill_value=False))
         self._reasons = table["invalid_reason"]
         self._ttft = _numbers(pc.cast(table["ttft_ns"], pa.float64()))
+        self._counters = {name: _numbers(pc.cast(table[name], pa.float64())) for name in COUNTERS}
         self._steps = _numbers(table["new_tokens"]).astype(np.int64)
         self._latencies = latencies
         self._lengths = np.fromiter((len(one) for one in latencies), np.int64, len(latencies))
@@ -117,6 +123,7 @@ class _Rows:
         for place, row in enumerate(counted.tolist()):
             itl[place] = self._latencies[row]
         load_ids = pc.unique(self._table["load_id"].take(pa.array(members))).to_pylist()
+        sources = self._table["energy_source"].take(pa.array(counted))
         padded = pc.drop_null(self._table["padded_prompt_tokens"].take(pa.array(members)))
         return CellSamples(
             cell_key=key,
@@ -130,6 +137,8 @@ class _Rows:
             warmups=int(np.count_nonzero(self._warmup[members] & self._ok[members])),
             excluded=len(timed) - len(counted),
             series=tuple(self._generations(members[self._ok[members]], frozenset(counted.tolist()))),
+            counters={name: column[counted] for name, column in self._counters.items()},
+            energy_source=" + ".join(pc.drop_null(pc.unique(sources)).to_pylist()) or None,
         )
 
     def _generations(self, ran: Any, counted: Set[int]) -> Iterator[Generation]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,43 +11,53 @@ from markupsafe import Markup
 
 import bench.report
 from bench.analyse.compare import VERDICTS, Comparison, Difference
-from bench.analyse.results import COMPARED, RunAnalysis
+from bench.analyse.results import COMPARED, Finding, RunAnalysis
+from bench.analyse.side_by_side import Row, SideBySide, changed
+from bench.compare import words
+from bench.compare.alone import alone
+from bench.compare.findings import Doubtful, Touching, doubtful, serious, touching
 from bench.compare.forest import WIDTH, Axis, Mark, axis
-from bench.compare.render import basis, called_first, counts, largest, notes, rule
-from bench.compare.words import cell_name, change, percent, ratio, shape, signed
+from bench.compare.heat import heat_maps, overviews
+from bench.compare.order import called_first
+from bench.compare.sentences import adjustment, bases, counts, heading, headline, notes, run_names, said
+from bench.compare.words import MARKS, TITLES, cell_name, change, percent, ratio, shape
 from bench.report import format as fmt
-from bench.report.names import name_all
+from bench.report.names import Naming, name_all
 from bench.report.template import environment, source_digest
-from bench.report.text import plural
+from bench.report.text.en import plural
 
 _HERE = Path(__file__).resolve().parent
 _STYLE = Path(bench.report.__file__).resolve().parent / "page.css"
 
-MOST_ROWS = 400
-"""Rows of one metric on the page; those that are called come first, and compare.json holds all."""
-_MOST_SHAPES = 16
-
-TITLES = {
-    "ttft_ms": "TTFT: time to first token",
-    "tpot_ms": "TPOT: time per output token",
-    "itl_p95_ms": "p95 ITL: the slowest twentieth of the tokens",
-}
-"""Metric -> heading."""
-
-MARKS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"}
-"""Verdict -> the sign that stands beside its colour."""
+MOST_MARKS = 400
+"""In one metric's chart; cells that are called come first, and compare.json holds all."""
+MOST_LISTED = 400
+"""Cells in a list of those that were not compared."""
+MOST_NARROW = 5
+"""Heads that fit the usual width of a page."""
+TALL_FROM = 25
+"""Rows from which on a heat map scrolls under its heads."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One cell of one metric."""
+class ForestMark:
+    """One head's figure of one cell in one metric; ``head`` counts from 1."""
 
-    name: str
-    shape: str
+    head: int
     difference: Difference
     mark: Mark
     change: str
     ratio: str
+    serious: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ForestRow:
+    """One cell in one metric: a mark per head that measured it."""
+
+    name: str
+    shape: str
+    marks: tuple[ForestMark, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,117 +67,165 @@ class Family:
     metric: str
     title: str
     axis: Axis
-    rows: tuple[Row, ...]
+    rows: tuple[ForestRow, ...]
     left_out: int
 
 
 @dataclass(frozen=True, slots=True)
-class Overview:
-    """One metric at a glance: configurations down, request shapes across."""
+class Run:
+    """One of several runs: what it is, and of a head what came out.
 
-    title: str
-    shapes: tuple[str, ...]
-    rows: tuple[tuple[str, tuple[Difference | None, ...]], ...]
+    Args:
+        number: of a head, from 1; ``None`` for the base.
+        name: its id.
+        facts: when it began, its processor, blocks, how many earlier runs tell its variation, compared cells.
+        counts: metric -> verdicts, of a head.
+    """
+
+    number: int | None
+    name: str
+    facts: tuple[str, ...]
+    counts: Mapping[str, Counter[str]]
 
 
-def page(comparison: Comparison) -> str:
-    """The page of one comparison."""
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A serious finding with the cells that it touches."""
+
+    where: str
+    finding: Finding
+    cells: tuple[str, ...]
+
+
+def page(side: SideBySide) -> str:
+    """The page of one comparison, or of several with one base."""
     css = _STYLE.read_text(encoding="utf-8") + (_HERE / "compare.css").read_text(encoding="utf-8")
-    here = name_all(comparison.head)
-    there = name_all(comparison.base)
+    naming = name_all(side.first.base)
+    found = touching(side)
+    touched = doubtful(side, found)
     return (
         environment(_HERE)
         .get_template("compare.html.jinja")
         .render(
-            c=comparison,
+            c=side.first,
+            several=side.several,
+            wide=len(side.heads) > MOST_NARROW,
+            w=words,
             f=fmt,
             css=Markup(css),  # noqa: S704 - our own files, no data
             css_digest=source_digest(css),
             width=WIDTH,
             marks=MARKS,
             verdicts=VERDICTS,
-            notes=notes(comparison),
-            counts=[(TITLES[metric], counted) for metric, counted in counts(comparison).items()],
-            said=said(comparison),
-            basis=basis(comparison),
-            rule=rule(comparison),
-            threshold=percent(comparison.threshold),
-            overviews=[one for metric in COMPARED if (one := _overview(comparison, metric))],
-            families=[family for metric in COMPARED if (family := _family(comparison, metric))],
-            only_base=[cell_name(cell, there) for cell in comparison.only_base],
-            only_head=[cell_name(cell, here) for cell in comparison.only_head],
-            facts=_facts(comparison),
+            title=heading(side),
+            headline=headline(side),
+            overline=_overline(side),
+            notes=notes(side),
+            counts=[] if side.several else [(TITLES[metric], found) for metric, found in counts(side.first).items()],
+            runs=_runs(side) if side.several else [],
+            metrics=[metric for metric in COMPARED if any(one.metric == metric for one in side.differences)],
+            heads=[head.head_name for head in side.heads],
+            said=said(side),
+            basis=[*adjustment(side), *bases(side)],
+            threshold=percent(side.first.threshold),
+            maps=heat_maps(side, naming, touched),
+            tall=TALL_FROM,
+            overviews=overviews(side, naming, touched),
+            families=[family for metric in COMPARED if (family := _family(metric, side, naming, touched))],
+            findings=[_found(one, side, naming) for one in serious(found)],
+            not_serious=_not_serious(found),
+            changed=changed(side),
+            alone=alone(side),
+            most_listed=MOST_LISTED,
+            facts=[] if side.several else _facts(side.first),
             plural=plural,
-            percent_of=lambda one: signed(one.contrast.ratio.value),
         )
     )
 
 
-def said(comparison: Comparison) -> str:
-    """The answer in a sentence."""
-    found = comparison.differences
-    if not found:
-        return "Nothing can be compared: no cell was measured on both sides."
-    slower, faster = (sum(one.verdict == verdict for one in found) for verdict in ("slower", "faster"))
-    cells = plural(len(comparison.cells), "cell")
-    if not slower and not faster:
-        start = f"No difference is shown in {cells}"
-    else:
-        start = f"Of {plural(len(found), 'figure')} in {cells}, slower: {slower}, faster: {faster}"
-    return f"{start}; {largest(comparison)}.".replace(" %", "\u00a0%")
+def _overline(side: SideBySide) -> str:
+    if side.several:
+        return words.OVERLINE["several"].format(count=len(side.heads) + 1)
+    return words.OVERLINE["paired" if side.first.paired else "one"]
 
 
-def _family(comparison: Comparison, metric: str) -> Family | None:
-    own = [one for one in comparison.differences if one.metric == metric]
+# -- the charts
+
+
+def _family(metric: str, side: SideBySide, naming: Naming, touched: Doubtful) -> Family | None:
+    own = [one for one in side.differences if one.metric == metric]
     if not own:
         return None
-    naming = name_all(comparison.base)
-    cells = comparison.cells if len(own) <= MOST_ROWS else called_first(comparison.cells)
-    scale = axis(own, comparison.threshold)
-    rows = [
-        Row(
-            naming.of(cell.cell.load),
-            shape(cell.cell),
+    scale = axis(own, side.first.threshold)
+    rows = [row for row in side.rows if any(row.of(metric))]
+    if len(own) > MOST_MARKS:
+        rows = called_first(rows)[: max(1, MOST_MARKS // len(side.heads))]
+    shown = tuple(_forest_row(row, metric, scale, naming, touched) for row in rows)
+    count = sum(any(row.of(metric)) for row in side.rows)
+    return Family(metric, TITLES[metric], scale, shown, count - len(shown))
+
+
+def _forest_row(row: Row, metric: str, scale: Axis, naming: Naming, touched: Doubtful) -> ForestRow:
+    marks = [
+        ForestMark(
+            head,
             one,
             scale.mark(one.contrast.ratio),
             change(one.contrast.ratio),
             ratio(one.contrast.ratio),
+            row.cell.cell_key in keys,
         )
-        for cell in cells
-        for one in cell.differences
-        if one.metric == metric
+        for head, (one, keys) in enumerate(zip(row.of(metric), touched, strict=True), start=1)
+        if one
     ]
-    return Family(metric, TITLES[metric], scale, tuple(rows[:MOST_ROWS]), max(0, len(rows) - MOST_ROWS))
+    return ForestRow(naming.of(row.cell.load), shape(row.cell), tuple(marks))
 
 
-def _overview(comparison: Comparison, metric: str) -> Overview | None:
-    naming = name_all(comparison.base)
-    requests = {(c.cell.batch_size, c.cell.new_tokens, c.cell.prompt_tokens): shape(c.cell) for c in comparison.cells}
-    shapes = [requests[key] for key in sorted(requests)]
-    table: dict[str, dict[str, Difference]] = {}
-    for cell in comparison.cells:
-        for one in cell.differences:
-            if one.metric == metric:
-                table.setdefault(naming.of(cell.cell.load), {})[shape(cell.cell)] = one
-    # What is no overview any more is left to the lists below.
-    if not table or len(shapes) > _MOST_SHAPES or len(table) > MOST_ROWS:
-        return None
-    rows = tuple((name, tuple(found.get(one) for one in shapes)) for name, found in table.items())
-    return Overview(TITLES[metric], tuple(shapes), rows)
+# -- around them
+
+
+def _runs(side: SideBySide) -> list[Run]:
+    first = side.first
+    found = [Run(None, first.base_name, (*_run_facts(first.base), "", ""), {})]
+    for number, head in enumerate(side.heads, start=1):
+        earlier = str(head.earlier) if head.earlier else ""
+        facts = (*_run_facts(head.head), earlier, str(len(head.cells)))
+        found.append(Run(number, head.head_name, facts, counts(head)))
+    return found
+
+
+def _run_facts(run: RunAnalysis) -> tuple[str, str, str]:
+    begun = str(run.record.get("created_at") or "")[:16].replace("T", " ")
+    return begun, _processor(run), _blocks(run) or ""
 
 
 def _facts(comparison: Comparison) -> list[tuple[str, str]]:
     record = comparison.base.record
+    blocks = [_blocks(run) or "unknown" for run in (comparison.base, comparison.head)]
     facts: list[tuple[str, object]] = [
         ("Base", comparison.base_name),
         ("Head", comparison.head_name),
         ("Model", (record.get("model") or {}).get("name")),
-        ("Machine", ((record.get("machine") or {}).get("cpu") or {}).get("name")),
-        ("Blocks", " and ".join(dict.fromkeys(_blocks((comparison.base, comparison.head))))),
+        ("Machine", " and ".join(dict.fromkeys(map(_processor, (comparison.base, comparison.head))))),
+        ("Blocks", " and ".join(dict.fromkeys(blocks))),
         ("Run", record.get("run_id") if comparison.paired else None),
     ]
     return [(name, str(value)) for name, value in facts if value]
 
 
-def _blocks(runs: Sequence[RunAnalysis]) -> list[str]:
-    return [str((run.record.get("plan") or {}).get("blocks") or "unknown") for run in runs]
+def _processor(run: RunAnalysis) -> str:
+    return str(((run.record.get("machine") or {}).get("cpu") or {}).get("name") or "")
+
+
+def _blocks(run: RunAnalysis) -> str | None:
+    blocks = (run.record.get("plan") or {}).get("blocks")
+    return str(blocks) if blocks else None
+
+
+def _found(one: Touching, side: SideBySide, naming: Naming) -> Found:
+    return Found(run_names([one.place], side), one.finding, tuple(cell_name(cell, naming) for cell in one.cells))
+
+
+def _not_serious(found: Sequence[Touching]) -> str:
+    count = sum(one.finding.severity == "warning" for one in found)
+    return words.NOT_SERIOUS.format(count=count) if count else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from bench.analyse.variation import Variation, variation
 from bench.arguments import Parser
 from bench.errors import StoreError, UsageError
 from bench.plan.values import part_of_one
+from bench.report.text.en import plural
 from bench.store.reader import StoredRun, open_run
 
 _MOST_EARLIER = 40
@@ -60,6 +62,17 @@ def find_runs(names: Sequence[str], results: Path) -> list[StoredRun]:
     return list(found.values())
 
 
+def named_again(names: Sequence[str], results: Path) -> list[str]:
+    """The ids of runs that ``names`` mean more than once, be it under the names of copies.
+
+    Raises:
+        UsageError: one means no run.
+        StoreError: one cannot be read.
+    """
+    counted = Counter(open_run(path).run_id for name in names for path in find_folders([name], results))
+    return [run_id for run_id, count in counted.items() if count > 1]
+
+
 def find_folders(names: Sequence[str], results: Path) -> list[Path]:
     """The folders of the runs that ``names`` mean, in their order: ids, folders, or globs of either.
 
@@ -72,18 +85,35 @@ def find_folders(names: Sequence[str], results: Path) -> list[Path]:
         # Not Path.glob, which takes no absolute pattern.
         matches = [Path(path) for pattern in patterns for path in sorted(glob.glob(pattern))]  # noqa: PTH207
         runs = [path.resolve() for path in matches if (path / "run.json").is_file()]
+        if not runs and matches:
+            count = plural(len(matches), "file or folder", "files and folders")
+            raise UsageError(f"{name} matches {count} and no run, which is a folder with a run.json")
         if not runs:
             raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
         found += runs
     return list(dict.fromkeys(found))
 
 
-def known_variation(results: Path, head: RunAnalysis) -> Variation:
+class Analyses:
+    """Runs that were analysed already: heads of one machine share their base and their history."""
+
+    def __init__(self) -> None:
+        self._made: dict[Path, RunAnalysis] = {}
+
+    def of(self, run: StoredRun) -> RunAnalysis:
+        """The analysis of ``run``."""
+        path = run.path.resolve()
+        if path not in self._made:
+            self._made[path] = analyse_run(run)
+        return self._made[path]
+
+
+def known_variation(results: Path, head: RunAnalysis, analyses: Analyses | None = None) -> Variation:
     """What the runs in ``results`` that are older than ``head`` tell about how much runs of its machine vary."""
-    return variation(_earlier(results, head))
+    return variation(_earlier(results, head, analyses or Analyses()))
 
 
-def _earlier(results: Path, head: RunAnalysis) -> Iterator[RunAnalysis]:
+def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[RunAnalysis]:
     seen = {str(head.record.get("run_id"))}
     wanted = {cell.load.backend for cell in head.cells}
     for path in sorted(results.glob("*/run.json"), reverse=True):
@@ -93,7 +123,7 @@ def _earlier(results: Path, head: RunAnalysis) -> Iterator[RunAnalysis]:
             if run.run_id in seen or not _precedes(run, head) or not wanted & _backends(run):
                 continue
             seen.add(run.run_id)
-            yield analyse_run(run)
+            yield analyses.of(run)
             if len(seen) > _MOST_EARLIER:
                 return
 

@@ -16,6 +16,7 @@ from bench.arguments import Parser
 from bench.compare.runs import add_folders, find_runs, known_variation, share
 from bench.errors import BenchError, UsageError
 from bench.gate.render import STATUS, as_json, lines, markdown
+from bench.report.index.update import index_lines
 from bench.report.render import write_files
 from bench.store.reader import StoredRun
 
@@ -29,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found, name = _found(asked)
         folder = asked.reports_dir / f"gate-{name}"
         write_files(folder, {folder / "gate.md": markdown(found), folder / "gate.json": as_json(found)})
-        print("\n".join([*lines(found), "", f"written    {folder / 'gate.md'}"]))
+        index = index_lines(asked.reports_dir)
+        print("\n".join([*lines(found), "", *index, f"written    {folder / 'gate.md'}"]))
         return STATUS[found.outcome]
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)

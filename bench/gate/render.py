@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from bench.analyse.compare import ComparedCell, Difference
 from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, could_hide
-from bench.compare.render import MOST_IN_TERMINAL, called_first, figures, identity
+from bench.compare.export_json import figures, identity
+from bench.compare.order import called_first
+from bench.compare.terminal import MOST_IN_TERMINAL
 from bench.compare.words import METRICS, cell_name, change, percent, ratio, shape, values
+from bench.report.about import about
+from bench.report.export_json import cleaned
 from bench.report.export_markdown import escape
 from bench.report.format import number, plain
 from bench.report.names import Naming, name_all
@@ -176,6 +181,7 @@ def as_json(found: Gate) -> str:
     naming = name_all(found.head)
     value = {
         "gate_version": GATE_VERSION,
+        "about": cleaned(_about(found)),
         "outcome": found.outcome,
         "exit_status": STATUS[found.outcome],
         "headline": headline(found),
@@ -202,3 +208,9 @@ def as_json(found: Gate) -> str:
         "new": [identity(cell, naming) for cell in found.new],
     }
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _about(found: Gate) -> dict[str, Any]:
+    run = found.head
+    cells = [cell.cell for cell in found.cells] + list(found.new)
+    return about(run.record, headline(found), cells, run.findings, ended=run.end is not None)

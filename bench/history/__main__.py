@@ -6,6 +6,7 @@ import re
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analyse.history import history
@@ -15,7 +16,9 @@ from bench.arguments import Parser
 from bench.compare.runs import add_folders, share
 from bench.errors import BenchError, StoreError, UsageError
 from bench.history.render import as_json, lines, markdown
-from bench.history.runs import Chosen, choose, read
+from bench.history.runs import choose, read
+from bench.report.index.update import index_lines
+from bench.report.redact import HELP, address, of_this_machine, redacted, redacted_folder
 from bench.report.render import write_files
 
 METRICS = {"ttft": "ttft_ms", "tpot": "tpot_ms", "itl-p95": "itl_p95_ms"}
@@ -43,19 +46,38 @@ def _history(asked: Namespace) -> list[str]:
             f"no run of machine {chosen.machine_id} can be read: {left_out[-1].removeprefix('left out: ')}"
         )
     found = history(runs, threshold, (METRICS[asked.metric],) if asked.metric else COMPARED)
-    index = _write(found, chosen, left_out, asked.reports_dir)
-    return [*lines(found, chosen.machine_id, left_out), "", f"history    {index.resolve().as_uri()}"]
+    told = _Told(found, chosen.machine_id, chosen.machine, tuple(left_out))
+    folder = asked.reports_dir / f"history-{folder_name(chosen.machine_id)}"
+    private = of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
+    if private is not None:
+        told, folder = redacted(told, private), redacted_folder(folder, private)
+    index = _write(told, folder)
+    return [
+        *lines(told.history, told.machine_id, told.left_out),
+        "",
+        *index_lines(asked.reports_dir, private),
+        f"history    {address(index, private)}",
+    ]
 
 
-def _write(found: History, chosen: Chosen, left_out: Sequence[str], reports: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """All that the files of a history are made from."""
+
+    history: History
+    machine_id: str
+    machine: str
+    left_out: tuple[str, ...]
+
+
+def _write(told: _Told, folder: Path) -> Path:
     from bench.history.page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
-    folder = reports / f"history-{folder_name(chosen.machine_id)}"
     index = folder / "history.html"
     contents = {
-        folder / "history.json": as_json(found, chosen.machine_id, left_out),
-        folder / "history.md": markdown(found, chosen.machine_id, left_out),
-        index: page(found, chosen.machine_id, chosen.machine, left_out),
+        folder / "history.json": as_json(told.history, told.machine_id, told.left_out, told.machine),
+        folder / "history.md": markdown(told.history, told.machine_id, told.left_out),
+        index: page(told.history, told.machine_id, told.machine, told.left_out),
     }
     write_files(folder, contents)
     return index
@@ -85,6 +107,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--machine", metavar="ID", help="the beginning of a machine's id (default: the one of the newest run)"
     )
+    parser.add_argument("--redact", action="store_true", help=HELP)
     add_folders(parser)
     return parser
 

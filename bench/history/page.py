@@ -17,7 +17,7 @@ from bench.history.words import ALIKE, RULE, day, heading, names, notes, sentenc
 from bench.report import format as fmt
 from bench.report.svg import StyleSheet
 from bench.report.template import environment, source_digest
-from bench.report.text import plural
+from bench.report.text.en import plural
 
 _HERE = Path(__file__).resolve().parent
 _STYLE = Path(bench.report.__file__).resolve().parent / "page.css"

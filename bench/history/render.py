@@ -12,8 +12,11 @@ from typing import Any
 from bench.analyse.timeline import History, Series
 from bench.compare.words import METRICS, signed
 from bench.history.words import ALIKE, RULE, heading, names, notes, sentences, size
+from bench.report.about import about_fields
+from bench.report.export_json import cleaned
 from bench.report.export_markdown import escape
 from bench.report.format import clean, interval, number, plain
+from bench.report.text.en import listed
 
 HISTORY_VERSION = 1
 
@@ -98,11 +101,12 @@ def _row(one: Series, name: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def as_json(history: History, machine: str, left_out: Sequence[str]) -> str:
-    """For a program; ``turn`` of a shift is the place in ``turns``, runs are named by their ids."""
+def as_json(history: History, machine: str, left_out: Sequence[str], cpu: str | None = None) -> str:
+    """For a program; ``turn`` of a shift is a place in ``turns``, runs are named by their ids; ``cpu`` is a name."""
     ids = [clean(run.run_id) for run in history.runs]
     value = {
         "history_version": HISTORY_VERSION,
+        "about": cleaned(_about(history, machine, cpu)),
         "machine_id": clean(machine),
         "threshold": history.threshold,
         "notes": [clean(note) for note in (*left_out, *notes(history))],
@@ -116,7 +120,7 @@ def as_json(history: History, machine: str, left_out: Sequence[str]) -> str:
                 "before": ids[turn.before],
                 "after": ids[turn.after],
                 "moves": [asdict(move) for move in turn.moves],
-                "changes": [{name: _cleaned(told) for name, told in asdict(change).items()} for change in turn.changes],
+                "changes": [cleaned(asdict(change)) for change in turn.changes],
             }
             for turn in history.turns
         ],
@@ -129,9 +133,20 @@ def as_json(history: History, machine: str, left_out: Sequence[str]) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _cleaned(value: Any) -> Any:
-    return (
-        clean(value) if isinstance(value, str) else [clean(one) for one in value] if isinstance(value, tuple) else value
+def _about(history: History, machine: str, cpu: str | None) -> dict[str, Any]:
+    said = [*sentences(history), *notes(history)]
+    return about_fields(
+        created_at=history.runs[-1].created_at.isoformat() if history.runs else None,
+        machine=cpu,
+        machine_id=machine,
+        model=listed(list(dict.fromkeys(run.model for run in history.runs))) if history.runs else None,
+        synthetic_model=False,
+        backends=[one.cell.backend for one in history.series],
+        simulated=[one.cell.simulated for one in history.series],
+        cells=len({one.cell.identity for one in history.series}),
+        headline=said[0] if said else heading(history),
+        serious=[],
+        ended=all(run.ended for run in history.runs),
     )
 
 

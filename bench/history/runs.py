@@ -16,7 +16,7 @@ from bench.compare.runs import find_folders
 from bench.compare.words import cell_name
 from bench.errors import StoreError, UsageError
 from bench.report.names import name_all
-from bench.report.text import listed, plural
+from bench.report.text.en import listed, plural
 from bench.store.reader import StoredRun, open_run
 
 

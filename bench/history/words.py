@@ -9,7 +9,7 @@ from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.environment import Change
 from bench.analyse.timeline import Drift, History, ReadRun, Series, Turn
 from bench.compare.words import METRICS
-from bench.report.text import listed, plural
+from bench.report.text.en import listed, plural
 
 _MOST_NAMED = 3
 _MOST_CHANGES = 12

@@ -189,6 +189,13 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag("lang", f"language of the report: {', '.join(LANGUAGES)}", ENGLISH.code, "LANG", in_file=False),
     Flag("open", "open the report in the browser at the end", switch=True, in_file=False),
+    Flag(
+        "redact",
+        "take names of users and hosts, and paths, out of the report, which goes to a folder NAME-redacted; the run in "
+        "--results-dir keeps them",
+        switch=True,
+        in_file=False,
+    ),
 )
 
 BY_NAME = {flag.name: flag for flag in FLAGS}

@@ -80,6 +80,7 @@ class Options:
     cache_dir: Path | None
     language: str
     open_report: bool
+    redact: bool = False
 
     @property
     def most_blocks(self) -> int:
@@ -160,6 +161,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         cache_dir=given.read("cache_dir", v.path, None),
         language=given.read("lang", lambda value, where: v.one_of(value, where, tuple(LANGUAGES)), ENGLISH.code),
         open_report=bool(flags.get("open")),
+        redact=bool(flags.get("redact")),
     )
 
 

@@ -1,1 +1,1 @@
-"""Estimates in; index.html, summary.md, summary.csv and summary.json out."""
+"""Estimates in; a page, and the same figures for people and programs beside it, out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,12 +11,16 @@ from bench.arguments import Parser, add_language
 from bench.errors import BenchError, StoreError, UsageError
 from bench.language import speaking
 from bench.report.finish import finish_run
+from bench.report.index.update import update_index
+from bench.report.redact import HELP, address, of_this_machine
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Render the runs that ``arguments`` name, else the newest one; returns the exit status."""
     try:
         asked = _parser().parse_args(arguments)
+        if asked.index:
+            return _index(asked)
         runs = [_find(name, asked.results_dir) for name in asked.runs] or [_newest(asked.results_dir)]
     except BenchError as error:
         return _say(error)
@@ -23,11 +28,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for run in runs:
         try:
             with speaking(asked.lang):
-                lines = finish_run(run.resolve(), asked.reports_dir.resolve(), open_report=asked.open)
+                lines = finish_run(
+                    run.resolve(), asked.reports_dir.resolve(), open_report=asked.open, redact=asked.redact
+                )
             print("\n".join(lines))
         except BenchError as error:
             status = _say(error)
     return status
+
+
+def _index(asked: Namespace) -> int:
+    if asked.runs:
+        raise UsageError("--index renders no run: leave their names out, or leave --index out")
+    private = of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
+    print(f"reports    {address(update_index(asked.reports_dir), private)}")
+    return 0
 
 
 def _parser() -> Parser:
@@ -41,6 +56,10 @@ def _parser() -> Parser:
     )
     add_language(parser)
     parser.add_argument("--open", action="store_true", help="open each report in the browser")
+    parser.add_argument("--redact", action="store_true", help=HELP)
+    parser.add_argument(
+        "--index", action="store_true", help="only write the page again that lists all reports; renders no run"
+    )
     return parser
 
 

@@ -8,10 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import Ranking, RunAnalysis
+from bench.report import text
+from bench.report.about import about_run
 from bench.report.format import clean
 from bench.report.names import Naming
 
-SUMMARY_VERSION = 1
+SUMMARY_VERSION = 2
 
 _RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "observers", "venvs")
 
@@ -33,6 +35,7 @@ def summary_json(analysis: RunAnalysis, naming: Naming, rows: Sequence[Mapping[s
     plan = analysis.record.get("plan") or {}
     value = {
         "summary_version": SUMMARY_VERSION,
+        "about": about_run(analysis, sentences[0] if sentences else text.NOTHING_MEASURED),
         **{name: analysis.record.get(name) for name in _RECORD},
         "plan": {name: plan.get(name) for name in _PLAN},
         "end": analysis.end,
@@ -54,7 +57,7 @@ def summary_json(analysis: RunAnalysis, naming: Naming, rows: Sequence[Mapping[s
         ],
         "findings": [dataclasses.asdict(finding) for finding in analysis.findings],
     }
-    return json.dumps(_cleaned(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(cleaned(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _ranking(ranking: Ranking, naming: Naming) -> dict[str, Any]:
@@ -82,11 +85,12 @@ def _ranking(ranking: Ranking, naming: Naming) -> dict[str, Any]:
     }
 
 
-def _cleaned(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
+    """JSON values whose texts have no control characters."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, Mapping):
-        return {clean(str(key)): _cleaned(one) for key, one in value.items()}
+        return {clean(str(key)): cleaned(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_cleaned(one) for one in value]
+        return [cleaned(one) for one in value]
     return value

@@ -135,3 +135,24 @@ def in_short(notes: Sequence[Note]) -> list[str]:
     told = f": {kinds}" if kinds else ""
     serious = [f"serious: {note.lines[0]}. {note.advice}" for note in notes if note.severity == "serious"]
     return [f"guard: {counted}{told}; the report has them with advice", *serious]
+
+
+def found_of(cell_key: str, load_key: str, findings: Sequence[Finding]) -> dict[str, str | None]:
+    """What the guard found about a cell or its load, and about the whole run: kinds, and the weightiest severity."""
+    own = [one for one in findings if cell_key == one.cell_key or (one.cell_key is None and load_key == one.load_key)]
+    run = [one for one in findings if one.cell_key is None and one.load_key is None]
+    return {
+        "findings": _kinds(own),
+        "findings_severity": _weightiest(own),
+        "run_findings": _kinds(run),
+        "run_findings_severity": _weightiest(run),
+    }
+
+
+def _kinds(findings: Sequence[Finding]) -> str | None:
+    return " ".join(dict.fromkeys(one.code for one in findings)) or None
+
+
+def _weightiest(findings: Sequence[Finding]) -> str | None:
+    found = {one.severity for one in findings}
+    return next((weight for weight in _WEIGHTS if weight in found), None)

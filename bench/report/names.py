@@ -183,3 +183,16 @@ def failed_shapes(failure: Failure) -> str:
         return text.EVERY_CELL
     lengths = ", ".join(number(n, 0) for n in sorted({shape[0] for shape in failure.shapes}))
     return text.PROMPTS.format(lengths=lengths) + (f", {text.ASKED_AGAIN}" if set(failure.asks) == {"again"} else "")
+
+
+def mark_of(load: LoadResult) -> str:
+    """What has to stand behind a name that leaves the report: that it was played, or that another device ran."""
+    if load.simulated:
+        return text.SIMULATED_MARK
+    return text.FALLBACK_MARK.format(device=clean(load.ran_on)) if load.device_verdict == "fallback" else ""
+
+
+def marked_name(naming: Naming, load: LoadResult) -> str:
+    """The name of ``load`` for where nothing else tells that it is simulated or a fallback."""
+    name, mark = naming.of(load), mark_of(load)
+    return name if mark in name else name + mark

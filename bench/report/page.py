@@ -21,6 +21,8 @@ from bench.report.answers import answers_by_shape, overviews, verdict_note
 from bench.report.bars import load_bars, memory_bars
 from bench.report.cell_details import MOST_UNFOLDED, detail_groups
 from bench.report.commands import alone
+from bench.report.data_link import data_link
+from bench.report.energy import Energy, energy
 from bench.report.figures import Figures, draw
 from bench.report.filters import filter_axes, known_quantiles
 from bench.report.findings import finding_notes, serious_for_answer
@@ -51,6 +53,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
     note, enough = verdict_note(analysis)
     found = finding_notes(analysis, naming)
     groups = result_groups(analysis, naming, found)
+    used = energy(analysis, naming)
     return (
         environment(_HERE)
         .get_template("page.html.jinja")
@@ -70,7 +73,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             title=_title(analysis),
             facts=_facts(analysis),
             notes=notes,
-            sections=_sections(analysis, figures),
+            sections=_sections(analysis, figures, used),
             figures=figures,
             name=naming.of,
             swatch=lambda load: _swatch(figures, naming, load),
@@ -88,6 +91,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             itl_cells=_by_line(analysis, naming),
             load_bars=load_bars(analysis),
             memory_bars=memory_bars(analysis),
+            energy=used,
             failures=[_failure(failure, naming, analysis) for failure in analysis.failures],
             broken_venvs=_broken_venvs(analysis),
             unreached=[
@@ -97,11 +101,12 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             meaning=_meaning(analysis),
             phi3=_phi3_command(analysis),
             machine=_machine(analysis),
+            data=data_link(analysis),
         )
     )
 
 
-def _sections(analysis: RunAnalysis, figures: Figures) -> list[tuple[str, str]]:
+def _sections(analysis: RunAnalysis, figures: Figures, used: Energy | None) -> list[tuple[str, str]]:
     """The sections that this run has anything to show in."""
     empty = set()
     if not figures.groups:
@@ -114,6 +119,8 @@ def _sections(analysis: RunAnalysis, figures: Figures) -> list[tuple[str, str]]:
         empty.add("tradeoff")
     if figures.roofline is None:
         empty.add("roofline")
+    if used is None:
+        empty.add("energy")
     if not load_bars(analysis) and not memory_bars(analysis):
         empty.add("costs")
     if not analysis.findings:

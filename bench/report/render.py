@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import secrets
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,12 +14,14 @@ from bench.analyse.run import analyse_run
 from bench.errors import MachineError
 from bench.language import ENGLISH, speaking
 from bench.report.answers import answers_by_shape, overviews, verdict_note
+from bench.report.export_action import action_json
 from bench.report.export_csv import summary_csv
 from bench.report.export_json import summary_json
 from bench.report.export_markdown import summary_markdown
 from bench.report.names import Naming, name_all
 from bench.report.notes import banners
 from bench.report.rows import cell_rows
+from bench.store.files import replace_file
 from bench.store.reader import open_run
 
 
@@ -27,6 +33,22 @@ class ReportPaths:
     summary_md: Path
     summary_csv: Path
     summary_json: Path
+    table: Path
+    pytest_benchmark: Path
+    action_benchmark: Path
+
+    @classmethod
+    def below(cls, folder: Path) -> ReportPaths:
+        """As they are called in ``folder``."""
+        return cls(
+            index=folder / "index.html",
+            summary_md=folder / "summary.md",
+            summary_csv=folder / "summary.csv",
+            summary_json=folder / "summary.json",
+            table=folder / "table.html",
+            pytest_benchmark=folder / "pytest-benchmark.json",
+            action_benchmark=folder / "github-action-benchmark.json",
+        )
 
 
 def render(run_dir: Path, reports_dir: Path) -> ReportPaths:
@@ -44,19 +66,24 @@ def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
 
     In the language that is chosen, but for what programs read: that is in English always.
     """
+    from bench.report.export_pytest import pytest_json  # noqa: PLC0415 - so does pytest-benchmark
+    from bench.report.export_table import table_html  # noqa: PLC0415 - jinja2
     from bench.report.page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
-    paths = ReportPaths(folder / "index.html", folder / "summary.md", folder / "summary.csv", folder / "summary.json")
+    paths = ReportPaths.below(folder)
     with speaking(ENGLISH.code):
         naming = name_all(analysis)
         rows = cell_rows(analysis, naming)
         contents = {
             paths.summary_csv: summary_csv(rows),
             paths.summary_json: summary_json(analysis, naming, rows, _sentences(analysis, naming)),
+            paths.pytest_benchmark: pytest_json(analysis, naming),
+            paths.action_benchmark: action_json(analysis, naming),
         }
     naming = name_all(analysis)
     notes = banners(analysis, naming)
     contents[paths.summary_md] = summary_markdown(analysis, naming, notes)
+    contents[paths.table] = table_html(analysis, naming, notes)
     contents[paths.index] = page(analysis, naming, notes)
     write_files(folder, contents)
     return paths
@@ -71,8 +98,8 @@ def _sentences(analysis: RunAnalysis, naming: Naming) -> list[str]:
     return sentences
 
 
-def write_files(folder: Path, contents: dict[Path, str]) -> None:
-    """Write text files into ``folder``, each whole or not at all.
+def write_files(folder: Path, contents: Mapping[Path, str]) -> None:
+    """Write text files into ``folder``, each whole or not at all, whoever else writes them at the same time.
 
     Raises:
         MachineError: they cannot be written.
@@ -80,11 +107,21 @@ def write_files(folder: Path, contents: dict[Path, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():
-            partial = path.with_name(f".{path.name}.part")
-            # One kind of line end everywhere: the page's policy names a digest of its style.
-            partial.write_text(content, encoding="utf-8", newline="\n")
-            partial.replace(path)
+            _write_whole(path, content)
     except OSError as error:
         raise MachineError(
             f"cannot write the report to {folder}: {error.strerror or error}; choose another folder with --reports-dir"
         ) from error
+
+
+def _write_whole(path: Path, content: str) -> None:
+    # Named for this process: another one may be writing the same file.
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        # One kind of line end everywhere: the page's policy names a digest of its style.
+        partial.write_text(content, encoding="utf-8", newline="\n")
+        replace_file(partial, path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +19,7 @@ from bench.analyse.results import (
     Unreached,
 )
 from bench.report import text
+from bench.report.findings import found_of
 from bench.report.format import clean
 from bench.report.names import Naming
 
@@ -25,16 +27,21 @@ from bench.report.names import Naming
 def cell_rows(analysis: RunAnalysis, naming: Naming) -> list[dict[str, Any]]:
     """Measured cells first, then the others, all with the same keys; ``None`` where nothing was measured."""
     model = _model(analysis.record)
-    rows = [_identity(naming, cell.load, _asked(cell), "ok") | _figures(cell) for cell in analysis.cells]
+
+    def row(load: LoadResult, cell: _Asked, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
+        found = found_of(cell[0], load.load_key, analysis.findings)
+        return {**_identity(naming, load, cell, status), **more, **found}
+
+    rows = [row(cell.load, _asked(cell), "ok", _figures(cell)) for cell in analysis.cells]
     known = {cell.cell_key for cell in analysis.cells}
     for failure in analysis.failures:
         for key, shape, ask in zip(failure.cell_keys, failure.shapes, failure.asks, strict=True):
             if key not in known:
                 known.add(key)
-                rows.append(_identity(naming, failure.load, (key, *shape, ask), failure.status) | _reason(failure))
-    rows += [_identity(naming, cell.load, _asked(cell), "not reached") for cell in analysis.unreached]
-    columns = dict.fromkeys(name for row in rows for name in row)
-    return [model | {name: row.get(name) for name in columns} for row in rows]
+                rows.append(row(failure.load, (key, *shape, ask), failure.status, _reason(failure)))
+    rows += [row(cell.load, _asked(cell), "not reached", {}) for cell in analysis.unreached]
+    columns = dict.fromkeys(name for one in rows for name in one)
+    return [model | {name: one.get(name) for name in columns} for one in rows]
 
 
 _Asked = tuple[str, int, int, int, str]
@@ -105,6 +112,7 @@ def _figures(cell: CellResult) -> dict[str, Any]:
         **{f"itl_{name}_ms": getattr(cell.itl_ms, name) for name in QUANTILES},
         "itl_samples": cell.itl_samples,
         "itl_note": text.quantiles_missing(cell) or None,
+        **dataclasses.asdict(cell.costs),
     }
 
 

@@ -58,7 +58,7 @@ def _commit(path: Path, write: Any) -> None:
         write(partial)
         with partial.open("rb+") as stream:
             os.fsync(stream.fileno())
-        _replace(partial, path)
+        replace_file(partial, path)
     except OSError as error:
         with suppress(OSError):
             partial.unlink()
@@ -67,7 +67,12 @@ def _commit(path: Path, write: Any) -> None:
         ) from error
 
 
-def _replace(partial: Path, path: Path) -> None:
+def replace_file(partial: Path, path: Path) -> None:
+    """Put a file that is whole in the place of another.
+
+    Raises:
+        OSError: it cannot be done.
+    """
     # On Windows a virus scanner or indexer may hold the new file for a moment.
     for wait_s in (0.05, 0.2, 0.5, None):
         try:

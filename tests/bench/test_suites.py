@@ -354,3 +354,26 @@ def test_strict_fails_exactly_where_something_was_found(sweep: Sweep) -> None:
 
 def test_without_strict_a_finding_fails_nothing(measured: Measured) -> None:
     assert measured.process.returncode == 0
+
+
+# Without names and paths
+
+
+def test_a_redacted_report_names_no_folder_and_the_run_keeps_them(sweep: Sweep) -> None:
+    run = sweep.run("--redact")
+    assert run.returncode == 0
+    assert str(sweep.home) in sweep.stored.record["command"]
+    folder = sweep.home / "reports" / f"{sweep.stored.run_id}-redacted"
+    texts = [path.read_text(encoding="utf-8") for path in folder.iterdir()]
+    assert len(texts) == 7
+    assert not [text for text in texts if str(sweep.home) in text]
+    assert str(sweep.home) not in run.stdout[run.stdout.index("results    ") :]
+    assert not sweep.reported
+
+
+def test_a_redacted_comparison_lies_beside_its_redacted_report(sweep: Sweep) -> None:
+    run = sweep.run("--redact", "--a", "simulated.itl_ms=2", "--b", "simulated.itl_ms=3", "--blocks", "2")
+    assert run.returncode == 0
+    folder = sweep.home / "reports" / f"{sweep.stored.run_id}-redacted"
+    assert {"compare.html", "compare.json", "index.html"} <= {path.name for path in folder.iterdir()}
+    assert not [path for path in folder.iterdir() if str(sweep.home) in path.read_text(encoding="utf-8")]

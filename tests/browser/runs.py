@@ -70,6 +70,17 @@ def large() -> FakeRun:
     return FakeRun(loads=loads, prompt_tokens=(32, 128, 512, 1024, 2048), new_tokens=(560,), repeats=1)
 
 
+def counted() -> FakeRun:
+    """Energy and busy time were read around each generation, and nothing else is unusual."""
+    loads = [
+        Load("openvino-genai", device, precision) for device in ("CPU", "GPU", "NPU") for precision in ("int4", "int8")
+    ]
+    covers = "RAPL package-0: whole package, all processes"
+    counters = {"energy_j": 4.2, "energy_source": covers, "npu_busy_ns": 610_000_000, "gpu_busy_ns": 0}
+    more = {"cpu_time_ns": 1_900_000_000, "cpu_frequency_mhz": 3870.5}
+    return FakeRun(loads=loads, counters={**counters, **more})
+
+
 RUNS: dict[str, Callable[[], FakeRun]] = {
     "usual": usual,
     "hostile": hostile,
@@ -79,4 +90,5 @@ RUNS: dict[str, Callable[[], FakeRun]] = {
     "interrupted": interrupted,
     "doubtful": doubtful,
     "large": large,
+    "counted": counted,
 }

@@ -56,6 +56,7 @@ ASKED_FOR = "asked for {device}"
 COMPUTED = "in {type}"
 DEFAULT_OPTIONS = "default options"
 SIMULATED_MARK = " (simulated)"
+FALLBACK_MARK = " (fallback to {device})"
 MORE = "{count} more"
 NO_INTERVAL = "no interval"
 
@@ -78,6 +79,7 @@ NAV = (
     ("costs", "Load and memory"),
     ("tradeoff", "Latency and memory"),
     ("roofline", "Memory bandwidth"),
+    ("energy", "Energy and busy time"),
     ("cells", "Each cell"),
     ("failures", "Not measured"),
     ("meaning", "What it tells"),
@@ -340,6 +342,30 @@ ROOFLINE_LABEL = "decode steps per second over bytes read per step, below the li
 ROOFLINE_TIP = "{name}, prompt {prompt}: {rate} of at most {limit} steps per second, {share}, {size} MB per step"
 ROOFLINE_TABLE = "Decode rate and memory bandwidth as a table"
 
+ENERGY_TITLE = "Energy and busy time"
+ENERGY_NOTE = (
+    "Counters read just before and just after each timed generation; shown is the median over generations, without an "
+    "interval. Where a machine has no such counter, nothing stands here. Simulated configurations are left out: "
+    "nothing ran that could have taken energy."
+)
+ENERGY_COVERS = "Energy is that of {source}. So other programs are in it, and the system’s own work."
+ENERGY_CHARTS = {
+    "energy_j_per_token": "Energy per new token, mJ",
+    "npu_busy_ms": "NPU busy time per generation, ms",
+    "gpu_busy_ms": "GPU busy time per generation, ms",
+}
+ENERGY_ENGINES = "GPU engines are added up, so that they can be busy for longer than the generation took."
+ENERGY_TABLE = "Energy and busy time as a table"
+ENERGY_HEADS = (
+    ("energy_j", "energy per generation", "J"),
+    ("energy_j_per_token", "energy per new token", "mJ"),
+    ("npu_busy_ms", "NPU busy", "ms"),
+    ("gpu_busy_ms", "GPU busy", "ms"),
+    ("cpu_time_ms", "CPU time", "ms"),
+    ("cpu_frequency_mhz", "CPU clock", "MHz"),
+)
+ENERGY_TOO_MANY = "Drawn are the first {shown} of {count} cells; the table has all."
+
 CHANGED_HINT = "Changed by the device:"
 
 CELLS_TITLE = "Each cell"
@@ -494,7 +520,29 @@ REPEAT_NOTE = (
 )
 PACKAGES_TITLE = "Packages of each worker venv"
 GLOSSARY_TITLE = "Definitions"
-FILES_NOTE = "Beside this page: summary.csv (one row per cell), summary.json, summary.md."
+FILES_NOTE = (
+    "Beside this page: summary.csv (one row per cell), summary.json, summary.md, table.html (the results alone, to be "
+    "pasted into a document), pytest-benchmark.json and github-action-benchmark.json."
+)
+DATA_LINK = "Save the data as CSV"
+DATA_NOTE = "One row per cell with all figures; it is in this page itself."
+
+TABLE_CAPTION = "{model} on {cpu}, run {run}"
+TABLE_HEADS = (
+    "configuration",
+    "device",
+    "TTFT ms (95 %)",
+    "TPOT ms (95 %)",
+    "whole answer ms (95 %)",
+    "decode tokens/s",
+    "peak memory MB",
+    "generations / blocks",
+    "what the guard saw",
+)
+TABLE_NOTE = (
+    "TTFT: time to first token. TPOT: time per output token. In parentheses the 95 % interval: Student’s t over blocks."
+)
+
 REPEAT_IT = "Repeat it"
 SAME_FOLDER = "in the same folder as this file"
 MORE_LINES = "(and {count} more)"

@@ -68,6 +68,7 @@ ASKED_FOR = "istenen: {device}"
 COMPUTED = "hesap: {type}"
 DEFAULT_OPTIONS = "varsayılan seçenekler"
 SIMULATED_MARK = " (benzetim)"
+FALLBACK_MARK = " (yerine çalışan: {device})"
 MORE = "{count} tane daha"
 NO_INTERVAL = "aralık yok"
 
@@ -83,13 +84,14 @@ NAV = (
     ("charts", "Grafikler"),
     ("results", "Bütün sonuçlar"),
     ("notes", "Bulgular"),
-    ("cells", "Hücre hücre"),
     ("arrival", "Her belirtece kadar"),
     ("along", "Belirteç belirteç"),
     ("spread", "Dağılım"),
     ("costs", "Yükleme ve bellek"),
     ("tradeoff", "Gecikme ve bellek"),
     ("roofline", "Bellek bant genişliği"),
+    ("energy", "Enerji"),
+    ("cells", "Hücre hücre"),
     ("failures", "Ölçülemeyenler"),
     ("meaning", "Ne anlama geliyor"),
     ("setup", "Makine ve tekrar"),
@@ -356,6 +358,30 @@ ROOFLINE_TABLE = "Üretim hızı ve bellek bant genişliği, tablo olarak"
 
 CHANGED_HINT = "Aygıtın değiştirdiği:"
 
+ENERGY_TITLE = "Enerji ve meşgul süre"
+ENERGY_NOTE = (
+    "Süresi ölçülen her üretimin hemen öncesinde ve hemen sonrasında okunan sayaçlar; gösterilen, güven aralığı "
+    "olmadan, üretimlerin medyanıdır. Makinede böyle bir sayaç yoksa burada bir şey yazmaz. Benzetim yapılandırmaları "
+    "dışarıda bırakılır: enerji harcayabilecek bir şey çalışmadı."
+)
+ENERGY_COVERS = "Enerji şu sayacındır: {source}. Dolayısıyla öteki programlar ve sistemin kendi işi de içindedir."
+ENERGY_CHARTS = {
+    "energy_j_per_token": "Yeni belirteç başına enerji, mJ",
+    "npu_busy_ms": "Üretim başına NPU meşgul süresi, ms",
+    "gpu_busy_ms": "Üretim başına GPU meşgul süresi, ms",
+}
+ENERGY_ENGINES = "GPU’nun birimleri toplanır; bu yüzden üretimin kendisinden daha uzun süre meşgul olabilirler."
+ENERGY_TABLE = "Enerji ve meşgul süre, tablo olarak"
+ENERGY_HEADS = (
+    ("energy_j", "üretim başına enerji", "J"),
+    ("energy_j_per_token", "yeni belirteç başına enerji", "mJ"),
+    ("npu_busy_ms", "NPU meşgul", "ms"),
+    ("gpu_busy_ms", "GPU meşgul", "ms"),
+    ("cpu_time_ms", "CPU süresi", "ms"),
+    ("cpu_frequency_mhz", "CPU saat hızı", "MHz"),
+)
+ENERGY_TOO_MANY = "{count} hücrenin ilk {shown} tanesi çizildi; tabloda hepsi var."
+
 CELLS_TITLE = "Hücre hücre"
 CELLS_NOTE = (
     "Bir hücrenin bütün üretimleri, blokları içinde yan yana ve ölçüm sırasıyla: sürüklenen, sıçrayan ya da bir kez "
@@ -515,7 +541,30 @@ REPEAT_NOTE = (
 )
 PACKAGES_TITLE = "Her işçi sanal ortamının paketleri"
 GLOSSARY_TITLE = "Tanımlar"
-FILES_NOTE = "Bu sayfanın yanında: summary.csv (hücre başına bir satır), summary.json, summary.md."
+FILES_NOTE = (
+    "Bu sayfanın yanında: summary.csv (hücre başına bir satır), summary.json, summary.md, table.html (bir belgeye "
+    "yapıştırmak için yalnızca sonuçlar), pytest-benchmark.json ve github-action-benchmark.json."
+)
+DATA_LINK = "Verileri CSV olarak kaydet"
+DATA_NOTE = "Hücre başına bütün sayılarıyla bir satır; bu sayfanın kendi içindedir."
+
+TABLE_CAPTION = "{model}, {cpu} üzerinde, koşu {run}"
+TABLE_HEADS = (
+    "yapılandırma",
+    "aygıt",
+    "TTFT ms (%95)",
+    "TPOT ms (%95)",
+    "yanıtın tamamı ms (%95)",
+    "üretim belirteç/s",
+    "tepe bellek MB",
+    "üretim sayısı / blok",
+    "gözcünün gördükleri",
+)
+TABLE_NOTE = (
+    "TTFT: ilk belirtece kadar geçen süre. TPOT: belirteç başına süre. Ayraç içinde %95 güven aralığı: bloklar "
+    "üzerinden Student t."
+)
+
 REPEAT_IT = "Tekrarlamak için"
 SAME_FOLDER = "bu dosyayla aynı klasörde"
 MORE_LINES = "(ve {count} tane daha)"

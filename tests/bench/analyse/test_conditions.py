@@ -22,7 +22,7 @@ RECORD: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("change", "what", "fatal"),
     [
-        ({"machine_id": "n"}, "machine", False),
+        ({"machine_id": "n"}, "machine", True),
         ({"plan": {"threads": 8}}, "threads", False),
         ({"schema_version": 2}, "schema", False),
         ({"model": {"name": "tiny", "digest": "e"}}, "model digest", True),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.environment import Change, changes, run_changes, surroundings, variant_changes
+from bench.analyse.environment import Change, changes, recorded, run_changes, surroundings, variant_changes
 
 
 def differing(before: dict[str, Any], after: dict[str, Any]) -> tuple[Change, ...]:
@@ -110,3 +110,13 @@ def test_a_variant_whose_packages_are_not_known_differs_in_nothing() -> None:
 
 def test_an_empty_venv_of_a_record_edited_by_hand_breaks_nothing() -> None:
     assert run_changes({"venvs": {"one": None}}, packages(one={"a": "1"})) == {}
+
+
+def test_what_a_run_records_is_found_by_the_name_of_a_change() -> None:
+    venvs = {"x": {"packages": {"numpy": "1"}}, "y": {"packages": {"numpy": "1"}}, "z": {"packages": {"numpy": "2"}}}
+    record = {"machine": {"kernel": "6.8"}, "venvs": venvs}
+
+    assert recorded(record, "kernel") == "6.8"
+    assert recorded(record, "numpy (x, y)") == "1"
+    assert recorded(record, "numpy (x, z)") == "1 and 2"
+    assert recorded(record, "numpy (w)") is None

@@ -14,10 +14,15 @@ import pytest
 from bench.analyse.compare import Comparison, Difference, compare
 from bench.analyse.interval import Contrast, Estimate
 from bench.analyse.run import analyse_run
+from bench.analyse.side_by_side import SideBySide, side_by_side
 from bench.compare.__main__ import main
+from bench.compare.export_json import as_json
+from bench.compare.export_markdown import markdown
+from bench.compare.order import called_first
 from bench.compare.page import page
-from bench.compare.render import as_json, called_first, largest, lines, markdown
 from bench.compare.runs import share
+from bench.compare.sentences import largest
+from bench.compare.terminal import lines
 from bench.errors import UsageError
 from bench.plan.cells import Load
 from bench.store.reader import open_run
@@ -30,6 +35,11 @@ def compared(base: FakeRun, head: FakeRun, tmp_path: Path) -> Comparison:
     runs = [one.write(tmp_path / name, name) for name, one in (("base", base), ("head", head))]
     there, here = (analyse_run(open_run(run)) for run in runs)
     return compare(there, here, 0.03)
+
+
+def alone(comparison: Comparison) -> SideBySide:
+    """A comparison with one head."""
+    return side_by_side([comparison])
 
 
 def test_a_run_against_its_own_twin_calls_nothing(tmp_path: Path) -> None:
@@ -81,17 +91,17 @@ def hostile(tmp_path: Path) -> Comparison:
 
 
 def test_the_lines_are_plain_text_of_any_encoding(hostile: Comparison) -> None:
-    assert "\n".join(lines(hostile)).isascii()
+    assert "\n".join(lines(alone(hostile))).isascii()
 
 
 def test_markdown_keeps_foreign_text_as_text(hostile: Comparison) -> None:
-    said = markdown(hostile)
+    said = markdown(alone(hostile))
     assert ("<script>" in said, "&lt;script&gt;" in said) == (False, True)
 
 
 def test_json_has_a_row_per_cell_and_metric(hostile: Comparison) -> None:
-    value = json.loads(as_json(hostile))
-    assert (value["comparison_version"], len(value["cells"])) == (2, 9)
+    value = json.loads(as_json(alone(hostile)))
+    assert (value["comparison_version"], len(value["cells"])) == (3, 9)
 
 
 def test_thousands_of_cells_leave_the_terminal_readable(tmp_path: Path) -> None:
@@ -104,10 +114,10 @@ def test_thousands_of_cells_leave_the_terminal_readable(tmp_path: Path) -> None:
         "repeats": 1,
     }
     found = compared(FakeRun(**small), FakeRun(**small), tmp_path)
-    said = list(lines(found))
+    said = list(lines(alone(found)))
     assert (len(found.cells), len(said) < 150, "and 440 more cells" in "\n".join(said)) == (480, True, True)
-    assert len(json.loads(as_json(found))["cells"]) == 960
-    assert "660 more rows" in markdown(found)
+    assert len(json.loads(as_json(alone(found)))["cells"]) == 960
+    assert "more rows left out" in markdown(alone(found))
 
 
 def test_cells_that_are_called_come_first(tmp_path: Path) -> None:
@@ -122,7 +132,7 @@ def test_the_largest_change_is_named_with_its_interval(tmp_path: Path) -> None:
     found = compared(FakeRun(blocks=9), FakeRun(blocks=9), tmp_path)
     slower = Difference("ttft_ms", 1, 2, Contrast(Estimate(1.5, 1.4, 1.6, 9), 0.0), "slower")
     cells = (*found.cells[:-1], replace(found.cells[-1], differences=(slower,)))
-    assert largest(replace(found, cells=cells)).endswith(
+    assert largest(alone(replace(found, cells=cells))).endswith(
         "TTFT of transformers CPU fp32, 512+64: +50.0 % (+40.0 % to +60.0 %)"
     )
 
@@ -130,22 +140,27 @@ def test_the_largest_change_is_named_with_its_interval(tmp_path: Path) -> None:
 @pytest.mark.parametrize("threshold", [0.0, 3.0, 100.0])
 def test_no_threshold_breaks_a_rendering(threshold: float, hostile: Comparison) -> None:
     found = compare(hostile.base, hostile.head, threshold)
-    assert "nan" not in "".join((*lines(found), markdown(found), as_json(found), page(found))).lower()
+    assert (
+        "nan"
+        not in "".join(
+            (*lines(alone(found)), markdown(alone(found)), as_json(alone(found)), page(alone(found)))
+        ).lower()
+    )
 
 
 def test_a_run_without_an_end_is_called_so(hostile: Comparison) -> None:
-    assert "still being written or was killed" in "\n".join(lines(hostile))
+    assert "still being written or was killed" in "\n".join(lines(alone(hostile)))
 
 
 def test_one_block_claims_nothing_and_says_so(tmp_path: Path) -> None:
     found = compared(FakeRun(blocks=1), FakeRun(blocks=1), tmp_path)
     assert {one.verdict for cell in found.cells for one in cell.differences} == {"inconclusive"}
-    assert "one block gives no interval" in "\n".join(lines(found))
+    assert "one block gives no interval" in "\n".join(lines(alone(found)))
 
 
 def test_runs_without_a_common_cell_say_so(tmp_path: Path) -> None:
     loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8")]
-    said = "\n".join(lines(compared(FakeRun(loads=loads[:1]), FakeRun(loads=loads[1:]), tmp_path)))
+    said = "\n".join(lines(alone(compared(FakeRun(loads=loads[:1]), FakeRun(loads=loads[1:]), tmp_path))))
     assert "no cell was measured in both runs" in said
 
 
@@ -239,13 +254,6 @@ def test_a_copy_of_a_run_is_the_same_run(tmp_path: Path, capsys: pytest.CaptureF
     shutil.copytree(run, tmp_path / "copy")
     assert main([str(run), str(tmp_path / "copy"), "--reports-dir", str(tmp_path / "out")]) == 4
     assert "cannot be compared with itself" in capsys.readouterr().err
-
-
-def test_each_head_is_compared_with_the_base(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = FakeRun(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,))
-    runs = [str(small.write(tmp_path, name)) for name in ("base", "one", "two")]
-    assert main([*runs, "--reports-dir", str(tmp_path / "out")]) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"compare-base-one", "compare-base-two"}
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,9 @@ class FakeRun:
     venvs: dict[str, Any] = field(default_factory=dict)
     variants: dict[str, Any] = field(default_factory=dict)
     cpu_name: str = "Intel(R) Core(TM) Ultra 7 258V"
+    counters: dict[str, Any] = field(default_factory=dict)
     findings: Sequence[dict[str, Any]] = ()
+    record: dict[str, Any] = field(default_factory=dict)
 
     @property
     def cells(self) -> list[Cell]:
@@ -85,7 +87,8 @@ class FakeRun:
                 rows = list(self._generations(load, load_id, block))
                 writer.rows("generations", rows)
                 writer.rows("loads", [self._load_row(load, load_id, block, position)])
-        writer.rows("findings", [{"seen_at": NOW, **row} for row in self.findings])
+        if self.findings:
+            writer.rows("findings", [{"seen_at": NOW, **row} for row in self.findings])
         if self.end:
             writer.finish(self.end)
         return writer.path
@@ -128,7 +131,7 @@ class FakeRun:
                 warmup = iteration == 0
                 ttft, itl = self._latencies(cell, process + (0.3 if warmup else 0), noise)
                 row = {"iteration": 0 if warmup else iteration - 1, "warmup": warmup, "ttft_ns": ttft, "itl_ns": itl}
-                yield {**base, **row, "status": "ok"}
+                yield {**base, **row, **self.counters, "status": "ok"}
 
     @staticmethod
     def _latencies(cell: Cell, shift: float, noise: random.Random) -> tuple[int, list[int]]:
@@ -231,6 +234,7 @@ class FakeRun:
             },
             "machine_id": "m" * 16,
             "venvs": self.venvs or {load.backend: venv for load in self.loads},
+            **self.record,
         }
 
 

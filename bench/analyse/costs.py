@@ -1,0 +1,70 @@
+"""What a generation costs beside time: energy, busy time of NPU and GPU, CPU time, by counters read around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+COUNTERS = ("energy_j", "npu_busy_ns", "gpu_busy_ns", "cpu_time_ns", "cpu_frequency_mhz")
+"""Columns of the table ``generations``."""
+
+_NS_PER_MS = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Medians over those counted generations of a cell that a counter was read around; ``None`` where it never was.
+
+    Zero is a value: a device whose counter stood still was not busy. These describe and have no interval.
+
+    Args:
+        energy_j: of one generation, as far as ``energy_source`` covers.
+        energy_j_per_token: that over the new tokens of the whole batch; the prefill is in it.
+        energy_source: which counter that is, and what it covers.
+        npu_busy_ms: in one generation.
+        gpu_busy_ms: the same, all engines added up, so that it can be more than the generation took.
+        cpu_time_ms: of all threads of the worker process.
+        cpu_frequency_mhz: clock of the cores that the worker may use.
+    """
+
+    energy_j: float | None = None
+    energy_j_per_token: float | None = None
+    energy_source: str | None = None
+    npu_busy_ms: float | None = None
+    gpu_busy_ms: float | None = None
+    cpu_time_ms: float | None = None
+    cpu_frequency_mhz: float | None = None
+
+
+def costs(counters: Mapping[str, Any], energy_source: str | None, new_tokens: int) -> Costs:
+    """The costs of one cell.
+
+    Args:
+        counters: of :data:`COUNTERS` the float arrays [generations], NaN where the counter was not read.
+        energy_source: see :class:`Costs`.
+        new_tokens: of one generation, over its whole batch.
+    """
+    middle = {name: _median(values) for name, values in counters.items()}
+    energy_j = middle.get("energy_j")
+    return Costs(
+        energy_j=energy_j,
+        energy_j_per_token=None if energy_j is None else energy_j / new_tokens,
+        energy_source=None if energy_j is None else energy_source,
+        npu_busy_ms=_milliseconds(middle.get("npu_busy_ns")),
+        gpu_busy_ms=_milliseconds(middle.get("gpu_busy_ns")),
+        cpu_time_ms=_milliseconds(middle.get("cpu_time_ns")),
+        cpu_frequency_mhz=middle.get("cpu_frequency_mhz"),
+    )
+
+
+def _median(values: Any) -> float | None:
+    # A counter that went backwards was reset in between, and tells nothing.
+    known = values[np.isfinite(values) & (values >= 0)]
+    return float(np.median(known)) if len(known) else None
+
+
+def _milliseconds(nanoseconds: float | None) -> float | None:
+    return None if nanoseconds is None else nanoseconds / _NS_PER_MS

@@ -1,0 +1,258 @@
+"""What a comparison says in sentences: before its figures, of its verdicts, and of what they rest on."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from bench.analyse.compare import VERDICTS, Comparison
+from bench.analyse.conditions import Mismatch
+from bench.analyse.interval import CONFIDENCE
+from bench.analyse.results import COMPARED, RunAnalysis
+from bench.analyse.side_by_side import Call, SideBySide
+from bench.compare import words
+from bench.compare.findings import BASE, Touching, serious, touching
+from bench.compare.order import size
+from bench.compare.words import METRICS, cell_name, change, percent
+from bench.report.names import name_all
+from bench.report.text.en import listed, plural
+
+_MOST_NAMED = 5
+_LONGEST = 300
+
+
+def heading(side: SideBySide) -> str:
+    """Which run is compared with which."""
+    return f"{headline(side)} compared with {side.first.base_name}"
+
+
+def headline(side: SideBySide) -> str:
+    """The head, or how many there are."""
+    return plural(len(side.heads), "run") if side.several else side.first.head_name
+
+
+def refusal(side: SideBySide) -> str:
+    """Why these runs are compared by force alone; empty if nothing speaks against it."""
+    fatal = [(place, one) for place, head in enumerate(side.heads) for one in head.mismatches if one.fatal]
+    if not fatal:
+        return ""
+    said = "; ".join(f"{one.what} ({_pair(place, one, side)})" for place, one in fatal)
+    if {one.what for _, one in fatal} == {"machine"}:
+        return (
+            f"{heading(side)} would tell of machines and not of software, they differ in {said}; "
+            "--force does it all the same"
+        )
+    return f"{heading(side)} would mean nothing, they differ in {said}; --force does it all the same"
+
+
+def _pair(place: int, one: Mismatch, side: SideBySide) -> str:
+    where = f"in {side.heads[place].head_name}" if side.several else "here"
+    return f"{one.base} there, {one.head} {where}"
+
+
+# -- before any figure
+
+
+def notes(side: SideBySide) -> list[str]:
+    """What has to be said before any figure."""
+    found = list(_different(side))
+    if any(one.what == "machine" for head in side.heads for one in head.mismatches):
+        found.append(words.MACHINES)
+    for name, run in _runs(side):
+        if run.end is None:
+            found.append(words.UNFINISHED.format(run=name))
+        if not run.cells and side.several:
+            found.append(words.EMPTY.format(run=name))
+    if played := _played(side):
+        found.append(played)
+    if side.differences and all(one.contrast.p_value is None for one in side.differences):
+        found.append(words.ONE_BLOCK)
+    return [*found, *_serious(side)]
+
+
+def _different(side: SideBySide) -> Iterator[str]:
+    if not side.several:
+        for one in side.first.mismatches:
+            yield f"DIFFERENT {one.what}: {one.base} there, {one.head} here"
+        return
+    for what in dict.fromkeys(one.what for head in side.heads for one in head.mismatches):
+        there: dict[str, None] = {}
+        here: dict[str, list[int]] = {}
+        for place, head in enumerate(side.heads):
+            for one in head.mismatches:
+                if one.what == what:
+                    there[one.base] = None
+                    here.setdefault(one.head, []).append(place)
+        heads = ", ".join(f"{value} in {words.head_names(places, several=True)}" for value, places in here.items())
+        yield f"DIFFERENT {what}: {' or '.join(there)} in the base, {heads}"
+
+
+def _runs(side: SideBySide) -> Iterator[tuple[str, RunAnalysis]]:
+    """Each run with what it is called in a sentence."""
+    if side.first.paired:
+        yield "the run", side.first.base
+        return
+    yield "the base run", side.first.base
+    for place, head in enumerate(side.heads):
+        yield (words.head_name(place, several=True) if side.several else "the head run"), head.head
+
+
+def _played(side: SideBySide) -> str:
+    loads = [load for run in (side.first.base, *(head.head for head in side.heads)) for load in run.loads]
+    if not any(load.simulated for load in loads):
+        return ""
+    return words.SIMULATED if all(load.simulated for load in loads) else words.PARTLY_SIMULATED
+
+
+def _serious(side: SideBySide) -> Iterator[str]:
+    """One note per kind of finding, however many runs it was found in."""
+    kinds: dict[str, list[Touching]] = {}
+    for one in serious(touching(side)):
+        kinds.setdefault(one.finding.code, []).append(one)
+    for found in kinds.values():
+        places = list(dict.fromkeys(one.place for one in found))
+        cells = {cell.cell_key for one in found for cell in one.cells}
+        first = found[0].finding
+        yield words.SERIOUS.format(
+            run=run_names(places, side),
+            what=f"{first.code}: {first.message[:_LONGEST]}",
+            cells=plural(len(cells), "compared cell"),
+            advice=first.advice,
+        )
+
+
+def run_names(places: Sequence[int], side: SideBySide) -> str:
+    """``the base``, ``the base and head 2``, ``heads 1 and 3``; ``the run`` where there is one alone."""
+    if side.first.paired and BASE in places:
+        return "the run"
+    heads = [place for place in places if place != BASE]
+    parts = ["the base"] if BASE in places else []
+    parts += [words.head_names(heads, several=side.several)] if heads else []
+    return listed(parts)
+
+
+# -- what it rests on
+
+
+def basis(heads: Sequence[Comparison]) -> str:
+    """What the intervals of ``heads`` cover, all of which know how much runs vary, or none."""
+    if heads[0].paired:
+        return words.PAIRED_BASIS
+    known = sorted({head.earlier for head in heads})
+    if not known[0]:
+        return words.BLOCKS_BASIS
+    figures = [one for head in heads for one in head.differences]
+    return words.RUNS_BASIS.format(
+        runs=f"{known[0]}" if len(known) == 1 else f"{known[0]} to {known[-1]}",
+        wider=sum(one.basis == "runs" for one in figures),
+        figures=len(figures),
+    )
+
+
+def bases(side: SideBySide) -> list[str]:
+    """The same of all heads, with the heads that each sentence is true of where there are two."""
+    groups: dict[bool, list[int]] = {}
+    for place, head in enumerate(side.heads):
+        groups.setdefault(head.earlier > 0, []).append(place)
+    told = {tuple(places): basis([side.heads[place] for place in places]) for places in groups.values()}
+    if len(told) == 1:
+        return list(told.values())
+    return [f"{words.head_names(places, several=True).capitalize()}: {said}" for places, said in told.items()]
+
+
+def rule(side: SideBySide) -> str:
+    """How verdicts come about."""
+    said = words.RULE.format(threshold=percent(side.first.threshold))
+    return words.NO_SAME + said if side.first.threshold == 0 else said
+
+
+def adjustment(side: SideBySide) -> list[str]:
+    """What the adjustment for many figures covers, and what one over all heads would leave; empty of one head."""
+    if not side.several:
+        return []
+    chance = percent(min(1.0, round((1 - CONFIDENCE) * len(side.heads), 3)))
+    covered = words.ADJUSTMENT.format(heads=len(side.heads), chance=chance)
+    return [(covered + _together(side)).rstrip(), words.SHARED_BASE]
+
+
+def _together(side: SideBySide) -> str:
+    fallen = [call for call in side.calls if not call.together]
+    if not side.calls:
+        return ""
+    if not fallen:
+        return words.TOGETHER_ALL
+    ordered = sorted(fallen, key=lambda call: -size(call.difference))
+    named = [called(call, side) for call in ordered[:_MOST_NAMED]]
+    more = [f"{len(ordered) - _MOST_NAMED} more"] if len(ordered) > _MOST_NAMED else []
+    return words.TOGETHER_SOME.format(
+        stand=len(side.calls) - len(fallen), calls=len(side.calls), fallen="; ".join([*named, *more])
+    )
+
+
+# -- what came out
+
+
+def called(call: Call, side: SideBySide) -> str:
+    """What a call is about."""
+    name = f"{METRICS[call.difference.metric]} of {cell_name(call.cell, name_all(side.first.base))}"
+    return f"{name} in {words.head_name(call.head, several=True)}" if side.several else name
+
+
+def counts(comparison: Comparison) -> dict[str, Counter[str]]:
+    """Metric -> how many cells have which verdict."""
+    return {
+        metric: Counter(one.verdict for one in comparison.differences if one.metric == metric)
+        for metric in COMPARED
+        if any(one.metric == metric for one in comparison.differences)
+    }
+
+
+def summary(comparison: Comparison) -> str:
+    """How many cells of one head are slower, faster, the same, or neither."""
+    if not comparison.cells:
+        where = "with both variants" if comparison.paired else "in both runs"
+        return f"no cell was measured {where}: nothing can be compared"
+    return "; ".join(
+        f"{METRICS[metric]}: {', '.join(f'{counted[verdict]} {verdict}' for verdict in VERDICTS)}"
+        for metric, counted in counts(comparison).items()
+    )
+
+
+def summaries(side: SideBySide) -> list[str]:
+    """The same of every head."""
+    if not side.several:
+        return [summary(side.first)]
+    return [f"{place}. {head.head_name}: {summary(head)}" for place, head in enumerate(side.heads, start=1)]
+
+
+def largest(side: SideBySide) -> str:
+    """The largest change that is called, or that none is; empty where nothing was compared."""
+    if side.calls:
+        call = max(side.calls, key=lambda call: size(call.difference))
+        return f"the largest change is {called(call, side)}: {change(call.difference.contrast.ratio)}"
+    seen = [
+        Call(place, row.cell, one, together=False)
+        for row in side.rows
+        for place, head in enumerate(row.heads)
+        for one in (head.differences if head else ())
+    ]
+    if not seen:
+        return ""
+    call = max(seen, key=lambda call: size(call.difference))
+    return f"no change is called; the largest seen is {called(call, side)}: {change(call.difference.contrast.ratio)}"
+
+
+def said(side: SideBySide) -> str:
+    """The answer in a sentence."""
+    found = side.differences
+    if not found:
+        return "Nothing can be compared: no cell was measured on both sides."
+    slower, faster = (sum(one.verdict == verdict for one in found) for verdict in ("slower", "faster"))
+    cells = plural(len(side.rows), "cell")
+    if side.several:
+        cells += f" and {plural(len(side.heads), 'head')}"
+    if not slower and not faster:
+        start = f"No difference is shown in {cells}"
+    else:
+        start = f"Of {plural(len(found), 'figure')} in {cells}, slower: {slower}, faster: {faster}"
+    return f"{start}; {largest(side)}.".replace(" %", "\u00a0%")

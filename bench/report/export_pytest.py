@@ -1,0 +1,129 @@
+"""pytest-benchmark.json: a stored run as ``pytest-benchmark compare`` reads it.
+
+What a run hands to pytest-benchmark while it is measured (``--benchmark-json``, see :mod:`bench.test_replay`) pools the
+tokens of a cell. Here one value is one generation: a time to first token, or the mean time per output token. Both
+describe the samples and take the generations of a process for independent; the interval that does not stands in
+``extra_info``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest_benchmark
+from pytest_benchmark.stats import Stats
+
+from bench.analyse.results import CellResult, Measured, RunAnalysis
+from bench.plan.cells import Cell, Load
+from bench.report.export_json import cleaned
+from bench.report.names import Naming, mark_of, marked_name
+
+_MS_PER_S = 1e3
+
+
+def pytest_json(analysis: RunAnalysis, naming: Naming) -> str:
+    """One benchmark per measured cell and metric, in seconds; what was not measured has none."""
+    record = analysis.record
+    machine = record.get("machine") or {}
+    cpu = machine.get("cpu") or {}
+    value = {
+        # Nothing of where this is rendered: it may be another machine.
+        "machine_info": {
+            "machine": cpu.get("architecture"),
+            "system": machine.get("os"),
+            "release": machine.get("kernel"),
+            "cpu": {"brand_raw": cpu.get("name"), "count": cpu.get("logical_cores")},
+            "machine_id": record.get("machine_id"),
+        },
+        "commit_info": _commit((record.get("project") or {}).get("git_commit"), record.get("created_at")),
+        "benchmarks": [one for cell in analysis.cells for one in _benchmarks(analysis, naming, cell)],
+        "datetime": record.get("created_at"),
+        "version": pytest_benchmark.__version__,
+    }
+    return json.dumps(cleaned(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _commit(described: Any, created_at: Any) -> dict[str, Any]:
+    commit = str(described) if described else None
+    return {
+        "id": commit.removesuffix("-dirty") if commit else "unknown",
+        "time": created_at,
+        "dirty": commit.endswith("-dirty") if commit else None,
+        "project": "aipc-bench",
+    }
+
+
+def _benchmarks(analysis: RunAnalysis, naming: Naming, cell: CellResult) -> list[dict[str, Any]]:
+    if cell.timed is None:
+        return []
+    metrics = (("ttft", cell.timed.ttft_s, cell.ttft_ms), ("tpot", cell.timed.tpot_s, cell.tpot_ms))
+    return [
+        _benchmark(analysis, naming, cell, metric, values, measured)
+        for metric, values, measured in metrics
+        if values and measured is not None
+    ]
+
+
+def _benchmark(
+    analysis: RunAnalysis, naming: Naming, cell: CellResult, metric: str, values: Sequence[float], measured: Measured
+) -> dict[str, Any]:
+    load = cell.load
+    planned = Cell(
+        Load(load.backend, load.device_requested, load.precision, load.options, load.variant),
+        cell.prompt_tokens,
+        cell.new_tokens,
+        cell.batch_size,
+        cell.ask,
+    )
+    mark = mark_of(load)
+    options = ",".join(f"{key}={value}" for key, value in sorted(load.options.items()))
+    own = f"[{options}]" if options else ""
+    name = f"{metric}[{load.label}{own}-{planned.shape}]{mark}"
+    return {
+        # Groups are what is set side by side: played times never stand beside measured ones.
+        "group": f"{metric} {planned.shape}{mark}",
+        "name": name,
+        "fullname": f"bench/{name}",
+        "params": {
+            "variant": load.variant,
+            "backend": load.backend,
+            "device": load.device_requested,
+            "precision": load.precision,
+            "options": json.dumps(dict(load.options), sort_keys=True),
+            "prompt_tokens": cell.prompt_tokens,
+            "new_tokens": cell.new_tokens,
+            "batch_size": cell.batch_size,
+            "ask": cell.ask,
+        },
+        "param": f"{load.label}{own}-{planned.shape}",
+        "extra_info": _extra(analysis, naming, cell, metric, measured),
+        "options": {},
+        "stats": _stats(values),
+    }
+
+
+def _stats(values: Sequence[float]) -> dict[str, Any]:
+    stats = Stats()
+    for value in values:
+        stats.update(value)
+    return {**stats.as_dict(), "iterations": 1}
+
+
+def _extra(analysis: RunAnalysis, naming: Naming, cell: CellResult, metric: str, measured: Measured) -> dict[str, Any]:
+    estimate = measured.estimate
+    low_ms, high_ms = estimate.low, estimate.high
+    return {
+        "configuration": marked_name(naming, cell.load),
+        "run_id": analysis.record.get("run_id"),
+        "model": (analysis.record.get("model") or {}).get("name"),
+        "unit": "seconds per request" if metric == "ttft" else "seconds per token",
+        "simulated": cell.load.simulated,
+        "device_executed": cell.load.device_executed,
+        "device_verdict": cell.load.device_verdict,
+        "estimate_s": estimate.value / _MS_PER_S,
+        "interval_low_s": None if low_ms is None else low_ms / _MS_PER_S,
+        "interval_high_s": None if high_ms is None else high_ms / _MS_PER_S,
+        "blocks": cell.blocks,
+    }

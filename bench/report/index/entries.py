@@ -1,0 +1,162 @@
+"""What lies in a folder of reports. Only the JSON beside a page is read, and whatever it holds is taken for hostile."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bench.report.about import MOST_HEADLINE
+from bench.report.index import words
+
+PAGES = (
+    ("summary.json", "index.html", "run"),
+    ("compare.json", "compare.html", "comparison"),
+    ("gate.json", "gate.md", "gate"),
+    ("history.json", "history.html", "history"),
+)
+"""What is read, the page that it stands beside, and what that shows. A folder without any of them is no report."""
+
+_MOST_BYTES = 64_000_000
+_MOST_CHARACTERS = 200
+_MOST_LISTED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One page.
+
+    Args:
+        kind: what it shows, of :data:`PAGES`.
+        name: of its folder.
+        href: its address, relative to the folder of reports.
+        created_at: when its newest run began; ``None`` where that is not known.
+        machine: name of the CPU.
+        model: its name.
+        synthetic_model: whether that has random weights.
+        backends: that were measured.
+        simulated: ``none``, ``some`` or ``all`` of the cells.
+        cells: how many have a number.
+        headline: the answer in a sentence.
+        serious: kinds of the guard's serious findings.
+        ended: whether all of its runs came to their end.
+    """
+
+    kind: str
+    name: str
+    href: str
+    created_at: datetime | None
+    machine: str
+    model: str
+    synthetic_model: bool
+    backends: tuple[str, ...]
+    simulated: str
+    cells: int | None
+    headline: str
+    serious: tuple[str, ...]
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A file that looks like a report's and cannot be read, and why."""
+
+    name: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A folder of reports: entries newest first, then what could not be read."""
+
+    entries: tuple[Entry, ...]
+    unreadable: tuple[Unreadable, ...]
+
+
+def read_entries(reports: Path) -> Found:
+    """Read every report of the folder ``reports``; nothing that lies there makes this fail."""
+    found = [one for path in report_files(reports) for one in [_read(path)] if one is not None]
+    entries = [one for one in found if isinstance(one, Entry)]
+    entries.sort(key=lambda one: one.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
+    return Found(tuple(entries), tuple(one for one in found if isinstance(one, Unreadable)))
+
+
+def report_files(reports: Path) -> list[Path]:
+    """The JSON files of all reports, by name."""
+    try:
+        folders = sorted(reports.iterdir())
+    except OSError:
+        return []
+    return [folder / name for folder in folders for name, *_ in PAGES if _is_there(folder / name)]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _read(path: Path) -> Entry | Unreadable | None:
+    page, kind = next((page, kind) for name, page, kind in PAGES if name == path.name)
+    name = f"{path.parent.name}/{path.name}"
+    if not _is_there(path.with_name(page)):
+        return Unreadable(name, words.NO_PAGE.format(page=page))
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            return Unreadable(name, words.TOO_LARGE)
+        value = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        # Removed since it was listed.
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        return Unreadable(name, words.BROKEN.format(error=type(error).__name__))
+    about = value.get("about") if isinstance(value, dict) else None
+    if not isinstance(about, dict):
+        return Unreadable(name, words.OLDER)
+    href = quote(os.fsencode(path.parent.name)) + "/" + page
+    return _entry(kind, path.parent.name, href, about)
+
+
+def _entry(kind: str, name: str, href: str, about: dict[str, Any]) -> Entry:
+    cells = about.get("cells")
+    simulated = about.get("simulated")
+    return Entry(
+        kind=kind,
+        name=name,
+        href=href,
+        created_at=_moment(about.get("created_at")),
+        machine=_text(about.get("machine")),
+        model=_text(about.get("model")),
+        synthetic_model=about.get("synthetic_model") is True,
+        backends=tuple(_texts(about.get("backends"))),
+        # What does not say that nothing in it was played is not shown as measured.
+        simulated=simulated if simulated in ("none", "some") else "all",
+        cells=cells if isinstance(cells, int) and not isinstance(cells, bool) and cells >= 0 else None,
+        headline=_text(about.get("headline"), MOST_HEADLINE),
+        serious=tuple(_texts(about.get("serious"))),
+        ended=about.get("ended") is True,
+    )
+
+
+def _text(value: Any, most: int = _MOST_CHARACTERS) -> str:
+    return value[:most] if isinstance(value, str) else ""
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, list):
+        yield from (_text(one) for one in value[:_MOST_LISTED] if isinstance(one, str))
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+        # Near the ends of the calendar another time zone is beyond them.
+        return None if found is None else found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,254 @@
+"""Taking out what a report tells about who measured, and where on the disk: names of users and hosts, and paths.
+
+This is done to the finished analysis, before anything is rendered from it, so that no page and no export can forget it.
+It is meant to take out too much rather than too little: of a path nothing is left but the kind of place that it led to.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import getpass
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bench.plan.backends import BACKENDS
+from bench.root import PROJECT_ROOT
+
+HOME, PROJECT, RESULTS, REPORTS, PATH = "<home>", "<project>", "<results>", "<reports>", "<path>"
+USER, HOST, ADDRESS = "<user>", "<host>", "<address>"
+
+HELP = "take names of users and hosts, and paths, out of the report, which goes to a folder NAME-redacted"
+"""What the option --redact does."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Private:
+    """What is known to be private.
+
+    Args:
+        users: names of users.
+        hosts: names of hosts, with or without their domain.
+        folders: folder -> the mark that takes the place of it and of everything below it.
+    """
+
+    users: frozenset[str]
+    hosts: frozenset[str]
+    folders: Mapping[str, str]
+
+
+def of_this_machine(results: Path | None = None, reports: Path | None = None) -> Private:
+    """The names and folders of whoever renders, who in most cases has measured too.
+
+    Args:
+        results: where runs lie.
+        reports: where reports are written.
+    """
+    users = {Path.home().name, os.environ.get("USERNAME", ""), os.environ.get("USER", "")}
+    with suppress(OSError, KeyError, ImportError):
+        users.add(getpass.getuser())
+    hosts = {socket.gethostname(), os.environ.get("COMPUTERNAME", ""), os.environ.get("HOSTNAME", "")}
+    folders = {
+        tempfile.gettempdir(): PATH,
+        str(Path.home()): HOME,
+        str(PROJECT_ROOT): PROJECT,
+        **({str(results.absolute()): RESULTS} if results else {}),
+        **({str(reports.absolute()): REPORTS} if reports else {}),
+    }
+    return Private(frozenset(users), frozenset(hosts), folders)
+
+
+def redacted(value: T, private: Private) -> T:
+    """``value`` with what is private taken out of every text in it, however deep; nothing else of it is changed.
+
+    Users are learned from the home folders that ``value`` itself names, too: a run may come from another machine.
+
+    Args:
+        value: an analysis, a comparison, a history; dataclasses, mappings and sequences are gone through.
+        private: what is known beforehand.
+    """
+    users = {*private.users, *(name for text in _texts(value) for name in _owners(text))}
+    return _Redactor(dataclasses.replace(private, users=frozenset(users))).of(value)
+
+
+def redacted_folder(folder: Path, private: Private) -> Path:
+    """Where a redacted report goes: beside the other one, or files of that would be sent along with it."""
+    name = redacted(folder.name, private)
+    # Marks hold signs that no name of a file may hold on Windows.
+    return folder.with_name(f"{re.sub('[<>]', '', name)}-redacted")
+
+
+def shown_path(path: Path, private: Private | None) -> str:
+    """A path as the terminal shows it; with ``private`` from the working folder on, or only its end elsewhere."""
+    if private is None:
+        return str(path)
+    try:
+        shown = path.absolute().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        shown = "/".join(("...", *path.parts[-2:]))
+    return redacted(shown, private)
+
+
+def address(path: Path, private: Private | None) -> str:
+    """A page as the terminal names it: an address to click on, or with ``private`` only where it lies."""
+    return path.resolve().as_uri() if private is None else shown_path(path, private)
+
+
+_FIRST = r"(?<![\\/])[\\/]+"
+"""Separators with none before them: looked at once, however many a hostile text has."""
+_END = r"""[^\\/:*?"'<>|\s,;()\[\]{}]*"""
+"""The last part of a path, up to the first blank: what follows may be no part of it."""
+_WORD = r"""[^\s\\/:*?"<>|]+"""
+_BELOW = rf"""(?:[\\/]+(?:{_WORD}(?: {_WORD}){{0,3}}[\\/]+)*{_END})?"""
+"""What follows a folder; a part before another separator may hold blanks."""
+_PART = r"""[^\s\\/:"'<>|,;()\[\]{}]+"""
+
+_FILE_URL = re.compile(r"""\bfile:/+[^\s"'<>]+""", re.IGNORECASE)
+_URL = re.compile(r"""\b[a-z][a-z0-9+.-]{0,20}://([^\s/"'<>?#]*)[^\s"'<>]*""", re.IGNORECASE)
+_HOMES = rf"{_FIRST}(?:home|users|documents and settings)(?=[\\/])"
+_ANY_HOME = re.compile(rf"(?:(?<![0-9A-Za-z])[A-Za-z]:)?{_HOMES}{_BELOW}", re.IGNORECASE)
+_SHORT_HOME = re.compile(rf"(?<![0-9A-Za-z])~[\w.-]*(?=[\\/]){_BELOW}")
+_DRIVE = re.compile(rf"(?<![0-9A-Za-z])[A-Za-z]:(?=[\\/]){_BELOW}")
+_SHARE = re.compile(rf"(?<!\\)\\{{2,}}{_PART}(?=[\\/]){_BELOW}")
+# What the system itself provides is the same on every machine.
+_ROOTED = re.compile(
+    rf"(?<![0-9A-Za-z_.~<>/\\-])/(?!(?:sys|proc|dev)/){_PART}/+(?:{_PART}(?: {_PART}){{0,3}}/+)*{_END}"
+)
+_OWNERS = (
+    re.compile(r"""[\\/](?:home|users|documents and settings)[\\/]+([^\s\\/:*?"'<>|,;]+)""", re.IGNORECASE),
+    re.compile(r"""[\\/](?:users|documents and settings)[\\/]+([^\\/:*?"<>|\r\n]{1,64})[\\/]""", re.IGNORECASE),
+)
+
+_PUBLIC_HOSTS = (
+    *("pypi.org", "files.pythonhosted.org", "download.pytorch.org", "github.com", "huggingface.co"),
+    *("onnxruntime.ai", "docs.openvino.ai", "storage.openvinotoolkit.org", "pytorch.org", "python.org"),
+)
+_WORDS = frozenset(
+    (
+        *("user", "users", "root", "admin", "administrator", "runner", "public", "default", "guest", "shared", "all"),
+        *("ubuntu", "debian", "linux", "windows", "localhost", "localdomain", "home", "local", "build", "test", "dev"),
+        *("bench", "aipc", "model", "python", "intel", "amd", "nvidia", "qualcomm", "openvino", "onnx", "torch", "nox"),
+        *("cpu", "gpu", "npu", "auto", "cuda", "dml", "xpu", "int4", "int8", "fp16", "bf16", "fp32"),
+        *("first", "again", "none", "cold", "hit", "run", "load", "cell", "info", "warning", "serious", "quick"),
+        *("failed", "timeout", "crashed", "unsupported", "invalid", "finished", "standard", "thorough", "unknown"),
+        *("verified", "reported", "fallback", "simulated", "interrupted", "stopped", "mains", "battery"),
+        *(name.casefold() for name in BACKENDS),
+    )
+)
+"""Names that tell nothing about anybody, and words that the analysis itself is made of."""
+_LEAST_CHARACTERS = 3
+
+
+def _owners(text: str) -> Iterator[str]:
+    for pattern in _OWNERS:
+        yield from (found.strip() for found in pattern.findall(text))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in ``value``."""
+    if isinstance(value, str):
+        yield value
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        yield from (text for field in dataclasses.fields(value) for text in _texts(getattr(value, field.name)))
+    elif isinstance(value, Mapping):
+        yield from (text for pair in value.items() for one in pair for text in _texts(one))
+    elif isinstance(value, tuple | list | set | frozenset) and not _is_numeric(value):
+        yield from (text for one in value for text in _texts(one))
+
+
+def _is_numeric(values: Iterable[Any]) -> bool:
+    """Whether these are a series of numbers, of which there can be millions."""
+    return isinstance(next(iter(values), None), float)
+
+
+class _Redactor:
+    """Goes through values; what was met before stays one object."""
+
+    def __init__(self, private: Private) -> None:
+        folders = sorted(private.folders.items(), key=lambda one: -len(one[0]))
+        self._folders = [
+            (_folder_pattern(folder), mark)
+            for folder, mark in folders
+            if len(re.split(r"[\\/]+", folder.rstrip("\\/"))) > 1
+        ]
+        hosts = {part for host in private.hosts for part in (host, host.partition(".")[0])}
+        self._names = [
+            (re.compile(rf"(?<![0-9A-Za-z]){re.escape(name)}{more}(?![0-9A-Za-z])", re.IGNORECASE), mark)
+            for names, more, mark in ((hosts, r"(?:\.[0-9A-Za-z-]+)*", HOST), (private.users, "", USER))
+            # The longer first: one may begin with another.
+            for name in sorted(names, key=lambda one: (-len(one), one))
+            if len(name) >= _LEAST_CHARACTERS and name.casefold() not in _WORDS
+        ]
+        self._met: dict[int, tuple[Any, Any]] = {}
+
+    def of(self, value: T) -> T:
+        """``value`` without what is private."""
+        found: Any = self._of(value)
+        redacted_value: T = found
+        return redacted_value
+
+    def _of(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            if id(value) not in self._met:
+                # The value itself is kept too, or its id could become another one's.
+                self._met[id(value)] = (value, self._dataclass(value))
+            return self._met[id(value)][1]
+        if isinstance(value, Mapping):
+            return self._mapping(value)
+        if isinstance(value, tuple | list | set | frozenset) and not _is_numeric(value):
+            return type(value)(self._of(one) for one in value)
+        return value
+
+    def _dataclass(self, value: Any) -> Any:
+        fields = [field.name for field in dataclasses.fields(value) if field.init]
+        return dataclasses.replace(value, **{name: self._of(getattr(value, name)) for name in fields})
+
+    def _mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
+        made: dict[Any, Any] = {}
+        for key, one in value.items():
+            name = self._of(key)
+            # Two keys that differ in nothing but a path are still two.
+            while isinstance(name, str) and name in made:
+                name += "'"
+            made[name] = self._of(one)
+        return made
+
+    def text(self, text: str) -> str:
+        """One text without what is private."""
+        for pattern, mark in self._folders:
+            text = pattern.sub(mark, text)
+        text = _FILE_URL.sub(PATH, text)
+        text = _URL.sub(_public_or_mark, text)
+        for pattern, mark in _PATHS:
+            text = pattern.sub(mark, text)
+        for pattern, mark in self._names:
+            text = pattern.sub(mark, text)
+        return text
+
+
+_PATHS = ((_ANY_HOME, HOME), (_DRIVE, PATH), (_SHARE, PATH), (_SHORT_HOME, HOME), (_ROOTED, PATH))
+
+
+def _folder_pattern(folder: str) -> re.Pattern[str]:
+    """A folder with all that lies below it, with either separator, and doubled as a printed literal has it."""
+    parts = [re.escape(part) for part in re.split(r"[\\/]+", folder.rstrip("\\/"))]
+    whole = r"[\\/]+".join(parts[1:])
+    begin = parts[0] + r"[\\/]+" if parts[0] else _FIRST
+    return re.compile(rf"{begin}{whole}(?![0-9A-Za-z_-]){_BELOW}", re.IGNORECASE)
+
+
+def _public_or_mark(found: re.Match[str]) -> str:
+    """An address that anybody may know, as it is; any other one may name a company or a machine."""
+    host = found.group(1).rpartition("@")[2].partition(":")[0].casefold()
+    public = any(host == known or host.endswith(f".{known}") for known in _PUBLIC_HOSTS)
+    return found.group() if public else ADDRESS

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.analyse.run import analyse_run
+from bench.plan.cells import Load
+from bench.report.energy import Energy, energy
+from bench.report.names import name_all
+from bench.report.render import render
+from bench.store.reader import open_run
+from tests.bench.report.conftest import FakeRun
+from tests.bench.report.test_page import Tags, visible
+
+LOADS = (Load("ort-genai", "CPU", "int4"), Load("simulated", "CPU", "int4"))
+COUNTERS = {"energy_j": 3.2, "energy_source": "RAPL package-0: <b>all</b>", "gpu_busy_ns": 7_000_000, "npu_busy_ns": 0}
+
+
+def section(tmp_path: Path, **changes: object) -> Energy | None:
+    run = FakeRun(**{"loads": LOADS, "prompt_tokens": (32, 128), **changes}).write(tmp_path)  # type: ignore[arg-type]
+    analysis = analyse_run(open_run(run))
+    return energy(analysis, name_all(analysis))
+
+
+def test_a_run_without_counters_has_no_section(tmp_path: Path) -> None:
+    assert section(tmp_path) is None
+
+
+def test_cpu_time_alone_makes_no_section(tmp_path: Path) -> None:
+    assert section(tmp_path, counters={"cpu_time_ns": 5_000_000}) is None
+
+
+def test_there_is_a_chart_for_each_counter_that_moved(tmp_path: Path) -> None:
+    found = section(tmp_path, counters=COUNTERS)
+    assert found is not None
+    assert [chart.title for chart in found.charts] == ["Energy per new token, mJ", "GPU busy time per generation, ms"]
+
+
+def test_played_latencies_cost_nothing(tmp_path: Path) -> None:
+    found = section(tmp_path, counters=COUNTERS)
+    assert found is not None
+    assert {name for name, *_ in found.table.rows} == {"ort-genai CPU int4"}
+
+
+def test_a_device_that_stood_still_is_in_the_table_as_zero(tmp_path: Path) -> None:
+    found = section(tmp_path, counters={"npu_busy_ns": 0})
+    assert found is not None
+    assert found.charts == ()
+    assert [values for *_, values in found.table.rows] == [(0.0,), (0.0,)]
+
+
+def test_energy_is_shown_in_millijoules(tmp_path: Path) -> None:
+    found = section(tmp_path, counters=COUNTERS)
+    assert found is not None
+    assert {round(bar.value, 6) for bar in found.charts[0].bars} == {50.0}
+
+
+def test_many_cells_are_not_all_drawn_and_that_is_said(tmp_path: Path) -> None:
+    lengths = tuple(range(1, 51))
+    found = section(tmp_path, counters=COUNTERS, prompt_tokens=lengths, new_tokens=(2,), blocks=1, repeats=1)
+    assert found is not None
+    assert (len(found.charts[0].bars), len(found.table.rows)) == (40, 50)
+    assert found.charts[0].note == "Drawn are the first 40 of 50 cells; the table has all."
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("energy")
+    run = FakeRun(loads=LOADS, prompt_tokens=(32,), counters=COUNTERS).write(folder / "results")
+    return render(run, folder / "reports").index.read_text(encoding="utf-8")
+
+
+def test_the_page_has_the_section_with_its_table(made: str) -> None:
+    assert Tags(made).balanced
+    assert 'id="energy"' in made
+    assert 'href="#energy"' in made
+    assert 'id="table-energy"' in made
+
+
+def test_the_page_says_what_the_energy_covers_and_escapes_it(made: str) -> None:
+    assert "RAPL package-0: &lt;b&gt;all&lt;/b&gt;" in made
+    assert "<b>all</b>" not in made
+
+
+def test_columns_without_any_value_are_left_out(made: str) -> None:
+    table = visible(made.partition('id="table-energy"')[2].partition("</thead>")[0])
+    assert "NPU busy" in table  # it stood still, which is a value
+    assert "CPU clock" not in table

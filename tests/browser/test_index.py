@@ -1,0 +1,140 @@
+"""The index of reports as a browser shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from bench.report.index.update import update_index
+from tests.browser.conftest import LAPTOP, PHONE, Opened
+from tests.browser.test_report import overflow, violations
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+
+LONG = "</td><script>alert(1)</script>" + "W" * 150
+NAMES = ["newest", "middle", "oldest"]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three reports, one of them with hostile texts, and a file that cannot be read."""
+    reports = tmp_path_factory.mktemp("reports")
+    for day, (name, cells) in enumerate(zip(reversed(NAMES), (20, 3, 100), strict=True), start=1):
+        folder = reports / name
+        folder.mkdir()
+        (folder / "index.html").write_text(f"<title>{name}</title>", encoding="utf-8")
+        about = {
+            "created_at": f"2026-11-0{day}T10:00:00+00:00",
+            "machine": LONG if name == "middle" else "Intel(R) Core(TM) Ultra 7 258V",
+            "model": LONG if name == "middle" else "SmolLM2-135M-Instruct",
+            "backends": ["openvino-genai", "ort-genai"],
+            "simulated": "all" if name == "oldest" else "none",
+            "cells": cells,
+            "headline": "Lowest time to first token at every prompt length: ort-genai CPU int4.",
+            "serious": ["power-changed"] if name == "middle" else [],
+            "ended": name != "oldest",
+        }
+        (folder / "summary.json").write_text(json.dumps({"about": about}), encoding="utf-8")
+    (reports / "broken").mkdir()
+    (reports / "broken" / "index.html").write_text("", encoding="utf-8")
+    (reports / "broken" / "summary.json").write_text("{", encoding="utf-8")
+    return update_index(reports)
+
+
+@pytest.fixture
+def opened(browser: Browser, index: Path) -> Iterator[Callable[..., Opened]]:
+    """Opens the index; arguments are those of a browser context."""
+    contexts = []
+
+    def at(size: tuple[int, int] = LAPTOP, path: Path = index, **options: Any) -> Opened:
+        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
+        contexts.append(context)
+        found = Opened(context.new_page())
+        found.listen()
+        found.page.goto(path.as_uri())
+        return found
+
+    yield at
+    for context in contexts:
+        context.close()
+
+
+OpenIndex = Callable[..., Opened]
+
+
+def order(found: Opened) -> list[str]:
+    names: list[str] = found.page.locator("#table-reports tbody th a").all_inner_texts()
+    return names
+
+
+def test_it_opens_without_an_error_and_asks_for_nothing(opened: OpenIndex, index: Path) -> None:
+    found = opened()
+    assert found.problems == []
+    assert [url for url in found.requests if url != "data:,"] == [index.as_uri()]
+
+
+def test_scrolling_and_escaping_are_no_errors(opened: OpenIndex) -> None:
+    found = opened(PHONE)
+    found.page.mouse.wheel(0, 400)
+    found.page.keyboard.press("Escape")
+    found.page.wait_for_timeout(50)
+    assert found.problems == []
+
+
+@pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(opened: OpenIndex, scheme: str, size: tuple[int, int]) -> None:
+    assert violations(opened(size, color_scheme=scheme)) == []
+
+
+@pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
+def test_it_is_no_wider_than_the_screen(opened: OpenIndex, size: tuple[int, int]) -> None:
+    assert overflow(opened(size)) == 0
+
+
+def test_the_newest_stands_first(opened: OpenIndex) -> None:
+    assert order(opened()) == NAMES
+
+
+def test_it_is_all_there_without_javascript(opened: OpenIndex) -> None:
+    found = opened(java_script_enabled=False)
+    assert order(found) == NAMES
+    assert all(row.is_visible() for row in found.page.locator("#table-reports tbody tr").all())
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [("measured, UTC", ["oldest", "middle", "newest"]), ("cells", ["middle", "oldest", "newest"])],
+)
+def test_a_head_sorts(opened: OpenIndex, head: str, expected: list[str]) -> None:
+    found = opened()
+    found.page.get_by_role("button", name=head).click()
+    assert order(found) == expected
+
+
+def test_a_link_leads_to_its_report(opened: OpenIndex) -> None:
+    found = opened()
+    found.page.get_by_role("link", name="newest").click()
+    assert found.page.title() == "newest"
+
+
+def test_what_is_simulated_unfinished_or_unreadable_is_said(opened: OpenIndex) -> None:
+    found = opened()
+    row = found.page.locator("tr", has_text="oldest")
+    assert "simulated" in row.inner_text()
+    assert "did not come to its end" in row.inner_text()
+    assert "broken/summary.json" in found.page.inner_text("#unreadable")
+
+
+def test_a_folder_without_reports_says_so(opened: OpenIndex, tmp_path: Path) -> None:
+    found = opened(path=update_index(tmp_path / "none"))
+    assert "No report is here yet" in found.page.inner_text("main")
+    assert found.problems == []
+    assert violations(found) == []
