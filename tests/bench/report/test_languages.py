@@ -39,6 +39,9 @@ THE_SAME = {
     "TTFT",
     "TPOT",
     "MB",
+    "J",
+    "mJ",
+    "MHz",
     "ms",
     "n",
     "%",
@@ -55,6 +58,7 @@ THE_SAME = {
     en.VERDICT_COMMAND,
     en.VERDICT_OPTION,
     en.POINT_TIP,
+    en.CELL_FAILED,
 }
 """What needs no translation: abbreviations of the field, signs, commands, a form without words."""
 NO_TURKISH = re.compile(
@@ -101,7 +105,7 @@ def all_pairs(module: ModuleType) -> list[tuple[str, str, str]]:
 
 def keys(pair: tuple[str, str, str]) -> bool:
     """Whether it is the first of an entry that the page is keyed by, as in ``NAV``."""
-    return bool(re.fullmatch(r"(NAV|LOAD_PARTS)\[\d+\]\[0\]", pair[0]))
+    return bool(re.fullmatch(r"(NAV|LOAD_PARTS|ENERGY_HEADS)\[\d+\]\[0\]", pair[0]))
 
 
 @pytest.mark.parametrize("module", OTHERS.values(), ids=list(OTHERS))
