@@ -13,7 +13,7 @@ from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.errors import MachineError
 from bench.language import ENGLISH, speaking
-from bench.report.answers import answers_by_shape, overviews, verdict_note
+from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
 from bench.report.export_action import action_json
 from bench.report.export_csv import summary_csv
 from bench.report.export_json import summary_json
@@ -91,8 +91,9 @@ def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
 
 def _sentences(analysis: RunAnalysis, naming: Naming) -> list[str]:
     """The answer in words."""
-    sentences = [*overviews(analysis, naming)]
+    sentences = [one.sentence for one in overviews(analysis, naming)]
     sentences += [f"{s.title}: {a.sentence}" for s in answers_by_shape(analysis, naming) for a in s.answers]
+    sentences += [f"{a.title}: {a.sentence}" for a in memory_answers(analysis, naming)]
     if analysis.cells:
         sentences.append(verdict_note(analysis)[0])
     return sentences

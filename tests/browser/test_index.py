@@ -11,7 +11,7 @@ import pytest
 
 from bench.report.index.update import update_index
 from tests.browser.conftest import LAPTOP, PHONE, Opened
-from tests.browser.test_report import overflow, violations
+from tests.browser.checks import overflow, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

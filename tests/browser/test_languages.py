@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import PHONE, Open
-from tests.browser.test_report import overflow, violations
+from tests.browser.checks import overflow, violations
 
 pytestmark = pytest.mark.browser
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.analyse.interval import Estimate
 from bench.analyse.results import (
     QUANTILES,
     VERDICT_BLOCKS,
@@ -17,6 +18,8 @@ from bench.analyse.results import (
     Failure,
     Generation,
     LoadTimes,
+    MemoryRanking,
+    MemoryRival,
     Ranking,
     Rival,
 )
@@ -143,6 +146,15 @@ WITH_VERDICT = (
     "“En hızlısı” şu demektir: {blocks} üzerinden en düşük kestirim. Ondan ayırt edilemeyenlerin adı yanında verilir."
 )
 
+MEMORY_ANSWER = "Bellek: işçi sürecin en yüksek belleği"
+MEMORY_ANSWER_NOTE = (
+    "Bellek, yapılandırma başına tek değerdir: sürecinin başından sonuna kadar tuttuğu en çok yer; aygıtın kendine "
+    "ayırdığı buna dahil değildir. Her bloğun en büyüğü alınır, değer bunların geometrik ortalamasıdır. Aşağıdaki "
+    "tablolar süreçlerin medyanını verir."
+)
+MEMORY_BESIDE = ("bellek", "En çoğu")
+LATENCY_BESIDE = ("süre", "En uzunu")
+
 CHARTS_TITLE = "İstem uzunluğuna göre gecikme"
 CHARTS = {
     "ttft_ms": "İlk belirtece kadar geçen süre, ms",
@@ -160,10 +172,11 @@ LINES_LABEL = "istem uzunluğuna göre {metric}, her yapılandırmaya bir çizgi
 CHART_NOTE = (
     "Düşük olan daha iyidir. Çubuklar %95 güven aralıklarıdır{missing}. Aynı istem uzunluğundaki noktalar, arkalarında "
     "kalanı gösterdiği yerde biraz yana kaydırılmıştır. Değerleri görmek için bir noktanın üzerine gelin ya da Tab ve "
-    "ok tuşlarıyla ona gidin. {axes}"
+    "ok tuşlarıyla ona gidin. Logaritmik denmeyen grafiklerde milisaniyeler sıfırdan başlar; oran 1’in çevresinde "
+    "gösterilir."
 )
 CHART_NOTE_MISSING = " (burada yok: tek blok aralık vermez)"
-AXES_LOG = "Logaritmik değerler: {charts}. Öteki milisaniyeler sıfırdan başlar; oran 1’in çevresinde gösterilir."
+LOGARITHMIC = "(logaritmik)"
 PROMPT_AXIS = "istem belirteci"
 LEGEND_NOTE = (
     "Renk yığını, işaret ve çizgi biçimi ağırlık biçimini gösterir; dolu işaret CPU, boş işaret GPU, yarı dolu işaret "
@@ -226,13 +239,31 @@ RAN_ON = "çalışan: {device}"
 NOT_COUNTED = "{count} sayılmadı"
 
 VIEW_TITLE = "Neyin gösterileceğini seçin"
-VIEW_AXES = {"backend": "Yığın", "device": "Aygıt", "precision": "Ağırlıklar", "prompt": "İstem belirteci"}
+VIEW_AXES = {
+    "backend": "Yığın",
+    "device": "Aygıt",
+    "precision": "Ağırlıklar",
+    "prompt": "İstem belirteci",
+    "ask": "İstek",
+}
+VIEW_ASKS = {"first": "ilk soruş", "again": "önek önbelleği isabeti"}
+VIEW_WEIGHT = "Sizin için önemli olan"
+VIEW_WEIGHTS = {
+    "everything": "hepsi",
+    "ttft": "tepki hızı (TTFT)",
+    "tpot": "akış hızı (TPOT)",
+    "response": "yanıtın tamamı",
+    "memory": "bellek",
+}
+VIEW_SCALE = "Grafiklerde milisaniyeler"
+VIEW_SCALES = {"suited": "grafiğe uygun olduğu gibi", "zero": "sıfırdan", "log": "logaritmik"}
+VIEW_SCALE_NOTE = "Bu koşunun grafikleri çoktur; bu yüzden yalnızca ilk ikisi her iki biçimde de çizilebilir."
 VIEW_QUANTILE = "Belirteçler arası gecikme"
 VIEW_ALL = "Hepsini göster"
 VIEW_SHOWN = "{all} sonuçtan {shown} tanesi gösteriliyor"
 VIEW_NOTE = (
-    "İstem uzunluğuna göre grafikler bütün uzunlukları, yanıt bütün yapılandırmaları kapsamayı sürdürür. Sütun "
-    "başlıkları sıralar. Sayfanın adresi bu görünümü saklar."
+    "İstem uzunluğuna göre grafikler bütün uzunlukları, yanıt bütün yapılandırmaları kapsamayı sürdürür; sizin "
+    "için önemli olan, ölçütleri arasından seçer. Sütun başlıkları sıralar. Sayfanın adresi bu görünümü saklar."
 )
 
 RESULTS_TITLE = "Bütün sonuçlar"
@@ -303,6 +334,7 @@ ARRIVAL_NOTE = (
     "yetişmiştir. İşaret son belirteçtedir."
 )
 ARRIVAL_AXIS = "istekten bu yana ms"
+ARRIVAL_AXIS_LOG = "istekten bu yana ms (logaritmik)"
 ARRIVAL_LABEL = "istekten her belirtece kadar geçen süre, her yapılandırmaya bir çizgi, tablodaki gibi"
 ARRIVAL_TIP = "{name}: ilk belirteç {first} ms sonra, {n}. belirteç {last} ms sonra"
 ARRIVAL_TABLE = "Her belirtece kadar geçen süre, tablo olarak"
@@ -860,7 +892,53 @@ def claim(ranking: Ranking) -> str:
     return "benzetimde en düşük" if ranking.simulated else "ölçülen en düşük"
 
 
-def beside(rivals: Sequence[tuple[Rival, str]]) -> str:
+def memory_claim(ranking: MemoryRanking) -> str:
+    """As in English."""
+    if not ranking.rivals:
+        return "benzetimi yapılan tek yapılandırma" if ranking.simulated else "ölçülen tek yapılandırma"
+    if ranking.verdict and not ranking.tied:
+        return "benzetimler arasında en azı" if ranking.simulated else "en azı"
+    return "benzetimde en düşük" if ranking.simulated else "ölçülen en düşük"
+
+
+def memory_answer(ranking: MemoryRanking, winner: str, others: str) -> str:
+    """As in English."""
+    value = memory_with_interval(ranking)
+    if not ranking.rivals:
+        only = "için benzetim yapıldı" if ranking.simulated else "ölçüldü"
+        head = f"Burada yalnızca {winner} {only}: en yüksek bellek {value}."
+    elif ranking.verdict and not ranking.tied:
+        among = "benzetimler arasında " if ranking.simulated else ""
+        head = f"{winner}, {among}en az bellek isteyendir: {value}."
+    else:
+        kind = "benzetimde" if ranking.simulated else "ölçülen"
+        head = f"{winner}, bellek bakımından {kind} en düşük değeri verdi: {value}."
+    return f"{head} {others}".rstrip()
+
+
+def memory_overview(ranking: MemoryRanking, winner: str, requests: str) -> str:
+    """As in English."""
+    claim = "en az isteyen" if ranking.verdict and not ranking.tied else "en düşük değer"
+    kind = SIMULATED_MARK if ranking.simulated else ""
+    ties = " (ötekiler ondan ayırt edilemiyor)" if ranking.tied else ""
+    at = f", {requests}" if requests else ""
+    return f"Bellek bakımından {claim}{kind}{at}: {winner}{ties}."
+
+
+def memory_with_interval(ranking: MemoryRanking) -> str:
+    """As in English, e.g. ``553 MB (551–556)``."""
+    peak = peak_of(ranking)
+    ends = interval(peak)
+    return f"{number(peak.value)} MB" + (f" ({ends})" if ends else "")
+
+
+def peak_of(ranking: MemoryRanking) -> Estimate:
+    """As in English."""
+    assert ranking.winner.peak_memory is not None
+    return ranking.winner.peak_memory.estimate.times(1e-6)
+
+
+def beside(rivals: Sequence[tuple[Rival | MemoryRival, str]], words: tuple[str, str] = LATENCY_BESIDE) -> str:
     """As in English."""
     if rivals and all(rival.distinguishable is None for rival, _ in rivals):
         return "Tek blok güven aralığı vermez; bu yüzden hiçbiri ondan ayırt edilemez."
@@ -869,10 +947,10 @@ def beside(rivals: Sequence[tuple[Rival, str]]) -> str:
     said = [f"Ondan ayırt edilemiyor: {listed(tied)}."] if tied else []
     if rest:
         rival, name = rest[0]
-        said.append(f"Sıradaki: {name}, onun {factor(rival.ratio.value)} süresi ({interval(rival.ratio)}).")
+        said.append(f"Sıradaki: {name}, {factor(rival.ratio.value)} {words[0]} ({interval(rival.ratio)}).")
     if len(rest) > 1:
         rival, name = rest[-1]
-        said.append(f"En uzunu: {name}, {factor(rival.ratio.value)}.")
+        said.append(f"{words[1]}: {name}, {factor(rival.ratio.value)}.")
     return " ".join(said)
 
 

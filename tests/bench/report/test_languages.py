@@ -115,9 +115,13 @@ def test_a_language_has_the_names_of_the_english_text(module: ModuleType) -> Non
 
 @pytest.mark.parametrize("module", OTHERS.values(), ids=list(OTHERS))
 def test_a_language_has_its_functions(module: ModuleType) -> None:
+    def taken(function: FunctionType) -> list[tuple[object, ...]]:
+        # A default is a word of the language.
+        found = inspect.signature(function).parameters.values()
+        return [(one.name, one.kind, one.annotation, type(one.default)) for one in found]
+
     functions = {name: value for name, value in defined(en).items() if isinstance(value, FunctionType)}
-    signatures = {name: inspect.signature(value) for name, value in functions.items()}
-    assert {name: inspect.signature(getattr(module, name)) for name in functions} == signatures
+    assert {name: taken(getattr(module, name)) for name in functions} == {n: taken(v) for n, v in functions.items()}
 
 
 @pytest.mark.parametrize("module", OTHERS.values(), ids=list(OTHERS))
