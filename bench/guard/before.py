@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 
 from bench.guard.findings import Code, Found, percent
-from bench.observe.conditions import Conditions
+from bench.observe.conditions import Conditions, others_share
 from bench.observe.energy import FoundMeter
 from bench.observe.gauges import Instruments
 from bench.observe.virtual import hypervisor
@@ -60,14 +60,3 @@ def judge_machine(virtual: str | None, energy: FoundMeter) -> Iterator[Found]:
         yield Found(Code.VIRTUAL_MACHINE, f"the machine is virtual ({virtual})")
     if energy.problem is not None:
         yield Found(Code.ENERGY_LOCKED, energy.problem, advice=f"To allow it: {energy.remedy}")
-
-
-def others_share(first: Conditions, last: Conditions) -> float | None:
-    """The share of all CPUs that programs used which are not ours; ``None`` of a time too short to tell.
-
-    Both Linux and Windows count CPU time in ticks of about a hundredth of a second.
-    """
-    used = last.cpu.since(first.cpu)
-    if used.capacity_s <= 0 or last.awake_s - first.awake_s < 0.5:
-        return None
-    return max(0.0, used.busy_s - used.own_s) / used.capacity_s

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.guard.before import BUSY_SERIOUS, BUSY_SHARE, judge_memory, others_share
+from bench.guard.before import BUSY_SERIOUS, BUSY_SHARE, judge_memory
 from bench.guard.findings import Code, Found, percent
-from bench.observe.conditions import Conditions
+from bench.observe.conditions import Conditions, others_share
 from bench.observe.power import PowerState
 from bench.observe.sleep import SLEPT_S
 

@@ -126,6 +126,17 @@ class ConditionReader:
         )
 
 
+def others_share(first: Conditions, last: Conditions) -> float | None:
+    """The share of all CPUs that programs used which are not ours; ``None`` of a time too short to tell.
+
+    Both Linux and Windows count CPU time in ticks of about a hundredth of a second.
+    """
+    used = last.cpu.since(first.cpu)
+    if used.capacity_s <= 0 or last.awake_s - first.awake_s < 0.5:
+        return None
+    return max(0.0, used.busy_s - used.own_s) / used.capacity_s
+
+
 def _cpu_time(own: Iterable[psutil.Process]) -> CpuTime:
     times = psutil.cpu_times()._asdict()
     # On Linux guests are counted within user and nice.

@@ -15,9 +15,8 @@ import psutil
 
 from backends.spec import BackendSpec
 from bench.errors import UsageError, WorkerFailed
-from bench.guard.before import others_share
 from bench.measure.worker import Launch, WorkerProcess
-from bench.observe.conditions import ConditionReader
+from bench.observe.conditions import ConditionReader, others_share
 from bench.observe.cpu import cores
 from bench.plan.backends import BACKENDS
 from bench.plan.values import like

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from bench.guard.before import judge_before, judge_machine, look, others_share
+from bench.guard.before import judge_before, judge_machine, look
 from bench.guard.findings import Code, Found
-from bench.observe.conditions import Conditions
+from bench.observe.conditions import Conditions, others_share
 from bench.observe.energy import FoundMeter
 from bench.observe.gauges import Instruments
 from bench.observe.power import PowerState
