@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import PHONE, Open
 from tests.browser.checks import overflow, violations
+from tests.browser.conftest import PHONE, Open
 
 pytestmark = pytest.mark.browser
 
