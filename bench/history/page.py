@@ -72,6 +72,7 @@ def page(history: History, machine_id: str, machine: str, left_out: Sequence[str
             f=fmt,
             css=Markup(css),  # noqa: S704 - our own files and the drawings' styles, no data
             css_digest=source_digest(css),
+            shapes=Markup(sheet.shapes()),  # noqa: S704 - serialized by an XML writer, which escapes
             machine=machine,
             machine_id=machine_id,
             heading=heading(history),

@@ -122,10 +122,15 @@ def value_axis(axes: Any, values: Sequence[float], *, logarithmic: bool) -> None
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
 
 
+def round_ticks(low: float, high: float) -> list[float]:
+    """Some two to five evenly spaced round values within ``low`` to ``high``."""
+    return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+
+
 def log_ticks(low: float, high: float) -> list[float]:
     """Some three to eight round values within ``low`` to ``high`` (both positive), none too near another."""
     if high / low < 2.5:
-        return [float(tick) for tick in MaxNLocator(4).tick_values(low, high) if low <= tick <= high]
+        return round_ticks(low, high)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks: list[float] = []
     for steps in ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):

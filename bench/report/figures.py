@@ -76,7 +76,6 @@ class Figures:
     """Everything drawn, ready to stand in the page."""
 
     legend: tuple[LegendEntry, ...]
-    symbols: Markup
     swatches: Mapping[str, Markup]
     groups: tuple[LineGroup, ...]
     along: tuple[Panel, ...]
@@ -87,6 +86,7 @@ class Figures:
     tradeoff: ShapeCharts
     tradeoffs: tuple[Tradeoff, ...]
     roofline: RooflineFigure | None
+    shapes: Markup
     css: str
 
 
@@ -104,7 +104,6 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
     left_out = text.TOO_MANY_PANELS.format(shown=len(shown), count=len(panels)) if len(shown) < len(panels) else ""
     return Figures(
         legend=tuple(LegendEntry(one, swatches[one.key], looks[one.key].number) for one in lines),
-        symbols=_safe("".join(symbol.definition for symbol in symbols.values())),
         swatches=swatches,
         groups=tuple(_group(f"lines{i}", kind, rankings, lines, looks, sheet) for i, kind in enumerate(_kinds(lines))),
         along=tuple(_along(shown, looks, swatches, sheet)),
@@ -115,6 +114,8 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
         tradeoff=tradeoff_charts(trades, naming, looks, sheet),
         tradeoffs=tuple(trades),
         roofline=roofline_figure(roofline(analysis), naming, looks, sheet),
+        # Whole only now that all is drawn.
+        shapes=_safe("".join(symbol.definition for symbol in symbols.values()) + sheet.shapes()),
         css=sheet.css(),
     )
 

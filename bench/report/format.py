@@ -52,6 +52,11 @@ def plus_minus(estimate: Estimate | None) -> str:
     return f"{percent:.1f} %" if percent < 1 else f"{percent:,.0f} %"
 
 
+def exact(value: float | None) -> str:
+    """A value to sort by: more digits than any that matters, fewer than a float has."""
+    return "" if value is None else f"{value:.7g}"
+
+
 def factor(value: float) -> str:
     """A ratio with its sign."""
     return f"{number(value, 2 if value < 10 else 1)}×"  # noqa: RUF001 - the sign of multiplication

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from matplotlib.collections import PolyCollection
+from matplotlib.colors import to_rgba
 from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
@@ -155,10 +156,10 @@ def _spread_axes(axes: Any, scale: PanelScale, lengths: Sequence[str]) -> None:
 
 
 def _ridges(axes: Any, shapes: Sequence[Histogram], colour: str) -> None:
-    """All ridges of a panel, the lowest first, as one drawing of each kind."""
+    """All ridges of a panel, the lowest first, as one drawing."""
     outlines = Path.make_compound_path(*(Path(_steps(shape, base)) for base, shape in enumerate(shapes)))
-    axes.add_artist(PathPatch(outlines, facecolor=colour, alpha=0.45, linewidth=0))
-    axes.add_artist(PathPatch(outlines, fill=False, edgecolor=colour, linewidth=0.9))
+    fill = to_rgba(colour, 0.45)
+    axes.add_artist(PathPatch(outlines, facecolor=fill, edgecolor=colour, linewidth=0.9))
     floors = chain([(shape.edges[0], base), (shape.edges[-1], base)] for base, shape in enumerate(shapes))
     axes.add_artist(Line2D(*floors, color=colour, linewidth=0.9))
 
