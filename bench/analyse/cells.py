@@ -66,6 +66,7 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         arrival_ms=arrival(first, itl),
         costs=costs(samples.counters, samples.energy_source, batch_size * new_tokens),
         timed=Timed(tuple((first / _MS_PER_S).tolist()), tuple((per_token / _MS_PER_S).tolist())),
+        series=samples.series,
     )
 
 

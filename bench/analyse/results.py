@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from bench.analyse.arrival import Arrival
 from bench.analyse.costs import Costs
@@ -53,6 +53,29 @@ class Quantiles:
     p90: float | None
     p95: float | None
     p99: float | None
+
+
+Use = Literal["timed", "warm-up", "excluded"]
+"""What became of a generation: only those that were timed count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One generation that ran to its end.
+
+    Args:
+        block: in which block, from 0.
+        use: ``excluded`` was to be timed and does not count.
+        ttft_ms: time to first token; ``None`` where the record holds no positive time.
+        tpot_ms: time per output token; ``None`` for answers of one token, and where a step is missing.
+        reason: why it is excluded, as recorded; ``None`` where its record is not whole, or it is not excluded.
+    """
+
+    block: int
+    use: Use
+    ttft_ms: float | None
+    tpot_ms: float | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +225,7 @@ class CellResult:
         along: latency of token k.
         histogram: inter-token latencies, counted.
         arrival_ms: time to token k.
+        series: every generation that ran, in the order in which they were measured.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
             fewer than a hundred.
         costs: energy, busy time and CPU time, where counters were read.
@@ -232,6 +256,7 @@ class CellResult:
     arrival_ms: Arrival | None = None
     costs: Costs = field(default_factory=Costs)
     timed: Timed | None = None
+    series: tuple[Generation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.analyse.costs import COUNTERS
+from bench.analyse.results import Generation, Use
 from bench.plan.cells import Ask
 from bench.store.reader import ROWS_AT_ONCE, StoredRun
 
+_NS_PER_MS = 1e6
 _SCALARS = (
     "load_id",
     "cell_key",
@@ -47,6 +49,7 @@ class CellSamples:
         excluded: timed generations that ran but do not count.
         counters: of :data:`bench.analyse.costs.COUNTERS` the float arrays [generations], NaN where one was not read.
         energy_source: which counter the energy comes from; several are joined by `` + ``.
+        series: every generation that ran, in the order in which they were measured.
     """
 
     cell_key: str
@@ -61,6 +64,7 @@ class CellSamples:
     excluded: int
     counters: Mapping[str, Any] = field(default_factory=dict)
     energy_source: str | None = None
+    series: tuple[Generation, ...] = ()
 
 
 def read_cells(run: StoredRun) -> Iterator[CellSamples]:
@@ -100,6 +104,7 @@ class _Rows:
         self._ok = _booleans(pc.equal(table["status"], "ok"))
         self._valid = _booleans(pc.is_null(table["invalid_reason"]))
         self._again = _booleans(pc.fill_null(pc.equal(table["ask"], "again"), fill_value=False))
+        self._reasons = table["invalid_reason"]
         self._ttft = _numbers(pc.cast(table["ttft_ns"], pa.float64()))
         self._counters = {name: _numbers(pc.cast(table[name], pa.float64())) for name in COUNTERS}
         self._steps = _numbers(table["new_tokens"]).astype(np.int64)
@@ -133,7 +138,30 @@ class _Rows:
             excluded=len(timed) - len(counted),
             counters={name: column[counted] for name, column in self._counters.items()},
             energy_source=" + ".join(pc.drop_null(pc.unique(sources)).to_pylist()) or None,
+            series=tuple(self._generations(members[self._ok[members]], frozenset(counted.tolist()))),
         )
+
+    def _generations(self, ran: Any, counted: Set[int]) -> Iterator[Generation]:
+        for row in ran.tolist():
+            use: Use = "warm-up" if self._warmup[row] else "timed" if row in counted else "excluded"
+            yield Generation(
+                block=int(self._block[row]),
+                use=use,
+                ttft_ms=_milliseconds(self._ttft[row]),
+                tpot_ms=self._tpot_ms(row),
+                reason=self._reasons[row].as_py() if use == "excluded" else None,
+            )
+
+    def _tpot_ms(self, row: int) -> float | None:
+        latencies = self._latencies[row]
+        if len(latencies) == 0 or len(latencies) != self._steps[row] - 1:
+            return None
+        return _milliseconds(latencies.mean())
+
+
+def _milliseconds(nanoseconds: Any) -> float | None:
+    """A null is not above zero either."""
+    return float(nanoseconds) / _NS_PER_MS if nanoseconds > 0 else None
 
 
 def _numbers(column: Any) -> Any:

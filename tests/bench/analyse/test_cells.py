@@ -171,3 +171,37 @@ def test_the_time_of_a_repeat_is_not_that_of_its_first_ask(tiny_run: Any, make_c
 def test_what_an_older_version_recorded_was_asked_first(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.generation(make_cell(), 0, 10, (1, 1))
     assert only(tiny_run).ask == "first"
+
+
+def test_every_generation_that_ran_is_kept_in_its_order(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 90, (9, 9), warmup=True)
+    tiny_run.generation(make_cell(), 0, 20, (1, 2))
+    tiny_run.generation(make_cell(), 0, 30, (3, 3), invalid_reason="the machine slept")
+    tiny_run.generation(make_cell(), 1, None, status="failed", itl_ns=None)
+    tiny_run.generation(make_cell(), 2, 40, (4, 4))
+    found = [(one.block, one.use, one.ttft_ms, one.tpot_ms, one.reason) for one in only(tiny_run).series]
+    assert found == [
+        (0, "warm-up", 90, 9, None),
+        (0, "timed", 20, 1.5, None),
+        (0, "excluded", 30, 3, "the machine slept"),
+        (2, "timed", 40, 4, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "times"),
+    [({"ttft_ns": 0}, (None, 7)), ({"ttft_ns": None}, (None, 7)), ({"itl_ns": [1_000_000]}, (500, None))],
+    ids=["no time", "null", "a step is missing"],
+)
+def test_a_time_that_a_record_lacks_is_blank(
+    tiny_run: Any, make_cell: MakeCell, columns: dict[str, Any], times: tuple[float | None, float | None]
+) -> None:
+    tiny_run.generation(make_cell(), 0, 20, (1, 1))
+    tiny_run.generation(make_cell(), 0, 500, (7, 7), **columns)
+    broken = only(tiny_run).series[1]
+    assert (broken.use, (broken.ttft_ms, broken.tpot_ms), broken.reason) == ("excluded", times, None)
+
+
+def test_an_answer_of_one_token_has_generations_without_tpot(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(new_tokens=1), 0, 20)
+    assert [(one.ttft_ms, one.tpot_ms) for one in only(tiny_run).series] == [(20, None)]
