@@ -1,0 +1,70 @@
+"""What a reader types to measure a part of a run again, under the conditions of that run."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from bench.analyse.results import LoadResult
+from bench.plan.flags import PROFILES
+from bench.plan.options import DEFAULT_MAX_WARMUPS, DEFAULT_WARMUPS
+from bench.report.names import Shape
+
+
+def alone(load: LoadResult, shapes: Sequence[Shape], asks: Sequence[str], record: Mapping[str, Any]) -> str:
+    """The command that measures these cells of ``load`` and nothing else; of an A/B run, in both of its variants.
+
+    Args:
+        load: what is loaded.
+        shapes: of the cells; all that a run measures by default where there are none.
+        asks: ``first`` or ``again``, of the same.
+        record: run.json. What it does not tell, such as a worker of the user's own, is left out.
+    """
+    variants = (record.get("plan") or {}).get("variants") or {}
+    parts = ["nox", "-s", "ab" if variants else "bench", "--"]
+    for name, variant in variants.items():
+        parts += [f"--{name}", str(variant["spec"])]
+    parts += ["--backend", load.backend, "--device", load.device_requested, "--precision", load.precision]
+    if shapes:
+        prompts, news, batches = (sorted(set(values)) for values in zip(*shapes, strict=True))
+        parts += ["--prompt-tokens", _listed(prompts), "--new-tokens", _listed(news)]
+        parts += ["--batch-size", _listed(batches)] if batches != [1] else []
+    parts += ["--ask", "again"] if "again" in asks else []
+    parts += _conditions(record.get("options") or {}, load.backend, "standard" if variants else "quick")
+    return " ".join(map(_quoted, parts))
+
+
+def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterator[str]:
+    """Flags for what the run was asked for beside its axes and is not there by default."""
+    profile = options.get("profile") or usual
+    blocks, repeats = PROFILES.get(profile, (None, None))
+    warmups = options.get("warmups") or 0
+    target = options.get("interval_target")
+    flags = {
+        "model": (options.get("model"), "default"),
+        "profile": (profile, usual),
+        "blocks": (None if target else options.get("blocks"), blocks),
+        "interval-target": (f"{100 * target:g}%" if target else None, None),
+        "repeats": (options.get("repeats"), repeats),
+        "warmups": (options.get("warmups"), DEFAULT_WARMUPS),
+        "max-warmups": (options.get("max_warmups"), max(DEFAULT_MAX_WARMUPS, warmups)),
+        "threads": (options.get("threads"), None),
+        "cooldown-s": (options.get("cooldown_s"), 0),
+    }
+    for flag, (value, default) in flags.items():
+        if value not in (None, default):
+            yield from (f"--{flag}", str(value))
+    for name, value in ((options.get("load_options") or {}).get(backend) or {}).items():
+        yield from ("--load-option", f"{backend}.{name}={str(value).lower() if isinstance(value, bool) else value}")
+    if options.get("allow_fallback"):
+        yield "--allow-fallback"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
+def _quoted(part: str) -> str:
+    # A shell opens the home folder only where it is not quoted.
+    return f"~/{shlex.quote(part[2:])}" if part.startswith("~/") else shlex.quote(part)
