@@ -25,8 +25,9 @@ class Note:
         lines: what was seen, and of what.
         advice: what to do about it.
         times: how often it was found.
-        load_keys: loads that it touches.
+        load_keys: loads that it touches as a whole.
         cell_keys: cells that it touches.
+        findings: what it is made of, a line each.
     """
 
     number: int
@@ -37,6 +38,7 @@ class Note:
     times: int
     load_keys: frozenset[str]
     cell_keys: frozenset[str]
+    findings: tuple[Finding, ...]
 
     @property
     def title(self) -> str:
@@ -58,6 +60,15 @@ class Note:
         """Whether it is about ``cell``, or about what it was loaded in."""
         return cell.cell_key in self.cell_keys or cell.load.load_key in self.load_keys
 
+    def said_of(self, cell: CellResult) -> list[str]:
+        """What was seen of ``cell``, or of what it was loaded in."""
+        return [
+            finding.message
+            for finding in self.findings
+            # One that names a cell is about no other cell of the load.
+            if (finding.cell_key or finding.load_key) in (cell.cell_key, cell.load.load_key)
+        ]
+
 
 def finding_notes(analysis: RunAnalysis, naming: Naming) -> list[Note]:
     """The notes of a run, the weightiest kind first."""
@@ -66,6 +77,18 @@ def finding_notes(analysis: RunAnalysis, naming: Naming) -> list[Note]:
         kinds.setdefault(finding.code, []).append(finding)
     about = _names(analysis, naming)
     return [_note(number, found, about) for number, found in enumerate(kinds.values(), start=1)]
+
+
+def serious_for_answer(analysis: RunAnalysis, notes: Sequence[Note]) -> list[Note]:
+    """The serious notes about the run as a whole, or about a cell that the answer ranks: to be seen before a number."""
+    ranked = [cell for ranking in analysis.rankings for cell in (ranking.winner, *(one.cell for one in ranking.rivals))]
+    keys = {key for cell in ranked for key in (cell.cell_key, cell.load.load_key)}
+
+    def counts(finding: Finding) -> bool:
+        key = finding.cell_key or finding.load_key
+        return finding.severity == "serious" and (key is None or key in keys)
+
+    return [note for note in notes if any(map(counts, note.findings))]
 
 
 def _note(number: int, found: Sequence[Finding], about: dict[str, str]) -> Note:
@@ -77,8 +100,9 @@ def _note(number: int, found: Sequence[Finding], about: dict[str, str]) -> Note:
         lines=tuple(_line(finding, about) for finding in found),
         advice=first.advice,
         times=sum(finding.times for finding in found),
-        load_keys=frozenset(finding.load_key for finding in found if finding.load_key is not None),
+        load_keys=frozenset(one.load_key for one in found if one.load_key is not None and one.cell_key is None),
         cell_keys=frozenset(finding.cell_key for finding in found if finding.cell_key is not None),
+        findings=tuple(found),
     )
 
 

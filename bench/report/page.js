@@ -37,7 +37,7 @@
       show(figure, asked(figure) && points(chart).length);
       rove(chart);
     }
-    for (const body of all("table.results tbody")) show(body, body.querySelector("tr[data-backend]:not(.off)"));
+    for (const group of all("table.results tbody, .same")) show(group, group.querySelector("[data-backend]:not(.off)"));
     say();
   }
 
@@ -197,6 +197,22 @@
     if (next) rove(chart, next).focus();
   }
 
+  /* -- what is folded -- */
+
+  /* Opens whatever keeps the element with that id from being seen; says whether there was anything. */
+  function unfold(id) {
+    let opened = false;
+    for (let one = document.getElementById(id)?.closest("details:not(#view)"); one; one = one.parentElement.closest("details")) {
+      opened ||= !one.open;
+      one.open = true;
+    }
+    return opened;
+  }
+
+  function lead(id) {
+    if (unfold(id)) document.getElementById(id).scrollIntoView();
+  }
+
   /* -- the address -- */
 
   function keep() {
@@ -227,6 +243,7 @@
     narrow();
     const view = document.getElementById("view");
     if (view && parts.length) view.open = true;
+    if (section) unfold(section);
     if (section && parts.length) document.getElementById(section).scrollIntoView();
   }
 
@@ -248,7 +265,14 @@
     const name = location.hash.slice(1);
     if (name.includes("&")) return restore();
     section = name;
+    lead(name);
     keep();
+  });
+
+  /* Not every browser opens what is folded around the target of a link, nor when the address stays the same. */
+  addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#']");
+    if (link) unfold(link.hash.slice(1));
   });
 
   for (const table of all("table[id]")) makeSortable(table);

@@ -5,7 +5,6 @@ Everything is in the page without the script, which only narrows, sorts and poin
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -16,14 +15,16 @@ from markupsafe import Markup
 from backends.spec import hardware_of
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.report import format as fmt
-from bench.report import text
+from bench.report import series_chart, text
 from bench.report.answers import answers_by_shape, overviews, verdict_note
 from bench.report.bars import load_bars, memory_bars
+from bench.report.cell_details import MOST_UNFOLDED, detail_groups
+from bench.report.commands import alone
 from bench.report.data_link import data_link
 from bench.report.energy import Energy, energy
 from bench.report.figures import Figures, draw
 from bench.report.filters import filter_axes, known_quantiles
-from bench.report.findings import finding_notes
+from bench.report.findings import finding_notes, serious_for_answer
 from bench.report.hits import hits
 from bench.report.names import Naming, failed_shapes
 from bench.report.notes import adaptive_end
@@ -32,6 +33,9 @@ from bench.report.results_table import result_groups
 from bench.report.template import environment, source_digest
 
 _HERE = Path(__file__).resolve().parent
+
+MOST_IN_LEGEND = 8
+"""A legend of more entries than this is folded away: on a phone it would stand before each chart for screens."""
 
 
 def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
@@ -47,6 +51,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
     script = (_HERE / "page.js").read_text(encoding="utf-8")
     note, enough = verdict_note(analysis)
     found = finding_notes(analysis, naming)
+    groups = result_groups(analysis, naming, found)
     used = energy(analysis, naming)
     return (
         environment(_HERE)
@@ -73,8 +78,13 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             answers=answers_by_shape(analysis, naming),
             verdict_note=note,
             verdict=enough,
-            groups=result_groups(analysis, naming, found),
+            groups=groups,
+            details=detail_groups(groups, analysis),
+            details_folded=len(analysis.cells) > MOST_UNFOLDED,
+            course=series_chart,
+            legend_folded=len(figures.legend) > MOST_IN_LEGEND,
             findings=found,
+            serious=serious_for_answer(analysis, found),
             itl_cells=_by_line(analysis, naming),
             load_bars=load_bars(analysis),
             memory_bars=memory_bars(analysis),
@@ -98,7 +108,7 @@ def _sections(analysis: RunAnalysis, figures: Figures, used: Energy | None) -> l
     """The sections that this run has anything to show in."""
     empty = set()
     if not figures.groups:
-        empty |= {"charts", "results"}
+        empty |= {"charts", "results", "cells"}
     if not figures.along:
         empty |= {"along", "spread"}
     if not figures.arrival.charts:
@@ -163,25 +173,16 @@ def _by_line(analysis: RunAnalysis, naming: Naming) -> list[tuple[str, CellResul
 
 def _failure(failure: Any, naming: Naming, analysis: RunAnalysis) -> dict[str, Any]:
     blocks = adaptive_end(analysis).get("blocks") or (analysis.record.get("plan") or {}).get("blocks") or 0
-    load = failure.load
-    variants = (analysis.record.get("plan") or {}).get("variants") or {}
-    asked = shlex.join(part for name, variant in variants.items() for part in (f"--{name}", variant["spec"]))
-    parts = [
-        f"nox -s ab -- {asked}" if asked else "nox -s bench --",
-        f"--backend {load.backend} --device {load.device_requested} --precision {load.precision}",
-    ]
-    if failure.shapes:
-        parts.append(f"--prompt-tokens {','.join(str(n) for n in sorted({shape[0] for shape in failure.shapes}))}")
-    if "again" in failure.asks:
-        parts.append("--ask again")
     return {
         "failure": failure,
-        "name": naming.of(load),
+        "name": naming.of(failure.load),
         "cells": failed_shapes(failure),
         "where": text.failure_where(failure, blocks),
         "status": text.STATUS_WORDS.get(failure.status, failure.status),
         "remedy": text.REMEDIES.get(failure.status, ""),
-        "command": "" if failure.status == "unsupported" else " ".join(parts),
+        "command": ""
+        if failure.status == "unsupported"
+        else alone(failure.load, failure.shapes, failure.asks, analysis.record),
     }
 
 

@@ -8,7 +8,7 @@ from itertools import product
 
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, RunAnalysis
-from bench.plan.cells import ASKS
+from bench.plan.cells import ASKS, digest
 from bench.report.findings import Note
 from bench.report.names import Naming, shape_name
 
@@ -21,6 +21,12 @@ class Row:
     cell: CellResult
     lowest: frozenset[str]
     notes: tuple[Note, ...] = ()
+
+    @property
+    def anchor(self) -> str:
+        """The id of its details in the page, the same in every report of this cell."""
+        key = self.cell.cell_key
+        return f"cell-{key if key.isalnum() and key.isascii() else digest(key)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, Failure, Ranking, Rival
+from bench.analyse.results import (
+    QUANTILES,
+    VERDICT_BLOCKS,
+    CellResult,
+    Failure,
+    Generation,
+    LoadTimes,
+    Ranking,
+    Rival,
+)
 from bench.report.format import factor, interval, number
 
 PHI3_COMMAND = "nox -s bench -- --model microsoft/Phi-3-mini-4k-instruct"
@@ -18,6 +27,7 @@ METRIC_NAMES = {
     "tpot_ms": "time per output token",
     "response_ms": "time for the whole answer",
 }
+METRIC_SHORT = {"ttft_ms": "TTFT", "tpot_ms": "TPOT"}
 METRIC_SENSES = {
     "ttft_ms": "Responsiveness: time to first token",
     "tpot_ms": "Speed: time per output token",
@@ -35,10 +45,10 @@ ITL_WORDS = {"p50": "median", "p95": "p95", "p99": "p99"}
 TITLE = "AIPC Bench"
 SUBTITLE = "Which inference stack answers fastest on this machine"
 NAV = (
-    ("notes", "Notes"),
     ("answer", "Answer"),
     ("charts", "Charts"),
     ("results", "All results"),
+    ("notes", "Notes"),
     ("arrival", "Time to each token"),
     ("along", "Token by token"),
     ("spread", "Spread"),
@@ -46,6 +56,7 @@ NAV = (
     ("tradeoff", "Latency and memory"),
     ("roofline", "Memory bandwidth"),
     ("energy", "Energy and busy time"),
+    ("cells", "Each cell"),
     ("failures", "Not measured"),
     ("meaning", "What it tells"),
     ("setup", "Machine and repeat"),
@@ -131,7 +142,7 @@ RESULTS_TITLE = "All results"
 RESULTS_NOTE = (
     "Sorted by the time for the whole answer. Below each value stands its 95 % interval. “low” marks the lowest value "
     "of a column among rows of the same kind at that prompt length. n is timed generations over blocks; warm-ups are "
-    "not counted."
+    "not counted. A name leads to all that is known of its cell."
 )
 HITS_TITLE = "First ask and prefix-cache hit"
 HITS_NOTE = (
@@ -263,6 +274,57 @@ ENERGY_TOO_MANY = "Drawn are the first {shown} of {count} cells; the table has a
 
 CHANGED_HINT = "Changed by the device:"
 
+CELLS_TITLE = "Each cell"
+CELLS_NOTE = (
+    "All generations of a cell, side by side within their blocks and in the order of measuring: a cell that drifts, "
+    "jumps or was held up once shows here. Vertical axes are in ms, each of its own, and do not start at zero. "
+    "The band is the 95\u00a0% interval of the estimate, as far as it lies within the axis."
+)
+CELLS_LEGEND = {
+    "dots": "a generation that counts",
+    "medians": "median of a block",
+    "level": "the cell’s estimate",
+    "warmups": "warm-up",
+    "excluded": "not counted",
+    "above": "warm-up or not counted, beyond the axis",
+}
+CELLS_PRINT = "On paper stand the cells that are open."
+CELL_PLOTS = {
+    "ttft_ms": "Time to first token by block, ms",
+    "tpot_ms": "Time per output token by block, ms",
+}
+CELL_PLOT_LABEL = "by block, as in the table below"
+CELL_TABLE = "The same in figures, ms"
+CELL_BLOCK = "block"
+CELL_COLUMNS = ("each", "median", "warm-ups")
+CELL_OF_MANY = "{ends} (of {count})"
+CELL_LEFT_OUT = "Not counted"
+CELL_EXCLUDED = "Block {block}, generation {ordinal} ({times}): {reason}."
+CELL_NO_TIMES = "no times"
+CELL_NOT_WHOLE = "its record lacks a time or a step"
+CELL_MORE_EXCLUDED = "And {count} more generations."
+CELL_FAILED = "{blocks}: {status}, {message}"
+CELL_WARNINGS = "What the guard saw"
+CELL_DEVICE = "Device"
+CELL_FACTS = {
+    "weights": "Weights",
+    "inference_precision": "Computes in",
+    "kv_cache_precision": "KV cache",
+    "attention_backend": "Attention",
+    "padded_prompt_tokens": "Prompt padded to",
+    "node_placement": "Nodes ran on",
+    "options": "Load options",
+    "changed_hints": "Changed by the device",
+    "compile_cache": "Compile cache",
+    "threads": "Threads",
+    "backend_version": "Version of the stack",
+}
+CELL_BITS = "{bits} bits per weight"
+CELL_CACHE = {"none": "none", "cold": "cold", "hit": "hit", "unknown": "not told"}
+CELL_COMMAND = "Measure this cell alone"
+CELL_COMMAND_BOTH = "Measure this cell alone, in both variants"
+LEGEND_FOLDED = "Legend: {count} configurations"
+
 FAILURES_TITLE = "Not measured"
 FAILURES_NONE = "Every planned cell was measured."
 UNREACHED = "Planned, but not reached before the run ended:"
@@ -283,6 +345,7 @@ REMEDIES = {
 VENV_FAILED = "Its venv could not be made. The installer’s last lines:"
 VENV_UNSUPPORTED = "Its packages do not exist for this platform or interpreter:"
 FINDINGS_TITLE = "What the guard saw"
+FINDINGS_SERIOUS = "Serious findings are about what this answer rests on:"
 FINDINGS_NOTE = (
     "Findings mark numbers and remove none; only a generation during which the machine slept is not counted. "
     "The numbers of these notes stand beside the cells that they are about."
@@ -556,6 +619,36 @@ def _ties(winners: Sequence[tuple[int, str, bool]]) -> str:
         return ""
     where = "" if len(tied) == len(winners) else f"at {listed(tied)} "
     return f" ({where}others cannot be told apart from it)"
+
+
+def of_many(ends: Sequence[str], count: int) -> str:
+    """The lowest and the highest of many values, which are not told one by one."""
+    return CELL_OF_MANY.format(ends="–".join(ends), count=f"{count:,}")
+
+
+def excluded(one: Generation, ordinal: int) -> str:
+    """A generation that does not count, and why.
+
+    Args:
+        one: the generation.
+        ordinal: which one of those to be timed in its block, from 1.
+    """
+    known = [(METRIC_SHORT[metric], getattr(one, metric)) for metric in METRIC_SHORT]
+    times = ", ".join(f"{name} {number(value)} ms" for name, value in known if value is not None)
+    return CELL_EXCLUDED.format(
+        block=one.block + 1, ordinal=ordinal, times=times or CELL_NO_TIMES, reason=one.reason or CELL_NOT_WHOLE
+    )
+
+
+def cell_failed(status: str, blocks: Sequence[int], message: str) -> str:
+    """What failed of a cell that was measured in other blocks."""
+    where = f"{'Block' if len(blocks) == 1 else 'Blocks'} {listed([f'{block + 1:,}' for block in blocks])}"
+    return CELL_FAILED.format(blocks=where, status=STATUS_WORDS.get(status, status), message=message)
+
+
+def cache_state(times: LoadTimes) -> str:
+    """A state of the compile cache and how many processes found it so, e.g. ``hit × 9``."""
+    return f"{CELL_CACHE.get(times.compile_cache, times.compile_cache)} × {times.processes:,}"
 
 
 def failure_where(failure: Failure, blocks: int) -> str:

@@ -52,6 +52,18 @@ def interrupted() -> FakeRun:
     return FakeRun(loads=loads, prompt_tokens=(32, 128), new_tokens=(8, 16), end="interrupted")
 
 
+def doubtful() -> FakeRun:
+    """The guard found something serious of a load, and something of a cell."""
+    run = FakeRun(loads=ONE_LOAD, prompt_tokens=(32, 128))
+    seen = {"severity": "serious", "subject": "load", "load_id": f"b1-{ONE_LOAD[0].label}", "block": 1}
+    run.findings = [
+        {"code": "other-load", "message": "42 % of the CPU", "advice": "Close them.", **seen},
+        {**seen, "code": "drift", "severity": "warning", "subject": "cell", "load_id": None}
+        | {"cell_key": run.cells[0].key, "message": "TTFT rose by 9 %", "advice": "Look for what changed."},
+    ]
+    return run
+
+
 def large() -> FakeRun:
     """300 cells and about a million tokens."""
     loads = [Load(s, d, p) for s in STACKS for d in ("CPU", "GPU", "NPU") for p in ("int4", "int8", "fp16", "fp32")]
@@ -76,6 +88,7 @@ RUNS: dict[str, Callable[[], FakeRun]] = {
     "one cell": one_cell,
     "failures only": failures_only,
     "interrupted": interrupted,
+    "doubtful": doubtful,
     "large": large,
     "counted": counted,
 }

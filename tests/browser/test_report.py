@@ -80,8 +80,8 @@ def test_a_name_with_markup_is_shown_and_not_run(open_report: Open) -> None:
     assert opened.page.locator("b b, img, main script").count() == 0
 
 
-def test_a_page_of_300_cells_stays_below_5_mb(stored: Callable[[str], Stored]) -> None:
-    assert stored("large").index.stat().st_size < 5_000_000
+def test_a_page_of_300_cells_stays_below_4_mb(stored: Callable[[str], Stored]) -> None:
+    assert stored("large").index.stat().st_size < 4_000_000
 
 
 def test_every_row_is_there_without_javascript(open_report: Open) -> None:

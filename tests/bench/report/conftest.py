@@ -88,7 +88,7 @@ class FakeRun:
                 writer.rows("generations", rows)
                 writer.rows("loads", [self._load_row(load, load_id, block, position)])
         if self.findings:
-            writer.rows("findings", list(self.findings))
+            writer.rows("findings", [{"seen_at": NOW, **row} for row in self.findings])
         if self.end:
             writer.finish(self.end)
         return writer.path

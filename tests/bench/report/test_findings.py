@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from bench.analyse.results import Finding, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.report.export_json import summary_json
 from bench.report.export_markdown import summary_markdown
-from bench.report.findings import Note, finding_notes, in_short
+from bench.report.findings import Note, finding_notes, in_short, serious_for_answer
 from bench.report.names import name_all
 from bench.report.observers import observer_facts
 from bench.report.page import page
@@ -73,12 +74,49 @@ def test_the_rows_of_the_table_carry_their_notes(found: RunAnalysis) -> None:
 
 def test_the_page_links_cells_to_notes_that_are_there(found: RunAnalysis) -> None:
     html = page(found, name_all(found), [])
-    assert html.count('href="#note-1"') == 2
+    table = html.partition('<table class="results"')[2].partition("</table>")[0]
+    assert table.count('href="#note-1"') == 2
     assert 'id="note-1"' in html
 
 
 def test_the_page_of_a_quiet_run_has_no_such_section(quiet: RunAnalysis) -> None:
     assert 'id="notes"' not in page(quiet, name_all(quiet), [])
+
+
+def test_the_answer_comes_first_and_the_notes_below_the_results(found: RunAnalysis) -> None:
+    html = page(found, name_all(found), [])
+    sections = re.findall('<section id="([a-z]+)">', html)
+    links = re.findall('href="#([a-z]+)"', html.partition("<nav")[2].partition("</nav>")[0])
+    assert (sections[0], sections[sections.index("results") + 1]) == ("answer", "notes")
+    assert links == sections
+
+
+def test_a_serious_finding_is_seen_before_any_number(found: RunAnalysis) -> None:
+    before = page(found, name_all(found), []).partition('<section id="answer">')[2].partition('<p class="lead">')[0]
+    assert re.findall('href="#(.*?)"', before) == ["note-1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "shown"),
+    [
+        ({}, True),
+        ({"severity": "warning"}, False),
+        ({"load_key": None}, True),
+        ({"load_key": "a load without results"}, False),
+        ({"load_key": None, "cell_key": "a cell without results"}, False),
+    ],
+    ids=["of a load that is ranked", "not serious", "of the whole run", "of another load", "of another cell"],
+)
+def test_it_is_one_that_the_answer_rests_on(found: RunAnalysis, change: dict[str, Any], shown: bool) -> None:
+    other = dataclasses.replace(found, findings=(dataclasses.replace(found.findings[0], **change),))
+    assert bool(serious_for_answer(other, notes(other))) is shown
+
+
+def test_a_finding_of_one_cell_marks_no_other_of_its_load(found: RunAnalysis) -> None:
+    cell, other = found.cells[0], found.cells[1]
+    one = Finding("warm-up-unsettled", "warning", "still faster", "More.", "cell", cell.load.load_key, cell.cell_key)
+    (note,) = notes(dataclasses.replace(found, findings=(one,)))
+    assert (cell.load.load_key, note.touches(cell), note.touches(other)) == (other.load.load_key, True, False)
 
 
 def test_what_a_finding_says_stays_text(found: RunAnalysis) -> None:

@@ -1,0 +1,200 @@
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.analyse.results import CellResult, Finding, Generation, RunAnalysis
+from bench.analyse.run import analyse_run
+from bench.plan.cells import Load
+from bench.report.cell_details import CellDetail, detail_groups
+from bench.report.findings import finding_notes
+from bench.report.names import name_all
+from bench.report.page import page
+from bench.report.results_table import result_groups
+from bench.store.reader import open_run
+
+MakeRun = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def analysis(stored_run: Path) -> RunAnalysis:
+    return analyse_run(open_run(stored_run))
+
+
+@pytest.fixture(scope="module")
+def html(analysis: RunAnalysis) -> str:
+    return page(analysis, name_all(analysis), [])
+
+
+def details(analysis: RunAnalysis) -> list[CellDetail]:
+    naming = name_all(analysis)
+    groups = detail_groups(result_groups(analysis, naming, finding_notes(analysis, naming)), analysis)
+    return [one for group in groups for one in group.cells]
+
+
+def changed(analysis: RunAnalysis, **values: Any) -> RunAnalysis:
+    """With the first cell changed."""
+    first, *others = analysis.cells
+    return dataclasses.replace(analysis, cells=(dataclasses.replace(first, **values), *others))
+
+
+def of(analysis: RunAnalysis, cell: CellResult) -> CellDetail:
+    (found,) = (one for one in details(analysis) if one.row.cell.cell_key == cell.cell_key)
+    return found
+
+
+def section(html: str) -> str:
+    return html.partition('<section id="cells">')[2].partition("</section>")[0]
+
+
+def test_every_row_of_the_table_leads_to_its_details(html: str) -> None:
+    links = re.findall(r'href="#(cell-\w+)"', html)
+    assert (len(links), sorted(links)) == (21, sorted(re.findall(r'<div class="about" id="(cell-\w+)"', html)))
+
+
+def test_the_target_lies_within_what_is_folded_so_that_a_browser_opens_it(html: str) -> None:
+    assert re.search(r'<details class="card cell"[^>]*><summary>.*?</summary>\s*<div class="about" id="cell-', html)
+
+
+def test_a_key_that_is_no_name_for_an_element_is_given_one(analysis: RunAnalysis) -> None:
+    anchors = {one.row.anchor for one in details(changed(analysis, cell_key='"><script>&x=1#'))}
+    assert (len(anchors), [one for one in anchors if not re.fullmatch("cell-[0-9a-f]{16}", one)]) == (21, [])
+
+
+def test_the_figures_of_a_block_are_its_generations_their_median_and_its_warm_ups(analysis: RunAnalysis) -> None:
+    series = tuple(
+        Generation(block, use, ttft, tpot)  # type: ignore[arg-type]
+        for block, use, ttft, tpot in [
+            (0, "warm-up", 9, 3),
+            (0, "timed", 5, 1),
+            (0, "timed", 7, 2),
+            (1, "timed", 6, 1.5),
+            (1, "excluded", 600, 70),
+        ]
+    )
+    cell = analysis.cells[0]
+    measured = dataclasses.replace(cell.ttft_ms, by_block={0: 6.0, 1: 6.0})
+    found = of(changed(analysis, series=series, ttft_ms=measured), cell)
+    assert [(row.block, row.figures[:3]) for row in found.blocks] == [
+        (1, ("5.00 7.00", "6.00", "9.00")),
+        (2, ("6.00", "6.00", "")),
+    ]
+    assert found.columns[:3] == ("TTFT, each", "TTFT, median", "TTFT, warm-ups")
+
+
+def test_what_does_not_count_is_told_with_its_reason(analysis: RunAnalysis) -> None:
+    series = (
+        Generation(2, "warm-up", 1, 1),
+        Generation(2, "timed", 1, 1),
+        Generation(2, "excluded", 512.4, 7, "the machine was suspended"),
+        Generation(2, "excluded", None, None),
+    )
+    assert of(changed(analysis, series=series), analysis.cells[0]).left_out == (
+        "Block 3, generation 2 (TTFT 512 ms, TPOT 7.00 ms): the machine was suspended.",
+        "Block 3, generation 3 (no times): its record lacks a time or a step.",
+    )
+
+
+def test_of_many_that_do_not_count_some_are_told(analysis: RunAnalysis) -> None:
+    series = tuple(Generation(0, "excluded", 1, 1, "asleep") for _ in range(40))
+    left_out = of(changed(analysis, series=series), analysis.cells[0]).left_out
+    assert (len(left_out), left_out[-1]) == (13, "And 28 more generations.")
+
+
+def test_a_block_in_which_the_cell_failed_is_told(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = analyse_run(open_run(fake_run(loads=[Load("ort-genai", "CPU", "int4")]).write(tmp_path)))
+    cell = run.cells[0]
+    failures = analyse_run(open_run(_broken(fake_run, tmp_path / "broken"))).failures
+    failed = dataclasses.replace(failures[0], cell_keys=(cell.cell_key,), blocks=(1, 2))
+    told = of(dataclasses.replace(run, failures=(failed,)), cell).left_out
+    assert told == ("Blocks 2 and 3: timed out, no token within 1800 s",)
+
+
+def _broken(fake_run: MakeRun, folder: Path) -> Path:
+    run = fake_run(loads=[Load("ort-genai", "CPU", "int4")])
+    run.break_cells("", "timeout", "no token within 1800 s")
+    written: Path = run.write(folder)
+    return written
+
+
+def test_warnings_are_those_of_the_cell_alone(analysis: RunAnalysis) -> None:
+    first, other = analysis.cells[0], analysis.cells[1]
+    assert first.load == other.load
+    findings = (
+        Finding("drift", "warning", "TTFT rose", "Look.", "cell", None, first.cell_key),
+        Finding("warm-up-unsettled", "warning", "still faster", "More.", "cell", other.load.load_key, other.cell_key),
+        Finding("hot", "warning", "99 degrees", "Cool it.", "load", first.load.load_key),
+        Finding("virtual-machine", "info", "it is virtual", "Trust ratios."),
+    )
+    noted = dataclasses.replace(analysis, findings=findings)
+    told = {cell.cell_key: [said for _, said in of(noted, cell).warnings] for cell in (first, other)}
+    assert told == {first.cell_key: ["TTFT rose", "99 degrees"], other.cell_key: ["still faster", "99 degrees"]}
+
+
+def test_the_page_links_a_warning_to_its_note(analysis: RunAnalysis) -> None:
+    finding = Finding("drift", "warning", "<b>rose</b>", "Look.", "cell", None, analysis.cells[0].cell_key)
+    shown = section(page(dataclasses.replace(analysis, findings=(finding,)), name_all(analysis), []))
+    assert '<a href="#note-1">Drift</a>: &lt;b&gt;rose&lt;/b&gt;' in shown
+
+
+def test_the_facts_of_the_load_are_those_that_are_known(fake_run: MakeRun, tmp_path: Path) -> None:
+    more = {
+        "weight_bits": [("int8", 0.21), ("int4", 0.79)],
+        "changed_hints": [("KV_CACHE_PRECISION", "asked f16, got u8")],
+        "compile_cache": "hit",
+        "inference_precision": "bf16",
+        "attention_backend": None,
+    }
+    run = fake_run(loads=[Load("ort-genai", "CPU", "int4", {"threads": 3})], more=more).write(tmp_path)
+    facts = dict(details(analyse_run(open_run(run)))[0].facts)
+    assert facts == {
+        "Weights": "int4, 4.9 bits per weight, 79 % int4, 21 % int8",
+        "Computes in": "bf16",
+        "Load options": "threads=3",
+        "Changed by the device": "KV_CACHE_PRECISION: asked f16, got u8",
+        "Compile cache": "hit × 3",  # noqa: RUF001 - as it is shown
+        "Threads": "4",
+        "Version of the stack": "2026.4.1.0",
+    }
+
+
+def test_the_evidence_of_the_device_is_shown(html: str) -> None:
+    assert section(html).count("The compiled model names the device.") == 21
+
+
+def test_each_cell_has_the_command_that_measures_it_alone(analysis: RunAnalysis) -> None:
+    cell = analysis.cells[0]
+    assert of(analysis, cell).command.endswith(
+        "--backend openvino-genai --device CPU --precision int4 --prompt-tokens 32 --new-tokens 64"
+    )
+
+
+def test_an_answer_of_one_token_has_one_drawing(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(loads=[Load("ort-genai", "CPU", "int4")], new_tokens=(1,), prompt_tokens=(8,))
+    (found,) = details(analyse_run(open_run(run.write(tmp_path))))
+    assert ([plot.title for plot in found.plots], len(found.columns)) == (["Time to first token by block, ms"], 3)
+
+
+def test_no_coordinate_has_more_than_one_decimal(html: str) -> None:
+    assert not re.search(r'\b(?:d|x|y|height)="[^"]*\.\d\d', section(html))
+
+
+def test_few_cells_are_not_folded_away_by_shape(html: str) -> None:
+    assert (section(html).count('<div class="same">'), section(html).count('<details class="same">')) == (3, 0)
+
+
+def test_many_cells_are(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = analyse_run(open_run(fake_run(prompt_tokens=(8, 16, 32, 64), blocks=1).write(tmp_path)))
+    shown = section(page(run, name_all(run), []))
+    assert (shown.count('<details class="same">'), shown.count("<details"), shown.count("</details>")) == (4, 32, 32)
+
+
+def test_a_run_without_results_has_no_such_section(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = analyse_run(open_run(_broken(fake_run, tmp_path)))
+    shown = page(run, name_all(run), [])
+    assert ('id="cells"' in shown, 'href="#cells"' in shown) == (False, False)
