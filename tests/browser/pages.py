@@ -10,6 +10,7 @@ from pathlib import Path
 from bench.analyse.compare import compare
 from bench.analyse.history import history
 from bench.analyse.run import analyse_run
+from bench.analyse.side_by_side import side_by_side
 from bench.analyse.timeline import read_analysis
 from bench.compare.finish import finish
 from bench.history.__main__ import main as history_main
@@ -27,7 +28,7 @@ EVIL = "<script>alert(5)</script>"
 def compared(folder: Path, base: Path, head: Path) -> Path:
     """The page of two stored runs."""
     there, here = (analyse_run(open_run(run)) for run in (base, head))
-    finish(compare(there, here, 0.03), folder)
+    finish(side_by_side([compare(there, here, 0.03)]), folder)
     return folder / "compare.html"
 
 
