@@ -121,7 +121,7 @@ def large_history(folder: Path) -> Path:
             for prompt in (32, 128, 512, 1024, 2048)
         ]
         run = made_run(f"run{night}", cells)
-        runs.append(read_analysis(run, f"run{night}", first + timedelta(days=night), lambda cell: cell.cell_key))
+        runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), lambda cell: cell.cell_key))
     path = folder / "history.html"
     path.write_text(history_page(history(runs, 0.03), "m" * 16, "a machine", []), encoding="utf-8", newline="\n")
     return path
