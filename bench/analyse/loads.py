@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.analyse.results import LoadResult, LoadTimes
+from bench.analyse.interval import over_blocks
+from bench.analyse.results import LoadResult, LoadTimes, Measured
 from bench.plan.backends import BACKENDS
 from bench.store.reader import StoredRun
 
@@ -128,6 +129,7 @@ def _load_result(
         artifact_bytes=newest.get("artifact_bytes"),
         node_placement=_mapping(newest, "node_placement"),
         changed_hints=_mapping(newest, "changed_hints"),
+        peak_memory=_peak_memory(good),
     )
 
 
@@ -148,6 +150,16 @@ def _times(rows: Sequence[Mapping[str, Any]], steady_s: Mapping[str, float]) -> 
         )
         for state, group in sorted(by_state.items(), key=lambda one: _STATES.index(one[0]) if one[0] in _STATES else -1)
     )
+
+
+def _peak_memory(rows: Sequence[Mapping[str, Any]]) -> Measured | None:
+    # A process that was started again in a block answered a part of its requests only, and may have needed less.
+    by_block: dict[int, float] = {}
+    for row in rows:
+        if row["peak_memory_bytes"]:
+            by_block[row["block"]] = max(by_block.get(row["block"], 0.0), float(row["peak_memory_bytes"]))
+    estimate = over_blocks(by_block)
+    return Measured(estimate, by_block) if estimate else None
 
 
 def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -153,6 +153,7 @@ class LoadResult:
         node_placement: execution provider -> share of the executed nodes, from the stack's own profile.
         changed_hints: property -> what was asked for and what became of it.
         variant_spec: what the variant was asked for as; ``None`` of a load that is none.
+        peak_memory: the estimate over blocks, in bytes; a block has the largest peak of its processes.
     """
 
     load_key: str
@@ -183,6 +184,7 @@ class LoadResult:
     node_placement: Mapping[str, float] | None = None
     changed_hints: Mapping[str, str] | None = None
     variant_spec: str | None = None
+    peak_memory: Measured | None = None
 
     @property
     def fresh(self) -> LoadTimes | None:
@@ -341,6 +343,43 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryRival:
+    """A load beside the one whose processes were measured lowest in memory; as :class:`Rival`."""
+
+    load: LoadResult
+    ratio: Estimate
+    distinguishable: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRanking:
+    """Which configuration needs least memory, of those that answered the same requests.
+
+    A peak is one of a process over its whole life, so there is one value per load and none per request.
+
+    Args:
+        shapes: (prompt_tokens, new_tokens, batch_size) of those requests.
+        ask: ``again`` where all of them were prefix-cache hits.
+        simulated: as of :class:`Ranking`.
+        verdict: as of :class:`Ranking`.
+        winner: the load with the lowest peak.
+        rivals: the others, nearest first; a load whose peak is not known is none of them.
+    """
+
+    shapes: tuple[tuple[int, int, int], ...]
+    ask: Ask
+    simulated: bool
+    verdict: bool
+    winner: LoadResult
+    rivals: tuple[MemoryRival, ...]
+
+    @property
+    def tied(self) -> tuple[MemoryRival, ...]:
+        """The rivals that cannot be told apart from the winner."""
+        return tuple(rival for rival in self.rivals if not rival.distinguishable)
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What the guard saw, with advice; what it saw of one load or cell in several blocks is one.
 
@@ -380,6 +419,7 @@ class RunAnalysis:
         unreached: planned cells that the run did not come to.
         rankings: by shape, then by metric.
         findings: of the guard, empty in runs without one.
+        memory_rankings: those of the same requests, of most configurations first.
     """
 
     record: Mapping[str, Any]
@@ -390,3 +430,4 @@ class RunAnalysis:
     unreached: tuple[Unreached, ...]
     rankings: tuple[Ranking, ...]
     findings: tuple[Finding, ...]
+    memory_rankings: tuple[MemoryRanking, ...] = ()

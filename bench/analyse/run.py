@@ -9,7 +9,7 @@ from bench.analyse.cells import cell_result
 from bench.analyse.failures import read_failures
 from bench.analyse.findings import read_findings
 from bench.analyse.loads import load_results, read_load_rows
-from bench.analyse.ranking import rankings
+from bench.analyse.ranking import memory_rankings, rankings
 from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
 from bench.analyse.samples import read_cells
 from bench.analyse.steady import steady_answers
@@ -44,6 +44,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         unreached=tuple(_unreached(key, cell, owner) for key, cell in planned.items() if key not in seen),
         rankings=tuple(rankings(cells)),
         findings=tuple(read_findings(run, load_rows)),
+        memory_rankings=tuple(memory_rankings(cells)),
     )
 
 

@@ -1,4 +1,4 @@
-"""history.html: one file, no request, no script; sentences first, then a small chart per series, then the figures."""
+"""history.html: one file, no request; sentences first, then a small chart per series, then the figures."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bench.analyse.timeline import History, Series
 from bench.compare.words import METRICS, percent
 from bench.history.charts import chart
 from bench.history.render import path
-from bench.history.words import ALIKE, RULE, day, heading, names, notes, sentences, size
+from bench.history.words import ALIKE, RULE, TOO_SHORT, changed, day, heading, names, notes, sentences, size
 from bench.report import format as fmt
 from bench.report.svg import StyleSheet
-from bench.report.template import environment, source_digest
+from bench.report.template import environment, page_script, source_digest
 from bench.report.text import plural
 
 _HERE = Path(__file__).resolve().parent
@@ -57,13 +57,13 @@ def page(history: History, machine_id: str, machine: str, left_out: Sequence[str
         left_out: what is not part of it, and why.
     """
     rows = sorted(_rows(history), key=lambda row: (not row.series.shifts, -_largest(row.series)))
-    changed = sum(bool(row.series.shifts) for row in rows)
-    shown = max(min(changed, MOST_CHANGED), MOST_CHARTS)
+    shown = max(min(sum(bool(row.series.shifts) for row in rows), MOST_CHANGED), MOST_CHARTS)
     sheet = StyleSheet()
     panels = [Panel(row, _drawn(number, row, history, sheet)) for number, row in enumerate(rows[:shown])]
     css = "".join(
         (_STYLE.read_text(encoding="utf-8"), (_HERE / "history.css").read_text(encoding="utf-8"), sheet.css())
     )
+    script = page_script()
     return (
         environment(_HERE)
         .get_template("history.html.jinja")
@@ -73,6 +73,8 @@ def page(history: History, machine_id: str, machine: str, left_out: Sequence[str
             css=Markup(css),  # noqa: S704 - our own files and the drawings' styles, no data
             css_digest=source_digest(css),
             shapes=Markup(sheet.shapes()),  # noqa: S704 - serialized by an XML writer, which escapes
+            script=Markup(script),  # noqa: S704 - our own file
+            script_digest=source_digest(script),
             machine=machine,
             machine_id=machine_id,
             heading=heading(history),
@@ -82,8 +84,7 @@ def page(history: History, machine_id: str, machine: str, left_out: Sequence[str
             alike=ALIKE if history.turns else "",
             rule=RULE,
             threshold=percent(history.threshold / 2),
-            changed=[panel for panel in panels if panel.row.series.shifts],
-            others=[panel for panel in panels if not panel.row.series.shifts],
+            groups=_groups(panels),
             left_out=max(0, len(rows) - shown),
             rows=rows,
             runs=[(number, day(run), run) for number, run in enumerate(history.runs, start=1)],
@@ -91,6 +92,15 @@ def page(history: History, machine_id: str, machine: str, left_out: Sequence[str
             plural=plural,
         )
     )
+
+
+def _groups(panels: Sequence[Panel]) -> list[tuple[str, list[Panel]]]:
+    """Series that changed, those that did not, and those that nothing can be said of yet, each under its heading."""
+    titles = {True: "Changed", False: "No change point", None: TOO_SHORT}
+    found = {
+        title: [panel for panel in panels if changed(panel.row.series) is answer] for answer, title in titles.items()
+    }
+    return [(title, own) for title, own in found.items() if own]
 
 
 def _rows(history: History) -> Iterator[Row]:

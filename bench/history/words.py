@@ -17,6 +17,7 @@ RULE = (
     "A change point is where the level of a cell's estimates differs before and after by more than the same runs in "
     "random orders show, judged together for all cells of a metric at 5 %, with three runs at least on either side."
 )
+TOO_SHORT = f"Fewer than {LEAST_RUNS} runs, too few to look for a change point"
 ALIKE = "What changed there may be the cause, and may not: `nox -s ab` tells, with both versions in one run."
 
 
@@ -65,14 +66,8 @@ def notes(history: History) -> list[str]:
         )
     if variants := sum(bool(run.variants) for run in history.runs):
         found.append(f"variants of {plural(variants, 'A/B run')} are no part of a history; `nox -s compare` shows them")
-    longest = max((len(one.points) for one in history.series), default=0)
     if not history.series:
         found.append("nothing was measured in these runs")
-    elif longest < LEAST_RUNS:
-        found.append(
-            f"a change point needs {LEAST_RUNS} runs of a cell, and the longest series has {longest}: "
-            "none can be told yet; measure again with `nox -s bench`"
-        )
     return found
 
 
@@ -81,13 +76,29 @@ def _more(count: int) -> str:
 
 
 def sentences(history: History) -> list[str]:
-    """Each turn in a sentence or two, in their order, then the drifts; one that says so where there is neither."""
+    """Each turn in a sentence or two, in their order, then the drifts; then what is not among them, and why not."""
     named = names(history)
     found = [*(turn_sentence(history, turn, named) for turn in history.turns), *_drifted(history, named)]
-    if not found and history.series:
-        count = plural(len(history.series), "series", "series")
-        found = [f"No change point in {count} over {plural(len(history.runs), 'run')}."]
-    return found
+    long = sum(changed(one) is not None for one in history.series)
+    if long and not found:
+        found = [f"No change point in {plural(long, 'series', 'series')} over {plural(len(history.runs), 'run')}."]
+    return [*found, *_too_short(history, len(history.series) - long)]
+
+
+def changed(one: Series) -> bool | None:
+    """Whether a series has a change point; ``None``: too few runs to look for one."""
+    return bool(one.shifts) if len(one.points) >= LEAST_RUNS else None
+
+
+def _too_short(history: History, short: int) -> Iterator[str]:
+    if short:
+        longest = max(len(one.points) for one in history.series if changed(one) is None)
+        every = len(history.series)
+        count = "any series" if short == every else f"{short:,} of {every:,} series"
+        yield (
+            f"No change point was looked for in {count}: it takes {LEAST_RUNS} runs of a cell, "
+            f"and the longest of these has {longest}; measure again with `nox -s bench`."
+        )
 
 
 def turn_sentence(history: History, turn: Turn, named: Sequence[str]) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.analyse.results import METRICS, Ranking, RunAnalysis
+from bench.analyse.results import METRICS, MemoryRanking, Ranking, RunAnalysis
+from bench.plan.cells import Ask
 from bench.report import text
-from bench.report.names import HIT, Naming, shape_name
+from bench.report.names import HIT, Naming, requests_name, shape_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,27 @@ class ShapeAnswers:
     answers: tuple[Answer, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class MemoryAnswer:
+    """Who needs least memory, of those that answered the same requests; ``title`` names these."""
+
+    ranking: MemoryRanking
+    title: str
+    winner: str
+    claim: str
+    beside: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One metric in one sentence; ``metric`` is one of the ranked ones or ``memory``."""
+
+    metric: str
+    ask: Ask
+    sentence: str
+
+
 def answers_by_shape(analysis: RunAnalysis, naming: Naming) -> list[ShapeAnswers]:
     """One entry per shape, and apart for prefix-cache hits and for simulated contestants."""
     groups: dict[tuple[int, int, int, str, bool], list[Ranking]] = {}
@@ -36,16 +58,24 @@ def answers_by_shape(analysis: RunAnalysis, naming: Naming) -> list[ShapeAnswers
         groups.setdefault(shape, []).append(ranking)
     return [
         ShapeAnswers(
-            shape_name(*shape[:4]) + (" (simulated)" if shape[4] else ""),
+            shape_name(*shape[:4]) + _simulated(shape[4]),
             tuple(_answer(ranking, naming) for ranking in rankings),
         )
         for shape, rankings in groups.items()
     ]
 
 
-def overviews(analysis: RunAnalysis, naming: Naming) -> list[str]:
-    """One sentence per metric over all prompt lengths, for each combination of the other axes."""
-    sentences = []
+def memory_answers(analysis: RunAnalysis, naming: Naming) -> list[MemoryAnswer]:
+    """One entry per set of requests that configurations answered."""
+    return [
+        _memory_answer(ranking, requests_name(ranking.shapes, ranking.ask) + _simulated(ranking.simulated), naming)
+        for ranking in analysis.memory_rankings
+    ]
+
+
+def overviews(analysis: RunAnalysis, naming: Naming) -> list[Overview]:
+    """One sentence per metric over all prompt lengths, for each combination of the other axes; then memory."""
+    found = []
     kinds = dict.fromkeys(_kind(ranking) for ranking in analysis.rankings)
     shapes = {kind[2:] for kind in kinds}
     for kind in sorted(kinds):
@@ -57,12 +87,30 @@ def overviews(analysis: RunAnalysis, naming: Naming) -> list[str]:
             if own:
                 winners = [(r.prompt_tokens, naming.of(r.winner.load), bool(r.tied)) for r in own]
                 verdict = all(r.verdict for r in own)
-                sentences.append(prefix + text.overview(metric, winners, verdict=verdict, simulated=kind[0]))
-    return sentences
+                said = text.overview(metric, winners, verdict=verdict, simulated=kind[0])
+                found.append(Overview(metric, own[0].ask, prefix + said))
+    return [*found, *_memory_overviews(analysis, naming)]
+
+
+def _memory_overviews(analysis: RunAnalysis, naming: Naming) -> list[Overview]:
+    """One sentence per set of requests; which one is meant is said where not all configurations answered the same."""
+    kinds = [(ranking.simulated, ranking.ask) for ranking in analysis.memory_rankings]
+    found = []
+    for ranking, kind in zip(analysis.memory_rankings, kinds, strict=True):
+        requests = requests_name(ranking.shapes, ranking.ask) if kinds.count(kind) > 1 else ""
+        prefix = f"{HIT}: " if ranking.ask == "again" and not requests else ""
+        if ranking.rivals:
+            said = text.memory_overview(ranking, naming.of(ranking.winner), requests)
+            found.append(Overview("memory", ranking.ask, prefix + said))
+    return found
 
 
 def _kind(ranking: Ranking) -> tuple[bool, bool, int, int]:
     return ranking.simulated, ranking.ask == "again", ranking.batch_size, ranking.new_tokens
+
+
+def _simulated(simulated: bool) -> str:
+    return text.SIMULATED_MARK if simulated else ""
 
 
 def verdict_note(analysis: RunAnalysis) -> tuple[str, bool]:
@@ -77,3 +125,11 @@ def _answer(ranking: Ranking, naming: Naming) -> Answer:
     winner = naming.of(ranking.winner.load)
     rivals = [(rival, naming.of(rival.cell.load)) for rival in ranking.rivals]
     return Answer(ranking, winner, text.claim(ranking), text.beside(rivals), text.answer(ranking, winner, rivals))
+
+
+def _memory_answer(ranking: MemoryRanking, title: str, naming: Naming) -> MemoryAnswer:
+    winner = naming.of(ranking.winner)
+    rivals = [(rival, naming.of(rival.load)) for rival in ranking.rivals]
+    beside = text.beside(rivals, text.MEMORY_BESIDE)
+    sentence = text.memory_answer(ranking, winner, beside)
+    return MemoryAnswer(ranking, title, winner, text.memory_claim(ranking), beside, sentence)

@@ -8,10 +8,11 @@ from typing import Any
 
 from matplotlib.lines import Line2D
 
-from bench.analyse.arrival import MILESTONES
+from bench.analyse.arrival import MILESTONES, Arrival
 from bench.analyse.results import CellResult
 from bench.report import text
-from bench.report.canvas import drawing, value_axis
+from bench.report.canvas import Drawing, drawing, value_axis
+from bench.report.editions import Edition, editions
 from bench.report.format import number
 from bench.report.names import Series
 from bench.report.shape_charts import CHART_INCHES, Member, ShapeCharts, by_shape, chosen, left_out, titled
@@ -27,11 +28,15 @@ class ArrivalTable:
     rows: tuple[tuple[str, CellResult, tuple[float | None, ...], float], ...]
 
 
-def arrival_charts(lines: Sequence[Series], looks: Mapping[str, LineStyle], sheet: StyleSheet) -> ShapeCharts:
-    """One chart per shape, a line per configuration; answers of one token have no line to draw."""
+def arrival_charts(
+    lines: Sequence[Series], looks: Mapping[str, LineStyle], sheet: StyleSheet, *, both: bool
+) -> ShapeCharts:
+    """One chart per shape, a line per configuration, on both axes if so; answers of one token have no line to draw."""
     shapes = {shape: members for shape, members in by_shape(lines).items() if shape[1] > 1}
     shown = chosen(list(shapes))
-    drawn = [titled(shape, _chart(f"arrival{i}", shapes[shape], looks, sheet)) for i, shape in enumerate(shown)]
+    drawn = [
+        titled(shape, _editions(f"arrival{i}", shapes[shape], looks, sheet, both=both)) for i, shape in enumerate(shown)
+    ]
     return ShapeCharts(tuple(drawn), left_out(len(shown), len(shapes)))
 
 
@@ -50,28 +55,47 @@ def arrival_table(lines: Sequence[Series]) -> ArrivalTable:
     )
 
 
-def _chart(name: str, members: Sequence[Member], looks: Mapping[str, LineStyle], sheet: StyleSheet) -> str:
+def _editions(
+    name: str, members: Sequence[Member], looks: Mapping[str, LineStyle], sheet: StyleSheet, *, both: bool
+) -> tuple[Edition, ...]:
     known = [(one, cell, cell.arrival_ms) for one, cell in members if cell.arrival_ms]
-    with drawing(name, CHART_INCHES) as canvas:
-        axes = canvas.figure.subplots()
-        last = max(arrival.token[-1] for *_, arrival in known)
-        axes.set_xlim(0, last * 1.04)
-        value_axis(axes, [arrival.median[-1] for *_, arrival in known], logarithmic=False)
-        axes.set_xlabel(text.ALONG_AXIS)
-        axes.set_ylabel(text.ARRIVAL_AXIS)
-        axes.grid(visible=True, axis="y")
-        canvas.settle()
-        for one, cell, arrival in known:
-            words = text.ARRIVAL_TIP.format(
-                name=one.name, first=number(arrival.median[0]), last=number(arrival.median[-1]), n=arrival.token[-1]
-            )
-            number_of_line, prompt_tokens = looks[one.key].number, cell.prompt_tokens
-            tips = (
-                canvas.tip(words, line=number_of_line, prompt=prompt_tokens),
-                canvas.point(words, number_of_line, prompt_tokens),
-            )
-            _line(axes, (arrival.token, arrival.median), looks[one.key], tips)
-        return canvas.finish(sheet, text.ARRIVAL_LABEL)
+    ends = [end for *_, arrival in known for end in (arrival.median[0], arrival.median[-1])]
+
+    def draw(logarithmic: bool, spare: bool) -> str:
+        with drawing(name, CHART_INCHES, spare=spare) as canvas:
+            return _chart(canvas, known, ends, looks, sheet, logarithmic=logarithmic)
+
+    return editions(draw, ends, logarithmic=False, both=both)
+
+
+def _chart(
+    canvas: Drawing,
+    known: Sequence[tuple[Series, CellResult, Arrival]],
+    ends: Sequence[float],
+    looks: Mapping[str, LineStyle],
+    sheet: StyleSheet,
+    *,
+    logarithmic: bool,
+) -> str:
+    axes = canvas.figure.subplots()
+    last = max(arrival.token[-1] for *_, arrival in known)
+    axes.set_xlim(0, last * 1.04)
+    value_axis(axes, ends, logarithmic=logarithmic)
+    axes.set_xlabel(text.ALONG_AXIS)
+    axes.set_ylabel(text.ARRIVAL_AXIS_LOG if logarithmic else text.ARRIVAL_AXIS)
+    axes.grid(visible=True, axis="y")
+    canvas.settle()
+    for one, cell, arrival in known:
+        words = text.ARRIVAL_TIP.format(
+            name=one.name, first=number(arrival.median[0]), last=number(arrival.median[-1]), n=arrival.token[-1]
+        )
+        number_of_line, prompt_tokens = looks[one.key].number, cell.prompt_tokens
+        tips = (
+            canvas.tip(words, line=number_of_line, prompt=prompt_tokens),
+            canvas.point(words, number_of_line, prompt_tokens),
+        )
+        _line(axes, (arrival.token, arrival.median), looks[one.key], tips)
+    return canvas.finish(sheet, text.ARRIVAL_LABEL)
 
 
 def _line(axes: Any, way: tuple[Sequence[float], Sequence[float]], looks: LineStyle, tips: tuple[str, str]) -> None:

@@ -52,16 +52,17 @@ Place = tuple[float, float, float, float]
 
 @dataclass(slots=True)
 class Drawing:
-    """A figure under way, with what its points and lines stand for."""
+    """A figure under way, with what its points and lines stand for; of a spare edition another one has the words."""
 
     name: str
     figure: Figure
+    spare: bool = False
     marks: dict[str, Mark] = field(default_factory=dict)
 
     def tip(self, words: str, **data: object) -> str:
         """Keep a tooltip, blank for none, and data for the script; returns the id for the element that has them."""
         key = str(len(self.marks))
-        self.marks[key] = Mark(words, {name: str(value) for name, value in data.items()})
+        self.marks[key] = Mark("" if self.spare else words, {name: str(value) for name, value in data.items()})
         return TIP + key
 
     def point(self, words: str, line: int, prompt_tokens: int) -> str:
@@ -92,11 +93,15 @@ class Drawing:
 
 @contextmanager
 def drawing(
-    name: str, inches: tuple[float, float], layout: Literal["constrained"] | None = "constrained"
+    name: str,
+    inches: tuple[float, float],
+    layout: Literal["constrained"] | None = "constrained",
+    *,
+    spare: bool = False,
 ) -> Iterator[Drawing]:
-    """A figure of ``inches``, drawn in the report's style."""
+    """A figure of ``inches``, drawn in the report's style; ``spare`` is that of :mod:`bench.report.editions`."""
     with mpl.rc_context(_RC):
-        yield Drawing(name, Figure(figsize=inches, layout=layout))
+        yield Drawing(f"{name}spare" if spare else name, Figure(figsize=inches, layout=layout), spare)
 
 
 def chain(lines: Iterable[Sequence[tuple[float, float]]]) -> tuple[list[float], list[float]]:

@@ -15,20 +15,13 @@ from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, Ranking
 from bench.report import text
 from bench.report.canvas import LOG_FROM, Drawing, chain, drawing, value_axis
+from bench.report.editions import Edition, editions
 from bench.report.format import factor, interval, number
 from bench.report.names import Series
 from bench.report.style import MUTED, LineStyle, marked
 from bench.report.svg import StyleSheet, Symbol, as_symbol
 
 _CHART_INCHES = (5.6, 3.9)
-
-
-@dataclass(frozen=True, slots=True)
-class LineChart:
-    """A drawing, and whether its value axis is logarithmic."""
-
-    svg: str
-    logarithmic: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +101,8 @@ def _at(one: Series, cell: CellResult) -> str:
 
 
 def over_prompt_length(
-    name: str, metric: str, lines: Sequence[Line], looks: dict[str, LineStyle], sheet: StyleSheet
-) -> LineChart:
+    name: str, metric: str, lines: Sequence[Line], looks: dict[str, LineStyle], sheet: StyleSheet, *, both: bool
+) -> tuple[Edition, ...]:
     """Values over prompt length, one line per series, with interval bars.
 
     Args:
@@ -118,14 +111,33 @@ def over_prompt_length(
         lines: at least one.
         looks: series key -> looks.
         sheet: takes up the styles.
+        both: whether to draw it on the other axis too; a ratio never is.
     """
+    values = [point.estimate.value for _, points in lines for point in points]
+
+    def draw(logarithmic: bool, spare: bool) -> str:
+        return _over_prompt_length(name, metric, lines, looks, sheet, logarithmic=logarithmic, spare=spare)
+
+    suited = metric == "ttft_ms" or max(values) / min(values) >= LOG_FROM
+    return editions(draw, values, logarithmic=suited, both=both and metric != "ratio")
+
+
+def _over_prompt_length(
+    name: str,
+    metric: str,
+    lines: Sequence[Line],
+    looks: dict[str, LineStyle],
+    sheet: StyleSheet,
+    *,
+    logarithmic: bool,
+    spare: bool,
+) -> str:
     values = [point.estimate.value for _, points in lines for point in points]
     ends = [end for _, points in lines for point in points for end in _ends(point.estimate)]
     lengths = sorted({point.prompt_tokens for _, points in lines for point in points})
-    logarithmic = metric == "ttft_ms" or max(values) / min(values) >= LOG_FROM
     # Moved sideways, a point of a steep line would seem to lie on another height.
     room = 0.05 if metric in ("ttft_ms", "response_ms") else 0.3
-    with drawing(name, _CHART_INCHES) as canvas:
+    with drawing(name, _CHART_INCHES, spare=spare) as canvas:
         axes = canvas.figure.subplots()
         _prompt_axis(axes, lengths)
         value_axis(axes, [*values, *ends], logarithmic=logarithmic)
@@ -137,7 +149,7 @@ def over_prompt_length(
             _draw_line(canvas, axes, points, looks[one.key], _shift(index, len(lines), lengths, room))
         named = text.METRIC_NAMES.get(metric) or text.ITL_NAMES.get(metric) or text.RATIO_NAME
         label = f"{named}, by prompt length, one line per configuration, as in the table"
-        return LineChart(canvas.finish(sheet, label), logarithmic)
+        return canvas.finish(sheet, label)
 
 
 def _ends(estimate: Estimate) -> tuple[float, ...]:
@@ -167,7 +179,8 @@ def _draw_line(canvas: Drawing, axes: Any, points: Sequence[Point], looks: LineS
     for x, y, point in zip(xs, ys, points, strict=True):
         # A run of many cells has a thousand points: they are added as they are, without a look at the axes' limits.
         of_point = canvas.point(point.tip, looks.number, point.prompt_tokens)
-        axes.add_artist(Line2D([x], [y], linestyle="none", zorder=4, gid=of_point, **marker))
+        # The axes hold them all, and a clip for each would make a large page larger by a tenth of a megabyte.
+        axes.add_artist(Line2D([x], [y], linestyle="none", zorder=4, gid=of_point, clip_on=False, **marker))
 
 
 def _prompt_axis(axes: Any, lengths: Sequence[int]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.report import text
-from bench.report.answers import answers_by_shape, overviews, verdict_note
+from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
 from bench.report.findings import finding_notes
 from bench.report.format import clean, interval, megabytes, number
 from bench.report.names import Naming, failed_shapes
@@ -69,12 +69,14 @@ def _answers(analysis: RunAnalysis, naming: Naming) -> list[str]:
     if not analysis.cells:
         return [text.NOTHING_MEASURED]
     note, enough = verdict_note(analysis)
-    lines = [f"- {escape(sentence)}" for sentence in overviews(analysis, naming)]
+    lines = [f"- {escape(overview.sentence)}" for overview in overviews(analysis, naming)]
     lines += ["", escape(note) + ("" if enough else f" `{text.VERDICT_COMMAND}`"), ""]
     for shape in answers_by_shape(analysis, naming):
         lines += [f"**{escape(shape.title)}**", ""]
         lines += [f"- {escape(answer.sentence)}" for answer in shape.answers]
         lines.append("")
+    for one in memory_answers(analysis, naming):
+        lines += [f"**{escape(one.title)}**", "", f"- {escape(one.sentence)}", ""]
     return lines
 
 

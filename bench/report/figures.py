@@ -12,6 +12,7 @@ from bench.analyse.roofline import roofline
 from bench.analyse.tradeoff import Tradeoff, tradeoffs
 from bench.report import charts, text
 from bench.report.arrival_charts import ArrivalTable, arrival_charts, arrival_table
+from bench.report.editions import Edition
 from bench.report.names import Naming, Series
 from bench.report.panels import along_panel, along_scale, spread_panel, spread_scale
 from bench.report.roofline_chart import RooflineFigure, roofline_figure
@@ -23,6 +24,9 @@ from bench.report.tradeoff_charts import tradeoff_charts
 MOST_PANELS = 36
 """A page with more configurations than this is not read panel by panel; the data holds all of them."""
 
+MOST_IN_BOTH = 100
+"""Of more cells than this only the first two charts are drawn on both axes, so that the page stays light."""
+_ALWAYS_IN_BOTH = ("ttft_ms", "tpot_ms")
 
 _CHARTS = {
     "ttft_ms": text.CHART_TTFT,
@@ -37,8 +41,7 @@ class TitledChart:
     """One chart over prompt length; ``quantile`` is blank but for those of which a reader chooses one."""
 
     title: str
-    svg: Markup
-    logarithmic: bool
+    editions: tuple[Edition, ...]
     quantile: str = ""
 
 
@@ -73,7 +76,7 @@ class LegendEntry:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything drawn, ready to stand in the page."""
+    """Everything drawn, ready to stand in the page; ``large``: more than :data:`MOST_IN_BOTH` cells are."""
 
     legend: tuple[LegendEntry, ...]
     swatches: Mapping[str, Markup]
@@ -87,6 +90,7 @@ class Figures:
     tradeoffs: tuple[Tradeoff, ...]
     roofline: RooflineFigure | None
     shapes: Markup
+    large: bool
     css: str
 
 
@@ -101,21 +105,25 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
     panels = _panel_series(lines)
     shown = panels[:MOST_PANELS]
     trades = tradeoffs(analysis.cells)
+    both = len(analysis.cells) <= MOST_IN_BOTH
     left_out = text.TOO_MANY_PANELS.format(shown=len(shown), count=len(panels)) if len(shown) < len(panels) else ""
     return Figures(
         legend=tuple(LegendEntry(one, swatches[one.key], looks[one.key].number) for one in lines),
         swatches=swatches,
-        groups=tuple(_group(f"lines{i}", kind, rankings, lines, looks, sheet) for i, kind in enumerate(_kinds(lines))),
+        groups=tuple(
+            _group(f"lines{i}", kind, rankings, lines, looks, sheet, both=both) for i, kind in enumerate(_kinds(lines))
+        ),
         along=tuple(_along(shown, looks, swatches, sheet)),
         spread=tuple(_spread(shown, looks, swatches, sheet)),
         left_out=left_out,
-        arrival=arrival_charts(lines, looks, sheet),
+        arrival=arrival_charts(lines, looks, sheet, both=both),
         arrival_table=arrival_table(lines),
-        tradeoff=tradeoff_charts(trades, naming, looks, sheet),
+        tradeoff=tradeoff_charts(trades, naming, looks, sheet, both=both),
         tradeoffs=tuple(trades),
         roofline=roofline_figure(roofline(analysis), naming, looks, sheet),
         # Whole only now that all is drawn.
         shapes=_safe("".join(symbol.definition for symbol in symbols.values()) + sheet.shapes()),
+        large=not both,
         css=sheet.css(),
     )
 
@@ -144,20 +152,19 @@ def _group(
     lines: Sequence[Series],
     looks: dict[str, LineStyle],
     sheet: StyleSheet,
+    *,
+    both: bool,
 ) -> LineGroup:
     own = [narrowed for one in lines if (narrowed := _only(one, kind)).cells]
     found = []
     for metric, title in (_CHARTS | text.CHART_QUANTILES).items():
         points = _points(own, metric, rankings)
         if points:
-            drawn = charts.over_prompt_length(f"{name}{metric}", metric, points, looks, sheet)
-            quantile = metric if metric in text.CHART_QUANTILES else ""
-            found.append(TitledChart(title, _safe(drawn.svg), drawn.logarithmic, quantile))
+            twice = both or metric in _ALWAYS_IN_BOTH
+            drawn = charts.over_prompt_length(f"{name}{metric}", metric, points, looks, sheet, both=twice)
+            found.append(TitledChart(title, drawn, metric if metric in text.CHART_QUANTILES else ""))
     missing = all(cell.ttft_ms.estimate.low is None for one in own for cell in one.cells)
-    logarithmic = text.listed([chart.title.partition(",")[0].lower() for chart in found if chart.logarithmic])
-    note = text.CHART_NOTE.format(
-        missing=text.CHART_NOTE_MISSING if missing else "", axes=text.AXES_LOG.format(charts=logarithmic)
-    )
+    note = text.CHART_NOTE.format(missing=text.CHART_NOTE_MISSING if missing else "")
     return LineGroup(_kind_title(kind), tuple(found), note)
 
 

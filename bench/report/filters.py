@@ -1,21 +1,26 @@
-"""What a reader can narrow the page by: the axes of the sweep that have a choice."""
+"""What a reader can narrow the page by: the axes of the sweep that have a choice, and what else has more than one."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from bench.analyse.results import RunAnalysis
+from bench.analyse.results import METRICS, RunAnalysis
+from bench.plan.cells import ASKS
 from bench.report import text
+
+EVERYTHING = "everything"
+"""The weight that leaves every answer on the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class FilterAxis:
-    """One axis and its values, as the page's ``data-`` attributes have them."""
+    """One axis and its values, as the page's ``data-`` attributes have them; ``words`` for those that need any."""
 
     key: str
     label: str
     values: tuple[str, ...]
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 def filter_axes(analysis: RunAnalysis) -> list[FilterAxis]:
@@ -23,19 +28,37 @@ def filter_axes(analysis: RunAnalysis) -> list[FilterAxis]:
     if not analysis.cells:
         return []
     loads = [cell.load for cell in analysis.cells] + [failure.load for failure in analysis.failures]
+    asks = {cell.ask for cell in analysis.cells} | {ask for failure in analysis.failures for ask in failure.asks}
     found = {
         "backend": _distinct(load.backend for load in loads),
         "device": _distinct(load.ran_on for load in loads),
         "precision": _distinct(load.precision for load in loads),
         "prompt": tuple(str(length) for length in sorted({cell.prompt_tokens for cell in analysis.cells})),
+        "ask": tuple(ask for ask in ASKS if ask in asks),
     }
-    return [FilterAxis(key, text.VIEW_AXES[key], values) for key, values in found.items() if len(values) > 1]
+    return [
+        FilterAxis(key, text.VIEW_AXES[key], values, text.VIEW_ASKS if key == "ask" else {})
+        for key, values in found.items()
+        if len(values) > 1
+    ]
 
 
 def known_quantiles(analysis: RunAnalysis) -> list[str]:
     """The quantiles of inter-token latency that any sample of the run can carry."""
     samples = [cell.itl_ms for cell in analysis.cells]
     return [name for name in text.CHART_QUANTILES if any(getattr(sample, name) is not None for sample in samples)]
+
+
+def weight(metric: str) -> str:
+    """What a metric is called where a reader chooses what matters; a key of :data:`bench.report.text.VIEW_WEIGHTS`."""
+    return metric.removesuffix("_ms")
+
+
+def known_weights(analysis: RunAnalysis) -> list[str]:
+    """What a reader can give weight to: everything, and each metric that anything is ranked by."""
+    ranked = {ranking.metric for ranking in analysis.rankings}
+    found = [weight(metric) for metric in METRICS if metric in ranked]
+    return [EVERYTHING, *found, *(["memory"] if analysis.memory_rankings else [])]
 
 
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:

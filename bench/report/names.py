@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 from backends.spec import family
 from bench.analyse.results import CellResult, Failure, LoadResult, RunAnalysis
+from bench.plan.cells import Ask
 from bench.report.format import clean
+from bench.report.text import listed
 
 Shape = tuple[int, int, int]
 
@@ -32,6 +34,7 @@ class Series:
         family: what shares a colour: the stack, its variant, its way to the device and its options.
         device: what ran.
         precision: the weight format.
+        ask: ``again`` where its prompts are asked again alone.
         cells: by batch size, new tokens and prompt tokens; empty if nothing was measured.
     """
 
@@ -42,6 +45,7 @@ class Series:
     device: str
     precision: str
     simulated: bool
+    ask: Ask
     cells: tuple[CellResult, ...]
 
 
@@ -61,14 +65,19 @@ class Naming:
         """The line that ``load`` is part of."""
         return self._by_load.get(load.load_key)
 
+    def ask_of(self, load: LoadResult) -> Ask:
+        """How the prompts of ``load`` are asked."""
+        series = self._by_load.get(load.load_key)
+        return series.ask if series else "first"
+
 
 def name_all(analysis: RunAnalysis) -> Naming:
     """Name every load of a run."""
     shapes = _shapes(analysis)
     hits = _hits(analysis)
-    groups: dict[tuple[str, ...], list[LoadResult]] = {}
+    groups: dict[tuple[str, str, str, str, Ask], list[LoadResult]] = {}
     for load in analysis.loads:
-        ask = text_of_hit(hit=load.load_key in hits)
+        ask: Ask = "again" if load.load_key in hits else "first"
         groups.setdefault((load.variant, load.backend, load.device_requested, load.precision, ask), []).append(load)
     by_load: dict[str, Series] = {}
     for (*_, ask), loads in groups.items():
@@ -76,14 +85,14 @@ def name_all(analysis: RunAnalysis) -> Naming:
         common = _common_options(loads)
         for part in parts:
             apart = f" [{_apart(part[0], common)}]" if len(parts) > 1 else ""
-            series = _series(part, ask + apart, analysis.cells)
+            series = _series(part, ask, apart, analysis.cells)
             by_load.update({load.load_key: series for load in part})
     return Naming(tuple({series.key: series for series in by_load.values()}.values()), by_load)
 
 
-def text_of_hit(*, hit: bool) -> str:
+def text_of_hit(ask: str) -> str:
     """What follows a name whose prompts are asked again; blank for first asks."""
-    return f", {HIT}" if hit else ""
+    return f", {HIT}" if ask == "again" else ""
 
 
 def _hits(analysis: RunAnalysis) -> set[str]:
@@ -120,19 +129,21 @@ def _apart(load: LoadResult, common: Mapping[str, object]) -> str:
     return ", ".join(own) or "default options"
 
 
-def _series(loads: Sequence[LoadResult], apart: str, cells: Sequence[CellResult]) -> Series:
+def _series(loads: Sequence[LoadResult], ask: Ask, apart: str, cells: Sequence[CellResult]) -> Series:
     first = loads[0]
+    told = text_of_hit(ask) + apart
     keys = {load.load_key for load in loads}
     own = [cell for cell in cells if cell.load.load_key in keys]
     own.sort(key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
     return Series(
         key=first.load_key,
-        name=clean(_base_name(first) + apart),
+        name=clean(_base_name(first) + told),
         backend=first.backend,
-        family=f"{first.variant}\n{first.backend}\n{_way(first.device_requested)}\n{apart}",
+        family=f"{first.variant}\n{first.backend}\n{_way(first.device_requested)}\n{told}",
         device=first.ran_on,
         precision=first.precision,
         simulated=any(load.simulated for load in loads),
+        ask=ask,
         cells=tuple(own),
     )
 
@@ -170,7 +181,14 @@ def _computed(load: LoadResult) -> str:
 def shape_name(prompt_tokens: int, new_tokens: int, batch_size: int, ask: str = "first") -> str:
     """E.g. ``128 prompt tokens, 64 new``; a batch is named where there is one, and so is a prefix-cache hit."""
     batch = f", batch of {batch_size}" if batch_size > 1 else ""
-    return f"{prompt_tokens:,} prompt tokens, {new_tokens:,} new{batch}{text_of_hit(hit=ask == 'again')}"
+    return f"{prompt_tokens:,} prompt tokens, {new_tokens:,} new{batch}{text_of_hit(ask)}"
+
+
+def requests_name(shapes: Sequence[Shape], ask: Ask) -> str:
+    """Several shapes in few words, e.g. ``32, 128 and 512 prompt tokens, 64 new``."""
+    prompts, new, batches = (listed([f"{n:,}" for n in sorted({shape[axis] for shape in shapes})]) for axis in range(3))
+    batch = "" if batches == "1" else f", batch of {batches}"
+    return f"{prompts} prompt tokens, {new} new{batch}{text_of_hit(ask)}"
 
 
 def failed_shapes(failure: Failure) -> str:

@@ -1,44 +1,55 @@
-"use strict";
-/* Narrows, sorts and points at what is in the page already. The view is kept in the address, after the section's name:
-   #results&backend=ort-genai&sort=results.2.descending */
+/* Narrows and points at what is in the page already; sorting and the address are in tables.js, which comes before. */
 (() => {
-  const AXES = ["backend", "device", "precision", "prompt"];
-  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const AXES = ["backend", "device", "precision", "prompt", "ask"];
+  const view = document.getElementById("view");
   const boxes = all("#view input[data-axis]");
-  const radios = all("#view input[name=quantile]");
+  const choices = new Map(all("#view input[type=radio]").map(({ name }) => [name, all(`#view input[name=${name}]`)]));
   const charts = all("figure > .chart").filter((chart) => chart.querySelector("g[data-point]"));
-  const sorted = new Map();
-  let section = "";
+  let narrowed = false;
 
-  /* -- filters -- */
+  /* -- filters and choices -- */
 
-  const chosen = () => new Map(AXES.map((axis) => {
-    const own = boxes.filter((box) => box.dataset.axis === axis);
-    return [axis, own.length ? new Set(own.filter((box) => box.checked).map((box) => box.value)) : null];
-  }));
+  /* The axes of which something is left out, with what is left. */
+  function chosen() {
+    const left = new Map();
+    for (const axis of AXES) {
+      const own = boxes.filter((box) => box.dataset.axis === axis);
+      const on = own.filter((box) => box.checked);
+      if (on.length < own.length) left.set(axis, new Set(on.map((box) => box.value)));
+    }
+    return left;
+  }
 
+  const picked = (radios) => radios.find((radio) => radio.checked) ?? radios[0];
   const show = (element, shown) => element.classList.toggle("off", !shown);
 
   function narrow() {
     const values = chosen();
-    const fits = (element) => AXES.every((axis) =>
-      !(axis in element.dataset) || !values.get(axis) || values.get(axis).has(element.dataset[axis]));
-    for (const element of all("[data-backend], .shape[data-prompt]")) show(element, fits(element));
+    const asked = [...choices].map(([name, radios]) => [name, picked(radios).value]);
+    const fits = (element) =>
+      [...values].every(([axis, left]) => !(axis in element.dataset) || left.has(element.dataset[axis])) &&
+      asked.every(([name, value]) => !(name in element.dataset) || element.dataset[name].split(" ").includes(value));
+    /* A page that nothing is left out of has hundreds of rows and thousands of marks that need no look. */
+    const whole = !values.size && !narrowed;
+    const kinds = [...choices.keys()].map((name) => `[data-${name}]`).concat(whole ? [] : ["[data-backend]", "[data-ask]", ".shape"]);
+    for (const element of kinds.length ? all(kinds.join()) : []) show(element, fits(element));
+    if (!whole) narrowCharts(fits);
+    narrowed = values.size > 0;
+    for (const chart of charts) rove(chart);
+    say();
+  }
+
+  function narrowCharts(fits) {
     const hidden = new Set(all(".legend li.off").map((entry) => entry.dataset.line));
-    const quantile = radios.find((radio) => radio.checked);
-    const asked = (element) => !quantile || (element.dataset.quantile || quantile.value) === quantile.value;
-    for (const element of all("[data-quantile]")) show(element, asked(element));
     for (const chart of charts) {
       const figure = chart.closest("figure");
       const overLengths = chart.closest("#charts");
       for (const mark of all("g[data-line]", chart)) {
         show(mark, !hidden.has(mark.dataset.line) && (overLengths || fits(mark)));
       }
-      show(figure, asked(figure) && points(chart).length);
-      rove(chart);
+      show(figure, fits(figure) && points(chart).length);
     }
     for (const group of all("table.results tbody, .same")) show(group, group.querySelector("[data-backend]:not(.off)"));
-    say();
   }
 
   function say() {
@@ -51,95 +62,59 @@
 
   function reset() {
     for (const box of boxes) box.checked = true;
-    for (const table of all("table[id]")) unsort(table);
-    if (radios.length) radios[0].checked = true;
-  }
-
-  function showAll() {
-    reset();
-    narrow();
-    keep();
-  }
-
-  /* -- sorting -- */
-
-  function exact(row, column) {
-    const cell = row.cells[column];
-    const element = [cell, ...all("[data-exact]", cell)].find((one) => "exact" in one.dataset && !one.closest(".off"));
-    if (element) return element.dataset.exact === "" ? null : Number(element.dataset.exact);
-    const words = cell.textContent.trim();
-    if (!row.closest("table").tHead.rows[0].cells[column].classList.contains("n")) return words;
-    const figure = words.match(/-?\d[\d,]*(\.\d+)?/);
-    return figure ? Number(figure[0].replaceAll(",", "")) : null;
-  }
-
-  function compare(a, b, sign) {
-    const blank = (value) => value === null || value === "";
-    if (blank(a) || blank(b)) return blank(a) - blank(b);
-    return sign * (typeof a === "number" ? a - b : a.localeCompare(b, "en", { numeric: true }));
-  }
-
-  function sort(table, column, direction) {
-    const sign = direction === "descending" ? -1 : 1;
-    for (const body of table.tBodies) {
-      const rows = [...body.rows].filter((row) => !row.classList.contains("group"));
-      const keys = new Map(rows.map((row) => [row, exact(row, column)]));
-      body.append(...rows.sort((a, b) => compare(keys.get(a), keys.get(b), sign)));
-    }
-    for (const head of table.tHead.rows[0].cells) head.removeAttribute("aria-sort");
-    table.tHead.rows[0].cells[column].setAttribute("aria-sort", direction);
-    sorted.set(table.id, [column, direction]);
-  }
-
-  function unsort(table) {
-    for (const body of table.tBodies) body.append(...order.get(body));
-    for (const head of table.tHead.rows[0].cells) head.removeAttribute("aria-sort");
-    sorted.delete(table.id);
-  }
-
-  const order = new Map(all("table[id] tbody").map((body) => [body, [...body.rows]]));
-
-  function makeSortable(table) {
-    [...table.tHead.rows[0].cells].forEach((head, column) => {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "sort";
-      button.append(...head.childNodes);
-      head.append(button);
-      button.addEventListener("click", () => {
-        sort(table, column, head.getAttribute("aria-sort") === "ascending" ? "descending" : "ascending");
-        keep();
-      });
-    });
+    for (const radios of choices.values()) radios[0].checked = true;
   }
 
   /* -- the points of the charts -- */
 
   const tip = document.getElementById("tip");
   const points = (chart) => all("g[data-point]", chart).filter((point) => !point.classList.contains("off"));
+  const stops = new Map();
+  const prepared = new Set();
   let pointed = null;
 
   /* One point of a chart is reached by Tab, the others from it by the arrow keys. */
   function rove(chart, to) {
-    const own = points(chart);
-    for (const point of own) point.setAttribute("tabindex", "-1");
-    const next = own.includes(to) ? to : own[0];
-    if (next) next.setAttribute("tabindex", "0");
-    return next;
+    const old = stops.get(chart);
+    const next = to ?? (old && !old.classList.contains("off") ? old : chart.querySelector("g[data-point]:not(.off)"));
+    if (old && old !== next) old.setAttribute("tabindex", "-1");
+    if (!next) return;
+    next.setAttribute("tabindex", "0");
+    if (chart.closest(".spare:not(.off)")) prepare(chart);
+    stops.set(chart, next);
   }
+
+  /* Points are many, so those of a chart get their words when it is first pointed at. The spare edition of a chart has
+     the points of the one before it, in the same order, and no words of its own. */
+  function prepare(chart) {
+    if (prepared.has(chart)) return;
+    prepared.add(chart);
+    const spare = chart.closest(".spare");
+    const told = spare ? all("g[data-point]", spare.previousElementSibling) : null;
+    all("g[data-point]", chart).forEach((point, place) => {
+      point.setAttribute("role", "img");
+      point.setAttribute("aria-label", words(told ? told[place] : point));
+      if (point !== stops.get(chart)) point.setAttribute("tabindex", "-1");
+      point.querySelector("title")?.remove();
+    });
+  }
+
+  const words = (point) => point.getAttribute("aria-label") ?? point.querySelector("title").textContent;
 
   function makePointable(chart) {
     chart.setAttribute("role", "group");
-    for (const point of all("g[data-point]", chart)) {
-      const title = point.querySelector("title");
-      point.setAttribute("role", "img");
-      point.setAttribute("aria-label", title.textContent);
-      title.remove();
-      point.addEventListener("focus", () => pointAt(point));
-      point.addEventListener("blur", forget);
+    for (const kind of ["pointermove", "pointerdown"]) {
+      chart.addEventListener(kind, (event) => {
+        prepare(chart);
+        pointAt(nearest(chart, event));
+      });
     }
-    for (const kind of ["pointermove", "pointerdown"]) chart.addEventListener(kind, (event) => pointAt(nearest(chart, event)));
     chart.addEventListener("pointerleave", forget);
+    chart.addEventListener("focusin", (event) => {
+      prepare(chart);
+      pointAt(event.target.closest("g[data-point]"));
+    });
+    chart.addEventListener("focusout", forget);
     chart.addEventListener("keydown", (event) => walk(chart, event));
   }
 
@@ -194,95 +169,50 @@
     if (!along) row.sort((a, b) => middle(a)[1] - middle(b)[1]);
     const step = event.key === "ArrowLeft" || event.key === "ArrowUp" ? -1 : 1;
     const next = row[row.indexOf(here) + step];
-    if (next) rove(chart, next).focus();
-  }
-
-  /* -- what is folded -- */
-
-  /* Opens whatever keeps the element with that id from being seen; says whether there was anything. */
-  function unfold(id) {
-    let opened = false;
-    for (let one = document.getElementById(id)?.closest("details:not(#view)"); one; one = one.parentElement.closest("details")) {
-      opened ||= !one.open;
-      one.open = true;
-    }
-    return opened;
-  }
-
-  function lead(id) {
-    if (unfold(id)) document.getElementById(id).scrollIntoView();
+    if (!next) return;
+    rove(chart, next);
+    next.focus();
   }
 
   /* -- the address -- */
 
-  function keep() {
-    const parts = [section];
-    for (const [axis, values] of chosen()) {
-      const own = boxes.filter((box) => box.dataset.axis === axis);
-      if (values && values.size < own.length) parts.push(`${axis}=${[...values].map(encodeURIComponent).join()}`);
-    }
-    const quantile = radios.find((radio) => radio.checked);
-    if (quantile && quantile !== radios[0]) parts.push(`quantile=${quantile.value}`);
-    for (const [id, [column, direction]] of sorted) parts.push(`sort=${id.replace("table-", "")}.${column}.${direction}`);
-    history.replaceState(null, "", `#${parts.join("&")}`);
-  }
-
-  function restore() {
-    const [name, ...parts] = location.hash.slice(1).split("&");
-    section = document.getElementById(name) ? name : "";
-    reset();
-    for (const part of parts) {
-      const [key, value = ""] = part.split("=");
-      try {
-        if (key === "sort") restoreSort(value.split("."));
-        else restoreChoice(key, value.split(",").map(decodeURIComponent));
-      } catch (error) {
-        if (!(error instanceof URIError)) throw error;
-      }
-    }
-    narrow();
-    const view = document.getElementById("view");
-    if (view && parts.length) view.open = true;
-    if (section) unfold(section);
-    if (section && parts.length) document.getElementById(section).scrollIntoView();
-  }
-
-  function restoreChoice(key, values) {
-    for (const radio of radios) if (key === "quantile" && values.includes(radio.value)) radio.checked = true;
-    const own = boxes.filter((box) => box.dataset.axis === key);
-    const known = own.filter((box) => values.includes(box.value));
-    if (known.length) for (const box of own) box.checked = known.includes(box);
-  }
-
-  function restoreSort([id, column, direction]) {
-    const table = document.getElementById(`table-${id}`);
-    const known = direction === "ascending" || direction === "descending";
-    if (table && table.tHead.rows[0].cells[column] && known) sort(table, Number(column), direction);
-  }
-
-  /* A link to a section leads there and keeps the view. */
-  addEventListener("hashchange", () => {
-    const name = location.hash.slice(1);
-    if (name.includes("&")) return restore();
-    section = name;
-    lead(name);
-    keep();
+  /* Before the tables: the order of rows can hang on which quantile is shown. */
+  address.keepers.unshift({
+    parts() {
+      const narrowing = [...chosen()].map(([axis, left]) => `${axis}=${[...left].map(encodeURIComponent).join()}`);
+      const others = [...choices].map(([name, radios]) => [name, radios, picked(radios)]);
+      return [
+        ...narrowing,
+        ...others.filter(([, radios, radio]) => radio !== radios[0]).map(([name, , radio]) => `${name}=${radio.value}`),
+      ];
+    },
+    reset,
+    restore(key, value) {
+      const values = value.split(",").map(decodeURIComponent);
+      for (const radio of choices.get(key) ?? []) if (values.includes(radio.value)) radio.checked = true;
+      const own = boxes.filter((box) => box.dataset.axis === key);
+      const known = own.filter((box) => values.includes(box.value));
+      if (known.length) for (const box of own) box.checked = known.includes(box);
+    },
+    show(changed) {
+      narrow();
+      if (view && changed) view.open = true;
+    },
   });
 
-  /* Not every browser opens what is folded around the target of a link, nor when the address stays the same. */
-  addEventListener("click", (event) => {
-    const link = event.target.closest("a[href^='#']");
-    if (link) unfold(link.hash.slice(1));
-  });
-
-  for (const table of all("table[id]")) makeSortable(table);
   for (const chart of charts) makePointable(chart);
-  for (const input of [...boxes, ...radios]) input.addEventListener("change", () => { narrow(); keep(); });
-  const view = document.getElementById("view");
   if (view) {
+    view.addEventListener("change", () => {
+      narrow();
+      address.keep();
+    });
     view.hidden = false;
-    document.getElementById("show-all").addEventListener("click", showAll);
+    document.getElementById("show-all").addEventListener("click", () => {
+      reset();
+      tables.reset();
+      narrow();
+      address.keep();
+    });
   }
   addEventListener("scroll", () => (pointed && pointed === document.activeElement ? place(pointed) : forget()), { passive: true });
-  restore();
 })();

@@ -16,21 +16,21 @@ from backends.spec import hardware_of
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.report import format as fmt
 from bench.report import series_chart, text
-from bench.report.answers import answers_by_shape, overviews, verdict_note
+from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
 from bench.report.bars import load_bars, memory_bars
 from bench.report.cell_details import MOST_UNFOLDED, detail_groups
 from bench.report.commands import alone
 from bench.report.data_link import data_link
 from bench.report.energy import Energy, energy
 from bench.report.figures import Figures, draw
-from bench.report.filters import filter_axes, known_quantiles
+from bench.report.filters import EVERYTHING, filter_axes, known_quantiles, known_weights, weight
 from bench.report.findings import finding_notes, serious_for_answer
 from bench.report.hits import hits
 from bench.report.names import Naming, failed_shapes
 from bench.report.notes import adaptive_end
 from bench.report.observers import observer_facts
 from bench.report.results_table import result_groups
-from bench.report.template import environment, source_digest
+from bench.report.template import environment, page_script, source_digest
 
 _HERE = Path(__file__).resolve().parent
 
@@ -48,7 +48,8 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
     """
     figures = draw(naming, analysis)
     css = (_HERE / "page.css").read_text(encoding="utf-8") + figures.css
-    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    script = page_script("page.js")
+    axes = filter_axes(analysis)
     note, enough = verdict_note(analysis)
     found = finding_notes(analysis, naming)
     groups = result_groups(analysis, naming, found)
@@ -63,9 +64,14 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             f=fmt,
             css=Markup(css),  # noqa: S704 - our own file and the drawings' styles, no data
             css_digest=source_digest(css),
-            script=Markup(script),  # noqa: S704 - our own file
+            script=Markup(script),  # noqa: S704 - our own files
             script_digest=source_digest(script),
-            axes=filter_axes(analysis),
+            axes=axes,
+            asks=any(axis.key == "ask" for axis in axes),
+            ask_of=naming.ask_of,
+            everything=EVERYTHING,
+            weight=weight,
+            weights=known_weights(analysis),
             quantiles=known_quantiles(analysis),
             title=_title(analysis),
             facts=_facts(analysis),
@@ -76,6 +82,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             swatch=lambda load: _swatch(figures, naming, load),
             overviews=overviews(analysis, naming),
             answers=answers_by_shape(analysis, naming),
+            memory=memory_answers(analysis, naming),
             verdict_note=note,
             verdict=enough,
             groups=groups,

@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.errors import MachineError
-from bench.report.answers import answers_by_shape, overviews, verdict_note
+from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
 from bench.report.export_action import action_json
 from bench.report.export_csv import summary_csv
 from bench.report.export_json import summary_json
@@ -69,8 +69,9 @@ def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
     naming = name_all(analysis)
     rows = cell_rows(analysis, naming)
     notes = banners(analysis, naming)
-    sentences = [*overviews(analysis, naming)]
+    sentences = [one.sentence for one in overviews(analysis, naming)]
     sentences += [f"{s.title}: {a.sentence}" for s in answers_by_shape(analysis, naming) for a in s.answers]
+    sentences += [f"{a.title}: {a.sentence}" for a in memory_answers(analysis, naming)]
     if analysis.cells:
         sentences.append(verdict_note(analysis)[0])
     paths = ReportPaths.below(folder)

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from markupsafe import Markup
-
 from bench.analyse.results import CellResult
 from bench.report import text
+from bench.report.editions import Edition
 from bench.report.names import Series, Shape, shape_name
 
 MOST_SHAPES = 8
@@ -19,10 +18,10 @@ CHART_INCHES = (5.6, 3.9)
 
 @dataclass(frozen=True, slots=True)
 class ShapeChart:
-    """The drawing of one shape."""
+    """The drawings of one shape."""
 
     title: str
-    svg: Markup
+    editions: tuple[Edition, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,6 @@ def left_out(shown: int, count: int) -> str:
     return text.TOO_MANY_SHAPES.format(shown=shown, count=count) if shown < count else ""
 
 
-def titled(shape: Shape, svg: str, mark: str = "") -> ShapeChart:
-    """A drawing under the name of its shape, and a ``mark`` behind it."""
-    return ShapeChart(shape_name(*shape) + mark, Markup(svg))  # noqa: S704 - serialized by an XML writer, which escapes
+def titled(shape: Shape, drawn: tuple[Edition, ...], mark: str = "") -> ShapeChart:
+    """The drawings under the name of their shape, and a ``mark`` behind it."""
+    return ShapeChart(shape_name(*shape) + mark, drawn)

@@ -1,20 +1,25 @@
-"""What every page shares: templates that escape, and the digest that lets its own style pass its policy."""
+"""What every page shares: templates that escape, a script, and the digests that let these pass the page's policy."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from bench.report.format import clean
+
+_HERE = Path(__file__).resolve().parent
+_COMMAND = re.compile(r"`(nox [^`]*)`")
 
 
 def environment(folder: Path) -> jinja2.Environment:
     """The templates in ``folder``; what they are given is escaped, and a name that they lack is an error."""
-    return jinja2.Environment(
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -22,6 +27,20 @@ def environment(folder: Path) -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
+    made.filters["commands"] = commands
+    return made
+
+
+def commands(words: str) -> Markup:
+    """``words`` of ours, with the commands that stand between backticks set as such."""
+    parts = _COMMAND.split(clean(words))
+    return Markup().join(Markup("<code>{}</code>").format(one) if odd % 2 else one for odd, one in enumerate(parts))
+
+
+def page_script(*names: str) -> str:
+    """The script of a page: that of its tables, the files of this folder called ``names``, and their start."""
+    parts = ((_HERE / name).read_text(encoding="utf-8") for name in ("tables.js", *names))
+    return "".join((*parts, "address.restore();\n"))
 
 
 def source_digest(source: str) -> str:

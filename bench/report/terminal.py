@@ -41,7 +41,7 @@ def table_of(analysis: RunAnalysis) -> str:
     lines = _columns([_HEADER, *rows]) if rows else [text.NOTHING_MEASURED]
     notes = [
         *_failures(analysis, naming),
-        *overviews(analysis, naming),
+        *(overview.sentence for overview in overviews(analysis, naming)),
         *adaptive_notes(analysis, naming),
         *_notes(analysis),
     ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.analyse.interval import Estimate
 from bench.analyse.results import (
     QUANTILES,
     VERDICT_BLOCKS,
@@ -14,6 +15,8 @@ from bench.analyse.results import (
     Failure,
     Generation,
     LoadTimes,
+    MemoryRanking,
+    MemoryRival,
     Ranking,
     Rival,
 )
@@ -105,6 +108,16 @@ VERDICT_COMMAND = "nox -s bench -- --profile standard"
 VERDICT_OPTION = "--profile standard"
 WITH_VERDICT = "“Fastest” means: lowest estimate over {blocks}. Who cannot be told apart from it is named beside it."
 
+MEMORY_ANSWER = "Memory: peak of the worker process"
+MEMORY_ANSWER_NOTE = (
+    "Memory is one value per configuration: the most that its process held from start to end, without what a device "
+    "keeps for itself; of each block the largest, and the geometric mean of these. The tables below give the median "
+    "over processes."
+)
+# As much as a rival needs, and who needs most.
+MEMORY_BESIDE = ("as much", "Most")
+LATENCY_BESIDE = ("as long", "Longest")
+
 CHARTS_TITLE = "Latency over prompt length"
 CHART_TTFT = "Time to first token, ms"
 CHART_TPOT = "Time per output token, ms"
@@ -118,10 +131,10 @@ CHART_QUANTILES = {
 CHART_NOTE = (
     "Lower is better. Bars are 95 % intervals{missing}. Points of one prompt length are moved a little sideways where "
     "that shows what lies behind them. Hover over a point, or go to it with Tab and the arrow keys, for its figures. "
-    "{axes}"
+    "Milliseconds start at zero where a chart is not called logarithmic; the ratio is shown around 1."
 )
 CHART_NOTE_MISSING = " (none here: one block gives no interval)"
-AXES_LOG = "Logarithmic values: {charts}. Other milliseconds start at zero; the ratio is shown around 1."
+LOGARITHMIC = "(logarithmic)"
 PROMPT_AXIS = "prompt tokens"
 LEGEND_NOTE = (
     "Colour is the stack, marker and dash the weight format; a filled marker is the CPU, an empty one a GPU, a "
@@ -129,13 +142,31 @@ LEGEND_NOTE = (
 )
 
 VIEW_TITLE = "Choose what is shown"
-VIEW_AXES = {"backend": "Stack", "device": "Device", "precision": "Weights", "prompt": "Prompt tokens"}
+VIEW_AXES = {
+    "backend": "Stack",
+    "device": "Device",
+    "precision": "Weights",
+    "prompt": "Prompt tokens",
+    "ask": "Request",
+}
+VIEW_ASKS = {"first": "first ask", "again": "prefix-cache hit"}
+VIEW_WEIGHT = "What matters to you"
+VIEW_WEIGHTS = {
+    "everything": "everything",
+    "ttft": "responsiveness (TTFT)",
+    "tpot": "speed (TPOT)",
+    "response": "the whole answer",
+    "memory": "memory",
+}
 VIEW_QUANTILE = "Inter-token latency"
+VIEW_SCALE = "Milliseconds in charts"
+VIEW_SCALES = {"suited": "as suits each chart", "zero": "from zero", "log": "logarithmic"}
+VIEW_SCALE_NOTE = "The charts of this run are many, so only the first two can be drawn both ways."
 VIEW_ALL = "Show everything"
 VIEW_SHOWN = "{shown} of {all} results shown"
 VIEW_NOTE = (
-    "Charts over prompt length keep all lengths, and the answer ranks all configurations. Heads of columns sort. "
-    "The page’s address holds this view."
+    "Charts over prompt length keep all lengths, and the answer ranks all configurations; what matters to you chooses "
+    "among its metrics. Heads of columns sort. The page’s address holds this view."
 )
 
 RESULTS_TITLE = "All results"
@@ -198,6 +229,7 @@ ARRIVAL_NOTE = (
     "last token."
 )
 ARRIVAL_AXIS = "ms since the request"
+ARRIVAL_AXIS_LOG = "ms since the request (logarithmic)"
 ARRIVAL_LABEL = "time from the request to each token, one line per configuration, as in the table"
 ARRIVAL_TIP = "{name}: first token after {first} ms, token {n:,} after {last} ms"
 ARRIVAL_TABLE = "Time to each token as a table"
@@ -574,8 +606,59 @@ def claim(ranking: Ranking) -> str:
     return "lowest simulated" if ranking.simulated else "lowest measured"
 
 
-def beside(rivals: Sequence[tuple[Rival, str]]) -> str:
-    """Who cannot be told apart from the lowest, who comes next, and who last."""
+def memory_claim(ranking: MemoryRanking) -> str:
+    """What may be said of the lowest in memory, in a word or two."""
+    if not ranking.rivals:
+        return "the only one simulated" if ranking.simulated else "the only one measured"
+    if ranking.verdict and not ranking.tied:
+        return "least of the simulated" if ranking.simulated else "least"
+    return "lowest simulated" if ranking.simulated else "lowest measured"
+
+
+def memory_answer(ranking: MemoryRanking, winner: str, others: str) -> str:
+    """The ranking by memory as a few sentences that stand by themselves.
+
+    Args:
+        ranking: of one set of requests.
+        winner: name of the lowest.
+        others: see :func:`beside`.
+    """
+    value = memory_with_interval(ranking)
+    kind = "simulated" if ranking.simulated else "measured"
+    if not ranking.rivals:
+        head = f"Only {winner} was {kind} here: peak memory {value}."
+    elif ranking.verdict and not ranking.tied:
+        among = " of the simulated" if ranking.simulated else ""
+        head = f"{winner} needs least memory{among}: {value}."
+    else:
+        head = f"{winner} had the lowest peak memory {kind}: {value}."
+    return f"{head} {others}".rstrip()
+
+
+def memory_overview(ranking: MemoryRanking, winner: str, requests: str) -> str:
+    """The ranking by memory in one sentence; ``requests`` are its own, blank where all answered the same."""
+    claim = "Least" if ranking.verdict and not ranking.tied else "Lowest"
+    kind = SIMULATED_MARK if ranking.simulated else ""
+    ties = " (others cannot be told apart from it)" if ranking.tied else ""
+    at = f" at {requests}" if requests else ""
+    return f"{claim} peak memory{kind}{at}: {winner}{ties}."
+
+
+def memory_with_interval(ranking: MemoryRanking) -> str:
+    """The winner's peak, e.g. ``553 MB (551–556)``."""
+    peak = peak_of(ranking)
+    ends = interval(peak)
+    return f"{number(peak.value)} MB" + (f" ({ends})" if ends else "")
+
+
+def peak_of(ranking: MemoryRanking) -> Estimate:
+    """The winner's peak in MB."""
+    assert ranking.winner.peak_memory is not None
+    return ranking.winner.peak_memory.estimate.times(1e-6)
+
+
+def beside(rivals: Sequence[tuple[Rival | MemoryRival, str]], words: tuple[str, str] = LATENCY_BESIDE) -> str:
+    """Who cannot be told apart from the lowest, who comes next, and who last; ``words`` name more of the metric."""
     if rivals and all(rival.distinguishable is None for rival, _ in rivals):
         return "One block gives no interval, so no other can be told apart from it."
     tied = [name for rival, name in rivals if not rival.distinguishable]
@@ -583,10 +666,10 @@ def beside(rivals: Sequence[tuple[Rival, str]]) -> str:
     said = [f"Cannot be told apart from it: {listed(tied)}."] if tied else []
     if rest:
         rival, name = rest[0]
-        said.append(f"Next: {name}, {factor(rival.ratio.value)} as long ({interval(rival.ratio)}).")
+        said.append(f"Next: {name}, {factor(rival.ratio.value)} {words[0]} ({interval(rival.ratio)}).")
     if len(rest) > 1:
         rival, name = rest[-1]
-        said.append(f"Longest: {name}, {factor(rival.ratio.value)}.")
+        said.append(f"{words[1]}: {name}, {factor(rival.ratio.value)}.")
     return " ".join(said)
 
 

@@ -12,6 +12,7 @@ from bench.analyse.results import CellResult
 from bench.analyse.tradeoff import Tradeoff
 from bench.report import text
 from bench.report.canvas import LOG_FROM, chain, drawing, tick_label, value_axis
+from bench.report.editions import Edition, editions
 from bench.report.format import megabytes, number
 from bench.report.names import Naming
 from bench.report.shape_charts import CHART_INCHES, ShapeChart, ShapeCharts, chosen, left_out, titled
@@ -20,23 +21,49 @@ from bench.report.svg import StyleSheet
 
 
 def tradeoff_charts(
-    tradeoffs: Sequence[Tradeoff], naming: Naming, looks: Mapping[str, LineStyle], sheet: StyleSheet
+    tradeoffs: Sequence[Tradeoff],
+    naming: Naming,
+    looks: Mapping[str, LineStyle],
+    sheet: StyleSheet,
+    *,
+    both: bool,
 ) -> ShapeCharts:
-    """One chart per shape, a point per configuration."""
+    """One chart per shape, a point per configuration, on both axes if so."""
     shown = chosen(tradeoffs)
-    drawn = [_titled(one, _chart(f"tradeoff{i}", one, naming, looks, sheet)) for i, one in enumerate(shown)]
+    drawn = [
+        _titled(one, _editions(f"tradeoff{i}", one, naming, looks, sheet, both=both)) for i, one in enumerate(shown)
+    ]
     return ShapeCharts(tuple(drawn), left_out(len(shown), len(tradeoffs)))
 
 
-def _titled(one: Tradeoff, svg: str) -> ShapeChart:
+def _titled(one: Tradeoff, drawn: tuple[Edition, ...]) -> ShapeChart:
     mark = text.SIMULATED_MARK if one.simulated else ""
-    return titled((one.prompt_tokens, one.new_tokens, one.batch_size), svg, mark)
+    return titled((one.prompt_tokens, one.new_tokens, one.batch_size), drawn, mark)
 
 
-def _chart(name: str, one: Tradeoff, naming: Naming, looks: Mapping[str, LineStyle], sheet: StyleSheet) -> str:
+def _editions(
+    name: str, one: Tradeoff, naming: Naming, looks: Mapping[str, LineStyle], sheet: StyleSheet, *, both: bool
+) -> tuple[Edition, ...]:
     latencies = [point.tpot_ms for point in one.points]
-    logarithmic = max(latencies) / min(latencies) >= LOG_FROM
-    with drawing(name, CHART_INCHES) as canvas:
+
+    def draw(logarithmic: bool, spare: bool) -> str:
+        return _chart(name, one, naming, looks, sheet, logarithmic=logarithmic, spare=spare)
+
+    return editions(draw, latencies, logarithmic=max(latencies) / min(latencies) >= LOG_FROM, both=both)
+
+
+def _chart(
+    name: str,
+    one: Tradeoff,
+    naming: Naming,
+    looks: Mapping[str, LineStyle],
+    sheet: StyleSheet,
+    *,
+    logarithmic: bool,
+    spare: bool,
+) -> str:
+    latencies = [point.tpot_ms for point in one.points]
+    with drawing(name, CHART_INCHES, spare=spare) as canvas:
         axes = canvas.figure.subplots()
         axes.set_xlim(0, one.points[-1].peak_bytes / 1e6 * 1.06)
         value_axis(axes, latencies, logarithmic=logarithmic)

@@ -1,4 +1,4 @@
-"""Reports are rendered once and opened from disk, as a reader opens them, in a browser that has no network."""
+"""Pages are rendered once and opened from disk, as a reader opens them, in a browser that has no network."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ import pytest
 
 from bench.report.render import render
 from tests.browser.chromium import FLAGS, REMEDY, find_chromium, in_ci
+from tests.browser.pages import PAGES
 from tests.browser.runs import RUNS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-LAPTOP, PHONE = (1366, 768), (360, 740)
+LAPTOP, PHONE, WIDE = (1366, 768), (360, 740), (1920, 1080)
+# A4 within its margins, in CSS pixels.
+PAPER = (718, 1047)
 
 
 @dataclass
@@ -60,6 +63,19 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Stored]:
     return make
 
 
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Writes a page of :data:`PAGES` when it is first asked for."""
+    made: dict[str, Path] = {}
+
+    def make(name: str) -> Path:
+        if name not in made:
+            made[name] = PAGES[name](tmp_path_factory.mktemp("page"))
+        return made[name]
+
+    return make
+
+
 # Not for the session: while playwright is there, no other test could run an event loop of its own.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -76,18 +92,38 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_report(browser: Browser, stored: Callable[[str], Stored]) -> Iterator[Open]:
-    """Opens the report of a run by its name; further arguments are those of a browser context."""
+def open_file(browser: Browser) -> Iterator[Open]:
+    """Opens a page on disk; further arguments are those of a browser context."""
     contexts = []
 
-    def opened(name: str, size: tuple[int, int] = LAPTOP, fragment: str = "", **options: Any) -> Opened:
+    def opened(path: Path, size: tuple[int, int] = LAPTOP, fragment: str = "", **options: Any) -> Opened:
         context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
         contexts.append(context)
         found = Opened(context.new_page())
         found.listen()
-        found.page.goto(stored(name).index.as_uri() + fragment)
+        found.page.goto(path.as_uri() + fragment)
         return found
 
     yield opened
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def open_report(open_file: Open, stored: Callable[[str], Stored]) -> Open:
+    """Opens the report of a run by its name; further arguments are those of ``open_file``."""
+
+    def opened(name: str, *arguments: Any, **options: Any) -> Opened:
+        return open_file(stored(name).index, *arguments, **options)
+
+    return opened
+
+
+@pytest.fixture
+def open_page(open_file: Open, written: Callable[[str], Path]) -> Open:
+    """Opens a comparison or a history by its name; further arguments are those of ``open_file``."""
+
+    def opened(name: str, *arguments: Any, **options: Any) -> Opened:
+        return open_file(written(name), *arguments, **options)
+
+    return opened

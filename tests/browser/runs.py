@@ -64,6 +64,13 @@ def doubtful() -> FakeRun:
     return run
 
 
+def asked_twice() -> FakeRun:
+    """One stack whose prompts are asked again, beside one that is asked first alone."""
+    again = Load("openvino-genai", "CPU", "int4", {"prefix_caching": "on"})
+    loads = (Load("openvino-genai", "CPU", "int4"), again, Load("ort-genai", "CPU", "int4"))
+    return FakeRun(loads=loads, prompt_tokens=(32, 128))
+
+
 def large() -> FakeRun:
     """300 cells and about a million tokens."""
     loads = [Load(s, d, p) for s in STACKS for d in ("CPU", "GPU", "NPU") for p in ("int4", "int8", "fp16", "fp32")]
@@ -89,6 +96,7 @@ RUNS: dict[str, Callable[[], FakeRun]] = {
     "failures only": failures_only,
     "interrupted": interrupted,
     "doubtful": doubtful,
+    "asked twice": asked_twice,
     "large": large,
     "counted": counted,
 }

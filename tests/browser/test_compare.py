@@ -14,16 +14,15 @@ from bench.analyse.side_by_side import side_by_side
 from bench.compare.finish import finish
 from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
-from tests.browser.conftest import LAPTOP, PHONE, Opened
+from tests.browser.checks import beyond_paper, overflow, violations
+from tests.browser.conftest import LAPTOP, PAPER, PHONE, WIDE, Opened
 from tests.browser.runs import hostile, usual
-from tests.browser.test_report import PAPER, overflow, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 
-WIDE = (1920, 1080)
 KINDS: dict[str, tuple[Callable[[], FakeRun], int]] = {"one": (usual, 1), "three": (usual, 3), "hostile": (hostile, 2)}
 """Name -> what the runs are, and how many heads there are."""
 
@@ -87,10 +86,7 @@ def test_a_name_with_markup_is_no_element_of_a_comparison(open_page: Open) -> No
 
 @pytest.mark.parametrize("name", ["one", "three"])
 def test_no_page_of_a_printed_comparison_is_wider_than_its_paper(open_page: Open, name: str) -> None:
-    opened = open_page(name, PAPER)
-    opened.page.emulate_media(media="print")
-    wide = "[...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > innerWidth + 1)"
-    assert opened.page.evaluate(f"{wide}.map(one => one.outerHTML.slice(0, 200))") == []
+    assert beyond_paper(open_page(name, PAPER)) == []
 
 
 def test_the_heads_of_a_long_heat_map_stay_in_sight(open_page: Open) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from bench.report.index.update import update_index
+from tests.browser.checks import overflow, violations
 from tests.browser.conftest import LAPTOP, PHONE, Opened
-from tests.browser.test_report import overflow, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

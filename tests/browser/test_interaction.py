@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,7 @@ def test_the_number_of_rows_left_is_told(open_report: Open) -> None:
 def test_a_filter_is_set_by_keyboard_alone(open_report: Open) -> None:
     page = open_report("usual").page
     page.locator("#view summary").focus()
-    for key in ("Enter", "Tab", "Space"):
+    for key in ("Enter", "Tab", "Tab", "Space"):
         page.keyboard.press(key)
     assert "openvino-genai" not in page.inner_text("table.results")
 
@@ -84,14 +85,15 @@ def test_a_filter_takes_the_lines_out_of_the_charts(open_report: Open) -> None:
 def test_a_chart_of_which_nothing_is_left_goes(open_report: Open) -> None:
     page = ready(open_report)
     page.get_by_role("checkbox", name="128", exact=True).uncheck()
-    titles = page.locator("#arrival figcaption:visible").all_inner_texts()
+    titles = page.locator("#arrival figcaption:visible").all_text_contents()
     assert [title.partition(" ")[0] for title in titles] == ["32", "512"]
 
 
 def test_a_prompt_length_takes_its_group_and_its_answer_along(open_report: Open) -> None:
     page = ready(open_report)
     page.get_by_role("checkbox", name="128", exact=True).uncheck()
-    assert [page.get_by_text("128 prompt tokens, 64 new").nth(n).is_visible() for n in (0, 1)] == [False, False]
+    titles = page.get_by_text(re.compile("^128 prompt tokens, 64 new$"))
+    assert [titles.nth(n).is_visible() for n in (0, 1)] == [False, False]
 
 
 def test_a_quantile_is_chosen_for_chart_and_column(open_report: Open) -> None:
@@ -229,7 +231,7 @@ def test_each_focused_point_tells_what_the_parquet_holds(
     open_report: Open, stored: Callable[[str], Stored], chart: str, metric: str
 ) -> None:
     page = ready(open_report)
-    card = page.locator("figure", has=page.locator("figcaption", has_text=chart))
+    card = page.locator("figure:not(.spare)", has=page.locator("figcaption", has_text=chart))
     told = set()
     for point in card.locator("g[data-prompt]").all():
         point.focus()
@@ -241,7 +243,7 @@ def test_a_mouse_over_a_point_shows_its_figures(open_report: Open) -> None:
     page = ready(open_report)
     page.locator("#charts").scroll_into_view_if_needed()
     # The slowest line lies apart from the others.
-    point = page.locator("figure", has_text="Time per output token, ms").locator("g[data-prompt]").last
+    point = page.locator("figure:not(.spare)", has_text="Time per output token, ms").locator("g[data-prompt]").last
     point.scroll_into_view_if_needed()
     box = point.bounding_box()
     assert box
@@ -279,3 +281,217 @@ def test_without_javascript_a_point_has_its_figures_as_title(open_report: Open) 
     title = page.locator("#charts g[data-prompt] title").first.text_content()
     assert title
     assert title.startswith("openvino-genai CPU int4, prompt 32: time to first token")
+
+
+# -- what matters to the reader
+
+METRICS = {
+    "everything": {"Responsiveness", "Speed", "Whole answer", "Memory"},
+    "responsiveness (TTFT)": {"Responsiveness"},
+    "speed (TPOT)": {"Speed"},
+    "the whole answer": {"Whole answer"},
+    "memory": {"Memory"},
+}
+
+
+def answered(page: Page) -> set[str]:
+    """The metrics that the answer speaks of."""
+    heads = page.locator("#answer h4:visible").all_inner_texts()
+    return {head.partition(":")[0] for head in heads}
+
+
+@pytest.mark.parametrize("choice", METRICS)
+def test_a_weight_leaves_its_answers(open_report: Open, choice: str) -> None:
+    page = ready(open_report)
+    page.get_by_role("radio", name=choice).check()
+    assert answered(page) == METRICS[choice]
+
+
+def test_a_weight_leaves_its_sentence(open_report: Open) -> None:
+    page = ready(open_report)
+    before = page.locator(".lead:visible").all_inner_texts()
+    page.get_by_role("radio", name="memory").check()
+    assert page.locator(".lead:visible").all_inner_texts() == before[-1:]
+
+
+def test_a_weight_leaves_no_empty_card(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("radio", name="memory").check()
+    # One configuration failed at the longest prompt, so it is not ranked with those that did not.
+    assert page.locator("#answer .card:visible h3").all_inner_texts() == [
+        "32, 128 and 512 prompt tokens, 64 new",
+        "32 and 128 prompt tokens, 64 new",
+    ]
+
+
+def test_a_weight_and_a_prompt_length_narrow_together(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("radio", name="speed (TPOT)").check()
+    page.get_by_role("checkbox", name="128", exact=True).uncheck()
+    titles = page.locator("#answer .card:visible h3").all_inner_texts()
+    assert ([title.partition(" ")[0] for title in titles], answered(page)) == (["32", "512"], {"Speed"})
+
+
+def test_a_weight_is_chosen_by_keyboard_alone(open_report: Open) -> None:
+    page = open_report("usual").page
+    page.locator("#view summary").focus()
+    for key in ("Enter", "Tab", "ArrowDown"):
+        page.keyboard.press(key)
+    assert (answered(page), page.url.partition("#")[2]) == ({"Responsiveness"}, "&weight=ttft")
+
+
+def test_the_address_restores_a_weight(open_report: Open) -> None:
+    page = open_report("usual", fragment="#answer&weight=memory").page
+    assert (answered(page), page.get_by_role("radio", name="memory").is_checked()) == ({"Memory"}, True)
+
+
+def test_a_weight_that_there_is_not_leaves_everything(open_report: Open) -> None:
+    assert answered(open_report("usual", fragment="#answer&weight=beauty").page) == METRICS["everything"]
+
+
+def test_without_javascript_every_answer_is_there(open_report: Open) -> None:
+    assert answered(open_report("usual", java_script_enabled=False).page) == METRICS["everything"]
+
+
+# -- the axes of the charts
+
+
+def axes(page: Page) -> dict[str, list[bool]]:
+    """Section -> of each chart in sight that has two editions, whether it is the spare one."""
+    found: dict[str, list[bool]] = {}
+    for name in ("charts", "arrival", "tradeoff"):
+        shown = page.locator(f"#{name} figure[data-scale]:visible")
+        found[name] = shown.evaluate_all("all => all.map(one => one.classList.contains('spare'))")
+    return found
+
+
+@pytest.mark.parametrize("choice", ["as suits each chart", "from zero", "logarithmic"])
+def test_each_chart_is_shown_once_whatever_its_axis(open_report: Open, choice: str) -> None:
+    page = ready(open_report)
+    page.get_by_role("radio", name=choice).check()
+    titles = page.locator("#charts figure:visible figcaption").all_text_contents()
+    assert [title.removesuffix(" (logarithmic)") for title in titles] == [
+        "Time to first token, ms",
+        "Time per output token, ms",
+        "Time to first token, times the lowest at that length",
+        "Whole answer, ms",
+        "Inter-token latency, median, ms",
+    ]
+
+
+def test_from_zero_is_from_zero_in_every_chart(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("radio", name="from zero").check()
+    titles = page.locator("#charts figure:visible figcaption").all_text_contents()
+    assert not [title for title in titles if title.endswith("(logarithmic)")]
+
+
+def test_logarithmic_is_so_in_every_chart_of_milliseconds(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("radio", name="logarithmic").check()
+    titles = page.locator("#charts figure[data-scale]:visible figcaption").all_text_contents()
+    assert [title.endswith("(logarithmic)") for title in titles] == [True] * 4
+
+
+def test_axes_are_chosen_by_keyboard_alone(open_report: Open) -> None:
+    page = ready(open_report)
+    before = axes(page)
+    page.get_by_role("radio", name="as suits each chart").focus()
+    page.keyboard.press("ArrowRight")
+    assert before["arrival"] == [False] * 3
+    assert page.url.partition("#")[2] == "&scale=zero"
+    assert axes(page)["charts"][0] is True
+
+
+def test_the_address_restores_the_axes(open_report: Open) -> None:
+    page = open_report("usual", fragment="#charts&scale=log").page
+    assert axes(page)["arrival"] == [True] * 3
+
+
+def test_without_javascript_each_chart_is_on_the_axis_that_suits_it(open_report: Open) -> None:
+    page = open_report("usual", java_script_enabled=False).page
+    assert axes(page)["arrival"] == [False] * 3
+    assert page.locator(".spare:visible").count() == 0
+
+
+def test_a_filter_reaches_the_other_edition_too(open_report: Open) -> None:
+    page = ready(open_report)
+    page.get_by_role("checkbox", name="int4").uncheck()
+    page.get_by_role("radio", name="from zero").check()
+    shown = "[...document.querySelectorAll('#charts .spare:not(.off) g[data-point]')].filter(g => !g.closest('.off'))"
+    assert page.evaluate(f"{shown}.length") == MEASURED - 6
+
+
+def test_a_point_tells_the_same_on_either_axis(open_report: Open) -> None:
+    page = ready(open_report)
+    told = []
+    for choice in ("as suits each chart", "from zero"):
+        page.get_by_role("radio", name=choice).check()
+        card = page.locator("#charts figure:visible", has_text="Time to first token, ms")
+        points = card.locator("g[data-point]")
+        points.first.focus()
+        told.append([point.get_attribute("aria-label") for point in points.all()])
+    assert told[0] == told[1]
+    assert len(set(told[0])) == MEASURED
+
+
+def test_a_mouse_over_a_point_of_the_other_edition_shows_its_figures(open_report: Open) -> None:
+    page = open_report("usual", fragment="#charts&scale=log").page
+    point = page.locator("figure.spare", has_text="Time per output token, ms").locator("g[data-prompt]").last
+    point.scroll_into_view_if_needed()
+    box = point.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2 + 2, box["y"] + box["height"] / 2)
+    assert page.locator("#tip").inner_text().startswith("transformers CPU fp32, prompt 128: time per output token")
+
+
+# -- first asks and prefix-cache hits
+
+
+def asks(page: Page) -> set[str]:
+    """How the configurations in sight were asked, in any part of the page."""
+    shown = "[...document.querySelectorAll('[data-ask]')].filter(one => one.checkVisibility())"
+    return set(page.evaluate(f"{shown}.map(one => one.dataset.ask)"))
+
+
+@pytest.mark.parametrize(("left_out", "left"), [("prefix-cache hit", "first"), ("first ask", "again")])
+def test_first_asks_and_hits_are_narrowed_like_stacks(open_report: Open, left_out: str, left: str) -> None:
+    page = open_report("asked twice").page
+    page.evaluate("document.getElementById('view').open = true")
+    before = asks(page)
+    page.get_by_role("checkbox", name=left_out).uncheck()
+    assert (before, asks(page)) == ({"first", "again"}, {left})
+
+
+def test_the_address_restores_how_was_asked(open_report: Open) -> None:
+    page = open_report("asked twice", fragment="#results&ask=again").page
+    names = page.locator(ROWS).locator("th .line").all_inner_texts()
+    assert [name.strip() for name in names] == ["openvino-genai CPU int4, prefix-cache hit"] * 2
+
+
+def test_lines_of_hits_leave_the_charts(open_report: Open) -> None:
+    page = open_report("asked twice", fragment="#charts&ask=first").page
+    card = page.locator("#charts figure:visible", has_text="Time per output token, ms")
+    assert card.locator("g[data-point]:not(.off)").count() == 4
+
+
+def test_a_run_without_hits_has_no_such_choice(open_report: Open) -> None:
+    assert ready(open_report).locator("#view input[data-axis=ask]").count() == 0
+
+
+def test_show_everything_takes_every_choice_back(open_report: Open) -> None:
+    page = open_report("usual", fragment="#answer&weight=memory&scale=log&quantile=p95").page
+    page.get_by_role("button", name="Show everything").click()
+    assert (answered(page), axes(page)["arrival"], page.url.partition("#")[2]) == (
+        METRICS["everything"],
+        [False] * 3,
+        "answer",
+    )
+
+
+def test_a_restored_order_is_that_of_the_restored_quantile(open_report: Open) -> None:
+    page = open_report("usual", fragment="#results&quantile=p95&sort=results.5.descending").page
+    shown = "row.cells[5].querySelector('.quantile:not(.off) [data-exact]').dataset.exact"
+    bodies = "[...document.querySelector('table.results').tBodies]"
+    values = page.evaluate(f"{bodies}.map(body => [...body.rows].slice(1).map(row => Number({shown})))")
+    assert values == [sorted(group, reverse=True) for group in values]

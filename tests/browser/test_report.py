@@ -5,29 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from axe_playwright_python.base import AXE_FILE_PATH
 
-from tests.browser.conftest import LAPTOP, PHONE, Open, Opened, Stored
+from tests.browser.checks import beyond_paper, overflow, violations
+from tests.browser.conftest import LAPTOP, PAPER, PHONE, WIDE, Open, Stored
 from tests.browser.runs import RUNS
 
 pytestmark = pytest.mark.browser
-
-WIDE = (1920, 1080)
-# A4 within its margins, in CSS pixels.
-PAPER = (718, 1047)
-
-
-def violations(opened: Opened) -> list[str]:
-    """What axe-core finds, with the first elements that it finds it at."""
-    opened.page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
-    found = opened.page.evaluate("axe.run()")["violations"]
-    return [f"{one['id']}: {one['help']}: {[node['html'][:300] for node in one['nodes'][:3]]}" for one in found]
-
-
-def overflow(opened: Opened) -> int:
-    """By how many pixels the page is wider than the screen."""
-    width: int = opened.page.evaluate("document.scrollingElement.scrollWidth - document.documentElement.clientWidth")
-    return width
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -44,9 +27,7 @@ def test_a_page_asks_for_nothing_but_itself(open_report: Open, stored: Callable[
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", [name for name in RUNS if name != "large"])
 def test_axe_finds_nothing(open_report: Open, name: str, scheme: str) -> None:
-    opened = open_report(name, color_scheme=scheme)
-    opened.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    assert violations(opened) == []
+    assert violations(open_report(name, color_scheme=scheme)) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -57,9 +38,7 @@ def test_axe_finds_nothing_on_a_phone(open_report: Open, scheme: str) -> None:
 @pytest.mark.parametrize("size", [PHONE, LAPTOP, WIDE], ids=["phone", "laptop", "wide"])
 @pytest.mark.parametrize("name", RUNS)
 def test_a_page_is_no_wider_than_the_screen(open_report: Open, name: str, size: tuple[int, int]) -> None:
-    opened = open_report(name, size)
-    opened.page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
-    assert overflow(opened) == 0
+    assert overflow(open_report(name, size)) == 0
 
 
 def test_light_and_dark_differ(open_report: Open) -> None:
@@ -91,10 +70,7 @@ def test_every_row_is_there_without_javascript(open_report: Open) -> None:
 
 
 def test_no_page_of_the_print_is_wider_than_its_paper(open_report: Open) -> None:
-    opened = open_report("usual", PAPER)
-    opened.page.emulate_media(media="print")
-    wide = "[...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > innerWidth + 1)"
-    assert opened.page.evaluate(f"{wide}.map(one => one.outerHTML.slice(0, 200))") == []
+    assert beyond_paper(open_report("usual", PAPER)) == []
 
 
 def test_links_to_sections_are_not_printed(open_report: Open) -> None:
@@ -111,3 +87,11 @@ def test_the_print_opens_what_the_screen_folds(open_report: Open) -> None:
 
 def test_a_report_becomes_paper(open_report: Open) -> None:
     assert open_report("usual").page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_a_large_report_prints_the_drawings_that_are_far_below(open_report: Open) -> None:
+    opened = open_report("large")
+    opened.page.emulate_media(media="print")
+    skipped = "[...document.querySelectorAll('figure svg.chart g[data-point]')].filter(one => !one.checkVisibility"
+    options = "{contentVisibilityAuto: true}"
+    assert opened.page.evaluate(f"{skipped}({options}) && !one.closest('.off')).length") == 0

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from bench.analyse.results import Ranking, RunAnalysis
 from bench.plan.cells import Cell
 
@@ -102,3 +104,80 @@ def test_a_prefix_cache_hit_never_wins_against_first_asks(tiny_run: Any, make_ce
         (one.ask, one.winner.ask, len(one.rivals)) for one in tiny_run.analyse().rankings if one.metric == "ttft_ms"
     ]
     assert found == [("first", "first", 0), ("again", "again", 0)]
+
+
+# -- memory
+
+
+def weigh(tiny_run: Any, cell: Cell, megabytes: list[float | None]) -> None:
+    """A generation and a process per block, with that peak."""
+    for block, peak in enumerate(megabytes):
+        tiny_run.generation(cell, block, 20, (1, 1))
+        tiny_run.load(cell.load, block, peak_memory_bytes=None if peak is None else round(peak * 1e6))
+
+
+def test_the_lowest_peak_leads_the_ranking_by_memory(tiny_run: Any, make_cell: MakeCell) -> None:
+    weigh(tiny_run, make_cell("transformers"), [900, 910, 905])
+    weigh(tiny_run, make_cell("ort-genai"), [500, 505, 500])
+    (found,) = tiny_run.analyse().memory_rankings
+    (rival,) = found.rivals
+    assert (found.winner.backend, rival.load.backend, rival.distinguishable) == ("ort-genai", "transformers", True)
+
+
+def test_memory_has_the_interval_of_its_blocks(tiny_run: Any, make_cell: MakeCell) -> None:
+    weigh(tiny_run, make_cell(), [500, 510, 505])
+    (found,) = tiny_run.analyse().memory_rankings
+    estimate = found.winner.peak_memory.estimate
+    # The geometric mean, and Student's t on the logarithms with two degrees of freedom.
+    assert estimate.value == pytest.approx((500 * 510 * 505) ** (1 / 3) * 1e6)
+    assert (estimate.low / 1e6, estimate.high / 1e6) == pytest.approx((492.7, 517.6), abs=0.1)
+
+
+def test_a_load_whose_memory_is_not_known_is_not_ranked(tiny_run: Any, make_cell: MakeCell) -> None:
+    weigh(tiny_run, make_cell("transformers"), [None, None])
+    weigh(tiny_run, make_cell("ort-genai"), [500, 505])
+    (found,) = tiny_run.analyse().memory_rankings
+    assert (found.winner.backend, found.rivals) == ("ort-genai", ())
+
+
+def test_a_run_without_any_known_memory_has_no_ranking_by_it(tiny_run: Any, make_cell: MakeCell) -> None:
+    weigh(tiny_run, make_cell(), [None, None])
+    assert tiny_run.analyse().memory_rankings == ()
+
+
+def test_one_block_gives_memory_no_interval_and_no_verdict(tiny_run: Any, make_cell: MakeCell) -> None:
+    weigh(tiny_run, make_cell("transformers"), [900])
+    weigh(tiny_run, make_cell("ort-genai"), [500])
+    (found,) = tiny_run.analyse().memory_rankings
+    assert (found.verdict, found.rivals[0].distinguishable, found.winner.peak_memory.estimate.low) == (
+        *(False, None),
+        None,
+    )
+
+
+def test_a_load_that_failed_at_a_longer_prompt_is_not_ranked_with_those_that_did_not(
+    tiny_run: Any, make_cell: MakeCell
+) -> None:
+    for prompt_tokens in (10, 20):
+        weigh(tiny_run, make_cell("transformers", prompt_tokens=prompt_tokens), [900, 905])
+        weigh(tiny_run, make_cell("openvino-genai", prompt_tokens=prompt_tokens), [700, 705])
+    weigh(tiny_run, make_cell("ort-genai"), [500, 505])
+    found = [(one.winner.backend, len(one.rivals)) for one in tiny_run.analyse().memory_rankings]
+    assert found == [("openvino-genai", 1), ("ort-genai", 0)]
+
+
+def test_a_process_that_was_started_again_does_not_lower_the_peak_of_its_block(
+    tiny_run: Any, make_cell: MakeCell
+) -> None:
+    cell = make_cell()
+    weigh(tiny_run, cell, [500, 500])
+    tiny_run.load(cell.load, 1, load_id="again", attempt=1, peak_memory_bytes=300_000_000)
+    (found,) = tiny_run.analyse().memory_rankings
+    assert found.winner.peak_memory.by_block == {0: 5e8, 1: 5e8}
+
+
+def test_simulated_memory_is_never_ranked_with_measured(tiny_run: Any, make_cell: MakeCell) -> None:
+    weigh(tiny_run, make_cell("ort-genai"), [500, 505])
+    weigh(tiny_run, make_cell("simulated"), [50, 50])
+    found = [(one.simulated, one.winner.backend, one.rivals) for one in tiny_run.analyse().memory_rankings]
+    assert found == [(False, "ort-genai", ()), (True, "simulated", ())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -87,8 +88,37 @@ def test_runs_without_a_change_have_no_turn(tmp_path: Path) -> None:
 
 
 def test_too_few_runs_say_how_many_a_change_point_needs(nights: Path, tmp_path: Path) -> None:
-    (note,) = [note for note in told(nights, tmp_path)["notes"] if "change point" in note]
-    assert "needs 8 runs of a cell, and the longest series has 2" in note
+    (said,) = told(nights, tmp_path, "--metric", "tpot")["answer"]
+    assert said == (
+        "No change point was looked for in any series: it takes 8 runs of a cell, and the longest of these has 2; "
+        "measure again with `nox -s bench`."
+    )
+
+
+def test_series_that_are_long_enough_do_not_speak_for_those_that_are_not(tmp_path: Path) -> None:
+    for night in range(9):
+        more = (Load("openvino-genai", "CPU", "int4"),) if night == 8 else ()
+        loads = [Load("ort-genai", "CPU", "int4"), *more]
+        write_night(tmp_path / "results", night, loads=loads, prompt_tokens=(32,))
+    said = told(tmp_path / "results", tmp_path / "reports", "--metric", "tpot")["answer"]
+    assert [sentence.partition(":")[0] for sentence in said] == [
+        "No change point in 1 series over 9 runs.",
+        "No change point was looked for in 1 of 2 series",
+    ]
+
+
+def test_the_page_does_not_call_unchanged_what_it_did_not_look_at(nights: Path, tmp_path: Path) -> None:
+    told(nights, tmp_path)
+    (page,) = tmp_path.glob("history-*/history.html")
+    heads = re.findall("<h3>(.*?)</h3>", page.read_text("utf-8"))
+    assert heads == ["Fewer than 8 runs, too few to look for a change point"]
+
+
+def test_a_command_is_set_as_one_on_the_page(nights: Path, tmp_path: Path) -> None:
+    told(nights, tmp_path)
+    (page,) = tmp_path.glob("history-*/history.html")
+    shown = page.read_text("utf-8").partition("<main>")[2].partition("</main>")[0]
+    assert ("<code>nox -s bench</code>" in shown, "`" in shown) == (True, False)
 
 
 def test_a_run_without_an_end_is_marked(nights: Path, tmp_path: Path) -> None:

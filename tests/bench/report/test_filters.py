@@ -6,7 +6,7 @@ from typing import Any
 
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.filters import filter_axes, known_quantiles
+from bench.report.filters import filter_axes, known_quantiles, known_weights
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
@@ -40,3 +40,21 @@ def test_a_run_of_failures_has_nothing_to_narrow(fake_run: MakeRun, tmp_path: Pa
 def test_a_quantile_that_no_sample_carries_is_not_offered(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(new_tokens=(8,)).write(tmp_path)
     assert known_quantiles(analyse_run(open_run(run))) == ["p50"]
+
+
+def test_first_asks_and_hits_are_an_axis_where_a_run_has_both(fake_run: MakeRun, tmp_path: Path) -> None:
+    again = Load("openvino-genai", "CPU", "int4", {"prefix_caching": "on"})
+    run = fake_run(loads=(Load("openvino-genai", "CPU", "int4"), again), prompt_tokens=(32,)).write(tmp_path)
+    axes = filter_axes(analyse_run(open_run(run)))
+    assert [(axis.key, axis.values, axis.words["again"]) for axis in axes] == [
+        ("ask", ("first", "again"), "prefix-cache hit")
+    ]
+
+
+def test_weight_can_be_given_to_each_metric_that_is_ranked(stored_run: Path) -> None:
+    assert known_weights(analyse_run(open_run(stored_run))) == ["everything", "ttft", "tpot", "response", "memory"]
+
+
+def test_what_a_run_did_not_measure_cannot_be_given_weight(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(new_tokens=(1,), more={"peak_memory_bytes": None}).write(tmp_path)
+    assert known_weights(analyse_run(open_run(run))) == ["everything", "ttft", "response"]

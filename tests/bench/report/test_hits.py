@@ -58,7 +58,7 @@ def test_hits_are_answered_apart(both: RunAnalysis) -> None:
 
 
 def test_the_overview_speaks_of_first_asks_where_hits_have_no_rival(both: RunAnalysis) -> None:
-    assert not any("prefix-cache hit" in sentence for sentence in overviews(both, name_all(both)))
+    assert not any("prefix-cache hit" in one.sentence for one in overviews(both, name_all(both)))
 
 
 def test_low_is_marked_among_first_asks_alone(both: RunAnalysis) -> None:

@@ -30,7 +30,7 @@ def page(stored_run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.mark.parametrize("name", ["arrival", "tradeoff"])
 def test_each_shape_has_a_drawing(page: str, name: str) -> None:
-    assert re.findall("<figcaption>(.*?)</figcaption>", section(page, name)) == [
+    assert re.findall('class="card"[^>]*><figcaption>(.*?)</figcaption>', section(page, name)) == [
         f"{prompt} prompt tokens, 64 new" for prompt in (32, 128, 512)
     ]
 

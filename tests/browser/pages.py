@@ -1,0 +1,142 @@
+"""The comparisons and histories that are opened: the usual ones, and those that are hardest on a page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from bench.analyse.compare import compare
+from bench.analyse.history import history
+from bench.analyse.run import analyse_run
+from bench.analyse.side_by_side import side_by_side
+from bench.analyse.timeline import read_analysis
+from bench.compare.finish import finish
+from bench.history.__main__ import main as history_main
+from bench.history.page import page as history_page
+from bench.plan.cells import Load
+from bench.store.reader import open_run
+from tests.bench.analyse.made import made_cell, made_load, made_run
+from tests.bench.history.conftest import write_night, write_upgrade
+from tests.bench.report.conftest import FakeRun
+from tests.browser.runs import STACKS, hostile, not_numbers, one_cell
+
+EVIL = "<script>alert(5)</script>"
+
+
+def compared(folder: Path, base: Path, head: Path) -> Path:
+    """The page of two stored runs."""
+    there, here = (analyse_run(open_run(run)) for run in (base, head))
+    finish(side_by_side([compare(there, here, 0.03)]), folder)
+    return folder / "compare.html"
+
+
+def fakes_compared(folder: Path, base: FakeRun, head: FakeRun) -> Path:
+    """The page of two runs to be."""
+    return compared(folder, base.write(folder, "base"), head.write(folder, "head"))
+
+
+def usual_comparison(folder: Path) -> Path:
+    """Two stacks, one of which became another version and slower, measured in seven blocks."""
+    base = write_night(folder, 0, blocks=7)
+    head = write_night(folder, 1, {"ort-genai": 1.2}, {"ort-genai": "2.0"}, blocks=7)
+    return compared(folder, base, head)
+
+
+def hostile_comparison(folder: Path) -> Path:
+    """Names of markup and script, on both sides and among the packages."""
+    runs = hostile(), hostile()
+    for version, run in enumerate(runs):
+        run.venvs = {EVIL: {"packages": {EVIL: f"{version}{EVIL}", "w" * 200: str(version)}}}
+    return fakes_compared(folder, *runs)
+
+
+def nothing_in_common(folder: Path) -> Path:
+    """Two runs of other prompts."""
+    load = (Load("ort-genai", "CPU", "int4"),)
+    return fakes_compared(folder, *(FakeRun(loads=load, prompt_tokens=(length,)) for length in (8, 16)))
+
+
+def large_comparison(folder: Path) -> Path:
+    """300 cells."""
+    loads = [Load(s, d, p) for s in STACKS for d in ("CPU", "GPU", "NPU") for p in ("int4", "int8", "fp16", "fp32")]
+    runs = (
+        FakeRun(loads=loads, prompt_tokens=(32, 128, 512, 1024, 2048), new_tokens=(4,), blocks=2, repeats=1)
+        for _ in range(2)
+    )
+    return fakes_compared(folder, *runs)
+
+
+def told(folder: Path) -> Path:
+    """The history of the runs in ``folder/results``."""
+    history_main(["--results-dir", str(folder / "results"), "--reports-dir", str(folder / "reports")])
+    return next((folder / "reports").glob("history-*/history.html"))
+
+
+def usual_history(folder: Path) -> Path:
+    """Ten nights with an upgrade before the seventh."""
+    write_upgrade(folder / "results")
+    return told(folder)
+
+
+def hostile_history(folder: Path) -> Path:
+    """Names of markup and script, one of a package that changed where a stack became slower."""
+    loads = [Load("<b>evil</b> `nox x`", "CPU", "int4"), Load("a" * 200, "G'PU", "\u202etni")]
+    for night in range(10):
+        write_night(
+            folder / "results",
+            night,
+            record={"venvs": {"ort-genai": {"packages": {f"{EVIL}`nox": "2" if night > 4 else "1"}}}},
+            slower={"ort-genai": 1.5 if night > 4 else 1.0},
+            loads=[Load("ort-genai", "CPU", "int4"), *loads],
+            prompt_tokens=(32,),
+            cpu_name="<img src=x onerror=alert(1)>" + "W" * 300,
+        )
+    return told(folder)
+
+
+def history_without_numbers(folder: Path) -> Path:
+    """A stack that told NaN where seconds belong, and a run without an interval."""
+    for night in range(3):
+        write_night(folder / "results", night, more={"load_s": math.nan}, blocks=1 + night)
+    return told(folder)
+
+
+def short_history(folder: Path) -> Path:
+    """One cell in one run."""
+    write_night(folder / "results", 0, loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,), new_tokens=(1,))
+    return told(folder)
+
+
+def large_history(folder: Path) -> Path:
+    """300 cells in nine runs, a third of which became slower before the sixth."""
+    loads = [made_load(f"stack-{stack}", precision) for stack in range(20) for precision in ("int4", "int8", "fp32")]
+    first = datetime(2026, 11, 1, tzinfo=UTC)
+    runs = []
+    for night in range(9):
+        cells = [
+            made_cell([(10 + place % 7) * (1.2 if night > 4 and place % 3 == 0 else 1.0)] * 3, prompt, load)
+            for place, load in enumerate(loads)
+            for prompt in (32, 128, 512, 1024, 2048)
+        ]
+        run = made_run(f"run{night}", cells)
+        runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), lambda cell: cell.cell_key))
+    path = folder / "history.html"
+    path.write_text(history_page(history(runs, 0.03), "m" * 16, "a machine", []), encoding="utf-8", newline="\n")
+    return path
+
+
+PAGES: dict[str, Callable[[Path], Path]] = {
+    "comparison": usual_comparison,
+    "hostile comparison": hostile_comparison,
+    "comparison, not numbers": lambda folder: fakes_compared(folder, not_numbers(), not_numbers()),
+    "comparison, one cell": lambda folder: fakes_compared(folder, one_cell(), one_cell()),
+    "comparison, nothing in common": nothing_in_common,
+    "large comparison": large_comparison,
+    "history": usual_history,
+    "hostile history": hostile_history,
+    "history, not numbers": history_without_numbers,
+    "short history": short_history,
+    "large history": large_history,
+}
