@@ -64,9 +64,9 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         itl_p95_ms=_block_p95(samples.block, itl),
         itl_samples=itl.size,
         arrival_ms=arrival(first, itl),
-        series=samples.series,
         costs=costs(samples.counters, samples.energy_source, batch_size * new_tokens),
         timed=Timed(tuple((first / _MS_PER_S).tolist()), tuple((per_token / _MS_PER_S).tolist())),
+        series=samples.series,
     )
 
 

@@ -256,9 +256,9 @@ class CellResult:
     itl_samples: int = 0
     ask: Ask = "first"
     arrival_ms: Arrival | None = None
-    series: tuple[Generation, ...] = ()
     costs: Costs = field(default_factory=Costs)
     timed: Timed | None = None
+    series: tuple[Generation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

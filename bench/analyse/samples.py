@@ -47,9 +47,9 @@ class CellSamples:
         itl_ns: float array [generations, new_tokens - 1].
         warmups: how many warm-ups ran, the first asks before a repeat among them.
         excluded: timed generations that ran but do not count.
-        series: every generation that ran, in the order in which they were measured.
         counters: of :data:`bench.analyse.costs.COUNTERS` the float arrays [generations], NaN where one was not read.
         energy_source: which counter the energy comes from; several are joined by `` + ``.
+        series: every generation that ran, in the order in which they were measured.
     """
 
     cell_key: str
@@ -62,9 +62,9 @@ class CellSamples:
     itl_ns: Any
     warmups: int
     excluded: int
-    series: tuple[Generation, ...] = ()
     counters: Mapping[str, Any] = field(default_factory=dict)
     energy_source: str | None = None
+    series: tuple[Generation, ...] = ()
 
 
 def read_cells(run: StoredRun) -> Iterator[CellSamples]:
@@ -136,9 +136,9 @@ class _Rows:
             itl_ns=itl,
             warmups=int(np.count_nonzero(self._warmup[members] & self._ok[members])),
             excluded=len(timed) - len(counted),
-            series=tuple(self._generations(members[self._ok[members]], frozenset(counted.tolist()))),
             counters={name: column[counted] for name, column in self._counters.items()},
             energy_source=" + ".join(pc.drop_null(pc.unique(sources)).to_pylist()) or None,
+            series=tuple(self._generations(members[self._ok[members]], frozenset(counted.tolist()))),
         )
 
     def _generations(self, ran: Any, counted: Set[int]) -> Iterator[Generation]:

@@ -110,9 +110,7 @@ def _detail(row: Row, shape: str, failed: Sequence[str], record: Mapping[str, An
         row=row,
         shape=shape,
         said=" · ".join(f"{text.METRIC_SHORT[one]} {number(getattr(cell, one).estimate.value)} ms" for one in known),
-        plots=tuple(
-            Plot(text.CELL_PLOTS[metric], series_chart(cell.series, metric, getattr(cell, metric))) for metric in known
-        ),
+        plots=tuple(_plot(cell, metric) for metric in known),
         columns=tuple(f"{text.METRIC_SHORT[metric]}, {column}" for metric in known for column in text.CELL_COLUMNS),
         blocks=tuple(_block_rows(cell, known)),
         left_out=(*_excluded(cell.series), *failed),
@@ -120,6 +118,12 @@ def _detail(row: Row, shape: str, failed: Sequence[str], record: Mapping[str, An
         facts=tuple((name, value) for name, value in _facts(cell) if value),
         command=alone(cell.load, [(cell.prompt_tokens, cell.new_tokens, cell.batch_size)], [cell.ask], record),
     )
+
+
+def _plot(cell: CellResult, metric: Metric) -> Plot:
+    chart = series_chart(cell.series, metric, getattr(cell, metric))
+    title = text.CELL_PLOTS[metric]
+    return Plot(text.CELL_PLOT_LOG.format(title=title) if chart.logarithmic else title, chart)
 
 
 def _block_rows(cell: CellResult, known: Sequence[Metric]) -> Iterator[BlockRow]:

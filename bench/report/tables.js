@@ -9,10 +9,6 @@ const address = (() => {
   const keepers = [];
   let section = "";
 
-  function keep() {
-    history.replaceState(null, "", `#${[section, ...keepers.flatMap((keeper) => keeper.parts())].join("&")}`);
-  }
-
   /* Opens whatever keeps the element with that id from being seen; says whether there was anything. */
   function unfold(id) {
     let opened = false;
@@ -21,6 +17,10 @@ const address = (() => {
       one.open = true;
     }
     return opened;
+  }
+
+  function keep() {
+    history.replaceState(null, "", `#${[section, ...keepers.flatMap((keeper) => keeper.parts())].join("&")}`);
   }
 
   function restore() {

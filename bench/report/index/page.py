@@ -11,7 +11,7 @@ import bench.report
 from bench.report import format as fmt
 from bench.report.index import words
 from bench.report.index.entries import Found
-from bench.report.template import environment, source_digest
+from bench.report.template import environment, page_script, source_digest
 from bench.report.text.en import plural
 
 GENERATOR = "AIPC Bench, index of reports"
@@ -24,7 +24,7 @@ _REPORT = Path(bench.report.__file__).resolve().parent
 def page(found: Found) -> str:
     """The page of one folder."""
     css = (_REPORT / "page.css").read_text(encoding="utf-8") + (_HERE / "index.css").read_text(encoding="utf-8")
-    script = (_REPORT / "page.js").read_text(encoding="utf-8")
+    script = page_script()
     return (
         environment(_HERE)
         .get_template("index.html.jinja")

@@ -419,6 +419,7 @@ CELL_PLOTS = {
     "ttft_ms": "Time to first token by block, ms",
     "tpot_ms": "Time per output token by block, ms",
 }
+CELL_PLOT_LOG = "{title} (logarithmic)"
 CELL_PLOT_LABEL = "by block, as in the table below"
 CELL_TABLE = "The same in figures, ms"
 CELL_BLOCK = "block"

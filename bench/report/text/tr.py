@@ -433,6 +433,7 @@ CELL_PLOTS = {
     "ttft_ms": "Bloklara göre ilk belirtece kadar geçen süre, ms",
     "tpot_ms": "Bloklara göre belirteç başına süre, ms",
 }
+CELL_PLOT_LOG = "{title} (logaritmik)"
 CELL_PLOT_LABEL = "bloklara göre, aşağıdaki tablodaki gibi"
 CELL_TABLE = "Aynısı sayılarla, ms"
 CELL_BLOCK = "blok"

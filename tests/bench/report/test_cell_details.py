@@ -180,6 +180,13 @@ def test_an_answer_of_one_token_has_one_drawing(fake_run: MakeRun, tmp_path: Pat
     assert ([plot.title for plot in found.plots], len(found.columns)) == (["Time to first token by block, ms"], 3)
 
 
+def test_a_drawing_on_a_logarithmic_axis_says_so(analysis: RunAnalysis) -> None:
+    cell = analysis.cells[0]
+    series = tuple(Generation(0, "timed", ttft, 1) for ttft in (1, 20))
+    titles = [plot.title for plot in of(changed(analysis, series=series), cell).plots]
+    assert titles[0] == "Time to first token by block, ms (logarithmic)"
+
+
 def test_no_coordinate_has_more_than_one_decimal(html: str) -> None:
     assert not re.search(r'\b(?:d|x|y|height)="[^"]*\.\d\d', section(html))
 

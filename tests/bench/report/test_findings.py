@@ -92,7 +92,7 @@ def test_the_answer_comes_first_and_the_notes_below_the_results(found: RunAnalys
 
 
 def test_a_serious_finding_is_seen_before_any_number(found: RunAnalysis) -> None:
-    before = page(found, name_all(found), []).partition('<section id="answer">')[2].partition('<p class="lead">')[0]
+    before = page(found, name_all(found), []).partition('<section id="answer">')[2].partition('<p class="lead"')[0]
     assert re.findall('href="#(.*?)"', before) == ["note-1"]
 
 
