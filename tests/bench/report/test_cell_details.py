@@ -139,7 +139,7 @@ def test_warnings_are_those_of_the_cell_alone(analysis: RunAnalysis) -> None:
 def test_the_page_links_a_warning_to_its_note(analysis: RunAnalysis) -> None:
     finding = Finding("drift", "warning", "<b>rose</b>", "Look.", "cell", None, analysis.cells[0].cell_key)
     shown = section(page(dataclasses.replace(analysis, findings=(finding,)), name_all(analysis), []))
-    assert '<a href="#note-1">Drift</a>: &lt;b&gt;rose&lt;/b&gt;' in shown
+    assert '<a href="#note-1">Drift</a>: <span>&lt;b&gt;rose&lt;/b&gt;</span>' in shown
 
 
 def test_the_facts_of_the_load_are_those_that_are_known(fake_run: MakeRun, tmp_path: Path) -> None:
