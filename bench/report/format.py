@@ -57,13 +57,6 @@ def percent(share: float, places: int | None = 0) -> str:
     return chosen().percent.format(localized(f"{value:.6g}") if places is None else number(value, places))
 
 
-def plus_minus(estimate: Estimate | None) -> str:
-    """Half the interval in percent, e.g. ``6 %``; blank without an interval."""
-    if estimate is None or estimate.half_width is None:
-        return ""
-    return percent(estimate.half_width, 1 if estimate.half_width < 0.01 else 0)
-
-
 def exact(value: float | None) -> str:
     """A value to sort by: more digits than any that matters, fewer than a float has."""
     return "" if value is None else f"{value:.7g}"
