@@ -49,7 +49,7 @@
       }
       show(figure, fits(figure) && points(chart).length);
     }
-    for (const group of all("table.results tbody, .same")) show(group, group.querySelector("[data-backend]:not(.off)"));
+    for (const group of all("table.results tbody, .shape-cells")) show(group, group.querySelector("[data-backend]:not(.off)"));
   }
 
   function say() {

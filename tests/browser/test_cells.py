@@ -65,7 +65,7 @@ def test_a_filter_hides_the_details_too(open_report: Open) -> None:
 @pytest.mark.parametrize("name", ["usual", "large"])
 def test_a_shape_without_a_cell_that_is_shown_has_no_heading(open_report: Open, name: str) -> None:
     page = open_report(name, fragment="#&prompt=512").page
-    assert [one.inner_text().partition(" ")[0] for one in page.locator(".same:visible").all()] == ["512"]
+    assert [one.inner_text().partition(" ")[0] for one in page.locator(".shape-cells:visible").all()] == ["512"]
 
 
 def test_axe_finds_nothing_in_300_cells_one_of_which_is_open(open_report: Open) -> None:

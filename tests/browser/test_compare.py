@@ -89,6 +89,18 @@ def test_no_page_of_a_printed_comparison_is_wider_than_its_paper(open_page: Open
     assert beyond_paper(open_page(name, PAPER)) == []
 
 
+def test_each_verdict_is_printed_on_the_line_that_it_ends(open_page: Open) -> None:
+    opened = open_page("three", PAPER)
+    opened.page.emulate_media(media="print")
+    # Two identical runs: every verdict is "same", a word that other pages' styles must leave alone.
+    counts = opened.page.locator("table .count.same, table .verdict.same")
+    styles = counts.evaluate_all(
+        "all => all.map(one => [getComputedStyle(one).display, getComputedStyle(one).marginTop])"
+    )
+    assert styles
+    assert [one for one in styles if one[0] == "none" or one[1] != "0px"] == []
+
+
 def test_the_heads_of_a_long_heat_map_stay_in_sight(open_page: Open) -> None:
     opened = open_page("three")
     region = opened.page.locator("#map .scroll").first

@@ -192,13 +192,17 @@ def test_no_coordinate_has_more_than_one_decimal(html: str) -> None:
 
 
 def test_few_cells_are_not_folded_away_by_shape(html: str) -> None:
-    assert (section(html).count('<div class="same">'), section(html).count('<details class="same">')) == (3, 0)
+    assert (section(html).count('<div class="shape-cells">'), section(html).count('<details class="same">')) == (3, 0)
 
 
 def test_many_cells_are(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(fake_run(prompt_tokens=(8, 16, 32, 64), blocks=1).write(tmp_path)))
     shown = section(page(run, name_all(run), []))
-    assert (shown.count('<details class="same">'), shown.count("<details"), shown.count("</details>")) == (4, 32, 32)
+    assert (shown.count('<details class="shape-cells">'), shown.count("<details"), shown.count("</details>")) == (
+        4,
+        32,
+        32,
+    )
 
 
 def test_a_run_without_results_has_no_such_section(fake_run: MakeRun, tmp_path: Path) -> None:
