@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
@@ -101,14 +101,22 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
     trades = tradeoffs(analysis.cells)
     both = len(analysis.cells) <= MOST_IN_BOTH
     left_out = text.TOO_MANY_PANELS.format(shown=len(shown), count=len(panels)) if len(shown) < len(panels) else ""
+    steps = along_scale(cell for _, one in shown for cell in one.cells)
+    spans = spread_scale(cell for _, one in shown for cell in one.cells)
     return Figures(
         legend=tuple(LegendEntry(one, swatches[one.key], looks[one.key].number) for one in lines),
         swatches=swatches,
         groups=tuple(
             _group(f"lines{i}", kind, rankings, lines, looks, sheet, both=both) for i, kind in enumerate(_kinds(lines))
         ),
-        along=tuple(_along(shown, looks, swatches, sheet)),
-        spread=tuple(_spread(shown, looks, swatches, sheet)),
+        along=_panels(
+            shown,
+            swatches,
+            lambda i, one: along_panel(f"along{i}", one.cells, looks[one.key].colour, steps, sheet),
+        ),
+        spread=_panels(
+            shown, swatches, lambda i, one: spread_panel(f"spread{i}", one.cells, looks[one.key].colour, spans, sheet)
+        ),
         left_out=left_out,
         arrival=arrival_charts(lines, looks, sheet, both=both),
         arrival_table=arrival_table(lines),
@@ -178,38 +186,16 @@ def _panel_series(lines: Sequence[Series]) -> list[tuple[str, Series]]:
     ]
 
 
-def _along(
-    panels: Sequence[tuple[str, Series]], looks: dict[str, LineStyle], swatches: Mapping[str, Markup], sheet: StyleSheet
-) -> list[Panel]:
-    scale = along_scale(cell for _, one in panels for cell in one.cells)
-    return [
-        Panel(
-            one,
-            title,
-            swatches[one.key],
-            _lengths(one.cells),
-            _safe(along_panel(f"along{i}", one.cells, looks[one.key].colour, scale, sheet)),
-        )
-        for i, (title, one) in enumerate(panels)
-    ]
+def _panels(
+    panels: Sequence[tuple[str, Series]], swatches: Mapping[str, Markup], drawn: Callable[[int, Series], str]
+) -> tuple[Panel, ...]:
+    """A panel for each configuration; ``drawn`` makes the drawing of one from its number and its line."""
+    return tuple(
+        Panel(one, title, swatches[one.key], _lengths(one.cells), _safe(drawn(number, one)))
+        for number, (title, one) in enumerate(panels)
+    )
 
 
 def _lengths(cells: Sequence[CellResult]) -> str:
     lengths = ", ".join(number(cell.prompt_tokens, 0) for cell in cells)
     return text.PROMPTS.format(lengths=lengths)
-
-
-def _spread(
-    panels: Sequence[tuple[str, Series]], looks: dict[str, LineStyle], swatches: Mapping[str, Markup], sheet: StyleSheet
-) -> list[Panel]:
-    scale = spread_scale(cell for _, one in panels for cell in one.cells)
-    return [
-        Panel(
-            one,
-            title,
-            swatches[one.key],
-            _lengths(one.cells),
-            _safe(spread_panel(f"spread{i}", one.cells, looks[one.key].colour, scale, sheet)),
-        )
-        for i, (title, one) in enumerate(panels)
-    ]
