@@ -12,7 +12,6 @@ from bench.analyse.side_by_side import CALLED, Row, SideBySide
 from bench.compare.findings import Doubtful
 from bench.compare.order import called_first, size
 from bench.compare.words import TITLES, shape, signed, span
-from bench.report.format import number
 from bench.report.names import Naming
 
 MOST_FIGURES = 4000
@@ -32,13 +31,15 @@ class Tile:
     Args:
         verdict: in words.
         tint: the classes that colour it: the verdict, and of calls how deep.
-        change: e.g. ``+12.0 %``.
+        ratio: head over base, to sort by.
+        change: the same in words, e.g. ``+12.0 %``.
         interval: in short, blank without one.
         serious: whether a serious finding touches it.
     """
 
     verdict: str
     tint: str
+    ratio: float
     change: str
     interval: str
     serious: bool
@@ -50,7 +51,7 @@ class MapRow:
 
     name: str
     shape: str
-    base: str
+    base_ms: float
     tiles: tuple[Tile | None, ...]
 
 
@@ -77,6 +78,7 @@ class HeatMap:
 class Overview:
     """One metric of one head: configurations down, request shapes across."""
 
+    metric: str
     title: str
     shapes: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Tile | None, ...]], ...]
@@ -87,7 +89,7 @@ def tile(one: Difference, *, serious: bool) -> Tile:
     over = one.contrast.ratio
     depth = 1 + sum(size(one) > math.log(step) for step in _STEPS)
     tint = f"{one.verdict} d{depth}" if one.verdict in CALLED else one.verdict
-    return Tile(one.verdict, tint, signed(over.value), span(over), serious)
+    return Tile(one.verdict, tint, over.value, signed(over.value), span(over), serious)
 
 
 def heat_maps(side: SideBySide, naming: Naming, doubtful: Doubtful) -> list[HeatMap]:
@@ -118,7 +120,7 @@ def _map_row(row: Row, metric: str, naming: Naming, doubtful: Doubtful) -> MapRo
     base = next(one.base_ms for one in found if one)
     key = row.cell.cell_key
     tiles = [tile(one, serious=key in touched) if one else None for one, touched in zip(found, doubtful, strict=True)]
-    return MapRow(naming.of(row.cell.load), shape(row.cell), number(base), tuple(tiles))
+    return MapRow(naming.of(row.cell.load), shape(row.cell), base, tuple(tiles))
 
 
 def overviews(side: SideBySide, naming: Naming, doubtful: Doubtful) -> list[Overview]:
@@ -138,7 +140,8 @@ def _overview(metric: str, side: SideBySide, naming: Naming, touched: set[str]) 
     # What is no overview any more is left to the lists below.
     if not table or len(shapes) > _MOST_SHAPES or len(table) > _MOST_ROWS:
         return None
-    return Overview(TITLES[metric], shapes, tuple((name, _across(found, shapes)) for name, found in table.items()))
+    rows = tuple((name, _across(found, shapes)) for name, found in table.items())
+    return Overview(metric, TITLES[metric], shapes, rows)
 
 
 def _shapes(cells: Sequence[CellResult]) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""compare.html: one file, no request, no script, a policy that allows nothing but its own style."""
+"""compare.html: one file, no request, a policy that allows nothing but its own style and script."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bench.compare.sentences import adjustment, bases, counts, heading, headline
 from bench.compare.words import MARKS, TITLES, cell_name, change, percent, ratio, shape
 from bench.report import format as fmt
 from bench.report.names import Naming, name_all
-from bench.report.template import environment, source_digest
+from bench.report.template import environment, page_script, source_digest
 from bench.report.text.en import plural
 
 _HERE = Path(__file__).resolve().parent
@@ -103,6 +103,7 @@ def page(side: SideBySide) -> str:
     naming = name_all(side.first.base)
     found = touching(side)
     touched = doubtful(side, found)
+    script = page_script()
     return (
         environment(_HERE)
         .get_template("compare.html.jinja")
@@ -114,6 +115,8 @@ def page(side: SideBySide) -> str:
             f=fmt,
             css=Markup(css),  # noqa: S704 - our own files, no data
             css_digest=source_digest(css),
+            script=Markup(script),  # noqa: S704 - our own file
+            script_digest=source_digest(script),
             width=WIDTH,
             marks=MARKS,
             verdicts=VERDICTS,

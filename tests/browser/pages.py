@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.analyse.compare import compare
 from bench.analyse.history import history
+from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
 from bench.analyse.timeline import read_analysis
@@ -56,6 +58,21 @@ def nothing_in_common(folder: Path) -> Path:
     """Two runs of other prompts."""
     load = (Load("ort-genai", "CPU", "int4"),)
     return fakes_compared(folder, *(FakeRun(loads=load, prompt_tokens=(length,)) for length in (8, 16)))
+
+
+def several_compared(folder: Path) -> Path:
+    """Three heads and 46 cells: nothing differs in the first, cells of the second are slower, the third lacks some."""
+    prompts = range(1, 47)
+
+    def made(name: str, slower: Mapping[int, float], only: Sequence[int] = prompts) -> RunAnalysis:
+        noise = random.Random(name)
+        times = {n: 100 * slower.get(n, 1.0) for n in only}
+        cells = [made_cell([time * noise.lognormvariate(0, 0.002) for _ in range(10)], n) for n, time in times.items()]
+        return made_run(name, cells)
+
+    heads = made("twin", {}), made("slower", {4: 1.1, 7: 1.4, 9: 1.2}), made("lacking", {11: 0.8}, prompts[9:])
+    finish(side_by_side([compare(made("base", {}), head, 0.03) for head in heads]), folder)
+    return folder / "compare.html"
 
 
 def large_comparison(folder: Path) -> Path:
@@ -129,6 +146,7 @@ def large_history(folder: Path) -> Path:
 
 PAGES: dict[str, Callable[[Path], Path]] = {
     "comparison": usual_comparison,
+    "comparison of several": several_compared,
     "hostile comparison": hostile_comparison,
     "comparison, not numbers": lambda folder: fakes_compared(folder, not_numbers(), not_numbers()),
     "comparison, one cell": lambda folder: fakes_compared(folder, one_cell(), one_cell()),

@@ -195,7 +195,7 @@ def test_the_page_is_well_formed_and_asks_for_nothing(made: str) -> None:
     addresses = {attrs[name] for _, attrs in tags.found for name in ("src", "href") if attrs.get(name)}
     assert (tags.balanced, tags.open) == (True, [])
     assert {address for address in addresses if not str(address).startswith("#")} == {"data:,"}
-    assert not [attrs for tag, attrs in tags.found if tag == "script" or "style" in attrs]
+    assert not [attrs for _, attrs in tags.found if "style" in attrs]
 
 
 def test_links_within_the_page_lead_somewhere(made: str) -> None:
@@ -266,7 +266,7 @@ def large() -> SideBySide:
 
 def test_a_page_of_300_cells_and_twelve_heads_holds_all_and_stays_small(large: SideBySide) -> None:
     made = page(large)
-    assert len(made.encode()) < 3_500_000
+    assert len(made.encode()) < 2_300_000
     assert made.count('aria-hidden="true">=</b>') + made.count('aria-hidden="true">?</b>') > 10_000
 
 
@@ -298,7 +298,7 @@ def test_foreign_names_stay_text() -> None:
     cells = [made_cell([1.0, 1.1], 8, made_load("<script>alert(1)</script>|x"))]
     heads = [made_run(f"<script>{n}|", cells, venvs=packages(**{"<script>": str(n)})) for n in (1, 2)]
     side = held(made_run("base", cells, venvs=packages(**{"<script>": "0"})), *heads)
-    assert ("<script" in page(side), "<script" in markdown(side)) == (False, False)
+    assert (page(side).count("<script"), "<script" in markdown(side)) == (1, False)
     assert "\n".join(lines(side)).isascii()
 
 
