@@ -178,7 +178,8 @@ def _comparison(bench: BenchSession, folder: Path) -> list[str]:
     from bench.report.redact import of_this_machine  # noqa: PLC0415
 
     private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
-    return finish_variants(folder, options.reports_dir, private=private)
+    with speaking(options.language):
+        return finish_variants(folder, options.reports_dir, private=private)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -12,11 +12,12 @@ from bench.analyse.compare import Comparison, compare, compare_variants, has_var
 from bench.analyse.conditions import prompts_differ
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import SideBySide, side_by_side
-from bench.arguments import Parser
+from bench.arguments import Parser, add_language
 from bench.compare.finish import finish
 from bench.compare.runs import Analyses, add_folders, find_runs, known_variation, named_again, share
 from bench.compare.sentences import heading, refusal
 from bench.errors import BenchError, StoreError, UsageError
+from bench.language import speaking
 from bench.plan.cells import digest
 from bench.report.redact import HELP, of_this_machine
 from bench.store.reader import StoredRun
@@ -38,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             side = _variants(base, threshold)
         _refuse_nothing(side)
         private = of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
-        print("\n".join(finish(side, asked.reports_dir / _folder(base, heads), private)))
+        with speaking(asked.lang):
+            lines = finish(side, asked.reports_dir / _folder(base, heads), private)
+        print("\n".join(lines))
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 4 if isinstance(error, UsageError) else 1
@@ -107,6 +110,7 @@ def _parser() -> Parser:
         action="store_true",
         help="leave out what earlier runs of this machine tell about its variation from run to run",
     )
+    add_language(parser)
     parser.add_argument("--redact", action="store_true", help=HELP)
     add_folders(parser)
     return parser

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.side_by_side import SideBySide
-from bench.compare.words import ONLY_BASE, ONLY_HEAD, cell_name, head_names
+from bench.compare import words
+from bench.compare.figures import cell_name
 from bench.report.names import name_all
 
 
@@ -30,12 +31,13 @@ class Alone:
     @property
     def title(self) -> str:
         """Where they were measured, and where not."""
-        return (ONLY_BASE if self.in_base else ONLY_HEAD).format(heads=head_names(self.places, several=self.several))
+        where = words.ONLY_BASE if self.in_base else words.ONLY_HEAD
+        return where.format(heads=words.head_names(self.places, several=self.several))
 
     def sentence(self, name: str) -> str:
         """The same of one cell, for a list."""
         if not self.several:
-            return f"only in the {'base' if self.in_base else 'head'}: {name}"
+            return (words.ONLY_IN_BASE if self.in_base else words.ONLY_IN_HEAD).format(name=name)
         return f"{self.title[0].lower()}{self.title[1:]}: {name}"
 
 

@@ -1,4 +1,4 @@
-"""compare.json: all figures of all heads, for programs; versioned by ``comparison_version``."""
+"""compare.json: all figures of all heads, for programs, in English always; versioned by ``comparison_version``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from bench.analyse.results import CellResult
 from bench.analyse.side_by_side import SideBySide, changed
 from bench.compare.findings import BASE, touching
 from bench.compare.sentences import adjustment, basis, notes, rule, said
+from bench.language import ENGLISH, speaking
 from bench.report.about import about
 from bench.report.export_json import cleaned
 from bench.report.names import Naming, name_all
@@ -17,6 +18,7 @@ from bench.report.names import Naming, name_all
 COMPARISON_VERSION = 3
 
 
+@speaking(ENGLISH.code)
 def as_json(side: SideBySide) -> str:
     """For a program: ``heads`` says what each head is, ``cells`` has a row per cell, head and metric."""
     naming = name_all(side.first.base)

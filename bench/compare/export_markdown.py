@@ -6,16 +6,17 @@ from collections.abc import Iterator, Sequence
 
 from bench.analyse.compare import VERDICTS, Difference
 from bench.analyse.results import COMPARED
-from bench.analyse.side_by_side import CALLED, Row, SideBySide, changed
+from bench.analyse.side_by_side import CALLED, Changed, Row, SideBySide, changed
+from bench.compare import words
 from bench.compare.alone import alone
+from bench.compare.figures import MARKS, METRICS, SERIOUS_MARK, ratio, shape, signed, span
 from bench.compare.findings import Doubtful, doubtful, touching
 from bench.compare.order import called_first, largest_first
-from bench.compare.sentences import adjustment, bases, counts, heading, largest, notes, rule, summary
-from bench.compare.words import MARKS, METRICS, SERIOUS_MARK, ratio, shape, signed, span
+from bench.compare.sentences import adjustment, bases, condition, counts, heading, largest, notes, rule, summary
+from bench.report import text
 from bench.report.export_markdown import escape
 from bench.report.format import number
 from bench.report.names import Naming, name_all
-from bench.report.text.en import plural
 
 MOST_BYTES = 65_000
 """In UTF-8; GitHub takes 65,536 characters, of which the one who posts it may want some."""
@@ -44,7 +45,7 @@ def markdown(side: SideBySide) -> str:
 
 
 def _left_out(count: int) -> str:
-    return f"{plural(count, 'more row')} left out, those with the largest changes are here: compare.json holds all."
+    return words.ROWS_LEFT_OUT.format(rows=text.plural(count, "more row"))
 
 
 def _bytes(lines: Sequence[str]) -> int:
@@ -65,7 +66,7 @@ def _within(lines: Sequence[str], room: int) -> list[str]:
     """Some of a list, and how many more there are."""
     kept = _fitting(lines[:_MOST_LISTED], room)
     more = len(lines) - len(kept)
-    return [*kept, f"\nand {more:,} more of these: see compare.json\n"] if more else kept
+    return [*kept, f"\n{words.LINES_LEFT_OUT.format(count=number(more, 0))}\n"] if more else kept
 
 
 def _text(value: str, longest: int = _NAME) -> str:
@@ -79,16 +80,21 @@ def _text(value: str, longest: int = _NAME) -> str:
 def _header(side: SideBySide) -> list[str]:
     if not side.rows:
         return []
+    common = words.CONFIGURATION, words.SHAPE, words.METRIC, words.BASE_MS
     if not side.several:
         return [
-            "| configuration | shape | metric | base ms | head ms | ratio (95 %) | verdict |",
+            _line(*common, words.HEAD_MS, words.RATIO, words.VERDICT),
             "|---|---|---|--:|--:|---|---|",
         ]
-    return [f"| configuration | shape | metric | base ms | {_numbers(side)} |", f"|---|---|---|--:|{_rules(side)}"]
+    return [_line(*common, *_numbers(side)), f"|---|---|---|--:|{_rules(side)}"]
 
 
-def _numbers(side: SideBySide) -> str:
-    return " | ".join(str(place) for place, _ in enumerate(side.heads, start=1))
+def _line(*parts: str) -> str:
+    return f"| {' | '.join(parts)} |"
+
+
+def _numbers(side: SideBySide) -> list[str]:
+    return [str(place) for place, _ in enumerate(side.heads, start=1)]
 
 
 def _rules(side: SideBySide) -> str:
@@ -105,9 +111,10 @@ def _rows(rows: Sequence[Row], side: SideBySide, naming: Naming, touched: Doubtf
 
 def _single(row: Row, naming: Naming, mark: str) -> Iterator[str]:
     for one in row.differences:
-        verdict = (f"**{one.verdict}**" if one.verdict in CALLED else one.verdict) + mark
+        word = words.VERDICTS[one.verdict]
+        verdict = (f"**{word}**" if one.verdict in CALLED else word) + mark
         figures = number(one.base_ms), number(one.head_ms), ratio(one.contrast.ratio), verdict
-        yield f"| {' | '.join((_text(naming.of(row.cell.load)), shape(row.cell), METRICS[one.metric], *figures))} |"
+        yield _line(_text(naming.of(row.cell.load)), shape(row.cell), METRICS[one.metric], *figures)
 
 
 def _several(row: Row, naming: Naming, marks: Sequence[str]) -> Iterator[str]:
@@ -116,7 +123,7 @@ def _several(row: Row, naming: Naming, marks: Sequence[str]) -> Iterator[str]:
         base = next((one.base_ms for one in found if one), None)
         if base is not None:
             parts = (_text(naming.of(row.cell.load)), shape(row.cell), METRICS[metric], number(base))
-            yield f"| {' | '.join((*parts, *map(_figure, found, marks)))} |"
+            yield _line(*parts, *map(_figure, found, marks))
 
 
 def _figure(one: Difference | None, mark: str) -> str:
@@ -139,9 +146,9 @@ def _sums(side: SideBySide) -> list[str]:
     for place, head in enumerate(side.heads, start=1):
         counted = counts(head)
         sums = [" ".join(f"{MARKS[v]}{counted[m][v]}" for v in VERDICTS) if m in counted else "" for m in metrics]
-        found.append(f"| {' | '.join((str(place), _text(head.head_name), str(len(head.cells)), *sums))} |")
-    header = f"| {' | '.join(('', 'head', 'cells', *(METRICS[metric] for metric in metrics)))} |"
-    legend = ", ".join(f"{MARKS[verdict]} {verdict}" for verdict in VERDICTS)
+        found.append(_line(str(place), _text(head.head_name), str(len(head.cells)), *sums))
+    header = _line("", words.HEAD, words.CELLS, *(METRICS[metric] for metric in metrics))
+    legend = ", ".join(f"{MARKS[verdict]} {words.VERDICTS[verdict]}" for verdict in VERDICTS)
     return [header, f"|--:|---|--:|{'---|' * len(metrics)}", *_within(found, _SUMS), "", legend]
 
 
@@ -152,13 +159,16 @@ def _alone(side: SideBySide) -> list[str]:
 def _changes(side: SideBySide) -> list[str]:
     found = changed(side)
     if not side.several:
-        return _within(
-            [f"- changed: {_short(one.name)} {_short(one.base)} → {_short(one.heads[0])}" for one in found], _LISTS
-        )
+        return _within([f"- {_change(one)}" for one in found], _LISTS)
     if not found:
         return []
-    rows = [f"| {' | '.join(map(_short, (one.name, one.base, *one.heads)))} |" for one in found]
-    return ["", f"| differs | base | {_numbers(side)} |", f"|---|---|{_rules(side)}", *_within(rows, _LISTS)]
+    rows = [_line(*map(_short, (condition(one.name), one.base, *one.heads))) for one in found]
+    return ["", _line(words.DIFFERS, words.BASE, *_numbers(side)), f"|---|---|{_rules(side)}", *_within(rows, _LISTS)]
+
+
+def _change(one: Changed) -> str:
+    name, base, head = map(_short, (condition(one.name), one.base, one.heads[0]))
+    return words.CHANGED.format(name=name, base=base, head=head)
 
 
 def _short(value: str | None) -> str:

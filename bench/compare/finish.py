@@ -41,6 +41,8 @@ def finish_variants(
 def finish(side: SideBySide, folder: Path, private: Private | None = None) -> list[str]:
     """Write ``compare.html``, ``compare.md`` and ``compare.json`` into ``folder``; returns the lines to end with.
 
+    The page and the Markdown are in the language that is chosen, the JSON and the lines in English always.
+
     Args:
         side: one or more comparisons with one base.
         folder: below the folder of reports, whose index is brought up to date.

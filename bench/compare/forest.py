@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from bench.analyse.compare import Difference
 from bench.analyse.interval import Estimate
+from bench.compare.figures import signed_percent, times
 
 WIDTH = 300
 """Of a drawing, in its own units."""
@@ -100,7 +101,7 @@ class Axis:
 def _label(ratio: float) -> str:
     if ratio == 1:
         return "0"
-    return f"{ratio:g} times" if ratio >= 2 else f"{100 * (ratio - 1):+.3g} %"
+    return times(ratio) if ratio >= 2 else signed_percent(f"{100 * (ratio - 1):+.3g}")
 
 
 def axis(differences: Sequence[Difference], threshold: float) -> Axis:

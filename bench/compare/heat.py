@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from bench.analyse.compare import Difference
 from bench.analyse.results import COMPARED, CellResult
 from bench.analyse.side_by_side import CALLED, Row, SideBySide
+from bench.compare import words
+from bench.compare.figures import shape, signed, span
 from bench.compare.findings import Doubtful
 from bench.compare.order import called_first, size
-from bench.compare.words import TITLES, shape, signed, span
 from bench.report.names import Naming
 
 MOST_FIGURES = 4000
@@ -29,7 +30,7 @@ class Tile:
     """One figure of one head.
 
     Args:
-        verdict: in words.
+        verdict: as the analysis calls it.
         tint: the classes that colour it: the verdict, and of calls how deep.
         ratio: head over base, to sort by.
         change: the same in words, e.g. ``+12.0 %``.
@@ -112,7 +113,7 @@ def _heat_map(metric: str, side: SideBySide, naming: Naming, doubtful: Doubtful)
     rows, folded = (
         tuple(_map_row(row, metric, naming, doubtful) for row in part) for part in (called or others, called and others)
     )
-    return HeatMap(metric, TITLES[metric], rows, folded, len(found) - len(shown))
+    return HeatMap(metric, words.TITLES[metric], rows, folded, len(found) - len(shown))
 
 
 def _map_row(row: Row, metric: str, naming: Naming, doubtful: Doubtful) -> MapRow:
@@ -141,7 +142,7 @@ def _overview(metric: str, side: SideBySide, naming: Naming, touched: set[str]) 
     if not table or len(shapes) > _MOST_SHAPES or len(table) > _MOST_ROWS:
         return None
     rows = tuple((name, _across(found, shapes)) for name, found in table.items())
-    return Overview(metric, TITLES[metric], shapes, rows)
+    return Overview(metric, words.TITLES[metric], shapes, rows)
 
 
 def _shapes(cells: Sequence[CellResult]) -> tuple[str, ...]:

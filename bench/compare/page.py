@@ -15,16 +15,17 @@ from bench.analyse.results import COMPARED, Finding, RunAnalysis
 from bench.analyse.side_by_side import Row, SideBySide, changed
 from bench.compare import words
 from bench.compare.alone import alone
+from bench.compare.figures import MARKS, METRICS, SERIOUS_MARK, cell_name, change, percent, ratio, shape
 from bench.compare.findings import Doubtful, Touching, doubtful, serious, touching
 from bench.compare.forest import WIDTH, Axis, Mark, axis
 from bench.compare.heat import heat_maps, overviews
 from bench.compare.order import called_first
-from bench.compare.sentences import adjustment, bases, counts, heading, headline, notes, run_names, said
-from bench.compare.words import MARKS, TITLES, cell_name, change, percent, ratio, shape
+from bench.compare.sentences import adjustment, bases, condition, counts, heading, headline, notes, run_names, said
+from bench.language import chosen
 from bench.report import format as fmt
+from bench.report import text
 from bench.report.names import Naming, name_all
 from bench.report.template import environment, page_script, source_digest
-from bench.report.text.en import plural
 
 _HERE = Path(__file__).resolve().parent
 _STYLE = Path(bench.report.__file__).resolve().parent / "page.css"
@@ -112,6 +113,8 @@ def page(side: SideBySide) -> str:
             several=side.several,
             wide=len(side.heads) > MOST_NARROW,
             w=words,
+            t=text,
+            language=chosen().code,
             f=fmt,
             css=Markup(css),  # noqa: S704 - our own files, no data
             css_digest=source_digest(css),
@@ -119,12 +122,16 @@ def page(side: SideBySide) -> str:
             script_digest=source_digest(script),
             width=WIDTH,
             marks=MARKS,
+            metric_names=METRICS,
+            serious_mark=SERIOUS_MARK,
             verdicts=VERDICTS,
             title=heading(side),
             headline=headline(side),
             overline=_overline(side),
             notes=notes(side),
-            counts=[] if side.several else [(TITLES[metric], found) for metric, found in counts(side.first).items()],
+            counts=[]
+            if side.several
+            else [(words.TITLES[metric], found) for metric, found in counts(side.first).items()],
             runs=_runs(side) if side.several else [],
             metrics=[metric for metric in COMPARED if any(one.metric == metric for one in side.differences)],
             heads=[head.head_name for head in side.heads],
@@ -137,11 +144,11 @@ def page(side: SideBySide) -> str:
             families=[family for metric in COMPARED if (family := _family(metric, side, naming, touched))],
             findings=[_found(one, side, naming) for one in serious(found)],
             not_serious=_not_serious(found),
-            changed=changed(side),
+            changed=[(condition(one.name), one) for one in changed(side)],
             alone=alone(side),
             most_listed=MOST_LISTED,
             facts=[] if side.several else _facts(side.first),
-            plural=plural,
+            plural=text.plural,
         )
     )
 
@@ -165,7 +172,7 @@ def _family(metric: str, side: SideBySide, naming: Naming, touched: Doubtful) ->
         rows = called_first(rows)[: max(1, MOST_MARKS // len(side.heads))]
     shown = tuple(_forest_row(row, metric, scale, naming, touched) for row in rows)
     count = sum(any(row.of(metric)) for row in side.rows)
-    return Family(metric, TITLES[metric], scale, shown, count - len(shown))
+    return Family(metric, words.TITLES[metric], scale, shown, count - len(shown))
 
 
 def _forest_row(row: Row, metric: str, scale: Axis, naming: Naming, touched: Doubtful) -> ForestRow:
@@ -204,16 +211,16 @@ def _run_facts(run: RunAnalysis) -> tuple[str, str, str]:
 
 def _facts(comparison: Comparison) -> list[tuple[str, str]]:
     record = comparison.base.record
-    blocks = [_blocks(run) or "unknown" for run in (comparison.base, comparison.head)]
+    blocks = [_blocks(run) or words.UNKNOWN_BLOCKS for run in (comparison.base, comparison.head)]
     facts: list[tuple[str, object]] = [
-        ("Base", comparison.base_name),
-        ("Head", comparison.head_name),
-        ("Model", (record.get("model") or {}).get("name")),
-        ("Machine", " and ".join(dict.fromkeys(map(_processor, (comparison.base, comparison.head))))),
-        ("Blocks", " and ".join(dict.fromkeys(blocks))),
-        ("Run", record.get("run_id") if comparison.paired else None),
+        ("base", comparison.base_name),
+        ("head", comparison.head_name),
+        ("model", (record.get("model") or {}).get("name")),
+        ("machine", text.listed([*dict.fromkeys(map(_processor, (comparison.base, comparison.head)))])),
+        ("blocks", text.listed([*dict.fromkeys(blocks)])),
+        ("run", record.get("run_id") if comparison.paired else None),
     ]
-    return [(name, str(value)) for name, value in facts if value]
+    return [(words.FACTS[name], str(value)) for name, value in facts if value]
 
 
 def _processor(run: RunAnalysis) -> str:

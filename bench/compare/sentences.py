@@ -11,11 +11,11 @@ from bench.analyse.interval import CONFIDENCE
 from bench.analyse.results import COMPARED, RunAnalysis
 from bench.analyse.side_by_side import Call, SideBySide
 from bench.compare import words
+from bench.compare.figures import METRICS, cell_name, change, percent
 from bench.compare.findings import BASE, Touching, serious, touching
 from bench.compare.order import size
-from bench.compare.words import METRICS, cell_name, change, percent
+from bench.report import text
 from bench.report.names import name_all
-from bench.report.text.en import listed, plural
 
 _MOST_NAMED = 5
 _LONGEST = 300
@@ -23,12 +23,12 @@ _LONGEST = 300
 
 def heading(side: SideBySide) -> str:
     """Which run is compared with which."""
-    return f"{headline(side)} compared with {side.first.base_name}"
+    return f"{headline(side)} {words.COMPARED_WITH.format(base=side.first.base_name)}"
 
 
 def headline(side: SideBySide) -> str:
     """The head, or how many there are."""
-    return plural(len(side.heads), "run") if side.several else side.first.head_name
+    return text.plural(len(side.heads), "run") if side.several else side.first.head_name
 
 
 def refusal(side: SideBySide) -> str:
@@ -73,7 +73,7 @@ def notes(side: SideBySide) -> list[str]:
 def _different(side: SideBySide) -> Iterator[str]:
     if not side.several:
         for one in side.first.mismatches:
-            yield f"DIFFERENT {one.what}: {one.base} there, {one.head} here"
+            yield words.DIFFERENT.format(what=condition(one.what), base=one.base, head=one.head)
         return
     for what in dict.fromkeys(one.what for head in side.heads for one in head.mismatches):
         there: dict[str, None] = {}
@@ -83,18 +83,26 @@ def _different(side: SideBySide) -> Iterator[str]:
                 if one.what == what:
                     there[one.base] = None
                     here.setdefault(one.head, []).append(place)
-        heads = ", ".join(f"{value} in {words.head_names(places, several=True)}" for value, places in here.items())
-        yield f"DIFFERENT {what}: {' or '.join(there)} in the base, {heads}"
+        heads = ", ".join(
+            words.VALUE_IN.format(value=value, heads=words.head_names(places, several=True))
+            for value, places in here.items()
+        )
+        yield words.DIFFERENT_HEADS.format(what=condition(what), base=words.OR_JOINED.join(there), heads=heads)
+
+
+def condition(what: str) -> str:
+    """What a condition of runs is called; a package or a driver by its own name."""
+    return words.CONDITIONS.get(what, what)
 
 
 def _runs(side: SideBySide) -> Iterator[tuple[str, RunAnalysis]]:
     """Each run with what it is called in a sentence."""
     if side.first.paired:
-        yield "the run", side.first.base
+        yield words.THE_RUN, side.first.base
         return
-    yield "the base run", side.first.base
+    yield words.BASE_RUN, side.first.base
     for place, head in enumerate(side.heads):
-        yield (words.head_name(place, several=True) if side.several else "the head run"), head.head
+        yield (words.head_name(place, several=True) if side.several else words.HEAD_RUN), head.head
 
 
 def _played(side: SideBySide) -> str:
@@ -115,20 +123,20 @@ def _serious(side: SideBySide) -> Iterator[str]:
         first = found[0].finding
         yield words.SERIOUS.format(
             run=run_names(places, side),
-            what=f"{first.code}: {first.message[:_LONGEST]}",
-            cells=plural(len(cells), "compared cell"),
-            advice=first.advice,
+            what=words.finding(first.code, first.message[:_LONGEST]),
+            cells=text.plural(len(cells), "compared cell"),
+            advice=text.finding_advice(first.advice),
         )
 
 
 def run_names(places: Sequence[int], side: SideBySide) -> str:
     """``the base``, ``the base and head 2``, ``heads 1 and 3``; ``the run`` where there is one alone."""
     if side.first.paired and BASE in places:
-        return "the run"
+        return words.THE_RUN
     heads = [place for place in places if place != BASE]
-    parts = ["the base"] if BASE in places else []
+    parts = [words.THE_BASE] if BASE in places else []
     parts += [words.head_names(heads, several=side.several)] if heads else []
-    return listed(parts)
+    return text.listed(parts)
 
 
 # -- what it rests on
@@ -143,7 +151,7 @@ def basis(heads: Sequence[Comparison]) -> str:
         return words.BLOCKS_BASIS
     figures = [one for head in heads for one in head.differences]
     return words.RUNS_BASIS.format(
-        runs=f"{known[0]}" if len(known) == 1 else f"{known[0]} to {known[-1]}",
+        runs=f"{known[0]}" if len(known) == 1 else words.between(str(known[0]), str(known[-1])),
         wider=sum(one.basis == "runs" for one in figures),
         figures=len(figures),
     )
@@ -157,7 +165,10 @@ def bases(side: SideBySide) -> list[str]:
     told = {tuple(places): basis([side.heads[place] for place in places]) for places in groups.values()}
     if len(told) == 1:
         return list(told.values())
-    return [f"{words.head_names(places, several=True).capitalize()}: {said}" for places, said in told.items()]
+    return [
+        words.BASIS_OF.format(heads=words.head_names(places, several=True).capitalize(), basis=said)
+        for places, said in told.items()
+    ]
 
 
 def rule(side: SideBySide) -> str:
@@ -183,7 +194,7 @@ def _together(side: SideBySide) -> str:
         return words.TOGETHER_ALL
     ordered = sorted(fallen, key=lambda call: -size(call.difference))
     named = [called(call, side) for call in ordered[:_MOST_NAMED]]
-    more = [f"{len(ordered) - _MOST_NAMED} more"] if len(ordered) > _MOST_NAMED else []
+    more = [words.TOGETHER_MORE.format(count=len(ordered) - _MOST_NAMED)] if len(ordered) > _MOST_NAMED else []
     return words.TOGETHER_SOME.format(
         stand=len(side.calls) - len(fallen), calls=len(side.calls), fallen="; ".join([*named, *more])
     )
@@ -194,8 +205,12 @@ def _together(side: SideBySide) -> str:
 
 def called(call: Call, side: SideBySide) -> str:
     """What a call is about."""
-    name = f"{METRICS[call.difference.metric]} of {cell_name(call.cell, name_all(side.first.base))}"
-    return f"{name} in {words.head_name(call.head, several=True)}" if side.several else name
+    form = words.CALL_IN if side.several else words.CALL
+    return form.format(
+        metric=METRICS[call.difference.metric],
+        cell=cell_name(call.cell, name_all(side.first.base)),
+        head=words.head_name(call.head, several=side.several),
+    )
 
 
 def counts(comparison: Comparison) -> dict[str, Counter[str]]:
@@ -210,11 +225,13 @@ def counts(comparison: Comparison) -> dict[str, Counter[str]]:
 def summary(comparison: Comparison) -> str:
     """How many cells of one head are slower, faster, the same, or neither."""
     if not comparison.cells:
-        where = "with both variants" if comparison.paired else "in both runs"
-        return f"no cell was measured {where}: nothing can be compared"
-    return "; ".join(
-        f"{METRICS[metric]}: {', '.join(f'{counted[verdict]} {verdict}' for verdict in VERDICTS)}"
-        for metric, counted in counts(comparison).items()
+        return words.NOTHING_SHARED["paired" if comparison.paired else "runs"]
+    return "; ".join(f"{METRICS[metric]}: {_counted(found)}" for metric, found in counts(comparison).items())
+
+
+def _counted(found: Counter[str]) -> str:
+    return ", ".join(
+        words.COUNTED.format(count=found[verdict], verdict=words.VERDICTS[verdict]) for verdict in VERDICTS
     )
 
 
@@ -229,7 +246,7 @@ def largest(side: SideBySide) -> str:
     """The largest change that is called, or that none is; empty where nothing was compared."""
     if side.calls:
         call = max(side.calls, key=lambda call: size(call.difference))
-        return f"the largest change is {called(call, side)}: {change(call.difference.contrast.ratio)}"
+        return words.LARGEST.format(call=called(call, side), change=change(call.difference.contrast.ratio))
     seen = [
         Call(place, row.cell, one, together=False)
         for row in side.rows
@@ -239,20 +256,21 @@ def largest(side: SideBySide) -> str:
     if not seen:
         return ""
     call = max(seen, key=lambda call: size(call.difference))
-    return f"no change is called; the largest seen is {called(call, side)}: {change(call.difference.contrast.ratio)}"
+    return words.LARGEST_SEEN.format(call=called(call, side), change=change(call.difference.contrast.ratio))
 
 
 def said(side: SideBySide) -> str:
     """The answer in a sentence."""
     found = side.differences
     if not found:
-        return "Nothing can be compared: no cell was measured on both sides."
+        return words.NOTHING_COMPARED
     slower, faster = (sum(one.verdict == verdict for one in found) for verdict in ("slower", "faster"))
-    cells = plural(len(side.rows), "cell")
+    cells = text.plural(len(side.rows), "cell")
     if side.several:
-        cells += f" and {plural(len(side.heads), 'head')}"
+        cells = words.CELLS_AND_HEADS.format(cells=cells, heads=text.plural(len(side.heads), "head"))
     if not slower and not faster:
-        start = f"No difference is shown in {cells}"
+        start = words.NO_DIFFERENCE.format(cells=cells)
     else:
-        start = f"Of {plural(len(found), 'figure')} in {cells}, slower: {slower}, faster: {faster}"
+        figures = text.plural(len(found), "figure")
+        start = words.CALLS.format(figures=figures, cells=cells, slower=slower, faster=faster)
     return f"{start}; {largest(side)}.".replace(" %", "\u00a0%")

@@ -1,4 +1,4 @@
-"""A comparison as the lines that a terminal ends with."""
+"""A comparison as the lines that a terminal ends with, in English."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from bench.analyse.side_by_side import SideBySide, changed
 from bench.compare.alone import alone
+from bench.compare.figures import METRICS, SERIOUS_MARK, cell_name, ratio, values
 from bench.compare.findings import doubtful, touching
 from bench.compare.order import called_first, size
 from bench.compare.sentences import adjustment, bases, called, heading, largest, notes, rule, summaries
-from bench.compare.words import METRICS, SERIOUS_MARK, cell_name, head_name, ratio, values
+from bench.compare.words.en import head_name
+from bench.language import ENGLISH, speaking
 from bench.report.format import plain
 from bench.report.names import name_all
 from bench.report.text.en import plural
@@ -19,8 +21,13 @@ MOST_IN_TERMINAL = 40
 _MOST_LISTED = 20
 
 
-def lines(side: SideBySide) -> Iterator[str]:
+def lines(side: SideBySide) -> list[str]:
     """For a terminal of any encoding."""
+    with speaking(ENGLISH.code):
+        return list(_lines(side))
+
+
+def _lines(side: SideBySide) -> Iterator[str]:
     yield plain(heading(side))
     yield from map(plain, notes(side))
     yield ""

@@ -9,9 +9,9 @@ from typing import Any
 from bench.analyse.compare import ComparedCell, Difference
 from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, could_hide
 from bench.compare.export_json import figures, identity
+from bench.compare.figures import METRICS, cell_name, change, percent, ratio, shape, values
 from bench.compare.order import called_first
 from bench.compare.terminal import MOST_IN_TERMINAL
-from bench.compare.words import METRICS, cell_name, change, percent, ratio, shape, values
 from bench.report.about import about
 from bench.report.export_json import cleaned
 from bench.report.export_markdown import escape

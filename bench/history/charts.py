@@ -9,7 +9,7 @@ from typing import Any
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analyse.timeline import History, Point, Series
-from bench.compare.words import METRICS
+from bench.compare.figures import METRICS
 from bench.history.words import day
 from bench.report.canvas import Drawing, drawing, log_ticks, tick_label
 from bench.report.format import interval, number

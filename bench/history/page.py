@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 import bench.report
 from bench.analyse.timeline import History, Series
-from bench.compare.words import METRICS, percent
+from bench.compare.figures import METRICS, percent
 from bench.history.charts import chart
 from bench.history.render import path
 from bench.history.words import ALIKE, RULE, TOO_SHORT, changed, day, heading, names, notes, sentences, size

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.analyse.timeline import History, Series
-from bench.compare.words import METRICS, signed
+from bench.compare.figures import METRICS, signed
 from bench.history.words import ALIKE, RULE, heading, names, notes, sentences, size
 from bench.report.about import about_fields
 from bench.report.export_json import cleaned

@@ -12,8 +12,8 @@ from typing import Any
 from bench.analyse.conditions import prompts_of
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import ReadRun, read_analysis, when
+from bench.compare.figures import cell_name
 from bench.compare.runs import find_folders
-from bench.compare.words import cell_name
 from bench.errors import StoreError, UsageError
 from bench.report.names import name_all
 from bench.report.text.en import listed, plural

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.environment import Change
 from bench.analyse.timeline import Drift, History, ReadRun, Series, Turn
-from bench.compare.words import METRICS
+from bench.compare.figures import METRICS
 from bench.report.text.en import listed, plural
 
 _MOST_NAMED = 3

@@ -715,7 +715,13 @@ GLOSSARY = (
 _NOUNS = {
     "block": "blok",
     "cell": "hücre",
+    "compared cell": "karşılaştırılan hücre",
+    "figure": "sayı",
+    "head": "aday",
+    "more cell": "hücre daha",
+    "more row": "satır daha",
     "process": "süreç",
+    "run": "koşu",
     "thread": "iş parçacığı",
     "time": "kat",
     "token": "belirteç",

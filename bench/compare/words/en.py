@@ -1,4 +1,4 @@
-"""What a comparison and the gate call things, and the words of the comparison's page, text and Markdown."""
+"""The words of a comparison's page and text in English. Another language is a module with the same names."""
 
 # ruff: noqa: RUF001 - typography of the page is meant
 
@@ -6,15 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analyse.compare import Difference
-from bench.analyse.interval import Estimate
-from bench.analyse.results import CellResult
-from bench.report.format import number
-from bench.report.names import Naming
 from bench.report.text.en import listed
-
-METRICS = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "itl_p95_ms": "p95 ITL"}
-"""Metric -> its name."""
 
 TITLES = {
     "ttft_ms": "TTFT: time to first token",
@@ -23,11 +15,22 @@ TITLES = {
 }
 """Metric -> heading."""
 
-MARKS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"}
-"""Verdict -> the sign that stands beside its colour."""
+VERDICTS = {"slower": "slower", "faster": "faster", "same": "same", "inconclusive": "inconclusive"}
+"""Verdict -> what it is called."""
 
-SERIOUS_MARK = "!"
-"""What stands beside a figure that a serious finding touches."""
+CONDITIONS = {
+    "model": "model",
+    "model digest": "model digest",
+    "machine": "machine",
+    "threads": "threads",
+    "schema": "schema",
+    "power source": "power source",
+    "power mode": "power mode",
+    "governor": "governor",
+    "prompts": "prompts",
+    "kernel": "kernel",
+}
+"""A condition as the analysis calls it -> what it is called."""
 
 # -- before any figure
 
@@ -42,8 +45,14 @@ PARTLY_SIMULATED = "partly simulated: some of these latencies were played; the c
 ONE_BLOCK = "one block gives no interval, so nothing can be told apart; measure with --profile standard"
 UNFINISHED = "{run} has no end: it is still being written or was killed; compared as far as it goes"
 EMPTY = "{run} measured nothing that counts: there is no figure to compare"
-SERIOUS = "SERIOUS finding in {run}: {what} ({cells}, marked " + SERIOUS_MARK + "). {advice}"
+SERIOUS = "SERIOUS finding in {run}: {what} ({cells}, marked !). {advice}"
 NOT_SERIOUS = "Warnings of the guard about compared cells: {count}. They stand in the reports of the runs."
+
+DIFFERENT = "DIFFERENT {what}: {base} there, {head} here"
+DIFFERENT_HEADS = "DIFFERENT {what}: {base} in the base, {heads}"
+VALUE_IN = "{value} in {heads}"
+OR_JOINED = " or "
+THE_RUN, BASE_RUN, HEAD_RUN, THE_BASE = "the run", "the base run", "the head run", "the base"
 
 # -- what verdicts rest on
 
@@ -72,6 +81,38 @@ SHARED_BASE = (
     "first."
 )
 
+TOGETHER_MORE = "{count} more"
+BASIS_OF = "{heads}: {basis}"
+
+# -- what came out
+
+COMPARED_WITH = "compared with {base}"
+CALL = "{metric} of {cell}"
+CALL_IN = "{metric} of {cell} in {head}"
+NOTHING_SHARED = {
+    "paired": "no cell was measured with both variants: nothing can be compared",
+    "runs": "no cell was measured in both runs: nothing can be compared",
+}
+COUNTED = "{count} {verdict}"
+LARGEST = "the largest change is {call}: {change}"
+LARGEST_SEEN = "no change is called; the largest seen is {call}: {change}"
+NOTHING_COMPARED = "Nothing can be compared: no cell was measured on both sides."
+CELLS_AND_HEADS = "{cells} and {heads}"
+NO_DIFFERENCE = "No difference is shown in {cells}"
+CALLS = "Of {figures} in {cells}, slower: {slower}, faster: {faster}"
+TIMES = "{ratio} times"
+
+# -- compare.md
+
+ROWS_LEFT_OUT = "{rows} left out, those with the largest changes are here: compare.json holds all."
+LINES_LEFT_OUT = "and {count} more of these: see compare.json"
+SHAPE, METRIC, RATIO, CELLS = "shape", "metric", "ratio (95 %)", "cells"
+BASE_MS, HEAD_MS = "base ms", "head ms"
+CHANGED = "changed: {name} {base} → {head}"
+DIFFERS = "differs"
+ONLY_IN_BASE = "only in the base: {name}"
+ONLY_IN_HEAD = "only in the head: {name}"
+
 # -- the page
 
 NAV = {
@@ -96,7 +137,7 @@ DEPTHS = (
 MAP_CALLED = "Cells in which something is called: {count}"
 MAP_OTHERS = "Cells in which nothing is called: {count}"
 LEFT_OUT = "{count} left out here, those with the largest calls are shown; compare.json beside this page holds all."
-GUARD_NOTE = "Serious findings that touch compared cells; each figure that one touches is marked " + SERIOUS_MARK + "."
+GUARD_NOTE = "Serious findings that touch compared cells; each figure that one touches is marked !."
 UNCHANGED = "Nothing that is recorded of conditions, packages and drivers has changed."
 CHANGED_CAPTION = "Conditions, packages and drivers that are not the same in all runs"
 ONLY_BASE = "Measured in the base, and not in {heads}"
@@ -117,7 +158,8 @@ CHANGED_NOTE = "Bold: not as in the base. Blank: not recorded in that run."
 MORE_LISTED = "{count}: compare.json holds all."
 TOUCHED = "Touches {count}"
 CONFIGURATION, BASE, HEAD, VERDICT, CHANGE = "configuration", "base", "head", "verdict", "change (95 %)"
-FASTER, SLOWER = "faster", "slower"
+FACTS = {"base": "Base", "head": "Head", "model": "Model", "machine": "Machine", "blocks": "Blocks", "run": "Run"}
+UNKNOWN_BLOCKS = "unknown"
 AXIS_LABEL = "head over base, on a logarithmic axis"
 VERDICTS_ARE = "The verdict, checked in this order:"
 SAME_IS = "if the interval lies within the band;"
@@ -141,49 +183,16 @@ def head_names(places: Sequence[int], *, several: bool) -> str:
     return f"heads {listed([str(place + 1) for place in places])}"
 
 
-def cell_name(cell: CellResult, naming: Naming) -> str:
-    """E.g. ``ort-genai CPU int4, 128+64``."""
-    return f"{naming.of(cell.load)}, {shape(cell)}"
+def between(low: str, high: str) -> str:
+    """From one end of an interval to the other."""
+    return f"{low} to {high}"
 
 
-def shape(cell: CellResult) -> str:
-    """Prompt tokens + new tokens, and a batch where there is one."""
-    batch = f" x{cell.batch_size}" if cell.batch_size > 1 else ""
-    return f"{cell.prompt_tokens}+{cell.new_tokens}{batch}"
+def between_in_short(low: str, high: str) -> str:
+    """The same of two changes, with one percent sign where both have one."""
+    return between(low.removesuffix(" %") if high.endswith(" %") else low, high)
 
 
-def values(one: Difference) -> str:
-    """From what to what."""
-    return f"{number(one.base_ms)} -> {number(one.head_ms)} ms"
-
-
-def ratio(estimate: Estimate) -> str:
-    """A ratio with its interval; without one, that too is said."""
-    ends = "no interval" if estimate.low is None else f"{estimate.low:.3f} to {estimate.high:.3f}"
-    return f"{estimate.value:.3f} ({ends})"
-
-
-def change(estimate: Estimate) -> str:
-    """A ratio as a change, e.g. ``+12.0 % (+8.1 % to +16.0 %)``."""
-    ends = "no interval"
-    if estimate.low is not None and estimate.high is not None:
-        ends = f"{signed(estimate.low)} to {signed(estimate.high)}"
-    return f"{signed(estimate.value)} ({ends})"
-
-
-def signed(value: float) -> str:
-    """A ratio as a change."""
-    return f"{value:.3g} times" if value >= 3 else f"{100 * (value - 1):+.1f} %"
-
-
-def percent(share: float) -> str:
-    """A share in percent."""
-    return f"{100 * share:.3g} %"
-
-
-def span(estimate: Estimate) -> str:
-    """An interval as changes, as short as it can be said, e.g. ``+8.1 to +16.0 %``; blank without one."""
-    if estimate.low is None or estimate.high is None:
-        return ""
-    low, high = signed(estimate.low), signed(estimate.high)
-    return f"{low.removesuffix(' %')} to {high}" if high.endswith(" %") else f"{low} to {high}"
+def finding(code: str, message: str) -> str:
+    """What the guard found: its fixed word, and what it wrote down."""
+    return f"{code}: {message}"
