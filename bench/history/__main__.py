@@ -12,11 +12,12 @@ from pathlib import Path
 from bench.analyse.history import history
 from bench.analyse.results import COMPARED
 from bench.analyse.timeline import History
-from bench.arguments import Parser
+from bench.arguments import Parser, add_language
 from bench.compare.runs import add_folders, share
 from bench.errors import BenchError, StoreError, UsageError
 from bench.history.render import as_json, lines, markdown
 from bench.history.runs import choose, read
+from bench.language import speaking
 from bench.report.index.update import index_lines
 from bench.report.redact import HELP, address, of_this_machine, redacted, redacted_folder
 from bench.report.render import write_files
@@ -51,7 +52,8 @@ def _history(asked: Namespace) -> list[str]:
     private = of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
     if private is not None:
         told, folder = redacted(told, private), redacted_folder(folder, private)
-    index = _write(told, folder)
+    with speaking(asked.lang):
+        index = _write(told, folder)
     return [
         *lines(told.history, told.machine_id, told.left_out),
         "",
@@ -107,6 +109,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--machine", metavar="ID", help="the beginning of a machine's id (default: the one of the newest run)"
     )
+    add_language(parser)
     parser.add_argument("--redact", action="store_true", help=HELP)
     add_folders(parser)
     return parser

@@ -10,7 +10,9 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analyse.timeline import History, Point, Series
 from bench.compare.figures import METRICS
-from bench.history.words import day
+from bench.history import words
+from bench.history.sentences import day
+from bench.report import text
 from bench.report.canvas import Drawing, drawing, log_ticks, tick_label
 from bench.report.format import interval, number
 from bench.report.style import ACCENT, PAPER, TEXT
@@ -42,7 +44,7 @@ def chart(name: str, one: Series, history: History, sheet: StyleSheet) -> str:
         _points(canvas, axes, one, history)
         _levels(axes, one)
         _turns(axes, one, history)
-        return canvas.finish(sheet, f"{METRICS[one.metric]} in ms over the runs, as in the table")
+        return canvas.finish(sheet, words.CHART_LABEL.format(metric=METRICS[one.metric]))
 
 
 def _value_axis(axes: Any, one: Series) -> None:
@@ -113,7 +115,7 @@ def _by_end(one: Series, history: History) -> Iterator[tuple[list[Point], bool]]
 
 
 def _tip(point: Point, history: History) -> str:
-    ends = interval(point.estimate) or "no interval"
+    ends = interval(point.estimate) or text.NO_INTERVAL
     return f"{day(history.runs[point.run])}: {number(point.estimate.value)} ms ({ends})"
 
 

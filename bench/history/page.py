@@ -9,15 +9,18 @@ from pathlib import Path
 from markupsafe import Markup
 
 import bench.report
+from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.timeline import History, Series
 from bench.compare.figures import METRICS, percent
+from bench.history import words
 from bench.history.charts import chart
 from bench.history.render import path
-from bench.history.words import ALIKE, RULE, TOO_SHORT, changed, day, heading, names, notes, sentences, size
+from bench.history.sentences import changed, day, heading, names, notes, sentences, size
+from bench.language import chosen
 from bench.report import format as fmt
+from bench.report import text
 from bench.report.svg import StyleSheet
 from bench.report.template import environment, page_script, source_digest
-from bench.report.text.en import plural
 
 _HERE = Path(__file__).resolve().parent
 _STYLE = Path(bench.report.__file__).resolve().parent / "page.css"
@@ -70,6 +73,9 @@ def page(history: History, machine_id: str, machine: str, left_out: Sequence[str
         .render(
             h=history,
             f=fmt,
+            w=words,
+            t=text,
+            language=chosen().code,
             css=Markup(css),  # noqa: S704 - our own files and the drawings' styles, no data
             css_digest=source_digest(css),
             shapes=Markup(sheet.shapes()),  # noqa: S704 - serialized by an XML writer, which escapes
@@ -78,25 +84,29 @@ def page(history: History, machine_id: str, machine: str, left_out: Sequence[str
             machine=machine,
             machine_id=machine_id,
             heading=heading(history),
-            notes=[*left_out, *notes(history)],
+            excluded=left_out,
+            notes=notes(history),
             sentences=sentences(history),
             numbered=len(history.turns),
-            alike=ALIKE if history.turns else "",
-            rule=RULE,
+            alike=words.ALIKE if history.turns else "",
             threshold=percent(history.threshold / 2),
             groups=_groups(panels),
             left_out=max(0, len(rows) - shown),
             rows=rows,
             runs=[(number, day(run), run) for number, run in enumerate(history.runs, start=1)],
             day=lambda number: day(history.runs[number]),
-            plural=plural,
+            plural=text.plural,
         )
     )
 
 
 def _groups(panels: Sequence[Panel]) -> list[tuple[str, list[Panel]]]:
     """Series that changed, those that did not, and those that nothing can be said of yet, each under its heading."""
-    titles = {True: "Changed", False: "No change point", None: TOO_SHORT}
+    titles = {
+        True: words.GROUPS["changed"],
+        False: words.GROUPS["unchanged"],
+        None: words.TOO_SHORT.format(least=LEAST_RUNS),
+    }
     found = {
         title: [panel for panel in panels if changed(panel.row.series) is answer] for answer, title in titles.items()
     }
@@ -105,7 +115,7 @@ def _groups(panels: Sequence[Panel]) -> list[tuple[str, list[Panel]]]:
 
 def _rows(history: History) -> Iterator[Row]:
     for one, name in zip(history.series, names(history), strict=True):
-        scatter = "" if one.scatter is None else f"{size(one.scatter)} %"
+        scatter = "" if one.scatter is None else words.SHARE.format(share=size(one.scatter))
         yield Row(one, name, METRICS[one.metric], path(one), scatter)
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from bench.analyse.timeline import History, Series
 from bench.compare.figures import METRICS, signed
-from bench.history.words import ALIKE, RULE, heading, names, notes, sentences, size
+from bench.history import words
+from bench.history.sentences import heading, names, notes, sentences, size
+from bench.language import ENGLISH, speaking
 from bench.report.about import about_fields
 from bench.report.export_json import cleaned
 from bench.report.export_markdown import escape
@@ -25,14 +27,19 @@ _MOST_IN_TERMINAL = 40
 _MOST_ROWS = 300
 
 
-def lines(history: History, machine: str, left_out: Sequence[str]) -> Iterator[str]:
-    """For a terminal of any encoding.
+def lines(history: History, machine: str, left_out: Sequence[str]) -> list[str]:
+    """For a terminal of any encoding, in English.
 
     Args:
         history: of one machine.
         machine: its id.
         left_out: what is not part of it, and why.
     """
+    with speaking(ENGLISH.code):
+        return list(_lines(history, machine, left_out))
+
+
+def _lines(history: History, machine: str, left_out: Sequence[str]) -> Iterator[str]:
     yield from _wrapped(f"history of machine {machine}: {heading(history)}")
     for note in (*left_out, *notes(history)):
         yield from _wrapped(note)
@@ -40,7 +47,7 @@ def lines(history: History, machine: str, left_out: Sequence[str]) -> Iterator[s
     for place, sentence in enumerate(sentences(history), start=1):
         yield from _wrapped(f"{place}. {sentence}")
     if history.turns:
-        yield from _wrapped(ALIKE)
+        yield from _wrapped(words.ALIKE)
     changed = [(one, name) for one, name in zip(history.series, names(history), strict=True) if one.shifts]
     if changed:
         yield ""
@@ -67,24 +74,24 @@ def path(one: Series) -> str:
     for turn, group in itertools.groupby(enumerate(one.shifts), key=lambda pair: pair[1].turn):
         places = [place for place, _ in group]
         before, after = levels[places[0]], levels[places[-1] + 1]
-        where = "slowly" if turn is None else f"at {turn + 1}"
+        where = words.SLOWLY if turn is None else words.AT_TURN.format(turn=turn + 1)
         steps.append(f"{where}: {number(after)} ms ({signed(after / before)})")
     return ", ".join(steps)
 
 
 def markdown(history: History, machine: str, left_out: Sequence[str]) -> str:
     """For a step summary or a page of notes."""
-    parts = [f"## History of machine {escape(machine)}", "", escape(heading(history)), ""]
+    parts = [f"## {words.MARKDOWN_TITLE.format(id=escape(machine))}", "", escape(heading(history)), ""]
     parts += [f"> **{escape(note)}**\n" for note in (*left_out, *notes(history))]
     parts += [f"{place}. {escape(sentence)}" for place, sentence in enumerate(sentences(history), start=1)]
-    parts += ["", *([escape(ALIKE), ""] if history.turns else [])]
+    parts += ["", *([escape(words.ALIKE), ""] if history.turns else [])]
     if history.series:
-        parts += ["| metric | cell | runs | levels | newest ms (95 %) | runs differ by |", "|---|---|--:|---|---|--:|"]
+        parts += [f"| {' | '.join(words.MARKDOWN_HEADS)} |", "|---|---|--:|---|---|--:|"]
     ordered = sorted(zip(history.series, names(history), strict=True), key=lambda pair: not pair[0].shifts)
     parts += [_row(one, name) for one, name in ordered[:_MOST_ROWS]]
     if len(ordered) > _MOST_ROWS:
-        parts += ["", f"{len(ordered) - _MOST_ROWS} more rows are in history.json."]
-    return "\n".join([*parts, "", RULE, ""])
+        parts += ["", words.MORE_ROWS.format(count=len(ordered) - _MOST_ROWS)]
+    return "\n".join([*parts, "", words.RULE, ""])
 
 
 def _row(one: Series, name: str) -> str:
@@ -96,13 +103,14 @@ def _row(one: Series, name: str) -> str:
         str(len(one.points)),
         path(one),
         number(newest.value) + (f" ({ends})" if ends else ""),
-        "" if one.scatter is None else f"{size(one.scatter)} %",
+        "" if one.scatter is None else words.SHARE.format(share=size(one.scatter)),
     )
     return f"| {' | '.join(cells)} |"
 
 
+@speaking(ENGLISH.code)
 def as_json(history: History, machine: str, left_out: Sequence[str], cpu: str | None = None) -> str:
-    """For a program; ``turn`` of a shift is a place in ``turns``, runs are named by their ids; ``cpu`` is a name."""
+    """For a program, in English; a shift's ``turn`` is a place in ``turns``, runs go by ids; ``cpu`` is a name."""
     ids = [clean(run.run_id) for run in history.runs]
     value = {
         "history_version": HISTORY_VERSION,

@@ -713,6 +713,7 @@ GLOSSARY = (
 )
 
 _NOUNS = {
+    "A/B run": "A/B koşusu",
     "block": "blok",
     "cell": "hücre",
     "compared cell": "karşılaştırılan hücre",
@@ -720,8 +721,10 @@ _NOUNS = {
     "head": "aday",
     "more cell": "hücre daha",
     "more row": "satır daha",
+    "package": "paket",
     "process": "süreç",
     "run": "koşu",
+    "series": "seri",
     "thread": "iş parçacığı",
     "time": "kat",
     "token": "belirteç",

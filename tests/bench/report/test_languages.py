@@ -17,6 +17,7 @@ from bench.analyse.interval import Estimate
 from bench.analyse.run import analyse_run
 from bench.compare import words as compare_words
 from bench.guard.findings import Code
+from bench.history import words as history_words
 from bench.language import LANGUAGES, chosen, speaking
 from bench.plan.cells import Load
 from bench.report import format as fmt
@@ -30,7 +31,7 @@ from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
 from tests.bench.report.visible import NO_TURKISH, Visible, left_in_english
 
-WORDS = {"report": text, "comparison": compare_words}
+WORDS = {"report": text, "comparison": compare_words, "history": history_words}
 """What speaks languages."""
 
 OTHERS = {

@@ -1,0 +1,20 @@
+"""The words of a history, ``words.X``, in the language that is chosen while they are looked up.
+
+As :mod:`bench.report.text`: each module beside this one is a language, all with the same names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bench.history.words import en, tr
+from bench.language import chosen
+
+if TYPE_CHECKING:
+    from bench.history.words.en import *  # noqa: F403 - a checker takes every language for the English one
+
+_MODULES = {"en": en, "tr": tr}
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(_MODULES[chosen().code], name)

@@ -1,0 +1,111 @@
+"""The words of a history's page and text in Turkish; names that come from data take no suffix."""
+
+# ruff: noqa: RUF001, ISC004 - paragraphs take some lines; letters of the Turkish alphabet and typography of the page are meant
+
+from __future__ import annotations
+
+RULE = (
+    "Değişim noktası, bir hücrenin kestirimlerinin düzeyinin, öncesi ile sonrası arasında, aynı koşuların rastgele "
+    "sıralarda gösterdiğinden daha çok fark ettiği yerdir; bir ölçütün bütün hücreleri için birlikte %5 düzeyinde ve "
+    "iki yanında en az üçer koşuyla karara bağlanır."
+)
+TOO_SHORT = "{least} koşudan az: değişim noktası aramak için çok az"
+ALIKE = "Orada değişenler nedeni olabilir de olmayabilir de: `nox -s ab`, iki sürümü bir koşuda ölçerek söyler."
+
+# -- names
+
+MODEL_NAME = "{name} modeli"
+THREADS_LEFT = "iş parçacıkları yığına bırakıldı"
+PROMPT_SET = "{name} istem kümesi"
+
+# -- what stands before any figure
+
+NO_RUN = "koşu yok"
+HEADING = "{runs} ({span}), {cells}"
+OF_DAY = "{day} günü"
+FROM_TO = "{first} ile {last} arası"
+SIMULATED = "benzetim: bu gecikmelerin bir kısmı ya da hepsi oynatıldı, hiçbir model çalışmadı"
+UNFINISHED = "sonu olmayanlar: {runs}{more}; hâlâ yazılıyorlar ya da öldürüldüler; ölçüldükleri kadarıyla alındılar"
+VARIANTS = "{runs} çeşitleriyle bir geçmişin parçası değildir; `nox -s compare` onları gösterir"
+NOTHING = "bu koşularda hiçbir şey ölçülmedi"
+AND_MORE = " ve {count} tane daha"
+
+# -- what came out
+
+NO_CHANGE = "{series}, {runs} boyunca: değişim noktası yok."
+NOT_LOOKED = (
+    "{series} için değişim noktası aranmadı: bir hücrenin {least} koşusu gerekir, bunların en uzununda ise {longest} "
+    "tane var; `nox -s bench` ile yeniden ölçün."
+)
+ANY_SERIES = "hiçbir seri"
+SOME_SERIES = "{every} serinin {short} tanesi"
+TURN = "{moves}; {before} ({before_day}) ve {after} ({after_day}) koşuları arasında. {cause}"
+MOVE = "{cells} {by} {way}"
+WAYS = {"slower": "yavaşladı", "faster": "hızlandı"}
+CELLS_OF = "{metric}, {cells} içinden {count} tanesinde{some}"
+BETWEEN = "%{low} ile %{high} arası"
+SHARE = "%{share}"
+ELSEWHERE = "bu hücrelerin kullanmadığı sanal ortamlarda {packages} değişti"
+NOTHING_CHANGED = "Kaydedilenlerden hiçbiri burada değişmedi{but}."
+BUT = ", ama {other}"
+CHANGED_THERE = "Orada değişenler: {changes}{more}.{beside}"
+BESIDE = " Bunun dışında {other}."
+ADDED = "{what} {version} eklendi"
+REMOVED = "{what} {version} kaldırıldı"
+IN_VENVS = " ({venvs} içinde)"
+DRIFTED = (
+    "{first} ile {last} arasında yavaş yavaş {way}: {parts}. Bir sürüklenmeyi tek bir değişiklik açıklamaz; büyüyen ya "
+    "da yaşlanan bir şey arayın (ısı, toz, dolan disk, başka programlar)."
+)
+DRIFT = "{cells} {by}"
+SLOWLY = "yavaş yavaş"
+AT_TURN = "{turn} numarada"
+
+# -- the page
+
+TITLE = "Geçmiş"
+OF_MACHINE = "makine: {machine}"
+OVERLINE = "bir makinenin bütün koşuları"
+MACHINE_ID = "makine {id}"
+NAV = {
+    "answer": "Yanıt",
+    "charts": "Grafikler",
+    "figures": "Sayılar",
+    "runs": "Koşular",
+    "reading": "Nasıl okunur",
+}
+AS_TABLE = "{runs}, tablo olarak"
+RUN, DATE, BLOCKS, CELL, METRIC, RUNS, LEVELS = "koşu", "tarih", "bloklar", "hücre", "ölçüt", "koşular", "düzeyler"
+ID, MODEL, CELLS, END = "kimlik", "Model", "hücreler", "sonu"
+INTERVAL = "%95"
+LEGEND = {
+    "run": "%95 aralığıyla bir koşu",
+    "open": "sonu olmayan bir koşu",
+    "level": "düzey",
+    "turn": "değişim noktası, yukarıdaki numarasıyla",
+}
+CHARTS_NOTE = (
+    "Dikey: milisaniye, logaritmik, sıfırdan başlamaz; az olan daha hızlıdır. Yatay: sırasıyla koşular. Koşuların "
+    "birbirinden uzaklığından çok daha geniş olan bir aralık kesilir."
+)
+GROUPS = {"changed": "Değişenler", "unchanged": "Değişim noktası olmayanlar"}
+NOT_DRAWN = "Çizilmeyen seriler: {count}; tabloda hepsi, history.json içinde her birinin bütün koşuları var."
+FIGURES_LABEL = "Bütün serilerin sayıları"
+NEWEST = "en yeni koşu"
+DIFFER_BY = ("koşular arası fark", "düzey çevresindeki standart sapma")
+NO_END = "yok: hâlâ yazılıyor ya da öldürüldü"
+LEAST_CALLED = "{threshold} değerinden küçük bir değişiklik belirtilmez."
+READING = (
+    "Düzey, iki değişim noktası arasındaki koşuların geometrik ortalamasıdır. Bir koşunun aralığı, içinde değişeni "
+    "kapsar, koşudan koşuya değişeni kapsamaz; bunun ne kadar olduğunu sayıların son sütunu söyler.",
+    "“Orada değişenler”, iki koşunun farklı kaydettiklerini sıralar: her yığının ortamındaki paketler, sürücüler, "
+    "çekirdek sürümü, sistem, güç, bu projenin işlemesi (commit) ve kaç kez sorulduğu. Kaydedilmeyenler (bellenim, "
+    "ısı, başka programlar) da nedeni olabilir.",
+)
+CHART_LABEL = "koşular boyunca {metric}, ms, tablodaki gibi"
+
+# -- history.md
+
+MARKDOWN_TITLE = "Makinenin geçmişi: {id}"
+MARKDOWN_HEADS = ("ölçüt", "hücre", "koşular", "düzeyler", "en yeni, ms (%95)", "koşular arası fark")
+MORE_ROWS = "{count} satır daha history.json içinde."
