@@ -17,7 +17,7 @@ from bench.analyse.run import analyse_run
 from bench.gate.__main__ import parser as gate_parser
 from bench.plan.cells import Cell, Load
 from bench.plan.flags import BY_NAME
-from bench.report.export_json import SUMMARY_VERSION
+from bench.report.exports.summary_json import SUMMARY_VERSION
 from bench.report.names import name_all
 from bench.report.render import ReportPaths
 from bench.report.rows import cell_rows

@@ -12,7 +12,7 @@ from bench.compare.findings import BASE, touching
 from bench.compare.sentences import adjustment, basis, notes, rule, said
 from bench.language import ENGLISH, speaking
 from bench.report.about import about
-from bench.report.export_json import cleaned
+from bench.report.exports.summary_json import cleaned
 from bench.report.names import Naming, name_all
 
 COMPARISON_VERSION = 3

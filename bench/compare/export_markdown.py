@@ -14,7 +14,7 @@ from bench.compare.findings import Doubtful, doubtful, touching
 from bench.compare.order import called_first, largest_first
 from bench.compare.sentences import adjustment, bases, condition, counts, heading, largest, notes, rule, summary
 from bench.report import text
-from bench.report.export_markdown import escape
+from bench.report.exports.summary_markdown import escape
 from bench.report.format import number
 from bench.report.names import Naming, name_all
 

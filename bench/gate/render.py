@@ -13,8 +13,8 @@ from bench.compare.figures import METRICS, cell_name, change, percent, ratio, sh
 from bench.compare.order import called_first
 from bench.compare.terminal import MOST_IN_TERMINAL
 from bench.report.about import about
-from bench.report.export_json import cleaned
-from bench.report.export_markdown import escape
+from bench.report.exports.summary_json import cleaned
+from bench.report.exports.summary_markdown import escape
 from bench.report.format import number, plain
 from bench.report.names import Naming, name_all
 from bench.report.text.en import plural

@@ -13,10 +13,10 @@ from bench.compare.figures import METRICS
 from bench.history import words
 from bench.history.sentences import day
 from bench.report import text
-from bench.report.canvas import Drawing, drawing, log_ticks, tick_label
+from bench.report.drawing.canvas import Drawing, drawing, log_ticks, tick_label
+from bench.report.drawing.style import ACCENT, PAPER, TEXT
+from bench.report.drawing.svg import StyleSheet
 from bench.report.format import interval, number
-from bench.report.style import ACCENT, PAPER, TEXT
-from bench.report.svg import StyleSheet
 
 _INCHES = (3.6, 2.0)
 _AXES = (0.135, 0.13, 0.845, 0.755)

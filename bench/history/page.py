@@ -19,7 +19,7 @@ from bench.history.sentences import changed, day, heading, names, notes, sentenc
 from bench.language import chosen
 from bench.report import format as fmt
 from bench.report import text
-from bench.report.svg import StyleSheet
+from bench.report.drawing.svg import StyleSheet
 from bench.report.template import environment, page_script, source_digest
 
 _HERE = Path(__file__).resolve().parent

@@ -15,8 +15,8 @@ from bench.history import words
 from bench.history.sentences import heading, names, notes, sentences, size
 from bench.language import ENGLISH, speaking
 from bench.report.about import about_fields
-from bench.report.export_json import cleaned
-from bench.report.export_markdown import escape
+from bench.report.exports.summary_json import cleaned
+from bench.report.exports.summary_markdown import escape
 from bench.report.format import clean, interval, number, plain
 from bench.report.text.en import listed
 

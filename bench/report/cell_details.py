@@ -9,10 +9,10 @@ from typing import Any
 from bench.analyse.results import CellResult, Generation, LoadResult, RunAnalysis, Use
 from bench.report import text
 from bench.report.commands import alone
+from bench.report.drawing.series_chart import Metric, SeriesChart, of_many, series_chart
 from bench.report.findings import Note
 from bench.report.format import number, shares
 from bench.report.results_table import Group, Row
-from bench.report.series_chart import Metric, SeriesChart, of_many, series_chart
 
 MOST_UNFOLDED = 24
 """With more cells than this, those of one shape are folded away together."""

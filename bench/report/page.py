@@ -16,14 +16,15 @@ from backends.spec import hardware_of
 from bench.analyse.results import QUANTILES, CellResult, RunAnalysis
 from bench.language import chosen
 from bench.report import format as fmt
-from bench.report import series_chart, text
+from bench.report import text
 from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
-from bench.report.bars import load_bars, memory_bars
 from bench.report.cell_details import MOST_UNFOLDED, detail_groups
 from bench.report.commands import alone
-from bench.report.data_link import data_link
+from bench.report.drawing import series_chart
+from bench.report.drawing.bars import load_bars, memory_bars
+from bench.report.drawing.figures import Figures, draw
 from bench.report.energy import Energy, energy
-from bench.report.figures import Figures, draw
+from bench.report.exports.data_link import data_link
 from bench.report.filters import EVERYTHING, filter_axes, known_quantiles, known_weights, weight
 from bench.report.findings import finding_notes, serious_for_answer
 from bench.report.hits import hits

@@ -14,10 +14,10 @@ from bench.analyse.run import analyse_run
 from bench.errors import MachineError
 from bench.language import ENGLISH, speaking
 from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
-from bench.report.export_action import action_json
-from bench.report.export_csv import summary_csv
-from bench.report.export_json import summary_json
-from bench.report.export_markdown import summary_markdown
+from bench.report.exports.action import action_json
+from bench.report.exports.summary_csv import summary_csv
+from bench.report.exports.summary_json import summary_json
+from bench.report.exports.summary_markdown import summary_markdown
 from bench.report.names import Naming, name_all
 from bench.report.notes import banners
 from bench.report.rows import cell_rows
@@ -66,8 +66,8 @@ def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
 
     In the language that is chosen, but for what programs read: that is in English always.
     """
-    from bench.report.export_pytest import pytest_json  # noqa: PLC0415 - so does pytest-benchmark
-    from bench.report.export_table import table_html  # noqa: PLC0415 - jinja2
+    from bench.report.exports.pasted_table import table_html  # noqa: PLC0415 - jinja2
+    from bench.report.exports.pytest_benchmark import pytest_json  # noqa: PLC0415 - so does pytest-benchmark
     from bench.report.page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
     paths = ReportPaths.below(folder)

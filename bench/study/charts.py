@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
-from bench.report.canvas import drawing, value_axis
-from bench.report.style import GRID, MUTED, TEXT
+from bench.report.drawing.canvas import drawing, value_axis
+from bench.report.drawing.style import GRID, MUTED, TEXT
 from bench.study.coverage import Coverage, by_noise
 from bench.study.power import Point, named
 

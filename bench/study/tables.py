@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.report.export_markdown import escape
+from bench.report.exports.summary_markdown import escape
 from bench.report.format import clean
 
 BEGIN, END = "<!-- study: begin -->", "<!-- study: end -->"

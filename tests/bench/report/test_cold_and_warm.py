@@ -14,7 +14,7 @@ import pytest
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.bars import LoadBar, load_bars
+from bench.report.drawing.bars import LoadBar, load_bars
 from bench.report.render import render_analysis
 from bench.store.reader import open_run
 

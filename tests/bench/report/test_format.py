@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bench.analyse.interval import Estimate
 from bench.report import format as fmt
-from bench.report.canvas import log_ticks
+from bench.report.drawing.canvas import log_ticks
 from bench.report.text.en import parameters
 
 

@@ -13,11 +13,11 @@ from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.answers import answers_by_shape, overviews
+from bench.report.drawing.style import line_styles
 from bench.report.hits import hits
 from bench.report.names import name_all
 from bench.report.render import render_analysis
 from bench.report.results_table import result_groups
-from bench.report.style import line_styles
 from bench.report.terminal import table_of
 from bench.store.reader import open_run
 

@@ -23,7 +23,7 @@ from bench.plan.cells import Load
 from bench.report import format as fmt
 from bench.report import text
 from bench.report.__main__ import main
-from bench.report.canvas import tick_label
+from bench.report.drawing.canvas import tick_label
 from bench.report.render import ReportPaths, render
 from bench.report.terminal import table_of
 from bench.report.text import en, tr

@@ -8,8 +8,8 @@ import pytest
 
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
+from bench.report.drawing.style import line_styles
 from bench.report.names import Naming, name_all
-from bench.report.style import line_styles
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]

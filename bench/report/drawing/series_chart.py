@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bench.analyse.results import Generation, Measured
-from bench.report.canvas import LOG_FROM, log_ticks, round_ticks, tick_label
+from bench.report.drawing.canvas import LOG_FROM, log_ticks, round_ticks, tick_label
 from bench.report.format import number
 from bench.report.paths import line, vertices
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Load
-from bench.report.editions import editions
-from bench.report.figures import MOST_IN_BOTH
+from bench.report.drawing.editions import editions
+from bench.report.drawing.figures import MOST_IN_BOTH
 from bench.report.render import render
 
 MakeRun = Callable[..., Any]

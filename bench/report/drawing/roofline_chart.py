@@ -12,11 +12,11 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analyse.roofline import Roofline, RooflinePoint
 from bench.report import text
-from bench.report.canvas import drawing, log_ticks, tick_label, value_axis
+from bench.report.drawing.canvas import drawing, log_ticks, tick_label, value_axis
+from bench.report.drawing.style import MUTED, LineStyle, marked
+from bench.report.drawing.svg import StyleSheet
 from bench.report.format import megabytes, number, percent
 from bench.report.names import Naming
-from bench.report.style import MUTED, LineStyle, marked
-from bench.report.svg import StyleSheet
 
 _INCHES = (11.4, 4.2)
 _SHARES = (1.0, 0.5, 0.25)

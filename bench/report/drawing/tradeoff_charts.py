@@ -11,13 +11,13 @@ from matplotlib.ticker import FuncFormatter
 from bench.analyse.results import CellResult
 from bench.analyse.tradeoff import Tradeoff
 from bench.report import text
-from bench.report.canvas import LOG_FROM, chain, drawing, tick_label, value_axis
-from bench.report.editions import Edition, editions
+from bench.report.drawing.canvas import LOG_FROM, chain, drawing, tick_label, value_axis
+from bench.report.drawing.editions import Edition, editions
+from bench.report.drawing.shape_charts import CHART_INCHES, ShapeChart, ShapeCharts, chosen, left_out, titled
+from bench.report.drawing.style import MUTED, TEXT, LineStyle, marked
+from bench.report.drawing.svg import StyleSheet
 from bench.report.format import megabytes, number
 from bench.report.names import Naming
-from bench.report.shape_charts import CHART_INCHES, ShapeChart, ShapeCharts, chosen, left_out, titled
-from bench.report.style import MUTED, TEXT, LineStyle, marked
-from bench.report.svg import StyleSheet
 
 
 def tradeoff_charts(

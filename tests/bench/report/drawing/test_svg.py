@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from matplotlib.lines import Line2D
 
-from bench.report.canvas import Drawing, drawing
-from bench.report.svg import StyleSheet, embed
+from bench.report.drawing.canvas import Drawing, drawing
+from bench.report.drawing.svg import StyleSheet, embed
 
 
 def drawn(sheet: StyleSheet, draw: Callable[[Drawing], object]) -> str:

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
+from bench.report.drawing.style import SENTINELS
 from bench.report.paths import FINE_PLACES, coordinate, line, shortened
-from bench.report.style import SENTINELS
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"

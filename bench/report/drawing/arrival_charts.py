@@ -11,13 +11,13 @@ from matplotlib.lines import Line2D
 from bench.analyse.arrival import MILESTONES, Arrival
 from bench.analyse.results import CellResult
 from bench.report import text
-from bench.report.canvas import Drawing, drawing, value_axis
-from bench.report.editions import Edition, editions
+from bench.report.drawing.canvas import Drawing, drawing, value_axis
+from bench.report.drawing.editions import Edition, editions
+from bench.report.drawing.shape_charts import CHART_INCHES, Member, ShapeCharts, by_shape, chosen, left_out, titled
+from bench.report.drawing.style import LineStyle, marked
+from bench.report.drawing.svg import StyleSheet
 from bench.report.format import number
 from bench.report.names import Series
-from bench.report.shape_charts import CHART_INCHES, Member, ShapeCharts, by_shape, chosen, left_out, titled
-from bench.report.style import LineStyle, marked
-from bench.report.svg import StyleSheet
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, Ranking
 from bench.report import text
-from bench.report.canvas import LOG_FROM, Drawing, chain, drawing, value_axis
-from bench.report.editions import Edition, editions
+from bench.report.drawing.canvas import LOG_FROM, Drawing, chain, drawing, value_axis
+from bench.report.drawing.editions import Edition, editions
+from bench.report.drawing.style import MUTED, LineStyle, marked
+from bench.report.drawing.svg import StyleSheet, Symbol, as_symbol
 from bench.report.format import factor, interval, number
 from bench.report.names import Series
-from bench.report.style import MUTED, LineStyle, marked
-from bench.report.svg import StyleSheet, Symbol, as_symbol
 
 _CHART_INCHES = (5.6, 3.9)
 

@@ -18,9 +18,9 @@ import pytest
 
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.export_csv import summary_csv
-from bench.report.export_json import SUMMARY_VERSION
-from bench.report.export_markdown import escape, summary_markdown
+from bench.report.exports.summary_csv import summary_csv
+from bench.report.exports.summary_json import SUMMARY_VERSION
+from bench.report.exports.summary_markdown import escape, summary_markdown
 from bench.report.names import name_all
 from bench.report.render import ReportPaths, render, write_files
 from bench.report.template import source_digest

@@ -18,10 +18,10 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from bench.analyse.results import CellResult, Histogram, Quantiles, TokenSeries
 from bench.language import chosen, speaking
 from bench.report import text
-from bench.report.canvas import LOG_FROM, Place, chain, drawing, log_ticks, tick_label, value_axis
+from bench.report.drawing.canvas import LOG_FROM, Place, chain, drawing, log_ticks, tick_label, value_axis
+from bench.report.drawing.style import ACCENT, PAPER, TEXT
+from bench.report.drawing.svg import StyleSheet
 from bench.report.format import number
-from bench.report.style import ACCENT, PAPER, TEXT
-from bench.report.svg import StyleSheet
 
 _PANEL_INCHES = (3.9, 2.35)
 

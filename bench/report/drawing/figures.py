@@ -10,17 +10,18 @@ from markupsafe import Markup
 from bench.analyse.results import CellResult, Ranking, RunAnalysis
 from bench.analyse.roofline import roofline
 from bench.analyse.tradeoff import Tradeoff, tradeoffs
-from bench.report import charts, text
-from bench.report.arrival_charts import ArrivalTable, arrival_charts, arrival_table
-from bench.report.editions import Edition
+from bench.report import text
+from bench.report.drawing import charts
+from bench.report.drawing.arrival_charts import ArrivalTable, arrival_charts, arrival_table
+from bench.report.drawing.editions import Edition
+from bench.report.drawing.panels import along_panel, along_scale, spread_panel, spread_scale
+from bench.report.drawing.roofline_chart import RooflineFigure, roofline_figure
+from bench.report.drawing.shape_charts import ShapeCharts
+from bench.report.drawing.style import LineStyle, line_styles
+from bench.report.drawing.svg import StyleSheet
+from bench.report.drawing.tradeoff_charts import tradeoff_charts
 from bench.report.format import number
 from bench.report.names import Naming, Series
-from bench.report.panels import along_panel, along_scale, spread_panel, spread_scale
-from bench.report.roofline_chart import RooflineFigure, roofline_figure
-from bench.report.shape_charts import ShapeCharts
-from bench.report.style import LineStyle, line_styles
-from bench.report.svg import StyleSheet
-from bench.report.tradeoff_charts import tradeoff_charts
 
 MOST_PANELS = 36
 """A page with more configurations than this is not read panel by panel; the data holds all of them."""

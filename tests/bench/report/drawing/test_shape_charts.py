@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Load
+from bench.report.drawing.shape_charts import MOST_SHAPES, chosen, left_out
 from bench.report.render import render
-from bench.report.shape_charts import MOST_SHAPES, chosen, left_out
 
 MakeRun = Callable[..., Any]
 

@@ -7,7 +7,7 @@ import pytest
 
 from bench.analyse.interval import over_blocks
 from bench.analyse.results import Generation, Measured, Use
-from bench.report.series_chart import BOTTOM, LEFT, MOST_MARKS, RIGHT, TOP, SeriesChart, of_many, series_chart
+from bench.report.drawing.series_chart import BOTTOM, LEFT, MOST_MARKS, RIGHT, TOP, SeriesChart, of_many, series_chart
 
 
 def generation(block: int, value: float | None, use: Use = "timed") -> Generation:

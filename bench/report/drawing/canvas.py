@@ -18,9 +18,9 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from bench.report.drawing.style import GRID, MUTED, TEXT
+from bench.report.drawing.svg import TIP, Mark, StyleSheet, embed
 from bench.report.format import localized
-from bench.report.style import GRID, MUTED, TEXT
-from bench.report.svg import TIP, Mark, StyleSheet, embed
 
 _RC = {
     "svg.fonttype": "none",
@@ -100,7 +100,7 @@ def drawing(
     *,
     spare: bool = False,
 ) -> Iterator[Drawing]:
-    """A figure of ``inches``, drawn in the report's style; ``spare`` is that of :mod:`bench.report.editions`."""
+    """A figure of ``inches`` in the report's style; ``spare`` is that of :mod:`bench.report.drawing.editions`."""
     with mpl.rc_context(_RC):
         yield Drawing(f"{name}spare" if spare else name, Figure(figsize=inches, layout=layout), spare)
 

@@ -17,7 +17,7 @@ from pytest_benchmark.stats import Stats
 
 from bench.analyse.results import CellResult, Measured, RunAnalysis
 from bench.plan.cells import Cell, Load
-from bench.report.export_json import cleaned
+from bench.report.exports.summary_json import cleaned
 from bench.report.names import Naming, mark_of, marked_name
 
 _MS_PER_S = 1e3

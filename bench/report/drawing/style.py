@@ -1,8 +1,8 @@
 """How a line looks: colour is the stack, marker and dash the weight format, the marker's fill the device.
 
-Charts are drawn in sentinel colours that no one sees; :mod:`bench.report.svg` turns each into a CSS variable, so that
-one drawing serves light and dark. The variables' values stand in ``page.css``: Okabe and Ito's palette, made a little
-darker for light pages and lighter for dark ones.
+Charts are drawn in sentinel colours that no one sees; :mod:`bench.report.drawing.svg` turns each into a CSS variable,
+so that one drawing serves light and dark. The variables' values stand in ``page.css``: Okabe and Ito's palette, made a
+little darker for light pages and lighter for dark ones.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from bench.analyse.results import CellResult
 from bench.report import text
-from bench.report.editions import Edition
+from bench.report.drawing.editions import Edition
 from bench.report.names import Series, Shape, shape_name
 
 MOST_SHAPES = 8

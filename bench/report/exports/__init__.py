@@ -1,0 +1,1 @@
+"""What lies beside the page: the same figures as files that other programs read."""
