@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +49,12 @@ def speaking(code: str) -> Iterator[None]:
         yield
     finally:
         _chosen.reset(token)
+
+
+def spoken(modules: Mapping[str, ModuleType]) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a package of words whose names are those of the module of the chosen language.
+
+    Args:
+        modules: code of each language -> its words.
+    """
+    return lambda name: getattr(modules[chosen().code], name)

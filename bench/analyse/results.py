@@ -374,6 +374,12 @@ class MemoryRanking:
     rivals: tuple[MemoryRival, ...]
 
     @property
+    def lowest(self) -> Estimate:
+        """The winner's peak, in bytes."""
+        assert self.winner.peak_memory is not None
+        return self.winner.peak_memory.estimate
+
+    @property
     def tied(self) -> tuple[MemoryRival, ...]:
         """The rivals that cannot be told apart from the winner."""
         return tuple(rival for rival in self.rivals if not rival.distinguishable)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analyse.results import CellResult, Generation, LoadResult, RunAnalysis, Use
+from bench.analyse.results import CellResult, Generation, LoadResult, LoadTimes, RunAnalysis, Use
 from bench.report import text
 from bench.report.commands import alone
 from bench.report.drawing.series_chart import Metric, SeriesChart, of_many, series_chart
@@ -141,7 +141,9 @@ def _block_rows(cell: CellResult, known: Sequence[Metric]) -> Iterator[BlockRow]
 def _times(own: Sequence[Generation], metric: Metric, use: Use) -> str:
     values = [value for one in own if one.use == use and (value := getattr(one, metric)) is not None]
     shown = [number(values[place]) for place in of_many(values)]
-    return " ".join(shown) if len(shown) == len(values) else text.of_many(shown, len(values))
+    if len(shown) == len(values):
+        return " ".join(shown)
+    return text.CELL_OF_MANY.format(ends="–".join(shown), count=number(len(values), 0))  # noqa: RUF001
 
 
 def _excluded(series: Sequence[Generation]) -> Iterator[str]:
@@ -155,7 +157,7 @@ def _excluded(series: Sequence[Generation]) -> Iterator[str]:
         if one.use == "excluded":
             told += 1
             if told <= _MOST_LEFT_OUT:
-                yield text.excluded(one, ordinals[one.block])
+                yield _told(one, ordinals[one.block])
     if told > _MOST_LEFT_OUT:
         yield text.CELL_MORE_EXCLUDED.format(count=number(told - _MOST_LEFT_OUT, 0))
 
@@ -172,7 +174,7 @@ def _facts(cell: CellResult) -> Iterator[tuple[str, str | None]]:
     yield names["node_placement"], shares(load.node_placement)
     yield names["options"], ", ".join(f"{key}={value}" for key, value in sorted(load.options.items()))
     yield names["changed_hints"], "; ".join(f"{hint}: {change}" for hint, change in (load.changed_hints or {}).items())
-    yield names["compile_cache"], ", ".join(text.cache_state(times) for times in load.times)
+    yield names["compile_cache"], ", ".join(cache_state(times) for times in load.times)
     yield names["threads"], None if load.threads is None else str(load.threads)
     yield names["backend_version"], load.backend_version
 
@@ -180,3 +182,20 @@ def _facts(cell: CellResult) -> Iterator[tuple[str, str | None]]:
 def _weights(load: LoadResult) -> str:
     bits = text.CELL_BITS.format(bits=number(load.bits_per_weight, 1)) if load.bits_per_weight else ""
     return ", ".join(filter(None, (load.precision, bits, shares(load.weight_bits))))
+
+
+def cache_state(times: LoadTimes) -> str:
+    """A state of the compile cache and how many processes found it so, e.g. ``hit × 9``."""  # noqa: RUF002
+    return f"{text.CELL_CACHE.get(times.compile_cache, times.compile_cache)} × {number(times.processes, 0)}"  # noqa: RUF001
+
+
+def _told(one: Generation, ordinal: int) -> str:
+    """A generation that does not count, and why; ``ordinal`` is which one of those to be timed in its block, from 1."""
+    known = [(name, getattr(one, metric)) for metric, name in text.METRIC_SHORT.items()]
+    times = ", ".join(f"{name} {number(value)} ms" for name, value in known if value is not None)
+    return text.CELL_EXCLUDED.format(
+        block=one.block + 1,
+        ordinal=ordinal,
+        times=times or text.CELL_NO_TIMES,
+        reason=one.reason or text.CELL_NOT_WHOLE,
+    )

@@ -51,6 +51,12 @@ def interval(estimate: Estimate | None, dash: str = "–") -> str:  # noqa: RUF0
     return f"{number(estimate.low, places)}{dash}{number(estimate.high, places)}"
 
 
+def with_interval(estimate: Estimate, unit: str) -> str:
+    """A value with its unit and its interval where there is one, e.g. ``223 ms (210–237)``."""  # noqa: RUF002
+    ends = interval(estimate)
+    return f"{number(estimate.value)} {unit}" + (f" ({ends})" if ends else "")
+
+
 def percent(share: float, places: int | None = 0) -> str:
     """A share of one in percent, e.g. ``42 %``; with as many decimals as it takes if ``places`` is ``None``."""
     value = 100 * share

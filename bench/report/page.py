@@ -18,7 +18,7 @@ from bench.language import chosen
 from bench.report import format as fmt
 from bench.report import text
 from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
-from bench.report.cell_details import MOST_UNFOLDED, detail_groups
+from bench.report.cell_details import MOST_UNFOLDED, cache_state, detail_groups
 from bench.report.commands import alone
 from bench.report.drawing import series_chart
 from bench.report.drawing.bars import load_bars, memory_bars
@@ -93,6 +93,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             details=detail_groups(groups, analysis),
             details_folded=len(analysis.cells) > MOST_UNFOLDED,
             course=series_chart,
+            cache_state=cache_state,
             legend_folded=len(figures.legend) > MOST_IN_LEGEND,
             findings=found,
             serious=serious_for_answer(analysis, found),

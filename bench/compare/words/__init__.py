@@ -5,16 +5,14 @@ As :mod:`bench.report.text`: each module beside this one is a language, all with
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.compare.words import en, tr
-from bench.language import chosen
+from bench.language import spoken
 
 if TYPE_CHECKING:
     from bench.compare.words.en import *  # noqa: F403 - a checker takes every language for the English one
 
 _MODULES = {"en": en, "tr": tr}
 
-
-def __getattr__(name: str) -> Any:
-    return getattr(_MODULES[chosen().code], name)
+__getattr__ = spoken(_MODULES)

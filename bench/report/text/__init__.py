@@ -6,9 +6,9 @@ Each module beside this one is a language, all with the same names. So ``from be
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bench.language import chosen
+from bench.language import spoken
 from bench.report.text import en, tr
 
 if TYPE_CHECKING:
@@ -16,6 +16,4 @@ if TYPE_CHECKING:
 
 _MODULES = {"en": en, "tr": tr}
 
-
-def __getattr__(name: str) -> Any:
-    return getattr(_MODULES[chosen().code], name)
+__getattr__ = spoken(_MODULES)

@@ -1,26 +1,23 @@
 """The report in English. Another language is a module like this one, with the same names and functions."""
 
-# ruff: noqa: RUF001, RUF002 - typography of the page: en dashes and multiplication signs are meant
+# ruff: noqa: RUF001 - typography of the page: en dashes and multiplication signs are meant
 # ruff: noqa: ISC004 - a term and its definition, which takes some lines
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analyse.interval import Estimate
 from bench.analyse.results import (
     QUANTILES,
     VERDICT_BLOCKS,
     CellResult,
     Failure,
-    Generation,
-    LoadTimes,
     MemoryRanking,
     MemoryRival,
     Ranking,
     Rival,
 )
-from bench.report.format import factor, interval, number
+from bench.report.format import factor, interval, number, with_interval
 
 PHI3_COMMAND = "nox -s bench -- --model microsoft/Phi-3-mini-4k-instruct"
 PHI3_PARAMETERS = 3_821_079_552
@@ -723,13 +720,6 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def value_with_interval(ranking: Ranking) -> str:
-    """The winner's value, e.g. ``223 ms (210–237)``."""
-    estimate = getattr(ranking.winner, ranking.metric).estimate
-    ends = interval(estimate)
-    return f"{number(estimate.value)} ms" + (f" ({ends})" if ends else "")
-
-
 def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]]) -> str:
     """One ranking as a few sentences that stand by themselves.
 
@@ -738,7 +728,7 @@ def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]]) -
         winner: name of the lowest.
         rivals: the others with their names, nearest first.
     """
-    metric, value = METRIC_NAMES[ranking.metric], value_with_interval(ranking)
+    metric, value = METRIC_NAMES[ranking.metric], with_interval(getattr(ranking.winner, ranking.metric).estimate, "ms")
     kind = "simulated" if ranking.simulated else "measured"
     if not rivals:
         head = f"Only {winner} was {kind} here: {metric} {value}."
@@ -776,7 +766,7 @@ def memory_answer(ranking: MemoryRanking, winner: str, others: str) -> str:
         winner: name of the lowest.
         others: see :func:`beside`.
     """
-    value = memory_with_interval(ranking)
+    value = with_interval(ranking.lowest.times(1e-6), "MB")
     kind = "simulated" if ranking.simulated else "measured"
     if not ranking.rivals:
         head = f"Only {winner} was {kind} here: peak memory {value}."
@@ -795,19 +785,6 @@ def memory_overview(ranking: MemoryRanking, winner: str, requests: str) -> str:
     ties = " (others cannot be told apart from it)" if ranking.tied else ""
     at = f" at {requests}" if requests else ""
     return f"{claim} peak memory{kind}{at}: {winner}{ties}."
-
-
-def memory_with_interval(ranking: MemoryRanking) -> str:
-    """The winner's peak, e.g. ``553 MB (551–556)``."""
-    peak = peak_of(ranking)
-    ends = interval(peak)
-    return f"{number(peak.value)} MB" + (f" ({ends})" if ends else "")
-
-
-def peak_of(ranking: MemoryRanking) -> Estimate:
-    """The winner's peak in MB."""
-    assert ranking.winner.peak_memory is not None
-    return ranking.winner.peak_memory.estimate.times(1e-6)
 
 
 def beside(rivals: Sequence[tuple[Rival | MemoryRival, str]], words: tuple[str, str] = LATENCY_BESIDE) -> str:
@@ -858,34 +835,10 @@ def _ties(winners: Sequence[tuple[int, str, bool]]) -> str:
     return f" ({where}others cannot be told apart from it)"
 
 
-def of_many(ends: Sequence[str], count: int) -> str:
-    """The lowest and the highest of many values, which are not told one by one."""
-    return CELL_OF_MANY.format(ends="–".join(ends), count=number(count, 0))
-
-
-def excluded(one: Generation, ordinal: int) -> str:
-    """A generation that does not count, and why.
-
-    Args:
-        one: the generation.
-        ordinal: which one of those to be timed in its block, from 1.
-    """
-    known = [(METRIC_SHORT[metric], getattr(one, metric)) for metric in METRIC_SHORT]
-    times = ", ".join(f"{name} {number(value)} ms" for name, value in known if value is not None)
-    return CELL_EXCLUDED.format(
-        block=one.block + 1, ordinal=ordinal, times=times or CELL_NO_TIMES, reason=one.reason or CELL_NOT_WHOLE
-    )
-
-
 def cell_failed(status: str, blocks: Sequence[int], message: str) -> str:
     """What failed of a cell that was measured in other blocks."""
     where = f"{'Block' if len(blocks) == 1 else 'Blocks'} {listed([number(block + 1, 0) for block in blocks])}"
     return CELL_FAILED.format(blocks=where, status=STATUS_WORDS.get(status, status), message=message)
-
-
-def cache_state(times: LoadTimes) -> str:
-    """A state of the compile cache and how many processes found it so, e.g. ``hit × 9``."""
-    return f"{CELL_CACHE.get(times.compile_cache, times.compile_cache)} × {number(times.processes, 0)}"
 
 
 def failure_where(failure: Failure, blocks: int) -> str:

@@ -10,20 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analyse.interval import Estimate
 from bench.analyse.results import (
     QUANTILES,
     VERDICT_BLOCKS,
     CellResult,
     Failure,
-    Generation,
-    LoadTimes,
     MemoryRanking,
     MemoryRival,
     Ranking,
     Rival,
 )
-from bench.report.format import factor, interval, number
+from bench.report.format import factor, interval, number, with_interval
 from bench.report.text.en import (  # noqa: F401 - the same in every language
     BADGE_MARKS,
     METRIC_SHORT,
@@ -871,16 +868,9 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} ve {names[-1]}"
 
 
-def value_with_interval(ranking: Ranking) -> str:
-    """As in English, e.g. ``223 ms (210–237)``."""
-    estimate = getattr(ranking.winner, ranking.metric).estimate
-    ends = interval(estimate)
-    return f"{number(estimate.value)} ms" + (f" ({ends})" if ends else "")
-
-
 def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]]) -> str:
     """As in English."""
-    metric, value = METRIC_NAMES[ranking.metric], value_with_interval(ranking)
+    metric, value = METRIC_NAMES[ranking.metric], with_interval(getattr(ranking.winner, ranking.metric).estimate, "ms")
     if not rivals:
         only = "için benzetim yapıldı" if ranking.simulated else "ölçüldü"
         head = f"Burada yalnızca {winner} {only}: {metric} {value}."
@@ -913,7 +903,7 @@ def memory_claim(ranking: MemoryRanking) -> str:
 
 def memory_answer(ranking: MemoryRanking, winner: str, others: str) -> str:
     """As in English."""
-    value = memory_with_interval(ranking)
+    value = with_interval(ranking.lowest.times(1e-6), "MB")
     if not ranking.rivals:
         only = "için benzetim yapıldı" if ranking.simulated else "ölçüldü"
         head = f"Burada yalnızca {winner} {only}: en yüksek bellek {value}."
@@ -933,19 +923,6 @@ def memory_overview(ranking: MemoryRanking, winner: str, requests: str) -> str:
     ties = " (ötekiler ondan ayırt edilemiyor)" if ranking.tied else ""
     at = f", {requests}" if requests else ""
     return f"Bellek bakımından {claim}{kind}{at}: {winner}{ties}."
-
-
-def memory_with_interval(ranking: MemoryRanking) -> str:
-    """As in English, e.g. ``553 MB (551–556)``."""
-    peak = peak_of(ranking)
-    ends = interval(peak)
-    return f"{number(peak.value)} MB" + (f" ({ends})" if ends else "")
-
-
-def peak_of(ranking: MemoryRanking) -> Estimate:
-    """As in English."""
-    assert ranking.winner.peak_memory is not None
-    return ranking.winner.peak_memory.estimate.times(1e-6)
 
 
 def beside(rivals: Sequence[tuple[Rival | MemoryRival, str]], words: tuple[str, str] = LATENCY_BESIDE) -> str:
@@ -995,29 +972,10 @@ def failure_where(failure: Failure, blocks: int) -> str:
     return f"{where}; öteki bloklar ölçüldü" if failure.measured_elsewhere else where
 
 
-def of_many(ends: Sequence[str], count: int) -> str:
-    """As in English."""
-    return CELL_OF_MANY.format(ends="–".join(ends), count=number(count, 0))
-
-
-def excluded(one: Generation, ordinal: int) -> str:
-    """As in English."""
-    known = [(METRIC_SHORT[metric], getattr(one, metric)) for metric in METRIC_SHORT]
-    times = ", ".join(f"{name} {number(value)} ms" for name, value in known if value is not None)
-    return CELL_EXCLUDED.format(
-        block=one.block + 1, ordinal=ordinal, times=times or CELL_NO_TIMES, reason=one.reason or CELL_NOT_WHOLE
-    )
-
-
 def cell_failed(status: str, blocks: Sequence[int], message: str) -> str:
     """As in English."""
     where = f"{'Blok' if len(blocks) == 1 else 'Bloklar'} {listed([number(block + 1, 0) for block in blocks])}"
     return CELL_FAILED.format(blocks=where, status=STATUS_WORDS.get(status, status), message=message)
-
-
-def cache_state(times: LoadTimes) -> str:
-    """As in English, e.g. ``isabet × 9``."""
-    return f"{CELL_CACHE.get(times.compile_cache, times.compile_cache)} × {number(times.processes, 0)}"
 
 
 def finding_title(code: str, times: int) -> str:
