@@ -51,6 +51,15 @@ def speaking(code: str) -> Iterator[None]:
         _chosen.reset(token)
 
 
+def in_each(say: Callable[[], str]) -> dict[str, str]:
+    """What ``say`` says in each language, by its code: for words that are written before it is known who reads them."""
+    said = {}
+    for code in LANGUAGES:
+        with speaking(code):
+            said[code] = say()
+    return said
+
+
 def spoken(modules: Mapping[str, ModuleType]) -> Callable[[str], Any]:
     """The ``__getattr__`` of a package of words whose names are those of the module of the chosen language.
 

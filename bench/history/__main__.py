@@ -54,10 +54,11 @@ def _history(asked: Namespace) -> list[str]:
         told, folder = redacted(told, private), redacted_folder(folder, private)
     with speaking(asked.lang):
         index = _write(told, folder)
+        listed = index_lines(asked.reports_dir, private)
     return [
         *lines(told.history, told.machine_id, told.left_out),
         "",
-        *index_lines(asked.reports_dir, private),
+        *listed,
         f"history    {address(index, private)}",
     ]
 

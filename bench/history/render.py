@@ -13,7 +13,7 @@ from bench.analyse.timeline import History, Series
 from bench.compare.figures import METRICS, signed
 from bench.history import words
 from bench.history.sentences import heading, names, notes, sentences, size
-from bench.language import ENGLISH, speaking
+from bench.language import ENGLISH, in_each, speaking
 from bench.report.about import about_fields
 from bench.report.exports.summary_json import cleaned
 from bench.report.exports.summary_markdown import escape
@@ -142,7 +142,6 @@ def as_json(history: History, machine: str, left_out: Sequence[str], cpu: str | 
 
 
 def _about(history: History, machine: str, cpu: str | None) -> dict[str, Any]:
-    said = [*sentences(history), *notes(history)]
     return about_fields(
         created_at=history.runs[-1].created_at.isoformat() if history.runs else None,
         machine=cpu,
@@ -152,7 +151,7 @@ def _about(history: History, machine: str, cpu: str | None) -> dict[str, Any]:
         backends=[one.cell.backend for one in history.series],
         simulated=[one.cell.simulated for one in history.series],
         cells=len({one.cell.identity for one in history.series}),
-        headline=said[0] if said else heading(history),
+        headlines=in_each(lambda: [*sentences(history), *notes(history), heading(history)][0]),
         serious=[],
         ended=all(run.ended for run in history.runs),
     )

@@ -720,6 +720,7 @@ _NOUNS = {
     "more row": "satır daha",
     "package": "paket",
     "process": "süreç",
+    "report": "rapor",
     "run": "koşu",
     "series": "seri",
     "thread": "iş parçacığı",

@@ -24,6 +24,7 @@ from bench.report import format as fmt
 from bench.report import text
 from bench.report.__main__ import main
 from bench.report.drawing.canvas import tick_label
+from bench.report.index import words as index_words
 from bench.report.render import ReportPaths, render
 from bench.report.terminal import table_of
 from bench.report.text import en, tr
@@ -31,7 +32,7 @@ from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
 from tests.bench.report.visible import NO_TURKISH, Visible, left_in_english
 
-WORDS = {"report": text, "comparison": compare_words, "history": history_words}
+WORDS = {"report": text, "comparison": compare_words, "history": history_words, "index": index_words}
 """What speaks languages."""
 
 OTHERS = {
