@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def speaking(code: str) -> Iterator[None]:
         _chosen.reset(token)
 
 
-def in_each(say: Callable[[], str]) -> dict[str, str]:
+def in_each(say: Callable[[], T]) -> dict[str, T]:
     """What ``say`` says in each language, by its code: for words that are written before it is known who reads them."""
     said = {}
     for code in LANGUAGES:

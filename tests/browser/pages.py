@@ -10,13 +10,14 @@ from pathlib import Path
 
 from bench.analyse.compare import compare
 from bench.analyse.history import history
-from bench.analyse.results import RunAnalysis
+from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
 from bench.analyse.timeline import read_analysis
 from bench.compare.finish import finish
 from bench.history.__main__ import main as history_main
 from bench.history.page import page as history_page
+from bench.language import LANGUAGES
 from bench.plan.cells import Load
 from bench.store.reader import open_run
 from tests.bench.analyse.made import made_cell, made_load, made_run
@@ -126,6 +127,10 @@ def short_history(folder: Path) -> Path:
     return told(folder)
 
 
+def _keys(cell: CellResult) -> dict[str, str]:
+    return dict.fromkeys(LANGUAGES, cell.cell_key)
+
+
 def large_history(folder: Path) -> Path:
     """300 cells in nine runs, a third of which became slower before the sixth."""
     loads = [made_load(f"stack-{stack}", precision) for stack in range(20) for precision in ("int4", "int8", "fp32")]
@@ -138,7 +143,7 @@ def large_history(folder: Path) -> Path:
             for prompt in (32, 128, 512, 1024, 2048)
         ]
         run = made_run(f"run{night}", cells)
-        runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), lambda cell: cell.cell_key))
+        runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), _keys))
     path = folder / "history.html"
     path.write_text(history_page(history(runs, 0.03), "m" * 16, "a machine", []), encoding="utf-8", newline="\n")
     return path
