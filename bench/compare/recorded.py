@@ -7,6 +7,7 @@ from dataclasses import replace
 from bench.analyse.conditions import Mismatch
 from bench.analyse.side_by_side import Changed
 from bench.compare import words
+from bench.report import text
 
 _DRIVER_OF = "driver of "
 
@@ -23,7 +24,7 @@ def value(what: str, recorded: str) -> str:
     if what == "threads" and recorded == "None":
         return words.THREADS_LEFT
     if what == "power source":
-        recorded = words.POWER_SOURCES.get(recorded, recorded)
+        recorded = text.POWER_SOURCES.get(recorded, recorded)
     # A machine that is called like another one has its id behind its name.
     name, *more = recorded.partition(" (")
     return words.VALUES.get(name, name) + "".join(more)

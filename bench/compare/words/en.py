@@ -41,7 +41,6 @@ DRIVER_OF = "driver of {device}"
 PROMPTS = ("{count} prompts", "{count} of them with other ids")
 """How many there were, and how many of them are others."""
 THREADS_LEFT = "left to each stack"
-POWER_SOURCES = {"mains": "mains", "battery": "battery"}
 VALUES = {"None": "not recorded", "none": "none", "unknown processor": "unknown processor"}
 """What the analysis says instead of a value -> how that is said; ``none`` is a package that is not there."""
 

@@ -38,7 +38,6 @@ CONDITIONS = {
 DRIVER_OF = "sürücü, {device}"
 PROMPTS = ("{count} istem", "bunlardan {count} tanesinin kimlikleri farklı")
 THREADS_LEFT = "yığına bırakıldı"
-POWER_SOURCES = {"mains": "şebeke", "battery": "pil"}
 VALUES = {"None": "kaydedilmemiş", "none": "yok", "unknown processor": "bilinmeyen işlemci"}
 
 # -- before any figure

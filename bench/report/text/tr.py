@@ -547,6 +547,8 @@ MACHINE = {
     "digest": "Model özeti (digest)",
     "project": "AIPC Bench",
 }
+MODEL_NOTE = "Model hakkında"
+POWER_SOURCES = {"mains": "şebeke", "battery": "pil"}
 CORES = "{physical} fiziksel{split}, {logical} mantıksal"
 CORE_KINDS = {"performance_cores": "{count} performans", "efficiency_cores": "{count} verimlilik"}
 MEMORY_READ = "{rate} GB/s, koşunun iş parçacıklarıyla ölçüldü"
