@@ -9,6 +9,7 @@ from bench.plan.cells import Ask
 from bench.report import text
 from bench.report.format import number
 from bench.report.names import Naming, requests_name, shape_name
+from bench.report.ranks import Ranks, ranks
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Answer:
     ranking: Ranking
     winner: str
     claim: str
-    beside: str
+    ranks: Ranks | None
     sentence: str
 
 
@@ -38,7 +39,7 @@ class MemoryAnswer:
     title: str
     winner: str
     claim: str
-    beside: str
+    ranks: Ranks | None
     sentence: str
 
 
@@ -125,12 +126,12 @@ def verdict_note(analysis: RunAnalysis) -> tuple[str, bool]:
 def _answer(ranking: Ranking, naming: Naming) -> Answer:
     winner = naming.of(ranking.winner.load)
     rivals = [(rival, naming.of(rival.cell.load)) for rival in ranking.rivals]
-    return Answer(ranking, winner, text.claim(ranking), text.beside(rivals), text.answer(ranking, winner, rivals))
+    told = ranks(ranking.rivals, naming.of)
+    return Answer(ranking, winner, text.claim(ranking), told, text.answer(ranking, winner, rivals))
 
 
 def _memory_answer(ranking: MemoryRanking, title: str, naming: Naming) -> MemoryAnswer:
     winner = naming.of(ranking.winner)
     rivals = [(rival, naming.of(rival.load)) for rival in ranking.rivals]
-    beside = text.beside(rivals, text.MEMORY_BESIDE)
-    sentence = text.memory_answer(ranking, winner, beside)
-    return MemoryAnswer(ranking, title, winner, text.memory_claim(ranking), beside, sentence)
+    sentence = text.memory_answer(ranking, winner, text.beside(rivals, text.MEMORY_BESIDE))
+    return MemoryAnswer(ranking, title, winner, text.memory_claim(ranking), ranks(ranking.rivals, naming.of), sentence)

@@ -43,7 +43,7 @@ _RC = {
     "savefig.facecolor": "none",
     "path.simplify": False,
 }
-LOG_FROM = 12
+LOG_FROM = 8
 """From this ratio of largest to smallest on, an axis from zero would flatten what is small."""
 
 

@@ -131,6 +131,16 @@ VERDICT_COMMAND = "nox -s bench -- --profile standard"
 VERDICT_OPTION = "--profile standard"
 WITH_VERDICT = "“Fastest” means: lowest estimate over {blocks}. Who cannot be told apart from it is named beside it."
 
+RANKS_NOTE = (
+    "Each dot is a ratio to the lowest, with its interval, on a logarithmic axis; the upright line stands for 1×, "
+    "the lowest itself."
+)
+RANKS_TIED = "Cannot be told apart from it"
+RANKS_LONGER = "Take longer"
+RANKS_MORE = "Need more"
+RANKS_LEFT_OUT = "{count} others stand among all results."
+RANKS_UNTOLD = "One block gives no interval, so no other can be told apart from it."
+
 MEMORY_ANSWER = "Memory: peak of the worker process"
 MEMORY_ANSWER_NOTE = (
     "Memory is one value per configuration: the most that its process held from start to end, without what a device "
@@ -792,7 +802,7 @@ def memory_overview(ranking: MemoryRanking, winner: str, requests: str) -> str:
 def beside(rivals: Sequence[tuple[Rival | MemoryRival, str]], words: tuple[str, str] = LATENCY_BESIDE) -> str:
     """Who cannot be told apart from the lowest, who comes next, and who last; ``words`` name more of the metric."""
     if rivals and all(rival.distinguishable is None for rival, _ in rivals):
-        return "One block gives no interval, so no other can be told apart from it."
+        return RANKS_UNTOLD
     tied = [name for rival, name in rivals if not rival.distinguishable]
     rest = [(rival, name) for rival, name in rivals if rival.distinguishable]
     said = [f"Cannot be told apart from it: {listed(tied)}."] if tied else []

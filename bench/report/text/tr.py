@@ -143,6 +143,16 @@ WITH_VERDICT = (
     "“En hızlısı” şu demektir: {blocks} üzerinden en düşük kestirim. Ondan ayırt edilemeyenlerin adı yanında verilir."
 )
 
+RANKS_NOTE = (
+    "Her nokta en düşüğe oranı, güven aralığıyla birlikte, logaritmik eksende gösterir; dik çizgi 1×, yani en düşüğün "
+    "kendisidir."
+)
+RANKS_TIED = "Ondan ayırt edilemeyenler"
+RANKS_LONGER = "Daha uzun sürenler"
+RANKS_MORE = "Daha çok isteyenler"
+RANKS_LEFT_OUT = "Öteki {count} yapılandırma tüm sonuçlar tablosunda."
+RANKS_UNTOLD = "Tek blok güven aralığı vermez; bu yüzden hiçbiri ondan ayırt edilemez."
+
 MEMORY_ANSWER = "Bellek: işçi sürecin en yüksek belleği"
 MEMORY_ANSWER_NOTE = (
     "Bellek, yapılandırma başına tek değerdir: sürecinin başından sonuna kadar tuttuğu en çok yer; aygıtın kendine "
@@ -931,7 +941,7 @@ def memory_overview(ranking: MemoryRanking, winner: str, requests: str) -> str:
 def beside(rivals: Sequence[tuple[Rival | MemoryRival, str]], words: tuple[str, str] = LATENCY_BESIDE) -> str:
     """As in English."""
     if rivals and all(rival.distinguishable is None for rival, _ in rivals):
-        return "Tek blok güven aralığı vermez; bu yüzden hiçbiri ondan ayırt edilemez."
+        return RANKS_UNTOLD
     tied = [name for rival, name in rivals if not rival.distinguishable]
     rest = [(rival, name) for rival, name in rivals if rival.distinguishable]
     said = [f"Ondan ayırt edilemiyor: {listed(tied)}."] if tied else []

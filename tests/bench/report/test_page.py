@@ -82,6 +82,16 @@ def test_the_page_is_well_formed(full_page: str) -> None:
     assert not tags.open
 
 
+def test_beside_the_lowest_stands_who_is_tied_and_who_takes_longer_with_how_much(full_page: str) -> None:
+    said = visible(full_page)
+    assert "Take longer" in said
+    assert "Need more" in said
+    items = re.findall(
+        r'<span class="much">([\d.]+)\N{MULTIPLICATION SIGN} <small>[\d.]+\N{EN DASH}[\d.]+</small></span>', full_page
+    )
+    assert len(items) == 3 * 3 * 6 + 6, "six rivals of each of three metrics at three prompt lengths, and of memory"
+
+
 def test_no_id_comes_twice(full_page: str) -> None:
     ids = [attrs["id"] for _, attrs in Tags(full_page).found if "id" in attrs]
     assert len(ids) == len(set(ids))

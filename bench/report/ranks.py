@@ -1,0 +1,114 @@
+"""Who stands how far behind the lowest, as marks on a logarithmic axis that the page draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.analyse.interval import Estimate
+from bench.analyse.results import LoadResult, MemoryRival, Rival
+
+MOST = 8
+"""Of a large run, so many are drawn beside the lowest, and the last one in any case."""
+
+# In percent of the width: room for a dot at either end.
+_EDGE = 3.0
+# An axis for an interval that reaches far beyond every estimate would press all others together.
+_BEYOND = math.log(1.6)
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """One contestant and its ratio to the lowest one's value.
+
+    Args:
+        load: whose.
+        name: as the page names it.
+        ratio: above 1 means slower, or more.
+        place: of the estimate, in percent of the axis.
+        low: lower end of the interval, in percent; ``None`` without one.
+        high: upper end.
+        open_low: the interval goes on beyond the axis.
+        open_high: the same at the other end.
+    """
+
+    load: LoadResult
+    name: str
+    ratio: Estimate
+    place: float
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """All that are drawn beside the lowest, nearest first.
+
+    Args:
+        even: where a ratio of 1 stands, in percent: an interval that crosses it cannot be told apart.
+        tied: those that cannot be told apart from the lowest.
+        rest: the others.
+        left_out: how many more there are.
+        untold: none has an interval, so nothing is said of any.
+    """
+
+    even: float
+    tied: tuple[Rank, ...]
+    rest: tuple[Rank, ...]
+    left_out: int
+    untold: bool
+
+
+def ranks(rivals: Sequence[Rival | MemoryRival], naming: Callable[[LoadResult], str]) -> Ranks | None:
+    """``None`` where nobody is there to be compared with; ``rivals`` come nearest first."""
+    if not rivals:
+        return None
+    tied = [rival for rival in rivals if not rival.distinguishable]
+    rest = [rival for rival in rivals if rival.distinguishable]
+    near, far = tied[:MOST], _first_and_last(rest, max(2, MOST - len(tied)))
+    place = _axis([rival.ratio for rival in (*near, *far)])
+
+    def rank(rival: Rival | MemoryRival) -> Rank:
+        load = rival.cell.load if isinstance(rival, Rival) else rival.load
+        low, high = (None if end is None else place(end) for end in (rival.ratio.low, rival.ratio.high))
+        return Rank(
+            load,
+            naming(load),
+            rival.ratio,
+            _within(place(rival.ratio.value)),
+            None if low is None else _within(low),
+            None if high is None else _within(high),
+            open_low=low is not None and low < 0,
+            open_high=high is not None and high > 100,
+        )
+
+    return Ranks(
+        _within(place(1.0)),
+        tuple(map(rank, near)),
+        tuple(map(rank, far)),
+        len(rivals) - len(near) - len(far),
+        all(rival.distinguishable is None for rival in rivals),
+    )
+
+
+def _first_and_last(ordered: Sequence[Rival | MemoryRival], most: int) -> Sequence[Rival | MemoryRival]:
+    return ordered if len(ordered) <= most else [*ordered[: most - 1], ordered[-1]]
+
+
+def _axis(ratios: Sequence[Estimate]) -> Callable[[float], float]:
+    """Ratio -> percent of the axis, which holds 1, every estimate, and most of the intervals."""
+    values = [math.log(ratio.value) for ratio in ratios]
+    lows = [math.log(ratio.low) for ratio in ratios if ratio.low is not None]
+    highs = [math.log(ratio.high) for ratio in ratios if ratio.high is not None]
+    bottom, top = min(0.0, *values), max(0.0, *values)
+    low = max(min(bottom, *lows), bottom - _BEYOND) if lows else bottom
+    high = min(max(top, *highs), top + _BEYOND) if highs else top
+    span = max(high - low, 0.01)
+    return lambda ratio: _EDGE + (100 - 2 * _EDGE) * (math.log(ratio) - low) / span
+
+
+def _within(percent: float) -> float:
+    return min(100.0, max(0.0, percent))

@@ -1,0 +1,94 @@
+"""The marks beside the lowest: an axis on which a ratio of 1 and every estimate have a place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import cast
+
+from bench.analyse.interval import Estimate
+from bench.analyse.results import LoadResult, MemoryRival
+from bench.analyse.run import analyse_run
+from bench.report.names import name_all
+from bench.report.ranks import MOST, Rank, Ranks, ranks
+from bench.store.reader import open_run
+
+
+def rival(value: float, low: float | None = None, high: float | None = None) -> MemoryRival:
+    """Of a load that only has a name here."""
+    told = None if low is None else low > 1
+    return MemoryRival(cast("LoadResult", f"load at {value:g}"), Estimate(value, low, high, 3), told)
+
+
+def drawn(*rivals: MemoryRival) -> Ranks:
+    found = ranks(rivals, str)
+    assert found is not None
+    return found
+
+
+def names(group: Sequence[Rank]) -> list[str]:
+    return [rank.name.removeprefix("load at ") for rank in group]
+
+
+def test_alone_there_is_nothing_to_draw() -> None:
+    assert ranks([], str) is None
+
+
+def test_who_cannot_be_told_apart_stands_apart_from_who_takes_longer() -> None:
+    found = drawn(rival(1.1, 0.9, 1.3), rival(1.2, 1.1, 1.3), rival(2.0, 1.8, 2.2))
+    assert (names(found.tied), names(found.rest)) == (["1.1"], ["1.2", "2"])
+    assert not found.untold
+
+
+def test_equal_factors_lie_equally_far_apart() -> None:
+    found = drawn(rival(2.0, 1.9, 2.1), rival(4.0, 3.9, 4.1))
+    two, four = found.rest
+    assert abs((two.place - found.even) - (four.place - two.place)) < 1e-9
+
+
+def test_an_interval_crosses_the_line_of_one_exactly_where_it_holds_one() -> None:
+    found = drawn(rival(1.1, 0.9, 1.3), rival(1.2, 1.1, 1.3))
+    (tied,), (longer,) = found.tied, found.rest
+    assert tied.low is not None
+    assert longer.low is not None
+    assert tied.low < found.even < longer.low < longer.place
+
+
+def test_an_interval_that_goes_far_beyond_ends_open_at_the_edge() -> None:
+    (wide,) = drawn(rival(1.2, 0.01, 90.0)).tied
+    assert (wide.low, wide.high, wide.open_low, wide.open_high) == (0.0, 100.0, True, True)
+
+
+def test_every_mark_has_a_place_on_the_axis() -> None:
+    found = drawn(rival(1.0, 0.99, 1.01), rival(1.5, 1.2, 1.9), rival(300.0, 200.0, 450.0))
+    for rank in (*found.tied, *found.rest):
+        assert rank.low is not None
+        assert rank.high is not None
+        assert 0 <= rank.low <= rank.place <= rank.high <= 100
+
+
+def test_one_block_draws_dots_without_intervals_and_tells_nobody_apart() -> None:
+    found = drawn(rival(1.1), rival(3.0))
+    assert found.untold
+    assert names(found.tied) == ["1.1", "3"]
+    assert all(rank.low is None and rank.high is None for rank in found.tied)
+
+
+def test_of_many_the_nearest_are_drawn_and_the_last_and_the_others_are_counted() -> None:
+    found = drawn(*(rival(1 + n / 10, 1 + n / 11, 1 + n / 9) for n in range(1, 21)))
+    assert names(found.rest) == [*(f"{1 + n / 10:g}" for n in range(1, MOST)), "3"]
+    assert found.left_out == 20 - MOST
+
+
+def test_many_that_are_tied_leave_room_for_who_takes_longer() -> None:
+    found = drawn(*(rival(1.1, 0.9, 1.3) for _ in range(12)), rival(1.5, 1.2, 1.9), rival(2.0, 1.8, 2.2))
+    assert (len(found.tied), names(found.rest), found.left_out) == (MOST, ["1.5", "2"], 4)
+
+
+def test_every_rival_is_drawn_with_the_ratio_of_the_analysis(stored_run: Path) -> None:
+    analysis = analyse_run(open_run(stored_run))
+    ranking = analysis.rankings[0]
+    found = ranks(ranking.rivals, name_all(analysis).of)
+    assert found is not None
+    shown = {rank.name: rank.ratio for rank in (*found.tied, *found.rest)}
+    assert shown == {name_all(analysis).of(rival.cell.load): rival.ratio for rival in ranking.rivals}
