@@ -105,6 +105,7 @@ class Evidence:
         threads: CPU threads that compute.
         weight_bits: weight format -> share of parameters, only from a stack that changes weights on load.
         bits_per_weight: all that is stored of the weights, in bits, over the parameters; from such a stack.
+        bits_read_per_weight: of these, without an embedding of which a token reads one row; from such a stack.
         compile_cache: see :data:`CompileCache`.
         changed_hints: property -> ``asked f16, got f32``, for what the stack was told and reads back otherwise.
         versions: package -> version, of the stack itself, the package that gives ``backend_version`` first.
@@ -119,6 +120,7 @@ class Evidence:
     threads: int | None = None
     weight_bits: Mapping[str, float] | None = None
     bits_per_weight: float | None = None
+    bits_read_per_weight: float | None = None
     compile_cache: CompileCache = "unknown"
     changed_hints: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

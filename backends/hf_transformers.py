@@ -163,6 +163,7 @@ class TransformersSession:
             threads=torch.get_num_threads(),
             weight_bits=stored.shares,
             bits_per_weight=stored.bits_per_weight,
+            bits_read_per_weight=stored.bits_read_per_weight,
             compile_cache="none",
             versions=_versions("int8" in stored.shares),
         )
@@ -183,10 +184,15 @@ def _versions(quantized: bool) -> dict[str, str]:
 
 def _stored(model: Any) -> StoredWeights:
     weights = StoredWeights()
+    head = model.get_output_embeddings()
+    # Tied weights are one parameter, which the output layer reads from end to end.
+    looked_up = None if head is None else model.get_input_embeddings().weight
+    if head is not None and head.weight is looked_up:
+        looked_up = None
     for parameter in model.parameters():
         # A quantized tensor passes for the type that it was made from; what it stores is inside.
         if (inside := getattr(parameter, "qdata", None)) is None:
-            weights.add(parameter)
+            weights.add(parameter, looked_up=parameter is looked_up)
         else:
             weights.add(inside)
             weights.add(parameter.scale, parameters=0)

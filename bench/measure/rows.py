@@ -162,6 +162,7 @@ def _weights(load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:
     return {
         "weight_bits": list(bits.items()) if bits else None,
         "bits_per_weight": evidence.get("bits_per_weight") if loaded else artifact.bits_per_weight,
+        "bits_read_per_weight": evidence.get("bits_read_per_weight") if loaded else artifact.bits_read_per_weight,
         "artifact_digest": artifact.digest,
         "artifact_bytes": artifact.bytes,
     }
