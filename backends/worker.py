@@ -26,11 +26,11 @@ import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from multiprocessing.connection import Client, Connection
+from multiprocessing.connection import Client
 from pathlib import Path
 from typing import Any, cast
 
-from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, receive, send
+from backends.channel import PROTOCOL_VERSION, ChannelClosed, Line, Message, receive, send
 from backends.contract import (
     Backend,
     GenerationDetails,
@@ -112,7 +112,7 @@ def timed_generation(
 class Worker:
     """Answers the harness's requests, one after the other."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Line) -> None:
         self.connection = connection
         self.backend: Backend | None = None
         self.session: Session | None = None

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,7 +26,7 @@ from backends.contract import (
 from backends.worker import Worker, timed_generation
 
 Generate = Callable[[Sequence[Sequence[int]], int, StepCallback], None]
-Line = tuple["Connection[Any, Any]", "Connection[Any, Any]"]
+Line = tuple[Any, Any]
 
 
 def steady(prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -103,6 +104,7 @@ def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
         ("ruff", 1),
         ("ruff", 1),
         ("mypy", 1),
+        ("mypy", 1),
         ("pytest", 8),
     ]
 
@@ -119,7 +121,17 @@ def test_tests_need_every_stack(finished: Finished) -> None:
 
 def test_lint_runs_no_tests(finished: Finished) -> None:
     noxfile.lint(FakeSession())
-    assert [command[1] for command in finished.commands] == ["ruff", "ruff", "mypy"]
+    assert [command[1] for command in finished.commands] == ["ruff", "ruff", "mypy", "mypy"]
+
+
+@pytest.mark.parametrize(("here", "other"), [("linux", "win32"), ("win32", "linux")])
+def test_types_are_checked_for_the_other_system_too(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch, here: str, other: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", here)
+    session: Any = FakeSession()
+    noxfile.lint_with(session, "python")
+    assert finished.commands[-1][1:4] == ("mypy", "--platform", other)
 
 
 def test_clean_only_says_what_there_is(finished: Finished) -> None:
