@@ -44,6 +44,22 @@ def child_environment(ours: Mapping[str, str], *, online: bool = False) -> dict[
     return {**os.environ, **common, **offline, **ours}
 
 
+def working_process(started: int, told: int) -> int:
+    """The process that does the work, whose memory and devices are to be read.
+
+    The ``python.exe`` of a venv on Windows only starts the interpreter, as a child of its own, and waits for it.
+
+    Args:
+        started: the process that was started.
+        told: the process that says that it is the one; believed if it comes from ``started``.
+    """
+    try:
+        ancestors = [process.pid for process in psutil.Process(told).parents()]
+    except (psutil.Error, ValueError):
+        return started
+    return told if started in ancestors else started
+
+
 def end_tree(pid: int) -> None:
     """Kill the process ``pid`` and all that it started; the caller waits for ``pid`` itself."""
     try:

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, ProtocolError, receive, send
+from bench import exit_codes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.observe.memory import starving
 from bench.plan.venvs import REMEDY
-from bench.processes import child_environment, end_tree, process_group
+from bench.processes import child_environment, end_tree, process_group, working_process
 
 _LOOK_S = 0.5
 _LAST_WORDS_S = 5.0
@@ -123,6 +124,8 @@ class WorkerProcess:
         launch: what else the process is started with; a study of the machine changes it, a run does not.
         remedy: what to do where the interpreter cannot be started or has no such stack.
 
+    Its ``pid`` is that of the interpreter that does the work, which is not always the process that was started.
+
     Raises:
         WorkerCrashed: the process died before it could answer.
         WorkerTimeout: it did not come up in time.
@@ -162,14 +165,10 @@ class WorkerProcess:
                 raise
         self.process_start_s = time.perf_counter() - started
         self.affinity: list[int] | None = hello["affinity"]
+        self.pid = working_process(self.process.pid, hello["pid"])
         if hello["protocol"] != PROTOCOL_VERSION:
             self.kill()
             raise WorkerFailed(f"the worker speaks protocol {hello['protocol']}, the harness {PROTOCOL_VERSION}")
-
-    @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self.process.pid
 
     def open(self) -> Opened:
         """Import the stack."""
@@ -262,7 +261,7 @@ class WorkerProcess:
 
     def kill(self) -> None:
         """Stop the process and all that it started."""
-        end_tree(self.pid)
+        end_tree(self.process.pid)
         self.process.wait()
         if hasattr(self, "connection"):
             self.connection.close()
@@ -354,17 +353,7 @@ class WorkerProcess:
             return WorkerCrashed("the worker closed its channel without ending and was stopped")
         tail = self.stderr_tail()
         words = f"; its last words: {tail.splitlines()[-1][:300]}" if tail else ""
-        return WorkerCrashed(f"the worker died ({_how(code)}){words}", exit_code=code)
-
-
-def _how(code: int) -> str:
-    if code == -9:
-        return "killed by signal 9, as the system does when memory runs out"
-    if code < 0:
-        return f"killed by signal {-code}"
-    if code > 255:
-        return f"exit code 0x{code & 0xFFFFFFFF:08X}"
-    return f"exit code {code}"
+        return WorkerCrashed(f"the worker died ({exit_codes.in_words(code)}){words}", exit_code=code)
 
 
 def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None, launch: Launch) -> subprocess.Popen[bytes]:

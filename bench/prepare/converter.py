@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import exit_codes
 from bench.errors import MachineError, PrepareError
 from bench.processes import child_environment, end_tree, process_group
 
@@ -180,7 +181,8 @@ def _answer(result: Path) -> dict[str, Any] | None:
 
 
 def _failure(title: str, answer: Mapping[str, Any] | None, status: int, log: Path) -> str:
-    reason = answer["message"] if answer else f"the converter died with exit code {status}, perhaps for want of memory"
+    died = f"the converter died ({exit_codes.in_words(status)}), perhaps for want of memory"
+    reason = answer["message"] if answer else died
     lines = [f"converting {title} failed: {reason} (all it printed is in {log})"]
     return "\n  ".join([*lines, *tail(log)])
 

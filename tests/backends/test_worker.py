@@ -272,6 +272,25 @@ def test_a_request_out_of_order_is_refused(line: Line, request_: Message) -> Non
     assert "came before" in talk(line, request_)[-1]["message"]
 
 
+def test_what_a_library_says_in_the_users_language_is_told(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "126: modül bulunmuyor: İşlem"
+
+    def load(*_: object) -> None:
+        message.encode("cp1254").decode("utf-8")
+
+    monkeypatch.setattr(ToyBackend, "load", load)
+    monkeypatch.setattr("locale.getencoding", lambda: "cp1254")
+    assert talk(line, OPEN, LOAD)[-1]["message"] == message
+
+
+def test_a_file_that_is_no_text_is_not_told(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> None:
+        (b"\xff" * 5000).decode("utf-8")
+
+    monkeypatch.setattr(ToyBackend, "load", load)
+    assert talk(line, OPEN, LOAD)[-1]["message"].startswith("'utf-8' codec can't decode byte")
+
+
 def test_an_unknown_request_is_refused(line: Line) -> None:
     assert talk(line, {"kind": "dance"})[-1]["message"] == "no such request: dance"
 

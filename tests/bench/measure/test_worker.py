@@ -15,7 +15,7 @@ import pytest
 from backends import channel
 from bench.errors import WorkerCrashed, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure import worker as worker_module
-from bench.measure.worker import Region, Timeouts, WorkerProcess
+from bench.measure.worker import Launch, Region, Timeouts, WorkerProcess
 
 Start = Callable[..., WorkerProcess]
 PROMPT = [[1, 2, 3]]
@@ -359,6 +359,25 @@ def test_the_consoles_ctrl_c_does_not_reach_a_worker(start: Start) -> None:
     worker = start()
     if sys.platform != "win32":
         assert os.getpgid(worker.pid) != os.getpgid(0)
+
+
+def test_an_interpreter_that_was_started_by_another_process_is_the_one_that_is_looked_at(
+    start: Start, redirected: Launch
+) -> None:
+    worker = start(launch=redirected)
+    assert psutil.Process(worker.pid).ppid() == worker.process.pid
+
+
+def test_an_interpreter_that_was_started_by_another_process_ends_with_it(start: Start, redirected: Launch) -> None:
+    worker = start(launch=redirected)
+    worker.kill()
+    assert (gone(worker), worker.alive) == (True, False)
+
+
+def test_a_process_that_is_no_child_of_ours_is_not_looked_at(other_root: Path, start: Start) -> None:
+    stand_in(other_root, "import os\nhello(pid=os.getppid())\ntime.sleep(600)")
+    worker = start()
+    assert worker.pid == worker.process.pid
 
 
 def test_the_key_stands_on_no_command_line(start: Start) -> None:
