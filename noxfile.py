@@ -113,6 +113,10 @@ COSTS = {
 """Group -> what its venv takes; llama.cpp is compiled."""
 UNKNOWN_COST = Cost(1.0, 2.0)
 """What a third party's worker is taken for."""
+LONGEST_PATH = 259
+"""Characters of a path on Windows, as long as it was not told to allow more."""
+BELOW_ROOT = 209
+"""Characters that the longest path of a venv has below the checkout: a licence in torch 2.13."""
 UNPACKING = 1.4
 """Space that pip needs while it works, over what is left when it is done: packages lie beside what they unpack to."""
 
@@ -273,12 +277,13 @@ def shortage(groups: Iterable[str], free_bytes: int) -> str | None:
 
 
 def complaints(log: Path, otherwise: str) -> list[str]:
-    """The installer's last words: its error lines without their time stamps, at most five."""
+    """The installer's last words: its errors and hints without their time stamps, at most five."""
     if not log.exists():
         return [otherwise]
     lines = [re.sub(r"^\S+,\d+ +", "", line)[:500] for line in log.read_text("utf-8", errors="replace").splitlines()]
     said = [line for line in lines if line.strip()]
-    return [line for line in said if line.startswith("ERROR")][-5:] or said[-5:] or [otherwise]
+    # What pip hints at is how to mend it, such as Windows' limit to the length of paths.
+    return [line for line in said if line.startswith(("ERROR", "HINT"))][-5:] or said[-5:] or [otherwise]
 
 
 def install(session: nox.Session, group: str, here: Here) -> None:
@@ -344,8 +349,42 @@ def announce(session: nox.Session, groups: Sequence[str]) -> None:
             "torch: where the package index has CUDA builds only, this is several GB more; "
             "AIPC_BENCH_TORCH_INDEX=https://download.pytorch.org/whl/cpu avoids it"
         )
+    if problem := too_deep(ROOT, this_machine(), long_paths=has_long_paths()):
+        session.warn(problem)
     if problem := shortage(groups, free_bytes):
         session.error(problem)
+
+
+def too_deep(root: Path, here: Here, *, long_paths: bool) -> str | None:
+    """Why paths of venvs may become longer than Windows allows; ``None`` where they cannot.
+
+    Args:
+        root: the checkout.
+        here: the machine.
+        long_paths: whether it was told to allow longer ones.
+    """
+    most = LONGEST_PATH - BELOW_ROOT
+    if here.platform != "win32" or long_paths or len(str(root)) <= most:
+        return None
+    return (
+        f"{root} is longer than {most} characters, so paths of torch below it may pass the {LONGEST_PATH} that Windows "
+        "allows: move the checkout, e.g. to C:\\aipc-bench, or allow longer ones, in a PowerShell of an administrator: "
+        "New-ItemProperty HKLM:\\SYSTEM\\CurrentControlSet\\Control\\FileSystem -Name LongPathsEnabled -Value 1 -Force"
+    )
+
+
+def has_long_paths() -> bool:
+    """Whether Windows was told to allow paths of any length."""
+    if sys.platform != "win32":
+        return True
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        import winreg  # noqa: PLC0415 - exists on Windows only
+
+        try:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key:
+                return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+        except OSError:
+            return False
 
 
 def this_machine() -> Here:
@@ -445,7 +484,10 @@ def clean_venvs(session: nox.Session, *, remove: bool) -> None:
     for folder in sorted(path for path in VENVS.glob("*") if path.is_dir()):
         session.log(f"{'removing' if remove else 'venv'} {folder} ({size_bytes(folder) / 1e9:.2f} GB)")
         if remove:
-            shutil.rmtree(folder)
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:
+                session.warn(f"{folder} stays in part: {error.strerror or error}; end what runs from it and try again")
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------

@@ -60,6 +60,21 @@ def working_process(started: int, told: int) -> int:
     return told if started in ancestors else started
 
 
+def interpreter(started: int) -> int:
+    """The interpreter behind a process that was started from a venv; that process itself, but for Windows.
+
+    Args:
+        started: the process; its interpreter may not be there yet.
+    """
+    if sys.platform != "win32" or sys.prefix == sys.base_prefix:
+        return started
+    try:
+        children = psutil.Process(started).children()
+    except psutil.Error:
+        return started
+    return children[0].pid if children else started
+
+
 def end_tree(pid: int) -> None:
     """Kill the process ``pid`` and all that it started; the caller waits for ``pid`` itself."""
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import StoreError
-from bench.store.files import write_table
+from bench.store.files import remove_file, write_table
 
 COMPACT_NAME = "all.parquet"
 _GATHERED = b"aipc_bench.gathered_parts"
@@ -32,7 +33,9 @@ def compact(folder: Path) -> None:
     table = table.replace_schema_metadata({_GATHERED: json.dumps(names).encode("ascii")})
     write_table(folder / COMPACT_NAME, table)
     for name in names:
-        (folder / name).unlink(missing_ok=True)
+        # One that another program holds stays; its rows are not counted twice.
+        with suppress(OSError):
+            remove_file(folder / name)
 
 
 def live_files(folder: Path) -> list[Path]:

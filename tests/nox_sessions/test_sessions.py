@@ -154,6 +154,18 @@ def test_clean_removes_the_venvs_if_asked(finished: Finished) -> None:
     assert list(noxfile.VENVS.iterdir()) == []
 
 
+def test_clean_goes_on_after_a_venv_that_is_in_use(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(FakeSession(), "ort-genai")
+
+    def in_use(folder: Path) -> None:
+        raise PermissionError(13, "used by another process")
+
+    monkeypatch.setattr("noxfile.shutil.rmtree", in_use)
+    fake = FakeSession("--remove")
+    noxfile.clean(fake)
+    assert "stays in part: used by another process" in fake.said[-1]
+
+
 def test_clean_looks_with_an_older_harness_rather_than_install_one(finished: Finished, root: Path) -> None:
     made(FakeSession(), "harness")
     (root / "pyproject.toml").write_text(PROJECT.replace("pytest==1", "pytest==2"), encoding="utf-8")
