@@ -439,7 +439,8 @@ def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str
     Not by ``session.run``: that leaves at the second Ctrl-C, with the command still writing to the console.
     """
     env = utf8() | ({} if made is None else {"AIPC_BENCH_VENVS": json.dumps(made)})
-    session.log(shlex.join(["python", *arguments]))
+    line = ["python", *arguments]
+    session.log(subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line))
     with subprocess.Popen([python, *arguments], cwd=ROOT, env=env) as child:
         status = wait(child)
     if status:
