@@ -22,7 +22,7 @@ from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, ProtocolE
 from bench import exit_codes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.observe.memory import starving
-from bench.plan.venvs import REMEDY
+from bench.plan.venvs import REMEDY, missing_runtime
 from bench.processes import child_environment, end_tree, process_group, working_process
 
 _LOOK_S = 0.5
@@ -176,9 +176,10 @@ class WorkerProcess:
         try:
             answer = self._await("opened", self.timeouts.open_s)
         except WorkerFailed as error:
-            if error.error_type != "ImportError":
+            remedy = missing_runtime(str(error)) or (self.remedy if error.error_type == "ImportError" else None)
+            if remedy is None:
                 raise
-            raise WorkerFailed(f"{error}; {self.remedy}", error_type=error.error_type) from error
+            raise WorkerFailed(f"{error}; {remedy}", error_type=error.error_type) from error
         return Opened(answer["import_s"], answer["devices"])
 
     def load(

@@ -211,6 +211,13 @@ def test_what_cannot_be_imported_is_told_with_the_remedy_of_its_environment(star
     assert "nox -s bench" not in str(caught.value)
 
 
+def test_a_dll_that_is_missing_is_told_with_where_to_get_it(other_root: Path, start: Start) -> None:
+    text = "raise OSError('[WinError 126] The specified module could not be found. Error loading c10.dll')"
+    (other_root / "backends" / "lacking.py").write_text(text, encoding="utf-8")
+    with pytest.raises(WorkerFailed, match=r"WinError 126.*; install Microsoft's Visual C\+\+ Redistributable"):
+        start("backends.lacking:Lacking").open()
+
+
 def test_an_interpreter_that_is_not_there_is_told_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(WorkerFailed, match=r"cannot start .*nowhere.*; run `nox -s bench` .* or name .* by --worker"):
         WorkerProcess(str(tmp_path / "nowhere"), "backends.simulated:Simulated", tmp_path / "w")
