@@ -25,6 +25,7 @@ import platform
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -439,6 +440,7 @@ def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str
     Not by ``session.run``: that leaves at the second Ctrl-C, with the command still writing to the console.
     """
     env = utf8() | ({} if made is None else {"AIPC_BENCH_VENVS": json.dumps(made)})
+    break_as_interrupt()
     line = ["python", *arguments]
     session.log(subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line))
     with subprocess.Popen([python, *arguments], cwd=ROOT, env=env) as child:
@@ -451,6 +453,12 @@ def measure(session: nox.Session, python: str) -> None:
     """Install what the command line needs, then run it."""
     made = venvs(session, needs(python, session.posargs))
     finish(session, python, "-m", "pytest", "bench/", *session.posargs, made=made)
+
+
+def break_as_interrupt() -> None:
+    """Have Ctrl-Break of a Windows console do what Ctrl-C does, or it would end nox and leave the command running."""
+    if (number := getattr(signal, "SIGBREAK", None)) is not None:
+        signal.signal(number, signal.default_int_handler)
 
 
 def wait(child: subprocess.Popen[bytes]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -117,6 +118,15 @@ def test_tests_take_pytests_arguments(finished: Finished) -> None:
 def test_tests_need_every_stack(finished: Finished) -> None:
     with pytest.raises(AbortedError, match="ort-genai cannot be had: ERROR: No matching distribution found"):
         noxfile.tests(FakeSession(failing="onnxruntime-genai", errors=ERRORS))
+
+
+def test_ctrl_break_of_windows_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    number = signal.SIGTERM
+    before = signal.getsignal(number)
+    monkeypatch.setattr(signal, "SIGBREAK", number, raising=False)
+    noxfile.break_as_interrupt()
+    after = signal.signal(number, before)
+    assert after is signal.default_int_handler
 
 
 def test_lint_runs_no_tests(finished: Finished) -> None:
