@@ -54,10 +54,13 @@ def working_process(started: int, told: int) -> int:
         told: the process that says that it is the one; believed if it comes from ``started``.
     """
     try:
-        ancestors = [process.pid for process in psutil.Process(told).parents()]
+        process: psutil.Process | None = psutil.Process(told)
+        # No further up than needed: what the system itself started may not be asked.
+        while process is not None and process.pid != started:
+            process = process.parent()
     except (psutil.Error, ValueError):
         return started
-    return told if started in ancestors else started
+    return started if process is None else told
 
 
 def interpreter(started: int) -> int:
