@@ -27,6 +27,7 @@ from bench.processes import child_environment, end_tree, process_group, working_
 
 _LOOK_S = 0.5
 _LAST_WORDS_S = 5.0
+_GONE_S = 30.0
 _TAIL_BYTES = 4000
 
 
@@ -261,9 +262,11 @@ class WorkerProcess:
         self.kill()
 
     def kill(self) -> None:
-        """Stop the process and all that it started."""
+        """Stop the process and all that it started; one that a driver does not let go of is left."""
         end_tree(self.process.pid)
-        self.process.wait()
+        # On Windows a wait without end could not even be interrupted.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_GONE_S)
         if hasattr(self, "connection"):
             self.connection.close()
 
@@ -304,7 +307,10 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             Client(listener.address).close()
         thread.join(1.0)
-        raise self._late("come up", self.timeouts.start_s) if late else self._died()
+        if late:
+            self.kill()
+            raise self._late("come up", self.timeouts.start_s)
+        raise self._died()
 
     def _ask(self, kind: str, **body: Any) -> None:
         try:
@@ -344,7 +350,10 @@ class WorkerProcess:
         return message
 
     def _late(self, what: str, timeout_s: float) -> WorkerError:
-        return WorkerTimeout(f"the worker did not {what} within {timeout_s:g} s and was stopped")
+        ended = "was stopped"
+        if self.alive:
+            ended = "cannot be ended, as where a driver hangs: restart the machine before measuring on"
+        return WorkerTimeout(f"the worker did not {what} within {timeout_s:g} s and {ended}")
 
     def _died(self) -> WorkerError:
         try:
