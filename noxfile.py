@@ -118,6 +118,8 @@ LONGEST_PATH = 259
 """Characters of a path on Windows, as long as it was not told to allow more."""
 BELOW_ROOT = 209
 """Characters that the longest path of a venv has below the checkout: a licence in torch 2.13."""
+CONTROL_C_EXIT = 0xC000013A
+"""Status of a process of Windows that Ctrl-C, Ctrl-Break or the end of its console ended."""
 UNPACKING = 1.4
 """Space that pip needs while it works, over what is left when it is done: packages lie beside what they unpack to."""
 
@@ -430,7 +432,14 @@ def utf8() -> dict[str, str]:
 
 
 def exit_status(return_code: int) -> int:
-    """A child's return code as a shell tells it: one that a signal ended has 128 + the signal's number."""
+    """A child's return code as a shell tells it: one that a signal ended has 128 + the signal's number.
+
+    On Windows Ctrl-C and Ctrl-Break count as such, and what else ended it is a failure.
+    """
+    if return_code == CONTROL_C_EXIT:
+        return 128 + signal.SIGINT
+    if return_code > 255:
+        return 1
     return return_code if return_code >= 0 else 128 - return_code
 
 
