@@ -30,7 +30,8 @@ def quoted(part: str, *, windows: bool = _HERE) -> str:
 
 
 def _for_windows(part: str) -> str:
-    if _PLAIN.fullmatch(part):
+    # PowerShell takes a flag apart at its first full stop.
+    if _PLAIN.fullmatch(part) and not (part.startswith("-") and "." in part):
         return part
     if "$" in part or "`" in part:
         # PowerShell would put a variable in its place.

@@ -24,6 +24,7 @@ def test_the_home_folder_is_left_to_the_shell() -> None:
         ("int4,int8", "int4,int8"),
         ("openvino-genai==2026.4.1.0", "openvino-genai==2026.4.1.0"),
         ("5%", "5%"),
+        ("--interval-target=0.05", '"--interval-target=0.05"'),
         (r"C:\models\phi-3", r"C:\models\phi-3"),
         (r"~\models", r"~\models"),
         (r"C:\my models\phi-3", r'"C:\my models\phi-3"'),
