@@ -15,6 +15,7 @@ Errors, and the status that each gives the row::
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,11 @@ class DeviceUnavailableError(UnsupportedError):
 def one_line(error: Exception) -> str:
     """The words of a stack's own error without its line breaks, to go into the message of one of ours."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def variable_set(name: str, value: str, *, windows: bool = sys.platform == "win32") -> str:
+    """How a variable of the environment is set before nox is called; in PowerShell, ``set`` is something else."""
+    return f"$env:{name} = '{value}'" if windows else f"{name}={value}"
 
 
 @dataclass(frozen=True, slots=True)

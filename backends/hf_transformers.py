@@ -23,6 +23,7 @@ from backends.contract import (
     StepCallback,
     UnsupportedError,
     one_line,
+    variable_set,
 )
 from backends.torch_loop import StoredWeights, format_of, greedy
 
@@ -84,7 +85,8 @@ def _remedy(device: str) -> str:
         return "ask for --device CPU, or for another stack on that device"
     built = torch.version.cuda if kind == "CUDA" else getattr(torch.version, "xpu", None)
     if built is None:
-        return f"the venv's torch {torch.__version__} is built without {kind}; set AIPC_BENCH_TORCH_INDEX={index}"
+        variable = variable_set("AIPC_BENCH_TORCH_INDEX", index)
+        return f"the venv's torch {torch.__version__} is built without {kind}; set {variable}"
     return f"torch is built for {kind} and finds none: install or update the GPU's driver"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from bench.plan.plan import Plan
 from bench.planning import plan_for
 from bench.root import PROJECT_ROOT
 from bench.session import BenchSession
+from bench.shell import command_line, quoted
 from bench.test_measure import SESSION, CellItem, ImpossibleItem, MeasureSuite
 
 _INTERRUPTED = 130
@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         str(argument) for argument in config.invocation_params.args if str(argument) not in ("bench", "bench/")
     ]
     name = "ab" if options.variants else "bench"
-    command = f"nox -s {name} -- {shlex.join(arguments)}" if arguments else f"nox -s {name}"
+    command = f"nox -s {name} -- {command_line(arguments)}" if arguments else f"nox -s {name}"
     config.stash[SESSION] = BenchSession(options, plan, command, lambda line: _say(config, line))
 
 
@@ -166,7 +166,7 @@ def _unreported(bench: BenchSession, folder: Path, error: Exception) -> list[str
     if private is not None:
         said = redacted(said, private)
     shown = shown_path(folder, private)
-    return [said, f"what was measured is in {shown}; try `nox -s report -- {shown}`"]
+    return [said, f"what was measured is in {shown}; try `nox -s report -- {quoted(shown)}`"]
 
 
 def _comparison(bench: BenchSession, folder: Path) -> list[str]:

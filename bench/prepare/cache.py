@@ -175,7 +175,7 @@ class ArtifactStore:
             start = time.perf_counter()
             made = make(workspace)
             manifest = _manifest(key, made, workspace.output, time.perf_counter() - start)
-            (workspace.output / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8")
+            (workspace.output / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8", newline="\n")
             self._publish(workspace.output, self.artifacts / key.folder)
         finally:
             remove(workspace.folder)
@@ -191,7 +191,7 @@ class ArtifactStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():  # it was found damaged
             remove(target)
-        _replace(output, target)
+        replace_when_free(output, target)
 
     @contextlib.contextmanager
     def _writable(self) -> Iterator[None]:
@@ -296,8 +296,12 @@ def bits_per_weight(stored_bytes: int | None, parameters: int | None) -> float |
     return None if stored_bytes is None or not parameters else stored_bytes * 8 / parameters
 
 
-def _replace(source: Path, target: Path) -> None:
-    # On Windows a virus scanner may hold a file of the folder for a moment.
+def replace_when_free(source: Path, target: Path) -> None:
+    """Put a file or folder in its place, waiting where a virus scanner of Windows holds it for a moment.
+
+    Raises:
+        OSError: it cannot be done.
+    """
     for pause in (0.1, 0.5, 2.0):
         try:
             source.replace(target)

@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from backends.spec import hardware_of
+from bench import exit_codes
 from bench.analyse.results import QUANTILES, CellResult, RunAnalysis
 from bench.language import chosen
 from bench.report import format as fmt
@@ -186,6 +187,7 @@ def _failure(failure: Any, naming: Naming, analysis: RunAnalysis) -> dict[str, A
     blocks = adaptive_end(analysis).get("blocks") or (analysis.record.get("plan") or {}).get("blocks") or 0
     return {
         "failure": failure,
+        "exit_code": None if failure.exit_code is None else exit_codes.shown(failure.exit_code),
         "name": naming.of(failure.load),
         "cells": failed_shapes(failure),
         "where": text.failure_where(failure, blocks),

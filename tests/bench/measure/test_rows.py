@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from bench.errors import WorkerCrashed
@@ -184,3 +185,8 @@ def test_a_load_that_went_well_keeps_no_last_words() -> None:
 def test_a_load_that_failed_keeps_the_last_words() -> None:
     row = load_of(attempt(error=WorkerCrashed("it died", exit_code=70)))
     assert (row["status"], row["exit_code"], row["stderr_tail"]) == ("crashed", 70, "last words")
+
+
+def test_a_status_of_windows_fits_into_the_row() -> None:
+    row = load_of(attempt(error=WorkerCrashed("it died", exit_code=0xC0000005)))
+    assert pa.array([row["exit_code"]], pa.int32()).to_pylist() == [-1073741819]

@@ -218,6 +218,13 @@ def test_a_failure_is_shown_with_its_reason(failing_page: str) -> None:
     assert "no token within 1800 s" in visible(failing_page)
 
 
+def test_a_status_of_windows_is_shown_as_people_look_it_up(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(loads=ONE_LOAD)
+    run.more = {"exit_code": -1073741819}
+    run.break_cells("ort-genai", "crashed", "the worker died")
+    assert "exit code 0xC0000005" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
+
+
 def test_a_failure_is_shown_with_the_command_that_tries_it_alone(failing_page: str) -> None:
     command = "nox -s bench -- --backend ort-genai --device CPU --precision int4 --prompt-tokens 512"
     assert command in visible(failing_page)
