@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.contract import CompileCache, Device, DeviceUnavailableError, LoadOptions
-from backends.spec import family
+from backends.spec import family, names_for
 
 STACKS_CHOICE = "stack"
 """Leaves a property to OpenVINO."""
@@ -18,7 +18,7 @@ _REMEDIES = {
     "GPU": "install the GPU's compute driver (on Linux: intel-opencl-icd), and on Linux join the group `render`",
 }
 
-_DRIVERS = {"NPU": "NPU_DRIVER_VERSION"}
+_DRIVERS = {"GPU": "GPU_DRIVER_VERSION", "NPU": "NPU_DRIVER_VERSION"}
 _MEMORIES = {"GPU": "GPU_DEVICE_TOTAL_MEM_SIZE", "NPU": "NPU_DEVICE_TOTAL_MEM_SIZE"}
 """Device family -> the property that tells it."""
 
@@ -65,7 +65,7 @@ def require(device: str, present: list[str]) -> None:
     Raises:
         DeviceUnavailableError: it is not among ``present``.
     """
-    if device in present or (device == "GPU" and "GPU.0" in present):
+    if any(name in present for name in names_for(device)):
         return
     remedy = _REMEDIES.get(family(device), "choose one of those")
     raise DeviceUnavailableError(
@@ -139,6 +139,68 @@ def npu_properties(options: LoadOptions) -> dict[str, Any]:
     }
     given = {name: options.extra.get(option) for option, name in names.items()}
     return {name: value for name, value in given.items() if value is not None}
+
+
+_NPU_STEP = 64
+_DEFAULT_PROMPT, _DEFAULT_RESPONSE = 1024, 128
+
+
+@dataclass(frozen=True, slots=True)
+class NpuShapes:
+    """The shapes that OpenVINO GenAI's NPU pipeline compiles a model for, in tokens.
+
+    Read in OpenVINO 2026.4 (``npuw/llm_compiled_model.cpp``) and in GenAI's ``utils.cpp``: a prompt is computed in one
+    piece of the longest length, unless PREFILL_HINT is DYNAMIC and a chunk is shorter than that; then in whole chunks.
+
+    Args:
+        prompt: the longest prompt that is taken.
+        response: what the KV cache leaves room for behind it.
+        chunk: of a dynamic prefill; 0 for a static one.
+    """
+
+    prompt: int
+    response: int
+    chunk: int
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any], chunk: int) -> NpuShapes:
+        """What follows from ``told``, the pipeline's properties, and the plugin's own chunk size."""
+        dynamic = told.get("PREFILL_HINT", "DYNAMIC") == "DYNAMIC"
+        prompt = int(told.get("MAX_PROMPT_LEN", _DEFAULT_PROMPT))
+        return cls(prompt, int(told.get("MIN_RESPONSE_LEN", _DEFAULT_RESPONSE)), chunk if dynamic else 0)
+
+    def padded(self, prompt_tokens: int) -> int:
+        """The length that is computed for a prompt of ``prompt_tokens``."""
+        longest = _up_to(self.prompt, _NPU_STEP)
+        return _up_to(prompt_tokens, self.chunk) if 0 < self.chunk < longest else longest
+
+    def problem(self, prompt_tokens: int, new_tokens: int) -> str | None:
+        """Why a request does not fit, and which option to set; ``None`` if it does."""
+        if prompt_tokens > self.prompt:
+            return (
+                f"a prompt of {prompt_tokens} tokens does not fit into the {self.prompt} that the NPU's model was "
+                "compiled for; set openvino-genai.max_prompt_len to at least that, or leave it to follow the prompt"
+            )
+        # The last token is never fed back, so it takes no room.
+        room = self.prompt + self.response - prompt_tokens + 1
+        if new_tokens > room:
+            return (
+                f"{new_tokens} new tokens behind a prompt of {prompt_tokens} do not fit into the NPU's KV cache, which "
+                f"has room for {room}; set openvino-genai.min_response_len to at least {new_tokens}"
+            )
+        return None
+
+
+def prefill_chunk(core: Any) -> int:
+    """The NPU plugin's chunk of a dynamic prefill, in tokens; 0 if it does not tell."""
+    try:
+        return int(core.get_property("NPU", "NPUW_LLM_PREFILL_CHUNK_SIZE"))
+    except (RuntimeError, ValueError):
+        return 0
+
+
+def _up_to(number: int, step: int) -> int:
+    return -(-number // step) * step
 
 
 def read_back(compiled: Any) -> dict[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.contract import Device
-from backends.spec import family
+from backends.spec import family, names_for
 
 CPU_PROVIDER = "CPUExecutionProvider"
 
@@ -101,12 +101,8 @@ def find(requested: str, present: Sequence[Device]) -> Device | None:
     ``DML`` means ``DML.0``; ``OPENVINO`` means OpenVINO's CPU, and ``OPENVINO.GPU`` its first GPU. A sole GPU that
     OpenVINO lists without a number goes by ``.0`` as well.
     """
-    wanted = "OPENVINO.CPU" if requested == "OPENVINO" else requested
-    names = [wanted, f"{wanted}.0"]
-    if family(wanted) == "OPENVINO":
-        names.append(wanted.removesuffix(".0"))
     by_name = {device.name: device for device in present}
-    return next((by_name[name] for name in names if name in by_name), None)
+    return next((by_name[name] for name in names_for(requested) if name in by_name), None)
 
 
 def refusal(requested: str, present: Sequence[Device], packages: Sequence[str]) -> str:

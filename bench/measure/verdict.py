@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backends.spec import hardware_of
+from backends.spec import hardware_of, names_for
 from bench.measure.facts import Counters, Placement
 
 
@@ -64,8 +64,11 @@ def judge(
 
 
 def same_device(requested: str, executed: str) -> bool:
-    """Whether ``executed`` is what was asked for: ``GPU`` is met by ``GPU.0``, and ``AUTO`` by whatever it chose."""
-    return requested in ("AUTO", executed) or ("." not in requested and executed == f"{requested}.0")
+    """Whether ``executed`` is what was asked for: ``GPU`` is met by ``GPU.0`` and that by a sole ``GPU``.
+
+    ``AUTO`` is met by whatever it chose.
+    """
+    return requested in ("AUTO", executed) or executed in names_for(requested)
 
 
 def _moved(hardware: str | None, counters: Counters) -> int | None:

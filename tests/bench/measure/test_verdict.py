@@ -99,5 +99,9 @@ def test_a_device_is_itself(device: str) -> None:
     assert same_device(device, device)
 
 
+def test_a_sole_gpu_goes_without_its_number() -> None:
+    assert same_device("GPU.0", "GPU")
+
+
 def test_a_numbered_gpu_is_not_met_by_any_gpu() -> None:
     assert not same_device("GPU.1", "GPU")
