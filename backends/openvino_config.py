@@ -181,8 +181,7 @@ class NpuShapes:
                 f"a prompt of {prompt_tokens} tokens does not fit into the {self.prompt} that the NPU's model was "
                 "compiled for; set openvino-genai.max_prompt_len to at least that, or leave it to follow the prompt"
             )
-        # The last token is never fed back, so it takes no room.
-        room = self.prompt + self.response - prompt_tokens + 1
+        room = self.prompt + self.response - prompt_tokens
         if new_tokens > room:
             return (
                 f"{new_tokens} new tokens behind a prompt of {prompt_tokens} do not fit into the NPU's KV cache, which "

@@ -55,12 +55,14 @@ def judge(
     if moved == 0 and hardware != "CPU":
         words = f"{executed} was asked for, but its busy time did not move: something else ran. {note}"
         return Verdict("fallback", None, words)
-    words = " ".join(part for part in (note, _placed(placement), _counted(hardware, moved)) if part)
+    uncounted = f"There is no counter of the {hardware} here." if source == "unproven" and moved is None else ""
+    words = " ".join(part for part in (note, _placed(placement), _counted(hardware, moved), uncounted) if part)
     profiled = placement is not None and placement.share > 0
     read_back = source == "read-back"
     # CPU time moves whatever runs, so it proves nothing without a read-back; an accelerator's counter does.
     shown = bool(moved) and (read_back or hardware != "CPU")
-    return Verdict("verified" if shown or (read_back and profiled) else "reported", executed, words)
+    name = "verified" if shown or (read_back and profiled) else "reported"
+    return Verdict("unknown", None, words) if uncounted else Verdict(name, executed, words)
 
 
 def same_device(requested: str, executed: str) -> bool:

@@ -147,11 +147,11 @@ def test_what_the_pipeline_is_not_told_has_its_own_defaults() -> None:
 @pytest.mark.parametrize(
     ("prompt", "new", "option"),
     [
-        (128, 65, None),
-        (100, 93, None),
+        (128, 64, None),
+        (100, 92, None),
         (129, 1, "max_prompt_len"),
-        (128, 66, "min_response_len"),
-        (100, 94, "at least 94"),
+        (128, 65, "min_response_len"),
+        (100, 93, "at least 93"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_option_that_helps(prompt: int, new: int, option: str | None) -> None:

@@ -46,6 +46,9 @@ def profiled(**shares: float) -> Placement:
         ("NPU", told("NPU", "accepted"), CPU_WORKED, None, ("reported", "NPU")),
         ("NPU", told("NPU", "accepted"), NPU_WORKED, None, ("verified", "NPU")),
         ("NPU", told("NPU", "accepted"), NPU_IDLE, None, ("fallback", None)),
+        ("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), CPU_WORKED, profiled(Dml=1.0), ("unknown", None)),
+        ("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), NPU_WORKED, None, ("verified", "OPENVINO.NPU")),
+        ("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), NPU_IDLE, None, ("fallback", None)),
         ("DML", told("DML", "read-back"), CPU_WORKED, profiled(Dml=0.9, CPU=0.1), ("verified", "DML")),
         ("DML", told("DML", "read-back"), CPU_WORKED, profiled(CPU=1.0), ("fallback", "CPU")),
         ("DML", told("DML", "read-back"), GPU_IDLE, profiled(Dml=1.0), ("fallback", None)),
@@ -73,6 +76,11 @@ def test_a_fallback_says_what_was_asked_for_and_what_ran() -> None:
 def test_an_accelerator_that_stood_still_is_named() -> None:
     said = judge("NPU", told("NPU", "accepted"), NPU_IDLE).evidence
     assert said.startswith("NPU was asked for, but its busy time did not move: something else ran.")
+
+
+def test_what_no_counter_can_show_says_so() -> None:
+    said = judge("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), CPU_WORKED).evidence
+    assert said == "Said by the stack. There is no counter of the NPU here."
 
 
 def test_a_verified_cpu_says_how_long_it_worked() -> None:
