@@ -68,7 +68,10 @@ class PdhQuery:
         def ask(counter: ctypes.c_void_p, *place: Any) -> int:
             return int(self._pdh.PdhGetRawCounterArrayW(counter, *place))
 
-        return dict(self._items(name, RawItem, ask, lambda item: int(item.counter.first)))
+        found = self._items(
+            name, RawItem, ask, lambda item: item.counter.first if _valid(item.counter.status) else None
+        )
+        return {instance: int(value) for instance, value in found if value is not None}
 
     def formatted(self, name: str) -> dict[str, float]:
         """Instance -> the counter's value over the time between the last two collections."""
@@ -76,8 +79,7 @@ class PdhQuery:
         def ask(counter: ctypes.c_void_p, *place: Any) -> int:
             return int(self._pdh.PdhGetFormattedCounterArrayW(counter, _DOUBLE, *place))
 
-        # Status 0 and 1 are valid data and new data.
-        found = self._items(name, FormattedItem, ask, lambda item: item.value if item.status in (0, 1) else None)
+        found = self._items(name, FormattedItem, ask, lambda item: item.value if _valid(item.status) else None)
         return {instance: float(value) for instance, value in found if value is not None}
 
     def _items(
@@ -102,6 +104,11 @@ class PdhQuery:
         if self._open:
             self._pdh.PdhCloseQuery(self._query)
             self._open = False
+
+
+def _valid(status: int) -> bool:
+    """Whether a counter's value can be taken: valid data, or new data."""
+    return status in (0, 1)
 
 
 def _library() -> Any:

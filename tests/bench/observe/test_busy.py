@@ -7,7 +7,7 @@ import pytest
 
 from bench.observe.busy import Busy, EngineTime, Reading, busy_counters
 from bench.observe.busy_linux import LinuxCounters, gpu_engines
-from bench.observe.busy_windows import WindowsCounters, npu_luids_of, reading_of
+from bench.observe.busy_windows import WindowsCounters, npu_luids_by_engines, npu_luids_of, reading_of
 from tests.bench.observe.pdh_stand_in import Pdh
 
 I915 = """pos:	0
@@ -54,6 +54,18 @@ def test_what_was_not_counted_before_is_not_known(earlier: Reading) -> None:
 def test_a_clock_that_stood_still_is_no_division_by_zero() -> None:
     before, now = Reading(0, {"ccs": EngineTime(1, 5)}), Reading(9, {"ccs": EngineTime(2, 5)})
     assert now.since(before).gpu_ns == 0
+
+
+@pytest.mark.parametrize("ran", [-1, 21_000])
+def test_a_counter_that_does_what_time_cannot_is_not_believed(ran: int) -> None:
+    before = Reading(0, {"neural": EngineTime(5_000), "copy": EngineTime(0)}, 5_000)
+    now = Reading(1_000, {"neural": EngineTime(5_000 + ran), "copy": EngineTime(9)}, 5_000 + ran)
+    assert now.since(before) == Busy(None, None)
+
+
+def test_accounting_that_comes_late_is_believed() -> None:
+    before, now = Reading(0, {"render": EngineTime(0)}), Reading(1_000, {"render": EngineTime(14_000)})
+    assert now.since(before).gpu_ns == 14_000
 
 
 # -- Linux
@@ -124,6 +136,24 @@ def test_a_process_without_an_instance_has_no_counter() -> None:
 def test_an_adapter_is_an_npu_by_its_name() -> None:
     adapters = [("Intel(R) Arc(TM) Graphics", 1), ("Intel(R) AI Boost", NPU_LUID)]
     assert npu_luids_of(adapters, {"Intel(R) AI Boost"}) == {NPU_LUID}
+
+
+def test_an_npu_is_told_by_the_engines_that_it_has() -> None:
+    gpu = OTHERS.replace("3D", "Neural")
+    basic = OTHERS.replace("D1C2", "BA5E")
+    neural = NPU.replace("BEEF", "CAFE").replace("Compute", "Neural").replace("pid_42", "pid_4")
+    assert npu_luids_by_engines([MINE, OTHERS, gpu, basic, NPU, neural, "_total"]) == {NPU_LUID, 0x1_0000CAFE}
+
+
+@pytest.mark.parametrize(("names", "npu_ns"), [({"Intel(R) AI Boost"}, 900), (set(), None)])
+def test_without_an_npu_in_the_system_no_adapter_is_one(names: set[str], npu_ns: int | None) -> None:
+    counters = WindowsCounters(42, Pdh({RUNNING_TIME: {MINE: 7, OTHERS: 100, NPU: 9}}), names)
+    assert counters.read().npu_ns == npu_ns
+
+
+def test_one_of_several_that_could_be_the_npu_is_not_guessed() -> None:
+    another = NPU.replace("BEEF", "CAFE")
+    assert WindowsCounters(42, Pdh({RUNNING_TIME: {another: 7, NPU: 9}}), {"Intel(R) AI Boost"}).read().npu_ns is None
 
 
 RUNNING_TIME = r"\GPU Engine(*)\Running Time"
