@@ -22,13 +22,14 @@ _DRIVERS = {"GPU": "GPU_DRIVER_VERSION", "NPU": "NPU_DRIVER_VERSION"}
 _MEMORIES = {"GPU": "GPU_DEVICE_TOTAL_MEM_SIZE", "NPU": "NPU_DEVICE_TOTAL_MEM_SIZE"}
 """Device family -> the property that tells it."""
 
-_READ_BACK = (
+READ_BACK = (
     "EXECUTION_DEVICES",
     "INFERENCE_PRECISION_HINT",
     "KV_CACHE_PRECISION",
     "INFERENCE_NUM_THREADS",
     "PERFORMANCE_HINT",
 )
+"""The properties of a compiled model that say how it runs."""
 
 _BLOBS = "*.blob"
 
@@ -205,7 +206,7 @@ def _up_to(number: int, step: int) -> int:
 def read_back(compiled: Any) -> dict[str, str]:
     """The properties of a compiled model that say how it runs; those that the device does not have are left out."""
     read = {}
-    for name in _READ_BACK:
+    for name in READ_BACK:
         try:
             read[name] = as_text(compiled.get_property(name))
         except RuntimeError:

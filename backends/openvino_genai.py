@@ -24,6 +24,7 @@ from backends.contract import (
     one_line,
 )
 from backends.openvino_config import (
+    READ_BACK,
     BlobCache,
     NpuShapes,
     changed_hints,
@@ -35,6 +36,7 @@ from backends.openvino_config import (
     read_back,
     require,
 )
+from backends.openvino_log import model_properties, with_log
 
 _WHOLE_PROMPT = 2**31
 """The scheduler's default of 256 tokens a batch would cut the prefill into pieces."""
@@ -69,10 +71,10 @@ class OpenVinoGenAI:
             attention = str(options.extra.get("attention_backend", "PA"))
             own = _attention(attention, prefix_caching=options.extra.get("prefix_caching") == "on")
         try:
-            pipeline = genai.LLMPipeline(artifact, device, **hints, **own)
+            pipeline, printed = with_log(lambda: genai.LLMPipeline(artifact, device, **hints, **own))
         except RuntimeError as error:
             raise ArtifactError(f"OpenVINO could not compile the model for {device}: {last_line(error)}") from error
-        told = _Told(hints, attention, cache.outcome(), own.get("scheduler_config"))
+        told = _Told(hints, attention, cache.outcome(), own.get("scheduler_config"), model_properties(printed))
         return OpenVinoSession(self._core, pipeline, device, told, shapes)
 
 
@@ -92,8 +94,8 @@ def _attention(attention: str, *, prefix_caching: bool) -> dict[str, Any]:
 def _probe(core: ov.Core, device: str, hints: Mapping[str, Any]) -> dict[str, str]:
     """Compile a one-multiplication model with the same hints and read its properties back.
 
-    ``LLMPipeline`` exposes no compiled model; what the device makes of a hint shows on any model it compiles. Where it
-    compiles no such model, nothing is read: that spoils no load.
+    For a pipeline that printed nothing of its own model: what a device makes of a hint shows on any model it compiles.
+    Where it compiles no such model, nothing is read: that spoils no load.
     """
     left = ov.opset13.parameter([1, 16], np.float32)
     product = ov.opset13.matmul(left, ov.opset13.constant(np.ones((16, 16), np.float32)), False, False)
@@ -105,15 +107,21 @@ def _probe(core: ov.Core, device: str, hints: Mapping[str, Any]) -> dict[str, st
 
 
 class _Told:
-    """What the pipeline was told, and what became of the compile cache."""
+    """What the pipeline was told and printed, and what became of the compile cache."""
 
     def __init__(
-        self, hints: Mapping[str, Any], attention: str | None, compile_cache: CompileCache, scheduler: Any
+        self,
+        hints: Mapping[str, Any],
+        attention: str | None,
+        compile_cache: CompileCache,
+        scheduler: Any,
+        printed: Mapping[str, str],
     ) -> None:
         self.hints = hints
         self.attention = attention
         self.compile_cache = compile_cache
         self.prefix_caching = scheduler is not None and bool(scheduler.enable_prefix_caching)
+        self.printed = {name: value for name, value in printed.items() if name in READ_BACK}
 
 
 class OpenVinoSession:
@@ -145,13 +153,15 @@ class OpenVinoSession:
         return GenerationDetails(padded_prompt_tokens=self._shapes.padded(length) if self._shapes else None)
 
     def evidence(self) -> Evidence:
-        """The pipeline has no read-back of its own: an explicit device was accepted, and a probe tells the rest."""
-        read = _probe(self._core, self._device, self._told.hints)
+        """What the pipeline printed of its compiled model; where it printed nothing, what a probe tells."""
+        printed = self._told.printed
+        named = printed.get("EXECUTION_DEVICES") if self._device != _NPU else None
+        read = printed or _probe(self._core, self._device, self._told.hints)
         threads = read.get("INFERENCE_NUM_THREADS")
         return Evidence(
-            device=self._device,
-            device_source="accepted",
-            note=_note(self._device, read, prefix_caching=self._told.prefix_caching),
+            device=named or self._device,
+            device_source="read-back" if named else "accepted",
+            note=_note(self._device, printed, read, prefix_caching=self._told.prefix_caching),
             inference_precision=read.get("INFERENCE_PRECISION_HINT"),
             kv_cache_precision=read.get("KV_CACHE_PRECISION"),
             attention_backend=self._told.attention,
@@ -166,23 +176,24 @@ class OpenVinoSession:
         self._pipeline = None
 
 
-def _note(device: str, read: Mapping[str, str], *, prefix_caching: bool) -> str:
-    accepted = f"LLMPipeline accepted {device}, which OpenVINO lists as available; it has no read-back."
-    if not read:
-        probed = "A one-layer model could not be compiled for it, so precisions and threads are not known."
-    elif device == _NPU:
+def _note(device: str, printed: Mapping[str, str], read: Mapping[str, str], *, prefix_caching: bool) -> str:
+    accepted = f"LLMPipeline accepted {device}, which OpenVINO lists as available."
+    if device == _NPU:
         # The plugin answers NPU even where it is told to hand all work to the CPU.
-        probed = (
-            "Its plugin names the NPU whatever runs, so only the NPU's busy time shows that it ran. The precision is "
-            "that of a one-layer model; embeddings are looked up on the CPU."
+        told = (
+            f"{accepted} Its plugin names the NPU whatever runs, so only the NPU's busy time shows that it ran; "
+            "embeddings are looked up on the CPU."
         )
-    else:
-        probed = (
-            "Precisions and threads are those of a one-layer model compiled with the same hints "
+    elif printed:
+        told = "Device, precisions and threads are those of the compiled model, as LLMPipeline printed them."
+    elif read:
+        told = (
+            f"{accepted} Precisions and threads are those of a one-layer model compiled with the same hints "
             f"(it ran on {read.get('EXECUTION_DEVICES', 'a device it does not name')})."
         )
-    cached = " The pipeline's scheduler was given prefix caching." if prefix_caching else ""
-    return f"{accepted} {probed}{cached}"
+    else:
+        told = f"{accepted} A one-layer model could not be compiled for it, so precisions and threads are not known."
+    return told + (" The pipeline's scheduler was given prefix caching." if prefix_caching else "")
 
 
 class _Streamer(genai.StreamerBase):  # type: ignore[misc]

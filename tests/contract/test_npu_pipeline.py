@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.contract
 
 SPEC = BACKENDS["openvino-genai"]
 PROMPT = tuple(range(5, 37))
+LENGTHS = (30, 31, 32)
 LONGEST = 64
 """What prompts of 32 ids are padded to, and what the KV cache leaves room for behind the longest."""
 
@@ -45,11 +47,23 @@ def worker(venvs: Venvs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
         yield opened
 
 
+@dataclass(frozen=True, slots=True)
+class OnTheCpu:
+    """The same model on the CPU's own pipeline.
+
+    Args:
+        evidence: of the load.
+        answers: to one id more each time.
+    """
+
+    evidence: dict[str, Any]
+    answers: list[list[list[int]]]
+
+
 @pytest.fixture(scope="module")
-def on_the_cpu(worker: WorkerProcess, artifact: Path) -> list[list[list[int]]]:
-    """What the model answers on the CPU's own pipeline, to one id more each time."""
-    worker.load(artifact, "CPU", "int4", None, _options("CPU"))
-    return [_ids(worker, PROMPT[:length]) for length in (30, 31, 32)]
+def on_the_cpu(worker: WorkerProcess, artifact: Path) -> OnTheCpu:
+    evidence = worker.load(artifact, "CPU", "int4", 1, _options("CPU")).evidence
+    return OnTheCpu(dict(evidence), [_ids(worker, PROMPT[:length]) for length in LENGTHS])
 
 
 @pytest.fixture(scope="module")
@@ -66,15 +80,24 @@ def _ids(worker: WorkerProcess, prompt: tuple[int, ...]) -> list[list[int]]:
     return [list(row) for row in worker.generate([prompt], 2).token_ids]
 
 
+def test_the_cpus_pipeline_tells_of_its_own_model(on_the_cpu: OnTheCpu) -> None:
+    told = on_the_cpu.evidence
+
+    assert (told["device"], told["device_source"], told["kv_cache_precision"], told["threads"]) == (
+        "CPU",
+        "read-back",
+        "f16",
+        1,
+    )
+
+
 def test_the_pipeline_proves_no_device(loaded: dict[str, Any]) -> None:
     assert (loaded["device"], loaded["device_source"]) == ("NPU", "accepted")
 
 
 @pytest.mark.usefixtures("loaded")
-def test_exactly_the_given_ids_go_in_however_they_are_padded(
-    worker: WorkerProcess, on_the_cpu: list[list[list[int]]]
-) -> None:
-    assert [_ids(worker, PROMPT[:length]) for length in (30, 31, 32)] == on_the_cpu
+def test_exactly_the_given_ids_go_in_however_they_are_padded(worker: WorkerProcess, on_the_cpu: OnTheCpu) -> None:
+    assert [_ids(worker, PROMPT[:length]) for length in LENGTHS] == on_the_cpu.answers
 
 
 @pytest.mark.usefixtures("loaded")
