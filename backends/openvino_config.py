@@ -233,6 +233,22 @@ def changed_hints(asked: Mapping[str, Any], read: Mapping[str, str]) -> dict[str
     }
 
 
+def lacks_npu_compiler(error: Exception) -> bool:
+    """Whether OpenVINO failed because nothing here compiles for the NPU.
+
+    Its Python package for Linux carries no such compiler (openvinotoolkit/openvino#36374), the driver's package does.
+    Where that is missing too, a library is named that was looked for, or a property that only a compiler has.
+    """
+    words = str(error)
+    return any(sign in words for sign in ("npu_compiler", "NPU_MAX_TILES", "VCL compiler"))
+
+
+NO_NPU_COMPILER = (
+    "OpenVINO finds an NPU and no compiler for it: on Linux install the newest release of "
+    "github.com/intel/linux-npu-driver with its package intel-driver-compiler-npu, on Windows Intel's newest NPU driver"
+)
+
+
 def last_line(error: Exception) -> str:
     """The last line of OpenVINO's stack of messages, which says what it is about."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -16,6 +16,7 @@ from backends.contract import (
     BackendError,
     CompileCache,
     Device,
+    DeviceUnavailableError,
     Evidence,
     GenerationDetails,
     LoadOptions,
@@ -24,11 +25,13 @@ from backends.contract import (
     one_line,
 )
 from backends.openvino_config import (
+    NO_NPU_COMPILER,
     READ_BACK,
     BlobCache,
     NpuShapes,
     changed_hints,
     common_properties,
+    lacks_npu_compiler,
     last_line,
     listed,
     npu_properties,
@@ -73,6 +76,8 @@ class OpenVinoGenAI:
         try:
             pipeline, printed = with_log(lambda: genai.LLMPipeline(artifact, device, **hints, **own))
         except RuntimeError as error:
+            if device == _NPU and lacks_npu_compiler(error):
+                raise DeviceUnavailableError(f"{NO_NPU_COMPILER}; it says: {last_line(error)}") from error
             raise ArtifactError(f"OpenVINO could not compile the model for {device}: {last_line(error)}") from error
         told = _Told(hints, attention, cache.outcome(), own.get("scheduler_config"), model_properties(printed))
         return OpenVinoSession(self._core, pipeline, device, told, shapes)

@@ -1,8 +1,7 @@
 """Busy time on Windows: the performance counter set ``GPU Engine``, which Task Manager draws GPU and NPU from.
 
 Written from Microsoft's documentation of PDH; never run on a device. Instances are named
-``pid_1234_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_Compute``; ``Running Time`` counts 100 ns. What engines an
-NPU has there was read where others looked at theirs: ``Compute`` or ``Neural``, by driver. A GPU has both, too.
+``pid_1234_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_Compute``; ``Running Time`` counts 100 ns.
 """
 
 from __future__ import annotations
@@ -18,10 +17,8 @@ from bench.observe.busy import EngineTime, Reading
 from bench.observe.pdh import PdhQuery
 
 _COUNTER = r"\GPU Engine(*)\Running Time"
-_INSTANCE = re.compile(r"pid_(\d+)_luid_0x([0-9a-f]+)_0x([0-9a-f]+)_(\S*)", re.IGNORECASE)
+_INSTANCE = re.compile(r"pid_(\d+)_luid_0x([0-9a-f]+)_0x([0-9a-f]+)_(.*)", re.IGNORECASE)
 _TICK_NS = 100
-_OF_AN_NPU = frozenset({"compute", "neural"})
-"""The only engines of an NPU; a GPU has ``3D`` and others beside them, in some process at any time."""
 
 
 def reading_of(instances: Mapping[str, int], pid: int, npu_luids: Collection[int], at_ns: int) -> Reading:
@@ -47,6 +44,31 @@ def reading_of(instances: Mapping[str, int], pid: int, npu_luids: Collection[int
     return Reading(at_ns, gpu or None, sum(npu) if npu else None)
 
 
+def npus_among(instances: Iterable[str], named: Collection[int], *, expected: bool) -> frozenset[int]:
+    """The ids of NPUs among the adapters of the counter's instances.
+
+    An NPU has no engine for 3D, and every GPU has one. So a name that the registry kept from an earlier start of the
+    system, for an id that a GPU has now, is not believed where another adapter computes alone.
+
+    Args:
+        instances: of all processes.
+        named: ids of adapters that go by the name of an NPU.
+        expected: whether the system lists an NPU.
+    """
+    seen, drawing = set(), set()
+    for match in filter(None, map(_INSTANCE.fullmatch, instances)):
+        luid = _luid(match)
+        seen.add(luid)
+        if match[4].lower().endswith("3d"):
+            drawing.add(luid)
+    known = seen.intersection(named)
+    return frozenset(known - drawing or (seen - drawing if expected else ()) or known)
+
+
+def _luid(match: re.Match[str]) -> int:
+    return int(match[2], 16) << 32 | int(match[3], 16)
+
+
 def npu_luids_of(adapters: Iterable[tuple[str, int]], npu_names: Collection[str]) -> frozenset[int]:
     """The ids of adapters that go by the name of an NPU.
 
@@ -57,32 +79,18 @@ def npu_luids_of(adapters: Iterable[tuple[str, int]], npu_names: Collection[str]
     return frozenset(luid for name, luid in adapters if name in npu_names)
 
 
-def npu_luids_by_engines(instances: Iterable[str]) -> frozenset[int]:
-    """The ids of adapters that have no engine which an NPU has not, over the instances of all processes."""
-    engines: dict[int, set[str]] = {}
-    for name in instances:
-        if match := _INSTANCE.fullmatch(name):
-            engines.setdefault(_luid(match), set()).add(match[4].lower().rpartition("engtype_")[2])
-    return frozenset(luid for luid, mine in engines.items() if mine <= _OF_AN_NPU)
-
-
-def _luid(match: re.Match[str]) -> int:
-    return int(match[2], 16) << 32 | int(match[3], 16)
-
-
 class WindowsCounters:
     """The counters of a process, through PDH; without the counter set every reading is empty.
 
     Args:
         pid: the process.
         pdh: the library, or what answers like it.
-        npu_names: the names of the system's NPUs, where they are known already.
     """
 
-    def __init__(self, pid: int, pdh: Any = None, npu_names: Collection[str] | None = None) -> None:
+    def __init__(self, pid: int, pdh: Any = None) -> None:
         self._pid = pid
         self._query = PdhQuery({"engines": _COUNTER}, pdh)
-        names = {str(npu["name"]) for npu in npus()} if npu_names is None else npu_names
+        names = {str(npu["name"]) for npu in npus()}
         self._has_npu = bool(names)
         self._named = npu_luids_of(_adapters(), names)
 
@@ -92,12 +100,8 @@ class WindowsCounters:
         if not self._query.collect():
             return Reading(at_ns)
         instances = self._query.raw("engines")
-        return reading_of(instances, self._pid, self._npu_luids(instances), at_ns)
-
-    def _npu_luids(self, instances: Iterable[str]) -> frozenset[int]:
-        """By their engines; where that leaves several adapters, a name in the registry decides, and else none is."""
-        found = npu_luids_by_engines(instances) if self._has_npu else frozenset()
-        return (found & self._named) or (found if len(found) == 1 else frozenset())
+        found = npus_among(instances, self._named, expected=self._has_npu)
+        return reading_of(instances, self._pid, found, at_ns)
 
     def close(self) -> None:
         """Close the query."""

@@ -9,6 +9,8 @@ from typing import Any
 
 _MORE_DATA = 0x800007D2
 _DOUBLE = 0x200
+_VALID = (0, 1)
+"""Status of valid data, and of new data."""
 
 
 class RawCounter(ctypes.Structure):
@@ -69,7 +71,7 @@ class PdhQuery:
             return int(self._pdh.PdhGetRawCounterArrayW(counter, *place))
 
         found = self._items(
-            name, RawItem, ask, lambda item: item.counter.first if _valid(item.counter.status) else None
+            name, RawItem, ask, lambda item: item.counter.first if item.counter.status in _VALID else None
         )
         return {instance: int(value) for instance, value in found if value is not None}
 
@@ -79,7 +81,7 @@ class PdhQuery:
         def ask(counter: ctypes.c_void_p, *place: Any) -> int:
             return int(self._pdh.PdhGetFormattedCounterArrayW(counter, _DOUBLE, *place))
 
-        found = self._items(name, FormattedItem, ask, lambda item: item.value if _valid(item.status) else None)
+        found = self._items(name, FormattedItem, ask, lambda item: item.value if item.status in _VALID else None)
         return {instance: float(value) for instance, value in found if value is not None}
 
     def _items(
@@ -104,11 +106,6 @@ class PdhQuery:
         if self._open:
             self._pdh.PdhCloseQuery(self._query)
             self._open = False
-
-
-def _valid(status: int) -> bool:
-    """Whether a counter's value can be taken: valid data, or new data."""
-    return status in (0, 1)
 
 
 def _library() -> Any:

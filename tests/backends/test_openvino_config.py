@@ -15,6 +15,7 @@ from backends.openvino_config import (
     as_text,
     changed_hints,
     common_properties,
+    lacks_npu_compiler,
     last_line,
     listed,
     npu_properties,
@@ -244,6 +245,18 @@ def test_only_what_was_asked_for_and_became_something_else_is_changed() -> None:
     asked = {"INFERENCE_PRECISION_HINT": "f16", "KV_CACHE_PRECISION": "u8", "INFERENCE_NUM_THREADS": 2}
     read = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "u8", "INFERENCE_NUM_THREADS": "2", "X": "y"}
     assert changed_hints(asked, read) == {"INFERENCE_PRECISION_HINT": "asked f16, got f32"}
+
+
+@pytest.mark.parametrize(
+    ("words", "lacking"),
+    [
+        ('Cannot load library "/x/libopenvino_intel_npu_compiler_loader.so": cannot open shared object file', True),
+        ("Exception from plugin_property_manager.cpp:732:\nUnsupported configuration key: NPU_MAX_TILES\n", True),
+        ("ZE_RESULT_ERROR_DEVICE_LOST", False),
+    ],
+)
+def test_an_npu_without_its_compiler_is_told_from_a_model_that_does_not_compile(words: str, lacking: bool) -> None:
+    assert lacks_npu_compiler(RuntimeError(words)) is lacking
 
 
 def test_the_last_line_of_a_stack_of_messages_is_the_one_that_says_it() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bench.observe.busy import Busy, EngineTime, Reading, busy_counters
 from bench.observe.busy_linux import LinuxCounters, gpu_engines
-from bench.observe.busy_windows import WindowsCounters, npu_luids_by_engines, npu_luids_of, reading_of
+from bench.observe.busy_windows import WindowsCounters, npu_luids_of, npus_among, reading_of
 from tests.bench.observe.pdh_stand_in import Pdh
 
 I915 = """pos:	0
@@ -116,6 +116,7 @@ def test_this_system_can_be_asked() -> None:
 MINE = "pid_42_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_Compute"
 OTHERS = "pid_43_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_3D"
 NPU = "pid_42_luid_0x00000001_0x0000BEEF_phys_0_eng_0_engtype_Compute"
+GPU_LUID = 0xD1C2
 NPU_LUID = 0x1_0000BEEF
 
 
@@ -133,27 +134,19 @@ def test_a_process_without_an_instance_has_no_counter() -> None:
     assert reading_of({OTHERS: 100}, 42, {NPU_LUID}, 5) == Reading(5)
 
 
+def test_an_engine_may_have_a_name_of_several_words() -> None:
+    name = MINE.replace("Compute", "High Priority Compute")
+    assert reading_of({name: 7}, 42, (), 5).gpu == {"d1c2/phys_0_eng_0_engtype_High Priority Compute": EngineTime(700)}
+
+
+def test_a_counter_that_has_no_value_yet_is_not_read_as_0() -> None:
+    counters = WindowsCounters(42, Pdh({RUNNING_TIME: {MINE: -1}}))
+    assert counters.read().gpu is None
+
+
 def test_an_adapter_is_an_npu_by_its_name() -> None:
     adapters = [("Intel(R) Arc(TM) Graphics", 1), ("Intel(R) AI Boost", NPU_LUID)]
     assert npu_luids_of(adapters, {"Intel(R) AI Boost"}) == {NPU_LUID}
-
-
-def test_an_npu_is_told_by_the_engines_that_it_has() -> None:
-    gpu = OTHERS.replace("3D", "Neural")
-    basic = OTHERS.replace("D1C2", "BA5E")
-    neural = NPU.replace("BEEF", "CAFE").replace("Compute", "Neural").replace("pid_42", "pid_4")
-    assert npu_luids_by_engines([MINE, OTHERS, gpu, basic, NPU, neural, "_total"]) == {NPU_LUID, 0x1_0000CAFE}
-
-
-@pytest.mark.parametrize(("names", "npu_ns"), [({"Intel(R) AI Boost"}, 900), (set(), None)])
-def test_without_an_npu_in_the_system_no_adapter_is_one(names: set[str], npu_ns: int | None) -> None:
-    counters = WindowsCounters(42, Pdh({RUNNING_TIME: {MINE: 7, OTHERS: 100, NPU: 9}}), names)
-    assert counters.read().npu_ns == npu_ns
-
-
-def test_one_of_several_that_could_be_the_npu_is_not_guessed() -> None:
-    another = NPU.replace("BEEF", "CAFE")
-    assert WindowsCounters(42, Pdh({RUNNING_TIME: {another: 7, NPU: 9}}), {"Intel(R) AI Boost"}).read().npu_ns is None
 
 
 RUNNING_TIME = r"\GPU Engine(*)\Running Time"
@@ -169,3 +162,22 @@ def test_pdhs_array_is_read() -> None:
 
 def test_a_windows_without_the_counter_set_reads_nothing() -> None:
     assert WindowsCounters(42, Pdh({})).read().gpu is None
+
+
+@pytest.mark.parametrize(
+    ("instances", "named", "expected", "found"),
+    [
+        ((OTHERS, NPU), {NPU_LUID}, True, {NPU_LUID}),
+        ((OTHERS, NPU), set(), True, {NPU_LUID}),
+        ((OTHERS, NPU), {GPU_LUID}, True, {NPU_LUID}),
+        ((OTHERS, MINE), {GPU_LUID}, True, {GPU_LUID}),
+        ((OTHERS, NPU), set(), False, set()),
+        ((OTHERS, MINE), {NPU_LUID}, True, set()),
+        (("_total", ""), {NPU_LUID}, True, set()),
+    ],
+    ids=["named", "unnamed", "of an earlier start", "named alone", "none listed", "not in use", "no instances"],
+)
+def test_an_npu_is_told_by_its_name_and_by_what_it_cannot_draw(
+    instances: tuple[str, ...], named: set[int], expected: bool, found: set[int]
+) -> None:
+    assert npus_among(instances, named, expected=expected) == found
