@@ -122,6 +122,9 @@ def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> di
     if family(device) == "NPU":
         return properties
     properties["NUM_STREAMS"] = "1"
+    if device == "AUTO":
+        # Else it begins on the CPU while it compiles for what it chose, and changes over in the middle of a run.
+        properties |= {"ENABLE_STARTUP_FALLBACK": False, "ENABLE_RUNTIME_FALLBACK": False}
     if device == "CPU" and options.threads is not None:
         properties["INFERENCE_NUM_THREADS"] = options.threads
     kv_cache = options.extra.get("kv_cache_precision")
@@ -220,7 +223,7 @@ def as_text(value: Any) -> str:
         return "+".join(as_text(one) for one in value)
     if hasattr(value, "to_string"):
         return str(value.to_string())
-    # AUTO puts the names of what it chose into brackets.
+    # AUTO puts the name of a device that only helps it out into brackets.
     return str(getattr(value, "name", value)).strip("()")
 
 

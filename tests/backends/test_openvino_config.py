@@ -95,6 +95,11 @@ def test_a_cpu_is_told_threads_one_stream_and_the_type_of_its_cache() -> None:
     }
 
 
+def test_auto_stays_with_what_it_chose() -> None:
+    told = common_properties("AUTO", options("AUTO"), NO_CACHE)
+    assert (told["ENABLE_STARTUP_FALLBACK"], told["ENABLE_RUNTIME_FALLBACK"]) == (False, False)
+
+
 def test_a_gpu_has_no_cpu_threads() -> None:
     assert "INFERENCE_NUM_THREADS" not in common_properties("GPU.0", options("GPU.0"), NO_CACHE)
 
