@@ -24,11 +24,12 @@ from typing import Any, Literal, Protocol
 StepCallback = Callable[[Sequence[int]], None]
 """Takes the ids of one decode step, one per sequence, the moment they are on the host."""
 
-DeviceSource = Literal["read-back", "accepted", "simulated", "none"]
+DeviceSource = Literal["read-back", "accepted", "unproven", "simulated", "none"]
 """How an executed device is known.
 
 ``read-back``: the loaded model named it. ``accepted``: the stack has no read-back, but took an explicit device that it
-lists as present. ``simulated``: no device ran. ``none``: nothing is known.
+lists as present. ``unproven``: it took the device, but is known to hand its work to another one without a word, so that
+only a counter of the device can show that it ran. ``simulated``: no device ran. ``none``: nothing is known.
 """
 
 CompileCache = Literal["none", "cold", "hit", "unknown"]

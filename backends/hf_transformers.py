@@ -25,6 +25,7 @@ from backends.contract import (
     one_line,
     variable_set,
 )
+from backends.spec import names_for
 from backends.torch_loop import StoredWeights, format_of, greedy
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.bfloat16}
@@ -50,7 +51,7 @@ class Transformers:
     def load(self, artifact: Path, device: str, options: LoadOptions) -> TransformersSession:
         """Load the Hugging Face folder ``artifact`` with its weights made the asked-for type."""
         present = [known.name for known in self.devices()]
-        if device not in present and f"{device}.0" not in present:
+        if not any(name in present for name in names_for(device)):
             raise DeviceUnavailableError(
                 f"transformers finds no {device} on this machine, only {', '.join(present)}: {_remedy(device)}"
             )

@@ -19,6 +19,8 @@ NPU_NAMES = {
     "8086:ad1d": "Intel NPU (Arrow Lake)",
     "8086:643e": "Intel NPU (Lunar Lake)",
     "8086:b03e": "Intel NPU (Panther Lake)",
+    "8086:fd3e": "Intel NPU (Wildcat Lake)",
+    "8086:d71d": "Intel NPU (Nova Lake)",
 }
 _VENDORS = {"8086": "Intel", "10de": "NVIDIA", "1002": "AMD"}
 

@@ -220,8 +220,12 @@ def _meaning(analysis: RunAnalysis) -> list[str]:
         said.append(text.MEANING_SMALL.format(model=model.get("name"), parameters=text.parameters(count), times=times))
     elif _phi3_command(analysis):
         said.append(text.MEANING_OTHER)
-    on_npu = any(hardware_of(cell.load.ran_on) == "NPU" for cell in analysis.cells)
-    return [*said, text.MEANING_NPU if on_npu else text.MEANING_NPU_NONE, text.MEANING_QUALITY]
+    on_npu = [cell for cell in analysis.cells if hardware_of(cell.load.ran_on) == "NPU"]
+    if not on_npu:
+        said.append(text.MEANING_NPU_NONE)
+    elif any(cell.padded_prompt_tokens for cell in on_npu):
+        said.append(text.MEANING_NPU)
+    return [*said, text.MEANING_QUALITY]
 
 
 def _phi3_command(analysis: RunAnalysis) -> str:

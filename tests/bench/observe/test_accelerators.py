@@ -40,6 +40,8 @@ def tree(tmp_path: Path) -> Path:
         ("0xad1d", "Intel NPU (Arrow Lake)"),
         ("0x643e", "Intel NPU (Lunar Lake)"),
         ("0xb03e", "Intel NPU (Panther Lake)"),
+        ("0xfd3e", "Intel NPU (Wildcat Lake)"),
+        ("0xd71d", "Intel NPU (Nova Lake)"),
         ("0x1234", "Intel NPU"),
     ],
 )

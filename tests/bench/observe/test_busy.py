@@ -56,6 +56,18 @@ def test_a_clock_that_stood_still_is_no_division_by_zero() -> None:
     assert now.since(before).gpu_ns == 0
 
 
+@pytest.mark.parametrize("ran", [-1, 21_000])
+def test_a_counter_that_does_what_time_cannot_is_not_believed(ran: int) -> None:
+    before = Reading(0, {"neural": EngineTime(5_000), "copy": EngineTime(0)}, 5_000)
+    now = Reading(1_000, {"neural": EngineTime(5_000 + ran), "copy": EngineTime(9)}, 5_000 + ran)
+    assert now.since(before) == Busy(None, None)
+
+
+def test_accounting_that_comes_late_is_believed() -> None:
+    before, now = Reading(0, {"render": EngineTime(0)}), Reading(1_000, {"render": EngineTime(14_000)})
+    assert now.since(before).gpu_ns == 14_000
+
+
 # -- Linux
 
 

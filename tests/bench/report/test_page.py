@@ -249,6 +249,18 @@ def test_a_choice_that_was_left_to_the_stack_goes_by_what_it_chose(fake_run: Mak
     assert "optimum-intel GPU.0 (asked for AUTO) int4" in shown
 
 
+@pytest.mark.parametrize(
+    ("device", "padded", "said"),
+    [("NPU", 128, "NPU rows pad"), ("NPU", None, ""), ("CPU", None, "nothing about an NPU")],
+)
+def test_what_a_run_says_of_npus_follows_from_what_was_measured(
+    fake_run: MakeRun, tmp_path: Path, device: str, padded: int | None, said: str
+) -> None:
+    run = fake_run(loads=[Load("npu", device, "int4")], counters={"padded_prompt_tokens": padded})
+    shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
+    assert [words for words in ("NPU rows pad", "nothing about an NPU") if words in shown] == ([said] if said else [])
+
+
 def test_a_hint_that_the_device_changed_is_shown_as_changed(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(loads=ONE_LOAD, more={"changed_hints": [("KV_CACHE_PRECISION", "asked f16, got u8")]})
     shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
