@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,15 @@ def speaking(code: str) -> Iterator[None]:
         yield
     finally:
         _chosen.reset(token)
+
+
+def in_each(say: Callable[[], T]) -> dict[str, T]:
+    """What ``say`` says in each language, by its code: for words that are written before it is known who reads them."""
+    said = {}
+    for code in LANGUAGES:
+        with speaking(code):
+            said[code] = say()
+    return said
 
 
 def spoken(modules: Mapping[str, ModuleType]) -> Callable[[str], Any]:

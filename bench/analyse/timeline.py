@@ -42,13 +42,13 @@ class ReadCell:
     """A cell of one run, as far as a history needs it.
 
     Args:
-        name: for people.
+        names: for people, by code of the language.
         estimates: metric (one of :data:`bench.analyse.results.COMPARED`) -> estimate in ms.
     """
 
     identity: Identity
     prompt_tokens: int
-    name: str
+    names: Mapping[str, str]
     backend: str
     simulated: bool
     estimates: Mapping[str, Estimate]
@@ -223,7 +223,11 @@ class History:
 
 
 def read_analysis(
-    analysis: RunAnalysis, prompts: Prompts, run_id: str, created_at: datetime, name: Callable[[CellResult], str]
+    analysis: RunAnalysis,
+    prompts: Prompts,
+    run_id: str,
+    created_at: datetime,
+    names: Callable[[CellResult], Mapping[str, str]],
 ) -> ReadRun:
     """Keep what a history needs of one analysed run, and let go of the rest.
 
@@ -232,7 +236,7 @@ def read_analysis(
         prompts: that it asked.
         run_id: of the same.
         created_at: when it began.
-        name: names a cell for people.
+        names: names a cell for people, by code of the language.
     """
     record = analysis.record
     model, plan = record.get("model") or {}, record.get("plan") or {}
@@ -244,18 +248,18 @@ def read_analysis(
         ended=analysis.end is not None,
         model=str(model.get("name")),
         facts=surroundings(record),
-        cells=tuple(_read_cell(cell, known, plan.get("threads"), name(cell)) for cell in own),
+        cells=tuple(_read_cell(cell, known, plan.get("threads"), names(cell)) for cell in own),
         variants=len(analysis.cells) - len(own),
         prompts=prompts,
     )
 
 
-def _read_cell(cell: CellResult, model: str, threads: int | None, name: str) -> ReadCell:
+def _read_cell(cell: CellResult, model: str, threads: int | None, names: Mapping[str, str]) -> ReadCell:
     measured: dict[str, Measured | None] = {metric: getattr(cell, metric) for metric in COMPARED}
     return ReadCell(
         identity=Identity(cell.cell_key, model, threads, cell.load.ran_on),
         prompt_tokens=cell.prompt_tokens,
-        name=name,
+        names=names,
         backend=cell.load.backend,
         simulated=cell.load.simulated,
         estimates={metric: one.estimate for metric, one in measured.items() if one is not None},

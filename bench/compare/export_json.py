@@ -10,7 +10,7 @@ from bench.analyse.results import CellResult
 from bench.analyse.side_by_side import SideBySide, changed
 from bench.compare.findings import BASE, touching
 from bench.compare.sentences import adjustment, basis, notes, rule, said
-from bench.language import ENGLISH, speaking
+from bench.language import ENGLISH, in_each, speaking
 from bench.report.about import about
 from bench.report.exports.summary_json import cleaned
 from bench.report.names import Naming, name_all
@@ -53,7 +53,8 @@ def _about(side: SideBySide) -> dict[str, Any]:
     runs = [side.first.base, *(head.head for head in side.heads)]
     newest = max((run.record for run in runs), key=lambda record: str(record.get("created_at")))
     findings = [one for run in runs for one in run.findings]
-    return about(newest, said(side), [row.cell for row in side.rows], findings, ended=all(run.end for run in runs))
+    headlines = in_each(lambda: said(side))
+    return about(newest, headlines, [row.cell for row in side.rows], findings, ended=all(run.end for run in runs))
 
 
 def _head(place: int, comparison: Comparison, naming: Naming) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from bench.compare.alone import alone
 from bench.compare.figures import MARKS, METRICS, SERIOUS_MARK, ratio, shape, signed, span
 from bench.compare.findings import Doubtful, doubtful, touching
 from bench.compare.order import called_first, largest_first
-from bench.compare.sentences import adjustment, bases, condition, counts, heading, largest, notes, rule, summary
+from bench.compare.recorded import in_words
+from bench.compare.sentences import adjustment, bases, counts, heading, largest, notes, rule, summary
 from bench.report import text
 from bench.report.exports.summary_markdown import escape
 from bench.report.format import number
@@ -157,17 +158,17 @@ def _alone(side: SideBySide) -> list[str]:
 
 
 def _changes(side: SideBySide) -> list[str]:
-    found = changed(side)
+    found = [in_words(one) for one in changed(side)]
     if not side.several:
         return _within([f"- {_change(one)}" for one in found], _LISTS)
     if not found:
         return []
-    rows = [_line(*map(_short, (condition(one.name), one.base, *one.heads))) for one in found]
+    rows = [_line(*map(_short, (one.name, one.base, *one.heads))) for one in found]
     return ["", _line(words.DIFFERS, words.BASE, *_numbers(side)), f"|---|---|{_rules(side)}", *_within(rows, _LISTS)]
 
 
 def _change(one: Changed) -> str:
-    name, base, head = map(_short, (condition(one.name), one.base, one.heads[0]))
+    name, base, head = map(_short, (one.name, one.base, one.heads[0]))
     return words.CHANGED.format(name=name, base=base, head=head)
 
 

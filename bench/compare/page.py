@@ -20,7 +20,8 @@ from bench.compare.findings import Doubtful, Touching, doubtful, serious, touchi
 from bench.compare.forest import WIDTH, Axis, Mark, axis
 from bench.compare.heat import heat_maps, overviews
 from bench.compare.order import called_first
-from bench.compare.sentences import adjustment, bases, condition, counts, heading, headline, notes, run_names, said
+from bench.compare.recorded import in_words
+from bench.compare.sentences import adjustment, bases, counts, heading, headline, notes, run_names, said
 from bench.language import chosen
 from bench.report import format as fmt
 from bench.report import text
@@ -144,7 +145,7 @@ def page(side: SideBySide) -> str:
             families=[family for metric in COMPARED if (family := _family(metric, side, naming, touched))],
             findings=[_found(one, side, naming) for one in serious(found)],
             not_serious=_not_serious(found),
-            changed=[(condition(one.name), one) for one in changed(side)],
+            changed=[in_words(one) for one in changed(side)],
             alone=alone(side),
             most_listed=MOST_LISTED,
             facts=[] if side.several else _facts(side.first),

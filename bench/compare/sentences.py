@@ -14,6 +14,7 @@ from bench.compare import words
 from bench.compare.figures import METRICS, cell_name, change, percent
 from bench.compare.findings import BASE, Touching, serious, touching
 from bench.compare.order import size
+from bench.compare.recorded import condition, pair
 from bench.report import text
 from bench.report.names import name_all
 
@@ -47,7 +48,8 @@ def refusal(side: SideBySide) -> str:
 
 def _pair(place: int, one: Mismatch, side: SideBySide) -> str:
     where = f"in {side.heads[place].head_name}" if side.several else "here"
-    return f"{one.base} there, {one.head} {where}"
+    base, head = pair(one)
+    return f"{base} there, {head} {where}"
 
 
 # -- before any figure
@@ -73,7 +75,8 @@ def notes(side: SideBySide) -> list[str]:
 def _different(side: SideBySide) -> Iterator[str]:
     if not side.several:
         for one in side.first.mismatches:
-            yield words.DIFFERENT.format(what=condition(one.what), base=one.base, head=one.head)
+            in_base, in_head = pair(one)
+            yield words.DIFFERENT.format(what=condition(one.what), base=in_base, head=in_head)
         return
     for what in dict.fromkeys(one.what for head in side.heads for one in head.mismatches):
         there: dict[str, None] = {}
@@ -81,18 +84,14 @@ def _different(side: SideBySide) -> Iterator[str]:
         for place, head in enumerate(side.heads):
             for one in head.mismatches:
                 if one.what == what:
-                    there[one.base] = None
-                    here.setdefault(one.head, []).append(place)
+                    in_base, in_head = pair(one)
+                    there[in_base] = None
+                    here.setdefault(in_head, []).append(place)
         heads = ", ".join(
             words.VALUE_IN.format(value=value, heads=words.head_names(places, several=True))
             for value, places in here.items()
         )
         yield words.DIFFERENT_HEADS.format(what=condition(what), base=words.OR_JOINED.join(there), heads=heads)
-
-
-def condition(what: str) -> str:
-    """What a condition of runs is called; a package or a driver by its own name."""
-    return words.CONDITIONS.get(what, what)
 
 
 def _runs(side: SideBySide) -> Iterator[tuple[str, RunAnalysis]]:

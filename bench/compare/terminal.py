@@ -9,6 +9,7 @@ from bench.compare.alone import alone
 from bench.compare.figures import METRICS, SERIOUS_MARK, cell_name, ratio, values
 from bench.compare.findings import doubtful, touching
 from bench.compare.order import called_first, size
+from bench.compare.recorded import in_words
 from bench.compare.sentences import adjustment, bases, called, heading, largest, notes, rule, summaries
 from bench.compare.words.en import head_name
 from bench.language import ENGLISH, speaking
@@ -68,7 +69,7 @@ def _calls(side: SideBySide) -> Iterator[str]:
 
 
 def _changes(side: SideBySide) -> Iterator[str]:
-    for one in changed(side):
+    for one in map(in_words, changed(side)):
         if not side.several:
             yield f"changed: {one.name} {one.base} -> {one.heads[0]}"
             continue

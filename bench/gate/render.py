@@ -12,6 +12,7 @@ from bench.compare.export_json import figures, identity
 from bench.compare.figures import METRICS, cell_name, change, percent, ratio, shape, values
 from bench.compare.order import called_first
 from bench.compare.terminal import MOST_IN_TERMINAL
+from bench.language import ENGLISH
 from bench.report.about import about
 from bench.report.exports.summary_json import cleaned
 from bench.report.exports.summary_markdown import escape
@@ -213,4 +214,4 @@ def as_json(found: Gate) -> str:
 def _about(found: Gate) -> dict[str, Any]:
     run = found.head
     cells = [cell.cell for cell in found.cells] + list(found.new)
-    return about(run.record, headline(found), cells, run.findings, ended=run.end is not None)
+    return about(run.record, {ENGLISH.code: headline(found)}, cells, run.findings, ended=run.end is not None)

@@ -16,7 +16,7 @@ from bench.arguments import Parser, add_language
 from bench.compare.runs import add_folders, share
 from bench.errors import BenchError, StoreError, UsageError
 from bench.history.render import as_json, lines, markdown
-from bench.history.runs import choose, read
+from bench.history.runs import LeftOut, choose, read
 from bench.language import speaking
 from bench.report.index.update import index_lines
 from bench.report.redact import HELP, address, of_this_machine, redacted, redacted_folder
@@ -40,11 +40,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _history(asked: Namespace) -> list[str]:
     threshold = share(asked.threshold)
     chosen = choose(asked.runs, asked.results_dir, asked.machine)
-    left_out = list(chosen.notes)
-    runs = list(read(chosen, left_out.append))
+    left_out = list(chosen.left_out)
+    runs = list(read(chosen.folders, left_out.append))
     if not runs:
         raise StoreError(
-            f"no run of machine {chosen.machine_id} can be read: {left_out[-1].removeprefix('left out: ')}"
+            f"no run of machine {chosen.machine_id} can be read: {left_out[-1].error or left_out[-1].sentence}"
         )
     found = history(runs, threshold, (METRICS[asked.metric],) if asked.metric else COMPARED)
     told = _Told(found, chosen.machine_id, chosen.machine, tuple(left_out))
@@ -54,10 +54,11 @@ def _history(asked: Namespace) -> list[str]:
         told, folder = redacted(told, private), redacted_folder(folder, private)
     with speaking(asked.lang):
         index = _write(told, folder)
+        listed = index_lines(asked.reports_dir, private)
     return [
         *lines(told.history, told.machine_id, told.left_out),
         "",
-        *index_lines(asked.reports_dir, private),
+        *listed,
         f"history    {address(index, private)}",
     ]
 
@@ -69,7 +70,7 @@ class _Told:
     history: History
     machine_id: str
     machine: str
-    left_out: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
 
 
 def _write(told: _Told, folder: Path) -> Path:

@@ -15,6 +15,7 @@ from bench.compare.figures import METRICS, percent
 from bench.history import words
 from bench.history.charts import chart
 from bench.history.render import path
+from bench.history.runs import LeftOut
 from bench.history.sentences import changed, day, heading, names, notes, sentences, size
 from bench.language import chosen
 from bench.report import format as fmt
@@ -50,13 +51,13 @@ class Panel:
     svg: Markup
 
 
-def page(history: History, machine_id: str, machine: str, left_out: Sequence[str]) -> str:
+def page(history: History, machine_id: str, machine: str, left_out: Sequence[LeftOut]) -> str:
     """The page of one machine's history.
 
     Args:
         history: of that machine.
         machine_id: as it is recorded.
-        machine: name of its CPU.
+        machine: name of its CPU; blank where it is not known.
         left_out: what is not part of it, and why.
     """
     rows = sorted(_rows(history), key=lambda row: (not row.series.shifts, -_largest(row.series)))
@@ -81,7 +82,7 @@ def page(history: History, machine_id: str, machine: str, left_out: Sequence[str
             shapes=Markup(sheet.shapes()),  # noqa: S704 - serialized by an XML writer, which escapes
             script=Markup(script),  # noqa: S704 - our own file
             script_digest=source_digest(script),
-            machine=machine,
+            machine=machine or text.UNKNOWN_MACHINE,
             machine_id=machine_id,
             heading=heading(history),
             excluded=left_out,

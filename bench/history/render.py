@@ -12,8 +12,9 @@ from typing import Any
 from bench.analyse.timeline import History, Series
 from bench.compare.figures import METRICS, signed
 from bench.history import words
+from bench.history.runs import LeftOut
 from bench.history.sentences import heading, names, notes, sentences, size
-from bench.language import ENGLISH, speaking
+from bench.language import ENGLISH, in_each, speaking
 from bench.report.about import about_fields
 from bench.report.exports.summary_json import cleaned
 from bench.report.exports.summary_markdown import escape
@@ -27,7 +28,7 @@ _MOST_IN_TERMINAL = 40
 _MOST_ROWS = 300
 
 
-def lines(history: History, machine: str, left_out: Sequence[str]) -> list[str]:
+def lines(history: History, machine: str, left_out: Sequence[LeftOut]) -> list[str]:
     """For a terminal of any encoding, in English.
 
     Args:
@@ -39,9 +40,9 @@ def lines(history: History, machine: str, left_out: Sequence[str]) -> list[str]:
         return list(_lines(history, machine, left_out))
 
 
-def _lines(history: History, machine: str, left_out: Sequence[str]) -> Iterator[str]:
+def _lines(history: History, machine: str, left_out: Sequence[LeftOut]) -> Iterator[str]:
     yield from _wrapped(f"history of machine {machine}: {heading(history)}")
-    for note in (*left_out, *notes(history)):
+    for note in _before(history, left_out):
         yield from _wrapped(note)
     yield ""
     for place, sentence in enumerate(sentences(history), start=1):
@@ -54,6 +55,11 @@ def _lines(history: History, machine: str, left_out: Sequence[str]) -> Iterator[
     yield from (_wrapped_line(one, name) for one, name in changed[:_MOST_IN_TERMINAL])
     if len(changed) > _MOST_IN_TERMINAL:
         yield f"... and {len(changed) - _MOST_IN_TERMINAL} more series that changed, in history.html"
+
+
+def _before(history: History, left_out: Sequence[LeftOut]) -> list[str]:
+    """What has to be said before any figure."""
+    return [*(one.sentence for one in left_out), *notes(history)]
 
 
 def _wrapped(text: str) -> list[str]:
@@ -79,10 +85,10 @@ def path(one: Series) -> str:
     return ", ".join(steps)
 
 
-def markdown(history: History, machine: str, left_out: Sequence[str]) -> str:
+def markdown(history: History, machine: str, left_out: Sequence[LeftOut]) -> str:
     """For a step summary or a page of notes."""
     parts = [f"## {words.MARKDOWN_TITLE.format(id=escape(machine))}", "", escape(heading(history)), ""]
-    parts += [f"> **{escape(note)}**\n" for note in (*left_out, *notes(history))]
+    parts += [f"> **{escape(note)}**\n" for note in _before(history, left_out)]
     parts += [f"{place}. {escape(sentence)}" for place, sentence in enumerate(sentences(history), start=1)]
     parts += ["", *([escape(words.ALIKE), ""] if history.turns else [])]
     if history.series:
@@ -109,7 +115,7 @@ def _row(one: Series, name: str) -> str:
 
 
 @speaking(ENGLISH.code)
-def as_json(history: History, machine: str, left_out: Sequence[str], cpu: str | None = None) -> str:
+def as_json(history: History, machine: str, left_out: Sequence[LeftOut], cpu: str | None = None) -> str:
     """For a program, in English; a shift's ``turn`` is a place in ``turns``, runs go by ids; ``cpu`` is a name."""
     ids = [clean(run.run_id) for run in history.runs]
     value = {
@@ -117,7 +123,7 @@ def as_json(history: History, machine: str, left_out: Sequence[str], cpu: str | 
         "about": cleaned(_about(history, machine, cpu)),
         "machine_id": clean(machine),
         "threshold": history.threshold,
-        "notes": [clean(note) for note in (*left_out, *notes(history))],
+        "notes": [clean(note) for note in _before(history, left_out)],
         "answer": [clean(sentence) for sentence in sentences(history)],
         "runs": [
             {"run_id": run_id, "created_at": run.created_at.isoformat(), "ended": run.ended, "model": clean(run.model)}
@@ -142,7 +148,6 @@ def as_json(history: History, machine: str, left_out: Sequence[str], cpu: str | 
 
 
 def _about(history: History, machine: str, cpu: str | None) -> dict[str, Any]:
-    said = [*sentences(history), *notes(history)]
     return about_fields(
         created_at=history.runs[-1].created_at.isoformat() if history.runs else None,
         machine=cpu,
@@ -152,7 +157,7 @@ def _about(history: History, machine: str, cpu: str | None) -> dict[str, Any]:
         backends=[one.cell.backend for one in history.series],
         simulated=[one.cell.simulated for one in history.series],
         cells=len({one.cell.identity for one in history.series}),
-        headline=said[0] if said else heading(history),
+        headlines=in_each(lambda: [*sentences(history), *notes(history), heading(history)][0]),
         serious=[],
         ended=all(run.ended for run in history.runs),
     )

@@ -3,21 +3,47 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench.analyse.conditions import prompts_of
+from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import ReadRun, read_analysis, when
 from bench.compare.figures import cell_name
 from bench.compare.runs import find_folders
 from bench.errors import StoreError, UsageError
+from bench.history import words
+from bench.language import chosen, in_each
+from bench.report import text
 from bench.report.names import name_all
 from bench.report.text.en import listed, plural
 from bench.store.reader import StoredRun, open_run
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A run, or several, that is no part of the history.
+
+    Args:
+        said: what, and why, by code of the language.
+        error: what follows in English always, as an error has it; blank where none was met.
+    """
+
+    said: Mapping[str, str]
+    error: str = ""
+
+    @property
+    def here(self) -> str:
+        """What is said in the language that is chosen."""
+        return self.said[chosen().code]
+
+    @property
+    def sentence(self) -> str:
+        """The same, and the error."""
+        return f"{self.here} {self.error}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +52,15 @@ class Chosen:
 
     Args:
         machine_id: as it is recorded.
-        machine: name of its CPU.
+        machine: name of its CPU; blank where it is not known.
         folders: of its runs.
-        notes: what was left out, and why.
+        left_out: what is not part of it, and why.
     """
 
     machine_id: str
     machine: str
     folders: tuple[Path, ...]
-    notes: tuple[str, ...]
+    left_out: tuple[LeftOut, ...]
 
 
 def choose(names: Sequence[str], results: Path, machine: str | None) -> Chosen:
@@ -53,22 +79,38 @@ def choose(names: Sequence[str], results: Path, machine: str | None) -> Chosen:
     if not folders:
         raise StoreError(f"{results} holds no run; measure one with `nox -s bench`, or name its folder")
     opened: dict[str, StoredRun] = {}
-    notes = []
+    left_out = []
     for folder in folders:
         try:
             run = open_run(folder)
         except StoreError as error:
-            notes.append(f"left out: {error}")
+            left_out.append(_met(str(error)))
             continue
         if (twin := opened.setdefault(_id(run), run)) is not run:
-            notes.append(f"left out: {folder} is the same run as {twin.path}")
+            left_out.append(_twin(folder, twin.path))
     if not opened:
-        raise StoreError(f"none of {plural(len(folders), 'run')} can be read: {notes[0].removeprefix('left out: ')}")
+        raise StoreError(f"none of {plural(len(folders), 'run')} can be read: {left_out[0].error}")
     wanted = _machine(list(opened.values()), machine)
     own = [run for run in opened.values() if _machine_id(run) == wanted]
     if others := len(opened) - len(own):
-        notes.append(f"left out: {plural(others, 'run')} of other machines, which --machine shows")
-    return Chosen(wanted, _cpu(own[-1]), tuple(run.path for run in own), tuple(notes))
+        left_out.append(_others(others))
+    return Chosen(wanted, _cpu(own[-1]), tuple(run.path for run in own), tuple(left_out))
+
+
+def _met(error: str) -> LeftOut:
+    return LeftOut(in_each(lambda: words.LEFT_OUT), error)
+
+
+def _twin(folder: Path, twin: Path) -> LeftOut:
+    return LeftOut(in_each(lambda: words.LEFT_OUT_TWIN.format(folder=folder, twin=twin)))
+
+
+def _others(count: int) -> LeftOut:
+    return LeftOut(in_each(lambda: words.LEFT_OUT_OTHERS.format(runs=text.plural(count, "run"))))
+
+
+def _undated(folder: Path) -> LeftOut:
+    return LeftOut(in_each(lambda: words.LEFT_OUT_UNDATED.format(folder=folder)))
 
 
 def _machine(runs: Sequence[StoredRun], asked: str | None) -> str:
@@ -92,33 +134,37 @@ def _cpu(run: StoredRun) -> str:
     value: Any = run.record
     for name in ("machine", "cpu", "name"):
         value = value.get(name) if isinstance(value, dict) else None
-    return str(value or "unknown machine")
+    return str(value or "")
 
 
 def _id(run: StoredRun) -> str:
     return str(run.record.get("run_id") or run.path.name)
 
 
-def read(chosen: Chosen, leave_out: Callable[[str], None]) -> Iterator[ReadRun]:
+def read(folders: Sequence[Path], leave_out: Callable[[LeftOut], None]) -> Iterator[ReadRun]:
     """What each run says.
 
     Args:
-        chosen: the runs.
+        folders: of the runs.
         leave_out: is told of a run that cannot be read, and why.
     """
-    for folder in chosen.folders:
+    for folder in folders:
         try:
             run = open_run(folder)
             if (created_at := when(run.record, _id(run))) is None:
-                leave_out(f"left out: {folder} does not say when it was measured")
+                leave_out(_undated(folder))
                 continue
             analysis = analyse_run(run)
-            naming = partial(cell_name, naming=name_all(analysis))
-            told = read_analysis(analysis, prompts_of(run), _id(run), created_at, naming)
+            told = read_analysis(analysis, prompts_of(run), _id(run), created_at, _names(analysis))
         except StoreError as error:
-            leave_out(f"left out: {error}")
+            leave_out(_met(str(error)))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             # One record that somebody has edited must not keep all the others from being shown.
-            leave_out(f"left out: {folder / 'run.json'} is not as a run writes it ({type(error).__name__}: {error})")
+            leave_out(_met(f"{folder / 'run.json'} is not as a run writes it ({type(error).__name__}: {error})"))
         else:
             yield told
+
+
+def _names(analysis: RunAnalysis) -> Callable[[CellResult], Mapping[str, str]]:
+    namings = in_each(lambda: name_all(analysis))
+    return lambda cell: {code: cell_name(cell, naming) for code, naming in namings.items()}

@@ -9,7 +9,9 @@ from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.environment import Change
 from bench.analyse.timeline import Drift, History, ReadRun, Series, Turn
 from bench.compare.figures import METRICS
+from bench.compare.recorded import condition, value
 from bench.history import words
+from bench.language import chosen
 from bench.report import text
 from bench.report.format import localized, number
 
@@ -28,7 +30,7 @@ def names(history: History) -> list[str]:
 
 def _name(one: Series, *, model: bool, threads: bool, prompts: bool) -> str:
     count = one.cell.identity.threads
-    parts = [one.cell.name]
+    parts = [one.cell.names[chosen().code]]
     parts += [words.MODEL_NAME.format(name=one.model)] if model else []
     parts += [text.plural(count, "thread") if count else words.THREADS_LEFT] if threads else []
     parts += [words.PROMPT_SET.format(name=one.cell.identity.prompts)] if prompts else []
@@ -154,11 +156,13 @@ def cause(turn: Turn) -> str:
 
 def change_text(change: Change) -> str:
     """E.g. ``openvino-genai 2026.3.0.0 -> 2026.4.1.0``, with its venv where that has another name."""
-    said = f"{change.what} {change.before} -> {change.after}"
+    what = condition(change.what)
     if change.before is None:
-        said = words.ADDED.format(what=change.what, version=change.after)
+        said = words.ADDED.format(what=what, version=change.after)
     elif change.after is None:
-        said = words.REMOVED.format(what=change.what, version=change.before)
+        said = words.REMOVED.format(what=what, version=change.before)
+    else:
+        said = f"{what} {value(change.what, change.before)} -> {value(change.what, change.after)}"
     venvs = [name for name in change.backends if name != change.what]
     return said + (words.IN_VENVS.format(venvs=text.listed(venvs)) if venvs else "")
 

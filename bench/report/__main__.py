@@ -41,7 +41,9 @@ def _index(asked: Namespace) -> int:
     if asked.runs:
         raise UsageError("--index renders no run: leave their names out, or leave --index out")
     private = of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
-    print(f"reports    {address(update_index(asked.reports_dir), private)}")
+    with speaking(asked.lang):
+        index = update_index(asked.reports_dir)
+    print(f"reports    {address(index, private)}")
     return 0
 
 

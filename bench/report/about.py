@@ -6,19 +6,25 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.analyse.results import CellResult, Finding, RunAnalysis
+from bench.language import ENGLISH
 
 MOST_HEADLINE = 400
 """Characters of a headline."""
 
 
 def about(
-    record: Mapping[str, Any], headline: str, cells: Iterable[CellResult], findings: Iterable[Finding], *, ended: bool
+    record: Mapping[str, Any],
+    headlines: Mapping[str, str],
+    cells: Iterable[CellResult],
+    findings: Iterable[Finding],
+    *,
+    ended: bool,
 ) -> dict[str, Any]:
     """What a page is about whose newest run has this ``record``.
 
     Args:
         record: run.json of that run.
-        headline: the answer in a sentence.
+        headlines: code of each language -> the answer in a sentence; English is among them.
         cells: that the page has numbers of.
         findings: of the guard, of all runs of the page.
         ended: whether all of its runs came to an end.
@@ -34,27 +40,37 @@ def about(
         backends=[cell.load.backend for cell in measured],
         simulated=[cell.load.simulated for cell in measured],
         cells=len({cell.cell_key for cell in measured}),
-        headline=headline,
+        headlines=headlines,
         serious=[one.code for one in findings if one.severity == "serious"],
         ended=ended,
     )
 
 
-def about_run(analysis: RunAnalysis, headline: str) -> dict[str, Any]:
+def about_run(analysis: RunAnalysis, headlines: Mapping[str, str]) -> dict[str, Any]:
     """What the page of one run is about."""
     ended = analysis.end is not None and analysis.end.get("reason") == "finished"
-    return about(analysis.record, headline, analysis.cells, analysis.findings, ended=ended)
+    return about(analysis.record, headlines, analysis.cells, analysis.findings, ended=ended)
 
 
 def about_fields(
-    *, backends: Iterable[str], simulated: Iterable[bool], serious: Iterable[str], headline: str, **fields: Any
+    *,
+    backends: Iterable[str],
+    simulated: Iterable[bool],
+    serious: Iterable[str],
+    headlines: Mapping[str, str],
+    **fields: Any,
 ) -> dict[str, Any]:
-    """The fields of an entry, from what is not yet gathered; ``simulated`` is ``none``, ``some`` or ``all``."""
+    """The fields of an entry, from what is not yet gathered; ``simulated`` is ``none``, ``some`` or ``all``.
+
+    ``headline`` is in English, as all that programs read; ``headlines`` has it in the other languages.
+    """
     played = set(simulated)
+    told = {code: headline[:MOST_HEADLINE] for code, headline in headlines.items()}
     return {
         **fields,
         "backends": list(dict.fromkeys(backends)),
         "simulated": "none" if True not in played else "some" if False in played else "all",
         "serious": list(dict.fromkeys(serious)),
-        "headline": headline[:MOST_HEADLINE],
+        "headline": told.pop(ENGLISH.code),
+        "headlines": told,
     }

@@ -111,6 +111,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             meaning=_meaning(analysis),
             phi3=_phi3_command(analysis),
             machine=_machine(analysis),
+            model_note=(analysis.record.get("model") or {}).get("note"),
             data=data_link(analysis),
         )
     )
@@ -248,15 +249,20 @@ def _machine(analysis: RunAnalysis) -> list[tuple[str, str]]:
         (text.MACHINE["npu"], _devices(machine.get("npus"))),
         (text.MACHINE["system"], machine.get("os")),
         (text.MACHINE["kernel"], machine.get("kernel")),
-        (text.MACHINE["power"], _joined(machine.get("power_source"), machine.get("power_mode"))),
+        (text.MACHINE["power"], _joined(_power_source(machine), machine.get("power_mode"))),
         (text.MACHINE["governor"], machine.get("governor")),
         *observer_facts(analysis.record),
         (text.MACHINE["machine_id"], analysis.record.get("machine_id")),
-        (text.MACHINE["model"], _joined(model.get("name"), model.get("note"))),
+        (text.MACHINE["model"], model.get("name")),
         (text.MACHINE["digest"], model.get("digest")),
         (text.MACHINE["project"], _joined(project.get("version"), project.get("git_commit"))),
     ]
     return [(name, str(value)) for name, value in facts if value]
+
+
+def _power_source(machine: dict[str, Any]) -> str | None:
+    source: str | None = machine.get("power_source")
+    return text.POWER_SOURCES.get(source, source) if source else None
 
 
 def _rate(bytes_per_s: Any) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.errors import MachineError
-from bench.language import ENGLISH, speaking
+from bench.language import ENGLISH, in_each, speaking
+from bench.report import text
 from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
 from bench.report.exports.action import action_json
 from bench.report.exports.summary_csv import summary_csv
@@ -76,7 +77,9 @@ def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
         rows = cell_rows(analysis, naming)
         contents = {
             paths.summary_csv: summary_csv(rows),
-            paths.summary_json: summary_json(analysis, naming, rows, _sentences(analysis, naming)),
+            paths.summary_json: summary_json(
+                analysis, naming, rows, _sentences(analysis, naming), _headlines(analysis)
+            ),
             paths.pytest_benchmark: pytest_json(analysis, naming),
             paths.action_benchmark: action_json(analysis, naming),
         }
@@ -97,6 +100,11 @@ def _sentences(analysis: RunAnalysis, naming: Naming) -> list[str]:
     if analysis.cells:
         sentences.append(verdict_note(analysis)[0])
     return sentences
+
+
+def _headlines(analysis: RunAnalysis) -> dict[str, str]:
+    """The first of these sentences in each language."""
+    return in_each(lambda: next(iter(_sentences(analysis, name_all(analysis))), text.NOTHING_MEASURED))
 
 
 def write_files(folder: Path, contents: Mapping[Path, str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from bench.language import speaking
 from bench.report.render import render
 from tests.browser.chromium import FLAGS, REMEDY, find_chromium, in_ci
-from tests.browser.pages import PAGES
+from tests.browser.pages import PAGES, index_of_reports
 from tests.browser.runs import RUNS
 
 if TYPE_CHECKING:
@@ -66,14 +66,16 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Stored]:
 
 
 @pytest.fixture(scope="session")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Writes a page of :data:`PAGES` when it is first asked for."""
-    made: dict[str, Path] = {}
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Writes a page of :data:`PAGES`, or the index of reports, in a language, when it is first asked for."""
+    made: dict[tuple[str, str], Path] = {}
 
-    def make(name: str) -> Path:
-        if name not in made:
-            made[name] = PAGES[name](tmp_path_factory.mktemp("page"))
-        return made[name]
+    def make(name: str, language: str = "en") -> Path:
+        if (name, language) not in made:
+            write = index_of_reports if name == "index" else PAGES[name]
+            with speaking(language):
+                made[name, language] = write(tmp_path_factory.mktemp("page"))
+        return made[name, language]
 
     return make
 
@@ -122,10 +124,10 @@ def open_report(open_file: Open, stored: Callable[..., Stored]) -> Open:
 
 
 @pytest.fixture
-def open_page(open_file: Open, written: Callable[[str], Path]) -> Open:
-    """Opens a comparison or a history by its name; further arguments are those of ``open_file``."""
+def open_page(open_file: Open, written: Callable[..., Path]) -> Open:
+    """Opens a comparison, a history or the index by its name; further arguments are those of ``open_file``."""
 
-    def opened(name: str, *arguments: Any, **options: Any) -> Opened:
-        return open_file(written(name), *arguments, **options)
+    def opened(name: str, *arguments: Any, language: str = "en", **options: Any) -> Opened:
+        return open_file(written(name, language), *arguments, **options)
 
     return opened

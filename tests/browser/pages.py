@@ -1,7 +1,8 @@
-"""The comparisons and histories that are opened: the usual ones, and those that are hardest on a page."""
+"""The comparisons, histories and index that are opened, in the language that is chosen: usual ones, and hard ones."""
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -10,14 +11,16 @@ from pathlib import Path
 
 from bench.analyse.compare import compare
 from bench.analyse.history import history
-from bench.analyse.results import RunAnalysis
+from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
 from bench.analyse.timeline import read_analysis
 from bench.compare.finish import finish
 from bench.history.__main__ import main as history_main
 from bench.history.page import page as history_page
+from bench.language import LANGUAGES, chosen
 from bench.plan.cells import Load
+from bench.report.index.update import update_index
 from bench.store.reader import open_run
 from tests.bench.analyse.made import made_cell, made_load, made_run
 from tests.bench.history.conftest import write_night, write_upgrade
@@ -87,7 +90,8 @@ def large_comparison(folder: Path) -> Path:
 
 def told(folder: Path) -> Path:
     """The history of the runs in ``folder/results``."""
-    history_main(["--results-dir", str(folder / "results"), "--reports-dir", str(folder / "reports")])
+    folders = ["--results-dir", str(folder / "results"), "--reports-dir", str(folder / "reports")]
+    history_main([*folders, "--lang", chosen().code])
     return next((folder / "reports").glob("history-*/history.html"))
 
 
@@ -126,6 +130,10 @@ def short_history(folder: Path) -> Path:
     return told(folder)
 
 
+def _keys(cell: CellResult) -> dict[str, str]:
+    return dict.fromkeys(LANGUAGES, cell.cell_key)
+
+
 def large_history(folder: Path) -> Path:
     """300 cells in nine runs, a third of which became slower before the sixth."""
     loads = [made_load(f"stack-{stack}", precision) for stack in range(20) for precision in ("int4", "int8", "fp32")]
@@ -138,10 +146,38 @@ def large_history(folder: Path) -> Path:
             for prompt in (32, 128, 512, 1024, 2048)
         ]
         run = made_run(f"run{night}", cells)
-        runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), lambda cell: cell.cell_key))
+        runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), _keys))
     path = folder / "history.html"
     path.write_text(history_page(history(runs, 0.03), "m" * 16, "a machine", []), encoding="utf-8", newline="\n")
     return path
+
+
+LONG = "</td><script>alert(1)</script>" + "W" * 150
+INDEXED = ("newest", "middle", "oldest")
+
+
+def index_of_reports(reports: Path) -> Path:
+    """The index of three reports, one of them with hostile texts, and of a file that cannot be read."""
+    for day, (name, cells) in enumerate(zip(reversed(INDEXED), (20, 3, 100), strict=True), start=1):
+        folder = reports / name
+        folder.mkdir()
+        (folder / "index.html").write_text(f"<title>{name}</title>", encoding="utf-8")
+        about = {
+            "created_at": f"2026-11-0{day}T10:00:00+00:00",
+            "machine": LONG if name == "middle" else "Intel(R) Core(TM) Ultra 7 258V",
+            "model": LONG if name == "middle" else "SmolLM2-135M-Instruct",
+            "backends": ["openvino-genai", "ort-genai"],
+            "simulated": "all" if name == "oldest" else "none",
+            "cells": cells,
+            "headline": "Lowest time to first token at every prompt length: ort-genai CPU int4.",
+            "serious": ["power-changed"] if name == "middle" else [],
+            "ended": name != "oldest",
+        }
+        (folder / "summary.json").write_text(json.dumps({"about": about}), encoding="utf-8")
+    (reports / "broken").mkdir()
+    (reports / "broken" / "index.html").write_text("", encoding="utf-8")
+    (reports / "broken" / "summary.json").write_text("{", encoding="utf-8")
+    return update_index(reports)
 
 
 PAGES: dict[str, Callable[[Path], Path]] = {

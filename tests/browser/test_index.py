@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,40 +11,18 @@ import pytest
 from bench.report.index.update import update_index
 from tests.browser.checks import overflow, violations
 from tests.browser.conftest import LAPTOP, PHONE, Opened
+from tests.browser.pages import INDEXED
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
 
-LONG = "</td><script>alert(1)</script>" + "W" * 150
-NAMES = ["newest", "middle", "oldest"]
-
 
 @pytest.fixture(scope="module")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def index(written: Callable[..., Path]) -> Path:
     """Three reports, one of them with hostile texts, and a file that cannot be read."""
-    reports = tmp_path_factory.mktemp("reports")
-    for day, (name, cells) in enumerate(zip(reversed(NAMES), (20, 3, 100), strict=True), start=1):
-        folder = reports / name
-        folder.mkdir()
-        (folder / "index.html").write_text(f"<title>{name}</title>", encoding="utf-8")
-        about = {
-            "created_at": f"2026-11-0{day}T10:00:00+00:00",
-            "machine": LONG if name == "middle" else "Intel(R) Core(TM) Ultra 7 258V",
-            "model": LONG if name == "middle" else "SmolLM2-135M-Instruct",
-            "backends": ["openvino-genai", "ort-genai"],
-            "simulated": "all" if name == "oldest" else "none",
-            "cells": cells,
-            "headline": "Lowest time to first token at every prompt length: ort-genai CPU int4.",
-            "serious": ["power-changed"] if name == "middle" else [],
-            "ended": name != "oldest",
-        }
-        (folder / "summary.json").write_text(json.dumps({"about": about}), encoding="utf-8")
-    (reports / "broken").mkdir()
-    (reports / "broken" / "index.html").write_text("", encoding="utf-8")
-    (reports / "broken" / "summary.json").write_text("{", encoding="utf-8")
-    return update_index(reports)
+    return written("index")
 
 
 @pytest.fixture
@@ -100,12 +77,12 @@ def test_it_is_no_wider_than_the_screen(opened: OpenIndex, size: tuple[int, int]
 
 
 def test_the_newest_stands_first(opened: OpenIndex) -> None:
-    assert order(opened()) == NAMES
+    assert order(opened()) == list(INDEXED)
 
 
 def test_it_is_all_there_without_javascript(opened: OpenIndex) -> None:
     found = opened(java_script_enabled=False)
-    assert order(found) == NAMES
+    assert order(found) == list(INDEXED)
     assert all(row.is_visible() for row in found.page.locator("#table-reports tbody tr").all())
 
 

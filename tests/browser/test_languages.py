@@ -1,13 +1,27 @@
-"""The Turkish report in a browser: its script takes numbers for what they are, whatever signs they are written with."""
+"""Turkish pages in a browser: nothing fails, no English is seen, and numbers sort by what they are."""
 
 from __future__ import annotations
 
+import re
+import string
+
 import pytest
 
-from tests.browser.checks import overflow, violations
+from tests.bench.report.test_languages import OTHERS as TEXTS
+from tests.bench.report.test_languages import all_pairs
+from tests.browser.checks import OPEN_ALL, overflow, violations
 from tests.browser.conftest import PHONE, Open
 
 pytestmark = pytest.mark.browser
+
+OTHERS = ["comparison", "comparison of several", "history", "index"]
+"""Pages beside the report."""
+NAMES = {
+    "report": {"verified", "reported", "fallback", "unknown", "prefill", "decode"},
+    "comparison of several": {"base", "slower"},
+    "index": {"oldest", "newest", "middle"},
+}
+"""Page -> English that belongs on it: terms that stand in parentheses behind their Turkish, and names of runs."""
 
 
 @pytest.mark.parametrize("name", ["usual", "hostile", "failures only", "interrupted"])
@@ -31,6 +45,43 @@ def test_a_turkish_page_is_no_wider_than_a_phone(open_report: Open) -> None:
 def test_the_main_table_of_a_turkish_page_fits_a_laptop(open_report: Open) -> None:
     page = open_report("usual", language="tr").page
     assert page.evaluate("(box => box.scrollWidth - box.clientWidth)(document.querySelector('#results .scroll'))") <= 0
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_turkish_page_opens_without_an_error_and_says_its_language(open_page: Open, name: str) -> None:
+    opened = open_page(name, language="tr")
+    assert (opened.problems, opened.page.evaluate("document.documentElement.lang")) == ([], "tr")
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_axe_finds_nothing_on_another_turkish_page(open_page: Open, name: str) -> None:
+    assert violations(open_page(name, language="tr", color_scheme="light")) == []
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_another_turkish_page_is_no_wider_than_a_phone(open_page: Open, name: str) -> None:
+    assert overflow(open_page(name, PHONE, language="tr")) == 0
+
+
+def english_words() -> set[str]:
+    """All that the English texts say between their places to fill and that no Turkish one does."""
+    said: tuple[set[str], set[str]] = (set(), set())
+    for english, other in TEXTS.values():
+        for _, *texts in all_pairs(english, other):
+            for found, sentence in zip(said, texts, strict=True):
+                found.update(part.strip(" .,:;()") for part, *_ in string.Formatter().parse(sentence))
+    # A stack is called simulated, and so is nothing else.
+    return {one for one in said[0] - said[1] - {"simulated"} if re.search(r"[A-Za-z]{3}", one)}
+
+
+@pytest.mark.parametrize("name", ["report", *OTHERS])
+def test_no_english_is_seen_on_a_turkish_page(open_report: Open, open_page: Open, name: str) -> None:
+    page = (open_report("usual", language="tr") if name == "report" else open_page(name, language="tr")).page
+    page.evaluate(OPEN_ALL)
+    page.evaluate("for (const one of document.querySelectorAll('body [lang=en], code')) one.style.display = 'none'")
+    seen = page.inner_text("body")
+    words = english_words() - NAMES.get(name, set())
+    assert [one for one in words if re.search(rf"(?<![\w-]){re.escape(one)}(?![\w-])", seen)] == []
 
 
 @pytest.mark.parametrize("table", ["results", "spread", "loads", "arrival", "tradeoff"])

@@ -29,8 +29,20 @@ CONDITIONS = {
     "governor": "governor",
     "prompts": "prompts",
     "kernel": "kernel",
+    "system": "system",
+    "CPU": "CPU",
+    "cool-down, s": "cool-down, s",
+    "repeats": "generations per visit",
+    "warmups": "warm-ups, at least",
+    "max_warmups": "warm-ups, at most",
 }
 """A condition as the analysis calls it -> what it is called."""
+DRIVER_OF = "driver of {device}"
+PROMPTS = ("{count} prompts", "{count} of them with other ids")
+"""How many there were, and how many of them are others."""
+THREADS_LEFT = "left to each stack"
+VALUES = {"None": "not recorded", "none": "none", "unknown processor": "unknown processor"}
+"""What the analysis says instead of a value -> how that is said; ``none`` is a package that is not there."""
 
 # -- before any figure
 

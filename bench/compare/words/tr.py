@@ -19,16 +19,26 @@ TITLES = {
 VERDICTS = {"slower": "daha yavaş", "faster": "daha hızlı", "same": "aynı", "inconclusive": "belirsiz"}
 CONDITIONS = {
     "model": "model",
-    "model digest": "model özeti",
+    "model digest": "model özeti (digest)",
     "machine": "makine",
     "threads": "iş parçacıkları",
     "schema": "şema",
     "power source": "güç kaynağı",
     "power mode": "güç kipi",
-    "governor": "saat yöneticisi",
+    "governor": "frekans yöneticisi",
     "prompts": "istemler",
-    "kernel": "çekirdek sürümü",
+    "kernel": "sistem çekirdeği",
+    "system": "sistem",
+    "CPU": "CPU",
+    "cool-down, s": "soğuma süresi, s",
+    "repeats": "ziyaret başına üretim",
+    "warmups": "ısınma, en az",
+    "max_warmups": "ısınma, en çok",
 }
+DRIVER_OF = "sürücü, {device}"
+PROMPTS = ("{count} istem", "bunlardan {count} tanesinin kimlikleri farklı")
+THREADS_LEFT = "yığına bırakıldı"
+VALUES = {"None": "kaydedilmemiş", "none": "yok", "unknown processor": "bilinmeyen işlemci"}
 
 # -- before any figure
 

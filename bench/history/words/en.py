@@ -29,6 +29,11 @@ VARIANTS = "variants of {runs} are no part of a history; `nox -s compare` shows 
 NOTHING = "nothing was measured in these runs"
 AND_MORE = " and {count} more"
 
+LEFT_OUT = "left out:"
+LEFT_OUT_TWIN = "left out: {folder} is the same run as {twin}"
+LEFT_OUT_OTHERS = "left out: {runs} of other machines, which --machine shows"
+LEFT_OUT_UNDATED = "left out: {folder} does not say when it was measured"
+
 # -- what came out
 
 NO_CHANGE = "No change point in {series} over {runs}."

@@ -9,8 +9,8 @@ RULE = (
     "sıralarda gösterdiğinden daha çok fark ettiği yerdir; bir ölçütün bütün hücreleri için birlikte %5 düzeyinde ve "
     "iki yanında en az üçer koşuyla karara bağlanır."
 )
-TOO_SHORT = "{least} koşudan az: değişim noktası aramak için çok az"
-ALIKE = "Orada değişenler nedeni olabilir de olmayabilir de: `nox -s ab`, iki sürümü bir koşuda ölçerek söyler."
+TOO_SHORT = "{least} koşudan az, değişim noktası aramaya yetmez"
+ALIKE = "Orada değişenler bunun nedeni olabilir de olmayabilir de: `nox -s ab` iki sürümü tek koşuda ölçer ve söyler."
 
 # -- names
 
@@ -25,27 +25,32 @@ HEADING = "{runs} ({span}), {cells}"
 OF_DAY = "{day} günü"
 FROM_TO = "{first} ile {last} arası"
 SIMULATED = "benzetim: bu gecikmelerin bir kısmı ya da hepsi oynatıldı, hiçbir model çalışmadı"
-UNFINISHED = "sonu olmayanlar: {runs}{more}; hâlâ yazılıyorlar ya da öldürüldüler; ölçüldükleri kadarıyla alındılar"
-VARIANTS = "{runs} çeşitleriyle bir geçmişin parçası değildir; `nox -s compare` onları gösterir"
+UNFINISHED = "sonu olmayan: {runs}{more}; hâlâ yazılıyor ya da öldürüldü; ölçüldüğü kadarıyla alındı"
+VARIANTS = "çeşitler bir geçmişin parçası değildir ({runs}); onları `nox -s compare` gösterir"
 NOTHING = "bu koşularda hiçbir şey ölçülmedi"
 AND_MORE = " ve {count} tane daha"
 
+LEFT_OUT = "dışarıda bırakıldı:"
+LEFT_OUT_TWIN = "dışarıda bırakıldı: {folder}, şununla aynı koşudur: {twin}"
+LEFT_OUT_OTHERS = "dışarıda bırakıldı: başka makinelerden {runs}; --machine ile gösterilir"
+LEFT_OUT_UNDATED = "dışarıda bırakıldı: {folder}, ne zaman ölçüldüğünü söylemiyor"
+
 # -- what came out
 
-NO_CHANGE = "{series}, {runs} boyunca: değişim noktası yok."
+NO_CHANGE = "{runs} boyunca {series} incelendi: değişim noktası yok."
 NOT_LOOKED = (
     "{series} için değişim noktası aranmadı: bir hücrenin {least} koşusu gerekir, bunların en uzununda ise {longest} "
     "tane var; `nox -s bench` ile yeniden ölçün."
 )
-ANY_SERIES = "hiçbir seri"
+ANY_SERIES = "Hiçbir seri"
 SOME_SERIES = "{every} serinin {short} tanesi"
-TURN = "{moves}; {before} ({before_day}) ve {after} ({after_day}) koşuları arasında. {cause}"
+TURN = "{before} ({before_day}) ile {after} ({after_day}) koşuları arasında: {moves}. {cause}"
 MOVE = "{cells} {by} {way}"
 WAYS = {"slower": "yavaşladı", "faster": "hızlandı"}
 CELLS_OF = "{metric}, {cells} içinden {count} tanesinde{some}"
 BETWEEN = "%{low} ile %{high} arası"
 SHARE = "%{share}"
-ELSEWHERE = "bu hücrelerin kullanmadığı sanal ortamlarda {packages} değişti"
+ELSEWHERE = "bu hücrelerin kullanmadığı sanal ortamlarda {packages} değişmiş"
 NOTHING_CHANGED = "Kaydedilenlerden hiçbiri burada değişmedi{but}."
 BUT = ", ama {other}"
 CHANGED_THERE = "Orada değişenler: {changes}{more}.{beside}"
@@ -64,7 +69,7 @@ AT_TURN = "{turn} numarada"
 # -- the page
 
 TITLE = "Geçmiş"
-OF_MACHINE = "makine: {machine}"
+OF_MACHINE = "– {machine}"
 OVERLINE = "bir makinenin bütün koşuları"
 MACHINE_ID = "makine {id}"
 NAV = {
@@ -76,7 +81,7 @@ NAV = {
 }
 AS_TABLE = "{runs}, tablo olarak"
 RUN, DATE, BLOCKS, CELL, METRIC, RUNS, LEVELS = "koşu", "tarih", "bloklar", "hücre", "ölçüt", "koşular", "düzeyler"
-ID, MODEL, CELLS, END = "kimlik", "Model", "hücreler", "sonu"
+ID, MODEL, CELLS, END = "kimlik", "model", "hücreler", "sonu"
 INTERVAL = "%95"
 LEGEND = {
     "run": "%95 aralığıyla bir koşu",
@@ -99,8 +104,8 @@ READING = (
     "Düzey, iki değişim noktası arasındaki koşuların geometrik ortalamasıdır. Bir koşunun aralığı, içinde değişeni "
     "kapsar, koşudan koşuya değişeni kapsamaz; bunun ne kadar olduğunu sayıların son sütunu söyler.",
     "“Orada değişenler”, iki koşunun farklı kaydettiklerini sıralar: her yığının ortamındaki paketler, sürücüler, "
-    "çekirdek sürümü, sistem, güç, bu projenin işlemesi (commit) ve kaç kez sorulduğu. Kaydedilmeyenler (bellenim, "
-    "ısı, başka programlar) da nedeni olabilir.",
+    "sistem çekirdeği, sistem, güç, bu projenin işlemesi (commit) ve kaç kez sorulduğu. Kaydedilmeyenler (bellenim, "
+    "ısı, başka programlar) da bunun nedeni olabilir.",
 )
 CHART_LABEL = "koşular boyunca {metric}, ms, tablodaki gibi"
 

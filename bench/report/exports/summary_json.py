@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import Ranking, RunAnalysis
-from bench.report import text
 from bench.report.about import about_run
 from bench.report.format import clean
 from bench.report.names import Naming
@@ -23,7 +22,13 @@ _PLAN = (
 )
 
 
-def summary_json(analysis: RunAnalysis, naming: Naming, rows: Sequence[Mapping[str, Any]], sentences: list[str]) -> str:
+def summary_json(
+    analysis: RunAnalysis,
+    naming: Naming,
+    rows: Sequence[Mapping[str, Any]],
+    sentences: Sequence[str],
+    headlines: Mapping[str, str],
+) -> str:
     """The summary of a run.
 
     Args:
@@ -31,11 +36,12 @@ def summary_json(analysis: RunAnalysis, naming: Naming, rows: Sequence[Mapping[s
         naming: of its loads.
         rows: of :func:`bench.report.rows.cell_rows`.
         sentences: the answer in words.
+        headlines: code of each language -> the first of them.
     """
     plan = analysis.record.get("plan") or {}
     value = {
         "summary_version": SUMMARY_VERSION,
-        "about": about_run(analysis, sentences[0] if sentences else text.NOTHING_MEASURED),
+        "about": about_run(analysis, headlines),
         **{name: analysis.record.get(name) for name in _RECORD},
         "plan": {name: plan.get(name) for name in _PLAN},
         "end": analysis.end,

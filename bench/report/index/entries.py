@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from bench.language import ENGLISH, chosen
 from bench.report.about import MOST_HEADLINE
 from bench.report.index import words
 
@@ -42,7 +43,8 @@ class Entry:
         backends: that were measured.
         simulated: ``none``, ``some`` or ``all`` of the cells.
         cells: how many have a number.
-        headline: the answer in a sentence.
+        headline: the answer in a sentence, in the language that is chosen where the JSON has it.
+        headline_language: code of the language that it is in.
         serious: kinds of the guard's serious findings.
         ended: whether all of its runs came to their end.
     """
@@ -58,6 +60,7 @@ class Entry:
     simulated: str
     cells: int | None
     headline: str
+    headline_language: str
     serious: tuple[str, ...]
     ended: bool
 
@@ -79,7 +82,10 @@ class Found:
 
 
 def read_entries(reports: Path) -> Found:
-    """Read every report of the folder ``reports``; nothing that lies there makes this fail."""
+    """Read every report of the folder ``reports``, for a reader of the language that is chosen.
+
+    Nothing that lies there makes this fail.
+    """
     found = [one for path in report_files(reports) for one in [_read(path)] if one is not None]
     entries = [one for one in found if isinstance(one, Entry)]
     entries.sort(key=lambda one: one.created_at or datetime.min.replace(tzinfo=UTC), reverse=True)
@@ -126,6 +132,8 @@ def _read(path: Path) -> Entry | Unreadable | None:
 def _entry(kind: str, name: str, href: str, about: dict[str, Any]) -> Entry:
     cells = about.get("cells")
     simulated = about.get("simulated")
+    headlines = about.get("headlines")
+    own = _text(headlines.get(chosen().code), MOST_HEADLINE) if isinstance(headlines, dict) else ""
     return Entry(
         kind=kind,
         name=name,
@@ -138,7 +146,8 @@ def _entry(kind: str, name: str, href: str, about: dict[str, Any]) -> Entry:
         # What does not say that nothing in it was played is not shown as measured.
         simulated=simulated if simulated in ("none", "some") else "all",
         cells=cells if isinstance(cells, int) and not isinstance(cells, bool) and cells >= 0 else None,
-        headline=_text(about.get("headline"), MOST_HEADLINE),
+        headline=own or _text(about.get("headline"), MOST_HEADLINE),
+        headline_language=chosen().code if own else ENGLISH.code,
         serious=tuple(_texts(about.get("serious"))),
         ended=about.get("ended") is True,
     )

@@ -8,11 +8,12 @@ from pathlib import Path
 from markupsafe import Markup
 
 import bench.report
+from bench.language import chosen
 from bench.report import format as fmt
+from bench.report import text
 from bench.report.index import words
 from bench.report.index.entries import Found
 from bench.report.template import environment, page_script, source_digest
-from bench.report.text.en import plural
 
 GENERATOR = "AIPC Bench, index of reports"
 """By what this page is known again, so that no other one is ever written over."""
@@ -22,7 +23,7 @@ _REPORT = Path(bench.report.__file__).resolve().parent
 
 
 def page(found: Found) -> str:
-    """The page of one folder."""
+    """The page of one folder, in the language that is chosen."""
     css = (_REPORT / "page.css").read_text(encoding="utf-8") + (_HERE / "index.css").read_text(encoding="utf-8")
     script = page_script()
     return (
@@ -32,9 +33,11 @@ def page(found: Found) -> str:
             entries=found.entries,
             unreadable=found.unreadable,
             w=words,
+            t=text,
+            language=chosen().code,
             f=fmt,
             generator=GENERATOR,
-            heading=words.HEADING.format(reports=plural(len(found.entries), "report")),
+            heading=words.HEADING.format(reports=text.plural(len(found.entries), "report")),
             moment=_moment,
             css=Markup(css),  # noqa: S704 - our own files, no data
             css_digest=source_digest(css),

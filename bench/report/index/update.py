@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.errors import MachineError
-from bench.language import ENGLISH, speaking
 from bench.report.index.entries import read_entries, report_files
 from bench.report.redact import Private, address, redacted
 from bench.report.render import write_files
@@ -14,9 +13,8 @@ _MOST_TIMES = 10
 _HEAD_BYTES = 2048
 
 
-@speaking(ENGLISH.code)
 def update_index(reports: Path) -> Path:
-    """Write ``index.html`` of the folder ``reports`` anew, in English; returns its path.
+    """Write ``index.html`` of the folder ``reports`` anew, in the language that is chosen; returns its path.
 
     Raises:
         MachineError: it cannot be written, or a page that is no index of reports has its name.

@@ -537,6 +537,8 @@ MACHINE = {
     "digest": "Model digest",
     "project": "AIPC Bench",
 }
+MODEL_NOTE = "About the model"
+POWER_SOURCES = {"mains": "mains", "battery": "battery"}
 CORES = "{physical} physical{split}, {logical} logical"
 CORE_KINDS = {"performance_cores": "{count} performance", "efficiency_cores": "{count} efficiency"}
 MEMORY_READ = "{rate} GB/s, measured by the run's threads"

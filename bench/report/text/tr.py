@@ -557,6 +557,8 @@ MACHINE = {
     "digest": "Model özeti (digest)",
     "project": "AIPC Bench",
 }
+MODEL_NOTE = "Model hakkında"
+POWER_SOURCES = {"mains": "şebeke", "battery": "pil"}
 CORES = "{physical} fiziksel{split}, {logical} mantıksal"
 CORE_KINDS = {"performance_cores": "{count} performans", "efficiency_cores": "{count} verimlilik"}
 MEMORY_READ = "{rate} GB/s, koşunun iş parçacıklarıyla ölçüldü"
@@ -730,6 +732,7 @@ _NOUNS = {
     "more row": "satır daha",
     "package": "paket",
     "process": "süreç",
+    "report": "rapor",
     "run": "koşu",
     "series": "seri",
     "thread": "iş parçacığı",

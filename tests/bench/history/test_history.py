@@ -192,10 +192,13 @@ def test_a_date_that_has_none_in_utc_gives_way_to_the_one_in_the_id(nights: Path
 
 
 @pytest.mark.parametrize("machine", [None, "a laptop", {"cpu": "fast"}, {"cpu": None}])
-def test_a_machine_that_is_not_recorded_as_one_is_called_unknown(nights: Path, machine: object) -> None:
+def test_a_machine_that_is_not_recorded_as_one_is_called_unknown(nights: Path, tmp_path: Path, machine: object) -> None:
     path = nights / run_id(1) / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"machine": machine}), "utf-8")
-    assert choose([], nights, None).machine == "unknown machine"
+    assert choose([], nights, None).machine == ""
+    assert told(nights, tmp_path)["about"]["machine"] == ""
+    (page,) = tmp_path.glob("history-*/history.html")
+    assert "unknown machine" in page.read_text("utf-8")
 
 
 def test_a_hostile_package_name_is_text(tmp_path: Path) -> None:

@@ -1,15 +1,20 @@
 """A history in Turkish: its page and its Markdown are, and what programs and the terminal get is not."""
 
+# ruff: noqa: RUF001 - letters of the Turkish alphabet are meant
+
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from bench.history.__main__ import main
-from tests.bench.history.conftest import write_night
-from tests.bench.report.visible import NO_TURKISH, left_in_english
+from bench.plan.cells import Load
+from bench.report.exports.summary_markdown import escape
+from tests.bench.history.conftest import run_id, write_night
+from tests.bench.report.visible import NO_TURKISH, Visible, left_in_english
 
 FILES = ("history.html", "history.md", "history.json")
 
@@ -28,7 +33,27 @@ def short(tmp_path: Path) -> Path:
     return tmp_path / "short"
 
 
-@pytest.fixture(params=["upgraded", "short"])
+@pytest.fixture
+def doubtful(tmp_path: Path) -> Path:
+    """Configurations whose names have words; what differs at the turn has names; runs that are no part of it."""
+    loads = [Load("transformers", "CPU", "fp32"), Load("ort-genai", "CPU", "int4", {"prefix_caching": "on"})]
+    results = tmp_path / "doubtful"
+    for night in range(9):
+        new = night > 4
+        machine = {"cpu": None, "os": "2" if new else "1", "gpus": [{"name": "Arc", "driver": "2" if new else "1"}]}
+        record = {"machine": {**machine, "power_source": "battery" if new else "mains"}}
+        slower = {"transformers": 1.5 if new else 1.0}
+        more = {"inference_precision": "bf16"}
+        write_night(results, night, slower, record=record, loads=loads, prompt_tokens=(32,), more=more)
+    shutil.copytree(results / run_id(0), results / "copy")
+    write_night(results, 9, record={**record, "created_at": "never", "run_id": "undated"}, loads=loads[:1])
+    write_night(results, -1, record={"machine_id": "another"}, loads=loads[:1])
+    (results / "broken").mkdir()
+    (results / "broken" / "run.json").write_text("{", "utf-8")
+    return results
+
+
+@pytest.fixture(params=["upgraded", "short", "doubtful"])
 def results(request: pytest.FixtureRequest) -> Path:
     found: Path = request.getfixturevalue(request.param)
     return found
@@ -37,9 +62,22 @@ def results(request: pytest.FixtureRequest) -> Path:
 def test_a_turkish_history_says_nothing_in_english(results: Path, tmp_path: Path) -> None:
     turkish, english = (told(results, tmp_path / code, code) for code in ("tr", "en"))
     assert '<html lang="tr">' in turkish["history.html"]
-    assert left_in_english(turkish["history.html"]) == []
-    assert [line for line in turkish["history.md"].splitlines() if NO_TURKISH.search(line)] == []
+    # Folders have names of their own, and what an error says is English.
+    page = turkish["history.html"].replace(str(results), "")
+    text = turkish["history.md"].replace(escape(str(results)), "")
+    assert left_in_english(page) == []
+    assert [line for line in text.splitlines() if NO_TURKISH.search(line.partition(": cannot read")[0])] == []
     assert len(left_in_english(english["history.html"])) > 10
+
+
+def test_what_is_left_out_and_what_changed_is_told_in_turkish(doubtful: Path, tmp_path: Path) -> None:
+    page = told(doubtful, tmp_path / "tr", "tr")["history.html"]
+    said = "\n".join(Visible(page).said)
+    assert page.count('<span lang="en">cannot read') == 1
+    changed = ("sürücü, Arc 1 -> 2", "sistem 1 -> 2", "güç kaynağı şebeke -> pil")
+    left_out = ("şununla aynı koşudur", "ne zaman ölçüldüğünü söylemiyor", "başka makinelerden 1 koşu")
+    names = ("bilinmeyen makine", "fp32 (hesap: bf16)", "önek önbelleği isabeti")
+    assert [one for one in (*changed, *left_out, *names) if one not in said] == []
 
 
 def test_programs_and_terminals_get_the_same_in_every_language(

@@ -143,7 +143,7 @@ def test_the_markdown_has_each_kind_with_its_advice(found: RunAnalysis) -> None:
 
 
 def test_the_json_has_every_finding_with_its_subject(found: RunAnalysis) -> None:
-    first = json.loads(summary_json(found, name_all(found), [], []))["findings"][0]
+    first = json.loads(summary_json(found, name_all(found), [], [], {"en": ""}))["findings"][0]
     assert (first["code"], first["subject"], first["blocks"]) == ("other-load", "load", [0])
 
 

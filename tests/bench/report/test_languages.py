@@ -24,6 +24,7 @@ from bench.report import format as fmt
 from bench.report import text
 from bench.report.__main__ import main
 from bench.report.drawing.canvas import tick_label
+from bench.report.index import words as index_words
 from bench.report.render import ReportPaths, render
 from bench.report.terminal import table_of
 from bench.report.text import en, tr
@@ -31,7 +32,7 @@ from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
 from tests.bench.report.visible import NO_TURKISH, Visible, left_in_english
 
-WORDS = {"report": text, "comparison": compare_words, "history": history_words}
+WORDS = {"report": text, "comparison": compare_words, "history": history_words, "index": index_words}
 """What speaks languages."""
 
 OTHERS = {
@@ -214,11 +215,10 @@ def test_turkish_numbers_have_a_decimal_comma_and_no_sign_that_is_taken_for_one(
 
 
 def a_run() -> FakeRun:
-    """Every kind of thing that a page tells, and no word of English in its data."""
+    """Every kind of thing that a page tells."""
     run = FakeRun(loads=[*FakeRun().loads, Load("openvino-genai", "NPU", "int4"), Load("simulated", "CPU", "int4")])
     run.loads = [*run.loads, Load("openvino-genai", "CPU", "int4", {"prefix_caching": "on"})]
-    run.model = {**run.model, "note": ""}
-    run.more = {"device_evidence": "", "compile_cache": "cold", "weight_bits": [("int8", 0.21), ("int4", 0.79)]}
+    run.more = {"compile_cache": "cold", "weight_bits": [("int8", 0.21), ("int4", 0.79)]}
     run.executed = {"openvino-genai-NPU-int4": "CPU"}
     run.verdicts = {"openvino-genai-NPU-int4": "fallback"}
     run.end = "interrupted"
@@ -229,7 +229,7 @@ def a_run() -> FakeRun:
 
 RUNS: dict[str, Callable[[], FakeRun]] = {
     "all": a_run,
-    "verdict": lambda: FakeRun(loads=FakeRun().loads[:3], blocks=10, repeats=1, model={**FakeRun().model, "note": ""}),
+    "verdict": lambda: FakeRun(loads=FakeRun().loads[:3], blocks=10, repeats=1),
     "one cell": lambda: FakeRun(
         loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,), new_tokens=(1,), blocks=1, repeats=1
     ),
@@ -239,10 +239,7 @@ RUNS: dict[str, Callable[[], FakeRun]] = {
 
 @pytest.fixture(scope="module", params=RUNS)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = RUNS[request.param]()
-    made.more = {"device_evidence": "", **made.more}
-    made.model = {**made.model, "note": ""}
-    return made.write(tmp_path_factory.mktemp("language") / "results")
+    return RUNS[request.param]().write(tmp_path_factory.mktemp("language") / "results")
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,10 @@ from bench.compare.__main__ import main as compare
 from bench.errors import MachineError
 from bench.gate.__main__ import main as gate
 from bench.history.__main__ import main as history
+from bench.language import speaking
 from bench.plan.cells import Load
 from bench.report.__main__ import main as report
+from bench.report.about import MOST_HEADLINE
 from bench.report.finish import finish_run
 from bench.report.index import update
 from bench.report.index.entries import Entry, Found, read_entries
@@ -25,6 +27,7 @@ from bench.report.template import source_digest
 from tests.bench.history.conftest import write_night
 from tests.bench.report.conftest import FakeRun
 from tests.bench.report.test_page import Tags, visible
+from tests.bench.report.visible import left_in_english
 
 ABOUT: dict[str, Any] = {
     "created_at": "2026-11-22T21:17:35+00:00",
@@ -36,6 +39,7 @@ ABOUT: dict[str, Any] = {
     "simulated": "none",
     "cells": 3,
     "headline": "It was fast.",
+    "headlines": {"tr": "Çok çabuktu."},
     "serious": [],
     "ended": True,
 }
@@ -127,6 +131,24 @@ def test_what_does_not_say_that_it_was_measured_is_shown_as_simulated(tmp_path: 
     assert only(read_entries(tmp_path)).simulated == "all"
 
 
+@pytest.mark.parametrize(
+    ("headlines", "expected"),
+    [
+        ({"tr": "Çok çabuktu."}, ("Çok çabuktu.", "tr")),
+        ({"tr": "x" * 9999}, ("x" * MOST_HEADLINE, "tr")),
+        *zip([None, {}, {"tr": ""}, {"tr": 7}, {"xx": "x"}, [], "x"], [("It was fast.", "en")] * 7, strict=True),
+    ],
+)
+def test_the_answer_is_in_the_readers_language_where_the_file_has_it(
+    tmp_path: Path, headlines: Any, expected: tuple[str, str]
+) -> None:
+    put(tmp_path, "run", {**ABOUT, "headlines": headlines})
+    with speaking("tr"):
+        entry = only(read_entries(tmp_path))
+    assert (entry.headline, entry.headline_language) == expected
+    assert only(read_entries(tmp_path)).headline == "It was fast."
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
 def test_the_name_of_a_folder_is_no_markup_and_no_address(tmp_path: Path) -> None:
     name = 'javascript:alert(1)"><b> %2e#?'
@@ -145,8 +167,20 @@ def test_an_empty_folder_says_that_no_report_is_there(tmp_path: Path) -> None:
 def test_the_page_shows_each_report_with_what_is_wrong_with_it(tmp_path: Path) -> None:
     put(tmp_path, "one", {**ABOUT, "serious": ["power-changed"], "simulated": "all", "ended": False})
     shown = visible(page(read_entries(tmp_path)))
-    for words in ("2026-11-22 21:17", "It was fast.", "power changed", "simulated", "did not come to its end"):
+    for words in ("2026-11-22 21:17", "It was fast.", "Power changed", "simulated", "did not come to its end"):
         assert words in shown
+
+
+def test_a_turkish_page_shows_each_report_with_what_is_wrong_with_it(tmp_path: Path) -> None:
+    put(tmp_path, "one", {**ABOUT, "serious": ["power-changed"], "simulated": "all", "ended": False})
+    put(tmp_path, "old", {**ABOUT, "headlines": None})
+    put(tmp_path, "gone").with_name("index.html").unlink()
+    with speaking("tr"):
+        made = page(read_entries(tmp_path))
+    assert '<html lang="tr">' in made
+    assert '<td class="answer" lang="en">It was fast.</td>' in made
+    for words in ("2 rapor", "Çok çabuktu.", "Güç değişti", "benzetim", "Okunamayanlar"):
+        assert words in visible(made)
 
 
 def test_the_policy_names_its_style_and_its_script(tmp_path: Path) -> None:
@@ -235,6 +269,29 @@ def test_the_index_alone_can_be_written_again(home: Path, capsys: pytest.Capture
     assert report(["--index", "--reports-dir", str(home / "reports")]) == 0
     assert capsys.readouterr().out.strip() == f"reports    {index.as_uri()}"
     assert index.is_file()
+
+
+@pytest.mark.parametrize("command", ["report", "compare", "history", "index"])
+def test_the_page_is_in_the_language_of_the_command_that_wrote_it(home: Path, command: str) -> None:
+    folders = ["--results-dir", str(home / "results"), "--reports-dir", str(home / "reports")]
+    runs = sorted(path.name for path in (home / "results").iterdir())
+    commands = {
+        "report": lambda language: report([runs[0], *folders, *language]),
+        "compare": lambda language: compare([*runs[:2], *folders, *language]),
+        "history": lambda language: history([*folders, *language]),
+        "index": lambda language: report(["--index", *folders, *language]),
+    }
+    for language, title in ((["--lang", "tr"], "Bütün raporlar"), ([], "All reports")):
+        assert commands[command](language) == 0
+        assert title in (home / "reports" / "index.html").read_text(encoding="utf-8")
+
+
+def test_only_the_answer_of_a_gate_is_in_english_on_a_turkish_page(home: Path) -> None:
+    with speaking("tr"):
+        entries = read_entries(home / "reports").entries
+        made = page(Found(entries, ()))
+    assert {one.kind for one in entries if one.headline_language == "en"} == {"gate"}
+    assert left_in_english(made) == []
 
 
 def test_the_index_alone_renders_no_run(home: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""What the index of reports says."""
+"""What the index of reports says, in English. Another language is a module with the same names."""
 
 from __future__ import annotations
 
