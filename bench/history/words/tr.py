@@ -27,6 +27,11 @@ FROM_TO = "{first} ile {last} arası"
 SIMULATED = "benzetim: bu gecikmelerin bir kısmı ya da hepsi oynatıldı, hiçbir model çalışmadı"
 UNFINISHED = "sonu olmayanlar: {runs}{more}; hâlâ yazılıyorlar ya da öldürüldüler; ölçüldükleri kadarıyla alındılar"
 VARIANTS = "{runs} çeşitleriyle bir geçmişin parçası değildir; `nox -s compare` onları gösterir"
+NEW_PROMPTS = (
+    "öncekilerden başka istemlerin ilk sorulduğu yer: {places}{more}; bu uzunluklardaki hücrelerin her istem kümesi "
+    "için ayrı bir serisi vardır ve bir kümeden ötekine değişiklik aranmaz"
+)
+NEW_PROMPTS_PLACE = "{run} ({day}; {lengths} istem belirteci, {name})"
 NOTHING = "bu koşularda hiçbir şey ölçülmedi"
 AND_MORE = " ve {count} tane daha"
 
