@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
@@ -73,10 +74,13 @@ class Drawing:
     def settle(self) -> Place:
         """Let the layout find the place of the only axes, once their labels and limits are set, and keep it.
 
-        The layout draws all that there is, so this comes before the lines and points, which take no room beside it.
+        The layout looks at all that there is, so this comes before the lines and points, which take no room beside it.
         """
-        self.written()
-        self.figure.set_layout_engine("none")
+        engine = self.figure.get_layout_engine()
+        assert engine is not None
+        engine.execute(self.figure)
+        # Not "none", which leaves an engine that does nothing, and for any engine all is drawn twice.
+        self.figure.set_layout_engine(None)
         x, y, width, height = self.figure.axes[0].get_position().bounds
         return x, y, width, height
 
@@ -102,7 +106,10 @@ def drawing(
 ) -> Iterator[Drawing]:
     """A figure of ``inches`` in the report's style; ``spare`` is that of :mod:`bench.report.drawing.editions`."""
     with mpl.rc_context(_RC):
-        yield Drawing(f"{name}spare" if spare else name, Figure(figsize=inches, layout=layout), spare)
+        figure = Figure(figsize=inches, layout=layout)
+        # What is written is laid out by the measures of its own letters.
+        FigureCanvasSVG(figure)
+        yield Drawing(f"{name}spare" if spare else name, figure, spare)
 
 
 def chain(lines: Iterable[Sequence[tuple[float, float]]]) -> tuple[list[float], list[float]]:
