@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +63,3 @@ def _ran_ns(now: EngineTime, before: EngineTime | None, elapsed_ns: int) -> int:
         return ran
     ticks = now.of - before.of
     return round(ran / ticks * elapsed_ns) if ticks > 0 else 0
-
-
-class BusyCounters(Protocol):
-    """The counters as they stand for one worker."""
-
-    def read(self) -> Reading:
-        """Read all counters now. Cheap enough for either end of a timed region."""
-        ...
-
-    def close(self) -> None:
-        """Let go of what the system lent."""
-        ...
-
-
-def busy_counters(pid: int) -> BusyCounters:
-    """The counters of this system for the process ``pid``."""
-    if sys.platform == "win32":
-        from bench.observe.busy_windows import WindowsCounters  # noqa: PLC0415 - exists on Windows only
-
-        return WindowsCounters(pid)
-    from bench.observe.busy_linux import LinuxCounters  # noqa: PLC0415 - the counterpart
-
-    return LinuxCounters(pid)
