@@ -158,15 +158,13 @@ def _report(session: pytest.Session, bench: BenchSession, folder: Path) -> list[
 
 def _unreported(bench: BenchSession, folder: Path, error: Exception) -> list[str]:
     """What the terminal ends with where there is no report."""
-    from bench.report.redact import of_this_machine, redacted, shown_path  # noqa: PLC0415 - for the end, too
+    from bench.report.redact import of_this_machine, shown_path, shown_text  # noqa: PLC0415 - for the end, too
 
     options = bench.options
     private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
     said = f"error: the report could not be made: {type(error).__name__}: {error}"
-    if private is not None:
-        said = redacted(said, private)
     shown = shown_path(folder, private)
-    return [said, f"what was measured is in {shown}; try `nox -s report -- {quoted(shown)}`"]
+    return [shown_text(said, private), f"what was measured is in {shown}; try `nox -s report -- {quoted(shown)}`"]
 
 
 def _comparison(bench: BenchSession, folder: Path) -> list[str]:

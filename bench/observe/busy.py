@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from typing import Protocol
 
 _LONGEST_BURST = 20
 """What an engine's counter may gain, over the time that passed: engines share one, and accounting comes late."""
@@ -82,26 +80,3 @@ def _possible(ran_ns: int, elapsed_ns: int) -> bool:
     that were right were seen to gain 14 seconds within one.
     """
     return 0 <= ran_ns <= _LONGEST_BURST * elapsed_ns
-
-
-class BusyCounters(Protocol):
-    """The counters as they stand for one worker."""
-
-    def read(self) -> Reading:
-        """Read all counters now. Cheap enough for either end of a timed region."""
-        ...
-
-    def close(self) -> None:
-        """Let go of what the system lent."""
-        ...
-
-
-def busy_counters(pid: int) -> BusyCounters:
-    """The counters of this system for the process ``pid``."""
-    if sys.platform == "win32":
-        from bench.observe.busy_windows import WindowsCounters  # noqa: PLC0415 - exists on Windows only
-
-        return WindowsCounters(pid)
-    from bench.observe.busy_linux import LinuxCounters  # noqa: PLC0415 - the counterpart
-
-    return LinuxCounters(pid)

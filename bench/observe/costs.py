@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from bench.observe.accelerators import gpus
-from bench.observe.busy import busy_counters
+from bench.observe.busy_counters import busy_counters
 from bench.observe.device_memory import device_memory_of
 from bench.observe.frequency import clock_of
 from bench.observe.gauges import Instruments

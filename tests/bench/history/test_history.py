@@ -12,7 +12,7 @@ import pytest
 from bench.history.__main__ import main
 from bench.history.runs import choose
 from bench.plan.cells import Load
-from tests.bench.history.conftest import ask, run_id, write_night
+from tests.bench.history.conftest import ask, run_day, run_id, write_night
 
 
 def told(results: Path, reports: Path, *arguments: str) -> dict[str, Any]:
@@ -220,3 +220,37 @@ def test_other_prompts_are_another_series_and_named(nights: Path, tmp_path: Path
         ask(run, "old" if number < 2 else "new")
     found = {one["name"].rsplit(", ", 1)[-1]: len(one["points"]) for one in told(nights, tmp_path)["series"]}
     assert found == {"prompt set 1": 2, "prompt set 2": 1}
+
+
+def test_where_a_series_was_split_is_said_in_every_output(
+    nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loads = [Load("ort-genai", "CPU", "int4")]
+    for night, prompt_tokens in ((2, (32, 128)), (3, (32,))):
+        write_night(nights, night, loads=loads, prompt_tokens=prompt_tokens)
+    for night, prompts in enumerate(("old", "old", "new", "newest")):
+        ask(nights / run_id(night), prompts)
+    value = told(nights, tmp_path)
+    note = (
+        f"other prompts than before were first asked by {run_id(2)} ({run_day(2)}; 32 and 128 prompt tokens, "
+        f"prompt set 2) and {run_id(3)} ({run_day(3)}; 32 prompt tokens, prompt set 3): cells of those lengths have a "
+        "series for each set of prompts, and no change is looked for from one set to another"
+    )
+    (folder,) = tmp_path.glob("history-*")
+    assert value["notes"] == [note]
+    assert note in " ".join(capsys.readouterr().out.split())
+    assert note in (folder / "history.html").read_text("utf-8")
+    assert note in (folder / "history.md").read_text("utf-8")
+
+
+def test_prompts_that_come_back_are_no_new_ones(nights: Path, tmp_path: Path) -> None:
+    for night in (2, 3):
+        write_night(nights, night, loads=[Load("ort-genai", "CPU", "int4")])
+    for night, prompts in enumerate(("old", "new", "old", "new")):
+        ask(nights / run_id(night), prompts)
+    (note,) = told(nights, tmp_path)["notes"]
+    assert [run_id(night) in note for night in range(4)] == [False, True, False, False]
+
+
+def test_one_set_of_prompts_needs_no_word(nights: Path, tmp_path: Path) -> None:
+    assert told(nights, tmp_path)["notes"] == []

@@ -13,7 +13,7 @@ import pytest
 from bench.history.__main__ import main
 from bench.plan.cells import Load
 from bench.report.exports.summary_markdown import escape
-from tests.bench.history.conftest import run_id, write_night
+from tests.bench.history.conftest import ask, run_id, write_night
 from tests.bench.report.visible import NO_TURKISH, Visible, left_in_english
 
 FILES = ("history.html", "history.md", "history.json")
@@ -27,9 +27,11 @@ def told(results: Path, reports: Path, language: str) -> dict[str, str]:
 
 @pytest.fixture
 def short(tmp_path: Path) -> Path:
-    """Too few runs of two cells, one without an end."""
+    """Too few runs of two cells, one with other prompts and one without an end."""
     for night in range(3):
-        write_night(tmp_path / "short", night, end=None if night == 2 else "finished")
+        folder = write_night(tmp_path / "short", night, end=None if night == 2 else "finished")
+        if night < 2:
+            ask(folder, f"text {night}")
     return tmp_path / "short"
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.observe.busy import Busy, EngineTime, Reading, busy_counters
+from bench.observe.busy import Busy, EngineTime, Reading
+from bench.observe.busy_counters import busy_counters
 from bench.observe.busy_linux import LinuxCounters, gpu_engines
 from bench.observe.busy_windows import WindowsCounters, npu_luids_of, npus_among, reading_of
 from tests.bench.observe.pdh_stand_in import Pdh
