@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
@@ -56,9 +57,15 @@ class Drawing:
     """A figure under way, with what its points and lines stand for; of a spare edition another one has the words."""
 
     name: str
-    figure: Figure
+    canvas: FigureCanvasSVG
     spare: bool = False
     marks: dict[str, Mark] = field(default_factory=dict)
+
+    @property
+    def figure(self) -> Figure:
+        """What is drawn on."""
+        figure: Figure = self.canvas.figure
+        return figure
 
     def tip(self, words: str, **data: object) -> str:
         """Keep a tooltip, blank for none, and data for the script; returns the id for the element that has them."""
@@ -73,9 +80,11 @@ class Drawing:
     def settle(self) -> Place:
         """Let the layout find the place of the only axes, once their labels and limits are set, and keep it.
 
-        The layout draws all that there is, so this comes before the lines and points, which take no room beside it.
+        The layout measures all that there is, so this comes before the lines and points, which take no room beside it.
         """
-        self.written()
+        engine = self.figure.get_layout_engine()
+        assert engine is not None
+        engine.execute(self.figure)
         self.figure.set_layout_engine("none")
         x, y, width, height = self.figure.axes[0].get_position().bounds
         return x, y, width, height
@@ -83,8 +92,9 @@ class Drawing:
     def written(self) -> str:
         """The figure as SVG: the same data gives the same bytes."""
         stream = io.StringIO()
+        # Straight to the canvas: ``savefig`` draws everything once before, to find a layout that is found already.
         with mpl.rc_context({"svg.hashsalt": self.name}):
-            self.figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+            self.canvas.print_svg(stream, metadata={"Date": None, "Creator": None})
         return stream.getvalue()
 
     def finish(self, sheet: StyleSheet, label: str) -> str:
@@ -102,7 +112,9 @@ def drawing(
 ) -> Iterator[Drawing]:
     """A figure of ``inches`` in the report's style; ``spare`` is that of :mod:`bench.report.drawing.editions`."""
     with mpl.rc_context(_RC):
-        yield Drawing(f"{name}spare" if spare else name, Figure(figsize=inches, layout=layout), spare)
+        # An SVG has 72 units to the inch; with another resolution, or another canvas, a layout would measure otherwise.
+        canvas = FigureCanvasSVG(Figure(figsize=inches, dpi=72, layout=layout))
+        yield Drawing(f"{name}spare" if spare else name, canvas, spare)
 
 
 def chain(lines: Iterable[Sequence[tuple[float, float]]]) -> tuple[list[float], list[float]]:
