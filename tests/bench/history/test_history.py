@@ -24,8 +24,20 @@ def told(results: Path, reports: Path, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def upgrade(upgraded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return told(upgraded, tmp_path_factory.mktemp("reports"), "--metric", "tpot")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the history of the upgrade is written to."""
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def upgrade(upgraded: Path, reports: Path) -> dict[str, Any]:
+    return told(upgraded, reports, "--metric", "tpot")
+
+
+def page_of(reports: Path) -> bytes:
+    """The one page that was written."""
+    (page,) = reports.glob("history-*/history.html")
+    return page.read_bytes()
 
 
 @pytest.fixture
@@ -66,19 +78,16 @@ def test_the_terminal_names_the_change(upgraded: Path, tmp_path: Path, capsys: p
     assert "Changed there: openvino-genai 1.0 -> 2.0." in said
 
 
-def test_the_page_says_what_the_terminal_says(upgraded: Path, tmp_path: Path) -> None:
-    value = told(upgraded, tmp_path, "--metric", "tpot")
-    (page,) = tmp_path.glob("history-*/history.html")
-    shown = " ".join(page.read_text("utf-8").split())
-    assert value["answer"][0].split(". Changed there")[0].replace(">", "&gt;") in shown
+def test_the_page_says_what_the_terminal_says(upgrade: dict[str, Any], reports: Path) -> None:
+    shown = " ".join(page_of(reports).decode("utf-8").split())
+    assert upgrade["answer"][0].split(". Changed there")[0].replace(">", "&gt;") in shown
 
 
-def test_the_same_runs_give_the_same_bytes(upgraded: Path, tmp_path: Path) -> None:
-    pages = []
-    for name in ("one", "two"):
-        told(upgraded, tmp_path / name, "--metric", "tpot")
-        pages.append(next((tmp_path / name).glob("history-*/history.html")).read_bytes())
-    assert pages[0] == pages[1]
+def test_the_same_runs_give_the_same_bytes(
+    upgrade: dict[str, Any], upgraded: Path, reports: Path, tmp_path: Path
+) -> None:
+    assert told(upgraded, tmp_path, "--metric", "tpot") == upgrade
+    assert page_of(tmp_path) == page_of(reports)
 
 
 def test_runs_without_a_change_have_no_turn(tmp_path: Path) -> None:
