@@ -134,7 +134,11 @@ def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> di
 
 
 def npu_properties(options: LoadOptions) -> dict[str, Any]:
-    """What OpenVINO GenAI's own NPU pipeline is told: the fixed shapes, and how hard to compile."""
+    """What OpenVINO GenAI's own NPU pipeline is told: the fixed shapes, and how hard to compile.
+
+    Not where: NPUW_DEVICES is the NPU alone then. With ``NPU,CPU`` it runs on the CPU what does not compile, without an
+    error, and still answers NPU for the device.
+    """
     names = {
         "max_prompt_len": "MAX_PROMPT_LEN",
         "min_response_len": "MIN_RESPONSE_LEN",

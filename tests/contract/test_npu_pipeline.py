@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from backends.table import BACKENDS
-from bench.errors import WorkerFailed, WorkerUnsupported
+from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
 from bench.measure.worker import Generated, WorkerProcess
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
@@ -19,6 +19,7 @@ from bench.prepare.stage import Preparer
 
 pytestmark = pytest.mark.contract
 
+STAND_INS = "tests.contract.stand_ins.npu_pipeline"
 SPEC = BACKENDS["openvino-genai"]
 PROMPT = tuple(range(5, 37))
 LENGTHS = (30, 31, 32)
@@ -41,8 +42,7 @@ def worker(venvs: Venvs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[W
     python = venvs.backend(SPEC, "NPU").python
     if python is None:
         pytest.skip("no venv for openvino-genai: `nox -s tests` makes it and hands it on")
-    target = "tests.contract.stand_ins.npu_pipeline:NpuPipeline"
-    with WorkerProcess(python, target, tmp_path_factory.mktemp("npu")) as opened:
+    with WorkerProcess(python, f"{STAND_INS}:NpuPipeline", tmp_path_factory.mktemp("npu")) as opened:
         opened.open()
         yield opened
 
@@ -136,6 +136,17 @@ def test_a_long_prompt_is_computed_in_chunks(worker: WorkerProcess, artifact: Pa
     worker.load(artifact, "NPU", "int4", None, options)
 
     assert _padded(worker.generate([[5 + number % 900 for number in range(1_100)]], 2)) == 2_048
+
+
+def test_without_an_npu_nothing_else_is_taken_for_it(venvs: Venvs, artifact: Path, tmp_path: Path) -> None:
+    python = venvs.backend(SPEC, "NPU").python
+    if python is None:
+        pytest.skip("no venv for openvino-genai: `nox -s tests` makes it and hands it on")
+    with WorkerProcess(python, f"{STAND_INS}:NpuAlone", tmp_path / "worker") as alone:
+        if [device["name"] for device in alone.open().devices].count("NPU") > 1:
+            pytest.skip("there is an NPU here")
+        with pytest.raises(WorkerError, match="NPU"):
+            alone.load(artifact, "NPU", "int4", None, _options("NPU"))
 
 
 def _padded(generated: Generated) -> int | None:

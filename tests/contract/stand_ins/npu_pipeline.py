@@ -7,14 +7,14 @@ of its driver is in it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import openvino_genai
 
 from backends.openvino_genai import OpenVinoGenAI
 
-_ON_THE_CPU = {
-    "NPUW_DEVICES": "CPU",
+_EASED = {
     # Partitioning gains nothing here, and that of OpenVINO 2026.4 fails on a model of four layers.
     "NPUW_ONLINE_PIPELINE": "NONE",
     "NPUW_LLM_PREFILL_ATTENTION_HINT": "STATIC",
@@ -34,14 +34,23 @@ class _Core:
         return getattr(self._core, name)
 
 
-def _pipeline(artifact: Any, device: str, **properties: Any) -> Any:
-    return _PIPELINE(artifact, device, **properties, **(_ON_THE_CPU if device == "NPU" else {}))
-
-
 class NpuPipeline(OpenVinoGenAI):
     """The adapter, believing that there is an NPU."""
+
+    places: Mapping[str, str] = {"NPUW_DEVICES": "CPU"}
+    """What the plugin is told of where to compile, beside what the adapter tells it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._core: Any = _Core(self._core)
-        openvino_genai.LLMPipeline = _pipeline
+        openvino_genai.LLMPipeline = self._pipeline
+
+    def _pipeline(self, artifact: Any, device: str, **properties: Any) -> Any:
+        more = {**_EASED, **self.places} if device == "NPU" else {}
+        return _PIPELINE(artifact, device, **properties, **more)
+
+
+class NpuAlone(NpuPipeline):
+    """The same without a CPU in the NPU's place."""
+
+    places: Mapping[str, str] = {}
