@@ -25,6 +25,7 @@ import platform
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -113,6 +114,12 @@ COSTS = {
 """Group -> what its venv takes; llama.cpp is compiled."""
 UNKNOWN_COST = Cost(1.0, 2.0)
 """What a third party's worker is taken for."""
+LONGEST_PATH = 259
+"""Characters of a path on Windows, as long as it was not told to allow more."""
+BELOW_ROOT = 209
+"""Characters that the longest path of a venv has below the checkout: a licence in torch 2.13."""
+CONTROL_C_EXIT = 0xC000013A
+"""Status of a process of Windows that Ctrl-C, Ctrl-Break or the end of its console ended."""
 UNPACKING = 1.4
 """Space that pip needs while it works, over what is left when it is done: packages lie beside what they unpack to."""
 
@@ -273,12 +280,13 @@ def shortage(groups: Iterable[str], free_bytes: int) -> str | None:
 
 
 def complaints(log: Path, otherwise: str) -> list[str]:
-    """The installer's last words: its error lines without their time stamps, at most five."""
+    """The installer's last words: its errors and hints without their time stamps, at most five."""
     if not log.exists():
         return [otherwise]
     lines = [re.sub(r"^\S+,\d+ +", "", line)[:500] for line in log.read_text("utf-8", errors="replace").splitlines()]
     said = [line for line in lines if line.strip()]
-    return [line for line in said if line.startswith("ERROR")][-5:] or said[-5:] or [otherwise]
+    # What pip hints at is how to mend it, such as Windows' limit to the length of paths.
+    return [line for line in said if line.startswith(("ERROR", "HINT"))][-5:] or said[-5:] or [otherwise]
 
 
 def install(session: nox.Session, group: str, here: Here) -> None:
@@ -344,8 +352,42 @@ def announce(session: nox.Session, groups: Sequence[str]) -> None:
             "torch: where the package index has CUDA builds only, this is several GB more; "
             "AIPC_BENCH_TORCH_INDEX=https://download.pytorch.org/whl/cpu avoids it"
         )
+    if problem := too_deep(ROOT, this_machine(), long_paths=has_long_paths()):
+        session.warn(problem)
     if problem := shortage(groups, free_bytes):
         session.error(problem)
+
+
+def too_deep(root: Path, here: Here, *, long_paths: bool) -> str | None:
+    """Why paths of venvs may become longer than Windows allows; ``None`` where they cannot.
+
+    Args:
+        root: the checkout.
+        here: the machine.
+        long_paths: whether it was told to allow longer ones.
+    """
+    most = LONGEST_PATH - BELOW_ROOT
+    if here.platform != "win32" or long_paths or len(str(root)) <= most:
+        return None
+    return (
+        f"{root} is longer than {most} characters, so paths of torch below it may pass the {LONGEST_PATH} that Windows "
+        "allows: move the checkout, e.g. to C:\\aipc-bench, or allow longer ones, in a PowerShell of an administrator: "
+        "New-ItemProperty HKLM:\\SYSTEM\\CurrentControlSet\\Control\\FileSystem -Name LongPathsEnabled -Value 1 -Force"
+    )
+
+
+def has_long_paths() -> bool:
+    """Whether Windows was told to allow paths of any length."""
+    if sys.platform != "win32":
+        return True
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        import winreg  # noqa: PLC0415 - exists on Windows only
+
+        try:
+            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem") as key:
+                return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])
+        except OSError:
+            return False
 
 
 def this_machine() -> Here:
@@ -390,7 +432,14 @@ def utf8() -> dict[str, str]:
 
 
 def exit_status(return_code: int) -> int:
-    """A child's return code as a shell tells it: one that a signal ended has 128 + the signal's number."""
+    """A child's return code as a shell tells it: one that a signal ended has 128 + the signal's number.
+
+    On Windows Ctrl-C and Ctrl-Break count as such, and what else ended it is a failure.
+    """
+    if return_code == CONTROL_C_EXIT:
+        return 128 + signal.SIGINT
+    if return_code > 255:
+        return 1
     return return_code if return_code >= 0 else 128 - return_code
 
 
@@ -400,7 +449,9 @@ def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str
     Not by ``session.run``: that leaves at the second Ctrl-C, with the command still writing to the console.
     """
     env = utf8() | ({} if made is None else {"AIPC_BENCH_VENVS": json.dumps(made)})
-    session.log(shlex.join(["python", *arguments]))
+    break_as_interrupt()
+    line = ["python", *arguments]
+    session.log(subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line))
     with subprocess.Popen([python, *arguments], cwd=ROOT, env=env) as child:
         status = wait(child)
     if status:
@@ -411,6 +462,12 @@ def measure(session: nox.Session, python: str) -> None:
     """Install what the command line needs, then run it."""
     made = venvs(session, needs(python, session.posargs))
     finish(session, python, "-m", "pytest", "bench/", *session.posargs, made=made)
+
+
+def break_as_interrupt() -> None:
+    """Have Ctrl-Break of a Windows console do what Ctrl-C does, or it would end nox and leave the command running."""
+    if (number := getattr(signal, "SIGBREAK", None)) is not None:
+        signal.signal(number, signal.default_int_handler)
 
 
 def wait(child: subprocess.Popen[bytes]) -> int:
@@ -428,8 +485,10 @@ def asks_for_help(arguments: Iterable[str]) -> bool:
 
 
 def lint_with(session: nox.Session, python: str) -> None:
-    """Style, format and types, the quickest first."""
-    for check in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)):
+    """Style, format and types, the quickest first; types twice, since the checker reads the code of one system."""
+    other = "linux" if sys.platform == "win32" else "win32"
+    types_of_other = ("mypy", "--platform", other, "--cache-dir", f".mypy_cache/{other}")
+    for check in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), types_of_other):
         finish(session, python, "-m", *check)
 
 
@@ -443,7 +502,10 @@ def clean_venvs(session: nox.Session, *, remove: bool) -> None:
     for folder in sorted(path for path in VENVS.glob("*") if path.is_dir()):
         session.log(f"{'removing' if remove else 'venv'} {folder} ({size_bytes(folder) / 1e9:.2f} GB)")
         if remove:
-            shutil.rmtree(folder)
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:
+                session.warn(f"{folder} stays in part: {error.strerror or error}; end what runs from it and try again")
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------

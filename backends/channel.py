@@ -8,13 +8,24 @@ native library prints can reach it. Only ``send_bytes`` and ``recv_bytes`` are u
 from __future__ import annotations
 
 import json
-from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, Protocol
 
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 Message = dict[str, Any]
+
+
+class Line(Protocol):
+    """What is used of a connection: those of Windows and of other systems are of two classes that have it alike."""
+
+    def send_bytes(self, data: bytes, /) -> None:
+        """Send one message."""
+        ...
+
+    def recv_bytes(self, maxlength: int | None = None, /) -> bytes:
+        """Wait for one."""
+        ...
 
 
 class ChannelClosed(Exception):  # noqa: N818 - an event more than an error
@@ -25,7 +36,7 @@ class ProtocolError(Exception):
     """The other side said something that is no message of this protocol."""
 
 
-def send(connection: Connection, kind: str, **body: Any) -> None:
+def send(connection: Line, kind: str, **body: Any) -> None:
     """Send one message of ``kind``.
 
     Raises:
@@ -41,7 +52,7 @@ def send(connection: Connection, kind: str, **body: Any) -> None:
         raise ChannelClosed(str(error)) from error
 
 
-def receive(connection: Connection) -> Message:
+def receive(connection: Line) -> Message:
     """Wait for one message.
 
     Raises:

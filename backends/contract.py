@@ -15,6 +15,7 @@ Errors, and the status that each gives the row::
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +24,12 @@ from typing import Any, Literal, Protocol
 StepCallback = Callable[[Sequence[int]], None]
 """Takes the ids of one decode step, one per sequence, the moment they are on the host."""
 
-DeviceSource = Literal["read-back", "accepted", "simulated", "none"]
+DeviceSource = Literal["read-back", "accepted", "unproven", "simulated", "none"]
 """How an executed device is known.
 
 ``read-back``: the loaded model named it. ``accepted``: the stack has no read-back, but took an explicit device that it
-lists as present. ``simulated``: no device ran. ``none``: nothing is known.
+lists as present. ``unproven``: it took the device, but is known to hand its work to another one without a word, so that
+only a counter of the device can show that it ran. ``simulated``: no device ran. ``none``: nothing is known.
 """
 
 CompileCache = Literal["none", "cold", "hit", "unknown"]
@@ -57,6 +59,11 @@ class DeviceUnavailableError(UnsupportedError):
 def one_line(error: Exception) -> str:
     """The words of a stack's own error without its line breaks, to go into the message of one of ours."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def variable_set(name: str, value: str, *, windows: bool = sys.platform == "win32") -> str:
+    """How a variable of the environment is set before nox is called; in PowerShell, ``set`` is something else."""
+    return f"$env:{name} = '{value}'" if windows else f"{name}={value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,7 @@ class Evidence:
         threads: CPU threads that compute.
         weight_bits: weight format -> share of parameters, only from a stack that changes weights on load.
         bits_per_weight: all that is stored of the weights, in bits, over the parameters; from such a stack.
+        bits_read_per_weight: of these, without an embedding of which a token reads one row; from such a stack.
         compile_cache: see :data:`CompileCache`.
         changed_hints: property -> ``asked f16, got f32``, for what the stack was told and reads back otherwise.
         versions: package -> version, of the stack itself, the package that gives ``backend_version`` first.
@@ -119,6 +127,7 @@ class Evidence:
     threads: int | None = None
     weight_bits: Mapping[str, float] | None = None
     bits_per_weight: float | None = None
+    bits_read_per_weight: float | None = None
     compile_cache: CompileCache = "unknown"
     changed_hints: Mapping[str, str] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)

@@ -23,7 +23,9 @@ from backends.contract import (
     StepCallback,
     UnsupportedError,
     one_line,
+    variable_set,
 )
+from backends.spec import names_for
 from backends.torch_loop import StoredWeights, format_of, greedy
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.bfloat16}
@@ -49,7 +51,7 @@ class Transformers:
     def load(self, artifact: Path, device: str, options: LoadOptions) -> TransformersSession:
         """Load the Hugging Face folder ``artifact`` with its weights made the asked-for type."""
         present = [known.name for known in self.devices()]
-        if device not in present and f"{device}.0" not in present:
+        if not any(name in present for name in names_for(device)):
             raise DeviceUnavailableError(
                 f"transformers finds no {device} on this machine, only {', '.join(present)}: {_remedy(device)}"
             )
@@ -84,7 +86,8 @@ def _remedy(device: str) -> str:
         return "ask for --device CPU, or for another stack on that device"
     built = torch.version.cuda if kind == "CUDA" else getattr(torch.version, "xpu", None)
     if built is None:
-        return f"the venv's torch {torch.__version__} is built without {kind}; set AIPC_BENCH_TORCH_INDEX={index}"
+        variable = variable_set("AIPC_BENCH_TORCH_INDEX", index)
+        return f"the venv's torch {torch.__version__} is built without {kind}; set {variable}"
     return f"torch is built for {kind} and finds none: install or update the GPU's driver"
 
 
@@ -163,6 +166,7 @@ class TransformersSession:
             threads=torch.get_num_threads(),
             weight_bits=stored.shares,
             bits_per_weight=stored.bits_per_weight,
+            bits_read_per_weight=stored.bits_read_per_weight,
             compile_cache="none",
             versions=_versions("int8" in stored.shares),
         )
@@ -183,10 +187,15 @@ def _versions(quantized: bool) -> dict[str, str]:
 
 def _stored(model: Any) -> StoredWeights:
     weights = StoredWeights()
+    head = model.get_output_embeddings()
+    # Tied weights are one parameter, which the output layer reads from end to end.
+    looked_up = None if head is None else model.get_input_embeddings().weight
+    if head is not None and head.weight is looked_up:
+        looked_up = None
     for parameter in model.parameters():
         # A quantized tensor passes for the type that it was made from; what it stores is inside.
         if (inside := getattr(parameter, "qdata", None)) is None:
-            weights.add(parameter)
+            weights.add(parameter, looked_up=parameter is looked_up)
         else:
             weights.add(inside)
             weights.add(parameter.scale, parameters=0)

@@ -106,7 +106,7 @@ class NpuSession:
             device_source="accepted",
             note=(
                 f"The library finds an NPU with driver {get_driver_version()}; it has no read-back that could be "
-                "believed. Linear layers run on the NPU, embedding, norms and attention in torch on the CPU."
+                f"believed. {_shared(self._model)}"
             ),
             attention_backend=str(getattr(self._model.config, "_attn_implementation", "sdpa")).upper(),
             threads=torch.get_num_threads(),
@@ -119,6 +119,13 @@ class NpuSession:
     def close(self) -> None:
         """Let go of the model."""
         self._model = None
+
+
+def _shared(model: Any) -> str:
+    """What runs where. A layer with a side of more than 131072, as large vocabularies have, is left to torch."""
+    left = sum(isinstance(module, torch.nn.Linear) for module in model.modules())
+    kept = f" {left} of them were left to torch, too." if left else ""
+    return f"Linear layers run on the NPU, embedding, norms and attention in torch on the CPU.{kept}"
 
 
 def _stored(model: Any) -> StoredWeights:

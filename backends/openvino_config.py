@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.contract import CompileCache, Device, DeviceUnavailableError, LoadOptions
-from backends.spec import family
+from backends.spec import family, names_for
 
 STACKS_CHOICE = "stack"
 """Leaves a property to OpenVINO."""
@@ -18,17 +18,18 @@ _REMEDIES = {
     "GPU": "install the GPU's compute driver (on Linux: intel-opencl-icd), and on Linux join the group `render`",
 }
 
-_DRIVERS = {"NPU": "NPU_DRIVER_VERSION"}
+_DRIVERS = {"GPU": "GPU_DRIVER_VERSION", "NPU": "NPU_DRIVER_VERSION"}
 _MEMORIES = {"GPU": "GPU_DEVICE_TOTAL_MEM_SIZE", "NPU": "NPU_DEVICE_TOTAL_MEM_SIZE"}
 """Device family -> the property that tells it."""
 
-_READ_BACK = (
+READ_BACK = (
     "EXECUTION_DEVICES",
     "INFERENCE_PRECISION_HINT",
     "KV_CACHE_PRECISION",
     "INFERENCE_NUM_THREADS",
     "PERFORMANCE_HINT",
 )
+"""The properties of a compiled model that say how it runs."""
 
 _BLOBS = "*.blob"
 
@@ -65,7 +66,7 @@ def require(device: str, present: list[str]) -> None:
     Raises:
         DeviceUnavailableError: it is not among ``present``.
     """
-    if device in present or (device == "GPU" and "GPU.0" in present):
+    if any(name in present for name in names_for(device)):
         return
     remedy = _REMEDIES.get(family(device), "choose one of those")
     raise DeviceUnavailableError(
@@ -121,6 +122,9 @@ def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> di
     if family(device) == "NPU":
         return properties
     properties["NUM_STREAMS"] = "1"
+    if device == "AUTO":
+        # Else it begins on the CPU while it compiles for what it chose, and changes over in the middle of a run.
+        properties |= {"ENABLE_STARTUP_FALLBACK": False, "ENABLE_RUNTIME_FALLBACK": False}
     if device == "CPU" and options.threads is not None:
         properties["INFERENCE_NUM_THREADS"] = options.threads
     kv_cache = options.extra.get("kv_cache_precision")
@@ -130,7 +134,11 @@ def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> di
 
 
 def npu_properties(options: LoadOptions) -> dict[str, Any]:
-    """What OpenVINO GenAI's own NPU pipeline is told: the fixed shapes, and how hard to compile."""
+    """What OpenVINO GenAI's own NPU pipeline is told: the fixed shapes, and how hard to compile.
+
+    Not where: NPUW_DEVICES is the NPU alone then. With ``NPU,CPU`` it runs on the CPU what does not compile, without an
+    error, and still answers NPU for the device.
+    """
     names = {
         "max_prompt_len": "MAX_PROMPT_LEN",
         "min_response_len": "MIN_RESPONSE_LEN",
@@ -141,10 +149,71 @@ def npu_properties(options: LoadOptions) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value is not None}
 
 
+_NPU_STEP = 64
+_DEFAULT_PROMPT, _DEFAULT_RESPONSE = 1024, 128
+
+
+@dataclass(frozen=True, slots=True)
+class NpuShapes:
+    """The shapes that OpenVINO GenAI's NPU pipeline compiles a model for, in tokens.
+
+    Read in OpenVINO 2026.4 (``npuw/llm_compiled_model.cpp``) and in GenAI's ``utils.cpp``: a prompt is computed in one
+    piece of the longest length, unless PREFILL_HINT is DYNAMIC and a chunk is shorter than that; then in whole chunks.
+
+    Args:
+        prompt: the longest prompt that is taken.
+        response: what the KV cache leaves room for behind it.
+        chunk: of a dynamic prefill; 0 for a static one.
+    """
+
+    prompt: int
+    response: int
+    chunk: int
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any], chunk: int) -> NpuShapes:
+        """What follows from ``told``, the pipeline's properties, and the plugin's own chunk size."""
+        dynamic = told.get("PREFILL_HINT", "DYNAMIC") == "DYNAMIC"
+        prompt = int(told.get("MAX_PROMPT_LEN", _DEFAULT_PROMPT))
+        return cls(prompt, int(told.get("MIN_RESPONSE_LEN", _DEFAULT_RESPONSE)), chunk if dynamic else 0)
+
+    def padded(self, prompt_tokens: int) -> int:
+        """The length that is computed for a prompt of ``prompt_tokens``."""
+        longest = _up_to(self.prompt, _NPU_STEP)
+        return _up_to(prompt_tokens, self.chunk) if 0 < self.chunk < longest else longest
+
+    def problem(self, prompt_tokens: int, new_tokens: int) -> str | None:
+        """Why a request does not fit, and which option to set; ``None`` if it does."""
+        if prompt_tokens > self.prompt:
+            return (
+                f"a prompt of {prompt_tokens} tokens does not fit into the {self.prompt} that the NPU's model was "
+                "compiled for; set openvino-genai.max_prompt_len to at least that, or leave it to follow the prompt"
+            )
+        room = self.prompt + self.response - prompt_tokens
+        if new_tokens > room:
+            return (
+                f"{new_tokens} new tokens behind a prompt of {prompt_tokens} do not fit into the NPU's KV cache, which "
+                f"has room for {room}; set openvino-genai.min_response_len to at least {new_tokens}"
+            )
+        return None
+
+
+def prefill_chunk(core: Any) -> int:
+    """The NPU plugin's chunk of a dynamic prefill, in tokens; 0 if it does not tell."""
+    try:
+        return int(core.get_property("NPU", "NPUW_LLM_PREFILL_CHUNK_SIZE"))
+    except (RuntimeError, ValueError):
+        return 0
+
+
+def _up_to(number: int, step: int) -> int:
+    return -(-number // step) * step
+
+
 def read_back(compiled: Any) -> dict[str, str]:
     """The properties of a compiled model that say how it runs; those that the device does not have are left out."""
     read = {}
-    for name in _READ_BACK:
+    for name in READ_BACK:
         try:
             read[name] = as_text(compiled.get_property(name))
         except RuntimeError:
@@ -158,7 +227,7 @@ def as_text(value: Any) -> str:
         return "+".join(as_text(one) for one in value)
     if hasattr(value, "to_string"):
         return str(value.to_string())
-    # AUTO puts the names of what it chose into brackets.
+    # AUTO puts the name of a device that only helps it out into brackets.
     return str(getattr(value, "name", value)).strip("()")
 
 
@@ -169,6 +238,22 @@ def changed_hints(asked: Mapping[str, Any], read: Mapping[str, str]) -> dict[str
         for name in read
         if name in asked and str(asked[name]) != read[name]
     }
+
+
+def lacks_npu_compiler(error: Exception) -> bool:
+    """Whether OpenVINO failed because nothing here compiles for the NPU.
+
+    Its Python package for Linux carries no such compiler (openvinotoolkit/openvino#36374), the driver's package does.
+    Where that is missing too, a library is named that was looked for, or a property that only a compiler has.
+    """
+    words = str(error)
+    return any(sign in words for sign in ("npu_compiler", "NPU_MAX_TILES", "VCL compiler"))
+
+
+NO_NPU_COMPILER = (
+    "OpenVINO finds an NPU and no compiler for it: on Linux install the newest release of "
+    "github.com/intel/linux-npu-driver with its package intel-driver-compiler-npu, on Windows Intel's newest NPU driver"
+)
 
 
 def last_line(error: Exception) -> str:

@@ -16,22 +16,30 @@ from backends.contract import (
     BackendError,
     CompileCache,
     Device,
+    DeviceUnavailableError,
     Evidence,
     GenerationDetails,
     LoadOptions,
     StepCallback,
     UnsupportedError,
+    one_line,
 )
 from backends.openvino_config import (
+    NO_NPU_COMPILER,
+    READ_BACK,
     BlobCache,
+    NpuShapes,
     changed_hints,
     common_properties,
+    lacks_npu_compiler,
     last_line,
     listed,
     npu_properties,
+    prefill_chunk,
     read_back,
     require,
 )
+from backends.openvino_log import model_properties, with_log
 
 _WHOLE_PROMPT = 2**31
 """The scheduler's default of 256 tokens a batch would cut the prefill into pieces."""
@@ -58,19 +66,21 @@ class OpenVinoGenAI:
             )
         cache = BlobCache.for_load(options, artifact, device)
         hints = common_properties(device, options, cache)
+        shapes = None
         if device == _NPU:
             attention, own = None, npu_properties(options)
+            shapes = NpuShapes.of(own, prefill_chunk(self._core))
         else:
             attention = str(options.extra.get("attention_backend", "PA"))
             own = _attention(attention, prefix_caching=options.extra.get("prefix_caching") == "on")
         try:
-            pipeline = genai.LLMPipeline(artifact, device, **hints, **own)
+            pipeline, printed = with_log(lambda: genai.LLMPipeline(artifact, device, **hints, **own))
         except RuntimeError as error:
+            if device == _NPU and lacks_npu_compiler(error):
+                raise DeviceUnavailableError(f"{NO_NPU_COMPILER}; it says: {last_line(error)}") from error
             raise ArtifactError(f"OpenVINO could not compile the model for {device}: {last_line(error)}") from error
-        compile_cache = cache.outcome()
-        read = _probe(self._core, device, {name: value for name, value in hints.items() if name != "CACHE_DIR"})
-        told = _Told(hints, read, compile_cache, own.get("scheduler_config"))
-        return OpenVinoSession(pipeline, device, attention, told, own.get("MAX_PROMPT_LEN"))
+        told = _Told(hints, attention, cache.outcome(), own.get("scheduler_config"), model_properties(printed))
+        return OpenVinoSession(self._core, pipeline, device, told, shapes)
 
 
 def _attention(attention: str, *, prefix_caching: bool) -> dict[str, Any]:
@@ -86,73 +96,80 @@ def _attention(attention: str, *, prefix_caching: bool) -> dict[str, Any]:
     return {"ATTENTION_BACKEND": attention, "scheduler_config": scheduler}
 
 
-def _probe(core: ov.Core, device: str, hints: dict[str, Any]) -> dict[str, str]:
+def _probe(core: ov.Core, device: str, hints: Mapping[str, Any]) -> dict[str, str]:
     """Compile a one-multiplication model with the same hints and read its properties back.
 
-    ``LLMPipeline`` exposes no compiled model; what the device makes of a hint shows on any model it compiles.
+    For a pipeline that printed nothing of its own model: what a device makes of a hint shows on any model it compiles.
+    Where it compiles no such model, nothing is read: that spoils no load.
     """
     left = ov.opset13.parameter([1, 16], np.float32)
     product = ov.opset13.matmul(left, ov.opset13.constant(np.ones((16, 16), np.float32)), False, False)
-    return read_back(core.compile_model(ov.Model([product], [left], "probe"), device, hints))
+    asked = {name: value for name, value in hints.items() if name != "CACHE_DIR"}
+    try:
+        return read_back(core.compile_model(ov.Model([product], [left], "probe"), device, asked))
+    except RuntimeError:
+        return {}
 
 
 class _Told:
-    """What the device was told, what a probe read back, and what became of the caches."""
+    """What the pipeline was told and printed, and what became of the compile cache."""
 
     def __init__(
-        self, hints: Mapping[str, Any], read: Mapping[str, str], compile_cache: CompileCache, scheduler: Any
+        self,
+        hints: Mapping[str, Any],
+        attention: str | None,
+        compile_cache: CompileCache,
+        scheduler: Any,
+        printed: Mapping[str, str],
     ) -> None:
         self.hints = hints
-        self.read = read
+        self.attention = attention
         self.compile_cache = compile_cache
         self.prefix_caching = scheduler is not None and bool(scheduler.enable_prefix_caching)
+        self.printed = {name: value for name, value in printed.items() if name in READ_BACK}
 
 
 class OpenVinoSession:
     """A compiled model behind ``LLMPipeline``."""
 
-    def __init__(
-        self, pipeline: Any, device: str, attention: str | None, told: _Told, padded_prompt_tokens: int | None
-    ) -> None:
+    def __init__(self, core: ov.Core, pipeline: Any, device: str, told: _Told, shapes: NpuShapes | None) -> None:
+        self._core = core
         self._pipeline = pipeline
         self._device = device
-        self._attention = attention
         self._told = told
-        self._padded = padded_prompt_tokens
+        self._shapes = shapes
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """Stream one sequence; the pipeline streams no batches."""
         if len(prompts) != 1:
             raise UnsupportedError("OpenVINO GenAI streams only batches of one; use --batch-size 1 for it")
-        if self._padded is not None and len(prompts[0]) > self._padded:
-            raise BackendError(
-                f"a prompt of {len(prompts[0])} tokens does not fit into the {self._padded} that the NPU's model was "
-                "compiled for; set openvino-genai.max_prompt_len to at least that, or leave it to follow the prompt"
-            )
+        length = len(prompts[0])
+        if self._shapes is not None and (problem := self._shapes.problem(length, new_tokens)) is not None:
+            raise BackendError(problem)
         config = genai.GenerationConfig()
         config.max_new_tokens = new_tokens
         config.do_sample = False
         config.ignore_eos = True
         config.apply_chat_template = False
-        self._pipeline.generate(ov.Tensor(np.array(prompts, dtype=np.int64)), config, _Streamer(on_step))
-        return GenerationDetails(padded_prompt_tokens=self._padded)
+        try:
+            self._pipeline.generate(ov.Tensor(np.array(prompts, dtype=np.int64)), config, _Streamer(on_step))
+        except RuntimeError as error:
+            raise BackendError(f"OpenVINO GenAI could not generate: {one_line(error)}") from error
+        return GenerationDetails(padded_prompt_tokens=self._shapes.padded(length) if self._shapes else None)
 
     def evidence(self) -> Evidence:
-        """The pipeline has no read-back of its own: an explicit device was accepted, and a probe tells the rest."""
-        read = self._told.read
+        """What the pipeline printed of its compiled model; where it printed nothing, what a probe tells."""
+        printed = self._told.printed
+        named = printed.get("EXECUTION_DEVICES") if self._device != _NPU else None
+        read = printed or _probe(self._core, self._device, self._told.hints)
         threads = read.get("INFERENCE_NUM_THREADS")
         return Evidence(
-            device=self._device,
-            device_source="accepted",
-            note=(
-                f"LLMPipeline accepted {self._device}, which OpenVINO lists as available; it has no read-back. "
-                "Precisions and threads are those of a one-layer model compiled with the same hints "
-                f"(it ran on {read.get('EXECUTION_DEVICES', 'a device it does not name')})."
-                + (" The pipeline's scheduler was given prefix caching." if self._told.prefix_caching else "")
-            ),
+            device=named or self._device,
+            device_source="read-back" if named else "accepted",
+            note=_note(self._device, printed, read, prefix_caching=self._told.prefix_caching),
             inference_precision=read.get("INFERENCE_PRECISION_HINT"),
             kv_cache_precision=read.get("KV_CACHE_PRECISION"),
-            attention_backend=self._attention,
+            attention_backend=self._told.attention,
             threads=int(threads) if threads else None,
             compile_cache=self._told.compile_cache,
             changed_hints=changed_hints(self._told.hints, read),
@@ -162,6 +179,26 @@ class OpenVinoSession:
     def close(self) -> None:
         """Let go of the pipeline."""
         self._pipeline = None
+
+
+def _note(device: str, printed: Mapping[str, str], read: Mapping[str, str], *, prefix_caching: bool) -> str:
+    accepted = f"LLMPipeline accepted {device}, which OpenVINO lists as available."
+    if device == _NPU:
+        # The plugin answers NPU even where it is told to hand all work to the CPU.
+        told = (
+            f"{accepted} Its plugin names the NPU whatever runs, so only the NPU's busy time shows that it ran; "
+            "embeddings are looked up on the CPU."
+        )
+    elif printed:
+        told = "Device, precisions and threads are those of the compiled model, as LLMPipeline printed them."
+    elif read:
+        told = (
+            f"{accepted} Precisions and threads are those of a one-layer model compiled with the same hints "
+            f"(it ran on {read.get('EXECUTION_DEVICES', 'a device it does not name')})."
+        )
+    else:
+        told = f"{accepted} A one-layer model could not be compiled for it, so precisions and threads are not known."
+    return told + (" The pipeline's scheduler was given prefix caching." if prefix_caching else "")
 
 
 class _Streamer(genai.StreamerBase):  # type: ignore[misc]

@@ -20,7 +20,8 @@ from typing import Any
 from backends.contract import Device
 from backends.ort_libraries import make_findable
 
-_TIMEOUT_S = 60
+_TIMEOUT_S = 180
+"""A virus scanner of Windows reads each library as it is first loaded."""
 _MIB = 1024 * 1024
 _NAME_BYTES = 256
 

@@ -23,6 +23,7 @@ from backends.contract import (
     BackendError,
     CompileCache,
     Device,
+    DeviceSource,
     DeviceUnavailableError,
     Evidence,
     GenerationDetails,
@@ -38,6 +39,7 @@ from backends.ort_profile import executed_nodes, placement
 from backends.ort_providers import (
     PROVIDERS,
     Provider,
+    falls_back_silently,
     find,
     installed_family,
     is_refusal,
@@ -194,7 +196,7 @@ class OrtSession:
         changed = {} if device == self._device else {"provider": f"asked {expected}, got {device_type}"}
         return Evidence(
             device=device,
-            device_source="read-back" if beyond_doubt else "accepted",
+            device_source=_source(device, beyond_doubt=beyond_doubt),
             note=_note(graph, self._unused, device, beyond_doubt=beyond_doubt),
             inference_precision=_computes_in(graph) if device == "CPU" else None,
             kv_cache_precision=graph.outputs.get("present.0.key") if graph else None,
@@ -262,9 +264,20 @@ def _note(graph: GraphFacts | None, unused: int, device: str, *, beyond_doubt: b
     return f"{where} Id {unused} stands in for the end of sequence. {_on_types(graph, device)}"
 
 
+def _source(device: str, *, beyond_doubt: bool) -> DeviceSource:
+    if falls_back_silently(device):
+        return "unproven"
+    return "read-back" if beyond_doubt else "accepted"
+
+
 def _on_device(device: str, *, beyond_doubt: bool) -> str:
     if device == "CPU":
         return "The model names its device."
+    if falls_back_silently(device):
+        return (
+            "What the NPU's compiler refuses, OpenVINO's provider compiles for the CPU without an error, and a profile "
+            "counts it as the provider's; so only the NPU's busy time shows that it ran."
+        )
     named = "has this one device here" if beyond_doubt else "was told which of its devices to take"
     return (
         f"The model names its provider, which {named}. Operators that the provider does not take run on the CPU; "

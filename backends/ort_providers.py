@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.contract import Device
-from backends.spec import family
+from backends.spec import family, hardware_of, names_for
 
 CPU_PROVIDER = "CPUExecutionProvider"
 
@@ -101,12 +101,8 @@ def find(requested: str, present: Sequence[Device]) -> Device | None:
     ``DML`` means ``DML.0``; ``OPENVINO`` means OpenVINO's CPU, and ``OPENVINO.GPU`` its first GPU. A sole GPU that
     OpenVINO lists without a number goes by ``.0`` as well.
     """
-    wanted = "OPENVINO.CPU" if requested == "OPENVINO" else requested
-    names = [wanted, f"{wanted}.0"]
-    if family(wanted) == "OPENVINO":
-        names.append(wanted.removesuffix(".0"))
     by_name = {device.name: device for device in present}
-    return next((by_name[name] for name in names if name in by_name), None)
+    return next((by_name[name] for name in names_for(requested) if name in by_name), None)
 
 
 def refusal(requested: str, present: Sequence[Device], packages: Sequence[str]) -> str:
@@ -154,6 +150,16 @@ def provider_options(requested: str, device: Device, threads: int | None) -> dic
         # Counted in the order of performance, as the devices are; the first is taken where nothing is said.
         return {"device_index": number} if number not in ("", "0") else {}
     return {"device_id": number} if number else {}
+
+
+def falls_back_silently(device: str) -> bool:
+    """Whether the provider of ``device`` may run its work elsewhere without an error and without a trace.
+
+    ONNX Runtime's OpenVINO provider does, from the NPU to the CPU, for each part that does not compile
+    (``backend_manager.cc`` and ``basic_backend.cc`` of 1.24); its warning is below the level at which GenAI logs. The
+    session option against it, ``session.disable_cpu_ep_fallback``, refuses every model with a node left to the CPU.
+    """
+    return family(device) == "OPENVINO" and hardware_of(device) == "NPU"
 
 
 def named_device(requested: str, device_type: str, present: Sequence[Device]) -> tuple[str, bool]:

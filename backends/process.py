@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import sys
+from typing import Any
+
+_NO_ERROR_WINDOWS = 0x0001 | 0x0002 | 0x8000
+"""SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX and SEM_NOOPENFILEERRORBOX."""
 
 
 def usable_cpus() -> list[int] | None:
@@ -25,6 +30,30 @@ def full_speed() -> bool | None:
     """
     if sys.platform == "win32":
         return _windows_no_throttling()
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        return None
+
+
+def unattended(kernel32: Any = None, signals: Any = signal) -> None:
+    """Ask nobody and end at nobody's word but the harness's; of use on Windows alone.
+
+    A crash or a missing DLL would open a window there, and the process would wait for somebody to close it. Ctrl-Break
+    reaches every process of a console; the harness hears it, and ends a worker after its generation.
+
+    Args:
+        kernel32: the library, or what answers like it.
+        signals: the module ``signal``, likewise.
+    """
+    library = kernel32 if kernel32 is not None else _library()
+    if library is not None:
+        library.SetErrorMode(_NO_ERROR_WINDOWS)
+    if hasattr(signals, "SIGBREAK"):
+        signals.signal(signals.SIGBREAK, signals.SIG_IGN)
+
+
+def _library() -> Any:
+    if sys.platform == "win32":
+        return ctypes.WinDLL("kernel32")
     else:  # noqa: RET505 - the checker for types reads one platform at a time
         return None
 

@@ -159,6 +159,16 @@ def family(device: str) -> str:
     return device.partition(".")[0]
 
 
+def names_for(device: str) -> tuple[str, ...]:
+    """The names by which a stack may list what ``device`` asks for, the likeliest first.
+
+    ``GPU`` is met by ``GPU.0``, and ``GPU.0`` by ``GPU``, as OpenVINO calls a sole one. ``OPENVINO`` means its CPU.
+    """
+    wanted = "OPENVINO.CPU" if device == "OPENVINO" else device
+    sole = (wanted.removesuffix(".0"),) if wanted.endswith("GPU.0") else ()
+    return (wanted, f"{wanted}.0", *sole)
+
+
 def hardware_of(device: str) -> Literal["CPU", "GPU", "NPU"] | None:
     """The kind of hardware whose counters move if work runs on ``device``; ``None`` where the name leaves it open."""
     kind, _, rest = device.partition(".")

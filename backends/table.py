@@ -44,7 +44,7 @@ BACKENDS: dict[str, BackendSpec] = {
                 "compile_cache": _COMPILE_CACHE,
                 "max_prompt_len": OptionSpec(
                     None,
-                    "length that prompts are padded to on an NPU; follows the prompt length of the cell",
+                    "longest prompt on an NPU; shorter ones are padded to it or to whole chunks; follows the cell's",
                     devices=("NPU",),
                     follows="prompt_tokens",
                     step=64,

@@ -43,19 +43,30 @@ class StoredWeights:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._bytes = 0
+        self._looked_up_bytes = 0
 
-    def add(self, tensor: torch.Tensor, kind: str | None = None, parameters: int | None = None) -> None:
+    def add(
+        self,
+        tensor: torch.Tensor,
+        kind: str | None = None,
+        parameters: int | None = None,
+        *,
+        looked_up: bool = False,
+    ) -> None:
         """Count a tensor.
 
         Args:
             tensor: as it is stored.
             kind: its weight format, where its type does not tell.
             parameters: the weights that it holds, where they are not its elements; 0 for scales, which are none.
+            looked_up: a token reads one row of it.
         """
         count = tensor.numel() if parameters is None else parameters
         if count:
             self._counts[kind or format_of(tensor.dtype)] += count
-        self._bytes += tensor.numel() * tensor.element_size()
+        size = tensor.numel() * tensor.element_size()
+        self._bytes += size
+        self._looked_up_bytes += size if looked_up else 0
 
     @property
     def shares(self) -> dict[str, float]:
@@ -67,6 +78,11 @@ class StoredWeights:
     def bits_per_weight(self) -> float:
         """All that is stored, scales included, over the parameters."""
         return self._bytes * 8 / sum(self._counts.values())
+
+    @property
+    def bits_read_per_weight(self) -> float:
+        """Of :attr:`bits_per_weight`, without what is looked up row by row."""
+        return (self._bytes - self._looked_up_bytes) * 8 / sum(self._counts.values())
 
 
 def format_of(kind: torch.dtype) -> str:

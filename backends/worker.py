@@ -20,17 +20,18 @@ from __future__ import annotations
 import gc
 import importlib
 import json
+import locale
 import os
 import sys
 import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from multiprocessing.connection import Client, Connection
+from multiprocessing.connection import Client
 from pathlib import Path
 from typing import Any, cast
 
-from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, receive, send
+from backends.channel import PROTOCOL_VERSION, ChannelClosed, Line, Message, receive, send
 from backends.contract import (
     Backend,
     GenerationDetails,
@@ -40,10 +41,13 @@ from backends.contract import (
     StepCountError,
     UnsupportedError,
 )
-from backends.process import full_speed, usable_cpus
+from backends.process import full_speed, unattended, usable_cpus
 
 _SPARE_STEPS = 64
 """Room for a stack that answers with more steps than asked, so that it is told apart from a fault of ours."""
+
+_LONGEST_MESSAGE = 4000
+"""In bytes; what is longer is a file that cannot be decoded."""
 
 
 @dataclass(slots=True)
@@ -112,7 +116,7 @@ def timed_generation(
 class Worker:
     """Answers the harness's requests, one after the other."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Line) -> None:
         self.connection = connection
         self.backend: Backend | None = None
         self.session: Session | None = None
@@ -161,7 +165,7 @@ class Worker:
             self.connection,
             "error",
             error_type=type(error).__name__,
-            message=str(error) or type(error).__name__,
+            message=_said(error),
             unsupported=isinstance(error, UnsupportedError),
         )
 
@@ -215,8 +219,20 @@ class Worker:
             raise RuntimeError("the harness did not say go")
 
 
+def _said(error: Exception) -> str:
+    """What an error says.
+
+    A library's message may hold one of the system's in the user's language, which is not UTF-8 on Windows: what is
+    raised then is that it cannot be decoded.
+    """
+    if isinstance(error, UnicodeDecodeError) and len(error.object) <= _LONGEST_MESSAGE:
+        return error.object.decode(locale.getencoding(), "replace")
+    return str(error) or type(error).__name__
+
+
 def main() -> None:
     """Connect to the harness and serve it."""
+    unattended()
     greeting = json.loads(sys.stdin.readline())
     full_speed()
     with Client(greeting["address"], authkey=bytes.fromhex(greeting["key"])) as connection:

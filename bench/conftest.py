@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from bench.plan.plan import Plan
 from bench.planning import plan_for
 from bench.root import PROJECT_ROOT
 from bench.session import BenchSession
+from bench.shell import command_line, quoted
 from bench.test_measure import SESSION, CellItem, ImpossibleItem, MeasureSuite
 
 _INTERRUPTED = 130
@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
         str(argument) for argument in config.invocation_params.args if str(argument) not in ("bench", "bench/")
     ]
     name = "ab" if options.variants else "bench"
-    command = f"nox -s {name} -- {shlex.join(arguments)}" if arguments else f"nox -s {name}"
+    command = f"nox -s {name} -- {command_line(arguments)}" if arguments else f"nox -s {name}"
     config.stash[SESSION] = BenchSession(options, plan, command, lambda line: _say(config, line))
 
 
@@ -158,15 +158,13 @@ def _report(session: pytest.Session, bench: BenchSession, folder: Path) -> list[
 
 def _unreported(bench: BenchSession, folder: Path, error: Exception) -> list[str]:
     """What the terminal ends with where there is no report."""
-    from bench.report.redact import of_this_machine, redacted, shown_path  # noqa: PLC0415 - for the end, too
+    from bench.report.redact import of_this_machine, shown_path, shown_text  # noqa: PLC0415 - for the end, too
 
     options = bench.options
     private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
     said = f"error: the report could not be made: {type(error).__name__}: {error}"
-    if private is not None:
-        said = redacted(said, private)
     shown = shown_path(folder, private)
-    return [said, f"what was measured is in {shown}; try `nox -s report -- {shown}`"]
+    return [shown_text(said, private), f"what was measured is in {shown}; try `nox -s report -- {quoted(shown)}`"]
 
 
 def _comparison(bench: BenchSession, folder: Path) -> list[str]:

@@ -44,6 +44,40 @@ def child_environment(ours: Mapping[str, str], *, online: bool = False) -> dict[
     return {**os.environ, **common, **offline, **ours}
 
 
+def working_process(started: int, told: int) -> int:
+    """The process that does the work, whose memory and devices are to be read.
+
+    The ``python.exe`` of a venv on Windows only starts the interpreter, as a child of its own, and waits for it.
+
+    Args:
+        started: the process that was started.
+        told: the process that says that it is the one; believed if it comes from ``started``.
+    """
+    try:
+        process: psutil.Process | None = psutil.Process(told)
+        # No further up than needed: what the system itself started may not be asked.
+        while process is not None and process.pid != started:
+            process = process.parent()
+    except (psutil.Error, ValueError):
+        return started
+    return started if process is None else told
+
+
+def interpreter(started: int) -> int:
+    """The interpreter behind a process that was started from a venv; that process itself, but for Windows.
+
+    Args:
+        started: the process; its interpreter may not be there yet.
+    """
+    if sys.platform != "win32" or sys.prefix == sys.base_prefix:
+        return started
+    try:
+        children = psutil.Process(started).children()
+    except psutil.Error:
+        return started
+    return children[0].pid if children else started
+
+
 def end_tree(pid: int) -> None:
     """Kill the process ``pid`` and all that it started; the caller waits for ``pid`` itself."""
     try:

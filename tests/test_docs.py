@@ -16,7 +16,8 @@ import pytest
 from bench.analyse.run import analyse_run
 from bench.gate.__main__ import parser as gate_parser
 from bench.plan.cells import Cell, Load
-from bench.plan.flags import BY_NAME
+from bench.plan.flags import BY_NAME, raw_values
+from bench.plan.options import resolve_options
 from bench.report.exports.summary_json import SUMMARY_VERSION
 from bench.report.names import name_all
 from bench.report.render import ReportPaths
@@ -167,6 +168,28 @@ def test_keys_of_the_sample_sweep_file_exist() -> None:
 def test_ci_runs_what_the_readme_tells_a_user_to_run() -> None:
     command = page(".ci/run").splitlines()[-1]
     assert command in page("README.md")
+
+
+def test_the_first_run_on_windows_asks_for_what_can_be(tmp_path: Path) -> None:
+    commands = re.findall(r"nox -s bench -- (.*)$", page("docs/hardware-status.md"), flags=re.MULTILINE)
+    asked = [resolve_options(raw_values(command.split()), tmp_path) for command in commands]
+    assert {options.backends[0] for options in asked} == {"simulated", "openvino-genai", "ort-genai"}
+
+
+@pytest.mark.parametrize(("name", "table"), [("loads", "loads"), ("counters", "generations")])
+def test_the_first_run_on_windows_looks_at_columns_that_exist(name: str, table: str) -> None:
+    (columns,) = re.findall(rf'^\${name} = "(.*)"$', page("docs/hardware-status.md"), flags=re.MULTILINE)
+    assert set(columns.split()) <= set(TABLES[table].names)
+
+
+@pytest.mark.parametrize(("name", "table"), [("loads", "loads"), ("counters", "generations")])
+def test_the_first_run_on_windows_reads_what_was_stored(tmp_path: Path, name: str, table: str) -> None:
+    write_run(tmp_path)
+    guide = page("docs/hardware-status.md")
+    program, columns = (re.findall(rf'^\${one} = "(.*)"$', guide, flags=re.MULTILINE)[0] for one in ("show", name))
+    command = [sys.executable, "-c", program, str(tmp_path / "20300102T000000Z-abcdef" / table), columns]
+    shown = subprocess.run(command, capture_output=True, encoding="utf-8", check=True)
+    assert shown.stdout.split()[: len(columns.split())] == columns.split()
 
 
 def test_the_page_has_every_column_of_the_summary(tmp_path: Path) -> None:

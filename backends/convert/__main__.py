@@ -18,6 +18,7 @@ from typing import Any
 
 from backends.convert.failure import ConversionError
 from backends.convert.memory import peak_memory_bytes
+from backends.process import unattended
 
 TASKS = {
     "cast": "backends.convert.cast",
@@ -40,17 +41,31 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m backends.convert request.json", file=sys.stderr)
         return 2
-    threading.Thread(target=_end_with_harness, daemon=True).start()
+    unattended()
+    threading.Thread(target=_end_with_harness, args=(_take_input(),), daemon=True).start()
     request = json.loads(Path(arguments[0]).read_text("utf-8"))
     answer = carry_out(request)
     Path(request["result"]).write_text(json.dumps(answer), "utf-8")
     return 0 if answer["ok"] else 1
 
 
-def _end_with_harness() -> None:
+def _take_input() -> int:
+    """Keep standard input for ourselves, and put nothing in its place.
+
+    On Windows a process that inherits a pipe from which another one is reading hangs as it starts: the compilers and
+    probes that converters call would.
+    """
+    pipe = os.dup(sys.stdin.fileno())
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, sys.stdin.fileno())
+    os.close(nothing)
+    return pipe
+
+
+def _end_with_harness(pipe: int) -> None:
     # The harness holds the other end of this pipe and writes nothing: its end means that nobody wants the result.
     # Read without a buffer, whose lock would still be held when the interpreter ends.
-    os.read(sys.stdin.fileno(), 1)
+    os.read(pipe, 1)
     os._exit(3)
 
 

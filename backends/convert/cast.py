@@ -36,4 +36,4 @@ def _state_dtype(file: Path, name: str) -> None:
     config = json.loads(file.read_text("utf-8"))
     config.pop("torch_dtype", None)  # transformers 4's name for it
     config["dtype"] = name
-    file.write_text(json.dumps(config, indent=2), "utf-8")
+    file.write_text(json.dumps(config, indent=2), "utf-8", newline="\n")

@@ -33,25 +33,27 @@ def weights_of(file: Path) -> dict[str, Any]:
 
     Returns:
         ``weight_elements``: format (``fp32``, ``q4_0``, …) -> parameters stored so; ``stored_bytes``: of weights with
-        their scales; ``architecture``, ``context_tokens`` and ``vocab_size`` as far as the file tells them.
+        their scales; ``looked_up_bytes``: of these, the embedding, if the output layer has a table of its own;
+        ``architecture``, ``context_tokens`` and ``vocab_size`` as far as the file tells them.
 
     Raises:
         ConversionError: it is no GGUF file, or not a whole one.
     """
     reader = read_gguf(file)
     elements: Counter[str] = Counter()
-    stored = 0
+    sizes: dict[str, int] = {}
     for tensor in reader.tensors:
         if tensor.name.startswith(_ROTARY):
             continue
         kind = tensor.tensor_type.name
         elements[_FLOATS.get(kind, kind.lower())] += int(tensor.n_elements)
-        stored += int(tensor.n_bytes)
+        sizes[tensor.name] = int(tensor.n_bytes)
     architecture = field(reader, "general.architecture")
     tokens = reader.fields.get("tokenizer.ggml.tokens")
     return {
         "weight_elements": dict(elements),
-        "stored_bytes": stored,
+        "stored_bytes": sum(sizes.values()),
+        "looked_up_bytes": sizes.get("token_embd.weight", 0) if "output.weight" in sizes else 0,
         "architecture": architecture,
         "context_tokens": field(reader, f"{architecture}.context_length"),
         "vocab_size": field(reader, f"{architecture}.vocab_size") or (None if tokens is None else len(tokens.data)),

@@ -30,6 +30,8 @@ class _Roles:
     packed: dict[str, tuple[int, int]] = field(default_factory=dict)  # name -> bits per weight, weights
     companions: set[str] = field(default_factory=set)  # scales and zero points
     tables: set[str] = field(default_factory=set)  # rotary tables: computed, not learned
+    looked_up: set[str] = field(default_factory=set)  # tables of which a token reads one row
+    whole: set[str] = field(default_factory=set)  # what a step reads from end to end
     blocks: set[tuple[int, int]] = field(default_factory=set)  # block size, accuracy level
 
 
@@ -38,26 +40,34 @@ def weights_of(model: Path) -> dict[str, Any]:
 
     Returns:
         ``weight_elements``: weight format -> parameters stored so; ``stored_bytes``: of weights, their scales and
-        their zero points; ``blocks``: the block sizes and accuracy levels of its quantized products (level 4 computes
-        with 8-bit activations).
+        their zero points; ``looked_up_bytes``: of these, what is in tables of which a token reads one row, and which
+        no other operation reads (an embedding that the output layer does not share); ``blocks``: the block sizes and
+        accuracy levels of its quantized products (level 4 computes with 8-bit activations).
     """
     graph = onnx.load(str(model), load_external_data=False).graph
     roles = _roles(graph)
     elements: Counter[str] = Counter()
-    bits = 0
+    bits = looked_up = 0
     for tensor in graph.initializer:
         kind = onnx.TensorProto.DataType.Name(tensor.data_type)
         size = prod(tensor.dims)
         if kind not in FORMATS or size <= 1 or tensor.name in roles.tables:
             continue
         bits += size * _BITS[kind]
+        if tensor.name in roles.looked_up - roles.whole:
+            looked_up += size * _BITS[kind]
         if tensor.name in roles.packed:
             width, weights = roles.packed[tensor.name]
             elements[f"int{width}"] += weights
         elif tensor.name not in roles.companions:
             elements[FORMATS[kind]] += size
     blocks = [{"block_size": size, "accuracy_level": level} for size, level in sorted(roles.blocks)]
-    return {"weight_elements": dict(elements), "stored_bytes": bits // 8, "blocks": blocks}
+    return {
+        "weight_elements": dict(elements),
+        "stored_bytes": bits // 8,
+        "looked_up_bytes": looked_up // 8,
+        "blocks": blocks,
+    }
 
 
 def _roles(graph: Any) -> _Roles:
@@ -75,6 +85,9 @@ def _roles(graph: Any) -> _Roles:
             roles.companions.update(inputs[2:4])
             if inputs[0] in sizes:
                 roles.packed.setdefault(inputs[0], (width, sizes[inputs[0]] * 8 // width))
+        tables = {"Gather": inputs[:1], "GatherBlockQuantized": inputs[:1] + inputs[2:4]}.get(node.op_type, [])
+        roles.looked_up.update(tables)
+        roles.whole.update(name for name in inputs if name not in tables)
         for position in _POSITION_TABLES.get(node.op_type, ()):
             roles.tables.update(inputs[position : position + 1])
     roles.companions.discard("")

@@ -89,7 +89,7 @@ def _write_weights(config: dict[str, Any], dtype: str, seed: int, output: Path) 
         parameters += sum(tensor.numel() for tensor in tensors.values())
         size += sum(tensor.nbytes for tensor in tensors.values())
     index = {"metadata": {"total_size": size}, "weight_map": weight_map}
-    (output / "model.safetensors.index.json").write_text(json.dumps(index, indent=2), "utf-8")
+    (output / "model.safetensors.index.json").write_text(json.dumps(index, indent=2), "utf-8", newline="\n")
     return parameters
 
 

@@ -167,6 +167,7 @@ class LoadResult:
     device_evidence: str | None
     precision: str
     bits_per_weight: float | None
+    bits_read_per_weight: float | None
     weight_bits: Mapping[str, float] | None
     inference_precision: str | None
     kv_cache_precision: str | None

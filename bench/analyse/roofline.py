@@ -36,7 +36,8 @@ class RooflinePoint:
     """One cell's decode step.
 
     Args:
-        weight_bytes: of all weights as they are stored, scales included, or as they are computed where that is less.
+        weight_bytes: of the weights that a step reads, as they are stored, scales included, or as they are computed
+            where that is less. Of an embedding that the output layer does not share a step reads next to nothing.
         kv_bytes: of the KV cache in the middle of the answer, over the whole batch; ``None`` where its shape or type is
             not known, and then not in the limit either.
         limit_per_s: how many steps a second the memory allows at most.
@@ -105,10 +106,11 @@ def _point(cell: CellResult, model: Mapping[str, Any], bytes_per_s: float) -> Ro
 
 
 def _weight_bytes(load: LoadResult, parameters: int | None) -> float | None:
-    if load.bits_per_weight and parameters:
+    bits = load.bits_read_per_weight or load.bits_per_weight
+    if bits and parameters:
         # Weights that are wider than what they are computed in may be kept in that: a limit must not be too low.
-        computed = _COMPUTED_BITS.get(load.inference_precision or "", load.bits_per_weight)
-        return min(load.bits_per_weight, computed) * parameters / 8
+        computed = _COMPUTED_BITS.get(load.inference_precision or "", bits)
+        return min(bits, computed) * parameters / 8
     return float(load.artifact_bytes) if load.artifact_bytes else None
 
 

@@ -19,14 +19,16 @@ from bench.compare.sentences import heading, refusal
 from bench.errors import BenchError, StoreError, UsageError
 from bench.language import speaking
 from bench.plan.cells import digest
-from bench.report.redact import HELP, of_this_machine
+from bench.report.redact import shown_text
+from bench.report.redact_option import add_redact, parsed, print_error
 from bench.store.reader import StoredRun
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare, say it, write it; returns the exit status."""
+    private = None
     try:
-        asked = _parser().parse_args(arguments)
+        asked, private = parsed(_parser(), arguments)
         threshold = share(asked.threshold)
         base, *heads = find_runs(asked.runs, asked.results_dir)
         if heads:
@@ -34,16 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not asked.force and (why := refusal(side)):
                 raise UsageError(why)
             for run_id in named_again(asked.runs, asked.results_dir):
-                print(f"note: {run_id} is named more than once and taken once", file=sys.stderr)
+                print(shown_text(f"note: {run_id} is named more than once and taken once", private), file=sys.stderr)
         else:
             side = _variants(base, threshold)
         _refuse_nothing(side)
-        private = of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
         with speaking(asked.lang):
             lines = finish(side, asked.reports_dir / _folder(base, heads), private)
         print("\n".join(lines))
     except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error, private)
         return 4 if isinstance(error, UsageError) else 1
     return 0
 
@@ -111,7 +112,7 @@ def _parser() -> Parser:
         help="leave out what earlier runs of this machine tell about its variation from run to run",
     )
     add_language(parser)
-    parser.add_argument("--redact", action="store_true", help=HELP)
+    add_redact(parser)
     add_folders(parser)
     return parser
 

@@ -81,7 +81,9 @@ def find_folders(names: Sequence[str], results: Path) -> list[Path]:
     """
     found: list[Path] = []
     for name in names:
-        patterns = (name, str(results / name))
+        # What is there is meant by its name, brackets and all.
+        literal = glob.escape(name) if Path(name).exists() else name
+        patterns = (literal, str(Path(glob.escape(str(results))) / name))
         # Not Path.glob, which takes no absolute pattern.
         matches = [Path(path) for pattern in patterns for path in sorted(glob.glob(pattern))]  # noqa: PTH207
         runs = [path.resolve() for path in matches if (path / "run.json").is_file()]

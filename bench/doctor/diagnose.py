@@ -13,7 +13,7 @@ from bench.doctor.system import SystemFacts
 from bench.observe.accelerators import AcceleratorFacts, hardware
 
 OLDEST_NPU_DRIVER = "32.0.100.3104"
-"""The first Windows driver whose NPU runs language models: from memory of OpenVINO's documentation, never tried."""
+"""The first Windows driver whose NPU runs language models, as other projects name it, too; never tried."""
 
 _NEEDS = {"CUDA": "nvidia-gpu", "XPU": "intel-gpu", "GPU": "intel-gpu", "DML": "directx-gpu", "WINML": "directx-gpu"}
 _MAKERS = {"nvidia-gpu": "NVIDIA GPU", "intel-gpu": "Intel GPU", "directx-gpu": "GPU"}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.spec import BackendSpec, family
+from backends.spec import BackendSpec, family, names_for
 from bench.errors import WorkerError
 from bench.measure.worker import WorkerProcess
 from bench.plan.venvs import Venv, Venvs
@@ -50,9 +50,8 @@ class Probe:
     error: str | None = None
 
     def has(self, device: str) -> Mapping[str, Any] | None:
-        """The device of that name, where ``GPU`` is met by ``GPU.0``."""
-        names = (device, f"{device}.0")
-        return next((one for one in self.devices if one["name"] in names), None)
+        """The device that the name means, as :func:`backends.spec.names_for` has it."""
+        return next((one for one in self.devices if one["name"] in names_for(device)), None)
 
 
 def stacks_of(spec: BackendSpec, venvs: Venvs, families: Iterable[str] | None = None, variant: str = "") -> list[Stack]:

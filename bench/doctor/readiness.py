@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from backends.spec import family
+from backends.spec import family, names_for
 from bench.doctor.diagnose import Diagnosis, diagnose, refusal
 from bench.doctor.probe import Probe, Stack, probe, stacks_of
 from bench.doctor.system import SystemFacts, system_facts
@@ -55,7 +55,7 @@ class Readiness:
         name = f"{load.backend} ({variants})" if variants else load.backend
         if (reason := refusal(device, asked, self.system)) is not None:
             return [Diagnosis(name, device, usable=False, words=reason)]
-        wanted = (device, f"{device}.0")
+        wanted = names_for(device)
         return [
             replace(one, backend=name)
             for one in diagnose(asked, self.system)

@@ -17,6 +17,8 @@ from bench.compare.runs import add_folders, find_runs, known_variation, share
 from bench.errors import BenchError, UsageError
 from bench.gate.render import STATUS, as_json, lines, markdown
 from bench.report.index.update import index_lines
+from bench.report.redact import redacted, redacted_folder, shown_path
+from bench.report.redact_option import add_redact, parsed, print_error
 from bench.report.render import write_files
 from bench.store.reader import StoredRun
 
@@ -25,19 +27,22 @@ _CANNOT_TELL, _USAGE = 2, 4
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Hold a run against others, say it, write it; returns the exit status."""
+    private = None
     try:
-        asked = parser().parse_args(arguments)
+        asked, private = parsed(parser(), arguments)
         found, name = _found(asked)
         folder = asked.reports_dir / f"gate-{name}"
+        if private is not None:
+            found, folder = redacted(found, private), redacted_folder(folder, private)
         write_files(folder, {folder / "gate.md": markdown(found), folder / "gate.json": as_json(found)})
-        index = index_lines(asked.reports_dir)
-        print("\n".join([*lines(found), "", *index, f"written    {folder / 'gate.md'}"]))
+        index = index_lines(asked.reports_dir, private)
+        print("\n".join([*lines(found), "", *index, f"written    {shown_path(folder / 'gate.md', private)}"]))
         return STATUS[found.outcome]
     except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error, private)
         return _USAGE if isinstance(error, UsageError) else _CANNOT_TELL
     except Exception as error:  # noqa: BLE001 - Python's own status for it is 1, which would be read as a regression
-        print(f"error: the gate failed: {type(error).__name__}: {error}", file=sys.stderr)
+        print_error(f"the gate failed: {type(error).__name__}: {error}", private)
         return _CANNOT_TELL
 
 
@@ -120,6 +125,7 @@ def parser() -> Parser:
         "--strict", action="store_true", help="cannot tell either where a slowdown beyond the threshold could hide"
     )
     found.add_argument("--force", action="store_true", help="also runs of another model or of other prompts")
+    add_redact(found)
     add_folders(found)
     return found
 

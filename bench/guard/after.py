@@ -83,6 +83,8 @@ def _went(ratio: float) -> str:
 
 def _without(metric: str, outlier: Outlier) -> str:
     change = outlier.without / outlier.estimate - 1
+    if abs(change) < 0.005:
+        return f"without it {metric} would still be {outlier.without:.3g} ms"
     return f"without it {metric} would be {outlier.without:.3g} ms, {percent(change, '+')}"
 
 

@@ -19,7 +19,8 @@ from bench.history.render import as_json, lines, markdown
 from bench.history.runs import LeftOut, choose, read
 from bench.language import speaking
 from bench.report.index.update import index_lines
-from bench.report.redact import HELP, address, of_this_machine, redacted, redacted_folder
+from bench.report.redact import Private, address, redacted, redacted_folder
+from bench.report.redact_option import add_redact, parsed, print_error
 from bench.report.render import write_files
 
 METRICS = {"ttft": "ttft_ms", "tpot": "tpot_ms", "itl-p95": "itl_p95_ms"}
@@ -28,16 +29,17 @@ METRICS = {"ttft": "ttft_ms", "tpot": "tpot_ms", "itl-p95": "itl_p95_ms"}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read, say it, write it; returns the exit status."""
+    private = None
     try:
-        asked = _parser().parse_args(arguments)
-        print("\n".join(_history(asked)))
+        asked, private = parsed(_parser(), arguments)
+        print("\n".join(_history(asked, private)))
     except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_error(error, private)
         return 4 if isinstance(error, UsageError) else 1
     return 0
 
 
-def _history(asked: Namespace) -> list[str]:
+def _history(asked: Namespace, private: Private | None) -> list[str]:
     threshold = share(asked.threshold)
     chosen = choose(asked.runs, asked.results_dir, asked.machine)
     left_out = list(chosen.left_out)
@@ -49,7 +51,6 @@ def _history(asked: Namespace) -> list[str]:
     found = history(runs, threshold, (METRICS[asked.metric],) if asked.metric else COMPARED)
     told = _Told(found, chosen.machine_id, chosen.machine, tuple(left_out))
     folder = asked.reports_dir / f"history-{folder_name(chosen.machine_id)}"
-    private = of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
     if private is not None:
         told, folder = redacted(told, private), redacted_folder(folder, private)
     with speaking(asked.lang):
@@ -111,7 +112,7 @@ def _parser() -> Parser:
         "--machine", metavar="ID", help="the beginning of a machine's id (default: the one of the newest run)"
     )
     add_language(parser)
-    parser.add_argument("--redact", action="store_true", help=HELP)
+    add_redact(parser)
     add_folders(parser)
     return parser
 

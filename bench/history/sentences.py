@@ -62,8 +62,29 @@ def notes(history: History) -> list[str]:
         found.append(words.UNFINISHED.format(runs=text.listed(unfinished[:_MOST_NAMED]), more=more))
     if variants := sum(bool(run.variants) for run in history.runs):
         found.append(words.VARIANTS.format(runs=text.plural(variants, "A/B run")))
+    if places := _new_prompts(history):
+        more = _more(len(places) - _MOST_NAMED)
+        found.append(words.NEW_PROMPTS.format(places=text.listed(places[:_MOST_NAMED]), more=more))
     if not history.series:
         found.append(words.NOTHING)
+    return found
+
+
+def _new_prompts(history: History) -> list[str]:
+    """Each run that first asked a later set of prompts, with their lengths: series begin anew there."""
+    met: set[tuple[str, int, int]] = set()
+    found = []
+    for run in history.runs:
+        new: dict[int, list[int]] = {}
+        for cell in run.cells:
+            asked = cell.identity.model, cell.prompt_tokens, cell.identity.prompts
+            if cell.identity.prompts > 1 and asked not in met:
+                met.add(asked)
+                new.setdefault(cell.identity.prompts, []).append(cell.prompt_tokens)
+        for prompts, lengths in sorted(new.items()):
+            shown = text.listed([number(length, 0) for length in sorted(lengths)])
+            name = words.PROMPT_SET.format(name=prompts)
+            found.append(words.NEW_PROMPTS_PLACE.format(run=run.run_id, day=day(run), lengths=shown, name=name))
     return found
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from bench.errors import WorkerError
 from bench.measure.worker import Loaded, Timeouts, WorkerProcess
-from bench.observe.busy import Busy, BusyCounters
+from bench.observe.busy import Busy
+from bench.observe.busy_counters import BusyCounters
 from bench.observe.conditions import Conditions, Watched
 from bench.observe.gauges import Gauged, Gauges, Instruments
 from bench.observe.memory import MemoryUse

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from bench import exit_codes
 from bench.errors import WorkerError, WorkerUnsupported
 from bench.measure.facts import Attempt, LoadPlan, RunFacts
 from bench.measure.verdict import judge
@@ -162,6 +163,7 @@ def _weights(load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:
     return {
         "weight_bits": list(bits.items()) if bits else None,
         "bits_per_weight": evidence.get("bits_per_weight") if loaded else artifact.bits_per_weight,
+        "bits_read_per_weight": evidence.get("bits_read_per_weight") if loaded else artifact.bits_read_per_weight,
         "artifact_digest": artifact.digest,
         "artifact_bytes": artifact.bytes,
     }
@@ -187,6 +189,6 @@ def _ending(error: WorkerError | None, tail: str | None) -> dict[str, Any]:
         "status": error.status,
         "error_type": error.error_type,
         "error_message": str(error),
-        "exit_code": error.exit_code,
+        "exit_code": exit_codes.stored(error.exit_code),
         "stderr_tail": tail,
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from backends.spec import hardware_of
+from backends.spec import hardware_of, names_for
 from bench.measure.facts import Counters, Placement
 
 
@@ -55,17 +55,22 @@ def judge(
     if moved == 0 and hardware != "CPU":
         words = f"{executed} was asked for, but its busy time did not move: something else ran. {note}"
         return Verdict("fallback", None, words)
-    words = " ".join(part for part in (note, _placed(placement), _counted(hardware, moved)) if part)
+    uncounted = f"There is no counter of the {hardware} here." if source == "unproven" and moved is None else ""
+    words = " ".join(part for part in (note, _placed(placement), _counted(hardware, moved), uncounted) if part)
     profiled = placement is not None and placement.share > 0
     read_back = source == "read-back"
     # CPU time moves whatever runs, so it proves nothing without a read-back; an accelerator's counter does.
     shown = bool(moved) and (read_back or hardware != "CPU")
-    return Verdict("verified" if shown or (read_back and profiled) else "reported", executed, words)
+    name = "verified" if shown or (read_back and profiled) else "reported"
+    return Verdict("unknown", None, words) if uncounted else Verdict(name, executed, words)
 
 
 def same_device(requested: str, executed: str) -> bool:
-    """Whether ``executed`` is what was asked for: ``GPU`` is met by ``GPU.0``, and ``AUTO`` by whatever it chose."""
-    return requested in ("AUTO", executed) or ("." not in requested and executed == f"{requested}.0")
+    """Whether ``executed`` is what was asked for: ``GPU`` is met by ``GPU.0`` and that by a sole ``GPU``.
+
+    ``AUTO`` is met by whatever it chose.
+    """
+    return requested in ("AUTO", executed) or executed in names_for(requested)
 
 
 def _moved(hardware: str | None, counters: Counters) -> int | None:

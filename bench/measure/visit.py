@@ -15,7 +15,8 @@ from bench.measure.rows import failure_row, load_row, success_row
 from bench.measure.settling import Pace, settled
 from bench.measure.verdict import judge
 from bench.measure.worker import Generated, Region, WorkerProcess
-from bench.observe.busy import Busy, Reading, busy_counters
+from bench.observe.busy import Busy, Reading
+from bench.observe.busy_counters import busy_counters
 from bench.observe.conditions import Watched
 from bench.observe.memory import memory_of
 from bench.plan.backends import BACKENDS

@@ -19,13 +19,15 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, ProtocolError, receive, send
+from bench import exit_codes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.observe.memory import starving
-from bench.plan.venvs import REMEDY
-from bench.processes import child_environment, end_tree, process_group
+from bench.plan.venvs import REMEDY, missing_runtime
+from bench.processes import child_environment, end_tree, process_group, working_process
 
 _LOOK_S = 0.5
 _LAST_WORDS_S = 5.0
+_GONE_S = 30.0
 _TAIL_BYTES = 4000
 
 
@@ -123,6 +125,8 @@ class WorkerProcess:
         launch: what else the process is started with; a study of the machine changes it, a run does not.
         remedy: what to do where the interpreter cannot be started or has no such stack.
 
+    Its ``pid`` is that of the interpreter that does the work, which is not always the process that was started.
+
     Raises:
         WorkerCrashed: the process died before it could answer.
         WorkerTimeout: it did not come up in time.
@@ -162,14 +166,10 @@ class WorkerProcess:
                 raise
         self.process_start_s = time.perf_counter() - started
         self.affinity: list[int] | None = hello["affinity"]
+        self.pid = working_process(self.process.pid, hello["pid"])
         if hello["protocol"] != PROTOCOL_VERSION:
             self.kill()
             raise WorkerFailed(f"the worker speaks protocol {hello['protocol']}, the harness {PROTOCOL_VERSION}")
-
-    @property
-    def pid(self) -> int:
-        """The process's id."""
-        return self.process.pid
 
     def open(self) -> Opened:
         """Import the stack."""
@@ -177,9 +177,10 @@ class WorkerProcess:
         try:
             answer = self._await("opened", self.timeouts.open_s)
         except WorkerFailed as error:
-            if error.error_type != "ImportError":
+            remedy = missing_runtime(str(error)) or (self.remedy if error.error_type == "ImportError" else None)
+            if remedy is None:
                 raise
-            raise WorkerFailed(f"{error}; {self.remedy}", error_type=error.error_type) from error
+            raise WorkerFailed(f"{error}; {remedy}", error_type=error.error_type) from error
         return Opened(answer["import_s"], answer["devices"])
 
     def load(
@@ -261,9 +262,11 @@ class WorkerProcess:
         self.kill()
 
     def kill(self) -> None:
-        """Stop the process and all that it started."""
-        end_tree(self.pid)
-        self.process.wait()
+        """Stop the process and all that it started; one that a driver does not let go of is left."""
+        end_tree(self.process.pid)
+        # On Windows a wait without end could not even be interrupted.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_GONE_S)
         if hasattr(self, "connection"):
             self.connection.close()
 
@@ -304,7 +307,10 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             Client(listener.address).close()
         thread.join(1.0)
-        raise self._late("come up", self.timeouts.start_s) if late else self._died()
+        if late:
+            self.kill()
+            raise self._late("come up", self.timeouts.start_s)
+        raise self._died()
 
     def _ask(self, kind: str, **body: Any) -> None:
         try:
@@ -344,7 +350,10 @@ class WorkerProcess:
         return message
 
     def _late(self, what: str, timeout_s: float) -> WorkerError:
-        return WorkerTimeout(f"the worker did not {what} within {timeout_s:g} s and was stopped")
+        ended = "was stopped"
+        if self.alive:
+            ended = "cannot be ended, as where a driver hangs: restart the machine before measuring on"
+        return WorkerTimeout(f"the worker did not {what} within {timeout_s:g} s and {ended}")
 
     def _died(self) -> WorkerError:
         try:
@@ -354,17 +363,7 @@ class WorkerProcess:
             return WorkerCrashed("the worker closed its channel without ending and was stopped")
         tail = self.stderr_tail()
         words = f"; its last words: {tail.splitlines()[-1][:300]}" if tail else ""
-        return WorkerCrashed(f"the worker died ({_how(code)}){words}", exit_code=code)
-
-
-def _how(code: int) -> str:
-    if code == -9:
-        return "killed by signal 9, as the system does when memory runs out"
-    if code < 0:
-        return f"killed by signal {-code}"
-    if code > 255:
-        return f"exit code 0x{code & 0xFFFFFFFF:08X}"
-    return f"exit code {code}"
+        return WorkerCrashed(f"the worker died ({exit_codes.in_words(code)}){words}", exit_code=code)
 
 
 def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None, launch: Launch) -> subprocess.Popen[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,8 +19,13 @@ NPU_NAMES = {
     "8086:ad1d": "Intel NPU (Arrow Lake)",
     "8086:643e": "Intel NPU (Lunar Lake)",
     "8086:b03e": "Intel NPU (Panther Lake)",
+    "8086:fd3e": "Intel NPU (Wildcat Lake)",
+    "8086:d71d": "Intel NPU (Nova Lake)",
 }
 _VENDORS = {"8086": "Intel", "10de": "NVIDIA", "1002": "AMD"}
+
+_DRIVER_VALUES = ("DriverDesc", "DriverVersion", "MatchingDeviceId")
+"""What Windows keeps of a driver: the device's name, its own version, and which device it was installed for."""
 
 AcceleratorFacts = dict[str, str | None]
 
@@ -53,7 +59,8 @@ def hardware(
     kinds: set[Hardware] = set()
     for gpu in found_gpus:
         vendor = f"{gpu['pci_id'] or ''} {gpu['name'] or ''}".lower()
-        if "microsoft basic" in vendor:
+        # What Microsoft makes is software: the basic display, that of a remote session, that of a virtual machine.
+        if "microsoft" in vendor:
             continue
         if windows:
             kinds.add("directx-gpu")
@@ -91,6 +98,12 @@ def pci_id(folder: Path) -> str | None:
     return None if vendor is None or device is None else f"{vendor}:{device}"
 
 
+def pci_id_of(hardware_id: str) -> str | None:
+    """The same out of what Windows calls a device: its maker follows ``VEN_``, its own number ``DEV_``."""
+    found = re.search(r"ven_([0-9a-f]{4})&dev_([0-9a-f]{4})", hardware_id.lower())
+    return f"{found[1]}:{found[2]}" if found else None
+
+
 def _text(path: Path) -> str | None:
     try:
         return path.read_text(encoding="ascii").strip() or None
@@ -111,9 +124,15 @@ if sys.platform == "win32":
         for number in range(64):
             try:
                 with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, f"{key}\\{number:04d}") as opened:
-                    name = str(winreg.QueryValueEx(opened, "DriverDesc")[0])
-                    version = str(winreg.QueryValueEx(opened, "DriverVersion")[0])
+                    name, driver, device = (_value(opened, value) for value in _DRIVER_VALUES)
             except OSError:
                 continue
-            found.append({"name": name, "pci_id": None, "driver": version})
+            if name is not None:
+                found.append({"name": name, "pci_id": pci_id_of(device or ""), "driver": driver})
         return found
+
+    def _value(opened: winreg.HKEYType, name: str) -> str | None:
+        try:
+            return str(winreg.QueryValueEx(opened, name)[0])
+        except OSError:
+            return None

@@ -22,13 +22,15 @@ _INHIBIT = (
 )
 _CONTINUOUS = 0x80000000
 _SYSTEM_REQUIRED = 0x00000001
+_DISPLAY_REQUIRED = 0x00000002
 
 
 class Awake:
     """Asks the system not to sleep, from :meth:`begin` to :meth:`end`.
 
     On Linux ``systemd-inhibit`` holds its lock while ``cat`` runs, and that runs while its input is open: if this
-    program dies, the lock goes with it. On Windows the request is this thread's and goes with the thread.
+    program dies, the lock goes with it. On Windows the request is this thread's and goes with the thread; it keeps the
+    screen on too, because laptops with Modern Standby begin to sleep when that goes dark.
 
     Args:
         command: what holds the lock on Linux.
@@ -43,7 +45,7 @@ class Awake:
     def begin(self) -> str | None:
         """Ask; ``None`` if the machine stays awake, else why that is not sure."""
         if self._kernel32 is not None:
-            held = self._kernel32.SetThreadExecutionState(_CONTINUOUS | _SYSTEM_REQUIRED)
+            held = self._kernel32.SetThreadExecutionState(_CONTINUOUS | _SYSTEM_REQUIRED | _DISPLAY_REQUIRED)
             return None if held else "Windows did not take the request"
         try:
             self._process = subprocess.Popen(

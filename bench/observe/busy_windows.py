@@ -17,7 +17,7 @@ from bench.observe.busy import EngineTime, Reading
 from bench.observe.pdh import PdhQuery
 
 _COUNTER = r"\GPU Engine(*)\Running Time"
-_INSTANCE = re.compile(r"pid_(\d+)_luid_0x([0-9a-f]+)_0x([0-9a-f]+)_(\S*)", re.IGNORECASE)
+_INSTANCE = re.compile(r"pid_(\d+)_luid_0x([0-9a-f]+)_0x([0-9a-f]+)_(.*)", re.IGNORECASE)
 _TICK_NS = 100
 
 
@@ -36,12 +36,37 @@ def reading_of(instances: Mapping[str, int], pid: int, npu_luids: Collection[int
         match = _INSTANCE.fullmatch(name)
         if match is None or int(match[1]) != pid:
             continue
-        luid = int(match[2], 16) << 32 | int(match[3], 16)
+        luid = _luid(match)
         if luid in npu_luids:
             npu.append(value * _TICK_NS)
         else:
             gpu[f"{luid:x}/{match[4]}"] = EngineTime(value * _TICK_NS)
     return Reading(at_ns, gpu or None, sum(npu) if npu else None)
+
+
+def npus_among(instances: Iterable[str], named: Collection[int], *, expected: bool) -> frozenset[int]:
+    """The ids of NPUs among the adapters of the counter's instances.
+
+    An NPU has no engine for 3D, and every GPU has one. So a name that the registry kept from an earlier start of the
+    system, for an id that a GPU has now, is not believed where another adapter computes alone.
+
+    Args:
+        instances: of all processes.
+        named: ids of adapters that go by the name of an NPU.
+        expected: whether the system lists an NPU.
+    """
+    seen, drawing = set(), set()
+    for match in filter(None, map(_INSTANCE.fullmatch, instances)):
+        luid = _luid(match)
+        seen.add(luid)
+        if match[4].lower().endswith("3d"):
+            drawing.add(luid)
+    known = seen.intersection(named)
+    return frozenset(known - drawing or (seen - drawing if expected else ()) or known)
+
+
+def _luid(match: re.Match[str]) -> int:
+    return int(match[2], 16) << 32 | int(match[3], 16)
 
 
 def npu_luids_of(adapters: Iterable[tuple[str, int]], npu_names: Collection[str]) -> frozenset[int]:
@@ -65,14 +90,18 @@ class WindowsCounters:
     def __init__(self, pid: int, pdh: Any = None) -> None:
         self._pid = pid
         self._query = PdhQuery({"engines": _COUNTER}, pdh)
-        self._npu_luids = npu_luids_of(_adapters(), {str(npu["name"]) for npu in npus()})
+        names = {str(npu["name"]) for npu in npus()}
+        self._has_npu = bool(names)
+        self._named = npu_luids_of(_adapters(), names)
 
     def read(self) -> Reading:
         """Collect the counter set and pick this process's instances."""
         at_ns = time.perf_counter_ns()
         if not self._query.collect():
             return Reading(at_ns)
-        return reading_of(self._query.raw("engines"), self._pid, self._npu_luids, at_ns)
+        instances = self._query.raw("engines")
+        found = npus_among(instances, self._named, expected=self._has_npu)
+        return reading_of(instances, self._pid, found, at_ns)
 
     def close(self) -> None:
         """Close the query."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from bench.observe.accelerators import gpus
-from bench.observe.busy import busy_counters
+from bench.observe.busy_counters import busy_counters
 from bench.observe.device_memory import device_memory_of
 from bench.observe.frequency import clock_of
 from bench.observe.gauges import Instruments
@@ -45,11 +45,13 @@ def observers(instruments: Instruments) -> dict[str, Observer | None]:
     gpu = "GPU Engine, Running Time" if windows else "drm-engine-* or drm-cycles-* in the worker's fdinfo"
     npu = "GPU Engine, Running Time" if windows else "npu_busy_time_us of intel_vpu"
     held = "GPU Process Memory" if windows else "drm-resident-* in the worker's fdinfo"
+    steps = ", in Windows' steps of 15.6 ms" if windows else ""
+    cpu_time = f"time.process_time_ns in the worker{steps}"
     has_gpu = bool(gpus())
     has_npu = windows or any(_NPU_DRIVER.glob("*/npu_busy_time_us"))
     found: Mapping[str, tuple[str | None, Callable[[], object]]] = {
         "memory": ("PeakWorkingSetSize, private bytes" if windows else "VmHWM, USS", lambda: memory_of(pid)),
-        "cpu_time": ("time.process_time_ns in the worker", time.process_time_ns),
+        "cpu_time": (cpu_time, time.process_time_ns),
         "gpu_busy": (gpu if has_gpu else None, busy.read),
         "npu_busy": (npu if has_npu else None, busy.read),
         "device_memory": (held if has_gpu else None, memory.read_bytes),

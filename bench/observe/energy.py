@@ -19,7 +19,7 @@ _POWERCAP = Path("/sys/class/powercap")
 _JOULES_PER_KWH = 3.6e6
 ALLOW_RAPL = "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj"
 """Lets every user read RAPL until the next start of the system."""
-INSTALL_EMI = "set AIPC_BENCH_EXTRAS=energy and run again"
+INSTALL_EMI = "in PowerShell `$env:AIPC_BENCH_EXTRAS = 'energy'`, and run again"
 """Brings the library that reads the Energy Meter Interface into the harness's venv."""
 
 

@@ -16,6 +16,7 @@ from bench.observe.accelerators import gpus, npus
 from bench.observe.cpu import cores
 
 _SALT = b"aipc-bench machine"
+_FIRST_BUILD_OF_11 = 22000
 
 
 def machine_facts() -> dict[str, Any]:
@@ -74,18 +75,36 @@ def _power_mode() -> str | None:
         shown = subprocess.run(["powercfg", "/getactivescheme"], capture_output=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    # The words before the GUID are in the user's language; the scheme's name stands in parentheses.
-    text = shown.stdout.decode("utf-8", "replace").strip()
-    return text.rpartition("(")[2].rstrip(")") or None
+    return plan_name(shown.stdout)
+
+
+def plan_name(printed: bytes, code_page: str = "oem") -> str | None:
+    """The name of the power plan in what ``powercfg`` prints, in the user's language.
+
+    Args:
+        printed: a sentence with the plan's GUID, and its name in parentheses.
+        code_page: of the console, where that is not UTF-8.
+    """
+    try:
+        text = printed.decode("utf-8")
+    except UnicodeDecodeError:
+        text = printed.decode(code_page, "replace")
+    return text.strip().rpartition("(")[2].rstrip(")") or None
+
+
+def windows_release(release: str, build: int) -> str:
+    """Windows' number by its build: to some versions of Python Windows 11 is a 10."""
+    return "11" if release == "10" and build >= _FIRST_BUILD_OF_11 else release
 
 
 def _distribution() -> str:
     if sys.platform == "win32":
-        return platform.release()
-    try:
-        return platform.freedesktop_os_release().get("PRETTY_NAME", "")
-    except OSError:
-        return platform.release()
+        return windows_release(platform.release(), sys.getwindowsversion().build)
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        try:
+            return platform.freedesktop_os_release().get("PRETTY_NAME", "")
+        except OSError:
+            return platform.release()
 
 
 def _first_line(path: str) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -76,5 +77,12 @@ def _plain(name: str) -> str:
 
 def without_home(text: str) -> str:
     """``text`` with the user's home folder, and so the user's name, replaced by ``~``."""
-    home = str(Path.home())
-    return text.replace(home, "~") if len(home) > 1 else text
+    home = str(Path.home()).rstrip("\\/")
+    if len(home) < 3:
+        return text
+    if sys.platform == "win32":
+        # Its names are the same in capitals, and with either separator.
+        pattern = "(?i)" + r"[\\/]".join(map(re.escape, re.split(r"[\\/]", home)))
+    else:
+        pattern = re.escape(home)
+    return re.sub(rf"{pattern}(?![\w-])", "~", text)

@@ -9,6 +9,8 @@ from typing import Any
 
 _MORE_DATA = 0x800007D2
 _DOUBLE = 0x200
+_VALID = (0, 1)
+"""Status of valid data, and of new data."""
 
 
 class RawCounter(ctypes.Structure):
@@ -68,7 +70,10 @@ class PdhQuery:
         def ask(counter: ctypes.c_void_p, *place: Any) -> int:
             return int(self._pdh.PdhGetRawCounterArrayW(counter, *place))
 
-        return dict(self._items(name, RawItem, ask, lambda item: int(item.counter.first)))
+        found = self._items(
+            name, RawItem, ask, lambda item: item.counter.first if item.counter.status in _VALID else None
+        )
+        return {instance: int(value) for instance, value in found if value is not None}
 
     def formatted(self, name: str) -> dict[str, float]:
         """Instance -> the counter's value over the time between the last two collections."""
@@ -76,8 +81,7 @@ class PdhQuery:
         def ask(counter: ctypes.c_void_p, *place: Any) -> int:
             return int(self._pdh.PdhGetFormattedCounterArrayW(counter, _DOUBLE, *place))
 
-        # Status 0 and 1 are valid data and new data.
-        found = self._items(name, FormattedItem, ask, lambda item: item.value if item.status in (0, 1) else None)
+        found = self._items(name, FormattedItem, ask, lambda item: item.value if item.status in _VALID else None)
         return {instance: float(value) for instance, value in found if value is not None}
 
     def _items(

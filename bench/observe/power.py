@@ -114,13 +114,13 @@ def windows_power(source: str | None, powrprof: Any, kernel32: Any) -> PowerStat
 
 
 def _user_mode(powrprof: Any, *, on_battery: bool) -> uuid.UUID | None:
-    read = "PowerGetUserConfiguredDCPowerMode" if on_battery else "PowerGetUserConfiguredACPowerMode"
-    room = (ctypes.c_ubyte * 16)()
-    try:
-        failed = getattr(powrprof, read)(ctypes.byref(room))
-    except AttributeError:
-        return None
-    return None if failed else uuid.UUID(bytes_le=bytes(room))
+    newer = "PowerGetUserConfiguredDCPowerMode" if on_battery else "PowerGetUserConfiguredACPowerMode"
+    # Older builds of Windows 11 have the same under the name of overlays.
+    for name in (newer, "PowerGetEffectiveOverlayScheme"):
+        read, room = getattr(powrprof, name, None), (ctypes.c_ubyte * 16)()
+        if read is not None and not read(ctypes.byref(room)):
+            return uuid.UUID(bytes_le=bytes(room))
+    return None
 
 
 def _active_plan(powrprof: Any) -> uuid.UUID | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from bench.errors import BenchError
 from bench.observe.memory import memory_of
 from bench.overhead.figures import mean_interval
-from bench.processes import child_environment
+from bench.processes import child_environment, interpreter
 from bench.root import PROJECT_ROOT
 
 COLLECTING_GOAL_S = 2.0
@@ -72,7 +72,7 @@ def peak_memory_bytes(blocks: int) -> int | None:
 
 
 class _PeakWatch(threading.Thread):
-    """Reads a process's own peak counter until the process is gone; the last reading is the largest."""
+    """Reads the peak counter of an interpreter until the process that was started is gone."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
@@ -80,8 +80,8 @@ class _PeakWatch(threading.Thread):
         self.peak_bytes: int | None = None
 
     def run(self) -> None:
-        while (peak := memory_of(self.pid).peak_bytes) is not None:
-            self.peak_bytes = peak
+        while (peak := memory_of(interpreter(self.pid)).peak_bytes) is not None:
+            self.peak_bytes = max(peak, self.peak_bytes or 0)
             time.sleep(_LOOK_S)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.spec import BackendSpec
+from bench import exit_codes
 from bench.analyse.interval import Estimate, ratio
 from bench.errors import WorkerFailed
 from bench.overhead.figures import verdict
@@ -105,7 +106,8 @@ def _run(python: str, request: dict[str, Any], threads: int) -> list[dict[str, S
             check=False,
         )
         if done.returncode or not result.is_file():
-            words = done.stdout.decode("utf-8", "replace").strip().splitlines() or [f"exit code {done.returncode}"]
+            printed = done.stdout.decode("utf-8", "replace").strip()
+            words = printed.splitlines() or [exit_codes.in_words(done.returncode)]
             raise WorkerFailed(f"{request['target']} could not be measured: {words[-1]}", exit_code=done.returncode)
         pairs: list[dict[str, Sequence[float]]] = json.loads(result.read_text(encoding="utf-8"))
         return pairs

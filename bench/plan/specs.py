@@ -13,6 +13,7 @@ from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sd
 
 from bench.errors import UsageError
 from bench.plan import values as v
+from bench.shell import quoted
 
 FORMS = (
     "packages with exact versions (openvino-genai==2026.4.1.0), a wheel, an interpreter, load options "
@@ -101,7 +102,9 @@ def _digested(url: str, where: str) -> str:
         return url
     path = Path(url2pathname(parts.path))
     if path.is_dir():
-        raise UsageError(f"{where}: {path} is a folder; make a wheel of it, `pip wheel --no-deps -w dist {path}`")
+        raise UsageError(
+            f"{where}: {path} is a folder; make a wheel of it, `pip wheel --no-deps -w dist {quoted(str(path))}`"
+        )
     if not path.is_file():
         raise UsageError(f"{where}: no package at {path}")
     with path.open("rb") as file:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,17 @@ VARIABLE = "AIPC_BENCH_VENVS"
 CONVERSION = "conversion"
 REMEDY = "run `nox -s bench` to have its environment made, or name an interpreter that has the stack by --worker"
 """What to do about a stack that cannot be imported, where nobody asked for a version of it."""
+_RUNTIME = "install Microsoft's Visual C++ Redistributable, by `winget install Microsoft.VCRedist.2015+.x64`"
+_NO_DLL = re.compile(r"DLL load failed|\bWinError (126|127|1114)\b")
+"""What Python says in every language where a DLL, or one that it needs, is missing, too old or does not start."""
+
+
+def missing_runtime(words: str) -> str | None:
+    """What to do where ``words`` tell that a DLL could not be loaded; ``None`` where they do not.
+
+    The stacks' packages for Windows take the C++ library of the system, which a new one lacks.
+    """
+    return _RUNTIME if _NO_DLL.search(words) else None
 
 
 @dataclass(frozen=True, slots=True)

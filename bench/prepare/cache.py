@@ -22,7 +22,7 @@ from bench.plan.cells import digest as digest_of
 
 CACHE_VARIABLE = "AIPC_BENCH_CACHE"
 MANIFEST = "manifest.json"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 _KEPT_DIGITS = 16
 
 
@@ -79,6 +79,7 @@ class Artifact:
         bytes: of all its files.
         weight_bits: weight format -> share of the stored parameters; ``None`` for what holds no weights.
         bits_per_weight: stored bits of weights, scales and zero points, over the model's parameters (tied ones once).
+        bits_read_per_weight: of these, without tables of which a token reads one row; ``None`` if that is not known.
         manifest: all that is known about it, as kept in ``manifest.json``.
     """
 
@@ -89,6 +90,7 @@ class Artifact:
     bytes: int
     weight_bits: dict[str, float] | None
     bits_per_weight: float | None
+    bits_read_per_weight: float | None
     manifest: dict[str, Any]
 
 
@@ -109,12 +111,21 @@ class Made:
         weight_elements: weight format -> parameters stored so; ``None`` for what holds no weights.
         stored_bytes: of weights, scales and zero points; ``None`` likewise.
         parameters: of the model, tied ones once; ``None`` likewise.
+        looked_up_bytes: of ``stored_bytes``, tables of which a token reads one row; ``None`` if that is not known.
     """
 
     facts: Mapping[str, Any]
     weight_elements: Mapping[str, int] | None = None
     stored_bytes: int | None = None
     parameters: int | None = None
+    looked_up_bytes: int | None = None
+
+    @property
+    def read_bytes(self) -> int | None:
+        """What a token reads of the weights."""
+        if self.stored_bytes is None or self.looked_up_bytes is None:
+            return None
+        return self.stored_bytes - self.looked_up_bytes
 
 
 class ArtifactStore:
@@ -164,7 +175,7 @@ class ArtifactStore:
             start = time.perf_counter()
             made = make(workspace)
             manifest = _manifest(key, made, workspace.output, time.perf_counter() - start)
-            (workspace.output / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8")
+            (workspace.output / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8", newline="\n")
             self._publish(workspace.output, self.artifacts / key.folder)
         finally:
             remove(workspace.folder)
@@ -180,7 +191,7 @@ class ArtifactStore:
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():  # it was found damaged
             remove(target)
-        _replace(output, target)
+        replace_when_free(output, target)
 
     @contextlib.contextmanager
     def _writable(self) -> Iterator[None]:
@@ -241,6 +252,7 @@ def _artifact(folder: Path, manifest: dict[str, Any]) -> Artifact:
         bytes=sum(file["bytes"] for file in manifest["files"].values()),
         weight_bits=manifest["weight_bits"],
         bits_per_weight=manifest["bits_per_weight"],
+        bits_read_per_weight=manifest.get("bits_read_per_weight"),
         manifest=manifest,
     )
 
@@ -259,6 +271,7 @@ def _manifest(key: ArtifactKey, made: Made, output: Path, seconds: float) -> dic
         "parameters": made.parameters,
         "weight_bits": weight_shares(made.weight_elements),
         "bits_per_weight": bits_per_weight(made.stored_bytes, made.parameters),
+        "bits_read_per_weight": bits_per_weight(made.read_bytes, made.parameters),
         "stored_bytes": made.stored_bytes,
         "files": {
             file.relative_to(output).as_posix(): {"bytes": file.stat().st_size, "sha256": file_sha256(file)}
@@ -283,8 +296,12 @@ def bits_per_weight(stored_bytes: int | None, parameters: int | None) -> float |
     return None if stored_bytes is None or not parameters else stored_bytes * 8 / parameters
 
 
-def _replace(source: Path, target: Path) -> None:
-    # On Windows a virus scanner may hold a file of the folder for a moment.
+def replace_when_free(source: Path, target: Path) -> None:
+    """Put a file or folder in its place, waiting where a virus scanner of Windows holds it for a moment.
+
+    Raises:
+        OSError: it cannot be done.
+    """
     for pause in (0.1, 0.5, 2.0):
         try:
             source.replace(target)

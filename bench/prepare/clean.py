@@ -118,4 +118,5 @@ def _tell(lines: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     sys.exit(main())

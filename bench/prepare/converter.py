@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import exit_codes
 from bench.errors import MachineError, PrepareError
+from bench.plan.venvs import missing_runtime
 from bench.processes import child_environment, end_tree, process_group
 
 _TAIL_LINES = 8
@@ -180,9 +182,12 @@ def _answer(result: Path) -> dict[str, Any] | None:
 
 
 def _failure(title: str, answer: Mapping[str, Any] | None, status: int, log: Path) -> str:
-    reason = answer["message"] if answer else f"the converter died with exit code {status}, perhaps for want of memory"
-    lines = [f"converting {title} failed: {reason} (all it printed is in {log})"]
-    return "\n  ".join([*lines, *tail(log)])
+    died = f"the converter died ({exit_codes.in_words(status)}), perhaps for want of memory"
+    reason = answer["message"] if answer else died
+    printed = tail(log)
+    remedy = missing_runtime("\n".join((reason, *printed)))
+    first = f"converting {title} failed: {reason} (all it printed is in {log})"
+    return "\n  ".join([f"{first}; {remedy}" if remedy else first, *printed])
 
 
 def tail(log: Path) -> list[str]:

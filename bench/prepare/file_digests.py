@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from bench.prepare.cache import file_sha256
+from bench.prepare.cache import file_sha256, replace_when_free
 
 _MEMORY = "file-digests.json"
 
@@ -50,4 +50,4 @@ def _recall(memory: Path) -> dict[str, str]:
 def _remember(memory: Path, digests: dict[str, str]) -> None:
     draft = memory.with_name(f"{memory.name}.{os.getpid()}")
     draft.write_text(json.dumps(digests), "utf-8")
-    draft.replace(memory)
+    replace_when_free(draft, memory)

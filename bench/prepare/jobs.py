@@ -140,7 +140,7 @@ def _counted(job: Job, facts: Mapping[str, Any], output: Path) -> Made:
     if "weight_elements" in facts:
         # Of a ready-made artifact nobody knows more than what it stores.
         parameters = job.parameters or sum(facts["weight_elements"].values())
-        return Made(facts, facts["weight_elements"], facts["stored_bytes"], parameters)
+        return Made(facts, facts["weight_elements"], facts["stored_bytes"], parameters, facts.get("looked_up_bytes"))
     if not job.stored_as:
         return Made(facts)
     found = facts_of(output)

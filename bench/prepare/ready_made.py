@@ -88,6 +88,7 @@ class ReadyMade:
             bytes=sum(file.stat().st_size for file in self._files),
             weight_bits=inspected.weight_bits,
             bits_per_weight=inspected.bits_per_weight,
+            bits_read_per_weight=inspected.bits_read_per_weight,
             manifest={**inspected.manifest, "recipe": {"task": "none", "note": _NOTE}},
         )
 

@@ -279,6 +279,8 @@ class Preparer:
             bytes=made.bytes if made else sum(file.stat().st_size for file in files),
             weight_bits=weight_shares(facts.weight_elements),
             bits_per_weight=facts.stored_bytes * 8 / facts.parameters,
+            # Only torch loads such a folder, and tells itself what it reads of it.
+            bits_read_per_weight=None,
             manifest=made.manifest if made else unmade,
         )
 

@@ -12,18 +12,20 @@ from bench.errors import BenchError, StoreError, UsageError
 from bench.language import speaking
 from bench.report.finish import finish_run
 from bench.report.index.update import update_index
-from bench.report.redact import HELP, address, of_this_machine
+from bench.report.redact import Private, address
+from bench.report.redact_option import add_redact, parsed, print_error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Render the runs that ``arguments`` name, else the newest one; returns the exit status."""
+    private = None
     try:
-        asked = _parser().parse_args(arguments)
+        asked, private = parsed(_parser(), arguments)
         if asked.index:
-            return _index(asked)
+            return _index(asked, private)
         runs = [_find(name, asked.results_dir) for name in asked.runs] or [_newest(asked.results_dir)]
     except BenchError as error:
-        return _say(error)
+        return _say(error, private)
     status = 0
     for run in runs:
         try:
@@ -33,14 +35,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )
             print("\n".join(lines))
         except BenchError as error:
-            status = _say(error)
+            status = _say(error, private)
     return status
 
 
-def _index(asked: Namespace) -> int:
+def _index(asked: Namespace, private: Private | None) -> int:
     if asked.runs:
         raise UsageError("--index renders no run: leave their names out, or leave --index out")
-    private = of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
     with speaking(asked.lang):
         index = update_index(asked.reports_dir)
     print(f"reports    {address(index, private)}")
@@ -58,7 +59,7 @@ def _parser() -> Parser:
     )
     add_language(parser)
     parser.add_argument("--open", action="store_true", help="open each report in the browser")
-    parser.add_argument("--redact", action="store_true", help=HELP)
+    add_redact(parser)
     parser.add_argument(
         "--index", action="store_true", help="only write the page again that lists all reports; renders no run"
     )
@@ -79,10 +80,11 @@ def _newest(results: Path) -> Path:
     return runs[-1]
 
 
-def _say(error: BenchError) -> int:
-    print(f"error: {error}", file=sys.stderr)
+def _say(error: BenchError, private: Private | None) -> int:
+    print_error(error, private)
     return 4 if isinstance(error, UsageError) else 1
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     sys.exit(main())

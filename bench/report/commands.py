@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from bench.analyse.results import LoadResult
 from bench.plan.flags import PROFILES
 from bench.plan.options import DEFAULT_MAX_WARMUPS, DEFAULT_WARMUPS
 from bench.report.names import Shape
+from bench.shell import command_line
 
 
 def alone(load: LoadResult, shapes: Sequence[Shape], asks: Sequence[str], record: Mapping[str, Any]) -> str:
@@ -32,7 +32,8 @@ def alone(load: LoadResult, shapes: Sequence[Shape], asks: Sequence[str], record
         parts += ["--batch-size", _listed(batches)] if batches != [1] else []
     parts += ["--ask", "again"] if "again" in asks else []
     parts += _conditions(record.get("options") or {}, load.backend, "standard" if variants else "quick")
-    return " ".join(map(_quoted, parts))
+    windows = str((record.get("machine") or {}).get("os") or "").startswith("Windows")
+    return command_line(parts, windows=windows)
 
 
 def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterator[str]:
@@ -63,8 +64,3 @@ def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
 
 def _listed(numbers: Sequence[int]) -> str:
     return ",".join(map(str, numbers))
-
-
-def _quoted(part: str) -> str:
-    # A shell opens the home folder only where it is not quoted.
-    return f"~/{shlex.quote(part[2:])}" if part.startswith("~/") else shlex.quote(part)

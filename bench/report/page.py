@@ -13,6 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from backends.spec import hardware_of
+from bench import exit_codes
 from bench.analyse.results import QUANTILES, CellResult, RunAnalysis
 from bench.language import chosen
 from bench.report import format as fmt
@@ -187,6 +188,7 @@ def _failure(failure: Any, naming: Naming, analysis: RunAnalysis) -> dict[str, A
     blocks = adaptive_end(analysis).get("blocks") or (analysis.record.get("plan") or {}).get("blocks") or 0
     return {
         "failure": failure,
+        "exit_code": None if failure.exit_code is None else exit_codes.shown(failure.exit_code),
         "name": naming.of(failure.load),
         "cells": failed_shapes(failure),
         "where": text.failure_where(failure, blocks),
@@ -219,8 +221,12 @@ def _meaning(analysis: RunAnalysis) -> list[str]:
         said.append(text.MEANING_SMALL.format(model=model.get("name"), parameters=text.parameters(count), times=times))
     elif _phi3_command(analysis):
         said.append(text.MEANING_OTHER)
-    on_npu = any(hardware_of(cell.load.ran_on) == "NPU" for cell in analysis.cells)
-    return [*said, text.MEANING_NPU if on_npu else text.MEANING_NPU_NONE, text.MEANING_QUALITY]
+    on_npu = [cell for cell in analysis.cells if hardware_of(cell.load.ran_on) == "NPU"]
+    if not on_npu:
+        said.append(text.MEANING_NPU_NONE)
+    elif any(cell.padded_prompt_tokens for cell in on_npu):
+        said.append(text.MEANING_NPU)
+    return [*said, text.MEANING_QUALITY]
 
 
 def _phi3_command(analysis: RunAnalysis) -> str:

@@ -86,6 +86,11 @@ def redacted_folder(folder: Path, private: Private) -> Path:
     return folder.with_name(f"{re.sub('[<>]', '', name)}-redacted")
 
 
+def shown_text(text: str, private: Private | None) -> str:
+    """A line as the terminal shows it: as it is, or with ``private`` without that."""
+    return text if private is None else redacted(text, private)
+
+
 def shown_path(path: Path, private: Private | None) -> str:
     """A path as the terminal shows it; with ``private`` from the working folder on, or only its end elsewhere."""
     if private is None:
@@ -140,6 +145,7 @@ _WORDS = frozenset(
         *("first", "again", "none", "cold", "hit", "run", "load", "cell", "info", "warning", "serious", "quick"),
         *("failed", "timeout", "crashed", "unsupported", "invalid", "finished", "standard", "thorough", "unknown"),
         *("verified", "reported", "fallback", "simulated", "interrupted", "stopped", "mains", "battery"),
+        *("slower", "faster", "same", "inconclusive", "regression"),
         *(name.casefold() for name in BACKENDS),
     )
 )

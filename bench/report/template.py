@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ _HERE = Path(__file__).resolve().parent
 _COMMAND = re.compile(r"`(nox [^`]*)`")
 
 
+@cache
 def environment(folder: Path) -> jinja2.Environment:
-    """The templates in ``folder``; what they are given is escaped, and a name that they lack is an error."""
+    """The templates in ``folder``; what they are given is escaped, and a name that they lack is an error.
+
+    Kept, because to compile the templates of a page takes as long as a few of its drawings.
+    """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,

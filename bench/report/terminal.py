@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
+from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
 from bench.language import ENGLISH, speaking
 from bench.report import text
@@ -78,9 +79,17 @@ def _device(load: LoadResult) -> str:
 def _figure(measured: Measured | None) -> tuple[str, str]:
     if measured is None:
         return "", ""
-    width = measured.estimate.half_width
-    spread = "" if width is None else f"{100 * width:.0f}%" if width < 10 else ">999%"
-    return number(measured.estimate.value).replace(",", ""), spread
+    return number(measured.estimate.value).replace(",", ""), spread_of(measured.estimate)
+
+
+def spread_of(estimate: Estimate) -> str:
+    """Half the width of the interval, in at most five characters; blank without one."""
+    width = estimate.half_width
+    if width is None:
+        return ""
+    if width >= 10:
+        return ">999%"
+    return f"{100 * width:.0f}%" if width >= 0.005 else "<1%"
 
 
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import StoreError
-from bench.store.files import write_table
+from bench.store.files import remove_file, write_table
 
 COMPACT_NAME = "all.parquet"
 _GATHERED = b"aipc_bench.gathered_parts"
@@ -27,12 +28,20 @@ def compact(folder: Path) -> None:
     parts = [path for path in files if path.name != COMPACT_NAME]
     if not parts:
         return
-    table = pa.concat_tables([pq.read_table(path) for path in files])
+    table = pa.concat_tables([_read(path) for path in files])
     names = sorted({path.name for path in parts} | _gathered(folder))
     table = table.replace_schema_metadata({_GATHERED: json.dumps(names).encode("ascii")})
     write_table(folder / COMPACT_NAME, table)
     for name in names:
-        (folder / name).unlink(missing_ok=True)
+        # One that another program holds stays; its rows are not counted twice.
+        with suppress(OSError):
+            remove_file(folder / name)
+
+
+def _read(path: Path) -> pa.Table:
+    # Closed before the file is written over or removed, which Windows refuses otherwise.
+    with pq.ParquetFile(path) as file:
+        return file.read()
 
 
 def live_files(folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.errors import StoreError
+
+_WAITS_S = (0.05, 0.2, 0.5, 1.0, None)
+"""Between tries."""
 
 
 def write_json(path: Path, value: object) -> None:
@@ -73,10 +77,23 @@ def replace_file(partial: Path, path: Path) -> None:
     Raises:
         OSError: it cannot be done.
     """
-    # On Windows a virus scanner or indexer may hold the new file for a moment.
-    for wait_s in (0.05, 0.2, 0.5, None):
+    _patiently(lambda: partial.replace(path))
+
+
+def remove_file(path: Path) -> None:
+    """Remove a file that may be gone already.
+
+    Raises:
+        OSError: it cannot be done.
+    """
+    _patiently(lambda: path.unlink(missing_ok=True))
+
+
+def _patiently(act: Callable[[], object]) -> None:
+    # On Windows a virus scanner or indexer may hold a new file for a moment.
+    for wait_s in _WAITS_S:
         try:
-            partial.replace(path)
+            act()
         except PermissionError:
             if wait_s is None:
                 raise

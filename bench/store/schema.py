@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 UTC = pa.timestamp("us", tz="UTC")
 _BITS = pa.map_(pa.string(), pa.float64())
@@ -39,6 +39,7 @@ LOADS = pa.schema(
         pa.field("precision", pa.string(), nullable=False),
         pa.field("weight_bits", _BITS),
         pa.field("bits_per_weight", pa.float64()),
+        pa.field("bits_read_per_weight", pa.float64()),
         pa.field("inference_precision", pa.string()),
         pa.field("kv_cache_precision", pa.string()),
         pa.field("attention_backend", pa.string()),

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from bench.errors import StoreError
 from bench.store.compact import compact
-from bench.store.files import write_json, write_table
+from bench.store.files import remove_file, write_json, write_table
 from bench.store.schema import SCHEMA_VERSION, TABLES
 
 
@@ -82,7 +82,8 @@ class RunWriter:
         """
         for table in TABLES:
             self.gather(table)
-        self._reserve.unlink(missing_ok=True)
+        with suppress(OSError):
+            remove_file(self._reserve)
         write_json(
             self.path / "end.json",
             {"ended_at": datetime.now(UTC).isoformat(), "reason": reason, "detail": detail},

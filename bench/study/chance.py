@@ -14,6 +14,9 @@ from scipy.special import betaincinv
 
 from bench.analyse.interval import CONFIDENCE
 
+_MOST_PROCESSES = 61
+"""Windows can wait for no more."""
+
 Result = TypeVar("Result")
 
 
@@ -54,7 +57,7 @@ def shared(work: Sequence[Callable[[], Result]], jobs: int) -> list[Result]:
         return [piece() for piece in work]
     # Fresh processes on every system: a fork of one with threads may hang.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(work)), mp_context=context) as pool:
+    with ProcessPoolExecutor(min(jobs, len(work), _MOST_PROCESSES), mp_context=context) as pool:
         try:
             return [future.result() for future in [pool.submit(piece) for piece in work]]
         except BaseException:

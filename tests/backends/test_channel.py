@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from backends import channel
 from backends.channel import ChannelClosed, ProtocolError, receive, send
 
-Line = tuple["Connection[Any, Any]", "Connection[Any, Any]"]
+Line = tuple[Any, Any]
 
 
 @pytest.fixture

@@ -11,12 +11,15 @@ import pytest
 from backends.contract import DeviceUnavailableError, LoadOptions
 from backends.openvino_config import (
     BlobCache,
+    NpuShapes,
     as_text,
     changed_hints,
     common_properties,
+    lacks_npu_compiler,
     last_line,
     listed,
     npu_properties,
+    prefill_chunk,
     read_back,
     require,
 )
@@ -38,6 +41,10 @@ def test_a_listed_device_is_taken(device: str) -> None:
     require(device, ["CPU", "GPU.0", "GPU.1"])
 
 
+def test_a_sole_gpu_which_openvino_lists_without_its_number_is_taken_by_it() -> None:
+    require("GPU.0", ["CPU", "GPU", "NPU"])
+
+
 @pytest.mark.parametrize(
     ("device", "remedy"), [("NPU", "NPU driver"), ("GPU.2", "intel-opencl-icd"), ("ABACUS", "choose one")]
 )
@@ -55,6 +62,7 @@ class Core:
             ("CPU", "FULL_DEVICE_NAME"): "Intel(R) Core(TM) Ultra 7 258V",
             ("GPU.0", "FULL_DEVICE_NAME"): "Intel(R) Arc(TM) 140V GPU (16GB) (iGPU)",
             ("GPU.0", "GPU_DEVICE_TOTAL_MEM_SIZE"): 17_000_000_000,
+            ("GPU.0", "GPU_DRIVER_VERSION"): "32.0.101.6647",
             ("NPU", "FULL_DEVICE_NAME"): "Intel(R) AI Boost",
             ("NPU", "NPU_DRIVER_VERSION"): 1004082,
         }
@@ -69,7 +77,7 @@ class Core:
 def test_a_device_comes_with_what_openvino_tells_of_it() -> None:
     assert [(one.name, one.driver, one.memory_bytes) for one in listed(Core())] == [
         ("CPU", None, None),
-        ("GPU.0", None, 17_000_000_000),
+        ("GPU.0", "32.0.101.6647", 17_000_000_000),
         ("NPU", "1004082", None),
     ]
 
@@ -85,6 +93,11 @@ def test_a_cpu_is_told_threads_one_stream_and_the_type_of_its_cache() -> None:
         "INFERENCE_NUM_THREADS": 4,
         "KV_CACHE_PRECISION": "f16",
     }
+
+
+def test_auto_stays_with_what_it_chose() -> None:
+    told = common_properties("AUTO", options("AUTO"), NO_CACHE)
+    assert (told["ENABLE_STARTUP_FALLBACK"], told["ENABLE_RUNTIME_FALLBACK"]) == (False, False)
 
 
 def test_a_gpu_has_no_cpu_threads() -> None:
@@ -109,6 +122,54 @@ def test_an_npu_is_told_its_shapes_and_hints_and_no_more() -> None:
 
 def test_a_cpus_load_has_no_option_of_an_npu() -> None:
     assert npu_properties(options("CPU")) == {}
+
+
+# -- the shapes of an NPU
+
+
+@pytest.mark.parametrize(
+    ("longest", "hint", "chunk", "prompt", "padded"),
+    [
+        (128, "DYNAMIC", 1024, 100, 128),
+        (100, "DYNAMIC", 1024, 100, 128),
+        (1024, "DYNAMIC", 1024, 100, 1024),
+        (1088, "DYNAMIC", 1024, 1070, 2048),
+        (4096, "DYNAMIC", 1024, 100, 1024),
+        (4096, "DYNAMIC", 256, 300, 512),
+        (4096, "DYNAMIC", 0, 300, 4096),
+        (4096, "STATIC", 1024, 300, 4096),
+    ],
+)
+def test_a_prompt_is_padded_to_whole_chunks_or_to_the_longest(
+    longest: int, hint: str, chunk: int, prompt: int, padded: int
+) -> None:
+    assert NpuShapes.of({"MAX_PROMPT_LEN": longest, "PREFILL_HINT": hint}, chunk).padded(prompt) == padded
+
+
+def test_what_the_pipeline_is_not_told_has_its_own_defaults() -> None:
+    assert NpuShapes.of({}, 256) == NpuShapes(1024, 128, 256)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "new", "option"),
+    [
+        (128, 64, None),
+        (100, 92, None),
+        (129, 1, "max_prompt_len"),
+        (128, 65, "min_response_len"),
+        (100, 93, "at least 93"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_option_that_helps(prompt: int, new: int, option: str | None) -> None:
+    problem = NpuShapes(128, 64, 1024).problem(prompt, new)
+    assert problem is None if option is None else option in str(problem)
+
+
+def test_the_chunk_is_the_plugins_own_and_none_where_it_does_not_tell() -> None:
+    core = Core()
+    silent = prefill_chunk(core)
+    core.properties["NPU", "NPUW_LLM_PREFILL_CHUNK_SIZE"] = 1024
+    assert (silent, prefill_chunk(core)) == (0, 1024)
 
 
 # -- the compile cache
@@ -189,6 +250,18 @@ def test_only_what_was_asked_for_and_became_something_else_is_changed() -> None:
     asked = {"INFERENCE_PRECISION_HINT": "f16", "KV_CACHE_PRECISION": "u8", "INFERENCE_NUM_THREADS": 2}
     read = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "u8", "INFERENCE_NUM_THREADS": "2", "X": "y"}
     assert changed_hints(asked, read) == {"INFERENCE_PRECISION_HINT": "asked f16, got f32"}
+
+
+@pytest.mark.parametrize(
+    ("words", "lacking"),
+    [
+        ('Cannot load library "/x/libopenvino_intel_npu_compiler_loader.so": cannot open shared object file', True),
+        ("Exception from plugin_property_manager.cpp:732:\nUnsupported configuration key: NPU_MAX_TILES\n", True),
+        ("ZE_RESULT_ERROR_DEVICE_LOST", False),
+    ],
+)
+def test_an_npu_without_its_compiler_is_told_from_a_model_that_does_not_compile(words: str, lacking: bool) -> None:
+    assert lacks_npu_compiler(RuntimeError(words)) is lacking
 
 
 def test_the_last_line_of_a_stack_of_messages_is_the_one_that_says_it() -> None:

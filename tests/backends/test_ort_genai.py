@@ -201,6 +201,15 @@ def test_which_of_several_devices_it_is_was_only_accepted(adapter: ModuleType, t
     assert stack.load(artifact(tmp_path), "OPENVINO.GPU", LoadOptions("int4")).evidence().device_source == "accepted"
 
 
+def test_an_npu_behind_onnx_runtime_is_proven_by_nothing_that_it_says(
+    adapter: ModuleType, told: GenAI, tmp_path: Path
+) -> None:
+    evidence = backend(adapter, "OPENVINO.NPU").load(artifact(tmp_path), "OPENVINO.NPU", LoadOptions("int4")).evidence()
+
+    assert (evidence.device, evidence.device_source) == ("OPENVINO.NPU", "unproven")
+    assert "only the NPU's busy time" in evidence.note
+
+
 def test_another_provider_than_asked_for_is_told(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
     told.device_type = "CPU"
     stack = backend(adapter, "OPENVINO.CPU")

@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import Pipe
-from multiprocessing.connection import Connection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,7 +26,7 @@ from backends.contract import (
 from backends.worker import Worker, timed_generation
 
 Generate = Callable[[Sequence[Sequence[int]], int, StepCallback], None]
-Line = tuple["Connection[Any, Any]", "Connection[Any, Any]"]
+Line = tuple[Any, Any]
 
 
 def steady(prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> None:
@@ -271,6 +270,25 @@ def test_the_traceback_goes_to_standard_error(line: Line, capsys: pytest.Capture
 @pytest.mark.parametrize("request_", [LOAD, GENERATE], ids=["load", "generate"])
 def test_a_request_out_of_order_is_refused(line: Line, request_: Message) -> None:
     assert "came before" in talk(line, request_)[-1]["message"]
+
+
+def test_what_a_library_says_in_the_users_language_is_told(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "126: modül bulunmuyor: İşlem"
+
+    def load(*_: object) -> None:
+        message.encode("cp1254").decode("utf-8")
+
+    monkeypatch.setattr(ToyBackend, "load", load)
+    monkeypatch.setattr("locale.getencoding", lambda: "cp1254")
+    assert talk(line, OPEN, LOAD)[-1]["message"] == message
+
+
+def test_a_file_that_is_no_text_is_not_told(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    def load(*_: object) -> None:
+        (b"\xff" * 5000).decode("utf-8")
+
+    monkeypatch.setattr(ToyBackend, "load", load)
+    assert talk(line, OPEN, LOAD)[-1]["message"].startswith("'utf-8' codec can't decode byte")
 
 
 def test_an_unknown_request_is_refused(line: Line) -> None:

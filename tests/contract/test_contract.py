@@ -214,6 +214,7 @@ def test_weight_formats_that_change_on_load_are_told_by_share(real: LoadedBacken
     evidence = real.loaded.evidence
     assert round(sum(evidence["weight_bits"].values()), 6) == 1.0
     assert 4 < evidence["bits_per_weight"] <= 32
+    assert 0 < (evidence["bits_read_per_weight"] or evidence["bits_per_weight"]) <= evidence["bits_per_weight"]
 
 
 # -- what cannot be

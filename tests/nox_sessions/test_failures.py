@@ -132,3 +132,25 @@ def test_the_tests_say_how_to_have_llama_cpp_tested(finished: Finished) -> None:
     fake = FakeSession()
     noxfile.tests(fake)
     assert any("nox -s bench -- --backend llama-cpp" in line for line in fake.said)
+
+
+DEEP = Path("C:/" + "x" * 60)
+
+
+@pytest.mark.parametrize(
+    ("root", "here", "long_paths", "told"),
+    [
+        (DEEP, WINDOWS, False, True),
+        (DEEP, WINDOWS, True, False),
+        (DEEP, LINUX, False, False),
+        (Path("C:/x"), WINDOWS, False, False),
+    ],
+)
+def test_a_checkout_too_deep_for_windows_is_told(root: Path, here: noxfile.Here, long_paths: bool, told: bool) -> None:
+    assert (noxfile.too_deep(root, here, long_paths=long_paths) is not None) == told
+
+
+def test_what_pip_hints_at_is_told_with_its_error(tmp_path: Path) -> None:
+    log = tmp_path / "pip.log"
+    log.write_text("2026-01-01T00:00:00,001 ERROR: no such file\n2026-01-01T00:00:00,001 HINT: long paths\n", "utf-8")
+    assert noxfile.complaints(log, "unused") == ["ERROR: no such file", "HINT: long paths"]

@@ -82,3 +82,8 @@ def test_ctrl_c_waits_for_the_command_to_end() -> None:
 
 def test_a_command_that_a_signal_ended_has_a_shells_status() -> None:
     assert noxfile.exit_status(-9) == 137
+
+
+@pytest.mark.parametrize(("code", "status"), [(0xC000013A, 130), (0xC0000005, 1), (4, 4), (0, 0)])
+def test_a_status_of_windows_is_one_that_a_shell_can_tell(code: int, status: int) -> None:
+    assert noxfile.exit_status(code) == status

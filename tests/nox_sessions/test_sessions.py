@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import sys
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -103,6 +105,7 @@ def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
         ("ruff", 1),
         ("ruff", 1),
         ("mypy", 1),
+        ("mypy", 1),
         ("pytest", 8),
     ]
 
@@ -117,9 +120,28 @@ def test_tests_need_every_stack(finished: Finished) -> None:
         noxfile.tests(FakeSession(failing="onnxruntime-genai", errors=ERRORS))
 
 
+def test_ctrl_break_of_windows_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    number = signal.SIGTERM
+    before = signal.getsignal(number)
+    monkeypatch.setattr(signal, "SIGBREAK", number, raising=False)
+    noxfile.break_as_interrupt()
+    after = signal.signal(number, before)
+    assert after is signal.default_int_handler
+
+
 def test_lint_runs_no_tests(finished: Finished) -> None:
     noxfile.lint(FakeSession())
-    assert [command[1] for command in finished.commands] == ["ruff", "ruff", "mypy"]
+    assert [command[1] for command in finished.commands] == ["ruff", "ruff", "mypy", "mypy"]
+
+
+@pytest.mark.parametrize(("here", "other"), [("linux", "win32"), ("win32", "linux")])
+def test_types_are_checked_for_the_other_system_too(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch, here: str, other: str
+) -> None:
+    monkeypatch.setattr(sys, "platform", here)
+    session: Any = FakeSession()
+    noxfile.lint_with(session, "python")
+    assert finished.commands[-1][1:4] == ("mypy", "--platform", other)
 
 
 def test_clean_only_says_what_there_is(finished: Finished) -> None:
@@ -140,6 +162,18 @@ def test_clean_removes_the_venvs_if_asked(finished: Finished) -> None:
     made(FakeSession(), "ort-genai")
     noxfile.clean(FakeSession("--remove"))
     assert list(noxfile.VENVS.iterdir()) == []
+
+
+def test_clean_goes_on_after_a_venv_that_is_in_use(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(FakeSession(), "ort-genai")
+
+    def in_use(folder: Path) -> None:
+        raise PermissionError(13, "used by another process")
+
+    monkeypatch.setattr("noxfile.shutil.rmtree", in_use)
+    fake = FakeSession("--remove")
+    noxfile.clean(fake)
+    assert "stays in part: used by another process" in fake.said[-1]
 
 
 def test_clean_looks_with_an_older_harness_rather_than_install_one(finished: Finished, root: Path) -> None:

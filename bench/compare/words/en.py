@@ -165,6 +165,10 @@ SERIOUS_WORDS = "touched by a serious finding"
 MAP_LABEL = "Changes of {metric}"
 MAP_OTHERS_LABEL = "Changes of {metric}, nothing called"
 RUNS_CAPTION = "The runs and how many cells have which verdict"
+RUNS_ORDER = (
+    "The base stands first, then the heads in the order in which they were named. The titles of columns sort the "
+    "heads, and that of a metric by how many of its cells are slower."
+)
 CHANGED_COLUMN = "condition, package or driver"
 CHANGED_NOTE = "Bold: not as in the base. Blank: not recorded in that run."
 MORE_LISTED = "{count}: compare.json holds all."

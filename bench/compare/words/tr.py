@@ -171,6 +171,10 @@ SERIOUS_WORDS = "ciddi bir bulgu ilgilendiriyor"
 MAP_LABEL = "Değişiklikler, {metric}"
 MAP_OTHERS_LABEL = "Değişiklikler, {metric}, yavaş ya da hızlı denmeyenler"
 RUNS_CAPTION = "Koşular ve hangi hükümden kaç hücre olduğu"
+RUNS_ORDER = (
+    "Önce taban, sonra adaylar, adlarının verildiği sırayla. Sütun başlıkları adayları sıralar; bir ölçütün başlığı, o "
+    "ölçütte kaç hücrenin yavaşladığına göre."
+)
 CHANGED_COLUMN = "koşul, paket ya da sürücü"
 CHANGED_NOTE = "Kalın: tabandaki gibi değil. Boş: o koşuda kaydedilmemiş."
 MORE_LISTED = "{count}: hepsi compare.json içinde."

@@ -26,6 +26,11 @@ FROM_TO = "from {first} to {last}"
 SIMULATED = "simulated: some or all of these latencies were played, no model ran"
 UNFINISHED = "{runs}{more} without an end: still being written or killed; taken as far as measured"
 VARIANTS = "variants of {runs} are no part of a history; `nox -s compare` shows them"
+NEW_PROMPTS = (
+    "other prompts than before were first asked by {places}{more}: cells of those lengths have a series for each set "
+    "of prompts, and no change is looked for from one set to another"
+)
+NEW_PROMPTS_PLACE = "{run} ({day}; {lengths} prompt tokens, {name})"
 NOTHING = "nothing was measured in these runs"
 AND_MORE = " and {count} more"
 

@@ -27,6 +27,11 @@ FROM_TO = "{first} ile {last} arası"
 SIMULATED = "benzetim: bu gecikmelerin bir kısmı ya da hepsi oynatıldı, hiçbir model çalışmadı"
 UNFINISHED = "sonu olmayan: {runs}{more}; ya hâlâ yazılıyor ya da zorla sonlandırıldı; ölçüldüğü kadarıyla alındı"
 VARIANTS = "çeşitler bir geçmişin parçası değildir ({runs}); onları `nox -s compare` gösterir"
+NEW_PROMPTS = (
+    "öncekilerden başka istemlerin ilk sorulduğu yer: {places}{more}; bu uzunluklardaki hücrelerin her istem kümesi "
+    "için ayrı bir serisi vardır ve bir kümeden ötekine değişiklik aranmaz"
+)
+NEW_PROMPTS_PLACE = "{run} ({day}; {lengths} istem belirteci, {name})"
 NOTHING = "bu koşularda hiçbir şey ölçülmedi"
 AND_MORE = " ve {count} tane daha"
 

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import matplotlib as mpl
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from bench.report.drawing.style import GRID, MUTED, TEXT
-from bench.report.drawing.svg import TIP, Mark, StyleSheet, embed
+from bench.report.drawing.svg import TIP, Mark, StyleSheet, as_shape, embed
 from bench.report.format import localized
 
 _RC = {
@@ -51,14 +52,33 @@ Place = tuple[float, float, float, float]
 """Of axes within a figure: left, bottom, width and height as shares of the whole."""
 
 
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Axes that many drawings share and the page has once.
+
+    Args:
+        place: where they lie.
+        shape: the id of what is seen of them.
+    """
+
+    place: Place
+    shape: str
+
+
 @dataclass(slots=True)
 class Drawing:
     """A figure under way, with what its points and lines stand for; of a spare edition another one has the words."""
 
     name: str
-    figure: Figure
+    canvas: FigureCanvasSVG
     spare: bool = False
     marks: dict[str, Mark] = field(default_factory=dict)
+
+    @property
+    def figure(self) -> Figure:
+        """What is drawn on."""
+        figure: Figure = self.canvas.figure
+        return figure
 
     def tip(self, words: str, **data: object) -> str:
         """Keep a tooltip, blank for none, and data for the script; returns the id for the element that has them."""
@@ -73,9 +93,11 @@ class Drawing:
     def settle(self) -> Place:
         """Let the layout find the place of the only axes, once their labels and limits are set, and keep it.
 
-        The layout draws all that there is, so this comes before the lines and points, which take no room beside it.
+        The layout measures all that there is, so this comes before the lines and points, which take no room beside it.
         """
-        self.written()
+        engine = self.figure.get_layout_engine()
+        assert engine is not None
+        engine.execute(self.figure)
         self.figure.set_layout_engine("none")
         x, y, width, height = self.figure.axes[0].get_position().bounds
         return x, y, width, height
@@ -83,13 +105,19 @@ class Drawing:
     def written(self) -> str:
         """The figure as SVG: the same data gives the same bytes."""
         stream = io.StringIO()
+        # Straight to the canvas: ``savefig`` draws everything once before, to find a layout that is found already.
         with mpl.rc_context({"svg.hashsalt": self.name}):
-            self.figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+            self.canvas.print_svg(stream, metadata={"Date": None, "Creator": None})
         return stream.getvalue()
 
-    def finish(self, sheet: StyleSheet, label: str) -> str:
-        """The figure as SVG for the page, with ``label`` for those who do not see it."""
-        return embed(self.written(), sheet, label, self.marks)
+    def finish(self, sheet: StyleSheet, label: str, frame: Frame | None = None) -> str:
+        """The figure as SVG for the page, with ``label`` for those who do not see it, on a ``frame`` if it has one."""
+        return embed(self.written(), sheet, label, self.marks, None if frame is None else frame.shape)
+
+    def as_frame(self, sheet: StyleSheet) -> Frame:
+        """What is drawn so far, the only axes, for other drawings of this size."""
+        place = self.settle()
+        return Frame(place, as_shape(self.written(), sheet))
 
 
 @contextmanager
@@ -102,7 +130,9 @@ def drawing(
 ) -> Iterator[Drawing]:
     """A figure of ``inches`` in the report's style; ``spare`` is that of :mod:`bench.report.drawing.editions`."""
     with mpl.rc_context(_RC):
-        yield Drawing(f"{name}spare" if spare else name, Figure(figsize=inches, layout=layout), spare)
+        # An SVG has 72 units to the inch; with another resolution, or another canvas, a layout would measure otherwise.
+        canvas = FigureCanvasSVG(Figure(figsize=inches, dpi=72, layout=layout))
+        yield Drawing(f"{name}spare" if spare else name, canvas, spare)
 
 
 def chain(lines: Iterable[Sequence[tuple[float, float]]]) -> tuple[list[float], list[float]]:

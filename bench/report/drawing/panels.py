@@ -16,14 +16,15 @@ from matplotlib.path import Path
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analyse.results import CellResult, Histogram, Quantiles, TokenSeries
-from bench.language import chosen, speaking
 from bench.report import text
-from bench.report.drawing.canvas import LOG_FROM, Place, chain, drawing, log_ticks, tick_label, value_axis
+from bench.report.drawing.canvas import LOG_FROM, Frame, chain, drawing, log_ticks, tick_label, value_axis
 from bench.report.drawing.style import ACCENT, PAPER, TEXT
 from bench.report.drawing.svg import StyleSheet
 from bench.report.format import number
 
 _PANEL_INCHES = (3.9, 2.35)
+_MOST_FRAMES = 16
+"""Of one page, whose style sheet each is made for; those that are given up are made again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,11 @@ def along_panel(name: str, cells: Sequence[CellResult], colour: str, scale: Pane
     """Latency of token k, one line with its band per prompt length."""
     shown = [(cell, cell.along) for cell in cells if cell.along]
     ends = min(one.token[0] for _, one in shown), max(one.token[-1] for _, one in shown)
+    frame = _along_frame(scale, ends, sheet)
     with drawing(name, _PANEL_INCHES, None) as canvas:
-        axes = canvas.figure.add_axes(_along_place(scale, ends, chosen().code))
-        _along_axes(axes, scale, ends)
+        axes = canvas.figure.add_axes(frame.place)
+        axes.set_axis_off()
+        _along_scales(axes, scale, ends)
         bands = [_outline(one) for _, one in shown]
         axes.add_artist(PolyCollection(bands, facecolors=[colour], alpha=0.14, linewidths=[0]))
         for index, (cell, one) in enumerate(shown):
@@ -73,28 +76,26 @@ def along_panel(name: str, cells: Sequence[CellResult], colour: str, scale: Pane
             if dashes:
                 line.set_dashes(dashes)
             axes.add_artist(line)
-        return canvas.finish(sheet, text.ALONG_LABEL)
+        return canvas.finish(sheet, text.ALONG_LABEL, frame)
 
 
-@lru_cache(maxsize=64)
-def _along_place(scale: PanelScale, ends: tuple[float, float], language: str) -> Place:
-    """Where the axes lie in each panel of one scale, whose labels are in ``language``.
+@lru_cache(maxsize=_MOST_FRAMES)
+def _along_frame(scale: PanelScale, ends: tuple[float, float], sheet: StyleSheet) -> Frame:
+    """The axes of each panel of one scale: to lay them out and draw them takes longer than all that a panel shows."""
+    with drawing("along", _PANEL_INCHES) as canvas:
+        axes = canvas.figure.subplots()
+        _along_scales(axes, scale, ends)
+        axes.set_xlabel(text.ALONG_AXIS)
+        axes.set_ylabel(text.LATENCY_AXIS)
+        axes.grid(visible=True, axis="y")
+        return canvas.as_frame(sheet)
 
-    Found once, because a layout takes longer than the drawing.
-    """
-    with speaking(language), drawing("place", _PANEL_INCHES) as canvas:
-        _along_axes(canvas.figure.subplots(), scale, ends)
-        return canvas.settle()
 
-
-def _along_axes(axes: Any, scale: PanelScale, ends: tuple[float, float]) -> None:
+def _along_scales(axes: Any, scale: PanelScale, ends: tuple[float, float]) -> None:
     value_axis(axes, [scale.low or scale.high / 2, scale.high], logarithmic=scale.logarithmic)
     axes.set_ylim(scale.low, scale.high)
     margin = 0.05 * (ends[1] - ends[0]) or 0.05
     axes.set_xlim(ends[0] - margin, ends[1] + margin)
-    axes.set_xlabel(text.ALONG_AXIS)
-    axes.set_ylabel(text.LATENCY_AXIS)
-    axes.grid(visible=True, axis="y")
 
 
 def _outline(one: TokenSeries) -> list[tuple[float, float]]:
@@ -124,32 +125,39 @@ def spread_panel(name: str, cells: Sequence[CellResult], colour: str, scale: Pan
     """Inter-token latencies, one ridge per prompt length, shortest prompt on top."""
     shown = [(cell, cell.histogram) for cell in reversed(cells) if cell.histogram]
     lengths = tuple(number(cell.prompt_tokens, 0) for cell, _ in shown)
+    frame = _spread_frame(scale, lengths, sheet)
     with drawing(name, _spread_inches(len(shown)), None) as canvas:
-        axes = canvas.figure.add_axes(_spread_place(scale, lengths, chosen().code))
-        _spread_axes(axes, scale, lengths)
+        axes = canvas.figure.add_axes(frame.place)
+        axes.set_axis_off()
+        _spread_scales(axes, scale, len(lengths))
         _ridges(axes, [shape for _, shape in shown], colour)
         _marks(axes, [cell.itl_ms for cell, _ in shown])
-        return canvas.finish(sheet, text.SPREAD_LABEL)
+        return canvas.finish(sheet, text.SPREAD_LABEL, frame)
 
 
 def _spread_inches(rows: int) -> tuple[float, float]:
     return _PANEL_INCHES[0], max(1.5, 0.62 + 0.42 * rows)
 
 
-@lru_cache(maxsize=64)
-def _spread_place(scale: PanelScale, lengths: tuple[str, ...], language: str) -> Place:
-    with speaking(language), drawing("place", _spread_inches(len(lengths))) as canvas:
-        _spread_axes(canvas.figure.subplots(), scale, lengths)
-        return canvas.settle()
+@lru_cache(maxsize=_MOST_FRAMES)
+def _spread_frame(scale: PanelScale, lengths: tuple[str, ...], sheet: StyleSheet) -> Frame:
+    with drawing("spread", _spread_inches(len(lengths))) as canvas:
+        axes = canvas.figure.subplots()
+        _spread_scales(axes, scale, len(lengths))
+        _spread_ticks(axes, scale, lengths)
+        return canvas.as_frame(sheet)
 
 
-def _spread_axes(axes: Any, scale: PanelScale, lengths: Sequence[str]) -> None:
+def _spread_scales(axes: Any, scale: PanelScale, rows: int) -> None:
     axes.set_xscale("log")
     axes.set_xlim(scale.low, scale.high)
+    axes.set_ylim(-0.12, rows - 0.05)
+
+
+def _spread_ticks(axes: Any, scale: PanelScale, lengths: Sequence[str]) -> None:
     axes.xaxis.set_major_locator(FixedLocator(log_ticks(scale.low, scale.high)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
-    axes.set_ylim(-0.12, len(lengths) - 0.05)
     axes.set_yticks(range(len(lengths)), lengths)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)

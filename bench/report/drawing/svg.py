@@ -74,7 +74,9 @@ class Mark:
     data: Mapping[str, str]
 
 
-def embed(drawn: str, sheet: StyleSheet, label: str, marks: Mapping[str, Mark] | None = None) -> str:
+def embed(
+    drawn: str, sheet: StyleSheet, label: str, marks: Mapping[str, Mark] | None = None, ground: str | None = None
+) -> str:
     """An SVG element to stand within a page.
 
     Args:
@@ -82,8 +84,11 @@ def embed(drawn: str, sheet: StyleSheet, label: str, marks: Mapping[str, Mark] |
         sheet: takes up the styles and shapes.
         label: what the drawing is, for those who cannot see it.
         marks: number -> what the groups marked with :data:`TIP` stand for.
+        ground: the id of a shape that lies below all that is drawn, see :func:`as_shape`.
     """
     root = _converted(drawn, sheet, marks or {})
+    if ground is not None:
+        root.insert(0, ET.Element("use", {"href": f"#{ground}"}))
     root.attrib.update({"class": "chart", "role": "img", "aria-label": label})
     return _written(root)
 
@@ -109,6 +114,13 @@ def as_symbol(name: str, drawn: str, sheet: StyleSheet) -> Symbol:
     root.set("id", name)
     use = f'<svg class="chart" viewBox="{view}" aria-hidden="true"><use href="#{name}"></use></svg>'
     return Symbol(_written(root), use)
+
+
+def as_shape(drawn: str, sheet: StyleSheet) -> str:
+    """The id under which the page has the drawing, for others of its size to stand on."""
+    group = ET.Element("g")
+    group.extend(_converted(drawn, sheet, {}))
+    return sheet.shape(group)
 
 
 def _written(root: ET.Element) -> str:

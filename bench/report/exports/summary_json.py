@@ -7,12 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.results import Ranking, RunAnalysis
+from bench.analyse.results import MemoryRanking, MemoryRival, Ranking, Rival, RunAnalysis
 from bench.report.about import about_run
 from bench.report.format import clean
 from bench.report.names import Naming
 
-SUMMARY_VERSION = 2
+SUMMARY_VERSION = 3
 
 _RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "observers", "venvs")
 
@@ -49,6 +49,7 @@ def summary_json(
         "answer": sentences,
         "cells": rows,
         "rankings": [_ranking(ranking, naming) for ranking in analysis.rankings],
+        "memory_rankings": [_memory_ranking(ranking, naming) for ranking in analysis.memory_rankings],
         "failures": [
             {
                 "configuration": naming.of(failure.load),
@@ -81,13 +82,40 @@ def _ranking(ranking: Ranking, naming: Naming) -> dict[str, Any]:
             {
                 "configuration": naming.of(rival.cell.load),
                 "cell_key": rival.cell.cell_key,
-                "ratio": rival.ratio.value,
-                "ratio_low": rival.ratio.low,
-                "ratio_high": rival.ratio.high,
-                "distinguishable": rival.distinguishable,
+                **_above(rival),
             }
             for rival in ranking.rivals
         ],
+    }
+
+
+def _memory_ranking(ranking: MemoryRanking, naming: Naming) -> dict[str, Any]:
+    return {
+        "requests": [
+            {"prompt_tokens": prompt, "new_tokens": new, "batch_size": batch} for prompt, new, batch in ranking.shapes
+        ],
+        "ask": ranking.ask,
+        "simulated": ranking.simulated,
+        "claims_verdict": ranking.verdict,
+        "lowest": naming.of(ranking.winner),
+        "lowest_load_key": ranking.winner.load_key,
+        "lowest_peak_bytes": ranking.lowest.value,
+        "lowest_peak_low_bytes": ranking.lowest.low,
+        "lowest_peak_high_bytes": ranking.lowest.high,
+        "others": [
+            {"configuration": naming.of(rival.load), "load_key": rival.load.load_key, **_above(rival)}
+            for rival in ranking.rivals
+        ],
+    }
+
+
+def _above(rival: Rival | MemoryRival) -> dict[str, Any]:
+    """How far above the lowest one it is."""
+    return {
+        "ratio": rival.ratio.value,
+        "ratio_low": rival.ratio.low,
+        "ratio_high": rival.ratio.high,
+        "distinguishable": rival.distinguishable,
     }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.errors import MachineError
 from bench.report.index.entries import read_entries, report_files
-from bench.report.redact import Private, address, redacted
+from bench.report.redact import Private, address, shown_text
 from bench.report.render import write_files
 
 _MOST_TIMES = 10
@@ -42,8 +42,7 @@ def index_lines(reports: Path, private: Private | None = None) -> list[str]:
     try:
         return [f"reports    {address(update_index(reports), private)}"]
     except MachineError as error:
-        said = str(error) if private is None else redacted(str(error), private)
-        return [f"the index of reports is not up to date: {said}"]
+        return [f"the index of reports is not up to date: {shown_text(str(error), private)}"]
 
 
 def _state(reports: Path) -> list[tuple[Path, int, int]]:

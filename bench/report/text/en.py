@@ -359,9 +359,9 @@ ROOFLINE_NOTE = (
 )
 ROOFLINE_CAVEATS = (
     "How to read it: weights count as wide as they are stored, or as they are computed where that is narrower, because "
-    "a stack may keep them so. An embedding table of which a token reads one row is counted in full, so a model "
-    "that does not share it with its output layer reads less than is said here, and so does a mixture of experts. "
-    "Weights that partly stay in the processor’s caches can pass 100 %. {cache}"
+    "a stack may keep them so. An embedding table of which a token reads one row is left out, unless the "
+    "output layer shares it. A mixture of experts reads less than is said here. Weights that partly stay in the "
+    "processor’s caches can pass 100 %. {cache}"
 )
 ROOFLINE_KV_ALL = "The KV cache is counted as it is in the middle of the answer."
 ROOFLINE_KV_SOME = (

@@ -372,9 +372,9 @@ ROOFLINE_NOTE = (
 )
 ROOFLINE_CAVEATS = (
     "Nasıl okunur: ağırlıklar saklandıkları genişlikte, daha dar hesaplanıyorlarsa o genişlikte sayılır, çünkü bir "
-    "yığın onları öyle tutuyor olabilir. Bir belirtecin tek satırını okuduğu gömme tablosu bütünüyle sayılır; bu "
-    "yüzden onu çıkış katmanıyla paylaşmayan bir model burada söylenenden az okur, uzmanlar karışımı (MoE) da öyle. "
-    "Bir bölümü işlemcinin önbelleklerinde kalan ağırlıklar %100’ü aşabilir. {cache}"
+    "yığın onları öyle tutuyor olabilir. Bir belirtecin tek satırını okuduğu gömme tablosu, çıkış katmanıyla "
+    "paylaşılmıyorsa sayılmaz. Uzmanlar karışımı (MoE) burada söylenenden az okur. Bir bölümü işlemcinin "
+    "önbelleklerinde kalan ağırlıklar %100’ü aşabilir. {cache}"
 )
 ROOFLINE_KV_ALL = "KV önbelleği, yanıtın ortasındaki durumuyla sayılır."
 ROOFLINE_KV_SOME = (

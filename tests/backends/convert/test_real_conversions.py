@@ -79,6 +79,27 @@ def test_ort_int4_counts_its_scales(preparer_for: PreparerFor) -> None:
     assert bits == pytest.approx(5.007, abs=0.001)
 
 
+@pytest.mark.parametrize(
+    ("spec", "artifact_format", "precision", "apart"),
+    [
+        # ONNX Runtime GenAI keeps a float embedding beside the quantized head, though the model ties them.
+        ("default", "ort-genai", "int8", 49_152 * 576 * 32),
+        ("default", "openvino-ir", "int4", 0),
+        # The synthetic ones tie nothing. OpenVINO keeps 8 bits a weight, a scale and a zero point a row.
+        ("synthetic:tiny", "openvino-ir", "int4", 2_048 * (256 * 8 + 16 + 8)),
+        ("synthetic:tiny", "gguf", "fp32", 2_048 * 256 * 32),
+    ],
+)
+def test_a_table_that_is_only_looked_up_is_told_apart(
+    preparer_for: PreparerFor, spec: str, artifact_format: str, precision: str, apart: int
+) -> None:
+    made = preparer_for(spec).artifact(artifact_format, precision, "CPU")
+    assert made.bits_per_weight is not None
+    assert made.bits_read_per_weight is not None
+    bits = (made.bits_per_weight - made.bits_read_per_weight) * made.manifest["parameters"]
+    assert bits == pytest.approx(apart, abs=16)
+
+
 def test_the_corpus_has_no_unknown_tokens(preparer_for: PreparerFor) -> None:
     kinds = preparer_for("default").prompts().kinds
     assert all(0 not in ids for ids in kinds.values())

@@ -72,6 +72,11 @@ def test_weights_count_in_the_narrower_of_what_is_stored_and_what_is_computed(
     assert point.weight_bytes == counted
 
 
+def test_a_table_of_which_a_token_reads_one_row_is_not_counted(analysed: Any) -> None:
+    (point,) = roof(analysed(bits_per_weight=16.0, bits_read_per_weight=9.0)).points
+    assert point.weight_bytes == 9 * 1e6 / 8
+
+
 def test_without_bits_per_weight_the_artifact_is_the_weights(analysed: Any) -> None:
     (point,) = roof(analysed(bits_per_weight=None, artifact_bytes=7)).points
     assert point.weight_bytes == 7

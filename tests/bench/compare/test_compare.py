@@ -29,12 +29,18 @@ from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
 
 Run = Callable[..., int]
+ONE_LOAD = (Load("transformers", "CPU", "fp32"),)
 
 
 def compared(base: FakeRun, head: FakeRun, tmp_path: Path) -> Comparison:
     runs = [one.write(tmp_path / name, name) for name, one in (("base", base), ("head", head))]
     there, here = (analyse_run(open_run(run)) for run in runs)
     return compare(there, here, 0.03)
+
+
+def twins(tmp_path: Path, **settings: Any) -> Comparison:
+    """Two runs of the same kind."""
+    return compared(FakeRun(**settings), FakeRun(**settings), tmp_path)
 
 
 def alone(comparison: Comparison) -> SideBySide:
@@ -61,33 +67,34 @@ def test_cells_of_one_run_alone_are_listed(tmp_path: Path) -> None:
 
 
 def test_what_differs_is_named_the_worst_first(tmp_path: Path) -> None:
-    other = FakeRun()
+    other = FakeRun(loads=ONE_LOAD)
     other.model = {**other.model, "name": "Phi-3", "digest": "b"}
-    found = compared(FakeRun(), other, tmp_path)
+    found = compared(FakeRun(loads=ONE_LOAD), other, tmp_path)
     assert [(one.what, one.fatal) for one in found.mismatches] == [("model", True), ("model digest", True)]
 
 
 def test_changed_packages_are_named(tmp_path: Path) -> None:
     def run(version: str) -> FakeRun:
-        return FakeRun(venvs={"ort-genai": {"packages": {"onnxruntime-genai": version, "numpy": "2"}}})
+        venvs = {"ort-genai": {"packages": {"onnxruntime-genai": version, "numpy": "2"}}}
+        return FakeRun(loads=[Load("ort-genai", "CPU", "int4")], venvs=venvs)
 
     found = compared(run("0.18.0"), run("0.19.0"), tmp_path)
     assert found.changes == {"onnxruntime-genai (ort-genai)": ("0.18.0", "0.19.0")}
 
 
 def test_a_cell_without_a_metric_is_compared_by_the_others(tmp_path: Path) -> None:
-    found = compared(FakeRun(new_tokens=(1,)), FakeRun(new_tokens=(1,)), tmp_path)
+    found = twins(tmp_path, loads=ONE_LOAD, new_tokens=(1,))
     assert {one.metric for one in found.differences} == {"ttft_ms"}
 
 
 # -- in words
 
 
-@pytest.fixture
-def hostile(tmp_path: Path) -> Comparison:
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     """A comparison whose names come from somebody who means harm."""
     load = Load("<script>alert(1)</script>|x", "CPU", "int4")
-    return compared(FakeRun(loads=[load]), FakeRun(loads=[load], end=None), tmp_path)
+    return compared(FakeRun(loads=[load]), FakeRun(loads=[load], end=None), tmp_path_factory.mktemp("hostile"))
 
 
 def test_the_lines_are_plain_text_of_any_encoding(hostile: Comparison) -> None:
@@ -129,7 +136,7 @@ def test_cells_that_are_called_come_first(tmp_path: Path) -> None:
 
 
 def test_the_largest_change_is_named_with_its_interval(tmp_path: Path) -> None:
-    found = compared(FakeRun(blocks=9), FakeRun(blocks=9), tmp_path)
+    found = twins(tmp_path, loads=ONE_LOAD, blocks=9)
     slower = Difference("ttft_ms", 1, 2, Contrast(Estimate(1.5, 1.4, 1.6, 9), 0.0), "slower")
     cells = (*found.cells[:-1], replace(found.cells[-1], differences=(slower,)))
     assert largest(alone(replace(found, cells=cells))).endswith(
@@ -153,7 +160,7 @@ def test_a_run_without_an_end_is_called_so(hostile: Comparison) -> None:
 
 
 def test_one_block_claims_nothing_and_says_so(tmp_path: Path) -> None:
-    found = compared(FakeRun(blocks=1), FakeRun(blocks=1), tmp_path)
+    found = twins(tmp_path, loads=ONE_LOAD, blocks=1)
     assert {one.verdict for cell in found.cells for one in cell.differences} == {"inconclusive"}
     assert "one block gives no interval" in "\n".join(lines(alone(found)))
 
@@ -167,12 +174,18 @@ def test_runs_without_a_common_cell_say_so(tmp_path: Path) -> None:
 # -- the command
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """The command, with two runs of seven loads, twins but for their seeds."""
-    results = tmp_path / "results"
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs of seven loads, twins but for their names."""
+    folder = tmp_path_factory.mktemp("twins")
     for name in ("20261101T000000Z-aaaaaa", "20261102T000000Z-bbbbbb"):
-        FakeRun().write(results, name)
+        FakeRun().write(folder, name)
+    return folder
+
+
+@pytest.fixture
+def run(results: Path, tmp_path: Path) -> Run:
+    """The command, with those two runs."""
     return lambda *arguments: main([*arguments, "--results-dir", str(results), "--reports-dir", str(tmp_path / "out")])
 
 
@@ -208,9 +221,9 @@ def test_what_cannot_be_is_refused_in_one_line(
 
 def test_another_model_is_refused_unless_it_is_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = tmp_path / "results"
-    other = FakeRun()
+    other = FakeRun(loads=ONE_LOAD)
     other.model = {**other.model, "name": "Phi-3", "digest": "b"}
-    runs = [str(FakeRun().write(results, "base")), str(other.write(results, "head"))]
+    runs = [str(FakeRun(loads=ONE_LOAD).write(results, "base")), str(other.write(results, "head"))]
     out = ["--reports-dir", str(tmp_path / "out")]
     assert (main([*runs, *out]), main([*runs, *out, "--force"])) == (4, 0)
     told = capsys.readouterr()
@@ -220,7 +233,7 @@ def test_another_model_is_refused_unless_it_is_forced(tmp_path: Path, capsys: py
 def test_runs_in_which_nothing_was_measured_are_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = []
     for name in ("base", "head"):
-        failed = FakeRun()
+        failed = FakeRun(loads=ONE_LOAD)
         failed.break_cells("", "failed", "nothing works")
         runs.append(str(failed.write(tmp_path, name)))
     assert main([*runs, "--reports-dir", str(tmp_path / "out")]) == 1
@@ -242,7 +255,7 @@ def test_a_run_without_any_result_leaves_the_others_cells_alone(
 
 
 def test_a_newer_run_is_refused_with_the_remedy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    runs = [FakeRun().write(tmp_path, name) for name in ("base", "head")]
+    runs = [FakeRun(loads=ONE_LOAD).write(tmp_path, name) for name in ("base", "head")]
     record = json.loads((runs[1] / "run.json").read_text("utf-8"))
     (runs[1] / "run.json").write_text(json.dumps({**record, "schema_version": 99}), "utf-8")
     assert main([*map(str, runs), "--reports-dir", str(tmp_path / "out")]) == 1

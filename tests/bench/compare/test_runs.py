@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.analyse.run import analyse_run
-from bench.compare.runs import known_variation
+from bench.compare.runs import find_folders, known_variation
 from bench.plan.cells import Load
 from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
@@ -61,3 +61,14 @@ def test_a_run_that_was_killed_is_left_out(tmp_path: Path) -> None:
 
 def test_no_results_folder_is_no_history(tmp_path: Path) -> None:
     assert runs_known(tmp_path / "nowhere", write(tmp_path, 1)[0]) == 0
+
+
+def test_a_folder_of_runs_may_have_brackets_in_its_name(tmp_path: Path) -> None:
+    results = tmp_path / "runs [new]"
+    first, second = write(results, 2)
+    assert find_folders(["run*"], results) == [first.resolve(), second.resolve()]
+
+
+def test_a_run_may_be_named_by_a_path_with_brackets(tmp_path: Path) -> None:
+    (run,) = write(tmp_path / "runs [new]", 1)
+    assert find_folders([str(run)], tmp_path) == [run.resolve()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -212,6 +213,12 @@ def test_a_tile_has_sign_word_number_and_interval(made: str) -> None:
 
 def test_the_page_says_what_the_adjustment_covers(made: str) -> None:
     assert "one metric in one head, and not the heads together" in visible(made)
+
+
+def test_the_runs_stand_as_they_were_named_and_the_page_says_so(made: str) -> None:
+    runs = made.partition('<table id="table-runs">')[2].partition("</table>")[0]
+    assert re.findall(r'<th scope="row">(.*?)</th>', runs) == ["base", "twin", "slow", "lacking"]
+    assert "The base stands first, then the heads in the order in which they were named." in visible(made)
 
 
 def test_cells_in_some_runs_alone_are_listed_with_the_heads(made: str) -> None:

@@ -23,6 +23,10 @@ def run_id(night: int) -> str:
     return f"{FIRST + timedelta(days=night):%Y%m%dT%H%M%SZ}-{night:06x}"
 
 
+def run_day(night: int) -> str:
+    return f"{FIRST + timedelta(days=night):%Y-%m-%d}"
+
+
 def write_night(
     results: Path,
     night: int,

@@ -12,7 +12,7 @@ import pytest
 from bench.history.__main__ import main
 from bench.history.runs import choose
 from bench.plan.cells import Load
-from tests.bench.history.conftest import ask, run_id, write_night
+from tests.bench.history.conftest import ask, run_day, run_id, write_night
 
 
 def told(results: Path, reports: Path, *arguments: str) -> dict[str, Any]:
@@ -24,8 +24,20 @@ def told(results: Path, reports: Path, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def upgrade(upgraded: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return told(upgraded, tmp_path_factory.mktemp("reports"), "--metric", "tpot")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the history of the upgrade is written to."""
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def upgrade(upgraded: Path, reports: Path) -> dict[str, Any]:
+    return told(upgraded, reports, "--metric", "tpot")
+
+
+def page_of(reports: Path) -> bytes:
+    """The one page that was written."""
+    (page,) = reports.glob("history-*/history.html")
+    return page.read_bytes()
 
 
 @pytest.fixture
@@ -66,19 +78,16 @@ def test_the_terminal_names_the_change(upgraded: Path, tmp_path: Path, capsys: p
     assert "Changed there: openvino-genai 1.0 -> 2.0." in said
 
 
-def test_the_page_says_what_the_terminal_says(upgraded: Path, tmp_path: Path) -> None:
-    value = told(upgraded, tmp_path, "--metric", "tpot")
-    (page,) = tmp_path.glob("history-*/history.html")
-    shown = " ".join(page.read_text("utf-8").split())
-    assert value["answer"][0].split(". Changed there")[0].replace(">", "&gt;") in shown
+def test_the_page_says_what_the_terminal_says(upgrade: dict[str, Any], reports: Path) -> None:
+    shown = " ".join(page_of(reports).decode("utf-8").split())
+    assert upgrade["answer"][0].split(". Changed there")[0].replace(">", "&gt;") in shown
 
 
-def test_the_same_runs_give_the_same_bytes(upgraded: Path, tmp_path: Path) -> None:
-    pages = []
-    for name in ("one", "two"):
-        told(upgraded, tmp_path / name, "--metric", "tpot")
-        pages.append(next((tmp_path / name).glob("history-*/history.html")).read_bytes())
-    assert pages[0] == pages[1]
+def test_the_same_runs_give_the_same_bytes(
+    upgrade: dict[str, Any], upgraded: Path, reports: Path, tmp_path: Path
+) -> None:
+    assert told(upgraded, tmp_path, "--metric", "tpot") == upgrade
+    assert page_of(tmp_path) == page_of(reports)
 
 
 def test_runs_without_a_change_have_no_turn(tmp_path: Path) -> None:
@@ -220,3 +229,37 @@ def test_other_prompts_are_another_series_and_named(nights: Path, tmp_path: Path
         ask(run, "old" if number < 2 else "new")
     found = {one["name"].rsplit(", ", 1)[-1]: len(one["points"]) for one in told(nights, tmp_path)["series"]}
     assert found == {"prompt set 1": 2, "prompt set 2": 1}
+
+
+def test_where_a_series_was_split_is_said_in_every_output(
+    nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loads = [Load("ort-genai", "CPU", "int4")]
+    for night, prompt_tokens in ((2, (32, 128)), (3, (32,))):
+        write_night(nights, night, loads=loads, prompt_tokens=prompt_tokens)
+    for night, prompts in enumerate(("old", "old", "new", "newest")):
+        ask(nights / run_id(night), prompts)
+    value = told(nights, tmp_path)
+    note = (
+        f"other prompts than before were first asked by {run_id(2)} ({run_day(2)}; 32 and 128 prompt tokens, "
+        f"prompt set 2) and {run_id(3)} ({run_day(3)}; 32 prompt tokens, prompt set 3): cells of those lengths have a "
+        "series for each set of prompts, and no change is looked for from one set to another"
+    )
+    (folder,) = tmp_path.glob("history-*")
+    assert value["notes"] == [note]
+    assert note in " ".join(capsys.readouterr().out.split())
+    assert note in (folder / "history.html").read_text("utf-8")
+    assert note in (folder / "history.md").read_text("utf-8")
+
+
+def test_prompts_that_come_back_are_no_new_ones(nights: Path, tmp_path: Path) -> None:
+    for night in (2, 3):
+        write_night(nights, night, loads=[Load("ort-genai", "CPU", "int4")])
+    for night, prompts in enumerate(("old", "new", "old", "new")):
+        ask(nights / run_id(night), prompts)
+    (note,) = told(nights, tmp_path)["notes"]
+    assert [run_id(night) in note for night in range(4)] == [False, True, False, False]
+
+
+def test_one_set_of_prompts_needs_no_word(nights: Path, tmp_path: Path) -> None:
+    assert told(nights, tmp_path)["notes"] == []

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -13,7 +16,7 @@ import pytest
 from bench.history.__main__ import main
 from bench.plan.cells import Load
 from bench.report.exports.summary_markdown import escape
-from tests.bench.history.conftest import run_id, write_night
+from tests.bench.history.conftest import ask, run_id, write_night
 from tests.bench.report.visible import NO_TURKISH, Visible, left_in_english
 
 FILES = ("history.html", "history.md", "history.json")
@@ -25,19 +28,22 @@ def told(results: Path, reports: Path, language: str) -> dict[str, str]:
     return {name: (folder / name).read_text("utf-8") for name in FILES}
 
 
-@pytest.fixture
-def short(tmp_path: Path) -> Path:
-    """Too few runs of two cells, one without an end."""
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Too few runs of two cells, one with other prompts and one without an end."""
+    results = tmp_path_factory.mktemp("short")
     for night in range(3):
-        write_night(tmp_path / "short", night, end=None if night == 2 else "finished")
-    return tmp_path / "short"
+        folder = write_night(results, night, end=None if night == 2 else "finished")
+        if night < 2:
+            ask(folder, f"text {night}")
+    return results
 
 
-@pytest.fixture
-def doubtful(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def doubtful(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Configurations whose names have words; what differs at the turn has names; runs that are no part of it."""
     loads = [Load("transformers", "CPU", "fp32"), Load("ort-genai", "CPU", "int4", {"prefix_caching": "on"})]
-    results = tmp_path / "doubtful"
+    results = tmp_path_factory.mktemp("doubtful")
     for night in range(9):
         new = night > 4
         machine = {"cpu": None, "os": "2" if new else "1", "gpus": [{"name": "Arc", "driver": "2" if new else "1"}]}
@@ -53,14 +59,30 @@ def doubtful(tmp_path: Path) -> Path:
     return results
 
 
-@pytest.fixture(params=["upgraded", "short", "doubtful"])
-def results(request: pytest.FixtureRequest) -> Path:
-    found: Path = request.getfixturevalue(request.param)
-    return found
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What one call told of these results: its files, and what it printed above the place of these."""
+
+    results: Path
+    files: dict[str, str]
+    printed: str
 
 
-def test_a_turkish_history_says_nothing_in_english(results: Path, tmp_path: Path) -> None:
-    turkish, english = (told(results, tmp_path / code, code) for code in ("tr", "en"))
+@pytest.fixture(scope="module", params=["upgraded", "short", "doubtful"])
+def histories(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
+    """A history in each language."""
+    results: Path = request.getfixturevalue(request.param)
+    made = {}
+    for code in ("tr", "en"):
+        with redirect_stdout(StringIO()) as printed:
+            files = told(results, tmp_path_factory.mktemp(code), code)
+        made[code] = Said(results, files, printed.getvalue().split("\nreports ")[0])
+    return made
+
+
+def test_a_turkish_history_says_nothing_in_english(histories: dict[str, Said]) -> None:
+    turkish, english = (histories[code].files for code in ("tr", "en"))
+    results = histories["tr"].results
     assert '<html lang="tr">' in turkish["history.html"]
     # Folders have names of their own, and what an error says is English.
     page = turkish["history.html"].replace(str(results), "")
@@ -80,18 +102,13 @@ def test_what_is_left_out_and_what_changed_is_told_in_turkish(doubtful: Path, tm
     assert [one for one in (*changed, *left_out, *names) if one not in said] == []
 
 
-def test_programs_and_terminals_get_the_same_in_every_language(
-    results: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    printed, written = [], []
-    for code in ("tr", "en"):
-        written.append(told(results, tmp_path / code, code)["history.json"])
-        printed.append(capsys.readouterr().out.split("\nreports ")[0])
-    assert (written[0], printed[0]) == (written[1], printed[1])
+def test_programs_and_terminals_get_the_same_in_every_language(histories: dict[str, Said]) -> None:
+    turkish, english = histories["tr"], histories["en"]
+    assert (turkish.files["history.json"], turkish.printed) == (english.files["history.json"], english.printed)
 
 
-def test_no_number_of_a_turkish_history_has_a_decimal_point(upgraded: Path, tmp_path: Path) -> None:
-    page = told(upgraded, tmp_path / "tr", "tr")["history.html"]
+def test_no_number_of_a_turkish_history_has_a_decimal_point(histories: dict[str, Said]) -> None:
+    page = histories["tr"].files["history.html"]
     body = re.sub(r"<(style|script|code)\b.*?</\1>", "", page, flags=re.DOTALL)
     shown = re.findall(r"<(?:title|text|small|td|b|span)\b[^>]*>([^<]*)<", body)
     assert [one for one in shown if re.search(r"\d\.\d(?!\.|\d*\.)|\d %", one) and "-&gt;" not in one] == []

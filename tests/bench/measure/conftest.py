@@ -12,7 +12,7 @@ import pytest
 
 from bench.measure.facts import LoadPlan, RunFacts
 from bench.measure.visit import Visit
-from bench.measure.worker import Timeouts, WorkerProcess
+from bench.measure.worker import Launch, Timeouts, WorkerProcess
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
 from bench.plan.venvs import Venv
@@ -68,6 +68,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., WorkerProcess]]:
     yield start_one
     for one in started:
         one.kill()
+
+
+@pytest.fixture
+def redirected() -> Launch:
+    """Starts an interpreter as the ``python.exe`` of a venv on Windows does: as its child."""
+    program = "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))"
+    return Launch(prefix=(sys.executable, "-c", program))
 
 
 @pytest.fixture

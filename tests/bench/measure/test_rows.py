@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from bench.errors import WorkerCrashed
@@ -34,6 +35,7 @@ class StandIn:
 
     weight_bits: dict[str, float] | None
     bits_per_weight: float | None
+    bits_read_per_weight: float | None
     digest: str
     bytes: int
 
@@ -125,23 +127,24 @@ def test_a_stack_without_versions_has_none() -> None:
 
 
 def test_weights_are_those_of_the_artifact() -> None:
-    row = load_of(attempt(loaded=loaded()), StandIn({"int4": 0.8, "int8": 0.2}, 5.1, "d" * 64, 99))
-    assert (row["weight_bits"], row["bits_per_weight"], row["artifact_digest"], row["artifact_bytes"]) == (
+    row = load_of(attempt(loaded=loaded()), StandIn({"int4": 0.8, "int8": 0.2}, 5.1, 4.1, "d" * 64, 99))
+    assert (row["weight_bits"], row["bits_per_weight"], row["bits_read_per_weight"]) == (
         [("int4", 0.8), ("int8", 0.2)],
         5.1,
-        "d" * 64,
-        99,
+        4.1,
     )
+    assert (row["artifact_digest"], row["artifact_bytes"]) == ("d" * 64, 99)
 
 
 def test_a_stack_that_changes_weights_on_load_has_the_last_word() -> None:
-    row = load_of(attempt(loaded=loaded(weight_bits={"fp32": 1.0})), StandIn({"int4": 1.0}, 4.5, "d", 9))
-    assert (row["weight_bits"], row["bits_per_weight"]) == ([("fp32", 1.0)], None)
+    row = load_of(attempt(loaded=loaded(weight_bits={"fp32": 1.0})), StandIn({"int4": 1.0}, 4.5, 4.0, "d", 9))
+    assert (row["weight_bits"], row["bits_per_weight"], row["bits_read_per_weight"]) == ([("fp32", 1.0)], None, None)
 
 
 def test_a_stack_that_changes_weights_tells_their_size() -> None:
-    told = loaded(weight_bits={"int8": 1.0}, bits_per_weight=8.1)
-    assert load_of(attempt(loaded=told), StandIn({"fp32": 1.0}, 32.0, "d", 9))["bits_per_weight"] == 8.1
+    told = loaded(weight_bits={"int8": 1.0}, bits_per_weight=8.1, bits_read_per_weight=7.1)
+    row = load_of(attempt(loaded=told), StandIn({"fp32": 1.0}, 32.0, 32.0, "d", 9))
+    assert (row["bits_per_weight"], row["bits_read_per_weight"]) == (8.1, 7.1)
 
 
 def test_memory_is_that_of_the_attempt() -> None:
@@ -182,3 +185,8 @@ def test_a_load_that_went_well_keeps_no_last_words() -> None:
 def test_a_load_that_failed_keeps_the_last_words() -> None:
     row = load_of(attempt(error=WorkerCrashed("it died", exit_code=70)))
     assert (row["status"], row["exit_code"], row["stderr_tail"]) == ("crashed", 70, "last words")
+
+
+def test_a_status_of_windows_fits_into_the_row() -> None:
+    row = load_of(attempt(error=WorkerCrashed("it died", exit_code=0xC0000005)))
+    assert pa.array([row["exit_code"]], pa.int32()).to_pylist() == [-1073741819]

@@ -46,6 +46,9 @@ def profiled(**shares: float) -> Placement:
         ("NPU", told("NPU", "accepted"), CPU_WORKED, None, ("reported", "NPU")),
         ("NPU", told("NPU", "accepted"), NPU_WORKED, None, ("verified", "NPU")),
         ("NPU", told("NPU", "accepted"), NPU_IDLE, None, ("fallback", None)),
+        ("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), CPU_WORKED, profiled(Dml=1.0), ("unknown", None)),
+        ("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), NPU_WORKED, None, ("verified", "OPENVINO.NPU")),
+        ("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), NPU_IDLE, None, ("fallback", None)),
         ("DML", told("DML", "read-back"), CPU_WORKED, profiled(Dml=0.9, CPU=0.1), ("verified", "DML")),
         ("DML", told("DML", "read-back"), CPU_WORKED, profiled(CPU=1.0), ("fallback", "CPU")),
         ("DML", told("DML", "read-back"), GPU_IDLE, profiled(Dml=1.0), ("fallback", None)),
@@ -75,6 +78,11 @@ def test_an_accelerator_that_stood_still_is_named() -> None:
     assert said.startswith("NPU was asked for, but its busy time did not move: something else ran.")
 
 
+def test_what_no_counter_can_show_says_so() -> None:
+    said = judge("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), CPU_WORKED).evidence
+    assert said == "Said by the stack. There is no counter of the NPU here."
+
+
 def test_a_verified_cpu_says_how_long_it_worked() -> None:
     said = judge("CPU", told("CPU", "read-back"), Counters(cpu_ns=2 * SECOND)).evidence
     assert said == "Said by the stack. Its process used 2.00 s of CPU time in the timed regions."
@@ -97,6 +105,10 @@ def test_nothing_known_is_said_in_a_sentence() -> None:
 @pytest.mark.parametrize("device", ["CPU", "GPU", "GPU.1", "NPU"])
 def test_a_device_is_itself(device: str) -> None:
     assert same_device(device, device)
+
+
+def test_a_sole_gpu_goes_without_its_number() -> None:
+    assert same_device("GPU.0", "GPU")
 
 
 def test_a_numbered_gpu_is_not_met_by_any_gpu() -> None:

@@ -15,7 +15,7 @@ import pytest
 from backends import channel
 from bench.errors import WorkerCrashed, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure import worker as worker_module
-from bench.measure.worker import Region, Timeouts, WorkerProcess
+from bench.measure.worker import Launch, Region, Timeouts, WorkerProcess
 
 Start = Callable[..., WorkerProcess]
 PROMPT = [[1, 2, 3]]
@@ -211,6 +211,13 @@ def test_what_cannot_be_imported_is_told_with_the_remedy_of_its_environment(star
     assert "nox -s bench" not in str(caught.value)
 
 
+def test_a_dll_that_is_missing_is_told_with_where_to_get_it(other_root: Path, start: Start) -> None:
+    text = "raise OSError('[WinError 126] The specified module could not be found. Error loading c10.dll')"
+    (other_root / "backends" / "lacking.py").write_text(text, encoding="utf-8")
+    with pytest.raises(WorkerFailed, match=r"WinError 126.*; install Microsoft's Visual C\+\+ Redistributable"):
+        start("backends.lacking:Lacking").open()
+
+
 def test_an_interpreter_that_is_not_there_is_told_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(WorkerFailed, match=r"cannot start .*nowhere.*; run `nox -s bench` .* or name .* by --worker"):
         WorkerProcess(str(tmp_path / "nowhere"), "backends.simulated:Simulated", tmp_path / "w")
@@ -357,7 +364,36 @@ def test_a_worker_is_stopped_before_the_machine_runs_out_of_memory(
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no process groups that can be asked for")
 def test_the_consoles_ctrl_c_does_not_reach_a_worker(start: Start) -> None:
     worker = start()
-    assert os.getpgid(worker.pid) != os.getpgid(0)
+    if sys.platform != "win32":
+        assert os.getpgid(worker.pid) != os.getpgid(0)
+
+
+def test_a_process_that_cannot_be_ended_is_told_and_left(loaded: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = loaded(hang_at=0, generation_s=0.3)
+    monkeypatch.setattr(worker_module, "end_tree", lambda pid: None)
+    monkeypatch.setattr(worker_module, "_GONE_S", 0.1)
+    with pytest.raises(WorkerTimeout, match="cannot be ended, as where a driver hangs: restart the machine"):
+        worker.generate(PROMPT, 1)
+
+
+def test_an_interpreter_that_was_started_by_another_process_is_the_one_that_is_looked_at(
+    start: Start, redirected: Launch
+) -> None:
+    worker = start(launch=redirected)
+    ancestors = [process.pid for process in psutil.Process(worker.pid).parents()]
+    assert worker.process.pid in ancestors
+
+
+def test_an_interpreter_that_was_started_by_another_process_ends_with_it(start: Start, redirected: Launch) -> None:
+    worker = start(launch=redirected)
+    worker.kill()
+    assert (gone(worker), worker.alive) == (True, False)
+
+
+def test_a_process_that_is_no_child_of_ours_is_not_looked_at(other_root: Path, start: Start) -> None:
+    stand_in(other_root, "import os\nhello(pid=os.getppid())\ntime.sleep(600)")
+    worker = start()
+    assert worker.pid == worker.process.pid
 
 
 def test_the_key_stands_on_no_command_line(start: Start) -> None:

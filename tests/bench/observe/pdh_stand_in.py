@@ -12,6 +12,11 @@ _MORE_DATA = 0x800007D2 - 2**32
 _NO_SUCH_COUNTER = -1073738824
 
 
+def _status(value: float) -> int:
+    """A counter that has no value yet has a status of its own."""
+    return 0 if value >= 0 else 0xC0000BC6
+
+
 class Pdh:
     """A PDH whose counters hold what a test gives them.
 
@@ -48,6 +53,7 @@ class Pdh:
         items = ctypes.cast(room, ctypes.POINTER(RawItem))
         for number, (name, value) in enumerate(instances.items()):
             items[number].name = name
+            items[number].counter.status = _status(value)
             items[number].counter.first = int(value)
         return 0
 
@@ -58,8 +64,7 @@ class Pdh:
         items = ctypes.cast(room, ctypes.POINTER(FormattedItem))
         for number, (name, value) in enumerate(instances.items()):
             items[number].name = name
-            # A counter that has no value yet has a status of its own.
-            items[number].status = 0 if value >= 0 else 0xC0000BC6
+            items[number].status = _status(value)
             items[number].value = value
         return 0
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.observe.accelerators import from_sysfs
+from bench.observe.accelerators import from_sysfs, hardware, pci_id_of
 
 
 def device(folder: Path, name: str, vendor: str, number: str, driver: str | None, version: str | None = None) -> None:
@@ -40,6 +40,8 @@ def tree(tmp_path: Path) -> Path:
         ("0xad1d", "Intel NPU (Arrow Lake)"),
         ("0x643e", "Intel NPU (Lunar Lake)"),
         ("0xb03e", "Intel NPU (Panther Lake)"),
+        ("0xfd3e", "Intel NPU (Wildcat Lake)"),
+        ("0xd71d", "Intel NPU (Nova Lake)"),
         ("0x1234", "Intel NPU"),
     ],
 )
@@ -82,3 +84,28 @@ def test_what_has_no_pci_id_is_passed_over(tmp_path: Path) -> None:
 
 def test_a_class_that_the_kernel_lacks_has_no_devices(tmp_path: Path) -> None:
     assert from_sysfs(tmp_path / "accel", "accel*", "NPU") == []
+
+
+@pytest.mark.parametrize(
+    ("hardware_id", "pci"),
+    [
+        (r"PCI\VEN_8086&DEV_643E&SUBSYS_22121043&REV_04", "8086:643e"),
+        (r"pci\ven_10de&dev_2684", "10de:2684"),
+        (r"ROOT\BasicDisplay", None),
+        ("", None),
+    ],
+)
+def test_windows_names_a_device_by_its_pci_id(hardware_id: str, pci: str | None) -> None:
+    assert pci_id_of(hardware_id) == pci
+
+
+@pytest.mark.parametrize(
+    "name", ["Microsoft Basic Display Adapter", "Microsoft Remote Display Adapter", "Microsoft Hyper-V Video"]
+)
+def test_a_display_of_microsofts_is_no_gpu(name: str) -> None:
+    assert hardware([{"name": name, "pci_id": None, "driver": "10.0"}], [], windows=True) == frozenset()
+
+
+def test_an_intel_gpu_of_windows_is_one_for_directx_too() -> None:
+    found = hardware([{"name": "Intel(R) Arc(TM) 140V GPU", "pci_id": None, "driver": "32.0"}], [], windows=True)
+    assert found == {"intel-gpu", "directx-gpu"}

@@ -63,7 +63,7 @@ def test_windows_is_asked_for_as_long_as_it_goes_on() -> None:
     awake = Awake(kernel32=kernel32)
     refused = awake.begin()
     awake.end()
-    assert (refused, kernel32.asked) == (None, [0x80000001, 0x80000000])
+    assert (refused, kernel32.asked) == (None, [0x80000003, 0x80000000])
 
 
 def test_a_windows_that_refuses_is_told() -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.observe.busy import Busy, EngineTime, Reading, busy_counters
+from bench.observe.busy import Busy, EngineTime, Reading
+from bench.observe.busy_counters import busy_counters
 from bench.observe.busy_linux import LinuxCounters, gpu_engines
-from bench.observe.busy_windows import WindowsCounters, npu_luids_of, reading_of
+from bench.observe.busy_windows import WindowsCounters, npu_luids_of, npus_among, reading_of
 from tests.bench.observe.pdh_stand_in import Pdh
 
 I915 = """pos:	0
@@ -54,6 +55,18 @@ def test_what_was_not_counted_before_is_not_known(earlier: Reading) -> None:
 def test_a_clock_that_stood_still_is_no_division_by_zero() -> None:
     before, now = Reading(0, {"ccs": EngineTime(1, 5)}), Reading(9, {"ccs": EngineTime(2, 5)})
     assert now.since(before).gpu_ns == 0
+
+
+@pytest.mark.parametrize("ran", [-1, 21_000])
+def test_a_counter_that_does_what_time_cannot_is_not_believed(ran: int) -> None:
+    before = Reading(0, {"neural": EngineTime(5_000), "copy": EngineTime(0)}, 5_000)
+    now = Reading(1_000, {"neural": EngineTime(5_000 + ran), "copy": EngineTime(9)}, 5_000 + ran)
+    assert now.since(before) == Busy(None, None)
+
+
+def test_accounting_that_comes_late_is_believed() -> None:
+    before, now = Reading(0, {"render": EngineTime(0)}), Reading(1_000, {"render": EngineTime(14_000)})
+    assert now.since(before).gpu_ns == 14_000
 
 
 # -- Linux
@@ -104,6 +117,7 @@ def test_this_system_can_be_asked() -> None:
 MINE = "pid_42_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_Compute"
 OTHERS = "pid_43_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_3D"
 NPU = "pid_42_luid_0x00000001_0x0000BEEF_phys_0_eng_0_engtype_Compute"
+GPU_LUID = 0xD1C2
 NPU_LUID = 0x1_0000BEEF
 
 
@@ -119,6 +133,16 @@ def test_an_npu_is_told_from_a_gpu_by_its_adapter() -> None:
 
 def test_a_process_without_an_instance_has_no_counter() -> None:
     assert reading_of({OTHERS: 100}, 42, {NPU_LUID}, 5) == Reading(5)
+
+
+def test_an_engine_may_have_a_name_of_several_words() -> None:
+    name = MINE.replace("Compute", "High Priority Compute")
+    assert reading_of({name: 7}, 42, (), 5).gpu == {"d1c2/phys_0_eng_0_engtype_High Priority Compute": EngineTime(700)}
+
+
+def test_a_counter_that_has_no_value_yet_is_not_read_as_0() -> None:
+    counters = WindowsCounters(42, Pdh({RUNNING_TIME: {MINE: -1}}))
+    assert counters.read().gpu is None
 
 
 def test_an_adapter_is_an_npu_by_its_name() -> None:
@@ -139,3 +163,22 @@ def test_pdhs_array_is_read() -> None:
 
 def test_a_windows_without_the_counter_set_reads_nothing() -> None:
     assert WindowsCounters(42, Pdh({})).read().gpu is None
+
+
+@pytest.mark.parametrize(
+    ("instances", "named", "expected", "found"),
+    [
+        ((OTHERS, NPU), {NPU_LUID}, True, {NPU_LUID}),
+        ((OTHERS, NPU), set(), True, {NPU_LUID}),
+        ((OTHERS, NPU), {GPU_LUID}, True, {NPU_LUID}),
+        ((OTHERS, MINE), {GPU_LUID}, True, {GPU_LUID}),
+        ((OTHERS, NPU), set(), False, set()),
+        ((OTHERS, MINE), {NPU_LUID}, True, set()),
+        (("_total", ""), {NPU_LUID}, True, set()),
+    ],
+    ids=["named", "unnamed", "of an earlier start", "named alone", "none listed", "not in use", "no instances"],
+)
+def test_an_npu_is_told_by_its_name_and_by_what_it_cannot_draw(
+    instances: tuple[str, ...], named: set[int], expected: bool, found: set[int]
+) -> None:
+    assert npus_among(instances, named, expected=expected) == found

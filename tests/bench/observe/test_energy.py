@@ -139,4 +139,4 @@ def test_a_windows_without_a_meter_has_none(error: Exception) -> None:
 
 
 def test_without_the_library_the_remedy_names_the_extra() -> None:
-    assert "AIPC_BENCH_EXTRAS=energy" in str(find_emi().remedy)
+    assert "$env:AIPC_BENCH_EXTRAS = 'energy'" in str(find_emi().remedy)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.observe import machine
-from bench.observe.machine import machine_facts, machine_id
+from bench.observe.machine import machine_facts, machine_id, plan_name, windows_release
 
 
 def test_the_id_is_16_hex_digits() -> None:
@@ -81,3 +81,23 @@ def test_the_power_source_is_the_batterys(
 def test_a_machine_without_a_battery_has_no_power_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.observe.machine.psutil.sensors_battery", lambda: None, raising=False)
     assert machine.power_source() is None
+
+
+@pytest.mark.parametrize(
+    ("release", "build", "shown"),
+    [
+        ("10", 26100, "11"),
+        ("10", 22000, "11"),
+        ("10", 19045, "10"),
+        ("11", 26100, "11"),
+        ("2025Server", 26100, "2025Server"),
+    ],
+)
+def test_windows_11_is_told_by_its_build(release: str, build: int, shown: str) -> None:
+    assert windows_release(release, build) == shown
+
+
+@pytest.mark.parametrize("code_page", ["cp857", "utf-8"])
+def test_a_power_plan_is_read_in_the_users_language(code_page: str) -> None:
+    printed = "Güç Düzeni GUID: 8c5e7fda-e8bf-4a96-9a85-a6e23a8c635c  (Yüksek performans)\r\n".encode(code_page)
+    assert plan_name(printed, "cp857") == "Yüksek performans"

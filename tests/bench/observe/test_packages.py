@@ -4,7 +4,7 @@ import importlib.metadata
 import json
 import platform
 import sys
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import pytest
 
@@ -41,6 +41,18 @@ def test_the_users_home_is_not_told(monkeypatch: pytest.MonkeyPatch, tmp_path: P
 def test_a_root_folder_as_home_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: Path("/"))
     assert without_home("/usr/bin/python") == "/usr/bin/python"
+
+
+def test_another_users_home_is_no_part_of_this_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/me"))
+    assert without_home("/home/mervin/x") == "/home/mervin/x"
+
+
+@pytest.mark.parametrize("typed", ["c:\\users\\ME\\x", "C:/Users/Me\\x"])
+def test_a_home_on_windows_is_found_however_it_is_typed(monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(Path, "home", lambda: PureWindowsPath("C:\\Users\\Me"))
+    assert without_home(typed) == "~\\x"
 
 
 def made_venv(folder: Path, **packages: str) -> Venv:

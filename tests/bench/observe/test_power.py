@@ -95,6 +95,12 @@ def test_best_power_efficiency_saves() -> None:
     assert Windows(mode=EFFICIENCY).state.saving == "the power mode is best power efficiency"
 
 
+def test_an_older_windows_tells_its_mode_by_another_call() -> None:
+    system = Windows()
+    system.PowerGetEffectiveOverlayScheme = Windows(mode=EFFICIENCY)._read  # type: ignore[attr-defined]
+    assert system.state.saving == "the power mode is best power efficiency"
+
+
 def test_a_windows_without_modes_is_known_by_its_plan() -> None:
     assert Windows(plan=SAVER_PLAN).state.mode == "power saver"
 

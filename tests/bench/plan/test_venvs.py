@@ -9,7 +9,7 @@ from backends.table import BACKENDS
 from bench.errors import UsageError
 from bench.plan.cells import Load
 from bench.plan.variants import Variant
-from bench.plan.venvs import VARIABLE, Venvs
+from bench.plan.venvs import VARIABLE, Venvs, missing_runtime
 
 ORT = BACKENDS["ort-genai"]
 
@@ -45,6 +45,20 @@ def test_the_last_lines_of_a_failed_install_are_the_reason() -> None:
 
 def test_a_venv_that_nobody_made_says_who_makes_it() -> None:
     assert "nox -s bench" in Venvs(None, {}).backend(ORT, "CPU").reason
+
+
+@pytest.mark.parametrize(
+    ("words", "missing"),
+    [
+        ("cannot import backends.ort_genai with C:\\x: DLL load failed while importing _x: Belirtilen modül yok", True),
+        ("[WinError 126] The specified module could not be found. Error loading c10.dll", True),
+        ("[WinError 1114] A dynamic link library (DLL) initialization routine failed", True),
+        ("[WinError 1260] This program is blocked by group policy", False),
+        ("cannot import backends.nowhere: No module named 'nowhere'", False),
+    ],
+)
+def test_a_missing_library_of_windows_has_a_remedy_of_its_own(words: str, missing: bool) -> None:
+    assert (missing_runtime(words) is not None) == missing
 
 
 def test_the_conversion_venv_is_a_group_too() -> None:

@@ -79,3 +79,10 @@ def test_the_tail_shows_the_last_state_of_a_progress_bar(tmp_path: Path) -> None
     log = tmp_path / "log"
     log.write_bytes(b"start\n10%\r50%\r100%\n\n")
     assert tail(log) == ["start", "100%"]
+
+
+def test_a_dll_that_a_converter_lacks_is_told_with_where_to_get_it(tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("Traceback", encoding="utf-8")
+    answer = {"ok": False, "message": "ImportError: DLL load failed while importing _pybind_state"}
+    said = converter._failure("toy to int4", answer, 1, tmp_path / "log")
+    assert "; install Microsoft's Visual C++ Redistributable" in said.splitlines()[0]

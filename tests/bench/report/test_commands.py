@@ -86,3 +86,18 @@ def test_what_a_record_holds_is_never_a_word_of_the_shell(load: LoadResult) -> N
 
 def test_a_model_in_the_home_folder_is_found_there(load: LoadResult) -> None:
     assert "--model ~/'my models/x'" in alone(load, [SHAPE], ["first"], {"options": {"model": "~/my models/x"}})
+
+
+@pytest.mark.parametrize(
+    ("system", "typed"),
+    [
+        ("Windows 11", '--model "C:\\my models\\phi"'),
+        ("Linux Debian", "--model 'C:\\my models\\phi'"),
+        (None, "--model 'C:"),
+    ],
+)
+def test_the_command_is_for_the_shell_of_the_machine_that_measured(
+    load: LoadResult, system: str | None, typed: str
+) -> None:
+    record = {"options": {"model": "C:\\my models\\phi"}, "machine": {"os": system}}
+    assert typed in alone(load, [SHAPE], ["first"], record)

@@ -218,6 +218,13 @@ def test_a_failure_is_shown_with_its_reason(failing_page: str) -> None:
     assert "no token within 1800 s" in visible(failing_page)
 
 
+def test_a_status_of_windows_is_shown_as_people_look_it_up(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(loads=ONE_LOAD)
+    run.more = {"exit_code": -1073741819}
+    run.break_cells("ort-genai", "crashed", "the worker died")
+    assert "exit code 0xC0000005" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
+
+
 def test_a_failure_is_shown_with_the_command_that_tries_it_alone(failing_page: str) -> None:
     command = "nox -s bench -- --backend ort-genai --device CPU --precision int4 --prompt-tokens 512"
     assert command in visible(failing_page)
@@ -240,6 +247,18 @@ def test_a_choice_that_was_left_to_the_stack_goes_by_what_it_chose(fake_run: Mak
     run = fake_run(loads=[load], executed={load.label: "GPU.0"})
     shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
     assert "optimum-intel GPU.0 (asked for AUTO) int4" in shown
+
+
+@pytest.mark.parametrize(
+    ("device", "padded", "said"),
+    [("NPU", 128, "NPU rows pad"), ("NPU", None, ""), ("CPU", None, "nothing about an NPU")],
+)
+def test_what_a_run_says_of_npus_follows_from_what_was_measured(
+    fake_run: MakeRun, tmp_path: Path, device: str, padded: int | None, said: str
+) -> None:
+    run = fake_run(loads=[Load("npu", device, "int4")], counters={"padded_prompt_tokens": padded})
+    shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
+    assert [words for words in ("NPU rows pad", "nothing about an NPU") if words in shown] == ([said] if said else [])
 
 
 def test_a_hint_that_the_device_changed_is_shown_as_changed(fake_run: MakeRun, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import bench.report.redact as redaction
 from bench.analyse.run import analyse_run
 from bench.compare.__main__ import main as compare
+from bench.gate.__main__ import main as gate
 from bench.history.__main__ import main as history
 from bench.plan.cells import Load
 from bench.report.__main__ import main as report
@@ -189,7 +190,7 @@ def hostile(folder: Path, name: str, version: str = "1.0") -> Path:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two such runs, on a machine whose names are known."""
     monkeypatch.setattr(redaction, "of_this_machine", lambda *_, **__: OURS)
-    for place in ("bench.report.finish", "bench.compare.__main__", "bench.history.__main__"):
+    for place in ("bench.report.finish", "bench.report.redact_option"):
         monkeypatch.setattr(f"{place}.of_this_machine", lambda *_, **__: OURS)
     monkeypatch.chdir(tmp_path)
     for number, version in enumerate(("1.0", "2.0")):
@@ -219,19 +220,20 @@ def test_the_run_itself_would_tell(home: Path, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.parametrize(
-    ("session", "arguments", "files"),
+    ("session", "arguments", "files", "status"),
     [
-        (report, [], 7),
-        (compare, ["20261120T000000Z-aaaaa0", "20261121T000000Z-aaaaa1"], 3),
-        (history, [], 3),
+        (report, [], 7, 0),
+        (compare, ["20261120T000000Z-aaaaa0", "20261121T000000Z-aaaaa1"], 3, 0),
+        (history, [], 3, 0),
+        (gate, ["--baseline", "20261120T000000Z-aaaaa0", "--head", "20261121T000000Z-aaaaa1"], 2, 2),
     ],
-    ids=["report", "compare", "history"],
+    ids=["report", "compare", "history", "gate"],
 )
 def test_no_file_and_no_line_tells_who_or_where(
-    home: Path, capsys: pytest.CaptureFixture[str], session: Any, arguments: list[str], files: int
+    home: Path, capsys: pytest.CaptureFixture[str], session: Any, arguments: list[str], files: int, status: int
 ) -> None:
     before = {path: path.read_bytes() for path in (home / "results").rglob("*") if path.is_file()}
-    assert session([*arguments, "--redact"]) == 0
+    assert session([*arguments, "--redact"]) == status
     printed = capsys.readouterr()
     (folder,) = [path for path in (home / "reports").iterdir() if path.is_dir()]
     assert folder.name.endswith("-redacted")
@@ -239,6 +241,65 @@ def test_no_file_and_no_line_tells_who_or_where(
     assert leaks(home / "reports", printed.out + printed.err) == []
     assert str(home) not in printed.out
     assert {path: path.read_bytes() for path in (home / "results").rglob("*") if path.is_file()} == before
+
+
+NOWHERE = "/home/annagram/quietmodels/run"
+SESSIONS = {
+    report: ([NOWHERE], "error: there is no run <home>"),
+    compare: ([NOWHERE], "error: there is no run <home>"),
+    history: ([NOWHERE], "error: there is no run <home>"),
+    gate: (["--head", NOWHERE], "error: there is no run <home>"),
+}
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=["report", "compare", "history", "gate"])
+def test_an_error_tells_neither_who_nor_where(home: Path, capsys: pytest.CaptureFixture[str], session: Any) -> None:
+    arguments, begin = SESSIONS[session]
+    assert session([*arguments, "--results-dir", "/srv/secretproject/results", "--redact"]) == 4
+    told = capsys.readouterr().err
+    assert told.startswith(begin)
+    assert leaks(home / "reports", told) == []
+
+
+@pytest.mark.parametrize("session", SESSIONS, ids=["report", "compare", "history", "gate"])
+def test_a_wrong_command_line_is_not_repeated_with_what_is_private(
+    home: Path, capsys: pytest.CaptureFixture[str], session: Any
+) -> None:
+    assert session(["x", "--redact", "--sort", NOWHERE, f"--into={NOWHERE}"]) == 4
+    told = capsys.readouterr().err
+    assert "error: unrecognized arguments: " in told
+    assert leaks(home / "reports", told) == []
+
+
+def test_an_error_is_whole_without_the_option(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert report([NOWHERE]) == 4
+    assert f"there is no run {NOWHERE}" in capsys.readouterr().err
+
+
+def test_a_gate_that_breaks_does_not_tell_either(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError(EVIL)
+
+    monkeypatch.setattr("bench.gate.__main__.find_runs", broken)
+    assert gate(["--head", "x", "--redact"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("error: the gate failed: RuntimeError: <user>@<host>: cannot load <home>")
+    assert leaks(home / "reports", told) == []
+
+
+def test_the_verdicts_of_a_gate_are_the_same_whoever_asks(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ["--baseline", "20261120T000000Z-aaaaa0", "--head", "20261121T000000Z-aaaaa1"]
+    named_like_a_verdict = Private(frozenset({"inconclusive"}), frozenset(), {})
+    monkeypatch.setattr("bench.report.redact_option.of_this_machine", lambda *_: named_like_a_verdict)
+    said = []
+    for more in ([], ["--redact"]):
+        gate([*asked, *more])
+        said.append([line for line in capsys.readouterr().out.splitlines() if "inconclusive" in line])
+    assert said[0] == said[1] != []
 
 
 def test_the_figures_of_a_redacted_report_are_those_of_the_other(home: Path) -> None:

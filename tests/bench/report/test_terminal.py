@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from bench.analyse.interval import Estimate
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.terminal import COLUMNS, table_of
+from bench.report.terminal import COLUMNS, spread_of, table_of
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
@@ -56,6 +57,13 @@ def test_simulated_is_said(simulated_run: Path) -> None:
 def test_one_block_shows_no_interval(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(blocks=1).write(tmp_path / "results")
     assert "%" not in "".join(line for line in table(run).splitlines() if line.endswith(" verified"))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"), [(0.999, 1.001, "<1%"), (0.95, 1.05, "5%"), (0.001, 1000.0, ">999%"), (None, None, "")]
+)
+def test_half_an_interval_is_never_said_to_be_nothing(low: float | None, high: float | None, shown: str) -> None:
+    assert spread_of(Estimate(1.0, low, high, 3)) == shown
 
 
 def test_failures_alone_give_their_reasons(fake_run: MakeRun, tmp_path: Path) -> None:

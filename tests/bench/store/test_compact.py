@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -111,3 +112,15 @@ def test_a_gathered_file_that_is_damaged_is_a_store_error(folder: Path) -> None:
     (folder / COMPACT_NAME).write_bytes(b"PAR1 no more")
     with pytest.raises(StoreError, match=r"cannot read .*all\.parquet"):
         live_files(folder)
+
+
+def test_a_part_that_another_program_holds_is_not_counted_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = sum(pq.read_metadata(path).num_rows for path in live_files(folder))
+
+    def in_use(self: Path, *, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, "used by another process")
+
+    monkeypatch.setattr(Path, "unlink", in_use)
+    monkeypatch.setattr("bench.store.files.time.sleep", lambda _: None)
+    compact(folder)
+    assert sum(pq.read_metadata(path).num_rows for path in live_files(folder)) == rows

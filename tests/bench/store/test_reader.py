@@ -12,7 +12,7 @@ import pytest
 from bench.errors import NewerSchemaError, StoreError
 from bench.store.files import write_json
 from bench.store.reader import StoredRun, open_run
-from bench.store.schema import GENERATIONS, TABLES
+from bench.store.schema import GENERATIONS, SCHEMA_VERSION, TABLES
 from bench.store.writer import RunWriter
 
 MakeRow = Callable[..., dict[str, Any]]
@@ -76,8 +76,9 @@ def test_a_broken_file_is_named_where_it_is_read_in_batches(writer: RunWriter, g
 
 
 def test_a_newer_schema_is_refused_with_a_remedy(writer: RunWriter) -> None:
-    write_json(writer.path / "run.json", {"schema_version": 4, "run_id": "run-1"})
-    with pytest.raises(NewerSchemaError, match="written with schema 4, this version reads up to 3; update AIPC Bench"):
+    write_json(writer.path / "run.json", {"schema_version": SCHEMA_VERSION + 1, "run_id": "run-1"})
+    said = f"written with schema {SCHEMA_VERSION + 1}, this version reads up to {SCHEMA_VERSION}; update AIPC Bench"
+    with pytest.raises(NewerSchemaError, match=said):
         open_run(writer.path)
 
 

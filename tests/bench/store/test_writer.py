@@ -12,6 +12,7 @@ import pytest
 from bench.errors import StoreError
 from bench.store import writer as writer_module
 from bench.store.reader import open_run
+from bench.store.schema import SCHEMA_VERSION
 from bench.store.writer import RunWriter, new_run_id
 
 MakeRow = Callable[..., dict[str, Any]]
@@ -29,7 +30,7 @@ def test_two_runs_of_one_second_differ() -> None:
 
 def test_the_record_comes_first_with_version_and_id(writer: RunWriter) -> None:
     assert json.loads((writer.path / "run.json").read_text("utf-8")) == {
-        "schema_version": 3,
+        "schema_version": SCHEMA_VERSION,
         "run_id": "run-1",
         "seed": 7,
     }

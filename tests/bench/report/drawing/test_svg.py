@@ -53,6 +53,21 @@ def test_a_shape_stands_once_in_a_page_however_many_drawings_use_it() -> None:
     assert (first == second, sheet.shapes().count("<path"), sheet.shapes().count("<clipPath")) == (True, 1, 1)
 
 
+def test_a_frame_stands_once_in_a_page_below_what_is_drawn_on_it() -> None:
+    sheet = StyleSheet()
+    with drawing("frame", (3, 2)) as canvas:
+        canvas.figure.subplots().set_ylabel("upright")
+        frame = canvas.as_frame(sheet)
+    svgs = []
+    for x in (0.3, 0.6):
+        with drawing("test", (3, 2), None) as canvas:
+            canvas.figure.add_artist(Line2D([x], [0.5], linestyle="none", marker="o"))
+            svgs.append(canvas.finish(sheet, "a drawing", frame))
+    assert [svg.index(f'<use href="#{frame.shape}"/>') < svg.index("<use x=") for svg in svgs] == [True, True]
+    assert ["upright" in svg for svg in svgs] == [False, False]
+    assert sheet.shapes().count("upright") == 1
+
+
 def test_whatever_a_drawing_refers_to_is_among_the_shapes() -> None:
     sheet = StyleSheet()
     svg = drawn(sheet, points)

@@ -87,6 +87,29 @@ def test_json_marks_simulated_rankings(report: ReportPaths) -> None:
     assert found == {"simulated CPU int4"}
 
 
+def test_json_ranks_memory_as_the_page_does(report: ReportPaths) -> None:
+    analysis = analyse_run(open_run(report.index.parents[2] / "results" / report.index.parent.name))
+    naming = name_all(analysis)
+    found = summary(report)["memory_rankings"]
+    assert [
+        (one["lowest"], one["simulated"], [(other["configuration"], other["ratio"]) for other in one["others"]])
+        for one in found
+    ] == [
+        (naming.of(one.winner), one.simulated, [(naming.of(rival.load), rival.ratio.value) for rival in one.rivals])
+        for one in analysis.memory_rankings
+    ]
+    assert [one["lowest_peak_bytes"] for one in found] == [one.lowest.value for one in analysis.memory_rankings]
+
+
+def test_json_ranks_memory_only_among_those_that_answered_the_same(report: ReportPaths) -> None:
+    found = {
+        one["lowest_load_key"]: sorted({request["prompt_tokens"] for request in one["requests"]})
+        for one in summary(report)["memory_rankings"]
+        if "transformers" in one["lowest"]
+    }
+    assert list(found.values()) == [[32, 128]]
+
+
 def test_json_keeps_null_for_what_was_not_measured(report: ReportPaths) -> None:
     assert {cell["device_memory_bytes"] for cell in summary(report)["cells"]} == {None}
 

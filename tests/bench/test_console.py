@@ -1,0 +1,36 @@
+"""A console that cannot show every character, as those of Windows are, loses the character and not the command."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.root import PROJECT_ROOT
+
+ABROAD = "Ş-ğ-漢"
+"""Not in the code page of an American console."""
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [("bench.prepare.clean", []), ("bench.report", ["--index", "--reports-dir", ABROAD])],
+)
+def test_a_path_from_abroad_ends_no_command(tmp_path: Path, module: str, arguments: list[str]) -> None:
+    (tmp_path / ABROAD).mkdir()
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(PROJECT_ROOT),
+            "PYTHONIOENCODING": "cp437",
+            "AIPC_BENCH_CACHE": str(tmp_path / ABROAD),
+        },
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
