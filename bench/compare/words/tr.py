@@ -173,7 +173,7 @@ MAP_OTHERS_LABEL = "Değişiklikler, {metric}, yavaş ya da hızlı denmeyenler"
 RUNS_CAPTION = "Koşular ve hangi hükümden kaç hücre olduğu"
 RUNS_ORDER = (
     "Önce taban, sonra adaylar, adlarının verildiği sırayla. Sütun başlıkları adayları sıralar; bir ölçütün başlığı, o "
-    "ölçütte kaç hücrenin yavaşladığına göre."
+    "ölçütte kaç hücrenin daha yavaş olduğuna göre."
 )
 CHANGED_COLUMN = "koşul, paket ya da sürücü"
 CHANGED_NOTE = "Kalın: tabandaki gibi değil. Boş: o koşuda kaydedilmemiş."

@@ -16,7 +16,7 @@ ALIKE = "Orada değişenler bunun nedeni olabilir de olmayabilir de: `nox -s ab`
 
 MODEL_NAME = "{name} modeli"
 THREADS_LEFT = "iş parçacıkları yığına bırakıldı"
-PROMPT_SET = "{name} istem kümesi"
+PROMPT_SET = "{name}. istem kümesi"
 
 # -- what stands before any figure
 
