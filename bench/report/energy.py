@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.report import text
 from bench.report.names import Naming, shape_name
+from bench.report.template import recorded
 
 _MOST_BARS = 40
 _SHOWN_TIMES = {"energy_j_per_token": 1e3}
@@ -78,7 +81,7 @@ def energy(analysis: RunAnalysis, naming: Naming) -> Energy | None:
 
 def _covers(cells: Sequence[CellResult]) -> list[str]:
     sources = dict.fromkeys(cell.costs.energy_source for cell in cells if cell.costs.energy_source)
-    told = [text.ENERGY_COVERS.format(source=source) for source in sources]
+    told: list[str] = [Markup.escape(text.ENERGY_COVERS).format(source=recorded(source)) for source in sources]
     return [*told, *([text.ENERGY_ENGINES] if any(cell.costs.gpu_busy_ms is not None for cell in cells) else [])]
 
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from markupsafe import Markup
+
 from bench.report import text
-from bench.report.format import number
+from bench.report.format import clean, number
+from bench.report.template import recorded
 
 
 def observer_facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Name and value of a line each: the counters that were read, and those that the machine does not have."""
     observers = record.get("observers") or {}
     read = [
-        f"{_name(name)}: {one.get('source')}, {_cost(one.get('cost_us'))}" for name, one in observers.items() if one
+        Markup("{}: {}, {}").format(_name(name), recorded(one.get("source")), _cost(one.get("cost_us")))
+        for name, one in observers.items()
+        if one
     ]
     missing = [_name(name) for name, one in observers.items() if not one]
-    return [(text.MACHINE["read"], "; ".join(read)), (text.MACHINE["unread"], ", ".join(missing))]
+    return [(text.MACHINE["read"], Markup("; ").join(read)), (text.MACHINE["unread"], ", ".join(missing))]
 
 
 def _cost(microseconds: Any) -> str:
@@ -28,4 +33,4 @@ def _cost(microseconds: Any) -> str:
 
 
 def _name(name: str) -> str:
-    return text.OBSERVER_NAMES.get(name) or str(name).replace("_", " ")
+    return text.OBSERVER_NAMES.get(name) or clean(str(name).replace("_", " "))

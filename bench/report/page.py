@@ -257,7 +257,7 @@ def _machine(analysis: RunAnalysis) -> list[tuple[str, str]]:
         (text.MACHINE["digest"], model.get("digest")),
         (text.MACHINE["project"], _joined(project.get("version"), project.get("git_commit"))),
     ]
-    return [(name, str(value)) for name, value in facts if value]
+    return [(name, value if isinstance(value, str) else str(value)) for name, value in facts if value]
 
 
 def _power_source(machine: dict[str, Any]) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from bench.language import ENGLISH, chosen
 from bench.report.format import clean
 
 _HERE = Path(__file__).resolve().parent
@@ -40,6 +41,12 @@ def commands(words: str) -> Markup:
     """``words`` of ours, with the commands that stand between backticks set as such."""
     parts = _COMMAND.split(clean(words))
     return Markup().join(Markup("<code>{}</code>").format(one) if odd % 2 else one for odd, one in enumerate(parts))
+
+
+def recorded(words: object) -> Markup:
+    """``words`` as they were recorded, in English, which a page of another language says of them."""
+    shown = Markup.escape(clean(str(words)))
+    return shown if chosen() is ENGLISH else Markup('<span lang="en">{}</span>').format(shown)
 
 
 def page_script(*names: str) -> str:

@@ -51,7 +51,9 @@ MACHINES = (
 SIMULATED = "benzetim: bu gecikmeler oynatıldı, hiçbir model çalışmadı"
 PARTLY_SIMULATED = "kısmen benzetim: bu gecikmelerin bir kısmı oynatıldı; yapılandırmaların adında yazar"
 ONE_BLOCK = "tek blok aralık vermez, bu yüzden hiçbir şey ayırt edilemez; --profile standard ile ölçün"
-UNFINISHED = "{run}, sonu olmayan bir koşudur: hâlâ yazılıyor ya da öldürüldü; vardığı yere kadar karşılaştırıldı"
+UNFINISHED = (
+    "{run}, sonu olmayan bir koşudur: ya hâlâ yazılıyor ya da zorla sonlandırıldı; vardığı yere kadar karşılaştırıldı"
+)
 EMPTY = "{run}, sayılan hiçbir şey ölçmedi: karşılaştırılacak sayı yok"
 SERIOUS = "CİDDİ bulgu, {run}: {what} ({cells}, ! ile işaretli). {advice}"
 NOT_SERIOUS = "Gözcünün karşılaştırılan hücrelerle ilgili uyarıları: {count}. Koşuların raporlarında yazarlar."
@@ -69,8 +71,8 @@ PAIRED_BASIS = (
 )
 BLOCKS_BASIS = (
     "Aralıklar yalnızca blokları kapsar. Koşudan koşuya değişenler (yeniden başlatma, ısı, belleğin nerede durduğu) "
-    "bunlarla örneklenmez: aynı yazılımın iki koşusu daha çok fark edebilir. Ne kadar olduğunu bu makinenin beş ya da "
-    "daha çok koşusu gösterirdi; `nox -s ab` için hiçbiri gerekmez."
+    "bunlarla örneklenmez: aynı yazılımın iki koşusu arasındaki fark daha büyük olabilir. Ne kadar olduğunu bu "
+    "makinenin beş ya da daha çok koşusu gösterirdi; `nox -s ab` için hiçbiri gerekmez."
 )
 RUNS_BASIS = (
     "Aralıklar, blokları ve bu makinenin daha önceki {runs} koşusu arasındaki farkı kapsar: {figures} sayının {wider} "
@@ -154,7 +156,7 @@ MAP_OTHERS = "Yavaş ya da hızlı denen bir sayısı olmayan hücreler: {count}
 LEFT_OUT = (
     "{count} burada yok, değişikliği en büyük olanlar gösteriliyor; hepsi bu sayfanın yanındaki compare.json içinde."
 )
-GUARD_NOTE = "Karşılaştırılan hücrelere dokunan ciddi bulgular; birinin dokunduğu her sayı ! ile işaretlidir."
+GUARD_NOTE = "Karşılaştırılan hücreleri ilgilendiren ciddi bulgular; ilgilendirdikleri her sayı ! ile işaretlidir."
 UNCHANGED = "Koşullar, paketler ve sürücüler hakkında kaydedilenlerden hiçbiri değişmedi."
 CHANGED_CAPTION = "Bütün koşularda aynı olmayan koşullar, paketler ve sürücüler"
 ONLY_BASE = "Tabanda ölçülen, şurada ölçülmeyen: {heads}"
@@ -165,28 +167,28 @@ READING = (
 )
 RUN_COLUMNS = ("koşu", "kimlik", "başlangıç", "işlemci", "bloklar", "önceki koşular", "hücreler")
 EARLIER = "koşudan koşuya farkla birlikte"
-SERIOUS_WORDS = "ciddi bir bulgu dokunuyor"
+SERIOUS_WORDS = "ciddi bir bulgu ilgilendiriyor"
 MAP_LABEL = "Değişiklikler, {metric}"
 MAP_OTHERS_LABEL = "Değişiklikler, {metric}, yavaş ya da hızlı denmeyenler"
 RUNS_CAPTION = "Koşular ve hangi hükümden kaç hücre olduğu"
 RUNS_ORDER = (
     "Önce taban, sonra adaylar, adlarının verildiği sırayla. Sütun başlıkları adayları sıralar; bir ölçütün başlığı, o "
-    "ölçütte kaç hücrenin yavaşladığına göre."
+    "ölçütte kaç hücrenin daha yavaş olduğuna göre."
 )
 CHANGED_COLUMN = "koşul, paket ya da sürücü"
 CHANGED_NOTE = "Kalın: tabandaki gibi değil. Boş: o koşuda kaydedilmemiş."
 MORE_LISTED = "{count}: hepsi compare.json içinde."
-TOUCHED = "Dokunduğu: {count}"
+TOUCHED = "İlgilendirdiği: {count}"
 CONFIGURATION, BASE, HEAD, VERDICT, CHANGE = "yapılandırma", "taban", "aday", "hüküm", "değişiklik (%95)"
 FACTS = {"base": "Taban", "head": "Aday", "model": "Model", "machine": "Makine", "blocks": "Blok sayısı", "run": "Koşu"}
 UNKNOWN_BLOCKS = "bilinmiyor"
 AXIS_LABEL = "adayın tabana oranı, logaritmik bir eksende"
 VERDICTS_ARE = "Hüküm, şu sırayla bakılarak verilir:"
-SAME_IS = "eğer aralık bandın içindeyse;"
+SAME_IS = "(aralık bandın içindeyse);"
 OR = "ya da"
 CALLED_IS = (
-    "eğer fark, ölçütünün hücre sayısına göre yapılan Holm düzeltmesinden sonra da geçerliyse ve eşiğin yarısından "
-    "büyükse; yoksa"
+    "(fark, ölçütünün hücre sayısına göre yapılan Holm düzeltmesinden sonra da geçerliyse ve eşiğin yarısından "
+    "büyükse); yoksa"
 )
 INCONCLUSIVE_IS = ": ne ileri sürülebilir ne de dışlanabilir."
 

@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 RULE = (
-    "Değişim noktası, bir hücrenin kestirimlerinin düzeyinin, öncesi ile sonrası arasında, aynı koşuların rastgele "
-    "sıralarda gösterdiğinden daha çok fark ettiği yerdir; bir ölçütün bütün hücreleri için birlikte %5 düzeyinde ve "
-    "iki yanında en az üçer koşuyla karara bağlanır."
+    "Değişim noktası, bir hücrenin kestirimlerinin düzeyinin, aynı koşuların rastgele sıralarda gösterdiğinden daha "
+    "çok değiştiği yerdir; bir ölçütün bütün hücreleri için birlikte, %5 düzeyinde, iki yanında da en az üçer koşu "
+    "varken karar verilir."
 )
 TOO_SHORT = "{least} koşudan az, değişim noktası aramaya yetmez"
 ALIKE = "Orada değişenler bunun nedeni olabilir de olmayabilir de: `nox -s ab` iki sürümü tek koşuda ölçer ve söyler."
@@ -16,7 +16,7 @@ ALIKE = "Orada değişenler bunun nedeni olabilir de olmayabilir de: `nox -s ab`
 
 MODEL_NAME = "{name} modeli"
 THREADS_LEFT = "iş parçacıkları yığına bırakıldı"
-PROMPT_SET = "{name} istem kümesi"
+PROMPT_SET = "{name}. istem kümesi"
 
 # -- what stands before any figure
 
@@ -25,7 +25,7 @@ HEADING = "{runs} ({span}), {cells}"
 OF_DAY = "{day} günü"
 FROM_TO = "{first} ile {last} arası"
 SIMULATED = "benzetim: bu gecikmelerin bir kısmı ya da hepsi oynatıldı, hiçbir model çalışmadı"
-UNFINISHED = "sonu olmayan: {runs}{more}; hâlâ yazılıyor ya da öldürüldü; ölçüldüğü kadarıyla alındı"
+UNFINISHED = "sonu olmayan: {runs}{more}; ya hâlâ yazılıyor ya da zorla sonlandırıldı; ölçüldüğü kadarıyla alındı"
 VARIANTS = "çeşitler bir geçmişin parçası değildir ({runs}); onları `nox -s compare` gösterir"
 NEW_PROMPTS = (
     "öncekilerden başka istemlerin ilk sorulduğu yer: {places}{more}; bu uzunluklardaki hücrelerin her istem kümesi "
@@ -103,7 +103,7 @@ NOT_DRAWN = "Çizilmeyen seriler: {count}; tabloda hepsi, history.json içinde h
 FIGURES_LABEL = "Bütün serilerin sayıları"
 NEWEST = "en yeni koşu"
 DIFFER_BY = ("koşular arası fark", "düzey çevresindeki standart sapma")
-NO_END = "yok: hâlâ yazılıyor ya da öldürüldü"
+NO_END = "yok: ya hâlâ yazılıyor ya da zorla sonlandırıldı"
 LEAST_CALLED = "{threshold} değerinden küçük bir değişiklik belirtilmez."
 READING = (
     "Düzey, iki değişim noktası arasındaki koşuların geometrik ortalamasıdır. Bir koşunun aralığı, içinde değişeni "

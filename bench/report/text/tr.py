@@ -111,7 +111,7 @@ BANNER_SYNTHETIC = (
     "gecikmesi bu biçimdeki gerçek bir modelin gecikmesidir, metni gürültüdür."
 )
 BANNER_ENDED = {
-    None: "Bu koşunun sonu yok: ya sürüyor ya da öldürüldü. O ana kadar ölçülenler gösteriliyor.",
+    None: "Bu koşunun sonu yok: ya hâlâ sürüyor ya da zorla sonlandırıldı. O ana kadar ölçülenler gösteriliyor.",
     "interrupted": "Bu koşu yarıda kesildi. O ana kadar ölçülenler gösteriliyor.",
     "stopped": "Bu koşu bitmeden durduruldu. O ana kadar ölçülenler gösteriliyor.",
     "crashed": "Bu koşu sırasında ölçüm programı çöktü. O ana kadar ölçülenler gösteriliyor.",
@@ -119,7 +119,7 @@ BANNER_ENDED = {
 BANNER_UNREACHED = "Planlanan {count} hücreye sıra gelmedi."
 
 ADAPTIVE = (
-    "İlk belirtece kadar geçen sürenin ve belirteç başına sürenin %95 güven aralığının yarısı {target} içine girene "
+    "İlk belirtece kadar geçen sürenin ve belirteç başına sürenin %95 güven aralığının yarısı en çok {target} olana "
     "kadar blok eklendi: toplam {blocks}."
 )
 ADAPTIVE_ENDED = {
@@ -150,7 +150,7 @@ RANKS_NOTE = (
 RANKS_TIED = "Ondan ayırt edilemeyenler"
 RANKS_LONGER = "Daha uzun sürenler"
 RANKS_MORE = "Daha çok isteyenler"
-RANKS_LEFT_OUT = "Öteki {count} yapılandırma tüm sonuçlar tablosunda."
+RANKS_LEFT_OUT = "Öteki {count} yapılandırma bütün sonuçlar arasındadır."
 RANKS_UNTOLD = "Tek blok güven aralığı vermez; bu yüzden hiçbiri ondan ayırt edilemez."
 
 MEMORY_ANSWER = "Bellek: işçi sürecin en yüksek belleği"
@@ -159,8 +159,8 @@ MEMORY_ANSWER_NOTE = (
     "ayırdığı buna dahil değildir. Her bloğun en büyüğü alınır, değer bunların geometrik ortalamasıdır. Aşağıdaki "
     "tablolar süreçlerin medyanını verir."
 )
-MEMORY_BESIDE = ("bellek", "En çoğu")
-LATENCY_BESIDE = ("süre", "En uzunu")
+MEMORY_BESIDE = ("belleği", "En çoğu")
+LATENCY_BESIDE = ("süresi", "En uzunu")
 
 CHARTS_TITLE = "İstem uzunluğuna göre gecikme"
 CHARTS = {
@@ -269,8 +269,9 @@ VIEW_QUANTILE = "Belirteçler arası gecikme"
 VIEW_ALL = "Hepsini göster"
 VIEW_SHOWN = "{all} sonuçtan {shown} tanesi gösteriliyor"
 VIEW_NOTE = (
-    "İstem uzunluğuna göre grafikler bütün uzunlukları, yanıt bütün yapılandırmaları kapsamayı sürdürür; sizin "
-    "için önemli olan, ölçütleri arasından seçer. Sütun başlıkları sıralar. Sayfanın adresi bu görünümü saklar."
+    "İstem uzunluğuna göre çizilen grafikler bütün uzunlukları, yanıt da bütün yapılandırmaları kapsamayı sürdürür; "
+    "“Sizin için önemli olan”, yanıtın ölçütleri arasından seçer. Sütun başlıkları tabloyu sıralar. Sayfanın adresi "
+    "bu görünümü saklar."
 )
 
 RESULTS_TITLE = "Bütün sonuçlar"
@@ -348,10 +349,10 @@ ARRIVAL_TABLE = "Her belirtece kadar geçen süre, tablo olarak"
 
 TRADEOFF_TITLE = "Gecikme ve bellek"
 TRADEOFF_NOTE = (
-    "Sol alt köşeye yakın olan daha iyidir. Halka, aynı biçimde her iki ölçüde de hiçbirinin geçemediği ya da "
-    "eşitleyemediği yapılandırmayı işaretler; kesik çizginin üstünde ya da sağında kalan, bunlardan biri tarafından "
-    "geçilmiştir. Yalnızca kestirimlere göre: bir güven aralığı ikisini eşit kılabilir. Bellek, işçi sürecin en yüksek "
-    "belleğidir; aygıtın kendine ayırdığı buna dahil değildir."
+    "Sol alt köşeye yakın olan daha iyidir. Halka, aynı biçimdeki başka hiçbir yapılandırmanın iki ölçüde birden "
+    "geçemediği ya da yakalayamadığı yapılandırmayı işaretler; kesik çizginin üstünde ya da sağında kalan, bunlardan "
+    "biri tarafından geçilmiştir. Yalnızca kestirimlere göre: bir güven aralığı ikisini eşit kılabilir. Bellek, işçi "
+    "sürecin en yüksek belleğidir; aygıtın kendine ayırdığı buna dahil değildir."
 )
 TRADEOFF_X_AXIS = "en yüksek bellek, MB"
 TRADEOFF_Y_AXIS = "belirteç başına ms"
@@ -435,7 +436,7 @@ CELLS_LEGEND = {
     "excluded": "sayılmayan",
     "above": "ısınma ya da sayılmayan, eksenin dışında",
 }
-CELLS_PRINT = "Kağıtta, açık olan hücreler yer alır."
+CELLS_PRINT = "Kâğıtta, açık olan hücreler yer alır."
 CELL_PLOTS = {
     "ttft_ms": "Bloklara göre ilk belirtece kadar geçen süre, ms",
     "tpot_ms": "Bloklara göre belirteç başına süre, ms",
@@ -487,9 +488,9 @@ STATUS_WORDS = {
 }
 REMEDIES = {
     "failed": "Yine başarısız olup olmadığını görmek için bu yapılandırmayı tek başına çalıştırın:",
-    "timeout": "--load-timeout-s ya da --generation-timeout-s ile daha çok süre verin ya da daha kısa bir istem sorun:",
+    "timeout": "--load-timeout-s ya da --generation-timeout-s ile daha çok süre verin ya da daha kısa bir istem seçin:",
     "crashed": (
-        "İşçi sürecin son satırları, varsa, aşağıda. Alışılmış neden bellektir; yapılandırmayı tek başına çalıştırın:"
+        "İşçi sürecin son satırları, varsa, aşağıda. Neden çoğunlukla bellektir; yapılandırmayı tek başına çalıştırın:"
     ),
     "unsupported": "Bunu dışarıda bırakın ya da nedenin geçerli olmadığı bir yerde çalıştırın.",
     "invalid": "Bu üretimler saklanır ama sayılmaz. Hücreyi yeniden ölçün:",
@@ -515,7 +516,7 @@ MEANING_DOES_SIMULATED = (
 )
 MEANING_SMALL = (
     "Phi-3-mini’nin burada nasıl çalışacağını söylemez. {model} modelinin parametre sayısı {parameters}, "
-    "Phi-3-mini’ninki 3,8 milyar, yani bunun {times}ı. Küçük bir model her belirtecin süresinin çoğunu çekirdek "
+    "Phi-3-mini’ninki 3,8 milyar, yani {times} büyük. Küçük bir model her belirtecin süresinin çoğunu çekirdek "
     "başlatma ve örnekleme gibi yığının sabit giderlerine harcar; büyük bir model neredeyse tamamını ağırlıkları "
     "bellekten okumaya. Yığınların sırası orada başka olabilir, daha dar bir ağırlık biçiminin kazancı da."
 )
@@ -578,8 +579,8 @@ OBSERVER_NAMES = {
 OBSERVER_COST = {None: "maliyeti ölçülmedi", "ms": "okuma başına {cost} ms", "us": "okuma başına {cost} µs"}
 REPEAT_TITLE = "Bu koşuyu tekrarlayın"
 REPEAT_NOTE = (
-    "Tohum {seed} aynı ziyaret sırasını çeker; bir tekrarın ne kadar farklı çıkabileceğini değer değil, güven aralığı "
-    "söyler."
+    "Aynı tohum ({seed}) aynı ziyaret sırasını verir; bir tekrarın ne kadar farklı çıkabileceğini değer değil, güven "
+    "aralığı söyler."
 )
 PACKAGES_TITLE = "Her işçi sanal ortamının paketleri"
 GLOSSARY_TITLE = "Tanımlar"
@@ -588,7 +589,7 @@ FILES_NOTE = (
     "yapıştırmak için yalnızca sonuçlar), pytest-benchmark.json ve github-action-benchmark.json."
 )
 DATA_LINK = "Verileri CSV olarak kaydet"
-DATA_NOTE = "Hücre başına bütün sayılarıyla bir satır; bu sayfanın kendi içindedir."
+DATA_NOTE = "Bütün sayılarıyla hücre başına bir satır; veriler bu sayfanın içindedir."
 
 TABLE_CAPTION = "{model}, {cpu} üzerinde, koşu {run}"
 TABLE_HEADS = (
@@ -705,7 +706,7 @@ GLOSSARY = (
         "soru sorulabilene kadar. İlk üretim: sürecin ilk yanıtı. Yığının izin verdiği ölçüde her biri ayrı.",
     ),
     (
-        "En yüksek bellek",
+        "En yüksek (tepe) bellek",
         "İşçi sürecin, sistemin sayacına göre, bütün ömrü boyunca (yükleme ve bütün istem uzunlukları) ana bellekte "
         "tuttuğu en çok yer.",
     ),
@@ -801,7 +802,7 @@ _ADVICE = {
     "Allow it, or do without.": "İzin verin ya da onsuz yetinin.",
     "Switch its sleep off for the time of the run.": "Koşu boyunca uyku kipini kapatın.",
     "Close them and run again, or take more blocks (--profile standard).": (
-        "Onları kapatıp yeniden çalıştırın ya da daha çok blok ölçün (--profile standard)."
+        "Onları kapatıp yeniden ölçün ya da daha çok blok ölçün (--profile standard)."
     ),
     "Use a machine with cores of its own, or take more blocks.": (
         "Çekirdekleri yalnızca kendisinin olan bir makine kullanın ya da daha çok blok ölçün."
@@ -934,7 +935,7 @@ def memory_overview(ranking: MemoryRanking, winner: str, requests: str) -> str:
     claim = "en az isteyen" if ranking.verdict and not ranking.tied else "en düşük değer"
     kind = SIMULATED_MARK if ranking.simulated else ""
     ties = " (ötekiler ondan ayırt edilemiyor)" if ranking.tied else ""
-    at = f", {requests}" if requests else ""
+    at = f" ({requests})" if requests else ""
     return f"Bellek bakımından {claim}{kind}{at}: {winner}{ties}."
 
 
@@ -947,7 +948,7 @@ def beside(rivals: Sequence[tuple[Rival | MemoryRival, str]], words: tuple[str, 
     said = [f"Ondan ayırt edilemiyor: {listed(tied)}."] if tied else []
     if rest:
         rival, name = rest[0]
-        said.append(f"Sıradaki: {name}, {factor(rival.ratio.value)} {words[0]} ({interval(rival.ratio)}).")
+        said.append(f"Sıradaki: {name}, {words[0]} {factor(rival.ratio.value)} ({interval(rival.ratio)}).")
     if len(rest) > 1:
         rival, name = rest[-1]
         said.append(f"{words[1]}: {name}, {factor(rival.ratio.value)}.")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.analyse.run import analyse_run
+from bench.language import speaking
 from bench.plan.cells import Load
 from bench.report.energy import Energy, energy
 from bench.report.names import name_all
@@ -81,6 +82,13 @@ def test_the_page_has_the_section_with_its_table(made: str) -> None:
 def test_the_page_says_what_the_energy_covers_and_escapes_it(made: str) -> None:
     assert "RAPL package-0: &lt;b&gt;all&lt;/b&gt;" in made
     assert "<b>all</b>" not in made
+
+
+def test_a_page_of_another_language_says_that_what_a_counter_covers_is_english(tmp_path: Path) -> None:
+    with speaking("tr"):
+        found = section(tmp_path, counters=COUNTERS, prompt_tokens=(32,))
+    assert found is not None
+    assert '<span lang="en">RAPL package-0: &lt;b&gt;all&lt;/b&gt;</span>' in found.covers[0]
 
 
 def test_columns_without_any_value_are_left_out(made: str) -> None:

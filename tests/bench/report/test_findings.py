@@ -9,6 +9,7 @@ import pytest
 
 from bench.analyse.results import Finding, RunAnalysis
 from bench.analyse.run import analyse_run
+from bench.language import speaking
 from bench.report.exports.summary_json import summary_json
 from bench.report.exports.summary_markdown import summary_markdown
 from bench.report.findings import Note, finding_notes, in_short, serious_for_answer
@@ -162,6 +163,14 @@ def test_observers_are_told_with_their_cost() -> None:
         ),
         ("No counter for", "energy"),
     ]
+    with speaking("tr"):
+        told = dict(observer_facts(record))["Sürelerle birlikte okunanlar"]
+    assert '<span lang="en">CPU time</span>, okuma' in told
+
+
+def test_an_observer_with_markup_is_shown_and_not_run() -> None:
+    (_, told), _ = observer_facts({"observers": {HOSTILE: {"source": HOSTILE}}})
+    assert (told.count("&lt;script&gt;"), "<script>" in told) == (2, False)
 
 
 def test_a_run_from_before_the_observers_has_nothing_to_tell() -> None:
