@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from bench.report.drawing.style import GRID, MUTED, TEXT
-from bench.report.drawing.svg import TIP, Mark, StyleSheet, as_shape, embed
+from bench.report.drawing.svg import TIP, TIPS, Mark, StyleSheet, as_shape, embed
 from bench.report.format import localized
 
 _RC = {
@@ -89,6 +89,11 @@ class Drawing:
     def point(self, words: str, line: int, prompt_tokens: int) -> str:
         """The same for a point of the line with that number, which tells its figures to the mouse and the keyboard."""
         return self.tip(words, line=line, prompt=prompt_tokens, point="")
+
+    def points(self, told: Iterable[tuple[str, int]], line: int) -> str:
+        """The same for all points of a line, from the words and prompt tokens of each: the id for one artist."""
+        ids = [self.point(words, line, prompt_tokens) for words, prompt_tokens in told]
+        return f"{TIPS}{ids[0].removeprefix(TIP)}-{len(ids)}"
 
     def settle(self) -> Place:
         """Let the layout find the place of the only axes, once their labels and limits are set, and keep it.

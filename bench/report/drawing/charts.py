@@ -183,12 +183,10 @@ def _draw_line(canvas: Drawing, axes: Any, points: Sequence[Point], looks: LineS
     bar = {"color": looks.colour, "linewidth": 1.1}
     axes.plot(*bars, zorder=2.5, solid_capstyle="butt", gid=canvas.tip("", **own), **bar)
     axes.plot(*bars, linestyle="none", marker="_", markersize=4.5, gid=canvas.tip("", **own), **bar)
-    marker = marked(looks, 6.4)
-    for x, y, point in zip(xs, ys, points, strict=True):
-        # A run of many cells has a thousand points: they are added as they are, without a look at the axes' limits.
-        of_point = canvas.point(point.tip, looks.number, point.prompt_tokens)
-        # The axes hold them all, and a clip for each would make a large page larger by a tenth of a megabyte.
-        axes.add_artist(Line2D([x], [y], linestyle="none", zorder=4, gid=of_point, clip_on=False, **marker))
+    # A run of many cells has a thousand points: they are added as they are, without a look at the axes' limits.
+    gid = canvas.points([(point.tip, point.prompt_tokens) for point in points], looks.number)
+    # The axes hold them all, and a clip for each would make a large page larger by a tenth of a megabyte.
+    axes.add_artist(Line2D(xs, ys, linestyle="none", zorder=4, gid=gid, clip_on=False, **marked(looks, 6.4)))
 
 
 def _prompt_axis(axes: Any, lengths: Sequence[int]) -> None:

@@ -26,8 +26,10 @@ from bench.report.names import Naming, Series
 MOST_PANELS = 36
 """A page with more configurations than this is not read panel by panel; the data holds all of them."""
 
-MOST_IN_BOTH = 100
+MOST_IN_BOTH = 300
 """Of more cells than this only the first two charts are drawn on both axes, so that the page stays light."""
+MOST_AT_ONCE = 100
+"""Of more cells than this a browser lays each drawing out when it comes near the window."""
 _ALWAYS_IN_BOTH = ("ttft_ms", "tpot_ms")
 
 
@@ -71,7 +73,12 @@ class LegendEntry:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Everything drawn, ready to stand in the page; ``large``: more than :data:`MOST_IN_BOTH` cells are."""
+    """Everything drawn, ready to stand in the page.
+
+    Args:
+        large: more than :data:`MOST_AT_ONCE` cells are.
+        one_way: more than :data:`MOST_IN_BOTH` cells are.
+    """
 
     legend: tuple[LegendEntry, ...]
     swatches: Mapping[str, Markup]
@@ -86,6 +93,7 @@ class Figures:
     roofline: RooflineFigure | None
     shapes: Markup
     large: bool
+    one_way: bool
     css: str
 
 
@@ -126,7 +134,8 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
         roofline=roofline_figure(roofline(analysis), naming, looks, sheet),
         # Whole only now that all is drawn.
         shapes=_safe("".join(symbol.definition for symbol in symbols.values()) + sheet.shapes()),
-        large=not both,
+        large=len(analysis.cells) > MOST_AT_ONCE,
+        one_way=not both,
         css=sheet.css(),
     )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -27,6 +27,9 @@ _INVISIBLE = "fill: none"
 
 TIP = "tip-"
 """An artist's gid that starts so becomes a group with the mark of that number."""
+
+TIPS = "tips-"
+"""So does each marker of an artist whose gid starts so: ``tips-7-3`` has three, the first of them with mark 7."""
 
 
 class StyleSheet:
@@ -214,8 +217,12 @@ def _convert(element: ET.Element, shapes: _Shapes, marks: Mapping[str, Mark]) ->
         element.set("href", shapes.reference(href.removeprefix("#")))
     if clip := element.get("clip-path"):
         element.set("clip-path", _REFERENCE.sub(lambda found: f"url({shapes.reference(found.group(1))})", clip))
-    if element.tag == "g" and (name := element.attrib.pop("id", None)) and name.startswith(TIP):
-        _mark(element, marks[name.removeprefix(TIP)])
+    if element.tag == "g" and (name := element.attrib.pop("id", None)):
+        if name.startswith(TIP):
+            _mark(element, marks[name.removeprefix(TIP)])
+        elif name.startswith(TIPS):
+            first, count = map(int, name.removeprefix(TIPS).split("-"))
+            _mark_each(element, [marks[str(number)] for number in range(first, first + count)])
 
 
 def _turn(element: ET.Element, transform: str) -> None:
@@ -233,6 +240,17 @@ def _mark(group: ET.Element, mark: Mark) -> None:
         title = ET.Element("title")
         title.text = mark.tip
         group.insert(0, title)
+
+
+def _mark_each(group: ET.Element, marks: Sequence[Mark]) -> None:
+    """A group for each marker; one that is filled by halves is drawn twice, each half for all markers in turn."""
+    uses = [element for element in group.iter() if element.tag == f"{_SVG}use"]
+    assert len(uses) in (len(marks), 2 * len(marks)), "a marker lies outside its drawing"
+    group[:] = []
+    for number, mark in enumerate(marks):
+        own = ET.SubElement(group, "g")
+        own.extend(uses[number :: len(marks)])
+        _mark(own, mark)
 
 
 def _flattened(element: ET.Element, shapes: _Shapes) -> Iterator[ET.Element]:

@@ -11,7 +11,6 @@ import pytest
 
 from bench.plan.cells import Load
 from bench.report.drawing.editions import editions
-from bench.report.drawing.figures import MOST_IN_BOTH
 from bench.report.render import render
 
 MakeRun = Callable[..., Any]
@@ -63,10 +62,35 @@ def test_the_points_of_a_spare_edition_leave_their_words_to_the_other(page: str)
     assert [(one.count("data-point"), one.count("<title>")) for one in both] == [(21, 21), (21, 0)]
 
 
-def test_a_large_run_has_its_first_two_charts_in_both(fake_run: MakeRun, tmp_path: Path) -> None:
+ONE_WAY = "only the first two can be drawn both ways"
+
+
+@pytest.fixture
+def nine(fake_run: MakeRun, tmp_path: Path) -> Path:
+    """A run of nine cells."""
     loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8", "fp16")]
-    lengths = tuple(range(1, MOST_IN_BOTH // 3 + 2))
-    run = fake_run(loads=loads, prompt_tokens=lengths, new_tokens=(4,), blocks=1, repeats=1).write(tmp_path / "results")
-    page = render(run, tmp_path / "reports").index.read_text(encoding="utf-8")
-    assert [section(page, name).count("spare off") for name in ("charts", "arrival", "tradeoff")] == [2, 0, 0]
-    assert "only the first two can be drawn both ways" in page
+    run: Path = fake_run(loads=loads, blocks=1, repeats=1).write(tmp_path / "results")
+    return run
+
+
+def spares(page: str) -> list[int]:
+    return [section(page, name).count("spare off") for name in ("charts", "arrival", "tradeoff")]
+
+
+def test_a_very_large_run_has_its_first_two_charts_in_both_and_says_so_at_the_choice(
+    nine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.report.drawing.figures.MOST_IN_BOTH", 8)
+    page = render(nine, tmp_path / "reports").index.read_text(encoding="utf-8")
+    choices = page.partition('<details id="view"')[2].partition("</details>")[0]
+    assert spares(page) == [2, 0, 0]
+    assert ONE_WAY in choices
+
+
+def test_a_large_run_has_every_chart_in_both_and_is_laid_out_by_parts(
+    nine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.report.drawing.figures.MOST_AT_ONCE", 8)
+    page = render(nine, tmp_path / "reports").index.read_text(encoding="utf-8")
+    assert spares(page) == [4, 3, 3]
+    assert ('<main class="large">' in page, ONE_WAY in page) == (True, False)

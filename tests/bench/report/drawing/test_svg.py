@@ -53,6 +53,19 @@ def test_a_shape_stands_once_in_a_page_however_many_drawings_use_it() -> None:
     assert (first == second, sheet.shapes().count("<path"), sheet.shapes().count("<clipPath")) == (True, 1, 1)
 
 
+@pytest.mark.parametrize(("fill", "drawn_as"), [("full", 1), ("left", 2)])
+def test_each_marker_of_a_line_is_a_point_of_its_own(fill: str, drawn_as: int) -> None:
+    with drawing("test", (3, 2), None) as canvas:
+        gid = canvas.points([(f"at {x}", x) for x in (1, 2, 3)], 5)
+        line = Line2D([0.2, 0.5, 0.8], [0.5] * 3, linestyle="none", marker="o", fillstyle=fill, gid=gid)
+        canvas.figure.add_artist(line)
+        svg = canvas.finish(StyleSheet(), "a drawing")
+    groups = re.findall(r'<g data-line="5" data-prompt="(.)" data-point=""><title>at (.)</title>(.*?)</g>', svg)
+    assert [found[:2] for found in groups] == [("1", "1"), ("2", "2"), ("3", "3")]
+    uses = [re.findall(r'<use x="([\d.]+)"', found[2]) for found in groups]
+    assert uses == [["43.2"] * drawn_as, ["108"] * drawn_as, ["172.8"] * drawn_as]
+
+
 def test_a_frame_stands_once_in_a_page_below_what_is_drawn_on_it() -> None:
     sheet = StyleSheet()
     with drawing("frame", (3, 2)) as canvas:
