@@ -2,19 +2,72 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from axe_playwright_python.base import AXE_FILE_PATH
 
-from tests.browser.conftest import Opened
+if TYPE_CHECKING:
+    from tests.browser.conftest import Opened
 
 OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true"
 
 
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+"""The rules of axe-core that look at colours, of those that it runs unasked."""
+
+SHAPE = """() => document.documentElement.outerHTML + [...document.querySelectorAll('*')].map(one => {
+  const {x, y, width, height} = one.getBoundingClientRect(), {display, visibility} = getComputedStyle(one)
+  return [x, y, width, height, display, visibility]
+}).join(';')"""
+"""All that axe-core's other rules look at: what there is, where it lies, and whether it is seen."""
+
+ONE_OF_A_KIND = """() => {
+  const kinds = new Map(), found = new Map()
+  const walk = (one, around) => {
+    const style = getComputedStyle(one)
+    const own = ['color', 'background-color', 'background-image', 'opacity', 'font-size', 'font-weight', 'text-shadow',
+      'text-decoration', 'display', 'visibility', 'position', 'z-index'].map(name => style.getPropertyValue(name))
+    const way = [around, one.localName, ...own].join('|')
+    const kind = kinds.get(way) ?? kinds.size
+    kinds.set(way, kind)
+    const says = one.matches('input, select, textarea') || [...one.childNodes].some(
+      node => node.nodeType === Node.TEXT_NODE && node.data.trim())
+    if (says && !found.has(kind)) found.set(kind, one)
+    for (const child of one.children) walk(child, kind)
+  }
+  walk(document.body, '')
+  return [...found.values()]
+}"""
+"""The first of all elements with text that are set in the same way, within others that are set in the same way."""
+
+
 def violations(opened: Opened) -> list[str]:
-    """What axe-core finds, with the first elements that it finds it at; with all that is folded open."""
-    opened.page.evaluate(OPEN_ALL)
-    opened.page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
-    found = opened.page.evaluate("axe.run()")["violations"]
-    return [f"{one['id']}: {one['help']}: {[node['html'][:300] for node in one['nodes'][:3]]}" for one in found]
+    """What axe-core finds in light and in dark, with the first elements that it finds it at; all that is folded open.
+
+    In light every rule looks at every element. The same page then turns dark, which must change nothing but colours,
+    so that the rules of colour alone can say anything else; they look at one element of each way in which text is set,
+    since they tell the same of all others: a contrast is that of a text with what its ancestors paint behind it. What
+    drawings paint there axe-core does not know, in either scheme, and so says nothing of the text in them.
+    """
+    page = opened.page
+    page.evaluate(OPEN_ALL)
+    page.evaluate(AXE_FILE_PATH.read_text(encoding="utf-8"))
+    found = _named("light", page.evaluate("axe.run()"))
+    shape = page.evaluate(SHAPE)
+    page.emulate_media(color_scheme="dark")
+    if page.evaluate(SHAPE) != shape:
+        found.append("dark: the page is another one, or lies in another way, than in light")
+    options = {"runOnly": {"type": "rule", "values": COLOUR_RULES}}
+    found += _named("dark", page.evaluate(f"options => axe.run({{include: ({ONE_OF_A_KIND})()}}, options)", options))
+    page.emulate_media(color_scheme="light")
+    return found
+
+
+def _named(scheme: str, results: dict[str, Any]) -> list[str]:
+    return [
+        f"{scheme}: {one['id']}: {one['help']}: {[node['html'][:300] for node in one['nodes'][:3]]}"
+        for one in results["violations"]
+    ]
 
 
 def overflow(opened: Opened) -> int:

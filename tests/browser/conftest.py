@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from bench.language import speaking
 from bench.report.render import render
+from tests.browser.checks import overflow
 from tests.browser.chromium import FLAGS, REMEDY, find_chromium, in_ci
 from tests.browser.pages import PAGES, index_of_reports
 from tests.browser.runs import RUNS
@@ -38,7 +40,29 @@ class Opened:
         self.page.on("request", lambda request: self.requests.append(request.url))
 
 
+def open_in(browser: Browser, path: Path, size: tuple[int, int] = LAPTOP, fragment: str = "", **options: Any) -> Opened:
+    """Opens a page on disk in a context of its own; further arguments are those of that context."""
+    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
+    found = Opened(context.new_page())
+    found.listen()
+    found.page.goto(path.as_uri() + fragment)
+    return found
+
+
 Open = Callable[..., Opened]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a page shows when it is opened: its words, and by how many pixels it is too wide with all folded open."""
+
+    problems: list[str]
+    requests: list[str]
+    words: set[str]
+    overflow: int
+
+
+See = Callable[..., Seen]
 
 
 @dataclass
@@ -98,19 +122,30 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def open_file(browser: Browser) -> Iterator[Open]:
     """Opens a page on disk; further arguments are those of a browser context."""
-    contexts = []
+    made: list[Opened] = []
 
-    def opened(path: Path, size: tuple[int, int] = LAPTOP, fragment: str = "", **options: Any) -> Opened:
-        context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
-        contexts.append(context)
-        found = Opened(context.new_page())
-        found.listen()
-        found.page.goto(path.as_uri() + fragment)
-        return found
+    def opened(path: Path, *arguments: Any, **options: Any) -> Opened:
+        made.append(open_in(browser, path, *arguments, **options))
+        return made[-1]
 
     yield opened
-    for context in contexts:
-        context.close()
+    for one in made:
+        one.page.context.close()
+
+
+@pytest.fixture(scope="module")
+def see(browser: Browser) -> See:
+    """Looks at a page on disk, once on each size of screen."""
+
+    @cache
+    def seen(path: Path, size: tuple[int, int] = LAPTOP) -> Seen:
+        opened = open_in(browser, path, size)
+        words = set(opened.page.inner_text("body").lower().split())
+        found = Seen(opened.problems, opened.requests, words, overflow(opened))
+        opened.page.context.close()
+        return found
+
+    return seen
 
 
 @pytest.fixture

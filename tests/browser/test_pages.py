@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.checks import OPEN_ALL, beyond_paper, overflow, violations
-from tests.browser.conftest import LAPTOP, PAPER, PHONE, WIDE, Open
+from tests.browser.checks import OPEN_ALL, beyond_paper, violations
+from tests.browser.conftest import LAPTOP, PAPER, PHONE, WIDE, Open, See
 from tests.browser.pages import EVIL, PAGES
 
 pytestmark = pytest.mark.browser
@@ -18,37 +18,37 @@ LARGE = ["large comparison", "large history"]
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_opens_without_an_error(open_page: Open, name: str) -> None:
-    assert open_page(name).problems == []
+def test_a_page_opens_without_an_error(see: See, written: Callable[[str], Path], name: str) -> None:
+    assert see(written(name)).problems == []
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_asks_for_nothing_but_itself(open_page: Open, written: Callable[[str], Path], name: str) -> None:
-    assert [url for url in open_page(name).requests if url != "data:,"] == [written(name).as_uri()]
+def test_a_page_asks_for_nothing_but_itself(see: See, written: Callable[[str], Path], name: str) -> None:
+    assert [url for url in see(written(name)).requests if url != "data:,"] == [written(name).as_uri()]
 
 
 # 300 cells are the same elements once more, and axe takes minutes for them.
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", [name for name in PAGES if name not in LARGE])
-def test_axe_finds_nothing(open_page: Open, name: str, scheme: str) -> None:
-    assert violations(open_page(name, color_scheme=scheme)) == []
+def test_axe_finds_nothing_in_light_and_dark(open_page: Open, name: str) -> None:
+    assert violations(open_page(name)) == []
 
 
 @pytest.mark.parametrize("name", BOTH)
-def test_axe_finds_nothing_on_a_phone(open_page: Open, name: str) -> None:
+def test_axe_finds_nothing_on_a_phone_in_light_and_dark(open_page: Open, name: str) -> None:
     assert violations(open_page(name, PHONE)) == []
 
 
 @pytest.mark.parametrize("size", [PHONE, LAPTOP, WIDE], ids=["phone", "laptop", "wide"])
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_no_wider_than_the_screen(open_page: Open, name: str, size: tuple[int, int]) -> None:
-    assert overflow(open_page(name, size)) == 0
+def test_a_page_is_no_wider_than_the_screen(
+    see: See, written: Callable[[str], Path], name: str, size: tuple[int, int]
+) -> None:
+    assert see(written(name), size).overflow == 0
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_no_word_is_a_missing_number(open_page: Open, name: str) -> None:
-    words = open_page(name).page.inner_text("body").lower().split()
-    assert {"nan", "inf", "undefined", "null", "none"} & set(words) == set()
+def test_no_word_is_a_missing_number(see: See, written: Callable[[str], Path], name: str) -> None:
+    assert {"nan", "inf", "undefined", "null", "none"} & see(written(name)).words == set()
 
 
 @pytest.mark.parametrize("name", BOTH)

@@ -7,39 +7,40 @@ from collections.abc import Callable
 import pytest
 
 from bench.report_speed.__main__ import GOALS
-from tests.browser.checks import beyond_paper, overflow, violations
-from tests.browser.conftest import LAPTOP, PAPER, PHONE, WIDE, Open, Stored
+from tests.browser.checks import beyond_paper, violations
+from tests.browser.conftest import LAPTOP, PAPER, PHONE, WIDE, Open, See, Stored
 from tests.browser.runs import RUNS
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_page_opens_without_an_error(open_report: Open, name: str) -> None:
-    assert open_report(name).problems == []
+def test_a_page_opens_without_an_error(see: See, stored: Callable[[str], Stored], name: str) -> None:
+    assert see(stored(name).index).problems == []
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_a_page_asks_for_nothing_but_itself(open_report: Open, stored: Callable[[str], Stored], name: str) -> None:
-    assert [url for url in open_report(name).requests if url != "data:,"] == [stored(name).index.as_uri()]
+def test_a_page_asks_for_nothing_but_itself(see: See, stored: Callable[[str], Stored], name: str) -> None:
+    path = stored(name).index
+    assert [url for url in see(path).requests if url != "data:,"] == [path.as_uri()]
 
 
 # 300 cells are the same elements once more, and axe takes minutes for them.
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", [name for name in RUNS if name != "large"])
-def test_axe_finds_nothing(open_report: Open, name: str, scheme: str) -> None:
-    assert violations(open_report(name, color_scheme=scheme)) == []
+def test_axe_finds_nothing_in_light_and_dark(open_report: Open, name: str) -> None:
+    assert violations(open_report(name)) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_on_a_phone(open_report: Open, scheme: str) -> None:
-    assert violations(open_report("usual", PHONE, color_scheme=scheme)) == []
+def test_axe_finds_nothing_on_a_phone_in_light_and_dark(open_report: Open) -> None:
+    assert violations(open_report("usual", PHONE)) == []
 
 
 @pytest.mark.parametrize("size", [PHONE, LAPTOP, WIDE], ids=["phone", "laptop", "wide"])
 @pytest.mark.parametrize("name", RUNS)
-def test_a_page_is_no_wider_than_the_screen(open_report: Open, name: str, size: tuple[int, int]) -> None:
-    assert overflow(open_report(name, size)) == 0
+def test_a_page_is_no_wider_than_the_screen(
+    see: See, stored: Callable[[str], Stored], name: str, size: tuple[int, int]
+) -> None:
+    assert see(stored(name).index, size).overflow == 0
 
 
 def test_light_and_dark_differ(open_report: Open) -> None:
@@ -49,9 +50,8 @@ def test_light_and_dark_differ(open_report: Open) -> None:
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_no_word_is_a_missing_number(open_report: Open, name: str) -> None:
-    words = open_report(name).page.inner_text("body").lower().split()
-    assert {"nan", "inf", "undefined", "null"} & set(words) == set()
+def test_no_word_is_a_missing_number(see: See, stored: Callable[[str], Stored], name: str) -> None:
+    assert {"nan", "inf", "undefined", "null"} & see(stored(name).index).words == set()
 
 
 def test_a_name_with_markup_is_shown_and_not_run(open_report: Open) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from bench.plan.cells import Cell, Load
 from bench.record import recorded_cell
+from bench.report.render import ReportPaths, render
 from bench.store.writer import RunWriter
 
 NOW = datetime(2026, 11, 22, 21, 17, 35, tzinfo=UTC)
@@ -257,3 +258,15 @@ def simulated_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     loads = [Load("simulated", "CPU", precision) for precision in ("int4", "int8")]
     run = FakeRun(loads=loads, model=model, prompt_tokens=(32, 128))
     return run.write(tmp_path_factory.mktemp("simulated"))
+
+
+@pytest.fixture(scope="session")
+def stored_report(stored_run: Path, tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
+    """The report of :func:`stored_run`."""
+    return render(stored_run, tmp_path_factory.mktemp("stored-report"))
+
+
+@pytest.fixture(scope="session")
+def simulated_report(simulated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
+    """The report of :func:`simulated_run`."""
+    return render(simulated_run, tmp_path_factory.mktemp("simulated-report"))

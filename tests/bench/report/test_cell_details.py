@@ -15,6 +15,7 @@ from bench.report.cell_details import CellDetail, detail_groups
 from bench.report.findings import finding_notes
 from bench.report.names import name_all
 from bench.report.page import page
+from bench.report.render import ReportPaths
 from bench.report.results_table import result_groups
 from bench.store.reader import open_run
 
@@ -27,8 +28,8 @@ def analysis(stored_run: Path) -> RunAnalysis:
 
 
 @pytest.fixture(scope="module")
-def html(analysis: RunAnalysis) -> str:
-    return page(analysis, name_all(analysis), [])
+def html(stored_report: ReportPaths) -> str:
+    return stored_report.index.read_text(encoding="utf-8")
 
 
 def details(analysis: RunAnalysis) -> list[CellDetail]:
@@ -136,9 +137,10 @@ def test_warnings_are_those_of_the_cell_alone(analysis: RunAnalysis) -> None:
     assert told == {first.cell_key: ["TTFT rose", "99 degrees"], other.cell_key: ["still faster", "99 degrees"]}
 
 
-def test_the_page_links_a_warning_to_its_note(analysis: RunAnalysis) -> None:
-    finding = Finding("drift", "warning", "<b>rose</b>", "Look.", "cell", None, analysis.cells[0].cell_key)
-    shown = section(page(dataclasses.replace(analysis, findings=(finding,)), name_all(analysis), []))
+def test_the_page_links_a_warning_to_its_note(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = analyse_run(open_run(fake_run(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,)).write(tmp_path)))
+    finding = Finding("drift", "warning", "<b>rose</b>", "Look.", "cell", None, run.cells[0].cell_key)
+    shown = section(page(dataclasses.replace(run, findings=(finding,)), name_all(run), []))
     assert '<a href="#note-1">Drift</a>: <span>&lt;b&gt;rose&lt;/b&gt;</span>' in shown
 
 

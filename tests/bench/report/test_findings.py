@@ -30,7 +30,7 @@ def quiet(tmp_path_factory: pytest.TempPathFactory) -> RunAnalysis:
     return analyse_run(open_run(run.write(tmp_path_factory.mktemp("findings"))))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def found(quiet: RunAnalysis) -> RunAnalysis:
     cell = quiet.cells[0]
     findings = (
@@ -39,6 +39,11 @@ def found(quiet: RunAnalysis) -> RunAnalysis:
         Finding("virtual-machine", "info", "it is virtual", "Trust ratios."),
     )
     return dataclasses.replace(quiet, findings=findings)
+
+
+@pytest.fixture(scope="module")
+def html(found: RunAnalysis) -> str:
+    return page(found, name_all(found), [])
 
 
 def notes(analysis: RunAnalysis) -> list[Note]:
@@ -73,8 +78,7 @@ def test_the_rows_of_the_table_carry_their_notes(found: RunAnalysis) -> None:
     assert (marked[found.cells[0].cell_key], marked[found.cells[-1].cell_key]) == (["other-load"], ["drift"])
 
 
-def test_the_page_links_cells_to_notes_that_are_there(found: RunAnalysis) -> None:
-    html = page(found, name_all(found), [])
+def test_the_page_links_cells_to_notes_that_are_there(html: str) -> None:
     table = html.partition('<table class="results"')[2].partition("</table>")[0]
     assert table.count('href="#note-1"') == 2
     assert 'id="note-1"' in html
@@ -84,16 +88,15 @@ def test_the_page_of_a_quiet_run_has_no_such_section(quiet: RunAnalysis) -> None
     assert 'id="notes"' not in page(quiet, name_all(quiet), [])
 
 
-def test_the_answer_comes_first_and_the_notes_below_the_results(found: RunAnalysis) -> None:
-    html = page(found, name_all(found), [])
+def test_the_answer_comes_first_and_the_notes_below_the_results(html: str) -> None:
     sections = re.findall('<section id="([a-z]+)">', html)
     links = re.findall('href="#([a-z]+)"', html.partition("<nav")[2].partition("</nav>")[0])
     assert (sections[0], sections[sections.index("results") + 1]) == ("answer", "notes")
     assert links == sections
 
 
-def test_a_serious_finding_is_seen_before_any_number(found: RunAnalysis) -> None:
-    before = page(found, name_all(found), []).partition('<section id="answer">')[2].partition('<p class="lead"')[0]
+def test_a_serious_finding_is_seen_before_any_number(html: str) -> None:
+    before = html.partition('<section id="answer">')[2].partition('<p class="lead"')[0]
     assert re.findall('href="#(.*?)"', before) == ["note-1"]
 
 
@@ -120,8 +123,8 @@ def test_a_finding_of_one_cell_marks_no_other_of_its_load(found: RunAnalysis) ->
     assert (cell.load.load_key, note.touches(cell), note.touches(other)) == (other.load.load_key, True, False)
 
 
-def test_what_a_finding_says_stays_text(found: RunAnalysis) -> None:
-    assert "<script>alert" not in page(found, name_all(found), [])
+def test_what_a_finding_says_stays_text(found: RunAnalysis, html: str) -> None:
+    assert "<script>alert" not in html
     assert "<script>" not in summary_markdown(found, name_all(found), [])
 
 

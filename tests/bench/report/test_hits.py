@@ -16,7 +16,7 @@ from bench.report.answers import answers_by_shape, overviews
 from bench.report.drawing.style import line_styles
 from bench.report.hits import hits
 from bench.report.names import name_all
-from bench.report.render import render_analysis
+from bench.report.render import ReportPaths, render_analysis
 from bench.report.results_table import result_groups
 from bench.report.terminal import table_of
 from bench.store.reader import open_run
@@ -94,9 +94,8 @@ def test_the_page_shows_both(report: Path) -> None:
     assert "First ask and prefix-cache hit" in (report / "index.html").read_text("utf-8")
 
 
-def test_a_page_without_hits_has_no_table_of_them(stored_run: Path, tmp_path: Path) -> None:
-    paths = render_analysis(analyse_run(open_run(stored_run)), tmp_path)
-    assert "First ask and prefix-cache hit" not in paths.index.read_text("utf-8")
+def test_a_page_without_hits_has_no_table_of_them(stored_report: ReportPaths) -> None:
+    assert "First ask and prefix-cache hit" not in stored_report.index.read_text("utf-8")
 
 
 def test_the_summary_says_of_each_cell_how_it_was_asked(report: Path) -> None:

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Load
-from bench.report.render import render
+from bench.report.render import ReportPaths, render
 
 MakeRun = Callable[..., Any]
 ONE_LOAD = [Load("ort-genai", "CPU", "int4")]
+SMALL: dict[str, Any] = {"loads": ONE_LOAD, "prompt_tokens": (32,)}
+"""A run for what does not depend on its cells."""
 VOID = {"meta", "link", "br", "img", "input"}
 
 
@@ -49,13 +51,13 @@ def visible(page: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def full_page(stored_run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return page_of(stored_run, tmp_path_factory.mktemp("full"))
+def full_page(stored_report: ReportPaths) -> str:
+    return stored_report.index.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def simulated_page(simulated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return page_of(simulated_run, tmp_path_factory.mktemp("simulated"))
+def simulated_page(simulated_report: ReportPaths) -> str:
+    return simulated_report.index.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -156,8 +158,8 @@ def test_control_characters_do_not_reach_the_page(hostile_page: str, character: 
     assert character not in hostile_page
 
 
-def test_the_same_run_gives_the_same_bytes(simulated_run: Path, tmp_path: Path) -> None:
-    assert page_of(simulated_run, tmp_path / "a") == page_of(simulated_run, tmp_path / "b")
+def test_the_same_run_gives_the_same_bytes(simulated_run: Path, simulated_page: str, tmp_path: Path) -> None:
+    assert page_of(simulated_run, tmp_path) == simulated_page
 
 
 def test_no_drawing_keeps_a_sentinel_colour(full_page: str) -> None:
@@ -196,12 +198,12 @@ def test_every_row_of_a_simulated_run_has_its_badge(simulated_page: str) -> None
 
 
 def test_a_simulated_verdict_marks_the_name_of_any_backend(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run(loads=ONE_LOAD, verdicts={"ort-genai-CPU-int4": "simulated"}).write(tmp_path / "results")
+    run = fake_run(**SMALL, verdicts={"ort-genai-CPU-int4": "simulated"}).write(tmp_path / "results")
     assert "ort-genai CPU int4 (simulated)" in visible(page_of(run, tmp_path))
 
 
 def test_a_synthetic_model_is_marked(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run(loads=ONE_LOAD)
+    run = fake_run(**SMALL)
     run.model = {**run.model, "kind": "synthetic", "synthetic": True}
     assert "Synthetic model." in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
@@ -210,7 +212,7 @@ def test_a_synthetic_model_is_marked(fake_run: MakeRun, tmp_path: Path) -> None:
     ("end", "said"), [(None, "This run has no end"), ("interrupted", "was interrupted"), ("stopped", "was stopped")]
 )
 def test_a_run_that_did_not_finish_says_so(fake_run: MakeRun, tmp_path: Path, end: str | None, said: str) -> None:
-    run = fake_run(end=end, loads=ONE_LOAD).write(tmp_path / "results")
+    run = fake_run(**SMALL, end=end).write(tmp_path / "results")
     assert said in visible(page_of(run, tmp_path))
 
 
@@ -231,20 +233,20 @@ def test_a_failure_is_shown_with_the_command_that_tries_it_alone(failing_page: s
 
 
 def test_an_installer_that_failed_is_shown_with_its_lines(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run(loads=ONE_LOAD, venvs={"ort-genai": {"failed": ["ERROR: no matching distribution"]}})
+    run = fake_run(**SMALL, venvs={"ort-genai": {"failed": ["ERROR: no matching distribution"]}})
     assert "ERROR: no matching distribution" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
 
 def test_a_fallback_goes_by_what_ran(fake_run: MakeRun, tmp_path: Path) -> None:
     load = Load("openvino-genai", "NPU", "int4")
-    run = fake_run(loads=[load], verdicts={load.label: "fallback"}, executed={load.label: "CPU"})
+    run = fake_run(loads=[load], prompt_tokens=(32,), verdicts={load.label: "fallback"}, executed={load.label: "CPU"})
     shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
     assert ("openvino-genai CPU (asked for NPU) int4" in shown, "openvino-genai NPU" in shown) == (True, False)
 
 
 def test_a_choice_that_was_left_to_the_stack_goes_by_what_it_chose(fake_run: MakeRun, tmp_path: Path) -> None:
     load = Load("optimum-intel", "AUTO", "int4")
-    run = fake_run(loads=[load], executed={load.label: "GPU.0"})
+    run = fake_run(loads=[load], prompt_tokens=(32,), executed={load.label: "GPU.0"})
     shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
     assert "optimum-intel GPU.0 (asked for AUTO) int4" in shown
 
@@ -262,18 +264,18 @@ def test_what_a_run_says_of_npus_follows_from_what_was_measured(
 
 
 def test_a_hint_that_the_device_changed_is_shown_as_changed(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run(loads=ONE_LOAD, more={"changed_hints": [("KV_CACHE_PRECISION", "asked f16, got u8")]})
+    run = fake_run(**SMALL, more={"changed_hints": [("KV_CACHE_PRECISION", "asked f16, got u8")]})
     shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
     assert "Changed by the device: KV_CACHE_PRECISION: asked f16, got u8" in shown
 
 
 def test_a_mixture_of_weight_formats_is_shown_as_one(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run(loads=ONE_LOAD, more={"weight_bits": [("int8", 0.21), ("int4", 0.79)]})
+    run = fake_run(**SMALL, more={"weight_bits": [("int8", 0.21), ("int4", 0.79)]})
     assert "79 % int4, 21 % int8" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
 
 def test_a_run_of_failures_alone_has_a_page(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run(loads=ONE_LOAD)
+    run = fake_run(**SMALL)
     run.break_cells("", "failed", "nothing works")
     assert "No cell could be measured." in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
@@ -285,10 +287,15 @@ def test_one_generation_of_one_cell_has_a_page(fake_run: MakeRun, tmp_path: Path
     assert "the only one measured" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
 
+@pytest.fixture(scope="module")
+def one_block(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> str:
+    tmp_path = tmp_path_factory.mktemp("one-block")
+    return visible(page_of(fake_run(loads=ONE_LOAD, blocks=1).write(tmp_path / "results"), tmp_path))
+
+
 @pytest.mark.parametrize("word", ["nan", "inf", "None"])
-def test_no_number_is_missing_its_value(fake_run: MakeRun, tmp_path: Path, word: str) -> None:
-    run = fake_run(blocks=1, loads=ONE_LOAD).write(tmp_path / "results")
-    assert not re.search(rf"\b{word}\b", visible(page_of(run, tmp_path)))
+def test_no_number_is_missing_its_value(one_block: str, word: str) -> None:
+    assert not re.search(rf"\b{word}\b", one_block)
 
 
 def test_phi3_is_what_the_default_model_does_not_tell_of(full_page: str) -> None:
@@ -298,7 +305,7 @@ def test_phi3_is_what_the_default_model_does_not_tell_of(full_page: str) -> None
 
 
 def test_a_run_of_phi3_does_not_ask_for_phi3(fake_run: MakeRun, tmp_path: Path) -> None:
-    run = fake_run(loads=ONE_LOAD)
+    run = fake_run(**SMALL)
     run.model = {**run.model, "name": "microsoft/Phi-3-mini-4k-instruct", "kind": "hub", "parameters": 3_821_079_552}
     assert "--model microsoft/Phi-3" not in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 

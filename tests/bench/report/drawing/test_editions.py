@@ -11,7 +11,7 @@ import pytest
 
 from bench.plan.cells import Load
 from bench.report.drawing.editions import editions
-from bench.report.render import render
+from bench.report.render import ReportPaths, render
 
 MakeRun = Callable[..., Any]
 
@@ -42,8 +42,8 @@ def section(page: str, name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(stored_run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return render(stored_run, tmp_path_factory.mktemp("editions")).index.read_text(encoding="utf-8")
+def page(stored_report: ReportPaths) -> str:
+    return stored_report.index.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("name", "charts", "spare"), [("charts", 7, 6), ("arrival", 3, 3), ("tradeoff", 3, 3)])

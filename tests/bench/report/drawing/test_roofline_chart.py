@@ -3,13 +3,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import pytest
 
 from bench.plan.cells import Load
-from bench.report.render import render
+from bench.report.render import ReportPaths, render
 
 MakeRun = Callable[..., Any]
 LOADS = [Load("ort-genai", "CPU", "int4"), Load("openvino-genai", "GPU", "int4")]
@@ -19,17 +19,19 @@ def section(page: str) -> str:
     return page.partition('<section id="roofline">')[2].partition("</section>")[0]
 
 
-@pytest.fixture
-def made(fake_run: MakeRun, tmp_path: Path) -> Callable[..., str]:
+@pytest.fixture(scope="module")
+def made(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     """Renders a run on a machine of 35 GB/s, whose model and loads tell what the test says; returns the section."""
 
+    @cache
     def make(bandwidth: float | None = 35e9, kv_values: int | None = 11_520, **more: Any) -> str:
-        path = fake_run(loads=LOADS, more=more).write(tmp_path / "results")
+        folder = tmp_path_factory.mktemp("roofline")
+        path = fake_run(loads=LOADS, more=more).write(folder / "results")
         record = json.loads((path / "run.json").read_text(encoding="utf-8"))
         record["machine"]["memory_read_bytes_per_s"] = bandwidth
         record["model"]["kv_cache_values_per_token"] = kv_values
         (path / "run.json").write_text(json.dumps(record), encoding="utf-8")
-        return section(render(path, tmp_path / "reports").index.read_text(encoding="utf-8"))
+        return section(render(path, folder / "reports").index.read_text(encoding="utf-8"))
 
     return make
 
@@ -68,5 +70,5 @@ def test_a_run_without_a_bandwidth_says_so_and_draws_nothing(made: Callable[...,
     assert "<svg" not in found
 
 
-def test_a_simulated_run_has_no_roofline(simulated_run: Path, tmp_path: Path) -> None:
-    assert section(render(simulated_run, tmp_path).index.read_text(encoding="utf-8")) == ""
+def test_a_simulated_run_has_no_roofline(simulated_report: ReportPaths) -> None:
+    assert section(simulated_report.index.read_text(encoding="utf-8")) == ""

@@ -9,7 +9,7 @@ import pytest
 
 from bench.plan.cells import Load
 from bench.report.drawing.shape_charts import MOST_SHAPES, chosen, left_out
-from bench.report.render import render
+from bench.report.render import ReportPaths, render
 
 MakeRun = Callable[..., Any]
 
@@ -23,9 +23,9 @@ def visible(markup: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(stored_run: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def page(stored_report: ReportPaths) -> str:
     """Seven configurations at three prompt lengths."""
-    return render(stored_run, tmp_path_factory.mktemp("shapes")).index.read_text(encoding="utf-8")
+    return stored_report.index.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", ["arrival", "tradeoff"])
@@ -62,8 +62,8 @@ def test_answers_of_one_token_have_neither_chart(fake_run: MakeRun, tmp_path: Pa
     assert [section(page, name) for name in ("arrival", "tradeoff")] == ["", ""]
 
 
-def test_simulated_shapes_say_so(simulated_run: Path, tmp_path: Path) -> None:
-    page = render(simulated_run, tmp_path).index.read_text(encoding="utf-8")
+def test_simulated_shapes_say_so(simulated_report: ReportPaths) -> None:
+    page = simulated_report.index.read_text(encoding="utf-8")
     assert "32 prompt tokens, 64 new (simulated)" in visible(section(page, "tradeoff"))
 
 
