@@ -32,9 +32,10 @@ def test_a_page_without_a_fault_has_none(open_file: Open, tmp_path: Path) -> Non
     assert violations(open_file(page(tmp_path, ""))) == []
 
 
+@pytest.mark.parametrize("every", [False, True])
 @pytest.mark.parametrize("found", STYLES)
-def test_a_fault_of_one_scheme_is_found_and_named(open_file: Open, tmp_path: Path, found: str) -> None:
-    (said,) = violations(open_file(page(tmp_path, STYLES[found])))
+def test_a_fault_of_one_scheme_is_found_and_named(open_file: Open, tmp_path: Path, found: str, *, every: bool) -> None:
+    (said,) = violations(open_file(page(tmp_path, STYLES[found])), every=every)
     assert said.startswith(found)
 
 

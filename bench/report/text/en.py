@@ -40,7 +40,7 @@ ITL_NAMES = {
     "p95": "95th percentile of inter-token latency",
     "p99": "99th percentile of inter-token latency",
 }
-ITL_WORDS = {"p50": "median", "p95": "p95", "p99": "p99"}
+ITL_WORDS = {"p50": "p50", "p95": "p95", "p99": "p99"}
 
 HIT = "prefix-cache hit"
 """What a repeat of the prompt just asked is called, so that it is never taken for a first ask."""
@@ -353,7 +353,7 @@ TRADEOFF_BEST = "best"
 
 ROOFLINE_TITLE = "Decode rate and memory bandwidth"
 ROOFLINE_NOTE = (
-    "Every decode step reads all weights and the KV cache from memory, so memory allows at most bandwidth ÷ these "
+    "Every decode step reads the weights and the KV cache from memory, so memory allows at most bandwidth ÷ these "
     "bytes steps a second: the solid line. The dashed ones are half and a quarter of it. The bandwidth is {rate} GB/s, "
     "as this machine’s CPU read it with the run’s threads before the run. A step gives one token per sequence."
 )

@@ -365,7 +365,7 @@ TRADEOFF_BEST = "en iyi"
 
 ROOFLINE_TITLE = "Üretim hızı ve bellek bant genişliği"
 ROOFLINE_NOTE = (
-    "Her üretim adımı bütün ağırlıkları ve KV önbelleğini bellekten okur; bu yüzden bellek saniyede en çok bant "
+    "Her üretim adımı ağırlıkları ve KV önbelleğini bellekten okur; bu yüzden bellek saniyede en çok bant "
     "genişliği ÷ bu bayt sayısı kadar adıma izin verir: düz çizgi. Kesik çizgiler bunun yarısı ve dörtte biridir. Bant "
     "genişliği {rate} GB/s’dir; bu makinenin CPU’su koşudan önce, koşunun iş parçacıklarıyla bu hızda okudu. Bir adım "
     "her dizi için bir belirteç verir."
