@@ -40,7 +40,6 @@ ITL_NAMES = {
     "p95": "95th percentile of inter-token latency",
     "p99": "99th percentile of inter-token latency",
 }
-ITL_WORDS = {"p50": "p50", "p95": "p95", "p99": "p99"}
 
 HIT = "prefix-cache hit"
 """What a repeat of the prompt just asked is called, so that it is never taken for a first ask."""
@@ -660,8 +659,8 @@ GLOSSARY = (
     ),
     (
         "Percentile of ITL",
-        "Over all inter-token latencies of a cell together, as a description. Given where five values at least lie "
-        "beyond it: p99 needs 500 of them, p95 100, p90 50, p50 10.",
+        "Over all inter-token latencies of a cell together, as a description; p50 is the median. Given where five "
+        "values at least lie beyond it: p99 needs 500 of them, p95 100, p90 50, p50 10.",
     ),
     (
         "Precision, bits per weight, “computes in”",

@@ -53,7 +53,6 @@ ITL_NAMES = {
     "p95": "belirteçler arası gecikmenin 95. yüzdeliği",
     "p99": "belirteçler arası gecikmenin 99. yüzdeliği",
 }
-ITL_WORDS = {"p50": "p50", "p95": "p95", "p99": "p99"}
 
 HIT = "önek önbelleği isabeti"
 SHAPE = "{prompt} istem belirteci, {new} yeni"
@@ -688,7 +687,7 @@ GLOSSARY = (
     (
         "ITL yüzdeliği",
         "Betimleme olarak, bir hücrenin bütün belirteçler arası gecikmeleri üzerinden. Ötesinde en az beş değer varsa "
-        "verilir: p99 için 500, p95 için 100, p90 için 50, p50 için 10 gecikme gerekir.",
+        "verilir: p99 için 500, p95 için 100, p90 için 50, p50 için 10 gecikme gerekir. p50 medyandır.",
     ),
     (
         "Hassasiyet, ağırlık başına bit, hesap türü",
