@@ -187,15 +187,13 @@ def _versions(quantized: bool) -> dict[str, str]:
 
 def _stored(model: Any) -> StoredWeights:
     weights = StoredWeights()
-    head = model.get_output_embeddings()
+    embedding, head = model.get_input_embeddings(), model.get_output_embeddings()
     # Tied weights are one parameter, which the output layer reads from end to end.
-    looked_up = None if head is None else model.get_input_embeddings().weight
-    if head is not None and head.weight is looked_up:
-        looked_up = None
+    apart = head is not None and head.weight is not embedding.weight
     for parameter in model.parameters():
         # A quantized tensor passes for the type that it was made from; what it stores is inside.
         if (inside := getattr(parameter, "qdata", None)) is None:
-            weights.add(parameter, looked_up=parameter is looked_up)
+            weights.add(parameter, looked_up=apart and parameter is embedding.weight)
         else:
             weights.add(inside)
             weights.add(parameter.scale, parameters=0)

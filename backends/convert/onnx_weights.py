@@ -46,6 +46,7 @@ def weights_of(model: Path) -> dict[str, Any]:
     """
     graph = onnx.load(str(model), load_external_data=False).graph
     roles = _roles(graph)
+    rows_alone = roles.looked_up - roles.whole
     elements: Counter[str] = Counter()
     bits = looked_up = 0
     for tensor in graph.initializer:
@@ -54,7 +55,7 @@ def weights_of(model: Path) -> dict[str, Any]:
         if kind not in FORMATS or size <= 1 or tensor.name in roles.tables:
             continue
         bits += size * _BITS[kind]
-        if tensor.name in roles.looked_up - roles.whole:
+        if tensor.name in rows_alone:
             looked_up += size * _BITS[kind]
         if tensor.name in roles.packed:
             width, weights = roles.packed[tensor.name]
