@@ -1,23 +1,31 @@
 from __future__ import annotations
 
 import inspect
+import re
 
 import pytest
 
 from bench import errors
-from bench.errors import BenchError, WorkerError
+from bench.errors import WorkerError
 
 ALL = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if kind.__module__ == "bench.errors"]
 
 
-@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
-def test_every_error_stands_in_the_tree(kind: type[Exception]) -> None:
-    assert kind.__name__ in (errors.__doc__ or "")
+def drawn() -> list[tuple[str, str]]:
+    """(error, the error above it) of each line of the tree in the module's docstring."""
+    above: list[tuple[int, str]] = []
+    found = []
+    for line in (errors.__doc__ or "").splitlines():
+        if (name := re.match(r"^([\s│├└─]*)([A-Z]\w+)\b", line)) is None or not line.startswith("    "):
+            continue
+        above = [one for one in above if one[0] < len(name[1])]
+        found.append((name[2], above[-1][1] if above else "Exception"))
+        above.append((len(name[1]), name[2]))
+    return found
 
 
-@pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.__name__)
-def test_every_error_is_a_bench_error(kind: type[Exception]) -> None:
-    assert issubclass(kind, BenchError)
+def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
+    assert sorted(drawn()) == sorted((kind.__name__, kind.__bases__[0].__name__) for kind in ALL)
 
 
 @pytest.mark.parametrize(

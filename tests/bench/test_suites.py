@@ -123,8 +123,10 @@ def test_progress_is_visible(measured: Measured) -> None:
 
 
 def test_nothing_simulated_is_shown_without_being_called_so(measured: Measured) -> None:
-    figures = [line for line in measured.process.stdout.splitlines() if "first token" in line]
-    assert all("(simulated)" in line for line in figures)
+    lines = measured.process.stdout.splitlines()
+    figures = [line for line in lines if "first token" in line]
+    assert sum(line.startswith("    p") for line in figures) == 12
+    assert [line for line in figures if "(simulated)" not in line] == []
 
 
 # Replay

@@ -1,18 +1,27 @@
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from bench.plan.flags import FLAGS, Flag, parser, raw_values
+from bench.plan.options import resolve_options
 
 
-@pytest.mark.parametrize("flag", FLAGS, ids=lambda flag: flag.name)
-def test_help_explains_each_flag(flag: Flag) -> None:
-    assert flag.option in parser().format_help()
+VALUES = [flag for flag in FLAGS if re.fullmatch(r"[\w,-]+", flag.default) and flag.default != "off"]
+"""Those whose default is a value that can be typed; the others say theirs in words."""
 
 
-@pytest.mark.parametrize("flag", [flag for flag in FLAGS if flag.default], ids=lambda flag: flag.name)
-def test_help_says_each_default(flag: Flag) -> None:
-    assert f"(default: {flag.default})" in " ".join(parser().format_help().split()).replace("- ", "-")
+@pytest.mark.parametrize("flag", VALUES, ids=lambda flag: flag.name)
+def test_the_default_in_the_help_is_what_happens_without_the_flag(flag: Flag) -> None:
+    help_text = " ".join(parser().format_help().split()).replace("- ", "-")
+    assert f"(default: {flag.default})" in help_text
+    base = ["--seed", "1", *(["--interval-target", "5%"] if flag.name == "max_blocks" else [])]
+    typed, left_out = (
+        resolve_options(raw_values(one), Path.cwd()) for one in ([*base, flag.option, flag.default], base)
+    )
+    assert typed == left_out
 
 
 def test_pytests_own_options_are_passed_over() -> None:
