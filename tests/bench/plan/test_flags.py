@@ -8,7 +8,6 @@ import pytest
 from bench.plan.flags import FLAGS, Flag, parser, raw_values
 from bench.plan.options import resolve_options
 
-
 VALUES = [flag for flag in FLAGS if re.fullmatch(r"[\w,-]+", flag.default) and flag.default != "off"]
 """Those whose default is a value that can be typed; the others say theirs in words."""
 
