@@ -59,9 +59,19 @@ def directx_devices(found: Iterable[Any], kind: str) -> list[Device]:
         if pair.ep_name == "DmlExecutionProvider" and number.isdigit():
             adapters.setdefault(int(number), told)
     return [
-        Device(f"{kind}.{number}", told.get("Description"), memory_bytes=_mebibytes(told.get("DxgiVideoMemory")))
+        Device(
+            f"{kind}.{number}",
+            told.get("Description"),
+            memory_bytes=_mebibytes(told.get("DxgiVideoMemory")),
+            adapter=_luid(told.get("LUID")),
+        )
         for number, told in sorted(adapters.items())
     ]
+
+
+def _luid(text: str | None) -> str | None:
+    """ONNX Runtime writes an adapter's id in decimal."""
+    return f"{int(text):x}" if text is not None and text.isdigit() else None
 
 
 def _mebibytes(text: str | None) -> int | None:
@@ -91,7 +101,15 @@ def _cuda_device(driver: Any, number: int, version: str | None) -> Device:
     named = driver.cuDeviceGetName(name, _NAME_BYTES, handle) == 0
     sized = driver.cuDeviceTotalMem_v2(ctypes.byref(size), handle) == 0
     description = name.value.decode("utf-8", "replace") if named else None
-    return Device(f"CUDA.{number}", description, version, size.value if sized else None)
+    return Device(f"CUDA.{number}", description, version, size.value if sized else None, _cuda_adapter(driver, handle))
+
+
+def _cuda_adapter(driver: Any, handle: ctypes.c_int) -> str | None:
+    """The id of its adapter on Windows; Linux has no counter of NVIDIA's GPUs that it could be matched with."""
+    luid, nodes = (ctypes.c_ubyte * 8)(), ctypes.c_uint()
+    if sys.platform != "win32" or driver.cuDeviceGetLuid(luid, ctypes.byref(nodes), handle):
+        return None
+    return f"{int.from_bytes(bytes(luid), 'little'):x}"
 
 
 def _openvino() -> list[Device]:

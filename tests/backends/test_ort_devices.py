@@ -59,6 +59,10 @@ class Driver:
         name.value = self.gpus[handle.value].encode()
         return 0
 
+    def cuDeviceGetLuid(self, luid: Any, nodes: Any, handle: Any) -> int:  # noqa: N802
+        luid[:] = (0xD1C2).to_bytes(8, "little")
+        return 0
+
     def cuDeviceTotalMem_v2(self, size: Any, handle: Any) -> int:  # noqa: N802
         ctypes.cast(size, ctypes.POINTER(ctypes.c_size_t))[0] = 8 * 1024**3
         return 0
@@ -89,8 +93,16 @@ def test_an_adapter_of_unknown_memory_has_none_told() -> None:
     assert directx_devices([pair], "DML") == [Device("DML.0")]
 
 
+def test_an_adapter_goes_by_the_id_of_the_performance_counters() -> None:
+    pair = adapter("0")
+    pair.device.metadata = {**pair.device.metadata, "LUID": str(0x1_0000_BEEF)}
+
+    assert [device.adapter for device in directx_devices([pair], "DML")] == ["10000beef"]
+
+
 def test_the_gpus_of_nvidia_are_listed_with_what_the_driver_tells() -> None:
-    assert cuda_devices(Driver(["RTX"])) == [Device("CUDA.0", "RTX", "CUDA 13.2", 8 * 1024**3)]
+    adapter = "d1c2" if sys.platform == "win32" else None
+    assert cuda_devices(Driver(["RTX"])) == [Device("CUDA.0", "RTX", "CUDA 13.2", 8 * 1024**3, adapter)]
 
 
 def test_a_driver_without_a_gpu_is_no_device() -> None:
