@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import Any
 
 from backends.contract import Device
-from backends.ort_libraries import make_findable
+from backends.ort_libraries import PLUGIN, make_findable, plugin_library
 
 _TIMEOUT_S = 180
 """A virus scanner of Windows reads each library as it is first loaded."""
@@ -40,6 +40,25 @@ def list_devices(kind: str) -> list[Device]:
 def openvino_devices(names: Iterable[str]) -> list[Device]:
     """OpenVINO's names as ours, e.g. ``OPENVINO.GPU.0``."""
     return [Device(name=f"OPENVINO.{name}") for name in names]
+
+
+def plugin_devices(found: Iterable[Any]) -> list[Device]:
+    """The devices that ONNX Runtime pairs with its OpenVINO plugin, by OpenVINO's names, e.g. ``OVEP.GPU.0``.
+
+    ``AUTO`` and its like, which the plugin lists as providers of their own, are none.
+
+    Args:
+        found: what ``onnxruntime.get_ep_devices()`` returns once the plugin is registered.
+    """
+    listed = [
+        (str(pair.ep_metadata["ov_device"]), pair.ep_metadata, dict(pair.device.metadata))
+        for pair in found
+        if pair.ep_name == PLUGIN and "ov_device" in pair.ep_metadata
+    ]
+    return [
+        Device(f"OVEP.{name}", told.get("FULL_DEVICE_NAME"), adapter=_luid(own.get("LUID")) or own.get("pci_bus_id"))
+        for name, told, own in listed
+    ]
 
 
 def directx_devices(found: Iterable[Any], kind: str) -> list[Device]:
@@ -119,6 +138,12 @@ def _openvino() -> list[Device]:
     return openvino_devices(state.get_available_openvino_device_ids())
 
 
+def _plugin() -> list[Device]:
+    runtime = import_module("onnxruntime")
+    runtime.register_execution_provider_library(PLUGIN, plugin_library())
+    return plugin_devices(runtime.get_ep_devices())
+
+
 def _directx(kind: str) -> list[Device]:
     return directx_devices(import_module("onnxruntime").get_ep_devices(), kind)
 
@@ -133,6 +158,7 @@ def _cuda() -> list[Device]:
 
 _ASK: Mapping[str, Callable[[], list[Device]]] = {
     "OPENVINO": _openvino,
+    "OVEP": _plugin,
     "DML": lambda: _directx("DML"),
     "WINML": lambda: _directx("WINML"),
     "CUDA": _cuda,

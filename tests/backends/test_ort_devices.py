@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from backends.contract import Device
-from backends.ort_devices import cuda_devices, directx_devices, list_devices, openvino_devices
+from backends.ort_devices import cuda_devices, directx_devices, list_devices, openvino_devices, plugin_devices
 
 
 @dataclass
@@ -70,6 +70,28 @@ class Driver:
 
 def test_the_devices_of_openvino_go_by_its_names() -> None:
     assert openvino_devices(["CPU", "GPU.0"]) == [Device("OPENVINO.CPU"), Device("OPENVINO.GPU.0")]
+
+
+@dataclass
+class PluginPair(Pair):
+    """One that a plugin brought."""
+
+    ep_metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def test_the_devices_of_the_plugin_go_by_openvinos_names_and_its_meta_devices_are_none() -> None:
+    told = {"ov_device": "GPU.0", "FULL_DEVICE_NAME": "Intel(R) Arc(TM) 140V GPU"}
+    found = [
+        Pair("CPUExecutionProvider", Hardware({})),
+        PluginPair("OpenVINOExecutionProvider", Hardware({"LUID": str(0xD1C2)}), told),
+        PluginPair("OpenVINOExecutionProvider.AUTO", Hardware({}), {**told, "ov_meta_device": "AUTO"}),
+        PluginPair("OpenVINOExecutionProvider", Hardware({"pci_bus_id": "0000:00:0b.0"}), {"ov_device": "NPU"}),
+    ]
+
+    assert plugin_devices(found) == [
+        Device("OVEP.GPU.0", "Intel(R) Arc(TM) 140V GPU", adapter="d1c2"),
+        Device("OVEP.NPU", adapter="0000:00:0b.0"),
+    ]
 
 
 def test_adapters_are_numbered_by_performance() -> None:
