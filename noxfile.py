@@ -62,7 +62,7 @@ STACKS = ("conversion", "openvino-genai", "ort-genai", "transformers")
 """What the default sweep needs."""
 TESTED = (*STACKS, "ort-genai-openvino")
 """What the tests need: every stack that can be installed without a compiler and runs without a device."""
-ON_DEMAND = ("ort-genai-dml", "ort-genai-cuda", "ort-genai-winml", "npu", "llama-cpp")
+ON_DEMAND = ("ort-genai-dml", "ort-genai-cuda", "ort-genai-winml", "ort-genai-ovep", "npu", "llama-cpp")
 """What a sweep can ask for, made when one does."""
 WITHOUT_DEPENDENCIES: dict[str, str] = nox.project.load_toml(ROOT / "pyproject.toml")["tool"]["aipc-bench"][
     "without-dependencies"
@@ -107,6 +107,7 @@ COSTS = {
     "ort-genai-dml": Cost(0.3, 0.3),
     "ort-genai-cuda": Cost(4.0, 1.5),
     "ort-genai-winml": Cost(0.3, 0.3),
+    "ort-genai-ovep": Cost(0.4, 0.3),
     "npu": Cost(1.7, 1.5),
     "llama-cpp": Cost(0.2, 8.0),
     "resolver": Cost(0.1, 0.1),
@@ -159,6 +160,7 @@ NOT_HERE: dict[str, Callable[[Here], str | None]] = {
     "ort-genai-dml": _windows_only("onnxruntime-genai-directml"),
     "ort-genai-winml": _windows_only("onnxruntime-genai-winml"),
     "ort-genai-cuda": _windows_on_arm("onnxruntime-genai-cuda"),
+    "ort-genai-ovep": _windows_on_arm("onnxruntime-ep-openvino"),
     "npu": _npu_library,
 }
 """Group -> why its packages do not exist for a machine, or ``None`` where they do."""

@@ -75,12 +75,16 @@ class Device:
         description: the product's name where the stack tells it, e.g. ``Intel(R) Core(TM) Ultra 7 258V``.
         driver: the driver's version, ``None`` where the stack does not tell.
         memory_bytes: memory of the device's own, ``None`` where unknown.
+        adapter: the adapter that it is, as the system's counters name it: on Linux its PCI address
+            (``0000:00:02.0``), on Windows its locally unique id in hex without leading zeros (``d1c2``); ``None`` where
+            the stack does not tell.
     """
 
     name: str
     description: str | None = None
     driver: str | None = None
     memory_bytes: int | None = None
+    adapter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +43,27 @@ def listed(core: Any) -> list[Device]:
             description=_told(core, name, "FULL_DEVICE_NAME"),
             driver=_told(core, name, _DRIVERS.get(family(name))),
             memory_bytes=_number(_told(core, name, _MEMORIES.get(family(name)))),
+            adapter=adapter_of(core, name) if family(name) in _DRIVERS else None,
         )
         for name in core.available_devices
     ]
+
+
+def adapter_of(core: Any, device: str, *, windows: bool = sys.platform == "win32") -> str | None:
+    """Which adapter of the system a device is, see :class:`backends.contract.Device`; never tried on a device.
+
+    ``DEVICE_LUID`` is eight bytes in hex, as they lie in memory: the id's low half first. A plugin whose driver does
+    not tell answers with zeros, which is no GPU's or NPU's address.
+    """
+    try:
+        if windows:
+            luid = int.from_bytes(bytes.fromhex(str(core.get_property(device, "DEVICE_LUID"))), "little")
+            return f"{luid:x}" if luid else None
+        place = core.get_property(device, "DEVICE_PCI_INFO")
+        numbers = (place.domain, place.bus, place.device, place.function)
+    except (RuntimeError, TypeError, ValueError, AttributeError):
+        return None
+    return "{:04x}:{:02x}:{:02x}.{:x}".format(*numbers) if any(numbers) else None
 
 
 def _told(core: Any, device: str, name: str | None) -> str | None:

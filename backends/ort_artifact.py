@@ -9,7 +9,7 @@ from typing import Any
 
 from backends.contract import ArtifactError, one_line
 from backends.ort_providers import PROVIDERS
-from backends.spec import family
+from backends.spec import OPENVINO_PROVIDERS, family
 
 
 def unused_id(model: Mapping[str, Any], added: Sequence[int]) -> int:
@@ -94,8 +94,9 @@ def require_provider(artifact: Path, settings: Mapping[str, Any], device: str) -
         built_for = ", ".join(others) or "the CPU"
         raise ArtifactError(f"{artifact} was built for {built_for}, not for {device}; build it for {device}")
     told_type = named.get(own or "", {}).get("device_type")
-    if family(device) == "OPENVINO" and told_type is not None and not _same_openvino_device(str(told_type), device):
-        raise ArtifactError(f"{artifact} names OpenVINO's device {told_type}; ask for --device OPENVINO.{told_type}")
+    kind = family(device)
+    if kind in OPENVINO_PROVIDERS and told_type is not None and not _same_openvino_device(str(told_type), device):
+        raise ArtifactError(f"{artifact} names OpenVINO's device {told_type}; ask for --device {kind}.{told_type}")
     return None if family(device) == "CPU" else own
 
 

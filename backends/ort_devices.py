@@ -18,7 +18,7 @@ from importlib import import_module
 from typing import Any
 
 from backends.contract import Device
-from backends.ort_libraries import make_findable
+from backends.ort_libraries import PLUGIN, make_findable, plugin_library
 
 _TIMEOUT_S = 180
 """A virus scanner of Windows reads each library as it is first loaded."""
@@ -42,6 +42,25 @@ def openvino_devices(names: Iterable[str]) -> list[Device]:
     return [Device(name=f"OPENVINO.{name}") for name in names]
 
 
+def plugin_devices(found: Iterable[Any]) -> list[Device]:
+    """The devices that ONNX Runtime pairs with its OpenVINO plugin, by OpenVINO's names, e.g. ``OVEP.GPU.0``.
+
+    ``AUTO`` and its like, which the plugin lists as providers of their own, are none.
+
+    Args:
+        found: what ``onnxruntime.get_ep_devices()`` returns once the plugin is registered.
+    """
+    listed = [
+        (str(pair.ep_metadata["ov_device"]), pair.ep_metadata, dict(pair.device.metadata))
+        for pair in found
+        if pair.ep_name == PLUGIN and "ov_device" in pair.ep_metadata
+    ]
+    return [
+        Device(f"OVEP.{name}", told.get("FULL_DEVICE_NAME"), adapter=_luid(own.get("LUID")) or own.get("pci_bus_id"))
+        for name, told, own in listed
+    ]
+
+
 def directx_devices(found: Iterable[Any], kind: str) -> list[Device]:
     """The adapters that ONNX Runtime pairs with DirectML's provider, the fastest first.
 
@@ -59,9 +78,19 @@ def directx_devices(found: Iterable[Any], kind: str) -> list[Device]:
         if pair.ep_name == "DmlExecutionProvider" and number.isdigit():
             adapters.setdefault(int(number), told)
     return [
-        Device(f"{kind}.{number}", told.get("Description"), memory_bytes=_mebibytes(told.get("DxgiVideoMemory")))
+        Device(
+            f"{kind}.{number}",
+            told.get("Description"),
+            memory_bytes=_mebibytes(told.get("DxgiVideoMemory")),
+            adapter=_luid(told.get("LUID")),
+        )
         for number, told in sorted(adapters.items())
     ]
+
+
+def _luid(text: str | None) -> str | None:
+    """ONNX Runtime writes an adapter's id in decimal."""
+    return f"{int(text):x}" if text is not None and text.isdigit() else None
 
 
 def _mebibytes(text: str | None) -> int | None:
@@ -91,7 +120,15 @@ def _cuda_device(driver: Any, number: int, version: str | None) -> Device:
     named = driver.cuDeviceGetName(name, _NAME_BYTES, handle) == 0
     sized = driver.cuDeviceTotalMem_v2(ctypes.byref(size), handle) == 0
     description = name.value.decode("utf-8", "replace") if named else None
-    return Device(f"CUDA.{number}", description, version, size.value if sized else None)
+    return Device(f"CUDA.{number}", description, version, size.value if sized else None, _cuda_adapter(driver, handle))
+
+
+def _cuda_adapter(driver: Any, handle: ctypes.c_int) -> str | None:
+    """The id of its adapter on Windows; Linux has no counter of NVIDIA's GPUs that it could be matched with."""
+    luid, nodes = (ctypes.c_ubyte * 8)(), ctypes.c_uint()
+    if sys.platform != "win32" or driver.cuDeviceGetLuid(luid, ctypes.byref(nodes), handle):
+        return None
+    return f"{int.from_bytes(bytes(luid), 'little'):x}"
 
 
 def _openvino() -> list[Device]:
@@ -99,6 +136,12 @@ def _openvino() -> list[Device]:
     # Imported by name: one of several packages brings it, and only builds with OpenVINO have what is asked of it.
     state = import_module("onnxruntime.capi._pybind_state")
     return openvino_devices(state.get_available_openvino_device_ids())
+
+
+def _plugin() -> list[Device]:
+    runtime = import_module("onnxruntime")
+    runtime.register_execution_provider_library(PLUGIN, plugin_library())
+    return plugin_devices(runtime.get_ep_devices())
 
 
 def _directx(kind: str) -> list[Device]:
@@ -115,6 +158,7 @@ def _cuda() -> list[Device]:
 
 _ASK: Mapping[str, Callable[[], list[Device]]] = {
     "OPENVINO": _openvino,
+    "OVEP": _plugin,
     "DML": lambda: _directx("DML"),
     "WINML": lambda: _directx("WINML"),
     "CUDA": _cuda,

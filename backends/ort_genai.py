@@ -34,7 +34,7 @@ from backends.contract import (
 from backends.onnx_graph import GraphFacts, read_graph
 from backends.ort_artifact import added_ids, read_settings, require_provider, unused_id
 from backends.ort_devices import list_devices
-from backends.ort_libraries import make_findable
+from backends.ort_libraries import PLUGIN, make_findable, plugin_library
 from backends.ort_profile import executed_nodes, placement
 from backends.ort_providers import (
     PROVIDERS,
@@ -47,7 +47,7 @@ from backends.ort_providers import (
     provider_options,
     refusal,
 )
-from backends.spec import family
+from backends.spec import OPENVINO_PROVIDERS, family
 
 _ATTENTION = ("GroupQueryAttention", "MultiHeadAttention", "PagedAttention", "Attention")
 
@@ -67,6 +67,8 @@ class OrtGenAI:
         self._present: list[Device] | None = None
         self._brought = installed_family(tuple(_versions()))
         make_findable(self._brought)
+        if self._brought == "OVEP":
+            og.register_execution_provider_library(PLUGIN, plugin_library())
 
     def devices(self) -> list[Device]:
         """The CPU, and what the installed package's provider finds on this machine.
@@ -245,7 +247,7 @@ def _compile_cache(settings: Mapping[str, Any], device: str) -> CompileCache:
     decoder = settings["model"].get("decoder", {})
     named = decoder.get("session_options", {}).get("provider_options", [])
     keeps = any("cache_dir" in (told or {}) for entry in named for told in entry.values())
-    return "none" if family(device) in ("CPU", "OPENVINO") and not keeps else "unknown"
+    return "none" if family(device) in ("CPU", *OPENVINO_PROVIDERS) and not keeps else "unknown"
 
 
 def _attention(graph: GraphFacts) -> str | None:

@@ -8,6 +8,9 @@ from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
+PLUGIN = "OpenVINOExecutionProvider"
+"""The name that GenAI looks a registered OpenVINO provider up by."""
+
 
 def make_findable(kind: str | None) -> None:
     """Let the provider of the device family ``kind`` find what it loads. Called before the first model is loaded.
@@ -19,6 +22,14 @@ def make_findable(kind: str | None) -> None:
         import_module("onnxruntime").preload_dlls()
     if kind == "OPENVINO" and sys.platform == "win32":
         add_to_search(openvino_libraries())
+
+
+def plugin_library() -> str:
+    """The library of ONNX Runtime's OpenVINO plugin, which is registered under :data:`PLUGIN` before a model is loaded.
+
+    GenAI and ONNX Runtime's own module keep lists of their own, so each is told.
+    """
+    return str(import_module("onnxruntime_ep_openvino").get_library_path())
 
 
 def openvino_libraries() -> Path | None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.contract import Device
-from backends.spec import family, hardware_of, names_for
+from backends.spec import OPENVINO_PROVIDERS, family, hardware_of, names_for
 
 CPU_PROVIDER = "CPUExecutionProvider"
 
@@ -62,13 +62,23 @@ PROVIDERS: Mapping[str, Provider] = {
         "OpenVINO lists no such device: install the driver of the GPU or NPU (on Linux the user must be in the group "
         "render too), or ask for --device OPENVINO.CPU",
     ),
+    "OVEP": Provider(
+        "OpenVINOExecutionProvider",
+        "OpenVINO",
+        "OpenVINO",
+        "onnxruntime-ep-openvino",
+        None,
+        "ONNX Runtime's OpenVINO plugin lists no such device: it takes an Intel CPU, GPU or NPU, the latter two with "
+        "their driver (on Linux the user must be in the group render too); or ask for --device CPU",
+    ),
 }
 """Device family -> its provider.
 
 Windows ML is DirectML's provider from packages that are still being developed. GenAI's for it imports only beside an
 ``onnxruntime.dll``, and asks for none: it has to be installed with ``onnxruntime-windowsml``, whose module goes by the
 name of ``onnxruntime``, where GenAI looks. What stands here of DirectML, Windows ML and CUDA was read in the packages
-and their sources, and has not been run.
+and their sources, and has not been run. ``OVEP`` is the OpenVINO provider as a plugin, the successor of the build
+``onnxruntime-openvino``: it is registered with an ordinary GenAI, and lists devices on Intel's hardware alone.
 """
 
 _ELSEWHERE = {
@@ -139,8 +149,8 @@ def provider_options(requested: str, device: Device, threads: int | None) -> dic
         threads: CPU threads; ``None`` leaves OpenVINO its own default. The other providers take no such option.
     """
     kind = family(requested)
-    if kind == "OPENVINO":
-        target = device.name.removeprefix("OPENVINO.")
+    if kind in OPENVINO_PROVIDERS:
+        target = device.name.removeprefix(f"{kind}.")
         options = {"device_type": target}
         if target == "CPU" and threads is not None:
             options["load_config"] = json.dumps({"CPU": {"INFERENCE_NUM_THREADS": str(threads)}})
@@ -157,9 +167,10 @@ def falls_back_silently(device: str) -> bool:
 
     ONNX Runtime's OpenVINO provider does, from the NPU to the CPU, for each part that does not compile
     (``backend_manager.cc`` and ``basic_backend.cc`` of 1.24); its warning is below the level at which GenAI logs. The
-    session option against it, ``session.disable_cpu_ep_fallback``, refuses every model with a node left to the CPU.
+    session option against it, ``session.disable_cpu_ep_fallback``, refuses every model with a node left to the CPU. Of
+    the plugin it is not known, and not taken for otherwise.
     """
-    return family(device) == "OPENVINO" and hardware_of(device) == "NPU"
+    return family(device) in OPENVINO_PROVIDERS and hardware_of(device) == "NPU"
 
 
 def named_device(requested: str, device_type: str, present: Sequence[Device]) -> tuple[str, bool]:
@@ -173,7 +184,9 @@ def named_device(requested: str, device_type: str, present: Sequence[Device]) ->
     """
     kind = family(requested)
     if device_type.lower() != PROVIDERS[kind].device_type.lower():
-        others = {provider.device_type.lower(): name for name, provider in PROVIDERS.items() if name != "WINML"}
+        others: dict[str, str] = {}
+        for name, provider in PROVIDERS.items():
+            others.setdefault(provider.device_type.lower(), name)
         return others.get(device_type.lower(), device_type), True
     peers = [device for device in present if family(device.name) == kind]
     return requested, len(peers) <= 1

@@ -22,6 +22,9 @@ ORIGINAL = "original"
 PRECISIONS = ("int4", "int8", "fp16", "bf16", "fp32", ORIGINAL)
 """Every weight format that some backend takes, narrowest first."""
 
+OPENVINO_PROVIDERS = ("OPENVINO", "OVEP")
+"""Device families whose names go on with one of OpenVINO's own: ONNX Runtime's build with OpenVINO, and its plugin."""
+
 Hardware = Literal["intel-gpu", "nvidia-gpu", "directx-gpu", "intel-npu"]
 """What the system lists of accelerators, as far as a default depends on it; ``directx-gpu`` is any GPU on Windows."""
 
@@ -164,7 +167,7 @@ def names_for(device: str) -> tuple[str, ...]:
 
     ``GPU`` is met by ``GPU.0``, and ``GPU.0`` by ``GPU``, as OpenVINO calls a sole one. ``OPENVINO`` means its CPU.
     """
-    wanted = "OPENVINO.CPU" if device == "OPENVINO" else device
+    wanted = f"{device}.CPU" if device in OPENVINO_PROVIDERS else device
     sole = (wanted.removesuffix(".0"),) if wanted.endswith("GPU.0") else ()
     return (wanted, f"{wanted}.0", *sole)
 
@@ -172,7 +175,7 @@ def names_for(device: str) -> tuple[str, ...]:
 def hardware_of(device: str) -> Literal["CPU", "GPU", "NPU"] | None:
     """The kind of hardware whose counters move if work runs on ``device``; ``None`` where the name leaves it open."""
     kind, _, rest = device.partition(".")
-    if kind == "OPENVINO":
+    if kind in OPENVINO_PROVIDERS:
         return hardware_of(rest or "CPU")
     if kind in ("GPU", "DML", "WINML", "CUDA", "XPU"):
         return "GPU"

@@ -25,6 +25,7 @@ _COLUMNS = (
     "device_executed",
     "device_verdict",
     "device_evidence",
+    "device_share",
     "node_placement",
     "changed_hints",
     "precision",
@@ -100,6 +101,7 @@ def _load_result(
     precision = str(planned.get("precision") or newest.get("precision") or "unknown")
     variant = str(planned.get("variant") or newest.get("variant") or "")
     verdict = _verdict(told)
+    weakest = _weakest(told, verdict)
     spec = BACKENDS.get(backend)
     simulated = verdict == "simulated" or bool(spec and spec.simulated)
     return LoadResult(
@@ -111,7 +113,8 @@ def _load_result(
         device_requested=device,
         device_executed=_joined(told, "device_executed"),
         device_verdict="simulated" if simulated else verdict,
-        device_evidence=_evidence(told, verdict),
+        device_evidence=weakest.get("device_evidence"),
+        device_share=weakest.get("device_share"),
         precision=precision,
         bits_per_weight=newest.get("bits_per_weight"),
         bits_read_per_weight=newest.get("bits_read_per_weight"),
@@ -185,10 +188,11 @@ def _bytes(value: float | None) -> int | None:
     return None if value is None else round(value)
 
 
-def _evidence(rows: Sequence[Mapping[str, Any]], verdict: str) -> str | None:
-    """Of the newest process with that verdict: each process tells the same story with figures of its own."""
-    told = [row["device_evidence"] for row in rows if row["device_verdict"] == verdict and row["device_evidence"]]
-    return str(told[-1]) if told else None
+def _weakest(rows: Sequence[Mapping[str, Any]], verdict: str) -> Mapping[str, Any]:
+    """The process with that verdict whose device was busy least, the newest of equals: each has figures of its own."""
+    told = [row for row in reversed(rows) if row["device_verdict"] == verdict and row["device_evidence"]]
+    shares = [row for row in told if row.get("device_share") is not None]
+    return min(shares, key=lambda row: float(row["device_share"]), default=told[0] if told else {})
 
 
 def _joined(rows: Iterable[Mapping[str, Any]], column: str) -> str | None:

@@ -142,7 +142,8 @@ class LoadResult:
         device_requested: as asked for.
         device_executed: as read back, ``None`` where not known; several are joined by `` + ``.
         device_verdict: one of :data:`VERDICTS`; the weakest of all processes.
-        device_evidence: where that knowledge comes from.
+        device_evidence: where that knowledge comes from; of the process of that verdict whose share is the least.
+        device_share: that share, see ``device_share`` in :data:`bench.store.schema.LOADS`.
         simulated: its latencies were played, not measured.
         processes: how many of them loaded.
         times: how long loading took, apart for each state of the compile cache; what it served comes last.
@@ -165,6 +166,7 @@ class LoadResult:
     device_executed: str | None
     device_verdict: str
     device_evidence: str | None
+    device_share: float | None
     precision: str
     bits_per_weight: float | None
     bits_read_per_weight: float | None

@@ -15,6 +15,13 @@ from bench.observe.accelerators import AcceleratorFacts, hardware
 OLDEST_NPU_DRIVER = "32.0.100.3104"
 """The first Windows driver whose NPU runs language models, as other projects name it, too; never tried."""
 
+CRASHING_NPU_DRIVER = "32.0.100.4723"
+"""The first Windows driver with which ONNX Runtime's OpenVINO build is reported to crash.
+
+By one reporter, of onnxruntime-openvino 1.24.1 with OpenVINO 2025.4.1: intel/onnxruntime#1150 and #1151. It ends the
+process as soon as that lists OpenVINO's devices, whichever is asked for. Never tried.
+"""
+
 _NEEDS = {"CUDA": "nvidia-gpu", "XPU": "intel-gpu", "GPU": "intel-gpu", "DML": "directx-gpu", "WINML": "directx-gpu"}
 _MAKERS = {"nvidia-gpu": "NVIDIA GPU", "intel-gpu": "Intel GPU", "directx-gpu": "GPU"}
 
@@ -76,7 +83,7 @@ def _family(name: str, probe: Probe, system: SystemFacts) -> list[Diagnosis]:
             backend,
             device["name"],
             usable=True,
-            words=_name(device, system),
+            words="; ".join(filter(None, (_name(device, system), crash_report(device["name"], system)))),
             driver=_driver_of(device["name"], system) or device["driver"],
             memory_bytes=device["memory_bytes"],
         )
@@ -93,8 +100,22 @@ def _name(device: Mapping[str, Any], system: SystemFacts) -> str:
 def _absent(device: str, probe: Probe, system: SystemFacts) -> Diagnosis:
     spec = probe.stack.spec
     has = ", ".join(str(one["name"]) for one in probe.devices) or "no device"
-    what, remedy = why_missing(device, system)
+    reported = crash_report(device, system)
+    what, remedy = (reported, _PLUGIN) if reported is not None else why_missing(device, system)
     return Diagnosis(spec.name, device, usable=False, words=f"{what} ({spec.name} finds {has})", remedy=remedy)
+
+
+def crash_report(device: str, system: SystemFacts) -> str | None:
+    """What is reported of ``device`` with a driver of this system, said before anything is loaded onto it."""
+    drivers = [str(npu["driver"]) for npu in system.npus if "intel" in str(npu["name"]).lower()]
+    if family(device) != "OPENVINO" or not system.windows or not drivers:
+        return None
+    if not _numbers(drivers[0]) or _older(drivers[0], CRASHING_NPU_DRIVER):
+        return None
+    return (
+        f"with NPU driver {drivers[0]}, onnxruntime-openvino 1.24.1 is reported to crash (0xc0000005), on its CPU and "
+        f"GPU too (intel/onnxruntime#1150; drivers from {CRASHING_NPU_DRIVER} on)"
+    )
 
 
 def why_missing(device: str, system: SystemFacts) -> Missing:
@@ -150,6 +171,7 @@ def _gpu_missing(device: str, system: SystemFacts) -> Missing:
     return f"the system lists {article} {maker}, and this stack cannot use it", _GPU_REMEDIES[wanted]
 
 
+_PLUGIN = "ask for OVEP in place of OPENVINO: ONNX Runtime's OpenVINO plugin, with a newer OpenVINO"
 _JOIN_RENDER = "join the group render (`sudo usermod -aG render $USER`) and log in again"
 
 _GPU_REMEDIES = {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from bench.errors import WorkerError
 from bench.measure.worker import Loaded, Timeouts, WorkerProcess
@@ -97,26 +98,55 @@ class Placement:
 
 
 @dataclass(slots=True)
-class Counters:
-    """What the machine's counters moved by over the timed regions of one worker; ``None`` where it has no such counter.
+class AdapterWork:
+    """What one GPU or NPU did for a worker.
 
     Args:
-        cpu_ns: CPU time of the worker process, all threads.
-        gpu_ns: busy time of GPU engines, of the worker process where the system tells it apart.
-        npu_ns: busy time of the NPU.
+        busy_ns: over those timed generations during which its counter is known.
+        over_ns: how long these took.
+        moved: whether its counter ever moved, warm-ups included; ``None`` while nothing is known of it.
     """
 
-    cpu_ns: int = 0
-    gpu_ns: int | None = None
-    npu_ns: int | None = None
+    busy_ns: int = 0
+    over_ns: int = 0
+    moved: bool | None = None
 
-    def add(self, cpu_ns: int, busy: Busy) -> None:
-        """Add what moved during one timed region."""
-        self.cpu_ns += cpu_ns
-        if busy.gpu_ns is not None:
-            self.gpu_ns = (self.gpu_ns or 0) + busy.gpu_ns
-        if busy.npu_ns is not None:
-            self.npu_ns = (self.npu_ns or 0) + busy.npu_ns
+
+@dataclass(slots=True)
+class Counters:
+    """What the machine's counters moved by over the generations of one worker.
+
+    Warm-ups are not part of the times: a stack may spend minutes of them on the CPU, compiling.
+
+    Args:
+        timed: how many generations that are no warm-ups were added.
+        cpu_ns: CPU time of the worker process in those, all threads.
+        over_ns: how long they took, between the readings before and after each.
+        gpus: each GPU of the system by its adapter, see :class:`bench.observe.busy.Busy`.
+        npus: each NPU.
+    """
+
+    timed: int = 0
+    cpu_ns: int = 0
+    over_ns: int = 0
+    gpus: dict[str, AdapterWork] = field(default_factory=dict)
+    npus: dict[str, AdapterWork] = field(default_factory=dict)
+
+    def add(self, cpu_ns: int, busy: Busy, *, warmup: bool) -> None:
+        """Add what moved during one generation."""
+        if not warmup:
+            self.timed += 1
+            self.cpu_ns += cpu_ns
+            self.over_ns += busy.elapsed_ns
+        for work, adapters in ((self.gpus, busy.gpus), (self.npus, busy.npus)):
+            for adapter, busy_ns in adapters.items():
+                mine = work.setdefault(adapter, AdapterWork())
+                if busy_ns is None:
+                    continue
+                mine.moved = bool(mine.moved or busy_ns)
+                if not warmup:
+                    mine.busy_ns += busy_ns
+                    mine.over_ns += busy.elapsed_ns
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +184,7 @@ class Attempt:
     Args:
         load_id: of its row.
         number: 1 for the first process of a visit, 2 for the one after a crash, ….
+        devices: :class:`backends.contract.Device` as mappings, of all that the stack lists.
     """
 
     load_id: str
@@ -161,6 +192,7 @@ class Attempt:
     started_at: datetime
     worker: WorkerProcess | None = None
     import_s: float | None = None
+    devices: Sequence[Mapping[str, Any]] = ()
     loaded: Loaded | None = None
     first_generation_s: float | None = None
     counters: Counters = field(default_factory=Counters)

@@ -10,7 +10,7 @@ from typing import Any
 from bench import exit_codes
 from bench.errors import WorkerError, WorkerUnsupported
 from bench.measure.facts import Attempt, LoadPlan, RunFacts
-from bench.measure.verdict import judge
+from bench.measure.verdict import verdict_of
 from bench.measure.worker import Generated
 from bench.observe.busy import Busy
 from bench.plan.cells import Cell, Load
@@ -37,7 +37,7 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
         "attempt": attempt.number,
         "block": planned.block,
         "position": planned.position,
-        **_device(planned.load.device, evidence, attempt),
+        **_device(planned.load.device, attempt),
         **_weights(load_plan, evidence),
         "backend_version": next(iter((evidence.get("versions") or {}).values()), None),
         "inference_precision": evidence.get("inference_precision"),
@@ -169,14 +169,16 @@ def _weights(load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:
     }
 
 
-def _device(requested: str, evidence: Mapping[str, Any], attempt: Attempt) -> Row:
-    verdict = judge(requested, evidence, attempt.counters, attempt.placement)
+def _device(requested: str, attempt: Attempt) -> Row:
+    evidence = attempt.loaded.evidence if attempt.loaded else {}
+    verdict = verdict_of(requested, attempt)
     placement = attempt.placement.shares if attempt.placement else None
     return {
         "device_requested": requested,
         "device_executed": verdict.executed,
         "device_verdict": verdict.name,
         "device_evidence": verdict.evidence,
+        "device_share": verdict.share,
         "node_placement": list(placement.items()) if placement else None,
         "changed_hints": list((evidence.get("changed_hints") or {}).items()) or None,
     }

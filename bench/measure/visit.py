@@ -13,7 +13,7 @@ from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
 from bench.measure.facts import Attempt, LoadPlan, Placement, RunFacts, prompt_key, warmup_ordinals
 from bench.measure.rows import failure_row, load_row, success_row
 from bench.measure.settling import Pace, settled
-from bench.measure.verdict import judge
+from bench.measure.verdict import verdict_of
 from bench.measure.worker import Generated, Region, WorkerProcess
 from bench.observe.busy import Busy, Reading
 from bench.observe.busy_counters import busy_counters
@@ -174,7 +174,8 @@ class Visit:
             threads=threads,
             remedy=plan.venv.remedy,
         )
-        attempt.import_s = worker.open().import_s
+        opened = worker.open()
+        attempt.import_s, attempt.devices = opened.import_s, opened.devices
         path = plan.artifact.path if plan.artifact is not None else None
         attempt.loaded = worker.load(path, load.device, load.precision, threads, load.options)
         attempt.memory = memory_of(worker.pid)
@@ -185,7 +186,7 @@ class Visit:
     def _refuse_fallback(self, attempt: Attempt) -> None:
         if attempt.loaded is None or self.facts.allow_fallback:
             return
-        verdict = judge(self.load.device, attempt.loaded.evidence, attempt.counters, attempt.placement)
+        verdict = verdict_of(self.load.device, attempt)
         if verdict.name == "fallback":
             remedy = "mend the device (`nox -s doctor`), or label it with what ran by --allow-fallback"
             raise WorkerFailed(f"{self.load.label}: {verdict.evidence} {remedy}", error_type="DeviceFallback")
@@ -226,7 +227,9 @@ class Visit:
     ) -> Generated:
         started_at = datetime.now(UTC)
         generated, busy = self._generate(attempt, prompts, cell.new_tokens)
-        self._refuse_fallback(attempt)
+        attempt.counters.add(generated.cpu_time_ns, busy, warmup=warmup)
+        if not warmup:
+            self._refuse_fallback(attempt)
         row = success_row(cell, self.planned.block, attempt, prompts, generated, busy, started_at)
         series.add(row | {"ask": ask}, warmup=warmup)
         if self.facts.stopping():
@@ -253,7 +256,6 @@ class Visit:
         attempt.memory = memory_of(attempt.worker.pid)
         gauges.look_at_memory()
         busy = readings[1].since(readings[0])
-        attempt.counters.add(generated.cpu_time_ns, busy)
         if attempt.first_generation_s is None:
             attempt.first_generation_s = generated.total_ns / 1e9
         return generated, busy

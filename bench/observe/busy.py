@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 _LONGEST_BURST = 20
 """What an engine's counter may gain, over the time that passed: engines share one, and accounting comes late."""
@@ -13,12 +14,19 @@ class Busy:
     """Busy time between two readings, in nanoseconds; ``None`` where the machine has no such counter.
 
     Args:
-        gpu_ns: of GPU engines on behalf of one process, all engines added up.
-        npu_ns: of the NPU; on Linux whoever used it, on Windows on behalf of one process.
+        gpu_ns: of GPU engines on behalf of one process, all engines of all adapters added up.
+        npu_ns: of the NPUs; on Linux whoever used them, on Windows on behalf of one process.
+        elapsed_ns: the time between the readings.
+        gpus: each GPU of the system, by its adapter (see :class:`backends.contract.Device`) -> busy time of its
+            engines; ``None`` for one whose time is not known.
+        npus: the same of NPUs.
     """
 
     gpu_ns: int | None = None
     npu_ns: int | None = None
+    elapsed_ns: int = 0
+    gpus: Mapping[str, int | None] = field(default_factory=dict)
+    npus: Mapping[str, int | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +48,52 @@ class Reading:
 
     Args:
         at_ns: the moment, by ``time.perf_counter_ns``.
-        gpu: engine -> its counter; ``None`` where the process has no GPU engine that the system counts.
-        npu_ns: the NPU's counter.
+        gpu: engine, as ``adapter/…`` -> its counter; ``None`` where the process has no GPU engine that is counted.
+        npu: the same of NPUs.
+        gpus: the adapters of all GPUs that the system has, counted or not.
+        npus: the same of NPUs.
     """
 
     at_ns: int
-    gpu: dict[str, EngineTime] | None = None
-    npu_ns: int | None = None
+    gpu: Mapping[str, EngineTime] | None = None
+    npu: Mapping[str, EngineTime] | None = None
+    gpus: frozenset[str] = frozenset()
+    npus: frozenset[str] = frozenset()
 
     def since(self, earlier: Reading) -> Busy:
         """What was added since ``earlier``; an engine that was not there then began at its first reading.
 
-        Where any counter of a device did what no counter of time can do, that device's time is not known.
+        Where any counter of an adapter did what no counter of time can do, its time and the sum are not known.
         """
         elapsed_ns = self.at_ns - earlier.at_ns
-        npu = None if self.npu_ns is None or earlier.npu_ns is None else self.npu_ns - earlier.npu_ns
-        if npu is not None and not _possible(npu, elapsed_ns):
-            npu = None
-        if self.gpu is None or earlier.gpu is None:
-            return Busy(None, npu)
-        ran = [_ran_ns(now, earlier.gpu.get(name), elapsed_ns) for name, now in self.gpu.items()]
-        return Busy(sum(ran) if all(_possible(one, elapsed_ns) for one in ran) else None, npu)
+        gpus, npus = _between(self.gpu, earlier.gpu, elapsed_ns), _between(self.npu, earlier.npu, elapsed_ns)
+        return Busy(
+            _total(gpus),
+            _total(npus),
+            elapsed_ns,
+            {**dict.fromkeys(self.gpus), **gpus},
+            {**dict.fromkeys(self.npus), **npus},
+        )
+
+
+def _between(
+    now: Mapping[str, EngineTime] | None, before: Mapping[str, EngineTime] | None, elapsed_ns: int
+) -> dict[str, int | None]:
+    """Adapter -> busy time of its engines; ``None`` for one of whose engines the counter cannot be believed."""
+    if now is None or before is None:
+        return {}
+    ran: dict[str, list[int]] = {}
+    for name, counter in now.items():
+        ran.setdefault(name.partition("/")[0], []).append(_ran_ns(counter, before.get(name), elapsed_ns))
+    return {
+        adapter: sum(engines) if all(_possible(one, elapsed_ns) for one in engines) else None
+        for adapter, engines in ran.items()
+    }
+
+
+def _total(adapters: Mapping[str, int | None]) -> int | None:
+    known = [ran for ran in adapters.values() if ran is not None]
+    return sum(known) if known and len(known) == len(adapters) else None
 
 
 def _ran_ns(now: EngineTime, before: EngineTime | None, elapsed_ns: int) -> int:

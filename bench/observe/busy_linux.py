@@ -10,11 +10,13 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from bench.observe.accelerators import pci_id
 from bench.observe.busy import EngineTime, Reading
 from bench.observe.sysfs import count_of, texts_of
 
 _NPU_DRIVER = Path("/sys/bus/pci/drivers/intel_vpu")
 _PROC = Path("/proc")
+_DRM = Path("/sys/class/drm")
 
 
 class LinuxCounters:
@@ -24,24 +26,33 @@ class LinuxCounters:
         pid: the process.
         proc: where processes are told of.
         npu_driver: where the NPU's driver tells of its devices.
+        drm: the class of GPUs in sysfs.
     """
 
-    def __init__(self, pid: int, proc: Path = _PROC, npu_driver: Path = _NPU_DRIVER) -> None:
+    def __init__(self, pid: int, proc: Path = _PROC, npu_driver: Path = _NPU_DRIVER, drm: Path = _DRM) -> None:
         self._descriptors = proc / str(pid) / "fdinfo"
         self._npu_files = sorted(npu_driver.glob("*/npu_busy_time_us"))
+        self._gpus = gpu_adapters(drm)
 
     def read(self) -> Reading:
-        """Read the NPU's counter and those of the process's GPU engines."""
-        return Reading(time.perf_counter_ns(), gpu_engines(texts_of(self._descriptors)), npu_busy_ns(self._npu_files))
+        """Read the NPUs' counters and those of the process's GPU engines."""
+        at_ns, npu = time.perf_counter_ns(), npu_engines(self._npu_files)
+        return Reading(at_ns, gpu_engines(texts_of(self._descriptors)), npu, self._gpus, frozenset(npu or ()))
 
     def close(self) -> None:
         """Nothing is held open."""
 
 
-def npu_busy_ns(files: Iterable[Path]) -> int | None:
-    """The sum of the NPUs' counters; ``None`` where there is none, or the kernel is too old to count."""
-    counts = [count for file in files if (count := count_of(file)) is not None]
-    return sum(counts) * 1000 if counts else None
+def gpu_adapters(drm: Path) -> frozenset[str]:
+    """The PCI addresses of GPUs that can compute: those with a render node, which mere displays have not."""
+    devices = (node / "device" for node in drm.glob("renderD*"))
+    return frozenset(device.resolve().name for device in devices if pci_id(device) is not None)
+
+
+def npu_engines(files: Iterable[Path]) -> dict[str, EngineTime] | None:
+    """PCI address of each NPU -> its counter; ``None`` where there is none, or the kernel is too old to count."""
+    counts = {file.parent.name: EngineTime(count * 1000) for file in files if (count := count_of(file)) is not None}
+    return counts or None
 
 
 def gpu_engines(texts: Iterable[str]) -> dict[str, EngineTime] | None:

@@ -19,9 +19,13 @@ from bench.observe.pdh import PdhQuery
 _COUNTER = r"\GPU Engine(*)\Running Time"
 _INSTANCE = re.compile(r"pid_(\d+)_luid_0x([0-9a-f]+)_0x([0-9a-f]+)_(.*)", re.IGNORECASE)
 _TICK_NS = 100
+_SOFTWARE = "Microsoft Basic"
+"""How the names of Windows's own adapters begin, which draw on the CPU."""
 
 
-def reading_of(instances: Mapping[str, int], pid: int, npu_luids: Collection[int], at_ns: int) -> Reading:
+def reading_of(
+    instances: Mapping[str, int], pid: int, npu_luids: Collection[int], at_ns: int, software: Collection[int] = ()
+) -> Reading:
     """What the instances of the counter say of one process.
 
     Args:
@@ -29,19 +33,23 @@ def reading_of(instances: Mapping[str, int], pid: int, npu_luids: Collection[int
         pid: the process.
         npu_luids: the locally unique ids of adapters that are NPUs; all others are GPUs.
         at_ns: the moment.
+        software: the ids of adapters that are no hardware.
     """
     gpu: dict[str, EngineTime] = {}
-    npu: list[int] = []
+    npu: dict[str, EngineTime] = {}
+    gpus: set[str] = set()
+    npus: set[str] = set()
     for name, value in instances.items():
         match = _INSTANCE.fullmatch(name)
-        if match is None or int(match[1]) != pid:
+        if match is None:
             continue
         luid = _luid(match)
-        if luid in npu_luids:
-            npu.append(value * _TICK_NS)
-        else:
-            gpu[f"{luid:x}/{match[4]}"] = EngineTime(value * _TICK_NS)
-    return Reading(at_ns, gpu or None, sum(npu) if npu else None)
+        engines, adapters = (npu, npus) if luid in npu_luids else (gpu, gpus)
+        if luid not in software:
+            adapters.add(f"{luid:x}")
+        if int(match[1]) == pid:
+            engines[f"{luid:x}/{match[4]}"] = EngineTime(value * _TICK_NS)
+    return Reading(at_ns, gpu or None, npu or None, frozenset(gpus), frozenset(npus))
 
 
 def npus_among(instances: Iterable[str], named: Collection[int], *, expected: bool) -> frozenset[int]:
@@ -92,7 +100,9 @@ class WindowsCounters:
         self._query = PdhQuery({"engines": _COUNTER}, pdh)
         names = {str(npu["name"]) for npu in npus()}
         self._has_npu = bool(names)
-        self._named = npu_luids_of(_adapters(), names)
+        adapters = _adapters()
+        self._named = npu_luids_of(adapters, names)
+        self._software = frozenset(luid for name, luid in adapters if name.startswith(_SOFTWARE))
 
     def read(self) -> Reading:
         """Collect the counter set and pick this process's instances."""
@@ -101,7 +111,7 @@ class WindowsCounters:
             return Reading(at_ns)
         instances = self._query.raw("engines")
         found = npus_among(instances, self._named, expected=self._has_npu)
-        return reading_of(instances, self._pid, found, at_ns)
+        return reading_of(instances, self._pid, found, at_ns, self._software)
 
     def close(self) -> None:
         """Close the query."""

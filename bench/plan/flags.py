@@ -75,7 +75,7 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag(
         "device",
-        "devices to ask for: CPU, GPU, GPU.0, NPU, AUTO (OpenVINO), DML, CUDA, WINML, OPENVINO.CPU (ONNX Runtime), XPU",
+        "devices to ask for: CPU, GPU, GPU.0, NPU, AUTO (OpenVINO), XPU, DML, CUDA, WINML, OPENVINO.CPU, OVEP.CPU",
         "the CPU, and the GPU and NPU that the system lists",
         "NAME",
         many=True,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.spec import PRECISIONS
+from backends.spec import OPENVINO_PROVIDERS, PRECISIONS
 from bench.errors import UsageError
 from bench.language import ENGLISH, LANGUAGES
 from bench.plan import values as v
@@ -237,9 +237,9 @@ def _device(name: str, where: str) -> str:
             f"{where}: {name} spreads a model over several devices and does not tell which one ran what; "
             "ask for one device at a time, or for AUTO with optimum-intel, which tells what it chose"
         )
-    if kind == "OPENVINO":
+    if kind in OPENVINO_PROVIDERS:
         # The provider's own default.
-        return f"OPENVINO.{_device(rest or 'CPU', where)}"
+        return f"{kind}.{_device(rest or 'CPU', where)}"
     known = sorted({device for spec in BACKENDS.values() for device in spec.devices})
     if kind not in known or (dot and not rest.isdigit()):
         raise UsageError(f"{where}: no device {name!r}; there are {', '.join(known)}, and GPU.0 for one of several")

@@ -31,7 +31,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
 }
 """Converter task -> the packages whose version can change what it makes."""
 
-_PROVIDERS = {"CPU": "cpu", "OPENVINO": "cpu", "DML": "dml", "WINML": "dml", "CUDA": "cuda"}
+_PROVIDERS = {"CPU": "cpu", "OPENVINO": "cpu", "OVEP": "cpu", "DML": "dml", "WINML": "dml", "CUDA": "cuda"}
 """Device family of ONNX Runtime GenAI -> the builder's provider, which decides the graph."""
 
 _FLOATS = ("fp32", "bf16", "fp16")

@@ -78,11 +78,12 @@ def shares(parts: Mapping[str, float] | None) -> str:
     if parts is None or len(parts) < 2:
         return ""
     ordered = sorted(parts.items(), key=lambda part: -part[1])
-    return ", ".join(f"{_share(share)} {clean(name)}" for name, share in ordered)
+    return ", ".join(f"{small_share(share)} {clean(name)}" for name, share in ordered)
 
 
-def _share(share: float) -> str:
-    return percent(share) if share >= 0.01 else f"< {percent(0.01)}"
+def small_share(share: float) -> str:
+    """A share of one in whole percent; what is more than nothing is not shown as 0."""
+    return percent(share) if share >= 0.01 or share == 0 else f"< {percent(0.01)}"
 
 
 def seconds(value: float | None) -> str:

@@ -14,7 +14,7 @@ from backends.spec import family
 from bench.analyse.results import CellResult, Failure, LoadResult, RunAnalysis
 from bench.plan.cells import Ask
 from bench.report import text
-from bench.report.format import clean, number
+from bench.report.format import clean, number, small_share
 
 Shape = tuple[int, int, int]
 
@@ -218,3 +218,9 @@ def marked_name(naming: Naming, load: LoadResult) -> str:
     """The name of ``load`` for where nothing else tells that it is simulated or a fallback."""
     name, mark = naming.of(load), mark_of(load)
     return name if mark in name else name + mark
+
+
+def verdict_words(load: LoadResult) -> str:
+    """The verdict on a load's device, with how much of the time that was busy, e.g. ``verified, busy 93 %``."""
+    words = text.VERDICT_WORDS.get(load.device_verdict, load.device_verdict)
+    return words if load.device_share is None else f"{words}, {text.BUSY.format(share=small_share(load.device_share))}"

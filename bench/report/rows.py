@@ -74,6 +74,7 @@ def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> di
         "device_requested": clean(load.device_requested),
         "device_executed": load.device_executed,
         "device_verdict": load.device_verdict,
+        "device_share": load.device_share,
         "precision": clean(load.precision),
         "bits_per_weight": load.bits_per_weight,
         "inference_precision": load.inference_precision,

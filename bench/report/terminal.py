@@ -29,10 +29,11 @@ _HEADER = (
     "+/-",
     "tok/s",
     "peak MB",
+    "busy",
     "verdict",
 )
-_WIDEST = (16, 12, 8, 4, 12, 8, 5, 8, 5, 7, 7, 9)
-_TEXT_COLUMNS = (0, 1, 2, 3, 11)
+_WIDEST = (16, 12, 8, 4, 12, 8, 5, 8, 5, 7, 7, 5, 9)
+_TEXT_COLUMNS = (0, 1, 2, 3, 12)
 
 
 @speaking(ENGLISH.code)
@@ -63,6 +64,7 @@ def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
         *_figure(cell.tpot_ms),
         number(cell.decode_rate.value).replace(",", "") if cell.decode_rate else "",
         megabytes(cell.load.peak_memory_bytes).replace(",", ""),
+        _busy(cell.load.device_share),
         cell.load.device_verdict,
     )
 
@@ -70,6 +72,12 @@ def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
 def _prompt(cell: CellResult, *, one_shape: bool) -> str:
     shape = str(cell.prompt_tokens) if one_shape else f"{cell.prompt_tokens}+{cell.new_tokens}x{cell.batch_size}"
     return f"{shape} hit" if cell.ask == "again" else shape
+
+
+def _busy(share: float | None) -> str:
+    if share is None:
+        return ""
+    return "<1%" if 0 < share < 0.01 else f"{100 * share:.0f}%"
 
 
 def _device(load: LoadResult) -> str:
@@ -130,6 +138,8 @@ def _notes(analysis: RunAnalysis) -> list[str]:
         notes.append(f"hit: a {text.HIT}, the time for a prompt that the same process was asked just before")
     if any(not load.simulated for load in analysis.loads):
         notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
+    if any(cell.load.device_share is not None for cell in analysis.cells):
+        notes.append("busy: how much of the time the device was at work, of a CPU the CPU time; threads add up")
     if analysis.cells and not all(ranking.verdict for ranking in analysis.rankings):
         notes.append(f"+/- is half the 95 % interval; no verdict is claimed below 10 blocks: {text.VERDICT_OPTION}")
     return notes

@@ -1,7 +1,8 @@
-"""The contract of what is kept: names, types and units of every column, version 3.
+"""The contract of what is kept: names, types and units of every column, version 5.
 
 Version 2 added ``node_placement`` and ``changed_hints`` to the loads; version 3 ``cpu_temperature_c`` to the loads and
-``ask`` and ``cpu_frequency_mhz`` to the generations.
+``ask`` and ``cpu_frequency_mhz`` to the generations; version 4 ``bits_read_per_weight`` to the loads; version 5
+``device_share`` to the loads.
 
 A reader of version v reads every version up to v. Columns are only ever added; a new one raises the version.
 ``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 UTC = pa.timestamp("us", tz="UTC")
 _BITS = pa.map_(pa.string(), pa.float64())
@@ -34,6 +35,7 @@ LOADS = pa.schema(
         pa.field("device_executed", pa.string()),
         pa.field("device_verdict", pa.string(), nullable=False),
         pa.field("device_evidence", pa.string()),
+        pa.field("device_share", pa.float64()),
         pa.field("node_placement", _BITS),
         pa.field("changed_hints", pa.map_(pa.string(), pa.string())),
         pa.field("precision", pa.string(), nullable=False),

@@ -12,6 +12,7 @@ from backends.contract import DeviceUnavailableError, LoadOptions
 from backends.openvino_config import (
     BlobCache,
     NpuShapes,
+    adapter_of,
     as_text,
     changed_hints,
     common_properties,
@@ -80,6 +81,35 @@ def test_a_device_comes_with_what_openvino_tells_of_it() -> None:
         ("GPU.0", "32.0.101.6647", 17_000_000_000),
         ("NPU", "1004082", None),
     ]
+
+
+class Place:
+    """OpenVINO's PCIInfo."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.domain, self.bus, self.device, self.function = numbers
+
+
+@pytest.mark.parametrize(
+    ("place", "adapter"),
+    [(Place(0, 0, 2, 0), "0000:00:02.0"), (Place(0, 3, 0, 0), "0000:03:00.0"), (Place(0, 0, 0, 0), None), (None, None)],
+)
+def test_on_linux_an_adapter_is_a_pci_address_in_hex(place: Place | None, adapter: str | None) -> None:
+    core = Core()
+    if place is not None:
+        core.properties["GPU.0", "DEVICE_PCI_INFO"] = place
+    assert adapter_of(core, "GPU.0", windows=False) == adapter
+
+
+@pytest.mark.parametrize(
+    ("told", "adapter"),
+    [("c2d1000000000000", "d1c2"), ("efbe000001000000", "10000beef"), ("0" * 16, None), ("none", None), (None, None)],
+)
+def test_on_windows_an_adapter_is_the_id_of_the_performance_counters(told: str | None, adapter: str | None) -> None:
+    core = Core()
+    if told is not None:
+        core.properties["GPU.0", "DEVICE_LUID"] = told
+    assert adapter_of(core, "GPU.0", windows=True) == adapter
 
 
 # -- what it is told

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from backends.contract import Device
-from backends.ort_devices import cuda_devices, directx_devices, list_devices, openvino_devices
+from backends.ort_devices import cuda_devices, directx_devices, list_devices, openvino_devices, plugin_devices
 
 
 @dataclass
@@ -59,6 +59,10 @@ class Driver:
         name.value = self.gpus[handle.value].encode()
         return 0
 
+    def cuDeviceGetLuid(self, luid: Any, nodes: Any, handle: Any) -> int:  # noqa: N802
+        luid[:] = (0xD1C2).to_bytes(8, "little")
+        return 0
+
     def cuDeviceTotalMem_v2(self, size: Any, handle: Any) -> int:  # noqa: N802
         ctypes.cast(size, ctypes.POINTER(ctypes.c_size_t))[0] = 8 * 1024**3
         return 0
@@ -66,6 +70,28 @@ class Driver:
 
 def test_the_devices_of_openvino_go_by_its_names() -> None:
     assert openvino_devices(["CPU", "GPU.0"]) == [Device("OPENVINO.CPU"), Device("OPENVINO.GPU.0")]
+
+
+@dataclass
+class PluginPair(Pair):
+    """One that a plugin brought."""
+
+    ep_metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def test_the_devices_of_the_plugin_go_by_openvinos_names_and_its_meta_devices_are_none() -> None:
+    told = {"ov_device": "GPU.0", "FULL_DEVICE_NAME": "Intel(R) Arc(TM) 140V GPU"}
+    found = [
+        Pair("CPUExecutionProvider", Hardware({})),
+        PluginPair("OpenVINOExecutionProvider", Hardware({"LUID": str(0xD1C2)}), told),
+        PluginPair("OpenVINOExecutionProvider.AUTO", Hardware({}), {**told, "ov_meta_device": "AUTO"}),
+        PluginPair("OpenVINOExecutionProvider", Hardware({"pci_bus_id": "0000:00:0b.0"}), {"ov_device": "NPU"}),
+    ]
+
+    assert plugin_devices(found) == [
+        Device("OVEP.GPU.0", "Intel(R) Arc(TM) 140V GPU", adapter="d1c2"),
+        Device("OVEP.NPU", adapter="0000:00:0b.0"),
+    ]
 
 
 def test_adapters_are_numbered_by_performance() -> None:
@@ -89,8 +115,16 @@ def test_an_adapter_of_unknown_memory_has_none_told() -> None:
     assert directx_devices([pair], "DML") == [Device("DML.0")]
 
 
+def test_an_adapter_goes_by_the_id_of_the_performance_counters() -> None:
+    pair = adapter("0")
+    pair.device.metadata = {**pair.device.metadata, "LUID": str(0x1_0000_BEEF)}
+
+    assert [device.adapter for device in directx_devices([pair], "DML")] == ["10000beef"]
+
+
 def test_the_gpus_of_nvidia_are_listed_with_what_the_driver_tells() -> None:
-    assert cuda_devices(Driver(["RTX"])) == [Device("CUDA.0", "RTX", "CUDA 13.2", 8 * 1024**3)]
+    adapter = "d1c2" if sys.platform == "win32" else None
+    assert cuda_devices(Driver(["RTX"])) == [Device("CUDA.0", "RTX", "CUDA 13.2", 8 * 1024**3, adapter)]
 
 
 def test_a_driver_without_a_gpu_is_no_device() -> None:

@@ -10,6 +10,7 @@ import pytest
 from backends.contract import Device
 from backends.ort_providers import (
     PROVIDERS,
+    falls_back_silently,
     find,
     installed_family,
     is_refusal,
@@ -33,6 +34,7 @@ def test_every_family_of_the_table_has_a_provider() -> None:
     [
         (["onnxruntime-genai", "onnxruntime"], None),
         (["onnxruntime-genai", "onnxruntime-openvino"], "OPENVINO"),
+        (["onnxruntime-genai", "onnxruntime", "onnxruntime-ep-openvino"], "OVEP"),
         (["onnxruntime-genai-directml", "onnxruntime-directml"], "DML"),
         (["onnxruntime-genai-winml", "onnxruntime-windowsml"], "WINML"),
         (["onnxruntime-genai-cuda", "onnxruntime-gpu"], "CUDA"),
@@ -51,6 +53,8 @@ def test_the_installed_package_decides_what_there_is_beside_the_cpu(packages: Se
         ("OPENVINO", ["CPU", "OPENVINO.CPU", "OPENVINO.GPU"], "OPENVINO.CPU"),
         ("OPENVINO.GPU", ["CPU", "OPENVINO.CPU", "OPENVINO.GPU.0", "OPENVINO.GPU.1"], "OPENVINO.GPU.0"),
         ("OPENVINO.GPU.0", ["CPU", "OPENVINO.CPU", "OPENVINO.GPU"], "OPENVINO.GPU"),
+        ("OVEP", ["CPU", "OVEP.CPU", "OVEP.GPU"], "OVEP.CPU"),
+        ("OVEP.GPU.0", ["CPU", "OVEP.CPU", "OVEP.GPU"], "OVEP.GPU"),
     ],
 )
 def test_a_name_means_a_device(requested: str, present: Sequence[str], meant: str) -> None:
@@ -122,6 +126,18 @@ def test_openvino_keeps_its_own_threads_where_none_are_asked_for() -> None:
 
 def test_an_accelerator_of_openvino_is_told_no_threads() -> None:
     assert provider_options("OPENVINO.GPU", Device("OPENVINO.GPU.1"), 6) == {"device_type": "GPU.1"}
+
+
+def test_the_plugin_is_told_openvinos_name_of_the_device_too() -> None:
+    assert provider_options("OVEP.NPU", Device("OVEP.NPU"), 6) == {"device_type": "NPU"}
+
+
+def test_a_model_on_the_plugin_names_the_plugin() -> None:
+    assert named_device("OVEP.CPU", "OpenVINO", devices("CPU", "OVEP.CPU")) == ("OVEP.CPU", True)
+
+
+def test_the_plugin_is_not_believed_of_an_npu() -> None:
+    assert [falls_back_silently(device) for device in ("OVEP.NPU", "OVEP.CPU")] == [True, False]
 
 
 @pytest.mark.parametrize(

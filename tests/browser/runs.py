@@ -85,7 +85,7 @@ def counted() -> FakeRun:
     covers = "RAPL package-0: whole package, all processes"
     counters = {"energy_j": 4.2, "energy_source": covers, "npu_busy_ns": 610_000_000, "gpu_busy_ns": 0}
     more = {"cpu_time_ns": 1_900_000_000, "cpu_frequency_mhz": 3870.5}
-    return FakeRun(loads=loads, counters={**counters, **more})
+    return FakeRun(loads=loads, counters={**counters, **more}, more={"device_share": 1.93})
 
 
 RUNS: dict[str, Callable[[], FakeRun]] = {

@@ -27,11 +27,13 @@ class Case:
         device: the device.
         stand_in: what a worker opens in place of the adapter, and the group whose venv runs it, where the stack itself
             cannot be had.
+        intel: whether the stack lists that device on Intel's hardware alone.
     """
 
     backend: str
     device: str
     stand_in: tuple[str, str] | None = None
+    intel: bool = False
 
     @property
     def spec(self) -> BackendSpec:
@@ -71,6 +73,7 @@ CASES = (
     Case("openvino-genai", "CPU"),
     Case("ort-genai", "CPU"),
     Case("ort-genai", "OPENVINO.CPU"),
+    Case("ort-genai", "OVEP.CPU", intel=True),
     Case("optimum-intel", "CPU"),
     Case("npu", "NPU", ("tests.contract.stand_ins.npu_library:IntelNpuLibrary", "transformers")),
     Case("transformers", "CPU"),

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.analyse.results import CellResult, Measured, RunAnalysis
 from bench.report.format import clean, interval
-from bench.report.names import Naming, marked_name, shape_name
+from bench.report.names import Naming, marked_name, shape_name, verdict_words
 
 _METRICS = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "response_ms": "whole answer"}
 
@@ -46,7 +46,7 @@ def _extra(analysis: RunAnalysis, cell: CellResult) -> str:
     lines = [
         f"run {analysis.record.get('run_id')}",
         f"{cell.load.backend} {version}" if version else "",
-        f"device {cell.load.device_verdict}",
+        f"device {verdict_words(cell.load)}",
         f"generations {cell.generations}, blocks {cell.blocks}",
     ]
     return clean("\n".join(line for line in lines if line))

@@ -10,7 +10,7 @@ from bench.language import chosen
 from bench.report import format as fmt
 from bench.report import text
 from bench.report.findings import finding_notes
-from bench.report.names import Naming, marked_name
+from bench.report.names import Naming, marked_name, verdict_words
 from bench.report.results_table import result_groups
 from bench.report.template import environment, source_digest
 
@@ -51,6 +51,7 @@ def table_html(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             caption=text.TABLE_CAPTION.format(model=model, cpu=cpu or "", run=record.get("run_id")),
             notes=notes,
             name=partial(marked_name, naming),
+            verdict=verdict_words,
             groups=result_groups(analysis, naming, finding_notes(analysis, naming)),
         )
     )

@@ -11,7 +11,7 @@ from bench.report import text
 from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
 from bench.report.findings import finding_notes
 from bench.report.format import clean, interval, megabytes, number
-from bench.report.names import Naming, failed_shapes
+from bench.report.names import Naming, failed_shapes, verdict_words
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 _MOST_ROWS = 300
@@ -99,7 +99,7 @@ def _cells(cell: CellResult, naming: Naming) -> list[str]:
     return [
         number(cell.prompt_tokens, 0),
         escape(naming.of(cell.load)),
-        text.VERDICT_WORDS.get(cell.load.device_verdict, cell.load.device_verdict),
+        verdict_words(cell.load),
         both(cell.ttft_ms),
         both(cell.tpot_ms),
         number(cell.decode_rate.value) if cell.decode_rate else "",

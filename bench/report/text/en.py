@@ -231,6 +231,11 @@ COMPUTES_IN = "computes in {type}"
 PADDED_TO = "padded to {tokens}"
 NOTE_MARK = "note {number}"
 RAN_ON = "ran on {device}"
+BUSY = "busy {share}"
+BUSY_HELP = (
+    "How much of the measured time the device was busy, by its own counter; of a CPU, the CPU time of the process. "
+    "Several threads, or engines of a GPU, add up to more than 100 %."
+)
 NOT_COUNTED = "{count} not counted"
 
 VIEW_TITLE = "Choose what is shown"
@@ -609,11 +614,14 @@ VERDICT_WORDS = {
 }
 
 VERDICT_HELP = {
-    "verified": "The stack named the device that ran, and a counter or the stack’s own profile showed it at work.",
-    "reported": "The stack said so; no independent counter confirmed it.",
+    "verified": "The stack named the device that ran, and its own counter showed it busy for at least 5 % of the "
+    "measured time (50 % where the stack may hand work to the CPU without a word), or, without a counter, the stack’s "
+    "own profile places work there.",
+    "reported": "The stack said so; no counter of that very device confirmed it.",
     "fallback": "Another device ran than was asked for, and the figures are under the name of what ran.",
     "simulated": "Latencies were played. No device ran.",
-    "unknown": "The stack does not tell which device ran, or the record of its process is missing.",
+    "unknown": "The stack does not tell which device ran or may hand work to another without a word, or the record of "
+    "its process is missing.",
 }
 BADGE_MARKS = {"verified": "✓", "reported": "○", "fallback": "!", "simulated": "≈", "unknown": "?"}
 

@@ -242,6 +242,11 @@ COMPUTES_IN = "hesap: {type}"
 PADDED_TO = "{tokens} belirtece tamamlandı"
 NOTE_MARK = "not {number}"
 RAN_ON = "çalışan: {device}"
+BUSY = "meşguliyet {share}"
+BUSY_HELP = (
+    "Aygıtın, kendi sayacına göre, ölçülen sürenin ne kadarında meşgul olduğu; CPU’da sürecin CPU süresi. Birkaç iş "
+    "parçacığı ya da GPU motoru birlikte %100’ü aşar."
+)
 NOT_COUNTED = "{count} sayılmadı"
 
 VIEW_TITLE = "Neyin gösterileceğini seçin"
@@ -631,11 +636,14 @@ VERDICT_WORDS = {
     "unknown": "bilinmiyor",
 }
 VERDICT_HELP = {
-    "verified": "Yığın, çalışan aygıtın adını verdi ve bir sayaç ya da yığının kendi profili onu iş başında gösterdi.",
-    "reported": "Yığın böyle söyledi; bağımsız bir sayaç doğrulamadı.",
+    "verified": "Yığın, çalışan aygıtın adını verdi ve aygıtın kendi sayacı onu ölçülen sürenin en az %5’inde (yığının "
+    "işi sessizce CPU’ya verebildiği yerde %50’sinde) meşgul gösterdi ya da, sayaç yoksa, yığının kendi profili işi "
+    "orada gösterdi.",
+    "reported": "Yığın böyle söyledi; tam o aygıtın bir sayacı doğrulamadı.",
     "fallback": "İstenenden başka bir aygıt çalıştı ve sayılar çalışanın adı altındadır.",
     "simulated": "Gecikmeler oynatıldı. Hiçbir aygıt çalışmadı.",
-    "unknown": "Yığın hangi aygıtın çalıştığını söylemiyor ya da sürecinin kaydı eksik.",
+    "unknown": "Yığın hangi aygıtın çalıştığını söylemiyor ya da işi sessizce başkasına verebiliyor, ya da sürecinin "
+    "kaydı eksik.",
 }
 
 GLOSSARY = (

@@ -110,6 +110,15 @@ def test_a_load_is_as_good_as_its_weakest_process(
     assert tiny_run.analyse().loads[0].device_verdict == expected
 
 
+def test_the_share_is_the_least_of_the_processes_with_the_weakest_verdict(tiny_run: Any, make_cell: MakeCell) -> None:
+    told = (("verified", 0.02), ("reported", 0.04), ("reported", 0.03), ("reported", None))
+    for block, (verdict, share) in enumerate(told):
+        evidence = f"Block {block}."
+        tiny_run.load(make_cell().load, block, device_verdict=verdict, device_share=share, device_evidence=evidence)
+    (load,) = tiny_run.analyse().loads
+    assert (load.device_share, load.device_evidence) == (0.03, "Block 2.")
+
+
 def test_the_simulated_backend_is_simulated_even_if_no_process_says_so(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.planned = [make_cell("simulated")]
     assert tiny_run.analyse().loads[0].simulated

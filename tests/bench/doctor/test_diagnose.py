@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from backends.table import BACKENDS
-from bench.doctor.diagnose import diagnose, refusal, why_missing
+from bench.doctor.diagnose import crash_report, diagnose, refusal, why_missing
 from bench.doctor.probe import Probe, Stack, stacks_of
 from bench.doctor.system import SystemFacts
 from bench.doctor.text import full_lines, short_line, system_lines
@@ -74,6 +74,7 @@ def answered(backend: str, *devices: dict[str, Any], families: tuple[str, ...] =
         ("DML", BARE, "DML exists on Windows only", "OPENVINO.GPU"),
         ("WINML", SystemFacts(windows=True, gpus=(ARC,)), "cannot use it", "DirectX 12"),
         ("OPENVINO.NPU", BARE, "the system lists no Intel NPU", "firmware"),
+        ("OVEP.GPU", SystemFacts(windows=False, gpus=(ARC,)), "lists an Intel GPU", "intel-opencl-icd"),
         ("AUTO", BARE, "does not list AUTO", "another device"),
     ],
 )
@@ -130,6 +131,39 @@ def test_packages_that_do_not_resolve_are_called_so() -> None:
 def test_what_a_stack_never_runs_on_is_said_whatever_is_there() -> None:
     one = diagnose(answered("optimum-intel", device("NPU"), families=("NPU",)), BARE)[0]
     assert (one.usable, "dynamic shapes" in one.words) == (False, True)
+
+
+# -- what is reported of a driver
+
+CRASHING = SystemFacts(windows=True, npus=({**BOOST, "driver": "32.0.100.4723"},))
+
+
+@pytest.mark.parametrize("wanted", ["OPENVINO.CPU", "OPENVINO.NPU"])
+def test_a_crash_that_was_reported_is_said_of_a_device_that_is_listed(wanted: str) -> None:
+    probe = answered("ort-genai", device(wanted), families=("OPENVINO",))
+    (one,) = diagnose(probe, CRASHING)
+    assert (one.usable, "#1150" in one.words, "#1150" in short_line(one)) == (True, True, True)
+
+
+def test_where_it_may_be_why_no_device_is_listed_the_plugin_is_named() -> None:
+    said = refusal("OPENVINO.NPU", answered("ort-genai", device("CPU"), families=("OPENVINO",)), CRASHING)
+    assert ("32.0.100.4723" in str(said), "OVEP" in str(said)) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "system"),
+    [
+        ("OPENVINO.NPU", SystemFacts(windows=True, npus=(BOOST,))),
+        ("OPENVINO.NPU", SystemFacts(windows=True, npus=({**BOOST, "driver": None},))),
+        ("OPENVINO.NPU", SystemFacts(windows=True)),
+        ("OPENVINO.NPU", SystemFacts(windows=False, npus=({**LUNAR, "driver": "intel_vpu 40.0"},))),
+        ("OVEP.NPU", CRASHING),
+        ("NPU", CRASHING),
+    ],
+    ids=["an older driver", "an unknown one", "no NPU", "Linux", "the plugin", "another stack"],
+)
+def test_nothing_is_said_where_no_crash_was_reported(wanted: str, system: SystemFacts) -> None:
+    assert crash_report(wanted, system) is None
 
 
 # -- whether a run can ask for it

@@ -153,8 +153,13 @@ def test_memory_is_that_of_the_attempt() -> None:
 
 
 def test_the_verdict_counts_the_cpu_time_of_all_timed_regions() -> None:
-    row = load_of(attempt(loaded=loaded(), counters=Counters(cpu_ns=3 * 10**9)))
+    row = load_of(attempt(loaded=loaded(), counters=Counters(timed=1, cpu_ns=3 * 10**9, over_ns=2 * 10**9)))
     assert (row["device_verdict"], "3.00 s" in row["device_evidence"]) == ("verified", True)
+
+
+def test_the_share_is_kept_with_the_load() -> None:
+    row = load_of(attempt(loaded=loaded(), counters=Counters(timed=1, cpu_ns=3 * 10**9, over_ns=2 * 10**9)))
+    assert row["device_share"] == 1.5
 
 
 def test_a_generation_has_the_busy_time_of_its_timed_region() -> None:

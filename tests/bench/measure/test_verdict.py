@@ -1,19 +1,43 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from bench.measure.facts import Counters, Placement
 from bench.measure.verdict import judge, same_device
+from bench.observe.busy import Busy
 
 SECOND = 10**9
 IDLE = Counters()
-CPU_WORKED = Counters(cpu_ns=SECOND)
-GPU_WORKED = Counters(cpu_ns=SECOND, gpu_ns=SECOND)
-GPU_IDLE = Counters(cpu_ns=SECOND, gpu_ns=0)
-NPU_WORKED = Counters(cpu_ns=SECOND, npu_ns=SECOND)
-NPU_IDLE = Counters(cpu_ns=SECOND, npu_ns=0)
+
+
+def worked(cpu: float = 0.0, gpus: dict[str, float] | None = None, npus: dict[str, float] | None = None) -> Counters:
+    """Counters over ten seconds of one timed generation.
+
+    Args:
+        cpu: seconds of CPU time.
+        gpus: adapter -> seconds busy.
+        npus: the same.
+    """
+    counters = Counters()
+    busy = [{adapter: round(seconds * SECOND) for adapter, seconds in (kind or {}).items()} for kind in (gpus, npus)]
+    counters.add(round(cpu * SECOND), Busy(elapsed_ns=10 * SECOND, gpus=busy[0], npus=busy[1]), warmup=False)
+    return counters
+
+
+CPU_WORKED = worked(cpu=15)
+GPU_WORKED = worked(cpu=10, gpus={"0000:00:02.0": 8})
+GPU_IDLE = worked(cpu=10, gpus={"0000:00:02.0": 0})
+GPU_BARELY = worked(cpu=10, gpus={"0000:00:02.0": 0.4})
+NPU_WORKED = worked(cpu=10, npus={"0000:00:0b.0": 6})
+NPU_IDLE = worked(cpu=10, npus={"0000:00:0b.0": 0})
+NPU_PARTLY = worked(cpu=60, npus={"0000:00:0b.0": 2})
+NPU_TICK = worked(cpu=60, npus={"0000:00:0b.0": 1e-6})
+
+TWO_GPUS = ({"name": "GPU.0", "adapter": "0000:00:02.0"}, {"name": "GPU.1", "adapter": "0000:03:00.0"})
+UNTOLD_GPUS = ({"name": "OPENVINO.GPU.0", "adapter": None}, {"name": "OPENVINO.GPU.1", "adapter": None})
 
 
 def told(device: str | None, source: str | None) -> dict[str, Any]:
@@ -38,6 +62,7 @@ def profiled(**shares: float) -> Placement:
         ("AUTO", told("CPU", "read-back"), CPU_WORKED, None, ("verified", "CPU")),
         ("CPU", told("CPU", "read-back"), CPU_WORKED, None, ("verified", "CPU")),
         ("CPU", told("CPU", "read-back"), IDLE, None, ("reported", "CPU")),
+        ("CPU", told("CPU", "read-back"), worked(cpu=0.0156), None, ("reported", "CPU")),
         ("CPU", told("CPU", "accepted"), CPU_WORKED, None, ("reported", "CPU")),
         ("GPU", told("GPU.0", "read-back"), CPU_WORKED, None, ("reported", "GPU.0")),
         ("GPU", told("GPU.0", "read-back"), GPU_WORKED, None, ("verified", "GPU.0")),
@@ -45,12 +70,18 @@ def profiled(**shares: float) -> Placement:
         ("GPU", told("GPU.0", "read-back"), GPU_IDLE, None, ("fallback", None)),
         ("NPU", told("NPU", "accepted"), CPU_WORKED, None, ("reported", "NPU")),
         ("NPU", told("NPU", "accepted"), NPU_WORKED, None, ("verified", "NPU")),
+        ("NPU", told("NPU", "accepted"), NPU_PARTLY, None, ("verified", "NPU")),
+        ("NPU", told("NPU", "accepted"), NPU_TICK, None, ("reported", "NPU")),
         ("NPU", told("NPU", "accepted"), NPU_IDLE, None, ("fallback", None)),
         ("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), CPU_WORKED, profiled(Dml=1.0), ("unknown", None)),
         ("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), NPU_WORKED, None, ("verified", "OPENVINO.NPU")),
+        ("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), NPU_PARTLY, None, ("unknown", None)),
+        ("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), NPU_TICK, None, ("unknown", None)),
         ("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), NPU_IDLE, None, ("fallback", None)),
         ("DML", told("DML", "read-back"), CPU_WORKED, profiled(Dml=0.9, CPU=0.1), ("verified", "DML")),
         ("DML", told("DML", "read-back"), CPU_WORKED, profiled(CPU=1.0), ("fallback", "CPU")),
+        ("DML", told("DML", "read-back"), CPU_WORKED, profiled(Dml=0.01, CPU=0.99), ("reported", "DML")),
+        ("DML", told("DML", "read-back"), GPU_BARELY, profiled(Dml=1.0), ("reported", "DML")),
         ("DML", told("DML", "read-back"), GPU_IDLE, profiled(Dml=1.0), ("fallback", None)),
         ("DML", told("DML", "accepted"), CPU_WORKED, profiled(Dml=1.0), ("reported", "DML")),
         ("DML", told("DML", "read-back"), CPU_WORKED, Placement("", {}, "it crashed"), ("reported", "DML")),
@@ -83,9 +114,100 @@ def test_what_no_counter_can_show_says_so() -> None:
     assert said == "Said by the stack. There is no counter of the NPU here."
 
 
+def test_the_share_is_that_of_the_timed_generations() -> None:
+    assert judge("GPU", told("GPU.0", "read-back"), GPU_WORKED).share == 0.8
+
+
+def test_one_tick_of_an_npu_beside_a_minute_of_cpu_is_no_proof() -> None:
+    verdict = judge("OPENVINO.NPU", told("OPENVINO.NPU", "unproven"), NPU_TICK)
+    assert verdict.evidence == (
+        "Said by the stack. The NPU was busy for 0.00 s in the 10.00 s of the timed generations (<1%). That is less "
+        "than the 50% that count as proof. Meanwhile its process used 60.00 s of CPU time."
+    )
+
+
+def test_no_share_is_made_up_where_nothing_counts() -> None:
+    assert judge("GPU", told("GPU.0", "read-back"), CPU_WORKED).share is None
+
+
+@pytest.mark.parametrize(
+    ("device", "busy", "expected"),
+    [
+        ("GPU.0", {"0000:00:02.0": 8, "0000:03:00.0": 0}, ("verified", 0.8)),
+        ("GPU.1", {"0000:00:02.0": 8, "0000:03:00.0": 0}, ("fallback", 0.0)),
+        ("GPU.1", {"0000:00:02.0": 8, "0000:03:00.0": 0.1}, ("reported", 0.01)),
+        ("GPU.1", {"0000:00:02.0": 8}, ("reported", None)),
+    ],
+    ids=["itself", "another alone", "another mostly", "no counter of its own"],
+)
+def test_work_on_one_gpu_does_not_verify_another(
+    device: str, busy: dict[str, float], expected: tuple[str, float | None]
+) -> None:
+    verdict = judge(device, told(device, "read-back"), worked(gpus=busy), devices=TWO_GPUS)
+    assert (verdict.name, verdict.share) == expected
+
+
+@pytest.mark.parametrize(
+    ("counters", "devices"),
+    [
+        (worked(gpus={"0000:00:02.0": 8, "0000:03:00.0": 0}), ()),
+        (worked(gpus={"0000:00:02.0": 8}), UNTOLD_GPUS),
+    ],
+    ids=["the system has two", "the stack lists two"],
+)
+def test_of_several_gpus_that_are_not_told_apart_none_is_verified(
+    counters: Counters, devices: Sequence[Mapping[str, Any]]
+) -> None:
+    verdict = judge("OPENVINO.GPU.0", told("OPENVINO.GPU.0", "read-back"), counters, devices=devices)
+    assert (verdict.name, verdict.share, verdict.evidence) == (
+        "reported",
+        None,
+        "Said by the stack. There are 2 GPUs here, and nothing tells which of them OPENVINO.GPU.0 is.",
+    )
+
+
+def test_none_of_several_gpus_that_ever_moved_is_a_fallback() -> None:
+    counters = worked(gpus={"0000:00:02.0": 0, "0000:03:00.0": 0})
+    assert judge("GPU", told("GPU.0", "accepted"), counters).name == "fallback"
+
+
+def test_a_gpu_beside_an_npu_is_the_only_one_of_its_kind() -> None:
+    counters = worked(gpus={"0000:00:02.0": 8}, npus={"0000:00:0b.0": 0})
+    assert judge("GPU", told("GPU.0", "read-back"), counters).name == "verified"
+
+
+def test_a_counter_that_has_not_moved_in_warm_ups_alone_is_no_fallback() -> None:
+    counters = Counters()
+    counters.add(SECOND, Busy(elapsed_ns=SECOND, npus={"0000:00:0b.0": 0}), warmup=True)
+    assert judge("NPU", told("NPU", "accepted"), counters).name == "reported"
+
+
+def test_work_that_is_accounted_for_late_is_no_fallback() -> None:
+    counters = Counters()
+    for busy_ns, warmup in ((0, True), (SECOND, True), (0, False)):
+        counters.add(SECOND, Busy(elapsed_ns=SECOND, npus={"0000:00:0b.0": busy_ns}), warmup=warmup)
+    assert judge("NPU", told("NPU", "accepted"), counters).name == "reported"
+
+
+def test_what_a_stack_compiles_in_its_warm_ups_is_no_part_of_the_share() -> None:
+    counters = Counters()
+    counters.add(60 * SECOND, Busy(elapsed_ns=60 * SECOND, npus={"0000:00:0b.0": 0}), warmup=True)
+    counters.add(SECOND, Busy(elapsed_ns=SECOND, npus={"0000:00:0b.0": SECOND // 2}), warmup=False)
+    assert judge("NPU", told("NPU", "accepted"), counters).share == 0.5
+
+
+def test_a_generation_whose_counter_is_not_known_is_no_part_of_the_share() -> None:
+    counters = Counters()
+    for busy_ns in (None, SECOND // 2):
+        counters.add(SECOND, Busy(elapsed_ns=SECOND, npus={"0000:00:0b.0": busy_ns}), warmup=False)
+    assert judge("NPU", told("NPU", "accepted"), counters).share == 0.5
+
+
 def test_a_verified_cpu_says_how_long_it_worked() -> None:
-    said = judge("CPU", told("CPU", "read-back"), Counters(cpu_ns=2 * SECOND)).evidence
-    assert said == "Said by the stack. Its process used 2.00 s of CPU time in the timed regions."
+    said = judge("CPU", told("CPU", "read-back"), worked(cpu=15)).evidence
+    assert said == (
+        "Said by the stack. Its process used 15.00 s of CPU time in the 10.00 s of the timed generations (150%)."
+    )
 
 
 def test_a_profile_gives_its_shares_as_evidence() -> None:

@@ -16,7 +16,7 @@ from bench.errors import WorkerFailed
 from bench.measure.facts import LoadPlan
 from bench.measure.visit import Interrupted
 from bench.observe import gauges
-from bench.observe.busy import Reading
+from bench.observe.busy import EngineTime, Reading
 from bench.observe.conditions import Watched
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venv
@@ -351,33 +351,76 @@ def test_a_device_known_to_be_absent_is_unsupported_without_a_worker(kit: MakeKi
     )
 
 
-class Still:
-    """Counters of an NPU that never moves."""
+class Counted:
+    """An NPU whose counter says in turn what it is given, and stays at the last; ten milliseconds lie between.
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
+    Args:
+        busy_ms: milliseconds, before and after each generation.
+    """
+
+    def __init__(self, *busy_ms: int) -> None:
+        self.busy_ms = list(busy_ms)
+        self.at_ns = 0
+
+    def __call__(self, pid: int) -> Counted:
+        return self
 
     def read(self) -> Reading:
-        return Reading(at_ns=0, npu_ns=5)
+        self.at_ns += 10_000_000
+        busy_ms = self.busy_ms.pop(0) if len(self.busy_ms) > 1 else self.busy_ms[0]
+        return Reading(self.at_ns, npu={"0000:00:0b.0": EngineTime(busy_ms * 1_000_000)})
 
     def close(self) -> None:
-        self.pid = 0
+        self.at_ns = 0
 
 
-def test_an_npu_that_stood_still_during_a_generation_is_a_fallback(
-    kit: MakeKit, other_root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def on_npu(kit: MakeKit, other_root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """Makes a visit of a stack that takes the NPU, whose counter says what it is given."""
     file = other_root / "backends" / "odd.py"
-    file.write_text(file.read_text("utf-8").replace("GPU.0", "NPU").replace('"NPU":', '"none":'), "utf-8")
-    monkeypatch.setattr("bench.measure.visit.busy_counters", Still)
-    one = kit(arguments=("--device", "NPU"))
-    monkeypatch.setitem(BACKENDS, "simulated", ODD)
+    file.write_text(file.read_text("utf-8").replace("GPU.0", "NPU").replace('== "NPU":', '== "none":'), "utf-8")
+
+    def make(*busy_ms: int, arguments: tuple[str, ...] = ()) -> Any:
+        monkeypatch.setattr("bench.measure.visit.busy_counters", Counted(*busy_ms))
+        one = kit(arguments=("--device", "NPU", *arguments))
+        monkeypatch.setitem(BACKENDS, "simulated", ODD)
+        return one
+
+    return make
+
+
+def test_an_npu_that_stood_still_when_the_warm_ups_were_over_is_a_fallback(on_npu: Callable[..., Any]) -> None:
+    one = on_npu(5, arguments=("--warmups", "2"))
     one.measure(8)
-    assert {row["error_type"] for row in one.rows("generations")} == {"DeviceFallback"}
+    found = [(row["warmup"], row["error_type"]) for row in one.rows("generations")]
+    assert found == [(True, None), (True, None), (False, "DeviceFallback")]
+
+
+def test_without_warm_ups_the_first_generation_tells_a_fallback(on_npu: Callable[..., Any]) -> None:
+    one = on_npu(5, arguments=("--warmups", "0"))
+    one.measure(8)
+    assert [row["error_type"] for row in one.rows("generations")] == ["DeviceFallback"]
+
+
+def test_a_counter_that_comes_late_fails_no_cell(on_npu: Callable[..., Any]) -> None:
+    one = on_npu(5, 5, 5, 14, 14, 23, arguments=("--warmups", "1"))
+    said = one.measure(8)
+    one.visit.close()
+    row = one.rows("loads")[0]
+    assert (said, row["device_verdict"], row["device_share"]) == (["ok"], "verified", 0.9)
+
+
+def test_what_was_stopped_in_its_warm_ups_is_no_fallback(on_npu: Callable[..., Any]) -> None:
+    one = on_npu(5, arguments=("--warmups", "1"))
+    one.visit.facts = dataclasses.replace(one.visit.facts, stopping=lambda: True)
+    with pytest.raises(Interrupted):
+        one.visit.measure(one.cells[8])
+    one.visit.close()
+    assert one.rows("loads")[0]["device_verdict"] == "reported"
 
 
 def test_busy_time_is_recorded_per_generation(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.measure.visit.busy_counters", Still)
+    monkeypatch.setattr("bench.measure.visit.busy_counters", Counted(5))
     one = kit()
     one.measure(8)
     assert {(row["npu_busy_ns"], row["gpu_busy_ns"]) for row in one.rows("generations")} == {(0, None)}

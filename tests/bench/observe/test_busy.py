@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from bench.observe.busy import Busy, EngineTime, Reading
 from bench.observe.busy_counters import busy_counters
-from bench.observe.busy_linux import LinuxCounters, gpu_engines
+from bench.observe.busy_linux import LinuxCounters, gpu_adapters, gpu_engines
 from bench.observe.busy_windows import WindowsCounters, npu_luids_of, npus_among, reading_of
 from tests.bench.observe.pdh_stand_in import Pdh
 
@@ -33,13 +34,14 @@ FILE = "pos:\t0\nflags:\t02\nmnt_id:\t15\n"
 
 
 def test_nanoseconds_are_the_difference() -> None:
-    before, now = Reading(0, {"render": EngineTime(100)}, 10), Reading(1000, {"render": EngineTime(350)}, 60)
-    assert now.since(before) == Busy(gpu_ns=250, npu_ns=50)
+    before = Reading(0, {"0/render": EngineTime(100)}, {"1": EngineTime(10)})
+    now = Reading(1000, {"0/render": EngineTime(350)}, {"1": EngineTime(60)})
+    assert now.since(before) == Busy(250, 50, 1000, {"0": 250}, {"1": 50})
 
 
 def test_cycles_are_a_share_of_the_time_between() -> None:
     before, now = Reading(0, {"ccs": EngineTime(250, 4000)}), Reading(8000, {"ccs": EngineTime(1250, 8000)})
-    assert now.since(before) == Busy(gpu_ns=2000)
+    assert now.since(before).gpu_ns == 2000
 
 
 def test_an_engine_that_was_not_there_began_from_nothing() -> None:
@@ -49,7 +51,7 @@ def test_an_engine_that_was_not_there_began_from_nothing() -> None:
 
 @pytest.mark.parametrize("earlier", [Reading(0), Reading(0, None, None)])
 def test_what_was_not_counted_before_is_not_known(earlier: Reading) -> None:
-    assert Reading(9, {"render": EngineTime(40)}, 5).since(earlier) == Busy()
+    assert Reading(9, {"render": EngineTime(40)}, {"npu": EngineTime(5)}).since(earlier) == Busy(elapsed_ns=9)
 
 
 def test_a_clock_that_stood_still_is_no_division_by_zero() -> None:
@@ -59,9 +61,27 @@ def test_a_clock_that_stood_still_is_no_division_by_zero() -> None:
 
 @pytest.mark.parametrize("ran", [-1, 21_000])
 def test_a_counter_that_does_what_time_cannot_is_not_believed(ran: int) -> None:
-    before = Reading(0, {"neural": EngineTime(5_000), "copy": EngineTime(0)}, 5_000)
-    now = Reading(1_000, {"neural": EngineTime(5_000 + ran), "copy": EngineTime(9)}, 5_000 + ran)
-    assert now.since(before) == Busy(None, None)
+    before = Reading(0, {"0/neural": EngineTime(5_000), "0/copy": EngineTime(0)}, {"1": EngineTime(5_000)})
+    now = Reading(1_000, {"0/neural": EngineTime(5_000 + ran), "0/copy": EngineTime(9)}, {"1": EngineTime(5_000 + ran)})
+    assert now.since(before) == Busy(None, None, 1_000, {"0": None}, {"1": None})
+
+
+def test_each_adapter_has_its_own_time_and_the_sum_is_that_of_all() -> None:
+    before = Reading(0, {"0/render": EngineTime(0), "1/render": EngineTime(5), "1/copy": EngineTime(0)})
+    now = Reading(100, {"0/render": EngineTime(0), "1/render": EngineTime(45), "1/copy": EngineTime(10)})
+    assert (now.since(before).gpus, now.since(before).gpu_ns) == ({"0": 0, "1": 50}, 50)
+
+
+def test_an_adapter_that_is_not_believed_leaves_the_other_its_time_and_no_sum() -> None:
+    before = Reading(0, {"0/neural": EngineTime(9), "1/render": EngineTime(0)})
+    now = Reading(100, {"0/neural": EngineTime(0), "1/render": EngineTime(40)})
+    assert (now.since(before).gpus, now.since(before).gpu_ns) == ({"0": None, "1": 40}, None)
+
+
+def test_an_adapter_without_a_counter_is_there_all_the_same() -> None:
+    before = Reading(0, {"0/render": EngineTime(0)})
+    now = Reading(100, {"0/render": EngineTime(40)}, gpus=frozenset({"0", "1"}))
+    assert (now.since(before).gpus, now.since(before).gpu_ns) == ({"0": 40, "1": None}, 40)
 
 
 def test_accounting_that_comes_late_is_believed() -> None:
@@ -96,12 +116,25 @@ def test_the_npus_counter_is_in_microseconds(tmp_path: Path) -> None:
     (tmp_path / "proc" / "42" / "fdinfo").mkdir(parents=True)
     (tmp_path / "proc" / "42" / "fdinfo" / "9").write_text(I915, encoding="ascii")
     reading = LinuxCounters(42, tmp_path / "proc", tmp_path / "npu").read()
-    assert (reading.npu_ns, reading.gpu) == (1_234_000, gpu_engines([I915]))
+    assert (reading.npu, reading.gpu) == ({"0000.00.0b.0": EngineTime(1_234_000)}, gpu_engines([I915]))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="PCI addresses hold a colon, which no file of Windows may")
+def test_a_gpu_is_an_adapter_if_it_can_compute(tmp_path: Path) -> None:
+    for node, address in (("renderD128", "0000:00:02.0"), ("renderD129", "0000:03:00.0"), ("card2", "0000:04:00.0")):
+        device = tmp_path / "devices" / address
+        device.mkdir(parents=True)
+        (device / "vendor").write_text("0x8086\n", encoding="ascii")
+        (device / "device").write_text("0x7d55\n", encoding="ascii")
+        (tmp_path / "drm" / node).mkdir(parents=True)
+        (tmp_path / "drm" / node / "device").symlink_to(device)
+    (tmp_path / "drm" / "renderD130").mkdir()
+    assert gpu_adapters(tmp_path / "drm") == {"0000:00:02.0", "0000:03:00.0"}
 
 
 def test_a_process_that_is_gone_has_no_counters(tmp_path: Path) -> None:
     reading = LinuxCounters(42, tmp_path / "proc", tmp_path / "npu").read()
-    assert (reading.npu_ns, reading.gpu) == (None, None)
+    assert (reading.npu, reading.gpu) == (None, None)
 
 
 def test_this_system_can_be_asked() -> None:
@@ -123,16 +156,23 @@ NPU_LUID = 0x1_0000BEEF
 
 def test_only_the_process_itself_is_counted() -> None:
     reading = reading_of({MINE: 7, OTHERS: 100, "_total": 1000}, 42, {NPU_LUID}, 5)
-    assert reading == Reading(5, {"d1c2/phys_0_eng_0_engtype_Compute": EngineTime(700)}, None)
+    assert reading.gpu == {"d1c2/phys_0_eng_0_engtype_Compute": EngineTime(700)}
+
+
+def test_every_adapter_that_some_process_uses_is_one_but_for_software() -> None:
+    software = OTHERS.replace("D1C2", "AAAA")
+    reading = reading_of({MINE: 7, OTHERS: 1, software: 1, NPU.replace("42", "9"): 1}, 42, {NPU_LUID}, 5, {0xAAAA})
+    assert (sorted(reading.gpus), sorted(reading.npus)) == (["d1c2"], ["10000beef"])
 
 
 def test_an_npu_is_told_from_a_gpu_by_its_adapter() -> None:
     reading = reading_of({MINE: 7, NPU: 9}, 42, {NPU_LUID}, 5)
-    assert (reading.npu_ns, [counter.ran for counter in (reading.gpu or {}).values()]) == (900, [700])
+    ran = [[counter.ran for counter in (engines or {}).values()] for engines in (reading.npu, reading.gpu)]
+    assert ran == [[900], [700]]
 
 
 def test_a_process_without_an_instance_has_no_counter() -> None:
-    assert reading_of({OTHERS: 100}, 42, {NPU_LUID}, 5) == Reading(5)
+    assert reading_of({OTHERS: 100}, 42, {NPU_LUID}, 5) == Reading(5, gpus=frozenset({"d1c2"}))
 
 
 def test_an_engine_may_have_a_name_of_several_words() -> None:

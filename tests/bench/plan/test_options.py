@@ -67,7 +67,13 @@ def test_devices_are_canonical_and_each_once(make_options: MakeOptions, argument
 
 @pytest.mark.parametrize(
     ("given", "canonical"),
-    [("openvino", "OPENVINO.CPU"), ("openvino.gpu.1", "OPENVINO.GPU.1"), ("dml", "DML"), ("auto", "AUTO")],
+    [
+        ("openvino", "OPENVINO.CPU"),
+        ("openvino.gpu.1", "OPENVINO.GPU.1"),
+        ("ovep", "OVEP.CPU"),
+        ("dml", "DML"),
+        ("auto", "AUTO"),
+    ],
 )
 def test_the_devices_of_providers_are_canonical(make_options: MakeOptions, given: str, canonical: str) -> None:
     assert make_options("--device", given).devices == (canonical,)
@@ -200,7 +206,7 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
             ("--backend", "vllm"),
             "--backend: no backend 'vllm'; there are openvino-genai, ort-genai, optimum-intel, npu, transformers",
         ),
-        (("--device", "TPU"), "no device 'TPU'; there are AUTO, CPU, CUDA, DML, GPU, NPU, OPENVINO, WINML, XPU"),
+        (("--device", "TPU"), "no device 'TPU'; there are AUTO, CPU, CUDA, DML, GPU, NPU, OPENVINO, OVEP, WINML, XPU"),
         (("--device", "HETERO:GPU,CPU"), "--device: HETERO:GPU spreads a model over several devices"),
         (("--device", "MULTI"), "--device: MULTI spreads a model over several devices"),
         (("--device", "OPENVINO.x"), "--device: no device 'X'"),

@@ -43,7 +43,14 @@ def test_ort_computes_the_last_logits_only_and_records_it() -> None:
 
 @pytest.mark.parametrize(
     ("device", "provider"),
-    [("CPU", "cpu"), ("OPENVINO.GPU", "cpu"), ("DML.1", "dml"), ("WINML", "dml"), ("CUDA", "cuda")],
+    [
+        ("CPU", "cpu"),
+        ("OPENVINO.GPU", "cpu"),
+        ("OVEP.NPU", "cpu"),
+        ("DML.1", "dml"),
+        ("WINML", "dml"),
+        ("CUDA", "cuda"),
+    ],
 )
 def test_a_device_has_its_execution_provider(device: str, provider: str) -> None:
     assert recipe_for("ort-genai", "int4", device, DEFAULT_FACTS).values["execution_provider"] == provider

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
+from bench.measure.verdict import PROOF, PROOF_WHERE_WORK_IS_HANDED_ON
 from bench.plan.cells import Load
+from bench.report import text
+from bench.report.format import percent
 from bench.report.render import ReportPaths, render
 
 MakeRun = Callable[..., Any]
@@ -319,3 +322,13 @@ def test_other_axes_get_charts_of_their_own(fake_run: MakeRun, tmp_path: Path) -
     run = fake_run(loads=loads, new_tokens=(8, 16)).write(tmp_path / "results")
     charts = page_of(run, tmp_path).partition('<section id="charts">')[2].partition("</section>")[0]
     assert len(re.findall('<figure class="card"(?![^>]*data-quantile)', charts)) == 8
+
+
+def test_the_share_stands_beside_the_verdict(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(**SMALL, more={"device_share": 0.004}).write(tmp_path / "results")
+    assert "verified busy < 1 %" in visible(page_of(run, tmp_path)).replace("&lt;", "<")
+
+
+def test_the_words_for_verified_say_the_share_that_counts_as_proof() -> None:
+    asked = {percent(share) for share in (PROOF, PROOF_WHERE_WORK_IS_HANDED_ON)}
+    assert all(share in text.VERDICT_HELP["verified"] for share in asked)

@@ -54,6 +54,11 @@ def test_simulated_is_said(simulated_run: Path) -> None:
     assert "these latencies were played, no model ran" in table(simulated_run)
 
 
+def test_the_share_of_the_time_stands_before_the_verdict(fake_run: MakeRun, tmp_path: Path) -> None:
+    shown = table(fake_run(more={"device_share": 1.93}).write(tmp_path / "results"))
+    assert (sum(line.endswith("193% verified") for line in shown.splitlines()), "\nbusy: " in shown) == (21, True)
+
+
 def test_one_block_shows_no_interval(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(blocks=1).write(tmp_path / "results")
     assert "%" not in "".join(line for line in table(run).splitlines() if line.endswith(" verified"))

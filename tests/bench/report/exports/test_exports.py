@@ -371,3 +371,13 @@ def test_two_that_write_at_once_do_not_tear_a_file(tmp_path: Path) -> None:
         list(pool.map(write_ten_times, pages))
     assert target.read_text(encoding="utf-8") in pages
     assert [path.name for path in tmp_path.iterdir()] == ["index.html"]
+
+
+def test_the_verdict_has_its_share_in_every_export(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(32,), more={"device_share": 0.934})
+    report = render(run.write(tmp_path / "results"), tmp_path / "reports")
+    (row,) = rows(report)
+    assert (row["device_share"], summary(report)["cells"][0]["device_share"]) == ("0.934", 0.934)
+    folder = report.index.parent
+    words = [(folder / name).read_text("utf-8") for name in ("summary.md", "table.html")]
+    assert ["verified, busy 93 %" in one for one in words] == [True, True]
