@@ -1,7 +1,8 @@
-"""The contract of what is kept: names, types and units of every column, version 3.
+"""The contract of what is kept: names, types and units of every column, version 5.
 
 Version 2 added ``node_placement`` and ``changed_hints`` to the loads; version 3 ``cpu_temperature_c`` to the loads and
-``ask`` and ``cpu_frequency_mhz`` to the generations.
+``ask`` and ``cpu_frequency_mhz`` to the generations; version 4 ``bits_read_per_weight`` to the loads; version 5
+``environment`` to the loads.
 
 A reader of version v reads every version up to v. Columns are only ever added; a new one raises the version.
 ``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 UTC = pa.timestamp("us", tz="UTC")
 _BITS = pa.map_(pa.string(), pa.float64())
@@ -46,6 +47,7 @@ LOADS = pa.schema(
         pa.field("options", pa.string(), nullable=False),
         pa.field("threads", pa.int32()),
         pa.field("affinity", pa.list_(pa.int32())),
+        pa.field("environment", pa.map_(pa.string(), pa.string())),
         pa.field("artifact_digest", pa.string()),
         pa.field("artifact_bytes", pa.int64()),
         pa.field("process_start_s", pa.float64()),
