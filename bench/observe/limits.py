@@ -14,7 +14,7 @@ import psutil
 
 from backends.process import usable_cpus
 from bench.observe.cgroup import own_groups
-from bench.observe.cpu import Cores, cores
+from bench.observe.cpu import Cores, cores, cpu_list
 from bench.observe.job import own_job
 
 
@@ -50,8 +50,12 @@ class Limits:
 
     def record(self) -> dict[str, Any]:
         """As it stands in run.json."""
-        cpus = None if self.cpus is None else list(self.cpus)
-        return {"cpus": cpus, "cpu_quota": self.cpu_quota, "memory_bytes": self.memory_bytes}
+        return {
+            "logical_cores": self.usable.logical,
+            "cpus": None if self.cpus is None else cpu_list(self.cpus),
+            "cpu_quota": self.cpu_quota,
+            "memory_bytes": self.memory_bytes,
+        }
 
 
 def within_quota(threads: int, cpu_quota: float | None) -> int:

@@ -465,6 +465,7 @@ CELL_FACTS = {
     "changed_hints": "Aygıtın değiştirdikleri",
     "compile_cache": "Derleme önbelleği",
     "threads": "İş parçacığı",
+    "environment": "Ortam değişkenleri",
     "backend_version": "Yığının sürümü",
 }
 CELL_BITS = "ağırlık başına {bits} bit"
@@ -543,6 +544,8 @@ MACHINE = {
     "cpu": "CPU",
     "cores": "Çekirdekler",
     "memory": "Bellek",
+    "limits": "Koşunun kullanabildiği",
+    "environment": "Ortam değişkenleri",
     "memory_read": "Bellek okuma hızı",
     "gpu": "GPU",
     "npu": "NPU",
@@ -561,6 +564,7 @@ MODEL_NOTE = "Model hakkında"
 POWER_SOURCES = {"mains": "şebeke", "battery": "pil"}
 CORES = "{physical} fiziksel{split}, {logical} mantıksal"
 CORE_KINDS = {"performance_cores": "{count} performans", "efficiency_cores": "{count} verimlilik"}
+LIMITS = {"usable CPUs": "CPU {value}", "CPU quota": "{value} CPU’luk süre", "memory limit": "{value} bellek"}
 MEMORY_READ = "{rate} GB/s, koşunun iş parçacıklarıyla ölçüldü"
 DRIVER = "sürücü {driver}"
 NO_DEVICE = "bulunamadı"
