@@ -132,6 +132,12 @@ def system_versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"driver of {device.get('name')}", str(device.get("driver"))
 
 
+def settings_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Settings of the system, by the names that :mod:`bench.observe.settings` gives them; only those that it tells."""
+    found = (_at(record, ("machine", "settings")) or {}).items()
+    yield from ((f"setting {name}", str(value)) for name, value in found if value is not None)
+
+
 def packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
     """The packages of one venv with their versions."""
     found = ((record.get("venvs") or {}).get(venv) or {}).get("packages") or {}
@@ -141,11 +147,11 @@ def packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
 def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     """A digest that two runs share if nothing that is recorded would make ``load`` faster in one of them.
 
-    It holds the machine and what of it could be used, its kernel and drivers, power, threads, the model, and the
-    packages and the environment of the load's own stack.
+    It holds the machine and what of it could be used, its kernel, settings and drivers, power, threads, the model, and
+    the packages and the environment of the load's own stack.
     The commit of this project stays out: where it does change latencies, runs only seem to vary by more.
     """
     venv = f"{load.backend} ({load.variant})" if load.variant else load.backend
     values = [*(str(_at(record, path)) for path in _ALIKE), *limited(record).values()]
-    variables = sorted((load.environment or {}).items())
-    return digest([values, sorted(system_versions(record)), sorted(packages(record, venv)), *variables])
+    own = (*settings_of(record), *(load.environment or {}).items())
+    return digest([values, sorted(system_versions(record)), sorted(packages(record, venv)), *sorted(own)])

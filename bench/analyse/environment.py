@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analyse.conditions import NAMED, limits_of, packages, system_versions
+from bench.analyse.conditions import NAMED, limits_of, packages, settings_of, system_versions
 from bench.analyse.results import LoadResult, RunAnalysis
 
 
@@ -119,7 +119,8 @@ def _of_run(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
     machine, plan = record.get("machine") or {}, record.get("plan") or {}
     yield Fact("AIPC Bench"), (record.get("project") or {}).get("git_commit")
     yield Fact("schema"), record.get("schema_version")
-    yield from ((Fact(what), version) for what, version in (*system_versions(record), *limits_of(record).items()))
+    told = (*system_versions(record), *limits_of(record).items(), *settings_of(record))
+    yield from ((Fact(what), value) for what, value in told)
     yield Fact("CPU"), (machine.get("cpu") or {}).get("name")
     yield from ((Fact(what), machine.get(name)) for what, name in _OF_MACHINE.items())
     yield from ((Fact(name), plan.get(name)) for name in _OF_PLAN)

@@ -14,6 +14,7 @@ import psutil
 
 from bench.observe.accelerators import gpus, npus
 from bench.observe.limits import limits
+from bench.observe.settings import settings
 
 _SALT = b"aipc-bench machine"
 _FIRST_BUILD_OF_11 = 22000
@@ -39,6 +40,7 @@ def machine_facts() -> dict[str, Any]:
         "power_source": power_source(),
         "power_mode": _power_mode(),
         "governor": _first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "settings": settings(),
         "gpus": gpus(),
         "npus": npus(),
     }

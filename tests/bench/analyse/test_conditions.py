@@ -104,6 +104,7 @@ def test_prompts_of_one_name_must_have_the_same_ids(base: Any, head: Any, said: 
     [
         {"venvs": packages(numpy="2.5")},
         {"machine": RECORD["machine"] | {"kernel": "6.18"}},
+        {"machine": RECORD["machine"] | {"settings": {"huge_pages": "never"}}},
         {"machine": RECORD["machine"] | {"power_source": "battery"}},
         {"plan": {"threads": 8}},
     ],

@@ -46,6 +46,7 @@ def packages(**versions: dict[str, str]) -> dict[str, Any]:
         (machine(kernel="6.17"), machine(kernel="6.18"), "kernel"),
         (machine(os="Ubuntu 26.04"), machine(os="Ubuntu 26.10"), "system"),
         (machine(governor="powersave"), machine(governor="performance"), "governor"),
+        (machine(settings={"smt": "on"}), machine(settings={"smt": "off"}), "setting smt"),
         (machine(power_source="mains"), machine(power_source="battery"), "power source"),
         (
             machine(npus=[{"name": "NPU", "driver": "1"}]),

@@ -24,6 +24,9 @@ RECORD: dict[str, Any] = {
         "gpus": [{"name": "Arc", "driver": "xe"}],
         "cpu": {"name": "Ultra 7", "logical_cores": 22},
         "usable": {"logical_cores": 22, "cpus": "0-21"},
+        "settings": dict.fromkeys(
+            ("huge_pages", "smt", "turbo", "energy_preference", "numa_nodes", "kernel_options"), "x"
+        ),
         **dict.fromkeys(("os", "power_source", "power_mode", "governor"), "x"),
     },
     "plan": dict.fromkeys(("repeats", "warmups", "max_warmups"), 3),

@@ -49,6 +49,7 @@ def test_the_facts_are_those_of_the_allow_list() -> None:
         "cpu",
         "memory_bytes",
         "usable",
+        "settings",
         "os",
         "kernel",
         "power_source",
