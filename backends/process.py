@@ -90,4 +90,7 @@ if sys.platform == "win32":
         handle = ctypes.c_void_p(kernel32.GetCurrentProcess())
         if not kernel32.GetProcessAffinityMask(handle, ctypes.byref(process), ctypes.byref(system)):
             return None
+        # A process whose threads run in several groups of processors has no mask.
+        if not process.value:
+            return None
         return [cpu for cpu in range(ctypes.sizeof(process) * 8) if process.value >> cpu & 1]

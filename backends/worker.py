@@ -3,7 +3,7 @@
 Started as ``python -m backends.worker`` in the backend's own venv, with one line of JSON on standard input that names
 the harness's address and key. The order of messages, harness on the left::
 
-                                       hello        protocol, pid, python
+                                       hello        protocol, pid, python, affinity, environment
     open      target                   opened       import_s, devices       imports the stack
     load      artifact, device, …      loaded       load_s, evidence
     generate  prompts, new_tokens      ready                                everything is in memory
@@ -41,6 +41,7 @@ from backends.contract import (
     StepCountError,
     UnsupportedError,
 )
+from backends.environment import speed_variables
 from backends.process import full_speed, unattended, usable_cpus
 
 _SPARE_STEPS = 64
@@ -130,6 +131,7 @@ class Worker:
             pid=os.getpid(),
             python=sys.version.split()[0],
             affinity=usable_cpus(),
+            environment=speed_variables(os.environ),
         )
         while True:
             request = receive(self.connection)

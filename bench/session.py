@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import pyarrow.compute as pc
 
 from bench.doctor.readiness import look
@@ -20,11 +19,11 @@ from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_ke
 from bench.measure.profiling import profile_load
 from bench.measure.rows import impossible_rows
 from bench.measure.visit import Outcome, Visit
-from bench.measure.worker import Timeouts
+from bench.measure.worker import Timeouts, worker_variables
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.costs import observers
-from bench.observe.cpu import cores
 from bench.observe.gauges import Instruments
+from bench.observe.limits import limits, usable_memory
 from bench.observe.machine import machine_id
 from bench.observe.packages import describe_venvs, drift
 from bench.plan.backends import BACKENDS
@@ -123,7 +122,8 @@ class BenchSession:
             venv = self.venvs.of(load)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
         self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
-        threads = None if self.options.threads == "stack" else self.options.threads or cores().default_threads
+        usable = limits()
+        threads = None if self.options.threads == "stack" else self.options.threads or usable.default_threads
         assert threads is None or isinstance(threads, int)
         facts = RunFacts(
             machine_id=machine_id(),
@@ -143,11 +143,11 @@ class BenchSession:
             unsettled=self.guard.warm_up_unsettled,
         )
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
-        bandwidth = None if preparer is None else read_bandwidth(threads or cores().default_threads)
+        bandwidth = None if preparer is None else read_bandwidth(threads or usable.default_threads)
         record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
         self.writer.begin({**record, "observers": observers(self.guard.instruments)})
         self._facts = facts
-        self.guard.begin(self.writer)
+        self.guard.begin(self.writer, worker_variables(threads), threads)
         for impossible in selected.impossible:
             load_row, generation_row = impossible_rows(impossible.cell, impossible.reason, facts)
             self.writer.rows("loads", [load_row])
@@ -272,7 +272,7 @@ class BenchSession:
                 self._check_context(plan.cells, preparer.source.label, expected.context_tokens)
                 parameters = expected.parameters
             pending = preparer.pending(wanted_artifacts(runnable))
-        free = Free(shutil.disk_usage(self.writer.path).free, psutil.virtual_memory().available)
+        free = Free(shutil.disk_usage(self.writer.path).free, usable_memory().available_bytes)
         for line in preflight_lines(plan, self.options, pending, parameters, free):
             self.say(line)
 

@@ -121,7 +121,7 @@ def compare(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Varia
         only_base=only_base,
         only_head=only_head,
         mismatches=mismatches(base.record, head.record),
-        changes=run_changes(base.record, head.record),
+        changes=run_changes(base, head),
         earlier=known.runs if known and informed else 0,
     )
 
@@ -151,7 +151,7 @@ def compare_variants(run: RunAnalysis, threshold: float) -> Comparison:
         only_base=only_base,
         only_head=only_head,
         mismatches=(),
-        changes=variant_changes(run.record),
+        changes=variant_changes(run),
     )
 
 

@@ -22,7 +22,10 @@ _COMPARED: Sequence[tuple[str, Sequence[str], bool]] = (
 )
 _ALIKE = tuple(path for what, path, _ in _COMPARED if what != "schema")
 
-NAMED = frozenset(what for what, _, _ in _COMPARED)
+_LIMITS = ("usable CPUs", "CPU quota", "memory limit")
+WHOLE, NO_LIMIT = "all", "none"
+
+NAMED = frozenset((*(what for what, _, _ in _COMPARED), *_LIMITS))
 """What :func:`mismatches` names."""
 
 Prompts = Mapping[int, Mapping[str, str]]
@@ -54,7 +57,32 @@ def mismatches(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Mismat
         if there != here:
             names = _machines(base, head) if what == "machine" else (str(there), str(here))
             found.append(Mismatch(what, *names, fatal))
+    there, here = limits_of(base), limits_of(head)
+    shared = (what for what in _LIMITS if what in there and what in here)
+    found += [Mismatch(what, there[what], here[what], False) for what in shared if there[what] != here[what]]
     return tuple(sorted(found, key=lambda one: not one.fatal))
+
+
+def limits_of(record: Mapping[str, Any]) -> dict[str, str]:
+    """What a run could use of its machine; empty for a run that did not record it.
+
+    Returns:
+        ``usable CPUs`` (their numbers, or :data:`WHOLE`), and, where there is one and else :data:`NO_LIMIT`,
+        ``CPU quota`` (in CPUs) and ``memory limit`` (in bytes).
+    """
+    machine = record.get("machine") or {}
+    usable = machine.get("usable")
+    if not usable:
+        return {}
+    cpus = usable.get("cpus") if usable.get("logical_cores") != _at(machine, ("cpu", "logical_cores")) else None
+    memory = usable.get("memory_bytes") if usable.get("memory_bytes") != machine.get("memory_bytes") else None
+    held = (cpus or WHOLE, usable.get("cpu_quota") or NO_LIMIT, memory or NO_LIMIT)
+    return {what: str(value) for what, value in zip(_LIMITS, held, strict=True)}
+
+
+def limited(record: Mapping[str, Any]) -> dict[str, str]:
+    """:func:`limits_of`, without those that leave the machine whole."""
+    return {what: value for what, value in limits_of(record).items() if value not in (WHOLE, NO_LIMIT)}
 
 
 def prompts_of(run: StoredRun) -> Prompts:
@@ -104,6 +132,12 @@ def system_versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"driver of {device.get('name')}", str(device.get("driver"))
 
 
+def settings_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Settings of the system, by the names that :mod:`bench.observe.settings` gives them; only those that it tells."""
+    found = (_at(record, ("machine", "settings")) or {}).items()
+    yield from ((f"setting {name}", str(value)) for name, value in found if value is not None)
+
+
 def packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
     """The packages of one venv with their versions."""
     found = ((record.get("venvs") or {}).get(venv) or {}).get("packages") or {}
@@ -113,9 +147,11 @@ def packages(record: Mapping[str, Any], venv: str) -> Iterator[tuple[str, str]]:
 def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     """A digest that two runs share if nothing that is recorded would make ``load`` faster in one of them.
 
-    It holds the machine, its kernel and drivers, power, threads, the model, and the packages of the load's own stack.
+    It holds the machine and what of it could be used, its kernel, settings and drivers, power, threads, the model, and
+    the packages and the environment of the load's own stack.
     The commit of this project stays out: where it does change latencies, runs only seem to vary by more.
     """
     venv = f"{load.backend} ({load.variant})" if load.variant else load.backend
-    values = [str(_at(record, path)) for path in _ALIKE]
-    return digest([values, sorted(system_versions(record)), sorted(packages(record, venv))])
+    values = [*(str(_at(record, path)) for path in _ALIKE), *limited(record).values()]
+    own = (*settings_of(record), *(load.environment or {}).items())
+    return digest([values, sorted(system_versions(record)), sorted(packages(record, venv)), *sorted(own)])

@@ -131,7 +131,7 @@ def gate(
         void=(*base.void, *_void(head, bool(cells) or not count, "here and in a baseline")),
         gaps=tuple(_gaps(count)),
         notes=(*_played(head), *base.notes, *apart(base.runs, head), *mixed(base.runs), *_few(cells, before, count)),
-        changes=run_changes(base.runs[-1].record, head.record) if base.runs else {},
+        changes=run_changes(base.runs[-1], head) if base.runs else {},
         basis=_basis(cells, count, known),
     )
 

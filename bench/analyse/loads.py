@@ -37,6 +37,7 @@ _COLUMNS = (
     "attention_backend",
     "options",
     "threads",
+    "environment",
     "artifact_bytes",
     "process_start_s",
     "import_s",
@@ -135,6 +136,8 @@ def _load_result(
         node_placement=_mapping(newest, "node_placement"),
         changed_hints=_mapping(newest, "changed_hints"),
         peak_memory=_peak_memory(good),
+        # None was set where it is empty.
+        environment=None if newest.get("environment") is None else dict(newest["environment"]),
     )
 
 

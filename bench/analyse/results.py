@@ -155,6 +155,8 @@ class LoadResult:
         changed_hints: property -> what was asked for and what became of it.
         variant_spec: what the variant was asked for as; ``None`` of a load that is none.
         peak_memory: the estimate over blocks, in bytes; a block has the largest peak of its processes.
+        environment: variables that change how fast a stack runs, as the newest process got them; ``None`` of a run that
+            did not record them.
     """
 
     load_key: str
@@ -188,6 +190,7 @@ class LoadResult:
     changed_hints: Mapping[str, str] | None = None
     variant_spec: str | None = None
     peak_memory: Measured | None = None
+    environment: Mapping[str, str] | None = None
 
     @property
     def fresh(self) -> LoadTimes | None:

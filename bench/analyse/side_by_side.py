@@ -143,9 +143,7 @@ def changed(side: SideBySide) -> list[Changed]:
     found = [_condition(what, side) for what in _names(_conditions(head) for head in side.heads)]
     for name in _names(head.changes for head in side.heads):
         base = next(head.changes[name][0] for head in side.heads if name in head.changes)
-        values = [
-            head.changes[name][1] if name in head.changes else recorded(head.head.record, name) for head in side.heads
-        ]
+        values = [head.changes[name][1] if name in head.changes else recorded(head.head, name) for head in side.heads]
         found.append(Changed(name, base, tuple(values)))
     return found
 

@@ -247,7 +247,7 @@ def read_analysis(
         created_at=created_at,
         ended=analysis.end is not None,
         model=str(model.get("name")),
-        facts=surroundings(record),
+        facts=surroundings(analysis),
         cells=tuple(_read_cell(cell, known, plan.get("threads"), names(cell)) for cell in own),
         variants=len(analysis.cells) - len(own),
         prompts=prompts,

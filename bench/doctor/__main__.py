@@ -9,13 +9,15 @@ from bench.arguments import Parser
 from bench.doctor.diagnose import diagnose
 from bench.doctor.probe import probe, stacks_of
 from bench.doctor.system import system_facts
-from bench.doctor.text import full_lines, system_lines
+from bench.doctor.text import full_lines, system_lines, usable_line
 from bench.errors import UsageError
 from bench.guard.before import look
 from bench.guard.findings import line
+from bench.guard.setup import judge_environment
+from bench.measure.worker import worker_variables
 from bench.observe.bandwidth import read_bandwidth
-from bench.observe.cpu import cores
 from bench.observe.gauges import Instruments
+from bench.observe.limits import Limits, limits
 from bench.observe.machine import machine_facts
 from bench.plan.backends import BACKENDS
 from bench.plan.flags import BY_NAME
@@ -37,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 4
     names = options.backends if given["backend"] else [name for name, spec in BACKENDS.items() if not spec.simulated]
     system = system_facts()
-    for text in (*_machine_lines(), *system_lines(system), *map(line, look(Instruments()))):
+    usable = limits()
+    threads = usable.default_threads
+    found = (*look(Instruments()), *judge_environment(worker_variables(threads), threads))
+    for text in (*_machine_lines(usable), *system_lines(system), *map(line, found)):
         print(text)
     sys.stdout.flush()
     probes = probe([stack for name in names for stack in stacks_of(BACKENDS[name], venvs, options.devices)])
@@ -46,11 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _machine_lines() -> list[str]:
-    machine, threads = machine_facts(), cores().default_threads
+def _machine_lines(usable: Limits) -> list[str]:
+    machine, threads = machine_facts(), usable.default_threads
     name, memory = machine["cpu"]["name"], machine["memory_bytes"] / 1e9
     return [
         f"machine    {name}, {memory:.1f} GB, {machine['os']}, kernel {machine['kernel']}",
+        usable_line(usable),
         f"memory     {read_bandwidth(threads) / 1e9:.1f} GB/s read by {threads} threads",
     ]
 

@@ -8,6 +8,17 @@ from itertools import groupby
 from bench.doctor.diagnose import Diagnosis
 from bench.doctor.system import SystemFacts
 from bench.observe.accelerators import AcceleratorFacts
+from bench.observe.cpu import cpu_list
+from bench.observe.limits import Limits
+
+
+def usable_line(usable: Limits) -> str:
+    """What a run may use of the machine, and the threads that follow from it."""
+    cpus, logical = usable.cpus, usable.machine.logical
+    which = f"{logical} CPUs" if cpus is None else f"{len(cpus)} of {logical} CPUs ({cpu_list(cpus)})"
+    quota = "no CPU quota" if usable.cpu_quota is None else f"a quota of {usable.cpu_quota:.3g} CPUs"
+    threads = f"{usable.default_threads} thread{'' if usable.default_threads == 1 else 's'} by default"
+    return f"usable     {which}, {quota}, {usable.memory_bytes / 1e9:.1f} GB of memory: {threads}"
 
 
 def system_lines(system: SystemFacts) -> Iterator[str]:

@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator
 
 from bench.guard.findings import Code, Found, percent
+from bench.guard.setup import judge_limits
 from bench.observe.conditions import Conditions, others_share
 from bench.observe.energy import FoundMeter
 from bench.observe.gauges import Instruments
+from bench.observe.limits import limits
 from bench.observe.virtual import hypervisor
 
 BUSY_SHARE = 0.05
@@ -24,7 +26,11 @@ def look(instruments: Instruments) -> list[Found]:
     """Watch this machine for a second, and say what may spoil a measurement on it."""
     first = instruments.conditions.read()
     time.sleep(_LOOK_S)
-    return [*judge_before(first, instruments.conditions.read()), *judge_machine(hypervisor(), instruments.energy)]
+    return [
+        *judge_before(first, instruments.conditions.read()),
+        *judge_machine(hypervisor(), instruments.energy),
+        *judge_limits(limits()),
+    ]
 
 
 def judge_before(first: Conditions, last: Conditions) -> Iterator[Found]:

@@ -17,6 +17,8 @@ SWAPPED_SERIOUS = 64 * 1024**2
 PAGE_FAULTS = 100
 HOT_C = 95.0
 JUMP_S = 2.0
+STOPPED_SERIOUS = 0.1
+"""Share of the visit's time for which a CPU quota stopped one CPU."""
 
 
 def judge_visit(before: Conditions, after: Conditions, power: PowerState) -> Iterator[Found]:
@@ -28,6 +30,7 @@ def judge_visit(before: Conditions, after: Conditions, power: PowerState) -> Ite
         power: as it was when the run began.
     """
     yield from _cpu(before, after)
+    yield from _quota(before, after)
     yield from _memory(before, after)
     yield from _heat(before, after)
     yield from _power(after, power)
@@ -44,6 +47,16 @@ def _cpu(before: Conditions, after: Conditions) -> Iterator[Found]:
         stolen = used.stolen_s / used.capacity_s
         severity = "serious" if stolen >= STOLEN_SERIOUS else "warning"
         yield Found(Code.STOLEN_TIME, f"the hypervisor gave {percent(stolen)} of the CPU time to others", severity)
+
+
+def _quota(before: Conditions, after: Conditions) -> Iterator[Found]:
+    if before.throttling is None or after.throttling is None:
+        return
+    stopped, lasted_s = after.throttling.since(before.throttling), after.awake_s - before.awake_s
+    if stopped.periods > 0:
+        severity = "serious" if stopped.seconds >= lasted_s * STOPPED_SERIOUS else "warning"
+        message = f"the CPU quota was used up {stopped.periods:,} times, and stopped CPUs for {stopped.seconds:.2g} s"
+        yield Found(Code.QUOTA_REACHED, f"{message} of {lasted_s:.2g} s", severity)
 
 
 def _memory(before: Conditions, after: Conditions) -> Iterator[Found]:

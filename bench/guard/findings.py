@@ -49,6 +49,16 @@ class Code(Enum):
         "the machine counts energy and it cannot be read as things are, so `energy_j` is null",
         "Allow it, or do without.",
     )
+    LIMITED = (
+        "info",
+        "the run may use less than the machine has: fewer CPUs, less of their time, or less memory",
+        "Compare only with runs under the same limits, or lift them (taskset, cpuset, the container's or the unit's).",
+    )
+    ENVIRONMENT = (
+        "warning",
+        "a variable of the environment pins the threads of a stack, or holds it back",
+        "Unset it before the run, unless it is what you measure.",
+    )
     NOT_KEPT_AWAKE = (
         "info",
         "the system could not be asked to stay awake",
@@ -63,6 +73,16 @@ class Code(Enum):
         "warning",
         "the hypervisor gave CPU time of this virtual machine to others",
         "Use a machine with cores of its own, or take more blocks.",
+    )
+    QUOTA_REACHED = (
+        "warning",
+        "a CPU quota stopped the harness and the worker for a while, while a load was measured",
+        "Raise the quota, or take fewer threads (--threads): what ran in the rest of a period looks slow.",
+    )
+    TOO_MANY_THREADS = (
+        "warning",
+        "a stack computes with more threads than can run at once, by affinity or quota",
+        "Leave --threads to its default, or ask for fewer.",
     )
     SWAPPING = (
         "warning",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bench.guard.before import look
 from bench.guard.during import judge_visit
 from bench.guard.findings import Code, Found, line
+from bench.guard.setup import judge_environment, judge_threads
 from bench.observe.awake import Awake
 from bench.observe.conditions import Watched
 from bench.observe.gauges import Instruments
+from bench.observe.limits import limits
 from bench.observe.power import PowerState
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
@@ -30,6 +32,7 @@ class Guard:
         self._say = say
         self._awake = awake or Awake()
         self._power = PowerState()
+        self._usable = limits()
         self._writer: RunWriter | None = None
 
     def keep_awake(self) -> None:
@@ -38,14 +41,18 @@ class Guard:
         if refused is not None and self.instruments.conditions.read().power.source is not None:
             self.found.append(Found(Code.NOT_KEPT_AWAKE, f"the machine may go to sleep: {refused}"))
 
-    def begin(self, writer: RunWriter) -> None:
+    def begin(
+        self, writer: RunWriter, environment: Mapping[str, str] | None = None, threads: int | None = None
+    ) -> None:
         """Look at the machine just before the first measurement; its state is what later changes are held against.
 
         Args:
             writer: of the run, which has begun.
+            environment: what the workers get of it, see :func:`bench.measure.worker.worker_variables`.
+            threads: of the run; ``None`` where each stack is left its own default.
         """
         self._writer = writer
-        self.found += look(self.instruments)
+        self.found += [*look(self.instruments), *judge_environment(environment or {}, threads)]
         self._power = self.instruments.conditions.read().power
         for one in self.found:
             self._say(line(one))
@@ -55,7 +62,10 @@ class Guard:
         """Judge what happened while a worker was measured."""
         found = [
             Found(one.code, one.message, one.severity, one.advice, load_id=watched.load_id, block=watched.block)
-            for one in judge_visit(watched.before, watched.after, self._power)
+            for one in (
+                *judge_visit(watched.before, watched.after, self._power),
+                *judge_threads(watched.threads, self._usable),
+            )
         ]
         self.found += found
         self._commit(found)

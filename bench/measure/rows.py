@@ -45,6 +45,7 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
         "attention_backend": evidence.get("attention_backend"),
         "threads": evidence.get("threads"),
         "affinity": attempt.worker.affinity if attempt.worker else None,
+        "environment": _environment(attempt),
         "process_start_s": attempt.worker.process_start_s if attempt.worker else None,
         "import_s": attempt.import_s,
         "load_s": attempt.loaded.load_s if attempt.loaded else None,
@@ -124,6 +125,11 @@ def impossible_rows(cell: Cell, reason: str, facts: RunFacts) -> tuple[Row, Row]
         "ended_at": now,
     }
     return load, failure_row(cell, 0, load_id, 0, error)
+
+
+def _environment(attempt: Attempt) -> list[tuple[str, str]] | None:
+    told = attempt.worker.environment if attempt.worker else None
+    return None if told is None else list(told.items())
 
 
 def _identity(facts: RunFacts, load: Load) -> Row:

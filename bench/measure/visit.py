@@ -276,7 +276,8 @@ class Visit:
             before, attempt.after = attempt.gauges.before, attempt.gauges.close()
             # Of a worker that is gone nobody knows how much CPU time was its own.
             if worker is not None and worker.alive:
-                self.facts.watched(Watched(attempt.load_id, self.planned.block, before, attempt.after))
+                threads = attempt.loaded.evidence.get("threads") if attempt.loaded else None
+                self.facts.watched(Watched(attempt.load_id, self.planned.block, before, attempt.after, threads))
         if worker is not None:
             worker.close()
             tail = worker.stderr_tail()

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, ProtocolError, receive, send
+from backends.environment import speed_variables
 from bench import exit_codes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.observe.memory import starving
@@ -166,6 +167,7 @@ class WorkerProcess:
                 raise
         self.process_start_s = time.perf_counter() - started
         self.affinity: list[int] | None = hello["affinity"]
+        self.environment: dict[str, str] | None = hello.get("environment")
         self.pid = working_process(self.process.pid, hello["pid"])
         if hello["protocol"] != PROTOCOL_VERSION:
             self.kill()
@@ -366,15 +368,27 @@ class WorkerProcess:
         return WorkerCrashed(f"the worker died ({exit_codes.in_words(code)}){words}", exit_code=code)
 
 
-def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None, launch: Launch) -> subprocess.Popen[bytes]:
+def worker_variables(threads: int | None) -> dict[str, str]:
+    """What a worker will get of :func:`backends.environment.speed_variables`; it tells itself what it did get.
+
+    Args:
+        threads: as for :class:`WorkerProcess`.
+    """
+    return speed_variables(_environment(threads, {}))
+
+
+def _environment(threads: int | None, more: Mapping[str, str]) -> dict[str, str]:
     threading_hint = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
-    ours = {"PYTHONNOUSERSITE": "1", "PYTHONFAULTHANDLER": "1", **threading_hint, **launch.environment}
+    return child_environment({"PYTHONNOUSERSITE": "1", "PYTHONFAULTHANDLER": "1", **threading_hint, **more})
+
+
+def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None, launch: Launch) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*launch.prefix, python, "-m", "backends.worker"],
         stdin=subprocess.PIPE,
         stdout=log,
         stderr=subprocess.STDOUT,
         cwd=scratch,
-        env=child_environment(ours),
+        env=_environment(threads, launch.environment),
         **process_group(),
     )

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
+from backends.process import usable_cpus
+from bench.observe.cgroup import Throttling, own_groups
+from bench.observe.cpu import parse_cpu_list
 from bench.observe.heat import Held, HeldBack, cpu_temperature_c
+from bench.observe.limits import usable_memory
 from bench.observe.power import PowerState, power_state
 from bench.observe.sleep import slept_s
+from bench.observe.sysfs import text_of
 
 _PROC = Path("/proc")
+_ONLINE = Path("/sys/devices/system/cpu/online")
 
 
 @dataclass(frozen=True, slots=True)
 class CpuTime:
-    """CPU time since the start of the system, in seconds, all CPUs added up.
+    """CPU time since the start of the system, in seconds, added up over the CPUs that this program may use.
 
     Args:
         capacity_s: what there was to be had, idle time included.
@@ -52,7 +59,7 @@ class Conditions:
         awake_s: a clock that stands still while the machine sleeps.
         slept_s: how long it has slept since its start.
         cpu: CPU time.
-        memory_bytes: all there is.
+        memory_bytes: all that may be used.
         available_bytes: what programs can have without swapping.
         swap_used_bytes: what lies on disk now.
         swapped_bytes: what went to disk and came from it since the start of the system.
@@ -60,6 +67,7 @@ class Conditions:
         temperature_c: hottest CPU sensor.
         held: how the CPU was held back.
         power: source and mode.
+        throttling: how often a CPU quota stopped this program and the worker.
     """
 
     wall_s: float
@@ -74,6 +82,7 @@ class Conditions:
     temperature_c: float | None = None
     held: Held = field(default_factory=Held)
     power: PowerState = field(default_factory=PowerState)
+    throttling: Throttling | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +94,14 @@ class Watched:
         block: in which block.
         before: the first reading.
         after: the last.
+        threads: that the stack computes with, as it told.
     """
 
     load_id: str
     block: int
     before: Conditions
     after: Conditions
+    threads: int | None = None
 
 
 class ConditionReader:
@@ -106,7 +117,7 @@ class ConditionReader:
         Args:
             worker: the process whose work is this program's own.
         """
-        memory = psutil.virtual_memory()
+        memory = usable_memory()
         used, swapped = _swap()
         slept = slept_s()
         own = [self._self, *(_process(worker) if worker is not None else ())]
@@ -115,19 +126,20 @@ class ConditionReader:
             awake_s=time.monotonic() - (slept or 0.0) if sys.platform == "win32" else time.monotonic(),
             slept_s=slept,
             cpu=_cpu_time(own),
-            memory_bytes=memory.total,
-            available_bytes=memory.available,
+            memory_bytes=memory.total_bytes,
+            available_bytes=memory.available_bytes,
             swap_used_bytes=used,
             swapped_bytes=swapped,
             page_faults=major_faults(_PROC, worker) if worker is not None else None,
             temperature_c=cpu_temperature_c(),
             held=self._held_back.read(),
             power=power_state(),
+            throttling=own_groups().throttling(),
         )
 
 
 def others_share(first: Conditions, last: Conditions) -> float | None:
-    """The share of all CPUs that programs used which are not ours; ``None`` of a time too short to tell.
+    """The share of the usable CPUs that other programs used; ``None`` of a time too short to tell.
 
     Both Linux and Windows count CPU time in ticks of about a hundredth of a second.
     """
@@ -138,7 +150,7 @@ def others_share(first: Conditions, last: Conditions) -> float | None:
 
 
 def _cpu_time(own: Iterable[psutil.Process]) -> CpuTime:
-    times = psutil.cpu_times()._asdict()
+    times = _times()
     # On Linux guests are counted within user and nice.
     counted = {name: value for name, value in times.items() if not name.startswith("guest")}
     if sys.platform == "win32":
@@ -148,6 +160,30 @@ def _cpu_time(own: Iterable[psutil.Process]) -> CpuTime:
     idle = counted["idle"] + counted.get("iowait", 0.0)
     capacity = sum(counted.values()) + (stolen or 0.0)
     return CpuTime(capacity, capacity - idle - (stolen or 0.0), sum(map(_used, own)), stolen)
+
+
+def _times() -> dict[str, float]:
+    cpus = usable_cpus()
+    total: dict[str, float] = psutil.cpu_times()._asdict()
+    if cpus is None or len(cpus) >= (psutil.cpu_count() or 1):
+        return total
+    each = [one._asdict() for one in psutil.cpu_times(percpu=True)]
+    online = range(len(each)) if sys.platform == "win32" else parse_cpu_list(text_of(_ONLINE) or f"0-{len(each) - 1}")
+    return added_up(each, online, cpus) or total
+
+
+def added_up(times: Sequence[dict[str, Any]], online: Sequence[int], cpus: Collection[int]) -> dict[str, float] | None:
+    """The times of some logical CPUs together; ``None`` where it is not known which time is whose.
+
+    Args:
+        times: kind of time -> seconds, of each CPU that is online.
+        online: their numbers.
+        cpus: the numbers of those that count.
+    """
+    if len(times) != len(online):
+        return None
+    mine = [one for number, one in zip(online, times, strict=True) if number in cpus]
+    return {kind: sum(one[kind] for one in mine) for kind in mine[0]} if mine else None
 
 
 def _used(process: psutil.Process) -> float:

@@ -1,11 +1,11 @@
-"""The cores of this machine: which are performance cores, and how many of them are physical."""
+"""The cores of this machine: which are performance cores, how many of them are physical, which may be used."""
 
 from __future__ import annotations
 
 import ctypes
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,9 @@ import psutil
 
 _LINUX_CPUS = Path("/sys/devices/system/cpu")
 _LINUX_CORE_TYPES = Path("/sys/devices")
+
+Kinds = Mapping[int, tuple[int, int]]
+"""Logical CPU -> its physical core, and the class of that core: a higher one is faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,24 +40,29 @@ class Cores:
         return self.performance or self.physical or self.logical
 
 
-def cores() -> Cores:
-    """Count the cores of this machine."""
+def cores(cpus: Collection[int] | None = None) -> Cores:
+    """Count the cores of this machine.
+
+    Args:
+        cpus: counts only the cores of these logical CPUs; ``None`` for all.
+    """
     if sys.platform == "win32":
         kinds = _windows_kinds()
     else:
         kinds = linux_kinds(_LINUX_CPUS, _LINUX_CORE_TYPES)
-    return count_kinds(kinds, psutil.cpu_count(logical=False), psutil.cpu_count() or 1)
+    whole = count_kinds(kinds, psutil.cpu_count(logical=False), psutil.cpu_count() or 1)
+    return whole if cpus is None else kept_to(cpus, whole, kinds)
 
 
-def count_kinds(kinds: Iterable[tuple[int, int]], physical: int | None, logical: int) -> Cores:
+def count_kinds(kinds: Kinds, physical: int | None, logical: int) -> Cores:
     """Count physical cores per type.
 
     Args:
-        kinds: per hardware thread its physical core and the class of that core, higher is faster.
+        kinds: of the logical CPUs, as far as they are known.
         physical: physical cores as the system counts them.
         logical: hardware threads as the system counts them.
     """
-    classes = dict(kinds)
+    classes = dict(kinds.values())
     if len(set(classes.values())) < 2:
         return Cores(physical, logical, None, None)
     fastest = max(classes.values())
@@ -62,14 +70,30 @@ def count_kinds(kinds: Iterable[tuple[int, int]], physical: int | None, logical:
     return Cores(physical, logical, performance, len(classes) - performance)
 
 
-def linux_kinds(cpus: Path, core_types: Path) -> list[tuple[int, int]]:
-    """Physical core and class of each hardware thread, from the list of fast CPUs that Linux shows as ``cpu_core``."""
+def kept_to(cpus: Collection[int], whole: Cores, kinds: Kinds) -> Cores:
+    """The cores of a part of a machine's logical CPUs.
+
+    Args:
+        cpus: that part.
+        whole: the cores of the machine.
+        kinds: of its logical CPUs; where one of ``cpus`` is missing, there are at most as many cores as ``cpus``.
+    """
+    if len(cpus) >= whole.logical:
+        return whole
+    mine = {cpu: kinds[cpu] for cpu in cpus if cpu in kinds}
+    if len(mine) < len(cpus):
+        return Cores(min(whole.physical or len(cpus), len(cpus)), len(cpus), None, None)
+    return count_kinds(mine, len({core for core, _ in mine.values()}), len(cpus))
+
+
+def linux_kinds(cpus: Path, core_types: Path) -> dict[int, tuple[int, int]]:
+    """Physical core and class of each logical CPU; fast ones are those that Linux lists as ``cpu_core``, if any."""
     listed = core_types / "cpu_core" / "cpus"
     try:
         fast = set(parse_cpu_list(listed.read_text(encoding="ascii")))
     except (OSError, ValueError):
-        return []
-    kinds = []
+        fast = set()
+    kinds = {}
     for folder in cpus.glob("cpu[0-9]*"):
         number = int(folder.name.removeprefix("cpu"))
         try:
@@ -77,7 +101,7 @@ def linux_kinds(cpus: Path, core_types: Path) -> list[tuple[int, int]]:
             core = int((folder / "topology/core_id").read_text(encoding="ascii"))
         except (OSError, ValueError):
             continue
-        kinds.append((package * 4096 + core, int(number in fast)))
+        kinds[number] = (package * 4096 + core, int(number in fast))
     return kinds
 
 
@@ -90,13 +114,26 @@ def parse_cpu_list(text: str) -> list[int]:
     return numbers
 
 
-def parse_cpu_sets(data: bytes) -> list[tuple[int, int]]:
-    """Physical core and efficiency class of each thread, from Windows' SYSTEM_CPU_SET_INFORMATION records.
+def cpu_list(numbers: Collection[int]) -> str:
+    """``[0, 1, 2, 3, 8]`` as ``0-3,8``."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(str(run[0]) if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+
+
+def parse_cpu_sets(data: bytes) -> dict[int, tuple[int, int]]:
+    """Physical core and efficiency class of each logical CPU, from Windows' SYSTEM_CPU_SET_INFORMATION records.
+
+    A group of Windows has up to 64 logical CPUs; they are numbered through, as the mask of an affinity is in group 0.
 
     Layout: Size u32, Type u32, Id u32, Group u16, LogicalProcessorIndex u8, CoreIndex u8, LastLevelCacheIndex u8,
     NumaNodeIndex u8, EfficiencyClass u8, …; a higher efficiency class is a faster core.
     """
-    kinds = []
+    kinds = {}
     offset = 0
     while offset + 20 <= len(data):
         size, kind = struct.unpack_from("<II", data, offset)
@@ -104,19 +141,19 @@ def parse_cpu_sets(data: bytes) -> list[tuple[int, int]]:
             break
         if kind == 0:
             group = struct.unpack_from("<H", data, offset + 12)[0]
-            core = data[offset + 15]
-            kinds.append((group * 4096 + core, data[offset + 18]))
+            number, core = data[offset + 14], data[offset + 15]
+            kinds[group * 64 + number] = (group * 4096 + core, data[offset + 18])
         offset += size
     return kinds
 
 
 if sys.platform == "win32":
 
-    def _windows_kinds() -> list[tuple[int, int]]:
+    def _windows_kinds() -> dict[int, tuple[int, int]]:
         kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
         needed = ctypes.c_ulong(0)
         kernel32.GetSystemCpuSetInformation(None, 0, ctypes.byref(needed), None, 0)
         buffer = ctypes.create_string_buffer(needed.value)
         if not kernel32.GetSystemCpuSetInformation(buffer, needed.value, ctypes.byref(needed), None, 0):
-            return []
+            return {}
         return parse_cpu_sets(buffer.raw[: needed.value])

@@ -13,7 +13,8 @@ from typing import Any
 import psutil
 
 from bench.observe.accelerators import gpus, npus
-from bench.observe.cpu import cores
+from bench.observe.limits import limits
+from bench.observe.settings import settings
 
 _SALT = b"aipc-bench machine"
 _FIRST_BUILD_OF_11 = 22000
@@ -21,7 +22,8 @@ _FIRST_BUILD_OF_11 = 22000
 
 def machine_facts() -> dict[str, Any]:
     """What the numbers of a run depend on: CPU, memory, system, devices with their drivers, power."""
-    counted = cores()
+    usable = limits()
+    counted = usable.machine
     return {
         "cpu": {
             "name": cpu_name(),
@@ -31,12 +33,14 @@ def machine_facts() -> dict[str, Any]:
             "performance_cores": counted.performance,
             "efficiency_cores": counted.efficiency,
         },
-        "memory_bytes": psutil.virtual_memory().total,
+        "memory_bytes": usable.machine_memory_bytes,
+        "usable": usable.record(),
         "os": f"{platform.system()} {_distribution()}".strip(),
         "kernel": platform.version() if sys.platform == "win32" else platform.release(),
         "power_source": power_source(),
         "power_mode": _power_mode(),
         "governor": _first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "settings": settings(),
         "gpus": gpus(),
         "npus": npus(),
     }

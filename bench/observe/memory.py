@@ -1,4 +1,4 @@
-"""Memory of a worker as the system counts it, and how much the machine has left."""
+"""Memory of a worker as the system counts it, and how much is left to it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from bench.observe.limits import usable_memory
 
 _FLOOR_BYTES = 256 * 1024**2
 _FLOOR_SHARE = 0.02
@@ -50,7 +52,7 @@ def _high_water_mark(pid: int) -> int | None:
 
 
 def shortage(available_bytes: int, total_bytes: int) -> str | None:
-    """Why the machine is about to run out of memory, or ``None`` while it is not."""
+    """Why memory is about to run out, or ``None`` while it is not."""
     floor = max(_FLOOR_BYTES, round(total_bytes * _FLOOR_SHARE))
     if available_bytes >= floor:
         return None
@@ -59,6 +61,6 @@ def shortage(available_bytes: int, total_bytes: int) -> str | None:
 
 
 def starving() -> str | None:
-    """:func:`shortage` of this machine, now."""
-    memory = psutil.virtual_memory()
-    return shortage(memory.available, memory.total)
+    """:func:`shortage` of what this process and its workers may use, now."""
+    memory = usable_memory()
+    return shortage(memory.available_bytes, memory.total_bytes)

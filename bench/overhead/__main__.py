@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bench.errors import BenchError, UsageError
-from bench.observe.cpu import cores
+from bench.observe.limits import default_threads
 from bench.overhead import collecting, schedule, tax, wall
 from bench.plan.backends import BACKENDS
 from bench.plan.options import DEFAULT_BACKENDS
@@ -59,7 +59,7 @@ def _tax(asked: argparse.Namespace) -> Lines:
         raise UsageError(f"the tax needs a model: {conversion.reason}")
     source = resolve_model(DEFAULT_SPEC)
     preparer = Preparer(source, conversion_python=conversion.python, cache=cache_root(), say=_say)
-    threads = cores().default_threads
+    threads = default_threads()
     for name in asked.backend or DEFAULT_BACKENDS:
         spec, venv = BACKENDS[name], venvs.backend(BACKENDS[name], "CPU")
         if venv.python is None:

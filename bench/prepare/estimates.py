@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from backends.spec import ORIGINAL
 from bench.errors import MachineError
+from bench.observe.limits import usable_memory
 
 BITS = {"int4": 5.1, "int8": 8.5, "fp16": 16.0, "bf16": 16.0, "fp32": 32.0, ORIGINAL: 0.0}
 """Stored bits per weight, scales included, about; what is taken as it is takes no room."""
@@ -107,7 +106,7 @@ def check_room(work: Iterable[PendingWork], free_disk_bytes: int, free_memory_by
 
 def free_memory_bytes() -> int:
     """Memory that could be had now without swapping."""
-    return int(psutil.virtual_memory().available)
+    return usable_memory().available_bytes
 
 
 def existing_parent(folder: Path) -> Path:

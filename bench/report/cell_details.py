@@ -176,6 +176,7 @@ def _facts(cell: CellResult) -> Iterator[tuple[str, str | None]]:
     yield names["changed_hints"], "; ".join(f"{hint}: {change}" for hint, change in (load.changed_hints or {}).items())
     yield names["compile_cache"], ", ".join(cache_state(times) for times in load.times)
     yield names["threads"], None if load.threads is None else str(load.threads)
+    yield names["environment"], ", ".join(f"{name}={value}" for name, value in sorted((load.environment or {}).items()))
     yield names["backend_version"], load.backend_version
 
 

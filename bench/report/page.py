@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from backends.spec import hardware_of
 from bench import exit_codes
+from bench.analyse.conditions import limited
 from bench.analyse.results import QUANTILES, CellResult, RunAnalysis
 from bench.language import chosen
 from bench.report import format as fmt
@@ -244,6 +245,8 @@ def _machine(analysis: RunAnalysis) -> list[tuple[str, str]]:
         (text.MACHINE["cpu"], cpu.get("name")),
         (text.MACHINE["cores"], _cores(cpu)),
         (text.MACHINE["memory"], fmt.gibibytes(machine.get("memory_bytes"))),
+        (text.MACHINE["limits"], _limits(analysis.record)),
+        (text.MACHINE["environment"], _environment(analysis)),
         (text.MACHINE["memory_read"], _rate(machine.get("memory_read_bytes_per_s"))),
         (text.MACHINE["gpu"], _devices(machine.get("gpus"))),
         (text.MACHINE["npu"], _devices(machine.get("npus"))),
@@ -258,6 +261,23 @@ def _machine(analysis: RunAnalysis) -> list[tuple[str, str]]:
         (text.MACHINE["project"], _joined(project.get("version"), project.get("git_commit"))),
     ]
     return [(name, value if isinstance(value, str) else str(value)) for name, value in facts if value]
+
+
+def _limits(record: Mapping[str, Any]) -> str:
+    written = {
+        "CPU quota": lambda value: fmt.number(float(value)),
+        "memory limit": lambda value: fmt.gibibytes(int(value)),
+    }
+    shown = {what: written.get(what, str)(value) for what, value in limited(record).items()}
+    return _joined(*(text.LIMITS[what].format(value=value) for what, value in shown.items()))
+
+
+def _environment(analysis: RunAnalysis) -> str:
+    """What the workers had set, whichever of them; each cell's details tell its own."""
+    found = dict.fromkeys(
+        f"{name}={value}" for load in analysis.loads for name, value in (load.environment or {}).items()
+    )
+    return ", ".join(sorted(found))
 
 
 def _power_source(machine: dict[str, Any]) -> str | None:

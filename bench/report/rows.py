@@ -79,6 +79,7 @@ def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> di
         "bits_per_weight": load.bits_per_weight,
         "inference_precision": load.inference_precision,
         "options": clean(json.dumps(dict(load.options), sort_keys=True)),
+        "environment": None if load.environment is None else clean(json.dumps(dict(load.environment), sort_keys=True)),
         "prompt_tokens": prompt_tokens,
         "new_tokens": new_tokens,
         "batch_size": batch_size,

@@ -2,7 +2,7 @@
 
 Version 2 added ``node_placement`` and ``changed_hints`` to the loads; version 3 ``cpu_temperature_c`` to the loads and
 ``ask`` and ``cpu_frequency_mhz`` to the generations; version 4 ``bits_read_per_weight`` to the loads; version 5
-``device_share`` to the loads.
+``device_share`` and ``environment`` to the loads.
 
 A reader of version v reads every version up to v. Columns are only ever added; a new one raises the version.
 ``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
@@ -48,6 +48,7 @@ LOADS = pa.schema(
         pa.field("options", pa.string(), nullable=False),
         pa.field("threads", pa.int32()),
         pa.field("affinity", pa.list_(pa.int32())),
+        pa.field("environment", pa.map_(pa.string(), pa.string())),
         pa.field("artifact_digest", pa.string()),
         pa.field("artifact_bytes", pa.int64()),
         pa.field("process_start_s", pa.float64()),

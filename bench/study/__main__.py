@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.arguments import Parser
 from bench.errors import BenchError, UsageError
+from bench.observe.limits import limits
 from bench.plan.backends import BACKENDS
 from bench.study import fit, real, simulate, variance
 
@@ -139,8 +139,8 @@ def simulated_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs",
         type=_at_least(1),
-        default=os.cpu_count() or 1,
-        help="processes that share the work (default: all CPUs)",
+        default=limits().most_threads,
+        help="processes that share the work (default: all CPUs that it may use)",
     )
     for name, what in (
         ("coverage", "runs per noise and number of blocks"),

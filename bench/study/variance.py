@@ -17,7 +17,7 @@ from scipy import stats
 from bench.analyse.interval import CONFIDENCE, over_blocks
 from bench.errors import UsageError, WorkerError
 from bench.measure.worker import Launch, WorkerProcess
-from bench.observe.cpu import cores
+from bench.observe.limits import limits
 from bench.study.stack import Medians, Request, Start, Target, ask, find_target, measure_process, started
 from bench.study.tables import Table, as_lines, percent, percent_range, write_markdown
 
@@ -79,7 +79,8 @@ def conditions(cpus: Sequence[int], threads: int) -> dict[str, Start]:
 def run(asked: argparse.Namespace) -> None:
     """Measure, print, and write what was asked for."""
     target = find_target(asked.backend, asked.precision, asked.model, asked.load_option or (), _say)
-    cpus = asked.cpus or tuple(range(cores().logical))
+    usable = limits()
+    cpus = asked.cpus or usable.cpus or tuple(range(usable.machine.logical))
     ways = chosen(conditions(cpus, target.threads), asked.only)
     request = Request(asked.prompt_tokens, asked.new_tokens, repeats=asked.repeats)
     readings = measure(target, ways, request, asked.processes, random.Random(asked.seed), _say)

@@ -27,6 +27,15 @@ CONDITIONS = {
     "power source": "power source",
     "power mode": "power mode",
     "governor": "governor",
+    "usable CPUs": "usable CPUs",
+    "CPU quota": "CPU quota",
+    "memory limit": "memory limit, bytes",
+    "setting huge_pages": "transparent huge pages",
+    "setting smt": "SMT",
+    "setting turbo": "turbo",
+    "setting energy_preference": "energy preference of the CPU",
+    "setting numa_nodes": "NUMA nodes",
+    "setting kernel_options": "options of the kernel",
     "prompts": "prompts",
     "kernel": "kernel",
     "system": "system",
@@ -41,7 +50,7 @@ DRIVER_OF = "driver of {device}"
 PROMPTS = ("{count} prompts", "{count} of them with other ids")
 """How many there were, and how many of them are others."""
 THREADS_LEFT = "left to each stack"
-VALUES = {"None": "not recorded", "none": "none", "unknown processor": "unknown processor"}
+VALUES = {"None": "not recorded", "none": "none", "all": "all", "unknown processor": "unknown processor"}
 """What the analysis says instead of a value -> how that is said; ``none`` is a package that is not there."""
 
 # -- before any figure

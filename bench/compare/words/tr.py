@@ -26,6 +26,15 @@ CONDITIONS = {
     "power source": "güç kaynağı",
     "power mode": "güç kipi",
     "governor": "frekans yöneticisi",
+    "usable CPUs": "kullanılabilir CPU’lar",
+    "CPU quota": "CPU kotası",
+    "memory limit": "bellek sınırı, bayt",
+    "setting huge_pages": "saydam büyük sayfalar",
+    "setting smt": "SMT",
+    "setting turbo": "turbo",
+    "setting energy_preference": "CPU’nun enerji tercihi",
+    "setting numa_nodes": "NUMA düğümleri",
+    "setting kernel_options": "çekirdek seçenekleri",
     "prompts": "istemler",
     "kernel": "sistem çekirdeği",
     "system": "sistem",
@@ -38,7 +47,7 @@ CONDITIONS = {
 DRIVER_OF = "sürücü, {device}"
 PROMPTS = ("{count} istem", "bunlardan {count} tanesinin kimlikleri farklı")
 THREADS_LEFT = "yığına bırakıldı"
-VALUES = {"None": "kaydedilmemiş", "none": "yok", "unknown processor": "bilinmeyen işlemci"}
+VALUES = {"None": "kaydedilmemiş", "none": "yok", "all": "tümü", "unknown processor": "bilinmeyen işlemci"}
 
 # -- before any figure
 

@@ -455,6 +455,7 @@ CELL_FACTS = {
     "changed_hints": "Changed by the device",
     "compile_cache": "Compile cache",
     "threads": "Threads",
+    "environment": "Environment",
     "backend_version": "Version of the stack",
 }
 CELL_BITS = "{bits} bits per weight"
@@ -527,6 +528,8 @@ MACHINE = {
     "cpu": "CPU",
     "cores": "Cores",
     "memory": "Memory",
+    "limits": "The run could use",
+    "environment": "Environment",
     "memory_read": "Memory read",
     "gpu": "GPU",
     "npu": "NPU",
@@ -545,6 +548,7 @@ MODEL_NOTE = "About the model"
 POWER_SOURCES = {"mains": "mains", "battery": "battery"}
 CORES = "{physical} physical{split}, {logical} logical"
 CORE_KINDS = {"performance_cores": "{count} performance", "efficiency_cores": "{count} efficiency"}
+LIMITS = {"usable CPUs": "CPUs {value}", "CPU quota": "the time of {value} CPUs", "memory limit": "{value} of memory"}
 MEMORY_READ = "{rate} GB/s, measured by the run's threads"
 DRIVER = "driver {driver}"
 NO_DEVICE = "none found"

@@ -470,6 +470,7 @@ CELL_FACTS = {
     "changed_hints": "Aygıtın değiştirdikleri",
     "compile_cache": "Derleme önbelleği",
     "threads": "İş parçacığı",
+    "environment": "Ortam değişkenleri",
     "backend_version": "Yığının sürümü",
 }
 CELL_BITS = "ağırlık başına {bits} bit"
@@ -548,6 +549,8 @@ MACHINE = {
     "cpu": "CPU",
     "cores": "Çekirdekler",
     "memory": "Bellek",
+    "limits": "Koşunun kullanabildiği",
+    "environment": "Ortam değişkenleri",
     "memory_read": "Bellek okuma hızı",
     "gpu": "GPU",
     "npu": "NPU",
@@ -566,6 +569,7 @@ MODEL_NOTE = "Model hakkında"
 POWER_SOURCES = {"mains": "şebeke", "battery": "pil"}
 CORES = "{physical} fiziksel{split}, {logical} mantıksal"
 CORE_KINDS = {"performance_cores": "{count} performans", "efficiency_cores": "{count} verimlilik"}
+LIMITS = {"usable CPUs": "CPU {value}", "CPU quota": "{value} CPU’luk süre", "memory limit": "{value} bellek"}
 MEMORY_READ = "{rate} GB/s, koşunun iş parçacıklarıyla ölçüldü"
 DRIVER = "sürücü {driver}"
 NO_DEVICE = "bulunamadı"
@@ -768,9 +772,25 @@ _FINDINGS = {
         "Enerji sayacı kilitli",
         "Makine enerjiyi sayıyor, ama bu durumda okunamıyor; bu yüzden `energy_j` boş.",
     ),
+    "limited": (
+        "Kısıtlı",
+        "Koşu, makinede olandan azını kullanabilir: daha az CPU, CPU zamanının bir bölümü ya da daha az bellek.",
+    ),
+    "environment": (
+        "Ortam değişkeni",
+        "Bir ortam değişkeni bir yığının iş parçacıklarını sabitliyor ya da yığını yavaşlatıyor.",
+    ),
     "not-kept-awake": ("Uyanık tutulamadı", "Sistemden uyanık kalması istenemedi."),
     "other-load": ("Başka yük", "Bir yükleme ölçülürken başka programlar CPU’yu kullandı."),
     "stolen-time": ("Alınan zaman", "Hipervizör bu sanal makinenin CPU zamanını başkalarına verdi."),
+    "quota-reached": (
+        "CPU kotası doldu",
+        "Bir yükleme ölçülürken CPU kotası, ölçüm programını ve işçi süreci bir süre durdurdu.",
+    ),
+    "too-many-threads": (
+        "Fazla iş parçacığı",
+        "Bir yığın, CPU kısıtı ya da kotası gereği aynı anda çalışabilecek olandan çok iş parçacığıyla hesaplıyor.",
+    ),
     "swapping": ("Takas", "Bir yükleme ölçülürken bellek takas alanına gitti ya da oradan geldi."),
     "paged-from-disk": ("Diskten sayfa", "İşçi süreç, yüklemeden sonra diskten sayfa bekledi."),
     "hot": ("Sıcak", "CPU, yavaşladığı sıcaklığın yakınındaydı."),
@@ -797,6 +817,19 @@ _ADVICE = {
     "Plug it in.": "Fişe takın.",
     "Choose the power mode for best performance, or compare only with runs in the same mode.": (
         "En iyi performans için olan güç kipini seçin ya da yalnızca aynı kipteki koşularla karşılaştırın."
+    ),
+    "Compare only with runs under the same limits, or lift them (taskset, cpuset, the container's or the unit's).": (
+        "Yalnızca aynı kısıtlar altındaki koşularla karşılaştırın ya da kısıtları kaldırın "
+        "(taskset, cpuset, kapsayıcının ya da birimin kısıtları)."
+    ),
+    "Unset it before the run, unless it is what you measure.": (
+        "Ölçmek istediğiniz o değilse, koşudan önce bu değişkeni kaldırın."
+    ),
+    "Raise the quota, or take fewer threads (--threads): what ran in the rest of a period looks slow.": (
+        "Kotayı yükseltin ya da daha az iş parçacığı kullanın (--threads): bir dönemin kalanına düşen iş yavaş görünür."
+    ),
+    "Leave --threads to its default, or ask for fewer.": (
+        "--threads için varsayılanı kullanın ya da daha az iş parçacığı isteyin."
     ),
     "Close them, or wait until they are done.": "Onları kapatın ya da bitmelerini bekleyin.",
     "Close other programs, or use a smaller model.": "Öteki programları kapatın ya da daha küçük bir model kullanın.",

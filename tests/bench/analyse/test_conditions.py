@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -41,6 +42,38 @@ def test_records_without_a_section_differ_in_it_and_break_nothing() -> None:
     assert {one.what for one in mismatches({}, {"model": None, "machine": None})} == set()
 
 
+def limited_to(**usable: Any) -> dict[str, Any]:
+    """A record of a machine of four CPUs of which the run could use what is given."""
+    whole = {"logical_cores": 4, "cpus": "0-3", "cpu_quota": None, "memory_bytes": 8}
+    machine = {"cpu": {"logical_cores": 4}, "memory_bytes": 8, "usable": whole | usable}
+    return {"machine": machine}
+
+
+@pytest.mark.parametrize(
+    ("usable", "what", "values"),
+    [
+        ({"logical_cores": 1, "cpus": "0"}, "usable CPUs", ("all", "0")),
+        ({"cpu_quota": 1.5}, "CPU quota", ("none", "1.5")),
+        ({"memory_bytes": 2}, "memory limit", ("none", "2")),
+    ],
+)
+def test_runs_under_other_limits_are_told_apart(usable: dict[str, Any], what: str, values: tuple[str, str]) -> None:
+    base, head = limited_to(), limited_to(**usable)
+    assert [(one.what, (one.base, one.head), one.fatal) for one in mismatches(base, head)] == [(what, values, False)]
+    assert alike(base, made_load()) != alike(head, made_load())
+
+
+def test_a_run_that_recorded_no_limits_differs_in_none() -> None:
+    before = {"machine": {"cpu": {"logical_cores": 4}, "memory_bytes": 8}}
+    assert mismatches(before, limited_to()) == ()
+    assert alike(before, made_load()) == alike(limited_to(), made_load())
+
+
+def test_another_environment_tells_runs_apart() -> None:
+    loads = [replace(made_load(), environment=found) for found in ({"KMP_BLOCKTIME": "0"}, {"KMP_BLOCKTIME": "200"})]
+    assert alike(RECORD, loads[0]) != alike(RECORD, loads[1])
+
+
 class Asked:
     """Stands in for a stored run that asked these prompts of eight tokens: name -> digest."""
 
@@ -71,6 +104,7 @@ def test_prompts_of_one_name_must_have_the_same_ids(base: Any, head: Any, said: 
     [
         {"venvs": packages(numpy="2.5")},
         {"machine": RECORD["machine"] | {"kernel": "6.18"}},
+        {"machine": RECORD["machine"] | {"settings": {"huge_pages": "never"}}},
         {"machine": RECORD["machine"] | {"power_source": "battery"}},
         {"plan": {"threads": 8}},
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from bench.analyse.environment import surroundings
 from bench.analyse.side_by_side import Changed
 from bench.compare.recorded import condition, in_words, pair
 from bench.language import speaking
+from tests.bench.analyse.made import made_run
 
 NAMES = {"AIPC Bench", "CPU", "Python", "numpy", "model"}
 """What is called the same in Turkish."""
@@ -20,7 +22,11 @@ RECORD: dict[str, Any] = {
     "machine": {
         "kernel": "6.17",
         "gpus": [{"name": "Arc", "driver": "xe"}],
-        "cpu": {"name": "Ultra 7"},
+        "cpu": {"name": "Ultra 7", "logical_cores": 22},
+        "usable": {"logical_cores": 22, "cpus": "0-21"},
+        "settings": dict.fromkeys(
+            ("huge_pages", "smt", "turbo", "energy_preference", "numa_nodes", "kernel_options"), "x"
+        ),
         **dict.fromkeys(("os", "power_source", "power_mode", "governor"), "x"),
     },
     "plan": dict.fromkeys(("repeats", "warmups", "max_warmups"), 3),
@@ -29,7 +35,10 @@ RECORD: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("what", sorted({fact.what for fact in surroundings(RECORD)} | NAMED | {"prompts"}))
+@pytest.mark.parametrize(
+    "what",
+    sorted({fact.what for fact in surroundings(replace(made_run("run", ()), record=RECORD))} | NAMED | {"prompts"}),
+)
 def test_all_that_can_differ_has_a_turkish_name(what: str) -> None:
     with speaking("tr"):
         assert (condition(what) != what) is (what not in NAMES)
@@ -40,6 +49,8 @@ def test_all_that_can_differ_has_a_turkish_name(what: str) -> None:
     [
         ("threads", "None", "left to each stack", "yığına bırakıldı"),  # noqa: RUF001
         ("threads", "4", "4", "4"),
+        ("usable CPUs", "all", "all", "tümü"),
+        ("CPU quota", "none", "none", "yok"),
         ("power mode", "None", "not recorded", "kaydedilmemiş"),
         ("power source", "battery", "battery", "pil"),
         ("machine", "unknown processor (m1)", "unknown processor (m1)", "bilinmeyen işlemci (m1)"),

@@ -12,6 +12,9 @@ from bench.doctor import __main__ as doctor
 from bench.doctor.probe import Stack, probe
 from bench.doctor.readiness import Readiness, look
 from bench.doctor.system import SystemFacts
+from bench.doctor.text import usable_line
+from bench.observe.cpu import Cores
+from bench.observe.limits import Limits
 from bench.plan.cells import Load
 from bench.plan.variants import Variant
 from bench.plan.venvs import Venv, Venvs
@@ -87,8 +90,26 @@ def say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_the_doctor_names_the_machine_and_what_is_missing(say: Sequence[str]) -> None:
-    assert [line.split()[0] for line in say[:2]] == ["machine", "memory"]
+    assert [line.split()[0] for line in say[:3]] == ["machine", "usable", "memory"]
     assert any("no wheel for Linux" in line for line in say)
+
+
+def test_the_doctor_says_what_a_run_may_use() -> None:
+    whole = Cores(4, 8, None, None)
+    held = Limits(whole, Cores(1, 2, None, None), (0, 1), 1.5, 2 * 10**9, 16 * 10**9)
+    assert usable_line(held) == (
+        "usable     2 of 8 CPUs (0-1), a quota of 1.5 CPUs, 2.0 GB of memory: 1 thread by default"
+    )
+
+
+def test_the_doctor_names_a_variable_that_holds_stacks_back(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "read_bandwidth", lambda threads: 2e10)
+    monkeypatch.setenv("AIPC_BENCH_VENVS", '{"npu": {"unsupported": "no wheel for Linux"}}')
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "SSE41")
+    doctor.main(["--backend", "npu"])
+    assert "warning    ONEDNN_MAX_CPU_ISA=SSE41 keeps the stack from" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["--backend", "abacus"], ["--wrong"], ["--worker", "npu=/nowhere"]])

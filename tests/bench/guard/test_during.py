@@ -7,6 +7,7 @@ import pytest
 
 from bench.guard.during import judge_visit
 from bench.guard.findings import Code, Found
+from bench.observe.cgroup import Throttling
 from bench.observe.conditions import Conditions
 from bench.observe.heat import Held
 from bench.observe.power import PowerState
@@ -71,10 +72,25 @@ def test_what_the_machine_does_not_tell_is_not_judged(moment: MakeConditions, lo
         ({"stolen_s": 1.0}, "warning"),
         ({"stolen_s": 8.0}, "serious"),
         ({"swapped_bytes": 10**9}, "serious"),
+        ({"throttling": Throttling(7, 0.9)}, "warning"),
+        ({"throttling": Throttling(60, 4.0)}, "serious"),
     ],
 )
 def test_how_much_it_weighs_depends_on_its_size(moment: MakeConditions, changed: dict[str, Any], severity: str) -> None:
-    assert [one.weight for one in judged(moment(), moment(10, **changed))] == [severity]
+    before = moment(throttling=Throttling(5, 0.5))
+    assert [one.weight for one in judged(before, moment(10, **changed))] == [severity]
+
+
+def test_a_quota_that_was_used_up_is_found_with_its_periods(moment: MakeConditions) -> None:
+    (found,) = judged(moment(throttling=Throttling(5, 0.5)), moment(10, throttling=Throttling(17, 2.5)))
+    assert (found.code, found.message) == (
+        Code.QUOTA_REACHED,
+        "the CPU quota was used up 12 times, and stopped CPUs for 2 s of 10 s",
+    )
+
+
+def test_a_quota_that_was_used_up_before_the_visit_alone_is_not_found(moment: MakeConditions) -> None:
+    assert judged(moment(throttling=Throttling(5, 0.5)), moment(10, throttling=Throttling(5, 0.5))) == []
 
 
 def test_the_message_has_the_share(moment: MakeConditions) -> None:

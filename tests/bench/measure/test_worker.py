@@ -15,7 +15,7 @@ import pytest
 from backends import channel
 from bench.errors import WorkerCrashed, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure import worker as worker_module
-from bench.measure.worker import Launch, Region, Timeouts, WorkerProcess
+from bench.measure.worker import Launch, Region, Timeouts, WorkerProcess, worker_variables
 
 Start = Callable[..., WorkerProcess]
 PROMPT = [[1, 2, 3]]
@@ -70,6 +70,22 @@ def test_the_region_is_entered_once_and_left_once(loaded: Start) -> None:
     seen: list[str] = []
     loaded().generate(PROMPT, 2, Region(lambda: seen.append("begin"), lambda: seen.append("end")))
     assert seen == ["begin", "end"]
+
+
+def test_the_worker_tells_the_variables_that_it_really_got(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("KMP_BLOCKTIME", "0"), ("LD_LIBRARY_PATH", "/home/ada/lib"), ("SECRET_OF_ADA", "x")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    told = start().environment
+    assert told is not None
+    assert told == worker_variables(None)
+    assert {"KMP_BLOCKTIME": "0", "LD_LIBRARY_PATH": "lib", "OMP_NUM_THREADS": "7"}.items() <= told.items()
+    assert "SECRET_OF_ADA" not in told
+
+
+def test_the_threads_of_the_run_take_the_place_of_the_callers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert worker_variables(2)["OMP_NUM_THREADS"] == "2"
 
 
 def test_opening_tells_how_long_the_import_took_and_which_devices_there_are(start: Start) -> None:

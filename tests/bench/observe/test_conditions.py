@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from bench.observe.conditions import ConditionReader, CpuTime, major_faults
+from bench.observe.conditions import ConditionReader, CpuTime, added_up, major_faults
+from bench.root import PROJECT_ROOT as ROOT
 
 
 def test_cpu_time_is_the_difference() -> None:
@@ -38,6 +41,34 @@ def test_work_of_this_program_is_its_own() -> None:
         pass
     used = reader.read().cpu.since(first.cpu)
     assert used.own_s >= 0.1
+
+
+TIMES = [{"user": 1.0, "idle": 9.0}, {"user": 2.0, "idle": 8.0}, {"user": 4.0, "idle": 6.0}]
+
+
+def test_time_of_cpus_that_may_not_be_used_does_not_count() -> None:
+    assert added_up(TIMES, [0, 1, 2], [1, 2]) == {"user": 6.0, "idle": 14.0}
+
+
+def test_cpus_that_are_offline_have_no_time_and_keep_their_numbers() -> None:
+    assert added_up(TIMES, [0, 2, 4], [2, 3]) == {"user": 2.0, "idle": 8.0}
+
+
+@pytest.mark.parametrize(("online", "cpus"), [([0, 1], [0]), ([0, 1, 2], [7])])
+def test_time_that_cannot_be_told_apart_is_not_taken(online: list[int], cpus: list[int]) -> None:
+    assert added_up(TIMES, online, cpus) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux sets an affinity so")
+def test_the_cpu_time_to_be_had_is_that_of_the_usable_cpus() -> None:
+    program = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "import time; from bench.observe.conditions import ConditionReader\n"
+        "reader = ConditionReader(); first = reader.read(); time.sleep(1); last = reader.read()\n"
+        "print(last.cpu.since(first.cpu).capacity_s / (last.awake_s - first.awake_s))"
+    )
+    told = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert float(told.stdout) < 1.5
 
 
 def test_this_machine_has_conditions() -> None:

@@ -48,6 +48,8 @@ def test_the_facts_are_those_of_the_allow_list() -> None:
     assert set(machine_facts()) == {
         "cpu",
         "memory_bytes",
+        "usable",
+        "settings",
         "os",
         "kernel",
         "power_source",

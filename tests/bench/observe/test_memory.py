@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from bench.observe.cgroup import Groups
 from bench.observe.memory import MemoryUse, memory_of, parse_high_water_mark, shortage, starving
 
 GIB = 1024**3
@@ -64,5 +65,6 @@ def test_this_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
         available, total = 0, 8 * GIB
 
-    monkeypatch.setattr("bench.observe.memory.psutil.virtual_memory", Full)
+    monkeypatch.setattr("bench.observe.limits.psutil.virtual_memory", Full)
+    monkeypatch.setattr("bench.observe.limits.own_groups", Groups)
     assert str(starving()).startswith("0 MB of 8192 MB left")

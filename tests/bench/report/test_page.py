@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -47,6 +48,13 @@ class Tags(HTMLParser):
 
 def page_of(run: Path, tmp_path: Path) -> str:
     return render(run, tmp_path / "reports").index.read_text(encoding="utf-8")
+
+
+LIMITED: dict[str, Any] = {
+    "cpu": {"name": "Core Ultra", "physical_cores": 8, "logical_cores": 8},
+    "memory_bytes": 16 * 2**30,
+    "usable": {"logical_cores": 2, "cpus": "0-1", "cpu_quota": 1.5, "memory_bytes": 4 * 2**30},
+}
 
 
 def visible(page: str) -> str:
@@ -332,3 +340,26 @@ def test_the_share_stands_beside_the_verdict(fake_run: MakeRun, tmp_path: Path) 
 def test_the_words_for_verified_say_the_share_that_counts_as_proof() -> None:
     asked = {percent(share) for share in (PROOF, PROOF_WHERE_WORK_IS_HANDED_ON)}
     assert all(share in text.VERDICT_HELP["verified"] for share in asked)
+
+
+def test_what_a_run_could_use_is_said_where_it_was_less_than_all(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(**SMALL, record={"machine": LIMITED}).write(tmp_path)
+    shown = visible(page_of(run, tmp_path))
+    assert "The run could use CPUs 0-1, the time of 1.50 CPUs, 4.0 GiB of memory" in shown
+
+
+def test_the_environment_stands_with_the_machine_in_the_cells_details_and_in_the_exports(
+    fake_run: MakeRun, tmp_path: Path
+) -> None:
+    more = {"environment": [("KMP_BLOCKTIME", "0"), ("LD_PRELOAD", "x.so")]}
+    paths = render(fake_run(**SMALL, more=more).write(tmp_path), tmp_path / "reports")
+    shown = visible(paths.index.read_text(encoding="utf-8"))
+    assert shown.count("Environment KMP_BLOCKTIME=0, LD_PRELOAD=x.so") == 2
+    (row,) = json.loads((paths.index.parent / "summary.json").read_text(encoding="utf-8"))["cells"]
+    assert json.loads(row["environment"]) == {"KMP_BLOCKTIME": "0", "LD_PRELOAD": "x.so"}
+
+
+def test_a_run_that_recorded_neither_says_neither(fake_run: MakeRun, tmp_path: Path) -> None:
+    shown = visible(page_of(fake_run(**SMALL).write(tmp_path), tmp_path))
+    assert "The run could use" not in shown
+    assert "Environment" not in shown

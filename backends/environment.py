@@ -1,0 +1,72 @@
+"""The variables of a process's environment that change how fast a stack runs: from an allow-list, without paths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+_FAMILIES = (
+    # OpenMP and its runtimes, and the other thread pools
+    *("OMP_", "GOMP_", "KMP_", "TBB_", "HWLOC_"),
+    # math libraries
+    *("ONEDNN_", "DNNL_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "LIBXSMM_", "NUMEXPR_"),
+    # memory
+    *("MALLOC_", "MIMALLOC_", "TCMALLOC_"),
+    # stacks
+    *("OPENVINO_", "OV_", "ORT_", "ORTGENAI_", "ONNXRUNTIME_", "GGML_", "LLAMA_"),
+    *("TORCH_", "TORCHINDUCTOR_", "TORCHDYNAMO_", "PYTORCH_", "ATEN_", "IPEX_"),
+    # drivers of GPUs and NPUs
+    *("CUDA_", "CUBLAS_", "CUDNN_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "ZE_", "ZES_", "ONEAPI_", "SYCL_", "UR_"),
+    *("IGC_", "IE_NPU_", "VK_"),
+)
+"""What their names begin with."""
+
+_SINGLE = frozenset(
+    (
+        *("LD_AUDIT", "LD_BIND_NOW", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES"),
+        *("_RJEM_MALLOC_CONF", "NEOReadDebugKeys", "TOKENIZERS_PARALLELISM"),
+        *("PYTHONDEVMODE", "PYTHONMALLOC", "PYTHONTRACEMALLOC", "PYTHON_GIL", "PYTHON_JIT"),
+    )
+)
+
+_SECRET = frozenset(("AUTH", "CREDENTIAL", "CREDENTIALS", "KEY", "PASSWD", "PASSWORD", "SECRET", "TOKEN"))
+"""A part of a name that says that the value is nobody's business."""
+
+_HIDDEN = "(set)"
+_LONGEST = 200
+_MOST = 100
+
+_LIST_OF_FILES = frozenset(("LD_AUDIT", "LD_PRELOAD"))
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s;,]*")
+_PATH = re.compile(r"""(?:\b[A-Za-z]:(?=[\\/])|~[^\\/:;,=\s"']*(?=[\\/]))?[\\/](?:[^:;,="']*[\\/])?([^\\/:;,=\s"']*)""")
+
+
+def speed_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Those variables of ``environ`` that change how fast a stack runs, in alphabetical order.
+
+    Of a path only the name of the file is kept, of an address nothing, and of a variable that is named like a secret
+    only that it is set.
+    """
+    # Windows has names in capitals only, whatever was typed.
+    names = sorted(name for name in environ if name in _SINGLE or name.startswith(_FAMILIES))
+    return {name: _value(name, environ[name]) for name in names[:_MOST]}
+
+
+def _value(name: str, value: str) -> str:
+    if _SECRET.intersection(name.upper().split("_")):
+        return _HIDDEN
+    if name in _LIST_OF_FILES:
+        # Separated by blanks or colons, so that no file's name can hold either.
+        shown = ":".join(_without_paths(file) for file in re.split(r"[\s:]+", value.strip()))
+    else:
+        shown = _without_paths(value)
+    plain = "".join(sign if sign.isprintable() else "?" for sign in shown)
+    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 1]}…"
+
+
+def _without_paths(value: str) -> str:
+    home = Path.home().name
+    shown = _PATH.sub(lambda found: found[1], _URL.sub(_HIDDEN, value))
+    # The home folder itself is named like its user.
+    return "~" if shown == home and shown != value else shown

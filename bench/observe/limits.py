@@ -1,0 +1,116 @@
+"""What this process and its workers may use of the machine, which can be less than the machine has.
+
+CPU affinity (``taskset``, a cpuset, Windows' affinity mask), a CPU quota and a limit of memory (a container, a systemd
+unit, a Windows job). Threads, memory and the load of other programs are counted against these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psutil
+
+from backends.process import usable_cpus
+from bench.observe.cgroup import own_groups
+from bench.observe.cpu import Cores, cores, cpu_list
+from bench.observe.job import own_job
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may be used.
+
+    Args:
+        machine: the cores that the machine has.
+        usable: those of them that may be used.
+        cpus: the logical CPUs that may be used; ``None`` where the system does not tell.
+        cpu_quota: of how many CPUs the time may be used; ``None`` without a quota.
+        memory_bytes: how much memory may be used, at most what the machine has.
+        machine_memory_bytes: how much the machine has.
+    """
+
+    machine: Cores
+    usable: Cores
+    cpus: tuple[int, ...] | None
+    cpu_quota: float | None
+    memory_bytes: int
+    machine_memory_bytes: int
+
+    @property
+    def most_threads(self) -> int:
+        """More threads than this cannot compute at the same time: the usable CPUs, or the quota if that is less."""
+        return within_quota(self.usable.logical, self.cpu_quota)
+
+    @property
+    def default_threads(self) -> int:
+        """Threads for every stack alike: the usable physical performance cores, within the quota."""
+        return within_quota(self.usable.default_threads, self.cpu_quota)
+
+    def record(self) -> dict[str, Any]:
+        """As it stands in run.json."""
+        return {
+            "logical_cores": self.usable.logical,
+            "cpus": None if self.cpus is None else cpu_list(self.cpus),
+            "cpu_quota": self.cpu_quota,
+            "memory_bytes": self.memory_bytes,
+        }
+
+
+def within_quota(threads: int, cpu_quota: float | None) -> int:
+    """``threads``, or what a quota has time for: rounded down, at least one."""
+    return threads if cpu_quota is None else max(1, min(threads, int(cpu_quota)))
+
+
+def limits() -> Limits:
+    """What may be used now."""
+    cpus, machine = usable_cpus(), cores()
+    memory = usable_memory()
+    return Limits(
+        machine=machine,
+        usable=machine if cpus is None else cores(cpus),
+        cpus=None if cpus is None else tuple(cpus),
+        cpu_quota=_quota(machine.logical),
+        memory_bytes=memory.total_bytes,
+        machine_memory_bytes=memory.machine_bytes,
+    )
+
+
+def default_threads() -> int:
+    """See :attr:`Limits.default_threads`."""
+    return limits().default_threads
+
+
+def _quota(logical: int) -> float | None:
+    share = own_job().cpu_share
+    quotas: Sequence[float | None] = (own_groups().cpu_quota(), None if share is None else share * logical)
+    # A quota for more CPUs than there are limits nothing.
+    return min((quota for quota in quotas if quota is not None and quota < logical), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class UsableMemory:
+    """Memory in bytes.
+
+    Args:
+        machine_bytes: that the machine has.
+        total_bytes: of it, that may be used.
+        available_bytes: that could be had now without swapping.
+    """
+
+    machine_bytes: int
+    total_bytes: int
+    available_bytes: int
+
+
+def usable_memory() -> UsableMemory:
+    """The memory of the machine, or what the limit on this process leaves of it."""
+    memory, groups, job = psutil.virtual_memory(), own_groups(), own_job().memory_bytes
+    totals = (memory.total, groups.memory_limit(), job)
+    left = (memory.available, groups.memory_available(), job)
+    return UsableMemory(
+        int(memory.total),
+        int(min(one for one in totals if one is not None)),
+        int(min(one for one in left if one is not None)),
+    )
