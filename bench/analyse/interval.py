@@ -84,11 +84,12 @@ def correlation(*series: Sequence[float]) -> float:
     Args:
         series: of two values at least, each in the order of time; their correlations count by how long they are.
     """
-    corrected = math.fsum((len(values) + 3) * _lag_one(values) + 2 for values in series)
+    corrected = math.fsum((len(values) + 3) * lag_one(values) + 2 for values in series)
     return min(MOST_CORRELATION, max(0.0, corrected / sum(map(len, series))))
 
 
-def _lag_one(values: Sequence[float]) -> float:
+def lag_one(values: Sequence[float]) -> float:
+    """The lag-1 autocorrelation of two values or more, as it is, in the order of time."""
     mean, squares = _mean(values), _squares(values)
     products = math.fsum((one - mean) * (other - mean) for one, other in itertools.pairwise(values))
     # Of values that do not differ every correlation is true; the lowest leaves their interval alone.

@@ -208,7 +208,7 @@ def test_links_within_the_page_lead_somewhere(made: str) -> None:
 def test_a_tile_has_sign_word_number_and_interval(made: str) -> None:
     row = visible(made).partition("Heat map Each head")[2].partition("16+1")[2]
     assert row.split()[:3] == ["100", "=", "same"]
-    assert "▲ slower +49.8 % +49.5 to +50.1 %" in row
+    assert "▲ slower +49.8 % +49.4 to +50.3 %" in row
 
 
 def test_the_page_says_what_the_adjustment_covers(made: str) -> None:
