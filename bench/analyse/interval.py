@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from scipy.special import stdtr, stdtrit
@@ -130,14 +130,25 @@ class Contrast:
     p_value: float | None
 
 
-def between_runs(head: Mapping[int, float], base: Mapping[int, float]) -> Contrast | None:
+def correlation_over(cells: Iterable[Mapping[int, float]]) -> float:
+    """The :func:`correlation` of blocks over several cells, each with block medians; 0 where none has two blocks."""
+    series = [logs for medians in cells if len(logs := _in_order(medians)) > 1]
+    return correlation(*series) if series else 0.0
+
+
+def between_runs(head: Mapping[int, float], base: Mapping[int, float], alike: float | None = None) -> Contrast | None:
     """How many times ``base`` the ``head`` is, of two runs: Welch's t on the logarithms of block medians.
 
     Blocks of two runs have nothing in common but their number, so they are never paired. Both variances allow for
     neighbouring blocks that are alike, by one :func:`correlation` for both runs.
+
+    Args:
+        head: block -> median.
+        base: the same of the other run.
+        alike: that correlation, where more cells than this one tell it.
     """
     above, below = _in_order(head), _in_order(base)
-    return _Shift.of_two(above, below).contrast if above and below else None
+    return _Shift.of_two(above, below, alike).contrast if above and below else None
 
 
 def paired(head: Mapping[int, float], base: Mapping[int, float]) -> Contrast | None:
@@ -272,12 +283,12 @@ class _Shift:
         return cls(_mean(logs), math.sqrt(variance), freedom, len(logs))
 
     @classmethod
-    def of_two(cls, above: Sequence[float], below: Sequence[float]) -> _Shift:
+    def of_two(cls, above: Sequence[float], below: Sequence[float], alike: float | None = None) -> _Shift:
         difference = _mean(above) - _mean(below)
         blocks = min(len(above), len(below))
         if blocks < 2:
             return cls(difference, None, 0, blocks)
-        shared = correlation(above, below)
+        shared = correlation(above, below) if alike is None else alike
         parts = [_variance_of_mean(logs, shared) for logs in (above, below)]
         return cls.of_variances(difference, parts, blocks)
 

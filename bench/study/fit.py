@@ -24,7 +24,7 @@ from bench.study.tables import Table, as_lines, percent
 
 HELD_UP = 1.5
 """A step that takes this many times the median step of its generation was held up."""
-_LEAST_SERIES = 4
+_LEAST_SERIES = 5
 """Blocks from which on they tell how neighbours are correlated."""
 _MOST_CORRELATION = 0.95
 _APART = 4.0
@@ -46,7 +46,7 @@ class Fitted:
         spread: between the steps of a generation, held-up ones aside.
         tail_share: of steps that were held up,
         tail_factor: and the median of how much longer they took.
-        correlation: between the means of neighbouring blocks, corrected for how few they are; ``None`` below four.
+        lag_one: autocorrelation of the means of neighbouring blocks, as it is; ``None`` below five.
         block_s: how long a block took, in seconds; ``None`` where the run does not tell.
         slow_share: of processes in the slower of two modes; 0 if there is one mode,
         slow_factor: and how much longer they take.
@@ -63,7 +63,7 @@ class Fitted:
     tail_factor: float | None
     slow_share: float | None
     slow_factor: float | None
-    correlation: float | None
+    lag_one: float | None
     block_s: float | None
 
 
@@ -133,17 +133,13 @@ def fitted_cell(cell: CellSamples, name: str, block_s: float | None) -> Fitted:
         tail_factor=tail_factor,
         slow_share=slow_share,
         slow_factor=slow_factor,
-        correlation=_correlation([mean for _, mean in sorted(means.items())]),
+        lag_one=_lag_one([mean for _, mean in sorted(means.items())]),
         block_s=block_s,
     )
 
 
-def _correlation(logs: Sequence[float]) -> float | None:
-    """The lag-1 autocorrelation without its bias (Kendall, 1954)."""
-    if len(logs) < _LEAST_SERIES or len(set(logs)) == 1:
-        return None
-    found = lag_one(logs)
-    return found + (1 + 3 * found) / len(logs)
+def _lag_one(logs: Sequence[float]) -> float | None:
+    return None if len(logs) < _LEAST_SERIES or len(set(logs)) == 1 else lag_one(logs)
 
 
 def _within(groups: Sequence[Any]) -> float | None:
@@ -231,18 +227,18 @@ def _median(values: Any, otherwise: float = 0.0) -> float:
 
 
 def correlation(runs: Sequence[Sequence[Fitted]]) -> float | None:
-    """The mean correlation of neighbouring blocks over all cells; ``None`` where no run can tell.
+    """The correlation of neighbouring blocks, of all cells together; ``None`` where no run can tell.
 
-    It is 0 where it is less than twice its standard error from 0: the cells of a run share its processes, so that error
-    counts the blocks of runs and not of cells.
+    An autocorrelation r of n blocks is too low by (1 + 3 phi) / n (Kendall, 1954), which is taken out. It is 0 where it
+    is less than twice its standard error from 0: the cells of a run share its processes, so that error counts the
+    blocks of runs and not of cells.
     """
-    known = [[cell for cell in run if cell.correlation is not None] for run in runs]
-    found = [cell.correlation for run in known for cell in run if cell.correlation is not None]
-    if not found:
+    known = [(run, len(cell.logs), cell.lag_one) for run in runs for cell in run if cell.lag_one is not None]
+    if not known:
         return None
-    blocks = sum(max(len(cell.logs) for cell in run) for run in known if run)
-    mean = statistics.fmean(found)
-    return mean if mean * math.sqrt(blocks) > 2 else 0.0
+    found = sum(count * one + 1 for _, count, one in known) / sum(count - 3 for _, count, _ in known)
+    blocks = sum({id(run): count for run, count, _ in known}.values())
+    return found if found * math.sqrt(blocks) > 2 else 0.0
 
 
 def correlation_time_s(runs: Sequence[Sequence[Fitted]]) -> float | None:
@@ -302,7 +298,7 @@ def table_of(cells: Sequence[Fitted]) -> Table:
             percent(cell.spread, 2),
             percent(cell.tail_share, 2),
             "" if cell.tail_factor is None else f"{cell.tail_factor:.2f}",
-            "" if cell.correlation is None else f"{cell.correlation:.2f}",
+            "" if cell.lag_one is None else f"{cell.lag_one:.2f}",
             percent(cell.slow_share, 0),
             "" if cell.slow_factor is None else f"{cell.slow_factor:.2f}",
         )
@@ -313,7 +309,7 @@ def table_of(cells: Sequence[Fitted]) -> Table:
         ("cell", "blocks", "processes", "generations", "steps", "held up", "by", "neighbours", "slow mode", "by"),
         tuple(rows),
         "TPOT; standard deviations of logarithms between processes, between the generations of one, between its steps. "
-        "Neighbours: the correlation of neighbouring blocks.",
+        "Neighbours: the lag-1 autocorrelation of blocks.",
     )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from backends.noise import Noise
 from bench.analyse.gate import held_against
-from bench.analyse.interval import Contrast, between_runs, paired
+from bench.analyse.interval import Contrast, between_runs, correlation_over, paired
 from bench.study import ways
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, mappings, play
@@ -150,7 +150,10 @@ def _paired(head: ways.Medians, base: ways.Medians) -> Trial:
 
 
 def _compared(head: ways.Medians, base: ways.Medians) -> Trial:
-    return Trial(ways.compare(head, base), lambda cell, factor: between_runs(_times(head[cell], factor), base[cell]))
+    alike = correlation_over([*head, *base])
+    return Trial(
+        ways.compare(head, base), lambda cell, factor: between_runs(_times(head[cell], factor), base[cell], alike)
+    )
 
 
 def _gated(head: ways.Run, baselines: Sequence[ways.Run]) -> Trial:

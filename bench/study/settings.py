@@ -61,8 +61,8 @@ DESCRIPTIONS = {
     "quiet, slow drift": "quiet, and the machine rises and falls by 2 % once an hour: a run sees a part of it",
     "quiet, slow mode": "quiet, and 20 % of the processes take 15 % longer",
     "restless, 5.6 % between runs": "restless, and whole runs differ by 5.6 % beside",
-    "restless, one load": "restless, the 6.1 % an AR(1) series whose correlation is down to 1 / e after 4.4 s, in blocks "
-    "of 2.3 s: neighbouring blocks are correlated by 0.5",
+    "restless, one load": "restless, the 6.1 % an AR(1) series whose correlation is down to 1 / e after 4.4 s, in "
+    "blocks of 2.3 s: neighbouring blocks are correlated by 0.5",
     **{
         name: f"an AR(1) series with a spread of 6 %, correlated by {name[-3:]} over a block of 200 s; 1 % between "
         "generations, 0.5 % between steps"

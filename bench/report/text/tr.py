@@ -677,8 +677,8 @@ GLOSSARY = (
         "Bir koşu belirli sayıda bloktur. Her blokta her yapılandırma, rastgele sırayla, yeni bir süreç alır. Bir "
         "hücrenin değeri, blok medyanlarının geometrik ortalamasıdır; %95 güven aralığı, bunların logaritmaları "
         "üzerinden Student t aralığıdır ve komşu bloklar birbirine benziyor göründüğünde genişletilir. Komşu bloklar "
-        "arasındaki korelasyon 0,5 ise bu aralıkların yaklaşık onda dokuzu gerçek değeri içerir; daha çok benziyorlarsa "
-        "daha azı. Bir sürecin belirteçleri birbiriyle ilişkilidir; bu yüzden bağımsız sayılmazlar.",
+        "arasındaki korelasyon 0,5 ise bu aralıkların yaklaşık onda dokuzu gerçek değeri içerir; daha çok "
+        "benziyorlarsa daha azı. Bir sürecin belirteçleri birbiriyle ilişkilidir; bu yüzden bağımsız sayılmazlar.",
     ),
     (
         "Ayırt edilemiyor",

@@ -20,6 +20,7 @@ from bench.analyse.interval import (
     between_runs,
     both,
     correlation,
+    correlation_over,
     over_blocks,
     paired,
     ratio,
@@ -104,6 +105,14 @@ def test_two_runs_are_compared_by_one_correlation_for_both() -> None:
     assert found.p_value == pytest.approx(2 * stats.t.sf(shift / math.sqrt(first + second), freedom))
 
 
+def test_a_correlation_that_is_known_takes_the_place_of_that_of_the_two_runs() -> None:
+    head, base = blocks(1.3, 1.2, 1.35, 1.4), blocks(1.0, 1.2, 1.1, 1.05)
+    widths = [found.ratio.half_width or 0 for alike in (0.0, 0.3) if (found := between_runs(head, base, alike))]
+    assert widths[0] < widths[1]
+    assert correlation_over([head, base, {}, {0: 1.0}]) == correlation_over([head, base])
+    assert correlation_over([{}, {0: 1.0}]) == 0
+
+
 def neighbours(noise: random.Random, alike: float, count: int) -> list[float]:
     """Latencies whose logarithms are an AR(1) series."""
     logs = [noise.gauss(0, 0.05)]
@@ -128,7 +137,8 @@ def test_nine_of_ten_intervals_hold_the_truth_where_neighbours_are_alike(
 def test_two_runs_of_the_same_are_told_apart_in_a_tenth_of_cases_where_neighbours_are_alike() -> None:
     noise, called = random.Random(8), 0
     for _ in range(2000):
-        found = between_runs(*(blocks(*neighbours(noise, 0.5, 10)) for _ in range(2)))
+        head, base = (blocks(*neighbours(noise, 0.5, 10)) for _ in range(2))
+        found = between_runs(head, base)
         assert found is not None
         assert found.p_value is not None
         called += found.p_value < 0.05

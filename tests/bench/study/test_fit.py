@@ -66,7 +66,8 @@ def test_blocks_whose_neighbours_are_alike_are_fitted_by_a_correlated_series() -
     found = together(runs)
 
     assert correlation(runs) == pytest.approx(math.exp(-200 / 300) * 25 / (25 + 16 / 3), abs=0.06)
-    assert (found.process_spread, found.correlation_time_s) == (0, pytest.approx(300, rel=0.3))
+    assert found.process_spread == 0
+    assert found.correlation_time_s == pytest.approx(300, rel=0.4)
     # Ten blocks that are alike lie closer to each other than to what a long series spreads over.
     assert 0.035 <= found.correlated_spread <= 0.05
 
@@ -79,7 +80,9 @@ def test_three_blocks_tell_nothing_of_their_neighbours() -> None:
     found = [cells(Noise(process_spread=0.05), Shape(loads=1, lengths=1, blocks=3, repeats=2))]
 
     assert correlation(found) is None
-    assert dict(summary_of(together(found), found).rows)["neighbouring blocks correlated by"].startswith("not known")
+    assert ("neighbouring blocks correlated by", "not known: fewer than 5 blocks") in summary_of(
+        together(found), found
+    ).rows
 
 
 def test_one_mode_is_not_taken_for_two(fitted: Noise) -> None:
