@@ -18,6 +18,9 @@ from scipy.special import stdtr, stdtrit
 CONFIDENCE = 0.95
 """Of every interval in this project."""
 
+_ADDED = 2.5
+"""To n times the lag-1 autocorrelation of n blocks."""
+
 MOST_CORRELATION = 0.7
 """Between neighbouring blocks, as far as intervals take it into account: few blocks cannot tell more from a trend."""
 
@@ -78,13 +81,14 @@ def correlation(*series: Sequence[float]) -> float:
     """The correlation of values that follow each other, from 0 to :data:`MOST_CORRELATION`, as intervals allow for it.
 
     The lag-1 autocorrelation r of so few values is too low by about (1 + 3 r) / n (Kendall, 1954; Marriott and Pope,
-    1954), and by chance often lower still. So (2 + 3 r) / n is added to it: the second 1 / n was chosen by simulation,
-    as what makes intervals hold 90 % where neighbours are correlated by 0.5 (docs/statistics.md).
+    1954), and by chance often lower still. So (2.5 + 3 r) / n is added to it: the other 1.5 / n was chosen by
+    simulation, as what makes intervals hold the truth in 90 % of runs whose neighbours are correlated by 0.5
+    (docs/statistics.md).
 
     Args:
         series: of two values at least, each in the order of time; their correlations count by how long they are.
     """
-    corrected = math.fsum((len(values) + 3) * lag_one(values) + 2 for values in series)
+    corrected = math.fsum((len(values) + 3) * lag_one(values) + _ADDED for values in series)
     return min(MOST_CORRELATION, max(0.0, corrected / sum(map(len, series))))
 
 
