@@ -1,7 +1,7 @@
 """The noise of a machine, as the simulated backend plays it: one definition, which the study of the statistics shares.
 
-A latency is its nominal value times one factor per level: the run, the process, the generation, the step, and the time
-of day. Each factor has the geometric mean 1, but for the slow mode and the tails, which only slow down.
+A latency is its nominal value times one factor per level: the run, the moment, the process, the generation, the step,
+and the time of day. Each factor has the geometric mean 1, but for the slow mode and the tails, which only slow down.
 """
 
 from __future__ import annotations
@@ -10,6 +10,11 @@ import math
 from dataclasses import dataclass, fields
 from random import Random
 
+_STEPS = 4
+"""Of the correlated series, per correlation time."""
+_REMEMBERED = 6 * _STEPS
+"""Innovations that still count; older ones would add a hundred-thousandth of the variance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Noise:
@@ -17,6 +22,8 @@ class Noise:
 
     Args:
         run_spread: between runs; one factor for all processes of a run.
+        correlated_spread: between the moments of a run, alike for those close in time: an AR(1) series on logarithms,
+        correlation_time_s: and the seconds between two moments whose correlation is 1 / e.
         process_spread: between the processes of a run.
         generation_spread: between the generations of a process.
         spread: between the steps of a generation.
@@ -32,6 +39,8 @@ class Noise:
     """
 
     run_spread: float = 0.0
+    correlated_spread: float = 0.0
+    correlation_time_s: float = 60.0
     process_spread: float = 0.0
     generation_spread: float = 0.0
     spread: float = 0.0
@@ -53,6 +62,19 @@ class Noise:
     def run(self, drawn: Random) -> float:
         """The factor of a run."""
         return _log_normal(drawn, self.run_spread)
+
+    def moment(self, time_s: float, seed: str) -> float:
+        """The factor of a moment of a run, the same for each process that asks with the run's ``seed``.
+
+        The AR(1) series is summed up from its innovations, each drawn by its place in time, because processes of a run
+        share nothing else. Its steps are a quarter of the correlation time long.
+        """
+        if self.correlated_spread <= 0:
+            return 1.0
+        now = math.floor(time_s * _STEPS / self.correlation_time_s)
+        left = math.exp(-1 / _STEPS)
+        drawn = (Random(f"{seed} {now - ago}").gauss(0.0, 1.0) * left**ago for ago in range(_REMEMBERED))
+        return math.exp(log_deviation(self.correlated_spread) * math.sqrt(1 - left**2) * math.fsum(drawn))
 
     def process(self, drawn: Random) -> float:
         """The factor of a process."""

@@ -67,7 +67,9 @@ class SimulatedSession:
         self._drawn = _seeded(extra.get("seed", 0))
         of_process = self._noise.process(_seeded(extra.get("process_seed", -1)))
         of_run = self._noise.run(_seeded(extra.get("run_seed", -1), otherwise=run))
-        self._process_factor = of_process * of_run
+        run_seed = int(extra.get("run_seed", -1))
+        of_moment = self._noise.moment(time.time(), run if run_seed < 0 else str(run_seed))
+        self._process_factor = of_process * of_run * of_moment
         self._extra_tokens = int(extra.get("extra_tokens", 0))
         self._caches = extra.get("prefix_caching") == "on"
         self._asked: set[tuple[int, ...]] = set()

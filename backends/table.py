@@ -166,6 +166,10 @@ BACKENDS: dict[str, BackendSpec] = {
                     0.0, "relative standard deviation between the generations of a process (log-normal, by seed)"
                 ),
                 "run_spread": OptionSpec(0.0, "relative standard deviation between runs (log-normal, by run_seed)"),
+                "correlated_spread": OptionSpec(
+                    0.0, "relative standard deviation between moments of a run, alike for neighbours (by run_seed)"
+                ),
+                "correlation_time_s": OptionSpec(60.0, "seconds after which that correlation is down to 1 / e"),
                 "slow_share": OptionSpec(0.0, "share of the processes that are in a slow mode (by process_seed)"),
                 "slow_factor": OptionSpec(1.0, "by which those processes take longer"),
                 "tail_share": OptionSpec(0.0, "share of the steps that are held up (by seed)"),

@@ -1,8 +1,8 @@
 """When a run that adds blocks as it goes has enough of them, cell by cell.
 
 The rule looks at each cell's interval after every whole block and stops as soon as it is narrow enough. Stopping so is
-optional stopping: the run ends sooner where the blocks happen to agree, so that the interval covers a little less than
-it claims (docs/metrics.md). A minimum of blocks keeps that small.
+optional stopping: the run ends sooner where the blocks happen to agree, so that the interval covers less than one
+of as many blocks fixed before. docs/statistics.md says how much, and what a minimum of blocks does for it.
 """
 
 from __future__ import annotations

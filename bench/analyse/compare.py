@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.analyse.conditions import Mismatch, mismatches
 from bench.analyse.environment import run_changes, variant_changes
-from bench.analyse.interval import CONFIDENCE, Contrast, against_runs, between_runs, both, paired
+from bench.analyse.interval import CONFIDENCE, Contrast, against_runs, between_runs, both, correlation_over, paired
 from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 
@@ -105,9 +106,12 @@ def compare(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Varia
     """
     pairs, only_base, only_head = matched(base.cells, head.cells, lambda cell: cell.cell_key)
 
+    # One cell alone tells too little of how alike its neighbouring blocks are.
+    alike = {metric: correlation_over(_block_medians(metric, pairs)) for metric in COMPARED}
+
     def contrasted(metric: str, there: CellResult, here: CellResult) -> Difference | None:
         spread = known.of(here, metric) if known else None
-        return _between_runs(metric, getattr(there, metric), getattr(here, metric), spread)
+        return _between_runs(metric, getattr(there, metric), getattr(here, metric), spread, alike[metric])
 
     informed = known is not None and any(known.of(here, metric) for _, here in pairs for metric in COMPARED)
     return Comparison(
@@ -204,10 +208,17 @@ def _keyed(cells: Iterable[CellResult], key: Callable[[CellResult], str]) -> dic
     return found
 
 
+def _block_medians(metric: str, pairs: Pairs) -> Iterator[Mapping[int, float]]:
+    for cell in itertools.chain.from_iterable(pairs):
+        measured: Measured | None = getattr(cell, metric)
+        if measured is not None:
+            yield measured.by_block
+
+
 def _between_runs(
-    metric: str, base: Measured | None, head: Measured | None, spread: Spread | None
+    metric: str, base: Measured | None, head: Measured | None, spread: Spread | None, alike: float
 ) -> Difference | None:
-    if base is None or head is None or (blocks := between_runs(head.by_block, base.by_block)) is None:
+    if base is None or head is None or (blocks := between_runs(head.by_block, base.by_block, alike)) is None:
         return None
     there, here = base.estimate, head.estimate
     difference = Difference(metric, there.value, here.value, blocks, "inconclusive")

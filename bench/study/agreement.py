@@ -13,12 +13,12 @@ from bench.overhead.figures import mean_interval
 from bench.study import ways
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, mappings, play
-from bench.study.settings import BETWEEN_RUNS, NOISES, QUIET, Setting
+from bench.study.settings import BETWEEN_RUNS, HALF_CORRELATED, NOISES, QUIET, Setting
 from bench.study.tables import Table, percent, percent_range
 from bench.study.ways import COMPARE_THRESHOLD, GATE_THRESHOLD, Calls
 
 RUN_SPREADS = (0.01, 0.02)
-BASELINES = (5, 8, 12)
+BASELINES = (5, 12)
 HISTORY = 10
 """How many earlier runs tell `compare` how much runs vary, where it is told."""
 _RUNS = 1 + max(*BASELINES, HISTORY + 1)
@@ -71,7 +71,7 @@ class Agreement:
 
 def scenarios(setting: Setting) -> list[Scenario]:
     """Every noise without anything between runs, and the quiet and the restless one with it."""
-    alone = [Scenario(name, noise) for name, noise in setting.with_fitted(NOISES).items()]
+    alone = [Scenario(name, noise) for name, noise in setting.with_fitted({**NOISES, **HALF_CORRELATED}).items()]
     between = [
         Scenario(f"quiet, {100 * spread:g} % between runs, {how}", replace(QUIET, run_spread=spread), *groups)
         for spread in RUN_SPREADS

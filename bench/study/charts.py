@@ -16,8 +16,21 @@ from bench.study.power import Point, named
 _COLOURS = {TEXT: "#7a7f87", MUTED: "#7a7f87", GRID: "#9aa0a6"}
 """What the report draws in, and turns into the page's own colours -> a grey that can be read on both pages."""
 _WAYS = {"compare": ("#2a7fc1", "o"), "ab": ("#d9641e", "s"), "gate": ("#2a9d76", "^")}
-_PALETTE = ("#2a7fc1", "#d9641e", "#2a9d76", "#b5539c", "#a07d16", "#7a7f87", "#8a5a44", "#5b6bd0")
-_MARKERS = "os^Dv<>P"
+_PALETTE = (
+    "#2a7fc1",
+    "#d9641e",
+    "#2a9d76",
+    "#b5539c",
+    "#a07d16",
+    "#7a7f87",
+    "#8a5a44",
+    "#5b6bd0",
+    "#c23b5a",
+    "#4f8f2f",
+    "#1f8a8a",
+    "#9467bd",
+)
+_MARKERS = "os^Dv<>PXhp*"
 _WANTED = (93, 97)
 
 

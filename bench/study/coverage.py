@@ -16,7 +16,7 @@ from bench.analyse.interval import CONFIDENCE, over_blocks
 from bench.plan.flags import LEAST_ADAPTIVE_BLOCKS
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, play
-from bench.study.settings import BETWEEN_RUNS, NOISES, Setting
+from bench.study.settings import BETWEEN_RUNS, CORRELATED, NOISES, ONE_LOAD, ONE_LOAD_BLOCK_S, Setting
 from bench.study.tables import Table, percent, percent_range
 
 BLOCKS = (3, 10, 20)
@@ -24,7 +24,6 @@ TARGETS = (0.05, 0.03, 0.02, 0.01)
 LEAST_BLOCKS, MOST_BLOCKS = LEAST_ADAPTIVE_BLOCKS, 40
 """Of a run that adds blocks until its interval is narrow enough."""
 
-_ONE_CELL = Shape(loads=1, lengths=1)
 _AT_ONCE = 200
 
 
@@ -63,10 +62,10 @@ class AdaptiveCoverage:
 def coverage_tables(setting: Setting) -> tuple[list[Table], list[Coverage]]:
     """The tables, and what the chart draws."""
     count, seed = setting.counts.coverage, setting.seed
-    noises = setting.with_fitted({**NOISES, **BETWEEN_RUNS})
+    noises = setting.with_fitted({**NOISES, **BETWEEN_RUNS, **ONE_LOAD, **CORRELATED})
     fixed = [partial(covered, name, noise, blocks, count, seed) for name, noise in noises.items() for blocks in BLOCKS]
     adaptive = [
-        partial(covered_adaptively, name, noise, TARGETS, max(1, count // 4), seed) for name, noise in noises.items()
+        partial(covered_adaptively, name, noise, TARGETS, max(1, count // 8), seed) for name, noise in noises.items()
     ]
     found = shared(fixed, setting.jobs)
     stopped = [one for several in shared(adaptive, setting.jobs) for one in several]
@@ -81,7 +80,8 @@ def covered(name: str, noise: Noise, blocks: int, runs: int, seed: int) -> Cover
     """
     logs: list[Any] = []
     generations: list[Any] = []
-    for played in _chunks(noise, replace(_ONE_CELL, blocks=blocks), runs, generator(seed, "coverage", name, blocks)):
+    shape = replace(_one_cell(name), blocks=blocks)
+    for played in _chunks(noise, shape, runs, generator(seed, "coverage", name, blocks)):
         logs.append(np.log(played.medians()["tpot_ms"][:, 0]))
         generations.append(np.log(played.tpot[:, 0]).reshape(len(logs[-1]), -1))
     medians, pooled = np.concatenate(logs), np.concatenate(generations)
@@ -95,16 +95,21 @@ def covered_adaptively(
     name: str, noise: Noise, targets: Sequence[float], runs: int, seed: int
 ) -> list[AdaptiveCoverage]:
     """The same of runs that add blocks until half the interval is at most a target, looked at after each block."""
-    shape = replace(_ONE_CELL, blocks=MOST_BLOCKS)
+    shape = replace(_one_cell(name), blocks=MOST_BLOCKS)
     chunks = [played.medians() for played in _chunks(noise, shape, runs, generator(seed, "adaptive", name))]
     ttft, tpot = (np.concatenate([chunk[metric][:, 0] for chunk in chunks]) for metric in ("ttft_ms", "tpot_ms"))
-    return [_adaptively(name, ttft, tpot, target) for target in targets]
+    found, before = [], [LEAST_BLOCKS] * runs
+    # What is narrow enough for one target is so for every wider one: no run stops sooner for a narrower one.
+    for target in sorted(targets, reverse=True):
+        pairs = zip(ttft.tolist(), tpot.tolist(), before, strict=True)
+        stops = [_stopped(*of_run, Rule(target, LEAST_BLOCKS)) for of_run in pairs]
+        found.append(_adaptively(name, tpot, target, stops))
+        before = [blocks for blocks, _ in stops]
+    return found
 
 
-def _adaptively(name: str, ttft: Any, tpot: Any, target: float) -> AdaptiveCoverage:
+def _adaptively(name: str, tpot: Any, target: float, stops: Sequence[tuple[int, bool]]) -> AdaptiveCoverage:
     truth = float(np.exp(np.log(tpot).mean()))
-    rule = Rule(target, LEAST_BLOCKS)
-    stops = [_stopped(*of_run, rule) for of_run in zip(ttft.tolist(), tpot.tolist(), strict=True)]
     ends = [_interval(row[:blocks]) for row, (blocks, _) in zip(tpot.tolist(), stops, strict=True)]
     runs = len(stops)
     held = sum(low <= truth <= high for low, high, _ in ends)
@@ -114,9 +119,15 @@ def _adaptively(name: str, ttft: Any, tpot: Any, target: float) -> AdaptiveCover
     return AdaptiveCoverage(target, Share(sum(reached for _, reached in stops), runs), coverage)
 
 
-def _stopped(ttft: Sequence[float], tpot: Sequence[float], rule: Rule) -> tuple[int, bool]:
-    """After how many blocks a run stops by the product's own rule, and whether it reached its target."""
-    for blocks in range(rule.least_blocks, len(tpot) + 1):
+def _one_cell(noise: str) -> Shape:
+    """One cell of a sweep that has others between its blocks, or the only one."""
+    shape = Shape(loads=1, lengths=1)
+    return replace(shape, block_s=ONE_LOAD_BLOCK_S) if noise in ONE_LOAD else shape
+
+
+def _stopped(ttft: Sequence[float], tpot: Sequence[float], least: int, rule: Rule) -> tuple[int, bool]:
+    """After how many blocks, at least ``least``, a run stops by the product's rule, and whether it was met."""
+    for blocks in range(least, len(tpot) + 1):
         if narrow_enough(Medians(dict(enumerate(ttft[:blocks])), dict(enumerate(tpot[:blocks]))), rule):
             return blocks, True
     return len(tpot), False

@@ -8,11 +8,13 @@ import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from backends.noise import Noise
+from bench.analyse.interval import lag_one
 from bench.analyse.samples import CellSamples, read_cells
 from bench.compare.runs import find_runs
 from bench.errors import StoreError, UsageError
@@ -22,6 +24,9 @@ from bench.study.tables import Table, as_lines, percent
 
 HELD_UP = 1.5
 """A step that takes this many times the median step of its generation was held up."""
+_LEAST_SERIES = 5
+"""Blocks from which on they tell how neighbours are correlated."""
+_MOST_CORRELATION = 0.95
 _APART = 4.0
 """Processes are in two modes if these lie so many times the spread within them apart."""
 _MAD_TO_DEVIATION = 1.4826
@@ -41,6 +46,8 @@ class Fitted:
         spread: between the steps of a generation, held-up ones aside.
         tail_share: of steps that were held up,
         tail_factor: and the median of how much longer they took.
+        lag_one: autocorrelation of the means of neighbouring blocks, as it is; ``None`` below five.
+        block_s: how long a block took, in seconds; ``None`` where the run does not tell.
         slow_share: of processes in the slower of two modes; 0 if there is one mode,
         slow_factor: and how much longer they take.
     """
@@ -56,6 +63,8 @@ class Fitted:
     tail_factor: float | None
     slow_share: float | None
     slow_factor: float | None
+    lag_one: float | None
+    block_s: float | None
 
 
 def run(asked: argparse.Namespace) -> None:
@@ -82,12 +91,26 @@ def fitted_run(stored: StoredRun) -> list[Fitted]:
         str(cell["cell_key"]): f"{names.get(str(cell['load_key']), 'unknown')}-p{cell['prompt_tokens']}"
         for cell in stored.record.get("plan", {}).get("cells", ())
     }
+    block_s = _block_s(stored)
     return [
-        fitted_cell(cell, of_cell.get(cell.cell_key, cell.cell_key)) for cell in read_cells(stored) if len(cell.block)
+        fitted_cell(cell, of_cell.get(cell.cell_key, cell.cell_key), block_s)
+        for cell in read_cells(stored)
+        if len(cell.block)
     ]
 
 
-def fitted_cell(cell: CellSamples, name: str) -> Fitted:
+def _block_s(stored: StoredRun) -> float | None:
+    try:
+        began = datetime.fromisoformat(str(stored.record.get("created_at")))
+        ended = datetime.fromisoformat(str((stored.end or {}).get("ended_at")))
+    except ValueError:
+        return None
+    blocks = (stored.record.get("plan") or {}).get("blocks")
+    taken = (ended - began).total_seconds()
+    return taken / blocks if blocks and taken > 0 else None
+
+
+def fitted_cell(cell: CellSamples, name: str, block_s: float | None) -> Fitted:
     """The noise of one cell, by the components of variance of a nested design."""
     latency = cell.itl_ns.mean(axis=1) if cell.itl_ns.shape[1] else cell.ttft_ns
     kept = latency > 0
@@ -110,7 +133,13 @@ def fitted_cell(cell: CellSamples, name: str) -> Fitted:
         tail_factor=tail_factor,
         slow_share=slow_share,
         slow_factor=slow_factor,
+        lag_one=_lag_one([mean for _, mean in sorted(means.items())]),
+        block_s=block_s,
     )
+
+
+def _lag_one(logs: Sequence[float]) -> float | None:
+    return None if len(logs) < _LEAST_SERIES or len(set(logs)) == 1 else lag_one(logs)
 
 
 def _within(groups: Sequence[Any]) -> float | None:
@@ -175,22 +204,55 @@ def together(runs: Sequence[Sequence[Fitted]]) -> Noise:
     cells = [cell for run in runs for cell in run]
     slow = [cell for cell in cells if cell.slow_share]
     bimodal = 2 * len(slow) > len(cells)
+    process_spread, time_s = _median(cell.process_spread for cell in cells), correlation_time_s(runs)
     return Noise(
         run_spread=run_spread(runs) or 0.0,
-        process_spread=_median(cell.process_spread for cell in cells),
+        # What neighbours have in common is the machine's time and not the process's, and so is all that moves with it.
+        process_spread=process_spread if time_s is None else 0.0,
+        correlated_spread=0.0 if time_s is None else process_spread,
+        **({} if time_s is None else {"correlation_time_s": time_s}),
         generation_spread=_median(cell.generation_spread for cell in cells),
         spread=_median(cell.spread for cell in cells),
         slow_share=_median(cell.slow_share for cell in slow) if bimodal else 0.0,
         slow_factor=_median(cell.slow_factor for cell in slow) if bimodal else 1.0,
         tail_share=_median(cell.tail_share for cell in cells),
         tail_factor=_median((cell.tail_factor for cell in cells if cell.tail_share), otherwise=1.0),
-        drift=_median(drift(run) for run in runs),
+        drift=_median(drift(run) for run in runs) if time_s is None else 0.0,
     )
 
 
 def _median(values: Any, otherwise: float = 0.0) -> float:
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else otherwise
+
+
+def correlation(runs: Sequence[Sequence[Fitted]]) -> float | None:
+    """The correlation of neighbouring blocks, of all cells together; ``None`` where no run can tell.
+
+    An autocorrelation r of n blocks is too low by (1 + 3 phi) / n (Kendall, 1954), which is taken out. It is 0 where it
+    is less than twice its standard error from 0: the cells of a run share its processes, so that error counts the
+    blocks of runs and not of cells.
+    """
+    known = [(run, len(cell.logs), cell.lag_one) for run in runs for cell in run if cell.lag_one is not None]
+    if not known:
+        return None
+    found = sum(count * one + 1 for _, count, one in known) / sum(count - 3 for _, count, _ in known)
+    blocks = sum({id(run): count for run, count, _ in known}.values())
+    return found if found * math.sqrt(blocks) > 2 else 0.0
+
+
+def correlation_time_s(runs: Sequence[Sequence[Fitted]]) -> float | None:
+    """Seconds after which the correlation between processes is down to 1 / e; ``None`` where there is none to tell.
+
+    What generations add to a block is not correlated: without it, the correlation over a block's length is larger.
+    """
+    found, cells = correlation(runs), [cell for run in runs for cell in run]
+    lengths = [cell.block_s for cell in cells if cell.block_s is not None]
+    process = _median(cell.process_spread for cell in cells) ** 2
+    if not found or not lengths or process == 0:
+        return None
+    alone = found * (process + statistics.fmean(cell.error for cell in cells)) / process
+    return -statistics.median(lengths) / math.log(min(_MOST_CORRELATION, alone))
 
 
 def drift(cells: Sequence[Fitted]) -> float | None:
@@ -236,6 +298,7 @@ def table_of(cells: Sequence[Fitted]) -> Table:
             percent(cell.spread, 2),
             percent(cell.tail_share, 2),
             "" if cell.tail_factor is None else f"{cell.tail_factor:.2f}",
+            "" if cell.lag_one is None else f"{cell.lag_one:.2f}",
             percent(cell.slow_share, 0),
             "" if cell.slow_factor is None else f"{cell.slow_factor:.2f}",
         )
@@ -243,22 +306,39 @@ def table_of(cells: Sequence[Fitted]) -> Table:
     ]
     return Table(
         "The noise of each cell",
-        ("cell", "blocks", "processes", "generations", "steps", "held up", "by", "slow mode", "by"),
+        ("cell", "blocks", "processes", "generations", "steps", "held up", "by", "neighbours", "slow mode", "by"),
         tuple(rows),
-        "TPOT; standard deviations of logarithms between processes, between the generations of one, between its steps.",
+        "TPOT; standard deviations of logarithms between processes, between the generations of one, between its steps. "
+        "Neighbours: the lag-1 autocorrelation of blocks.",
     )
 
 
 def summary_of(noise: Noise, runs: Sequence[Sequence[Fitted]]) -> Table:
     """The medians over cells of ``runs``, and what they cannot tell."""
-    alone = all(drift(run) is None for run in runs)
     rows = [
         ("between runs", "not known: no cell in 3 runs" if run_spread(runs) is None else percent(noise.run_spread, 2)),
-        ("between processes", percent(noise.process_spread, 2)),
+        ("between processes", percent(noise.process_spread + noise.correlated_spread, 2)),
+        ("neighbouring blocks correlated by", _correlated(correlation(runs), noise)),
         ("between generations", percent(noise.generation_spread, 2)),
         ("between steps", percent(noise.spread, 2)),
         ("steps held up", f"{percent(noise.tail_share, 2)} by {noise.tail_factor:.2f}"),
         ("processes in a slow mode", f"{percent(noise.slow_share, 0)} by {noise.slow_factor:.2f}"),
-        ("rise and fall of all cells together", "not known: fewer than 3 cells" if alone else percent(noise.drift, 2)),
+        ("rise and fall of all cells together", _drift(noise, runs)),
     ]
     return Table("Medians over cells", ("what", "how much"), tuple(rows))
+
+
+def _correlated(found: float | None, noise: Noise) -> str:
+    if found is None:
+        return f"not known: fewer than {_LEAST_SERIES} blocks"
+    if not found:
+        return "nothing that these blocks can tell"
+    after = f", down to 1 / e after {noise.correlation_time_s:.1f} s" if noise.correlated_spread else ""
+    return f"{found:.2f}{after}"
+
+
+def _drift(noise: Noise, runs: Sequence[Sequence[Fitted]]) -> str:
+    if noise.correlated_spread:
+        return "part of that correlation"
+    alone = all(drift(run) is None for run in runs)
+    return "not known: fewer than 3 cells" if alone else percent(noise.drift, 2)

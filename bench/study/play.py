@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from scipy.signal import lfilter
 
 from backends.noise import Noise, log_deviation
 
@@ -21,7 +23,7 @@ class Shape:
         blocks: visits of each load.
         repeats: timed generations per prompt length.
         steps: tokens per generation.
-        block_s: how long a block takes, in seconds; only drift asks.
+        block_s: how long a block takes, in seconds; only drift and correlated noise ask.
         paired: the second half of the loads are the other variants of the first, visited beside them as ``ab`` does.
     """
 
@@ -82,7 +84,8 @@ def play(noise: Noise, shape: Shape, runs: int, drawn: np.random.Generator, run_
     of_run = of_group[:, np.arange(shape.loads) % of_group.shape[1]]
     of_process = _log_normal(drawn, noise.process_spread, per_process)
     of_process = of_process * _sometimes(drawn, noise.slow_share, noise.slow_factor, per_process)
-    above = (of_run * of_process * _drift(noise, shape, runs, drawn))[..., None]
+    of_moment = _correlated(noise, shape, runs, drawn) * _drift(noise, shape, runs, drawn)
+    above = (of_run * of_process * of_moment)[..., None]
     generations = above * _log_normal(drawn, noise.generation_spread, per_generation)
     per_step = (*per_generation, shape.steps)
     steps = _log_normal(drawn, noise.spread, per_step)
@@ -120,6 +123,19 @@ def _sometimes(drawn: np.random.Generator, share: float, factor: float, size: Se
     if share <= 0:
         return np.ones((1,) * len(size), dtype=np.float32)
     return np.where(drawn.random(size, dtype=np.float32) < share, np.float32(factor), np.float32(1))
+
+
+def _correlated(noise: Noise, shape: Shape, runs: int, drawn: np.random.Generator) -> Any:
+    """Visits follow each other at equal distances in time; what a visit of a load gets depends on its place."""
+    if noise.correlated_spread <= 0:
+        return np.ones((1, 1, 1, 1), dtype=np.float32)
+    between = math.exp(-shape.block_s / shape.loads / noise.correlation_time_s)
+    innovations = drawn.standard_normal((runs, shape.blocks * shape.loads))
+    innovations[:, 1:] *= math.sqrt(1 - between**2)
+    series = lfilter([1.0], [1.0, -between], innovations).reshape(runs, shape.blocks, shape.loads)
+    of_visit = np.take_along_axis(series, visits(shape, runs, drawn), axis=-1)
+    factors = np.exp(of_visit * log_deviation(noise.correlated_spread))
+    return factors.transpose(0, 2, 1)[:, :, None, :].astype(np.float32)
 
 
 def _drift(noise: Noise, shape: Shape, runs: int, drawn: np.random.Generator) -> Any:

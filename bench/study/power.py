@@ -11,11 +11,11 @@ import numpy as np
 
 from backends.noise import Noise
 from bench.analyse.gate import held_against
-from bench.analyse.interval import Contrast, between_runs, paired
+from bench.analyse.interval import Contrast, between_runs, correlation_over, paired
 from bench.study import ways
 from bench.study.chance import Share, generator, shared
 from bench.study.play import Shape, mappings, play
-from bench.study.settings import BETWEEN_RUNS, QUIET, RESTLESS, Setting
+from bench.study.settings import BETWEEN_RUNS, HALF_CORRELATED, QUIET, RESTLESS, Setting
 from bench.study.tables import Table, percent, percent_range
 from bench.study.ways import COMPARE_THRESHOLD, GATE_THRESHOLD
 
@@ -24,7 +24,7 @@ Slowed = Literal["one", "all"]
 WAYS: tuple[Way, ...] = ("compare", "ab", "gate")
 SLOWED: tuple[Slowed, ...] = ("one", "all")
 
-BLOCKS = (3, 5, 8, 10, 15, 20, 30)
+BLOCKS = (3, 5, 10, 20, 30)
 BASELINES = 5
 WANTED = 0.95
 MOST = 1.0
@@ -77,7 +77,7 @@ class Trial:
 
 def power_tables(setting: Setting) -> tuple[list[Table], list[Point]]:
     """The tables, and the curves that the chart draws."""
-    noises = setting.with_fitted({"quiet": QUIET, "restless": RESTLESS})
+    noises = setting.with_fitted({"quiet": QUIET, "restless": RESTLESS, **HALF_CORRELATED})
     between = {"quiet, 1 % between runs": replace(QUIET, run_spread=0.01), **BETWEEN_RUNS}
     asked = [(way, name, noise) for name, noise in noises.items() for way in WAYS]
     asked += [(way, name, noise) for name, noise in between.items() for way in WAYS[1:]]
@@ -150,7 +150,10 @@ def _paired(head: ways.Medians, base: ways.Medians) -> Trial:
 
 
 def _compared(head: ways.Medians, base: ways.Medians) -> Trial:
-    return Trial(ways.compare(head, base), lambda cell, factor: between_runs(_times(head[cell], factor), base[cell]))
+    alike = correlation_over([*head, *base])
+    return Trial(
+        ways.compare(head, base), lambda cell, factor: between_runs(_times(head[cell], factor), base[cell], alike)
+    )
 
 
 def _gated(head: ways.Run, baselines: Sequence[ways.Run]) -> Trial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -18,6 +19,24 @@ RESTLESS = Noise(process_spread=0.061, generation_spread=0.039, spread=0.037, ta
 
 BETWEEN_RUNS = {"restless, 5.6 % between runs": replace(RESTLESS, run_spread=0.056)}
 """The same with what those runs differed by beside that, which blocks do not sample."""
+
+ONE_LOAD = {
+    "restless, one load": replace(RESTLESS, process_spread=0.0, correlated_spread=0.061, correlation_time_s=4.4)
+}
+"""The same machine where no other loads are visited between the blocks of one: neighbours are correlated by 0.5."""
+
+ONE_LOAD_BLOCK_S = 2.3
+"""What a block of those runs took."""
+
+
+def _correlated(alike: float) -> Noise:
+    """Blocks of 200 s that are correlated by ``alike`` with their neighbours."""
+    time_s = -200.0 / math.log(alike)
+    return Noise(correlated_spread=0.06, correlation_time_s=time_s, generation_spread=0.01, spread=0.005)
+
+
+CORRELATED = {f"blocks correlated by {alike:g}": _correlated(alike) for alike in (0.3, 0.5, 0.7)}
+HALF_CORRELATED = {name: noise for name, noise in CORRELATED.items() if name.endswith("0.5")}
 
 TAILS = replace(QUIET, tail_share=0.02, tail_factor=3.0)
 FAST_DRIFT = replace(QUIET, drift=0.02, drift_period_s=300.0)
@@ -42,6 +61,13 @@ DESCRIPTIONS = {
     "quiet, slow drift": "quiet, and the machine rises and falls by 2 % once an hour: a run sees a part of it",
     "quiet, slow mode": "quiet, and 20 % of the processes take 15 % longer",
     "restless, 5.6 % between runs": "restless, and whole runs differ by 5.6 % beside",
+    "restless, one load": "restless, the 6.1 % an AR(1) series whose correlation is down to 1 / e after 4.4 s, in "
+    "blocks of 2.3 s: neighbouring blocks are correlated by 0.5",
+    **{
+        name: f"an AR(1) series with a spread of 6 %, correlated by {name[-3:]} over a block of 200 s; 1 % between "
+        "generations, 0.5 % between steps"
+        for name in CORRELATED
+    },
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from bench.analyse.compare import Difference, judge
 from bench.analyse.compare import compare as compare_runs
 from bench.analyse.gate import held_against
-from bench.analyse.interval import Contrast, between_runs, over_blocks, paired, run_spread
+from bench.analyse.interval import Contrast, between_runs, correlation_over, over_blocks, paired, run_spread
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 
@@ -37,7 +37,8 @@ class Calls:
 
 def compare(head: Medians, base: Medians) -> list[Contrast | None]:
     """Two runs."""
-    return [between_runs(here, there) for here, there in zip(head, base, strict=True)]
+    alike = correlation_over([*head, *base])
+    return [between_runs(here, there, alike) for here, there in zip(head, base, strict=True)]
 
 
 def ab(head: Medians, base: Medians) -> list[Contrast | None]:

@@ -49,6 +49,22 @@ def test_a_share_of_the_steps_is_held_up() -> None:
     assert factors.count(3.0) / 20_000 == pytest.approx(0.1, abs=0.01)
 
 
+def test_moments_have_the_spread_and_the_correlation_that_they_are_given() -> None:
+    noise = Noise(correlated_spread=0.1, correlation_time_s=40.0)
+    logs = [[math.log(noise.moment(1e9 + time_s, str(seed))) for time_s in (0, 20, 40)] for seed in range(3000)]
+    first, half, whole = zip(*logs, strict=True)
+
+    assert statistics.stdev(first) == pytest.approx(log_deviation(0.1), rel=0.04)
+    assert statistics.correlation(first, half) == pytest.approx(math.exp(-0.5), abs=0.03)
+    assert statistics.correlation(first, whole) == pytest.approx(math.exp(-1), abs=0.04)
+
+
+def test_a_moment_is_the_same_for_every_process_of_a_run_and_another_in_another_run() -> None:
+    noise = Noise(correlated_spread=0.1)
+
+    assert noise.moment(1e9, "run") == noise.moment(1e9, "run") != noise.moment(1e9, "other")
+
+
 def test_drift_rises_and_falls_by_what_it_is_given() -> None:
     noise = Noise(drift=0.05, drift_period_s=100.0)
 
@@ -63,6 +79,7 @@ def test_drift_rises_and_falls_by_what_it_is_given() -> None:
         {"tail_share": 1.5},
         {"slow_factor": 0.0},
         {"drift_period_s": 0.0},
+        {"correlation_time_s": 0.0},
         {"process_spread": math.inf},
     ],
 )

@@ -83,6 +83,14 @@ def test_processes_of_one_seed_are_alike() -> None:
     assert schedule_ms(3, **asked) == schedule_ms(3, **asked)
 
 
+def test_processes_of_one_run_share_its_moments() -> None:
+    asked: dict[str, Any] = {"ttft_ms": 10, "itl_ms": 10, "correlated_spread": 0.5, "correlation_time_s": 1e9}
+    one, same, other = (schedule_ms(3, **asked, run_seed=seed) for seed in (3, 3, 4))
+
+    assert one == same != other
+    assert set(one) == {one[0]} != {10}
+
+
 def test_no_step_comes_before_its_time() -> None:
     moments: list[int] = []
     begun = time.perf_counter_ns()

@@ -687,9 +687,10 @@ GLOSSARY = (
     (
         "Blok, kestirim, güven aralığı",
         "Bir koşu belirli sayıda bloktur. Her blokta her yapılandırma, rastgele sırayla, yeni bir süreç alır. Bir "
-        "hücrenin değeri, blok medyanlarının geometrik ortalamasıdır; güven aralığı, bunların logaritmaları üzerinden, "
-        "blok sayısından bir eksik serbestlik dereceli Student t aralığıdır. Bir sürecin belirteçleri birbiriyle "
-        "ilişkilidir; bu yüzden bağımsız sayılmazlar.",
+        "hücrenin değeri, blok medyanlarının geometrik ortalamasıdır; %95 güven aralığı, bunların logaritmaları "
+        "üzerinden Student t aralığıdır ve komşu bloklar birbirine benziyor göründüğünde genişletilir. Komşu bloklar "
+        "arasındaki korelasyon 0,5 ise bu aralıkların yaklaşık onda dokuzu gerçek değeri içerir; daha çok "
+        "benziyorlarsa daha azı. Bir sürecin belirteçleri birbiriyle ilişkilidir; bu yüzden bağımsız sayılmazlar.",
     ),
     (
         "Ayırt edilemiyor",

@@ -5,12 +5,33 @@ from __future__ import annotations
 import pytest
 
 from bench.study.coverage import LEAST_BLOCKS, MOST_BLOCKS, coverage_tables, covered, covered_adaptively
-from bench.study.settings import BETWEEN_RUNS, QUIET, RESTLESS, SLOW_MODE, Counts, Setting
+from bench.study.settings import BETWEEN_RUNS, CORRELATED, ONE_LOAD, QUIET, RESTLESS, SLOW_MODE, Counts, Setting
 
 
 @pytest.mark.parametrize("blocks", [3, 10, 20])
 def test_intervals_over_blocks_hold_the_truth_in_95_of_100_runs(blocks: int) -> None:
-    assert 0.93 <= covered("quiet", QUIET, blocks, 3000, 1).share.value <= 0.97
+    assert 0.945 <= covered("quiet", QUIET, blocks, 3000, 1).share.value <= 0.985
+
+
+@pytest.mark.parametrize("blocks", [3, 10, 20])
+def test_they_do_in_nine_of_ten_runs_whose_neighbouring_blocks_are_correlated_by_a_half(blocks: int) -> None:
+    noise = CORRELATED["blocks correlated by 0.5"]
+
+    assert 0.885 <= covered("half", noise, blocks, 3000, 1).share.value <= 0.94
+
+
+def test_blocks_of_a_load_alone_lie_closer_together_than_those_of_a_sweep() -> None:
+    ((name, noise),) = ONE_LOAD.items()
+    alone, in_a_sweep = (covered(named, noise, 10, 3000, 1).share for named in (name, "in a sweep"))
+
+    assert alone.high < in_a_sweep.low
+
+
+def test_stopping_costs_little_where_neighbours_are_correlated_by_a_half() -> None:
+    noise = CORRELATED["blocks correlated by 0.5"]
+    (found,) = covered_adaptively("half", noise, (0.05,), 1000, 1)
+
+    assert 0.84 <= found.coverage.share.value <= 0.92
 
 
 def test_intervals_over_pooled_generations_do_not() -> None:

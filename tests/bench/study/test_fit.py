@@ -14,7 +14,7 @@ from bench.analyse.samples import CellSamples
 from bench.errors import UsageError
 from bench.study.__main__ import main
 from bench.study.chance import generator
-from bench.study.fit import Fitted, drift, fitted_cell, modes, run_spread, summary_of, together
+from bench.study.fit import Fitted, correlation, drift, fitted_cell, modes, run_spread, summary_of, together
 from bench.study.play import Shape, play
 from bench.study.settings import read_noise, written_noise
 from tests.bench.report.conftest import FakeRun
@@ -40,6 +40,7 @@ def cells(noise: Noise, shape: Shape = SHAPE, seed: int = 1) -> list[Fitted]:
                 excluded=0,
             ),
             f"cell {cell}",
+            shape.block_s,
         )
         for cell in range(shape.cells)
     ]
@@ -57,6 +58,31 @@ def fitted() -> Noise:
 )
 def test_each_level_is_found_again(fitted: Noise, name: str, value: float) -> None:
     assert getattr(fitted, name) == pytest.approx(value, rel=0.15)
+
+
+def test_blocks_whose_neighbours_are_alike_are_fitted_by_a_correlated_series() -> None:
+    noise = Noise(correlated_spread=0.05, correlation_time_s=300.0, generation_spread=0.04)
+    runs = [cells(noise, Shape(loads=1, lengths=1, blocks=10, repeats=3), seed) for seed in range(150)]
+    found = together(runs)
+
+    assert correlation(runs) == pytest.approx(math.exp(-200 / 300) * 25 / (25 + 16 / 3), abs=0.06)
+    assert found.process_spread == 0
+    assert found.correlation_time_s == pytest.approx(300, rel=0.4)
+    # Ten blocks that are alike lie closer to each other than to what a long series spreads over.
+    assert 0.035 <= found.correlated_spread <= 0.05
+
+
+def test_processes_that_owe_their_neighbours_nothing_have_no_correlation(fitted: Noise) -> None:
+    assert (fitted.correlated_spread, fitted.correlation_time_s) == (0, Noise().correlation_time_s)
+
+
+def test_three_blocks_tell_nothing_of_their_neighbours() -> None:
+    found = [cells(Noise(process_spread=0.05), Shape(loads=1, lengths=1, blocks=3, repeats=2))]
+
+    assert correlation(found) is None
+    assert ("neighbouring blocks correlated by", "not known: fewer than 5 blocks") in summary_of(
+        together(found), found
+    ).rows
 
 
 def test_one_mode_is_not_taken_for_two(fitted: Noise) -> None:

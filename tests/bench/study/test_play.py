@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from bench.study.play import Shape, mappings, play, visits
 
 ALL = Noise(
     run_spread=0.03,
+    correlated_spread=0.04,
+    correlation_time_s=200.0,
     process_spread=0.05,
     generation_spread=0.02,
     spread=0.04,
@@ -28,13 +32,16 @@ ALL = Noise(
 SHAPE = Shape(loads=1, lengths=1, blocks=2, repeats=1, steps=3)
 
 
+@cache
 def spun(noise: Noise, runs: int) -> Any:
     """ITLs of runs of two blocks, one generation of three steps each, drawn as the simulated backend draws them."""
     drawn, found = random.Random(5), []
-    for _ in range(runs):
+    for run in range(runs):
         of_run, begun_s = noise.run(drawn), drawn.random() * noise.drift_period_s
         for block in range(2):
-            above = of_run * noise.process(drawn) * noise.generation(drawn) * noise.at(begun_s + block * SHAPE.block_s)
+            time_s = begun_s + block * SHAPE.block_s
+            of_moment = noise.moment(time_s, str(run)) * noise.at(time_s)
+            above = of_run * of_moment * noise.process(drawn) * noise.generation(drawn)
             found.append([above * noise.step(drawn) for _ in range(2)])
     return np.log(np.array(found).reshape(runs, 2, 2))
 
@@ -83,6 +90,24 @@ def test_both_variants_of_a_load_can_share_what_a_run_does_to_it() -> None:
     ttft = play(Noise(run_spread=0.1), Shape(loads=4, lengths=1, blocks=1), 1, generator(1), 2).ttft[0, :, 0, 0]
 
     assert ttft[:2].tolist() == ttft[2:].tolist()
+
+
+@pytest.mark.parametrize("loads", [1, 3])
+def test_blocks_of_a_cell_are_as_alike_as_their_distance_in_time_says(loads: int) -> None:
+    noise, shape = Noise(correlated_spread=0.1, correlation_time_s=200.0), Shape(loads=loads, lengths=1, blocks=2)
+    ttft = np.log(play(noise, replace(shape, repeats=1, steps=2), 8000, generator(2)).ttft[:, 0, :, 0])
+    # In the same place of both blocks on average; e^-x is convex, and the place of the visits differs by up to two.
+    apart_s = [200 * (1 + (one - other) / loads) for one in range(loads) for other in range(loads)]
+    expected = statistics.fmean(np.exp(-apart / 200) for apart in apart_s)
+
+    assert float(np.corrcoef(ttft.T)[0, 1]) == pytest.approx(expected, abs=0.03)
+
+
+def test_loads_that_are_visited_one_after_the_other_share_the_moment() -> None:
+    noise, shape = Noise(correlated_spread=0.1, correlation_time_s=2000.0), Shape(loads=2, lengths=1, blocks=10)
+    ttft = np.log(play(noise, replace(shape, repeats=1, steps=2), 2000, generator(2)).ttft[:, :, :, 0])
+
+    assert float(np.corrcoef(ttft[:, 0].ravel(), ttft[:, 1].ravel())[0, 1]) == pytest.approx(math.exp(-0.05), abs=0.02)
 
 
 def test_variants_are_visited_beside_each_other_and_take_turns_in_going_first() -> None:
