@@ -94,7 +94,7 @@ def _rank_memory(
 
 def lowest_of(contestants: Mapping[str, Measured]) -> str:
     """The name of the lowest, as a ranking of these has it: by what each two have in the blocks that both have."""
-    return _Pairs.of(contestants).lowest(list(contestants))
+    return _Pairs.of(contestants).lowest(contestants)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,25 +135,26 @@ class _Pairs:
                 standing |= {(one, other), (other, one)}
         return cls(ratios, frozenset(standing))
 
-    def lowest(self, names: Sequence[str]) -> str:
+    def lowest(self, contestants: Mapping[str, Measured]) -> str:
         """The one that none of the others is below.
 
         With pairs that share different blocks there need not be one: then it is the one that nobody stands below, or
-        fewest do, and of these the one whose nearest rival is least below it.
+        fewest do, and of these the one whose nearest rival is least below it. One that can be held against more of the
+        others goes first; where no two share a block, the estimates decide, and nothing is claimed.
         """
 
-        def place(name: str) -> tuple[int, int, float, str]:
-            over = {other: self.ratios[other, name] for other in names if (other, name) in self.ratios}
+        def place(name: str) -> tuple[int, int, float, float, str]:
+            over = {other: self.ratios[other, name] for other in contestants if (other, name) in self.ratios}
             below = sum(ratio.value < 1 and (other, name) in self.standing for other, ratio in over.items())
             nearest = min((ratio.value for ratio in over.values()), default=1.0)
-            return len(names) - len(over), below, -nearest, name
+            return -len(over), below, -nearest, contestants[name].estimate.value, name
 
-        return min(names, key=place)
+        return min(contestants, key=place)
 
 
 def _ordered(contestants: Mapping[str, Measured]) -> _Order:
     pairs = _Pairs.of(contestants)
-    winner = pairs.lowest(list(contestants))
+    winner = pairs.lowest(contestants)
     least = contestants[winner]
     others = [name for name in contestants if name != winner]
     beside = {name: _beside(name, winner, contestants, pairs) for name in others if (name, winner) in pairs.ratios}

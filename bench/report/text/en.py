@@ -838,7 +838,7 @@ def sides(rival: Rival | MemoryRival, ranking: Ranking | MemoryRanking) -> str:
     if rival.ratio.blocks >= ranking.lowest.blocks:
         return ""
     scale, unit = (1.0, "ms") if isinstance(rival, Rival) else (1e-6, "MB")
-    figures = f"{number(rival.value * scale)} to {number(rival.lowest * scale)} {unit}"
+    figures = f"{number(rival.value * scale)} against {number(rival.lowest * scale)} {unit}"
     return f"{figures} over {plural(rival.ratio.blocks, 'shared block')}"
 
 

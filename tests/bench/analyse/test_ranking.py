@@ -187,6 +187,12 @@ def test_a_cell_that_shares_no_block_with_the_lowest_is_not_compared_and_nothing
     assert [rival.cell.load.backend for rival in found.rivals] == ["b"]
 
 
+def test_two_that_share_no_block_claim_nothing() -> None:
+    found = ranked({"a": dict.fromkeys(range(10), 20.0), "b": dict.fromkeys(range(10, 20), 10.0)})
+    assert (found.winner.load.backend, found.rivals, names(found.apart)) == ("b", (), ["a"])
+    assert (found.alone, found.verdict, found.claimed) == (False, False, False)
+
+
 def test_nothing_is_fastest_while_a_rival_is_lower_where_both_were_measured() -> None:
     # Pairs that share different blocks of a machine that does not slow all of them alike: a < b < c < a.
     noise = random.Random(1)
