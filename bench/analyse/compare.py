@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from bench.analyse.conditions import Mismatch, mismatches
 from bench.analyse.environment import run_changes, variant_changes
@@ -23,8 +24,8 @@ class Difference:
 
     Args:
         metric: one of :data:`bench.analyse.results.COMPARED`.
-        base_ms: on the side that is compared with.
-        head_ms: on the other one.
+        base_ms: on the side that is compared with, over the blocks of the ratio.
+        head_ms: on the other one, likewise.
         contrast: head over base; above 1 means slower.
         verdict: one of :data:`VERDICTS`.
         basis: what the interval covers: ``blocks``, or ``runs`` where it covers the variation between runs as well.
@@ -234,7 +235,11 @@ def _between_runs(
 def _within_run(metric: str, base: Measured | None, head: Measured | None) -> Difference | None:
     if base is None or head is None or (contrast := paired(head.by_block, base.by_block)) is None:
         return None
-    return Difference(metric, base.estimate.value, head.estimate.value, contrast, "inconclusive")
+    # One variant may have lost blocks that the other has: milliseconds beside a ratio cover the ratio's blocks.
+    there, here = base.within(head.by_block), head.within(base.by_block)
+    assert there is not None
+    assert here is not None
+    return Difference(metric, there.estimate.value, here.estimate.value, contrast, "inconclusive")
 
 
 def _judged(
@@ -275,14 +280,17 @@ def _verdict(one: Difference, threshold: float, stands: bool) -> str:
     return "inconclusive"
 
 
-def holm(p_values: Mapping[str, float | None]) -> set[str]:
+_Name = TypeVar("_Name", str, tuple[str, str])
+
+
+def holm(p_values: Mapping[_Name, float | None]) -> set[_Name]:
     """The names whose hypothesis of no difference falls, with at most 5 % of families holding a false one (Holm, 1979).
 
     Args:
         p_values: name -> p value; ``None`` counts as no test.
     """
     ordered = sorted((value, name) for name, value in p_values.items() if value is not None)
-    fallen: set[str] = set()
+    fallen: set[_Name] = set()
     for place, (value, name) in enumerate(ordered):
         if value > (1 - CONFIDENCE) / (len(ordered) - place):
             break

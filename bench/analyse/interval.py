@@ -105,22 +105,6 @@ def _in_order(medians: Mapping[int, float]) -> list[float]:
     return [math.log(value) for _, value in sorted(medians.items()) if value > 0]
 
 
-def ratio(numerator: Mapping[int, float], denominator: Mapping[int, float]) -> Estimate | None:
-    """How many times ``denominator`` the ``numerator`` is, with its interval.
-
-    Paired by block where at least two blocks have both, because whatever slowed a block slowed both; else Welch's
-    interval on the logarithms of block medians, as :func:`between_runs` has it.
-    """
-    above = {block: math.log(value) for block, value in numerator.items() if value > 0}
-    below = {block: math.log(value) for block, value in denominator.items() if value > 0}
-    shared = sorted(above.keys() & below.keys())
-    if len(shared) >= 2 or (shared and len(above) == len(below) == 1):
-        return _Shift.of_one([above[block] - below[block] for block in shared]).estimate
-    if not above or not below:
-        return None
-    return _Shift.of_two(_in_order(numerator), _in_order(denominator)).estimate
-
-
 @dataclass(frozen=True, slots=True)
 class Contrast:
     """A ratio, and how surprising it would be if there were no difference.
@@ -156,12 +140,12 @@ def between_runs(head: Mapping[int, float], base: Mapping[int, float], alike: fl
 
 
 def paired(head: Mapping[int, float], base: Mapping[int, float]) -> Contrast | None:
-    """How many times ``base`` the ``head`` is, of two variants in one run: t on the log ratios of the blocks.
+    """How many times ``base`` the ``head`` is, of two cells of one run: t on the log ratios of the blocks.
 
     Whatever slowed a block slowed both of its visits, and leaves the ratio alone. Blocks that only one has are left
     out; ``None`` if none is shared.
     """
-    shared = [block for block in head if block in base and head[block] > 0 and base[block] > 0]
+    shared = sorted(block for block in head.keys() & base.keys() if head[block] > 0 and base[block] > 0)
     logs = [math.log(head[block]) - math.log(base[block]) for block in shared]
     return _Shift.of_one(logs).contrast if logs else None
 

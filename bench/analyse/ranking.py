@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
 
-from bench.analyse.interval import Estimate, ratio
+from bench.analyse.compare import holm
+from bench.analyse.interval import Contrast, Estimate, paired
 from bench.analyse.results import (
     METRICS,
     VERDICT_BLOCKS,
@@ -29,21 +33,11 @@ def rankings(cells: Sequence[CellResult]) -> list[Ranking]:
 
 
 def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking | None:
-    measured: dict[str, Measured] = {}
-    for cell in cells:
-        value: Measured | None = getattr(cell, metric)
-        if value:
-            measured[cell.cell_key] = value
-    contestants = [cell for cell in cells if cell.cell_key in measured]
-    if not contestants:
+    known = {cell.cell_key: cell for cell in cells if getattr(cell, metric)}
+    if not known:
         return None
-    winner = min(contestants, key=lambda cell: (measured[cell.cell_key].estimate.value, cell.cell_key))
-    rivals = [
-        rival
-        for cell in contestants
-        if cell is not winner
-        and (rival := _rival(cell, measured[cell.cell_key].by_block, measured[winner.cell_key].by_block))
-    ]
+    order = _ordered({key: getattr(cell, metric) for key, cell in known.items()})
+    winner = known[order.winner]
     return Ranking(
         metric=metric,
         prompt_tokens=winner.prompt_tokens,
@@ -51,15 +45,11 @@ def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking | None:
         batch_size=winner.batch_size,
         ask=winner.ask,
         simulated=winner.load.simulated,
-        verdict=_verdict(measured.values()),
         winner=winner,
-        rivals=tuple(sorted(rivals, key=lambda rival: (rival.ratio.value, rival.cell.cell_key))),
+        rivals=tuple(Rival(cell=known[key], **told) for key, told in order.rivals),
+        apart=tuple(known[key] for key in order.apart),
+        **order.figures,
     )
-
-
-def _rival(cell: CellResult, its: Mapping[int, float], winners: Mapping[int, float]) -> Rival | None:
-    over = ratio(its, winners)
-    return None if over is None else Rival(cell, over, _distinguishable(over))
 
 
 def memory_rankings(cells: Sequence[CellResult]) -> list[MemoryRanking]:
@@ -87,33 +77,112 @@ def _rank_memory(
     requests: Sequence[tuple[int, int, int, bool]],
     known: Mapping[str, tuple[LoadResult, Measured]],
 ) -> MemoryRanking:
-    lowest = min(known, key=lambda key: (known[key][1].estimate.value, key))
-    winner, least = known[lowest]
-    rivals = _memory_rivals([known[key] for key in known if key != lowest], least.by_block)
+    order = _ordered({key: peak for key, (_, peak) in known.items()})
     return MemoryRanking(
         shapes=tuple(dict.fromkeys(request[:3] for request in requests)),
         ask="again" if all(again for *_, again in requests) else "first",
         simulated=simulated,
-        verdict=_verdict([peak for _, peak in known.values()]),
-        winner=winner,
-        rivals=tuple(sorted(rivals, key=lambda rival: (rival.ratio.value, rival.load.load_key))),
+        winner=known[order.winner][0],
+        rivals=tuple(MemoryRival(load=known[key][0], **told) for key, told in order.rivals),
+        apart=tuple(known[key][0] for key in order.apart),
+        **order.figures,
     )
 
 
-def _memory_rivals(
-    others: Sequence[tuple[LoadResult, Measured]], winners: Mapping[int, float]
-) -> Iterator[MemoryRival]:
-    for load, peak in others:
-        over = ratio(peak.by_block, winners)
-        if over is not None:
-            yield MemoryRival(load, over, _distinguishable(over))
+# -- what latencies and memory have in common
 
 
-def _verdict(measured: Iterable[Measured]) -> bool:
-    return min(value.estimate.blocks for value in measured) >= VERDICT_BLOCKS
+def lowest_of(contestants: Mapping[str, Measured]) -> str:
+    """The name of the lowest, as a ranking of these has it: by what each two have in the blocks that both have."""
+    return _Pairs.of(contestants).lowest(contestants)
 
 
-def _distinguishable(over: Estimate) -> bool | None:
-    if over.low is None or over.high is None:
-        return None
-    return over.low > 1 or over.high < 1
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Contestants by name: the fields of :class:`bench.analyse.results.Ranked` without what they stand for."""
+
+    winner: str
+    rivals: tuple[tuple[str, dict[str, Any]], ...]
+    apart: tuple[str, ...]
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    """Every two contestants, held against each other over the blocks that both have.
+
+    Args:
+        ratios: (one, other) -> how many times ``other`` the ``one`` is; both orders, without pairs that share no block.
+        standing: those of them whose difference stands after Holm's adjustment over all pairs.
+    """
+
+    ratios: Mapping[tuple[str, str], Estimate]
+    standing: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, contestants: Mapping[str, Measured]) -> _Pairs:
+        found: dict[tuple[str, str], Contrast] = {}
+        for one, other in combinations(contestants, 2):
+            if contrast := paired(contestants[one].by_block, contestants[other].by_block):
+                found[one, other] = contrast
+        # The one that the others are held against was picked because it is the lowest, so that holding the others
+        # against it alone would call too much: the adjustment is over all pairs, which holds whoever is picked.
+        fallen = holm({pair: contrast.p_value for pair, contrast in found.items()})
+        ratios, standing = {}, set()
+        for (one, other), contrast in found.items():
+            ratios[one, other], ratios[other, one] = contrast.ratio, contrast.ratio.rate(1.0)
+            if (one, other) in fallen:
+                standing |= {(one, other), (other, one)}
+        return cls(ratios, frozenset(standing))
+
+    def lowest(self, contestants: Mapping[str, Measured]) -> str:
+        """The one that none of the others is below.
+
+        With pairs that share different blocks there need not be one: then it is the one that nobody stands below, or
+        fewest do, and of these the one whose nearest rival is least below it. One that can be held against more of the
+        others goes first; where no two share a block, the estimates decide, and nothing is claimed.
+        """
+
+        def place(name: str) -> tuple[int, int, float, float, str]:
+            over = {other: self.ratios[other, name] for other in contestants if (other, name) in self.ratios}
+            below = sum(ratio.value < 1 and (other, name) in self.standing for other, ratio in over.items())
+            nearest = min((ratio.value for ratio in over.values()), default=1.0)
+            return -len(over), below, -nearest, contestants[name].estimate.value, name
+
+        return min(contestants, key=place)
+
+
+def _ordered(contestants: Mapping[str, Measured]) -> _Order:
+    pairs = _Pairs.of(contestants)
+    winner = pairs.lowest(contestants)
+    least = contestants[winner]
+    others = [name for name in contestants if name != winner]
+    beside = {name: _beside(name, winner, contestants, pairs) for name in others if (name, winner) in pairs.ratios}
+    apart = tuple(name for name in others if name not in beside)
+    shared = {block for name in beside for block in contestants[name].by_block}
+    lowest = least.within(shared) or least
+    blocks = [told["ratio"].blocks for told in beside.values()] or [lowest.estimate.blocks]
+    return _Order(
+        winner,
+        tuple(sorted(beside.items(), key=lambda one: (one[1]["ratio"].value, one[0]))),
+        apart,
+        {
+            "lowest": lowest.estimate,
+            "verdict": not apart and min(blocks) >= VERDICT_BLOCKS,
+            "partial": lowest.estimate.blocks < least.estimate.blocks,
+        },
+    )
+
+
+def _beside(name: str, winner: str, contestants: Mapping[str, Measured], pairs: _Pairs) -> dict[str, Any]:
+    its, least = contestants[name], contestants[winner]
+    value, lowest = its.within(least.by_block), least.within(its.by_block)
+    assert value is not None
+    assert lowest is not None
+    ratio = pairs.ratios[name, winner]
+    return {
+        "ratio": ratio,
+        "distinguishable": None if ratio.low is None else (name, winner) in pairs.standing,
+        "value": value.estimate.value,
+        "lowest": lowest.estimate.value,
+    }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from bench.analyse.arrival import Arrival
 from bench.analyse.costs import Costs
-from bench.analyse.interval import Estimate
+from bench.analyse.interval import Estimate, over_blocks
 from bench.plan.cells import Ask
 from bench.plan.flags import PROFILES
 
@@ -36,6 +36,17 @@ class Measured:
 
     estimate: Estimate
     by_block: Mapping[int, float]
+
+    def within(self, blocks: Collection[int]) -> Measured | None:
+        """The same over those of its blocks that are among ``blocks``; ``None`` if none is.
+
+        For figures that stand beside a ratio: they have to cover the blocks of the ratio.
+        """
+        kept = {block: value for block, value in self.by_block.items() if block in blocks}
+        if len(kept) == len(self.by_block):
+            return self
+        estimate = over_blocks(kept)
+        return None if estimate is None else Measured(estimate, kept)
 
 
 QUANTILES = {"p50": (0.5, 10), "p90": (0.9, 50), "p95": (0.95, 100), "p99": (0.99, 500)}
@@ -305,90 +316,128 @@ class Unreached:
     ask: Ask = "first"
 
 
-@dataclass(frozen=True, slots=True)
-class Rival:
-    """A cell beside the one that was measured lowest.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What stands beside the lowest of a ranking.
 
     Args:
-        ratio: its metric over the lowest one's; above 1 means slower.
-        distinguishable: whether the ratio's interval excludes 1; ``None`` where there is no interval.
+        ratio: its metric over the lowest one's, over the blocks that both have; above 1 means slower, or more. The
+            interval is of this ratio alone.
+        distinguishable: whether the difference stands after Holm's adjustment over all pairs of the ranking; ``None``
+            where there is no interval, which takes two shared blocks.
+        value: its geometric mean over the blocks of the ratio, in ms or bytes.
+        lowest: that of the lowest over the same blocks.
     """
 
-    cell: CellResult
     ratio: Estimate
     distinguishable: bool | None
+    value: float
+    lowest: float
+
+    @property
+    def higher(self) -> bool:
+        """Whether it is told apart from the lowest as slower, or as more."""
+        return bool(self.distinguishable) and self.ratio.value > 1
+
+    @property
+    def lower(self) -> bool:
+        """Whether it is told apart as lower. There is such a one only where pairs share different blocks."""
+        return bool(self.distinguishable) and self.ratio.value < 1
 
 
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """Who is fastest at one request shape by one metric.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rival(Beside):
+    """A cell beside the lowest one."""
+
+    cell: CellResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRival(Beside):
+    """A load beside the one whose processes were lowest in memory."""
+
+    load: LoadResult
+
+
+_Contestant = TypeVar("_Contestant")
+_Rival = TypeVar("_Rival", bound=Beside)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked(Generic[_Contestant, _Rival]):
+    """Who is lowest by one metric, and who stands beside it.
 
     Args:
-        metric: one of :data:`METRICS`.
         ask: of the contestants; a prefix-cache hit is never ranked with first asks.
-        simulated: the contestants are simulated; measured and simulated cells are never ranked together.
-        verdict: whether the run has blocks enough to claim that the lowest is the fastest.
-        winner: the lowest.
+        simulated: the contestants are simulated; measured and simulated ones are never ranked together.
+        winner: the one that none of the others is below, over the blocks that each of them shares with it.
+        lowest: its estimate over the blocks that it shares with any of the others, in ms or bytes; over all of its
+            blocks where it is alone.
         rivals: the others, nearest first.
+        apart: those that share no block with the winner, and so cannot be held against it.
+        verdict: whether every ratio rests on blocks enough to claim that the lowest is the fastest.
+        partial: whether ``lowest`` leaves out blocks of the winner.
     """
+
+    ask: Ask
+    simulated: bool
+    winner: _Contestant
+    lowest: Estimate
+    rivals: tuple[_Rival, ...]
+    apart: tuple[_Contestant, ...]
+    verdict: bool
+    partial: bool
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else was measured."""
+        return not self.rivals and not self.apart
+
+    @property
+    def claimed(self) -> bool:
+        """Whether the lowest may be called the fastest: blocks enough, and every other is told apart as higher."""
+        return self.verdict and not self.alone and not self.open
+
+    @property
+    def open(self) -> bool:
+        """Whether not every other is told apart from it as higher."""
+        return bool(self.apart) or not all(rival.higher for rival in self.rivals)
+
+    @property
+    def tied(self) -> tuple[_Rival, ...]:
+        """The rivals that cannot be told apart from the winner."""
+        return tuple(rival for rival in self.rivals if not rival.distinguishable)
+
+    @property
+    def blocks(self) -> int:
+        """The fewest blocks that a figure of it rests on."""
+        if self.apart:
+            return 0
+        return min((rival.ratio.blocks for rival in self.rivals), default=self.lowest.blocks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranking(Ranked[CellResult, Rival]):
+    """Who is fastest at one request shape by one metric, which is one of :data:`METRICS`."""
 
     metric: str
     prompt_tokens: int
     new_tokens: int
     batch_size: int
-    ask: Ask
-    simulated: bool
-    verdict: bool
-    winner: CellResult
-    rivals: tuple[Rival, ...]
-
-    @property
-    def tied(self) -> tuple[Rival, ...]:
-        """The rivals that cannot be told apart from the winner."""
-        return tuple(rival for rival in self.rivals if not rival.distinguishable)
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryRival:
-    """A load beside the one whose processes were measured lowest in memory; as :class:`Rival`."""
-
-    load: LoadResult
-    ratio: Estimate
-    distinguishable: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryRanking:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryRanking(Ranked[LoadResult, MemoryRival]):
     """Which configuration needs least memory, of those that answered the same requests.
 
-    A peak is one of a process over its whole life, so there is one value per load and none per request.
+    A peak is one of a process over its whole life, so there is one value per load and none per request. A load whose
+    peak is not known is not among the contestants.
 
     Args:
         shapes: (prompt_tokens, new_tokens, batch_size) of those requests.
-        ask: ``again`` where all of them were prefix-cache hits.
-        simulated: as of :class:`Ranking`.
-        verdict: as of :class:`Ranking`.
-        winner: the load with the lowest peak.
-        rivals: the others, nearest first; a load whose peak is not known is none of them.
     """
 
     shapes: tuple[tuple[int, int, int], ...]
-    ask: Ask
-    simulated: bool
-    verdict: bool
-    winner: LoadResult
-    rivals: tuple[MemoryRival, ...]
-
-    @property
-    def lowest(self) -> Estimate:
-        """The winner's peak, in bytes."""
-        assert self.winner.peak_memory is not None
-        return self.winner.peak_memory.estimate
-
-    @property
-    def tied(self) -> tuple[MemoryRival, ...]:
-        """The rivals that cannot be told apart from the winner."""
-        return tuple(rival for rival in self.rivals if not rival.distinguishable)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.analyse.results import CellResult
+from bench.analyse.results import CellResult, Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +14,8 @@ class TradeoffPoint:
     """One cell with both figures.
 
     Args:
-        tpot_ms: time per output token, the estimate.
-        peak_bytes: peak memory of its processes, the median over them.
+        tpot_ms: time per output token over the blocks that all points of the shape have.
+        peak_bytes: peak memory of its processes, the median over the same blocks.
         best: no other cell of the same shape needs at most as much of both, and less of one (Pareto).
     """
 
@@ -44,22 +45,49 @@ def tradeoffs(cells: Sequence[CellResult]) -> list[Tradeoff]:
 
     First asks alone: what is left of a prefix-cache hit is the decoding of the same answer.
     """
-    groups: dict[tuple[int, int, int, bool], list[tuple[int, float, CellResult]]] = {}
+    groups: dict[tuple[int, int, int, bool], list[_Known]] = {}
     for cell in cells:
-        peak = cell.load.peak_memory_bytes
-        if cell.tpot_ms is not None and peak and cell.ask == "first":
+        if cell.tpot_ms and cell.load.peak_memory and cell.ask == "first":
             key = (cell.batch_size, cell.new_tokens, cell.prompt_tokens, cell.load.simulated)
-            groups.setdefault(key, []).append((peak, cell.tpot_ms.estimate.value, cell))
+            groups.setdefault(key, []).append((cell, cell.tpot_ms, cell.load.peak_memory))
     return [
-        Tradeoff(prompt_tokens, new_tokens, batch_size, simulated, _points(known))
+        Tradeoff(prompt_tokens, new_tokens, batch_size, simulated, points)
         for (batch_size, new_tokens, prompt_tokens, simulated), known in sorted(groups.items(), key=lambda one: one[0])
-        if len(known) > 1
+        if len(points := _points(known)) > 1
     ]
 
 
-def _points(known: Sequence[tuple[int, float, CellResult]]) -> tuple[TradeoffPoint, ...]:
-    def beaten(peak: int, tpot: float) -> bool:
-        return any(p <= peak and t <= tpot and (p, t) != (peak, tpot) for p, t, _ in known)
+_Known = tuple[CellResult, Measured, Measured]
+"""A cell, its time per output token, and its peak memory."""
 
-    ordered = sorted(known, key=lambda one: (one[0], one[1], one[2].cell_key))
+
+def _points(known: Sequence[_Known]) -> tuple[TradeoffPoint, ...]:
+    blocks, shown = _shared(known)
+    figures = []
+    for cell, tpot, peak in shown:
+        within = tpot.within(blocks)
+        assert within is not None
+        peak_bytes = round(statistics.median(peak.by_block[block] for block in blocks))
+        figures.append((peak_bytes, within.estimate.value, cell))
+
+    def beaten(peak: int, tpot: float) -> bool:
+        return any(p <= peak and t <= tpot and (p, t) != (peak, tpot) for p, t, _ in figures)
+
+    ordered = sorted(figures, key=lambda one: (one[0], one[1], one[2].cell_key))
     return tuple(TradeoffPoint(cell, tpot, peak, not beaten(peak, tpot)) for peak, tpot, cell in ordered)
+
+
+def _shared(known: Sequence[_Known]) -> tuple[set[int], list[_Known]]:
+    """The blocks that cells have in common, and these cells.
+
+    A cell that shares no block with those that have more of them is left out: its figures are of other minutes.
+    """
+    both = [(one, one[1].by_block.keys() & one[2].by_block.keys()) for one in known]
+    blocks: set[int] = set()
+    shown: list[_Known] = []
+    for one, its in sorted(both, key=lambda pair: -len(pair[1])):
+        common = blocks & its if shown else its
+        if common:
+            blocks = common
+            shown.append(one)
+    return blocks, shown

@@ -12,7 +12,7 @@ from typing import Any
 
 from backends.spec import BackendSpec
 from bench import exit_codes
-from bench.analyse.interval import Estimate, ratio
+from bench.analyse.interval import Estimate, paired
 from bench.errors import WorkerFailed
 from bench.overhead.figures import verdict
 from bench.prepare.prompts import PromptBook, PromptKey
@@ -75,9 +75,9 @@ def tax_of(pairs: Sequence[Mapping[str, Sequence[float]]]) -> Tax:
     ratios = []
     for metric in (0, 1):
         worker, bare = ({n: pair[loop][metric] for n, pair in enumerate(pairs)} for loop in ("worker", "bare"))
-        estimate = ratio(worker, bare)
-        assert estimate is not None
-        ratios.append(estimate)
+        contrast = paired(worker, bare)
+        assert contrast is not None
+        ratios.append(contrast.ratio)
     return Tax(*ratios)
 
 

@@ -14,12 +14,13 @@ from bench.report.ranks import Ranks, ranks
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who was lowest by one metric at one shape."""
+    """Who was lowest by one metric at one shape; ``apart`` names who could not be held against it, or is blank."""
 
     ranking: Ranking
     winner: str
     claim: str
     ranks: Ranks | None
+    apart: str
     sentence: str
 
 
@@ -40,6 +41,7 @@ class MemoryAnswer:
     winner: str
     claim: str
     ranks: Ranks | None
+    apart: str
     sentence: str
 
 
@@ -85,11 +87,11 @@ def overviews(analysis: RunAnalysis, naming: Naming) -> list[Overview]:
         parts += [text.HIT] if kind[1] else []
         prefix = f"{', '.join(parts)}: " if parts else ""
         for metric in METRICS:
-            own = [r for r in analysis.rankings if r.metric == metric and _kind(r) == kind and r.rivals]
+            own = [r for r in analysis.rankings if r.metric == metric and _kind(r) == kind and not r.alone]
             if own:
-                winners = [(r.prompt_tokens, naming.of(r.winner.load), bool(r.tied)) for r in own]
-                verdict = all(r.verdict for r in own)
-                said = text.overview(metric, winners, verdict=verdict, simulated=kind[0])
+                winners = [(r.prompt_tokens, naming.of(r.winner.load), r.open) for r in own]
+                claimed = all(r.claimed for r in own)
+                said = text.overview(metric, winners, claimed=claimed, simulated=kind[0])
                 found.append(Overview(metric, own[0].ask, prefix + said))
     return [*found, *_memory_overviews(analysis, naming)]
 
@@ -101,7 +103,7 @@ def _memory_overviews(analysis: RunAnalysis, naming: Naming) -> list[Overview]:
     for ranking, kind in zip(analysis.memory_rankings, kinds, strict=True):
         requests = requests_name(ranking.shapes, ranking.ask) if kinds.count(kind) > 1 else ""
         prefix = f"{text.HIT}: " if ranking.ask == "again" and not requests else ""
-        if ranking.rivals:
+        if not ranking.alone:
             said = text.memory_overview(ranking, naming.of(ranking.winner), requests)
             found.append(Overview("memory", ranking.ask, prefix + said))
     return found
@@ -117,7 +119,7 @@ def _simulated(simulated: bool) -> str:
 
 def verdict_note(analysis: RunAnalysis) -> tuple[str, bool]:
     """What the sentences may claim, and whether the run has blocks enough for a verdict."""
-    blocks = min((cell.blocks for cell in analysis.cells), default=0)
+    blocks = min((ranking.blocks for ranking in analysis.rankings), default=0)
     counted = text.plural(blocks, "block")
     enough = bool(analysis.rankings) and all(ranking.verdict for ranking in analysis.rankings)
     return (text.WITH_VERDICT if enough else text.NO_VERDICT).format(blocks=counted), enough
@@ -126,12 +128,15 @@ def verdict_note(analysis: RunAnalysis) -> tuple[str, bool]:
 def _answer(ranking: Ranking, naming: Naming) -> Answer:
     winner = naming.of(ranking.winner.load)
     rivals = [(rival, naming.of(rival.cell.load)) for rival in ranking.rivals]
-    told = ranks(ranking.rivals, naming.of)
-    return Answer(ranking, winner, text.claim(ranking), told, text.answer(ranking, winner, rivals))
+    apart = text.apart([naming.of(cell.load) for cell in ranking.apart])
+    told = ranks(ranking.rivals, naming.of, lambda rival: text.sides(rival, ranking))
+    return Answer(ranking, winner, text.claim(ranking), told, apart, text.answer(ranking, winner, rivals, apart))
 
 
 def _memory_answer(ranking: MemoryRanking, title: str, naming: Naming) -> MemoryAnswer:
     winner = naming.of(ranking.winner)
     rivals = [(rival, naming.of(rival.load)) for rival in ranking.rivals]
-    sentence = text.memory_answer(ranking, winner, text.beside(rivals, text.MEMORY_BESIDE))
-    return MemoryAnswer(ranking, title, winner, text.memory_claim(ranking), ranks(ranking.rivals, naming.of), sentence)
+    apart = text.apart([naming.of(load) for load in ranking.apart])
+    told = ranks(ranking.rivals, naming.of, lambda rival: text.sides(rival, ranking))
+    sentence = text.memory_answer(ranking, winner, rivals, apart)
+    return MemoryAnswer(ranking, title, winner, text.memory_claim(ranking), told, apart, sentence)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.analyse.interval import Estimate, ratio
-from bench.analyse.results import CellResult, RunAnalysis
+from bench.analyse.interval import Estimate, paired
+from bench.analyse.results import CellResult, Measured, RunAnalysis
 from bench.report.names import Naming, shape_name
 
 
@@ -17,20 +17,22 @@ class Hit:
     Args:
         name: of the configuration that was asked first.
         shape: in words.
-        first: prompts that the process has not seen.
-        again: prompts that it was asked just before.
-        share: time to first token of ``again`` over that of ``first``, paired by block where blocks can be paired.
+        cell: the one that was asked again.
+        first_ms: time to first token of prompts that the process has not seen, over the blocks that both asks have.
+        again_ms: that of prompts that it was asked just before, over the same blocks.
+        share: ``again_ms`` over ``first_ms``, paired by block.
     """
 
     name: str
     shape: str
-    first: CellResult
-    again: CellResult
+    cell: CellResult
+    first_ms: Measured
+    again_ms: Measured
     share: Estimate
 
 
 def hits(analysis: RunAnalysis, naming: Naming) -> list[Hit]:
-    """Every cell that was asked both ways, in the order of the plan."""
+    """Every cell that was asked both ways in at least one block, in the order of the plan."""
     return list(_hits(analysis, naming))
 
 
@@ -40,10 +42,11 @@ def _hits(analysis: RunAnalysis, naming: Naming) -> Iterator[Hit]:
         other = again.get(_what(cell))
         if cell.ask == "again" or other is None:
             continue
-        share = ratio(other.ttft_ms.by_block, cell.ttft_ms.by_block)
-        if share is not None:
+        first, hit = cell.ttft_ms.within(other.ttft_ms.by_block), other.ttft_ms.within(cell.ttft_ms.by_block)
+        contrast = paired(other.ttft_ms.by_block, cell.ttft_ms.by_block)
+        if first and hit and contrast:
             shape = shape_name(cell.prompt_tokens, cell.new_tokens, cell.batch_size)
-            yield Hit(naming.of(cell.load), shape, cell, other, share)
+            yield Hit(naming.of(cell.load), shape, other, first, hit, contrast.ratio)
 
 
 def _what(cell: CellResult) -> tuple[object, ...]:

@@ -26,6 +26,7 @@ class Rank:
         load: whose.
         name: as the page names it.
         ratio: above 1 means slower, or more.
+        sides: what the ratio is of, where it rests on fewer blocks than the figure of the lowest; blank otherwise.
         place: of the estimate, in percent of the axis.
         low: lower end of the interval, in percent; ``None`` without one.
         high: upper end.
@@ -36,6 +37,7 @@ class Rank:
     load: LoadResult
     name: str
     ratio: Estimate
+    sides: str
     place: float
     low: float | None = None
     high: float | None = None
@@ -48,7 +50,8 @@ class Ranks:
     """All that are drawn beside the lowest, nearest first.
 
     Args:
-        even: where a ratio of 1 stands, in percent: an interval that crosses it cannot be told apart.
+        even: where a ratio of 1 stands, in percent.
+        lower: those that are told apart as lower over the blocks that they share with the lowest; nearly always none.
         tied: those that cannot be told apart from the lowest.
         rest: the others.
         left_out: how many more there are.
@@ -56,20 +59,32 @@ class Ranks:
     """
 
     even: float
+    lower: tuple[Rank, ...]
     tied: tuple[Rank, ...]
     rest: tuple[Rank, ...]
     left_out: int
     untold: bool
 
 
-def ranks(rivals: Sequence[Rival | MemoryRival], naming: Callable[[LoadResult], str]) -> Ranks | None:
-    """``None`` where nobody is there to be compared with; ``rivals`` come nearest first."""
+def ranks(
+    rivals: Sequence[Rival | MemoryRival],
+    naming: Callable[[LoadResult], str],
+    sides: Callable[[Rival | MemoryRival], str],
+) -> Ranks | None:
+    """The marks of a ranking; ``None`` where nobody is there to be compared with.
+
+    Args:
+        rivals: nearest first.
+        naming: of loads.
+        sides: see :attr:`Rank.sides`.
+    """
     if not rivals:
         return None
     tied = [rival for rival in rivals if not rival.distinguishable]
-    rest = [rival for rival in rivals if rival.distinguishable]
+    lower = [rival for rival in rivals if rival.lower]
+    rest = [rival for rival in rivals if rival.higher]
     near, far = tied[:MOST], _first_and_last(rest, max(2, MOST - len(tied)))
-    place = _axis([rival.ratio for rival in (*near, *far)])
+    place = _axis([rival.ratio for rival in (*lower, *near, *far)])
 
     def rank(rival: Rival | MemoryRival) -> Rank:
         load = rival.cell.load if isinstance(rival, Rival) else rival.load
@@ -78,6 +93,7 @@ def ranks(rivals: Sequence[Rival | MemoryRival], naming: Callable[[LoadResult], 
             load,
             naming(load),
             rival.ratio,
+            sides(rival),
             _within(place(rival.ratio.value)),
             None if low is None else _within(low),
             None if high is None else _within(high),
@@ -87,9 +103,10 @@ def ranks(rivals: Sequence[Rival | MemoryRival], naming: Callable[[LoadResult], 
 
     return Ranks(
         _within(place(1.0)),
+        tuple(map(rank, lower)),
         tuple(map(rank, near)),
         tuple(map(rank, far)),
-        len(rivals) - len(near) - len(far),
+        len(rivals) - len(lower) - len(near) - len(far),
         all(rival.distinguishable is None for rival in rivals),
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from bench.analyse.interval import Estimate
+from bench.analyse.ranking import lowest_of
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.plan.cells import ASKS, digest
 from bench.report.findings import Note
@@ -15,7 +15,7 @@ from bench.report.names import Naming, shape_name
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One cell, in which columns it holds the lowest value of its kind, and which notes are about it."""
+    """One cell, in which columns it is the lowest of its kind, and which notes are about it."""
 
     name: str
     cell: CellResult
@@ -37,12 +37,8 @@ class Group:
     rows: tuple[Row, ...]
 
 
-_COLUMNS: dict[str, Callable[[CellResult], float | None]] = {
-    "ttft": lambda cell: cell.ttft_ms.estimate.value,
-    "tpot": lambda cell: _value(cell.tpot_ms.estimate if cell.tpot_ms else None),
-    "response": lambda cell: _value(cell.response_ms.estimate if cell.response_ms else None),
-    "memory": lambda cell: cell.load.peak_memory_bytes,
-}
+_COLUMNS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "response_ms": "response"}
+"""Metric of a ranking -> column."""
 
 
 def result_groups(analysis: RunAnalysis, naming: Naming, notes: Sequence[Note] = ()) -> list[Group]:
@@ -50,35 +46,34 @@ def result_groups(analysis: RunAnalysis, naming: Naming, notes: Sequence[Note] =
     groups: dict[tuple[int, int, int], list[CellResult]] = {}
     for cell in analysis.cells:
         groups.setdefault((cell.batch_size, cell.new_tokens, cell.prompt_tokens), []).append(cell)
-    return [_group(groups[key], naming, notes) for key in sorted(groups)]
+    lowest = {(one.winner.cell_key, _COLUMNS[one.metric]) for one in analysis.rankings if not one.alone}
+    for cells in groups.values():
+        lowest.update((key, "memory") for key in _least_memory(cells))
+    return [_group(groups[key], naming, lowest, notes) for key in sorted(groups)]
 
 
-def _group(cells: Sequence[CellResult], naming: Naming, notes: Sequence[Note]) -> Group:
-    first = cells[0]
-    lowest: dict[str, set[str]] = {cell.cell_key: set() for cell in cells}
+def _least_memory(cells: Sequence[CellResult]) -> Iterator[str]:
     for simulated, ask in product((False, True), ASKS):
         own = [cell for cell in cells if cell.load.simulated is simulated and cell.ask == ask]
-        for column, value_of in _COLUMNS.items():
-            known = [(value, cell) for cell in own if (value := value_of(cell)) is not None]
-            if len(known) > 1:
-                lowest[min(known, key=lambda pair: pair[0])[1].cell_key].add(column)
-    ordered = sorted(cells, key=_place)
+        known = {cell.cell_key: cell.load.peak_memory for cell in own if cell.load.peak_memory}
+        if len(known) > 1:
+            yield lowest_of(known)
+
+
+def _group(cells: Sequence[CellResult], naming: Naming, lowest: set[tuple[str, str]], notes: Sequence[Note]) -> Group:
+    first = cells[0]
     rows = (
         Row(
             naming.of(cell.load),
             cell,
-            frozenset(lowest[cell.cell_key]),
+            frozenset(column for key, column in lowest if key == cell.cell_key),
             tuple(note for note in notes if note.touches(cell)),
         )
-        for cell in ordered
+        for cell in sorted(cells, key=_place)
     )
     return Group(shape_name(first.prompt_tokens, first.new_tokens, first.batch_size), tuple(rows))
 
 
 def _place(cell: CellResult) -> tuple[bool, float]:
     """First asks before prefix-cache hits, the quickest whole answer first."""
-    return cell.ask == "again", _COLUMNS["response"](cell) or cell.ttft_ms.estimate.value
-
-
-def _value(estimate: Estimate | None) -> float | None:
-    return estimate.value if estimate else None
+    return cell.ask == "again", (cell.response_ms or cell.ttft_ms).estimate.value

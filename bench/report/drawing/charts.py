@@ -79,7 +79,7 @@ def ratio_lines(series: Sequence[Series], rankings: Sequence[Ranking]) -> list[L
     ratios: dict[str, Estimate] = {}
     for ranking in rankings:
         if ranking.metric == "ttft_ms" and ranking.ask == "first" and ranking.rivals:
-            ratios[ranking.winner.cell_key] = Estimate(1.0, None, None, ranking.winner.blocks)
+            ratios[ranking.winner.cell_key] = Estimate(1.0, None, None, ranking.lowest.blocks)
             ratios |= {rival.cell.cell_key: rival.ratio for rival in ranking.rivals}
     lines = []
     for one in series:

@@ -76,16 +76,24 @@ def _ranking(ranking: Ranking, naming: Naming) -> dict[str, Any]:
         "ask": ranking.ask,
         "simulated": ranking.simulated,
         "claims_verdict": ranking.verdict,
+        "claims_lowest": ranking.claimed,
         "lowest": naming.of(ranking.winner.load),
         "lowest_cell_key": ranking.winner.cell_key,
+        "lowest_ms": ranking.lowest.value,
+        "lowest_low_ms": ranking.lowest.low,
+        "lowest_high_ms": ranking.lowest.high,
+        "blocks": ranking.lowest.blocks,
         "others": [
             {
                 "configuration": naming.of(rival.cell.load),
                 "cell_key": rival.cell.cell_key,
                 **_above(rival),
+                "value_ms": rival.value,
+                "lowest_ms": rival.lowest,
             }
             for rival in ranking.rivals
         ],
+        "not_compared": [{"configuration": naming.of(cell.load), "cell_key": cell.cell_key} for cell in ranking.apart],
     }
 
 
@@ -97,25 +105,35 @@ def _memory_ranking(ranking: MemoryRanking, naming: Naming) -> dict[str, Any]:
         "ask": ranking.ask,
         "simulated": ranking.simulated,
         "claims_verdict": ranking.verdict,
+        "claims_lowest": ranking.claimed,
         "lowest": naming.of(ranking.winner),
         "lowest_load_key": ranking.winner.load_key,
         "lowest_peak_bytes": ranking.lowest.value,
         "lowest_peak_low_bytes": ranking.lowest.low,
         "lowest_peak_high_bytes": ranking.lowest.high,
+        "blocks": ranking.lowest.blocks,
         "others": [
-            {"configuration": naming.of(rival.load), "load_key": rival.load.load_key, **_above(rival)}
+            {
+                "configuration": naming.of(rival.load),
+                "load_key": rival.load.load_key,
+                **_above(rival),
+                "value_bytes": rival.value,
+                "lowest_bytes": rival.lowest,
+            }
             for rival in ranking.rivals
         ],
+        "not_compared": [{"configuration": naming.of(load), "load_key": load.load_key} for load in ranking.apart],
     }
 
 
 def _above(rival: Rival | MemoryRival) -> dict[str, Any]:
-    """How far above the lowest one it is."""
+    """How far above the lowest one it is, over the blocks that both have."""
     return {
         "ratio": rival.ratio.value,
         "ratio_low": rival.ratio.low,
         "ratio_high": rival.ratio.high,
         "distinguishable": rival.distinguishable,
+        "blocks": rival.ratio.blocks,
     }
 
 

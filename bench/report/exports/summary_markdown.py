@@ -59,7 +59,7 @@ def _answers(analysis: RunAnalysis, naming: Naming) -> list[str]:
         return [text.NOTHING_MEASURED]
     note, enough = verdict_note(analysis)
     lines = [f"- {escape(overview.sentence)}" for overview in overviews(analysis, naming)]
-    lines += ["", escape(note) + ("" if enough else f" `{text.VERDICT_COMMAND}`"), ""]
+    lines += ["", escape(note) + ("" if enough else f" `{text.VERDICT_COMMAND}`"), "", escape(text.TOLD_APART), ""]
     for shape in answers_by_shape(analysis, naming):
         lines += [f"**{escape(shape.title)}**", ""]
         lines += [f"- {escape(answer.sentence)}" for answer in shape.answers]

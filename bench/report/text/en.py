@@ -128,12 +128,22 @@ NO_VERDICT = (
 )
 VERDICT_COMMAND = "nox -s bench -- --profile standard"
 VERDICT_OPTION = "--profile standard"
-WITH_VERDICT = "“Fastest” means: lowest estimate over {blocks}. Who cannot be told apart from it is named beside it."
+WITH_VERDICT = (
+    "“Fastest” means: every other one takes longer, block by block over at least {blocks}, after Holm’s adjustment "
+    "over all pairs of the ranking. Where others cannot be told apart from the lowest, they are named beside it, and "
+    "none is called fastest."
+)
+TOLD_APART = (
+    "The others are held against the lowest over the blocks that both have. Who takes longer, or needs more, does so "
+    "after Holm’s adjustment over all pairs of a ranking: of rankings of equal configurations at most one in twenty "
+    "names any. An interval is of its ratio alone, so that it can leave out 1 and the two still cannot be told apart."
+)
 
 RANKS_NOTE = (
     "Each dot is a ratio to the lowest, with its interval, on a logarithmic axis; the upright line stands for 1×, "
     "the lowest itself."
 )
+RANKS_LOWER = "Lower over the blocks that both have"
 RANKS_TIED = "Cannot be told apart from it"
 RANKS_LONGER = "Take longer"
 RANKS_MORE = "Need more"
@@ -268,14 +278,15 @@ VIEW_NOTE = (
 
 RESULTS_TITLE = "All results"
 RESULTS_NOTE = (
-    "Sorted by the time for the whole answer. Below each value stands its 95 % interval. “low” marks the lowest value "
-    "of a column among rows of the same kind at that prompt length. n is timed generations over blocks; warm-ups are "
-    "not counted. A name leads to all that is known of its cell."
+    "Sorted by the time for the whole answer. Below each value stands its 95 % interval. “low” marks the lowest of a "
+    "column among rows of the same kind at that prompt length, over the blocks that they share. n is timed "
+    "generations over blocks; warm-ups are not counted. A name leads to all that is known of its cell."
 )
 HITS_TITLE = "First ask and prefix-cache hit"
 HITS_NOTE = (
-    "A hit is the time to first token of a prompt that the same process was asked just before, with the stack’s prefix "
-    "cache on. It is no first ask, and is ranked with other hits alone."
+    "A hit is the time to first token of a prompt that the same process was asked just before, with the stack’s "
+    "prefix cache on. It is no first ask, and is ranked with other hits alone. Both times cover the blocks that have "
+    "both."
 )
 ALONG_TITLE = "Token by token"
 ALONG_NOTE = (
@@ -343,8 +354,8 @@ TRADEOFF_TITLE = "Latency and memory"
 TRADEOFF_NOTE = (
     "Nearer to the lower left corner is better. A ring marks a configuration that no other of the same shape beats or "
     "equals in both; whatever lies above the dashed line or on its right is beaten by one of them. By the estimates "
-    "alone: an interval can make two of them equal. Memory is the peak of the worker process, without what a device "
-    "keeps for itself."
+    "alone, over the blocks that all of them have: an interval can make two of them equal. Memory is the peak of the "
+    "worker process, without what a device keeps for itself."
 )
 TRADEOFF_X_AXIS = "peak memory, MB"
 TRADEOFF_Y_AXIS = "ms per output token"
@@ -744,100 +755,122 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]]) -> str:
+def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]], apart: str) -> str:
     """One ranking as a few sentences that stand by themselves.
 
     Args:
         ranking: of one shape and metric.
         winner: name of the lowest.
         rivals: the others with their names, nearest first.
+        apart: see :func:`apart`.
     """
-    metric, value = METRIC_NAMES[ranking.metric], with_interval(getattr(ranking.winner, ranking.metric).estimate, "ms")
+    metric = METRIC_NAMES[ranking.metric]
+    value = with_interval(ranking.lowest, "ms") + in_part(ranking)
     kind = "simulated" if ranking.simulated else "measured"
-    if not rivals:
+    if ranking.alone:
         head = f"Only {winner} was {kind} here: {metric} {value}."
-    elif ranking.verdict and not ranking.tied:
+    elif ranking.claimed:
         among = " of the simulated" if ranking.simulated else ""
         head = f"{winner} is fastest{among} by {metric}: {value}."
     else:
         head = f"{winner} had the lowest {metric} {kind}: {value}."
-    return f"{head} {beside(rivals)}".rstrip()
+    return " ".join(filter(None, (head, beside(ranking, rivals, LATENCY_BESIDE), apart)))
 
 
 def claim(ranking: Ranking) -> str:
     """What may be said of the lowest, in a word or two."""
-    if not ranking.rivals:
+    if ranking.alone:
         return "the only one simulated" if ranking.simulated else "the only one measured"
-    if ranking.verdict and not ranking.tied:
+    if ranking.claimed:
         return "fastest of the simulated" if ranking.simulated else "fastest"
     return "lowest simulated" if ranking.simulated else "lowest measured"
 
 
 def memory_claim(ranking: MemoryRanking) -> str:
     """What may be said of the lowest in memory, in a word or two."""
-    if not ranking.rivals:
+    if ranking.alone:
         return "the only one simulated" if ranking.simulated else "the only one measured"
-    if ranking.verdict and not ranking.tied:
+    if ranking.claimed:
         return "least of the simulated" if ranking.simulated else "least"
     return "lowest simulated" if ranking.simulated else "lowest measured"
 
 
-def memory_answer(ranking: MemoryRanking, winner: str, others: str) -> str:
-    """The ranking by memory as a few sentences that stand by themselves.
-
-    Args:
-        ranking: of one set of requests.
-        winner: name of the lowest.
-        others: see :func:`beside`.
-    """
-    value = with_interval(ranking.lowest.times(1e-6), "MB")
+def memory_answer(ranking: MemoryRanking, winner: str, rivals: Sequence[tuple[MemoryRival, str]], apart: str) -> str:
+    """The ranking by memory as a few sentences that stand by themselves; arguments as of :func:`answer`."""
+    value = with_interval(ranking.lowest.times(1e-6), "MB") + in_part(ranking)
     kind = "simulated" if ranking.simulated else "measured"
-    if not ranking.rivals:
+    if ranking.alone:
         head = f"Only {winner} was {kind} here: peak memory {value}."
-    elif ranking.verdict and not ranking.tied:
+    elif ranking.claimed:
         among = " of the simulated" if ranking.simulated else ""
         head = f"{winner} needs least memory{among}: {value}."
     else:
         head = f"{winner} had the lowest peak memory {kind}: {value}."
-    return f"{head} {others}".rstrip()
+    return " ".join(filter(None, (head, beside(ranking, rivals, MEMORY_BESIDE), apart)))
 
 
 def memory_overview(ranking: MemoryRanking, winner: str, requests: str) -> str:
     """The ranking by memory in one sentence; ``requests`` are its own, blank where all answered the same."""
-    claim = "Least" if ranking.verdict and not ranking.tied else "Lowest"
+    claim = "Least" if ranking.claimed else "Lowest"
     kind = SIMULATED_MARK if ranking.simulated else ""
-    ties = " (others cannot be told apart from it)" if ranking.tied else ""
+    ties = " (others cannot be told apart from it)" if ranking.open else ""
     at = f" at {requests}" if requests else ""
     return f"{claim} peak memory{kind}{at}: {winner}{ties}."
 
 
-def beside(rivals: Sequence[tuple[Rival | MemoryRival, str]], words: tuple[str, str] = LATENCY_BESIDE) -> str:
+def beside(
+    ranking: Ranking | MemoryRanking, rivals: Sequence[tuple[Rival | MemoryRival, str]], words: tuple[str, str]
+) -> str:
     """Who cannot be told apart from the lowest, who comes next, and who last; ``words`` name more of the metric."""
     if rivals and all(rival.distinguishable is None for rival, _ in rivals):
         return RANKS_UNTOLD
+
+    def told(rival: Rival | MemoryRival, name: str, more: str = "") -> str:
+        over = sides(rival, ranking)
+        return f"{name}, {factor(rival.ratio.value)}{more}{f', {over}' if over else ''}"
+
     tied = [name for rival, name in rivals if not rival.distinguishable]
-    rest = [(rival, name) for rival, name in rivals if rival.distinguishable]
-    said = [f"Cannot be told apart from it: {listed(tied)}."] if tied else []
+    rest = [(rival, name) for rival, name in rivals if rival.higher]
+    said = [f"{RANKS_LOWER}: {told(rival, name)}." for rival, name in rivals if rival.lower]
+    said += [f"Cannot be told apart from it: {listed(tied)}."] if tied else []
     if rest:
         rival, name = rest[0]
-        said.append(f"Next: {name}, {factor(rival.ratio.value)} {words[0]} ({interval(rival.ratio)}).")
+        said.append(f"Next: {told(rival, name, f' {words[0]} ({interval(rival.ratio)})')}.")
     if len(rest) > 1:
-        rival, name = rest[-1]
-        said.append(f"{words[1]}: {name}, {factor(rival.ratio.value)}.")
+        said.append(f"{words[1]}: {told(*rest[-1])}.")
     return " ".join(said)
 
 
-def overview(metric: str, winners: Sequence[tuple[int, str, bool]], *, verdict: bool, simulated: bool) -> str:
+def in_part(ranking: Ranking | MemoryRanking) -> str:
+    """Over how many blocks the figure of the lowest is, where it leaves some out; blank where not."""
+    return f" over {plural(ranking.lowest.blocks, 'shared block')}" if ranking.partial else ""
+
+
+def sides(rival: Rival | MemoryRival, ranking: Ranking | MemoryRanking) -> str:
+    """What a ratio is of, where it rests on fewer blocks than the figure of the lowest; blank where not."""
+    if rival.ratio.blocks >= ranking.lowest.blocks:
+        return ""
+    scale, unit = (1.0, "ms") if isinstance(rival, Rival) else (1e-6, "MB")
+    figures = f"{number(rival.value * scale)} against {number(rival.lowest * scale)} {unit}"
+    return f"{figures} over {plural(rival.ratio.blocks, 'shared block')}"
+
+
+def apart(names: Sequence[str]) -> str:
+    """Who was measured in no block that the lowest was measured in; blank if nobody."""
+    return f"Measured in other blocks alone, so not compared with it: {listed(names)}." if names else ""
+
+
+def overview(metric: str, winners: Sequence[tuple[int, str, bool]], *, claimed: bool, simulated: bool) -> str:
     """One metric over all prompt lengths, e.g. ``… at every prompt length: ort-genai CPU int4``.
 
     Args:
         metric: one of the ranked ones.
         winners: (prompt tokens, name of the lowest, whether others cannot be told apart from it).
-        verdict: whether this may be called fastest.
+        claimed: whether each of them may be called fastest.
         simulated: whether the contestants are simulated.
     """
     kind = " (simulated)" if simulated else ""
-    claim = "Fastest by" if verdict and not any(tied for *_, tied in winners) else "Lowest"
+    claim = "Fastest by" if claimed else "Lowest"
     head = f"{claim} {METRIC_NAMES[metric]}{kind}"
     groups: dict[str, list[str]] = {}
     for prompt_tokens, name, tied in winners:

@@ -139,13 +139,22 @@ NO_VERDICT = (
     "Hüküm için en az " + str(VERDICT_BLOCKS) + " blok ölçün:"
 )
 WITH_VERDICT = (
-    "“En hızlısı” şu demektir: {blocks} üzerinden en düşük kestirim. Ondan ayırt edilemeyenlerin adı yanında verilir."
+    "“En hızlısı” şu demektir: ötekilerin her biri, en az {blocks} üzerinden blok blok karşılaştırıldığında ve "
+    "sıralamanın bütün çiftleri için Holm düzeltmesinden sonra, daha uzun sürer. En düşükten ayırt edilemeyenler "
+    "varsa adları yanında verilir ve hiçbirine en hızlısı denmez."
+)
+TOLD_APART = (
+    "Ötekiler en düşükle, ikisinde de bulunan bloklar üzerinden karşılaştırılır. Daha uzun süren ya da daha çok "
+    "isteyen, sıralamanın bütün çiftleri için Holm düzeltmesinden sonra da öyledir: eşit yapılandırmaların "
+    "sıralamalarından en çok yirmide biri böyle bir ad verir. Güven aralığı yalnızca kendi oranınındır; bu yüzden 1 "
+    "dışında kalabilir, ikisi yine de ayırt edilemeyebilir."
 )
 
 RANKS_NOTE = (
     "Her nokta en düşüğe oranı, güven aralığıyla birlikte, logaritmik eksende gösterir; dik çizgi 1×, yani en düşüğün "
     "kendisidir."
 )
+RANKS_LOWER = "İkisinde de bulunan bloklarda daha düşük"
 RANKS_TIED = "Ondan ayırt edilemeyenler"
 RANKS_LONGER = "Daha uzun sürenler"
 RANKS_MORE = "Daha çok isteyenler"
@@ -281,13 +290,15 @@ VIEW_NOTE = (
 RESULTS_TITLE = "Bütün sonuçlar"
 RESULTS_NOTE = (
     "Yanıtın tamamı için geçen süreye göre sıralıdır. Her değerin altında %95 güven aralığı vardır. “en düşük”, o "
-    "istem uzunluğunda aynı türden satırlar arasında bir sütunun en düşük değerini işaretler. n, bloklar boyunca "
-    "süresi ölçülen üretimlerin sayısıdır; ısınmalar sayılmaz. Bir ad, hücresi hakkında bilinen her şeye götürür."
+    "istem uzunluğunda aynı türden satırlar arasında, ortak blokları üzerinden, bir sütunun en düşüğünü işaretler. n, "
+    "bloklar boyunca süresi ölçülen üretimlerin sayısıdır; ısınmalar sayılmaz. Bir ad, hücresi hakkında bilinen her "
+    "şeye götürür."
 )
 HITS_TITLE = "İlk soruş ve önek önbelleği isabeti"
 HITS_NOTE = (
     "İsabet, yığının önek önbelleği açıkken aynı sürece az önce sorulmuş bir istemin ilk belirtecine kadar geçen "
-    "süredir. İlk soruş değildir ve yalnızca başka isabetlerle sıralanır."
+    "süredir. İlk soruş değildir ve yalnızca başka isabetlerle sıralanır. Her iki süre, ikisinin de bulunduğu "
+    "blokları kapsar."
 )
 ALONG_TITLE = "Belirteç belirteç"
 ALONG_NOTE = (
@@ -355,8 +366,8 @@ TRADEOFF_TITLE = "Gecikme ve bellek"
 TRADEOFF_NOTE = (
     "Sol alt köşeye yakın olan daha iyidir. Halka, aynı biçimdeki başka hiçbir yapılandırmanın iki ölçüde birden "
     "geçemediği ya da yakalayamadığı yapılandırmayı işaretler; kesik çizginin üstünde ya da sağında kalan, bunlardan "
-    "biri tarafından geçilmiştir. Yalnızca kestirimlere göre: bir güven aralığı ikisini eşit kılabilir. Bellek, işçi "
-    "sürecin en yüksek belleğidir; aygıtın kendine ayırdığı buna dahil değildir."
+    "biri tarafından geçilmiştir. Yalnızca hepsinde bulunan bloklardaki kestirimlere göre: bir güven aralığı ikisini "
+    "eşit kılabilir. Bellek, işçi sürecin en yüksek belleğidir; aygıtın kendine ayırdığı buna dahil değildir."
 )
 TRADEOFF_X_AXIS = "en yüksek bellek, MB"
 TRADEOFF_Y_AXIS = "belirteç başına ms"
@@ -747,6 +758,7 @@ _NOUNS = {
     "process": "süreç",
     "report": "rapor",
     "run": "koşu",
+    "shared block": "ortak blok",
     "series": "seri",
     "thread": "iş parçacığı",
     "time": "kat",
@@ -923,83 +935,110 @@ def listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} ve {names[-1]}"
 
 
-def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]]) -> str:
+def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]], apart: str) -> str:
     """As in English."""
-    metric, value = METRIC_NAMES[ranking.metric], with_interval(getattr(ranking.winner, ranking.metric).estimate, "ms")
-    if not rivals:
+    metric = METRIC_NAMES[ranking.metric]
+    value = with_interval(ranking.lowest, "ms") + in_part(ranking)
+    if ranking.alone:
         only = "için benzetim yapıldı" if ranking.simulated else "ölçüldü"
         head = f"Burada yalnızca {winner} {only}: {metric} {value}."
-    elif ranking.verdict and not ranking.tied:
+    elif ranking.claimed:
         among = "benzetimler arasında " if ranking.simulated else ""
         head = f"{winner}, {among}{metric} bakımından en hızlısıdır: {value}."
     else:
         kind = "benzetimde" if ranking.simulated else "ölçülen"
         head = f"{winner}, {metric} bakımından {kind} en düşük değeri verdi: {value}."
-    return f"{head} {beside(rivals)}".rstrip()
+    return " ".join(filter(None, (head, beside(ranking, rivals, LATENCY_BESIDE), apart)))
 
 
 def claim(ranking: Ranking) -> str:
     """As in English."""
-    if not ranking.rivals:
+    if ranking.alone:
         return "benzetimi yapılan tek yapılandırma" if ranking.simulated else "ölçülen tek yapılandırma"
-    if ranking.verdict and not ranking.tied:
+    if ranking.claimed:
         return "benzetimler arasında en hızlısı" if ranking.simulated else "en hızlısı"
     return "benzetimde en düşük" if ranking.simulated else "ölçülen en düşük"
 
 
 def memory_claim(ranking: MemoryRanking) -> str:
     """As in English."""
-    if not ranking.rivals:
+    if ranking.alone:
         return "benzetimi yapılan tek yapılandırma" if ranking.simulated else "ölçülen tek yapılandırma"
-    if ranking.verdict and not ranking.tied:
+    if ranking.claimed:
         return "benzetimler arasında en azı" if ranking.simulated else "en azı"
     return "benzetimde en düşük" if ranking.simulated else "ölçülen en düşük"
 
 
-def memory_answer(ranking: MemoryRanking, winner: str, others: str) -> str:
+def memory_answer(ranking: MemoryRanking, winner: str, rivals: Sequence[tuple[MemoryRival, str]], apart: str) -> str:
     """As in English."""
-    value = with_interval(ranking.lowest.times(1e-6), "MB")
-    if not ranking.rivals:
+    value = with_interval(ranking.lowest.times(1e-6), "MB") + in_part(ranking)
+    if ranking.alone:
         only = "için benzetim yapıldı" if ranking.simulated else "ölçüldü"
         head = f"Burada yalnızca {winner} {only}: en yüksek bellek {value}."
-    elif ranking.verdict and not ranking.tied:
+    elif ranking.claimed:
         among = "benzetimler arasında " if ranking.simulated else ""
         head = f"{winner}, {among}en az bellek isteyendir: {value}."
     else:
         kind = "benzetimde" if ranking.simulated else "ölçülen"
         head = f"{winner}, bellek bakımından {kind} en düşük değeri verdi: {value}."
-    return f"{head} {others}".rstrip()
+    return " ".join(filter(None, (head, beside(ranking, rivals, MEMORY_BESIDE), apart)))
 
 
 def memory_overview(ranking: MemoryRanking, winner: str, requests: str) -> str:
     """As in English."""
-    claim = "en az isteyen" if ranking.verdict and not ranking.tied else "en düşük değer"
+    claim = "en az isteyen" if ranking.claimed else "en düşük değer"
     kind = SIMULATED_MARK if ranking.simulated else ""
-    ties = " (ötekiler ondan ayırt edilemiyor)" if ranking.tied else ""
+    ties = " (ötekiler ondan ayırt edilemiyor)" if ranking.open else ""
     at = f" ({requests})" if requests else ""
     return f"Bellek bakımından {claim}{kind}{at}: {winner}{ties}."
 
 
-def beside(rivals: Sequence[tuple[Rival | MemoryRival, str]], words: tuple[str, str] = LATENCY_BESIDE) -> str:
+def beside(
+    ranking: Ranking | MemoryRanking, rivals: Sequence[tuple[Rival | MemoryRival, str]], words: tuple[str, str]
+) -> str:
     """As in English."""
     if rivals and all(rival.distinguishable is None for rival, _ in rivals):
         return RANKS_UNTOLD
+
+    def told(rival: Rival | MemoryRival, name: str, more: str = "", after: str = "") -> str:
+        over = sides(rival, ranking)
+        return f"{name}, {more}{factor(rival.ratio.value)}{after}{f', {over}' if over else ''}"
+
     tied = [name for rival, name in rivals if not rival.distinguishable]
-    rest = [(rival, name) for rival, name in rivals if rival.distinguishable]
-    said = [f"Ondan ayırt edilemiyor: {listed(tied)}."] if tied else []
+    rest = [(rival, name) for rival, name in rivals if rival.higher]
+    said = [f"{RANKS_LOWER}: {told(rival, name)}." for rival, name in rivals if rival.lower]
+    said += [f"Ondan ayırt edilemiyor: {listed(tied)}."] if tied else []
     if rest:
         rival, name = rest[0]
-        said.append(f"Sıradaki: {name}, {words[0]} {factor(rival.ratio.value)} ({interval(rival.ratio)}).")
+        said.append(f"Sıradaki: {told(rival, name, f'{words[0]} ', f' ({interval(rival.ratio)})')}.")
     if len(rest) > 1:
-        rival, name = rest[-1]
-        said.append(f"{words[1]}: {name}, {factor(rival.ratio.value)}.")
+        said.append(f"{words[1]}: {told(*rest[-1])}.")
     return " ".join(said)
 
 
-def overview(metric: str, winners: Sequence[tuple[int, str, bool]], *, verdict: bool, simulated: bool) -> str:
+def in_part(ranking: Ranking | MemoryRanking) -> str:
+    """As in English, e.g. `` 10 ortak blok üzerinden``."""
+    return f" {plural(ranking.lowest.blocks, 'shared block')} üzerinden" if ranking.partial else ""
+
+
+def sides(rival: Rival | MemoryRival, ranking: Ranking | MemoryRanking) -> str:
+    """As in English, e.g. ``10 ortak blokta 105 ms, en düşük 100 ms``."""
+    if rival.ratio.blocks >= ranking.lowest.blocks:
+        return ""
+    scale, unit = (1.0, "ms") if isinstance(rival, Rival) else (1e-6, "MB")
+    its, lowest = (f"{number(value * scale)} {unit}" for value in (rival.value, rival.lowest))
+    return f"{plural(rival.ratio.blocks, 'shared block')}ta {its}, en düşük {lowest}"
+
+
+def apart(names: Sequence[str]) -> str:
+    """As in English."""
+    return f"Yalnızca başka bloklarda ölçüldü, bu yüzden onunla karşılaştırılmadı: {listed(names)}." if names else ""
+
+
+def overview(metric: str, winners: Sequence[tuple[int, str, bool]], *, claimed: bool, simulated: bool) -> str:
     """As in English, e.g. ``… bakımından en hızlısı, her istem uzunluğunda: ort-genai CPU int4``."""
     kind = SIMULATED_MARK if simulated else ""
-    claim = "en hızlısı" if verdict and not any(tied for *_, tied in winners) else "en düşük değer"
+    claim = "en hızlısı" if claimed else "en düşük değer"
     head = f"{_METRIC_STARTS[metric]} bakımından {claim}{kind}"
     groups: dict[str, list[str]] = {}
     for prompt_tokens, name, tied in winners:

@@ -60,6 +60,29 @@ def test_a_simulated_cell_beats_no_measured_one(tiny_run: Any, make_cell: MakeCe
     assert [point.cell.load.backend for point in found.points if point.best] == ["ort-genai"]
 
 
+def test_points_are_of_the_blocks_that_all_of_them_have(tiny_run: Any, make_cell: MakeCell) -> None:
+    # int4 is faster and ran on while the machine was slower: by its own blocks it would be beaten.
+    for precision, tpot_ms, blocks, peak in (("int4", 4.0, 4, 100), ("int8", 5.0, 2, 100)):
+        cell = make_cell(precision=precision)
+        for block in range(blocks):
+            slowed = tpot_ms * (1 if block < 2 else 2)
+            tiny_run.generation(cell, block, 10, [slowed, slowed])
+            tiny_run.load(cell.load, block, peak_memory_bytes=peak)
+    found = tradeoffs(tiny_run.analyse().cells)
+    assert best(found) == ["int4"]
+    assert [point.tpot_ms for point in found[0].points] == pytest.approx([4.0, 5.0])
+
+
+def test_a_cell_without_a_block_in_common_is_no_point(tiny_run: Any, make_cell: MakeCell) -> None:
+    for precision, blocks in (("int4", (0, 1)), ("int8", (0, 1)), ("fp32", (2,))):
+        cell = make_cell(precision=precision)
+        for block in blocks:
+            tiny_run.generation(cell, block, 10, [5, 5])
+            tiny_run.load(cell.load, block, peak_memory_bytes=100)
+    (found,) = tradeoffs(tiny_run.analyse().cells)
+    assert {point.cell.load.precision for point in found.points} == {"int4", "int8"}
+
+
 def test_prefix_cache_hits_are_left_out(tiny_run: Any, make_cell: MakeCell) -> None:
     for precision, ask, tpot_ms in (("int4", "first", 5), ("int8", "first", 6), ("fp32", "again", 1)):
         cell = replace(make_cell(precision=precision), ask=ask)

@@ -45,6 +45,17 @@ def test_variants_are_paired_block_by_block() -> None:
     assert (ratio.low, ratio.high) == pytest.approx((1.1, 1.1))
 
 
+def test_milliseconds_beside_a_ratio_cover_the_blocks_that_both_variants_have() -> None:
+    # Variant b failed in the second half of the run, in which the machine was slower.
+    sides = [
+        made_cell([value * times for value in medians], 32, made_load(variant=side))
+        for side, times, medians in (("a", 1.0, [100.0] * 10 + [130.0] * 10), ("b", 1.1, [100.0] * 10))
+    ]
+    (found,) = compare_variants(made_run("ab", sides), 0.03).differences
+    assert (found.base_ms, found.head_ms) == pytest.approx((100.0, 110.0))
+    assert found.contrast.ratio.value == pytest.approx(found.head_ms / found.base_ms)
+
+
 def test_options_that_tell_the_variants_apart_do_not_keep_cells_apart(tmp_path: Path) -> None:
     loads = [Load("openvino-genai", "CPU", "int4", {"x": side}, side) for side in "ab"]
     found = compare_variants(analyse_run(open_run(ab_run(tmp_path, loads))), 0.03)

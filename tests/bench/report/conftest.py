@@ -55,7 +55,7 @@ class FakeRun:
     )
     verdicts: dict[str, str] = field(default_factory=dict)
     executed: dict[str, str] = field(default_factory=dict)
-    broken: dict[str, tuple[str, str]] = field(default_factory=dict)
+    broken: dict[str, tuple[str, str, Sequence[int] | None]] = field(default_factory=dict)
     more: dict[str, Any] = field(default_factory=dict)
     stderr: str | None = None
     end: str | None = "finished"
@@ -75,9 +75,9 @@ class FakeRun:
             for p in self.prompt_tokens
         ]
 
-    def break_cells(self, label: str, status: str, message: str) -> None:
-        """Let the cells whose label starts with ``label`` fail in every block."""
-        self.broken[label] = (status, message)
+    def break_cells(self, label: str, status: str, message: str, blocks: Sequence[int] | None = None) -> None:
+        """Let the cells whose label starts with ``label`` fail in these blocks, or in every block."""
+        self.broken[label] = (status, message, blocks)
 
     def write(self, folder: Path, run_id: str = "20261122T211735Z-3f9a1c") -> Path:
         writer = RunWriter(folder, run_id)
@@ -94,8 +94,11 @@ class FakeRun:
             writer.finish(self.end)
         return writer.path
 
-    def _reason(self, label: str) -> tuple[str, str] | None:
-        return next((reason for start, reason in self.broken.items() if label.startswith(start)), None)
+    def _reason(self, label: str, block: int) -> tuple[str, str] | None:
+        for start, (status, message, blocks) in self.broken.items():
+            if label.startswith(start) and (blocks is None or block in blocks):
+                return status, message
+        return None
 
     def _generations(self, load: Load, load_id: str, block: int) -> Iterator[dict[str, Any]]:
         noise = random.Random(f"{load.label}{block}")
@@ -116,7 +119,7 @@ class FakeRun:
                 "ask": cell.ask,
                 "started_at": NOW,
             }
-            reason = self._reason(cell.label)
+            reason = self._reason(cell.label, block)
             if reason:
                 status, message = reason
                 row = {
@@ -147,7 +150,7 @@ class FakeRun:
         return round(ttft), itl
 
     def _load_row(self, load: Load, load_id: str, block: int, position: int) -> dict[str, Any]:
-        reason = self._reason(load.label + "-")
+        reason = self._reason(load.label + "-", block)
         noise = random.Random(f"load{load.label}{block}")
         bits = _BITS.get(load.precision, 16.0)
         artifact = round(134_515_008 * bits / 8)

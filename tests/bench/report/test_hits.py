@@ -78,16 +78,24 @@ def test_a_hit_has_no_prefill_rate(both: RunAnalysis) -> None:
 
 def test_first_ask_and_hit_stand_side_by_side(both: RunAnalysis) -> None:
     (found,) = hits(both, name_all(both))
-    assert (found.name, found.shape, found.first.ask, found.again.ask) == (
+    assert (found.name, found.shape, found.cell.ask) == (
         *("openvino-genai CPU int4", "128 prompt tokens, 64 new"),
-        *("first", "again"),
+        "again",
     )
 
 
 def test_the_share_of_a_hit_is_its_time_over_that_of_the_first_ask(both: RunAnalysis) -> None:
     (found,) = hits(both, name_all(both))
-    values = (found.again.ttft_ms.estimate.value, found.first.ttft_ms.estimate.value)
-    assert found.share.value == pytest.approx(values[0] / values[1])
+    assert found.share.value == pytest.approx(found.again_ms.estimate.value / found.first_ms.estimate.value)
+
+
+def test_the_times_beside_a_share_cover_its_blocks(fake_run: MakeRun, tmp_path: Path) -> None:
+    run = fake_run(loads=(FIRST, AGAIN), prompt_tokens=(128,), blocks=4)
+    run.break_cells("openvino-genai-CPU-int4-p128-n64-b1-again", "crashed", "gone", blocks=(2, 3))
+    analysis = analyse_run(open_run(run.write(tmp_path)))
+    (found,) = hits(analysis, name_all(analysis))
+    assert (found.first_ms.estimate.blocks, found.again_ms.estimate.blocks, found.share.blocks) == (2, 2, 2)
+    assert found.share.value == pytest.approx(found.again_ms.estimate.value / found.first_ms.estimate.value)
 
 
 def test_the_page_shows_both(report: Path) -> None:

@@ -16,12 +16,22 @@ from bench.store.reader import open_run
 
 def rival(value: float, low: float | None = None, high: float | None = None) -> MemoryRival:
     """Of a load that only has a name here."""
-    told = None if low is None else low > 1
-    return MemoryRival(cast("LoadResult", f"load at {value:g}"), Estimate(value, low, high, 3), told)
+    told = None if low is None or high is None else low > 1 or high < 1
+    return MemoryRival(
+        load=cast("LoadResult", f"load at {value:g}"),
+        ratio=Estimate(value, low, high, 3),
+        distinguishable=told,
+        value=value,
+        lowest=1.0,
+    )
+
+
+def no_sides(_: object) -> str:
+    return ""
 
 
 def drawn(*rivals: MemoryRival) -> Ranks:
-    found = ranks(rivals, str)
+    found = ranks(rivals, str, no_sides)
     assert found is not None
     return found
 
@@ -31,13 +41,18 @@ def names(group: Sequence[Rank]) -> list[str]:
 
 
 def test_alone_there_is_nothing_to_draw() -> None:
-    assert ranks([], str) is None
+    assert ranks([], str, no_sides) is None
 
 
 def test_who_cannot_be_told_apart_stands_apart_from_who_takes_longer() -> None:
     found = drawn(rival(1.1, 0.9, 1.3), rival(1.2, 1.1, 1.3), rival(2.0, 1.8, 2.2))
     assert (names(found.tied), names(found.rest)) == (["1.1"], ["1.2", "2"])
     assert not found.untold
+
+
+def test_one_that_is_lower_stands_neither_with_the_tied_nor_with_who_takes_longer() -> None:
+    found = drawn(rival(0.9, 0.85, 0.95), rival(1.1, 0.9, 1.3), rival(1.2, 1.1, 1.3))
+    assert [names(group) for group in (found.lower, found.tied, found.rest)] == [["0.9"], ["1.1"], ["1.2"]]
 
 
 def test_equal_factors_lie_equally_far_apart() -> None:
@@ -88,7 +103,7 @@ def test_many_that_are_tied_leave_room_for_who_takes_longer() -> None:
 def test_every_rival_is_drawn_with_the_ratio_of_the_analysis(stored_run: Path) -> None:
     analysis = analyse_run(open_run(stored_run))
     ranking = analysis.rankings[0]
-    found = ranks(ranking.rivals, name_all(analysis).of)
+    found = ranks(ranking.rivals, name_all(analysis).of, no_sides)
     assert found is not None
     shown = {rank.name: rank.ratio for rank in (*found.tied, *found.rest)}
     assert shown == {name_all(analysis).of(rival.cell.load): rival.ratio for rival in ranking.rivals}
