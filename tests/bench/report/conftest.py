@@ -56,6 +56,7 @@ class FakeRun:
     verdicts: dict[str, str] = field(default_factory=dict)
     executed: dict[str, str] = field(default_factory=dict)
     broken: dict[str, tuple[str, str]] = field(default_factory=dict)
+    broken_blocks: Sequence[int] | None = None
     more: dict[str, Any] = field(default_factory=dict)
     stderr: str | None = None
     end: str | None = "finished"
@@ -75,9 +76,10 @@ class FakeRun:
             for p in self.prompt_tokens
         ]
 
-    def break_cells(self, label: str, status: str, message: str) -> None:
-        """Let the cells whose label starts with ``label`` fail in every block."""
+    def break_cells(self, label: str, status: str, message: str, blocks: Sequence[int] | None = None) -> None:
+        """Let the cells whose label starts with ``label`` fail in ``blocks``, or in every block."""
         self.broken[label] = (status, message)
+        self.broken_blocks = blocks
 
     def write(self, folder: Path, run_id: str = "20261122T211735Z-3f9a1c") -> Path:
         writer = RunWriter(folder, run_id)
@@ -94,7 +96,9 @@ class FakeRun:
             writer.finish(self.end)
         return writer.path
 
-    def _reason(self, label: str) -> tuple[str, str] | None:
+    def _reason(self, label: str, block: int) -> tuple[str, str] | None:
+        if self.broken_blocks is not None and block not in self.broken_blocks:
+            return None
         return next((reason for start, reason in self.broken.items() if label.startswith(start)), None)
 
     def _generations(self, load: Load, load_id: str, block: int) -> Iterator[dict[str, Any]]:
@@ -116,7 +120,7 @@ class FakeRun:
                 "ask": cell.ask,
                 "started_at": NOW,
             }
-            reason = self._reason(cell.label)
+            reason = self._reason(cell.label, block)
             if reason:
                 status, message = reason
                 row = {
@@ -147,7 +151,7 @@ class FakeRun:
         return round(ttft), itl
 
     def _load_row(self, load: Load, load_id: str, block: int, position: int) -> dict[str, Any]:
-        reason = self._reason(load.label + "-")
+        reason = self._reason(load.label + "-", block)
         noise = random.Random(f"load{load.label}{block}")
         bits = _BITS.get(load.precision, 16.0)
         artifact = round(134_515_008 * bits / 8)
