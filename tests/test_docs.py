@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+import os
 import re
 import subprocess
 import sys
@@ -157,6 +159,50 @@ def test_flags_of_the_gate_in_the_workflow_exist() -> None:
     flags = {flag for command in commands for flag in re.findall(r"--[a-z-]+", command)}
     assert flags == {"--baseline", "--head", "--threshold", "--run"}
     assert flags <= set(re.findall(r"--[a-z-]+", gate_parser().format_help()))
+
+
+def workflow_step(job: str, name: str) -> tuple[str, str]:
+    """A step of the nightly workflow: what stands before its script, and the script."""
+    steps = page("docs/ci.md").partition(f"\n  {job}:\n")[2].partition(f"      - name: {name}\n")[2]
+    head, _, rest = steps.partition("        run: |\n")
+    lines = itertools.takewhile(lambda line: line.startswith(" " * 10), rest.splitlines())
+    return head, "\n".join(line[10:] for line in lines)
+
+
+@pytest.mark.parametrize("job", ["windows", "linux"])
+def test_the_gate_of_the_workflow_runs_after_a_night_in_which_something_failed(job: str) -> None:
+    head, _ = workflow_step(job, "Gate")
+    assert "if: always() && env.RUN != ''" in head
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the job is for Linux")
+@pytest.mark.parametrize(
+    ("bench", "gate", "baselines", "status", "kept"),
+    [
+        ("success", 0, 5, 0, True),
+        ("success", 1, 5, 1, False),
+        ("success", 2, 5, 2, False),
+        ("success", 2, 4, 0, True),
+        ("success", 0, 0, 0, True),
+        ("failure", 0, 5, 0, False),
+        ("failure", 2, 4, 2, False),
+        ("failure", 0, 0, 2, False),
+    ],
+)
+def test_which_nights_become_baselines(
+    tmp_path: Path, bench: str, gate: int, baselines: int, status: int, kept: bool
+) -> None:
+    nox = tmp_path / ".venv" / "bin" / "nox"
+    nox.parent.mkdir(parents=True)
+    nox.write_text(f"#!/bin/sh\nexit {gate}\n", "utf-8")
+    nox.chmod(0o755)
+    (tmp_path / "results" / "night").mkdir(parents=True)
+    for number in range(baselines):
+        (tmp_path / "baselines" / f"before{number}").mkdir(parents=True)
+    _, script = workflow_step("linux", "Gate")
+    environment = {**os.environ, "BENCH": bench, "RUN": "night", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
+    ended = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment, check=False)
+    assert (ended.returncode, (tmp_path / "baselines" / "night").is_dir()) == (status, kept)
 
 
 def test_keys_of_the_sample_sweep_file_exist() -> None:

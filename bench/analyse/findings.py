@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.results import Finding
+from bench.analyse.results import CellResult, Finding
 from bench.store.reader import StoredRun
 
 _COLUMNS = ("code", "severity", "subject", "load_id", "cell_key", "block", "message", "advice")
@@ -27,6 +27,13 @@ def read_findings(run: StoredRun, load_rows: Sequence[Mapping[str, Any]]) -> lis
         groups.setdefault((row["code"], row["subject"], key, row["cell_key"]), []).append(row)
     found = [_finding(key[2], rows) for key, rows in groups.items()]
     return sorted(found, key=_weight)
+
+
+def touches(finding: Finding, cell: CellResult) -> bool:
+    """Whether a finding is about ``cell``, what it was loaded in, or the whole run."""
+    if finding.cell_key is not None:
+        return finding.cell_key == cell.cell_key
+    return finding.load_key in (None, cell.load.load_key)
 
 
 def _finding(load_key: str | None, rows: Sequence[Mapping[str, Any]]) -> Finding:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from bench.analyse.baselines import apart, mixed, usable
 from bench.analyse.compare import ComparedCell, Difference, compare_variants, judge
 from bench.analyse.environment import run_changes
+from bench.analyse.findings import touches
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
-from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
+from bench.analyse.lost import UNREACHED
+from bench.analyse.results import COMPARED, CellResult, Finding, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 
 LEAST_BASELINES = 5
 """From how many baseline runs on their own spread is used."""
+
+_MOST_NAMED = 5
 
 REGRESSION, NONE_SHOWN, CANNOT_TELL = "regression", "none shown", "cannot tell"
 
@@ -33,6 +37,21 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
+class LostBlocks:
+    """A cell of the run in question that was not measured in all of its blocks.
+
+    What is left may be the blocks in which nothing went wrong, so its figures cannot show that all is well.
+
+    Args:
+        cell: as that run measured it; its ``lost`` says which blocks, and why.
+        side: the variant that it belongs to, ``a`` or ``b``; empty in a run without variants.
+    """
+
+    cell: CellResult
+    side: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """All that is to be said of a run at the gate.
 
@@ -45,6 +64,7 @@ class Gate:
         strict: whether a cell that could hide a slowdown beyond the threshold counts as untold.
         cells: what could be held against something.
         missing: measured in all baselines and not in the head.
+        lost: held against something, and not measured in all of its blocks.
         new: measured in the head, and in no baseline.
         void: why no figure here counts; empty if they do.
         gaps: what keeps the gate from saying that no regression is shown.
@@ -61,6 +81,7 @@ class Gate:
     strict: bool
     cells: tuple[ComparedCell, ...]
     missing: tuple[Missing, ...]
+    lost: tuple[LostBlocks, ...]
     new: tuple[CellResult, ...]
     void: tuple[str, ...]
     gaps: tuple[str, ...]
@@ -75,7 +96,7 @@ class Gate:
             return CANNOT_TELL
         if any(one.verdict == "slower" for one in self.differences):
             return REGRESSION
-        untold = self.gaps or self.missing or (self.strict and self.hiding)
+        untold = self.gaps or self.missing or self.lost or (self.strict and self.hiding)
         return CANNOT_TELL if untold else NONE_SHOWN
 
     @property
@@ -118,6 +139,7 @@ def gate(
     before = _by_key(base.runs)
     cells = _held(head, before, threshold, known)
     count = len(base.runs)
+    held = [cell for cell in head.cells if cell.cell_key in before]
     return Gate(
         head=head,
         head_name=str(head.record.get("run_id")),
@@ -127,10 +149,19 @@ def gate(
         strict=strict,
         cells=cells,
         missing=tuple(_missing(head, before, count)),
+        lost=tuple(LostBlocks(cell) for cell in held if cell.lost),
         new=tuple(cell for cell in head.cells if cell.cell_key not in before),
         void=(*base.void, *_void(head, bool(cells) or not count, "here and in a baseline")),
         gaps=tuple(_gaps(count)),
-        notes=(*_played(head), *base.notes, *apart(base.runs, head), *mixed(base.runs), *_few(cells, before, count)),
+        notes=(
+            *_played(head),
+            *_serious("this run", head, held),
+            *base.notes,
+            *apart(base.runs, head),
+            *mixed(base.runs),
+            *_doubtful(base.runs, {cell.cell_key for cell in held}),
+            *_few(cells, before, count),
+        ),
         changes=run_changes(base.runs[-1], head) if base.runs else {},
         basis=_basis(cells, count, known),
     )
@@ -139,6 +170,7 @@ def gate(
 def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False) -> Gate:
     """Hold variant ``b`` of a run against its variant ``a``, paired by block; no other run is needed."""
     found = compare_variants(run, threshold)
+    sides = [(side, cell) for one in found.cells for side, cell in (("a", one.cell), ("b", one.other)) if cell]
     return Gate(
         head=found.head,
         head_name=found.head_name,
@@ -148,10 +180,11 @@ def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False) -
         strict=strict,
         cells=found.cells,
         missing=tuple(Missing(cell, _reason(found.head, _same_request(found.head, cell))) for cell in found.only_base),
+        lost=tuple(LostBlocks(cell, side) for side, cell in sides if cell.lost),
         new=found.only_head,
         void=tuple(_void(run, bool(found.cells), "with both variants")),
         gaps=(),
-        notes=tuple(_played(run)),
+        notes=(*_played(run), *_serious("this run", run, [cell for _, cell in sides])),
         changes=found.changes,
         basis="both variants, block by block, in one run",
     )
@@ -259,6 +292,58 @@ def _void(head: RunAnalysis, compared: bool, where: str) -> Iterator[str]:
 def _played(head: RunAnalysis) -> Iterator[str]:
     if any(load.simulated for load in head.loads):
         yield "simulated: these latencies were played, no model ran"
+
+
+def _serious(name: str, run: RunAnalysis, cells: Sequence[CellResult]) -> Iterator[str]:
+    """A note for each kind of serious finding that touches a cell which is held against something."""
+    for code, found in _touching(run, cells).items():
+        count = len({cell.cell_key for cell in cells if any(touches(one, cell) for one in found)})
+        which = "one of the cells" if count == 1 else f"{count} of the cells"
+        yield f"SERIOUS finding in {name}, about {which}: {code}: {found[0].message}. {found[0].advice}"
+
+
+def _touching(run: RunAnalysis, cells: Sequence[CellResult]) -> dict[str, list[Finding]]:
+    """Code -> the serious findings of that kind that touch one of ``cells``."""
+    kinds: dict[str, list[Finding]] = {}
+    for one in run.findings:
+        if one.severity == "serious" and any(touches(one, cell) for cell in cells):
+            kinds.setdefault(one.code, []).append(one)
+    return kinds
+
+
+def _doubtful(baselines: Sequence[RunAnalysis], held: Set[str]) -> Iterator[str]:
+    """What speaks against the figures of baselines: serious findings by kind, and lost blocks."""
+    kinds: dict[str, list[str]] = {}
+    broken = []
+    for run in baselines:
+        cells = [cell for cell in run.cells if cell.cell_key in held]
+        for code in _touching(run, cells):
+            kinds.setdefault(code, []).append(str(run.record.get("run_id")))
+        if any(cell.lost for cell in cells):
+            broken.append(str(run.record.get("run_id")))
+    for code, names in kinds.items():
+        yield f"SERIOUS finding in {_baselines(names)}: {code}"
+    if broken:
+        yield f"not all blocks were measured in {_baselines(broken)}"
+
+
+def _baselines(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"baseline{'s' if len(names) > 1 else ''} {', '.join(names[:_MOST_NAMED])}{more}"
+
+
+def lost_in_words(cell: CellResult) -> str:
+    """Which blocks a cell lost, and why, e.g. ``crashed in 9 blocks: killed by signal 11``."""
+    return "; ".join(_lost(one.status, len(one.blocks), one.message) for one in cell.lost)
+
+
+def _lost(status: str, count: int, message: str) -> str:
+    blocks = "one block" if count == 1 else f"{count} blocks"
+    if status == UNREACHED:
+        return f"not reached in {blocks}"
+    if status == "invalid":
+        return f"nothing counts in {blocks}: {message}"
+    return f"{status} in {blocks}: {message}"
 
 
 def _gaps(count: int) -> Iterator[str]:

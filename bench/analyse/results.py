@@ -224,6 +224,22 @@ class LoadResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Lost:
+    """Blocks of a measured cell in which it failed or gave nothing that counts, with one reason.
+
+    Args:
+        status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: no generation counts;
+            ``unreached``: planned, and the run ended before.
+        message: the reason as recorded; empty where there is none to record.
+        blocks: which, from 0.
+    """
+
+    status: str
+    message: str
+    blocks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CellResult:
     """One combination that has numbers.
 
@@ -249,6 +265,7 @@ class CellResult:
             fewer than a hundred.
         costs: energy, busy time and CPU time, where counters were read.
         timed: the counted generations one by one.
+        lost: blocks in which it was to be measured and failed, or gave nothing that counts.
     """
 
     cell_key: str
@@ -276,6 +293,12 @@ class CellResult:
     costs: Costs = field(default_factory=Costs)
     timed: Timed | None = None
     series: tuple[Generation, ...] = ()
+    lost: tuple[Lost, ...] = ()
+
+    @property
+    def lost_blocks(self) -> int:
+        """How many blocks were lost."""
+        return sum(len(one.blocks) for one in self.lost)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from bench.analyse.cells import cell_result
 from bench.analyse.failures import read_failures
 from bench.analyse.findings import read_findings
 from bench.analyse.loads import load_results, read_load_rows
+from bench.analyse.lost import lost_blocks
 from bench.analyse.ranking import memory_rankings, rankings
 from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
 from bench.analyse.samples import read_cells
@@ -32,6 +34,8 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         result = cell_result(samples, owner(samples.load_ids[0], samples.cell_key))
         if result:
             results[samples.cell_key] = result
+    for key, lost in lost_blocks(run, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
+        results[key] = replace(results[key], lost=lost)
     planned = {str(cell["cell_key"]): cell for cell in run.record.get("plan", {}).get("cells", [])}
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
     cells = tuple(results[key] for key in order)

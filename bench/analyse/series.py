@@ -1,14 +1,16 @@
 """What a series of times looks like beside its mean: drift, trend, two modes, outliers. All on logarithms.
 
 Each looks for one thing, says how large it is, and is silent where the series is too short to tell. The bounds are
-such that a log-normal series of independent values is called in less than two cases of a hundred by each of them.
+such that a log-normal series of independent values is called in less than two cases of a hundred by each of them. Each
+has a p-value as well, by which a run of many series can be judged as a whole.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,14 @@ OUTLYING = 1.2
 SCORE = 5.0
 """Modified z-score below which no value is an outlier; of few values it is more."""
 
-_FEWEST_BLOCKS = 6
+FEWEST_BLOCKS = 6
+"""Fewer do not tell a drift, two modes, an outlying block or alike neighbours from chance."""
+FEWEST_TRENDS = 3
+"""Blocks of three generations at least that it takes to see a trend."""
+
+_DRAWS, _FREEDOM = 100_000, 5
+"""Series that a statistic without a known distribution is held against, and Student's t that they are drawn from."""
+_PERMUTATIONS = 9_999
 _GRAIN = 0.01
 """The least spread, as a share, against which an outlier is measured: a clock's own grain is none."""
 
@@ -51,12 +60,14 @@ class Modes:
         high: of the slower one.
         low_blocks: which blocks are in the quicker group.
         high_blocks: which are in the slower one.
+        p_value: how probable a split that is as clear is among as many independent values with heavy tails.
     """
 
     low: float
     high: float
     low_blocks: tuple[int, ...]
     high_blocks: tuple[int, ...]
+    p_value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +80,7 @@ class Outlier:
         estimate: the cell's estimate with it.
         without: the cell's estimate without it.
         ordinal: which generation of the block, from 0; ``None`` where the block itself is meant.
+        p_value: of a block: how probable it is that one of as many independent values with heavy tails is as far.
     """
 
     block: int
@@ -76,6 +88,22 @@ class Outlier:
     estimate: float
     without: float
     ordinal: int | None = None
+    p_value: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Blocks that resemble the one before.
+
+    Args:
+        correlation: of a block with the next, the mean over the series; independent blocks have ``-1 / blocks``.
+        blocks: how many.
+        p_value: how probable one as large is where the order of the blocks does not matter.
+    """
+
+    correlation: float
+    blocks: int
+    p_value: float
 
 
 def block_medians(blocks: Any, values: Any) -> dict[int, float]:
@@ -122,7 +150,7 @@ def trend(blocks: Any, values: Any) -> Change | None:
             places = np.arange(len(mine)) - (len(mine) - 1) / 2
             slope = float((places * np.log(mine)).sum() / (places**2).sum())
             rises.append(slope * (len(mine) - 1))
-    if len(rises) < 3:
+    if len(rises) < FEWEST_TRENDS:
         return None
     error = float(np.std(rises, ddof=1)) / math.sqrt(len(rises))
     mean = float(np.mean(rises))
@@ -145,36 +173,123 @@ def modes(medians: Mapping[int, float]) -> Modes | None:
     """
     order = sorted(medians, key=lambda block: medians[block])
     count = len(order)
-    if count < _FEWEST_BLOCKS:
+    if count < FEWEST_BLOCKS:
         return None
     logs = np.log([medians[block] for block in order])
-    splits = range(2, count - 1)
-    within = [_squares(logs[:place]) + _squares(logs[place:]) for place in splits]
-    least = int(np.argmin(within))
-    place = splits[least]
-    low, high = float(logs[:place].mean()), float(logs[place:].mean())
-    deviation = max(math.sqrt(within[least] / (count - 2)), _GRAIN / 10)
-    if high - low < math.log(MODES_APART) or high - low < (3 + 40 / count) * deviation:
+    (place,), (gap,), (spread,) = _best_split(logs[None])
+    deviation = max(float(spread), _GRAIN / 10)
+    if gap < math.log(MODES_APART) or gap < (3 + 40 / count) * deviation:
         return None
-    return Modes(math.exp(low), math.exp(high), tuple(sorted(order[:place])), tuple(sorted(order[place:])))
+    low, high = float(logs[:place].mean()), float(logs[place:].mean())
+    return Modes(
+        math.exp(low),
+        math.exp(high),
+        tuple(sorted(order[:place])),
+        tuple(sorted(order[place:])),
+        _p_value(_reference_gaps(count), gap / deviation),
+    )
 
 
-def _squares(logs: Any) -> float:
-    return float(((logs - logs.mean()) ** 2).sum())
+def _best_split(ordered: Any) -> tuple[Any, Any, Any]:
+    """Per row the place where two groups begin and end, how far their means are apart, and the deviation within them.
+
+    Args:
+        ordered: float array [series, values], each row ascending; six values at least.
+    """
+    count = ordered.shape[1]
+    places = np.arange(2, count - 1)
+    centred = ordered - ordered.mean(axis=1, keepdims=True)
+    lower = np.cumsum(centred, axis=1)[:, places - 1]
+    # Sums of squares: what two groups leave of the whole is what their means do not explain.
+    explained = lower**2 / places + lower**2 / (count - places)
+    best = np.argmax(explained, axis=1)
+    rows = np.arange(len(ordered))
+    place = places[best]
+    within = np.maximum((centred**2).sum(axis=1) - explained[rows, best], 0)
+    gap = -lower[rows, best] * (1 / place + 1 / (count - place))
+    return place, gap, np.sqrt(within / (count - 2))
 
 
 def outlying_blocks(medians: Mapping[int, float]) -> list[Outlier]:
     """Blocks far from the median of all, each with what the estimate would be without it; of six blocks or more."""
     order = sorted(medians)
-    if len(order) < _FEWEST_BLOCKS:
+    count = len(order)
+    if count < FEWEST_BLOCKS:
         return []
     logs = np.log([medians[block] for block in order])
     away = logs - np.median(logs)
     return [
-        Outlier(order[index], math.exp(away[index]), _mean(logs), _mean(np.delete(logs, index)))
+        Outlier(
+            order[index],
+            math.exp(away[index]),
+            _mean(logs),
+            _mean(np.delete(logs, index)),
+            p_value=_p_value(_reference_scores(count), _score(away, away)[index]),
+        )
         # The spread of few values is often small by chance.
-        for index in _outlying(away, away, 4.5 + 240 / len(order) ** 2)
+        for index in _outlying(away, away, 4.5 + 240 / count**2)
     ]
+
+
+def alike_neighbours(series: Sequence[Mapping[int, float]]) -> Alike | None:
+    """Whether blocks resemble the one before, over all series of a run together.
+
+    A block befalls all cells of a run, so the series are no independent witnesses. Therefore the blocks change places
+    in all of them at once: where their order does not matter, any order is as probable (a permutation test of the
+    lag-1 autocorrelation), whatever the cells of a block have in common.
+
+    Args:
+        series: block -> median, one per cell and metric; fewer than six blocks tell nothing.
+    """
+    blocks = sorted({block for medians in series for block in medians})
+    known = [row for row in (_standardized(medians, blocks) for medians in series) if row is not None]
+    if len(blocks) < FEWEST_BLOCKS or not known:
+        return None
+    rows = np.array(known)
+    products = rows.T @ rows / len(rows)
+    order: Any = np.arange(len(blocks))
+    found = float(products[order[:-1], order[1:]].sum())
+    drawn = np.random.default_rng(1).permuted(np.tile(order, (_PERMUTATIONS, 1)), axis=1)
+    shuffled = products[drawn[:, :-1], drawn[:, 1:]].sum(axis=1)
+    # Rounding must not tell two sums of the same products apart.
+    p_value = _p_value(np.sort(shuffled), found - 1e-9)
+    return Alike(found, len(blocks), p_value) if p_value < SURE else None
+
+
+def _standardized(medians: Mapping[int, float], blocks: Sequence[int]) -> Any:
+    """The logarithms around their mean, of length 1; 0 where a block is missing. ``None`` if they do not vary."""
+    logs = np.array([math.log(medians[block]) if block in medians else math.nan for block in blocks])
+    centred = np.nan_to_num(logs - np.nanmean(logs))
+    length = float(np.sqrt((centred**2).sum()))
+    return centred / length if length > 1e-12 else None
+
+
+def _p_value(drawn: Any, seen: float) -> float:
+    """The share of ``drawn``, which ascend, that reach ``seen``; what was seen counts as one of them."""
+    reached = len(drawn) - int(np.searchsorted(drawn, seen, side="left"))
+    return (reached + 1) / (len(drawn) + 1)
+
+
+@lru_cache(maxsize=16)
+def _reference_gaps(count: int) -> Any:
+    """How clear the best split of ``count`` independent values is, in deviations within the groups, ascending."""
+    splits = (_best_split(np.sort(values, axis=1)) for values in _reference(count))
+    return np.sort(np.concatenate([gap / spread for _, gap, spread in splits]))
+
+
+@lru_cache(maxsize=16)
+def _reference_scores(count: int) -> Any:
+    """How far the farthest of ``count`` independent values lies away, as a modified z-score, ascending."""
+    away = (values - np.median(values, axis=1, keepdims=True) for values in _reference(count))
+    spreads = ((one, np.median(np.abs(one), axis=1)) for one in away)
+    return np.sort(np.concatenate([0.6745 * np.abs(one).max(axis=1) / spread for one, spread in spreads]))
+
+
+def _reference(count: int) -> Iterator[Any]:
+    """Independent values with tails as heavy as blocks have where something now and then holds up a few answers."""
+    drawn = np.random.default_rng(count)
+    for _ in range(10):
+        yield drawn.standard_t(_FREEDOM, (_DRAWS // 10, count))
 
 
 def outlying_generations(blocks: Any, values: Any) -> list[Outlier]:
@@ -203,9 +318,13 @@ def outlying_generations(blocks: Any, values: Any) -> list[Outlier]:
 
 def _outlying(away: Any, spread: Any, bound: float) -> list[int]:
     """Places whose modified z-score (Iglewicz and Hoaglin, 1993) is beyond ``bound``, and that are far away besides."""
-    deviation = max(float(np.median(np.abs(spread))), 0.6745 * _GRAIN)
-    beyond = (0.6745 * np.abs(away) / deviation > max(SCORE, bound)) & (np.abs(away) > math.log(OUTLYING))
+    beyond = (_score(away, spread) > max(SCORE, bound)) & (np.abs(away) > math.log(OUTLYING))
     return [int(index) for index in np.flatnonzero(beyond)]
+
+
+def _score(away: Any, spread: Any) -> Any:
+    deviation = max(float(np.median(np.abs(spread))), 0.6745 * _GRAIN)
+    return 0.6745 * np.abs(away) / deviation
 
 
 def _mean(logs: Any) -> float:

@@ -44,6 +44,7 @@ class ReadCell:
     Args:
         names: for people, by code of the language.
         estimates: metric (one of :data:`bench.analyse.results.COMPARED`) -> estimate in ms.
+        lost_blocks: in how many blocks it failed or gave nothing that counts.
     """
 
     identity: Identity
@@ -52,6 +53,7 @@ class ReadCell:
     backend: str
     simulated: bool
     estimates: Mapping[str, Estimate]
+    lost_blocks: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +265,7 @@ def _read_cell(cell: CellResult, model: str, threads: int | None, names: Mapping
         backend=cell.load.backend,
         simulated=cell.load.simulated,
         estimates={metric: one.estimate for metric, one in measured.items() if one is not None},
+        lost_blocks=cell.lost_blocks,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from bench.analyse.findings import touches
 from bench.analyse.results import CellResult, Finding
 from bench.analyse.side_by_side import SideBySide
 
@@ -57,7 +58,7 @@ def _of_run(place: int, side: SideBySide) -> Iterator[Touching]:
     run = side.first.base if place == BASE else side.heads[place].head
     pairs = list(_pairs(place, side))
     for finding in run.findings:
-        cells = tuple(named for named, own in pairs if _touches(finding, own))
+        cells = tuple(named for named, own in pairs if touches(finding, own))
         if cells:
             yield Touching(finding, place, cells)
 
@@ -68,9 +69,3 @@ def _pairs(place: int, side: SideBySide) -> Iterator[tuple[CellResult, CellResul
         yield from ((row.cell, row.cell) for row in side.rows)
     else:
         yield from ((cell.cell, cell.other or cell.cell) for cell in side.heads[place].cells)
-
-
-def _touches(finding: Finding, cell: CellResult) -> bool:
-    if finding.cell_key is not None:
-        return finding.cell_key == cell.cell_key
-    return finding.load_key in (None, cell.load.load_key)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from bench.analyse.compare import VERDICTS, Comparison
 from bench.analyse.conditions import Mismatch
 from bench.analyse.interval import CONFIDENCE
-from bench.analyse.results import COMPARED, RunAnalysis
+from bench.analyse.results import COMPARED, CellResult, RunAnalysis
 from bench.analyse.side_by_side import Call, SideBySide
 from bench.compare import words
 from bench.compare.figures import METRICS, cell_name, change, percent
@@ -65,11 +65,35 @@ def notes(side: SideBySide) -> list[str]:
             found.append(words.UNFINISHED.format(run=name))
         if not run.cells and side.several:
             found.append(words.EMPTY.format(run=name))
+    found += _lost(side)
     if played := _played(side):
         found.append(played)
     if side.differences and all(one.contrast.p_value is None for one in side.differences):
         found.append(words.ONE_BLOCK)
     return [*found, *_serious(side)]
+
+
+def _lost(side: SideBySide) -> Iterator[str]:
+    """A note for each side that has a compared cell which was not measured in all of its blocks."""
+    naming = name_all(side.first.base)
+    for name, cells in _compared(side):
+        broken = [cell for cell in cells if cell.lost]
+        if broken:
+            named = [
+                words.LOST_CELL.format(cell=cell_name(cell, naming), lost=cell.lost_blocks)
+                for cell in broken[:_MOST_NAMED]
+            ]
+            more = [words.TOGETHER_MORE.format(count=len(broken) - _MOST_NAMED)] if len(broken) > _MOST_NAMED else []
+            yield words.LOST.format(run=name, cells="; ".join([*named, *more]))
+
+
+def _compared(side: SideBySide) -> Iterator[tuple[str, list[CellResult]]]:
+    """The compared cells of each side, with what the side is called in a sentence."""
+    paired = side.first.paired
+    yield side.first.base_name if paired else words.BASE_RUN, [row.cell for row in side.rows]
+    for place, head in enumerate(side.heads):
+        name = words.head_name(place, several=True) if side.several else words.HEAD_RUN
+        yield head.head_name if paired else name, [cell.other for cell in head.cells if cell.other]
 
 
 def _different(side: SideBySide) -> Iterator[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from bench.analyse.compare import ComparedCell, Difference
-from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, could_hide
+from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, could_hide, lost_in_words
 from bench.compare.export_json import figures, identity
 from bench.compare.figures import METRICS, cell_name, change, percent, ratio, shape, values
 from bench.compare.order import called_first
@@ -46,6 +47,8 @@ def reasons(found: Gate) -> list[str]:
     said = [*found.void, *found.gaps]
     if found.missing:
         said.append(f"{plural(len(found.missing), 'cell')} measured before and not now")
+    if found.lost:
+        said.append(f"{plural(len(found.lost), 'cell')} not measured in all blocks")
     if found.strict and found.hiding:
         said.append(hidden(found))
     return said
@@ -97,6 +100,7 @@ def lines(found: Gate) -> Iterator[str]:
     if len(ordered) > MOST_IN_TERMINAL:
         yield f"and {plural(len(ordered) - MOST_IN_TERMINAL, 'more cell')}: see gate.json"
     yield from _limited([f"MISSING {plain(one)}" for one in _missing(found)])
+    yield from _limited([f"BLOCKS LOST {plain(one)}" for one in _lost(found)])
     yield from _limited([f"new: {plain(cell_name(cell, naming))}" for cell in found.new])
     yield from _limited([f"changed: {plain(f'{name} {a} -> {b}')}" for name, (a, b) in found.changes.items()])
     yield ""
@@ -119,6 +123,15 @@ def _rule(found: Gate) -> str:
 def _missing(found: Gate) -> list[str]:
     naming = name_all(found.head)
     return [f"{cell_name(one.cell, naming)}: {one.why[:_MOST_WORDS]}" for one in found.missing]
+
+
+def _lost(found: Gate) -> list[str]:
+    naming = name_all(found.head)
+    return [
+        f"{f'variant {one.side}, ' if one.side else ''}{cell_name(one.cell, naming)}: "
+        f"{lost_in_words(one.cell)[:_MOST_WORDS]}"
+        for one in found.lost
+    ]
 
 
 def _urgent_first(found: Gate) -> list[ComparedCell]:
@@ -154,6 +167,7 @@ def markdown(found: Gate) -> str:
     if len(rows) > _MOST_ROWS:
         parts += ["", f"{plural(len(rows) - _MOST_ROWS, 'more row')}: gate.json holds all."]
     parts += ["", *_limited([f"- **missing**: {escape(one)}" for one in _missing(found)])]
+    parts += _limited([f"- **blocks lost**: {escape(one)}" for one in _lost(found)])
     parts += _limited([f"- new: {escape(cell_name(cell, naming))}" for cell in found.new])
     parts += _limited(
         [f"- changed: {escape(name)} {escape(a)} → {escape(b)}" for name, (a, b) in found.changes.items()]
@@ -206,6 +220,10 @@ def as_json(found: Gate) -> str:
             for one in cell.differences
         ],
         "missing": [{**identity(one.cell, naming), "why": one.why} for one in found.missing],
+        "lost": [
+            {**identity(one.cell, naming), "side": one.side, "blocks": [asdict(lost) for lost in one.cell.lost]}
+            for one in found.lost
+        ],
         "new": [identity(cell, naming) for cell in found.new],
     }
     return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

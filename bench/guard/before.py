@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from bench.guard.findings import Code, Found, percent
+from bench.guard.findings import Code, Found
 from bench.guard.setup import judge_limits
 from bench.observe.conditions import Conditions, others_share
 from bench.observe.energy import FoundMeter
@@ -13,9 +14,25 @@ from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
 from bench.observe.virtual import hypervisor
 
-BUSY_SHARE = 0.05
-BUSY_SERIOUS = 0.25
-"""Share of all CPUs that other programs use, before and during a run."""
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """From when on CPU time that a run did not get is found.
+
+    A stack that computes on all of its threads waits at every step for the slowest, so that one CPU which somebody
+    else uses weighs the same on a machine of many CPUs.
+
+    Args:
+        cpus: in CPUs.
+        share: of all CPUs; counts where that is less, on a machine of few.
+    """
+
+    cpus: float
+    share: float
+
+
+BUSY, BUSY_SERIOUS = Bound(0.25, 0.05), Bound(1.0, 0.25)
+"""What other programs use, before and during a run."""
 LOW_MEMORY_SHARE = 0.1
 SWAP_BYTES = 256 * 1024**2
 
@@ -40,12 +57,37 @@ def judge_before(first: Conditions, last: Conditions) -> Iterator[Found]:
     if last.power.saving is not None:
         yield Found(Code.SAVING_POWER, last.power.saving)
     share = others_share(first, last)
-    if share is not None and share >= BUSY_SHARE:
-        severity = "serious" if share >= BUSY_SERIOUS else "warning"
-        yield Found(Code.BUSY_BEFORE, f"other programs used {percent(share)} of the CPU before the run began", severity)
+    if share is not None and (weight := weight_of(share, cpus(first, last), BUSY, BUSY_SERIOUS)):
+        said = in_cpus(share, cpus(first, last))
+        yield Found(Code.BUSY_BEFORE, f"other programs used {said} before the run began", weight)
     yield from judge_memory(last)
     if last.swap_used_bytes is not None and last.swap_used_bytes >= SWAP_BYTES:
         yield Found(Code.SWAP_IN_USE, f"{last.swap_used_bytes / 1e9:.1f} GB lie in the swap or page file")
+
+
+def cpus(first: Conditions, last: Conditions) -> float:
+    """How many CPUs there are, by the time that there was to be had between two readings."""
+    return last.cpu.since(first.cpu).capacity_s / (last.awake_s - first.awake_s)
+
+
+def weight_of(share: float, count: float, warning: Bound, serious: Bound) -> str | None:
+    """How much it weighs that a share of all CPUs was taken; ``None`` if it is too little to be found.
+
+    Args:
+        share: of all CPUs.
+        count: of CPUs.
+        warning: from when on it is found.
+        serious: from when on it is serious.
+    """
+    for severity, bound in (("serious", serious), ("warning", warning)):
+        if share >= min(bound.cpus / count, bound.share):
+            return severity
+    return None
+
+
+def in_cpus(share: float, count: float) -> str:
+    """A share of all CPUs as people count them, e.g. ``1.25 of 22 CPUs``."""
+    return f"{share * count:.2f} of {count:.0f} CPU{'' if round(count) == 1 else 's'}"
 
 
 def judge_memory(now: Conditions) -> Iterator[Found]:

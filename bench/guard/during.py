@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.guard.before import BUSY_SERIOUS, BUSY_SHARE, judge_memory
-from bench.guard.findings import Code, Found, percent
+from bench.guard.before import BUSY, BUSY_SERIOUS, Bound, cpus, in_cpus, judge_memory, weight_of
+from bench.guard.findings import Code, Found
 from bench.observe.conditions import Conditions, others_share
 from bench.observe.power import PowerState
 from bench.observe.sleep import SLEPT_S
 
-STOLEN_SHARE = 0.02
-STOLEN_SERIOUS = 0.1
+STOLEN, STOLEN_SERIOUS = Bound(0.25, 0.02), Bound(1.0, 0.1)
+"""What a hypervisor gives to others."""
 SWAPPED_BYTES = 1024**2
 SWAPPED_SERIOUS = 64 * 1024**2
 PAGE_FAULTS = 100
@@ -39,14 +39,15 @@ def judge_visit(before: Conditions, after: Conditions, power: PowerState) -> Ite
 
 def _cpu(before: Conditions, after: Conditions) -> Iterator[Found]:
     share = others_share(before, after)
-    if share is not None and share >= BUSY_SHARE:
-        severity = "serious" if share >= BUSY_SERIOUS else "warning"
-        yield Found(Code.OTHER_LOAD, f"other programs used {percent(share)} of the CPU", severity)
+    if share is None:
+        return
+    count = cpus(before, after)
+    if weight := weight_of(share, count, BUSY, BUSY_SERIOUS):
+        yield Found(Code.OTHER_LOAD, f"other programs used {in_cpus(share, count)}", weight)
     used = after.cpu.since(before.cpu)
-    if share is not None and used.stolen_s is not None and used.stolen_s >= used.capacity_s * STOLEN_SHARE:
-        stolen = used.stolen_s / used.capacity_s
-        severity = "serious" if stolen >= STOLEN_SERIOUS else "warning"
-        yield Found(Code.STOLEN_TIME, f"the hypervisor gave {percent(stolen)} of the CPU time to others", severity)
+    stolen = 0.0 if used.stolen_s is None else used.stolen_s / used.capacity_s
+    if weight := weight_of(stolen, count, STOLEN, STOLEN_SERIOUS):
+        yield Found(Code.STOLEN_TIME, f"the hypervisor gave {in_cpus(stolen, count)} to others", weight)
 
 
 def _quota(before: Conditions, after: Conditions) -> Iterator[Found]:

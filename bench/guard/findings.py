@@ -134,6 +134,11 @@ class Code(Enum):
         "a cell still became faster or slower from one timed generation of a process to the next",
         "Where it falls, take more warm-ups (--warmups 5); where it rises, look for heat, memory and other programs.",
     )
+    ALIKE_BLOCKS = (
+        "warning",
+        "blocks resemble the one before, so that they tell less than as many independent ones",
+        "Intervals may be too narrow: give the blocks more time (--cooldown-s 30), and compare variants in one run.",
+    )
     BIMODAL = (
         "warning",
         "the blocks of a cell fall into two groups, as if there were two ways of running it",

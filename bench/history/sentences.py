@@ -60,6 +60,9 @@ def notes(history: History) -> list[str]:
     if unfinished := [run.run_id for run in history.runs if not run.ended]:
         more = _more(len(unfinished) - _MOST_NAMED)
         found.append(words.UNFINISHED.format(runs=text.listed(unfinished[:_MOST_NAMED]), more=more))
+    if broken := list(_lost(history)):
+        more = _more(len(broken) - _MOST_NAMED)
+        found.append(words.LOST.format(runs=text.listed(broken[:_MOST_NAMED]), more=more))
     if variants := sum(bool(run.variants) for run in history.runs):
         found.append(words.VARIANTS.format(runs=text.plural(variants, "A/B run")))
     if places := _new_prompts(history):
@@ -68,6 +71,13 @@ def notes(history: History) -> list[str]:
     if not history.series:
         found.append(words.NOTHING)
     return found
+
+
+def _lost(history: History) -> Iterator[str]:
+    """Each run with cells that were not measured in all of their blocks, and how many of them."""
+    for run in history.runs:
+        if cells := sum(cell.lost_blocks > 0 for cell in run.cells):
+            yield words.LOST_RUN.format(run=run.run_id, cells=text.plural(cells, "cell"))
 
 
 def _new_prompts(history: History) -> list[str]:

@@ -66,6 +66,8 @@ PARTLY_SIMULATED = "partly simulated: some of these latencies were played; the c
 ONE_BLOCK = "one block gives no interval, so nothing can be told apart; measure with --profile standard"
 UNFINISHED = "{run} has no end: it is still being written or was killed; compared as far as it goes"
 EMPTY = "{run} measured nothing that counts: there is no figure to compare"
+LOST = "BLOCKS LOST in {run}: its figures of these cells rest on the blocks that are left: {cells}"
+LOST_CELL = "{cell} ({lost} lost)"
 SERIOUS = "SERIOUS finding in {run}: {what} ({cells}, marked !). {advice}"
 NOT_SERIOUS = "Warnings of the guard about compared cells: {count}. They stand in the reports of the runs."
 

@@ -64,6 +64,8 @@ UNFINISHED = (
     "{run}, sonu olmayan bir koşudur: ya hâlâ yazılıyor ya da zorla sonlandırıldı; vardığı yere kadar karşılaştırıldı"
 )
 EMPTY = "{run}, sayılan hiçbir şey ölçmedi: karşılaştırılacak sayı yok"
+LOST = "BLOK KAYBI, {run}: şu hücrelerin sayıları geriye kalan bloklara dayanıyor: {cells}"
+LOST_CELL = "{cell} (kayıp blok: {lost})"
 SERIOUS = "CİDDİ bulgu, {run}: {what} ({cells}, ! ile işaretli). {advice}"
 NOT_SERIOUS = "Gözcünün karşılaştırılan hücrelerle ilgili uyarıları: {count}. Koşuların raporlarında yazarlar."
 

@@ -25,6 +25,8 @@ OF_DAY = "of {day}"
 FROM_TO = "from {first} to {last}"
 SIMULATED = "simulated: some or all of these latencies were played, no model ran"
 UNFINISHED = "{runs}{more} without an end: still being written or killed; taken as far as measured"
+LOST = "not all blocks were measured in {runs}{more}; these points rest on the blocks that are left"
+LOST_RUN = "{run} ({cells})"
 VARIANTS = "variants of {runs} are no part of a history; `nox -s compare` shows them"
 NEW_PROMPTS = (
     "other prompts than before were first asked by {places}{more}: cells of those lengths have a series for each set "

@@ -26,6 +26,8 @@ OF_DAY = "{day} günü"
 FROM_TO = "{first} ile {last} arası"
 SIMULATED = "benzetim: bu gecikmelerin bir kısmı ya da hepsi oynatıldı, hiçbir model çalışmadı"
 UNFINISHED = "sonu olmayan: {runs}{more}; ya hâlâ yazılıyor ya da zorla sonlandırıldı; ölçüldüğü kadarıyla alındı"
+LOST = "bütün blokları ölçülmeyen koşular: {runs}{more}; bu noktalar geriye kalan bloklara dayanıyor"
+LOST_RUN = "{run}: {cells}"
 VARIANTS = "çeşitler bir geçmişin parçası değildir ({runs}); onları `nox -s compare` gösterir"
 NEW_PROMPTS = (
     "öncekilerden başka istemlerin ilk sorulduğu yer: {places}{more}; bu uzunluklardaki hücrelerin her istem kümesi "

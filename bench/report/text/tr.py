@@ -820,6 +820,10 @@ _FINDINGS = {
         "Eğilim",
         "Bir hücre, bir sürecin süresi ölçülen bir üretiminden ötekine hâlâ hızlandı ya da yavaşladı.",
     ),
+    "alike-blocks": (
+        "Benzeşen bloklar",
+        "Bloklar bir öncekine benziyor; bu yüzden aynı sayıda bağımsız bloktan daha az şey söylüyorlar.",
+    ),
     "bimodal": ("İki tepeli", "Bir hücrenin blokları, iki ayrı çalışma biçimi varmış gibi iki kümeye ayrılıyor."),
     "outlier-block": ("Aykırı blok", "Bir hücrenin bir bloğu ötekilerden uzak."),
     "outlier-generation": ("Aykırı üretim", "Bir hücrenin bir üretimi ötekilerden uzak."),
@@ -880,6 +884,10 @@ _ADVICE = {
     ),
     "Its timed generations may hold some warm-up: allow more (--max-warmups 12).": (
         "Süresi ölçülen üretimlerde ısınma kalmış olabilir: daha çoğuna izin verin (--max-warmups 12)."
+    ),
+    "Intervals may be too narrow: give the blocks more time (--cooldown-s 30), and compare variants in one run.": (
+        "Aralıklar fazla dar olabilir: bloklara daha çok zaman verin (--cooldown-s 30) ve çeşitleri tek koşuda "
+        "karşılaştırın."
     ),
     "Find out what changed (heat, power, other programs); compare variants within the same blocks.": (
         "Neyin değiştiğini bulun (ısı, güç, başka programlar); çeşitleri aynı bloklar içinde karşılaştırın."

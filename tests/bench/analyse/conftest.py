@@ -28,7 +28,9 @@ class TinyRun:
     rows: list[dict[str, Any]] = field(default_factory=list)
     loads: list[dict[str, Any]] = field(default_factory=list)
     planned: list[Cell] = field(default_factory=list)
+    plan: dict[str, Any] = field(default_factory=dict)
     ended: bool = True
+    reason: str = "finished"
 
     def generation(
         self, cell: Cell, block: int, ttft_ms: float | None, itl_ms: Sequence[float] = (), **columns: Any
@@ -79,11 +81,11 @@ class TinyRun:
         loads = {cell.load.key: cell.load for cell in self.planned}
         cells = [recorded_cell(cell) for cell in self.planned]
         identities = [{"load_key": key, "label": load.label, **load.identity} for key, load in loads.items()]
-        writer.begin({"plan": {"loads": identities, "cells": cells}})
+        writer.begin({"plan": {"loads": identities, "cells": cells, **self.plan}})
         writer.rows("generations", self.rows)
         writer.rows("loads", self.loads)
         if self.ended:
-            writer.finish("finished")
+            writer.finish(self.reason)
         return writer.path
 
     def analyse(self) -> RunAnalysis:

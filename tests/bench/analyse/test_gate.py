@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants
-from bench.analyse.results import CellResult, RunAnalysis
+from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants, lost_in_words
+from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
 from bench.analyse.variation import variation
 from tests.bench.analyse.made import failed, made_cell, made_load, made_run, packages
 
@@ -183,6 +183,95 @@ def test_baselines_under_different_conditions_are_pointed_out() -> None:
 def test_another_power_mode_is_pointed_out() -> None:
     head = made_run("head", [made_cell([10.0] * 5, 1)], machine={"power_mode": "quiet"})
     assert gate(head, baselines(), FIVE).notes[0].startswith("DIFFERENT power mode: None in the newest baseline, quiet")
+
+
+# -- lost blocks
+
+NINE_CRASHED = (Lost("crashed", "killed by signal 11", tuple(range(1, 10))),)
+
+
+def one_block_is_left(run: RunAnalysis, lost: tuple[Lost, ...] = NINE_CRASHED) -> RunAnalysis:
+    return replace(run, cells=tuple(replace(cell, lost=lost) for cell in run.cells))
+
+
+def test_a_cell_that_crashed_in_nine_of_ten_blocks_cannot_be_told() -> None:
+    found = gate(one_block_is_left(run("head", 10.0, blocks=1)), baselines(), FIVE)
+    assert (found.outcome, [lost_in_words(one.cell) for one in found.lost]) == (
+        CANNOT_TELL,
+        ["crashed in 9 blocks: killed by signal 11"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (Lost("unreached", "", (8, 9)), "not reached in 2 blocks"),
+        (Lost("invalid", "the machine was suspended", (3,)), "nothing counts in one block: the machine was suspended"),
+        (Lost("timeout", "no answer in 60 s", (3,)), "timeout in one block: no answer in 60 s"),
+    ],
+)
+def test_a_lost_block_is_named_with_its_reason(lost: Lost, said: str) -> None:
+    found = gate(one_block_is_left(run("head", 10.0), (lost,)), baselines(), FIVE)
+    assert (found.outcome, lost_in_words(found.lost[0].cell)) == (CANNOT_TELL, said)
+
+
+def test_a_regression_counts_more_than_lost_blocks() -> None:
+    assert outcome(one_block_is_left(run("head", 12.0)), baselines()) == REGRESSION
+
+
+def test_a_new_cell_that_lost_blocks_holds_up_no_other() -> None:
+    head = run("head", 10.0, 20.0)
+    broken = replace(head, cells=(head.cells[0], replace(head.cells[1], lost=NINE_CRASHED)))
+    assert outcome(broken, baselines()) == NONE_SHOWN
+
+
+def test_a_baseline_that_lost_blocks_is_named() -> None:
+    runs = baselines()
+    found = gate(run("head", 10.0), [one_block_is_left(runs[0]), *runs[1:]], FIVE)
+    assert (found.outcome, found.notes) == (NONE_SHOWN, ("not all blocks were measured in baseline base0",))
+
+
+@pytest.mark.parametrize("side", ["a", "b"])
+def test_lost_blocks_of_either_variant_cannot_be_told(side: str) -> None:
+    found = variants((1.0, 1.0, 1.0))
+    cells = tuple(replace(cell, lost=NINE_CRASHED if cell.load.variant == side else ()) for cell in found.cells)
+    gated = gate_variants(replace(found, cells=cells), FIVE)
+    assert (gated.outcome, [one.side for one in gated.lost]) == (CANNOT_TELL, [side])
+
+
+# -- serious findings
+
+
+def serious(cell: CellResult | None = None, load_key: str | None = None) -> Finding:
+    key = None if cell is None else cell.cell_key
+    said = "other programs used 2.0 of 4 CPUs"
+    return Finding("other-load", "serious", said, "Close them.", load_key=load_key, cell_key=key)
+
+
+def test_a_serious_finding_in_the_head_is_named_with_how_many_cells_it_touches() -> None:
+    head = run("head", 10.0, 10.0)
+    found = gate(replace(head, findings=(serious(head.cells[0]),)), baselines(cells=2), FIVE)
+    (note,) = found.notes
+    said = "other-load: other programs used 2.0 of 4 CPUs. Close them."
+    assert note == f"SERIOUS finding in this run, about one of the cells: {said}"
+
+
+def test_a_serious_finding_in_a_baseline_is_named() -> None:
+    runs = [replace(one, findings=(serious(),)) for one in baselines()]
+    (note,) = gate(run("head", 10.0), runs, FIVE).notes
+    assert note == "SERIOUS finding in baselines base0, base1, base2, base3, base4 and 1 more: other-load"
+
+
+def test_findings_that_are_not_serious_or_about_other_cells_are_not_named() -> None:
+    head = run("head", 10.0)
+    findings = (replace(serious(head.cells[0]), severity="warning"), serious(load_key="another"))
+    assert gate(replace(head, findings=findings), baselines(), FIVE).notes == ()
+
+
+def test_a_serious_finding_about_a_variant_is_named() -> None:
+    found = variants((1.0, 1.0, 1.0))
+    gated = gate_variants(replace(found, findings=(serious(found.cells[1]),)), FIVE)
+    assert gated.notes[0].startswith("SERIOUS finding in this run, about one of the cells: other-load")
 
 
 # -- variants of one run

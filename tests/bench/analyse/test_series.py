@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bench.analyse.series import (
+    alike_neighbours,
     block_medians,
     drift,
     modes,
@@ -126,3 +127,49 @@ def test_values_that_are_all_the_same_are_no_division_by_zero() -> None:
 def test_hardly_any_value_says_nothing(count: int) -> None:
     blocks: Any = np.arange(count)
     assert not any(judge(blocks, np.arange(1.0, count + 1)) for judge in JUDGES.values())
+
+
+# -- neighbours
+
+
+def test_neighbours_are_correlated_over_all_series_together() -> None:
+    # Two levels, five blocks each: the series are one another's mirror image, and correlate with the next block alike.
+    up, down = by_block(*[40.0] * 5, *[44.0] * 5), by_block(*[44.0] * 5, *[40.0] * 5)
+    found = alike_neighbours([up, down])
+    assert found is not None
+    # Of nine pairs of neighbours eight are equal and one is opposite: 8/10 - 1/10.
+    assert found.correlation == pytest.approx(0.7)
+    assert found.blocks == 10
+    # Two of the 252 ways to place five of ten values leave one change.
+    assert found.p_value == pytest.approx(2 / 252, abs=0.003)
+
+
+def test_blocks_that_alternate_are_not_alike() -> None:
+    assert alike_neighbours([by_block(*[40.0, 44.0] * 10)]) is None
+
+
+@pytest.mark.parametrize("series", [[], [by_block(*range(40, 45))], [by_block(*[40.0] * 10)]])
+def test_too_few_blocks_or_none_that_vary_tell_nothing_of_neighbours(series: list[dict[int, float]]) -> None:
+    assert alike_neighbours(series) is None
+
+
+def test_a_block_that_one_series_lacks_is_left_out_of_it_alone() -> None:
+    whole = by_block(*np.geomspace(40, 60, 12))
+    lacking = {block: value for block, value in whole.items() if block != 5}
+    found = alike_neighbours([whole, lacking])
+    assert found is not None
+    assert found.p_value < 0.001
+
+
+@pytest.mark.parametrize("count", [6, 10, 20])
+def test_p_values_of_modes_and_outliers_are_those_of_series_with_heavy_tails(count: int) -> None:
+    random = np.random.default_rng(count)
+    below = {"modes": 0, "blocks": 0}
+    for _ in range(2000):
+        medians = by_block(*np.exp(0.3 * random.standard_t(5, count)))
+        split, outliers = modes(medians), outlying_blocks(medians)
+        below["modes"] += split is not None and split.p_value <= 0.004
+        below["blocks"] += any((one.p_value or 1) <= 0.004 for one in outliers)
+    # 8 are expected of each; 17 are beyond the 99.7 % point.
+    assert all(found <= 17 for found in below.values())
+    assert sum(below.values()) >= 4

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.analyse.results import Lost
 from bench.analyse.side_by_side import SideBySide
 from bench.compare.__main__ import main
 from bench.compare.export_json import as_json
@@ -24,8 +25,10 @@ from tests.bench.report.visible import NO_TURKISH, left_in_english
 
 
 def one() -> SideBySide:
-    """A head that is slower in one cell, on another machine, and still measuring."""
+    """A head that is slower in one cell and lost blocks of another, on another machine, and still measuring."""
     head = replace(run("head", {16: 1.5}, (8, 16, 32), machine_id="other", machine={"power_mode": "saver"}), end=None)
+    lost = replace(head.cells[0], lost=(Lost("crashed", "stopped", (1, 2)),))
+    head = replace(head, cells=(lost, *head.cells[1:]))
     return held(run("base", 1.0, (8, 16, 64), machine={"power_mode": "fast"}), head)
 
 

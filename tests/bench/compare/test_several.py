@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.analyse.compare import compare, compare_variants
-from bench.analyse.results import CellResult, Finding, RunAnalysis
+from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
 from bench.analyse.side_by_side import SideBySide, changed, side_by_side
 from bench.compare.__main__ import main
 from bench.compare.export_json import as_json
@@ -153,6 +153,26 @@ def test_a_serious_finding_is_said_first_and_marks_what_it_touches() -> None:
     assert [line.count("% !") + line.count("** !") for line in markdown(side).splitlines() if "| 16+1" in line] == [1]
     # In the heat map and in the chart, of that cell and head alone.
     assert page(side).count("touched by a serious finding") == 2
+
+
+def test_cells_that_lost_blocks_are_named_with_the_run_that_lost_them() -> None:
+    crashed = (Lost("crashed", "killed by signal 11", tuple(range(1, 10))),)
+    head = run("head", 1.0)
+    broken = replace(head, cells=(head.cells[0], replace(head.cells[1], lost=crashed)))
+    side = held(run("base", 1.0), run("fine", 1.0), broken)
+    (note,) = notes(side)
+    assert note.startswith("BLOCKS LOST in head 2: ")
+    assert note.endswith(": ort-genai CPU int4, 16+1 (9 lost)")
+    assert all("9 lost" in said for said in (markdown(side), page(side), as_json(side)))
+
+
+def test_a_variant_that_lost_blocks_is_named() -> None:
+    crashed = (Lost("crashed", "killed by signal 11", (1, 2)),)
+    sides = [made_cell([10.0, 10.1, 9.9], 8, made_load(variant=side)) for side in "ab"]
+    plan = {"variants": {"a": {"spec": "x==1"}, "b": {"spec": "x==2"}}}
+    found = made_run("ab", [sides[0], replace(sides[1], lost=crashed)], plan=plan)
+    (note,) = notes(side_by_side([compare_variants(found, 0.03)]))
+    assert note.startswith("BLOCKS LOST in b: x==2: ")
 
 
 def test_a_finding_about_the_base_marks_every_head() -> None:

@@ -159,6 +159,39 @@ def test_what_is_said_is_written_too(tmp_path: Path, run: Run) -> None:
     assert (told["gate_version"], told["outcome"], told["exit_status"]) == (1, "regression", 1)
 
 
+def test_a_cell_that_crashed_in_nine_of_ten_blocks_cannot_be_told(
+    tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = small(blocks=10)
+    head.break_cells("ort-genai", "crashed", "killed by signal 11", range(1, 10))
+    assert run("--baseline", "base*", "--head", str(head.write(tmp_path, "crashed"))) == 2
+    told = capsys.readouterr().out
+    assert "CANNOT TELL: 1 cell not measured in all blocks" in told
+    assert "BLOCKS LOST ort-genai CPU int4, 32+64: crashed in 9 blocks: killed by signal 11" in told
+    folder = tmp_path / "out" / "gate-crashed"
+    (lost,) = json.loads((folder / "gate.json").read_text("utf-8"))["lost"]
+    assert lost["blocks"] == [{"status": "crashed", "message": "killed by signal 11", "blocks": list(range(1, 10))}]
+    assert "- **blocks lost**: ort-genai CPU int4" in (folder / "gate.md").read_text("utf-8")
+
+
+def test_a_run_that_was_interrupted_before_its_last_block_cannot_be_told(tmp_path: Path, run: Run) -> None:
+    head = small(end="interrupted", record={"plan": {**small()._record()["plan"], "blocks": 10}})
+    assert run("--baseline", "base*", "--head", str(head.write(tmp_path, "short"))) == 2
+
+
+def test_a_serious_finding_in_the_head_is_said(tmp_path: Path, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    slept = {
+        "code": "suspended",
+        "severity": "serious",
+        "subject": "run",
+        "message": "the machine was suspended for 60 s",
+        "advice": "Run again with sleep switched off.",
+    }
+    run("--baseline", "base*", "--head", str(small(findings=[slept]).write(tmp_path, "slept")))
+    said = "SERIOUS finding in this run, about one of the cells: suspended: the machine was suspended for 60 s"
+    assert said in capsys.readouterr().out
+
+
 # -- in words
 
 

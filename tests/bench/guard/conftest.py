@@ -27,11 +27,11 @@ QUIET = Conditions(
 
 @pytest.fixture
 def moment() -> MakeConditions:
-    """Conditions ``seconds`` after the first, on four CPUs, with what the test changes."""
+    """Conditions ``seconds`` after the first, with what the test changes."""
 
-    def make(seconds: float = 0.0, *, busy: float = 0.0, own: float = 0.0, **changed: Any) -> Conditions:
-        """``busy`` and ``own`` are shares of all CPUs since the first moment."""
-        capacity = 4 * seconds
+    def make(seconds: float = 0.0, *, busy: float = 0.0, own: float = 0.0, cpus: int = 4, **changed: Any) -> Conditions:
+        """``busy`` and ``own`` are shares of all ``cpus`` since the first moment."""
+        capacity = cpus * seconds
         cpu = CpuTime(400.0 + capacity, 40.0 + busy * capacity, 10.0 + own * capacity, changed.pop("stolen_s", 0.0))
         whole: dict[str, Any] = {"wall_s": 1000.0 + seconds, "awake_s": 100.0 + seconds, "cpu": cpu} | changed
         return dataclasses.replace(QUIET, **whole)

@@ -42,6 +42,17 @@ def test_much_other_load_weighs_more(moment: MakeConditions, busy: float, severi
     assert [one.weight for one in judge_before(moment(), moment(1, busy=busy))] == [severity]
 
 
+@pytest.mark.parametrize(
+    ("cpus", "taken", "severities"), [(22, 0.2, []), (22, 0.3, ["warning"]), (22, 1.001, ["serious"])]
+)
+def test_what_others_use_is_counted_in_cpus(
+    moment: MakeConditions, cpus: int, taken: float, severities: list[str]
+) -> None:
+    found = list(judge_before(moment(), moment(1, cpus=cpus, busy=taken / cpus)))
+    assert [one.weight for one in found] == severities
+    assert all(one.message == f"other programs used {taken:.2f} of {cpus} CPUs before the run began" for one in found)
+
+
 def test_our_own_work_is_no_other_load(moment: MakeConditions) -> None:
     assert others_share(moment(), moment(1, busy=0.5, own=0.5)) == 0.0
 

@@ -93,8 +93,47 @@ def test_a_quota_that_was_used_up_before_the_visit_alone_is_not_found(moment: Ma
     assert judged(moment(throttling=Throttling(5, 0.5)), moment(10, throttling=Throttling(5, 0.5))) == []
 
 
-def test_the_message_has_the_share(moment: MakeConditions) -> None:
-    assert judged(moment(), moment(10, busy=0.42))[0].message == "other programs used 42 % of the CPU"
+def test_the_message_counts_in_cpus(moment: MakeConditions) -> None:
+    assert judged(moment(), moment(10, busy=0.42))[0].message == "other programs used 1.68 of 4 CPUs"
+
+
+@pytest.mark.parametrize("cpus", [2, 4, 16, 22, 64, 256])
+def test_a_whole_cpu_that_others_use_is_serious_on_any_machine(moment: MakeConditions, cpus: int) -> None:
+    (found,) = judged(moment(), moment(10, cpus=cpus, busy=0.5 + 1.001 / cpus, own=0.5))
+    assert (found.code, found.weight, found.message) == (
+        Code.OTHER_LOAD,
+        "serious",
+        f"other programs used 1.00 of {cpus} CPUs",
+    )
+
+
+@pytest.mark.parametrize(
+    ("cpus", "taken", "severities"),
+    [
+        (22, 0.2, []),
+        (22, 0.3, ["warning"]),
+        (22, 0.9, ["warning"]),
+        (64, 0.3, ["warning"]),
+        # On a machine of few CPUs a share counts that is less.
+        (2, 0.05, []),
+        (2, 0.12, ["warning"]),
+        (2, 0.6, ["serious"]),
+    ],
+)
+def test_other_load_is_counted_in_cpus(moment: MakeConditions, cpus: int, taken: float, severities: list[str]) -> None:
+    assert [one.weight for one in judged(moment(), moment(10, cpus=cpus, busy=taken / cpus))] == severities
+
+
+@pytest.mark.parametrize(
+    ("cpus", "stolen", "severities"),
+    [(64, 0.2, []), (64, 0.3, ["warning"]), (64, 1.1, ["serious"]), (4, 0.1, ["warning"]), (4, 0.5, ["serious"])],
+)
+def test_stolen_time_is_counted_in_cpus(
+    moment: MakeConditions, cpus: int, stolen: float, severities: list[str]
+) -> None:
+    found = judged(moment(), moment(10, cpus=cpus, stolen_s=10 * stolen))
+    assert [one.weight for one in found] == severities
+    assert all(one.message == f"the hypervisor gave {stolen:.2f} of {cpus} CPUs to others" for one in found)
 
 
 def test_a_machine_that_slept_did_not_have_its_clock_set(moment: MakeConditions) -> None:

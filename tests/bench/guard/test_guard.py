@@ -103,7 +103,7 @@ def test_the_end_judges_the_series_and_lets_the_machine_sleep(
     guard = make(awake=awake)
     guard.begin(writer)
     guard.finish()
-    assert ([row["code"] for row in stored(writer)], awake.released) == (["drift"], True)
+    assert ([row["code"] for row in stored(writer)], awake.released) == (["drift", "alike-blocks"], True)
 
 
 def test_a_run_that_never_began_has_nothing_to_judge() -> None:
@@ -125,6 +125,10 @@ def test_a_machine_with_a_battery_that_may_sleep_is_a_finding(
 def test_strict_names_how_many_and_the_first() -> None:
     found = [Found(Code.VIRTUAL_MACHINE, "virtual"), Found(Code.HOT, "it is hot"), Found(Code.DRIFT, "it drifts")]
     assert strict_failure(found) == "error: --strict: 2 findings of severity warning or serious; the first: it is hot"
+
+
+def test_strict_passes_what_chance_explains_in_a_run_of_many_cells() -> None:
+    assert strict_failure([Found(Code.DRIFT, "TTFT rose", "info", cell_key="c")]) is None
 
 
 def test_strict_passes_what_is_merely_good_to_know() -> None:

@@ -137,6 +137,12 @@ def test_a_run_without_an_end_is_marked(nights: Path, tmp_path: Path) -> None:
     assert [run["ended"] for run in value["runs"]] == [True, True, False]
 
 
+def test_a_run_that_lost_blocks_is_named(nights: Path, tmp_path: Path) -> None:
+    write_night(nights, 5, broken={"ort-genai": ("crashed", "killed by signal 11", [1, 2])})
+    said = told(nights, tmp_path / "reports")["notes"]
+    assert any(one.startswith(f"not all blocks were measured in {run_id(5)} (2 cells); ") for one in said)
+
+
 def test_variants_of_an_ab_run_are_no_part_of_it(nights: Path, tmp_path: Path) -> None:
     pair = [Load("ort-genai", "CPU", "int4", variant=side) for side in "ab"]
     write_night(nights, 2, loads=pair)

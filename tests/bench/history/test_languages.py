@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,10 +31,11 @@ def told(results: Path, reports: Path, language: str) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Too few runs of two cells, one with other prompts and one without an end."""
+    """Too few runs of two cells, one with other prompts and lost blocks, and one without an end."""
     results = tmp_path_factory.mktemp("short")
     for night in range(3):
-        folder = write_night(results, night, end=None if night == 2 else "finished")
+        lost: dict[str, Any] = {"broken": {"ort-genai": ("crashed", "stopped", [1])}} if night == 1 else {}
+        folder = write_night(results, night, end=None if night == 2 else "finished", **lost)
         if night < 2:
             ask(folder, f"text {night}")
     return results
