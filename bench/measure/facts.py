@@ -154,6 +154,7 @@ class Attempt:
     Args:
         load_id: of its row.
         number: 1 for the first process of a visit, 2 for the one after a crash, ….
+        first_request: prompt tokens, new tokens and batch size of the first generation.
     """
 
     load_id: str
@@ -163,6 +164,7 @@ class Attempt:
     import_s: float | None = None
     loaded: Loaded | None = None
     first_generation_s: float | None = None
+    first_request: tuple[int, int, int] | None = None
     counters: Counters = field(default_factory=Counters)
     placement: Placement | None = None
     busy: BusyCounters | None = None

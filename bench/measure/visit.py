@@ -256,6 +256,7 @@ class Visit:
         attempt.counters.add(generated.cpu_time_ns, busy)
         if attempt.first_generation_s is None:
             attempt.first_generation_s = generated.total_ns / 1e9
+            attempt.first_request = (len(prompts[0].ids), new_tokens, len(prompts))
         return generated, busy
 
     def _bury(self, attempt: Attempt, error: WorkerError) -> None:

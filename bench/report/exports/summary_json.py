@@ -12,7 +12,7 @@ from bench.report.about import about_run
 from bench.report.format import clean
 from bench.report.names import Naming
 
-SUMMARY_VERSION = 3
+SUMMARY_VERSION = 4
 
 _RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "observers", "venvs")
 

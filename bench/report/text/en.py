@@ -216,6 +216,7 @@ HEADS = {
     "kv_type": ("KV cache", ""),
     "attention": ("attention", ""),
     "compile_cache": ("compile cache", ""),
+    "first_request": ("first request", ""),
     "median_peak": ("peak MB", ""),
     "largest_peak": ("largest peak MB", ""),
     "private": ("private MB", ""),
@@ -300,6 +301,12 @@ LOAD_NOTE = (
     "apart. The first generation is part of what a user waits for after a start; the line shows where it would end if "
     "it took as long as the same request later in the same process."
 )
+LOAD_FIRST = "First generation: {request}."
+LOAD_OTHERS = (
+    "A bar that names another request began with that one: its first generation, and its sum, are not comparable with "
+    "those of the other bars."
+)
+FIRST_OF_SOME = "{request} ({count} of {processes} processes)"
 CACHE_STATES = {"cold": "compile cache cold", "hit": "from the compile cache"}
 STEADY = "same request later"
 LOAD_PARTS = (
@@ -386,17 +393,21 @@ ENERGY_NOTE = (
     "interval. Where a machine has no such counter, nothing stands here. Simulated configurations are left out: "
     "nothing ran that could have taken energy."
 )
+ENERGY_PREFILL = (
+    "Energy is that of the whole answer, prefill and decode together: counters are not read within the timed region. "
+    "So energy per new token grows with the prompt, and can be compared at one request only."
+)
 ENERGY_COVERS = "Energy is that of {source}. So other programs are in it, and the system’s own work."
 ENERGY_CHARTS = {
-    "energy_j_per_token": "Energy per new token, mJ",
+    "energy_j_per_token": "Energy per new token, prefill included, mJ",
     "npu_busy_ms": "NPU busy time per generation, ms",
     "gpu_busy_ms": "GPU busy time per generation, ms",
 }
 ENERGY_ENGINES = "GPU engines are added up, so that they can be busy for longer than the generation took."
 ENERGY_TABLE = "Energy and busy time as a table"
 ENERGY_HEADS = (
-    ("energy_j", "energy per generation", "J"),
-    ("energy_j_per_token", "energy per new token", "mJ"),
+    ("energy_j", "energy per answer", "J"),
+    ("energy_j_per_token", "energy per new token, prefill included", "mJ"),
     ("npu_busy_ms", "NPU busy", "ms"),
     ("gpu_busy_ms", "GPU busy", "ms"),
     ("cpu_time_ms", "CPU time", "ms"),

@@ -228,6 +228,7 @@ HEADS = {
     "kv_type": ("KV önbelleği", ""),
     "attention": ("dikkat", ""),
     "compile_cache": ("derleme önbelleği", ""),
+    "first_request": ("ilk istek", ""),
     "median_peak": ("tepe, MB", ""),
     "largest_peak": ("en büyük tepe, MB", ""),
     "private": ("özel, MB", ""),
@@ -312,6 +313,12 @@ LOAD_NOTE = (
     "ayrıdır. İlk üretim, kullanıcının bir başlatmadan sonra beklediği sürenin parçasıdır; çizgi, ilk üretim aynı "
     "süreçteki aynı istek kadar sürseydi nerede biteceğini gösterir."
 )
+LOAD_FIRST = "İlk üretim: {request}."
+LOAD_OTHERS = (
+    "Başka bir isteğin adını taşıyan çubuk o istekle başlamıştır: ilk üretimi ve toplamı öteki çubuklarınkilerle "
+    "karşılaştırılamaz."
+)
+FIRST_OF_SOME = "{request} ({processes} süreçten {count} tanesi)"
 CACHE_STATES = {"cold": "derleme önbelleği soğuk", "hit": "derleme önbelleğinden"}
 STEADY = "aynı istek, daha sonra"
 LOAD_PARTS = (
@@ -403,17 +410,21 @@ ENERGY_NOTE = (
     "olmadan, üretimlerin medyanıdır. Makinede böyle bir sayaç yoksa burada bir şey yazmaz. Benzetim yapılandırmaları "
     "dışarıda bırakılır: enerji harcayabilecek bir şey çalışmadı."
 )
+ENERGY_PREFILL = (
+    "Enerji bütün yanıtındır, ön dolum ve üretim bir arada: süresi ölçülen bölgenin içinde sayaç okunmaz. Bu yüzden "
+    "yeni belirteç başına enerji istemle birlikte artar ve yalnızca aynı istekte karşılaştırılabilir."
+)
 ENERGY_COVERS = "Enerji şu sayacındır: {source}. Dolayısıyla öteki programlar ve sistemin kendi işi de içindedir."
 ENERGY_CHARTS = {
-    "energy_j_per_token": "Yeni belirteç başına enerji, mJ",
+    "energy_j_per_token": "Yeni belirteç başına enerji (ön dolum dahil), mJ",
     "npu_busy_ms": "Üretim başına NPU meşgul süresi, ms",
     "gpu_busy_ms": "Üretim başına GPU meşgul süresi, ms",
 }
 ENERGY_ENGINES = "GPU’nun birimleri toplanır; bu yüzden üretimin kendisinden daha uzun süre meşgul olabilirler."
 ENERGY_TABLE = "Enerji ve meşgul süre, tablo olarak"
 ENERGY_HEADS = (
-    ("energy_j", "üretim başına enerji", "J"),
-    ("energy_j_per_token", "yeni belirteç başına enerji", "mJ"),
+    ("energy_j", "yanıt başına enerji", "J"),
+    ("energy_j_per_token", "yeni belirteç başına enerji, ön dolum dahil", "mJ"),
     ("npu_busy_ms", "NPU meşgul", "ms"),
     ("gpu_busy_ms", "GPU meşgul", "ms"),
     ("cpu_time_ms", "CPU süresi", "ms"),
