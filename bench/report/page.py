@@ -34,6 +34,7 @@ from bench.report.notes import adaptive_end
 from bench.report.observers import observer_facts
 from bench.report.results_table import result_groups
 from bench.report.template import environment, page_script, source_digest
+from bench.report.timed import timed_region
 
 _HERE = Path(__file__).resolve().parent
 
@@ -96,6 +97,7 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             course=series_chart,
             cache_state=cache_state,
             first_request=first_request,
+            timed_region=timed_region,
             legend_folded=len(figures.legend) > MOST_IN_LEGEND,
             findings=found,
             serious=serious_for_answer(analysis, found),

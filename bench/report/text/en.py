@@ -266,8 +266,41 @@ RESULTS_TITLE = "All results"
 RESULTS_NOTE = (
     "Sorted by the time for the whole answer. Below each value stands its 95 % interval. “low” marks the lowest value "
     "of a column among rows of the same kind at that prompt length. n is timed generations over blocks; warm-ups are "
-    "not counted. A name leads to all that is known of its cell."
+    "not counted. A name leads to all that is known of its cell, and says what its stack does inside the timed region."
 )
+TIMED_TITLE = "Inside the timed region: {facts}"
+TIMED_HEADS = {
+    "setup": "request set-up",
+    "prompt_logits": "logits of the prompt",
+    "loop": "from step to step",
+    "kv_cache": "KV cache by default",
+}
+TIMED_VALUES = {
+    "setup": {
+        "scheduler": "the request is queued, KV-cache blocks are taken as needed",
+        "generator": "a generator is made, with the KV cache of the whole answer",
+        "generate": "settings are copied and checked, the model’s state is reset",
+        "clear": "the KV cache is marked empty",
+        "new cache": "an empty KV cache is made, which each step enlarges",
+    },
+    "prompt_logits": {
+        "last": "last position",
+        "all": "every position",
+        "artifact": "as exported; last position where this project made the model",
+    },
+    "loop": {
+        "native": "the stack’s compiled loop",
+        "generate": "the stack’s own generate, in Python",
+        "steps": "a Python loop over the stack’s steps, as its users write it",
+        "bare": "a Python loop over the stack’s steps, in place of its own generate",
+    },
+    "kv_cache": {
+        "f16": "f16",
+        "model": "as exported; f32 on a CPU",
+        "weights": "the type that the weights are loaded in",
+    },
+}
+"""What a code of :class:`backends.spec.TimedRegion` means."""
 HITS_TITLE = "First ask and prefix-cache hit"
 HITS_NOTE = (
     "A hit is the time to first token of a prompt that the same process was asked just before, with the stack’s prefix "
@@ -455,6 +488,7 @@ CELL_FACTS = {
     "inference_precision": "Computes in",
     "kv_cache_precision": "KV cache",
     "attention_backend": "Attention",
+    "timed": "Inside the timed region",
     "padded_prompt_tokens": "Prompt padded to",
     "node_placement": "Nodes ran on",
     "options": "Load options",

@@ -278,8 +278,41 @@ RESULTS_TITLE = "Bütün sonuçlar"
 RESULTS_NOTE = (
     "Yanıtın tamamı için geçen süreye göre sıralıdır. Her değerin altında %95 güven aralığı vardır. “en düşük”, o "
     "istem uzunluğunda aynı türden satırlar arasında bir sütunun en düşük değerini işaretler. n, bloklar boyunca "
-    "süresi ölçülen üretimlerin sayısıdır; ısınmalar sayılmaz. Bir ad, hücresi hakkında bilinen her şeye götürür."
+    "süresi ölçülen üretimlerin sayısıdır; ısınmalar sayılmaz. Bir ad, hücresi hakkında bilinen her şeye götürür ve "
+    "yığınının süresi ölçülen bölgede ne yaptığını söyler."
 )
+TIMED_TITLE = "Süresi ölçülen bölgede: {facts}"
+TIMED_HEADS = {
+    "setup": "isteğin hazırlanması",
+    "prompt_logits": "istemin logitleri",
+    "loop": "adımdan adıma",
+    "kv_cache": "varsayılan KV önbelleği",
+}
+TIMED_VALUES = {
+    "setup": {
+        "scheduler": "istek sıraya alınır, KV önbelleğinin blokları gerektikçe ayrılır",
+        "generator": "bütün yanıtın KV önbelleğiyle birlikte bir üreteç oluşturulur",
+        "generate": "ayarlar kopyalanıp denetlenir, modelin durumu sıfırlanır",
+        "clear": "KV önbelleği boş olarak işaretlenir",
+        "new cache": "her adımda büyüyen boş bir KV önbelleği oluşturulur",
+    },
+    "prompt_logits": {
+        "last": "son konum",
+        "all": "her konum",
+        "artifact": "dışa aktarıldığı gibi; modeli bu proje hazırladıysa son konum",
+    },
+    "loop": {
+        "native": "yığının derlenmiş döngüsü",
+        "generate": "yığının kendi generate işlevi, Python’da",
+        "steps": "yığının adımları üzerinde, kullanıcılarının yazdığı gibi bir Python döngüsü",
+        "bare": "yığının kendi generate işlevi yerine, adımları üzerinde bir Python döngüsü",
+    },
+    "kv_cache": {
+        "f16": "f16",
+        "model": "dışa aktarıldığı gibi; CPU’da f32",
+        "weights": "ağırlıkların yüklendiği tür",
+    },
+}
 HITS_TITLE = "İlk soruş ve önek önbelleği isabeti"
 HITS_NOTE = (
     "İsabet, yığının önek önbelleği açıkken aynı sürece az önce sorulmuş bir istemin ilk belirtecine kadar geçen "
@@ -470,6 +503,7 @@ CELL_FACTS = {
     "inference_precision": "Hesap türü",
     "kv_cache_precision": "KV önbelleği",
     "attention_backend": "Dikkat (attention)",
+    "timed": "Süresi ölçülen bölgede",
     "padded_prompt_tokens": "İstemin tamamlandığı uzunluk",
     "node_placement": "Düğümlerin çalıştığı yer",
     "options": "Yükleme seçenekleri",
