@@ -4,7 +4,8 @@ Adding one to this project:
 
 1. write ``backends/<stack>.py`` with a class that satisfies :class:`backends.contract.Backend`;
 2. add its packages as a dependency group to ``pyproject.toml``;
-3. add one entry to :data:`BACKENDS`, and run ``nox -s tests -- -k contract``.
+3. add one entry to :data:`BACKENDS`, with what the stack does inside the timed region, and run
+   ``nox -s tests -- -k contract``.
 """
 
 from __future__ import annotations

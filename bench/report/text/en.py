@@ -720,8 +720,8 @@ GLOSSARY = (
     (
         "Load",
         "Process start: until the interpreter runs. Imports: the stack’s own modules. Read and compile: until the "
-        "model can be asked. First generation: the first answer of the process. Each apart, as far as the stack "
-        "allows.",
+        "model can be asked. First generation: the first answer of the process, which each process of a run is asked "
+        "for with the same request where its load has it: the smallest. Each apart, as far as the stack allows.",
     ),
     (
         "Peak memory",

@@ -747,7 +747,8 @@ GLOSSARY = (
     (
         "Yükleme",
         "Süreç başlangıcı: yorumlayıcı çalışana kadar. İçe aktarma: yığının kendi modülleri. Okuma ve derleme: modele "
-        "soru sorulabilene kadar. İlk üretim: sürecin ilk yanıtı. Yığının izin verdiği ölçüde her biri ayrı.",
+        "soru sorulabilene kadar. İlk üretim: sürecin ilk yanıtı; bir çalıştırmanın her sürecine, yüklemede "
+        "varsa, aynı istek sorulur: en küçüğü. Yığının izin verdiği ölçüde her biri ayrı.",
     ),
     (
         "En yüksek (tepe) bellek",
