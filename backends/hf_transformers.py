@@ -26,7 +26,7 @@ from backends.contract import (
     variable_set,
 )
 from backends.spec import names_for
-from backends.torch_loop import StoredWeights, format_of, greedy
+from backends.torch_loop import StoredWeights, format_of, greedy, last_position
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.bfloat16}
 """Weight format -> the type that a model is loaded, and so computes, in."""
@@ -139,11 +139,12 @@ class TransformersSession:
 
     def __init__(self, model: Any) -> None:
         self._model = model
+        self._arguments = last_position(model)
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """One forward pass for the prompt, one for each later step; the cache is made anew for each request."""
         try:
-            greedy(self._model, prompts, new_tokens, on_step)
+            greedy(self._model, prompts, new_tokens, on_step, self._arguments)
         except RuntimeError as error:
             raise BackendError(f"transformers could not generate: {one_line(error)}") from error
         return GenerationDetails()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import llama_cpp as llama
+import numpy as np
 
 from backends.contract import (
     ArtifactError,
@@ -88,42 +89,33 @@ class LlamaSession:
         before = time.perf_counter_ns()
         length = len(prompts[0]) + new_tokens
         self._require_context(len(prompts), length)
-        llama.llama_memory_clear(llama.llama_get_memory(self._context), True)
+        # Without the data: which positions are taken is forgotten. Zeroing the buffers would cost each request a pass
+        # over the largest context so far, whatever its own length.
+        llama.llama_memory_clear(llama.llama_get_memory(self._context), False)
         setup_ns = time.perf_counter_ns() - before
-        last = self._prefill(prompts)
-        with _Batch(len(prompts)) as batch:
-            for step in range(new_tokens):
-                ids = [llama.llama_sampler_sample(self._sampler, self._context, row) for row in last]
-                on_step(ids)
-                if step + 1 < new_tokens:
-                    position = len(prompts[0]) + step
-                    batch.fill((token, position, row, True) for row, token in enumerate(ids))
-                    self._decode(batch)
-                    last = range(len(prompts))
+        last = self._prefill(np.array(prompts, dtype=np.int32))
+        rows: Any = np.arange(len(prompts), dtype=np.int32)
+        wanted: Any = np.ones(len(prompts), dtype=np.int8)
+        for step in range(new_tokens):
+            ids = [llama.llama_sampler_sample(self._sampler, self._context, row) for row in last]
+            on_step(ids)
+            if step + 1 < new_tokens:
+                positions: Any = np.full(len(prompts), len(prompts[0]) + step, dtype=np.int32)
+                self._decode(_Batch(np.array(ids, dtype=np.int32), positions, rows, wanted))
+                last = range(len(prompts))
         return GenerationDetails(setup_ns=setup_ns)
 
-    def _prefill(self, prompts: Sequence[Sequence[int]]) -> Sequence[int]:
-        """Compute the prompts; the rows of the last batch that hold the logits of each sequence's last position."""
-        final = len(prompts[0]) - 1
-        entries = [
-            (token, position, row, position == final)
-            for row, prompt in enumerate(prompts)
-            for position, token in enumerate(prompt)
-        ]
-        # Of all positions only the last of each sequence needs logits; they have to be in one batch to be sampled.
-        tails = [entry for entry in entries if entry[3]]
-        heads = [entry for entry in entries if not entry[3]]
-        size = int(llama.llama_n_batch(self._context))
-        groups = [heads[start : start + size] for start in range(0, len(heads), size)]
-        if groups and len(groups[-1]) + len(tails) <= size:
-            groups[-1] = sorted([*groups[-1], *tails], key=lambda entry: (entry[2], entry[1]))
-        else:
-            groups.append(tails)
+    def _prefill(self, prompts: Any) -> Sequence[int]:
+        """Compute the prompts, int32 [sequences, positions].
+
+        Returns the rows of the last batch that hold the logits of each sequence's last position.
+        """
+        rows, positions = (axis.ravel() for axis in np.indices(prompts.shape, dtype=np.int32))
+        wanted = (positions == prompts.shape[1] - 1).astype(np.int8)
+        groups = prefill_groups(wanted, int(llama.llama_n_batch(self._context)))
         for group in groups:
-            with _Batch(len(group)) as batch:
-                batch.fill(iter(group))
-                self._decode(batch)
-        return [row for row, entry in enumerate(groups[-1]) if entry[3]]
+            self._decode(_Batch(prompts.ravel()[group], positions[group], rows[group], wanted[group]))
+        return [int(row) for row in np.flatnonzero(wanted[groups[-1]])]
 
     def _decode(self, batch: _Batch) -> None:
         status = llama.llama_decode(self._context, batch.raw)
@@ -184,29 +176,57 @@ class LlamaSession:
             self._size = (0, 0)
 
 
+def prefill_groups(wanted: Any, size: int) -> list[Any]:
+    """Which entries go into which call of ``llama_decode``: indices into ``wanted``, in order.
+
+    Of all positions only the last of each sequence needs logits; to be sampled they have to be in one batch, the last.
+
+    Args:
+        wanted: 1 for each entry whose logits are needed, 0 for the others.
+        size: the most entries of a batch.
+    """
+    heads, tails = np.flatnonzero(wanted == 0), np.flatnonzero(wanted)
+    groups = [heads[start : start + size] for start in range(0, len(heads), size)]
+    if groups and len(groups[-1]) + len(tails) <= size:
+        groups[-1] = np.sort(np.concatenate([groups[-1], tails]))
+    else:
+        groups.append(tails)
+    return groups
+
+
 class _Batch:
-    """Tokens for one call of ``llama_decode``."""
+    """Tokens for one call of ``llama_decode``: arrays that the struct of llama.cpp points into.
 
-    def __init__(self, room: int) -> None:
-        self.raw = llama.llama_batch_init(room, 0, 1)
+    Args:
+        tokens: int32 [entries].
+        positions: of each within its sequence, int32.
+        rows: the sequence of each, int32.
+        wanted: 1 where its logits are needed, int8.
+    """
 
-    def fill(self, entries: Iterator[tuple[int, int, int, bool]]) -> None:
-        """Take in entries of (token, position, sequence, whether its logits are wanted)."""
-        count = 0
-        for token, position, sequence, wanted in entries:
-            self.raw.token[count] = token
-            self.raw.pos[count] = position
-            self.raw.n_seq_id[count] = 1
-            self.raw.seq_id[count][0] = sequence
-            self.raw.logits[count] = wanted
-            count += 1
-        self.raw.n_tokens = count
-
-    def __enter__(self) -> _Batch:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        llama.llama_batch_free(self.raw)
+    def __init__(self, tokens: Any, positions: Any, rows: Any, wanted: Any) -> None:
+        count = len(tokens)
+        sequences = np.ascontiguousarray(rows)
+        # Each entry has a list of sequences, of which it is in one.
+        lists = sequences.ctypes.data + sequences.itemsize * np.arange(count, dtype=np.uintp)
+        arrays: list[Any] = [tokens, positions, np.ones(count, np.int32), lists, wanted]
+        # llama.cpp copies nothing: what it is pointed at has to outlive the call.
+        self._kept = [sequences, *map(np.ascontiguousarray, arrays)]
+        kinds = (llama.llama_token, llama.llama_pos, ctypes.c_int32, ctypes.POINTER(llama.llama_seq_id), ctypes.c_int8)
+        pointers = [
+            ctypes.cast(array.ctypes.data, ctypes.POINTER(kind))
+            for array, kind in zip(self._kept[1:], kinds, strict=True)
+        ]
+        token, position, sequence_count, sequence_lists, logits = pointers
+        self.raw = llama.llama_batch(
+            n_tokens=count,
+            token=token,
+            embd=None,
+            pos=position,
+            n_seq_id=sequence_count,
+            seq_id=sequence_lists,
+            logits=logits,
+        )
 
 
 def _features() -> str:

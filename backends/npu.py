@@ -30,7 +30,7 @@ from backends.contract import (
     UnsupportedError,
     one_line,
 )
-from backends.torch_loop import StoredWeights, greedy
+from backends.torch_loop import StoredWeights, greedy, last_position
 
 _TYPES = {"int4": npu.int4, "int8": npu.int8, "fp16": npu.float16}
 
@@ -86,6 +86,7 @@ class NpuSession:
 
     def __init__(self, model: Any, device: str) -> None:
         self._model = model
+        self._arguments = last_position(model)
         self._device = device
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
@@ -93,7 +94,7 @@ class NpuSession:
         if len(prompts) != 1:
             raise UnsupportedError("the NPU library streams only batches of one; use --batch-size 1 for it")
         try:
-            greedy(self._model, prompts, new_tokens, on_step)
+            greedy(self._model, prompts, new_tokens, on_step, self._arguments)
         except RuntimeError as error:
             raise BackendError(f"the NPU library could not generate: {one_line(error)}") from error
         return GenerationDetails()

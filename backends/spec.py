@@ -78,6 +78,31 @@ class PrefixCache:
 
 
 @dataclass(frozen=True, slots=True)
+class TimedRegion:
+    """What a stack does between the request and its tokens, where stacks differ; each is a code that the report words.
+
+    Args:
+        setup: of a request, within its TTFT: ``scheduler`` a request is queued and KV-cache blocks are taken as
+            needed; ``generator`` a generator is made with the KV cache of the whole answer; ``generate`` the settings
+            of a call are copied and checked, and the model's state is reset; ``clear`` the KV cache of the request
+            before is marked empty; ``new cache`` an empty KV cache is made, which each step enlarges.
+        prompt_logits: ``last``: the output layer runs for the last position of a prompt; ``all``: for every position,
+            so that the prefill is longer and holds logits of prompt tokens times vocabulary; ``artifact``: as the model
+            was exported, those made by this project for the last alone.
+        loop: what goes from one step to the next: ``native`` compiled code of the stack, which calls back per token;
+            ``generate`` the Python function that the stack's users call; ``steps`` a loop of this project, for a stack
+            whose interface is a single step; ``bare`` a loop of this project in place of the stack's own ``generate``.
+        kv_cache: its type unless a load option says otherwise: ``f16``; ``model`` that of the exported graph, f32 on a
+            CPU; ``weights`` the type that the weights are loaded in.
+    """
+
+    setup: Literal["scheduler", "generator", "generate", "clear", "new cache"]
+    prompt_logits: Literal["last", "all", "artifact"]
+    loop: Literal["native", "generate", "steps", "bare"]
+    kv_cache: Literal["f16", "model", "weights"]
+
+
+@dataclass(frozen=True, slots=True)
 class BackendSpec:
     """A backend as the plan sees it.
 
@@ -98,6 +123,7 @@ class BackendSpec:
         options: the load options that it takes.
         prefix_cache: what lets a repeated prompt be answered from memory; ``None`` for a stack without that.
         requirements: what a third party's worker venv is made from, in place of ``group``.
+        timed: what is inside the timed region; ``None`` where that is not described.
     """
 
     name: str
@@ -116,6 +142,7 @@ class BackendSpec:
     options: Mapping[str, OptionSpec] = field(default_factory=dict)
     prefix_cache: PrefixCache | None = None
     requirements: tuple[str, ...] = ()
+    timed: TimedRegion | None = None
 
     def precisions(self, device: str) -> tuple[str, ...] | None:
         """The weight formats that ``device`` can be asked for; ``None`` for a device that this stack does not know."""

@@ -4,12 +4,13 @@ Adding one to this project:
 
 1. write ``backends/<stack>.py`` with a class that satisfies :class:`backends.contract.Backend`;
 2. add its packages as a dependency group to ``pyproject.toml``;
-3. add one entry to :data:`BACKENDS`, and run ``nox -s tests -- -k contract``.
+3. add one entry to :data:`BACKENDS`, with what the stack does inside the timed region, and run
+   ``nox -s tests -- -k contract``.
 """
 
 from __future__ import annotations
 
-from backends.spec import ORIGINAL, PRECISIONS, BackendSpec, OptionSpec, PrefixCache
+from backends.spec import ORIGINAL, PRECISIONS, BackendSpec, OptionSpec, PrefixCache, TimedRegion
 
 _OPENVINO_FORMATS = ("int4", "int8", "fp16", "fp32")
 _ORT_FORMATS = ("int4", "int8", "fp16", "fp32")
@@ -33,6 +34,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="openvino-genai",
             artifact_format="openvino-ir",
             devices={"CPU": _OPENVINO_FORMATS, "GPU": _OPENVINO_FORMATS, "NPU": ("int4", "int8", "fp16")},
+            timed=TimedRegion(setup="scheduler", prompt_logits="last", loop="native", kv_cache="f16"),
             default_precisions=("int4", "int8", "fp32"),
             default_on={"intel-gpu": "GPU", "intel-npu": "NPU"},
             prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "GPU"), needs={"attention_backend": "PA"}),
@@ -82,6 +84,7 @@ BACKENDS: dict[str, BackendSpec] = {
                 "OVEP": "ort-genai-ovep",
                 "WINML": "ort-genai-winml",
             },
+            timed=TimedRegion(setup="generator", prompt_logits="artifact", loop="steps", kv_cache="model"),
             default_precisions=("int4", "int8", "fp32"),
             default_on={"directx-gpu": "DML"},
             profiled=("DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
@@ -102,6 +105,7 @@ BACKENDS: dict[str, BackendSpec] = {
                 "NPU": "optimum-intel asks for dynamic shapes, which an NPU cannot run; openvino-genai has a pipeline "
                 "of its own for the NPU"
             },
+            timed=TimedRegion(setup="generate", prompt_logits="all", loop="generate", kv_cache="f16"),
             default_precisions=("int4", "int8", "fp32"),
             default_on={"intel-gpu": "GPU"},
             batches=True,
@@ -113,6 +117,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="npu",
             artifact_format="huggingface",
             devices={"NPU": ("int4", "int8", "fp16")},
+            timed=TimedRegion(setup="new cache", prompt_logits="last", loop="bare", kv_cache="weights"),
             default_precisions=("int4", "int8", "fp16"),
             default_on={"intel-npu": "NPU"},
             made_on_load={"int4": ORIGINAL, "int8": ORIGINAL, "fp16": ORIGINAL},
@@ -123,6 +128,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="transformers",
             artifact_format="huggingface",
             devices={"CPU": _TORCH_FORMATS, "CUDA": _TORCH_FORMATS, "XPU": _TORCH_FORMATS},
+            timed=TimedRegion(setup="new cache", prompt_logits="last", loop="bare", kv_cache="weights"),
             default_precisions=("fp32",),
             made_on_load={"int8": ORIGINAL},
             batches=True,
@@ -133,6 +139,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="llama-cpp",
             artifact_format="gguf",
             devices={"CPU": ("int4", "int8", "fp16", "fp32", ORIGINAL)},
+            timed=TimedRegion(setup="clear", prompt_logits="last", loop="bare", kv_cache="f16"),
             default_precisions=("int4", "int8", ORIGINAL),
             batches=True,
             options={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,15 +22,36 @@ _LAST_POSITION = ("logits_to_keep", "num_logits_to_keep")
 """The argument by which a model computes the logits of its last position alone, newest name first."""
 
 
-def greedy(model: Any, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> None:
-    """One forward pass for the prompts, one for each later step; the cache is made anew for each request."""
+def last_position(model: Any) -> dict[str, int]:
+    """The arguments of a forward pass that computes the logits of the last position alone; empty if it takes none.
+
+    Asked once per load: looking at a signature takes time that would lie within each request.
+    """
     names = inspect.signature(model.forward).parameters
-    last_position = {name: 1 for name in _LAST_POSITION if name in names}
+    return {name: 1 for name in _LAST_POSITION if name in names}
+
+
+def greedy(
+    model: Any,
+    prompts: Sequence[Sequence[int]],
+    new_tokens: int,
+    on_step: StepCallback,
+    arguments: Mapping[str, int],
+) -> None:
+    """One forward pass for the prompts, one for each later step; the cache is made anew for each request.
+
+    Args:
+        model: a causal model of transformers.
+        prompts: of equal length.
+        new_tokens: how many steps.
+        on_step: takes the ids of each.
+        arguments: of each forward pass, see :func:`last_position`.
+    """
     with torch.inference_mode():
         ids = torch.tensor(prompts, dtype=torch.long, device=model.device)
         cache = None
         for _ in range(new_tokens):
-            output = model(input_ids=ids, past_key_values=cache, use_cache=True, **last_position)
+            output = model(input_ids=ids, past_key_values=cache, use_cache=True, **arguments)
             cache = output.past_key_values
             ids = output.logits[:, -1].argmax(dim=-1, keepdim=True)
             # On an accelerator this waits until the ids are on the host.

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from backends.table import BACKENDS
 from bench.analyse.run import analyse_run
 from bench.gate.__main__ import parser as gate_parser
 from bench.plan.cells import Cell, Load
@@ -24,6 +25,8 @@ from bench.report.exports.summary_json import SUMMARY_VERSION
 from bench.report.names import name_all
 from bench.report.render import ReportPaths
 from bench.report.rows import cell_rows
+from bench.report.text import en
+from bench.report.timed import timed_facts
 from bench.store.reader import open_run
 from bench.store.schema import SCHEMA_VERSION, TABLES
 from bench.store.writer import RunWriter
@@ -248,6 +251,14 @@ def test_the_page_has_every_column_of_the_summary(tmp_path: Path) -> None:
         cell_rows(analysis, name_all(analysis))[0]
     )
     assert f"`summary_version` in `summary.json`: {SUMMARY_VERSION}." in section
+
+
+def test_the_page_says_what_each_stack_does_inside_the_timed_region() -> None:
+    section = page("docs/metrics.md").partition("**What is inside the timed region**")[2].partition("What to make")[0]
+    shown = re.findall(r"^\| `([\w-]+)` \| (.*) \|$", section, flags=re.MULTILINE)
+    known = {name: " | ".join(timed_facts(spec).values()) for name, spec in BACKENDS.items() if spec.timed}
+    assert dict(shown) == known
+    assert f"| stack | {' | '.join(en.TIMED_HEADS.values())} |" in section
 
 
 def test_the_page_has_every_file_of_a_report() -> None:

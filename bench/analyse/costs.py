@@ -21,7 +21,7 @@ class Costs:
     Zero is a value: a device whose counter stood still was not busy. These describe and have no interval.
 
     Args:
-        energy_j: of one generation, as far as ``energy_source`` covers.
+        energy_j: of one generation, prefill and decode together, as far as ``energy_source`` covers.
         energy_j_per_token: that over the new tokens of the whole batch; the prefill is in it.
         energy_source: which counter that is, and what it covers.
         npu_busy_ms: in one generation.

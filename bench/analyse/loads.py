@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bench.analyse.first_requests import FirstRequest, Request
 from bench.analyse.interval import over_blocks
 from bench.analyse.results import LoadResult, LoadTimes, Measured
 from bench.plan.backends import BACKENDS
@@ -72,27 +74,28 @@ def _known(value: Any) -> Any:
 
 
 def load_results(
-    run: StoredRun, rows: Sequence[Mapping[str, Any]], steady_s: Mapping[str, float]
+    run: StoredRun, rows: Sequence[Mapping[str, Any]], first: Mapping[str, FirstRequest]
 ) -> dict[str, LoadResult]:
     """``load_key`` -> result, in the order of the plan; loads that only the rows know come last.
 
     Args:
         run: for its plan.
         rows: of its ``loads`` table.
-        steady_s: see :func:`bench.analyse.steady.steady_answers`.
+        first: see :func:`bench.analyse.first_requests.first_requests`.
     """
     plan = run.record.get("plan", {})
     planned = {str(load["load_key"]): load for load in plan.get("loads", [])}
     by_key: dict[str, list[Mapping[str, Any]]] = {key: [] for key in planned}
     for row in rows:
         by_key.setdefault(str(row["load_key"]), []).append(row)
-    found = {key: _load_result(key, planned.get(key, {}), group, steady_s) for key, group in by_key.items()}
+    first = _widest_first(by_key.values(), first)
+    found = {key: _load_result(key, planned.get(key, {}), group, first) for key, group in by_key.items()}
     specs = {name: str(variant["spec"]) for name, variant in (plan.get("variants") or {}).items()}
     return {key: replace(load, variant_spec=specs.get(load.variant)) for key, load in found.items()}
 
 
 def _load_result(
-    key: str, planned: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], steady_s: Mapping[str, float]
+    key: str, planned: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], first: Mapping[str, FirstRequest]
 ) -> LoadResult:
     good = [row for row in rows if row["status"] == "ok"]
     told = good or rows
@@ -127,7 +130,7 @@ def _load_result(
         options=_options(planned.get("options") or newest.get("options")),
         simulated=simulated,
         processes=len(good),
-        times=_times(good, steady_s),
+        times=_times(good, first),
         peak_memory_bytes=_bytes(_median(good, "peak_memory_bytes")),
         peak_memory_max_bytes=max(_values(good, "peak_memory_bytes"), default=None),
         private_memory_bytes=_bytes(_median(good, "private_memory_bytes")),
@@ -141,23 +144,48 @@ def _load_result(
     )
 
 
-def _times(rows: Sequence[Mapping[str, Any]], steady_s: Mapping[str, float]) -> tuple[LoadTimes, ...]:
+def _times(rows: Sequence[Mapping[str, Any]], first: Mapping[str, FirstRequest]) -> tuple[LoadTimes, ...]:
     """A median over loads that a cache served and loads that compiled would be the time of neither."""
     by_state: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_state.setdefault(row["compile_cache"] or "unknown", []).append(row)
     return tuple(
-        LoadTimes(
-            compile_cache=state,
-            processes=len(group),
-            process_start_s=_median(group, "process_start_s"),
-            import_s=_median(group, "import_s"),
-            load_s=_median(group, "load_s"),
-            first_generation_s=_median(group, "first_generation_s"),
-            steady_s=_middle([steady_s[row["load_id"]] for row in group if row["load_id"] in steady_s]),
-        )
+        _load_times(state, group, first)
         for state, group in sorted(by_state.items(), key=lambda one: _STATES.index(one[0]) if one[0] in _STATES else -1)
     )
+
+
+def _load_times(state: str, rows: Sequence[Mapping[str, Any]], first: Mapping[str, FirstRequest]) -> LoadTimes:
+    """A median over first generations of several requests would be the time of none, so it is over those of one."""
+    began = {row["load_id"] for row in rows}
+    request = next((one.request for load_id, one in first.items() if load_id in began), None)
+    alike = [row for row in rows if row["load_id"] in first and first[row["load_id"]].request == request]
+    steady = [first[row["load_id"]].steady_s for row in alike]
+    return LoadTimes(
+        compile_cache=state,
+        processes=len(rows),
+        process_start_s=_median(rows, "process_start_s"),
+        import_s=_median(rows, "import_s"),
+        load_s=_median(rows, "load_s"),
+        first_generation_s=_median(alike, "first_generation_s"),
+        steady_s=_middle([value for value in steady if value is not None]),
+        first_request=request,
+        first_processes=len(alike),
+    )
+
+
+def _widest_first(
+    loads: Iterable[Sequence[Mapping[str, Any]]], first: Mapping[str, FirstRequest]
+) -> dict[str, FirstRequest]:
+    """``first``, the request that most loads began with leading, the smaller of two that as many did.
+
+    So the loads of a run are shown with the same request wherever they have one in common: processes of runs before
+    schema 5 began with any of their load's, and later ones do so where their smallest is measured no more.
+    """
+    loads_of: Counter[Request] = Counter()
+    for rows in loads:
+        loads_of.update({first[row["load_id"]].request for row in rows if row["load_id"] in first})
+    return dict(sorted(first.items(), key=lambda one: (-loads_of[one[1].request], one[1].request)))
 
 
 def _peak_memory(rows: Sequence[Mapping[str, Any]]) -> Measured | None:

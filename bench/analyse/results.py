@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from bench.analyse.arrival import Arrival
 from bench.analyse.costs import Costs
+from bench.analyse.first_requests import Request
 from bench.analyse.interval import Estimate, over_blocks
 from bench.plan.cells import Ask
 from bench.plan.flags import PROFILES
@@ -131,7 +132,10 @@ class LoadTimes:
         compile_cache: ``none``, ``cold`` (this load filled it), ``hit`` (it served this load), or ``unknown``.
         processes: how many loaded so.
         process_start_s: and the other times in seconds: medians over them, ``None`` where not measured.
-        steady_s: the whole answer to the request of the first generation, later in the same process.
+        first_generation_s: over those of them alone whose first request was ``first_request``.
+        steady_s: the whole answer to that request, later in the same processes.
+        first_request: prompt tokens, new tokens and batch size; ``None`` where no generation ended well.
+        first_processes: how many of them began with it.
     """
 
     compile_cache: str
@@ -141,6 +145,8 @@ class LoadTimes:
     load_s: float | None
     first_generation_s: float | None
     steady_s: float | None
+    first_request: Request | None = None
+    first_processes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from typing import Any
 from bench.analyse.cells import cell_result
 from bench.analyse.failures import read_failures
 from bench.analyse.findings import read_findings
+from bench.analyse.first_requests import first_requests
 from bench.analyse.loads import load_results, read_load_rows
 from bench.analyse.lost import lost_blocks
 from bench.analyse.ranking import memory_rankings, rankings
 from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
 from bench.analyse.samples import read_cells
-from bench.analyse.steady import steady_answers
 from bench.store.reader import StoredRun
 
 
@@ -25,7 +25,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         StoreError: a file of the run cannot be read.
     """
     load_rows = read_load_rows(run)
-    loads = load_results(run, load_rows, steady_answers(run))
+    loads = load_results(run, load_rows, first_requests(run))
     owner = _Owner(run.record, load_rows, loads)
     results: dict[str, CellResult] = {}
     seen: set[str] = set()

@@ -185,6 +185,7 @@ class Attempt:
         load_id: of its row.
         number: 1 for the first process of a visit, 2 for the one after a crash, ….
         devices: :class:`backends.contract.Device` as mappings, of all that the stack lists.
+        first_request: prompt tokens, new tokens and batch size of the first generation.
     """
 
     load_id: str
@@ -195,6 +196,7 @@ class Attempt:
     devices: Sequence[Mapping[str, Any]] = ()
     loaded: Loaded | None = None
     first_generation_s: float | None = None
+    first_request: tuple[int, int, int] | None = None
     counters: Counters = field(default_factory=Counters)
     placement: Placement | None = None
     busy: BusyCounters | None = None

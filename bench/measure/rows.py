@@ -31,6 +31,7 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
         tail: the end of what it printed.
     """
     evidence = attempt.loaded.evidence if attempt.loaded else {}
+    first = attempt.first_request or (None, None, None)
     return {
         **_identity(facts, planned.load),
         "load_id": attempt.load_id,
@@ -51,6 +52,7 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
         "load_s": attempt.loaded.load_s if attempt.loaded else None,
         "compile_cache": evidence.get("compile_cache"),
         "first_generation_s": attempt.first_generation_s,
+        **dict(zip(("first_prompt_tokens", "first_new_tokens", "first_batch_size"), first, strict=True)),
         "peak_memory_bytes": attempt.memory.peak_bytes,
         "private_memory_bytes": attempt.memory.private_bytes,
         "device_memory_bytes": attempt.gauges.device_memory_bytes if attempt.gauges else None,

@@ -258,6 +258,7 @@ class Visit:
         busy = readings[1].since(readings[0])
         if attempt.first_generation_s is None:
             attempt.first_generation_s = generated.total_ns / 1e9
+            attempt.first_request = (len(prompts[0].ids), new_tokens, len(prompts))
         return generated, busy
 
     def _bury(self, attempt: Attempt, error: WorkerError) -> None:

@@ -100,6 +100,11 @@ class Cell:
         )
 
     @property
+    def size(self) -> tuple[int, int, int]:
+        """Prompt tokens, new tokens and batch size: the order of requests by size."""
+        return self.prompt_tokens, self.new_tokens, self.batch_size
+
+    @property
     def shape(self) -> str:
         """The request's shape for test ids, e.g. ``p128-n64-b1``, or ``p128-n64-b1-again``."""
         again = "" if self.ask == "first" else f"-{self.ask}"

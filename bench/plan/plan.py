@@ -30,6 +30,9 @@ class Impossible:
 class PlannedVisit:
     """One load in one block: a fresh worker process that measures ``cells`` in this order.
 
+    The smallest request comes first, so that the first generation of every process of a run is the same request, as far
+    as the load has it; the others follow in random order.
+
     Args:
         block: counted from 0.
         position: place within the block, counted from 0.
@@ -218,8 +221,9 @@ def _visits(twins: Sequence[Twins], blocks: int, seed: int) -> Iterator[PlannedV
         order.shuffle(keys)
         position = 0
         for key in keys:
-            mine = list(by_loads[key])
-            order.shuffle(mine)
+            first, *others = sorted(by_loads[key], key=lambda cells: cells[0].size)
+            order.shuffle(others)
+            mine = [first, *others]
             for index in _turns(key, block, seed):
                 yield PlannedVisit(block, position, mine[0][index].load, tuple(cells[index] for cells in mine))
                 position += 1

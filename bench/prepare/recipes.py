@@ -107,7 +107,7 @@ def _ort(precision: str, device: str, facts: ModelFacts) -> Recipe:
     provider = _PROVIDERS.get(device)
     if provider is None or precision not in ("int4", "int8", "fp16", "fp32"):
         raise UsageError(f"ONNX Runtime GenAI models cannot be made in {precision} for {device}: see --help")
-    # The other stacks compute the logits of the last position alone; without this, ORT would compute all of them.
+    # Without this, ORT would compute the logits of every prompt position, of which it samples the last alone.
     extra = {"prune_lm_head": "true"}
     arguments = [
         "-p",

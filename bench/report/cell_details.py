@@ -13,6 +13,7 @@ from bench.report.drawing.series_chart import Metric, SeriesChart, of_many, seri
 from bench.report.findings import Note
 from bench.report.format import number, shares
 from bench.report.results_table import Group, Row
+from bench.report.timed import timed_region
 
 MOST_UNFOLDED = 24
 """With more cells than this, those of one shape are folded away together."""
@@ -170,6 +171,7 @@ def _facts(cell: CellResult) -> Iterator[tuple[str, str | None]]:
     yield names["inference_precision"], load.inference_precision
     yield names["kv_cache_precision"], load.kv_cache_precision
     yield names["attention_backend"], load.attention_backend
+    yield names["timed"], timed_region(load.backend)
     yield names["padded_prompt_tokens"], text.plural(padded, "token") if padded else None
     yield names["node_placement"], shares(load.node_placement)
     yield names["options"], ", ".join(f"{key}={value}" for key, value in sorted(load.options.items()))

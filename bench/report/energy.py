@@ -82,6 +82,7 @@ def energy(analysis: RunAnalysis, naming: Naming) -> Energy | None:
 def _covers(cells: Sequence[CellResult]) -> list[str]:
     sources = dict.fromkeys(cell.costs.energy_source for cell in cells if cell.costs.energy_source)
     told: list[str] = [Markup.escape(text.ENERGY_COVERS).format(source=recorded(source)) for source in sources]
+    told += [text.ENERGY_PREFILL] if sources else []
     return [*told, *([text.ENERGY_ENGINES] if any(cell.costs.gpu_busy_ms is not None for cell in cells) else [])]
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.spec import family
-from bench.analyse.results import CellResult, Failure, LoadResult, RunAnalysis
+from bench.analyse.results import CellResult, Failure, LoadResult, LoadTimes, RunAnalysis
 from bench.plan.cells import Ask
 from bench.report import text
 from bench.report.format import clean, number, small_share
@@ -179,6 +179,16 @@ def shape_name(prompt_tokens: int, new_tokens: int, batch_size: int, ask: str = 
     """E.g. ``128 prompt tokens, 64 new``; a batch is named where there is one, and so is a prefix-cache hit."""
     shape = text.SHAPE.format(prompt=number(prompt_tokens, 0), new=number(new_tokens, 0))
     return f"{shape}{_batch(batch_size)}{text_of_hit(ask)}"
+
+
+def first_request(times: LoadTimes) -> str:
+    """The request of a load's first generation, and how many of its processes began with it, if not all."""
+    if times.first_request is None:
+        return ""
+    request = shape_name(*times.first_request)
+    if times.first_processes == times.processes:
+        return request
+    return text.FIRST_OF_SOME.format(request=request, count=times.first_processes, processes=times.processes)
 
 
 def _batch(size: int) -> str:

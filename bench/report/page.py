@@ -30,11 +30,12 @@ from bench.report.exports.data_link import data_link
 from bench.report.filters import EVERYTHING, filter_axes, known_quantiles, known_weights, weight
 from bench.report.findings import finding_notes, serious_for_answer
 from bench.report.hits import hits
-from bench.report.names import Naming, cell_name, failed_shapes
+from bench.report.names import Naming, cell_name, failed_shapes, first_request
 from bench.report.notes import adaptive_end
 from bench.report.observers import observer_facts
 from bench.report.results_table import result_groups
 from bench.report.template import environment, page_script, source_digest
+from bench.report.timed import timed_region
 
 _HERE = Path(__file__).resolve().parent
 
@@ -96,6 +97,8 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             details_folded=len(analysis.cells) > MOST_UNFOLDED,
             course=series_chart,
             cache_state=cache_state,
+            first_request=first_request,
+            timed_region=timed_region,
             legend_folded=len(figures.legend) > MOST_IN_LEGEND,
             findings=found,
             serious=serious_for_answer(analysis, found),

@@ -95,9 +95,16 @@ def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> di
 
 def _times(prefix: str, times: LoadTimes | None) -> dict[str, Any]:
     """The times of loads that compiled, and with a prefix those of loads that a compile cache served."""
-    names = ("process_start_s", "import_s", "load_s", "first_generation_s", "steady_s")
-    found = {f"{prefix}{name}": getattr(times, name) if times else None for name in names}
-    return {**found, f"{prefix}loads": times.processes if times else 0}
+    names = ("process_start_s", "import_s", "load_s", "first_generation_s")
+    found = {name: getattr(times, name) if times else None for name in names}
+    request = (times.first_request if times else None) or (None, None, None)
+    found |= zip(("first_prompt_tokens", "first_new_tokens", "first_batch_size"), request, strict=True)
+    found |= {
+        "first_loads": times.first_processes if times else 0,
+        "steady_s": times.steady_s if times else None,
+        "loads": times.processes if times else 0,
+    }
+    return {f"{prefix}{name}": value for name, value in found.items()}
 
 
 def _figures(cell: CellResult) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 Version 2 added ``node_placement`` and ``changed_hints`` to the loads; version 3 ``cpu_temperature_c`` to the loads and
 ``ask`` and ``cpu_frequency_mhz`` to the generations; version 4 ``bits_read_per_weight`` to the loads; version 5
-``device_share`` and ``environment`` to the loads.
+``device_share``, ``environment``, ``first_prompt_tokens``, ``first_new_tokens`` and ``first_batch_size`` to the loads.
 
 A reader of version v reads every version up to v. Columns are only ever added; a new one raises the version.
 ``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
@@ -56,6 +56,9 @@ LOADS = pa.schema(
         pa.field("load_s", pa.float64()),
         pa.field("compile_cache", pa.string()),
         pa.field("first_generation_s", pa.float64()),
+        pa.field("first_prompt_tokens", pa.int32()),
+        pa.field("first_new_tokens", pa.int32()),
+        pa.field("first_batch_size", pa.int32()),
         pa.field("peak_memory_bytes", pa.int64()),
         pa.field("private_memory_bytes", pa.int64()),
         pa.field("device_memory_bytes", pa.int64()),

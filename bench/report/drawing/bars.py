@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.analyse.first_requests import Request
 from bench.analyse.results import LoadResult, LoadTimes, RunAnalysis
 from bench.report import text
+from bench.report.names import first_request, shape_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,9 @@ class LoadBar:
         segments: in the order of the clock.
         total_s: their sum.
         steady: where the first generation would end if it took as long as the same request later, in percent.
+        request: of its first generation, in words; empty where there is none.
+        first: the same, and how many of its processes began with it, if not all.
+        other: whether that is another request than that of most bars, so that the two cannot be compared.
     """
 
     load: LoadResult
@@ -36,6 +43,9 @@ class LoadBar:
     segments: tuple[Segment, ...]
     total_s: float
     steady: float | None
+    request: str
+    first: str
+    other: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,14 @@ def load_bars(analysis: RunAnalysis) -> list[LoadBar]:
     longest = max((_reach(times, parts) for _, times, parts in timed), default=0.0)
     if longest <= 0:
         return []
-    return [_load_bar(load, times, parts, longest) for load, times, parts in timed if parts]
+    usual = _usual([times for _, times, _ in timed])
+    return [_load_bar(load, times, parts, longest, usual) for load, times, parts in timed if parts]
+
+
+def _usual(timed: Sequence[LoadTimes]) -> Request | None:
+    """The request of most first generations."""
+    requests = Counter(times.first_request for times in timed if times.first_request is not None)
+    return min(requests, key=lambda request: (-requests[request], request), default=None)
 
 
 def _reach(times: LoadTimes, parts: list[tuple[int, str, float]]) -> float:
@@ -67,7 +84,9 @@ def _parts(times: LoadTimes) -> list[tuple[int, str, float]]:
     return [(kind, label, value) for kind, label, value in values if value is not None]
 
 
-def _load_bar(load: LoadResult, times: LoadTimes, parts: list[tuple[int, str, float]], longest: float) -> LoadBar:
+def _load_bar(
+    load: LoadResult, times: LoadTimes, parts: list[tuple[int, str, float]], longest: float, usual: Request | None
+) -> LoadBar:
     segments, start = [], 0.0
     for kind, label, value in parts:
         width = 100 * value / longest
@@ -77,7 +96,16 @@ def _load_bar(load: LoadResult, times: LoadTimes, parts: list[tuple[int, str, fl
     if times.steady_s is not None and times.first_generation_s is not None:
         # The first generation is the last part.
         steady = min(99.5, segments[-1].start + 100 * times.steady_s / longest)
-    return LoadBar(load, times, tuple(segments), sum(value for *_, value in parts), steady)
+    return LoadBar(
+        load,
+        times,
+        tuple(segments),
+        total_s=sum(value for *_, value in parts),
+        steady=steady,
+        request=shape_name(*times.first_request) if times.first_request else "",
+        first=first_request(times),
+        other=times.first_request not in (None, usual),
+    )
 
 
 def memory_bars(analysis: RunAnalysis) -> list[MemoryBar]:

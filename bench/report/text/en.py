@@ -226,6 +226,7 @@ HEADS = {
     "kv_type": ("KV cache", ""),
     "attention": ("attention", ""),
     "compile_cache": ("compile cache", ""),
+    "first_request": ("first request", ""),
     "median_peak": ("peak MB", ""),
     "largest_peak": ("largest peak MB", ""),
     "private": ("private MB", ""),
@@ -280,8 +281,42 @@ RESULTS_TITLE = "All results"
 RESULTS_NOTE = (
     "Sorted by the time for the whole answer. Below each value stands its 95 % interval. “low” marks the lowest of a "
     "column among rows of the same kind at that prompt length, over the blocks that they share. n is timed "
-    "generations over blocks; warm-ups are not counted. A name leads to all that is known of its cell."
+    "generations over blocks; warm-ups are not counted. A name leads to all that is known of its cell, and says what "
+    "its stack does inside the timed region."
 )
+TIMED_TITLE = "Inside the timed region: {facts}"
+TIMED_HEADS = {
+    "setup": "request set-up",
+    "prompt_logits": "logits of the prompt",
+    "loop": "from step to step",
+    "kv_cache": "KV cache by default",
+}
+TIMED_VALUES = {
+    "setup": {
+        "scheduler": "the request is queued, KV-cache blocks are taken as needed",
+        "generator": "a generator is made, with the KV cache of the whole answer",
+        "generate": "settings are copied and checked, the model’s state is reset",
+        "clear": "the KV cache is marked empty",
+        "new cache": "an empty KV cache is made, which each step enlarges",
+    },
+    "prompt_logits": {
+        "last": "last position",
+        "all": "every position",
+        "artifact": "as exported; last position where this project made the model",
+    },
+    "loop": {
+        "native": "the stack’s compiled loop",
+        "generate": "the stack’s own generate, in Python",
+        "steps": "a Python loop over the stack’s steps, as its users write it",
+        "bare": "a Python loop over the stack’s steps, in place of its own generate",
+    },
+    "kv_cache": {
+        "f16": "f16",
+        "model": "as exported; f32 on a CPU",
+        "weights": "the type that the weights are loaded in",
+    },
+}
+"""What a code of :class:`backends.spec.TimedRegion` means."""
 HITS_TITLE = "First ask and prefix-cache hit"
 HITS_NOTE = (
     "A hit is the time to first token of a prompt that the same process was asked just before, with the stack’s "
@@ -316,6 +351,12 @@ LOAD_NOTE = (
     "apart. The first generation is part of what a user waits for after a start; the line shows where it would end if "
     "it took as long as the same request later in the same process."
 )
+LOAD_FIRST = "First generation: {request}."
+LOAD_OTHERS = (
+    "A bar that names another request began with that one: its first generation, and its sum, are not comparable with "
+    "those of the other bars."
+)
+FIRST_OF_SOME = "{request} ({count} of {processes} processes)"
 CACHE_STATES = {"cold": "compile cache cold", "hit": "from the compile cache"}
 STEADY = "same request later"
 LOAD_PARTS = (
@@ -402,17 +443,21 @@ ENERGY_NOTE = (
     "interval. Where a machine has no such counter, nothing stands here. Simulated configurations are left out: "
     "nothing ran that could have taken energy."
 )
+ENERGY_PREFILL = (
+    "Energy is that of the whole answer, prefill and decode together: counters are not read within the timed region. "
+    "So energy per new token grows with the prompt, and can be compared at one request only."
+)
 ENERGY_COVERS = "Energy is that of {source}. So other programs are in it, and the system’s own work."
 ENERGY_CHARTS = {
-    "energy_j_per_token": "Energy per new token, mJ",
+    "energy_j_per_token": "Energy per new token, prefill included, mJ",
     "npu_busy_ms": "NPU busy time per generation, ms",
     "gpu_busy_ms": "GPU busy time per generation, ms",
 }
 ENERGY_ENGINES = "GPU engines are added up, so that they can be busy for longer than the generation took."
 ENERGY_TABLE = "Energy and busy time as a table"
 ENERGY_HEADS = (
-    ("energy_j", "energy per generation", "J"),
-    ("energy_j_per_token", "energy per new token", "mJ"),
+    ("energy_j", "energy per answer", "J"),
+    ("energy_j_per_token", "energy per new token, prefill included", "mJ"),
     ("npu_busy_ms", "NPU busy", "ms"),
     ("gpu_busy_ms", "GPU busy", "ms"),
     ("cpu_time_ms", "CPU time", "ms"),
@@ -460,6 +505,7 @@ CELL_FACTS = {
     "inference_precision": "Computes in",
     "kv_cache_precision": "KV cache",
     "attention_backend": "Attention",
+    "timed": "Inside the timed region",
     "padded_prompt_tokens": "Prompt padded to",
     "node_placement": "Nodes ran on",
     "options": "Load options",
@@ -699,8 +745,8 @@ GLOSSARY = (
     (
         "Load",
         "Process start: until the interpreter runs. Imports: the stack’s own modules. Read and compile: until the "
-        "model can be asked. First generation: the first answer of the process. Each apart, as far as the stack "
-        "allows.",
+        "model can be asked. First generation: the first answer of the process, which each process of a run is asked "
+        "for with the same request where its load has it: the smallest. Each apart, as far as the stack allows.",
     ),
     (
         "Peak memory",

@@ -237,6 +237,7 @@ HEADS = {
     "kv_type": ("KV önbelleği", ""),
     "attention": ("dikkat", ""),
     "compile_cache": ("derleme önbelleği", ""),
+    "first_request": ("ilk istek", ""),
     "median_peak": ("tepe, MB", ""),
     "largest_peak": ("en büyük tepe, MB", ""),
     "private": ("özel, MB", ""),
@@ -292,8 +293,40 @@ RESULTS_NOTE = (
     "Yanıtın tamamı için geçen süreye göre sıralıdır. Her değerin altında %95 güven aralığı vardır. “en düşük”, o "
     "istem uzunluğunda aynı türden satırlar arasında, ortak blokları üzerinden, bir sütunun en düşüğünü işaretler. n, "
     "bloklar boyunca süresi ölçülen üretimlerin sayısıdır; ısınmalar sayılmaz. Bir ad, hücresi hakkında bilinen her "
-    "şeye götürür."
+    "şeye götürür ve yığınının süresi ölçülen bölgede ne yaptığını söyler."
 )
+TIMED_TITLE = "Süresi ölçülen bölgede: {facts}"
+TIMED_HEADS = {
+    "setup": "isteğin hazırlanması",
+    "prompt_logits": "istemin logitleri",
+    "loop": "adımdan adıma",
+    "kv_cache": "varsayılan KV önbelleği",
+}
+TIMED_VALUES = {
+    "setup": {
+        "scheduler": "istek sıraya alınır, KV önbelleğinin blokları gerektikçe ayrılır",
+        "generator": "bütün yanıtın KV önbelleğiyle birlikte bir üreteç oluşturulur",
+        "generate": "ayarlar kopyalanıp denetlenir, modelin durumu sıfırlanır",
+        "clear": "KV önbelleği boş olarak işaretlenir",
+        "new cache": "her adımda büyüyen boş bir KV önbelleği oluşturulur",
+    },
+    "prompt_logits": {
+        "last": "son konum",
+        "all": "her konum",
+        "artifact": "dışa aktarıldığı gibi; modeli bu proje hazırladıysa son konum",
+    },
+    "loop": {
+        "native": "yığının derlenmiş döngüsü",
+        "generate": "yığının kendi generate işlevi, Python’da",
+        "steps": "yığının adımları üzerinde, kullanıcılarının yazdığı gibi bir Python döngüsü",
+        "bare": "yığının kendi generate işlevi yerine, adımları üzerinde bir Python döngüsü",
+    },
+    "kv_cache": {
+        "f16": "f16",
+        "model": "dışa aktarıldığı gibi; CPU’da f32",
+        "weights": "ağırlıkların yüklendiği tür",
+    },
+}
 HITS_TITLE = "İlk soruş ve önek önbelleği isabeti"
 HITS_NOTE = (
     "İsabet, yığının önek önbelleği açıkken aynı sürece az önce sorulmuş bir istemin ilk belirtecine kadar geçen "
@@ -328,6 +361,12 @@ LOAD_NOTE = (
     "ayrıdır. İlk üretim, kullanıcının bir başlatmadan sonra beklediği sürenin parçasıdır; çizgi, ilk üretim aynı "
     "süreçteki aynı istek kadar sürseydi nerede biteceğini gösterir."
 )
+LOAD_FIRST = "İlk üretim: {request}."
+LOAD_OTHERS = (
+    "Başka bir isteğin adını taşıyan çubuk o istekle başlamıştır: ilk üretimi ve toplamı öteki çubuklarınkilerle "
+    "karşılaştırılamaz."
+)
+FIRST_OF_SOME = "{request} ({processes} süreçten {count} tanesi)"
 CACHE_STATES = {"cold": "derleme önbelleği soğuk", "hit": "derleme önbelleğinden"}
 STEADY = "aynı istek, daha sonra"
 LOAD_PARTS = (
@@ -419,17 +458,21 @@ ENERGY_NOTE = (
     "olmadan, üretimlerin medyanıdır. Makinede böyle bir sayaç yoksa burada bir şey yazmaz. Benzetim yapılandırmaları "
     "dışarıda bırakılır: enerji harcayabilecek bir şey çalışmadı."
 )
+ENERGY_PREFILL = (
+    "Enerji bütün yanıtındır, ön dolum ve üretim bir arada: süresi ölçülen bölgenin içinde sayaç okunmaz. Bu yüzden "
+    "yeni belirteç başına enerji istemle birlikte artar ve yalnızca aynı istekte karşılaştırılabilir."
+)
 ENERGY_COVERS = "Enerji şu sayacındır: {source}. Dolayısıyla öteki programlar ve sistemin kendi işi de içindedir."
 ENERGY_CHARTS = {
-    "energy_j_per_token": "Yeni belirteç başına enerji, mJ",
+    "energy_j_per_token": "Yeni belirteç başına enerji (ön dolum dahil), mJ",
     "npu_busy_ms": "Üretim başına NPU meşgul süresi, ms",
     "gpu_busy_ms": "Üretim başına GPU meşgul süresi, ms",
 }
 ENERGY_ENGINES = "GPU’nun birimleri toplanır; bu yüzden üretimin kendisinden daha uzun süre meşgul olabilirler."
 ENERGY_TABLE = "Enerji ve meşgul süre, tablo olarak"
 ENERGY_HEADS = (
-    ("energy_j", "üretim başına enerji", "J"),
-    ("energy_j_per_token", "yeni belirteç başına enerji", "mJ"),
+    ("energy_j", "yanıt başına enerji", "J"),
+    ("energy_j_per_token", "yeni belirteç başına enerji, ön dolum dahil", "mJ"),
     ("npu_busy_ms", "NPU meşgul", "ms"),
     ("gpu_busy_ms", "GPU meşgul", "ms"),
     ("cpu_time_ms", "CPU süresi", "ms"),
@@ -475,6 +518,7 @@ CELL_FACTS = {
     "inference_precision": "Hesap türü",
     "kv_cache_precision": "KV önbelleği",
     "attention_backend": "Dikkat (attention)",
+    "timed": "Süresi ölçülen bölgede",
     "padded_prompt_tokens": "İstemin tamamlandığı uzunluk",
     "node_placement": "Düğümlerin çalıştığı yer",
     "options": "Yükleme seçenekleri",
@@ -726,7 +770,8 @@ GLOSSARY = (
     (
         "Yükleme",
         "Süreç başlangıcı: yorumlayıcı çalışana kadar. İçe aktarma: yığının kendi modülleri. Okuma ve derleme: modele "
-        "soru sorulabilene kadar. İlk üretim: sürecin ilk yanıtı. Yığının izin verdiği ölçüde her biri ayrı.",
+        "soru sorulabilene kadar. İlk üretim: sürecin ilk yanıtı; bir çalıştırmanın her sürecine, yüklemede "
+        "varsa, aynı istek sorulur: en küçüğü. Yığının izin verdiği ölçüde her biri ayrı.",
     ),
     (
         "En yüksek (tepe) bellek",

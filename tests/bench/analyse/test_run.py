@@ -67,6 +67,37 @@ def test_the_first_generation_stands_beside_the_same_request_later(tiny_run: Any
     assert (times.first_generation_s, times.steady_s) == (1.0, pytest.approx(0.060))
 
 
+def test_first_generations_of_different_requests_are_not_put_together(tiny_run: Any, make_cell: MakeCell) -> None:
+    """As runs before schema 5 have them: each process began with any of its cells, and its load row names none."""
+    short, long = make_cell(prompt_tokens=32), make_cell(prompt_tokens=512)
+    for block, (cell, seconds) in enumerate(((long, 2.0), (short, 0.5), (short, 0.7))):
+        tiny_run.generation(cell, block, 1000 * seconds, warmup=True)
+        tiny_run.load(cell.load, block, first_generation_s=seconds)
+    (times,) = tiny_run.analyse().loads[0].times
+    found = (times.first_request, times.first_generation_s, times.first_processes, times.processes)
+    assert found == ((32, 3, 1), pytest.approx(0.6), 2, 3)
+
+
+def test_loads_are_shown_with_a_first_request_that_they_have_in_common(tiny_run: Any, make_cell: MakeCell) -> None:
+    began = {"int4": (512, 512, 32), "int8": (128, 32, 128)}
+    for precision, prompts in began.items():
+        for block, prompt_tokens in enumerate(prompts):
+            cell = make_cell(precision=precision, prompt_tokens=prompt_tokens)
+            tiny_run.generation(cell, block, prompt_tokens, warmup=True)
+            tiny_run.load(cell.load, block, first_generation_s=prompt_tokens / 1000)
+    loads = {load.precision: load.times[0] for load in tiny_run.analyse().loads}
+    assert [(loads[name].first_request, loads[name].first_generation_s) for name in began] == [((32, 3, 1), 0.032)] * 2
+
+
+def test_a_load_that_never_began_with_that_request_keeps_its_own(tiny_run: Any, make_cell: MakeCell) -> None:
+    for backend, prompt_tokens in (("ort-genai", 32), ("transformers", 32), ("openvino-genai", 128)):
+        cell = make_cell(backend=backend, prompt_tokens=prompt_tokens)
+        tiny_run.generation(cell, 0, prompt_tokens, warmup=True)
+        tiny_run.load(cell.load, 0, first_generation_s=prompt_tokens / 1000)
+    times = {load.backend: load.times[0] for load in tiny_run.analyse().loads}
+    assert (times["openvino-genai"].first_request, times["openvino-genai"].first_generation_s) == ((128, 3, 1), 0.128)
+
+
 def test_a_prefix_cache_hit_is_no_steady_state_of_the_first_generation(tiny_run: Any, make_cell: MakeCell) -> None:
     cell = replace(make_cell(), ask="again")
     tiny_run.generation(cell, 0, 900, (50, 50), warmup=True, ask="first")

@@ -69,7 +69,8 @@ def test_the_outcome_is_without_what_does_not_count(kit: MakeKit, monkeypatch: p
 
 def test_one_new_token_has_no_time_per_token(kit: MakeKit) -> None:
     one = kit(arguments=("--new-tokens", "1"))
-    assert one.visit.measure(one.cells[8]).tpot_ms == ()
+    cell = next(cell for cell in one.visit.planned.cells if cell.new_tokens == 1)
+    assert one.visit.measure(cell).tpot_ms == ()
 
 
 def test_every_generation_has_its_times_and_ids(kit: MakeKit) -> None:
@@ -143,6 +144,22 @@ def test_the_first_generation_is_the_first_warm_up(kit: MakeKit) -> None:
     first = one.rows("generations")[0]
     took = (first["ttft_ns"] + sum(first["itl_ns"])) / 1e9
     assert one.rows("loads")[0]["first_generation_s"] == pytest.approx(took)
+
+
+def test_a_load_names_the_request_of_its_first_generation(kit: MakeKit) -> None:
+    one = kit()
+    one.measure(16, 8)
+    one.visit.close()
+    first, row = one.rows("generations")[0], one.rows("loads")[0]
+    names = ("prompt_tokens", "new_tokens", "batch_size")
+    assert [row[f"first_{name}"] for name in names] == [first[name] for name in names]
+    assert row["first_prompt_tokens"] == 16
+
+
+def test_a_process_without_a_generation_names_no_first_request(kit: MakeKit) -> None:
+    one = kit("fail_load=broken")
+    one.measure(8)
+    assert one.rows("loads")[0]["first_prompt_tokens"] is None
 
 
 def test_a_load_has_its_memory(kit: MakeKit) -> None:

@@ -69,7 +69,20 @@ def test_the_order_of_loads_differs_between_blocks_and_seeds() -> None:
 
 def test_the_order_of_cells_differs_between_visits() -> None:
     orders = {tuple(cell.shape for cell in one.cells) for seed in range(5) for one in plan_of(seed).visits}
-    assert len(orders) == 6
+    assert orders == {("p8-n64-b1", "p16-n64-b1", "p32-n64-b1"), ("p8-n64-b1", "p32-n64-b1", "p16-n64-b1")}
+
+
+@given(SEEDS)
+def test_every_process_of_a_run_is_asked_the_smallest_request_first(seed: int) -> None:
+    plan = plan_of(seed, 3, "--new-tokens", "4,2", "--batch-size", "2,1", "--precision", "int4,int8,fp32")
+    assert {one.cells[0].shape for one in plan.visits} == {"p8-n2-b1"}
+
+
+def test_a_load_of_its_own_per_prompt_length_begins_with_its_own_smallest_request(make_options: MakeOptions) -> None:
+    sweep = ("--backend", "openvino-genai", "--device", "NPU", "--precision", "int4", "--prompt-tokens", "32,64,128")
+    plan = make_plan(make_options(*sweep, "--new-tokens", "64"))
+    first = {one.load.options["max_prompt_len"]: one.cells[0].prompt_tokens for one in plan.visits}
+    assert first == {64: 32, 128: 128}
 
 
 def test_cells_are_the_product_of_the_axes(make_options: MakeOptions) -> None:

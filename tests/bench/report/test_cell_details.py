@@ -17,6 +17,7 @@ from bench.report.names import name_all
 from bench.report.page import page
 from bench.report.render import ReportPaths
 from bench.report.results_table import result_groups
+from bench.report.timed import timed_region
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
@@ -157,6 +158,7 @@ def test_the_facts_of_the_load_are_those_that_are_known(fake_run: MakeRun, tmp_p
     assert facts == {
         "Weights": "int4, 4.9 bits per weight, 79 % int4, 21 % int8",
         "Computes in": "bf16",
+        "Inside the timed region": timed_region("ort-genai"),
         "Load options": "threads=3",
         "Changed by the device": "KV_CACHE_PRECISION: asked f16, got u8",
         "Compile cache": "hit × 3",  # noqa: RUF001 - as it is shown

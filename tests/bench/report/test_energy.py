@@ -35,7 +35,8 @@ def test_cpu_time_alone_makes_no_section(tmp_path: Path) -> None:
 def test_there_is_a_chart_for_each_counter_that_moved(tmp_path: Path) -> None:
     found = section(tmp_path, counters=COUNTERS)
     assert found is not None
-    assert [chart.title for chart in found.charts] == ["Energy per new token, mJ", "GPU busy time per generation, ms"]
+    titles = [chart.title for chart in found.charts]
+    assert titles == ["Energy per new token, prefill included, mJ", "GPU busy time per generation, ms"]
 
 
 def test_played_latencies_cost_nothing(tmp_path: Path) -> None:
@@ -55,6 +56,22 @@ def test_energy_is_shown_in_millijoules(tmp_path: Path) -> None:
     found = section(tmp_path, counters=COUNTERS)
     assert found is not None
     assert {round(bar.value, 6) for bar in found.charts[0].bars} == {50.0}
+
+
+def test_whoever_sees_energy_is_told_that_the_prefill_is_in_it(tmp_path: Path) -> None:
+    found = section(tmp_path, counters=COUNTERS)
+    assert found is not None
+    assert [words for name, words, _ in found.table.heads if name.startswith("energy")] == [
+        "energy per answer",
+        "energy per new token, prefill included",
+    ]
+    assert any("prefill and decode together" in sentence for sentence in found.covers)
+
+
+def test_a_section_without_energy_does_not_speak_of_it(tmp_path: Path) -> None:
+    found = section(tmp_path, counters={"gpu_busy_ns": 7_000_000})
+    assert found is not None
+    assert not any("prefill" in sentence for sentence in found.covers)
 
 
 def test_many_cells_are_not_all_drawn_and_that_is_said(tmp_path: Path) -> None:
