@@ -43,6 +43,8 @@ OTHERS = {
 }
 """Each set of words in each other language, beside its English."""
 THE_SAME = {
+    "SMT",
+    "turbo",
     "AIPC Bench",
     "CPU",
     "GPU",
