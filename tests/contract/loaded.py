@@ -27,11 +27,13 @@ class Case:
         device: the device.
         stand_in: what a worker opens in place of the adapter, and the group whose venv runs it, where the stack itself
             cannot be had.
+        installed: what a worker opens in place of the adapter where the stack is installed, with or without its device.
     """
 
     backend: str
     device: str
     stand_in: tuple[str, str] | None = None
+    installed: str | None = None
 
     @property
     def spec(self) -> BackendSpec:
@@ -64,7 +66,7 @@ class Case:
         if venv.python is None and self.stand_in is not None:
             target, group = self.stand_in
             return venvs.group(group), target
-        return venv, self.spec.target
+        return venv, self.installed or self.spec.target
 
 
 CASES = (
@@ -72,7 +74,12 @@ CASES = (
     Case("ort-genai", "CPU"),
     Case("ort-genai", "OPENVINO.CPU"),
     Case("optimum-intel", "CPU"),
-    Case("npu", "NPU", ("tests.contract.stand_ins.npu_library:IntelNpuLibrary", "transformers")),
+    Case(
+        "npu",
+        "NPU",
+        ("tests.contract.stand_ins.npu_library:IntelNpuLibrary", "transformers"),
+        "tests.contract.stand_ins.npu_on_cpu:IntelNpuLibrary",
+    ),
     Case("transformers", "CPU"),
     Case("llama-cpp", "CPU"),
     Case("simulated", "CPU"),
