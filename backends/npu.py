@@ -21,6 +21,8 @@ from intel_npu_acceleration_library.backend import get_driver_version, npu_avail
 from intel_npu_acceleration_library.compiler import CompilerConfig
 from intel_npu_acceleration_library.nn import Linear, QuantizedLinear
 from safetensors import SafetensorError
+from transformers.models.gemma.modeling_gemma import GemmaAttention
+from transformers.models.llama.modeling_llama import LlamaAttention
 
 from backends.contract import (
     ArtifactError,
@@ -79,12 +81,27 @@ class IntelNpuLibrary:
         cache: CompileCache = "unknown" if _CACHE.is_dir() and any(_CACHE.iterdir()) else "cold"
         try:
             model = read_model(artifact)
+            _refuse_attention_bias(model)
             parameters = sum(parameter.numel() for parameter in model.parameters())
             _part_head(model)
             compiled = npu.compile(model, CompilerConfig(dtype=kind))
         except (OSError, ValueError, KeyError, RuntimeError, AttributeError, SafetensorError) as error:
             raise ArtifactError(f"the NPU library could not load {artifact}: {one_line(error)}") from error
         return NpuSession(compiled.eval(), device, parameters, cache)
+
+
+def _refuse_attention_bias(model: Any) -> None:
+    """Refuse what the library would leave out: its own attention of Llama and Gemma has no biases."""
+    biased = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, LlamaAttention | GemmaAttention) and module.q_proj.bias is not None
+    ]
+    if biased:
+        raise UnsupportedError(
+            f"the NPU library leaves out the biases of this model's attention ({biased[0]} and others), and would "
+            "compute another model: choose another stack for it"
+        )
 
 
 def _part_head(model: Any) -> None:

@@ -217,8 +217,18 @@ def test_weight_formats_that_change_on_load_are_told_by_share(real: LoadedBacken
 
     evidence = real.loaded.evidence
     assert round(sum(evidence["weight_bits"].values()), 6) == 1.0
+    assert evidence["weight_bits"][real.precision] > 0.5
     assert 4 < evidence["bits_per_weight"] <= 32
     assert 0 < (evidence["bits_read_per_weight"] or evidence["bits_per_weight"]) <= evidence["bits_per_weight"]
+
+
+def test_what_keeps_compiled_models_on_disk_does_not_say_that_it_keeps_none(
+    backend: LoadedBackend, prompts: Sequence[Ids]
+) -> None:
+    backend.continuation(prompts[0], 2)
+    kept = {path.name for path in backend.worker.scratch.rglob("*") if path.is_file()} - {backend.worker.log.name}
+
+    assert not kept or backend.loaded.evidence["compile_cache"] != "none"
 
 
 # -- what cannot be
