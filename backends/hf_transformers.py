@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM
 
 from backends.contract import (
     ArtifactError,
@@ -25,6 +23,7 @@ from backends.contract import (
     one_line,
     variable_set,
 )
+from backends.hf_model import MAJOR, read_model
 from backends.spec import names_for
 from backends.torch_loop import StoredWeights, format_of, greedy, last_position
 
@@ -33,7 +32,7 @@ _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, 
 
 _SHORT = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
-_DTYPE = "dtype" if int(transformers.__version__.partition(".")[0]) >= 5 else "torch_dtype"
+_DTYPE = "dtype" if MAJOR >= 5 else "torch_dtype"
 """What ``from_pretrained`` calls the type of the weights."""
 
 _ACCELERATORS = {"CUDA": "https://download.pytorch.org/whl/cu130", "XPU": "https://download.pytorch.org/whl/xpu"}
@@ -99,15 +98,7 @@ def _torch_name(device: str) -> str:
 def _read(artifact: Path, precision: str, device: str) -> Any:
     quantized = {"quantization_config": _int8()} if precision == "int8" else {}
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            artifact,
-            local_files_only=True,
-            trust_remote_code=False,
-            use_safetensors=True,
-            attn_implementation="sdpa",
-            **{_DTYPE: _TYPES[precision]},
-            **quantized,
-        )
+        model = read_model(artifact, **{_DTYPE: _TYPES[precision]}, **quantized)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ArtifactError(f"transformers could not load {artifact}: {_reason(artifact, error)}") from error
     return model.to(device).eval().requires_grad_(requires_grad=False)

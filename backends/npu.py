@@ -1,13 +1,16 @@
-"""Intel NPU Acceleration Library: ``NPUModelForCausalLM``, as in the original document.
+"""Intel NPU Acceleration Library: what ``NPUModelForCausalLM`` of the original document does, its mistakes mended.
 
 Archived upstream; written against version 1.4.0 with transformers 4.45. The library puts linear layers on the NPU and
 leaves embedding, norms, rotary positions and attention to torch on the CPU. It compiles a graph per prompt length and
 another at the first decode step, so each cell has to be warmed up, decode included; the harness does.
+
+``NPUModelForCausalLM.from_pretrained`` loads with transformers and calls ``compile``. Here both are called one by one,
+because the settings and weights have to be checked on the way in, and a tied output layer parted before ``compile``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -16,11 +19,15 @@ import intel_npu_acceleration_library as npu
 import torch
 from intel_npu_acceleration_library.backend import get_driver_version, npu_available
 from intel_npu_acceleration_library.compiler import CompilerConfig
+from intel_npu_acceleration_library.nn import Linear, QuantizedLinear
 from safetensors import SafetensorError
+from transformers.models.gemma.modeling_gemma import GemmaAttention
+from transformers.models.llama.modeling_llama import LlamaAttention
 
 from backends.contract import (
     ArtifactError,
     BackendError,
+    CompileCache,
     Device,
     DeviceUnavailableError,
     Evidence,
@@ -30,12 +37,19 @@ from backends.contract import (
     UnsupportedError,
     one_line,
 )
+from backends.hf_model import read_model
 from backends.torch_loop import StoredWeights, greedy, last_position
 
 _TYPES = {"int4": npu.int4, "int8": npu.int8, "fp16": npu.float16}
 
 _PACKED = torch.uint8
 """What the library packs two 4-bit weights into."""
+
+_CACHE = Path("cache")
+"""Where the library keeps compiled graphs, below the worker's own folder. It fills it at the first generation."""
+
+_NATIVE_ERRORS = (RuntimeError, OSError)
+"""What an error in the library's C++ code is in Python; on Windows ``ctypes`` makes ``OSError`` of it."""
 
 
 class IntelNpuLibrary:
@@ -64,30 +78,48 @@ class IntelNpuLibrary:
             )
         if options.threads is not None:
             torch.set_num_threads(options.threads)
+        cache: CompileCache = "unknown" if _CACHE.is_dir() and any(_CACHE.iterdir()) else "cold"
         try:
-            model = npu.NPUModelForCausalLM.from_pretrained(
-                str(artifact),
-                config=CompilerConfig(dtype=kind),
-                # What it would export is a pickle, which its next load cannot read.
-                export=False,
-                use_cache=True,
-                attn_implementation="sdpa",
-                local_files_only=True,
-                trust_remote_code=False,
-                use_safetensors=True,
-            )
+            model = read_model(artifact)
+            _refuse_attention_bias(model)
+            parameters = sum(parameter.numel() for parameter in model.parameters())
+            _part_head(model)
+            compiled = npu.compile(model, CompilerConfig(dtype=kind))
         except (OSError, ValueError, KeyError, RuntimeError, AttributeError, SafetensorError) as error:
             raise ArtifactError(f"the NPU library could not load {artifact}: {one_line(error)}") from error
-        return NpuSession(model.eval(), device)
+        return NpuSession(compiled.eval(), device, parameters, cache)
+
+
+def _refuse_attention_bias(model: Any) -> None:
+    """Refuse what the library would leave out: its own attention of Llama and Gemma has no biases."""
+    biased = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, LlamaAttention | GemmaAttention) and module.q_proj.bias is not None
+    ]
+    if biased:
+        raise UnsupportedError(
+            f"the NPU library leaves out the biases of this model's attention ({biased[0]} and others), and would "
+            "compute another model: choose another stack for it"
+        )
+
+
+def _part_head(model: Any) -> None:
+    """Give an output layer that shares the embedding's weights its own: they are quantized in place."""
+    head = model.get_output_embeddings()
+    if head is not None and head.weight is model.get_input_embeddings().weight:
+        head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
 
 
 class NpuSession:
     """A model whose linear layers were handed to the NPU."""
 
-    def __init__(self, model: Any, device: str) -> None:
+    def __init__(self, model: Any, device: str, parameters: int, cache: CompileCache) -> None:
         self._model = model
         self._arguments = last_position(model)
         self._device = device
+        self._parameters = parameters
+        self._cache = cache
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """A greedy loop; one sequence, which is all that the library's graphs were made for."""
@@ -95,25 +127,26 @@ class NpuSession:
             raise UnsupportedError("the NPU library streams only batches of one; use --batch-size 1 for it")
         try:
             greedy(self._model, prompts, new_tokens, on_step, self._arguments)
-        except RuntimeError as error:
+        except _NATIVE_ERRORS as error:
             raise BackendError(f"the NPU library could not generate: {one_line(error)}") from error
         return GenerationDetails()
 
     def evidence(self) -> Evidence:
         """The library's own words for a device cannot be believed; that it finds an NPU and a driver can."""
-        stored = _stored(self._model)
+        stored = _stored(self._model, self._parameters)
         return Evidence(
             device=self._device,
             device_source="accepted",
             note=(
                 f"The library finds an NPU with driver {get_driver_version()}; it has no read-back that could be "
-                f"believed. {_shared(self._model)}"
+                f"believed. {_divided(self._model)}"
             ),
             attention_backend=str(getattr(self._model.config, "_attn_implementation", "sdpa")).upper(),
             threads=torch.get_num_threads(),
             weight_bits=stored.shares,
             bits_per_weight=stored.bits_per_weight,
-            compile_cache="none",
+            bits_read_per_weight=stored.bits_read_per_weight,
+            compile_cache=self._cache,
             versions=_versions(),
         )
 
@@ -122,23 +155,49 @@ class NpuSession:
         self._model = None
 
 
-def _shared(model: Any) -> str:
-    """What runs where. A layer with a side of more than 131072, as large vocabularies have, is left to torch."""
-    left = sum(isinstance(module, torch.nn.Linear) for module in model.modules())
-    kept = f" {left} of them were left to torch, too." if left else ""
-    return f"Linear layers run on the NPU, embedding, norms and attention in torch on the CPU.{kept}"
+def _divided(model: Any) -> str:
+    """What runs where, and which layers the library did not make what it was asked for.
+
+    It never quantizes the attention of Llama and Gemma. A layer with a side of more than 131072, as large vocabularies
+    have, it leaves to torch.
+    """
+    modules = list(model.modules())
+    quantized = sum(isinstance(module, QuantizedLinear) for module in modules)
+    whole = sum(isinstance(module, Linear) for module in modules)
+    left = sum(isinstance(module, torch.nn.Linear) for module in modules)
+    kept = f" {whole} of them stay fp16." if quantized and whole else ""
+    torchs = f" {left} of them were left to torch, too." if left else ""
+    return f"Linear layers run on the NPU, embedding, norms and attention in torch on the CPU.{kept}{torchs}"
 
 
-def _stored(model: Any) -> StoredWeights:
-    weights = StoredWeights()
-    for name, tensor in model.state_dict().items():
-        if name.endswith(("scale", "scales")):
+def _stored(model: Any, parameters: int) -> StoredWeights:
+    """What the modules hold; ``state_dict()`` does not know the quantized layers' weights.
+
+    Args:
+        model: compiled.
+        parameters: of the model as it was read, tied ones once.
+    """
+    weights = StoredWeights(parameters)
+    looked_up = model.get_input_embeddings().weight
+    for tensor, is_scale in _tensors(model):
+        if is_scale:
             weights.add(tensor, parameters=0)
         elif tensor.dtype == _PACKED:
             weights.add(tensor, "int4", 2 * tensor.numel())
         else:
-            weights.add(tensor)
+            weights.add(tensor, looked_up=tensor is looked_up)
     return weights
+
+
+def _tensors(model: Any) -> Iterator[tuple[Any, bool]]:
+    """Each stored tensor once, and whether it is a scale."""
+    yield from ((parameter, False) for parameter in model.parameters())
+    for module in model.modules():
+        if isinstance(module, QuantizedLinear):
+            yield module.weight, False
+            yield module.scale, True
+            if module.bias is not None and not isinstance(module.bias, torch.nn.Parameter):
+                yield module.bias, False
 
 
 def _versions() -> dict[str, str]:

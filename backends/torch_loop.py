@@ -59,9 +59,14 @@ def greedy(
 
 
 class StoredWeights:
-    """What a loaded model keeps, tensor by tensor."""
+    """What a loaded model keeps, tensor by tensor.
 
-    def __init__(self) -> None:
+    Args:
+        parameters: of the model, tied ones once, where it may keep one of them twice; otherwise what is counted.
+    """
+
+    def __init__(self, parameters: int | None = None) -> None:
+        self._parameters = parameters
         self._counts: Counter[str] = Counter()
         self._bytes = 0
         self._looked_up_bytes = 0
@@ -97,13 +102,17 @@ class StoredWeights:
 
     @property
     def bits_per_weight(self) -> float:
-        """All that is stored, scales included, over the parameters."""
-        return self._bytes * 8 / sum(self._counts.values())
+        """All that is stored, scales included, over the model's parameters."""
+        return self._bytes * 8 / self._over
 
     @property
     def bits_read_per_weight(self) -> float:
         """Of :attr:`bits_per_weight`, without what is looked up row by row."""
-        return (self._bytes - self._looked_up_bytes) * 8 / sum(self._counts.values())
+        return (self._bytes - self._looked_up_bytes) * 8 / self._over
+
+    @property
+    def _over(self) -> int:
+        return self._parameters or sum(self._counts.values())
 
 
 def format_of(kind: torch.dtype) -> str:

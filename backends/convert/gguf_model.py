@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
+from backends.convert.as_stored import refuse_incomplete
 from backends.convert.failure import ConversionError
 from backends.convert.gguf_tokenizer import write_tokenizer
 from backends.convert.gguf_weights import read_gguf
@@ -29,6 +30,7 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
         ConversionError: the package is not installed here, or carries no GGUF file.
     """
     del options
+    refuse_incomplete()
     file = locate(source)
     _save_model(file, output)
     # transformers 5.5 reads the vocabulary of every Llama GGUF as SentencePiece. For a byte-level vocabulary that turns

@@ -8,6 +8,7 @@ from typing import Any
 
 from optimum.commands.optimum_cli import main
 
+from backends.convert.as_stored import refuse_incomplete
 from backends.convert.failure import ConversionError
 from backends.convert.openvino_weights import weights_of
 
@@ -24,8 +25,9 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
         what :func:`backends.convert.openvino_weights.weights_of` counts in the result.
 
     Raises:
-        ConversionError: the exporter wrote no model.
+        ConversionError: weights are missing from ``source``, or the exporter wrote no model.
     """
+    refuse_incomplete()
     sys.argv = ["optimum-cli", "export", "openvino", "--model", source, *options["arguments"], str(output)]
     main()
     model = output / "openvino_model.xml"

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from backends.convert.as_stored import refuse_incomplete
 from backends.convert.failure import ConversionError
 from backends.convert.onnx_weights import weights_of
 
@@ -25,8 +26,10 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
         what :func:`backends.convert.onnx_weights.weights_of` counts in the result.
 
     Raises:
-        ConversionError: the builder wrote no model (its exit status does not tell).
+        ConversionError: weights are missing from ``source``, or the builder wrote no model, which its exit status does
+            not tell.
     """
+    refuse_incomplete()
     scratch = output.parent / "builder-cache"
     sys.argv = ["builder", "-i", source, "-o", str(output), "-c", str(scratch), *options["arguments"]]
     runpy.run_module("onnxruntime_genai.models.builder", run_name="__main__", alter_sys=True)

@@ -22,6 +22,7 @@ from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, ProtocolE
 from backends.environment import speed_variables
 from bench import exit_codes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
+from bench.measure.last_words import last_words, without_module_lists
 from bench.observe.memory import starving
 from bench.plan.venvs import REMEDY, missing_runtime
 from bench.processes import child_environment, end_tree, process_group, working_process
@@ -30,6 +31,7 @@ _LOOK_S = 0.5
 _LAST_WORDS_S = 5.0
 _GONE_S = 30.0
 _TAIL_BYTES = 4000
+_CRASH_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,11 +248,16 @@ class WorkerProcess:
 
     def stderr_tail(self) -> str | None:
         """The end of what the process printed; ``None`` if it printed nothing."""
+        text = without_module_lists(self._printed()).encode()[-_TAIL_BYTES:]
+        return text.decode("utf-8", "replace").strip() or None
+
+    def _printed(self) -> str:
+        """The last of it, in which a crash and what came before it find room."""
         try:
-            data = self.log.read_bytes()[-_TAIL_BYTES:]
+            data = self.log.read_bytes()[-_CRASH_BYTES:]
         except OSError:
-            return None
-        return data.decode("utf-8", "replace").strip() or None
+            return ""
+        return data.decode("utf-8", "replace")
 
     def close(self) -> None:
         """Say goodbye, and make sure that the process is gone."""
@@ -363,8 +370,8 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             return WorkerCrashed("the worker closed its channel without ending and was stopped")
-        tail = self.stderr_tail()
-        words = f"; its last words: {tail.splitlines()[-1][:300]}" if tail else ""
+        said = last_words(self._printed())
+        words = f"; its last words: {said[:300]}" if said else ""
         return WorkerCrashed(f"the worker died ({exit_codes.in_words(code)}){words}", exit_code=code)
 
 

@@ -18,6 +18,7 @@ from bench.prepare.prompts import PromptBook, PromptKey
 from bench.prepare.stage import Preparer
 from tests.contract.loaded import CASES, Case, Ids, LoadedBackend
 
+MANY = 40
 THREADS = min(2, psutil.cpu_count(logical=False) or 1)
 _REMEDY = "`nox -s tests` makes it and hands it on"
 _COMPILED = "it is compiled, and taken where `nox -s bench -- --backend llama-cpp` has made it"
@@ -57,7 +58,7 @@ def backend(
     case: Case, venvs: Venvs, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LoadedBackend]:
     """The backend with its narrowest weight format loaded, which is the least work."""
-    yield from _load(case, case.precisions[0], venvs, request, tmp_path_factory)
+    yield from load(case, case.precisions[0], venvs, request, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -73,7 +74,7 @@ def fp32_backend(
     if backend.precision == widest:
         yield backend
     else:
-        yield from _load(case, widest, venvs, request, tmp_path_factory)
+        yield from load(case, widest, venvs, request, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +82,7 @@ def reference(
     venvs: Venvs, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LoadedBackend]:
     """transformers on the model's own weights: the stack that model makers publish with."""
-    yield from _load(Case("transformers", "CPU"), "fp32", venvs, request, tmp_path_factory)
+    yield from load(Case("transformers", "CPU"), "fp32", venvs, request, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
@@ -127,6 +128,12 @@ def model_prompts(prompt_book: PromptBook) -> Sequence[Ids]:
 
 
 @pytest.fixture(scope="session")
+def many_prompts(prompt_book: PromptBook) -> Sequence[Ids]:
+    """Short texts for the default model, enough to tell a share of them."""
+    return _prompts(prompt_book, 16, MANY)
+
+
+@pytest.fixture(scope="session")
 def long_prompts(spec_book: PromptBook) -> Sequence[Ids]:
     """Prompts of 512 ids, of which no two begin alike."""
     return _prompts(spec_book, 512, 4)
@@ -143,13 +150,14 @@ def _real(backend: LoadedBackend) -> LoadedBackend:
     return backend
 
 
-def _load(
+def load(
     case: Case,
     precision: str,
     venvs: Venvs,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[LoadedBackend]:
+    """A worker with the default model loaded, for as long as the iterator is held."""
     python, target = _at(case, venvs)
     artifact = _artifact(case, precision, partial(request.getfixturevalue, "preparer"))
     scratch = tmp_path_factory.mktemp(case.backend)

@@ -28,12 +28,14 @@ class Case:
         stand_in: what a worker opens in place of the adapter, and the group whose venv runs it, where the stack itself
             cannot be had.
         intel: whether the stack lists that device on Intel's hardware alone.
+        installed: what a worker opens in place of the adapter where the stack is installed, with or without its device.
     """
 
     backend: str
     device: str
     stand_in: tuple[str, str] | None = None
     intel: bool = False
+    installed: str | None = None
 
     @property
     def spec(self) -> BackendSpec:
@@ -66,7 +68,7 @@ class Case:
         if venv.python is None and self.stand_in is not None:
             target, group = self.stand_in
             return venvs.group(group), target
-        return venv, self.spec.target
+        return venv, self.installed or self.spec.target
 
 
 CASES = (
@@ -75,7 +77,12 @@ CASES = (
     Case("ort-genai", "OPENVINO.CPU"),
     Case("ort-genai", "OVEP.CPU", intel=True),
     Case("optimum-intel", "CPU"),
-    Case("npu", "NPU", ("tests.contract.stand_ins.npu_library:IntelNpuLibrary", "transformers")),
+    Case(
+        "npu",
+        "NPU",
+        ("tests.contract.stand_ins.npu_library:IntelNpuLibrary", "transformers"),
+        installed="tests.contract.stand_ins.npu_on_cpu:IntelNpuLibrary",
+    ),
     Case("transformers", "CPU"),
     Case("llama-cpp", "CPU"),
     Case("simulated", "CPU"),

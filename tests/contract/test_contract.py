@@ -17,6 +17,7 @@ from bench.errors import WorkerFailed, WorkerUnsupported
 from bench.measure.worker import WorkerProcess
 from tests.contract.conftest import THREADS
 from tests.contract.loaded import Ids, LoadedBackend
+from tests.models import lacking_a_weight
 
 pytestmark = pytest.mark.contract
 
@@ -40,6 +41,9 @@ CHANGES: dict[str, Callable[[Ids], Ids]] = {
 }
 
 NOWHERE = "ABACUS"
+
+LACKING = "model.layers.1.mlp.down_proj.weight"
+"""A weight that no model of the suite can do without."""
 
 
 @pytest.fixture(scope="session")
@@ -213,8 +217,18 @@ def test_weight_formats_that_change_on_load_are_told_by_share(real: LoadedBacken
 
     evidence = real.loaded.evidence
     assert round(sum(evidence["weight_bits"].values()), 6) == 1.0
+    assert evidence["weight_bits"][real.precision] > 0.5
     assert 4 < evidence["bits_per_weight"] <= 32
     assert 0 < (evidence["bits_read_per_weight"] or evidence["bits_per_weight"]) <= evidence["bits_per_weight"]
+
+
+def test_what_keeps_compiled_models_on_disk_does_not_say_that_it_keeps_none(
+    backend: LoadedBackend, prompts: Sequence[Ids]
+) -> None:
+    backend.continuation(prompts[0], 2)
+    kept = {path.name for path in backend.worker.scratch.rglob("*") if path.is_file()} - {backend.worker.log.name}
+
+    assert not kept or backend.loaded.evidence["compile_cache"] != "none"
 
 
 # -- what cannot be
@@ -251,6 +265,19 @@ def test_a_torn_artifact_is_no_model(real: LoadedBackend, fresh: WorkerProcess, 
         fresh.load(torn, real.case.device, real.precision, THREADS, real.case.options)
 
     assert (failed.value.error_type, "\n" in str(failed.value)) == ("ArtifactError", False)
+
+
+def test_a_model_that_lacks_a_weight_is_not_measured_with_a_random_one(
+    real: LoadedBackend, fresh: WorkerProcess, tmp_path: Path
+) -> None:
+    if real.spec.artifact_format != "huggingface":
+        pytest.skip(f"{real.spec.name} loads what a converter made, which refuses such a model")
+    assert real.artifact is not None
+    lacking = lacking_a_weight(real.artifact, tmp_path / "lacking", LACKING)
+    with pytest.raises(WorkerFailed, match=LACKING) as failed:
+        fresh.load(lacking, real.case.device, real.precision, THREADS, real.case.options)
+
+    assert failed.value.error_type == "ArtifactError"
 
 
 def test_a_refused_load_leaves_the_loaded_model_as_it_was(

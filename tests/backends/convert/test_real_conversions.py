@@ -16,6 +16,7 @@ from bench.prepare.facts import facts_of
 from bench.prepare.models import DEFAULT_FACTS, SHAPES, resolve_model
 from bench.prepare.prompts import PromptKey
 from bench.prepare.stage import Preparer
+from tests.models import lacking_a_weight
 
 pytestmark = pytest.mark.contract
 
@@ -179,6 +180,18 @@ def strange(preparer_for: PreparerFor, conversion_python: str, tmp_path: Path) -
 def test_a_model_of_an_unknown_architecture_fails_with_a_reason(strange: Strange) -> None:
     with pytest.raises(PrepareError, match="unheard-of"):
         strange(model_type="unheard-of").artifact("openvino-ir", "int4", "CPU")
+
+
+@pytest.mark.parametrize("artifact_format", ["openvino-ir", "ort-genai"])
+def test_a_model_that_lacks_a_weight_is_not_converted_with_a_random_one(
+    preparer_for: PreparerFor, conversion_python: str, tmp_path: Path, artifact_format: str
+) -> None:
+    key = "model.layers.1.mlp.down_proj.weight"
+    lacking = lacking_a_weight(preparer_for("synthetic:tiny").model().path, tmp_path / "lacking", key)
+    source = resolve_model(str(lacking))
+    preparer = Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+    with pytest.raises(PrepareError, match=rf"weights are missing.*{key}"):
+        preparer.artifact(artifact_format, "int4", "CPU")
 
 
 @pytest.mark.parametrize("artifact_format", ["openvino-ir", "ort-genai"])

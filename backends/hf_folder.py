@@ -1,0 +1,123 @@
+"""A Hugging Face folder in the words of an older transformers, and whether a model was loaded as its folder has it.
+
+Plain values in and out, so that tests need no stack; :mod:`backends.hf_model` asks transformers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+RENAMED_IN = 5
+"""The first major version of transformers that keeps all rotary settings under ``rope_parameters``."""
+
+_ROTARY = "rope_parameters"
+_OLDER = (("rope_theta", "rotary_emb_base"), ("partial_rotary_factor", "rotary_pct"), ("rope_scaling",))
+"""The names that older classes know these settings by; a class knows one of a line, or has no such setting."""
+
+_ORIGINAL = "original_max_position_embeddings"
+_BESIDE_ORIGINAL = ("llama3", "longrope")
+"""Kinds of scaling that look for the original context in every version; yarn of 4.45 takes the extended one for it."""
+
+_SHOWN = 3
+
+
+class UntranslatableError(ValueError):
+    """An older transformers cannot be told a setting. The message names the setting."""
+
+
+def in_older_words(config: Mapping[str, Any], accepted: Collection[str]) -> dict[str, Any]:
+    """Settings of a folder as an older transformers names them.
+
+    An older transformers ignores a setting that it does not know, and would compute with its own default.
+
+    Args:
+        config: the contents of ``config.json``, whoever saved it.
+        accepted: the arguments that the older transformers' configuration class takes.
+
+    Returns:
+        a copy of ``config`` in which nothing is left that the class would ignore, of what decides positions.
+
+    Raises:
+        UntranslatableError: there is no such copy.
+    """
+    nested = [name for name, value in config.items() if isinstance(value, Mapping) and _ROTARY in value]
+    if nested:
+        raise UntranslatableError(f"{nested[0]}.{_ROTARY}")
+    translated = dict(config)
+    if "dtype" in config:
+        translated.setdefault("torch_dtype", config["dtype"])
+    if config.get(_ROTARY):
+        del translated[_ROTARY]
+        translated |= _rotary(config[_ROTARY], accepted)
+    for names in _OLDER:
+        value = translated.get(names[0])
+        known = next((name for name in names if name in accepted), None)
+        if known:
+            translated.setdefault(known, value)
+        # The whole of each head is what a class turns that knows no share.
+        elif value is not None and (names[0], value) != ("partial_rotary_factor", 1):
+            raise UntranslatableError(names[0])
+    return translated
+
+
+def _rotary(rotary: Mapping[str, Any], accepted: Collection[str]) -> dict[str, Any]:
+    """What stands under ``rope_parameters``, under the first names of :data:`_OLDER`."""
+    if any(isinstance(value, Mapping) for value in rotary.values()):
+        raise UntranslatableError(f"{_ROTARY} by layer ({', '.join(rotary)})")
+    left = {name: value for name, value in rotary.items() if value is not None}
+    kind = left.pop("rope_type", "default")
+    told = {names[0]: left.pop(names[0]) for names in _OLDER if names[0] in left}
+    if _ORIGINAL in left and _ORIGINAL in accepted:
+        told[_ORIGINAL] = left.pop(_ORIGINAL)
+    elif _ORIGINAL in left and kind not in _BESIDE_ORIGINAL:
+        raise UntranslatableError(f"{_ROTARY}.{_ORIGINAL} of {kind}")
+    if kind != "default":
+        told["rope_scaling"] = {"type": kind, **left}
+    elif left:
+        raise UntranslatableError(f"{_ROTARY}.{next(iter(left))}")
+    return told
+
+
+def not_as_stored(found: Mapping[str, Any], parts: Mapping[str, bool], base: str) -> str | None:
+    """Why a loaded model is not the one that its folder holds; ``None`` where it is.
+
+    transformers fills a missing weight with random numbers and drops one that it has no place for; it warns of both.
+    Tied weights that are stored once do not count as missing: transformers leaves them out itself.
+
+    Args:
+        found: what ``from_pretrained(…, output_loading_info=True)`` tells beside the model.
+        parts: name of each module of the model -> whether it has modules of its own.
+        base: the name of the module that all layers are in, its ``base_model_prefix``.
+    """
+    missing = sorted(found["missing_keys"])
+    if missing:
+        return f"weights are missing, and random numbers would stand for them ({_listed(missing)})"
+    misshapen = sorted(str(key[0] if isinstance(key, tuple | list) else key) for key in found["mismatched_keys"])
+    if misshapen:
+        return f"weights have another shape than the configuration says ({_listed(misshapen)})"
+    dropped = sorted(key for key in found["unexpected_keys"] if _has_a_place(key, parts, base))
+    if dropped:
+        return f"weights have no place in the model and would be left out ({_listed(dropped)})"
+    return None
+
+
+def _has_a_place(key: str, parts: Mapping[str, bool], base: str) -> bool:
+    """Whether a weight that the model lacks belongs inside something that it has.
+
+    A whole part more, such as the vision tower of a model whose text part is loaded, changes nothing of the text.
+    Neither does a buffer that an old transformers stored (rotary frequencies, masks).
+    """
+    if key.endswith("inv_freq"):
+        return False
+    owner = key.rpartition(".")[0]
+    if owner in parts:
+        return not parts[owner]
+    while owner and owner not in parts:
+        owner = owner.rpartition(".")[0]
+    return owner not in ("", base)
+
+
+def _listed(keys: Sequence[str]) -> str:
+    more = len(keys) - _SHOWN
+    return ", ".join(keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,67 @@
+"""Loading a Hugging Face folder with transformers, any version of it: what the stacks on transformers share."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import transformers
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from backends.contract import ArtifactError
+from backends.hf_folder import RENAMED_IN, UntranslatableError, in_older_words, not_as_stored
+
+_VERSION: str = transformers.__version__
+
+MAJOR = int(_VERSION.partition(".")[0])
+"""The major version of the transformers at hand."""
+
+
+def read_model(artifact: Path, **settings: Any) -> Any:
+    """The causal model of the folder ``artifact``, with exactly the weights and settings that the folder holds.
+
+    Args:
+        artifact: configuration and safetensors.
+        settings: for ``from_pretrained``, beside what is the same for every stack.
+
+    Raises:
+        ArtifactError: a setting cannot be told to this transformers, or weights are missing or would be left out.
+        OSError, ValueError, KeyError, RuntimeError, SafetensorError: transformers' own.
+    """
+    model, found = AutoModelForCausalLM.from_pretrained(
+        artifact,
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+        attn_implementation="sdpa",
+        output_loading_info=True,
+        **_configuration(artifact),
+        **settings,
+    )
+    if reason := why_not_as_stored(model, found):
+        raise ArtifactError(f"{artifact} is not whole: {reason}; download or convert the model again")
+    return model
+
+
+def why_not_as_stored(model: Any, found: Any) -> str | None:
+    """See :func:`backends.hf_folder.not_as_stored`."""
+    parts = {name: next(module.children(), None) is not None for name, module in model.named_modules()}
+    return not_as_stored(found, parts, model.base_model_prefix)
+
+
+def _configuration(artifact: Path) -> dict[str, Any]:
+    """The configuration in this transformers' words, where those of the file are younger."""
+    if MAJOR >= RENAMED_IN:
+        return {}
+    config = AutoConfig.from_pretrained(artifact, local_files_only=True, trust_remote_code=False)
+    stored = json.loads((artifact / "config.json").read_text("utf-8"))
+    try:
+        translated = in_older_words(stored, inspect.signature(type(config).__init__).parameters)
+    except UntranslatableError as error:
+        raise ArtifactError(
+            f"{artifact} was saved by transformers {stored.get('transformers_version', RENAMED_IN)}, and transformers "
+            f"{_VERSION} knows no {error}: choose another model for this stack, or another stack for this model"
+        ) from error
+    return {"config": type(config).from_dict(translated)}

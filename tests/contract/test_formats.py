@@ -1,0 +1,65 @@
+"""Each weight format of each backend still says what the model says: the ids that it chooses, against fp32's.
+
+Of many short texts every backend is asked for the next id alone, so that one early difference does not decide all that
+follows it. With the default model the real NPU library agrees with fp32 in 100 % of 40 texts at fp16, 98 % at int8 and
+48 % at int4, whose scales are per row; in 3 % where int8 quantized the embedding along with the output layer; and fp32
+in 85 % where positions are turned by the wrong base. The most frequent id is right in 8 %.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from bench.plan.venvs import Venvs
+from tests.contract.conftest import load
+from tests.contract.loaded import CASES, Case, Ids, LoadedBackend
+
+pytestmark = pytest.mark.contract
+
+FORMATS = [(case, precision) for case in CASES if not case.spec.simulated for precision in case.precisions]
+
+AT_LEAST = {"int4": 0.25, "int8": 0.8, "original": 0.8}
+"""The share of next ids that a working format has in common with fp32."""
+
+AT_LEAST_OF_FLOATS = 0.9
+
+
+@pytest.fixture(scope="module")
+def expected(reference: LoadedBackend, many_prompts: Sequence[Ids]) -> list[int]:
+    """The next id of each text, by the reference."""
+    return _next_ids(reference, many_prompts)
+
+
+@pytest.fixture(params=FORMATS, ids=[f"{case.label}-{precision}" for case, precision in FORMATS])
+def loaded(
+    request: pytest.FixtureRequest, venvs: Venvs, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LoadedBackend]:
+    """Each backend with each of its formats."""
+    case: Case
+    case, precision = request.param
+    yield from load(case, precision, venvs, request, tmp_path_factory)
+
+
+def test_a_format_chooses_the_ids_that_fp32_chooses(
+    loaded: LoadedBackend, expected: Sequence[int], many_prompts: Sequence[Ids]
+) -> None:
+    agreed = _agreement(_next_ids(loaded, many_prompts), expected)
+
+    assert agreed >= AT_LEAST.get(loaded.precision, AT_LEAST_OF_FLOATS)
+
+
+def test_no_single_answer_would_pass_for_a_format(expected: Sequence[int]) -> None:
+    (_, often), *_ = Counter(expected).most_common(1)
+
+    assert often / len(expected) < AT_LEAST["int4"] / 2
+
+
+def _next_ids(backend: LoadedBackend, prompts: Sequence[Ids]) -> list[int]:
+    return [backend.continuation(prompt, 1)[0] for prompt in prompts]
+
+
+def _agreement(ids: Sequence[int], expected: Sequence[int]) -> float:
+    return sum(one == other for one, other in zip(ids, expected, strict=True)) / len(expected)
