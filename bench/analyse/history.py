@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bench.analyse.change_points import ChangePoint, change_points
+from bench.analyse.change_points import ChangePoint, Reading, change_points
 from bench.analyse.environment import Change, changes
 from bench.analyse.results import COMPARED
 from bench.analyse.timeline import Drift, History, Identity, Move, Point, ReadCell, ReadRun, Series, Shift, Turn
@@ -86,22 +86,34 @@ def _series_of(runs: Sequence[ReadRun], metric: str) -> list[Series]:
     for number, run in enumerate(runs):
         for cell in run.cells:
             if metric in cell.estimates:
-                points.setdefault(cell.identity, []).append(Point(number, cell.estimates[metric]))
+                points.setdefault(cell.identity, []).append(
+                    Point(number, cell.estimates[metric], cell.variances.get(metric))
+                )
                 newest[cell.identity] = cell, run.model
     return [Series(*newest[identity], metric, tuple(found)) for identity, found in points.items()]
 
 
 def _calls(series: Sequence[Series], threshold: float) -> list[tuple[ChangePoint, ...]]:
-    """The change points of each series; those of a metric are judged together."""
-    found: dict[str, tuple[ChangePoint, ...]] = {}
-    for metric in dict.fromkeys(one.metric for one in series):
-        family = {
-            str(number): [(point.run, math.log(point.estimate.value)) for point in one.points]
-            for number, one in enumerate(series)
-            if one.metric == metric
-        }
-        found |= change_points(family, threshold)
-    return [found[str(number)] for number in range(len(series))]
+    """The change points of each series, all judged together; those of a metric may have something in common."""
+    groups: dict[str, dict[str, list[Reading]]] = {}
+    for number, one in enumerate(series):
+        groups.setdefault(one.metric, {})[str(number)] = _readings(one)
+    found = change_points(groups, threshold)
+    return [found[one.metric][str(number)] for number, one in enumerate(series)]
+
+
+def _readings(one: Series) -> list[Reading]:
+    """The logarithms of a series' estimates, each with the variance that its number of blocks leaves it.
+
+    What varies from block to block is taken to be the same in all runs of a series, for three blocks tell little of it.
+    """
+    told = [(point.estimate.blocks - 1, point.variance) for point in one.points if point.variance is not None]
+    freedom = sum(count for count, _ in told)
+    variance = math.fsum(count * found for count, found in told) / freedom if freedom else 0.0
+    return [
+        Reading(point.run, math.log(point.estimate.value), variance / max(1, point.estimate.blocks))
+        for point in one.points
+    ]
 
 
 # -- one place for what changed at one place

@@ -11,7 +11,7 @@ from typing import Any
 
 from bench.analyse.conditions import Prompts
 from bench.analyse.environment import Change, Fact, surroundings
-from bench.analyse.interval import Estimate
+from bench.analyse.interval import Estimate, run_spread
 from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
 
 
@@ -44,6 +44,7 @@ class ReadCell:
     Args:
         names: for people, by code of the language.
         estimates: metric (one of :data:`bench.analyse.results.COMPARED`) -> estimate in ms.
+        variances: metric -> variance of the logarithms of its blocks' medians, where there are two at least.
         lost_blocks: in how many blocks it failed or gave nothing that counts.
     """
 
@@ -53,6 +54,7 @@ class ReadCell:
     backend: str
     simulated: bool
     estimates: Mapping[str, Estimate]
+    variances: Mapping[str, float]
     lost_blocks: int = 0
 
 
@@ -81,10 +83,17 @@ class ReadRun:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One run's estimate in ms; ``run`` is the run's place in :attr:`History.runs`."""
+    """One run's estimate in ms.
+
+    Args:
+        run: the run's place in :attr:`History.runs`.
+        estimate: over its blocks.
+        variance: of the logarithms of its blocks' medians; ``None`` with fewer than two.
+    """
 
     run: int
     estimate: Estimate
+    variance: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,14 +266,16 @@ def read_analysis(
 
 
 def _read_cell(cell: CellResult, model: str, threads: int | None, names: Mapping[str, str]) -> ReadCell:
-    measured: dict[str, Measured | None] = {metric: getattr(cell, metric) for metric in COMPARED}
+    measured: dict[str, Measured] = {metric: one for metric in COMPARED if (one := getattr(cell, metric)) is not None}
+    spreads = {metric: run_spread(list(one.by_block.values())) for metric, one in measured.items()}
     return ReadCell(
         identity=Identity(cell.cell_key, model, threads, cell.load.ran_on),
         prompt_tokens=cell.prompt_tokens,
         names=names,
         backend=cell.load.backend,
         simulated=cell.load.simulated,
-        estimates={metric: one.estimate for metric, one in measured.items() if one is not None},
+        estimates={metric: one.estimate for metric, one in measured.items()},
+        variances={metric: spread.variance for metric, spread in spreads.items() if spread is not None},
         lost_blocks=cell.lost_blocks,
     )
 

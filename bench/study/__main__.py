@@ -11,7 +11,7 @@ from bench.arguments import Parser
 from bench.errors import BenchError, UsageError
 from bench.observe.limits import limits
 from bench.plan.backends import BACKENDS
-from bench.study import fit, real, simulate, variance
+from bench.study import fit, histories, real, simulate, variance
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,6 +36,7 @@ _COMMANDS: Mapping[str, Callable[[argparse.Namespace], None]] = {
     "fit": fit.run,
     "real": real.run,
     "variance": variance.run,
+    "history": histories.run,
 }
 
 
@@ -54,6 +55,7 @@ def _parser() -> Parser:
     fitted_options(command("fit", "the parameters of the noise, from stored runs"))
     real_options(command("real", "false calls among identical runs of a stack, and a slowdown put in on purpose"))
     variance_options(command("variance", "where the variance between processes comes from"))
+    history_options(command("history", "false calls and power of the change points of a history"))
     return parser
 
 
@@ -116,6 +118,16 @@ def variance_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--new-tokens", type=_at_least(2), default=32, metavar="N", help="default: 32")
     parser.add_argument("--repeats", type=_at_least(1), default=5, metavar="N", help="answers per process (default: 5)")
     parser.add_argument("--seed", type=_at_least(0), default=1, help="of the order (default: 1)")
+
+
+def history_options(parser: argparse.ArgumentParser) -> None:
+    """The options of ``history``."""
+    parser.add_argument("--histories", type=_at_least(2), default=1000, metavar="N", help="per figure (default: 1000)")
+    parser.add_argument("--seed", type=_at_least(0), default=1, help="of chance (default: 1)")
+    parser.add_argument(
+        "--jobs", type=_at_least(1), default=limits().most_threads, help="processes (default: all usable CPUs)"
+    )
+    parser.add_argument("--write", type=Path, metavar="FILE.md", help="write the tables as Markdown")
 
 
 def _share(text: str) -> float:

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 RULE = (
-    "A change point is where the level of a cell's estimates differs before and after by more than the same runs in "
-    "random orders show, judged together for all cells of a metric at 5 %, with three runs at least on either side."
+    "A change point is where the level of a cell's estimates differs before and after by more than what is new in each "
+    "run shows in random orders, judged together for all cells and metrics at 5 %, with three runs at least on either "
+    "side. Runs that follow each other are taken to be correlated by 0.4, or more where thirty runs and more show it."
 )
 TOO_SHORT = "Fewer than {least} runs, too few to look for a change point"
 ALIKE = "What changed there may be the cause, and may not: `nox -s ab` tells, with both versions in one run."
@@ -109,6 +110,9 @@ LEAST_CALLED = "A change of less than {threshold} is not called."
 READING = (
     "A level is the geometric mean of the runs between two change points. A run’s interval covers what varies within "
     "it, not what varies from run to run; the last column of the figures says how much that is.",
+    "What all cells have in common in a run, and what each differs from that by, are looked at apart, from five cells "
+    "of a metric on: a slower machine is found in the one, a slower stack in the other. Either is called for those "
+    "cells only whose own level changed as well.",
     "“Changed there” lists what two runs record differently: packages of each stack’s environment, drivers, kernel, "
     "system, power, this project’s commit, and how often was asked. What is not recorded (firmware, heat, other "
     "programs) can be the cause as well.",

@@ -5,9 +5,10 @@
 from __future__ import annotations
 
 RULE = (
-    "Değişim noktası, bir hücrenin kestirimlerinin düzeyinin, aynı koşuların rastgele sıralarda gösterdiğinden daha "
-    "çok değiştiği yerdir; bir ölçütün bütün hücreleri için birlikte, %5 düzeyinde, iki yanında da en az üçer koşu "
-    "varken karar verilir."
+    "Değişim noktası, bir hücrenin kestirimlerinin düzeyinin, her koşuda yeni olanın rastgele sıralarda "
+    "gösterdiğinden daha çok değiştiği yerdir; bütün hücreler ve ölçütler için birlikte, %5 düzeyinde, iki yanında da "
+    "en az üçer koşu varken karar verilir. Art arda gelen koşuların ilintisi 0,4 sayılır; otuz ve daha çok koşu daha "
+    "yükseğini gösteriyorsa o alınır."
 )
 TOO_SHORT = "{least} koşudan az, değişim noktası aramaya yetmez"
 ALIKE = "Orada değişenler bunun nedeni olabilir de olmayabilir de: `nox -s ab` iki sürümü tek koşuda ölçer ve söyler."
@@ -110,6 +111,9 @@ LEAST_CALLED = "{threshold} değerinden küçük bir değişiklik belirtilmez."
 READING = (
     "Düzey, iki değişim noktası arasındaki koşuların geometrik ortalamasıdır. Bir koşunun aralığı, içinde değişeni "
     "kapsar, koşudan koşuya değişeni kapsamaz; bunun ne kadar olduğunu sayıların son sütunu söyler.",
+    "Bir koşuda bütün hücrelerin ortak yanına ve her hücrenin ondan farkına, ölçütün en az beş hücresi varsa, ayrı "
+    "ayrı bakılır: yavaşlayan makine birincisinde, yavaşlayan yığın ikincisinde bulunur. İkisi de yalnızca "
+    "kendi düzeyi de değişmiş hücreler için söylenir.",
     "“Orada değişenler”, iki koşunun farklı kaydettiklerini sıralar: her yığının ortamındaki paketler, sürücüler, "
     "sistem çekirdeği, sistem, güç, bu projenin işlemesi (commit) ve kaç kez sorulduğu. Kaydedilmeyenler (bellenim, "
     "ısı, başka programlar) da bunun nedeni olabilir.",
