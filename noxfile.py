@@ -418,7 +418,7 @@ def needs(python: str, arguments: Sequence[str]) -> list[str]:
 
     A command line that cannot be ends the session with the parser's exit status; its message has been shown by then.
     """
-    query = [python, "-m", "bench", "--needs", "--", *arguments]
+    query = [python, "-m", "bench.commands.needs", "--needs", "--", *arguments]
     answer = subprocess.run(query, cwd=ROOT, env=utf8(), stdout=subprocess.PIPE, encoding="utf-8", check=False)
     if answer.returncode:
         raise SystemExit(exit_status(answer.returncode))
@@ -518,7 +518,7 @@ def bench(session: nox.Session) -> None:
     """The main job: install what is missing, convert the model, measure, report. `-- --help` lists its options."""
     python = harness(session)
     if asks_for_help(session.posargs):
-        finish(session, python, "-m", "bench", "--help")
+        finish(session, python, "-m", "bench.commands.needs", "--help")
         return
     measure(session, python)
 
@@ -528,7 +528,7 @@ def ab(session: nox.Session) -> None:
     """Measure two variants of a stack, `-- --a SPEC --b SPEC`, interleaved in one run. Takes the options of `bench`."""
     python = harness(session)
     if asks_for_help(session.posargs):
-        finish(session, python, "-m", "bench", "--help", "ab")
+        finish(session, python, "-m", "bench.commands.needs", "--help", "ab")
         return
     if not any(re.match(r"--[ab](=|$)", argument) for argument in session.posargs):
         session.warn("error: ab compares two variants, --a SPEC and --b SPEC; see `nox -s ab -- --help`")
@@ -542,54 +542,50 @@ def models(session: nox.Session) -> None:
     python = harness(session)
     wanted = () if asks_for_help(session.posargs) else needs(python, session.posargs)
     made = venvs(session, [group for group in wanted if group == "conversion"])
-    finish(session, python, "-m", "bench.prepare", *session.posargs, made=made)
+    finish(session, python, "-m", "bench.commands.models", *session.posargs, made=made)
 
 
 @nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
     """Render runs again: those named, else the newest one in `results/`."""
-    finish(session, harness(session), "-m", "bench.report", *session.posargs)
+    finish(session, harness(session), "-m", "bench.commands.report", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def compare(session: nox.Session) -> None:
     """Compare stored runs cell by cell: the base first, then one or more others."""
-    finish(session, harness(session), "-m", "bench.compare", *session.posargs)
+    finish(session, harness(session), "-m", "bench.commands.compare", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def history(session: nox.Session) -> None:
     """All stored runs of a machine over time: estimates, change points, and what changed there."""
-    finish(session, harness(session), "-m", "bench.history", *session.posargs)
+    finish(session, harness(session), "-m", "bench.commands.history", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def gate(session: nox.Session) -> None:
     """Say by the exit status whether a run shows a regression: 0 no, 1 yes, 2 cannot tell. For CI."""
-    finish(session, harness(session), "-m", "bench.gate", *session.posargs)
+    finish(session, harness(session), "-m", "bench.commands.gate", *session.posargs)
+
+
+STUDIES = ("intervals", "overhead", "report-speed")
+"""Packages of ``studies/``, with dashes in their names as people type them."""
 
 
 @nox.session(venv_backend="none")
-def overhead(session: nox.Session) -> None:
-    """What the harness itself costs, on every stack, with intervals."""
+def studies(session: nox.Session) -> None:
+    """Experiments about the benchmark itself: `-- intervals`, `-- overhead` or `-- report-speed`, and its options."""
+    name, *arguments = session.posargs or ("",)
+    if name not in STUDIES:
+        session.warn(
+            f"error: name a study: `nox -s studies -- NAME`, with one of {', '.join(STUDIES)}; each takes --help"
+        )
+        raise SystemExit(0 if asks_for_help([name]) else 4)
     python = harness(session)
-    made = {} if asks_for_help(session.posargs) else venvs(session, STACKS)
-    finish(session, python, "-m", "bench.overhead", *session.posargs, made=made)
-
-
-@nox.session(name="report-speed", venv_backend="none")
-def report_speed(session: nox.Session) -> None:
-    """What the report of a large simulated run takes: time, memory and size, beside their goals."""
-    finish(session, harness(session), "-m", "bench.report_speed", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def study(session: nox.Session) -> None:
-    """What the intervals and verdicts are worth: simulated, or with `-- real` and `-- variance` on a stack."""
-    python = harness(session)
-    on_a_stack = session.posargs[:1] in (["real"], ["variance"]) and not asks_for_help(session.posargs)
-    made = venvs(session, STACKS) if on_a_stack else {}
-    finish(session, python, "-m", "bench.study", *session.posargs, made=made)
+    on_a_stack = name == "overhead" or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
+    made = venvs(session, STACKS) if on_a_stack and not asks_for_help(arguments) else {}
+    finish(session, python, "-m", f"studies.{name.replace('-', '_')}", *arguments, made=made)
 
 
 @nox.session(venv_backend="none")
@@ -597,12 +593,12 @@ def doctor(session: nox.Session) -> None:
     """What each stack can really use here, and how to mend the rest. Installs what is named by `-- --backend`."""
     python = harness(session)
     if asks_for_help(session.posargs):
-        finish(session, python, "-m", "bench.doctor", "--help")
+        finish(session, python, "-m", "bench.commands.doctor", "--help")
         return
     named = any(argument.startswith(("--backend", "--device")) for argument in session.posargs)
     asked = needs(python, session.posargs) if named else []
     made = venvs(session, asked)
-    finish(session, python, "-m", "bench.doctor", *session.posargs, made={**ready_or_not(), **made})
+    finish(session, python, "-m", "bench.commands.doctor", *session.posargs, made={**ready_or_not(), **made})
 
 
 def ready_or_not() -> dict[str, Outcome]:
@@ -657,7 +653,7 @@ def clean(session: nox.Session) -> None:
     # A venv of an older recipe is good enough to look into a cache, and needs no disk that may be full.
     usable = interpreter("harness").exists() and (VENVS / "harness" / "stamp").exists()
     python = str(interpreter("harness")) if usable else harness(session)
-    finish(session, python, "-m", "bench.prepare.clean", *session.posargs)
+    finish(session, python, "-m", "bench.commands.clean", *session.posargs)
     if not asks_for_help(session.posargs):
         clean_venvs(session, remove="--remove" in session.posargs)
 
@@ -669,10 +665,17 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def quick(session: nox.Session) -> None:
+    """The tests of logic alone: no lint, no process, no browser, no stack. Takes pytest's options."""
+    finish(session, harness(session, "tests"), "-m", "pytest", "-m", "not process", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
-    """Lint, then all tests, on every stack. Takes pytest's options."""
+    """Lint, then all tests, on every stack. Takes pytest's options; with any, it leaves lint out."""
     python = harness(session, "tests")
-    lint_with(session, python)
+    if not session.posargs:
+        lint_with(session, python)
     made = venvs(session, TESTED)
     for group, outcome in made.items():
         if "python" not in outcome:

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from bench import PROJECT_ROOT
+from bench.cli import command_line, quoted
 from bench.errors import BenchError, UsageError
 from bench.language import speaking
 from bench.plan.flags import FLAGS
 from bench.plan.plan import Plan
-from bench.planning import plan_for
-from bench.root import PROJECT_ROOT
-from bench.session import BenchSession
-from bench.shell import command_line, quoted
+from bench.run.planning import plan_for
+from bench.run.session import BenchSession
 from bench.test_measure import SESSION, CellItem, ImpossibleItem, MeasureSuite
 
 _INTERRUPTED = 130
@@ -172,7 +172,7 @@ def _comparison(bench: BenchSession, folder: Path) -> list[str]:
     options = bench.options
     if not options.variants or bench.measured == 0:
         return []
-    from bench.compare.finish import finish_variants  # noqa: PLC0415 - drawing charts is for the end
+    from bench.report.compare.finish import finish_variants  # noqa: PLC0415 - drawing charts is for the end
     from bench.report.redact import of_this_machine  # noqa: PLC0415
 
     private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None

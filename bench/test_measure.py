@@ -12,7 +12,7 @@ from bench.errors import BenchError, WorkerError, WorkerUnsupported
 from bench.measure.visit import Interrupted, Visit
 from bench.plan.cells import Cell
 from bench.plan.plan import Impossible, PlannedVisit
-from bench.session import BenchSession
+from bench.run.session import BenchSession
 
 SESSION = pytest.StashKey[BenchSession]()
 

@@ -14,18 +14,29 @@ from backends.spec import ARTIFACT_FORMATS, PRECISIONS
 from backends.table import BACKENDS
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("plan", "prepare", "observe", "measure", "store", "analyse", "report", "guard")
 STACKS = {"openvino", "openvino_genai", "onnxruntime", "onnxruntime_genai", "torch", "transformers", "optimum", "nncf"}
-EARLIER = {
-    "plan": {"plan"},
-    "observe": {"plan", "observe"},
-    "prepare": {"plan", "observe", "prepare"},
-    "measure": {"plan", "prepare", "observe", "measure", "store"},
-    "store": {"store"},
-    "analyse": {"plan", "store", "analyse"},
-    "report": {"plan", "store", "analyse", "report"},
-    "guard": {"plan", "observe", "store", "analyse", "guard"},
+EVERYWHERE = {"PROJECT_ROOT", "errors"}
+"""What every part may use."""
+MAY_IMPORT = {
+    "errors.py": set(),
+    "language.py": set(),
+    "cli.py": {"language"},
+    "processes.py": set(),
+    "plan": {"cli", "language"},
+    "store": set(),
+    "observe": {"plan", "processes"},
+    "prepare": {"plan", "observe", "processes"},
+    "measure": {"plan", "prepare", "observe", "store", "processes"},
+    "analyse": {"plan", "store"},
+    "report": {"plan", "store", "analyse", "cli", "language", "processes"},
+    "run": {"plan", "prepare", "observe", "measure", "store", "analyse"},
+    "commands": {"plan", "prepare", "observe", "measure", "store", "analyse", "report", "run", "cli", "language"},
+    "conftest.py": {"plan", "report", "run", "cli", "language", "test_measure"},
+    "test_measure.py": {"plan", "measure", "run"},
+    "test_replay.py": {"test_measure"},
+    "__init__.py": set(),
 }
+"""Folder or file of ``bench/`` -> which others it may import, beside :data:`EVERYWHERE`."""
 
 
 def imports(file: Path) -> Iterator[str]:
@@ -33,7 +44,8 @@ def imports(file: Path) -> Iterator[str]:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
+            names = [f"bench.{alias.name}" for alias in node.names] if node.module == "bench" else [node.module]
+            yield from names
 
 
 def files(folder: str) -> list[Path]:
@@ -50,21 +62,32 @@ def test_the_harness_imports_no_inference_stack(file: Path) -> None:
     assert not [name for name in imports(file) if name.split(".")[0] in STACKS]
 
 
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_stage_imports_no_later_stage(stage: str) -> None:
-    found = {
-        name.split(".")[1] for file in files(f"bench/{stage}") for name in imports(file) if name.startswith("bench.")
-    }
-    assert found & set(STAGES) <= EARLIER[stage]
+def parts() -> list[str]:
+    """The folders and Python files of ``bench/``."""
+    found = (path for path in (ROOT / "bench").iterdir() if not path.name.startswith((".", "__pycache__")))
+    return sorted(path.name for path in found if path.is_dir() or path.suffix == ".py")
 
 
-def test_the_guard_is_called_by_the_session_and_the_doctor_alone() -> None:
-    found = {
-        file.relative_to(ROOT / "bench").parts[0]
-        for file in files("bench")
-        if any(name.startswith("bench.guard") for name in imports(file))
-    }
-    assert found == {"session.py", "doctor", "guard"}
+def test_every_part_of_the_harness_is_known() -> None:
+    assert parts() == sorted(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_a_part_imports_only_what_it_may(part: str) -> None:
+    of_part = [ROOT / "bench" / part] if part.endswith(".py") else files(f"bench/{part}")
+    found = {name.split(".")[1] for file in of_part for name in imports(file) if name.startswith("bench.")}
+    assert found - {part} <= MAY_IMPORT[part] | EVERYWHERE
+
+
+def test_only_the_studies_import_the_studies() -> None:
+    found = [
+        file for folder in ("bench", "backends") for file in files(folder) if "studies" in {*map(top, imports(file))}
+    ]
+    assert found == []
+
+
+def top(name: str) -> str:
+    return name.split(".", maxsplit=1)[0]
 
 
 def test_collecting_loads_neither_charts_nor_tables() -> None:

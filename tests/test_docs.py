@@ -17,7 +17,7 @@ import pytest
 
 from backends.table import BACKENDS
 from bench.analyse.run import analyse_run
-from bench.gate.__main__ import parser as gate_parser
+from bench.commands.gate import parser as gate_parser
 from bench.plan.cells import Cell, Load
 from bench.plan.flags import BY_NAME, raw_values
 from bench.plan.options import resolve_options

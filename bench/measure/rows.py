@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from bench import exit_codes
+from bench import processes
 from bench.errors import WorkerError, WorkerUnsupported
 from bench.measure.facts import Attempt, LoadPlan, RunFacts
 from bench.measure.verdict import verdict_of
@@ -199,6 +199,6 @@ def _ending(error: WorkerError | None, tail: str | None) -> dict[str, Any]:
         "status": error.status,
         "error_type": error.error_type,
         "error_message": str(error),
-        "exit_code": exit_codes.stored(error.exit_code),
+        "exit_code": processes.signed_exit_code(error.exit_code),
         "stderr_tail": tail,
     }

@@ -20,7 +20,7 @@ from typing import IO, Any, Self
 
 from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, ProtocolError, receive, send
 from backends.environment import speed_variables
-from bench import exit_codes
+from bench import processes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure.last_words import last_words, without_module_lists
 from bench.observe.memory import starving
@@ -372,7 +372,7 @@ class WorkerProcess:
             return WorkerCrashed("the worker closed its channel without ending and was stopped")
         said = last_words(self._printed())
         words = f"; its last words: {said[:300]}" if said else ""
-        return WorkerCrashed(f"the worker died ({exit_codes.in_words(code)}){words}", exit_code=code)
+        return WorkerCrashed(f"the worker died ({processes.exit_in_words(code)}){words}", exit_code=code)
 
 
 def worker_variables(threads: int | None) -> dict[str, str]:

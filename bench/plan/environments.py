@@ -13,9 +13,9 @@ from packaging.dependency_groups import resolve_dependency_groups
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from bench import PROJECT_ROOT
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import digest
-from bench.root import PROJECT_ROOT
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.spec import PRECISIONS
-from bench.arguments import Parser
+from bench.cli import Parser
 from bench.language import ENGLISH, LANGUAGES
 from bench.plan.backends import BACKENDS
 

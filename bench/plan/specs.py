@@ -11,9 +11,9 @@ from urllib.request import url2pathname
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import InvalidSdistFilename, InvalidWheelFilename, parse_sdist_filename, parse_wheel_filename
 
+from bench.cli import quoted
 from bench.errors import UsageError
 from bench.plan import values as v
-from bench.shell import quoted
 
 FORMS = (
     "packages with exact versions (openvino-genai==2026.4.1.0), a wheel, an interpreter, load options "

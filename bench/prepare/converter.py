@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import exit_codes
+from bench import processes
 from bench.errors import MachineError, PrepareError
 from bench.plan.venvs import missing_runtime
 from bench.processes import child_environment, end_tree, process_group
@@ -182,7 +182,7 @@ def _answer(result: Path) -> dict[str, Any] | None:
 
 
 def _failure(title: str, answer: Mapping[str, Any] | None, status: int, log: Path) -> str:
-    died = f"the converter died ({exit_codes.in_words(status)}), perhaps for want of memory"
+    died = f"the converter died ({processes.exit_in_words(status)}), perhaps for want of memory"
     reason = answer["message"] if answer else died
     printed = tail(log)
     remedy = missing_runtime("\n".join((reason, *printed)))

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import LoadResult
+from bench.cli import command_line
 from bench.plan.flags import PROFILES
 from bench.plan.options import DEFAULT_MAX_WARMUPS, DEFAULT_WARMUPS
 from bench.report.names import Shape
-from bench.shell import command_line
 
 
 def alone(load: LoadResult, shapes: Sequence[Shape], asks: Sequence[str], record: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from markupsafe import Markup
 
 from backends.spec import hardware_of
-from bench import exit_codes
+from bench import processes
 from bench.analyse.conditions import limited
 from bench.analyse.results import QUANTILES, CellResult, RunAnalysis
 from bench.language import chosen
@@ -192,7 +192,7 @@ def _failure(failure: Any, naming: Naming, analysis: RunAnalysis) -> dict[str, A
     blocks = adaptive_end(analysis).get("blocks") or (analysis.record.get("plan") or {}).get("blocks") or 0
     return {
         "failure": failure,
-        "exit_code": None if failure.exit_code is None else exit_codes.shown(failure.exit_code),
+        "exit_code": None if failure.exit_code is None else processes.format_exit_code(failure.exit_code),
         "name": naming.of(failure.load),
         "cells": failed_shapes(failure),
         "where": text.failure_where(failure, blocks),

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bench import PROJECT_ROOT
 from bench.plan.backends import BACKENDS
-from bench.root import PROJECT_ROOT
 
 HOME, PROJECT, RESULTS, REPORTS, PATH = "<home>", "<project>", "<results>", "<reports>", "<path>"
 USER, HOST, ADDRESS = "<user>", "<host>", "<address>"

@@ -6,7 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from bench.arguments import Parser
+from bench.cli import Parser
 from bench.errors import UsageError
 from bench.report.redact import HELP, Private, of_this_machine, shown_text
 

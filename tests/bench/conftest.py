@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from bench import PROJECT_ROOT
 from bench.plan.flags import raw_values
 from bench.plan.options import Options, resolve_options
 from bench.processes import process_group
-from bench.root import PROJECT_ROOT
 from bench.store.reader import StoredRun, open_run
 
 # How long an example takes says nothing on a machine that does other work beside.

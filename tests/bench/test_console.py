@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.root import PROJECT_ROOT
+from bench import PROJECT_ROOT
 
 ABROAD = "Ş-ğ-漢"
 """Not in the code page of an American console."""
@@ -17,7 +17,7 @@ ABROAD = "Ş-ğ-漢"
 
 @pytest.mark.parametrize(
     ("module", "arguments"),
-    [("bench.prepare.clean", []), ("bench.report", ["--index", "--reports-dir", ABROAD])],
+    [("bench.commands.clean", []), ("bench.report", ["--index", "--reports-dir", ABROAD])],
 )
 def test_a_path_from_abroad_ends_no_command(tmp_path: Path, module: str, arguments: list[str]) -> None:
     (tmp_path / ABROAD).mkdir()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.__main__ import main
+from bench.commands.needs import main
 
 
 def groups(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:

@@ -15,16 +15,16 @@ from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
 from bench.analyse.timeline import read_analysis
-from bench.compare.finish import finish
-from bench.history.__main__ import main as history_main
-from bench.history.page import page as history_page
+from bench.commands.history import main as history_main
 from bench.language import LANGUAGES, chosen
 from bench.plan.cells import Load
+from bench.report.compare.finish import finish
+from bench.report.history.page import page as history_page
 from bench.report.index.update import update_index
 from bench.store.reader import open_run
 from tests.bench.analyse.made import made_cell, made_load, made_run
-from tests.bench.history.conftest import write_night, write_upgrade
 from tests.bench.report.conftest import FakeRun
+from tests.bench.report.history.conftest import write_night, write_upgrade
 from tests.browser.runs import STACKS, hostile, not_numbers, one_cell
 
 EVIL = "<script>alert(5)</script>"

@@ -12,7 +12,7 @@ import pytest
 from bench.analyse.compare import compare
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
-from bench.compare.finish import finish
+from bench.report.compare.finish import finish
 from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
 from tests.browser.checks import beyond_paper, overflow, violations

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.report_speed.__main__ import GOALS
+from studies.report_speed.__main__ import GOALS
 from tests.browser.checks import beyond_paper, violations
 from tests.browser.conftest import LAPTOP, PAPER, PHONE, WIDE, Open, See, Stored
 from tests.browser.runs import RUNS

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from backends.table import BACKENDS
+from bench import PROJECT_ROOT
 from bench.plan.venvs import Venvs
-from bench.root import PROJECT_ROOT
 
 pytestmark = pytest.mark.contract
 

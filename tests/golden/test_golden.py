@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from bench.compare.__main__ import main as compare
-from bench.gate.__main__ import main as gate
-from bench.history.__main__ import main as history
-from bench.report.__main__ import main as report
+from bench.commands.compare import main as compare
+from bench.commands.gate import main as gate
+from bench.commands.history import main as history
+from bench.commands.report import main as report
 
 HERE = Path(__file__).resolve().parent
 RUNS, EXPECTED = HERE / "runs", HERE / "expected"

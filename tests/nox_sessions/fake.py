@@ -99,9 +99,9 @@ ERRORS = """\
 
 
 def write_plan(root: Path, text: str) -> None:
-    folder = root / "bench"
-    folder.mkdir(exist_ok=True)
-    (folder / "__main__.py").write_text(text, encoding="utf-8")
+    folder = root / "bench" / "commands"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "needs.py").write_text(text, encoding="utf-8")
 
 
 class Finished:

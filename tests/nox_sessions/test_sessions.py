@@ -44,20 +44,20 @@ def test_bench_goes_on_without_a_stack_that_failed(finished: Finished) -> None:
 def test_help_installs_the_harness_alone(finished: Finished) -> None:
     fake = FakeSession("--help")
     noxfile.bench(fake)
-    assert (finished.commands, len(fake.pip_calls)) == ([("-m", "bench", "--help")], 1)
+    assert (finished.commands, len(fake.pip_calls)) == ([("-m", "bench.commands.needs", "--help")], 1)
 
 
 def test_models_needs_the_conversion_alone(finished: Finished) -> None:
     noxfile.models(FakeSession("--model", "default"))
     assert (finished.commands, list(finished.made or {})) == (
-        [("-m", "bench.prepare", "--model", "default")],
+        [("-m", "bench.commands.models", "--model", "default")],
         ["conversion"],
     )
 
 
 def test_the_gate_is_the_harnesss_own_affair(finished: Finished) -> None:
     noxfile.gate(FakeSession("--head", "x"))
-    assert finished.commands == [("-m", "bench.gate", "--head", "x")]
+    assert finished.commands == [("-m", "bench.commands.gate", "--head", "x")]
 
 
 def test_the_gates_exit_status_is_the_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,33 +70,53 @@ def test_the_gates_exit_status_is_the_sessions(monkeypatch: pytest.MonkeyPatch) 
 
 def test_report_hands_on_the_runs_that_it_is_given(finished: Finished) -> None:
     noxfile.report(FakeSession("results/x"))
-    assert finished.commands == [("-m", "bench.report", "results/x")]
+    assert finished.commands == [("-m", "bench.commands.report", "results/x")]
 
 
 def test_overhead_is_measured_on_every_stack(finished: Finished) -> None:
-    noxfile.overhead(FakeSession())
+    noxfile.studies(FakeSession("overhead"))
     assert tuple(finished.made or {}) == noxfile.STACKS
 
 
 def test_history_hands_on_what_it_is_given(finished: Finished) -> None:
     noxfile.history(FakeSession("--metric", "ttft"))
-    assert finished.commands == [("-m", "bench.history", "--metric", "ttft")]
+    assert finished.commands == [("-m", "bench.commands.history", "--metric", "ttft")]
 
 
 def test_report_speed_hands_on_what_it_is_given(finished: Finished) -> None:
-    noxfile.report_speed(FakeSession("--runs", "1"))
-    assert finished.commands == [("-m", "bench.report_speed", "--runs", "1")]
+    noxfile.studies(FakeSession("report-speed", "--runs", "1"))
+    assert finished.commands == [("-m", "studies.report_speed", "--runs", "1")]
 
 
 def test_the_simulated_study_needs_no_stack(finished: Finished) -> None:
-    noxfile.study(FakeSession("--quick"))
-    assert (finished.commands, finished.made) == ([("-m", "bench.study", "--quick")], {})
+    noxfile.studies(FakeSession("intervals", "--quick"))
+    assert (finished.commands, finished.made) == ([("-m", "studies.intervals", "--quick")], {})
 
 
 @pytest.mark.parametrize("part", ["real", "variance"])
 def test_the_study_on_a_real_backend_has_every_stack(finished: Finished, part: str) -> None:
-    noxfile.study(FakeSession(part))
+    noxfile.studies(FakeSession("intervals", part))
     assert tuple(finished.made or {}) == noxfile.STACKS
+
+
+@pytest.mark.parametrize(("asked", "status"), [((), 4), (("nothing",), 4), (("--help",), 0)])
+def test_a_study_has_to_be_named(finished: Finished, asked: tuple[str, ...], status: int) -> None:
+    fake = FakeSession(*asked)
+    with pytest.raises(SystemExit) as ended:
+        noxfile.studies(fake)
+    assert (ended.value.code, finished.commands) == (status, [])
+    assert "intervals, overhead, report-speed" in fake.said[-1]
+
+
+@pytest.mark.parametrize("name", noxfile.STUDIES)
+def test_every_study_is_a_package_that_runs(name: str) -> None:
+    folder = Path(noxfile.__file__).parent / "studies" / name.replace("-", "_")
+    assert (folder / "__main__.py").is_file()
+
+
+def test_quick_lints_nothing_and_needs_no_stack(finished: Finished) -> None:
+    noxfile.quick(FakeSession("-k", "interval"))
+    assert (finished.commands, finished.made) == ([("-m", "pytest", "-m", "not process", "-k", "interval")], None)
 
 
 def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
@@ -110,9 +130,9 @@ def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
     ]
 
 
-def test_tests_take_pytests_arguments(finished: Finished) -> None:
+def test_tests_take_pytests_arguments_and_then_lint_nothing(finished: Finished) -> None:
     noxfile.tests(FakeSession("-k", "contract"))
-    assert finished.commands[-1] == ("-m", "pytest", "-k", "contract")
+    assert finished.commands == [("-m", "pytest", "-k", "contract")]
 
 
 def test_tests_need_every_stack(finished: Finished) -> None:

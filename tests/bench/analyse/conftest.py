@@ -13,7 +13,7 @@ import pytest
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Cell, Load
-from bench.record import recorded_cell
+from bench.run.record import recorded_cell
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from bench import PROJECT_ROOT
 from bench.measure.facts import LoadPlan, RunFacts
 from bench.measure.visit import Visit
 from bench.measure.worker import Launch, Timeouts, WorkerProcess
@@ -17,7 +18,6 @@ from bench.plan.options import Options
 from bench.plan.plan import make_plan
 from bench.plan.venvs import Venv
 from bench.prepare.prompts import PromptBook, PromptKey
-from bench.root import PROJECT_ROOT
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
 

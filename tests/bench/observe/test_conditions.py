@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bench import PROJECT_ROOT as ROOT
 from bench.observe.conditions import ConditionReader, CpuTime, added_up, major_faults
-from bench.root import PROJECT_ROOT as ROOT
 
 
 def test_cpu_time_is_the_difference() -> None:

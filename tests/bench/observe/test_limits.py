@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from backends.process import usable_cpus
+from bench import PROJECT_ROOT
 from bench.observe import limits as module
 from bench.observe.cgroup import Groups
 from bench.observe.cpu import Cores
 from bench.observe.job import JobLimits, job_limits, own_job
 from bench.observe.limits import Limits, limits, usable_memory, within_quota
-from bench.root import PROJECT_ROOT
 
 GB = 10**9
 WHOLE = Cores(8, 16, None, None)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Cell, Load
-from bench.record import recorded_cell
 from bench.report.render import ReportPaths, render
+from bench.run.record import recorded_cell
 from bench.store.writer import RunWriter
 
 NOW = datetime(2026, 11, 22, 21, 17, 35, tzinfo=UTC)

@@ -13,8 +13,8 @@ from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.plan.flags import raw_values
 from bench.plan.options import Options, resolve_options
-from bench.record import _recorded
 from bench.report.commands import alone
+from bench.run.record import _recorded
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]

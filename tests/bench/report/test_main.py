@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from bench.commands.report import main
 from bench.plan.cells import Load
-from bench.report.__main__ import main
 from bench.report.finish import finish_run
 from bench.store.schema import SCHEMA_VERSION
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 import bench.report.redact as redaction
+from bench import PROJECT_ROOT
 from bench.analyse.run import analyse_run
-from bench.compare.__main__ import main as compare
-from bench.gate.__main__ import main as gate
-from bench.history.__main__ import main as history
+from bench.commands.compare import main as compare
+from bench.commands.gate import main as gate
+from bench.commands.history import main as history
+from bench.commands.report import main as report
 from bench.plan.cells import Load
-from bench.report.__main__ import main as report
 from bench.report.redact import Private, redacted, redacted_folder, shown_path
-from bench.root import PROJECT_ROOT
 from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
 
@@ -282,7 +282,7 @@ def test_a_gate_that_breaks_does_not_tell_either(
     def broken(*_: object) -> None:
         raise RuntimeError(EVIL)
 
-    monkeypatch.setattr("bench.gate.__main__.find_runs", broken)
+    monkeypatch.setattr("bench.commands.gate.find_runs", broken)
     assert gate(["--head", "x", "--redact"]) == 2
     told = capsys.readouterr().err
     assert told.startswith("error: the gate failed: RuntimeError: <user>@<host>: cannot load <home>")

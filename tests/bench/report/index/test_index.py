@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from bench.compare.__main__ import main as compare
+from bench.commands.compare import main as compare
+from bench.commands.gate import main as gate
+from bench.commands.history import main as history
+from bench.commands.report import main as report
 from bench.errors import MachineError
-from bench.gate.__main__ import main as gate
-from bench.history.__main__ import main as history
 from bench.language import speaking
 from bench.plan.cells import Load
-from bench.report.__main__ import main as report
 from bench.report.about import MOST_HEADLINE
 from bench.report.finish import finish_run
 from bench.report.index import update
@@ -24,8 +24,8 @@ from bench.report.index.page import page
 from bench.report.index.update import index_lines, update_index
 from bench.report.render import write_files
 from bench.report.template import source_digest
-from tests.bench.history.conftest import write_night
 from tests.bench.report.conftest import FakeRun
+from tests.bench.report.history.conftest import write_night
 from tests.bench.report.test_page import Tags, visible
 from tests.bench.report.visible import left_in_english
 

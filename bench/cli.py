@@ -1,0 +1,63 @@
+"""Command lines: a parser that refuses in one line, and commands quoted so that people can paste them."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import sys
+from collections.abc import Iterable
+from typing import NoReturn
+
+from bench.errors import UsageError
+from bench.language import ENGLISH, LANGUAGES
+
+_HERE = sys.platform == "win32"
+_PLAIN = re.compile(r"(?!@)[\w@%+=:,./\\~-]+")
+
+
+class Parser(argparse.ArgumentParser):
+    """Raises :class:`bench.errors.UsageError` where argparse would end the process with a status of its own."""
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse a command line."""
+        raise UsageError(f"{message}; see --help")
+
+
+def add_language(parser: Parser) -> None:
+    """The option that chooses the language of what is rendered."""
+    parser.add_argument(
+        "--lang",
+        choices=tuple(LANGUAGES),
+        default=ENGLISH.code,
+        help=f"language of the report (default: {ENGLISH.code})",
+    )
+
+
+def command_line(parts: Iterable[str], *, windows: bool = _HERE) -> str:
+    """``parts`` as one line.
+
+    Args:
+        parts: a program and its arguments.
+        windows: for PowerShell, and for ``cmd`` wherever that is possible; for a shell of Linux otherwise.
+    """
+    return " ".join(quoted(part, windows=windows) for part in parts)
+
+
+def quoted(part: str, *, windows: bool = _HERE) -> str:
+    """One argument, in quotation marks where it needs them."""
+    if windows:
+        return _for_windows(part)
+    # A shell opens the home folder only where it is not quoted.
+    return f"~/{shlex.quote(part[2:])}" if part.startswith("~/") else shlex.quote(part)
+
+
+def _for_windows(part: str) -> str:
+    # PowerShell takes a flag apart at its first full stop.
+    if _PLAIN.fullmatch(part) and not (part.startswith("-") and "." in part):
+        return part
+    if "$" in part or "`" in part:
+        # PowerShell would put a variable in its place.
+        return "'" + part.replace("'", "''") + "'"
+    # Backslashes stand for themselves but before a quotation mark, the last one among them.
+    return '"' + re.sub(r'(\\*)("|$)', lambda found: 2 * found[1] + ('\\"' if found[2] else ""), part) + '"'

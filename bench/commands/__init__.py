@@ -1,0 +1,1 @@
+"""The commands beside the sweep: one argument parser and one call each."""

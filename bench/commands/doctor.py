@@ -1,0 +1,78 @@
+"""``python -m bench.commands.doctor``: each device that each stack has here, and what is missing for the others."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from bench import PROJECT_ROOT
+from bench.cli import Parser
+from bench.errors import UsageError
+from bench.measure.worker import worker_variables
+from bench.observe.bandwidth import read_bandwidth
+from bench.observe.gauges import Instruments
+from bench.observe.limits import Limits, limits
+from bench.observe.machine import machine_facts
+from bench.plan.backends import BACKENDS
+from bench.plan.flags import BY_NAME
+from bench.plan.options import resolve_options
+from bench.plan.venvs import Venvs
+from bench.run.doctor.diagnose import diagnose
+from bench.run.doctor.probe import probe, stacks_of
+from bench.run.doctor.system import system_facts
+from bench.run.doctor.text import full_lines, system_lines, usable_line
+from bench.run.guard.before import look
+from bench.run.guard.findings import line
+from bench.run.guard.setup import judge_environment
+
+_TAKEN = ("backend", "device", "worker")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Look, ask and say; returns the exit status."""
+    try:
+        given = {name.removeprefix("aipc_"): value for name, value in vars(_parser().parse_args(arguments)).items()}
+        options = resolve_options(given, PROJECT_ROOT)
+        venvs = Venvs.from_environment(options.workers)
+    except UsageError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 4
+    names = options.backends if given["backend"] else [name for name, spec in BACKENDS.items() if not spec.simulated]
+    system = system_facts()
+    usable = limits()
+    threads = usable.default_threads
+    found = (*look(Instruments()), *judge_environment(worker_variables(threads), threads))
+    for text in (*_machine_lines(usable), *system_lines(system), *map(line, found)):
+        print(text)
+    sys.stdout.flush()
+    probes = probe([stack for name in names for stack in stacks_of(BACKENDS[name], venvs, options.devices)])
+    for text in full_lines([one for asked in probes for one in diagnose(asked, system)]):
+        print(text)
+    return 0
+
+
+def _machine_lines(usable: Limits) -> list[str]:
+    machine, threads = machine_facts(), usable.default_threads
+    name, memory = machine["cpu"]["name"], machine["memory_bytes"] / 1e9
+    return [
+        f"machine    {name}, {memory:.1f} GB, {machine['os']}, kernel {machine['kernel']}",
+        usable_line(usable),
+        f"memory     {read_bandwidth(threads) / 1e9:.1f} GB/s read by {threads} threads",
+    ]
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nox -s doctor --",
+        description="Say which devices each stack can use on this machine, and how to mend the others.",
+        epilog="Without these every stack is asked whose environment is there; with them, theirs are installed first.",
+        allow_abbrev=False,
+    )
+    for name in _TAKEN:
+        parser.add_argument(BY_NAME[name].option, **BY_NAME[name].arguments())
+    return parser
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""``python -m bench.commands.gate --baseline RUNS … --head RUN``: does the head show a regression?"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from bench.analyse.baselines import usable
+from bench.analyse.compare import has_variants
+from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
+from bench.analyse.gate import LEAST_BASELINES, Gate, gate, gate_variants
+from bench.analyse.run import analyse_run
+from bench.cli import Parser
+from bench.commands.runs import add_folders, known_variation, share
+from bench.errors import BenchError, UsageError
+from bench.report.gate import STATUS, as_json, lines, markdown
+from bench.report.index.update import index_lines
+from bench.report.redact import redacted, redacted_folder, shown_path
+from bench.report.redact_option import add_redact, parsed, print_error
+from bench.report.render import write_files
+from bench.store.lookup import find_runs
+from bench.store.reader import StoredRun
+
+_CANNOT_TELL, _USAGE = 2, 4
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Hold a run against others, say it, write it; returns the exit status."""
+    private = None
+    try:
+        asked, private = parsed(parser(), arguments)
+        found, name = _found(asked)
+        folder = asked.reports_dir / f"gate-{name}"
+        if private is not None:
+            found, folder = redacted(found, private), redacted_folder(folder, private)
+        write_files(folder, {folder / "gate.md": markdown(found), folder / "gate.json": as_json(found)})
+        index = index_lines(asked.reports_dir, private)
+        print("\n".join([*lines(found), "", *index, f"written    {shown_path(folder / 'gate.md', private)}"]))
+        return STATUS[found.outcome]
+    except BenchError as error:
+        print_error(error, private)
+        return _USAGE if isinstance(error, UsageError) else _CANNOT_TELL
+    except Exception as error:  # noqa: BLE001 - Python's own status for it is 1, which would be read as a regression
+        print_error(f"the gate failed: {type(error).__name__}: {error}", private)
+        return _CANNOT_TELL
+
+
+def _found(asked: Namespace) -> tuple[Gate, str]:
+    threshold = share(asked.threshold)
+    head = _one_head(asked)
+    analysis = analyse_run(head)
+    if has_variants(analysis):
+        if asked.baseline:
+            raise UsageError(
+                f"{head.run_id} holds two variants, which are held against each other: leave --baseline out"
+            )
+        return gate_variants(analysis, threshold, strict=asked.strict), head.path.name
+    if not asked.baseline:
+        raise UsageError(f"{head.run_id} holds no two variants: name the runs that it is held against with --baseline")
+    baselines = _baselines(asked, head)
+    analyses = {run.run_id: analyse_run(run) for run in baselines}
+    fitting = usable(analysis, list(analyses.values())).runs
+    names = {str(run.record.get("run_id")) for run in fitting}
+    forced = _refuse([run for run in baselines if run.run_id in names], head, force=asked.force)
+    known = known_variation(asked.results_dir, analysis) if len(fitting) < LEAST_BASELINES else None
+    found = gate(analysis, list(analyses.values()), threshold, known, strict=asked.strict)
+    return replace(found, notes=(*forced, *found.notes)), head.path.name
+
+
+def _one_head(asked: Namespace) -> StoredRun:
+    if (asked.head is None) == (asked.run is None):
+        raise UsageError("name the run in question: --head RUN, or --run RUN for one of `nox -s ab`")
+    found = find_runs([asked.head or asked.run], asked.results_dir)
+    if len(found) != 1:
+        raise UsageError(f"--head: {asked.head or asked.run} means {len(found)} runs, and the gate takes one at a time")
+    return found[0]
+
+
+def _baselines(asked: Namespace, head: StoredRun) -> list[StoredRun]:
+    found = find_runs(asked.baseline, asked.results_dir)
+    if any(run.run_id == head.run_id for run in found):
+        raise UsageError(f"{head.run_id} cannot be its own baseline: take it out of what --baseline names")
+    return found
+
+
+def _refuse(baselines: Sequence[StoredRun], head: StoredRun, *, force: bool) -> list[str]:
+    """What has to be said of runs that are compared by force."""
+    differing = {one.what: (run, one) for run in baselines for one in _fatal(run, head)}
+    if differing and not force:
+        said = "; ".join(
+            f"{one.what} ({one.base} in {run.run_id}, {one.head} in {head.run_id})" for run, one in differing.values()
+        )
+        raise UsageError(f"this gate would mean nothing, the runs differ in {said}; --force does it all the same")
+    return [f"DIFFERENT {what}: {one.base} in {run.run_id}, {one.head} here" for what, (run, one) in differing.items()]
+
+
+def _fatal(base: StoredRun, head: StoredRun) -> Iterator[Mismatch]:
+    yield from (one for one in mismatches(base.record, head.record) if one.fatal)
+    if (prompts := prompts_differ(base, head)) is not None:
+        yield prompts
+
+
+def parser() -> Parser:
+    """What the command takes."""
+    found = Parser(
+        prog="nox -s gate --",
+        description="Say whether a run shows a regression: exit status 0 no, 1 yes, 2 cannot tell.",
+        allow_abbrev=False,
+    )
+    found.add_argument(
+        "--baseline",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="RUN",
+        help="ids, folders or globs of five or more earlier runs",
+    )
+    found.add_argument("--head", metavar="RUN", help="the run in question; one of `nox -s ab` needs no baselines")
+    found.add_argument("--run", metavar="RUN", help="the same, for a run of `nox -s ab`")
+    found.add_argument(
+        "--threshold", default="5%", metavar="SHARE", help="differences within it count as the same (default: 5%%)"
+    )
+    found.add_argument(
+        "--strict", action="store_true", help="cannot tell either where a slowdown beyond the threshold could hide"
+    )
+    found.add_argument("--force", action="store_true", help="also runs of another model or of other prompts")
+    add_redact(found)
+    add_folders(found)
+    return found
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""``python -m bench.commands.history [RUN …]``: all runs of a machine over time, and where their level changed."""
+
+from __future__ import annotations
+
+import re
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.analyse.history import history
+from bench.analyse.results import COMPARED
+from bench.analyse.timeline import History
+from bench.cli import Parser, add_language
+from bench.commands.runs import add_folders, share
+from bench.errors import BenchError, StoreError, UsageError
+from bench.language import speaking
+from bench.report.history.render import as_json, lines, markdown
+from bench.report.history.runs import LeftOut, choose, read
+from bench.report.index.update import index_lines
+from bench.report.redact import Private, address, redacted, redacted_folder
+from bench.report.redact_option import add_redact, parsed, print_error
+from bench.report.render import write_files
+
+METRICS = {"ttft": "ttft_ms", "tpot": "tpot_ms", "itl-p95": "itl_p95_ms"}
+"""As they are typed -> as they are called in the analysis."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read, say it, write it; returns the exit status."""
+    private = None
+    try:
+        asked, private = parsed(_parser(), arguments)
+        print("\n".join(_history(asked, private)))
+    except BenchError as error:
+        print_error(error, private)
+        return 4 if isinstance(error, UsageError) else 1
+    return 0
+
+
+def _history(asked: Namespace, private: Private | None) -> list[str]:
+    threshold = share(asked.threshold)
+    chosen = choose(asked.runs, asked.results_dir, asked.machine)
+    left_out = list(chosen.left_out)
+    runs = list(read(chosen.folders, left_out.append))
+    if not runs:
+        raise StoreError(
+            f"no run of machine {chosen.machine_id} can be read: {left_out[-1].error or left_out[-1].sentence}"
+        )
+    found = history(runs, threshold, (METRICS[asked.metric],) if asked.metric else COMPARED)
+    told = _Told(found, chosen.machine_id, chosen.machine, tuple(left_out))
+    folder = asked.reports_dir / f"history-{folder_name(chosen.machine_id)}"
+    if private is not None:
+        told, folder = redacted(told, private), redacted_folder(folder, private)
+    with speaking(asked.lang):
+        index = _write(told, folder)
+        listed = index_lines(asked.reports_dir, private)
+    return [
+        *lines(told.history, told.machine_id, told.left_out),
+        "",
+        *listed,
+        f"history    {address(index, private)}",
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """All that the files of a history are made from."""
+
+    history: History
+    machine_id: str
+    machine: str
+    left_out: tuple[LeftOut, ...]
+
+
+def _write(told: _Told, folder: Path) -> Path:
+    from bench.report.history.page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
+
+    index = folder / "history.html"
+    contents = {
+        folder / "history.json": as_json(told.history, told.machine_id, told.left_out, told.machine),
+        folder / "history.md": markdown(told.history, told.machine_id, told.left_out),
+        index: page(told.history, told.machine_id, told.machine, told.left_out),
+    }
+    write_files(folder, contents)
+    return index
+
+
+def folder_name(machine_id: str) -> str:
+    """A machine's id as a part of a path; a record may hold anything."""
+    return re.sub(r"[^0-9A-Za-z_-]", "_", machine_id)[:64]
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nox -s history --",
+        description="All stored runs of a machine over time: estimates, change points, and what changed there.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "runs", nargs="*", metavar="RUN", help="ids, folders or globs (default: all that lie in --results-dir)"
+    )
+    parser.add_argument("--metric", choices=METRICS, help="this one alone (default: all of them)")
+    parser.add_argument(
+        "--threshold",
+        default="3%",
+        metavar="SHARE",
+        help="half of it is the least change that is called (default: 3%%)",
+    )
+    parser.add_argument(
+        "--machine", metavar="ID", help="the beginning of a machine's id (default: the one of the newest run)"
+    )
+    add_language(parser)
+    add_redact(parser)
+    add_folders(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main())

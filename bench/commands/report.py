@@ -1,0 +1,90 @@
+"""``python -m bench.commands.report [RUN …]``: render stored runs again."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cli import Parser, add_language
+from bench.errors import BenchError, StoreError, UsageError
+from bench.language import speaking
+from bench.report.finish import finish_run
+from bench.report.index.update import update_index
+from bench.report.redact import Private, address
+from bench.report.redact_option import add_redact, parsed, print_error
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Render the runs that ``arguments`` name, else the newest one; returns the exit status."""
+    private = None
+    try:
+        asked, private = parsed(_parser(), arguments)
+        if asked.index:
+            return _index(asked, private)
+        runs = [_find(name, asked.results_dir) for name in asked.runs] or [_newest(asked.results_dir)]
+    except BenchError as error:
+        return _say(error, private)
+    status = 0
+    for run in runs:
+        try:
+            with speaking(asked.lang):
+                lines = finish_run(
+                    run.resolve(), asked.reports_dir.resolve(), open_report=asked.open, redact=asked.redact
+                )
+            print("\n".join(lines))
+        except BenchError as error:
+            status = _say(error, private)
+    return status
+
+
+def _index(asked: Namespace, private: Private | None) -> int:
+    if asked.runs:
+        raise UsageError("--index renders no run: leave their names out, or leave --index out")
+    with speaking(asked.lang):
+        index = update_index(asked.reports_dir)
+    print(f"reports    {address(index, private)}")
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="nox -s report --", description="Render stored runs again.", allow_abbrev=False)
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="folder or id of a run (default: the newest one)")
+    parser.add_argument(
+        "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
+    )
+    parser.add_argument(
+        "--reports-dir", type=Path, default=Path("reports"), metavar="DIR", help="where reports go (default: reports)"
+    )
+    add_language(parser)
+    parser.add_argument("--open", action="store_true", help="open each report in the browser")
+    add_redact(parser)
+    parser.add_argument(
+        "--index", action="store_true", help="only write the page again that lists all reports; renders no run"
+    )
+    return parser
+
+
+def _find(name: str, results: Path) -> Path:
+    for candidate in (Path(name), results / name):
+        if candidate.is_dir():
+            return candidate
+    raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
+
+
+def _newest(results: Path) -> Path:
+    runs = sorted(path.parent for path in results.glob("*/run.json"))
+    if not runs:
+        raise StoreError(f"{results} holds no run; measure one with `nox -s bench`, or name its folder")
+    return runs[-1]
+
+
+def _say(error: BenchError, private: Private | None) -> int:
+    print_error(error, private)
+    return 4 if isinstance(error, UsageError) else 1
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""Ratios with their intervals on one logarithmic axis, as places that the page draws."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bench.analyse.compare import Difference
+from bench.analyse.interval import Estimate
+from bench.report.compare.figures import signed_percent, times
+
+WIDTH = 300
+"""Of a drawing, in its own units."""
+
+_EDGE = 8
+_WIDEST = math.log(20)
+_TICKS = (
+    (0.995, 1.005),
+    (0.99, 1.01),
+    (0.98, 1.02),
+    (0.95, 1.05),
+    (0.9, 1.1),
+    (0.8, 1.2),
+    (0.5, 2.0),
+    (0.2, 5.0),
+    (0.1, 10.0),
+)
+"""Pairs of ratios, one on either side of 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One ratio on the axis.
+
+    Args:
+        x: of the estimate.
+        low: left end of its interval; ``None`` without one.
+        high: right end.
+        open_left: the interval goes on beyond the axis.
+        open_right: the same at the other end.
+    """
+
+    x: float
+    low: float | None
+    high: float | None
+    open_left: bool
+    open_right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A logarithmic axis with 1 in its middle.
+
+    Args:
+        span: the natural logarithm of the ratio at its right end.
+        threshold: half the width of what counts as the same, as a share.
+    """
+
+    span: float
+    threshold: float
+
+    def place(self, value: float) -> float:
+        """Where a ratio stands, from 0 to :data:`WIDTH`."""
+        share = max(-1.0, min(1.0, math.log(value) / self.span))
+        return round(WIDTH / 2 + share * (WIDTH / 2 - _EDGE), 1)
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """Left end and width of what counts as the same."""
+        left, right = self.place(1 / (1 + self.threshold)), self.place(1 + self.threshold)
+        return left, round(right - left, 1)
+
+    @property
+    def ticks(self) -> tuple[tuple[float, str], ...]:
+        """Places and labels: 1 in the middle, and two on either side at most."""
+        room = self.span * 0.36
+        kept: list[tuple[float, float]] = []
+        for low, high in reversed(_TICKS):
+            inside = room <= math.log(high) and -math.log(low) <= self.span * 0.95
+            if inside and (not kept or math.log(kept[-1][1] / high) >= room):
+                kept.append((low, high))
+        return tuple(
+            (self.place(tick), _label(tick)) for tick in sorted({1.0, *(end for pair in kept for end in pair)})
+        )
+
+    def mark(self, ratio: Estimate) -> Mark:
+        """Where a ratio and its interval stand."""
+        if ratio.low is None or ratio.high is None:
+            return Mark(self.place(ratio.value), None, None, open_left=False, open_right=False)
+        return Mark(
+            self.place(ratio.value),
+            self.place(ratio.low),
+            self.place(ratio.high),
+            open_left=math.log(ratio.low) < -self.span,
+            open_right=math.log(ratio.high) > self.span,
+        )
+
+
+def _label(ratio: float) -> str:
+    if ratio == 1:
+        return "0"
+    return times(ratio) if ratio >= 2 else signed_percent(f"{100 * (ratio - 1):+.3g}")
+
+
+def axis(differences: Sequence[Difference], threshold: float) -> Axis:
+    """An axis that shows every estimate, most intervals whole, and the threshold.
+
+    A few intervals may be so wide that an axis for them would flatten all others: those go on beyond its end.
+    """
+    ratios = [one.contrast.ratio for one in differences]
+    values = [abs(math.log(ratio.value)) for ratio in ratios]
+    ends = [abs(math.log(end)) for ratio in ratios for end in (ratio.low, ratio.high) if end is not None]
+    usual = statistics.quantiles(ends, n=10)[-1] if len(ends) > 1 else max(ends, default=0.0)
+    span = max(2.2 * math.log1p(threshold), 1.25 * max(values, default=0.0), 1.1 * min(usual, 1.0), 0.01)
+    return Axis(min(span, max(_WIDEST, 1.05 * max(values, default=0.0))), threshold)

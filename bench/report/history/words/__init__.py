@@ -1,0 +1,18 @@
+"""The words of a history, ``words.X``, in the language that is chosen while they are looked up.
+
+As :mod:`bench.report.text`: each module beside this one is a language, all with the same names.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bench.language import spoken
+from bench.report.history.words import en, tr
+
+if TYPE_CHECKING:
+    from bench.report.history.words.en import *  # noqa: F403 - a checker takes every language for the English one
+
+_MODULES = {"en": en, "tr": tr}
+
+__getattr__ = spoken(_MODULES)

@@ -1,0 +1,203 @@
+"""From what the system lists and what a stack answers to a diagnosis per device. Rules only: nothing is asked here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backends.spec import family, hardware_of
+from bench.observe.accelerators import AcceleratorFacts, hardware
+from bench.run.doctor.probe import Probe
+from bench.run.doctor.system import SystemFacts
+
+OLDEST_NPU_DRIVER = "32.0.100.3104"
+"""The first Windows driver whose NPU runs language models, as other projects name it, too; never tried."""
+
+CRASHING_NPU_DRIVER = "32.0.100.4723"
+"""The first Windows driver with which ONNX Runtime's OpenVINO build is reported to crash.
+
+By one reporter, of onnxruntime-openvino 1.24.1 with OpenVINO 2025.4.1: intel/onnxruntime#1150 and #1151. It ends the
+process as soon as that lists OpenVINO's devices, whichever is asked for. Never tried.
+"""
+
+_NEEDS = {"CUDA": "nvidia-gpu", "XPU": "intel-gpu", "GPU": "intel-gpu", "DML": "directx-gpu", "WINML": "directx-gpu"}
+_MAKERS = {"nvidia-gpu": "NVIDIA GPU", "intel-gpu": "Intel GPU", "directx-gpu": "GPU"}
+
+Missing = tuple[str, str]
+"""What is missing, and how to mend it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """A device by the word of one stack.
+
+    Args:
+        backend: the stack.
+        device: as ``--device`` takes it.
+        usable: whether it can be measured there.
+        words: its name, or what is missing.
+        driver: its version, where somebody tells.
+        memory_bytes: memory of the device's own.
+        remedy: how to mend what is missing.
+    """
+
+    backend: str
+    device: str
+    usable: bool
+    words: str
+    driver: str | None = None
+    memory_bytes: int | None = None
+    remedy: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """What is missing and how to mend it, in one line."""
+        return self.words if self.remedy is None else f"{self.words}; {self.remedy}"
+
+
+def diagnose(probe: Probe, system: SystemFacts) -> list[Diagnosis]:
+    """Every device of a stack: those that it has, then the families that it has none of."""
+    return [one for name in probe.stack.families for one in _family(name, probe, system)]
+
+
+def refusal(device: str, probe: Probe, system: SystemFacts) -> str | None:
+    """Why ``device`` cannot be measured with a stack here; ``None`` if it can, or if nobody could be asked."""
+    if probe.error is not None or probe.has(device) is not None:
+        return None
+    return _absent(device, probe, system).reason
+
+
+def _family(name: str, probe: Probe, system: SystemFacts) -> list[Diagnosis]:
+    backend = probe.stack.spec.name
+    if probe.error is not None:
+        return [Diagnosis(backend, name, usable=False, words=probe.error, remedy=_install_remedy(probe))]
+    if (refused := probe.stack.spec.refuses.get(name)) is not None:
+        return [Diagnosis(backend, name, usable=False, words=refused)]
+    present = [device for device in probe.devices if family(device["name"]) == name]
+    if not present:
+        return [_absent(name, probe, system)]
+    return [
+        Diagnosis(
+            backend,
+            device["name"],
+            usable=True,
+            words="; ".join(filter(None, (_name(device, system), crash_report(device["name"], system)))),
+            driver=_driver_of(device["name"], system) or device["driver"],
+            memory_bytes=device["memory_bytes"],
+        )
+        for device in present
+    ]
+
+
+def _name(device: Mapping[str, Any], system: SystemFacts) -> str:
+    if hardware_of(device["name"]) == "CPU" and system.cpu:
+        return system.cpu
+    return str(device["description"] or "listed, without a name")
+
+
+def _absent(device: str, probe: Probe, system: SystemFacts) -> Diagnosis:
+    spec = probe.stack.spec
+    has = ", ".join(str(one["name"]) for one in probe.devices) or "no device"
+    reported = crash_report(device, system)
+    what, remedy = (reported, _PLUGIN) if reported is not None else why_missing(device, system)
+    return Diagnosis(spec.name, device, usable=False, words=f"{what} ({spec.name} finds {has})", remedy=remedy)
+
+
+def crash_report(device: str, system: SystemFacts) -> str | None:
+    """What is reported of ``device`` with a driver of this system, said before anything is loaded onto it."""
+    drivers = [str(npu["driver"]) for npu in system.npus if "intel" in str(npu["name"]).lower()]
+    if family(device) != "OPENVINO" or not system.windows or not drivers:
+        return None
+    if not _numbers(drivers[0]) or _older(drivers[0], CRASHING_NPU_DRIVER):
+        return None
+    return (
+        f"with NPU driver {drivers[0]}, onnxruntime-openvino 1.24.1 is reported to crash (0xc0000005), on its CPU and "
+        f"GPU too (intel/onnxruntime#1150; drivers from {CRASHING_NPU_DRIVER} on)"
+    )
+
+
+def why_missing(device: str, system: SystemFacts) -> Missing:
+    """What is missing of ``device``, by the system's word, when a stack does not find it."""
+    kind = hardware_of(device)
+    if kind == "NPU":
+        return _npu_missing(system)
+    if kind == "GPU":
+        return _gpu_missing(device, system)
+    return f"this stack does not list {device}", "ask for another device"
+
+
+def _npu_missing(system: SystemFacts) -> Missing:
+    intel = [npu for npu in system.npus if "intel" in str(npu["name"]).lower()]
+    if system.windows:
+        return _npu_missing_on_windows(intel)
+    if system.undriven_npus:
+        return (
+            f"{system.undriven_npus[0]} is there, and no kernel driver has taken it",
+            "use a kernel from 6.6 on with intel_vpu (`sudo modprobe intel_vpu`) and the firmware of linux-firmware",
+        )
+    if not intel:
+        return "the system lists no Intel NPU", "if this is a Core Ultra, see that its firmware has the NPU enabled"
+    if any("accel" in file for file in system.locked):
+        return f"this user may not open the device of {intel[0]['name']}", _JOIN_RENDER
+    return (
+        f"{intel[0]['name']} is there with its kernel driver, and its user-space driver is missing or too old",
+        "install the newest release of github.com/intel/linux-npu-driver",
+    )
+
+
+def _npu_missing_on_windows(intel: Sequence[AcceleratorFacts]) -> Missing:
+    get = "install Intel's newest NPU driver (Windows Update, or intel.com)"
+    if not intel:
+        return "Windows lists no Intel NPU", f"if this is a Core Ultra, {get}"
+    driver = str(intel[0]["driver"])
+    if _older(driver, OLDEST_NPU_DRIVER):
+        return f"driver {driver} of {intel[0]['name']} is too old, it takes {OLDEST_NPU_DRIVER}", get
+    return f"{intel[0]['name']} is there with driver {driver}, and cannot be used", get
+
+
+def _gpu_missing(device: str, system: SystemFacts) -> Missing:
+    wanted = _NEEDS.get(family(device), "intel-gpu")
+    maker = _MAKERS[wanted]
+    if wanted == "directx-gpu" and not system.windows:
+        return f"{family(device)} exists on Windows only", "ask for CUDA or OPENVINO.GPU, or openvino-genai's GPU, here"
+    if wanted not in hardware(system.gpus, system.npus, windows=system.windows):
+        others = ", ".join(str(gpu["name"]) for gpu in system.gpus) or "none at all"
+        return f"the system lists no {maker} (of GPUs: {others})", "ask for a device that this machine has"
+    if wanted == "intel-gpu" and any("dri" in file for file in system.locked):
+        return "this user may not open the GPU's device", _JOIN_RENDER
+    article = "a" if maker == "GPU" else "an"
+    return f"the system lists {article} {maker}, and this stack cannot use it", _GPU_REMEDIES[wanted]
+
+
+_PLUGIN = "ask for OVEP in place of OPENVINO: ONNX Runtime's OpenVINO plugin, with a newer OpenVINO"
+_JOIN_RENDER = "join the group render (`sudo usermod -aG render $USER`) and log in again"
+
+_GPU_REMEDIES = {
+    "nvidia-gpu": "install or update NVIDIA's driver; for transformers see AIPC_BENCH_TORCH_INDEX",
+    "intel-gpu": "install the compute driver (Windows: Intel's newest graphics driver; Linux: intel-opencl-icd and "
+    "libze-intel-gpu1); for transformers see AIPC_BENCH_TORCH_INDEX",
+    "directx-gpu": "update the GPU's driver; it takes DirectX 12",
+}
+
+
+def _install_remedy(probe: Probe) -> str | None:
+    text = str(probe.error)
+    if "ResolutionImpossible" in text or "No matching distribution" in text:
+        return "its packages cannot be resolved for this Python and platform: see `nox -s resolve`"
+    return None
+
+
+def _driver_of(device: str, system: SystemFacts) -> str | None:
+    """The system's word on a driver, where it lists one device of the kind and so cannot mean another."""
+    found = {"GPU": system.gpus, "NPU": system.npus}.get(hardware_of(device) or "", ())
+    return found[0]["driver"] if len(found) == 1 else None
+
+
+def _older(version: str, than: str) -> bool:
+    return _numbers(version) < _numbers(than) if _numbers(version) else False
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"\d+", version)]

@@ -1,0 +1,106 @@
+"""During a run: what happened to the machine while one worker was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.observe.conditions import Conditions, others_share
+from bench.observe.power import PowerState
+from bench.observe.sleep import SLEPT_S
+from bench.run.guard.before import BUSY, BUSY_SERIOUS, Bound, cpus, in_cpus, judge_memory, weight_of
+from bench.run.guard.findings import Code, Found
+
+STOLEN, STOLEN_SERIOUS = Bound(0.25, 0.02), Bound(1.0, 0.1)
+"""What a hypervisor gives to others."""
+SWAPPED_BYTES = 1024**2
+SWAPPED_SERIOUS = 64 * 1024**2
+PAGE_FAULTS = 100
+HOT_C = 95.0
+JUMP_S = 2.0
+STOPPED_SERIOUS = 0.1
+"""Share of the visit's time for which a CPU quota stopped one CPU."""
+
+
+def judge_visit(before: Conditions, after: Conditions, power: PowerState) -> Iterator[Found]:
+    """What two readings say, of just after a model was loaded and of just before its worker was ended.
+
+    Args:
+        before: the first.
+        after: the last.
+        power: as it was when the run began.
+    """
+    yield from _cpu(before, after)
+    yield from _quota(before, after)
+    yield from _memory(before, after)
+    yield from _heat(before, after)
+    yield from _power(after, power)
+    yield from _clocks(before, after)
+
+
+def _cpu(before: Conditions, after: Conditions) -> Iterator[Found]:
+    share = others_share(before, after)
+    if share is None:
+        return
+    count = cpus(before, after)
+    if weight := weight_of(share, count, BUSY, BUSY_SERIOUS):
+        yield Found(Code.OTHER_LOAD, f"other programs used {in_cpus(share, count)}", weight)
+    used = after.cpu.since(before.cpu)
+    stolen = 0.0 if used.stolen_s is None else used.stolen_s / used.capacity_s
+    if weight := weight_of(stolen, count, STOLEN, STOLEN_SERIOUS):
+        yield Found(Code.STOLEN_TIME, f"the hypervisor gave {in_cpus(stolen, count)} to others", weight)
+
+
+def _quota(before: Conditions, after: Conditions) -> Iterator[Found]:
+    if before.throttling is None or after.throttling is None:
+        return
+    stopped, lasted_s = after.throttling.since(before.throttling), after.awake_s - before.awake_s
+    if stopped.periods > 0:
+        severity = "serious" if stopped.seconds >= lasted_s * STOPPED_SERIOUS else "warning"
+        message = f"the CPU quota was used up {stopped.periods:,} times, and stopped CPUs for {stopped.seconds:.2g} s"
+        yield Found(Code.QUOTA_REACHED, f"{message} of {lasted_s:.2g} s", severity)
+
+
+def _memory(before: Conditions, after: Conditions) -> Iterator[Found]:
+    yield from judge_memory(after)
+    if before.swapped_bytes is not None and after.swapped_bytes is not None:
+        swapped = after.swapped_bytes - before.swapped_bytes
+        if swapped >= SWAPPED_BYTES:
+            severity = "serious" if swapped >= SWAPPED_SERIOUS else "warning"
+            yield Found(Code.SWAPPING, f"{swapped / 1e6:.0f} MB went to the swap file or came from it", severity)
+    if before.page_faults is not None and after.page_faults is not None:
+        faults = after.page_faults - before.page_faults
+        if faults >= PAGE_FAULTS:
+            yield Found(Code.PAGED_FROM_DISK, f"the worker waited {faults:,} times for a page from disk")
+
+
+def _heat(before: Conditions, after: Conditions) -> Iterator[Found]:
+    if after.temperature_c is not None and after.temperature_c >= HOT_C:
+        yield Found(Code.HOT, f"the CPU was at {after.temperature_c:.0f} °C at the end of the visit")
+    if before.held.throttles is not None and after.held.throttles is not None:
+        times = after.held.throttles - before.held.throttles
+        if times > 0:
+            yield Found(Code.THROTTLED, f"the CPU's cores and packages were throttled {times:,} times")
+    limit = after.held.limit_percent
+    if limit is not None and limit < 100:
+        yield Found(Code.THROTTLED, f"the CPU was limited to {limit:.0f} % of its speed at the end of the visit")
+
+
+def _power(after: Conditions, power: PowerState) -> Iterator[Found]:
+    changes = [
+        f"the power {what} is {now or 'unknown'} and was {was or 'unknown'} when the run began"
+        for what, was, now in (("source", power.source, after.power.source), ("mode", power.mode, after.power.mode))
+        if was != now
+    ]
+    if changes:
+        yield Found(Code.POWER_CHANGED, "; ".join(changes))
+
+
+def _clocks(before: Conditions, after: Conditions) -> Iterator[Found]:
+    slept = 0.0
+    if before.slept_s is not None and after.slept_s is not None:
+        slept = after.slept_s - before.slept_s
+    if slept >= SLEPT_S:
+        yield Found(Code.SUSPENDED, f"the machine was suspended for {slept:,.0f} s")
+    jumped = (after.wall_s - before.wall_s) - (after.awake_s - before.awake_s) - slept
+    if abs(jumped) >= JUMP_S:
+        yield Found(Code.CLOCK_JUMPED, f"the time of day jumped by {jumped:+,.0f} s")

@@ -1,0 +1,116 @@
+"""The guard of one run: it keeps the machine awake, watches it, and writes down what it finds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from bench.observe.awake import Awake
+from bench.observe.conditions import Watched
+from bench.observe.gauges import Instruments
+from bench.observe.limits import limits
+from bench.observe.power import PowerState
+from bench.run.guard.before import look
+from bench.run.guard.during import judge_visit
+from bench.run.guard.findings import Code, Found, line
+from bench.run.guard.setup import judge_environment, judge_threads
+from bench.store.reader import open_run
+from bench.store.writer import RunWriter
+
+
+class Guard:
+    """Finds before, during and after a run what may spoil it.
+
+    Args:
+        instruments: what the run reads with.
+        say: prints one line of progress.
+        awake: keeps the machine awake.
+    """
+
+    def __init__(self, instruments: Instruments, say: Callable[[str], None], awake: Awake | None = None) -> None:
+        self.instruments = instruments
+        self.found: list[Found] = []
+        self._say = say
+        self._awake = awake or Awake()
+        self._power = PowerState()
+        self._usable = limits()
+        self._writer: RunWriter | None = None
+
+    def keep_awake(self) -> None:
+        """Keep the machine awake from here on; on a machine with a battery it is a finding where that cannot be."""
+        refused = self._awake.begin()
+        if refused is not None and self.instruments.conditions.read().power.source is not None:
+            self.found.append(Found(Code.NOT_KEPT_AWAKE, f"the machine may go to sleep: {refused}"))
+
+    def begin(
+        self, writer: RunWriter, environment: Mapping[str, str] | None = None, threads: int | None = None
+    ) -> None:
+        """Look at the machine just before the first measurement; its state is what later changes are held against.
+
+        Args:
+            writer: of the run, which has begun.
+            environment: what the workers get of it, see :func:`bench.measure.worker.worker_variables`.
+            threads: of the run; ``None`` where each stack is left its own default.
+        """
+        self._writer = writer
+        self.found += [*look(self.instruments), *judge_environment(environment or {}, threads)]
+        self._power = self.instruments.conditions.read().power
+        for one in self.found:
+            self._say(line(one))
+        self._commit(self.found)
+
+    def visit_ended(self, watched: Watched) -> None:
+        """Judge what happened while a worker was measured."""
+        found = [
+            Found(one.code, one.message, one.severity, one.advice, load_id=watched.load_id, block=watched.block)
+            for one in (
+                *judge_visit(watched.before, watched.after, self._power),
+                *judge_threads(watched.threads, self._usable),
+            )
+        ]
+        self.found += found
+        self._commit(found)
+
+    def warm_up_unsettled(self, cell_key: str, load_id: str, block: int, warmups: int) -> None:
+        """Take down that a cell was still getting faster.
+
+        Args:
+            cell_key: which cell.
+            load_id: in which process.
+            block: of the run.
+            warmups: after how many of them.
+        """
+        message = f"still getting faster after {warmups} warm-ups"
+        found = Found(Code.WARM_UP_UNSETTLED, message, load_id=load_id, cell_key=cell_key, block=block)
+        self.found.append(found)
+        self._commit([found])
+
+    def finish(self) -> None:
+        """Judge the stored series, and let the machine sleep again.
+
+        Raises:
+            StoreError: what was found cannot be written, or the run cannot be read.
+        """
+        from bench.run.guard.after import judge_run  # noqa: PLC0415 - scipy is for the end
+
+        self.release()
+        if self._writer is not None:
+            found = list(judge_run(open_run(self._writer.path)))
+            self.found += found
+            self._commit(found)
+
+    def release(self) -> None:
+        """Let the machine sleep again."""
+        self._awake.end()
+
+    def _commit(self, found: Sequence[Found]) -> None:
+        if self._writer is not None:
+            self._writer.rows("findings", [one.row() for one in found])
+
+
+def strict_failure(found: Iterable[Found]) -> str | None:
+    """The line in which ``--strict`` fails a run; ``None`` if nothing was found that weighs enough."""
+    weighty = [one for one in found if one.fails_strict]
+    if not weighty:
+        return None
+    count = f"{len(weighty)} finding{'s' if len(weighty) > 1 else ''}"
+    return f"error: --strict: {count} of severity warning or serious; the first: {weighty[0].message}"

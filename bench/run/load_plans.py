@@ -1,0 +1,84 @@
+"""What each load of a run needs to be measured, or why it cannot be: gathered before the first visit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from bench.errors import BenchError, UsageError
+from bench.measure.facts import LoadPlan
+from bench.plan.backends import BACKENDS
+from bench.plan.cells import Load
+from bench.plan.venvs import Venv, Venvs
+from bench.prepare.stage import Say
+from bench.prepare.sweep import Prepares, wanted_artifact
+from bench.run.doctor.readiness import Readiness
+
+
+def named_venvs(loads: Sequence[Load], venvs: Venvs) -> dict[str, Venv]:
+    """Name -> venv of all that ``loads`` run in: the backend's, with its variant, and a device where it has several."""
+    found: dict[tuple[str, str], dict[Venv, str]] = {}
+    for load in loads:
+        found.setdefault((load.backend, load.variant), {}).setdefault(venvs.of(load), load.device)
+    named = {}
+    for (backend, variant), mine in found.items():
+        for venv, device in mine.items():
+            told_apart = ", ".join(part for part in (variant, device if len(mine) > 1 else "") if part)
+            named[f"{backend} ({told_apart})" if told_apart else backend] = venv
+    return named
+
+
+def in_pairs(loads: Sequence[Load], plans: Mapping[str, LoadPlan], readiness: Readiness) -> dict[str, LoadPlan]:
+    """The plans of ``loads`` by key, but where one variant cannot run, the other is not measured for nothing."""
+    found = dict(plans)
+    lost = [load for load in loads if load.variant and _is_lost(load, plans[load.key], readiness)]
+    for load in loads:
+        twins = [one for one in lost if _place(one) == _place(load)]
+        if load.variant and twins and load.variant not in {one.variant for one in twins}:
+            why = f"variant {twins[0].variant} cannot be measured, and {load.variant} alone would compare nothing"
+            found[load.key] = replace(found[load.key], broken=why)
+    return found
+
+
+def _place(load: Load) -> tuple[str, str, str]:
+    return load.backend, load.device, load.precision
+
+
+def _is_lost(load: Load, plan: LoadPlan, readiness: Readiness) -> bool:
+    return plan.venv.python is None or plan.broken is not None or not readiness.can_run(load)
+
+
+def plan_load(
+    load: Load,
+    venv: Venv,
+    preparer: Prepares | None,
+    readiness: Readiness,
+    changed: Mapping[Venv, str | None],
+    say: Say,
+) -> LoadPlan:
+    """What to start and load for ``load``; its artifact is made here if need be, and only if it can run.
+
+    Args:
+        load: which.
+        venv: the one that it runs in.
+        preparer: makes artifacts; ``None`` if there is nothing to make.
+        readiness: what the stacks answered.
+        changed: venv -> what was changed in it since it was made.
+        say: is told why an artifact could not be made.
+
+    Raises:
+        UsageError: no converter makes such an artifact.
+    """
+    if (missing := readiness.unsupported(load)) is not None:
+        return LoadPlan(venv, unsupported=missing)
+    if (problem := changed.get(venv)) is not None:
+        return LoadPlan(venv, broken=problem)
+    if BACKENDS[load.backend].artifact_format == "none" or preparer is None or not readiness.can_run(load):
+        return LoadPlan(venv)
+    try:
+        return LoadPlan(venv, preparer.artifact(*wanted_artifact(load)))
+    except UsageError:
+        raise
+    except BenchError as error:
+        say(f"{load.label}: {error}")
+        return LoadPlan(venv, broken=str(error))

@@ -1,0 +1,189 @@
+"""run.json: what was asked for, of what, on which machine, with which packages. All of it from an allow-list."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from bench import PROJECT_ROOT
+from bench.measure.facts import RunFacts
+from bench.observe.machine import machine_facts
+from bench.observe.packages import without_home
+from bench.plan.cells import Cell
+from bench.plan.options import Options
+from bench.plan.variants import Variant
+from bench.prepare.kv_cache import kv_values_per_token
+from bench.prepare.models import ModelSource
+from bench.prepare.stage import PreparedModel
+
+
+def run_record(
+    command: str,
+    options: Options,
+    cells: Sequence[Cell],
+    model: Mapping[str, Any],
+    facts: RunFacts,
+    venvs: Mapping[str, Mapping[str, Any]],
+    memory_read_bytes_per_s: float | None,
+) -> dict[str, Any]:
+    """The record of a run, apart from its id and schema version.
+
+    Args:
+        command: how to repeat it.
+        options: what was asked for.
+        cells: all cells that were asked for, also those that cannot be.
+        model: name, kind, digest and size of the model.
+        facts: what the visits share.
+        venvs: backend -> its Python and packages.
+        memory_read_bytes_per_s: see :func:`bench.observe.bandwidth.read_bandwidth`; ``None`` if no model is run.
+    """
+    loads = {cell.load.key: cell.load for cell in cells}
+    return {
+        "created_at": datetime.now(UTC).isoformat(),
+        "command": without_secrets(without_home(command)),
+        "options": _recorded(options),
+        "seed": options.seed,
+        "project": {"version": project_version(), "git_commit": git_commit()},
+        "model": model,
+        "plan": {
+            "profile": options.profile,
+            "blocks": options.blocks,
+            "interval_target": options.interval_target,
+            "max_blocks": options.max_blocks,
+            "max_time_s": options.max_time_s,
+            "repeats": options.repeats,
+            "warmups": options.warmups,
+            "max_warmups": options.max_warmups,
+            "threads": facts.threads,
+            "variants": {name: recorded_variant(variant) for name, variant in options.variants.items()},
+            "loads": [{"load_key": key, "label": load.label, **load.identity} for key, load in loads.items()],
+            "cells": [recorded_cell(cell) for cell in cells],
+        },
+        "machine": {**machine_facts(), "memory_read_bytes_per_s": memory_read_bytes_per_s},
+        "machine_id": facts.machine_id,
+        "venvs": venvs,
+    }
+
+
+NO_MODEL: dict[str, Any] = {
+    "name": "none (simulated)",
+    "kind": "simulated",
+    "synthetic": False,
+    "digest": None,
+    "context_tokens": None,
+    "parameters": None,
+    "kv_cache_values_per_token": None,
+    "note": "latencies were played, no model was run",
+}
+"""What a run of simulated backends alone records as its model."""
+
+OWN_MODEL: dict[str, Any] = {
+    **NO_MODEL,
+    "name": "none",
+    "kind": "none",
+    "note": "these backends bring their own",
+}
+"""What a run records that needs none of its models, but measures."""
+
+
+def unprepared_record(source: ModelSource) -> dict[str, Any]:
+    """What a run records of a model that nothing here could run, and that was therefore not made."""
+    return {
+        "name": source.label,
+        "kind": source.kind,
+        "synthetic": source.kind == "synthetic",
+        "digest": None,
+        "context_tokens": None,
+        "parameters": None,
+        "kv_cache_values_per_token": None,
+        "note": "not prepared: no stack that was asked for can run here",
+    }
+
+
+def model_record(model: PreparedModel) -> dict[str, Any]:
+    """What a run records of its model; its folder stays out."""
+    return {
+        "name": model.name,
+        "kind": model.kind,
+        "synthetic": model.synthetic,
+        "digest": model.digest,
+        "context_tokens": model.context_tokens,
+        "parameters": model.parameters,
+        "kv_cache_values_per_token": kv_values_per_token(model.path),
+        "note": model.note,
+    }
+
+
+def recorded_variant(variant: Variant) -> dict[str, str]:
+    """A variant as it stands in the plan of run.json."""
+    spec = without_secrets(without_home(variant.spec))
+    return {"spec": spec, "kind": variant.kind, "backend": variant.backend}
+
+
+def without_secrets(text: str) -> str:
+    """``text`` with the user and the query of every URL left out: either may hold a key."""
+    return re.sub(r"(\w://[^\s?'\"]*)\?[^\s#'\"]*", r"\1", re.sub(r"(\w://)[^\s/@'\"]*@", r"\1", text))
+
+
+def recorded_cell(cell: Cell) -> dict[str, Any]:
+    """A cell as it stands in the plan of run.json."""
+    return {
+        "cell_key": cell.key,
+        "load_key": cell.load.key,
+        "label": cell.label,
+        "prompt_tokens": cell.prompt_tokens,
+        "new_tokens": cell.new_tokens,
+        "batch_size": cell.batch_size,
+        "ask": cell.ask,
+    }
+
+
+def _recorded(options: Options) -> dict[str, Any]:
+    """The options that describe the measurement, from an allow-list: folders and interpreters stay out."""
+    names = (
+        "backends",
+        "devices",
+        "precisions",
+        "prompt_tokens",
+        "new_tokens",
+        "batch_sizes",
+        "asks",
+        "profile",
+        "blocks",
+        "interval_target",
+        "max_blocks",
+        "max_time_s",
+        "repeats",
+        "warmups",
+        "max_warmups",
+        "threads",
+        "load_options",
+        "allow_fallback",
+        "cooldown_s",
+    )
+    recorded = {name: getattr(options, name) for name in names}
+    return {**recorded, "model": without_home(options.model), "load_options": dict(options.load_options)}
+
+
+def project_version() -> str:
+    """The version of this project."""
+    text = (PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return str(tomllib.loads(text)["project"]["version"])
+
+
+def git_commit() -> str | None:
+    """The commit of this checkout, with ``-dirty`` where files differ from it; ``None`` without git."""
+    with suppress(OSError, subprocess.SubprocessError):
+        shown = subprocess.run(
+            ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"],
+            capture_output=True,
+            timeout=10,
+            check=True,
+        )
+        return shown.stdout.decode("ascii", "replace").strip() or None
+    return None

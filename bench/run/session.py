@@ -1,0 +1,294 @@
+"""One run from plan to report. The suites call it; it calls the stages, each once and in order."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+
+from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key, warmup_ordinals
+from bench.measure.profiling import profile_load
+from bench.measure.rows import impossible_rows
+from bench.measure.visit import Outcome, Visit
+from bench.measure.worker import Timeouts, worker_variables
+from bench.observe.bandwidth import read_bandwidth
+from bench.observe.costs import observers
+from bench.observe.gauges import Instruments
+from bench.observe.limits import limits, usable_memory
+from bench.observe.machine import machine_id
+from bench.observe.packages import describe_venvs, drift
+from bench.plan.backends import BACKENDS
+from bench.plan.cells import Cell, Load
+from bench.plan.options import Options
+from bench.plan.plan import Plan, PlannedVisit
+from bench.plan.venvs import Venvs
+from bench.prepare.models import resolve_model
+from bench.prepare.preflight import Free, preflight_lines
+from bench.prepare.prompts import Prompt, PromptBook, PromptKey
+from bench.prepare.stage import ASSUMED_PARAMETERS, check_context
+from bench.prepare.sweep import Prepares, preparer_for, wanted_artifacts
+from bench.run.doctor.readiness import look
+from bench.run.guard.guard import Guard, strict_failure
+from bench.run.load_plans import in_pairs, named_venvs, plan_load
+from bench.run.progress import Progress
+from bench.run.record import NO_MODEL, OWN_MODEL, model_record, run_record, unprepared_record
+from bench.run.stopping import Stopper
+from bench.store.reader import open_run
+from bench.store.writer import RunWriter, new_run_id
+
+if TYPE_CHECKING:
+    from bench.analyse.adaptive import Adaptive
+
+Say = Callable[[str], None]
+
+
+class BenchSession:
+    """A run under way.
+
+    Args:
+        options: what was asked for.
+        plan: what will be done.
+        command: how to repeat it.
+        say: prints one line of progress.
+    """
+
+    def __init__(self, options: Options, plan: Plan, command: str, say: Say) -> None:
+        self.options = options
+        self.plan = plan
+        self.command = command
+        self.say = say
+        self.stopper = Stopper(say)
+        self.guard = Guard(Instruments(), say)
+        self.venvs = Venvs.from_environment(options.workers, options.variants)
+        self.writer: RunWriter | None = None
+        self.measured = 0
+        self._progress = Progress(options, ())
+        self._adaptive: Adaptive | None = None
+        self._scratch: Path | None = None
+        self._load_plans: dict[str, LoadPlan] = {}
+        self._placements: dict[str, Placement | None] = {}
+        self._prompts = PromptBook.made_up()
+        self._facts: RunFacts | None = None
+
+    @property
+    def began(self) -> bool:
+        """Whether run.json has been written: from then on there is something to report."""
+        return self._facts is not None
+
+    def begin(self, selected: Plan) -> None:
+        """Check, prepare and announce everything for ``selected``, then write run.json.
+
+        Args:
+            selected: what pytest selected of the plan.
+
+        Raises:
+            BenchError: the run cannot begin.
+        """
+        self.writer = RunWriter(self.options.results_dir, new_run_id())
+        try:
+            self._begin(selected)
+        except BaseException:
+            if not self.began:
+                self.guard.release()
+                self.writer.discard_if_empty()
+                self._clear_scratch()
+            raise
+
+    def _begin(self, selected: Plan) -> None:
+        assert self.writer is not None
+        self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
+        self.say(f"run        {self.writer.run_id}")
+        self.guard.keep_awake()
+        readiness = look(selected.loads, self.venvs)
+        for line in readiness.lines(selected.loads):
+            self.say(line)
+        runnable = [load for load in selected.loads if readiness.can_run(load)]
+        preparer = preparer_for(self.options, self.venvs, runnable, self.say)
+        self._preflight(selected, preparer, runnable)
+        model = self._model(preparer, selected.cells)
+        named = named_venvs(selected.loads, self.venvs)
+        venvs = describe_venvs(named)
+        changed = {venv: drift(venv, venvs[name].get("packages", {})) for name, venv in named.items()}
+        for planned in (visit for visit in selected.visits if visit.block == selected.visits[0].block):
+            # Prompts that cannot be made are refused here, while nothing has been measured; all blocks are alike in it.
+            self._prompts_for(planned)
+        for load in selected.loads:
+            venv = self.venvs.of(load)
+            self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
+        self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
+        usable = limits()
+        threads = None if self.options.threads == "stack" else self.options.threads or usable.default_threads
+        assert threads is None or isinstance(threads, int)
+        facts = RunFacts(
+            machine_id=machine_id(),
+            model=model["name"],
+            model_digest=model["digest"],
+            threads=threads,
+            repeats=self.options.repeats,
+            warmups=self.options.warmups,
+            max_warmups=self.options.max_warmups,
+            timeouts=Timeouts(load_s=self.options.load_timeout_s, generation_s=self.options.generation_timeout_s),
+            scratch=self._scratch,
+            shapes=self._shapes,
+            allow_fallback=self.options.allow_fallback,
+            stopping=lambda: self.stopper.requested,
+            instruments=self.guard.instruments,
+            watched=self.guard.visit_ended,
+            unsettled=self.guard.warm_up_unsettled,
+        )
+        asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
+        bandwidth = None if preparer is None else read_bandwidth(threads or usable.default_threads)
+        record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
+        self.writer.begin({**record, "observers": observers(self.guard.instruments)})
+        self._facts = facts
+        self.guard.begin(self.writer, worker_variables(threads), threads)
+        for impossible in selected.impossible:
+            load_row, generation_row = impossible_rows(impossible.cell, impossible.reason, facts)
+            self.writer.rows("loads", [load_row])
+            self.writer.rows("generations", [generation_row])
+        self._adaptive = self._begin_adaptive(selected)
+        self.stopper.install()
+        still_open = None if self._adaptive is None else self._adaptive.open
+        self._progress = Progress(self.options, selected.visits, still_open)
+
+    def _begin_adaptive(self, selected: Plan) -> Adaptive | None:
+        if self.options.interval_target is None:
+            return None
+        from bench.analyse.adaptive import Adaptive, Rule  # noqa: PLC0415 - scipy is not for collecting
+
+        rule = Rule(self.options.interval_target, self.options.blocks, self.options.max_time_s)
+        twins = [[cell.key for cell in group] for group in selected.twins]
+        return Adaptive(rule, (cell.key for cell in selected.cells), twins=twins)
+
+    def spares(self, planned: PlannedVisit, cell: Cell) -> str | None:
+        """Why a cell need not be measured in this visit; ``None`` if it has to be."""
+        return None if self._adaptive is None else self._adaptive.spares(cell.key, planned.block)
+
+    def visit(self, planned: PlannedVisit) -> Visit:
+        """Begin a visit."""
+        assert self._facts is not None
+        assert self.writer is not None
+        if self.options.cooldown_s and self._progress.begun:
+            time.sleep(self.options.cooldown_s)
+        self.say(self._progress.begin(planned))
+        load = planned.load
+        prompts = self._prompts_for(planned)
+        placement = self._placement(load, prompts)
+        return Visit(planned, self._load_plans[load.key], prompts, self._facts, self.writer, placement)
+
+    def _placement(self, load: Load, prompts: Mapping[PromptKey, Prompt]) -> Placement | None:
+        if load.key not in self._placements:
+            assert self._facts is not None
+            plan, scratch = self._load_plans[load.key], self._facts.scratch / f"profile-{load.key}"
+            longest = max(prompts.values(), key=lambda prompt: len(prompt.ids))
+            self._placements[load.key] = profile_load(load, plan, self._facts, scratch, longest)
+        return self._placements[load.key]
+
+    @property
+    def _shapes(self) -> Shapes:
+        return tuple(sorted(itertools.product(self.options.new_tokens, self.options.batch_sizes)))
+
+    def _prompts_for(self, planned: PlannedVisit) -> dict[PromptKey, Prompt]:
+        ordinals = warmup_ordinals(self.options.warmups, self.options.max_warmups)
+        always = [*ordinals[: self.options.warmups], *range(self.options.repeats)]
+        wanted = self._prompt_keys(planned.cells, always)
+        spare = self._prompt_keys(planned.cells, ordinals[self.options.warmups :])
+        return self._prompts.prompts_for_visit(planned.block, wanted, spare)
+
+    def _prompt_keys(self, cells: Sequence[Cell], ordinals: Sequence[int]) -> set[PromptKey]:
+        return {
+            prompt_key(self._shapes, cell, ordinal, row)
+            for cell in cells
+            for ordinal in ordinals
+            for row in range(cell.batch_size)
+        }
+
+    def outcome(self, planned: PlannedVisit, cell: Cell, outcome: Outcome) -> None:
+        """Take up what a cell gave, and say it."""
+        if not outcome.ttft_ms:
+            self.say(f"    {cell.shape:<16} not counted: {outcome.excluded[0]}")
+            return
+        self.measured += 1
+        if self._adaptive is not None:
+            self._adaptive.add(cell.key, planned.block, outcome.ttft_ms, outcome.tpot_ms)
+        ttft = sorted(outcome.ttft_ms)[len(outcome.ttft_ms) // 2]
+        tpot = f", {sorted(outcome.tpot_ms)[len(outcome.tpot_ms) // 2]:.2f} ms/token" if outcome.tpot_ms else ""
+        simulated = " (simulated)" if BACKENDS[cell.load.backend].simulated else ""
+        self.say(f"    {cell.shape:<16} first token {ttft:.1f} ms{tpot}{simulated}")
+
+    def samples_ns(self, cell: Cell, metric: str) -> list[int]:
+        """What was recorded of a cell: its times to first token, or all its inter-token latencies, in nanoseconds."""
+        if self.writer is None or not self.began:
+            return []
+        self.writer.gather("generations")
+        column = {"ttft": "ttft_ns", "itl": "itl_ns"}[metric]
+        counted = (pc.field("cell_key") == cell.key) & (pc.field("status") == "ok") & ~pc.field("warmup")
+        counted &= pc.field("invalid_reason").is_null()
+        values = open_run(self.writer.path).table("generations", [column], counted)[column].to_pylist()
+        return values if metric == "ttft" else [latency for series in values for latency in series]
+
+    @property
+    def folder(self) -> Path:
+        """Where the run is written."""
+        assert self.writer is not None
+        return self.writer.path
+
+    def finish(self, reason: str) -> None:
+        """Commit the end of a run that began, with the reason for which it ended.
+
+        Raises:
+            StoreError: the end cannot be written; what was committed before stays.
+        """
+        self.stopper.remove()
+        self._clear_scratch()
+        assert self.writer is not None
+        adaptive = self._adaptive and self._adaptive.record(whole=reason == "finished")
+        try:
+            self.guard.finish()
+        finally:
+            self.writer.finish(reason, {"adaptive": adaptive} if adaptive else None)
+
+    def strict_failure(self) -> str | None:
+        """Why ``--strict`` fails the run; ``None`` if it was not asked for, or has nothing to say."""
+        return strict_failure(self.guard.found) if self.options.strict else None
+
+    def _clear_scratch(self) -> None:
+        if self._scratch is not None:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _preflight(self, plan: Plan, preparer: Prepares | None, runnable: Sequence[Load]) -> None:
+        assert self.writer is not None
+        pending, parameters = [], None
+        if preparer is not None:
+            expected = preparer.expected_facts
+            parameters = ASSUMED_PARAMETERS
+            if expected is not None:
+                self._check_context(plan.cells, preparer.source.label, expected.context_tokens)
+                parameters = expected.parameters
+            pending = preparer.pending(wanted_artifacts(runnable))
+        free = Free(shutil.disk_usage(self.writer.path).free, usable_memory().available_bytes)
+        for line in preflight_lines(plan, self.options, pending, parameters, free):
+            self.say(line)
+
+    @staticmethod
+    def _check_context(cells: Sequence[Cell], name: str, limit: int | None) -> None:
+        for cell in cells:
+            if BACKENDS[cell.load.backend].artifact_format != "none":
+                check_context(name, limit, cell.prompt_tokens, cell.new_tokens)
+
+    def _model(self, preparer: Prepares | None, cells: Sequence[Cell]) -> dict[str, Any]:
+        if preparer is None:
+            specs = [BACKENDS[cell.load.backend] for cell in cells]
+            if any(spec.artifact_format != "none" for spec in specs):
+                return unprepared_record(resolve_model(self.options.model))
+            return NO_MODEL if all(spec.simulated for spec in specs) else OWN_MODEL
+        model = preparer.model()
+        self._check_context(cells, model.name, model.context_tokens)
+        self._prompts = preparer.prompts()
+        return model_record(model)

@@ -1,0 +1,1 @@
+"""Experiments about the project itself: what its intervals are worth, what its harness costs."""

@@ -1,0 +1,112 @@
+"""``python -m studies.overhead``: what the harness itself costs, in figures with 95 % intervals."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from bench import PROJECT_ROOT
+from bench.errors import BenchError, UsageError
+from bench.observe.limits import default_threads
+from bench.plan.backends import BACKENDS
+from bench.plan.options import DEFAULT_BACKENDS
+from bench.plan.venvs import Venvs
+from bench.prepare.cache import cache_root
+from bench.prepare.models import DEFAULT_SPEC, resolve_model
+from bench.prepare.stage import Preparer
+from studies.overhead import collecting, schedule, tax, wall
+
+Lines = Iterator[str]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print every figure that was asked for; a figure that cannot be had is named, and the others still come."""
+    asked = _parser().parse_args(arguments)
+    parts = {
+        "tax": ("Harness tax: the worker's loop over a bare loop, same model, in turn", lambda: _tax(asked)),
+        "schedule": ("Simulated: recorded against given", lambda: schedule.said(schedule.measure_deviation(30))),
+        "wall": ("Where the wall time of a run goes", lambda: _wall(asked)),
+        "collect": (
+            "Collecting the default sweep",
+            lambda: collecting.said_collecting(collecting.measure_collecting()),
+        ),
+        "memory": ("Peak memory of the harness process", lambda: _memory(asked)),
+    }
+    status = 0
+    for name in asked.only or parts:
+        title, lines = parts[name]
+        _say(f"\n{title}")
+        status = max(status, _print(lines))
+    return status
+
+
+def _print(lines: Callable[[], Lines]) -> int:
+    try:
+        for line in lines():
+            _say(f"  {line}")
+    except BenchError as error:
+        _say(f"  error: {error}")
+        return 4 if isinstance(error, UsageError) else 1
+    return 0
+
+
+def _tax(asked: argparse.Namespace) -> Lines:
+    venvs = Venvs.from_environment({})
+    conversion = venvs.conversion()
+    if conversion.python is None:
+        raise UsageError(f"the tax needs a model: {conversion.reason}")
+    source = resolve_model(DEFAULT_SPEC)
+    preparer = Preparer(source, conversion_python=conversion.python, cache=cache_root(), say=_say)
+    threads = default_threads()
+    for name in asked.backend or DEFAULT_BACKENDS:
+        spec, venv = BACKENDS[name], venvs.backend(BACKENDS[name], "CPU")
+        if venv.python is None:
+            yield f"{name:<16} not measured: {venv.reason}"
+            continue
+        precision = spec.default_precisions[0]
+        artifact = preparer.artifact(spec.artifact_format, precision, "CPU").path
+        measured = tax.measure_tax(spec, venv.python, artifact, precision, threads, preparer.prompts(), asked.pairs)
+        yield from tax.said(name, precision, measured)
+
+
+def _wall(asked: argparse.Namespace) -> Lines:
+    yield from wall.said(asked.run or wall.newest_run(PROJECT_ROOT / "results"))
+
+
+def _memory(asked: argparse.Namespace) -> Lines:
+    for blocks in asked.blocks:
+        yield collecting.said_memory(blocks, collecting.peak_memory_bytes(blocks))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nox -s studies -- overhead", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--backend", action="append", choices=DEFAULT_BACKENDS, help="whose tax to measure (default: all of these)"
+    )
+    parser.add_argument("--pairs", type=_at_least_two, default=40, help="turns of each loop (default: 40)")
+    parser.add_argument("--run", type=Path, metavar="DIR", help="whose wall time to show (default: the newest run)")
+    parser.add_argument(
+        "--blocks", type=int, nargs=2, default=(3, 60), metavar="N", help="lengths of the sweeps for memory"
+    )
+    parser.add_argument(
+        "--only", action="append", choices=("tax", "schedule", "wall", "collect", "memory"), help="only this figure"
+    )
+    return parser
+
+
+def _at_least_two(text: str) -> int:
+    pairs = int(text)
+    if pairs < 2:
+        raise argparse.ArgumentTypeError("an interval needs 2 pairs at least")
+    return pairs
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,72 @@
+"""``python -m studies.report_speed``: what a report of a large run takes, beside its goals."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cli import Parser
+from bench.errors import BenchError, UsageError
+from studies.report_speed.rendering import Goals, Rendering, render_once, said
+from studies.report_speed.stored import CELLS, size_of, write_run
+
+TOKENS = (1_000_000, 10_000_000)
+"""How much is recorded in the runs that the goals are about, all of them in 300 cells."""
+GOALS = Goals(wall_s=10.0, peak_bytes=600e6, page_bytes=5e6)
+"""Of a run of the first of these sizes."""
+LARGE_GOALS = Goals(wall_s=None, peak_bytes=1e9, page_bytes=5e6)
+"""Of a larger one; its time may grow as its tokens do."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print every figure; a timing that is outside its goal is said, and fails nothing. Returns the exit status."""
+    try:
+        asked = _parser().parse_args(arguments)
+        if min(asked.runs, asked.cells, *asked.tokens) < 1 or asked.cells > CELLS:
+            raise UsageError(f"runs, tokens and cells are whole numbers from 1 on, and at most {CELLS} cells")
+        with tempfile.TemporaryDirectory(prefix="aipc-report-speed-", ignore_cleanup_errors=True) as folder:
+            measured = [_measure(Path(folder), tokens, asked.cells, asked.runs) for tokens in asked.tokens]
+        _say_growth(asked.tokens, measured)
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 4 if isinstance(error, UsageError) else 1
+    return 0
+
+
+def _measure(folder: Path, tokens: int, cells: int, runs: int) -> list[Rendering]:
+    size = size_of(tokens, cells)
+    _say(f"\n{size.tokens:,} simulated tokens in {size.cells} cells")
+    run = write_run(folder, size)
+    renderings = [render_once(run) for _ in range(runs)]
+    for line in said(renderings, GOALS if tokens <= TOKENS[0] else LARGE_GOALS):
+        _say(f"  {line}")
+    return renderings
+
+
+def _say_growth(tokens: Sequence[int], measured: Sequence[Sequence[Rendering]]) -> None:
+    if len(tokens) < 2:
+        return
+    first, last = (statistics.median(one.cpu_s for one in renderings) for renderings in (measured[0], measured[-1]))
+    _say(f"\nCPU time grew {last / first:.2f} times for {tokens[-1] / tokens[0]:g} times the tokens")
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="nox -s studies -- report-speed", description=__doc__, allow_abbrev=False)
+    parser.add_argument(
+        "--tokens", type=int, nargs="+", default=TOKENS, metavar="N", help="recorded tokens (default: 1 and 10 million)"
+    )
+    parser.add_argument("--cells", type=int, default=CELLS, metavar="N", help=f"cells (default, and at most: {CELLS})")
+    parser.add_argument("--runs", type=int, default=3, metavar="N", help="reports of each run (default: 3)")
+    return parser
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.commands.clean import kept, main, remove_kept
+from bench.prepare.cache import ArtifactKey, ArtifactStore, Made, Workspace
+
+KEY = ArtifactKey("openvino-ir", "int4", "toy", "source", {}, {})
+
+
+def fill(root: Path) -> ArtifactStore:
+    def make(workspace: Workspace) -> Made:
+        (workspace.output / "weights.bin").write_bytes(b"1234")
+        return Made({})
+
+    store = ArtifactStore(root)
+    store.get(KEY, make)
+    return store
+
+
+def test_an_artifact_is_listed_with_what_it_is(tmp_path: Path) -> None:
+    fill(tmp_path)
+    assert [(item.kind, item.model, item.precision) for item in kept(tmp_path)] == [("openvino-ir", "toy", "int4")]
+
+
+def test_what_a_killed_conversion_left_is_listed(tmp_path: Path) -> None:
+    (tmp_path / "making" / f"{KEY.folder}-4711").mkdir(parents=True)
+    assert [item.kind for item in kept(tmp_path)] == ["interrupted"]
+
+
+def test_an_empty_cache_holds_nothing(tmp_path: Path) -> None:
+    assert kept(tmp_path / "nothing") == []
+
+
+def test_removal_removes(tmp_path: Path) -> None:
+    fill(tmp_path)
+    remove_kept(tmp_path, kept(tmp_path))
+    assert kept(tmp_path) == []
+
+
+def test_what_is_being_made_stays(tmp_path: Path) -> None:
+    store = fill(tmp_path)
+    with store.lock(KEY.folder):
+        stayed = remove_kept(tmp_path, kept(tmp_path))
+    assert [item.path for item in stayed] == [store.artifacts / KEY.folder]
+
+
+def test_without_being_asked_nothing_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path)
+    monkeypatch.setenv("AIPC_BENCH_CACHE", str(tmp_path))
+    main([])
+    assert len(kept(tmp_path)) == 1
+
+
+def test_removal_is_asked_for_by_a_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(tmp_path)
+    monkeypatch.setenv("AIPC_BENCH_CACHE", str(tmp_path))
+    assert (main(["--remove"]), kept(tmp_path)) == (0, [])
+
+
+def test_the_listing_says_kind_model_and_precision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fill(tmp_path)
+    monkeypatch.setenv("AIPC_BENCH_CACHE", str(tmp_path))
+    main([])
+    assert capsys.readouterr().out.splitlines()[1].split()[:3] == ["openvino-ir", "toy", "int4"]

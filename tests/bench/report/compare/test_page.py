@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bench.analyse.compare import Comparison, Difference, compare
+from bench.analyse.interval import Contrast, Estimate
+from bench.analyse.run import analyse_run
+from bench.analyse.side_by_side import side_by_side
+from bench.plan.cells import Load
+from bench.report.compare.forest import WIDTH, axis
+from bench.report.compare.page import MOST_MARKS, page
+from bench.report.compare.sentences import said
+from bench.report.template import source_digest
+from bench.store.reader import open_run
+from tests.bench.analyse.made import made_cell, made_run
+from tests.bench.report.conftest import FakeRun
+from tests.bench.report.test_page import Tags, visible
+
+LOADS = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8")]
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    folder = tmp_path_factory.mktemp("compared")
+    venvs = [{"ort-genai": {"packages": {"onnxruntime-genai": version}}} for version in ("0.17.0", "0.18.0")]
+    runs = [
+        FakeRun(loads=loads, blocks=5, prompt_tokens=(32, 128), venvs=venv).write(folder, name)
+        for name, loads, venv in zip(("base", "head"), (LOADS, LOADS[:1]), venvs, strict=True)
+    ]
+    there, here = (analyse_run(open_run(run)) for run in runs)
+    return compare(there, here, 0.03)
+
+
+@pytest.fixture(scope="module")
+def made(comparison: Comparison) -> str:
+    return page(side_by_side([comparison]))
+
+
+def test_the_page_is_well_formed(made: str) -> None:
+    tags = Tags(made)
+    assert (tags.balanced, tags.open) == (True, [])
+
+
+def test_it_asks_for_nothing_from_outside(made: str) -> None:
+    tags = Tags(made).found
+    addresses = {attrs[name] for _, attrs in tags for name in ("src", "href") if attrs.get(name)}
+    assert {address for address in addresses if not str(address).startswith("#")} == {"data:,"}
+
+
+@pytest.mark.parametrize("element", ["style", "script"])
+def test_the_policy_allows_the_one_style_and_the_one_script_that_there_are(made: str, element: str) -> None:
+    source = made.partition(f"<{element}>")[2].partition(f"</{element}>")[0]
+    assert source
+    assert f"{element}-src '{source_digest(source)}'" in made.replace("&#43;", "+")
+    assert made.count(f"<{element}") == 1
+
+
+def test_no_element_carries_a_style_or_a_script(made: str) -> None:
+    found = [name for _, attrs in Tags(made).found for name in attrs]
+    assert not [name for name in found if name == "style" or name.startswith("on")]
+
+
+def test_links_within_the_page_lead_somewhere(made: str) -> None:
+    tags = Tags(made).found
+    links = {str(attrs["href"])[1:] for _, attrs in tags if str(attrs.get("href")).startswith("#")}
+    assert links <= {attrs.get("id") for _, attrs in tags}
+
+
+def test_the_answer_comes_before_every_figure(made: str, comparison: Comparison) -> None:
+    shown = visible(made)
+    assert (
+        0 < shown.index(" ".join(said(side_by_side([comparison])).split())) < shown.index("TTFT: time to first token")
+    )
+
+
+def test_what_changed_and_what_one_run_alone_has_is_listed(made: str) -> None:
+    shown = visible(made)
+    assert (
+        "onnxruntime-genai (ort-genai) 0.17.0 0.18.0" in shown,
+        "Measured in the base, and not in the head: 2 cells" in shown,
+    ) == (
+        True,
+        True,
+    )
+
+
+def test_foreign_names_stay_text(tmp_path: Path) -> None:
+    loads = [Load("<script>alert(1)</script>", "CPU", "int4")]
+    there, here = (
+        analyse_run(open_run(FakeRun(loads=loads, prompt_tokens=(8,)).write(tmp_path, name)))
+        for name in ("base", "head")
+    )
+    assert "<script>alert" not in page(side_by_side([compare(there, here, 0.03)]))
+
+
+def test_a_comparison_without_a_common_cell_has_a_page() -> None:
+    there, here = (made_run(name, [made_cell([1.0, 2.0], prompt)]) for name, prompt in (("base", 1), ("head", 2)))
+    assert "Nothing can be compared" in visible(page(side_by_side([compare(there, here, 0.03)])))
+
+
+def test_a_page_of_thousands_of_cells_shows_so_many_and_says_so() -> None:
+    there, here = (made_run(name, [made_cell([1.0, 1.1], n) for n in range(1, 1001)]) for name in ("base", "head"))
+    made = page(side_by_side([compare(there, here, 0.03)]))
+    assert (made.count("<title>"), f"{1000 - MOST_MARKS} more cells" in visible(made)) == (MOST_MARKS + 1, True)
+
+
+# -- the axis
+
+
+def difference(value: float, low: float | None = None, high: float | None = None) -> Difference:
+    return Difference("ttft_ms", 1, value, Contrast(Estimate(value, low, high, 5), None), "inconclusive")
+
+
+def test_one_stands_in_the_middle() -> None:
+    assert axis([difference(1.5, 1.4, 1.6)], 0.03).place(1.0) == WIDTH / 2
+
+
+@pytest.mark.parametrize("values", [[1.0], [1e-6, 1e6], [1.0001], [40.0], [0.5, 2.0]])
+@pytest.mark.parametrize("threshold", [0.0, 0.03, 3.0, 100.0])
+def test_every_place_is_on_the_axis(values: Sequence[float], threshold: float) -> None:
+    found = axis([difference(value, value / 1e3, value * 1e3) for value in values], threshold)
+    marks = [found.mark(Estimate(value, value / 1e3, value * 1e3, 3)) for value in values]
+    places = [x for mark in marks for x in (mark.x, mark.low, mark.high)] + [x for x, _ in found.ticks]
+    assert all(x is not None and math.isfinite(x) and 0 <= x <= WIDTH for x in places)
+
+
+def test_one_wide_interval_does_not_flatten_the_others() -> None:
+    narrow = [difference(1.02, 1.0, 1.04) for _ in range(30)]
+    found = axis([*narrow, difference(1.0, 0.01, 100.0)], 0.03)
+    assert (found.span < 1, found.mark(Estimate(1.0, 0.01, 100.0, 5)).open_right) == (True, True)
+
+
+def test_a_ratio_without_interval_is_a_mark_alone() -> None:
+    assert axis([difference(1.2)], 0.03).mark(Estimate(1.2, None, None, 1)).low is None
+
+
+def test_ticks_keep_apart() -> None:
+    places = [x for x, _ in axis([difference(1.1, 1.0, 1.2)], 0.03).ticks]
+    assert min(right - left for left, right in itertools.pairwise(places)) > 30

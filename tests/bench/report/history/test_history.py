@@ -1,0 +1,271 @@
+"""The history as a command: which runs it takes, where it sees a change, what it says of it, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.commands.history import main
+from bench.plan.cells import Load
+from bench.report.history.runs import choose
+from tests.bench.report.history.conftest import ask, run_day, run_id, write_night
+
+
+def told(results: Path, reports: Path, *arguments: str) -> dict[str, Any]:
+    """history.json of a call that succeeds."""
+    assert main(["--results-dir", str(results), "--reports-dir", str(reports), *arguments]) == 0
+    (written,) = reports.glob("history-*/history.json")
+    value: dict[str, Any] = json.loads(written.read_text("utf-8"))
+    return value
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the history of the upgrade is written to."""
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def upgrade(upgraded: Path, reports: Path) -> dict[str, Any]:
+    return told(upgraded, reports, "--metric", "tpot")
+
+
+def page_of(reports: Path) -> bytes:
+    """The one page that was written."""
+    (page,) = reports.glob("history-*/history.html")
+    return page.read_bytes()
+
+
+@pytest.fixture
+def nights(tmp_path: Path) -> Path:
+    """Two nights of one stack."""
+    results = tmp_path / "results"
+    for night in range(2):
+        write_night(results, night, loads=[Load("ort-genai", "CPU", "int4")])
+    return results
+
+
+def test_a_change_is_found_between_the_runs_where_it_happened(upgrade: dict[str, Any]) -> None:
+    assert [(turn["before"], turn["after"]) for turn in upgrade["turns"]] == [(run_id(5), run_id(6))]
+
+
+def test_the_package_that_changed_there_is_named(upgrade: dict[str, Any]) -> None:
+    changes = [(one["what"], one["before"], one["after"]) for one in upgrade["turns"][0]["changes"]]
+    assert changes == [("openvino-genai", "1.0", "2.0")]
+
+
+def test_only_the_stack_that_changed_has_a_change(upgrade: dict[str, Any]) -> None:
+    changed = {one["name"].split()[0] for one in upgrade["series"] if one["shifts"]}
+    assert changed == {"openvino-genai"}
+
+
+def test_the_change_is_as_large_as_it_was_made(upgrade: dict[str, Any]) -> None:
+    ratios = [shift["ratio"] for one in upgrade["series"] for shift in one["shifts"]]
+    assert ratios == pytest.approx([1.2] * len(ratios), rel=0.05)
+
+
+def test_each_cell_has_a_point_per_run(upgrade: dict[str, Any]) -> None:
+    assert {len(one["points"]) for one in upgrade["series"]} == {10}
+
+
+def test_the_terminal_names_the_change(upgraded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told(upgraded, tmp_path, "--metric", "ttft")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Changed there: openvino-genai 1.0 -> 2.0." in said
+
+
+def test_the_page_says_what_the_terminal_says(upgrade: dict[str, Any], reports: Path) -> None:
+    shown = " ".join(page_of(reports).decode("utf-8").split())
+    assert upgrade["answer"][0].split(". Changed there")[0].replace(">", "&gt;") in shown
+
+
+def test_the_same_runs_give_the_same_bytes(
+    upgrade: dict[str, Any], upgraded: Path, reports: Path, tmp_path: Path
+) -> None:
+    assert told(upgraded, tmp_path, "--metric", "tpot") == upgrade
+    assert page_of(tmp_path) == page_of(reports)
+
+
+def test_runs_without_a_change_have_no_turn(tmp_path: Path) -> None:
+    for night in range(9):
+        write_night(tmp_path / "results", night, loads=[Load("ort-genai", "CPU", "int4")])
+    assert told(tmp_path / "results", tmp_path / "reports")["turns"] == []
+
+
+def test_too_few_runs_say_how_many_a_change_point_needs(nights: Path, tmp_path: Path) -> None:
+    (said,) = told(nights, tmp_path, "--metric", "tpot")["answer"]
+    assert said == (
+        "No change point was looked for in any series: it takes 8 runs of a cell, and the longest of these has 2; "
+        "measure again with `nox -s bench`."
+    )
+
+
+def test_series_that_are_long_enough_do_not_speak_for_those_that_are_not(tmp_path: Path) -> None:
+    for night in range(9):
+        more = (Load("openvino-genai", "CPU", "int4"),) if night == 8 else ()
+        loads = [Load("ort-genai", "CPU", "int4"), *more]
+        write_night(tmp_path / "results", night, loads=loads, prompt_tokens=(32,))
+    said = told(tmp_path / "results", tmp_path / "reports", "--metric", "tpot")["answer"]
+    assert [sentence.partition(":")[0] for sentence in said] == [
+        "No change point in 1 series over 9 runs.",
+        "No change point was looked for in 1 of 2 series",
+    ]
+
+
+def test_the_page_does_not_call_unchanged_what_it_did_not_look_at(nights: Path, tmp_path: Path) -> None:
+    told(nights, tmp_path)
+    (page,) = tmp_path.glob("history-*/history.html")
+    heads = re.findall("<h3>(.*?)</h3>", page.read_text("utf-8"))
+    assert heads == ["Fewer than 8 runs, too few to look for a change point"]
+
+
+def test_a_command_is_set_as_one_on_the_page(nights: Path, tmp_path: Path) -> None:
+    told(nights, tmp_path)
+    (page,) = tmp_path.glob("history-*/history.html")
+    shown = page.read_text("utf-8").partition("<main>")[2].partition("</main>")[0]
+    assert ("<code>nox -s bench</code>" in shown, "`" in shown) == (True, False)
+
+
+def test_a_run_without_an_end_is_marked(nights: Path, tmp_path: Path) -> None:
+    write_night(nights, 2, loads=[Load("ort-genai", "CPU", "int4")])
+    (nights / run_id(2) / "end.json").unlink()
+    value = told(nights, tmp_path)
+    assert [run["ended"] for run in value["runs"]] == [True, True, False]
+
+
+def test_a_run_that_lost_blocks_is_named(nights: Path, tmp_path: Path) -> None:
+    write_night(nights, 5, broken={"ort-genai": ("crashed", "killed by signal 11", [1, 2])})
+    said = told(nights, tmp_path / "reports")["notes"]
+    assert any(one.startswith(f"not all blocks were measured in {run_id(5)} (2 cells); ") for one in said)
+
+
+def test_variants_of_an_ab_run_are_no_part_of_it(nights: Path, tmp_path: Path) -> None:
+    pair = [Load("ort-genai", "CPU", "int4", variant=side) for side in "ab"]
+    write_night(nights, 2, loads=pair)
+    assert {len(one["points"]) for one in told(nights, tmp_path)["series"]} == {2}
+
+
+def test_a_run_of_a_newer_version_is_named_and_left_out(nights: Path, tmp_path: Path) -> None:
+    write_night(nights, 2, record={"schema_version": 99}, loads=[Load("ort-genai", "CPU", "int4")])
+    value = told(nights, tmp_path)
+    assert (len(value["runs"]), any("schema 99" in note for note in value["notes"])) == (2, True)
+
+
+def test_runs_of_another_machine_are_another_history(nights: Path, tmp_path: Path) -> None:
+    write_night(nights, 2, record={"machine_id": "another"}, loads=[Load("ort-genai", "CPU", "int4")])
+    assert len(told(nights, tmp_path, "--machine", "another")["runs"]) == 1
+
+
+@pytest.mark.parametrize("record", [{"plan": None}, {"venvs": ["ort-genai"]}], ids=["no plan", "a list of venvs"])
+def test_a_record_that_was_broken_by_hand_is_named_and_left_out(
+    nights: Path, tmp_path: Path, record: dict[str, Any]
+) -> None:
+    write_night(nights, 2, record=record, loads=[Load("ort-genai", "CPU", "int4")])
+    value = told(nights, tmp_path)
+    assert (len(value["runs"]), any("is not as a run writes it" in note for note in value["notes"])) == (2, True)
+
+
+def test_a_folder_without_a_run_is_passed_over(nights: Path, tmp_path: Path) -> None:
+    (nights / "notes").mkdir()
+    assert len(told(nights, tmp_path)["runs"]) == 2
+
+
+def test_one_run_is_a_history_without_a_change(nights: Path, tmp_path: Path) -> None:
+    assert len(told(nights, tmp_path, run_id(0))["runs"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["no-such-run"], 4, "there is no run no-such-run"),
+        (["--machine", "zz"], 4, "--machine zz: no run is of it"),
+        (["--threshold", "wide"], 4, "--threshold: expected a share"),
+        (["--metric", "speed"], 4, "invalid choice"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(
+    nights: Path, arguments: list[str], status: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--results-dir", str(nights), *arguments]) == status
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+
+
+def test_no_run_at_all_says_how_to_measure_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--results-dir", str(tmp_path)]) == 1
+    assert "holds no run; measure one with `nox -s bench`" in capsys.readouterr().err
+
+
+def test_a_date_that_has_none_in_utc_gives_way_to_the_one_in_the_id(nights: Path, tmp_path: Path) -> None:
+    record = {"created_at": "0001-01-01T00:00:00+12:00"}
+    write_night(nights, 2, record=record, loads=[Load("ort-genai", "CPU", "int4")])
+    assert told(nights, tmp_path)["runs"][-1]["created_at"].startswith("2026-11-03")
+
+
+@pytest.mark.parametrize("machine", [None, "a laptop", {"cpu": "fast"}, {"cpu": None}])
+def test_a_machine_that_is_not_recorded_as_one_is_called_unknown(nights: Path, tmp_path: Path, machine: object) -> None:
+    path = nights / run_id(1) / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"machine": machine}), "utf-8")
+    assert choose([], nights, None).machine == ""
+    assert told(nights, tmp_path)["about"]["machine"] == ""
+    (page,) = tmp_path.glob("history-*/history.html")
+    assert "unknown machine" in page.read_text("utf-8")
+
+
+def test_a_hostile_package_name_is_text(tmp_path: Path) -> None:
+    name = "<script>alert(1)</script>"
+    for night in range(10):
+        venvs = {"ort-genai": {"packages": {name: "2" if night >= 5 else "1"}}}
+        slower = {"ort-genai": 1.5 if night >= 5 else 1.0}
+        loads = [Load("ort-genai", "CPU", "int4")]
+        write_night(tmp_path / "results", night, slower, record={"venvs": venvs}, loads=loads, prompt_tokens=(32,))
+    told(tmp_path / "results", tmp_path / "reports", "--metric", "tpot")
+    (page,) = (tmp_path / "reports").glob("history-*/history.html")
+    text = page.read_text("utf-8")
+    assert (name in text, "&lt;script&gt;" in text) == (False, True)
+
+
+def test_other_prompts_are_another_series_and_named(nights: Path, tmp_path: Path) -> None:
+    folder = write_night(nights, 2, loads=[Load("ort-genai", "CPU", "int4")])
+    for number, run in enumerate((nights / run_id(0), nights / run_id(1), folder)):
+        ask(run, "old" if number < 2 else "new")
+    found = {one["name"].rsplit(", ", 1)[-1]: len(one["points"]) for one in told(nights, tmp_path)["series"]}
+    assert found == {"prompt set 1": 2, "prompt set 2": 1}
+
+
+def test_where_a_series_was_split_is_said_in_every_output(
+    nights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loads = [Load("ort-genai", "CPU", "int4")]
+    for night, prompt_tokens in ((2, (32, 128)), (3, (32,))):
+        write_night(nights, night, loads=loads, prompt_tokens=prompt_tokens)
+    for night, prompts in enumerate(("old", "old", "new", "newest")):
+        ask(nights / run_id(night), prompts)
+    value = told(nights, tmp_path)
+    note = (
+        f"other prompts than before were first asked by {run_id(2)} ({run_day(2)}; 32 and 128 prompt tokens, "
+        f"prompt set 2) and {run_id(3)} ({run_day(3)}; 32 prompt tokens, prompt set 3): cells of those lengths have a "
+        "series for each set of prompts, and no change is looked for from one set to another"
+    )
+    (folder,) = tmp_path.glob("history-*")
+    assert value["notes"] == [note]
+    assert note in " ".join(capsys.readouterr().out.split())
+    assert note in (folder / "history.html").read_text("utf-8")
+    assert note in (folder / "history.md").read_text("utf-8")
+
+
+def test_prompts_that_come_back_are_no_new_ones(nights: Path, tmp_path: Path) -> None:
+    for night in (2, 3):
+        write_night(nights, night, loads=[Load("ort-genai", "CPU", "int4")])
+    for night, prompts in enumerate(("old", "new", "old", "new")):
+        ask(nights / run_id(night), prompts)
+    (note,) = told(nights, tmp_path)["notes"]
+    assert [run_id(night) in note for night in range(4)] == [False, True, False, False]
+
+
+def test_one_set_of_prompts_needs_no_word(nights: Path, tmp_path: Path) -> None:
+    assert told(nights, tmp_path)["notes"] == []

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from backends.environment import speed_variables
+from bench.observe.cpu import Cores
+from bench.observe.limits import Limits
+from bench.run.guard.findings import Code
+from bench.run.guard.setup import judge_environment, judge_limits, judge_threads
+
+GB = 10**9
+WHOLE = Cores(4, 8, None, None)
+FREE = Limits(WHOLE, WHOLE, tuple(range(8)), None, 16 * GB, 16 * GB)
+
+
+def test_a_machine_that_may_be_used_whole_has_no_findings() -> None:
+    assert list(judge_limits(FREE)) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"cpus": (0,)}, "only CPU 0 of 8 may be used (CPU affinity)"),
+        ({"cpus": (0, 1, 2, 5)}, "only CPUs 0-2,5 of 8 may be used (CPU affinity)"),
+        ({"cpu_quota": 1.5}, "only the time of 1.5 of 8 CPUs may be used (CPU quota)"),
+        ({"memory_bytes": 2 * GB}, "only 2.0 GB of 16.0 GB of memory may be used (limit of memory)"),
+    ],
+)
+def test_each_limit_is_found(changed: dict[str, object], message: str) -> None:
+    (found,) = judge_limits(dataclasses.replace(FREE, **changed))  # type: ignore[arg-type]
+    assert (found.code, found.weight, found.message) == (Code.LIMITED, "info", message)
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(None, 0), (2, 0), (8, 0), (9, 1)])
+def test_more_threads_than_usable_cpus_are_found(threads: int | None, expected: int) -> None:
+    assert len(list(judge_threads(threads, FREE))) == expected
+
+
+def test_more_threads_than_a_quota_has_time_for_are_found() -> None:
+    (found,) = judge_threads(4, dataclasses.replace(FREE, cpu_quota=2.5))
+    assert (found.code, found.message) == (Code.TOO_MANY_THREADS, "4 threads compute, and at most 2 can run")
+
+
+def messages(environment: dict[str, str], threads: int | None = 2) -> list[str]:
+    found = list(judge_environment(environment, threads))
+    assert {one.code for one in found} <= {Code.ENVIRONMENT}
+    return [one.message for one in found]
+
+
+def test_what_made_a_load_many_times_slower_is_named() -> None:
+    environment = {"ONEDNN_MAX_CPU_ISA": "SSE41", "KMP_BLOCKTIME": "0", "GOMP_CPU_AFFINITY": "0"}
+    assert messages(environment) == [
+        "GOMP_CPU_AFFINITY=0 decides which CPUs the threads run on",
+        "KMP_BLOCKTIME=0 has idle threads sleep, and wakes them for every operation",
+        "ONEDNN_MAX_CPU_ISA=SSE41 keeps the stack from instructions that the CPU has",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KMP_AFFINITY", "granularity=fine,compact,1,0"),
+        ("OMP_PROC_BIND", "close"),
+        ("GOMP_CPU_AFFINITY", "0,,1"),
+        ("DNNL_MAX_CPU_ISA", "AVX2"),
+        ("ATEN_CPU_CAPABILITY", "default"),
+        ("OMP_WAIT_POLICY", "PASSIVE"),
+        ("KMP_LIBRARY", "serial"),
+        ("OMP_DYNAMIC", "true"),
+        ("MKL_NUM_THREADS", "1"),
+        ("OMP_NUM_THREADS", "4,2"),
+        ("OMP_THREAD_LIMIT", "1"),
+        ("ONEDNN_VERBOSE", "1"),
+        ("CUDA_LAUNCH_BLOCKING", "1"),
+        ("GGML_CUDA_DISABLE_GRAPHS", "1"),
+        ("GLIBC_TUNABLES", "glibc.malloc.check=0:glibc.cpu.hwcaps=-AVX2_Usable,-ERMS"),
+    ],
+)
+def test_what_pins_or_holds_back_is_found(name: str, value: str) -> None:
+    assert len(messages({name: value})) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("KMP_AFFINITY", "verbose,none"),
+        ("OMP_PROC_BIND", "false"),
+        ("ONEDNN_MAX_CPU_ISA", "ALL"),
+        ("KMP_BLOCKTIME", "200"),
+        ("OMP_WAIT_POLICY", "active"),
+        ("KMP_LIBRARY", "throughput"),
+        ("OMP_NUM_THREADS", "2"),
+        ("OMP_THREAD_LIMIT", "8"),
+        ("ONEDNN_VERBOSE", "0"),
+        ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
+        ("MALLOC_ARENA_MAX", "2"),
+        ("OPENVINO_LOG_LEVEL", "3"),
+        ("CUDA_VISIBLE_DEVICES", "0"),
+    ],
+)
+def test_what_does_neither_is_recorded_without_a_finding(name: str, value: str) -> None:
+    assert speed_variables({name: value}) == {name: value}
+    assert messages({name: value}) == []
+
+
+def test_where_stacks_choose_their_threads_no_variable_ought_to() -> None:
+    assert messages({"OMP_NUM_THREADS": "2"}, None) == [
+        "OMP_NUM_THREADS=2 sets a number of threads that is not the run's"
+    ]
+
+
+def test_another_library_in_the_worker_is_good_to_know() -> None:
+    (found,) = judge_environment({"LD_PRELOAD": "libjemalloc.so.2"}, 2)
+    assert found.weight == "info"

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import PROJECT_ROOT
+from bench.measure.facts import RunFacts
+from bench.measure.worker import Timeouts
+from bench.plan.options import Options
+from bench.plan.plan import make_plan
+from bench.prepare.stage import PreparedModel
+from bench.run.record import git_commit, model_record, project_version, run_record, without_secrets
+
+MakeOptions = Callable[..., Options]
+
+
+@pytest.fixture
+def recorded(make_options: MakeOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The record of a sweep of a user whose folders are all below their home."""
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    options = make_options("--backend", "simulated", "--seed", "9", "--model", str(tmp_path / "phi"))
+    facts = RunFacts("0" * 16, "model", None, 4, 3, 1, 1, Timeouts(), tmp_path)
+    command = f"nox -s bench -- --results-dir {tmp_path / 'runs'}"
+    return run_record(command, options, make_plan(options).cells, {"name": "model"}, facts, {}, 2e10)
+
+
+def test_the_record_is_json(recorded: dict[str, Any]) -> None:
+    assert json.loads(json.dumps(recorded, allow_nan=False))["seed"] == 9
+
+
+def test_the_record_has_the_parts_of_the_design(recorded: dict[str, Any]) -> None:
+    assert set(recorded) == {
+        "created_at",
+        "command",
+        "options",
+        "seed",
+        "project",
+        "model",
+        "plan",
+        "machine",
+        "machine_id",
+        "venvs",
+    }
+
+
+def test_the_model_tells_the_size_of_its_kv_cache(tmp_path: Path) -> None:
+    config = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 64}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    model = PreparedModel("m", "directory", False, "0", tmp_path, None, 10, 100, None)
+    assert model_record(model)["kv_cache_values_per_token"] == 2 * 2 * 64
+
+
+def test_the_record_does_not_tell_the_users_home(recorded: dict[str, Any], tmp_path: Path) -> None:
+    assert json.dumps(str(tmp_path))[1:-1] not in json.dumps(recorded)
+
+
+def test_folders_and_interpreters_are_not_among_the_recorded_options(recorded: dict[str, Any]) -> None:
+    assert not {"results_dir", "reports_dir", "cache_dir", "workers", "open_report"} & set(recorded["options"])
+
+
+def test_the_plan_names_each_load_once(recorded: dict[str, Any]) -> None:
+    keys = [load["load_key"] for load in recorded["plan"]["loads"]]
+    assert len(keys) == len(set(keys)) == 3
+
+
+def test_every_cell_of_the_plan_belongs_to_one_of_its_loads(recorded: dict[str, Any]) -> None:
+    keys = {load["load_key"] for load in recorded["plan"]["loads"]}
+    assert {cell["load_key"] for cell in recorded["plan"]["cells"]} == keys
+
+
+def test_the_version_is_that_of_the_project() -> None:
+    assert f'version = "{project_version()}"' in (PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_git(*_: Any, **__: Any) -> None:
+        raise FileNotFoundError("git")
+
+    monkeypatch.setattr("bench.run.record.subprocess.run", no_git)
+    assert git_commit() is None
+
+
+def test_outside_of_a_checkout_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*given: Any, **__: Any) -> None:
+        raise subprocess.CalledProcessError(128, given[0])
+
+    monkeypatch.setattr("bench.run.record.subprocess.run", refused)
+    assert git_commit() is None
+
+
+@pytest.mark.parametrize(
+    ("text", "recorded"),
+    [
+        ("a @ https://me:key@example.org/a.whl", "a @ https://example.org/a.whl"),
+        (
+            "--a 'a @ https://example.org/a.whl?key=1#sha256=2' --b same",
+            "--a 'a @ https://example.org/a.whl#sha256=2' --b same",
+        ),
+        ("openvino-genai==2026.4.1.0", "openvino-genai==2026.4.1.0"),
+    ],
+)
+def test_urls_lose_user_and_query(text: str, recorded: str) -> None:
+    assert without_secrets(text) == recorded
