@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from backends.contract import CompileCache, Device, DeviceUnavailableError, LoadOptions
+from backends.contract import BackendError, CompileCache, Device, DeviceUnavailableError, LoadOptions
 from backends.spec import family, names_for
 
+INFERENCE_PRECISIONS = ("f32", "bf16", "f16")
+"""What a load can be asked to compute in; what becomes of it is read back."""
 STACKS_CHOICE = "stack"
 """Leaves a property to OpenVINO."""
 
@@ -133,7 +135,7 @@ def _blobs(folder: Path) -> frozenset[str]:
 
 
 def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> dict[str, Any]:
-    """The properties of the original document, the CPU threads, and the type of the KV cache.
+    """The properties of the original document, the CPU threads, and the types of the KV cache and of computation.
 
     An NPU takes neither: it has no CPU threads, and its own pipeline allocates the KV cache.
     """
@@ -146,6 +148,11 @@ def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> di
         properties |= {"ENABLE_STARTUP_FALLBACK": False, "ENABLE_RUNTIME_FALLBACK": False}
     if device == "CPU" and options.threads is not None:
         properties["INFERENCE_NUM_THREADS"] = options.threads
+    if precision := options.extra.get("inference_precision"):
+        if precision not in INFERENCE_PRECISIONS:
+            known = ", ".join(INFERENCE_PRECISIONS)
+            raise BackendError(f"OpenVINO has no inference precision {precision}; choose one of {known}")
+        properties["INFERENCE_PRECISION_HINT"] = str(precision)
     kv_cache = options.extra.get("kv_cache_precision")
     if kv_cache and kv_cache != STACKS_CHOICE:
         properties["KV_CACHE_PRECISION"] = str(kv_cache)

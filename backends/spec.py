@@ -159,11 +159,14 @@ class BackendSpec:
         return self.made_on_load.get(precision, precision)
 
     def load_options(self, device: str, shape: Mapping[str, int], given: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of a load: the defaults that belong to ``device``, and what the user gave."""
+        """The options of a load: the defaults that belong to ``device``, and what the user gave.
+
+        An option whose default is empty leaves the choice to the stack, and is part of a load only where it is given.
+        """
         defaults = {
-            name: option.value_for(shape)
+            name: value
             for name, option in self.options.items()
-            if option.applies_to(device) and not self.simulated
+            if option.applies_to(device) and not self.simulated and (value := option.value_for(shape)) != ""
         }
         return {**defaults, **{name: value for name, value in given.items() if self.options[name].applies_to(device)}}
 

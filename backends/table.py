@@ -21,6 +21,11 @@ _KV_CACHE = OptionSpec(
     "type of the KV cache, e.g. f16 or u8, the same for every weight format; 'stack' lets OpenVINO choose",
     devices=("CPU", "GPU", "AUTO"),
 )
+_INFERENCE_PRECISION = OptionSpec(
+    "",
+    "type that is computed in: f32, bf16 or f16; without it OpenVINO chooses, bf16 on a CPU that has it",
+    devices=("CPU", "GPU", "AUTO"),
+)
 _COMPILE_CACHE = OptionSpec(
     "off", "compile cache: 'on' keeps compiled models for the length of a run, so that later loads are hits"
 )
@@ -43,6 +48,7 @@ BACKENDS: dict[str, BackendSpec] = {
                     "PA", "attention implementation: PA (paged attention) or SDPA", devices=("CPU", "GPU")
                 ),
                 "kv_cache_precision": _KV_CACHE,
+                "inference_precision": _INFERENCE_PRECISION,
                 "compile_cache": _COMPILE_CACHE,
                 "max_prompt_len": OptionSpec(
                     None,
@@ -109,7 +115,11 @@ BACKENDS: dict[str, BackendSpec] = {
             default_precisions=("int4", "int8", "fp32"),
             default_on={"intel-gpu": "GPU"},
             batches=True,
-            options={"kv_cache_precision": _KV_CACHE, "compile_cache": _COMPILE_CACHE},
+            options={
+                "kv_cache_precision": _KV_CACHE,
+                "inference_precision": _INFERENCE_PRECISION,
+                "compile_cache": _COMPILE_CACHE,
+            },
         ),
         BackendSpec(
             name="npu",

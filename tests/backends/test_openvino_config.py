@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from backends.contract import DeviceUnavailableError, LoadOptions
+from backends.contract import BackendError, DeviceUnavailableError, LoadOptions
 from backends.openvino_config import (
     BlobCache,
     NpuShapes,
@@ -123,6 +123,21 @@ def test_a_cpu_is_told_threads_one_stream_and_the_type_of_its_cache() -> None:
         "INFERENCE_NUM_THREADS": 4,
         "KV_CACHE_PRECISION": "f16",
     }
+
+
+@pytest.mark.parametrize("device", ["CPU", "GPU", "AUTO"])
+def test_openvino_computes_in_the_type_that_is_asked_for(device: str) -> None:
+    told = common_properties(device, options(device, inference_precision="f32"), NO_CACHE)
+    assert told["INFERENCE_PRECISION_HINT"] == "f32"
+
+
+def test_openvino_chooses_the_type_where_none_is_asked_for() -> None:
+    assert "INFERENCE_PRECISION_HINT" not in common_properties("CPU", options("CPU"), NO_CACHE)
+
+
+def test_a_type_that_nothing_computes_in_is_refused_with_those_there_are() -> None:
+    with pytest.raises(BackendError, match="no inference precision int7; choose one of f32, bf16, f16"):
+        common_properties("CPU", options("CPU", inference_precision="int7"), NO_CACHE)
 
 
 def test_auto_stays_with_what_it_chose() -> None:

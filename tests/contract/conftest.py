@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import psutil
@@ -74,7 +75,9 @@ def fp32_backend(
     if backend.precision == widest:
         yield backend
     else:
-        yield from load(case, widest, venvs, request, tmp_path_factory)
+        # Where the stack would choose a narrower type to compute in, near ties fall otherwise than in the reference.
+        computes_in = {"inference_precision": "f32"} if "inference_precision" in case.spec.options else {}
+        yield from load(case, widest, venvs, request, tmp_path_factory, computes_in)
 
 
 @pytest.fixture(scope="session")
@@ -156,8 +159,9 @@ def load(
     venvs: Venvs,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
+    given: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[LoadedBackend]:
-    """A worker with the default model loaded, for as long as the iterator is held."""
+    """A worker with the default model loaded, for as long as the iterator is held; ``given`` are load options."""
     python, target = _at(case, venvs)
     artifact = _artifact(case, precision, partial(request.getfixturevalue, "preparer"))
     scratch = tmp_path_factory.mktemp(case.backend)
@@ -165,7 +169,7 @@ def load(
         opened = worker.open()
         if case.intel and case.device not in [device["name"] for device in opened.devices]:
             pytest.skip(f"{case.label} takes hardware of Intel's")
-        loaded = worker.load(artifact, case.device, precision, THREADS, case.options)
+        loaded = worker.load(artifact, case.device, precision, THREADS, {**case.options, **given})
         yield LoadedBackend(case, precision, artifact, worker, opened, loaded)
 
 
