@@ -11,6 +11,8 @@ import pytest
 
 from bench import PROJECT_ROOT
 
+pytestmark = pytest.mark.process
+
 ABROAD = "Ş-ğ-漢"
 """Not in the code page of an American console."""
 

@@ -18,6 +18,8 @@ from bench.plan.flags import raw_values
 from bench.plan.options import resolve_options
 from bench.plan.plan import make_plan
 
+pytestmark = pytest.mark.process
+
 # What this fixture gives is defined in the conftest beside this file.
 Sweep = Any
 

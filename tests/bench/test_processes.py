@@ -11,6 +11,8 @@ import pytest
 
 from bench.processes import interpreter, working_process
 
+pytestmark = pytest.mark.process
+
 
 def test_the_process_that_was_started_is_the_one_that_works() -> None:
     assert working_process(os.getpid(), os.getpid()) == os.getpid()

@@ -16,6 +16,8 @@ from bench.plan.cells import Load
 from bench.plan.venvs import Venv
 from bench.prepare.prompts import Prompt
 
+pytestmark = pytest.mark.process
+
 PROFILED = BackendSpec(
     "simulated", "backends.odd:Odd", None, "none", {"DML": ("int4",)}, ("int4",), profiled=("DML",), simulated=True
 )

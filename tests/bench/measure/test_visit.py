@@ -21,6 +21,8 @@ from bench.observe.conditions import Watched
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venv
 
+pytestmark = pytest.mark.process
+
 MakeKit = Callable[..., Any]
 
 ODD = BackendSpec("simulated", "backends.odd:Odd", None, "none", {"CPU": ("int4",)}, ("int4",), simulated=True)

@@ -11,6 +11,8 @@ import pytest
 from bench.measure.facts import warmup_ordinals
 from bench.measure.settling import Pace
 
+pytestmark = pytest.mark.process
+
 MakeKit = Callable[..., Any]
 
 

@@ -17,6 +17,8 @@ from bench.errors import WorkerCrashed, WorkerFailed, WorkerTimeout, WorkerUnsup
 from bench.measure import worker as worker_module
 from bench.measure.worker import Launch, Region, Timeouts, WorkerProcess, worker_variables
 
+pytestmark = pytest.mark.process
+
 Start = Callable[..., WorkerProcess]
 PROMPT = [[1, 2, 3]]
 CONNECT = """

@@ -6,6 +6,8 @@ import pytest
 
 from bench.observe.awake import Awake
 
+pytestmark = pytest.mark.process
+
 ECHO = (
     sys.executable,
     "-c",

@@ -59,6 +59,7 @@ def test_time_that_cannot_be_told_apart_is_not_taken(online: list[int], cpus: li
     assert added_up(TIMES, online, cpus) is None
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux sets an affinity so")
 def test_the_cpu_time_to_be_had_is_that_of_the_usable_cpus() -> None:
     program = (

@@ -75,6 +75,7 @@ def test_this_machine_has_limits_that_fit_into_it() -> None:
     assert 0 < now.memory_bytes <= now.machine_memory_bytes
 
 
+@pytest.mark.process
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="Linux sets an affinity so")
 def test_a_process_that_is_kept_to_one_cpu_takes_one_thread() -> None:
     program = (

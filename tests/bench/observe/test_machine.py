@@ -18,6 +18,7 @@ def test_the_id_is_16_hex_digits() -> None:
     assert re.fullmatch(r"[0-9a-f]{16}", machine_id())
 
 
+@pytest.mark.process
 def test_the_id_is_the_same_in_another_process() -> None:
     ask = "from bench.observe.machine import machine_id; print(machine_id())"
     root = Path(machine.__file__).parents[2]

@@ -39,6 +39,7 @@ def test_private_memory_is_below_the_peak() -> None:
     assert 0 < use.private_bytes <= use.peak_bytes or sys.platform == "win32"
 
 
+@pytest.mark.process
 def test_a_process_that_is_gone_has_no_memory_and_not_zero() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()

@@ -12,6 +12,7 @@ from bench.observe.packages import PACKAGES_FILE, describe_venvs, drift, without
 from bench.plan.venvs import Venv
 
 
+@pytest.mark.process
 def test_an_interpreter_lists_its_own_packages() -> None:
     told = describe_venvs({"simulated": Venv(sys.executable)})["simulated"]
     assert (told["python"], told["packages"]["pytest"]) == (
@@ -28,6 +29,7 @@ def test_a_venv_whose_install_failed_keeps_the_lines() -> None:
     assert describe_venvs({"x": Venv(failed=("a", "b"))}) == {"x": {"failed": ["a", "b"]}}
 
 
+@pytest.mark.process
 def test_an_interpreter_that_does_not_run_is_told_and_does_not_end_the_run(tmp_path: Path) -> None:
     told = describe_venvs({"x": Venv(str(tmp_path / "nowhere"))})["x"]
     assert told["failed"][0].startswith("it does not list its packages")

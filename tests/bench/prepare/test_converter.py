@@ -12,6 +12,8 @@ from bench.errors import MachineError, PrepareError
 from bench.prepare import converter
 from bench.prepare.converter import Conversion, Converter, environment, tail
 
+pytestmark = pytest.mark.process
+
 TOY = Conversion("openvino-ir", "somewhere", {}, "toy to openvino-ir int4")
 
 

@@ -7,6 +7,8 @@ import pytest
 from bench.errors import PrepareError
 from bench.prepare.stage import Preparer
 
+pytestmark = pytest.mark.process
+
 Make = Callable[..., Preparer]
 
 

@@ -11,6 +11,8 @@ from bench.prepare.models import resolve_model
 from bench.prepare.ready_made import ReadyMade
 from tests.bench.prepare.conftest import StandIn
 
+pytestmark = pytest.mark.process
+
 INSPECTED = {
     "weight_elements": {"int4": 60, "int8": 4},
     "stored_bytes": 48,

@@ -11,6 +11,8 @@ from bench.prepare import jobs
 from bench.prepare.models import DEFAULT_PACKAGE
 from bench.prepare.stage import Preparer, check_context
 
+pytestmark = pytest.mark.process
+
 WANTED = [("openvino-ir", "int4", "CPU"), ("ort-genai", "int4", "CPU")]
 Make = Callable[..., Preparer]
 

@@ -99,6 +99,7 @@ def test_open_shows_the_page(small_run: Path, tmp_path: Path, monkeypatch: pytes
     assert opened == [(tmp_path / "reports" / small_run.name / "index.html").as_uri()]
 
 
+@pytest.mark.process
 def test_importing_the_stage_draws_in_no_library() -> None:
     code = "import sys, bench.report; print({'matplotlib', 'pandas', 'jinja2', 'scipy', 'pyarrow'} & set(sys.modules))"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

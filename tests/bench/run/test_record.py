@@ -16,6 +16,8 @@ from bench.plan.plan import make_plan
 from bench.prepare.stage import PreparedModel
 from bench.run.record import git_commit, model_record, project_version, run_record, without_secrets
 
+pytestmark = pytest.mark.process
+
 MakeOptions = Callable[..., Options]
 
 

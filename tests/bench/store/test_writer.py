@@ -130,6 +130,7 @@ def fill(writer: RunWriter, row: MakeRow) -> tuple[int, str]:
     pytest.fail("the disk never became full")
 
 
+@pytest.mark.process
 def test_a_full_disk_is_said_in_one_line_that_names_the_folder(small_disk: Path, generation_row: MakeRow) -> None:
     writer = RunWriter(small_disk, "run-1")
     writer.begin({})
@@ -141,6 +142,7 @@ def test_a_full_disk_is_said_in_one_line_that_names_the_folder(small_disk: Path,
     )
 
 
+@pytest.mark.process
 def test_what_was_committed_before_the_disk_was_full_stays_readable(small_disk: Path, generation_row: MakeRow) -> None:
     writer = RunWriter(small_disk, "run-1")
     writer.begin({})
@@ -148,6 +150,7 @@ def test_what_was_committed_before_the_disk_was_full_stays_readable(small_disk: 
     assert open_run(writer.path).table("generations")["iteration"].to_pylist() == list(range(committed))
 
 
+@pytest.mark.process
 def test_a_run_on_a_full_disk_can_still_end(small_disk: Path, generation_row: MakeRow) -> None:
     writer = RunWriter(small_disk, "run-1")
     writer.begin({})

@@ -239,6 +239,7 @@ def test_no_name_of_the_machine_is_told(report: ReportPaths) -> None:
     assert "node" not in json.loads(report.pytest_benchmark.read_text(encoding="utf-8"))["machine_info"]
 
 
+@pytest.mark.process
 def test_pytest_benchmark_compares_it(report: ReportPaths, tmp_path: Path) -> None:
     file = report.pytest_benchmark.resolve()
     run = subprocess.run(

@@ -19,6 +19,8 @@ from bench.run.doctor.readiness import Readiness, look
 from bench.run.doctor.system import SystemFacts
 from bench.run.doctor.text import usable_line
 
+pytestmark = pytest.mark.process
+
 BARE = SystemFacts(windows=False, cpu="a CPU")
 PLAYED = replace(BACKENDS["simulated"], name="openvino-genai", simulated=False)
 """The simulated backend under a real one's name: a stack that can be asked anywhere."""

@@ -1,0 +1,39 @@
+"""Which tests may start a process: those with the marker ``process``, and so all that drive a stack or a browser."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_STARTS_PROCESSES = ("process", "contract", "browser", "main_job")
+_start = subprocess.Popen.__init__
+_running: list[pytest.Item] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what starts processes by its nature, so that ``-m "not process"`` leaves the tests of logic alone."""
+    for item in items:
+        if any(item.get_closest_marker(name) for name in _STARTS_PROCESSES):
+            item.add_marker("process")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Know which test is running, its fixtures of every scope included."""
+    _running.append(item)
+    try:
+        return (yield)
+    finally:
+        _running.pop()
+
+
+def _checked(popen: Any, *arguments: Any, **options: Any) -> None:
+    if _running and not _running[-1].get_closest_marker("process"):
+        raise AssertionError(f"{_running[-1].nodeid} starts a process: mark it with @pytest.mark.process")
+    _start(popen, *arguments, **options)
+
+
+subprocess.Popen.__init__ = _checked  # type: ignore[method-assign]
