@@ -42,16 +42,16 @@ def test_the_whole_answer_is_ttft_and_all_latencies(tiny_run: Any, make_cell: Ma
 
 def test_prefill_rate_counts_the_batch(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.generation(make_cell(batch_size=4), 0, 20, (2, 2))
-    rate = only(tiny_run).prefill_rate
+    rate = only(tiny_run).prefill_tokens_per_s
     assert rate is not None
-    assert rate.value == pytest.approx(4 * 10 / 0.020)
+    assert rate.estimate.value == pytest.approx(4 * 10 / 0.020)
 
 
 def test_decode_rate_counts_the_batch(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.generation(make_cell(batch_size=4), 0, 20, (2, 2))
-    rate = only(tiny_run).decode_rate
+    rate = only(tiny_run).decode_tokens_per_s
     assert rate is not None
-    assert rate.value == pytest.approx(4 / 0.002)
+    assert rate.estimate.value == pytest.approx(4 / 0.002)
 
 
 def test_an_answer_of_one_token_has_no_tpot(tiny_run: Any, make_cell: MakeCell) -> None:
