@@ -65,6 +65,7 @@ _ENTRIES = (
     Metric(name="itl_p95", short="p95 ITL", unit="ms", compared=True, exported=False),
     Metric(name="prefill", short="prefill", unit="tokens/s", better="higher"),
     Metric(name="decode", short="decode", unit="tokens/s", better="higher"),
+    Metric(name="setup", short="set-up", unit="ms", column="setup_ns"),
 )
 
 METRICS = {metric.key: metric for metric in _ENTRIES}

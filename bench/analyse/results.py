@@ -254,6 +254,7 @@ class CellResult:
         series: every generation that ran, in the order in which they were measured.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
             fewer than a hundred.
+        setup_ms: request set-up, a part of TTFT; ``None`` where the stack does not tell it.
         costs: energy, busy time and CPU time, where counters were read.
         timed: of each of :data:`bench.metrics.BY_GENERATION` the counted generations one by one, in the order in which
             they were committed, in ms; empty for TPOT in answers of one token.
@@ -282,6 +283,7 @@ class CellResult:
     itl_samples: int = 0
     ask: Ask = "first"
     arrival_ms: Arrival | None = None
+    setup_ms: Measured | None = None
     costs: Costs = field(default_factory=Costs)
     timed: Mapping[str, Sequence[float]] = field(default_factory=dict)
     series: tuple[Generation, ...] = ()

@@ -35,6 +35,7 @@ METRIC_WORDS = {
     "itl_p95_ms": (ITL_NAMES["p95"], "", ""),
     "prefill_tokens_per_s": ("prefill rate", "", "prefill"),
     "decode_tokens_per_s": ("decode rate", "", "decode"),
+    "setup_ms": ("request set-up, within TTFT", "", "set-up"),
 }
 """Metric -> its name in a sentence, what it tells to who does not know that, and its head where it has no abbreviation.
 

@@ -43,6 +43,7 @@ METRIC_WORDS = {
     "itl_p95_ms": (ITL_NAMES["p95"], "", ""),
     "prefill_tokens_per_s": ("ön dolum hızı", "", "ön dolum"),
     "decode_tokens_per_s": ("üretim hızı", "", "üretim"),
+    "setup_ms": ("isteğin hazırlanması, TTFT içinde", "", "hazırlık"),
 }
 UNITS = {"tokens/s": "belirteç/s"}
 

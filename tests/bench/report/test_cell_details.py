@@ -19,6 +19,7 @@ from bench.report.render import ReportPaths
 from bench.report.results_table import result_groups
 from bench.report.timed import timed_region
 from bench.store.reader import open_run
+from tests.bench.analyse.made import measured
 
 MakeRun = Callable[..., Any]
 
@@ -168,6 +169,14 @@ def test_the_facts_of_a_cell_are_those_that_are_known(fake_run: MakeRun, tmp_pat
         "Threads": "4",
         "Version of the stack": "2026.4.1.0",
     }
+
+
+def test_request_set_up_is_told_where_the_stack_tells_it(analysis: RunAnalysis) -> None:
+    cell = analysis.cells[0]
+    told = dataclasses.replace(analysis, cells=(dataclasses.replace(cell, setup_ms=measured([2.0] * 3)),))
+    (without, *_), (found,) = details(analysis), details(told)
+    name = "Request set-up, within TTFT"
+    assert (dict(found.facts)[name], name in dict(without.facts)) == ("2.00 ms (2.00–2.00)", False)  # noqa: RUF001
 
 
 def test_the_evidence_of_the_device_is_shown(html: str) -> None:
