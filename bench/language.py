@@ -21,17 +21,19 @@ class Language:
         decimal: what stands before the decimals.
         thousands: what stands between groups of three digits.
         percent: what a number of percent is put into.
+        large_i: the capital letter of ``i``.
     """
 
     code: str
     decimal: str
     thousands: str
     percent: str
+    large_i: str = "I"
 
 
 ENGLISH = Language("en", ".", ",", "{} %")
 # A point is usual too, and who also reads English figures would take it for a decimal one.
-TURKISH = Language("tr", ",", "\N{NARROW NO-BREAK SPACE}", "%{}")
+TURKISH = Language("tr", ",", "\N{NARROW NO-BREAK SPACE}", "%{}", large_i="İ")
 
 LANGUAGES = {language.code: language for language in (ENGLISH, TURKISH)}
 

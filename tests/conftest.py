@@ -36,4 +36,4 @@ def _checked(popen: Any, *arguments: Any, **options: Any) -> None:
     _start(popen, *arguments, **options)
 
 
-subprocess.Popen.__init__ = _checked  # type: ignore[method-assign]
+subprocess.Popen.__init__ = _checked  # type: ignore[method-assign,assignment]

@@ -9,17 +9,9 @@ import numpy as np
 from bench.analyse.arrival import arrival
 from bench.analyse.costs import costs
 from bench.analyse.interval import over_blocks
-from bench.analyse.results import (
-    QUANTILES,
-    CellResult,
-    Histogram,
-    LoadResult,
-    Measured,
-    Quantiles,
-    Timed,
-    TokenSeries,
-)
+from bench.analyse.results import QUANTILES, CellResult, Histogram, LoadResult, Measured, Quantiles, TokenSeries
 from bench.analyse.samples import CellSamples
+from bench.metrics import BY_GENERATION, STORED
 
 _NS_PER_MS = 1e6
 _MS_PER_S = 1e3
@@ -34,13 +26,14 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         return None
     prompt_tokens, new_tokens, batch_size = samples.shape
     itl = samples.itl_ns / _NS_PER_MS
-    first = samples.ttft_ns / _NS_PER_MS
     after = itl.sum(axis=1)
-    ttft = _measured(samples.block, first)
+    times = {key: samples.durations[column] / _NS_PER_MS for key, column in STORED.items()}
+    times["tpot_ms"] = after / (new_tokens - 1) if new_tokens > 1 else np.empty(0)
+    times["response_ms"] = times["ttft_ms"] + after
+    found: dict[str, Any] = {key: _measured(samples.block, values) for key, values in times.items() if len(values)}
+    ttft, tpot = found["ttft_ms"], found.setdefault("tpot_ms", None)
     if ttft is None:
         return None
-    per_token = after / (new_tokens - 1) if new_tokens > 1 else np.empty(0)
-    tpot = _measured(samples.block, per_token) if new_tokens > 1 else None
     return CellResult(
         cell_key=samples.cell_key,
         load=load,
@@ -53,25 +46,28 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         warmups=samples.warmups,
         excluded=samples.excluded,
         blocks=len(ttft.by_block),
-        ttft_ms=ttft,
-        tpot_ms=tpot,
-        response_ms=_measured(samples.block, first + after),
-        prefill_rate=ttft.estimate.rate(1000.0 * batch_size * prompt_tokens) if samples.ask == "first" else None,
-        decode_rate=tpot.estimate.rate(1000.0 * batch_size) if tpot else None,
+        **found,
+        prefill_tokens_per_s=ttft.rate(_MS_PER_S * batch_size * prompt_tokens) if samples.ask == "first" else None,
+        decode_tokens_per_s=tpot.rate(_MS_PER_S * batch_size) if tpot else None,
         itl_ms=_quantiles(itl.ravel()),
         along=_along(itl),
         histogram=_histogram(itl.ravel()),
         itl_p95_ms=_block_p95(samples.block, itl),
         itl_samples=itl.size,
-        arrival_ms=arrival(first, itl),
+        arrival_ms=arrival(times["ttft_ms"], itl),
         costs=costs(samples.counters, samples.energy_source, batch_size * new_tokens),
-        timed=Timed(tuple((first / _MS_PER_S).tolist()), tuple((per_token / _MS_PER_S).tolist())),
+        timed={key: tuple(times[key].tolist()) for key in BY_GENERATION},
         series=samples.series,
     )
 
 
 def _measured(blocks: Any, values: Any) -> Measured | None:
-    """Block medians and the estimate over them. A median that is not positive is below what the clock can tell."""
+    """Block medians and the estimate over them; NaN is not measured.
+
+    A median that is not positive is below what the clock can tell.
+    """
+    known = np.isfinite(values)
+    blocks, values = blocks[known], values[known]
     medians = {int(block): float(np.median(values[blocks == block])) for block in np.unique(blocks)}
     positive = {block: value for block, value in medians.items() if value > 0}
     estimate = over_blocks(positive)

@@ -11,8 +11,9 @@ from typing import TypeVar
 from bench.analyse.conditions import Mismatch, mismatches
 from bench.analyse.environment import run_changes, variant_changes
 from bench.analyse.interval import CONFIDENCE, Contrast, against_runs, between_runs, both, correlation_over, paired
-from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
+from bench.analyse.results import CellResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
+from bench.metrics import COMPARED
 
 VERDICTS = ("slower", "faster", "same", "inconclusive")
 """What may be said of a difference, in the order in which it is shown."""
@@ -23,7 +24,7 @@ class Difference:
     """One metric of one cell on two sides.
 
     Args:
-        metric: one of :data:`bench.analyse.results.COMPARED`.
+        metric: one of :data:`bench.metrics.COMPARED`.
         base_ms: on the side that is compared with, over the blocks of the ratio.
         head_ms: on the other one, likewise.
         contrast: head over base; above 1 means slower.

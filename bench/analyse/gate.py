@@ -12,8 +12,9 @@ from bench.analyse.environment import run_changes
 from bench.analyse.findings import touches
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
 from bench.analyse.lost import UNREACHED
-from bench.analyse.results import COMPARED, CellResult, Finding, Measured, RunAnalysis
+from bench.analyse.results import CellResult, Finding, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
+from bench.metrics import COMPARED
 
 LEAST_BASELINES = 5
 """From how many baseline runs on their own spread is used."""

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from bench.analyse.change_points import ChangePoint, Reading, change_points
 from bench.analyse.environment import Change, changes
-from bench.analyse.results import COMPARED
 from bench.analyse.timeline import Drift, History, Identity, Move, Point, ReadCell, ReadRun, Series, Shift, Turn
+from bench.metrics import COMPARED
 
 _Call = tuple[int, int]
 """A change point: the number of its series, and its index there."""
@@ -26,7 +26,7 @@ def history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[str] = 
     Args:
         read: runs of one machine, in any order.
         threshold: as a share, 0.03 for 3 %.
-        metrics: those to look at, of :data:`bench.analyse.results.COMPARED`.
+        metrics: those to look at, of :data:`bench.metrics.COMPARED`.
     """
     runs = tuple(_told_apart(sorted(read, key=lambda run: (run.created_at, run.run_id))))
     series = [one for metric in metrics for one in _series_of(runs, metric)]

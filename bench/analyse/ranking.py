@@ -10,7 +10,6 @@ from typing import Any
 from bench.analyse.compare import holm
 from bench.analyse.interval import Contrast, Estimate, paired
 from bench.analyse.results import (
-    METRICS,
     VERDICT_BLOCKS,
     CellResult,
     LoadResult,
@@ -20,6 +19,7 @@ from bench.analyse.results import (
     Ranking,
     Rival,
 )
+from bench.metrics import RANKED
 
 
 def rankings(cells: Sequence[CellResult]) -> list[Ranking]:
@@ -28,7 +28,7 @@ def rankings(cells: Sequence[CellResult]) -> list[Ranking]:
     for cell in cells:
         shape = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask == "again", cell.load.simulated)
         groups.setdefault(shape, []).append(cell)
-    found = (_rank(metric, groups[shape]) for shape in sorted(groups) for metric in METRICS)
+    found = (_rank(metric, groups[shape]) for shape in sorted(groups) for metric in RANKED)
     return [ranking for ranking in found if ranking]
 
 

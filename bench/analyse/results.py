@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -18,12 +18,6 @@ VERDICTS = ("verified", "reported", "fallback", "simulated", "unknown")
 
 VERDICT_BLOCKS = PROFILES["standard"][0]
 """From how many blocks on a run claims which configuration is fastest; below, it only says what was measured lowest."""
-
-METRICS = ("ttft_ms", "tpot_ms", "response_ms")
-"""The metrics of a cell that are ranked; attributes of :class:`CellResult`."""
-
-COMPARED = ("ttft_ms", "tpot_ms", "itl_p95_ms")
-"""The metrics of a cell that are compared from run to run; attributes of :class:`CellResult`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +42,10 @@ class Measured:
             return self
         estimate = over_blocks(kept)
         return None if estimate is None else Measured(estimate, kept)
+
+    def rate(self, amount: float) -> Measured:
+        """``amount`` over it: a time as a rate."""
+        return Measured(self.estimate.rate(amount), {block: amount / value for block, value in self.by_block.items()})
 
 
 QUANTILES = {"p50": (0.5, 10), "p90": (0.9, 50), "p95": (0.95, 100), "p99": (0.99, 500)}
@@ -88,19 +86,6 @@ class Generation:
     ttft_ms: float | None
     tpot_ms: float | None
     reason: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Timed:
-    """The counted generations of a cell one by one, in the order in which they were committed, in seconds.
-
-    Args:
-        ttft_s: time to first token.
-        tpot_s: time per output token; empty for answers of one token.
-    """
-
-    ttft_s: tuple[float, ...]
-    tpot_s: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +232,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class CellResult:
-    """One combination that has numbers.
+    """One combination that has numbers; each of :data:`bench.metrics.METRICS` is an attribute.
 
     Args:
         load: what was loaded.
@@ -259,8 +244,8 @@ class CellResult:
         ttft_ms: time to first token.
         tpot_ms: time per output token; ``None`` for answers of one token.
         response_ms: the whole answer, from submission to its last token.
-        prefill_rate: prompt tokens per second; ``None`` for a prefix-cache hit, which leaves nearly all of them out.
-        decode_rate: new tokens per second, over the whole batch.
+        prefill_tokens_per_s: of the prompt; ``None`` for a prefix-cache hit, which leaves nearly all of them out.
+        decode_tokens_per_s: new tokens, over the whole batch.
         itl_ms: quantiles of inter-token latency.
         itl_samples: how many latencies they rest on.
         along: latency of token k.
@@ -269,8 +254,10 @@ class CellResult:
         series: every generation that ran, in the order in which they were measured.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
             fewer than a hundred.
+        setup_ms: request set-up, a part of TTFT; ``None`` where the stack does not tell it.
         costs: energy, busy time and CPU time, where counters were read.
-        timed: the counted generations one by one.
+        timed: of each of :data:`bench.metrics.BY_GENERATION` the counted generations one by one, in the order in which
+            they were committed, in ms; empty for TPOT in answers of one token.
         lost: blocks in which it was to be measured and failed, or gave nothing that counts.
     """
 
@@ -287,8 +274,8 @@ class CellResult:
     ttft_ms: Measured
     tpot_ms: Measured | None
     response_ms: Measured | None
-    prefill_rate: Estimate | None
-    decode_rate: Estimate | None
+    prefill_tokens_per_s: Measured | None
+    decode_tokens_per_s: Measured | None
     itl_ms: Quantiles
     along: TokenSeries | None
     histogram: Histogram | None
@@ -296,8 +283,9 @@ class CellResult:
     itl_samples: int = 0
     ask: Ask = "first"
     arrival_ms: Arrival | None = None
+    setup_ms: Measured | None = None
     costs: Costs = field(default_factory=Costs)
-    timed: Timed | None = None
+    timed: Mapping[str, Sequence[float]] = field(default_factory=dict)
     series: tuple[Generation, ...] = ()
     lost: tuple[Lost, ...] = ()
 
@@ -447,7 +435,7 @@ class Ranked(Generic[_Contestant, _Rival]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking(Ranked[CellResult, Rival]):
-    """Who is fastest at one request shape by one metric, which is one of :data:`METRICS`."""
+    """Who is fastest at one request shape by one metric, which is one of :data:`bench.metrics.RANKED`."""
 
     metric: str
     prompt_tokens: int

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from bench.analyse.costs import COUNTERS
 from bench.analyse.results import Generation, Use
+from bench.metrics import STORED
 from bench.plan.cells import Ask
 from bench.store.reader import ROWS_AT_ONCE, StoredRun
 
@@ -27,7 +28,6 @@ _SCALARS = (
     "new_tokens",
     "batch_size",
     "ask",
-    "ttft_ns",
     "status",
     "invalid_reason",
 )
@@ -43,7 +43,7 @@ class CellSamples:
         ask: ``first``, or ``again`` where the timed generations ask what was asked just before.
         padded_prompt_tokens: the computed prompt length where the stack pads.
         block: int array [generations], the block of each counted generation.
-        ttft_ns: float array [generations].
+        durations: column of each of :data:`bench.metrics.STORED` -> float array [generations], NaN where it is null.
         itl_ns: float array [generations, new_tokens - 1].
         warmups: how many warm-ups ran, the first asks before a repeat among them.
         excluded: timed generations that ran but do not count.
@@ -58,7 +58,7 @@ class CellSamples:
     ask: Ask
     padded_prompt_tokens: int | None
     block: Any
-    ttft_ns: Any
+    durations: Mapping[str, Any]
     itl_ns: Any
     warmups: int
     excluded: int
@@ -66,10 +66,15 @@ class CellSamples:
     energy_source: str | None = None
     series: tuple[Generation, ...] = ()
 
+    @property
+    def ttft_ns(self) -> Any:
+        """Time to first token: float array [generations]."""
+        return self.durations["ttft_ns"]
+
 
 def read_cells(run: StoredRun) -> Iterator[CellSamples]:
     """Each cell that has rows, in the order in which they first appear; one cell's latencies are expanded at a time."""
-    table = run.table("generations", columns=(*_SCALARS, *COUNTERS, "energy_source"))
+    table = run.table("generations", columns=(*_SCALARS, *STORED.values(), *COUNTERS, "energy_source"))
     if table.num_rows == 0:
         return
     rows = _Rows(table, _latencies(run))
@@ -105,7 +110,8 @@ class _Rows:
         self._valid = _booleans(pc.is_null(table["invalid_reason"]))
         self._again = _booleans(pc.fill_null(pc.equal(table["ask"], "again"), fill_value=False))
         self._reasons = table["invalid_reason"]
-        self._ttft = _numbers(pc.cast(table["ttft_ns"], pa.float64()))
+        self._durations = {name: _numbers(pc.cast(table[name], pa.float64())) for name in STORED.values()}
+        self._ttft = self._durations["ttft_ns"]
         self._counters = {name: _numbers(pc.cast(table[name], pa.float64())) for name in COUNTERS}
         self._steps = _numbers(table["new_tokens"]).astype(np.int64)
         self._latencies = latencies
@@ -132,7 +138,7 @@ class _Rows:
             ask="again" if self._again[members].any() else "first",
             padded_prompt_tokens=padded[0].as_py() if len(padded) else None,
             block=self._block[counted],
-            ttft_ns=self._ttft[counted],
+            durations={name: column[counted] for name, column in self._durations.items()},
             itl_ns=itl,
             warmups=int(np.count_nonzero(self._warmup[members] & self._ok[members])),
             excluded=len(timed) - len(counted),

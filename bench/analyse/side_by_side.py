@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from bench.analyse.compare import ComparedCell, Comparison, Difference, holm
 from bench.analyse.environment import recorded
-from bench.analyse.results import COMPARED, CellResult
+from bench.analyse.results import CellResult
+from bench.metrics import COMPARED
 
 CALLED = ("slower", "faster")
 """The verdicts that claim a difference."""

@@ -12,7 +12,8 @@ from typing import Any
 from bench.analyse.conditions import Prompts
 from bench.analyse.environment import Change, Fact, surroundings
 from bench.analyse.interval import Estimate, run_spread
-from bench.analyse.results import COMPARED, CellResult, Measured, RunAnalysis
+from bench.analyse.results import CellResult, Measured, RunAnalysis
+from bench.metrics import COMPARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class ReadCell:
 
     Args:
         names: for people, by code of the language.
-        estimates: metric (one of :data:`bench.analyse.results.COMPARED`) -> estimate in ms.
+        estimates: metric (one of :data:`bench.metrics.COMPARED`) -> estimate in ms.
         variances: metric -> variance of the logarithms of its blocks' medians, where there are two at least.
         lost_blocks: in how many blocks it failed or gave nothing that counts.
     """
@@ -120,7 +121,7 @@ class Series:
     Args:
         cell: of the newest run that has it.
         model: its name.
-        metric: one of :data:`bench.analyse.results.COMPARED`.
+        metric: one of :data:`bench.metrics.COMPARED`.
         points: in the order of the runs.
         shifts: in the same order.
     """

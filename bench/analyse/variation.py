@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from bench.analyse.conditions import alike
 from bench.analyse.interval import RunSpread, run_spread
-from bench.analyse.results import COMPARED, CellResult, RunAnalysis
+from bench.analyse.results import CellResult, RunAnalysis
+from bench.metrics import COMPARED
 
 LEAST_FREEDOM = 4
 """Degrees of freedom from which on a spread is used: five runs of one group, or six of two."""

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analyse.history import history
-from bench.analyse.results import COMPARED
 from bench.analyse.timeline import History
 from bench.cli import Parser, add_language
 from bench.commands.runs import add_folders, share
 from bench.errors import BenchError, StoreError, UsageError
 from bench.language import speaking
+from bench.metrics import COMPARED, METRICS
 from bench.report.history.render import as_json, lines, markdown
 from bench.report.history.runs import LeftOut, choose, read
 from bench.report.index.update import index_lines
@@ -23,7 +23,7 @@ from bench.report.redact import Private, address, redacted, redacted_folder
 from bench.report.redact_option import add_redact, parsed, print_error
 from bench.report.render import write_files
 
-METRICS = {"ttft": "ttft_ms", "tpot": "tpot_ms", "itl-p95": "itl_p95_ms"}
+_METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 """As they are typed -> as they are called in the analysis."""
 
 
@@ -48,7 +48,7 @@ def _history(asked: Namespace, private: Private | None) -> list[str]:
         raise StoreError(
             f"no run of machine {chosen.machine_id} can be read: {left_out[-1].error or left_out[-1].sentence}"
         )
-    found = history(runs, threshold, (METRICS[asked.metric],) if asked.metric else COMPARED)
+    found = history(runs, threshold, (_METRICS[asked.metric],) if asked.metric else COMPARED)
     told = _Told(found, chosen.machine_id, chosen.machine, tuple(left_out))
     folder = asked.reports_dir / f"history-{folder_name(chosen.machine_id)}"
     if private is not None:
@@ -101,7 +101,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "runs", nargs="*", metavar="RUN", help="ids, folders or globs (default: all that lie in --results-dir)"
     )
-    parser.add_argument("--metric", choices=METRICS, help="this one alone (default: all of them)")
+    parser.add_argument("--metric", choices=_METRICS, help="this one alone (default: all of them)")
     parser.add_argument(
         "--threshold",
         default="3%",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.analyse.results import METRICS, MemoryRanking, Ranking, RunAnalysis
+from bench.analyse.results import MemoryRanking, Ranking, RunAnalysis
+from bench.metrics import RANKED
 from bench.plan.cells import Ask
 from bench.report import text
 from bench.report.format import number
@@ -86,7 +87,7 @@ def overviews(analysis: RunAnalysis, naming: Naming) -> list[Overview]:
         parts = [text.KIND.format(new=number(kind[3], 0)), text.BATCH.format(size=kind[2])] if len(shapes) > 1 else []
         parts += [text.HIT] if kind[1] else []
         prefix = f"{', '.join(parts)}: " if parts else ""
-        for metric in METRICS:
+        for metric in RANKED:
             own = [r for r in analysis.rankings if r.metric == metric and _kind(r) == kind and not r.alone]
             if own:
                 winners = [(r.prompt_tokens, naming.of(r.winner.load), r.open) for r in own]

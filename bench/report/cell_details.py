@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analyse.results import CellResult, Generation, LoadResult, LoadTimes, RunAnalysis, Use
-from bench.report import text
+from bench.metrics import BY_GENERATION, EXPORTED
+from bench.report import metric_words, text
 from bench.report.commands import alone
-from bench.report.drawing.series_chart import Metric, SeriesChart, of_many, series_chart
+from bench.report.drawing.series_chart import SeriesChart, of_many, series_chart
 from bench.report.findings import Note
-from bench.report.format import number, shares
+from bench.report.format import capital, number, shares, with_interval
 from bench.report.results_table import Group, Row
 from bench.report.timed import timed_region
 
@@ -19,8 +20,6 @@ MOST_UNFOLDED = 24
 """With more cells than this, those of one shape are folded away together."""
 _MOST_LEFT_OUT = 12
 """So many generations that do not count are told one by one."""
-
-_METRICS: tuple[Metric, ...] = ("ttft_ms", "tpot_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +105,28 @@ def _failed(analysis: RunAnalysis) -> dict[str, list[str]]:
 
 def _detail(row: Row, shape: str, failed: Sequence[str], record: Mapping[str, Any]) -> CellDetail:
     cell = row.cell
-    known = [metric for metric in _METRICS if getattr(cell, metric)]
+    known = [metric for metric in BY_GENERATION if getattr(cell, metric)]
     return CellDetail(
         row=row,
         shape=shape,
-        said=" · ".join(f"{text.METRIC_SHORT[one]} {number(getattr(cell, one).estimate.value)} ms" for one in known),
+        said=" · ".join(metric_words.figure(one, getattr(cell, one).estimate.value) for one in known),
         plots=tuple(_plot(cell, metric) for metric in known),
-        columns=tuple(f"{text.METRIC_SHORT[metric]}, {column}" for metric in known for column in text.CELL_COLUMNS),
+        columns=tuple(f"{metric_words.short(metric)}, {column}" for metric in known for column in text.CELL_COLUMNS),
         blocks=tuple(_block_rows(cell, known)),
         left_out=(*_excluded(cell.series), *failed),
         warnings=tuple((note, said) for note in row.notes for said in note.said_of(cell)),
-        facts=tuple((name, value) for name, value in _facts(cell) if value),
+        facts=tuple((fact, value) for fact, value in _facts(cell) if value),
         command=alone(cell.load, [(cell.prompt_tokens, cell.new_tokens, cell.batch_size)], [cell.ask], record),
     )
 
 
-def _plot(cell: CellResult, metric: Metric) -> Plot:
+def _plot(cell: CellResult, metric: str) -> Plot:
     chart = series_chart(cell.series, metric, getattr(cell, metric))
-    title = text.CELL_PLOTS[metric]
+    title = capital(text.CELL_PLOT.format(metric=metric_words.name(metric), unit=metric_words.unit(metric)))
     return Plot(text.CELL_PLOT_LOG.format(title=title) if chart.logarithmic else title, chart)
 
 
-def _block_rows(cell: CellResult, known: Sequence[Metric]) -> Iterator[BlockRow]:
+def _block_rows(cell: CellResult, known: Sequence[str]) -> Iterator[BlockRow]:
     by_block: dict[int, list[Generation]] = {}
     for one in cell.series:
         by_block.setdefault(one.block, []).append(one)
@@ -139,7 +138,7 @@ def _block_rows(cell: CellResult, known: Sequence[Metric]) -> Iterator[BlockRow]
         yield BlockRow(block + 1, tuple(figures))
 
 
-def _times(own: Sequence[Generation], metric: Metric, use: Use) -> str:
+def _times(own: Sequence[Generation], metric: str, use: Use) -> str:
     values = [value for one in own if one.use == use and (value := getattr(one, metric)) is not None]
     shown = [number(values[place]) for place in of_many(values)]
     if len(shown) == len(values):
@@ -167,6 +166,9 @@ def _facts(cell: CellResult) -> Iterator[tuple[str, str | None]]:
     load = cell.load
     names = text.CELL_FACTS
     padded = cell.padded_prompt_tokens
+    for metric in EXPORTED:
+        if metric not in BY_GENERATION and (measured := getattr(cell, metric)):
+            yield capital(metric_words.name(metric)), with_interval(measured.estimate, metric_words.unit(metric))
     yield names["weights"], _weights(load)
     yield names["inference_precision"], load.inference_precision
     yield names["kv_cache_precision"], load.kv_cache_precision
@@ -178,7 +180,7 @@ def _facts(cell: CellResult) -> Iterator[tuple[str, str | None]]:
     yield names["changed_hints"], "; ".join(f"{hint}: {change}" for hint, change in (load.changed_hints or {}).items())
     yield names["compile_cache"], ", ".join(cache_state(times) for times in load.times)
     yield names["threads"], None if load.threads is None else str(load.threads)
-    yield names["environment"], ", ".join(f"{name}={value}" for name, value in sorted((load.environment or {}).items()))
+    yield names["environment"], ", ".join(f"{key}={value}" for key, value in sorted((load.environment or {}).items()))
     yield names["backend_version"], load.backend_version
 
 
@@ -194,8 +196,8 @@ def cache_state(times: LoadTimes) -> str:
 
 def _told(one: Generation, ordinal: int) -> str:
     """A generation that does not count, and why; ``ordinal`` is which one of those to be timed in its block, from 1."""
-    known = [(name, getattr(one, metric)) for metric, name in text.METRIC_SHORT.items()]
-    times = ", ".join(f"{name} {number(value)} ms" for name, value in known if value is not None)
+    known = [(metric, getattr(one, metric)) for metric in BY_GENERATION]
+    times = ", ".join(metric_words.figure(key, value) for key, value in known if value is not None)
     return text.CELL_EXCLUDED.format(
         block=one.block + 1,
         ordinal=ordinal,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bench.analyse.results import METRICS, RunAnalysis
+from bench.analyse.results import RunAnalysis
+from bench.metrics import METRICS, RANKED
 from bench.plan.cells import ASKS
-from bench.report import text
+from bench.report import metric_words, text
 
 EVERYTHING = "everything"
 """The weight that leaves every answer on the page."""
@@ -46,19 +47,20 @@ def filter_axes(analysis: RunAnalysis) -> list[FilterAxis]:
 def known_quantiles(analysis: RunAnalysis) -> list[str]:
     """The quantiles of inter-token latency that any sample of the run can carry."""
     samples = [cell.itl_ms for cell in analysis.cells]
-    return [name for name in text.CHART_QUANTILES if any(getattr(sample, name) is not None for sample in samples)]
+    return [name for name in text.ITL_NAMES if any(getattr(sample, name) is not None for sample in samples)]
 
 
 def weight(metric: str) -> str:
-    """What a metric is called where a reader chooses what matters; a key of :data:`bench.report.text.VIEW_WEIGHTS`."""
-    return metric.removesuffix("_ms")
+    """The address of a metric where a reader chooses what matters, or of ``memory``."""
+    return METRICS[metric].name if metric in METRICS else metric
 
 
-def known_weights(analysis: RunAnalysis) -> list[str]:
-    """What a reader can give weight to: everything, and each metric that anything is ranked by."""
+def known_weights(analysis: RunAnalysis) -> dict[str, str]:
+    """What a reader can give weight to, and its name: everything, and each metric that anything is ranked by."""
     ranked = {ranking.metric for ranking in analysis.rankings}
-    found = [weight(metric) for metric in METRICS if metric in ranked]
-    return [EVERYTHING, *found, *(["memory"] if analysis.memory_rankings else [])]
+    found = {weight(metric): metric_words.weight_name(metric) for metric in RANKED if metric in ranked}
+    memory = {"memory": text.VIEW_MEMORY} if analysis.memory_rankings else {}
+    return {EVERYTHING: text.VIEW_EVERYTHING, **found, **memory}
 
 
 def _distinct(values: Iterable[str]) -> tuple[str, ...]:

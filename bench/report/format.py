@@ -36,6 +36,12 @@ def decimals(value: float) -> int:
     return 0 if size >= 100 else 1 if size >= 10 else 2 if size >= 1 else 3
 
 
+def capital(words: str) -> str:
+    """``words`` with a capital letter at the beginning."""
+    first = words[:1]
+    return (chosen().large_i if first == "i" else first.upper()) + words[1:]
+
+
 def number(value: float | None, places: int | None = None) -> str:
     """Three digits that matter, or as many decimals as ``places`` says; thousands separated."""
     if value is None:

@@ -10,9 +10,10 @@ from typing import Any
 from bench.analyse.compare import ComparedCell, Difference
 from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, could_hide, lost_in_words
 from bench.language import ENGLISH
+from bench.metrics import METRICS
 from bench.report.about import about
 from bench.report.compare.export_json import figures, identity
-from bench.report.compare.figures import METRICS, cell_name, change, percent, ratio, shape, values
+from bench.report.compare.figures import cell_name, change, percent, ratio, shape, values
 from bench.report.compare.order import called_first
 from bench.report.compare.terminal import MOST_IN_TERMINAL
 from bench.report.exports.summary_json import cleaned
@@ -95,7 +96,8 @@ def lines(found: Gate) -> Iterator[str]:
     for cell in ordered[:MOST_IN_TERMINAL]:
         yield plain(cell_name(cell.cell, naming))
         for one in cell.differences:
-            figure = f"  {METRICS[one.metric]:<8} {values(one):>22}  {ratio(one.contrast.ratio):<24} {one.verdict}"
+            name = METRICS[one.metric].short
+            figure = f"  {name:<8} {values(one):>22}  {ratio(one.contrast.ratio):<24} {one.verdict}"
             yield f"{figure:<76} {missed(one)}".rstrip()
     if len(ordered) > MOST_IN_TERMINAL:
         yield f"and {plural(len(ordered) - MOST_IN_TERMINAL, 'more cell')}: see gate.json"
@@ -182,7 +184,7 @@ def _row(cell: ComparedCell, one: Difference, naming: Naming) -> str:
     parts = (
         escape(naming.of(cell.cell.load)),
         shape(cell.cell),
-        METRICS[one.metric],
+        METRICS[one.metric].short,
         number(one.base_ms),
         number(one.head_ms),
         change(one.contrast.ratio),

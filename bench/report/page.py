@@ -17,8 +17,9 @@ from bench import processes
 from bench.analyse.conditions import limited
 from bench.analyse.results import QUANTILES, CellResult, RunAnalysis
 from bench.language import chosen
+from bench.metrics import RANKED, RATES
 from bench.report import format as fmt
-from bench.report import text
+from bench.report import metric_words, text
 from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
 from bench.report.cell_details import MOST_UNFOLDED, cache_state, detail_groups
 from bench.report.commands import alone
@@ -33,7 +34,7 @@ from bench.report.hits import hits
 from bench.report.names import Naming, cell_name, failed_shapes, first_request
 from bench.report.notes import adaptive_end
 from bench.report.observers import observer_facts
-from bench.report.results_table import result_groups
+from bench.report.results_table import COLUMNS, result_groups
 from bench.report.template import environment, page_script, source_digest
 from bench.report.timed import timed_region
 
@@ -67,6 +68,10 @@ def page(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             record=analysis.record,
             t=text,
             f=fmt,
+            m=metric_words,
+            columns=COLUMNS,
+            ranked_metrics=RANKED,
+            rates=RATES,
             language=chosen().code,
             percentiles=tuple(QUANTILES),
             css=Markup(css),  # noqa: S704 - our own file and the drawings' styles, no data

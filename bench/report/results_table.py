@@ -8,6 +8,7 @@ from itertools import product
 
 from bench.analyse.ranking import lowest_of
 from bench.analyse.results import CellResult, RunAnalysis
+from bench.metrics import RANKED, RATES
 from bench.plan.cells import ASKS, digest
 from bench.report.findings import Note
 from bench.report.names import Naming, shape_name
@@ -37,8 +38,8 @@ class Group:
     rows: tuple[Row, ...]
 
 
-_COLUMNS = {"ttft_ms": "ttft", "tpot_ms": "tpot", "response_ms": "response"}
-"""Metric of a ranking -> column."""
+COLUMNS = (*RANKED, "itl", *RATES, "peak", "n")
+"""After the configuration and its device: metrics, and keys of :data:`bench.report.text.HEADS`."""
 
 
 def result_groups(analysis: RunAnalysis, naming: Naming, notes: Sequence[Note] = ()) -> list[Group]:
@@ -46,7 +47,7 @@ def result_groups(analysis: RunAnalysis, naming: Naming, notes: Sequence[Note] =
     groups: dict[tuple[int, int, int], list[CellResult]] = {}
     for cell in analysis.cells:
         groups.setdefault((cell.batch_size, cell.new_tokens, cell.prompt_tokens), []).append(cell)
-    lowest = {(one.winner.cell_key, _COLUMNS[one.metric]) for one in analysis.rankings if not one.alone}
+    lowest = {(one.winner.cell_key, one.metric) for one in analysis.rankings if not one.alone}
     for cells in groups.values():
         lowest.update((key, "memory") for key in _least_memory(cells))
     return [_group(groups[key], naming, lowest, notes) for key in sorted(groups)]

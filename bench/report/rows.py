@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bench.analyse.interval import Estimate
 from bench.analyse.results import (
     QUANTILES,
     CellResult,
@@ -18,6 +17,7 @@ from bench.analyse.results import (
     RunAnalysis,
     Unreached,
 )
+from bench.metrics import EXPORTED, METRICS, Metric
 from bench.report import text
 from bench.report.findings import found_of
 from bench.report.format import clean
@@ -113,11 +113,7 @@ def _figures(cell: CellResult) -> dict[str, Any]:
         "blocks": cell.blocks,
         "generations": cell.generations,
         "excluded_generations": cell.excluded,
-        **_with_interval("ttft", "ms", cell.ttft_ms),
-        **_with_interval("tpot", "ms", cell.tpot_ms),
-        **_with_interval("response", "ms", cell.response_ms),
-        **_with_interval("prefill", "tokens_per_s", cell.prefill_rate),
-        **_with_interval("decode", "tokens_per_s", cell.decode_rate),
+        **{name: value for key in EXPORTED for name, value in _with_interval(METRICS[key], getattr(cell, key)).items()},
         **{f"itl_{name}_ms": getattr(cell.itl_ms, name) for name in QUANTILES},
         "itl_samples": cell.itl_samples,
         "itl_note": text.quantiles_missing(cell) or None,
@@ -125,12 +121,11 @@ def _figures(cell: CellResult) -> dict[str, Any]:
     }
 
 
-def _with_interval(name: str, unit: str, value: Measured | Estimate | None) -> dict[str, float | None]:
-    estimate = value.estimate if isinstance(value, Measured) else value
+def _with_interval(metric: Metric, measured: Measured | None) -> dict[str, float | None]:
     return {
-        f"{name}_{unit}": estimate.value if estimate else None,
-        f"{name}_low_{unit}": estimate.low if estimate else None,
-        f"{name}_high_{unit}": estimate.high if estimate else None,
+        metric.key: measured.estimate.value if measured else None,
+        metric.with_unit("low"): measured.estimate.low if measured else None,
+        metric.with_unit("high"): measured.estimate.high if measured else None,
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
 from bench.language import ENGLISH, speaking
+from bench.metrics import BY_GENERATION, METRICS
 from bench.report import text
 from bench.report.answers import overviews
 from bench.report.findings import finding_notes, in_short
@@ -23,17 +24,14 @@ _HEADER = (
     "prec",
     "in",
     "prompt",
-    "TTFT ms",
-    "+/-",
-    "TPOT ms",
-    "+/-",
+    *(head for key in BY_GENERATION for head in (f"{METRICS[key].short} {METRICS[key].unit}", "+/-")),
     "tok/s",
     "peak MB",
     "busy",
     "verdict",
 )
-_WIDEST = (16, 12, 8, 4, 12, 8, 5, 8, 5, 7, 7, 5, 9)
-_TEXT_COLUMNS = (0, 1, 2, 3, 12)
+_WIDEST = (16, 12, 8, 4, 12, *(8, 5) * len(BY_GENERATION), 7, 7, 5, 9)
+_TEXT_COLUMNS = (0, 1, 2, 3, len(_HEADER) - 1)
 
 
 @speaking(ENGLISH.code)
@@ -60,9 +58,8 @@ def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
         cell.load.precision,
         cell.load.inference_precision or "?",
         _prompt(cell, one_shape=one_shape),
-        *_figure(cell.ttft_ms),
-        *_figure(cell.tpot_ms),
-        number(cell.decode_rate.value).replace(",", "") if cell.decode_rate else "",
+        *(part for key in BY_GENERATION for part in _figure(getattr(cell, key))),
+        _figure(cell.decode_tokens_per_s)[0],
         megabytes(cell.load.peak_memory_bytes).replace(",", ""),
         _busy(cell.load.device_share),
         cell.load.device_verdict,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.compare import VERDICTS, Difference
-from bench.analyse.results import COMPARED
 from bench.analyse.side_by_side import CALLED, Changed, Row, SideBySide, changed
+from bench.metrics import COMPARED, METRICS
 from bench.report import text
 from bench.report.compare import words
 from bench.report.compare.alone import alone
-from bench.report.compare.figures import MARKS, METRICS, SERIOUS_MARK, ratio, shape, signed, span
+from bench.report.compare.figures import MARKS, SERIOUS_MARK, ratio, shape, signed, span
 from bench.report.compare.findings import Doubtful, doubtful, touching
 from bench.report.compare.order import called_first, largest_first
 from bench.report.compare.recorded import in_words
@@ -115,7 +115,7 @@ def _single(row: Row, naming: Naming, mark: str) -> Iterator[str]:
         word = words.VERDICTS[one.verdict]
         verdict = (f"**{word}**" if one.verdict in CALLED else word) + mark
         figures = number(one.base_ms), number(one.head_ms), ratio(one.contrast.ratio), verdict
-        yield _line(_text(naming.of(row.cell.load)), shape(row.cell), METRICS[one.metric], *figures)
+        yield _line(_text(naming.of(row.cell.load)), shape(row.cell), METRICS[one.metric].short, *figures)
 
 
 def _several(row: Row, naming: Naming, marks: Sequence[str]) -> Iterator[str]:
@@ -123,7 +123,7 @@ def _several(row: Row, naming: Naming, marks: Sequence[str]) -> Iterator[str]:
         found = row.of(metric)
         base = next((one.base_ms for one in found if one), None)
         if base is not None:
-            parts = (_text(naming.of(row.cell.load)), shape(row.cell), METRICS[metric], number(base))
+            parts = (_text(naming.of(row.cell.load)), shape(row.cell), METRICS[metric].short, number(base))
             yield _line(*parts, *map(_figure, found, marks))
 
 
@@ -148,7 +148,7 @@ def _sums(side: SideBySide) -> list[str]:
         counted = counts(head)
         sums = [" ".join(f"{MARKS[v]}{counted[m][v]}" for v in VERDICTS) if m in counted else "" for m in metrics]
         found.append(_line(str(place), _text(head.head_name), str(len(head.cells)), *sums))
-    header = _line("", words.HEAD, words.CELLS, *(METRICS[metric] for metric in metrics))
+    header = _line("", words.HEAD, words.CELLS, *(METRICS[metric].short for metric in metrics))
     legend = ", ".join(f"{MARKS[verdict]} {words.VERDICTS[verdict]}" for verdict in VERDICTS)
     return [header, f"|--:|---|--:|{'---|' * len(metrics)}", *_within(found, _SUMS), "", legend]
 

@@ -11,9 +11,6 @@ from bench.report.compare import words
 from bench.report.format import localized, number
 from bench.report.names import Naming
 
-METRICS = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "itl_p95_ms": "p95 ITL"}
-"""Metric -> its name."""
-
 MARKS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"}
 """Verdict -> the sign that stands beside its colour."""
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.compare import Difference
-from bench.analyse.results import COMPARED, CellResult
+from bench.analyse.results import CellResult
 from bench.analyse.side_by_side import CALLED, Row, SideBySide
-from bench.report.compare import words
+from bench.metrics import COMPARED
+from bench.report import metric_words
 from bench.report.compare.figures import shape, signed, span
 from bench.report.compare.findings import Doubtful
 from bench.report.compare.order import called_first, size
@@ -113,7 +114,7 @@ def _heat_map(metric: str, side: SideBySide, naming: Naming, doubtful: Doubtful)
     rows, folded = (
         tuple(_map_row(row, metric, naming, doubtful) for row in part) for part in (called or others, called and others)
     )
-    return HeatMap(metric, words.TITLES[metric], rows, folded, len(found) - len(shown))
+    return HeatMap(metric, metric_words.comparison_title(metric), rows, folded, len(found) - len(shown))
 
 
 def _map_row(row: Row, metric: str, naming: Naming, doubtful: Doubtful) -> MapRow:
@@ -142,7 +143,7 @@ def _overview(metric: str, side: SideBySide, naming: Naming, touched: set[str]) 
     if not table or len(shapes) > _MOST_SHAPES or len(table) > _MOST_ROWS:
         return None
     rows = tuple((name, _across(found, shapes)) for name, found in table.items())
-    return Overview(metric, words.TITLES[metric], shapes, rows)
+    return Overview(metric, metric_words.comparison_title(metric), shapes, rows)
 
 
 def _shapes(cells: Sequence[CellResult]) -> tuple[str, ...]:

@@ -11,14 +11,15 @@ from markupsafe import Markup
 
 import bench.report
 from bench.analyse.compare import VERDICTS, Comparison, Difference
-from bench.analyse.results import COMPARED, Finding, RunAnalysis
+from bench.analyse.results import Finding, RunAnalysis
 from bench.analyse.side_by_side import Row, SideBySide, changed
 from bench.language import chosen
+from bench.metrics import COMPARED, METRICS
 from bench.report import format as fmt
-from bench.report import text
+from bench.report import metric_words, text
 from bench.report.compare import words
 from bench.report.compare.alone import alone
-from bench.report.compare.figures import MARKS, METRICS, SERIOUS_MARK, cell_name, change, percent, ratio, shape
+from bench.report.compare.figures import MARKS, SERIOUS_MARK, cell_name, change, percent, ratio, shape
 from bench.report.compare.findings import Doubtful, Touching, doubtful, serious, touching
 from bench.report.compare.forest import WIDTH, Axis, Mark, axis
 from bench.report.compare.heat import heat_maps, overviews
@@ -123,7 +124,7 @@ def page(side: SideBySide) -> str:
             script_digest=source_digest(script),
             width=WIDTH,
             marks=MARKS,
-            metric_names=METRICS,
+            metric_names={metric: METRICS[metric].short for metric in COMPARED},
             serious_mark=SERIOUS_MARK,
             verdicts=VERDICTS,
             title=heading(side),
@@ -132,7 +133,7 @@ def page(side: SideBySide) -> str:
             notes=notes(side),
             counts=[]
             if side.several
-            else [(words.TITLES[metric], found) for metric, found in counts(side.first).items()],
+            else [(metric_words.comparison_title(metric), found) for metric, found in counts(side.first).items()],
             runs=_runs(side) if side.several else [],
             metrics=[metric for metric in COMPARED if any(one.metric == metric for one in side.differences)],
             heads=[head.head_name for head in side.heads],
@@ -173,7 +174,7 @@ def _family(metric: str, side: SideBySide, naming: Naming, touched: Doubtful) ->
         rows = called_first(rows)[: max(1, MOST_MARKS // len(side.heads))]
     shown = tuple(_forest_row(row, metric, scale, naming, touched) for row in rows)
     count = sum(any(row.of(metric)) for row in side.rows)
-    return Family(metric, words.TITLES[metric], scale, shown, count - len(shown))
+    return Family(metric, metric_words.comparison_title(metric), scale, shown, count - len(shown))
 
 
 def _forest_row(row: Row, metric: str, scale: Axis, naming: Naming, touched: Doubtful) -> ForestRow:

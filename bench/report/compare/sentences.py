@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from bench.analyse.compare import VERDICTS, Comparison
 from bench.analyse.conditions import Mismatch
 from bench.analyse.interval import CONFIDENCE
-from bench.analyse.results import COMPARED, CellResult, RunAnalysis
+from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.side_by_side import Call, SideBySide
+from bench.metrics import COMPARED, METRICS
 from bench.report import text
 from bench.report.compare import words
-from bench.report.compare.figures import METRICS, cell_name, change, percent
+from bench.report.compare.figures import cell_name, change, percent
 from bench.report.compare.findings import BASE, Touching, serious, touching
 from bench.report.compare.order import size
 from bench.report.compare.recorded import condition, pair
@@ -230,7 +231,7 @@ def called(call: Call, side: SideBySide) -> str:
     """What a call is about."""
     form = words.CALL_IN if side.several else words.CALL
     return form.format(
-        metric=METRICS[call.difference.metric],
+        metric=METRICS[call.difference.metric].short,
         cell=cell_name(call.cell, name_all(side.first.base)),
         head=words.head_name(call.head, several=side.several),
     )
@@ -249,7 +250,7 @@ def summary(comparison: Comparison) -> str:
     """How many cells of one head are slower, faster, the same, or neither."""
     if not comparison.cells:
         return words.NOTHING_SHARED["paired" if comparison.paired else "runs"]
-    return "; ".join(f"{METRICS[metric]}: {_counted(found)}" for metric, found in counts(comparison).items())
+    return "; ".join(f"{METRICS[metric].short}: {_counted(found)}" for metric, found in counts(comparison).items())
 
 
 def _counted(found: Counter[str]) -> str:

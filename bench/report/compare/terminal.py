@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from bench.analyse.side_by_side import SideBySide, changed
 from bench.language import ENGLISH, speaking
+from bench.metrics import METRICS
 from bench.report.compare.alone import alone
-from bench.report.compare.figures import METRICS, SERIOUS_MARK, cell_name, ratio, values
+from bench.report.compare.figures import SERIOUS_MARK, cell_name, ratio, values
 from bench.report.compare.findings import doubtful, touching
 from bench.report.compare.order import called_first, size
 from bench.report.compare.recorded import in_words
@@ -51,7 +52,8 @@ def _cells(side: SideBySide) -> Iterator[str]:
         mark = f" {SERIOUS_MARK}" if row.cell.cell_key in touched else ""
         yield plain(cell_name(row.cell, naming)) + mark
         for one in row.differences:
-            yield f"  {METRICS[one.metric]:<8} {values(one):>22}  {ratio(one.contrast.ratio):<24} {one.verdict}"
+            name = METRICS[one.metric].short
+            yield f"  {name:<8} {values(one):>22}  {ratio(one.contrast.ratio):<24} {one.verdict}"
     if len(ordered) > MOST_IN_TERMINAL:
         yield f"and {plural(len(ordered) - MOST_IN_TERMINAL, 'more cell')}: see compare.html and compare.json"
 

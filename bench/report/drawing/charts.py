@@ -13,7 +13,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, Ranking
-from bench.report import text
+from bench.metrics import CHARTED
+from bench.report import metric_words, text
 from bench.report.drawing.canvas import LOG_FROM, Drawing, chain, drawing, value_axis
 from bench.report.drawing.editions import Edition, editions
 from bench.report.drawing.style import MUTED, LineStyle, marked
@@ -41,7 +42,7 @@ def metric_lines(series: Sequence[Series], metric: str) -> list[Line]:
 
     Args:
         series: with cells of one combination of new tokens and batch size only.
-        metric: ``ttft_ms``, ``tpot_ms`` or ``response_ms``.
+        metric: one of :data:`bench.metrics.CHARTED`.
     """
     lines = [(one, [_point(one, cell, metric) for cell in one.cells if getattr(cell, metric)]) for one in series]
     return [line for line in lines if line[1]]
@@ -49,7 +50,7 @@ def metric_lines(series: Sequence[Series], metric: str) -> list[Line]:
 
 def _point(one: Series, cell: CellResult, metric: str) -> Point:
     estimate = getattr(cell, metric).estimate
-    return Point(cell.prompt_tokens, estimate, _tip(one, cell, text.METRIC_NAMES[metric], estimate))
+    return Point(cell.prompt_tokens, estimate, _tip(one, cell, metric_words.name(metric), estimate))
 
 
 def quantile_lines(series: Sequence[Series], quantile: str) -> list[Line]:
@@ -156,7 +157,7 @@ def _over_prompt_length(
         canvas.settle()
         for index, (one, points) in enumerate(lines):
             _draw_line(canvas, axes, points, looks[one.key], _shift(index, len(lines), lengths, room))
-        named = text.METRIC_NAMES.get(metric) or text.ITL_NAMES.get(metric) or text.RATIO_NAME
+        named = metric_words.name(metric) if metric in CHARTED else text.ITL_NAMES.get(metric, text.RATIO_NAME)
         return canvas.finish(sheet, text.LINES_LABEL.format(metric=named))
 
 

@@ -10,7 +10,8 @@ from markupsafe import Markup
 from bench.analyse.results import CellResult, Ranking, RunAnalysis
 from bench.analyse.roofline import roofline
 from bench.analyse.tradeoff import Tradeoff, tradeoffs
-from bench.report import text
+from bench.metrics import CHARTED
+from bench.report import metric_words, text
 from bench.report.drawing import charts
 from bench.report.drawing.arrival_charts import ArrivalTable, arrival_charts, arrival_table
 from bench.report.drawing.editions import Edition
@@ -20,7 +21,7 @@ from bench.report.drawing.shape_charts import ShapeCharts
 from bench.report.drawing.style import LineStyle, line_styles
 from bench.report.drawing.svg import StyleSheet
 from bench.report.drawing.tradeoff_charts import tradeoff_charts
-from bench.report.format import number
+from bench.report.format import capital, number
 from bench.report.names import Naming, Series
 
 MOST_PANELS = 36
@@ -30,7 +31,6 @@ MOST_IN_BOTH = 300
 """Of more cells than this only the first two charts are drawn on both axes, so that the page stays light."""
 MOST_AT_ONCE = 100
 """Of more cells than this a browser lays each drawing out when it comes near the window."""
-_ALWAYS_IN_BOTH = ("ttft_ms", "tpot_ms")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,19 +169,21 @@ def _group(
 ) -> LineGroup:
     own = [narrowed for one in lines if (narrowed := _only(one, kind)).cells]
     found = []
-    for metric, title in (text.CHARTS | text.CHART_QUANTILES).items():
+    titles = {key: metric_words.chart_title(key) for key in CHARTED} | {"ratio": text.RATIO_TITLE}
+    titles |= {quantile: capital(f"{title}, ms") for quantile, title in text.ITL_NAMES.items()}
+    for metric, title in titles.items():
         points = _points(own, metric, rankings)
         if points:
-            twice = both or metric in _ALWAYS_IN_BOTH
+            twice = both or metric in CHARTED[:2]
             drawn = charts.over_prompt_length(f"{name}{metric}", metric, points, looks, sheet, both=twice)
-            found.append(TitledChart(title, drawn, metric if metric in text.CHART_QUANTILES else ""))
+            found.append(TitledChart(title, drawn, metric if metric in text.ITL_NAMES else ""))
     missing = all(cell.ttft_ms.estimate.low is None for one in own for cell in one.cells)
     note = text.CHART_NOTE.format(missing=text.CHART_NOTE_MISSING if missing else "")
     return LineGroup(_kind_title(kind), tuple(found), note)
 
 
 def _points(own: Sequence[Series], metric: str, rankings: Sequence[Ranking]) -> list[charts.Line]:
-    if metric in text.CHART_QUANTILES:
+    if metric in text.ITL_NAMES:
         return charts.quantile_lines(own, metric)
     return charts.ratio_lines(own, rankings) if metric == "ratio" else charts.metric_lines(own, metric)
 

@@ -8,14 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from bench.analyse.results import Generation, Measured
 from bench.report.drawing.canvas import LOG_FROM, log_ticks, round_ticks, tick_label
 from bench.report.format import number
 from bench.report.paths import line, vertices
-
-Metric = Literal["ttft_ms", "tpot_ms"]
 
 WIDTH, HEIGHT = 640, 256
 """In units so small that a reader cannot tell a whole number of them from what lies between."""
@@ -97,12 +94,12 @@ class _Axes:
         return LEFT + (RIGHT - LEFT) * (block - self.first + share) / self.blocks
 
 
-def series_chart(series: Sequence[Generation], metric: Metric, measured: Measured) -> SeriesChart:
+def series_chart(series: Sequence[Generation], metric: str, measured: Measured) -> SeriesChart:
     """Draw one metric.
 
     Args:
         series: of the cell, in the order in which it was measured.
-        metric: which of its times.
+        metric: one of :data:`bench.metrics.BY_GENERATION`.
         measured: what it came to.
     """
     known = [(one, value) for one in series if (value := getattr(one, metric)) is not None]

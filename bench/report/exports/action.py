@@ -10,19 +10,18 @@ import json
 from typing import Any
 
 from bench.analyse.results import CellResult, Measured, RunAnalysis
+from bench.metrics import METRICS, RANKED
 from bench.report.format import clean, interval
 from bench.report.names import Naming, marked_name, shape_name, verdict_words
 
-_METRICS = {"ttft_ms": "TTFT", "tpot_ms": "TPOT", "response_ms": "whole answer"}
-
 
 def action_json(analysis: RunAnalysis, naming: Naming) -> str:
-    """One entry per measured cell and metric, in ms; what was not measured has none."""
+    """One entry per measured cell and ranked metric; what was not measured has none."""
     model = clean(str((analysis.record.get("model") or {}).get("name")))
     entries = [
         _entry(analysis, f"{model}, {marked_name(naming, cell.load)}", cell, metric, measured)
         for cell in analysis.cells
-        for metric in _METRICS
+        for metric in RANKED
         if (measured := getattr(cell, metric)) is not None
     ]
     return json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -32,8 +31,8 @@ def _entry(analysis: RunAnalysis, name: str, cell: CellResult, metric: str, meas
     shape = shape_name(cell.prompt_tokens, cell.new_tokens, cell.batch_size)
     ends = interval(measured.estimate)
     return {
-        "name": f"{name}, {shape}: {_METRICS[metric]}",
-        "unit": "ms",
+        "name": f"{name}, {shape}: {METRICS[metric].short}",
+        "unit": METRICS[metric].unit,
         "value": measured.estimate.value,
         # Shown as it is; the interval is not symmetric, so there is no plus-minus.
         **({"range": f"95 %: {ends}"} if ends else {}),

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from bench.analyse.results import RunAnalysis
 from bench.language import chosen
+from bench.metrics import RANKED
 from bench.report import format as fmt
-from bench.report import text
+from bench.report import metric_words, text
 from bench.report.findings import finding_notes
 from bench.report.names import Naming, marked_name, verdict_words
 from bench.report.results_table import result_groups
@@ -52,6 +53,12 @@ def table_html(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             notes=notes,
             name=partial(marked_name, naming),
             verdict=verdict_words,
+            heads=[
+                *map(metric_words.one_line, ("configuration", "device")),
+                *(metric_words.one_line(key, interval=True) for key in RANKED),
+                *map(metric_words.one_line, ("decode_tokens_per_s", "peak", "n", "guard")),
+            ],
+            ranked_metrics=RANKED,
             groups=result_groups(analysis, naming, finding_notes(analysis, naming)),
         )
     )

@@ -16,6 +16,7 @@ import pytest_benchmark
 from pytest_benchmark.stats import Stats
 
 from bench.analyse.results import CellResult, Measured, RunAnalysis
+from bench.metrics import METRICS
 from bench.plan.cells import Cell, Load
 from bench.report.exports.summary_json import cleaned
 from bench.report.names import Naming, mark_of, marked_name
@@ -56,13 +57,10 @@ def _commit(described: Any, created_at: Any) -> dict[str, Any]:
 
 
 def _benchmarks(analysis: RunAnalysis, naming: Naming, cell: CellResult) -> list[dict[str, Any]]:
-    if cell.timed is None:
-        return []
-    metrics = (("ttft", cell.timed.ttft_s, cell.ttft_ms), ("tpot", cell.timed.tpot_s, cell.tpot_ms))
     return [
-        _benchmark(analysis, naming, cell, metric, values, measured)
-        for metric, values, measured in metrics
-        if values and measured is not None
+        _benchmark(analysis, naming, cell, METRICS[key].name, values, measured)
+        for key, values_ms in cell.timed.items()
+        if (values := [value / _MS_PER_S for value in values_ms]) and (measured := getattr(cell, key)) is not None
     ]
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import CellResult, RunAnalysis
-from bench.report import text
+from bench.metrics import RANKED
+from bench.report import metric_words, text
 from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
 from bench.report.findings import finding_notes
 from bench.report.format import clean, interval, megabytes, number
@@ -82,7 +83,12 @@ def _findings(analysis: RunAnalysis, naming: Naming) -> list[str]:
 
 def _table(analysis: RunAnalysis, naming: Naming) -> list[str]:
     cells = sorted(analysis.cells, key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
-    lines = ["| " + " | ".join(text.MARKDOWN_HEADS) + " |", "|--:|:--|:--|--:|--:|--:|--:|--:|--:|"]
+    heads = [
+        *map(metric_words.one_line, ("prompt", "configuration", "device")),
+        *(metric_words.one_line(key, interval=True) for key in RANKED),
+        *map(metric_words.one_line, ("decode_tokens_per_s", "peak", "n")),
+    ]
+    lines = [f"| {' | '.join(heads)} |", f"|--:|:--|:--|{'--:|' * (len(heads) - 3)}"]
     lines += ["| " + " | ".join(_cells(cell, naming)) + " |" for cell in cells[:_MOST_ROWS]]
     if len(cells) > _MOST_ROWS:
         lines += ["", text.MORE_ROWS.format(count=number(len(cells) - _MOST_ROWS, 0))]
@@ -100,10 +106,8 @@ def _cells(cell: CellResult, naming: Naming) -> list[str]:
         number(cell.prompt_tokens, 0),
         escape(naming.of(cell.load)),
         verdict_words(cell.load),
-        both(cell.ttft_ms),
-        both(cell.tpot_ms),
-        number(cell.decode_rate.value) if cell.decode_rate else "",
-        number(cell.response_ms.estimate.value) if cell.response_ms else "",
+        *(both(getattr(cell, key)) for key in RANKED),
+        number(cell.decode_tokens_per_s.estimate.value) if cell.decode_tokens_per_s else "",
         megabytes(cell.load.peak_memory_bytes),
         f"{cell.generations}/{cell.blocks}",
     ]

@@ -9,8 +9,8 @@ from typing import Any
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analyse.timeline import History, Point, Series
+from bench.metrics import METRICS
 from bench.report import text
-from bench.report.compare.figures import METRICS
 from bench.report.drawing.canvas import Drawing, drawing, log_ticks, tick_label
 from bench.report.drawing.style import ACCENT, PAPER, TEXT
 from bench.report.drawing.svg import StyleSheet
@@ -44,7 +44,7 @@ def chart(name: str, one: Series, history: History, sheet: StyleSheet) -> str:
         _points(canvas, axes, one, history)
         _levels(axes, one)
         _turns(axes, one, history)
-        return canvas.finish(sheet, words.CHART_LABEL.format(metric=METRICS[one.metric]))
+        return canvas.finish(sheet, words.CHART_LABEL.format(metric=METRICS[one.metric].short))
 
 
 def _value_axis(axes: Any, one: Series) -> None:

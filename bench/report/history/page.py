@@ -12,9 +12,10 @@ import bench.report
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.timeline import History, Series
 from bench.language import chosen
+from bench.metrics import METRICS
 from bench.report import format as fmt
 from bench.report import text
-from bench.report.compare.figures import METRICS, percent
+from bench.report.compare.figures import percent
 from bench.report.drawing.svg import StyleSheet
 from bench.report.history import words
 from bench.report.history.charts import chart
@@ -117,7 +118,7 @@ def _groups(panels: Sequence[Panel]) -> list[tuple[str, list[Panel]]]:
 def _rows(history: History) -> Iterator[Row]:
     for one, name in zip(history.series, names(history), strict=True):
         scatter = "" if one.scatter is None else words.SHARE.format(share=size(one.scatter))
-        yield Row(one, name, METRICS[one.metric], path(one), scatter)
+        yield Row(one, name, METRICS[one.metric].short, path(one), scatter)
 
 
 def _largest(one: Series) -> float:

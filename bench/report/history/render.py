@@ -11,8 +11,9 @@ from typing import Any
 
 from bench.analyse.timeline import History, Series
 from bench.language import ENGLISH, in_each, speaking
+from bench.metrics import METRICS
 from bench.report.about import about_fields
-from bench.report.compare.figures import METRICS, signed
+from bench.report.compare.figures import signed
 from bench.report.exports.summary_json import cleaned
 from bench.report.exports.summary_markdown import escape
 from bench.report.format import clean, interval, number, plain
@@ -70,7 +71,7 @@ def _wrapped(text: str) -> list[str]:
 
 
 def _wrapped_line(one: Series, name: str) -> str:
-    return plain(f"{METRICS[one.metric]:<8} {name}: {path(one)}")
+    return plain(f"{METRICS[one.metric].short:<8} {name}: {path(one)}")
 
 
 def path(one: Series) -> str:
@@ -104,7 +105,7 @@ def _row(one: Series, name: str) -> str:
     newest = one.points[-1].estimate
     ends = interval(newest)
     cells = (
-        METRICS[one.metric],
+        METRICS[one.metric].short,
         escape(name),
         str(len(one.points)),
         path(one),

@@ -9,8 +9,8 @@ from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.environment import Change
 from bench.analyse.timeline import Drift, History, ReadRun, Series, Turn
 from bench.language import chosen
+from bench.metrics import METRICS
 from bench.report import text
-from bench.report.compare.figures import METRICS
 from bench.report.compare.recorded import condition, value
 from bench.report.format import localized, number
 from bench.report.history import words
@@ -157,7 +157,8 @@ def _cells(metric: str, which: Sequence[str], of: int, said: set[str]) -> str:
     """Which cells of a metric; a few are named, unless they are ``said`` already."""
     some = "" if len(which) > _MOST_NAMED or said.issuperset(which) else f" ({'; '.join(which)})"
     said.update(which)
-    return words.CELLS_OF.format(metric=METRICS[metric], count=len(which), cells=text.plural(of, "cell"), some=some)
+    cells = text.plural(of, "cell")
+    return words.CELLS_OF.format(metric=METRICS[metric].short, count=len(which), cells=cells, some=some)
 
 
 def _by(least: float, most: float) -> str:

@@ -22,24 +22,27 @@ from bench.report.format import factor, interval, number, with_interval
 PHI3_COMMAND = "nox -s bench -- --model microsoft/Phi-3-mini-4k-instruct"
 PHI3_PARAMETERS = 3_821_079_552
 
-METRIC_NAMES = {
-    "ttft_ms": "time to first token",
-    "tpot_ms": "time per output token",
-    "response_ms": "time for the whole answer",
-}
-METRIC_SHORT = {"ttft_ms": "TTFT", "tpot_ms": "TPOT"}
-METRIC_SENSES = {
-    "ttft_ms": "Responsiveness: time to first token",
-    "tpot_ms": "Speed: time per output token",
-    "response_ms": "Whole answer: until the last token",
-}
-
 RATIO_NAME = "time to first token over the lowest"
 ITL_NAMES = {
     "p50": "median inter-token latency",
     "p95": "95th percentile of inter-token latency",
     "p99": "99th percentile of inter-token latency",
 }
+METRIC_WORDS = {
+    "ttft_ms": ("time to first token", "responsiveness", ""),
+    "tpot_ms": ("time per output token", "speed", ""),
+    "response_ms": ("time for the whole answer", "", "whole answer"),
+    "itl_p95_ms": (ITL_NAMES["p95"], "", ""),
+    "prefill_tokens_per_s": ("prefill rate", "", "prefill"),
+    "decode_tokens_per_s": ("decode rate", "", "decode"),
+    "setup_ms": ("request set-up, within TTFT", "", "set-up"),
+}
+"""Metric -> its name in a sentence, what it tells to who does not know that, and its head where it has no abbreviation.
+
+For :mod:`bench.report.metric_words`, which makes titles and heads from them.
+"""
+UNITS = {"tokens/s": "tokens/s"}
+"""Unit of a metric -> what it is called."""
 
 HIT = "prefix-cache hit"
 """What a repeat of the prompt just asked is called, so that it is never taken for a first ask."""
@@ -161,17 +164,7 @@ MEMORY_BESIDE = ("as much", "Most")
 LATENCY_BESIDE = ("as long", "Longest")
 
 CHARTS_TITLE = "Latency over prompt length"
-CHARTS = {
-    "ttft_ms": "Time to first token, ms",
-    "tpot_ms": "Time per output token, ms",
-    "ratio": "Time to first token, times the lowest at that length",
-    "response_ms": "Whole answer, ms",
-}
-CHART_QUANTILES = {
-    "p50": "Inter-token latency, median, ms",
-    "p95": "Inter-token latency, 95th percentile, ms",
-    "p99": "Inter-token latency, 99th percentile, ms",
-}
+RATIO_TITLE = "Time to first token, times the lowest at that length"
 POINT_TIP = "{at}: {metric} {value} ms ({interval}), n = {n}"
 LINES_LABEL = "{metric}, by prompt length, one line per configuration, as in the table"
 CHART_NOTE = (
@@ -201,15 +194,11 @@ HEADS = {
     "prompt": ("prompt tokens", ""),
     "new": ("new tokens", ""),
     "batch": ("batch size", ""),
-    "ttft": ("TTFT", "ms"),
-    "tpot": ("TPOT", "ms"),
-    "response": ("whole answer", "ms"),
     "itl": ("ITL", "ms"),
     "itl_count": ("ITL", ""),
-    "prefill": ("prefill", "tokens/s"),
-    "decode": ("decode", "tokens/s"),
     "peak": ("peak memory", "MB"),
     "n": ("n", ""),
+    "guard": ("what the guard saw", ""),
     "ttft_first": ("TTFT, first ask", "ms"),
     "ttft_again": ("TTFT, prefix-cache hit", "ms"),
     "hit_share": ("hit ÷ first", ""),
@@ -234,7 +223,7 @@ HEADS = {
     "on_disk": ("on disk MB", ""),
     "processes": ("processes", ""),
 }
-"""Heads of columns: what, and in which unit where that stands below."""
+"""Heads of columns that are no metric: what, and in which unit where that stands below."""
 NTH_HEAD = "token {n}"
 LOW = "low"
 BITS_PER_WEIGHT = "{bits} bits/weight"
@@ -259,13 +248,8 @@ VIEW_AXES = {
 }
 VIEW_ASKS = {"first": "first ask", "again": "prefix-cache hit"}
 VIEW_WEIGHT = "What matters to you"
-VIEW_WEIGHTS = {
-    "everything": "everything",
-    "ttft": "responsiveness (TTFT)",
-    "tpot": "speed (TPOT)",
-    "response": "the whole answer",
-    "memory": "memory",
-}
+VIEW_EVERYTHING = "everything"
+VIEW_MEMORY = "memory"
 VIEW_QUANTILE = "Inter-token latency"
 VIEW_SCALE = "Milliseconds in charts"
 VIEW_SCALES = {"suited": "as suits each chart", "zero": "from zero", "log": "logarithmic"}
@@ -482,10 +466,7 @@ CELLS_LEGEND = {
     "above": "warm-up or not counted, beyond the axis",
 }
 CELLS_PRINT = "On paper stand the cells that are open."
-CELL_PLOTS = {
-    "ttft_ms": "Time to first token by block, ms",
-    "tpot_ms": "Time per output token by block, ms",
-}
+CELL_PLOT = "{metric} by block, {unit}"
 CELL_PLOT_LOG = "{title} (logarithmic)"
 CELL_PLOT_LABEL = "by block, as in the table below"
 CELL_TABLE = "The same in figures, ms"
@@ -635,36 +616,15 @@ DATA_LINK = "Save the data as CSV"
 DATA_NOTE = "One row per cell with all figures; it is in this page itself."
 
 TABLE_CAPTION = "{model} on {cpu}, run {run}"
-TABLE_HEADS = (
-    "configuration",
-    "device",
-    "TTFT ms (95 %)",
-    "TPOT ms (95 %)",
-    "whole answer ms (95 %)",
-    "decode tokens/s",
-    "peak memory MB",
-    "generations / blocks",
-    "what the guard saw",
-)
 TABLE_NOTE = (
-    "TTFT: time to first token. TPOT: time per output token. In parentheses the 95 % interval: Student’s t over blocks."
+    "TTFT: time to first token. TPOT: time per output token. n: timed generations / blocks. In parentheses the 95 % "
+    "interval: Student’s t over blocks."
 )
 
 REPEAT_IT = "Repeat it"
 SAME_FOLDER = "in the same folder as this file"
 MORE_LINES = "(and {count} more)"
 MORE_ROWS = "{count} more rows are in summary.csv."
-MARKDOWN_HEADS = (
-    "prompt",
-    "configuration",
-    "device",
-    "TTFT ms (95 %)",
-    "TPOT ms (95 %)",
-    "tokens/s",
-    "whole answer ms",
-    "peak MB",
-    "n",
-)
 
 VERDICT_WORDS = {
     "verified": "verified",
@@ -810,7 +770,7 @@ def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]], a
         rivals: the others with their names, nearest first.
         apart: see :func:`apart`.
     """
-    metric = METRIC_NAMES[ranking.metric]
+    metric = METRIC_WORDS[ranking.metric][0]
     value = with_interval(ranking.lowest, "ms") + in_part(ranking)
     kind = "simulated" if ranking.simulated else "measured"
     if ranking.alone:
@@ -917,7 +877,7 @@ def overview(metric: str, winners: Sequence[tuple[int, str, bool]], *, claimed: 
     """
     kind = " (simulated)" if simulated else ""
     claim = "Fastest by" if claimed else "Lowest"
-    head = f"{claim} {METRIC_NAMES[metric]}{kind}"
+    head = f"{claim} {METRIC_WORDS[metric][0]}{kind}"
     groups: dict[str, list[str]] = {}
     for prompt_tokens, name, tied in winners:
         groups.setdefault(name, []).append(f"{number(prompt_tokens, 0)}{'*' if tied else ''}")

@@ -20,10 +20,9 @@ from bench.analyse.results import (
     Ranking,
     Rival,
 )
-from bench.report.format import factor, interval, number, with_interval
+from bench.report.format import capital, factor, interval, number, with_interval
 from bench.report.text.en import (  # noqa: F401 - the same in every language
     BADGE_MARKS,
-    METRIC_SHORT,
     PHI3_COMMAND,
     PHI3_PARAMETERS,
     TITLE,
@@ -31,28 +30,22 @@ from bench.report.text.en import (  # noqa: F401 - the same in every language
     VERDICT_OPTION,
 )
 
-METRIC_NAMES = {
-    "ttft_ms": "ilk belirtece kadar geçen süre",
-    "tpot_ms": "belirteç başına süre",
-    "response_ms": "yanıtın tamamı için geçen süre",
-}
-_METRIC_STARTS = {
-    "ttft_ms": "İlk belirtece kadar geçen süre",
-    "tpot_ms": "Belirteç başına süre",
-    "response_ms": "Yanıtın tamamı için geçen süre",
-}
-METRIC_SENSES = {
-    "ttft_ms": "Tepki hızı: ilk belirtece kadar geçen süre",
-    "tpot_ms": "Akış hızı: belirteç başına süre",
-    "response_ms": "Yanıtın tamamı: son belirtece kadar",
-}
-
 RATIO_NAME = "ilk belirtece kadar geçen sürenin en düşüğe oranı"
 ITL_NAMES = {
     "p50": "belirteçler arası gecikmenin medyanı",
     "p95": "belirteçler arası gecikmenin 95. yüzdeliği",
     "p99": "belirteçler arası gecikmenin 99. yüzdeliği",
 }
+METRIC_WORDS = {
+    "ttft_ms": ("ilk belirtece kadar geçen süre", "tepki hızı", ""),
+    "tpot_ms": ("belirteç başına süre", "akış hızı", ""),
+    "response_ms": ("yanıtın tamamı için geçen süre", "", "tüm yanıt"),
+    "itl_p95_ms": (ITL_NAMES["p95"], "", ""),
+    "prefill_tokens_per_s": ("ön dolum hızı", "", "ön dolum"),
+    "decode_tokens_per_s": ("üretim hızı", "", "üretim"),
+    "setup_ms": ("isteğin hazırlanması, TTFT içinde", "", "hazırlık"),
+}
+UNITS = {"tokens/s": "belirteç/s"}
 
 HIT = "önek önbelleği isabeti"
 SHAPE = "{prompt} istem belirteci, {new} yeni"
@@ -171,17 +164,7 @@ MEMORY_BESIDE = ("belleği", "En çoğu")
 LATENCY_BESIDE = ("süresi", "En uzunu")
 
 CHARTS_TITLE = "İstem uzunluğuna göre gecikme"
-CHARTS = {
-    "ttft_ms": "İlk belirtece kadar geçen süre, ms",
-    "tpot_ms": "Belirteç başına süre, ms",
-    "ratio": "İlk belirtece kadar geçen süre, o uzunluktaki en düşüğün katı",
-    "response_ms": "Yanıtın tamamı, ms",
-}
-CHART_QUANTILES = {
-    "p50": "Belirteçler arası gecikme, medyan, ms",
-    "p95": "Belirteçler arası gecikme, 95. yüzdelik, ms",
-    "p99": "Belirteçler arası gecikme, 99. yüzdelik, ms",
-}
+RATIO_TITLE = "İlk belirtece kadar geçen süre, o uzunluktaki en düşüğün katı"
 POINT_TIP = "{at}: {metric} {value} ms ({interval}), n = {n}"
 LINES_LABEL = "istem uzunluğuna göre {metric}, her yapılandırmaya bir çizgi, tablodaki gibi"
 CHART_NOTE = (
@@ -212,15 +195,11 @@ HEADS = {
     "prompt": ("istem belirteci", ""),
     "new": ("yeni belirteç", ""),
     "batch": ("parti boyutu", ""),
-    "ttft": ("TTFT", "ms"),
-    "tpot": ("TPOT", "ms"),
-    "response": ("tüm yanıt", "ms"),
     "itl": ("ITL", "ms"),
     "itl_count": ("ITL sayısı", ""),
-    "prefill": ("ön dolum", "belirteç/s"),
-    "decode": ("üretim", "belirteç/s"),
     "peak": ("tepe bellek", "MB"),
     "n": ("n", ""),
+    "guard": ("gözcünün gördükleri", ""),
     "ttft_first": ("TTFT, ilk soruş", "ms"),
     "ttft_again": ("TTFT, önbellek isabeti", "ms"),
     "hit_share": ("isabet ÷ ilk", ""),
@@ -269,13 +248,8 @@ VIEW_AXES = {
 }
 VIEW_ASKS = {"first": "ilk soruş", "again": "önek önbelleği isabeti"}
 VIEW_WEIGHT = "Sizin için önemli olan"
-VIEW_WEIGHTS = {
-    "everything": "hepsi",
-    "ttft": "tepki hızı (TTFT)",
-    "tpot": "akış hızı (TPOT)",
-    "response": "yanıtın tamamı",
-    "memory": "bellek",
-}
+VIEW_EVERYTHING = "hepsi"
+VIEW_MEMORY = "bellek"
 VIEW_SCALE = "Grafiklerde milisaniyeler"
 VIEW_SCALES = {"suited": "grafiğe uygun olduğu gibi", "zero": "sıfırdan", "log": "logaritmik"}
 VIEW_SCALE_NOTE = "Bu koşunun grafikleri çoktur; bu yüzden yalnızca ilk ikisi her iki biçimde de çizilebilir."
@@ -495,10 +469,7 @@ CELLS_LEGEND = {
     "above": "ısınma ya da sayılmayan, eksenin dışında",
 }
 CELLS_PRINT = "Kâğıtta, açık olan hücreler yer alır."
-CELL_PLOTS = {
-    "ttft_ms": "Bloklara göre ilk belirtece kadar geçen süre, ms",
-    "tpot_ms": "Bloklara göre belirteç başına süre, ms",
-}
+CELL_PLOT = "bloklara göre {metric}, {unit}"
 CELL_PLOT_LOG = "{title} (logaritmik)"
 CELL_PLOT_LABEL = "bloklara göre, aşağıdaki tablodaki gibi"
 CELL_TABLE = "Aynısı sayılarla, ms"
@@ -655,37 +626,15 @@ DATA_LINK = "Verileri CSV olarak kaydet"
 DATA_NOTE = "Bütün sayılarıyla hücre başına bir satır; veriler bu sayfanın içindedir."
 
 TABLE_CAPTION = "{model}, {cpu} üzerinde, koşu {run}"
-TABLE_HEADS = (
-    "yapılandırma",
-    "aygıt",
-    "TTFT ms (%95)",
-    "TPOT ms (%95)",
-    "yanıtın tamamı ms (%95)",
-    "üretim belirteç/s",
-    "tepe bellek MB",
-    "üretim sayısı / blok",
-    "gözcünün gördükleri",
-)
 TABLE_NOTE = (
-    "TTFT: ilk belirtece kadar geçen süre. TPOT: belirteç başına süre. Ayraç içinde %95 güven aralığı: bloklar "
-    "üzerinden Student t."
+    "TTFT: ilk belirtece kadar geçen süre. TPOT: belirteç başına süre. n: ölçülen üretim / blok. Ayraç içinde %95 "
+    "güven aralığı: bloklar üzerinden Student t."
 )
 
 REPEAT_IT = "Tekrarlamak için"
 SAME_FOLDER = "bu dosyayla aynı klasörde"
 MORE_LINES = "(ve {count} tane daha)"
 MORE_ROWS = "{count} satır daha summary.csv dosyasında."
-MARKDOWN_HEADS = (
-    "istem",
-    "yapılandırma",
-    "aygıt",
-    "TTFT ms (%95)",
-    "TPOT ms (%95)",
-    "belirteç/s",
-    "yanıtın tamamı ms",
-    "tepe MB",
-    "n",
-)
 
 VERDICT_WORDS = {
     "verified": "doğrulandı",
@@ -990,7 +939,7 @@ def listed(names: Sequence[str]) -> str:
 
 def answer(ranking: Ranking, winner: str, rivals: Sequence[tuple[Rival, str]], apart: str) -> str:
     """As in English."""
-    metric = METRIC_NAMES[ranking.metric]
+    metric = METRIC_WORDS[ranking.metric][0]
     value = with_interval(ranking.lowest, "ms") + in_part(ranking)
     if ranking.alone:
         only = "için benzetim yapıldı" if ranking.simulated else "ölçüldü"
@@ -1092,7 +1041,7 @@ def overview(metric: str, winners: Sequence[tuple[int, str, bool]], *, claimed: 
     """As in English, e.g. ``… bakımından en hızlısı, her istem uzunluğunda: ort-genai CPU int4``."""
     kind = SIMULATED_MARK if simulated else ""
     claim = "en hızlısı" if claimed else "en düşük değer"
-    head = f"{_METRIC_STARTS[metric]} bakımından {claim}{kind}"
+    head = f"{capital(METRIC_WORDS[metric][0])} bakımından {claim}{kind}"
     groups: dict[str, list[str]] = {}
     for prompt_tokens, name, tied in winners:
         groups.setdefault(name, []).append(f"{number(prompt_tokens, 0)}{'*' if tied else ''}")

@@ -42,16 +42,16 @@ def test_the_whole_answer_is_ttft_and_all_latencies(tiny_run: Any, make_cell: Ma
 
 def test_prefill_rate_counts_the_batch(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.generation(make_cell(batch_size=4), 0, 20, (2, 2))
-    rate = only(tiny_run).prefill_rate
+    rate = only(tiny_run).prefill_tokens_per_s
     assert rate is not None
-    assert rate.value == pytest.approx(4 * 10 / 0.020)
+    assert rate.estimate.value == pytest.approx(4 * 10 / 0.020)
 
 
 def test_decode_rate_counts_the_batch(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.generation(make_cell(batch_size=4), 0, 20, (2, 2))
-    rate = only(tiny_run).decode_rate
+    rate = only(tiny_run).decode_tokens_per_s
     assert rate is not None
-    assert rate.value == pytest.approx(4 / 0.002)
+    assert rate.estimate.value == pytest.approx(4 / 0.002)
 
 
 def test_an_answer_of_one_token_has_no_tpot(tiny_run: Any, make_cell: MakeCell) -> None:
@@ -205,3 +205,28 @@ def test_a_time_that_a_record_lacks_is_blank(
 def test_an_answer_of_one_token_has_generations_without_tpot(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.generation(make_cell(new_tokens=1), 0, 20)
     assert [(one.ttft_ms, one.tpot_ms) for one in only(tiny_run).series] == [(20, None)]
+
+
+def test_request_set_up_is_the_median_of_a_block_and_then_over_blocks(tiny_run: Any, make_cell: MakeCell) -> None:
+    for setup_ns in (10**6, 2 * 10**6, 10**9):
+        tiny_run.generation(make_cell(), 0, 2000, (1, 1), setup_ns=setup_ns)
+    tiny_run.generation(make_cell(), 1, 2000, (1, 1), setup_ns=8 * 10**6)
+    setup = only(tiny_run).setup_ms
+    assert setup is not None
+    assert setup.by_block == pytest.approx({0: 2.0, 1: 8.0})
+    assert setup.estimate.value == pytest.approx(4.0)
+
+
+def test_request_set_up_of_warm_ups_and_of_nulls_is_not_in_it(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 20, (1, 1), setup_ns=9 * 10**6, warmup=True)
+    tiny_run.generation(make_cell(), 0, 20, (1, 1), setup_ns=3 * 10**6)
+    tiny_run.generation(make_cell(), 0, 20, (1, 1))
+    tiny_run.generation(make_cell(), 1, 20, (1, 1))
+    setup = only(tiny_run).setup_ms
+    assert setup is not None
+    assert setup.by_block == pytest.approx({0: 3.0})
+
+
+def test_a_stack_that_does_not_tell_its_set_up_has_none(tiny_run: Any, make_cell: MakeCell) -> None:
+    tiny_run.generation(make_cell(), 0, 20, (1, 1))
+    assert only(tiny_run).setup_ms is None

@@ -19,6 +19,7 @@ from bench.report.render import ReportPaths
 from bench.report.results_table import result_groups
 from bench.report.timed import timed_region
 from bench.store.reader import open_run
+from tests.bench.analyse.made import measured
 
 MakeRun = Callable[..., Any]
 
@@ -145,7 +146,7 @@ def test_the_page_links_a_warning_to_its_note(fake_run: MakeRun, tmp_path: Path)
     assert '<a href="#note-1">Drift</a>: <span>&lt;b&gt;rose&lt;/b&gt;</span>' in shown
 
 
-def test_the_facts_of_the_load_are_those_that_are_known(fake_run: MakeRun, tmp_path: Path) -> None:
+def test_the_facts_of_a_cell_are_those_that_are_known(fake_run: MakeRun, tmp_path: Path) -> None:
     more = {
         "weight_bits": [("int8", 0.21), ("int4", 0.79)],
         "changed_hints": [("KV_CACHE_PRECISION", "asked f16, got u8")],
@@ -156,6 +157,9 @@ def test_the_facts_of_the_load_are_those_that_are_known(fake_run: MakeRun, tmp_p
     run = fake_run(loads=[Load("ort-genai", "CPU", "int4", {"threads": 3})], more=more).write(tmp_path)
     facts = dict(details(analyse_run(open_run(run)))[0].facts)
     assert facts == {
+        "Time for the whole answer": "470 ms (427–518)",  # noqa: RUF001 - as it is shown
+        "Prefill rate": "494 tokens/s (444–551)",  # noqa: RUF001 - as it is shown
+        "Decode rate": "155 tokens/s (141–170)",  # noqa: RUF001 - as it is shown
         "Weights": "int4, 4.9 bits per weight, 79 % int4, 21 % int8",
         "Computes in": "bf16",
         "Inside the timed region": timed_region("ort-genai"),
@@ -165,6 +169,14 @@ def test_the_facts_of_the_load_are_those_that_are_known(fake_run: MakeRun, tmp_p
         "Threads": "4",
         "Version of the stack": "2026.4.1.0",
     }
+
+
+def test_request_set_up_is_told_where_the_stack_tells_it(analysis: RunAnalysis) -> None:
+    cell = analysis.cells[0]
+    told = dataclasses.replace(analysis, cells=(dataclasses.replace(cell, setup_ms=measured([2.0] * 3)),))
+    (without, *_), (found,) = details(analysis), details(told)
+    name = "Request set-up, within TTFT"
+    assert (dict(found.facts)[name], name in dict(without.facts)) == ("2.00 ms (2.00–2.00)", False)  # noqa: RUF001
 
 
 def test_the_evidence_of_the_device_is_shown(html: str) -> None:

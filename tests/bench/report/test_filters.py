@@ -52,9 +52,15 @@ def test_first_asks_and_hits_are_an_axis_where_a_run_has_both(fake_run: MakeRun,
 
 
 def test_weight_can_be_given_to_each_metric_that_is_ranked(stored_run: Path) -> None:
-    assert known_weights(analyse_run(open_run(stored_run))) == ["everything", "ttft", "tpot", "response", "memory"]
+    assert known_weights(analyse_run(open_run(stored_run))) == {
+        "everything": "everything",
+        "ttft": "responsiveness (TTFT)",
+        "tpot": "speed (TPOT)",
+        "response": "whole answer",
+        "memory": "memory",
+    }
 
 
 def test_what_a_run_did_not_measure_cannot_be_given_weight(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(new_tokens=(1,), more={"peak_memory_bytes": None}).write(tmp_path)
-    assert known_weights(analyse_run(open_run(run))) == ["everything", "ttft", "response"]
+    assert list(known_weights(analyse_run(open_run(run)))) == ["everything", "ttft", "response"]

@@ -73,7 +73,7 @@ def test_hits_come_after_first_asks(both: RunAnalysis) -> None:
 
 
 def test_a_hit_has_no_prefill_rate(both: RunAnalysis) -> None:
-    assert [cell.prefill_rate is None for cell in both.cells] == [False, True, False]
+    assert [cell.prefill_tokens_per_s is None for cell in both.cells] == [False, True, False]
 
 
 def test_first_ask_and_hit_stand_side_by_side(both: RunAnalysis) -> None:

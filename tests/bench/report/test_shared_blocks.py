@@ -121,4 +121,4 @@ def test_who_was_measured_in_other_blocks_alone_is_named_and_not_compared(fake_r
 def test_the_mark_in_the_table_is_that_of_the_ranking(three: RunAnalysis) -> None:
     (group,) = result_groups(three, name_all(three))
     marked = {row.cell.cell_key: row.lowest for row in group.rows if row.lowest}
-    assert marked == {three.rankings[0].winner.cell_key: {"ttft", "tpot", "response", "memory"}}
+    assert marked == {three.rankings[0].winner.cell_key: {"ttft_ms", "tpot_ms", "response_ms", "memory"}}

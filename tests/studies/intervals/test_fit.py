@@ -34,7 +34,7 @@ def cells(noise: Noise, shape: Shape = SHAPE, seed: int = 1) -> list[Fitted]:
                 ask="first",
                 padded_prompt_tokens=None,
                 block=blocks,
-                ttft_ns=played.ttft[0, cell].ravel() * 1e6,
+                durations={"ttft_ns": played.ttft[0, cell].ravel() * 1e6},
                 itl_ns=played.itl[0, cell].reshape(-1, shape.steps - 1) * 1e6,
                 warmups=0,
                 excluded=0,

@@ -8,13 +8,6 @@ from collections.abc import Sequence
 
 from bench.report.text.en import listed
 
-TITLES = {
-    "ttft_ms": "TTFT: time to first token",
-    "tpot_ms": "TPOT: time per output token",
-    "itl_p95_ms": "p95 ITL: the slowest twentieth of the tokens",
-}
-"""Metric -> heading."""
-
 VERDICTS = {"slower": "slower", "faster": "faster", "same": "same", "inconclusive": "inconclusive"}
 """Verdict -> what it is called."""
 

@@ -11,11 +11,6 @@ from collections.abc import Sequence
 
 from bench.report.text.tr import finding_meaning, finding_title, listed
 
-TITLES = {
-    "ttft_ms": "TTFT: ilk belirtece kadar geçen süre",
-    "tpot_ms": "TPOT: belirteç başına süre",
-    "itl_p95_ms": "p95 ITL: belirteçlerin en yavaş yirmide biri",
-}
 VERDICTS = {"slower": "daha yavaş", "faster": "daha hızlı", "same": "aynı", "inconclusive": "belirsiz"}
 CONDITIONS = {
     "model": "model",
