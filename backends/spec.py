@@ -114,10 +114,14 @@ class BackendSpec:
         devices: device family -> the weight formats it can be asked for there.
         default_precisions: what a sweep without ``--precision`` asks for, as far as a device takes them.
         groups: device family -> its own dependency group, where that differs from ``group``.
+        by_default: whether a sweep without ``--backend`` measures it; for backends of this project.
         default_on: hardware that the system lists -> the device that a sweep without ``--device`` then asks for too.
         made_on_load: weight format -> format of the artifact that it is made from while loading.
         refuses: device family -> why this stack cannot run there, whatever the machine has.
         profiled: device families on which the stack's own profile tells where the work is placed.
+        tested_on: devices that the contract suite loads it on, in venvs that ``nox -s tests`` makes: what installs
+            without a compiler and runs without a GPU or NPU.
+        tested_if_installed: further ones that it is loaded on where somebody has made their venv.
         batches: whether it streams batches larger than one.
         simulated: its latencies are played, not measured; every row says so.
         options: the load options that it takes.
@@ -133,10 +137,13 @@ class BackendSpec:
     devices: Mapping[str, tuple[str, ...]]
     default_precisions: tuple[str, ...]
     groups: Mapping[str, str] = field(default_factory=dict)
+    by_default: bool = False
     default_on: Mapping[Hardware, str] = field(default_factory=dict)
     made_on_load: Mapping[str, str] = field(default_factory=dict)
     refuses: Mapping[str, str] = field(default_factory=dict)
     profiled: tuple[str, ...] = ()
+    tested_on: tuple[str, ...] = ("CPU",)
+    tested_if_installed: tuple[str, ...] = ()
     batches: bool = False
     simulated: bool = False
     options: Mapping[str, OptionSpec] = field(default_factory=dict)
@@ -147,6 +154,11 @@ class BackendSpec:
     def precisions(self, device: str) -> tuple[str, ...] | None:
         """The weight formats that ``device`` can be asked for; ``None`` for a device that this stack does not know."""
         return self.devices.get(device) or self.devices.get(family(device))
+
+    @property
+    def contract_devices(self) -> tuple[str, ...]:
+        """Every device that the contract suite loads it on."""
+        return (*self.tested_on, *self.tested_if_installed)
 
     def group_for(self, device: str) -> str | None:
         """The dependency group of the venv that runs on ``device``; ``None`` for the harness venv."""

@@ -5,7 +5,7 @@ Adding one to this project:
 1. write ``backends/<stack>.py`` with a class that satisfies :class:`backends.contract.Backend`;
 2. add its packages as a dependency group to ``pyproject.toml``;
 3. add one entry to :data:`BACKENDS`, with what the stack does inside the timed region, and run
-   ``nox -s tests -- -k contract``.
+   ``nox -s tests -- -m contract``.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ BACKENDS: dict[str, BackendSpec] = {
             timed=TimedRegion(setup="scheduler", prompt_logits="last", loop="native", kv_cache="f16"),
             default_precisions=("int4", "int8", "fp32"),
             default_on={"intel-gpu": "GPU", "intel-npu": "NPU"},
+            by_default=True,
             prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "GPU"), needs={"attention_backend": "PA"}),
             options={
                 "attention_backend": OptionSpec(
@@ -93,6 +94,9 @@ BACKENDS: dict[str, BackendSpec] = {
             timed=TimedRegion(setup="generator", prompt_logits="artifact", loop="steps", kv_cache="model"),
             default_precisions=("int4", "int8", "fp32"),
             default_on={"directx-gpu": "DML"},
+            by_default=True,
+            tested_on=("CPU", "OPENVINO.CPU"),
+            tested_if_installed=("OVEP.CPU",),
             profiled=("DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
             batches=True,
         ),
@@ -130,6 +134,8 @@ BACKENDS: dict[str, BackendSpec] = {
             timed=TimedRegion(setup="new cache", prompt_logits="last", loop="bare", kv_cache="weights"),
             default_precisions=("int4", "int8", "fp16"),
             default_on={"intel-npu": "NPU"},
+            tested_on=(),
+            tested_if_installed=("NPU",),
             made_on_load={"int4": ORIGINAL, "int8": ORIGINAL, "fp16": ORIGINAL},
         ),
         BackendSpec(
@@ -140,6 +146,7 @@ BACKENDS: dict[str, BackendSpec] = {
             devices={"CPU": _TORCH_FORMATS, "CUDA": _TORCH_FORMATS, "XPU": _TORCH_FORMATS},
             timed=TimedRegion(setup="new cache", prompt_logits="last", loop="bare", kv_cache="weights"),
             default_precisions=("fp32",),
+            by_default=True,
             made_on_load={"int8": ORIGINAL},
             batches=True,
         ),
@@ -151,6 +158,9 @@ BACKENDS: dict[str, BackendSpec] = {
             devices={"CPU": ("int4", "int8", "fp16", "fp32", ORIGINAL)},
             timed=TimedRegion(setup="clear", prompt_logits="last", loop="bare", kv_cache="f16"),
             default_precisions=("int4", "int8", ORIGINAL),
+            # It is compiled.
+            tested_on=(),
+            tested_if_installed=("CPU",),
             batches=True,
             options={
                 "kv_cache_precision": OptionSpec("f16", "type of the KV cache: f32, f16 or q8_0"),

@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
+from backends import table
 from backends.contract import ArtifactError, Backend, DeviceUnavailableError, LoadOptions, Session
 from backends.spec import ARTIFACT_FORMATS, BackendSpec
 from backends.worker import timed_generation
+from bench.plan import environments
+from bench.plan.environments import Here
+from tests.contract.loaded import cases
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 OPTIONS = LoadOptions(precision="fp32", threads=1)
@@ -102,3 +106,52 @@ def test_its_entry_is_one_that_the_prepare_stage_can_serve(spec: BackendSpec) ->
 
 def test_its_entry_agrees_with_its_devices(backend: Backend, spec: BackendSpec) -> None:
     assert {device.name for device in backend.devices()} == set(spec.devices)
+
+
+# -- the entry and the group are all that has to be added
+
+
+@pytest.fixture
+def with_it(spec: BackendSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, BackendSpec]:
+    """The table and a checkout's ``pyproject.toml``, with what the page adds to them."""
+    group, facts = blocks("toml")[:2]
+    project = (
+        (PAGE.with_name("pyproject.toml"))
+        .read_text("utf-8")
+        .replace("[dependency-groups]\n", f"[dependency-groups]\n{group}")
+    )
+    (tmp_path / "pyproject.toml").write_text(f"{project}\n{facts}", encoding="utf-8")
+    monkeypatch.setattr(environments, "PROJECT_ROOT", tmp_path)
+    return {**table.BACKENDS, spec.name: spec}
+
+
+def test_its_venv_is_made_from_its_group(with_it: dict[str, BackendSpec], spec: BackendSpec) -> None:
+    found = environments.environment_for(spec, "CPU")
+    assert found is not None
+    assert found.pins == ("the-stack==1.2.3",)
+
+
+def test_every_session_knows_its_venv(with_it: dict[str, BackendSpec]) -> None:
+    assert "counting" in environments.all_groups(with_it)
+
+
+def test_the_tests_install_it_and_run_the_contract_on_it(with_it: dict[str, BackendSpec]) -> None:
+    assert "counting" in environments.contract_groups(with_it)
+    assert "counting@CPU" in {case.label for case in cases(with_it)}
+
+
+def test_a_sweep_that_does_not_name_it_does_without(with_it: dict[str, BackendSpec]) -> None:
+    assert "counting" not in environments.default_groups(with_it)
+
+
+def test_what_else_is_known_of_its_venv_is_read(with_it: dict[str, BackendSpec]) -> None:
+    facts = environments.environment("counting").facts
+    why = "the-stack has no wheel for Python 3.13 or later"
+    assert (facts.gigabytes, facts.unsupported(Here("linux", "x86_64", (3, 13)))) == (0.3, why)
+
+
+def test_nothing_else_has_to_be_known_of_its_venv(with_it: dict[str, BackendSpec], tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text(file.read_text("utf-8").replace(blocks("toml")[1], ""), encoding="utf-8")
+    environments.read_project.cache_clear()
+    assert environments.environment("counting").facts == environments.Facts()

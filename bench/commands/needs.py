@@ -1,7 +1,7 @@
 """``python -m bench.commands.needs``: what the noxfile asks before it installs anything.
 
-``--help`` prints our flags, ``--help ab`` as that session has them. ``--needs -- FLAGS…`` prints one line of JSON: the
-venvs that the sweep needs, by the names of their dependency groups, and what those are made from that are of no group.
+``--help`` prints our flags, ``--help ab`` as that session has them. ``--needs -- FLAGS…`` prints one line of JSON: a
+list of the venvs that the sweep needs, as :func:`bench.plan.environments.from_json` reads them.
 """
 
 from __future__ import annotations
@@ -10,15 +10,13 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bench.errors import UsageError
 from bench.plan.backends import BACKENDS
-from bench.plan.environments import Environment, environment
+from bench.plan.environments import CONVERSION, Environment, environment, environment_for, to_json
 from bench.plan.flags import parser, raw_values
 from bench.plan.options import Options
 from bench.plan.plan import Plan
-from bench.plan.venvs import CONVERSION
 from bench.run.planning import plan_for
 
 _NO_RUN = ("--version", "-V", "--markers", "--fixtures", "--collect-only", "--co")
@@ -29,25 +27,12 @@ def environments_needed(plan: Plan, options: Options) -> list[Environment]:
     needs_model = any(BACKENDS[load.backend].artifact_format != "none" for load in plan.loads)
     found = [environment(CONVERSION)] if needs_model else []
     for load in plan.loads:
-        group = BACKENDS[load.backend].group_for(load.device)
+        pinned = environment_for(BACKENDS[load.backend], load.device)
         variant = options.variants.get(load.variant)
-        if group is None or load.backend in options.workers or (variant is not None and variant.python is not None):
+        if pinned is None or load.backend in options.workers or (variant is not None and variant.python is not None):
             continue
-        found.append(environment(group) if variant is None else variant.environment(group))
+        found.append(pinned if variant is None else variant.environment(pinned))
     return list({one.name: one for one in found}.values())
-
-
-def requirements(environments: Sequence[Environment]) -> dict[str, list[str]]:
-    """What the workers of third parties and of variants are made from; those of this project stand in its own file."""
-    third_parties = {spec.group_for("") for spec in BACKENDS.values() if spec.requirements}
-    told = [one for one in environments if one.name != one.group or one.group in third_parties]
-    return {one.name: list(one.pins) for one in told}
-
-
-def variants(environments: Sequence[Environment]) -> dict[str, dict[str, Any]]:
-    """Of each variant's venv the group that it is one of, and what goes into it without dependencies."""
-    told = [one for one in environments if one.name != one.group]
-    return {one.name: {"group": one.group, "beside": list(one.beside)} for one in told}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -64,9 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 4
     idle = any(argument in _NO_RUN for argument in wanted)
-    groups = [] if idle else [one.name for one in environments]
-    told = {"groups": groups, "requirements": requirements(environments), "variants": variants(environments)}
-    print(json.dumps(told))
+    print(json.dumps([] if idle else [to_json(one) for one in environments]))
     return 0
 
 

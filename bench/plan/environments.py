@@ -1,21 +1,79 @@
-"""What each worker's venv is made from: the pins of a dependency group, or a variant's, in which some are replaced."""
+"""What each venv is made from and what else is known of it, as ``pyproject.toml`` and the table of backends say.
+
+The pins of a venv are its dependency group; everything else is in ``[tool.aipc-bench.venvs.<group>]``: :class:`Facts`.
+The noxfile imports this on nox's own Python, so beside the standard library only ``packaging`` may be imported here.
+"""
 
 from __future__ import annotations
 
+import os
+import platform
+import sys
 import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
-# It comes with pytest, which cannot do without it.
+# It comes with pytest and with nox, which cannot do without it.
 from packaging.dependency_groups import resolve_dependency_groups
+from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from backends.spec import BackendSpec
+from backends.table import BACKENDS
 from bench import PROJECT_ROOT
-from bench.plan.backends import BACKENDS
 from bench.plan.cells import digest
+
+HARNESS = "harness"
+TESTS = "tests"
+CONVERSION = "conversion"
+PLUGINS = "AIPC_BENCH_PLUGINS"
+"""Names packages that bring backends of their own, as pip requirements separated by semicolons."""
+EXTRAS = "AIPC_BENCH_EXTRAS"
+"""Names groups of packages that the harness can do without, separated by commas: ``energy``."""
+
+
+class Here(NamedTuple):
+    """What decides whether a package exists for this machine."""
+
+    platform: str
+    machine: str
+    python: tuple[int, int]
+
+
+def this_machine() -> Here:
+    """The machine that this runs on."""
+    return Here(sys.platform, platform.machine(), sys.version_info[:2])
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a group's venv beside its pins; the defaults are taken for a group that states nothing.
+
+    Args:
+        gigabytes: what it takes on disk.
+        minutes: what its installation takes, on a machine of two cores near its package index.
+        without_dependencies: a second group, installed into the same venv without what it depends on.
+        build: variables for packages that are compiled; empty where wheels are installed.
+        missing: environment marker -> why a package is not published where the marker is true.
+    """
+
+    gigabytes: float = 1.0
+    minutes: float = 2.0
+    without_dependencies: str | None = None
+    build: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    def unsupported(self, here: Here) -> str | None:
+        """Why the packages do not exist for a machine; ``None`` where they do."""
+        # Windows does not write the name of its architecture in one way everywhere.
+        machine = here.machine.upper() if here.platform == "win32" else here.machine
+        version = ".".join(map(str, here.python))
+        variables = {"sys_platform": here.platform, "platform_machine": machine, "python_version": version}
+        return next((why for marker, why in self.missing.items() if Marker(marker).evaluate(variables)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +91,12 @@ class Environment:
     group: str
     pins: tuple[str, ...]
     beside: tuple[str, ...] = ()
+
+    @property
+    def facts(self) -> Facts:
+        """What is known of the venv; a variant's is like its group's."""
+        table = _project()["tool"]["aipc-bench"]["venvs"].get(self.group, {})
+        return Facts(**{key.replace("-", "_"): value for key, value in table.items()})
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -57,12 +121,55 @@ class Environment:
 
 
 def environment(group: str) -> Environment:
-    """The environment of a dependency group, or of a third party's worker."""
-    asked = {spec.group_for(""): spec.requirements for spec in BACKENDS.values() if spec.requirements}
-    if group in asked:
-        return Environment(group, group, asked[group])
-    extra = _project()["tool"]["aipc-bench"]["without-dependencies"].get(group)
-    return Environment(group, group, _pins(group), _pins(extra) if extra else ())
+    """The environment of a dependency group, with what the user adds to that of the harness."""
+    own = Environment(group, group, _pins(group))
+    extra = own.facts.without_dependencies
+    added = (*_plugins(), *_extras()) if group in (HARNESS, TESTS) else ()
+    return replace(own, pins=(*own.pins, *added), beside=_pins(extra) if extra else ())
+
+
+def environment_for(spec: BackendSpec, device: str) -> Environment | None:
+    """The environment of a backend's worker on ``device``; ``None`` where that is the harness's own."""
+    group = spec.group_for(device)
+    if group is None:
+        return None
+    return Environment(group, group, spec.requirements) if spec.requirements else environment(group)
+
+
+def to_json(one: Environment) -> str | dict[str, Any]:
+    """An environment in a message between the harness and the noxfile.
+
+    That of a dependency group is its name, for the noxfile to read the pins itself: another version of ``packaging`` in
+    the harness may write them in another way, and the venv would be made anew for that.
+    """
+    return one.name if one.name in _project()["dependency-groups"] else asdict(one)
+
+
+def from_json(told: str | dict[str, Any]) -> Environment:
+    """What :func:`to_json` told."""
+    if isinstance(told, str):
+        return environment(told)
+    return Environment(told["name"], told["group"], tuple(told["pins"]), tuple(told["beside"]))
+
+
+def all_groups(backends: Mapping[str, BackendSpec] = BACKENDS) -> tuple[str, ...]:
+    """The group that converts models, and that of every worker."""
+    return _groups((spec, device) for spec in backends.values() for device in ("", *spec.groups))
+
+
+def default_groups(backends: Mapping[str, BackendSpec] = BACKENDS) -> tuple[str, ...]:
+    """What a sweep of the CPU needs that names no backend."""
+    return _groups((spec, "CPU") for spec in backends.values() if spec.by_default)
+
+
+def contract_groups(backends: Mapping[str, BackendSpec] = BACKENDS) -> tuple[str, ...]:
+    """What the tests need, first of all the contract suite."""
+    return _groups((spec, device) for spec in backends.values() for device in spec.tested_on)
+
+
+def _groups(asked: Iterable[tuple[BackendSpec, str]]) -> tuple[str, ...]:
+    found = [group for spec, device in asked if (group := spec.group_for(device)) is not None]
+    return tuple(dict.fromkeys([CONVERSION, *found]))
 
 
 def package_name(requirement: str) -> str | None:
@@ -90,10 +197,27 @@ def _in_place_of(pin: str, wanted: Iterable[Requirement]) -> list[str]:
     return news or [pin]
 
 
+def _plugins() -> tuple[str, ...]:
+    return tuple(name.strip() for name in os.environ.get(PLUGINS, "").split(";") if name.strip())
+
+
+def _extras() -> tuple[str, ...]:
+    known: list[str] = _project()["tool"]["aipc-bench"]["extras"]
+    asked = [name.strip() for name in os.environ.get(EXTRAS, "").split(",") if name.strip()]
+    if unknown := [name for name in asked if name not in known]:
+        raise SystemExit(f"{EXTRAS}: no group {unknown[0]!r}; there is {', '.join(known)}")
+    return tuple(pin for name in asked for pin in _pins(name))
+
+
 def _pins(group: str) -> tuple[str, ...]:
     return resolve_dependency_groups(_project()["dependency-groups"], group)
 
 
-@lru_cache(maxsize=1)
 def _project() -> dict[str, Any]:
-    return tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return read_project(PROJECT_ROOT / "pyproject.toml")
+
+
+@lru_cache(maxsize=1)
+def read_project(file: Path) -> dict[str, Any]:
+    """A ``pyproject.toml``, read once: an edit during a run does not rename the venvs that it was handed."""
+    return tomllib.loads(file.read_text(encoding="utf-8"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.spec import OPENVINO_PROVIDERS, PRECISIONS
+from backends.table import BACKENDS as OWN
 from bench.errors import UsageError
 from bench.language import ENGLISH, LANGUAGES
 from bench.plan import values as v
@@ -19,7 +20,7 @@ from bench.plan.load_options import listed, load_options
 from bench.plan.sweep_file import SweepFile, read_sweep_file
 from bench.plan.variants import Asked, Variant, read_variants
 
-DEFAULT_BACKENDS = ("openvino-genai", "ort-genai", "transformers")
+DEFAULT_BACKENDS = tuple(spec.name for spec in OWN.values() if spec.by_default)
 DEFAULT_PROMPT_TOKENS = (32, 128, 512)
 DEFAULT_TIMEOUT_S = 1800.0
 DEFAULT_MAX_BLOCKS = 40

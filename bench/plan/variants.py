@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from bench.errors import UsageError
 from bench.plan.backends import BACKENDS
-from bench.plan.environments import Environment, environment, package_name
+from bench.plan.environments import Environment, environment_for, package_name
 from bench.plan.load_options import load_options
 from bench.plan.specs import looks_like_interpreter, looks_like_options, python_at, requirements_in
 
@@ -39,9 +39,9 @@ class Variant:
     python: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def environment(self, group: str) -> Environment:
-        """What the variant's venv is made from, where the backend's own is made from ``group``."""
-        return environment(group).replacing(self.requirements)
+    def environment(self, pinned: Environment) -> Environment:
+        """What the variant's venv is made from, where ``pinned`` is the backend's own."""
+        return pinned.replacing(self.requirements)
 
     def remedy(self, name: str) -> str:
         """What to do where its stack cannot be imported; ``name`` is the variant's own, ``a`` or ``b``."""
@@ -61,9 +61,9 @@ class Variant:
         idle = [name for name in self.options if not spec.options[name].applies_to(device)]
         if idle:
             return f"{', '.join(idle)} is no option of {self.backend} on {device}"
-        group = spec.group_for(device)
-        if self.requirements and (group is None or not environment(group).pins_any(self.requirements)):
-            has = f"{', '.join(environment(group).packages)}" if group else "nothing of its own"
+        pinned = environment_for(spec, device)
+        if self.requirements and (pinned is None or not pinned.pins_any(self.requirements)):
+            has = f"{', '.join(pinned.packages)}" if pinned else "nothing of its own"
             return f"{self.spec!r} changes nothing of {self.backend} on {device}, whose environment has {has}"
         return None
 
@@ -192,8 +192,8 @@ def _packages(backend: str, devices: tuple[str, ...] | None) -> tuple[str, ...]:
     spec = BACKENDS[backend]
     usual = ("CPU" if "CPU" in spec.devices else next(iter(spec.devices)), *spec.default_on.values())
     wanted = [device for device in (usual if devices is None else devices) if spec.precisions(device) is not None]
-    groups = dict.fromkeys(group for device in wanted if (group := spec.group_for(device)) is not None)
-    return tuple(dict.fromkeys(name for group in groups for name in environment(group).packages))
+    found = dict.fromkeys(pinned for device in wanted if (pinned := environment_for(spec, device)) is not None)
+    return tuple(dict.fromkeys(name for pinned in found for name in pinned.packages))
 
 
 def _refuse_worker(backend: str, variants: Iterable[Variant], asked: Asked) -> None:

@@ -14,10 +14,10 @@ from backends.spec import BackendSpec
 from bench.errors import UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
+from bench.plan.environments import CONVERSION, environment_for
 from bench.plan.variants import Variant
 
 VARIABLE = "AIPC_BENCH_VENVS"
-CONVERSION = "conversion"
 REMEDY = "run `nox -s bench` to have its environment made, or name an interpreter that has the stack by --worker"
 """What to do about a stack that cannot be imported, where nobody asked for a version of it."""
 _RUNTIME = "install Microsoft's Visual C++ Redistributable, by `winget install Microsoft.VCRedist.2015+.x64`"
@@ -100,10 +100,10 @@ class Venvs:
             return Venv(mine.python)
         if spec.name in self._workers:
             return Venv(self._workers[spec.name])
-        group = spec.group_for(device)
-        if group is None:
-            return Venv(sys.executable)
-        return self.group(group) if mine is None else self.group(mine.environment(group).name, made_by="nox -s ab")
+        if mine is None or (pinned := environment_for(spec, device)) is None:
+            group = spec.group_for(device)
+            return Venv(sys.executable) if group is None else self.group(group)
+        return self.group(mine.environment(pinned).name, made_by="nox -s ab")
 
     def conversion(self) -> Venv:
         """The venv that converts models."""

@@ -63,6 +63,17 @@ def test_a_venv_of_its_own_belongs_to_a_device_that_it_has(spec: BackendSpec) ->
 
 
 @every_backend
+def test_it_is_tested_on_devices_that_it_has(spec: BackendSpec) -> None:
+    assert spec.contract_devices
+    assert all(spec.precisions(device) for device in spec.contract_devices)
+
+
+@every_backend
+def test_a_default_backend_is_tested_with_the_packages_that_measure_the_cpu(spec: BackendSpec) -> None:
+    assert not spec.by_default or "CPU" in spec.tested_on
+
+
+@every_backend
 def test_the_options_of_devices_belong_to_devices_that_it_has(spec: BackendSpec) -> None:
     assert {device for option in spec.options.values() for device in option.devices} <= {*spec.devices, "AUTO"}
 

@@ -9,36 +9,36 @@ import pytest
 from bench.commands.needs import main
 
 
-def groups(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[Any]:
     assert main(["--needs", "--", *arguments]) == 0
-    return list(json.loads(capsys.readouterr().out)["groups"])
+    return list(json.loads(capsys.readouterr().out))
 
 
 def test_the_default_sweep_needs_the_conversion_and_three_stacks(capsys: pytest.CaptureFixture[str]) -> None:
-    assert groups(capsys) == ["conversion", "openvino-genai", "ort-genai", "transformers"]
+    assert told(capsys) == ["conversion", "openvino-genai", "ort-genai", "transformers"]
 
 
 def test_the_simulated_backend_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    assert groups(capsys, "--backend", "simulated") == []
+    assert told(capsys, "--backend", "simulated") == []
 
 
 def test_a_users_own_interpreter_spares_the_stacks_venv(capsys: pytest.CaptureFixture[str]) -> None:
     given = ("--backend", "ort-genai", "--worker", f"ort-genai={sys.executable}")
-    assert groups(capsys, *given) == ["conversion"]
+    assert told(capsys, *given) == ["conversion"]
 
 
 def test_a_stack_that_has_no_cell_left_is_not_installed(capsys: pytest.CaptureFixture[str]) -> None:
     given = ("--backend", "ort-genai,openvino-genai", "--device", "GPU")
-    assert groups(capsys, *given) == ["conversion", "openvino-genai"]
+    assert told(capsys, *given) == ["conversion", "openvino-genai"]
 
 
 def test_pytests_own_options_are_no_fault(capsys: pytest.CaptureFixture[str]) -> None:
-    assert groups(capsys, "--backend", "simulated", "-k", "p8", "-x") == []
+    assert told(capsys, "--backend", "simulated", "-k", "p8", "-x") == []
 
 
 @pytest.mark.parametrize("idle", ["--markers", "--collect-only"])
 def test_what_measures_nothing_needs_nothing(capsys: pytest.CaptureFixture[str], idle: str) -> None:
-    assert groups(capsys, idle) == []
+    assert told(capsys, idle) == []
 
 
 @pytest.mark.parametrize("bad", [("--blocks", "0"), ("--blocks",), ("--device", "NPU", "--backend", "ort-genai")])
@@ -62,35 +62,27 @@ def test_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--prompt-tokens" in capsys.readouterr().out
 
 
-def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
-    assert main(["--needs", "--", *arguments]) == 0
-    return json.loads(capsys.readouterr().out)
-
-
 def test_a_variant_needs_a_venv_of_its_own_beside_the_pinned_one(capsys: pytest.CaptureFixture[str]) -> None:
-    answer = told(capsys, "--a", "openvino-genai==2026.3.0.0", "--b", "current")
-    (name,) = answer["variants"]
-    assert (answer["groups"], answer["requirements"], answer["variants"][name]) == (
-        ["conversion", name, "openvino-genai"],
-        {name: ["openvino-genai==2026.3.0.0"]},
-        {"group": "openvino-genai", "beside": []},
-    )
+    conversion, variant, pinned = told(capsys, "--a", "openvino-genai==2026.3.0.0", "--b", "current")
+    assert (conversion, pinned) == ("conversion", "openvino-genai")
+    pins = ["openvino-genai==2026.3.0.0"]
+    assert variant == {"name": variant["name"], "group": "openvino-genai", "pins": pins, "beside": []}
 
 
 def test_what_a_variant_replaces_without_dependencies_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
     given = ("--a", "onnxruntime-genai==0.17.0", "--b", "current", "--device", "OPENVINO.CPU")
-    (variant,) = told(capsys, *given)["variants"].values()
-    assert variant == {"group": "ort-genai-openvino", "beside": ["onnxruntime-genai==0.17.0"]}
+    _, variant, _ = told(capsys, *given)
+    assert (variant["group"], variant["beside"]) == ("ort-genai-openvino", ["onnxruntime-genai==0.17.0"])
 
 
 def test_variants_of_options_need_the_backends_venv_alone(capsys: pytest.CaptureFixture[str]) -> None:
     given = ("--a", "openvino-genai.attention_backend=SDPA", "--b", "current")
-    assert groups(capsys, *given) == ["conversion", "openvino-genai"]
+    assert told(capsys, *given) == ["conversion", "openvino-genai"]
 
 
 def test_an_interpreter_as_a_variant_needs_no_venv(capsys: pytest.CaptureFixture[str]) -> None:
     given = ("--backend", "ort-genai", "--a", sys.executable, "--b", "current")
-    assert groups(capsys, *given) == ["conversion", "ort-genai"]
+    assert told(capsys, *given) == ["conversion", "ort-genai"]
 
 
 def test_help_of_ab_is_its_own(capsys: pytest.CaptureFixture[str]) -> None:

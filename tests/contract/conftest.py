@@ -22,7 +22,6 @@ from tests.contract.loaded import CASES, Case, Ids, LoadedBackend
 MANY = 40
 THREADS = min(2, psutil.cpu_count(logical=False) or 1)
 _REMEDY = "`nox -s tests` makes it and hands it on"
-_COMPILED = "it is compiled, and taken where `nox -s bench -- --backend llama-cpp` has made it"
 _TIMEOUTS = Timeouts(start_s=60, open_s=120, load_s=180, generation_s=120)
 
 
@@ -176,7 +175,9 @@ def load(
 def _at(case: Case, venvs: Venvs) -> tuple[str, str]:
     venv, target = case.at(venvs)
     if venv.python is None:
-        how = _COMPILED if case.backend == "llama-cpp" else _REMEDY
+        wanted = f"--backend {case.backend} --device {case.device}"
+        on_demand = f"it is taken where `nox -s bench -- {wanted}` has made it"
+        how = _REMEDY if case.device in case.spec.tested_on else on_demand
         pytest.skip(f"no venv for {case.label}: {how}")
     return venv.python, target
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,22 +71,21 @@ class Case:
         return venv, self.installed or self.spec.target
 
 
-CASES = (
-    Case("openvino-genai", "CPU"),
-    Case("ort-genai", "CPU"),
-    Case("ort-genai", "OPENVINO.CPU"),
-    Case("ort-genai", "OVEP.CPU", intel=True),
-    Case("optimum-intel", "CPU"),
-    Case(
-        "npu",
-        "NPU",
-        ("tests.contract.stand_ins.npu_library:IntelNpuLibrary", "transformers"),
-        installed="tests.contract.stand_ins.npu_on_cpu:IntelNpuLibrary",
-    ),
-    Case("transformers", "CPU"),
-    Case("llama-cpp", "CPU"),
-    Case("simulated", "CPU"),
-)
+_STAND_INS = ("tests.contract.stand_ins.npu_library:IntelNpuLibrary", "transformers")
+_NOT_ELSEWHERE = {
+    "npu@NPU": Case("npu", "NPU", _STAND_INS, installed="tests.contract.stand_ins.npu_on_cpu:IntelNpuLibrary"),
+    "ort-genai@OVEP.CPU": Case("ort-genai", "OVEP.CPU", intel=True),
+}
+"""Cases of stacks that are not loaded everywhere as they are."""
+
+
+def cases(backends: Mapping[str, BackendSpec]) -> tuple[Case, ...]:
+    """Every backend on the devices that its entry says it is tested on."""
+    plain = [Case(name, device) for name, spec in backends.items() for device in spec.contract_devices]
+    return tuple(_NOT_ELSEWHERE.get(case.label, case) for case in plain)
+
+
+CASES = cases(BACKENDS)
 """Every backend where it can run without a device; the NPU library against a stand-in where it is not installed."""
 
 

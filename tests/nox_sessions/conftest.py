@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 
 import noxfile
+from bench.commands import child
+from bench.plan import environments
+from bench.plan.environments import environment
+from bench.prepare import install, resolve
 from tests.nox_sessions.fake import (
     LINUX,
     PROJECT,
     Finished,
+    write_project,
 )
 
 
@@ -19,10 +24,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout whose path has a space, with no venv in it."""
     folder = tmp_path / "a checkout"
     folder.mkdir()
-    (folder / "pyproject.toml").write_text(PROJECT, encoding="utf-8")
+    write_project(folder, PROJECT)
     monkeypatch.setattr(noxfile, "ROOT", folder)
-    monkeypatch.setattr(noxfile, "VENVS", folder / ".nox" / "w")
-    monkeypatch.setattr(noxfile, "this_machine", lambda: LINUX)
+    for module in (child, environments, install, resolve):
+        monkeypatch.setattr(module, "PROJECT_ROOT", folder)
+    monkeypatch.setattr(install, "VENVS", folder / ".nox" / "w")
+    monkeypatch.setattr(install, "this_machine", lambda: LINUX)
     monkeypatch.delenv("AIPC_BENCH_TORCH_INDEX", raising=False)
     return folder
 
@@ -31,5 +38,5 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
     recorder = Finished()
     monkeypatch.setattr(noxfile, "finish", recorder)
-    monkeypatch.setattr(noxfile, "needs", lambda _, arguments: ["conversion", "ort-genai"])
+    monkeypatch.setattr(noxfile, "needs", lambda _, arguments: [environment("conversion"), environment("ort-genai")])
     return recorder

@@ -8,14 +8,20 @@ from typing import Any, cast
 import nox
 
 import noxfile
+from bench.plan.environments import Environment, Here, environment, read_project
+from bench.prepare import install
+from bench.prepare.install import Outcome
 
-LINUX = noxfile.Here("linux", "x86_64", (3, 12))
-WINDOWS = noxfile.Here("win32", "AMD64", (3, 12))
-WINDOWS_ON_ARM = noxfile.Here("win32", "ARM64", (3, 12))
-PROJECT = """
+LINUX = Here("linux", "x86_64", (3, 12))
+WINDOWS = Here("win32", "AMD64", (3, 12))
+WINDOWS_ON_ARM = Here("win32", "ARM64", (3, 12))
+REAL = (Path(noxfile.__file__).with_name("pyproject.toml")).read_text("utf-8")
+FACTS = REAL[REAL.index("[tool.aipc-bench]") : REAL.index("[tool.pytest")]
+"""What the project says of its venvs beside their pins."""
+PROJECT = f"""
 [dependency-groups]
 harness = ["pytest==1"]
-tests = [{ include-group = "harness" }, "ruff==1"]
+tests = [{{ include-group = "harness" }}, "ruff==1"]
 conversion = ["torch==2", "openvino==3"]
 default-model = ["weights==4"]
 openvino-genai = ["openvino-genai==5"]
@@ -31,6 +37,8 @@ npu = ["intel-npu-acceleration-library==9"]
 llama-cpp = ["llama-cpp-python==10"]
 energy = ["codecarbon==12"]
 resolver = ["uv==11"]
+
+{FACTS}
 """
 
 
@@ -58,7 +66,7 @@ class FakeSession:
         self.calls.append(arguments)
         self.options.append(options)
         if "virtualenv" in arguments:
-            python = noxfile.interpreter(Path(arguments[-1]).name)
+            python = install.interpreter(Path(arguments[-1]).name)
             python.parent.mkdir(parents=True, exist_ok=True)
             Path(arguments[-1]).mkdir(parents=True, exist_ok=True)
             python.touch()
@@ -86,8 +94,9 @@ def as_session(fake: FakeSession) -> nox.Session:
     return cast("nox.Session", fake)
 
 
-def made(fake: FakeSession, *groups: str) -> dict[str, noxfile.Outcome]:
-    return noxfile.venvs(as_session(fake), groups)
+def made(fake: FakeSession, *asked: str | Environment) -> dict[str, Outcome]:
+    """The venvs of groups, and of other environments."""
+    return noxfile.venvs(as_session(fake), [environment(one) if isinstance(one, str) else one for one in asked])
 
 
 ERRORS = """\
@@ -96,6 +105,12 @@ ERRORS = """\
 2026-01-02T03:04:06,000 ERROR: Could not find a version
 2026-01-02T03:04:06,001 ERROR: No matching distribution found
 """
+
+
+def write_project(root: Path, text: str) -> None:
+    """A checkout's ``pyproject.toml``, as the next session reads it."""
+    (root / "pyproject.toml").write_text(text, encoding="utf-8")
+    read_project.cache_clear()
 
 
 def write_plan(root: Path, text: str) -> None:
@@ -110,7 +125,7 @@ class Finished:
     def __init__(self, status: int = 0) -> None:
         self.status = status
         self.commands: list[tuple[str, ...]] = []
-        self.made: dict[str, noxfile.Outcome] | None = None
+        self.made: dict[str, Outcome] | None = None
         self.pip_calls_before: list[int] = []
 
     def __call__(
@@ -118,7 +133,7 @@ class Finished:
         session: FakeSession,
         python: str,
         *arguments: str,
-        made: dict[str, noxfile.Outcome] | None = None,
+        made: dict[str, Outcome] | None = None,
     ) -> None:
         self.commands.append(arguments)
         self.made = made

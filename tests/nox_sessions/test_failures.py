@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 import noxfile
+from bench.plan.environments import Facts, Here, all_groups, environment
+from bench.prepare import install
+from bench.prepare.install import complaints, too_deep
 from tests.nox_sessions.fake import (
     ERRORS,
     LINUX,
     LISTED,
+    PROJECT,
     WINDOWS,
     WINDOWS_ON_ARM,
     AbortedError,
@@ -18,31 +22,52 @@ from tests.nox_sessions.fake import (
     Finished,
     as_session,
     made,
+    write_project,
 )
+
+
+def is_missing(root: Path, group: str, marker: str, why: str) -> None:
+    """Have the project say that a group's packages do not exist where ``marker`` is true."""
+    write_project(root, f'{PROJECT}\n[tool.aipc-bench.venvs.{group}.missing]\n"{marker}" = "{why}"\n')
+
 
 # -- stacks that cannot be --------------------------------------------------------------------------------------------
 
 
-def test_a_group_without_packages_for_this_machine_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(noxfile.NOT_HERE, "ort-genai", lambda here: f"no wheel for {here.platform}")
+def test_a_group_without_packages_for_this_machine_is_unsupported(root: Path) -> None:
+    is_missing(root, "ort-genai", "sys_platform == 'linux'", "no wheel for linux")
     assert made(FakeSession(), "ort-genai") == {"ort-genai": {"unsupported": "no wheel for linux"}}
 
 
-def test_an_unsupported_group_calls_no_installer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(noxfile.NOT_HERE, "ort-genai", lambda _: "no wheel")
+def test_an_unsupported_group_calls_no_installer(root: Path) -> None:
+    is_missing(root, "ort-genai", "sys_platform == 'linux'", "no wheel")
     fake = FakeSession()
     made(fake, "ort-genai")
     assert fake.calls == []
 
 
-def test_a_python_can_be_what_a_package_does_not_exist_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    too_new = noxfile.Here("linux", "x86_64", (3, 13))
-    monkeypatch.setitem(noxfile.NOT_HERE, "ort-genai", lambda here: "too new" if here.python > (3, 12) else None)
-    assert [noxfile.unsupported("ort-genai", here) for here in (LINUX, too_new)] == [None, "too new"]
+@pytest.mark.parametrize(
+    ("here", "why"), [(Here("linux", "x86_64", (3, 9)), None), (LINUX, None), (Here("linux", "x86_64", (3, 13)), "new")]
+)
+def test_a_python_can_be_what_a_package_does_not_exist_for(here: Here, why: str | None) -> None:
+    assert Facts(missing={"python_version > '3.12'": "new"}).unsupported(here) == why
+
+
+@pytest.mark.parametrize("machine", ["ARM64", "arm64"])
+def test_windows_may_write_its_architecture_either_way(machine: str) -> None:
+    facts = Facts(missing={"platform_machine == 'ARM64'": "no wheel"})
+    assert facts.unsupported(Here("win32", machine, (3, 12))) == "no wheel"
+
+
+def test_the_first_reason_that_holds_is_told() -> None:
+    facts = Facts(
+        missing={"sys_platform == 'win32'": "one", "sys_platform != 'win32'": "two", "python_version > '3'": "3"}
+    )
+    assert facts.unsupported(LINUX) == "two"
 
 
 def test_openvino_is_not_published_for_windows_on_arm() -> None:
-    assert "Windows on ARM" in (noxfile.unsupported("openvino-genai", WINDOWS_ON_ARM) or "")
+    assert "Windows on ARM" in (environment("openvino-genai").facts.unsupported(WINDOWS_ON_ARM) or "")
 
 
 def test_a_failed_installation_is_told_in_the_installers_words() -> None:
@@ -60,7 +85,7 @@ def test_a_failed_installation_leaves_the_other_stacks_alone() -> None:
 def test_an_installer_that_was_killed_is_quoted_by_its_last_lines(tmp_path: Path) -> None:
     log = tmp_path / "pip.log"
     log.write_text("".join(f"2026-01-02T03:04:05,678 line {n}\n" for n in range(9)), encoding="utf-8")
-    assert noxfile.complaints(log, "unused") == [f"line {n}" for n in range(4, 9)]
+    assert complaints(log, "unused") == [f"line {n}" for n in range(4, 9)]
 
 
 def test_a_venv_that_could_not_be_made_at_all_has_a_reason_too() -> None:
@@ -75,7 +100,7 @@ def test_a_failed_harness_is_one_clear_line() -> None:
 
 
 def test_a_harness_that_cannot_be_here_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noxfile, "this_machine", lambda: WINDOWS_ON_ARM)
+    monkeypatch.setattr(install, "this_machine", lambda: WINDOWS_ON_ARM)
     with pytest.raises(AbortedError, match="pyarrow is not published for Windows on ARM"):
         noxfile.harness(as_session(FakeSession()))
 
@@ -89,20 +114,18 @@ def test_a_harness_that_cannot_be_here_is_one_clear_line(monkeypatch: pytest.Mon
         ("ort-genai-dml", LINUX, "published for Windows only"),
         ("ort-genai-winml", LINUX, "published for Windows only"),
         ("npu", LINUX, "--worker npu=PYTHON"),
-        ("npu", noxfile.Here("win32", "AMD64", (3, 13)), "no wheel for Python 3.13"),
+        ("npu", Here("win32", "AMD64", (3, 13)), "no wheel for Python 3.13"),
     ],
 )
-def test_a_stack_that_is_not_published_for_a_machine_says_so_in_a_line(
-    group: str, here: noxfile.Here, words: str
-) -> None:
-    said = noxfile.unsupported(group, here)
+def test_a_stack_that_is_not_published_for_a_machine_says_so_in_a_line(group: str, here: Here, words: str) -> None:
+    said = environment(group).facts.unsupported(here)
     assert said is not None
     assert words in said
 
 
-@pytest.mark.parametrize("group", [*noxfile.TESTED, *noxfile.ON_DEMAND])
+@pytest.mark.parametrize("group", all_groups())
 def test_every_stack_is_published_for_windows(group: str) -> None:
-    assert noxfile.unsupported(group, WINDOWS) is None
+    assert environment(group).facts.unsupported(WINDOWS) is None
 
 
 def test_genai_goes_beside_the_openvino_build_without_its_dependencies() -> None:
@@ -113,13 +136,13 @@ def test_genai_goes_beside_the_openvino_build_without_its_dependencies() -> None
 
 def test_what_lies_in_a_venv_is_kept_with_it() -> None:
     made(FakeSession(), "ort-genai")
-    assert (noxfile.VENVS / "ort-genai" / "packages.json").read_text("utf-8") == LISTED
+    assert (install.VENVS / "ort-genai" / "packages.json").read_text("utf-8") == LISTED
 
 
 def test_a_build_is_told_what_to_leave_out() -> None:
     fake = FakeSession()
     made(fake, "llama-cpp")
-    assert fake.options[-1]["env"] == noxfile.BUILD_ENVIRONMENT["llama-cpp"]
+    assert fake.options[-1]["env"] == {"CMAKE_ARGS": "-DLLAVA_BUILD=OFF"}
 
 
 def test_the_tests_take_llama_cpp_where_it_is_compiled(finished: Finished) -> None:
@@ -146,11 +169,11 @@ DEEP = Path("C:/" + "x" * 60)
         (Path("C:/x"), WINDOWS, False, False),
     ],
 )
-def test_a_checkout_too_deep_for_windows_is_told(root: Path, here: noxfile.Here, long_paths: bool, told: bool) -> None:
-    assert (noxfile.too_deep(root, here, long_paths=long_paths) is not None) == told
+def test_a_checkout_too_deep_for_windows_is_told(root: Path, here: Here, long_paths: bool, told: bool) -> None:
+    assert (too_deep(root, here, long_paths=long_paths) is not None) == told
 
 
 def test_what_pip_hints_at_is_told_with_its_error(tmp_path: Path) -> None:
     log = tmp_path / "pip.log"
     log.write_text("2026-01-01T00:00:00,001 ERROR: no such file\n2026-01-01T00:00:00,001 HINT: long paths\n", "utf-8")
-    assert noxfile.complaints(log, "unused") == ["ERROR: no such file", "HINT: long paths"]
+    assert complaints(log, "unused") == ["ERROR: no such file", "HINT: long paths"]

@@ -12,6 +12,8 @@ from typing import cast
 import pytest
 
 import noxfile
+from bench.commands import child
+from bench.plan.environments import environment
 from tests.nox_sessions.fake import (
     FakeSession,
     as_session,
@@ -22,9 +24,9 @@ from tests.nox_sessions.fake import (
 
 
 def test_the_harness_says_which_stacks_are_needed(root: Path) -> None:
-    told = "{'groups': sys.argv[3:], 'requirements': {}, 'variants': {}}"
-    write_plan(root, f"import json, sys; print('chatter'); print(json.dumps({told}))")
-    assert noxfile.needs(sys.executable, ["ort-genai", "conversion"]) == ["ort-genai", "conversion"]
+    write_plan(root, "import json, sys; print('chatter'); print(json.dumps(sys.argv[3:]))")
+    needed = noxfile.needs(sys.executable, ["ort-genai", "conversion"])
+    assert needed == [environment("ort-genai"), environment("conversion")]
 
 
 def test_a_usage_error_passes_through_with_its_status(root: Path) -> None:
@@ -77,13 +79,13 @@ class Interrupted:
 
 
 def test_ctrl_c_waits_for_the_command_to_end() -> None:
-    assert noxfile.wait(cast("Popen[bytes]", Interrupted())) == 130
+    assert child.wait(cast("Popen[bytes]", Interrupted())) == 130
 
 
 def test_a_command_that_a_signal_ended_has_a_shells_status() -> None:
-    assert noxfile.exit_status(-9) == 137
+    assert child.exit_status(-9) == 137
 
 
 @pytest.mark.parametrize(("code", "status"), [(0xC000013A, 130), (0xC0000005, 1), (4, 4), (0, 0)])
 def test_a_status_of_windows_is_one_that_a_shell_can_tell(code: int, status: int) -> None:
-    assert noxfile.exit_status(code) == status
+    assert child.exit_status(code) == status

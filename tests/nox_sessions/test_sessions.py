@@ -12,6 +12,10 @@ from typing import Any
 import pytest
 
 import noxfile
+from bench.commands import child
+from bench.plan.environments import default_groups, environment
+from bench.prepare import install, resolve
+from bench.prepare.resolve import resolved
 from tests.nox_sessions.fake import (
     ERRORS,
     LINUX,
@@ -21,6 +25,7 @@ from tests.nox_sessions.fake import (
     FakeSession,
     Finished,
     made,
+    write_project,
 )
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -75,7 +80,7 @@ def test_report_hands_on_the_runs_that_it_is_given(finished: Finished) -> None:
 
 def test_overhead_is_measured_on_every_stack(finished: Finished) -> None:
     noxfile.studies(FakeSession("overhead"))
-    assert tuple(finished.made or {}) == noxfile.STACKS
+    assert tuple(finished.made or {}) == default_groups()
 
 
 def test_history_hands_on_what_it_is_given(finished: Finished) -> None:
@@ -96,7 +101,7 @@ def test_the_simulated_study_needs_no_stack(finished: Finished) -> None:
 @pytest.mark.parametrize("part", ["real", "variance"])
 def test_the_study_on_a_real_backend_has_every_stack(finished: Finished, part: str) -> None:
     noxfile.studies(FakeSession("intervals", part))
-    assert tuple(finished.made or {}) == noxfile.STACKS
+    assert tuple(finished.made or {}) == default_groups()
 
 
 @pytest.mark.parametrize(("asked", "status"), [((), 4), (("nothing",), 4), (("--help",), 0)])
@@ -144,7 +149,7 @@ def test_ctrl_break_of_windows_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Non
     number = signal.SIGTERM
     before = signal.getsignal(number)
     monkeypatch.setattr(signal, "SIGBREAK", number, raising=False)
-    noxfile.break_as_interrupt()
+    child.break_as_interrupt()
     after = signal.signal(number, before)
     assert after is signal.default_int_handler
 
@@ -167,21 +172,21 @@ def test_types_are_checked_for_the_other_system_too(
 def test_clean_only_says_what_there_is(finished: Finished) -> None:
     made(FakeSession(), "ort-genai")
     noxfile.clean(FakeSession())
-    assert noxfile.is_ready("ort-genai")
+    assert install.is_ready(environment("ort-genai"))
 
 
 def test_clean_names_each_venv_with_its_size(finished: Finished) -> None:
     made(FakeSession(), "ort-genai")
-    (noxfile.VENVS / "ort-genai" / "library").write_bytes(b"x" * 20_000_000)
+    (install.VENVS / "ort-genai" / "library").write_bytes(b"x" * 20_000_000)
     fake = FakeSession()
     noxfile.clean(fake)
-    assert fake.said[-1] == f"venv {noxfile.VENVS / 'ort-genai'} (0.02 GB)"
+    assert fake.said[-1] == f"venv {install.VENVS / 'ort-genai'} (0.02 GB)"
 
 
 def test_clean_removes_the_venvs_if_asked(finished: Finished) -> None:
     made(FakeSession(), "ort-genai")
     noxfile.clean(FakeSession("--remove"))
-    assert list(noxfile.VENVS.iterdir()) == []
+    assert list(install.VENVS.iterdir()) == []
 
 
 def test_clean_goes_on_after_a_venv_that_is_in_use(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +195,7 @@ def test_clean_goes_on_after_a_venv_that_is_in_use(finished: Finished, monkeypat
     def in_use(folder: Path) -> None:
         raise PermissionError(13, "used by another process")
 
-    monkeypatch.setattr("noxfile.shutil.rmtree", in_use)
+    monkeypatch.setattr("shutil.rmtree", in_use)
     fake = FakeSession("--remove")
     noxfile.clean(fake)
     assert "stays in part: used by another process" in fake.said[-1]
@@ -198,7 +203,7 @@ def test_clean_goes_on_after_a_venv_that_is_in_use(finished: Finished, monkeypat
 
 def test_clean_looks_with_an_older_harness_rather_than_install_one(finished: Finished, root: Path) -> None:
     made(FakeSession(), "harness")
-    (root / "pyproject.toml").write_text(PROJECT.replace("pytest==1", "pytest==2"), encoding="utf-8")
+    write_project(root, PROJECT.replace("pytest==1", "pytest==2"))
     fake = FakeSession()
     noxfile.clean(fake)
     assert fake.calls == []
@@ -209,7 +214,7 @@ def test_clean_removes_nothing_if_it_was_misunderstood(monkeypatch: pytest.Monke
     monkeypatch.setattr(noxfile, "finish", Finished(status=4))
     with pytest.raises(SystemExit):
         noxfile.clean(FakeSession("--remove", "--nonsense"))
-    assert noxfile.is_ready("harness")
+    assert install.is_ready(environment("harness"))
 
 
 # -- doctor and resolver ----------------------------------------------------------------------------------------------
@@ -241,17 +246,17 @@ def resolving(monkeypatch: pytest.MonkeyPatch, status: int) -> list[list[str]]:
 
 def test_a_group_that_resolves_is_ok(monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, 0)
-    assert noxfile.resolved("python", "transformers", WINDOWS, "windows") == "ok"
+    assert resolved("python", environment("transformers"), WINDOWS, "windows") == "ok"
 
 
 def test_a_group_that_does_not_resolve_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     resolving(monkeypatch, 1)
-    assert noxfile.resolved("python", "transformers", WINDOWS, "windows") == "FAILED no such version"
+    assert resolved("python", environment("transformers"), WINDOWS, "windows") == "FAILED no such version"
 
 
 def test_what_is_not_published_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     commands = resolving(monkeypatch, 0)
-    said = noxfile.resolved("python", "npu", LINUX, "linux")
+    said = resolved("python", environment("npu"), LINUX, "linux")
     assert (said.startswith("not published: "), commands) == (True, [])
 
 
@@ -260,11 +265,11 @@ def test_wheels_alone_count_unless_a_stack_is_compiled(
     monkeypatch: pytest.MonkeyPatch, group: str, wheels: bool
 ) -> None:
     commands = resolving(monkeypatch, 0)
-    noxfile.resolved("python", group, LINUX, "linux")
+    resolved("python", environment(group), LINUX, "linux")
     assert ("--only-binary" in commands[0]) == wheels
 
 
 def test_the_resolver_fails_if_a_group_does(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(noxfile, "resolved", lambda *_: "FAILED no such version")
+    monkeypatch.setattr(resolve, "resolved", lambda *_: "FAILED no such version")
     with pytest.raises(AbortedError, match="these cannot be resolved: conversion, "):
         noxfile.resolve(FakeSession())

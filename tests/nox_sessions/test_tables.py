@@ -8,7 +8,18 @@ import nox
 import pytest
 
 import noxfile
-from backends.table import BACKENDS
+from bench.plan.environments import (
+    CONVERSION,
+    HARNESS,
+    TESTS,
+    all_groups,
+    contract_groups,
+    default_groups,
+    environment,
+)
+
+CHECKOUT = Path(noxfile.__file__).parent
+VENVS = nox.project.load_toml(CHECKOUT / "pyproject.toml")["tool"]["aipc-bench"]["venvs"]
 
 # -- the Python that runs this ----------------------------------------------------------------------------------------
 
@@ -39,17 +50,29 @@ def test_nox_without_a_session_measures() -> None:
 # -- the tables agree with the rest of the project --------------------------------------------------------------------
 
 
-def test_every_backend_has_a_venv() -> None:
-    groups = {group for spec in BACKENDS.values() for group in (spec.group, *spec.groups.values()) if group}
-    assert groups <= {*noxfile.TESTED, *noxfile.ON_DEMAND}
+@pytest.mark.parametrize("group", VENVS)
+def test_what_is_said_of_a_venv_is_said_of_a_group_and_can_be_read(group: str) -> None:
+    assert environment(group).facts.gigabytes > 0
 
 
-@pytest.mark.parametrize("group", ["harness", "tests", *noxfile.TESTED, *noxfile.ON_DEMAND])
-def test_every_venv_has_a_price(group: str) -> None:
-    assert noxfile.COSTS[group].gigabytes > 0
+@pytest.mark.parametrize("group", [HARNESS, TESTS, *all_groups()])
+def test_every_venv_of_this_project_states_what_it_takes(group: str) -> None:
+    assert {"gigabytes", "minutes"} <= set(VENVS[group])
 
 
-@pytest.mark.parametrize("group", ["harness", "tests", *noxfile.STACKS, *noxfile.WITHOUT_DEPENDENCIES.values()])
-def test_every_group_is_in_the_project_file(group: str) -> None:
-    project = nox.project.load_toml(Path(noxfile.__file__).with_name("pyproject.toml"))
-    assert nox.project.dependency_groups(project, group)
+def test_the_default_sweep_needs_what_its_backends_run_in() -> None:
+    assert default_groups() == ("conversion", "openvino-genai", "ort-genai", "transformers")
+
+
+def test_the_tests_need_what_installs_without_a_compiler_and_runs_without_a_device() -> None:
+    assert set(contract_groups()) == {*default_groups(), "ort-genai-openvino"}
+
+
+def test_no_stack_of_the_tests_is_compiled() -> None:
+    assert [group for group in contract_groups() if environment(group).facts.build] == []
+
+
+@pytest.mark.parametrize("file", ["noxfile.py", "bench/prepare/install.py", "bench/plan/environments.py"])
+def test_a_stack_is_named_in_its_own_places_alone(file: str) -> None:
+    lines = (CHECKOUT / file).read_text("utf-8")
+    assert [group for group in all_groups() if group != CONVERSION and f'"{group}"' in lines] == []

@@ -4,38 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import noxfile
+from bench.plan.environments import Environment, environment, to_json
+from bench.prepare import install
+from bench.prepare.install import describe, recipe, shortage
 from tests.nox_sessions.fake import (
     ERRORS,
+    WINDOWS_ON_ARM,
     FakeSession,
     Finished,
     made,
     write_plan,
 )
 
-GENAI = "ab-00000001"
-COMPILED = "ab-00000002"
-BESIDE = "ab-00000003"
-
-
-@pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the harness told of the variants that a command line asks for."""
-    requirements = {GENAI: ("openvino-genai==4",), COMPILED: ("llama-cpp-python==9",), BESIDE: ("onnxruntime==8",)}
-    monkeypatch.setattr(noxfile, "TOLD", requirements)
-    monkeypatch.setattr(
-        noxfile,
-        "VARIANTS",
-        {
-            GENAI: noxfile.Variant("openvino-genai", ()),
-            COMPILED: noxfile.Variant("llama-cpp", ()),
-            BESIDE: noxfile.Variant("ort-genai-openvino", ("onnxruntime-genai==5",)),
-        },
-    )
+GENAI = Environment("ab-00000001", "openvino-genai", ("openvino-genai==4",))
+COMPILED = Environment("ab-00000002", "llama-cpp", ("llama-cpp-python==9",))
+BESIDE = Environment("ab-00000003", "ort-genai-openvino", ("onnxruntime==8",), ("onnxruntime-genai==5",))
 
 
 def test_a_variant_is_installed_from_its_own_requirements() -> None:
@@ -46,7 +35,7 @@ def test_a_variant_is_installed_from_its_own_requirements() -> None:
 
 def test_a_variant_has_a_venv_of_its_own() -> None:
     outcome = made(FakeSession(), "openvino-genai", GENAI)
-    assert outcome["openvino-genai"] != outcome[GENAI]
+    assert outcome["openvino-genai"] != outcome[GENAI.name]
 
 
 def test_a_variant_is_made_once() -> None:
@@ -59,7 +48,7 @@ def test_a_variant_is_made_once() -> None:
 def test_a_variants_build_is_told_what_its_groups_is() -> None:
     fake = FakeSession()
     made(fake, COMPILED)
-    assert fake.options[-1]["env"] == noxfile.BUILD_ENVIRONMENT["llama-cpp"]
+    assert fake.options[-1]["env"] == {"CMAKE_ARGS": "-DLLAVA_BUILD=OFF"}
 
 
 def test_what_goes_beside_a_variant_goes_without_its_dependencies() -> None:
@@ -68,40 +57,31 @@ def test_what_goes_beside_a_variant_goes_without_its_dependencies() -> None:
     assert [call[-2:] for call in fake.pip_calls][-1] == ("--no-deps", "onnxruntime-genai==5")
 
 
-def test_what_goes_beside_a_variant_is_part_of_its_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = noxfile.recipe(BESIDE)
-    monkeypatch.setitem(noxfile.VARIANTS, BESIDE, noxfile.Variant("ort-genai-openvino", ("onnxruntime-genai==6",)))
-    assert noxfile.recipe(BESIDE) != before
+def test_what_goes_beside_a_variant_is_part_of_its_recipe() -> None:
+    assert recipe(BESIDE) != recipe(replace(BESIDE, beside=("onnxruntime-genai==6",)))
 
 
 def test_a_variant_is_unsupported_where_its_group_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(noxfile.NOT_HERE, "openvino-genai", lambda _: "no wheel")
-    assert made(FakeSession(), GENAI) == {GENAI: {"unsupported": "no wheel"}}
+    monkeypatch.setattr(install, "this_machine", lambda: WINDOWS_ON_ARM)
+    why = "openvino-genai is not published for Windows on ARM"
+    assert made(FakeSession(), GENAI) == {GENAI.name: {"unsupported": why}}
 
 
 def test_a_variant_costs_what_its_group_costs_and_says_what_it_is() -> None:
-    assert noxfile.describe(GENAI) == "openvino-genai with openvino-genai==4; 0.3 GB, about 1 min"
+    assert describe(GENAI) == "openvino-genai with openvino-genai==4; 0.3 GB, about 1 min"
 
 
 def test_a_variant_that_cannot_be_installed_leaves_the_other_alone() -> None:
     outcome = made(FakeSession(failing="openvino-genai==4", errors=ERRORS), "openvino-genai", GENAI)
-    assert ("python" in outcome["openvino-genai"], outcome[GENAI]["failed"][-1]) == (
+    assert ("python" in outcome["openvino-genai"], outcome[GENAI.name]["failed"][-1]) == (
         True,
         "ERROR: No matching distribution found",
     )
 
 
 def test_the_harness_says_which_variants_a_command_line_asks_for(root: Path) -> None:
-    answer = {
-        "groups": ["openvino-genai", "ab-1"],
-        "requirements": {"ab-1": ["openvino-genai==3"]},
-        "variants": {"ab-1": {"group": "openvino-genai", "beside": []}},
-    }
-    write_plan(root, f"print({json.dumps(json.dumps(answer))})")
-    groups = noxfile.needs(sys.executable, [])
-    fake = FakeSession()
-    made(fake, *groups)
-    assert [call[-1] for call in fake.pip_calls] == ["openvino-genai==5", "openvino-genai==3"]
+    write_plan(root, f"print({json.dumps(json.dumps(['openvino-genai', to_json(BESIDE)]))})")
+    assert noxfile.needs(sys.executable, []) == [environment("openvino-genai"), BESIDE]
 
 
 def test_ab_hands_its_arguments_to_pytest(finished: Finished) -> None:
@@ -131,10 +111,10 @@ def test_ab_has_a_help_of_its_own(finished: Finished) -> None:
 
 
 def test_a_variant_takes_as_much_of_the_disk_as_its_group() -> None:
-    assert "needs 0.4 GB" in (noxfile.shortage([GENAI], 1_000_000) or "")
+    assert "needs 0.4 GB" in (shortage([GENAI], 1_000_000) or "")
 
 
 def test_clean_removes_the_venvs_of_variants(finished: Finished) -> None:
     made(FakeSession(), GENAI)
     noxfile.clean(FakeSession("--remove"))
-    assert not (noxfile.VENVS / GENAI).exists()
+    assert not (install.VENVS / GENAI.name).exists()

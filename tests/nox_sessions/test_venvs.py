@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import noxfile
+from bench.plan.environments import EXTRAS, PLUGINS, Environment, Here, environment, to_json
+from bench.prepare.install import interpreter, is_ready, recipe, shortage, torch_index
 from tests.nox_sessions.fake import (
     LINUX,
     PROJECT,
@@ -18,6 +20,7 @@ from tests.nox_sessions.fake import (
     FakeSession,
     made,
     write_plan,
+    write_project,
 )
 
 # -- making venvs -----------------------------------------------------------------------------------------------------
@@ -50,7 +53,7 @@ def test_a_second_call_announces_nothing() -> None:
 
 def test_changed_pins_make_a_venv_anew(root: Path) -> None:
     made(FakeSession(), "ort-genai", "openvino-genai")
-    (root / "pyproject.toml").write_text(PROJECT.replace("genai==6", "genai==66"), encoding="utf-8")
+    write_project(root, PROJECT.replace("genai==6", "genai==66"))
     second = FakeSession()
     made(second, "ort-genai", "openvino-genai")
     assert [call[-1] for call in second.pip_calls] == ["onnxruntime-genai==66"]
@@ -59,18 +62,18 @@ def test_changed_pins_make_a_venv_anew(root: Path) -> None:
 def test_another_python_makes_a_venv_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     made(FakeSession(), "ort-genai")
     monkeypatch.setattr(platform, "python_version", lambda: "3.99.0")
-    assert not noxfile.is_ready("ort-genai")
+    assert not is_ready(environment("ort-genai"))
 
 
 def test_a_venv_that_lost_its_interpreter_is_made_anew() -> None:
     made(FakeSession(), "ort-genai")
-    noxfile.interpreter("ort-genai").unlink()
-    assert not noxfile.is_ready("ort-genai")
+    interpreter("ort-genai").unlink()
+    assert not is_ready(environment("ort-genai"))
 
 
 def test_a_venv_whose_installation_failed_is_never_taken_for_whole() -> None:
     made(FakeSession(failing="onnxruntime-genai"), "ort-genai")
-    assert not noxfile.is_ready("ort-genai")
+    assert not is_ready(environment("ort-genai"))
 
 
 def test_the_model_goes_into_the_conversion_venv_without_its_dependencies() -> None:
@@ -81,8 +84,8 @@ def test_the_model_goes_into_the_conversion_venv_without_its_dependencies() -> N
 
 def test_a_changed_model_makes_the_conversion_venv_anew(root: Path) -> None:
     made(FakeSession(), "conversion")
-    (root / "pyproject.toml").write_text(PROJECT.replace("weights==4", "weights==5"), encoding="utf-8")
-    assert not noxfile.is_ready("conversion")
+    write_project(root, PROJECT.replace("weights==4", "weights==5"))
+    assert not is_ready(environment("conversion"))
 
 
 def test_the_environment_reaches_pip_unchanged() -> None:
@@ -100,7 +103,7 @@ def test_venvs_are_made_from_the_python_that_runs_nox() -> None:
 
 def test_windows_keeps_the_interpreter_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
-    assert noxfile.interpreter("ort-genai").parts[-2:] == ("Scripts", "python.exe")
+    assert interpreter("ort-genai").parts[-2:] == ("Scripts", "python.exe")
 
 
 # -- what is said before ----------------------------------------------------------------------------------------------
@@ -129,7 +132,7 @@ def test_a_full_disk_is_told_before_anything_is_installed(monkeypatch: pytest.Mo
 
 
 def test_a_disk_that_is_large_enough_is_no_shortage() -> None:
-    assert noxfile.shortage(["conversion", "transformers"], 5_000_000_000) is None
+    assert shortage([environment("conversion"), environment("transformers")], 5_000_000_000) is None
 
 
 # -- torch's CPU build ------------------------------------------------------------------------------------------------
@@ -138,27 +141,27 @@ INDEX = {"AIPC_BENCH_TORCH_INDEX": "https://torch.example/cpu"}
 
 
 def test_the_torch_index_is_named_to_pip_for_a_group_with_torch() -> None:
-    assert noxfile.torch_index(["torch==2"], LINUX, INDEX) == ["--extra-index-url", "https://torch.example/cpu"]
+    assert torch_index(["torch==2"], LINUX, INDEX) == ["--extra-index-url", "https://torch.example/cpu"]
 
 
 @pytest.mark.parametrize("pin", ["torchvision==1", "torch-geometric", "openvino==3"])
 def test_the_torch_index_is_for_torch_alone(pin: str) -> None:
-    assert noxfile.torch_index([pin], LINUX, INDEX) == []
+    assert torch_index([pin], LINUX, INDEX) == []
 
 
 def test_the_torch_index_is_for_windows_too_whose_own_torch_has_no_gpu() -> None:
-    found = noxfile.torch_index(["torch==2"], noxfile.Here("win32", "AMD64", (3, 12)), INDEX)
-    assert found == noxfile.torch_index(["torch==2"], LINUX, INDEX)
+    found = torch_index(["torch==2"], Here("win32", "AMD64", (3, 12)), INDEX)
+    assert found == torch_index(["torch==2"], LINUX, INDEX)
 
 
 def test_another_torch_index_is_another_venv(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = noxfile.recipe("transformers")
+    before = recipe(environment("transformers"))
     monkeypatch.setenv("AIPC_BENCH_TORCH_INDEX", "https://example.org/xpu")
-    assert noxfile.recipe("transformers") != before
+    assert recipe(environment("transformers")) != before
 
 
 def test_without_the_setting_pip_searches_where_it_always_does() -> None:
-    assert noxfile.torch_index(["torch==2"], LINUX, {}) == []
+    assert torch_index(["torch==2"], LINUX, {}) == []
 
 
 def test_the_torch_index_reaches_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,33 +175,29 @@ def test_the_torch_index_reaches_the_command(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_packages_with_backends_go_into_the_harness(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(noxfile.PLUGINS, "toy==1.0; ./local ;")
-    assert noxfile.pins("harness")[-2:] == ("toy==1.0", "./local")
+    monkeypatch.setenv(PLUGINS, "toy==1.0; ./local ;")
+    assert environment("harness").pins[-2:] == ("toy==1.0", "./local")
 
 
 def test_extras_go_into_the_harness_when_they_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(noxfile.EXTRAS, " energy ,")
-    assert noxfile.pins("harness")[-1] == "codecarbon==12"
+    monkeypatch.setenv(EXTRAS, " energy ,")
+    assert environment("harness").pins[-1] == "codecarbon==12"
 
 
 def test_a_worker_gets_no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(noxfile.EXTRAS, "energy")
-    assert "codecarbon==12" not in noxfile.pins("ort-genai")
+    monkeypatch.setenv(EXTRAS, "energy")
+    assert "codecarbon==12" not in environment("ort-genai").pins
 
 
 def test_an_extra_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(noxfile.EXTRAS, "enegry")
+    monkeypatch.setenv(EXTRAS, "enegry")
     with pytest.raises(SystemExit, match="no group 'enegry'; there is energy"):
-        noxfile.pins("harness")
+        environment("harness")
 
 
-def test_a_third_partys_worker_is_made_from_what_its_backend_asks_for(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(noxfile, "TOLD", {})
-    answer = {"groups": ["plugin-toy"], "requirements": {"plugin-toy": ["toy-stack==3"]}, "variants": {}}
-    write_plan(root, f"print({json.dumps(json.dumps(answer))})")
-    groups = noxfile.needs(sys.executable, [])
+def test_a_third_partys_worker_is_made_from_what_its_backend_asks_for(root: Path) -> None:
+    told = to_json(Environment("plugin-toy", "plugin-toy", ("toy-stack==3",)))
+    write_plan(root, f"print({json.dumps(json.dumps([told]))})")
     fake = FakeSession()
-    made(fake, *groups)
+    made(fake, *noxfile.needs(sys.executable, []))
     assert fake.pip_calls[-1][-1] == "toy-stack==3"

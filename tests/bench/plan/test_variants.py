@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.errors import UsageError
+from bench.plan.environments import environment
 from bench.plan.options import Options
 
 MakeOptions = Callable[..., Options]
@@ -55,7 +56,7 @@ def test_the_backend_is_the_one_whose_environment_pins_the_package(
 
 def test_current_is_what_the_project_pins(make_options: MakeOptions) -> None:
     options = make_options("--a", "current", "--b", NEW)
-    assert options.variants["a"].environment("openvino-genai").name == "openvino-genai"
+    assert options.variants["a"].environment(environment("openvino-genai")).name == "openvino-genai"
 
 
 def test_same_is_what_the_other_is(make_options: MakeOptions) -> None:

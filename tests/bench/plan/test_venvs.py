@@ -8,6 +8,7 @@ import pytest
 from backends.table import BACKENDS
 from bench.errors import UsageError
 from bench.plan.cells import Load
+from bench.plan.environments import environment
 from bench.plan.variants import Variant
 from bench.plan.venvs import VARIABLE, Venvs, missing_runtime
 
@@ -77,7 +78,7 @@ def test_an_environment_that_is_no_json_is_refused() -> None:
 
 def test_a_variants_venv_is_found_under_its_name() -> None:
     variant = Variant("openvino-genai==1", "packages", "openvino-genai", requirements=("openvino-genai==1",))
-    name = variant.environment("openvino-genai").name
+    name = variant.environment(environment("openvino-genai")).name
     venvs = Venvs(json.dumps({"openvino-genai": {"python": "py"}, name: {"python": "other"}}), {}, {"a": variant})
     loads = [Load("openvino-genai", "CPU", "int4", variant=name) for name in ("", "a")]
     assert [venvs.of(load).python for load in loads] == ["py", "other"]
