@@ -162,7 +162,7 @@ def test_observers_are_told_with_their_cost() -> None:
     assert observer_facts(record) == [
         (
             "Read beside the times",
-            "cpu frequency: scaling_cur_freq, 44 µs a reading; conditions: CPU time, 1.8 ms a reading",
+            "cpu frequency: scaling_cur_freq, 44 µs a reading\nconditions: CPU time, 1.8 ms a reading",
         ),
         ("No counter for", "energy"),
     ]
