@@ -151,9 +151,7 @@ TOLD_APART = (
     "yüzden ikisi ayırt edilemediğinde de 1’i dışarıda bırakabilir."
 )
 
-RANKS_NOTE = (
-    "Her nokta en düşüğe oranı, %95 güven aralığıyla birlikte, logaritmik eksende gösterir; dik çizgi 1×’tir."
-)
+RANKS_NOTE = "Her nokta en düşüğe oranı, %95 güven aralığıyla birlikte, logaritmik eksende gösterir; dik çizgi 1×’tir."
 RANKS_LOWER = "İkisinde de bulunan bloklarda daha düşük"
 RANKS_TIED = "Ondan ayırt edilemeyenler"
 RANKS_LONGER = "Daha uzun sürenler"
