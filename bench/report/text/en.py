@@ -123,10 +123,10 @@ ADAPTIVE_WITHOUT = "{cells} without any number"
 ANSWER_TITLE = "The answer"
 NOTHING_MEASURED = "No cell could be measured. The reasons stand under “Not measured”."
 NO_VERDICT = (
-    "A first look over {blocks}, so this says what was measured lowest. A verdict takes at least "
-    + str(VERDICT_BLOCKS)
-    + " blocks:"
+    "A first look: {blocks} claim{s} no verdict, so this says what was measured lowest. "
+    "For a verdict, measure at least " + str(VERDICT_BLOCKS) + " blocks:"
 )
+"""``s`` is the ending of a verb whose subject is one."""
 VERDICT_COMMAND = "nox -s bench -- --profile standard"
 VERDICT_OPTION = "--profile standard"
 WITH_VERDICT = (
