@@ -14,6 +14,9 @@ _WEIGHTS = ("serious", "warning", "info")
 MOST_LINES = 4
 """How many lines of a note stand open; the others are folded away."""
 
+MOST_INFO = 2
+"""The same of a note that is good to know and no warning: its lines are many, and most may be chance."""
+
 
 @dataclass(frozen=True, slots=True)
 class Note:
@@ -53,13 +56,18 @@ class Note:
 
     @property
     def open_lines(self) -> tuple[str, ...]:
-        """The lines that are shown at once."""
-        return self.lines[:MOST_LINES]
+        """The lines that are shown at once: some of those that have the severity of the note."""
+        return self.lines[: self._opened]
 
     @property
     def folded_lines(self) -> tuple[str, ...]:
         """The lines behind them."""
-        return self.lines[MOST_LINES:]
+        return self.lines[self._opened :]
+
+    @property
+    def _opened(self) -> int:
+        weighty = sum(one.severity == self.severity for one in self.findings)
+        return min(weighty, MOST_INFO if self.severity == "info" else MOST_LINES)
 
     def touches(self, cell: CellResult) -> bool:
         """Whether it is about ``cell``, or about what it was loaded in."""

@@ -18,6 +18,6 @@ def timed_facts(spec: BackendSpec | None) -> Mapping[str, str]:
 
 
 def timed_region(backend: str) -> str:
-    """The same in one line, with the names of the fields; empty for a stack that is not known or not described."""
+    """The same, a line each with the name of the field; empty for a stack that is not known or not described."""
     facts = timed_facts(BACKENDS.get(backend))
-    return "; ".join(f"{text.TIMED_HEADS[name]}: {words}" for name, words in facts.items())
+    return "\n".join(f"{text.TIMED_HEADS[name]}: {words}" for name, words in facts.items())

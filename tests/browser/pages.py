@@ -78,6 +78,13 @@ def several_compared(folder: Path) -> Path:
     return folder / "compare.html"
 
 
+def far_apart(folder: Path) -> Path:
+    """A cell that takes ten times as long."""
+    base, head = (made_run(name, [made_cell([time, 1.02 * time, 0.98 * time])]) for name, time in (("a", 1), ("b", 10)))
+    finish(side_by_side([compare(base, head, 0.03)]), folder)
+    return folder / "compare.html"
+
+
 def large_comparison(folder: Path) -> Path:
     """300 cells."""
     loads = [Load(s, d, p) for s in STACKS for d in ("CPU", "GPU", "NPU") for p in ("int4", "int8", "fp16", "fp32")]
@@ -187,6 +194,7 @@ PAGES: dict[str, Callable[[Path], Path]] = {
     "comparison, not numbers": lambda folder: fakes_compared(folder, not_numbers(), not_numbers()),
     "comparison, one cell": lambda folder: fakes_compared(folder, one_cell(), one_cell()),
     "comparison, nothing in common": nothing_in_common,
+    "comparison, far apart": far_apart,
     "large comparison": large_comparison,
     "history": usual_history,
     "hostile history": hostile_history,

@@ -71,6 +71,31 @@ def asked_twice() -> FakeRun:
     return FakeRun(loads=loads, prompt_tokens=(32, 128))
 
 
+def noted() -> FakeRun:
+    """Names that carry all that can stand beside them, long lists of findings, and blocks that were lost."""
+    counters = {"padded_prompt_tokens": 128}
+    run = FakeRun(prompt_tokens=(32, 128), counters=counters, more={"device_share": 0.42}, end="interrupted")
+    run.break_cells("openvino-genai-CPU-int8-p128", "timeout", "no token within 1800 s", [0])
+    run.break_cells("ort-genai-CPU-int4-p32", "crashed", "the worker was killed by signal 9", [1])
+    run.verdicts = {load.label: "reported" for load in run.loads[:2]}
+    run.executed = {run.loads[0].label: "GPU"}
+    kinds = ("drift", "trend", "warm-up-unsettled", "outlier-generation")
+    may_be = "TTFT rose by 9 % from the first block to the last (p = 0.03); it may be chance, as one of 98 tests"
+    run.findings = [
+        {
+            "code": code,
+            "severity": "info",
+            "subject": "cell",
+            "cell_key": cell.key,
+            "message": may_be,
+            "advice": "None.",
+        }
+        for code in kinds
+        for cell in run.cells
+    ]
+    return run
+
+
 def large() -> FakeRun:
     """300 cells and about a million tokens."""
     loads = [Load(s, d, p) for s in STACKS for d in ("CPU", "GPU", "NPU") for p in ("int4", "int8", "fp16", "fp32")]
@@ -97,6 +122,7 @@ RUNS: dict[str, Callable[[], FakeRun]] = {
     "interrupted": interrupted,
     "doubtful": doubtful,
     "asked twice": asked_twice,
+    "noted": noted,
     "large": large,
     "counted": counted,
 }

@@ -230,6 +230,20 @@ def test_the_address_keeps_and_restores_the_order_of_several_tables(open_made: O
     assert again.locator("[aria-sort]").count() == 2
 
 
+@pytest.mark.parametrize("language", ["en", "tr"])
+@pytest.mark.parametrize("name", ["comparison", "comparison, far apart"])
+def test_the_words_of_an_axis_are_whole(
+    open_file: Open, written: Callable[..., Path], name: str, language: str
+) -> None:
+    page = open_file(written(name, language), (1280, 800)).page
+    assert name == "comparison" or "10\N{MULTIPLICATION SIGN}" in page.locator("th.plot text").all_text_contents()
+    beyond = """all => all.filter(one => {
+      const own = one.getBoundingClientRect(), all = one.ownerSVGElement.getBoundingClientRect()
+      return own.left < all.left - 1 || own.right > all.right + 1
+    }).map(one => one.textContent)"""
+    assert page.locator("th.plot text").evaluate_all(beyond) == []
+
+
 def test_a_column_of_drawings_offers_no_order(open_made: Open) -> None:
     page = open_made("comparison", fragment="#ttft_ms&sort=ttft_ms.1.ascending").page
     assert page.locator("th.plot button, [aria-sort]").count() == 0

@@ -43,6 +43,49 @@ def test_a_page_is_no_wider_than_the_screen(
     assert see(stored(name).index, size).overflow == 0
 
 
+@pytest.mark.parametrize("language", ["en", "tr"])
+def test_the_results_are_whole_at_1280_pixels_where_notes_stand_beside_names(open_report: Open, language: str) -> None:
+    page = open_report("noted", (1280, 800), language=language).page
+    assert page.locator("#table-results a.mark").count() > 3 * 14
+    beyond = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText)"
+    assert page.locator(".scroll:has(#table-results), #table-results tbody th").evaluate_all(beyond) == []
+
+
+@pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
+def test_a_name_in_a_ranking_has_few_lines_where_its_ratio_is_of_shared_blocks(
+    open_report: Open, size: tuple[int, int]
+) -> None:
+    page = open_report("noted", size).page
+    assert page.locator(".ranks .sides").count() > 0
+    lines = "all => all.map(one => one.getBoundingClientRect().height / parseFloat(getComputedStyle(one).lineHeight))"
+    assert max(page.locator(".ranks .what").evaluate_all(lines)) < 3.5
+
+
+HOLES = """all => all.map(one => {
+  const rows = {}, end = one.getBoundingClientRect().right
+  for (const child of one.children) {
+    const {top, right, width} = child.getBoundingClientRect()
+    const row = rows[Math.round(top)] ??= {charts: 0, right: 0}
+    if (width) row.charts += child.matches('.card'), row.right = Math.max(row.right, right)
+  }
+  return Object.values(rows).filter(row => row.charts && row.right < end - 1).length
+})"""
+"""How many rows with charts of each grid end before the grid does."""
+
+
+@pytest.mark.parametrize("name", ["usual", "interrupted", "noted"])
+def test_charts_leave_no_hole(open_report: Open, name: str) -> None:
+    page = open_report(name).page
+    charts = [len(one.locator("> .card:not(.off)").all()) for one in page.locator("#charts .pair").all()]
+    assert any(count % 2 for count in charts)
+    assert set(page.locator(".pair:has(> .card)").evaluate_all(HOLES)) == {0}
+
+
+def test_lost_blocks_stand_beside_those_that_count(open_report: Open) -> None:
+    counts = open_report("noted").page.locator("#table-results tbody td:last-child").all_inner_texts()
+    assert sum("2 blocks\n1 lost" in count for count in counts) == 2
+
+
 def test_light_and_dark_differ(open_report: Open) -> None:
     background = "getComputedStyle(document.body).backgroundColor"
     light, dark = (open_report("usual", color_scheme=scheme).page.evaluate(background) for scheme in ("light", "dark"))

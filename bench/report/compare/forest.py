@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from bench.analyse.compare import Difference
 from bench.analyse.interval import Estimate
-from bench.report.compare.figures import signed_percent, times
+from bench.report.compare.figures import signed_percent
 
 WIDTH = 300
 """Of a drawing, in its own units."""
 
-_EDGE = 8
+_EDGE = 16
 _WIDEST = math.log(20)
 _TICKS = (
     (0.995, 1.005),
@@ -23,6 +23,7 @@ _TICKS = (
     (0.95, 1.05),
     (0.9, 1.1),
     (0.8, 1.2),
+    (0.7, 1.4),
     (0.5, 2.0),
     (0.2, 5.0),
     (0.1, 10.0),
@@ -101,7 +102,8 @@ class Axis:
 def _label(ratio: float) -> str:
     if ratio == 1:
         return "0"
-    return times(ratio) if ratio >= 2 else signed_percent(f"{100 * (ratio - 1):+.3g}")
+    # Short, so that it fits beside the end of the axis.
+    return f"{ratio:g}×" if ratio >= 2 else signed_percent(f"{100 * (ratio - 1):+.3g}")  # noqa: RUF001 - the sign of multiplication
 
 
 def axis(differences: Sequence[Difference], threshold: float) -> Axis:

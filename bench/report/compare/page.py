@@ -26,6 +26,7 @@ from bench.report.compare.heat import heat_maps, overviews
 from bench.report.compare.order import called_first
 from bench.report.compare.recorded import in_words
 from bench.report.compare.sentences import adjustment, bases, counts, heading, headline, notes, run_names, said
+from bench.report.findings import MOST_LINES
 from bench.report.names import Naming, name_all
 from bench.report.template import environment, page_script, source_digest
 
@@ -149,6 +150,7 @@ def page(side: SideBySide) -> str:
             changed=[in_words(one) for one in changed(side)],
             alone=alone(side),
             most_listed=MOST_LISTED,
+            most_lines=MOST_LINES,
             facts=[] if side.several else _facts(side.first),
             plural=text.plural,
         )

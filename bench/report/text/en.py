@@ -126,9 +126,10 @@ ADAPTIVE_WITHOUT = "{cells} without any number"
 ANSWER_TITLE = "The answer"
 NOTHING_MEASURED = "No cell could be measured. The reasons stand under “Not measured”."
 NO_VERDICT = (
-    "A first look: {blocks} claim no verdict, so this says what was measured lowest. "
+    "A first look: {blocks} claim{s} no verdict, so this says what was measured lowest. "
     "For a verdict, measure at least " + str(VERDICT_BLOCKS) + " blocks:"
 )
+"""``s`` is the ending of a verb whose subject is one."""
 VERDICT_COMMAND = "nox -s bench -- --profile standard"
 VERDICT_OPTION = "--profile standard"
 WITH_VERDICT = (
@@ -137,14 +138,14 @@ WITH_VERDICT = (
     "none is called fastest."
 )
 TOLD_APART = (
-    "The others are held against the lowest over the blocks that both have. Who takes longer, or needs more, does so "
-    "after Holm’s adjustment over all pairs of a ranking: of rankings of equal configurations at most one in twenty "
-    "names any. An interval is of its ratio alone, so that it can leave out 1 and the two still cannot be told apart."
+    "The others are compared with the lowest over the blocks that both have. “Take longer” and “need more” are "
+    "significant after Holm’s adjustment for all pairs of the ranking: of rankings of equal configurations, at most "
+    "one in twenty calls any. Each interval is of one ratio, without adjustment, so it can exclude 1 where the two "
+    "cannot be told apart."
 )
 
 RANKS_NOTE = (
-    "Each dot is a ratio to the lowest, with its interval, on a logarithmic axis; the upright line stands for 1×, "
-    "the lowest itself."
+    "Each dot is the ratio to the lowest, with its 95 % interval, on a logarithmic axis; the vertical line is 1×."
 )
 RANKS_LOWER = "Lower over the blocks that both have"
 RANKS_TIED = "Cannot be told apart from it"
@@ -237,6 +238,7 @@ BUSY_HELP = (
     "Several threads, or engines of a GPU, add up to more than 100 %."
 )
 NOT_COUNTED = "{count} not counted"
+BLOCKS_LOST = "{count} lost"
 
 VIEW_TITLE = "Choose what is shown"
 VIEW_AXES = {
@@ -265,10 +267,10 @@ RESULTS_TITLE = "All results"
 RESULTS_NOTE = (
     "Sorted by the time for the whole answer. Below each value stands its 95 % interval. “low” marks the lowest of a "
     "column among rows of the same kind at that prompt length, over the blocks that they share. n is timed "
-    "generations over blocks; warm-ups are not counted. A name leads to all that is known of its cell, and says what "
-    "its stack does inside the timed region."
+    "generations over blocks; warm-ups are not counted. In a lost block the cell failed or was not reached. A name "
+    "leads to all that is known of its cell, and says what its stack does inside the timed region."
 )
-TIMED_TITLE = "Inside the timed region: {facts}"
+TIMED_TITLE = "Inside the timed region:\n{facts}"
 TIMED_HEADS = {
     "setup": "request set-up",
     "prompt_logits": "logits of the prompt",
@@ -601,7 +603,12 @@ OBSERVER_NAMES = {
     "cpu_temperature": "cpu temperature",
     "conditions": "conditions",
 }
-OBSERVER_COST = {None: "cost not measured", "ms": "{cost} ms a reading", "us": "{cost} µs a reading"}
+OBSERVER_COST = {
+    None: "cost not measured",
+    "ms": "{cost} ms a reading",
+    "us": "{cost} µs a reading",
+    "less": "under 1 µs a reading",
+}
 REPEAT_TITLE = "Repeat this run"
 REPEAT_NOTE = (
     "Seed {seed} draws the same order of visits; the interval, not the value, says how far a repeat may differ."
@@ -684,8 +691,9 @@ GLOSSARY = (
     ),
     (
         "Cannot be told apart",
-        "The 95 % interval of the ratio between the two, paired by block where blocks can be paired, holds 1. "
-        "Each pair is judged by itself, without adjustment for the number of pairs.",
+        "The difference to the lowest, paired by block over the blocks that both have, is not significant after Holm’s "
+        "adjustment for all pairs of the ranking. With few blocks and many configurations, even a large difference "
+        "may not be.",
     ),
     (
         "Percentile of ITL",

@@ -128,8 +128,9 @@ ADAPTIVE_WITHOUT = "hiç sayısı olmayan {cells}"
 ANSWER_TITLE = "Yanıt"
 NOTHING_MEASURED = "Hiçbir hücre ölçülemedi. Nedenleri “Ölçülemeyenler” başlığı altında."
 NO_VERDICT = (
-    "Bu bir ilk bakış: {blocks} bir hükme yetmez, bu yüzden burada yalnızca ölçülen en düşük değer söylenir. "
-    "Hüküm için en az " + str(VERDICT_BLOCKS) + " blok ölçün:"
+    "{blocks} üzerinden bir ilk bakış: burada yalnızca ölçülen en düşük değer söylenir. Hüküm için en az "
+    + str(VERDICT_BLOCKS)
+    + " blok ölçün:"
 )
 WITH_VERDICT = (
     "“En hızlısı” şu demektir: ötekilerin her biri, en az {blocks} üzerinden blok blok karşılaştırıldığında ve "
@@ -137,16 +138,13 @@ WITH_VERDICT = (
     "varsa adları yanında verilir ve hiçbirine en hızlısı denmez."
 )
 TOLD_APART = (
-    "Ötekiler en düşükle, ikisinde de bulunan bloklar üzerinden karşılaştırılır. Daha uzun süren ya da daha çok "
-    "isteyen, sıralamanın bütün çiftleri için Holm düzeltmesinden sonra da öyledir: eşit yapılandırmaların "
-    "sıralamalarından en çok yirmide biri böyle bir ad verir. Güven aralığı yalnızca kendi oranınındır; bu yüzden 1 "
-    "dışında kalabilir, ikisi yine de ayırt edilemeyebilir."
+    "Ötekiler en düşükle, ikisinde de bulunan bloklar üzerinden karşılaştırılır. “Daha uzun sürenler” ve “daha çok "
+    "isteyenler”, sıralamanın bütün çiftleri için Holm düzeltmesinden sonra anlamlı olanlardır: eşit yapılandırmaların "
+    "sıralamalarından en çok yirmide biri böyle bir ad verir. Her güven aralığı düzeltilmemiş tek bir oranındır; bu "
+    "yüzden ikisi ayırt edilemediğinde de 1’i dışarıda bırakabilir."
 )
 
-RANKS_NOTE = (
-    "Her nokta en düşüğe oranı, güven aralığıyla birlikte, logaritmik eksende gösterir; dik çizgi 1×, yani en düşüğün "
-    "kendisidir."
-)
+RANKS_NOTE = "Her nokta en düşüğe oranı, %95 güven aralığıyla birlikte, logaritmik eksende gösterir; dik çizgi 1×’tir."
 RANKS_LOWER = "İkisinde de bulunan bloklarda daha düşük"
 RANKS_TIED = "Ondan ayırt edilemeyenler"
 RANKS_LONGER = "Daha uzun sürenler"
@@ -237,6 +235,7 @@ BUSY_HELP = (
     "parçacığı ya da GPU motoru birlikte %100’ü aşar."
 )
 NOT_COUNTED = "{count} sayılmadı"
+BLOCKS_LOST = "{count} kayıp"
 
 VIEW_TITLE = "Neyin gösterileceğini seçin"
 VIEW_AXES = {
@@ -264,12 +263,13 @@ VIEW_NOTE = (
 
 RESULTS_TITLE = "Bütün sonuçlar"
 RESULTS_NOTE = (
-    "Yanıtın tamamı için geçen süreye göre sıralıdır. Her değerin altında %95 güven aralığı vardır. “en düşük”, o "
+    "Yanıtın tamamı için geçen süreye göre sıralıdır. Her değerin altında %95 güven aralığı vardır. “en az”, o "
     "istem uzunluğunda aynı türden satırlar arasında, ortak blokları üzerinden, bir sütunun en düşüğünü işaretler. n, "
-    "bloklar boyunca süresi ölçülen üretimlerin sayısıdır; ısınmalar sayılmaz. Bir ad, hücresi hakkında bilinen her "
-    "şeye götürür ve yığınının süresi ölçülen bölgede ne yaptığını söyler."
+    "bloklar boyunca süresi ölçülen üretimlerin sayısıdır; ısınmalar sayılmaz. Kayıp blokta hücre başarısız olmuş ya "
+    "da ona sıra gelmemiştir. Bir ad, hücresi hakkında bilinen her şeye götürür ve yığınının süresi ölçülen bölgede "
+    "ne yaptığını söyler."
 )
-TIMED_TITLE = "Süresi ölçülen bölgede: {facts}"
+TIMED_TITLE = "Süresi ölçülen bölgede:\n{facts}"
 TIMED_HEADS = {
     "setup": "isteğin hazırlanması",
     "prompt_logits": "istemin logitleri",
@@ -610,7 +610,12 @@ OBSERVER_NAMES = {
     "cpu_temperature": "CPU sıcaklığı",
     "conditions": "koşullar",
 }
-OBSERVER_COST = {None: "maliyeti ölçülmedi", "ms": "okuma başına {cost} ms", "us": "okuma başına {cost} µs"}
+OBSERVER_COST = {
+    None: "maliyeti ölçülmedi",
+    "ms": "okuma başına {cost} ms",
+    "us": "okuma başına {cost} µs",
+    "less": "okuma başına 1 µs’den az",
+}
 REPEAT_TITLE = "Bu koşuyu tekrarlayın"
 REPEAT_NOTE = (
     "Aynı tohum ({seed}) aynı ziyaret sırasını verir; bir tekrarın ne kadar farklı çıkabileceğini değer değil, güven "
@@ -698,8 +703,9 @@ GLOSSARY = (
     ),
     (
         "Ayırt edilemiyor",
-        "İkisi arasındaki oranın, eşlenebildiği yerde blok blok eşlenmiş %95 güven aralığı 1’i içeriyor. Her çift, "
-        "çift sayısına göre düzeltme yapılmadan kendi başına değerlendirilir.",
+        "En düşükle arasındaki fark, ikisinde de bulunan bloklar üzerinden blok blok eşlenerek, sıralamanın bütün "
+        "çiftleri için Holm düzeltmesinden sonra anlamlı değil. Az blok ve çok yapılandırmayla büyük bir fark bile "
+        "anlamlı çıkmayabilir.",
     ),
     (
         "ITL yüzdeliği",

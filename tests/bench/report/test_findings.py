@@ -134,6 +134,17 @@ def test_many_lines_are_folded(found: RunAnalysis) -> None:
     assert (len(note.open_lines), len(note.folded_lines), note.title) == (4, 5, "Other load (9 times)")
 
 
+def test_what_may_be_chance_is_folded_behind_a_warning_of_its_kind(found: RunAnalysis) -> None:
+    warning = dataclasses.replace(found.findings[0], code="drift", severity="warning", message="for sure")
+    chance = tuple(
+        dataclasses.replace(warning, severity="info", load_key=f"load {n}", message="it may be chance")
+        for n in range(9)
+    )
+    (both,), (alone,) = (notes(dataclasses.replace(found, findings=some)) for some in ((warning, *chance), chance))
+    assert (len(both.open_lines), len(both.folded_lines)) == (1, 9)
+    assert (len(alone.open_lines), len(alone.folded_lines)) == (2, 7)
+
+
 def test_the_terminal_counts_and_tells_the_serious_ones(found: RunAnalysis) -> None:
     told = table_of(found)
     assert "guard: 1 serious, 1 warning, 1 info: other-load, drift; the report has them" in told
@@ -162,7 +173,7 @@ def test_observers_are_told_with_their_cost() -> None:
     assert observer_facts(record) == [
         (
             "Read beside the times",
-            "cpu frequency: scaling_cur_freq, 44 µs a reading; conditions: CPU time, 1.8 ms a reading",
+            "cpu frequency: scaling_cur_freq, 44 µs a reading\nconditions: CPU time, 1.8 ms a reading",
         ),
         ("No counter for", "energy"),
     ]

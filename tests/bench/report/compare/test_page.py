@@ -11,6 +11,7 @@ from bench.analyse.compare import Comparison, Difference, compare
 from bench.analyse.interval import Contrast, Estimate
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
+from bench.language import speaking
 from bench.plan.cells import Load
 from bench.report.compare.forest import WIDTH, axis
 from bench.report.compare.page import MOST_MARKS, page
@@ -137,6 +138,16 @@ def test_one_wide_interval_does_not_flatten_the_others() -> None:
 
 def test_a_ratio_without_interval_is_a_mark_alone() -> None:
     assert axis([difference(1.2)], 0.03).mark(Estimate(1.2, None, None, 1)).low is None
+
+
+@pytest.mark.parametrize("ratio", [1.01, 1.03, 1.1, 1.2, 1.4, 1.6, 2.0, 3.0, 8.0, 30.0])
+@pytest.mark.parametrize("language", ["en", "tr"])
+def test_an_axis_has_a_tick_on_either_side_and_room_for_its_label(ratio: float, language: str) -> None:
+    with speaking(language):
+        ticks = axis([difference(ratio, 0.9 * ratio, 1.1 * ratio)], 0.003).ticks
+    assert len(ticks) >= 3
+    # Letters of 11.5 units are at most 7 wide.
+    assert all(3.5 * len(label) <= min(x, WIDTH - x) + 7 for x, label in ticks)
 
 
 def test_ticks_keep_apart() -> None:
