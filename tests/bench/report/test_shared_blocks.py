@@ -96,7 +96,7 @@ def test_json_has_both_figures_of_each_ratio(report: ReportPaths, three: RunAnal
 @pytest.mark.parametrize("name", ["index.html", "summary.md"])
 def test_each_form_says_what_the_claims_are_adjusted_by(report: ReportPaths, name: str) -> None:
     text = (report.index.parent / name).read_text("utf-8")
-    assert "adjustment over all pairs of a ranking" in text
+    assert "adjustment for all pairs of the ranking: of rankings" in text
 
 
 def test_too_few_shared_blocks_claim_nothing(analyse: Callable[..., RunAnalysis]) -> None:
