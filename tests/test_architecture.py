@@ -92,6 +92,7 @@ def top(name: str) -> str:
     return name.split(".", maxsplit=1)[0]
 
 
+@pytest.mark.process
 def test_the_noxfile_loads_nothing_that_noxs_own_python_may_lack() -> None:
     brought = "import nox, packaging.dependency_groups, packaging.markers"
     program = (
@@ -102,6 +103,7 @@ def test_the_noxfile_loads_nothing_that_noxs_own_python_may_lack() -> None:
     assert loaded - sys.stdlib_module_names <= {"noxfile", "bench", "backends", "packaging"}
 
 
+@pytest.mark.process
 def test_collecting_loads_neither_charts_nor_tables() -> None:
     program = "import sys, bench.conftest; print([m for m in ('matplotlib', 'pandas', 'scipy') if m in sys.modules])"
     shown = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -121,6 +121,7 @@ def generation_row(cell: Cell, load_id: str, block: int, iteration: int, ttft_ns
     }
 
 
+@pytest.mark.process
 def test_the_pandas_example_gives_the_estimate_and_its_interval(tmp_path: Path) -> None:
     write_run(tmp_path / "results")
     (example,) = re.findall(r"^```python\n(.*?)^```$", page("docs/schema.md"), flags=re.MULTILINE | re.DOTALL)
@@ -178,6 +179,7 @@ def test_the_gate_of_the_workflow_runs_after_a_night_in_which_something_failed(j
     assert "if: always() && env.RUN != ''" in head
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sys.platform == "win32", reason="the job is for Linux")
 @pytest.mark.parametrize(
     ("bench", "gate", "baselines", "status", "kept"),
@@ -231,6 +233,7 @@ def test_the_first_run_on_windows_looks_at_columns_that_exist(name: str, table: 
     assert set(columns.split()) <= set(TABLES[table].names)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("name", "table"), [("loads", "loads"), ("counters", "generations")])
 def test_the_first_run_on_windows_reads_what_was_stored(tmp_path: Path, name: str, table: str) -> None:
     write_run(tmp_path)

@@ -123,8 +123,7 @@ def verdict_note(analysis: RunAnalysis) -> tuple[str, bool]:
     blocks = min((ranking.blocks for ranking in analysis.rankings), default=0)
     counted = text.plural(blocks, "block")
     enough = bool(analysis.rankings) and all(ranking.verdict for ranking in analysis.rankings)
-    ending = "s" if blocks == 1 else ""
-    return (text.WITH_VERDICT if enough else text.NO_VERDICT).format(blocks=counted, s=ending), enough
+    return (text.WITH_VERDICT if enough else text.NO_VERDICT).format(blocks=counted), enough
 
 
 def _answer(ranking: Ranking, naming: Naming) -> Answer:

@@ -131,10 +131,12 @@ def test_a_driver_without_a_gpu_is_no_device() -> None:
     assert cuda_devices(Driver(started=100)) == []
 
 
+@pytest.mark.process
 def test_what_cannot_be_asked_has_no_devices(capsys: pytest.CaptureFixture[str]) -> None:
     assert list_devices("ABACUS") == []
 
 
+@pytest.mark.process
 def test_a_process_that_cannot_be_started_is_no_device(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 # What these fixtures give is defined in the conftest beside this file.
 Sweep = Any
 
@@ -31,7 +33,6 @@ def compared(tmp_path_factory: pytest.TempPathFactory, measured: Any) -> Compare
     return Compared(sweep, sweep.run(*VARIANTS, "--precision", "int4,int8", "--blocks", "3"))
 
 
-@pytest.mark.process
 def test_an_a_b_run_that_goes_well_exits_0(compared: Compared) -> None:
     assert compared.process.returncode == 0
 
@@ -82,20 +83,17 @@ def test_a_run_without_variants_records_none(measured: Any) -> None:
     assert measured.sweep.stored.record["plan"]["variants"] == {}
 
 
-@pytest.mark.process
 def test_the_same_variant_twice_is_measured_twice(sweep: Sweep) -> None:
     process = sweep.run("--a", "same", "--b", "same")
     assert (process.returncode, {row["variant"] for row in sweep.loads()}) == (0, {"a", "b"})
 
 
-@pytest.mark.process
 def test_two_interpreters_are_variants(sweep: Sweep) -> None:
     process = sweep.run("--a", sys.executable, "--b", "current")
     venvs = sweep.stored.record["venvs"]
     assert (process.returncode, list(venvs)) == (0, ["simulated (a)", "simulated (b)"])
 
 
-@pytest.mark.process
 def test_ten_blocks_are_the_default_of_two_variants(sweep: Sweep) -> None:
     command = sweep.command(*VARIANTS, "--collect-only")
     place = command.index("--blocks")
@@ -110,7 +108,6 @@ def test_ten_blocks_are_the_default_of_two_variants(sweep: Sweep) -> None:
     assert {int(number) for number in re.findall(r"::block(\d+)-", listed)} == set(range(1, 11))
 
 
-@pytest.mark.process
 def test_variants_that_cannot_be_exit_4_in_one_line(sweep: Sweep) -> None:
     process = sweep.run("--a", "numpie==1", "--b", "current")
     lines = [line for line in (process.stdout + process.stderr).splitlines() if line.startswith("ERROR")]

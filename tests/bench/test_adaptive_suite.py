@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.process
+
 # What these fixtures give is defined in the conftest beside this file.
 Measured = Any
 Sweep = Any
@@ -29,7 +31,6 @@ def reached(tmp_path_factory: pytest.TempPathFactory, measured: Measured) -> Ran
     return sweep, sweep.run(*target, *failing, *played, f"--junit-xml={junit}"), junit
 
 
-@pytest.mark.process
 def test_a_cell_that_reached_the_target_is_measured_no_more(reached: Ran) -> None:
     blocks = [row["block"] for row in reached[0].generations() if row["status"] == "ok" and not row["warmup"]]
     assert blocks == list(range(10))
@@ -67,7 +68,6 @@ def test_the_record_has_the_target_and_its_bounds(reached: Ran) -> None:
     assert [plan[name] for name in ("blocks", "interval_target", "max_blocks", "max_time_s")] == [10, 0.99, 12, None]
 
 
-@pytest.mark.process
 def test_a_run_whose_time_is_spent_begins_nothing_more(sweep: Sweep) -> None:
     process = sweep.run("--interval-target", "5%", "--blocks", "10", "--max-time", "0.000001")
     assert (process.returncode, sweep.generations(), sweep.stored.end["detail"]["adaptive"]["ended_by"]) == (

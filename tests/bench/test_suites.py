@@ -14,6 +14,8 @@ from bench.plan.options import resolve_options
 from bench.plan.plan import make_plan
 from bench.store.reader import open_run
 
+pytestmark = pytest.mark.process
+
 # What these fixtures give is defined in the conftest beside this file.
 Measured = Any
 Sweep = Any
@@ -164,13 +166,11 @@ def test_ids_of_the_replay_name_neither_block_nor_run(measured: Measured) -> Non
     )
 
 
-@pytest.mark.process
 def test_one_new_token_has_no_replay_of_inter_token_latencies(sweep: Sweep) -> None:
     listed = sweep.run("--collect-only", "--new-tokens", "1").stdout
     assert ("test_recorded[ttft-" in listed, "test_recorded[itl-" in listed) == (True, False)
 
 
-@pytest.mark.process
 def test_the_language_of_the_report_is_no_part_of_the_run(sweep: Sweep) -> None:
     process = sweep.run("--lang", "tr")
     page = (sweep.home / "reports" / sweep.stored.run_id / "index.html").read_text("utf-8")

@@ -19,6 +19,8 @@ from bench.errors import UsageError
 from bench.plan.backends import offered
 from tests.bench.conftest import Sweep
 
+pytestmark = pytest.mark.process
+
 PACKAGE = Path(__file__).parents[1] / "third_party" / "aipc_toy"
 INFO = "aipc_toy-1.0.dist-info"
 METADATA = {

@@ -20,6 +20,8 @@ from tests.nox_sessions.fake import (
     write_plan,
 )
 
+pytestmark = pytest.mark.process
+
 # -- running the harness ----------------------------------------------------------------------------------------------
 
 

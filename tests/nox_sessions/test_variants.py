@@ -79,6 +79,7 @@ def test_a_variant_that_cannot_be_installed_leaves_the_other_alone() -> None:
     )
 
 
+@pytest.mark.process
 def test_the_harness_says_which_variants_a_command_line_asks_for(root: Path) -> None:
     write_plan(root, f"print({json.dumps(json.dumps(['openvino-genai', to_json(BESIDE)]))})")
     assert noxfile.needs(sys.executable, []) == [environment("openvino-genai"), BESIDE]

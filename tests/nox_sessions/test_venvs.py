@@ -195,6 +195,7 @@ def test_an_extra_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch
         environment("harness")
 
 
+@pytest.mark.process
 def test_a_third_partys_worker_is_made_from_what_its_backend_asks_for(root: Path) -> None:
     told = to_json(Environment("plugin-toy", "plugin-toy", ("toy-stack==3",)))
     write_plan(root, f"print({json.dumps(json.dumps([told]))})")

@@ -126,10 +126,9 @@ ADAPTIVE_WITHOUT = "{cells} without any number"
 ANSWER_TITLE = "The answer"
 NOTHING_MEASURED = "No cell could be measured. The reasons stand under “Not measured”."
 NO_VERDICT = (
-    "A first look: {blocks} claim{s} no verdict, so this says what was measured lowest. "
+    "A first look at {blocks}: no verdict is claimed, this says what was measured lowest. "
     "For a verdict, measure at least " + str(VERDICT_BLOCKS) + " blocks:"
 )
-"""``s`` is the ending of a verb whose subject is one."""
 VERDICT_COMMAND = "nox -s bench -- --profile standard"
 VERDICT_OPTION = "--profile standard"
 WITH_VERDICT = (

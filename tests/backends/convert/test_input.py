@@ -10,6 +10,8 @@ import pytest
 
 from bench.processes import child_environment
 
+pytestmark = pytest.mark.process
+
 CHILD = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import sys; print(repr(sys.stdin.read()))'])"
 CONVERTER = """
 import threading, time

@@ -95,6 +95,7 @@ def test_a_slowed_interpreter_is_a_variant_and_a_worker(
     assert (bench.asked[0][-2:], bench.asked[-1][-2:]) == (("--b", slower), ("--worker", f"ort-genai={slower}"))
 
 
+@pytest.mark.process
 def test_a_run_that_fails_is_told_by_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"status 4.*nonsense"):
         real.measure(("--backend", "nonsense"), tmp_path)

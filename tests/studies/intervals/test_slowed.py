@@ -13,6 +13,8 @@ from bench.errors import MachineError, UsageError
 from studies.intervals.slowed import SLOWED, make_slowed
 from studies.intervals.slowed_hook import install, slowed
 
+pytestmark = pytest.mark.process
+
 STACK = """
 import time
 

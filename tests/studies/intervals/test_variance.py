@@ -52,6 +52,7 @@ def readings(**values: list[float]) -> Readings:
     return Readings(found)
 
 
+@pytest.mark.process
 def test_a_process_is_measured_by_the_worker_that_a_run_uses(target: Target) -> None:
     found = measure_process(target, Start(), TINY, 0)
 
@@ -59,6 +60,7 @@ def test_a_process_is_measured_by_the_worker_that_a_run_uses(target: Target) -> 
     assert found.ttft_ms + 2 * found.tpot_ms >= 3
 
 
+@pytest.mark.process
 def test_a_process_is_started_as_the_condition_says(target: Target, tmp_path: Path) -> None:
     mark = tmp_path / "started"
     program = "import os, pathlib, subprocess, sys; pathlib.Path(os.environ['MARK']).touch(); "
@@ -69,11 +71,13 @@ def test_a_process_is_started_as_the_condition_says(target: Target, tmp_path: Pa
     assert mark.exists()
 
 
+@pytest.mark.process
 def test_a_process_that_cannot_be_kept_to_a_cpu_says_so(target: Target) -> None:
     with pytest.raises(WorkerFailed, match="cannot be kept to the CPUs 100000"):
         measure_process(target, Start(cpus=(100_000,)), TINY, 0)
 
 
+@pytest.mark.process
 def test_a_process_is_put_before_others_or_says_that_it_cannot_be(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -89,6 +93,7 @@ def test_a_process_is_put_before_others_or_says_that_it_cannot_be(
     assert len(asked) == 1
 
 
+@pytest.mark.process
 def test_what_others_did_meanwhile_is_a_share_of_all_cpus() -> None:
     slow = find_target("simulated", "int4", "default", ("simulated.ttft_ms=600", "simulated.itl_ms=1"), quiet)
     found = measure_process(slow, Start(), TINY, 0)
@@ -97,6 +102,7 @@ def test_what_others_did_meanwhile_is_a_share_of_all_cpus() -> None:
     assert 0 <= found.others <= 1
 
 
+@pytest.mark.process
 def test_a_process_that_is_kept_starts_once(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:
     starts = []
 
@@ -194,6 +200,7 @@ def test_a_condition_that_does_not_exist_is_refused_with_those_that_do() -> None
         chosen(conditions((0, 1), 2), ["luck"])
 
 
+@pytest.mark.process
 def test_the_command_measures_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = [part for option in FAST for part in ("--load-option", option)]
     counts = ["--processes", "2", "--prompt-tokens", "4", "--new-tokens", "3", "--repeats", "1"]

@@ -33,6 +33,7 @@ def test_a_line_says_ratio_interval_and_verdict() -> None:
     assert "TPOT  1.0200  (1.0200 to 1.0200, 3 pairs)  outside the goal" in tpot
 
 
+@pytest.mark.process
 def test_a_stack_that_is_not_there_is_an_error_with_its_last_words(tmp_path: Path) -> None:
     # The harness's own venv has no inference stack.
     with pytest.raises(

@@ -15,11 +15,13 @@ def rendering(wall_s: float = 4, peak_bytes: int | None = 300_000_000) -> Render
     return Rendering(wall_s=wall_s, cpu_s=3, peak_bytes=peak_bytes, page_bytes=4_200_000)
 
 
+@pytest.mark.process
 def test_a_report_in_a_process_of_its_own_tells_what_it_took(tmp_path: Path) -> None:
     took = render_once(write_run(tmp_path, RunSize(cells=1, new_tokens=2)))
     assert min(took.wall_s, took.cpu_s, took.page_bytes) > 0
 
 
+@pytest.mark.process
 def test_a_run_that_cannot_be_rendered_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match=r"the report failed: .*holds no run"):
         render_once(tmp_path)
