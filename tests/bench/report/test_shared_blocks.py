@@ -102,7 +102,7 @@ def test_each_form_says_what_the_claims_are_adjusted_by(report: ReportPaths, nam
 def test_too_few_shared_blocks_claim_nothing(analyse: Callable[..., RunAnalysis]) -> None:
     found = analyse(INT4, INT8, lost=(3, 4, 7))
     said, enough = verdict_note(found)
-    assert (enough, said.startswith("A first look: 9 blocks claim no verdict")) == (False, True)
+    assert (enough, said.startswith("A first look at 9 blocks: no verdict is claimed")) == (False, True)
     assert overviews(found, name_all(found))[0].sentence.startswith("Lowest time to first token")
 
 
