@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from bench.measure.visit import Interrupted
 from bench.observe import gauges
 from bench.observe.busy import EngineTime, Reading
 from bench.observe.conditions import Watched
+from bench.observe.energy import FoundMeter
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venv
 
@@ -179,7 +181,22 @@ def test_every_generation_has_the_memory_so_far(kit: MakeKit) -> None:
     assert peaks == sorted(peaks)
 
 
-def test_a_counter_that_nobody_read_is_null_and_not_zero(kit: MakeKit) -> None:
+class Uncounted:
+    """The counters of a machine that counts no device, whatever machine the test runs on."""
+
+    def __init__(self, pid: int) -> None:
+        pass
+
+    def read(self) -> Reading:
+        return Reading(time.perf_counter_ns())
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_counter_that_nobody_read_is_null_and_not_zero(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.measure.visit.busy_counters", Uncounted)
+    monkeypatch.setattr("bench.observe.gauges.find_energy_meter", lambda: FoundMeter(None))
     one = kit()
     one.measure(8)
     counters = ("setup_ns", "padded_prompt_tokens", "tokenize_ns", "npu_busy_ns", "gpu_busy_ns", "energy_j")
