@@ -19,7 +19,7 @@ ABROAD = "Ş-ğ-漢"
 
 @pytest.mark.parametrize(
     ("module", "arguments"),
-    [("bench.commands.clean", []), ("bench.report", ["--index", "--reports-dir", ABROAD])],
+    [("bench.commands.clean", []), ("bench.commands.report", ["--index", "--reports-dir", ABROAD])],
 )
 def test_a_path_from_abroad_ends_no_command(tmp_path: Path, module: str, arguments: list[str]) -> None:
     (tmp_path / ABROAD).mkdir()
