@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import Parser, add_language
+from bench.commands.runs import add_folders
 from bench.errors import BenchError, StoreError, UsageError
 from bench.language import speaking
 from bench.report.finish import finish_run
@@ -51,12 +52,7 @@ def _index(asked: Namespace, private: Private | None) -> int:
 def _parser() -> Parser:
     parser = Parser(prog="nox -s report --", description="Render stored runs again.", allow_abbrev=False)
     parser.add_argument("runs", nargs="*", metavar="RUN", help="folder or id of a run (default: the newest one)")
-    parser.add_argument(
-        "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
-    )
-    parser.add_argument(
-        "--reports-dir", type=Path, default=Path("reports"), metavar="DIR", help="where reports go (default: reports)"
-    )
+    add_folders(parser)
     add_language(parser)
     parser.add_argument("--open", action="store_true", help="open each report in the browser")
     add_redact(parser)
