@@ -11,9 +11,9 @@ import pytest
 from bench import PROJECT_ROOT
 from bench.cli import command_line, quoted
 from bench.errors import BenchError, UsageError
-from bench.language import speaking
 from bench.plan.flags import FLAGS
 from bench.plan.plan import Plan
+from bench.report.language import speaking
 from bench.run.planning import plan_for
 from bench.run.session import BenchSession
 from bench.test_measure import SESSION, CellItem, ImpossibleItem, MeasureSuite

@@ -15,10 +15,10 @@ from bench.analyse.side_by_side import SideBySide, side_by_side
 from bench.cli import Parser, add_language
 from bench.commands.runs import Analyses, add_folders, known_variation, share
 from bench.errors import BenchError, StoreError, UsageError
-from bench.language import speaking
 from bench.plan.cells import digest
 from bench.report.compare.finish import finish
 from bench.report.compare.sentences import heading, refusal
+from bench.report.language import speaking
 from bench.report.redact import shown_text
 from bench.report.redact_option import add_redact, parsed, print_error
 from bench.store.lookup import find_runs, named_again

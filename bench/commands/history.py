@@ -14,11 +14,11 @@ from bench.analyse.timeline import History
 from bench.cli import Parser, add_language
 from bench.commands.runs import add_folders, share
 from bench.errors import BenchError, StoreError, UsageError
-from bench.language import speaking
 from bench.metrics import COMPARED, METRICS
 from bench.report.history.render import as_json, lines, markdown
 from bench.report.history.runs import LeftOut, choose, read
 from bench.report.index.update import index_lines
+from bench.report.language import speaking
 from bench.report.redact import Private, address, redacted, redacted_folder
 from bench.report.redact_option import add_redact, parsed, print_error
 from bench.report.render import write_files

@@ -10,9 +10,9 @@ from pathlib import Path
 from bench.cli import Parser, add_language
 from bench.commands.runs import add_folders
 from bench.errors import BenchError, StoreError, UsageError
-from bench.language import speaking
 from bench.report.finish import finish_run
 from bench.report.index.update import update_index
+from bench.report.language import speaking
 from bench.report.redact import Private, address
 from bench.report.redact_option import add_redact, parsed, print_error
 

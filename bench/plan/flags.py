@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backends.spec import PRECISIONS
-from bench.cli import Parser
-from bench.language import ENGLISH, LANGUAGES
+from bench.cli import LANGUAGES, Parser
 from bench.plan.backends import BACKENDS
 
 PROFILES = {"quick": (3, 3), "standard": (10, 3), "thorough": (20, 3)}
@@ -187,7 +186,7 @@ FLAGS: tuple[Flag, ...] = (
         "DIR",
         in_file=False,
     ),
-    Flag("lang", f"language of the report: {', '.join(LANGUAGES)}", ENGLISH.code, "LANG", in_file=False),
+    Flag("lang", f"language of the report: {', '.join(LANGUAGES)}", LANGUAGES[0], "LANG", in_file=False),
     Flag("open", "open the report in the browser at the end", switch=True, in_file=False),
     Flag(
         "redact",

@@ -10,8 +10,8 @@ from typing import Any
 
 from backends.spec import OPENVINO_PROVIDERS, PRECISIONS
 from backends.table import BACKENDS as OWN
+from bench.cli import LANGUAGES
 from bench.errors import UsageError
-from bench.language import ENGLISH, LANGUAGES
 from bench.plan import values as v
 from bench.plan.backends import BACKENDS, PROBLEM
 from bench.plan.cells import ASKS, Ask
@@ -160,7 +160,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         results_dir=given.read("results_dir", v.path, root / "results"),
         reports_dir=given.read("reports_dir", v.path, root / "reports"),
         cache_dir=given.read("cache_dir", v.path, None),
-        language=given.read("lang", lambda value, where: v.one_of(value, where, tuple(LANGUAGES)), ENGLISH.code),
+        language=given.read("lang", lambda value, where: v.one_of(value, where, LANGUAGES), LANGUAGES[0]),
         open_report=bool(flags.get("open")),
         redact=bool(flags.get("redact")),
     )

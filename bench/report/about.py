@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bench.analyse.results import CellResult, Finding, RunAnalysis
-from bench.language import ENGLISH
+from bench.report.language import ENGLISH
 
 MOST_HEADLINE = 400
 """Characters of a headline."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bench.analyse.interval import Estimate
-from bench.language import chosen
+from bench.report.language import chosen, gettext, ngettext
 
 # C0 and C1 controls but tab and newline, and the characters that reorder text: terminal escapes and disguises.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -28,6 +28,17 @@ def localized(number: str) -> str:
     """A number as Python writes it, ``1,234.5``, with the signs of the language that is chosen."""
     language = chosen()
     return number.translate({ord("."): language.decimal, ord(","): language.thousands})
+
+
+def plural(count: int, one: str, many: str) -> str:
+    """A counted noun, e.g. ``plural(3, "{count} block", "{count} blocks")``: ``3 blocks``."""
+    return ngettext(one, many, count).format(count=number(count, 0))
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    *most, last = names
+    return gettext("{names} and {last}").format(names=", ".join(most), last=last) if most else last
 
 
 def decimals(value: float) -> int:

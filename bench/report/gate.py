@@ -9,7 +9,6 @@ from typing import Any
 
 from bench.analyse.compare import ComparedCell, Difference
 from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, could_hide, lost_in_words
-from bench.language import ENGLISH
 from bench.metrics import METRICS
 from bench.report.about import about
 from bench.report.compare.export_json import figures, identity
@@ -19,6 +18,7 @@ from bench.report.compare.terminal import MOST_IN_TERMINAL
 from bench.report.exports.summary_json import cleaned
 from bench.report.exports.summary_markdown import escape
 from bench.report.format import number, plain
+from bench.report.language import ENGLISH
 from bench.report.names import Naming, name_all
 from bench.report.text.en import plural
 

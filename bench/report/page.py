@@ -16,7 +16,6 @@ from backends.spec import hardware_of
 from bench import processes
 from bench.analyse.conditions import limited
 from bench.analyse.results import QUANTILES, CellResult, RunAnalysis
-from bench.language import chosen
 from bench.metrics import RANKED, RATES
 from bench.report import format as fmt
 from bench.report import metric_words, text
@@ -31,6 +30,7 @@ from bench.report.exports.data_link import data_link
 from bench.report.filters import EVERYTHING, filter_axes, known_quantiles, known_weights, weight
 from bench.report.findings import finding_notes, serious_for_answer
 from bench.report.hits import hits
+from bench.report.language import chosen
 from bench.report.names import Naming, cell_name, failed_shapes, first_request
 from bench.report.notes import adaptive_end
 from bench.report.observers import observer_facts

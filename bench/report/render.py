@@ -12,13 +12,13 @@ from pathlib import Path
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.errors import MachineError
-from bench.language import ENGLISH, in_each, speaking
 from bench.report import text
 from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
 from bench.report.exports.action import action_json
 from bench.report.exports.summary_csv import summary_csv
 from bench.report.exports.summary_json import summary_json
 from bench.report.exports.summary_markdown import summary_markdown
+from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.names import Naming, name_all
 from bench.report.notes import banners
 from bench.report.rows import cell_rows

@@ -12,8 +12,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from bench.language import ENGLISH, chosen
-from bench.report.format import clean
+from bench.report.format import clean, listed, plural
+from bench.report.language import ENGLISH, chosen, gettext, ngettext, pgettext
 
 _HERE = Path(__file__).resolve().parent
 _COMMAND = re.compile(r"`(nox [^`]*)`")
@@ -32,7 +32,11 @@ def environment(folder: Path) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         finalize=_finalize,
+        extensions=["jinja2.ext.i18n"],
     )
+    # Messages are filled in with ``format`` here as in code: {{ _("{count} more").format(count=3) }}.
+    made.install_gettext_callables(gettext, ngettext, newstyle=False, pgettext=pgettext)  # type: ignore[attr-defined]
+    made.globals |= {"plural": plural, "listed": listed}
     made.filters["commands"] = commands
     return made
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
-from bench.language import ENGLISH, speaking
 from bench.metrics import BY_GENERATION, METRICS
 from bench.report import text
 from bench.report.answers import overviews
 from bench.report.findings import finding_notes, in_short
 from bench.report.format import megabytes, number, plain
+from bench.report.language import ENGLISH, speaking
 from bench.report.names import Naming, failed_shapes, name_all
 from bench.report.notes import adaptive_notes
 

@@ -7,9 +7,10 @@ import dataclasses
 import pytest
 
 from bench.analyse.results import CellResult, Generation
-from bench.language import LANGUAGES, speaking
+from bench.cli import LANGUAGES
 from bench.metrics import BY_GENERATION, CHARTED, COMPARED, METRICS, RANKED, RATES, STORED
 from bench.report import metric_words
+from bench.report.language import speaking
 from bench.report.text import en, tr
 from bench.store.schema import GENERATIONS
 

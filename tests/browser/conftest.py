@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.language import speaking
+from bench.report.language import speaking
 from bench.report.render import render
 from tests.browser.checks import overflow
 from tests.browser.chromium import FLAGS, REMEDY, find_chromium, in_ci

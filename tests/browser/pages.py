@@ -15,12 +15,13 @@ from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
 from bench.analyse.timeline import read_analysis
+from bench.cli import LANGUAGES
 from bench.commands.history import main as history_main
-from bench.language import LANGUAGES, chosen
 from bench.plan.cells import Load
 from bench.report.compare.finish import finish
 from bench.report.history.page import page as history_page
 from bench.report.index.update import update_index
+from bench.report.language import chosen
 from bench.store.reader import open_run
 from tests.bench.analyse.made import made_cell, made_load, made_run
 from tests.bench.report.conftest import FakeRun

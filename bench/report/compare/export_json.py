@@ -8,11 +8,11 @@ from typing import Any
 from bench.analyse.compare import Comparison, Difference
 from bench.analyse.results import CellResult
 from bench.analyse.side_by_side import SideBySide, changed
-from bench.language import ENGLISH, in_each, speaking
 from bench.report.about import about
 from bench.report.compare.findings import BASE, touching
 from bench.report.compare.sentences import adjustment, basis, notes, rule, said
 from bench.report.exports.summary_json import cleaned
+from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.names import Naming, name_all
 
 COMPARISON_VERSION = 3

@@ -5,10 +5,10 @@ from __future__ import annotations
 from bench.analyse.compare import Difference
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult
-from bench.language import chosen
 from bench.report import text
 from bench.report.compare import words
 from bench.report.format import localized, number
+from bench.report.language import chosen
 from bench.report.names import Naming
 
 MARKS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"}

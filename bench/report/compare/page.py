@@ -13,7 +13,6 @@ import bench.report
 from bench.analyse.compare import VERDICTS, Comparison, Difference
 from bench.analyse.results import Finding, RunAnalysis
 from bench.analyse.side_by_side import Row, SideBySide, changed
-from bench.language import chosen
 from bench.metrics import COMPARED, METRICS
 from bench.report import format as fmt
 from bench.report import metric_words, text
@@ -27,6 +26,7 @@ from bench.report.compare.order import called_first
 from bench.report.compare.recorded import in_words
 from bench.report.compare.sentences import adjustment, bases, counts, heading, headline, notes, run_names, said
 from bench.report.findings import MOST_LINES
+from bench.report.language import chosen
 from bench.report.names import Naming, name_all
 from bench.report.template import environment, page_script, source_digest
 

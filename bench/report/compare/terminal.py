@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.side_by_side import SideBySide, changed
-from bench.language import ENGLISH, speaking
 from bench.metrics import METRICS
 from bench.report.compare.alone import alone
 from bench.report.compare.figures import SERIOUS_MARK, cell_name, ratio, values
@@ -15,6 +14,7 @@ from bench.report.compare.recorded import in_words
 from bench.report.compare.sentences import adjustment, bases, called, heading, largest, notes, rule, summaries
 from bench.report.compare.words.en import head_name
 from bench.report.format import plain
+from bench.report.language import ENGLISH, speaking
 from bench.report.names import name_all
 from bench.report.text.en import plural
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 
 from bench.analyse.results import RunAnalysis
-from bench.language import ENGLISH, speaking
 from bench.report.exports.summary_csv import summary_csv
+from bench.report.language import ENGLISH, speaking
 from bench.report.names import name_all
 from bench.report.rows import cell_rows
 

@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 
 from bench.analyse.results import RunAnalysis
-from bench.language import chosen
 from bench.metrics import RANKED
 from bench.report import format as fmt
 from bench.report import metric_words, text
 from bench.report.findings import finding_notes
+from bench.report.language import chosen
 from bench.report.names import Naming, marked_name, verdict_words
 from bench.report.results_table import result_groups
 from bench.report.template import environment, source_digest

@@ -11,7 +11,6 @@ from markupsafe import Markup
 import bench.report
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.timeline import History, Series
-from bench.language import chosen
 from bench.metrics import METRICS
 from bench.report import format as fmt
 from bench.report import text
@@ -22,6 +21,7 @@ from bench.report.history.charts import chart
 from bench.report.history.render import path
 from bench.report.history.runs import LeftOut
 from bench.report.history.sentences import changed, day, heading, names, notes, sentences, size
+from bench.report.language import chosen
 from bench.report.template import environment, page_script, source_digest
 
 _HERE = Path(__file__).resolve().parent

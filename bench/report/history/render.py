@@ -10,7 +10,6 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.analyse.timeline import History, Series
-from bench.language import ENGLISH, in_each, speaking
 from bench.metrics import METRICS
 from bench.report.about import about_fields
 from bench.report.compare.figures import signed
@@ -20,6 +19,7 @@ from bench.report.format import clean, interval, number, plain
 from bench.report.history import words
 from bench.report.history.runs import LeftOut
 from bench.report.history.sentences import heading, names, notes, sentences, size
+from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.text.en import listed
 
 HISTORY_VERSION = 1

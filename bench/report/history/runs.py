@@ -13,10 +13,10 @@ from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import ReadRun, read_analysis, when
 from bench.errors import StoreError, UsageError
-from bench.language import chosen, in_each
 from bench.report import text
 from bench.report.compare.figures import cell_name
 from bench.report.history import words
+from bench.report.language import chosen, in_each
 from bench.report.names import name_all
 from bench.report.text.en import listed, plural
 from bench.store.lookup import find_folders

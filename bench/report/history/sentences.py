@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.environment import Change
 from bench.analyse.timeline import Drift, History, ReadRun, Series, Turn
-from bench.language import chosen
 from bench.metrics import METRICS
 from bench.report import text
 from bench.report.compare.recorded import condition, value
 from bench.report.format import localized, number
 from bench.report.history import words
+from bench.report.language import chosen
 
 _MOST_NAMED = 3
 _MOST_CHANGES = 12

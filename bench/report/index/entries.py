@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bench.language import ENGLISH, chosen
 from bench.report.about import MOST_HEADLINE
-from bench.report.index import words
+from bench.report.language import ENGLISH, chosen
+from bench.report.language import gettext as _
 
 PAGES = (
     ("summary.json", "index.html", "run"),
@@ -112,19 +112,19 @@ def _read(path: Path) -> Entry | Unreadable | None:
     page, kind = next((page, kind) for name, page, kind in PAGES if name == path.name)
     name = f"{path.parent.name}/{path.name}"
     if not _is_there(path.with_name(page)):
-        return Unreadable(name, words.NO_PAGE.format(page=page))
+        return Unreadable(name, _("{page} is not beside it").format(page=page))
     try:
         if path.stat().st_size > _MOST_BYTES:
-            return Unreadable(name, words.TOO_LARGE)
+            return Unreadable(name, _("it is too large to be a report's"))
         value = json.loads(path.read_bytes())
     except FileNotFoundError:
         # Removed since it was listed.
         return None
     except (OSError, ValueError, RecursionError) as error:
-        return Unreadable(name, words.BROKEN.format(error=type(error).__name__))
+        return Unreadable(name, _("it is no JSON that can be read ({error})").format(error=type(error).__name__))
     about = value.get("about") if isinstance(value, dict) else None
     if not isinstance(about, dict):
-        return Unreadable(name, words.OLDER)
+        return Unreadable(name, _("it does not say what it is about: an older version wrote it, or something else did"))
     href = quote(os.fsencode(path.parent.name)) + "/" + page
     return _entry(kind, path.parent.name, href, about)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from markupsafe import Markup
 
 import bench.report
-from bench.language import chosen
 from bench.report import format as fmt
 from bench.report import text
-from bench.report.index import words
 from bench.report.index.entries import Found
+from bench.report.language import chosen
+from bench.report.language import gettext as _
 from bench.report.template import environment, page_script, source_digest
 
 GENERATOR = "AIPC Bench, index of reports"
@@ -32,12 +32,10 @@ def page(found: Found) -> str:
         .render(
             entries=found.entries,
             unreadable=found.unreadable,
-            w=words,
             t=text,
             language=chosen().code,
             f=fmt,
             generator=GENERATOR,
-            heading=words.HEADING.format(reports=text.plural(len(found.entries), "report")),
             moment=_moment,
             css=Markup(css),  # noqa: S704 - our own files, no data
             css_digest=source_digest(css),
@@ -48,4 +46,4 @@ def page(found: Found) -> str:
 
 
 def _moment(value: datetime | None) -> str:
-    return words.UNDATED if value is None else f"{value:%Y-%m-%d %H:%M}"
+    return _("not known") if value is None else f"{value:%Y-%m-%d %H:%M}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.language import spoken
+from bench.report.language import spoken
 from bench.report.text import en, tr
 
 if TYPE_CHECKING:

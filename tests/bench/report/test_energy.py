@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench.analyse.run import analyse_run
-from bench.language import speaking
 from bench.plan.cells import Load
 from bench.report.energy import Energy, energy
+from bench.report.language import speaking
 from bench.report.names import name_all
 from bench.report.render import render
 from bench.store.reader import open_run

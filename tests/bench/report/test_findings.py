@@ -9,10 +9,10 @@ import pytest
 
 from bench.analyse.results import Finding, RunAnalysis
 from bench.analyse.run import analyse_run
-from bench.language import speaking
 from bench.report.exports.summary_json import summary_json
 from bench.report.exports.summary_markdown import summary_markdown
 from bench.report.findings import Note, finding_notes, in_short, serious_for_answer
+from bench.report.language import speaking
 from bench.report.names import name_all
 from bench.report.observers import observer_facts
 from bench.report.page import page

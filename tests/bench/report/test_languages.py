@@ -15,15 +15,15 @@ import pytest
 
 from bench.analyse.interval import Estimate
 from bench.analyse.run import analyse_run
+from bench.cli import LANGUAGES
 from bench.commands.report import main
-from bench.language import LANGUAGES, chosen, speaking
 from bench.plan.cells import Load
 from bench.report import format as fmt
 from bench.report import text
 from bench.report.compare import words as compare_words
 from bench.report.drawing.canvas import tick_label
 from bench.report.history import words as history_words
-from bench.report.index import words as index_words
+from bench.report.language import chosen, speaking
 from bench.report.render import ReportPaths, render
 from bench.report.terminal import table_of
 from bench.report.text import en, tr
@@ -32,7 +32,7 @@ from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
 from tests.bench.report.visible import NO_TURKISH, Visible, left_in_english
 
-WORDS = {"report": text, "comparison": compare_words, "history": history_words, "index": index_words}
+WORDS = {"report": text, "comparison": compare_words, "history": history_words}
 """What speaks languages."""
 
 OTHERS = {

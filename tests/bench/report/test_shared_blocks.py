@@ -11,9 +11,9 @@ import pytest
 
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
-from bench.language import speaking
 from bench.plan.cells import Load
 from bench.report.answers import answers_by_shape, overviews, verdict_note
+from bench.report.language import speaking
 from bench.report.names import name_all
 from bench.report.render import ReportPaths, render_analysis
 from bench.report.results_table import result_groups

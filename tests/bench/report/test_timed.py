@@ -8,9 +8,10 @@ import pytest
 
 from backends.spec import TimedRegion
 from backends.table import BACKENDS
-from bench.language import LANGUAGES, speaking
+from bench.cli import LANGUAGES
 from bench.plan.cells import Load
 from bench.report import text
+from bench.report.language import speaking
 from bench.report.render import render
 from bench.report.timed import timed_facts, timed_region
 from tests.bench.report.conftest import FakeRun

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.language import spoken
 from bench.report.history.words import en, tr
+from bench.report.language import spoken
 
 if TYPE_CHECKING:
     from bench.report.history.words.en import *  # noqa: F403 - a checker takes every language for the English one

@@ -12,11 +12,11 @@ import pytest
 from bench.analyse.results import Lost
 from bench.analyse.side_by_side import SideBySide
 from bench.commands.compare import main
-from bench.language import speaking
 from bench.report.compare.export_json import as_json
 from bench.report.compare.export_markdown import markdown
 from bench.report.compare.page import page
 from bench.report.compare.terminal import lines
+from bench.report.language import speaking
 from tests.bench.analyse.made import made_cell
 from tests.bench.report.compare.test_several import SMALL, finding, held, run, with_findings
 from tests.bench.report.compare.test_variants import ab_run

@@ -11,11 +11,11 @@ from bench.analyse.compare import Comparison, Difference, compare
 from bench.analyse.interval import Contrast, Estimate
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
-from bench.language import speaking
 from bench.plan.cells import Load
 from bench.report.compare.forest import WIDTH, axis
 from bench.report.compare.page import MOST_MARKS, page
 from bench.report.compare.sentences import said
+from bench.report.language import speaking
 from bench.report.template import source_digest
 from bench.store.reader import open_run
 from tests.bench.analyse.made import made_cell, made_run

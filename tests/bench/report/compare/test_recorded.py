@@ -10,8 +10,8 @@ import pytest
 from bench.analyse.conditions import NAMED, Mismatch
 from bench.analyse.environment import surroundings
 from bench.analyse.side_by_side import Changed
-from bench.language import speaking
 from bench.report.compare.recorded import condition, in_words, pair
+from bench.report.language import speaking
 from tests.bench.analyse.made import made_run
 
 NAMES = {"AIPC Bench", "CPU", "Python", "numpy", "model"}

@@ -14,7 +14,6 @@ from bench.commands.gate import main as gate
 from bench.commands.history import main as history
 from bench.commands.report import main as report
 from bench.errors import MachineError
-from bench.language import speaking
 from bench.plan.cells import Load
 from bench.report.about import MOST_HEADLINE
 from bench.report.finish import finish_run
@@ -22,6 +21,7 @@ from bench.report.index import update
 from bench.report.index.entries import Entry, Found, read_entries
 from bench.report.index.page import page
 from bench.report.index.update import index_lines, update_index
+from bench.report.language import speaking
 from bench.report.render import write_files
 from bench.report.template import source_digest
 from tests.bench.report.conftest import FakeRun
