@@ -15,7 +15,7 @@ from bench.metrics import METRICS
 from bench.report import format as fmt
 from bench.report import text
 from bench.report.compare.figures import percent
-from bench.report.drawing.svg import StyleSheet
+from bench.report.drawing.svg import Sheet
 from bench.report.history import words
 from bench.report.history.charts import chart
 from bench.report.history.render import path
@@ -63,8 +63,8 @@ def page(history: History, machine_id: str, machine: str, left_out: Sequence[Lef
     """
     rows = sorted(_rows(history), key=lambda row: (not row.series.shifts, -_largest(row.series)))
     shown = max(min(sum(bool(row.series.shifts) for row in rows), MOST_CHANGED), MOST_CHARTS)
-    sheet = StyleSheet()
-    panels = [Panel(row, _drawn(number, row, history, sheet)) for number, row in enumerate(rows[:shown])]
+    sheet = Sheet()
+    panels = [Panel(row, chart(row.series, history, sheet)) for row in rows[:shown]]
     css = "".join(
         (_STYLE.read_text(encoding="utf-8"), (_HERE / "history.css").read_text(encoding="utf-8"), sheet.css())
     )
@@ -80,7 +80,7 @@ def page(history: History, machine_id: str, machine: str, left_out: Sequence[Lef
             language=chosen().code,
             css=Markup(css),  # noqa: S704 - our own files and the drawings' styles, no data
             css_digest=source_digest(css),
-            shapes=Markup(sheet.shapes()),  # noqa: S704 - serialized by an XML writer, which escapes
+            shapes=sheet.shapes(),
             script=Markup(script),  # noqa: S704 - our own file
             script_digest=source_digest(script),
             machine=machine or text.UNKNOWN_MACHINE,
@@ -123,8 +123,3 @@ def _rows(history: History) -> Iterator[Row]:
 
 def _largest(one: Series) -> float:
     return max((max(shift.ratio, 1 / shift.ratio) for shift in one.shifts), default=0.0)
-
-
-def _drawn(number: int, row: Row, history: History, sheet: StyleSheet) -> Markup:
-    svg = chart(f"series{number}", row.series, history, sheet)
-    return Markup(svg)  # noqa: S704 - serialized by an XML writer, which escapes
