@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bench.errors import BenchError, UsageError
-from bench.measure.facts import LoadPlan
+from bench.measure.attempt import LoadPlan
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.venvs import Venv, Venvs

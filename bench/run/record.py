@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench import PROJECT_ROOT
-from bench.measure.facts import RunFacts
+from bench.measure.attempt import RunFacts
 from bench.observe.machine import machine_facts
 from bench.observe.packages import without_home
 from bench.plan.cells import Cell
