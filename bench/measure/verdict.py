@@ -181,7 +181,7 @@ def judge(
 
 
 def same_device(requested: str, executed: str) -> bool:
-    """Whether ``executed`` is the requested device: ``GPU`` matches ``GPU.0`` and a sole ``GPU``; ``AUTO`` matches all."""
+    """Whether ``executed`` is what was requested: ``GPU`` matches ``GPU.0`` and a sole ``GPU``; ``AUTO`` any device."""
     return requested in ("AUTO", executed) or executed in names_for(requested)
 
 
