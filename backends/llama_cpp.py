@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from backends.contract import (
     GenerationDetails,
     LoadOptions,
     StepCallback,
+    installed_versions,
 )
 
 _GGML_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
@@ -159,7 +159,7 @@ class LlamaSession:
             attention_backend="flash" if self._flash_attention == "on" else "softmax",
             threads=int(llama.llama_n_threads(self._context)),
             compile_cache="none",
-            versions={"llama-cpp-python": version("llama-cpp-python")},
+            versions=installed_versions("llama-cpp-python"),
         )
 
     def close(self) -> None:

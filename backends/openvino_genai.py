@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from backends.contract import (
     LoadOptions,
     StepCallback,
     UnsupportedError,
+    installed_versions,
     one_line,
+    require_file,
 )
 from backends.openvino_config import (
     NO_NPU_COMPILER,
@@ -60,26 +62,25 @@ class OpenVinoGenAI:
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OpenVinoSession:
         """Compile the IR in ``artifact`` for ``device``."""
         require(device, self._core.available_devices)
-        if not (artifact / "openvino_model.xml").is_file():
-            raise ArtifactError(
-                f"{artifact} holds no OpenVINO model (openvino_model.xml is missing); make it with `nox -s models`"
-            )
+        require_file(artifact, "openvino_model.xml", "OpenVINO model")
         cache = BlobCache.for_load(options, artifact, device)
         hints = common_properties(device, options, cache)
         shapes = None
+        caching = device != _NPU and options.extra.get("prefix_caching") == "on"
         if device == _NPU:
             attention, own = None, npu_properties(options)
             shapes = NpuShapes.of(own, prefill_chunk(self._core))
         else:
             attention = str(options.extra.get("attention_backend", "PA"))
-            own = _attention(attention, prefix_caching=options.extra.get("prefix_caching") == "on")
+            own = _attention(attention, prefix_caching=caching)
         try:
             pipeline, printed = with_log(lambda: genai.LLMPipeline(artifact, device, **hints, **own))
         except RuntimeError as error:
             if device == _NPU and lacks_npu_compiler(error):
                 raise DeviceUnavailableError(f"{NO_NPU_COMPILER}; it says: {last_line(error)}") from error
             raise ArtifactError(f"OpenVINO could not compile the model for {device}: {last_line(error)}") from error
-        told = _Told(hints, attention, cache.outcome(), own.get("scheduler_config"), model_properties(printed))
+        read = {name: value for name, value in model_properties(printed).items() if name in READ_BACK}
+        told = _Told(hints, attention, caching, cache.outcome(), read)
         return OpenVinoSession(self._core, pipeline, device, told, shapes)
 
 
@@ -111,22 +112,15 @@ def _probe(core: ov.Core, device: str, hints: Mapping[str, Any]) -> dict[str, st
         return {}
 
 
+@dataclass(frozen=True, slots=True)
 class _Told:
     """What the pipeline was told and printed, and what became of the compile cache."""
 
-    def __init__(
-        self,
-        hints: Mapping[str, Any],
-        attention: str | None,
-        compile_cache: CompileCache,
-        scheduler: Any,
-        printed: Mapping[str, str],
-    ) -> None:
-        self.hints = hints
-        self.attention = attention
-        self.compile_cache = compile_cache
-        self.prefix_caching = scheduler is not None and bool(scheduler.enable_prefix_caching)
-        self.printed = {name: value for name, value in printed.items() if name in READ_BACK}
+    hints: Mapping[str, Any]
+    attention: str | None
+    prefix_caching: bool
+    compile_cache: CompileCache
+    printed: Mapping[str, str]
 
 
 class OpenVinoSession:
@@ -173,7 +167,7 @@ class OpenVinoSession:
             threads=int(threads) if threads else None,
             compile_cache=self._told.compile_cache,
             changed_hints=changed_hints(self._told.hints, read),
-            versions={"openvino-genai": version("openvino-genai"), "openvino": version("openvino")},
+            versions=installed_versions("openvino-genai", "openvino"),
         )
 
     def close(self) -> None:

@@ -11,7 +11,6 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +28,12 @@ from backends.contract import (
     GenerationDetails,
     LoadOptions,
     StepCallback,
+    installed_versions,
     one_line,
 )
 from backends.onnx_graph import GraphFacts, read_graph
 from backends.ort_artifact import added_ids, read_settings, require_provider, unused_id
-from backends.ort_devices import list_devices
-from backends.ort_libraries import PLUGIN, make_findable, plugin_library
+from backends.ort_devices import PLUGIN, list_devices, make_findable, plugin_library
 from backends.ort_profile import executed_nodes, placement
 from backends.ort_providers import (
     PROVIDERS,
@@ -65,7 +64,7 @@ class OrtGenAI:
 
     def __init__(self) -> None:
         self._present: list[Device] | None = None
-        self._brought = installed_family(tuple(_versions()))
+        self._brought = installed_family(tuple(installed_versions(*_PACKAGES)))
         make_findable(self._brought)
         if self._brought == "OVEP":
             og.register_execution_provider_library(PLUGIN, plugin_library())
@@ -89,7 +88,7 @@ class OrtGenAI:
         present = self.devices()
         target = find(device, present)
         if target is None:
-            raise DeviceUnavailableError(refusal(device, present, tuple(_versions())))
+            raise DeviceUnavailableError(refusal(device, present, tuple(installed_versions(*_PACKAGES))))
         settings = read_settings(artifact)
         named = require_provider(artifact, settings, device)
         unused = unused_id(settings["model"], added_ids(artifact))
@@ -206,7 +205,7 @@ class OrtSession:
             threads=self._threads,
             compile_cache=_compile_cache(self._settings, device),
             changed_hints=changed,
-            versions=_versions(),
+            versions=installed_versions(*_PACKAGES),
         )
 
     def graph(self) -> GraphFacts | None:
@@ -299,13 +298,3 @@ def _on_types(graph: GraphFacts | None, device: str) -> str:
     if graph.outputs.get("logits") in ("f16", "bf16"):
         return "The graph is in half precision, which the CPU provider mostly stores and computes in f32."
     return "Types and attention are those of the graph."
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
