@@ -27,9 +27,7 @@ class Flag:
 
     Args:
         name: its field, and its key in a sweep file; ``--prompt-tokens`` on the command line for ``prompt_tokens``.
-        help: what it is for; the default is added to it.
-        default: how the default is said to the user; empty where there is nothing to say.
-        metavar: what stands for its value.
+        default: as the help shows it.
         many: takes several values, as comma lists or by repeating it.
         switch: takes no value.
         in_file: may stand in a sweep file.

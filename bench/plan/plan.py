@@ -32,10 +32,7 @@ class PlannedVisit:
 
     The smallest request comes first, so that the first generation of every process of a run is the same request, as far
     as the load has it; the others follow in random order.
-
-    Args:
-        block: counted from 0.
-        position: place within the block, counted from 0.
+    Blocks and positions within them are counted from 0.
     """
 
     block: int
@@ -50,7 +47,6 @@ class Plan:
 
     Args:
         cells: what can be measured, in the order of the options.
-        impossible: what was asked for and cannot be.
         visits: in the order in which they are made.
     """
 

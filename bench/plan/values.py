@@ -19,10 +19,10 @@ _WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*")
 
 def words(value: Any, where: str) -> tuple[str, ...]:
     """A list of names: a comma list, a repeated flag, or an array of strings; duplicates are dropped."""
-    parts = value if isinstance(value, list | tuple) else [value]
+    parts = _parts(value)
     if not all(isinstance(part, str) for part in parts):
         raise UsageError(f"{where}: expected names, got {value!r}")
-    names = [name.strip() for part in parts for name in part.split(",")]
+    names = [name.strip() for name in parts]
     if not names or not all(names):
         raise UsageError(f"{where}: expected one or more names, got {value!r}")
     return tuple(dict.fromkeys(names))
@@ -30,12 +30,15 @@ def words(value: Any, where: str) -> tuple[str, ...]:
 
 def counts(value: Any, where: str) -> tuple[int, ...]:
     """A list of whole numbers of at least 1: a comma list, a repeated flag, or an array."""
-    parts = value if isinstance(value, list | tuple) else [value]
-    flat = [piece for part in parts for piece in (part.split(",") if isinstance(part, str) else [part])]
-    if not flat:
+    parts = _parts(value)
+    if not parts:
         raise UsageError(f"{where}: expected one or more whole numbers, got none")
-    numbers = [count(piece, where) for piece in flat]
-    return tuple(dict.fromkeys(numbers))
+    return tuple(dict.fromkeys(count(part, where) for part in parts))
+
+
+def _parts(value: Any) -> list[Any]:
+    given = value if isinstance(value, list | tuple) else [value]
+    return [part for one in given for part in (one.split(",") if isinstance(one, str) else [one])]
 
 
 def count(value: Any, where: str, least: int = 1) -> int:

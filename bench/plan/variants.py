@@ -25,8 +25,6 @@ class Variant:
 
     Args:
         spec: as typed.
-        kind: what it replaces.
-        backend: the one that it is a version of.
         requirements: packages in place of the pinned ones.
         python: an interpreter in place of the venv.
         options: load options over those of the run.
@@ -70,14 +68,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What else of the command line decides which backend the variants are of.
-
-    Args:
-        backends: as named; ``None`` where none is.
-        default: those of a run that names none.
-        devices: as named; ``None`` where none is.
-        workers: backend -> interpreter.
-    """
+    """What else of the command line decides which backend the variants are of; ``default`` if it names none."""
 
     backends: tuple[str, ...] | None
     default: tuple[str, ...]

@@ -24,11 +24,9 @@ class ModelFacts:
 
     Args:
         parameters: learned numbers, tied ones counted once.
-        vocab_size: rows of the embedding.
         context_tokens: the longest sequence that it takes; ``None`` where its configuration does not say.
         linear_widths: the input widths of its linear layers, ascending.
         weight_elements: weight format -> parameters stored so.
-        stored_bytes: of its weights.
     """
 
     parameters: int

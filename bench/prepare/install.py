@@ -103,12 +103,7 @@ def reason(outcome: Outcome) -> str:
 def make(session: Session, environments: Sequence[Environment], failed: type[Exception]) -> dict[str, Outcome]:
     """The venvs of all ``environments``, by name. Those that are missing are made, where they fit on the disk.
 
-    What goes wrong with one is told, not raised: other stacks can still be measured.
-
-    Args:
-        session: runs the installer.
-        environments: what is needed.
-        failed: what the session raises where a command fails.
+    What goes wrong with one, ``failed`` raised by the session, is told: other stacks can still be measured.
     """
     here = this_machine()
     outcomes = {one.name: as_it_is(one, here) for one in environments}
@@ -214,13 +209,7 @@ def shortage(environments: Sequence[Environment], free_bytes: int) -> str | None
 
 
 def too_deep(root: Path, here: Here, *, long_paths: bool) -> str | None:
-    """Why paths of venvs may become longer than Windows allows; ``None`` where they cannot.
-
-    Args:
-        root: the checkout.
-        here: the machine.
-        long_paths: whether it was told to allow longer ones.
-    """
+    """Why venvs below the checkout ``root`` may have longer paths than Windows allows; ``None`` if they cannot."""
     most = LONGEST_PATH - BELOW_ROOT
     if here.platform != "win32" or long_paths or len(str(root)) <= most:
         return None

@@ -9,13 +9,9 @@ from typing import Any
 
 
 def kv_values_per_token(directory: Path) -> int | None:
-    """How many numbers the keys and values of one token are, over all layers.
+    """How many numbers the keys and values of one token are, over all layers of a model or ready-made artifact.
 
-    Args:
-        directory: of the model, or of a ready-made artifact.
-
-    Returns:
-        ``None`` where no configuration says it in the usual words, or where layers do not all keep every token.
+    ``None`` where no configuration says it in the usual words, or where layers do not all keep every token.
     """
     try:
         config = json.loads((directory / "config.json").read_text("utf-8"))

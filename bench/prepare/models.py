@@ -42,13 +42,7 @@ _MARKERS: Mapping[str, Kind] = {"openvino_model.xml": "openvino-ir", "genai_conf
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A model as the user names it.
-
-    Args:
-        kind: where it comes from.
-        spec: as typed.
-        label: its name for people, in reports and messages.
-    """
+    """A model as the user names it: where it comes from, what was typed, and its name for people."""
 
     kind: Kind
     spec: str

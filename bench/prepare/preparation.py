@@ -42,13 +42,11 @@ class PreparedModel:
     """A model on this disk.
 
     Args:
-        name: for people.
         kind: see :class:`bench.prepare.models.ModelSource`.
         synthetic: its weights are random; every report says so.
         digest: of where it comes from.
         path: a Hugging Face directory (safetensors, configuration, tokenizer), or a ready-made artifact.
         context_tokens: the longest sequence that it takes; ``None`` where unknown.
-        vocab_size: rows of its embedding.
         parameters: learned numbers, tied ones once where that is known.
         note: what a reader of a report must know about its weights.
     """
@@ -69,9 +67,6 @@ class Job:
     """One artifact that may have to be made.
 
     Args:
-        key: its address in the cache.
-        recipe: how it is made.
-        title: for people.
         parameters: of the model; ``None`` if its size is not known yet.
         source_bytes: of the weights that are read.
         stored_as: the weight format of the result; empty if it holds no weights.
@@ -97,12 +92,7 @@ class Job:
 class Preparation(ABC):
     """Makes what a run needs of one model, or finds it in the cache.
 
-    Args:
-        source: the model.
-        conversion_python: the conversion venv's interpreter.
-        cache: the cache folder, see :func:`bench.prepare.cache.cache_root`.
-        say: shows what is being made.
-        corpus: the folder of text files that prompts are cut from, one per kind of work.
+    ``say`` shows what is being made; ``corpus`` is a folder of texts that prompts are cut from, one per kind of work.
     """
 
     def __init__(
@@ -117,12 +107,7 @@ class Preparation(ABC):
 
     @abstractmethod
     def model(self) -> PreparedModel:
-        """The model, made or downloaded if need be.
-
-        Raises:
-            PrepareError: it cannot be made, or is not what it looks like.
-            MachineError: the machine lacks the room for it, or the conversion venv does not run.
-        """
+        """The model, made or downloaded if need be; raises as :meth:`artifact`."""
 
     @abstractmethod
     def artifact(self, artifact_format: str, precision: str, device: str) -> Artifact:
@@ -141,11 +126,7 @@ class Preparation(ABC):
 
     @abstractmethod
     def prompts(self) -> PromptBook:
-        """The corpus as ids of the model's own tokenizer.
-
-        Raises:
-            PrepareError: the tokenizer cannot be read.
-        """
+        """The corpus as ids of the model's own tokenizer; raises as :meth:`artifact`."""
 
     @property
     @abstractmethod
