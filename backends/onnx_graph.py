@@ -47,7 +47,6 @@ def read_graph(path: Path) -> GraphFacts | None:
 
     Raises:
         ValueError: the file is no ONNX model.
-        OSError: it cannot be read.
     """
     if path.stat().st_size > _LARGEST_BYTES:
         return None

@@ -19,9 +19,7 @@ def unused_id(model: Mapping[str, Any], added: Sequence[int]) -> int:
     outside the vocabulary is refused. In this order: padding at the end of the vocabulary, behind all tokens; an added
     token (a marker or a reserve) that begins or ends nothing; the last token, the rarest of a merged vocabulary.
 
-    Args:
-        model: the section ``model`` of ``genai_config.json``.
-        added: ids of the tokens that were added to the vocabulary, from ``tokenizer.json``.
+    ``model`` is that section of ``genai_config.json``, ``added`` the ids of :func:`added_ids`.
     """
     last = int(model["vocab_size"]) - 1
     taken = {known for name in ("eos_token_id", "bos_token_id", "pad_token_id") for known in _as_ids(model.get(name))}
@@ -53,11 +51,7 @@ def added_ids(artifact: Path) -> list[int]:
 
 
 def read_settings(artifact: Path) -> dict[str, Any]:
-    """The model's ``genai_config.json``.
-
-    Raises:
-        ArtifactError: it is missing, or describes no model.
-    """
+    """The model's ``genai_config.json``."""
     path = artifact / "genai_config.json"
     require_file(artifact, path.name, "ONNX Runtime GenAI model")
     try:
@@ -77,15 +71,11 @@ def require_provider(artifact: Path, settings: Mapping[str, Any], device: str) -
     Returns:
         the provider as the model itself names it, to be loaded with the options that stand there; ``None`` if it names
         none, and one has to be set.
-
-    Raises:
-        ArtifactError: it names another provider, none where ``device`` takes a graph of its own, or another device of
-            OpenVINO's.
     """
     kind = family(device)
     provider = PROVIDERS[kind]
-    session_options = settings["model"].get("decoder", {}).get("session_options", {})
-    named = {name: told or {} for entry in session_options.get("provider_options", []) for name, told in entry.items()}
+    providers = settings["model"].get("decoder", {}).get("session_options", {}).get("provider_options", [])
+    named = {name: given or {} for entry in providers for name, given in entry.items()}
     own = next((name for name in named if name.lower() == provider.config.lower()), None)
     others = [name for name in named if name != own and name.lower() != "cpu"]
     if others or (own is None and provider.graph is not None):

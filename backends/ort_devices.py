@@ -53,9 +53,9 @@ def plugin_devices(found: Iterable[Any]) -> list[Device]:
     devices = []
     for pair in found:
         if pair.ep_name == PLUGIN and "ov_device" in pair.ep_metadata:
-            told, own = pair.ep_metadata, dict(pair.device.metadata)
-            adapter = _luid(own.get("LUID")) or own.get("pci_bus_id")
-            devices.append(Device(f"OVEP.{told['ov_device']}", told.get("FULL_DEVICE_NAME"), adapter=adapter))
+            metadata, hardware = pair.ep_metadata, dict(pair.device.metadata)
+            adapter = _luid(hardware.get("LUID")) or hardware.get("pci_bus_id")
+            devices.append(Device(f"OVEP.{metadata['ov_device']}", metadata.get("FULL_DEVICE_NAME"), adapter=adapter))
     return devices
 
 
@@ -66,19 +66,19 @@ def directx_devices(found: Iterable[Any], kind: str) -> list[Device]:
     """
     adapters: dict[int, Mapping[str, str]] = {}
     for pair in found:
-        told = dict(pair.device.metadata)
-        number = str(told.get("DxgiHighPerformanceIndex", ""))
+        metadata = dict(pair.device.metadata)
+        number = str(metadata.get("DxgiHighPerformanceIndex", ""))
         # One without a number could not be asked for by name: GenAI would take the first, which may be another.
         if pair.ep_name == "DmlExecutionProvider" and number.isdigit():
-            adapters.setdefault(int(number), told)
+            adapters.setdefault(int(number), metadata)
     return [
         Device(
             f"{kind}.{number}",
-            told.get("Description"),
-            memory_bytes=_mebibytes(told.get("DxgiVideoMemory")),
-            adapter=_luid(told.get("LUID")),
+            metadata.get("Description"),
+            memory_bytes=_mebibytes(metadata.get("DxgiVideoMemory")),
+            adapter=_luid(metadata.get("LUID")),
         )
-        for number, told in sorted(adapters.items())
+        for number, metadata in sorted(adapters.items())
     ]
 
 

@@ -11,6 +11,7 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -136,26 +137,17 @@ class OrtGenAI:
         return PROVIDERS[family(device)].name
 
 
+@dataclass
 class OrtSession:
     """A loaded model."""
 
-    def __init__(
-        self,
-        model: Any,
-        artifact: Path,
-        settings: Mapping[str, Any],
-        unused: int,
-        device: str,
-        present: Sequence[Device],
-        threads: int | None,
-    ) -> None:
-        self._model = model
-        self._artifact = artifact
-        self._settings = settings
-        self._unused = unused
-        self._device = device
-        self._present = present
-        self._threads = threads
+    _model: Any
+    _artifact: Path
+    _settings: Mapping[str, Any]
+    _unused: int
+    _device: str
+    _present: Sequence[Device]
+    _threads: int | None
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """Prefill with ``append_tokens``, then one ``generate_next_token`` per step."""
@@ -245,7 +237,7 @@ def _compile_cache(settings: Mapping[str, Any], device: str) -> CompileCache:
     """``none`` on the CPU, and for OpenVINO unless the model names a folder; the driver of a GPU may keep one."""
     decoder = settings["model"].get("decoder", {})
     named = decoder.get("session_options", {}).get("provider_options", [])
-    keeps = any("cache_dir" in (told or {}) for entry in named for told in entry.values())
+    keeps = any("cache_dir" in (options or {}) for entry in named for options in entry.values())
     return "none" if family(device) in ("CPU", *OPENVINO_PROVIDERS) and not keeps else "unknown"
 
 

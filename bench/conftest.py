@@ -162,9 +162,9 @@ def _unreported(bench: BenchSession, folder: Path, error: Exception) -> list[str
 
     options = bench.options
     private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
-    said = f"error: the report could not be made: {type(error).__name__}: {error}"
+    text = f"error: the report could not be made: {type(error).__name__}: {error}"
     shown = shown_path(folder, private)
-    return [shown_text(said, private), f"what was measured is in {shown}; try `nox -s report -- {quoted(shown)}`"]
+    return [shown_text(text, private), f"what was measured is in {shown}; try `nox -s report -- {quoted(shown)}`"]
 
 
 def _comparison(bench: BenchSession, folder: Path) -> list[str]:

@@ -54,8 +54,8 @@ def _gguf(file: Path) -> dict[str, Any]:
 
 def _limits(config: Path) -> dict[str, Any]:
     try:
-        told = json.loads(config.read_text("utf-8"))
+        settings = json.loads(config.read_text("utf-8"))
     except (OSError, ValueError):
         return {"context_tokens": None, "vocab_size": None}
-    text = told.get("text_config", told)
+    text = settings.get("text_config", settings)
     return {"context_tokens": text.get("max_position_embeddings"), "vocab_size": text.get("vocab_size")}

@@ -143,11 +143,11 @@ def to_json(one: Environment) -> str | dict[str, Any]:
     return one.name if one.name in _project()["dependency-groups"] else asdict(one)
 
 
-def from_json(told: str | dict[str, Any]) -> Environment:
-    """What :func:`to_json` told."""
-    if isinstance(told, str):
-        return environment(told)
-    return Environment(told["name"], told["group"], tuple(told["pins"]), tuple(told["beside"]))
+def from_json(message: str | dict[str, Any]) -> Environment:
+    """The environment that :func:`to_json` wrote."""
+    if isinstance(message, str):
+        return environment(message)
+    return Environment(message["name"], message["group"], tuple(message["pins"]), tuple(message["beside"]))
 
 
 def all_groups(backends: Mapping[str, BackendSpec] = BACKENDS) -> tuple[str, ...]:

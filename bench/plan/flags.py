@@ -55,8 +55,8 @@ class Flag:
 
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments of ``add_argument``."""
-        said = f"{self.help} (default: {self.default})" if self.default else self.help
-        common = {"dest": self.destination, "help": said.replace("%", "%%")}
+        text = f"{self.help} (default: {self.default})" if self.default else self.help
+        common = {"dest": self.destination, "help": text.replace("%", "%%")}
         if self.switch:
             return {**common, "action": "store_true", "default": None}
         return {**common, "action": "append" if self.many else "store", "metavar": self.metavar, "default": None}

@@ -149,10 +149,10 @@ def complaints(log: Path, otherwise: str) -> list[str]:
     """The installer's last words: its errors and hints without their time stamps, at most five."""
     if not log.exists():
         return [otherwise]
-    lines = [re.sub(r"^\S+,\d+ +", "", line)[:500] for line in log.read_text("utf-8", errors="replace").splitlines()]
-    said = [line for line in lines if line.strip()]
+    logged = (re.sub(r"^\S+,\d+ +", "", line)[:500] for line in log.read_text("utf-8", errors="replace").splitlines())
+    lines = [line for line in logged if line.strip()]
     # What pip hints at is how to mend it, such as Windows' limit to the length of paths.
-    return [line for line in said if line.startswith(("ERROR", "HINT"))][-5:] or said[-5:] or [otherwise]
+    return [line for line in lines if line.startswith(("ERROR", "HINT"))][-5:] or lines[-5:] or [otherwise]
 
 
 def torch_index(requirements: Iterable[str], here: Here, environ: Mapping[str, str]) -> list[str]:
@@ -166,7 +166,7 @@ def _has_torch(requirements: Iterable[str]) -> bool:
     return "torch" in map(package_name, requirements)
 
 
-# -- what is said before ----------------------------------------------------------------------------------------------
+# -- announcements ----------------------------------------------------------------------------------------------------
 
 
 def describe(one: Environment) -> str:

@@ -20,7 +20,7 @@ class Answer(NamedTuple):
     group: str
     system: str
     python: str
-    said: str
+    outcome: str
 
 
 def resolve_all(python: str, minors: Iterable[int]) -> Iterator[Answer]:
