@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.plan.estimate import format_duration, guess_seconds, memory_bytes
 from bench.plan.options import Options
 from bench.plan.plan import Plan
-from bench.prepare.estimates import PendingWork, disk_bytes
+from bench.prepare.conversion_cost import PendingWork, disk_bytes
 
 
 @dataclass(frozen=True, slots=True)

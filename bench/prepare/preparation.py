@@ -14,8 +14,7 @@ from typing import Any
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, ArtifactKey, ArtifactStore, Made, damage
-from bench.prepare.converter import Converter
-from bench.prepare.estimates import (
+from bench.prepare.conversion_cost import (
     PendingWork,
     check_room,
     estimate,
@@ -23,8 +22,9 @@ from bench.prepare.estimates import (
     free_memory_bytes,
     gigabytes,
 )
-from bench.prepare.facts import ModelFacts, facts_of
-from bench.prepare.models import DEFAULT_PACKAGE, ModelSource
+from bench.prepare.converter import Converter
+from bench.prepare.model_facts import ModelFacts, facts_of
+from bench.prepare.model_source import DEFAULT_PACKAGE, ModelSource
 from bench.prepare.prompts import PROMPTS_FILE, PromptBook
 from bench.prepare.recipes import PACKAGES, Recipe
 
@@ -42,7 +42,7 @@ class PreparedModel:
     """A model on this disk.
 
     Args:
-        kind: see :class:`bench.prepare.models.ModelSource`.
+        kind: see :class:`bench.prepare.model_source.ModelSource`.
         synthetic: its weights are random; every report says so.
         digest: of where it comes from.
         path: a Hugging Face directory (safetensors, configuration, tokenizer), or a ready-made artifact.

@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, digests_of
-from bench.prepare.facts import ModelFacts
+from bench.prepare.model_facts import ModelFacts
 from bench.prepare.preparation import Job, Preparation, PreparedModel, Wanted
 from bench.prepare.prompts import PromptBook
 from bench.prepare.recipes import Recipe

@@ -8,7 +8,7 @@ from typing import Any
 
 from backends.spec import ORIGINAL
 from bench.errors import UsageError
-from bench.prepare.facts import ModelFacts
+from bench.prepare.model_facts import ModelFacts
 
 RECIPE_VERSION = 1
 """Raised when a converter of ours changes its result, so that what was made before is made again."""

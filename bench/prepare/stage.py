@@ -14,8 +14,8 @@ from bench.plan.cells import digest as digest_of
 from bench.plan.options import Options
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import Artifact, ArtifactKey, cache_root, digests_of, read_artifact, weight_shares
-from bench.prepare.facts import ModelFacts, facts_of
-from bench.prepare.models import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_NOTE, DEFAULT_PACKAGE, resolve_model
+from bench.prepare.model_facts import ModelFacts, facts_of
+from bench.prepare.model_source import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_NOTE, DEFAULT_PACKAGE, resolve_model
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, PreparedModel, Say, Wanted
 from bench.prepare.prompts import PromptBook
 from bench.prepare.ready_made import ReadyMade

@@ -18,7 +18,7 @@ from bench.plan.cells import Cell
 from bench.plan.options import Options
 from bench.plan.variants import Variant
 from bench.prepare.kv_cache import kv_values_per_token
-from bench.prepare.models import ModelSource
+from bench.prepare.model_source import ModelSource
 from bench.prepare.preparation import PreparedModel
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bench import processes
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.stage import Preparer
 
 STAND_IN = """

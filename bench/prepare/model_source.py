@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench.errors import UsageError
-from bench.prepare.facts import ModelFacts
+from bench.prepare.model_facts import ModelFacts
 
 DEFAULT_SPEC = "default"
 DEFAULT_NAME = "SmolLM2-135M-Instruct"
