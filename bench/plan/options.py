@@ -16,7 +16,6 @@ from bench.plan import values as v
 from bench.plan.backends import BACKENDS, PROBLEM
 from bench.plan.cells import ASKS, Ask
 from bench.plan.flags import BY_NAME, LEAST_ADAPTIVE_BLOCKS, PROFILES
-from bench.plan.load_options import listed, load_options
 from bench.plan.sweep_file import read_sweep_file
 from bench.plan.variants import Asked, Variant, read_variants
 
@@ -145,7 +144,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         threads=given.read("threads", _threads),
         model=given.read("model", v.text, "default"),
         seed=given.read("seed", v.count, secrets.randbelow(2**31), least=0),
-        load_options=given.read("load_option", load_options, {}),
+        load_options=given.read("load_option", v.load_options, {}),
         workers=workers,
         variants=variants,
         allow_fallback=given.read("allow_fallback", v.switch, default=False),
@@ -246,7 +245,7 @@ def _threads(value: Any, where: str) -> int | str:
 
 def _workers(value: Any, where: str) -> dict[str, str]:
     workers = {}
-    for entry in listed(value):
+    for entry in v.listed(value):
         name, equals, python = entry.partition("=")
         if not equals or not python or name not in BACKENDS:
             raise UsageError(f"{where}: expected NAME=PYTHON with a name of {', '.join(BACKENDS)}, got {entry!r}")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bench.errors import UsageError
+from bench.plan import values as v
 from bench.plan.backends import BACKENDS
 from bench.plan.environments import Environment, environment_for, package_name
-from bench.plan.load_options import load_options
 from bench.plan.specs import looks_like_interpreter, looks_like_options, python_at, requirements_in
 
 Kind = Literal["packages", "interpreter", "options"]
@@ -116,7 +116,7 @@ def _read(text: str, where: str) -> Variant:
 
 
 def _of_options(text: str, where: str) -> Variant:
-    by_backend = load_options(text, where)
+    by_backend = v.load_options(text, where)
     if len(by_backend) > 1:
         raise UsageError(f"{where}: {' and '.join(by_backend)} are two backends; a variant is of one")
     ((backend, options),) = by_backend.items()

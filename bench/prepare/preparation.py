@@ -105,9 +105,35 @@ class Preparation(ABC):
         self._corpus = corpus
         self._checked: set[str] = set()
 
+    @property
     @abstractmethod
+    def _path(self) -> Path:
+        """The model's directory or file, made or downloaded if need be."""
+
+    @property
+    @abstractmethod
+    def _facts(self) -> ModelFacts:
+        """What the files at :attr:`_path` say."""
+
+    @property
+    @abstractmethod
+    def _digest(self) -> str:
+        """Of where the model comes from."""
+
     def model(self) -> PreparedModel:
         """The model, made or downloaded if need be; raises as :meth:`artifact`."""
+        path, facts = self._path, self._facts
+        return PreparedModel(
+            name=self.source.label,
+            kind=self.source.kind,
+            synthetic=self.source.kind == "synthetic",
+            digest=self._digest,
+            path=path,
+            context_tokens=facts.context_tokens,
+            vocab_size=facts.vocab_size,
+            parameters=facts.parameters,
+            note=self.source.note,
+        )
 
     @abstractmethod
     def artifact(self, artifact_format: str, precision: str, device: str) -> Artifact:
@@ -124,9 +150,15 @@ class Preparation(ABC):
             MachineError: the machine lacks the room for it, or the conversion venv does not run.
         """
 
-    @abstractmethod
     def prompts(self) -> PromptBook:
         """The corpus as ids of the model's own tokenizer; raises as :meth:`artifact`."""
+        tokenizer = self._tokenizer()
+        made = self._made(self._prompts_job(self._facts.vocab_size), str(tokenizer))
+        return PromptBook.read(made.path / PROMPTS_FILE)
+
+    def _tokenizer(self) -> Path:
+        """The folder with the model's tokenizer."""
+        return self._path
 
     @property
     @abstractmethod
@@ -156,17 +188,13 @@ class Preparation(ABC):
         versions = {name: self._versions[name] or "missing" for name in PACKAGES[recipe.task]}
         return ArtifactKey(artifact_format, precision, self.source.label, source, recipe.identity, versions)
 
-    def _prompts_job(self, source: str, vocab_size: int) -> Job:
+    def _prompts_job(self, vocab_size: int) -> Job:
         recipe = Recipe(
             "prompts",
             {"corpus": self._corpus_digest, "vocab_size": vocab_size},
             {"vocab_size": vocab_size, "corpus": [str(file) for file in self._corpus_files]},
         )
-        return Job(self._key("prompts", "", source, recipe), recipe, f"the corpus to ids of {self.source.label}")
-
-    def _prompts(self, source: str, vocab_size: int, tokenizer: Path) -> PromptBook:
-        made = self._made(self._prompts_job(source, vocab_size), str(tokenizer))
-        return PromptBook.read(made.path / PROMPTS_FILE)
+        return Job(self._key("prompts", "", self._digest, recipe), recipe, f"the corpus to ids of {self.source.label}")
 
     @cached_property
     def _corpus_files(self) -> list[Path]:
