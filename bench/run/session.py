@@ -31,7 +31,7 @@ from bench.plan.cells import Cell, Load
 from bench.plan.options import Options
 from bench.plan.plan import Plan, PlannedVisit
 from bench.plan.venvs import Venvs
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
