@@ -32,12 +32,13 @@ class PowerState:
     Args:
         source: ``mains`` or ``battery``; ``None`` on a machine without a battery.
         mode: what the machine is set to, in the system's words; ``None`` where it does not tell.
-        saving: why that costs speed; ``None`` while it does not, as far as it is known.
+        saving: what costs speed: a key of :data:`bench.findings.MESSAGES` and the value of the setting; ``None`` where
+            nothing is known to.
     """
 
     source: str | None = None
     mode: str | None = None
-    saving: str | None = None
+    saving: tuple[str, str] | None = None
 
 
 def power_state() -> PowerState:
@@ -64,13 +65,13 @@ def linux_power(source: str | None, profile: Path, cpufreq: Path) -> PowerState:
     return PowerState(source, mode, _saving(platform, governor, driver, preference))
 
 
-def _saving(platform: str, governor: str, driver: str, preference: str) -> str | None:
+def _saving(platform: str, governor: str, driver: str, preference: str) -> tuple[str, str] | None:
     if platform in _SAVING_PROFILES:
-        return f"the platform profile is {platform}"
+        return "platform-profile", platform
     if preference in _SAVING_PREFERENCES:
-        return f"the CPU's energy preference is {preference}"
+        return "energy-preference", preference
     if governor == "powersave" and driver not in _SELF_GOVERNING:
-        return f"the governor powersave of {driver or 'an unknown driver'} holds the clock at its lowest"
+        return "governor", driver or "?"
     return None
 
 
@@ -105,11 +106,11 @@ def windows_power(source: str | None, powrprof: Any, kernel32: Any) -> PowerStat
     }
     name = named.get(mode) if mode else None
     if saver:
-        return PowerState(source, "battery saver", "the battery saver is on")
+        return PowerState(source, "battery saver", ("battery-saver", ""))
     if mode == _BEST_EFFICIENCY:
-        return PowerState(source, name, "the power mode is best power efficiency")
+        return PowerState(source, name, ("power-mode", ""))
     if plan == _POWER_SAVER:
-        return PowerState(source, "power saver", "the power plan is power saver")
+        return PowerState(source, "power saver", ("power-plan", ""))
     return PowerState(source, name)
 
 
