@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.results import CellResult, Finding, Seen
+from bench.analyse.results import CellResult, Finding, Occurrence
 from bench.findings import MESSAGES, SEVERITIES, Fill, mark, message
 from bench.store.reader import StoredRun
 
@@ -42,40 +42,40 @@ def touches(finding: Finding, cell: CellResult) -> bool:
     return finding.load_key in (None, cell.load.load_key)
 
 
-def seen_in_words(seen: Sequence[Seen], fill: Fill = str.format) -> str:
-    """What was seen each time, and in which block."""
-    messages = list(dict.fromkeys(_in_words(one, fill) for one in seen))
-    told = "; ".join(messages[:_MOST_MESSAGES])
+def describe(occurrences: Sequence[Occurrence], fill: Fill = str.format) -> str:
+    """What was seen, and in which block."""
+    messages = list(dict.fromkeys(_message(one, fill) for one in occurrences))
+    shown = "; ".join(messages[:_MOST_MESSAGES])
     more = len(messages) - _MOST_MESSAGES
-    return fill(_MORE, messages=told, count=more) if more > 0 else told
+    return fill(_MORE, messages=shown, count=more) if more > 0 else shown
 
 
-def _in_words(seen: Seen, fill: Fill) -> str:
-    told = message(seen.keys, seen.values, fill) if seen.keys else seen.stored
-    return told if seen.block is None else fill(_IN_BLOCK, message=told, block=seen.block + 1)
+def _message(one: Occurrence, fill: Fill) -> str:
+    text = message(one.keys, one.values, fill) if one.keys else one.stored
+    return text if one.block is None else fill(_IN_BLOCK, message=text, block=one.block + 1)
 
 
 def _finding(load_key: str | None, rows: Sequence[Mapping[str, Any]]) -> Finding:
     ordered = sorted(rows, key=lambda row: _place(row["severity"]))
     first = ordered[0]
-    seen = tuple(map(_seen, ordered))
+    occurrences = tuple(map(_occurrence, ordered))
     return Finding(
         code=first["code"],
         severity=first["severity"],
-        message=seen_in_words(seen),
+        message=describe(occurrences),
         advice=first["advice"],
         subject=first["subject"],
         load_key=load_key,
         cell_key=first["cell_key"],
         blocks=tuple(sorted({row["block"] for row in rows if row["block"] is not None})),
         times=len(rows),
-        seen=seen,
+        occurrences=occurrences,
     )
 
 
-def _seen(row: Mapping[str, Any]) -> Seen:
+def _occurrence(row: Mapping[str, Any]) -> Occurrence:
     keys = tuple(row["message_keys"] or ())
-    return Seen(
+    return Occurrence(
         stored=row["message"],
         keys=keys if set(keys) <= set(MESSAGES) else (),
         values=json.loads(row["message_values"] or "{}"),

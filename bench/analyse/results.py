@@ -459,11 +459,11 @@ class MemoryRanking(Ranked[LoadResult, MemoryRival]):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A row of the table ``findings``: what was seen at one time.
+class Occurrence:
+    """A row of the table ``findings``.
 
     Args:
-        stored: its message as it was stored, in English.
+        stored: its message as stored, in English.
         keys: of its messages in :data:`bench.findings.MESSAGES`; empty in runs before schema 6.
         values: of those messages.
         block: in which block, where it is about a visit.
@@ -489,7 +489,7 @@ class Finding:
         cell_key: which cell.
         blocks: in which blocks.
         times: how many rows of the store this is.
-        seen: those rows, the weightiest first.
+        occurrences: those rows, the weightiest first.
     """
 
     code: str
@@ -501,12 +501,12 @@ class Finding:
     cell_key: str | None = None
     blocks: tuple[int, ...] = ()
     times: int = 1
-    seen: tuple[Seen, ...] = ()
+    occurrences: tuple[Occurrence, ...] = ()
 
     @property
     def coded(self) -> bool:
         """Whether its words can be rendered in any language: it is stored as codes and values."""
-        return bool(self.seen) and all(one.keys for one in self.seen)
+        return bool(self.occurrences) and all(one.keys for one in self.occurrences)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import string
 from typing import Any
 
-from bench.analyse.findings import seen_in_words
+from bench.analyse.findings import describe
 from bench.analyse.results import Finding
 from bench.findings import BY_WORD
 from bench.report.format import capital, localized, number
@@ -39,7 +39,7 @@ def quoted(finding: Finding) -> bool:
 
 def message(finding: Finding) -> str:
     """What was seen."""
-    return seen_in_words(finding.seen, _fill) if finding.coded else finding.message
+    return describe(finding.occurrences, _fill) if finding.coded else finding.message
 
 
 def meaning(finding: Finding) -> str:
@@ -53,7 +53,7 @@ def advice(finding: Finding) -> str:
     return _(BY_WORD[finding.code].advice if finding.coded and finding.code in BY_WORD else finding.advice)
 
 
-def in_short(finding: Finding, longest: int) -> str:
+def brief(finding: Finding, longest: int) -> str:
     """Its kind and what was seen, or what that means where it would be quoted."""
     known = quoted(finding) and finding.code in BY_WORD
     name = finding.code if chosen() is ENGLISH else title(finding.code)

@@ -77,7 +77,7 @@ class Note:
         """Whether it is about ``cell``, or about what it was loaded in."""
         return cell.cell_key in self.cell_keys or cell.load.load_key in self.load_keys
 
-    def said_of(self, cell: CellResult) -> list[str]:
+    def messages_about(self, cell: CellResult) -> list[str]:
         """What was seen of ``cell``, or of what it was loaded in."""
         return [
             finding_words.message(finding)

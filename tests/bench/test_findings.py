@@ -1,17 +1,10 @@
 from __future__ import annotations
 
-import string
-
 import pytest
 
 from bench import PROJECT_ROOT
 from bench.findings import BY_WORD, MESSAGES, SEVERITIES, Code, Values, message
-
-
-def sample(text: str) -> Values:
-    """Values for a message: a number where one is formatted."""
-    places = ((name, spec) for _, name, spec, _ in string.Formatter().parse(text) if name)
-    return {name: 1234.5 if spec else "some" for name, spec in places}
+from tests.support.messages import sample
 
 
 @pytest.mark.parametrize("code", Code, ids=lambda code: code.word)

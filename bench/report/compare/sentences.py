@@ -147,7 +147,7 @@ def _serious(side: SideBySide) -> Iterator[str]:
         first = found[0].finding
         yield words.SERIOUS.format(
             run=run_names(places, side),
-            what=finding_words.in_short(first, _LONGEST),
+            what=finding_words.brief(first, _LONGEST),
             cells=text.plural(len(cells), "compared cell"),
             advice=finding_words.advice(first),
         )

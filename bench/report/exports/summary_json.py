@@ -63,7 +63,7 @@ def summary_json(
             for failure in analysis.failures
         ],
         "findings": [
-            {name: value for name, value in dataclasses.asdict(finding).items() if name != "seen"}
+            {name: value for name, value in dataclasses.asdict(finding).items() if name != "occurrences"}
             for finding in analysis.findings
         ],
     }

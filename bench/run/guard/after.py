@@ -1,4 +1,4 @@
-"""After a run: what its series look like. Outliers are marked and their effect is said; none is dropped."""
+"""After a run: what its series look like. Outliers are marked and their effect is given; none is dropped."""
 
 from __future__ import annotations
 
@@ -104,19 +104,20 @@ def judge_series(series: Series, tests: int) -> Iterator[Found]:
         series: the metric.
         tests: of how many in the run these are some.
     """
-    metric, key, blocks, values = series.metric, series.cell_key, series.blocks, series.values
+    metric, key, blocks, times = series.metric, series.cell_key, series.blocks, series.values
 
-    def found(code: Code, p_value: float, told: Values, *messages: str, block: int | None = None) -> Found:
+    def found(code: Code, p_value: float, values: Values, *messages: str, block: int | None = None) -> Found:
         if p_value <= (BY_CHANCE - _OF_THE_RUN) / tests:
-            return Found(code, told, messages, cell_key=key, block=block)
-        return Found(code, {**told, "tests": tests}, (*messages, "may-be-chance"), "info", cell_key=key, block=block)
+            return Found(code, values, messages, cell_key=key, block=block)
+        values, messages = {**values, "tests": tests}, (*messages, "may-be-chance")
+        return Found(code, values, messages, "info", cell_key=key, block=block)
 
-    medians = block_medians(blocks, values)
+    medians = block_medians(blocks, times)
     split = modes(medians)
-    for code, change in ((Code.DRIFT, drift(medians)), (Code.TREND, trend(blocks, values))):
+    for code, change in ((Code.DRIFT, drift(medians)), (Code.TREND, trend(blocks, times))):
         if change is not None:
-            told: Values = {"metric": metric, "percent": 100 * abs(change.ratio - 1), "p": change.p_value}
-            yield found(code, change.p_value, told, f"{code.word}-{'rose' if change.ratio > 1 else 'fell'}")
+            values: Values = {"metric": metric, "percent": 100 * abs(change.ratio - 1), "p": change.p_value}
+            yield found(code, change.p_value, values, f"{code.word}-{'rose' if change.ratio > 1 else 'fell'}")
     if split is not None:
         groups = {"low_blocks": _named(split.low_blocks), "high_blocks": _named(split.high_blocks)}
         sizes = {"low_ms": split.low, "high_ms": split.high, "percent": 100 * (split.high / split.low - 1)}
@@ -124,13 +125,13 @@ def judge_series(series: Series, tests: int) -> Iterator[Found]:
     # The blocks of a second group are no outliers.
     for outlier in outlying_blocks(medians) if split is None else ():
         assert outlier.p_value is not None
-        told, without = _outlier(metric, outlier)
-        yield found(Code.OUTLIER_BLOCK, outlier.p_value, told, "outlier-block", without, block=outlier.block)
-    for outlier in outlying_generations(blocks, values):
+        values, without = _outlier(metric, outlier)
+        yield found(Code.OUTLIER_BLOCK, outlier.p_value, values, "outlier-block", without, block=outlier.block)
+    for outlier in outlying_generations(blocks, times):
         assert outlier.ordinal is not None
-        told, without = _outlier(metric, outlier)
-        told = {**told, "generation": outlier.ordinal + 1}
-        yield Found(Code.OUTLIER_GENERATION, told, ("outlier-generation", without), cell_key=key, block=outlier.block)
+        values, without = _outlier(metric, outlier)
+        values = {**values, "generation": outlier.ordinal + 1}
+        yield Found(Code.OUTLIER_GENERATION, values, ("outlier-generation", without), cell_key=key, block=outlier.block)
 
 
 def _outlier(metric: str, outlier: Outlier) -> tuple[Values, str]:

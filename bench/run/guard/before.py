@@ -37,13 +37,13 @@ BUSY, BUSY_SERIOUS = Bound(0.25, 0.05), Bound(1.0, 0.25)
 LOW_MEMORY_SHARE = 0.1
 SWAP_BYTES = 256 * 1024**2
 
-_LOOK_S = 1.0
+_WATCH_S = 1.0
 
 
-def look(instruments: Instruments) -> list[Found]:
+def check_machine(instruments: Instruments) -> list[Found]:
     """Watch this machine for a second, and say what may spoil a measurement on it."""
     first = instruments.conditions.read()
-    time.sleep(_LOOK_S)
+    time.sleep(_WATCH_S)
     return [
         *judge_before(first, instruments.conditions.read()),
         *judge_machine(hypervisor(), instruments.energy),

@@ -11,7 +11,7 @@ from bench.observe.conditions import Watched
 from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
 from bench.observe.power import PowerState
-from bench.run.guard.before import look
+from bench.run.guard.before import check_machine
 from bench.run.guard.during import judge_visit
 from bench.run.guard.findings import Found, line
 from bench.run.guard.setup import judge_environment, judge_threads
@@ -55,7 +55,7 @@ class Guard:
             threads: of the run; ``None`` where each stack is left its own default.
         """
         self._writer = writer
-        self.found += [*look(self.instruments), *judge_environment(environment or {}, threads)]
+        self.found += [*check_machine(self.instruments), *judge_environment(environment or {}, threads)]
         self._power = self.instruments.conditions.read().power
         for one in self.found:
             self._say(line(one))

@@ -88,23 +88,23 @@ def judge_environment(environment: Mapping[str, str], threads: int | None) -> It
 
 
 def _does(name: str, value: str, threads: int | None) -> str | None:
-    said = value.strip().lower()
-    parts = {part for part in said.split(",") if part} or {""}
+    setting = value.strip().lower()
+    parts = {part for part in setting.split(",") if part} or {""}
     if name in _UNLESS:
         does, harmless = _UNLESS[name]
         return None if parts.intersection(harmless) else does
     if name == "KMP_BLOCKTIME":
-        return "sleeps" if said.rstrip("mus") == "0" else None
+        return "sleeps" if setting.rstrip("mus") == "0" else None
     if name == "GLIBC_TUNABLES":
-        return "caps" if re.search(r"glibc\.cpu\.hwcaps=[^:]*-", said) else None
+        return "caps" if re.search(r"glibc\.cpu\.hwcaps=[^:]*-", setting) else None
     if name.startswith("GGML_") and ("_DISABLE" in name or "_NO_" in name):
-        return None if said in _OFF else "switches-off"
-    return _does_to_threads(name, said, threads)
+        return None if setting in _OFF else "switches-off"
+    return _does_to_threads(name, setting, threads)
 
 
-def _does_to_threads(name: str, said: str, threads: int | None) -> str | None:
-    if name in _COUNTS and said and said != str(threads):
+def _does_to_threads(name: str, setting: str, threads: int | None) -> str | None:
+    if name in _COUNTS and setting and setting != str(threads):
         return "sets-threads"
-    if name in _MOST and said.isdigit() and (threads is None or int(said) < threads):
+    if name in _MOST and setting.isdigit() and (threads is None or int(setting) < threads):
         return "limits-threads"
     return None

@@ -53,7 +53,7 @@ def test_each_block_is_named_with_its_own_words(tmp_path: Path) -> None:
 def test_codes_and_values_are_kept_beside_their_english(tmp_path: Path) -> None:
     values = {"message_keys": ["hot"], "message_values": '{"celsius": 97.25}'}
     (found,) = gathered(tmp_path, visit(0, **values))
-    assert (found.coded, found.seen[0].values) == (True, {"celsius": 97.25})
+    assert (found.coded, found.occurrences[0].values) == (True, {"celsius": 97.25})
     assert found.message == "the CPU was at 97 °C at the end of the visit in block 1"
 
 

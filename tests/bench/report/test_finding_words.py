@@ -6,41 +6,43 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analyse.results import Finding, Seen
+from bench.analyse.results import Finding, Occurrence
 from bench.findings import MESSAGES, Code
 from bench.report import finding_words
 from bench.report.language import speaking
-from tests.bench.test_findings import sample
+from tests.support.messages import sample
 
-SWAPPED = Finding(
+CODED = Finding(
     "quota-reached",
     "warning",
     "in English",
     Code.QUOTA_REACHED.advice,
-    seen=(Seen("in English", ("quota-reached",), {"periods": 1200, "stopped_s": 2.5, "lasted_s": 60.0}, 1),),
+    occurrences=(
+        Occurrence("in English", ("quota-reached",), {"periods": 1200, "stopped_s": 2.5, "lasted_s": 60.0}, 1),
+    ),
 )
-OLD = replace(SWAPPED, seen=(replace(SWAPPED.seen[0], keys=(), values={}),))
+OLD = replace(CODED, occurrences=(replace(CODED.occurrences[0], keys=(), values={}),))
 
 
 def test_what_was_seen_is_rendered_from_its_values() -> None:
-    assert finding_words.message(SWAPPED) == (
+    assert finding_words.message(CODED) == (
         "the CPU quota was used up 1,200 times, and stopped CPUs for 2.5 s of 60 s in block 2"
     )
 
 
 def test_numbers_are_those_of_the_readers_language() -> None:
     with speaking("tr"):
-        told = finding_words.message(SWAPPED)
+        told = finding_words.message(CODED)
     stopped = "1\N{NARROW NO-BREAK SPACE}200 kez doldu; 60 saniyenin 2,5 saniyesinde CPU’ları durdurdu"
     assert told == f"2. blokta: CPU kotası {stopped}"
 
 
 @pytest.mark.parametrize("key", MESSAGES)
 def test_every_message_has_its_turkish_with_the_same_values(key: str) -> None:
-    seen = (Seen("in English", (key,), sample(MESSAGES[key]), None),)
-    english = finding_words.message(replace(SWAPPED, seen=seen))
+    occurrences = (Occurrence("in English", (key,), sample(MESSAGES[key]), None),)
+    english = finding_words.message(replace(CODED, occurrences=occurrences))
     with speaking("tr"):
-        assert finding_words.message(replace(SWAPPED, seen=seen)) != english
+        assert finding_words.message(replace(CODED, occurrences=occurrences)) != english
 
 
 @pytest.mark.parametrize("code", Code, ids=lambda code: code.word)
@@ -53,10 +55,10 @@ def test_every_kind_has_its_turkish_title_meaning_and_advice(code: Code) -> None
 
 
 def test_a_rewording_loses_no_translation() -> None:
-    reworded = replace(SWAPPED, advice="Lift the quota.", message="another sentence")
+    reworded = replace(CODED, advice="Lift the quota.", message="another sentence")
     with speaking("tr"):
-        assert finding_words.advice(reworded) == finding_words.advice(SWAPPED) != Code.QUOTA_REACHED.advice
-        assert finding_words.message(reworded) == finding_words.message(SWAPPED)
+        assert finding_words.advice(reworded) == finding_words.advice(CODED) != Code.QUOTA_REACHED.advice
+        assert finding_words.message(reworded) == finding_words.message(CODED)
 
 
 def test_what_an_older_run_stored_is_quoted_with_its_meaning() -> None:
@@ -67,7 +69,7 @@ def test_what_an_older_run_stored_is_quoted_with_its_meaning() -> None:
 
 def test_what_is_stored_as_codes_needs_no_meaning_beside_it() -> None:
     with speaking("tr"):
-        assert (finding_words.quoted(SWAPPED), finding_words.meaning(SWAPPED)) == (False, "")
+        assert (finding_words.quoted(CODED), finding_words.meaning(CODED)) == (False, "")
 
 
 def test_an_english_page_quotes_nothing() -> None:
@@ -78,5 +80,5 @@ def test_a_kind_to_come_keeps_its_word() -> None:
     new = replace(OLD, code="new-kind", advice="Do.")
     with speaking("tr"):
         told = finding_words.title("new-kind", 2), finding_words.meaning(new), finding_words.advice(new)
-        assert finding_words.in_short(new, 5) == "new-kind: in En"
+        assert finding_words.brief(new, 5) == "new-kind: in En"
     assert told == ("new-kind (2 kez)", "", "Do.")

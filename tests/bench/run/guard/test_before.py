@@ -10,7 +10,7 @@ from bench.observe.conditions import Conditions, others_share
 from bench.observe.energy import FoundMeter
 from bench.observe.gauges import Instruments
 from bench.observe.power import PowerState
-from bench.run.guard.before import judge_before, judge_machine, look
+from bench.run.guard.before import check_machine, judge_before, judge_machine
 from bench.run.guard.findings import Found
 
 MakeConditions = Callable[..., Conditions]
@@ -88,4 +88,4 @@ def test_energy_that_is_locked_says_how_to_allow_it() -> None:
 
 
 def test_this_machine_can_be_looked_at() -> None:
-    assert all(one.row()["subject"] == "run" for one in look(Instruments()))
+    assert all(one.row()["subject"] == "run" for one in check_machine(Instruments()))

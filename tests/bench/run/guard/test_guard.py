@@ -48,7 +48,7 @@ def stored(writer: RunWriter) -> list[dict[str, Any]]:
 
 
 def test_what_is_found_before_is_said_and_stored(writer: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "look", lambda _: [Found(Code.ON_BATTERY)])
+    monkeypatch.setattr(module, "check_machine", lambda _: [Found(Code.ON_BATTERY)])
     said: list[str] = []
     make(said).begin(writer)
     assert (said[0][:7], [row["code"] for row in stored(writer)]) == ("warning", ["on-battery"])
@@ -57,7 +57,7 @@ def test_what_is_found_before_is_said_and_stored(writer: RunWriter, monkeypatch:
 def test_a_finding_of_a_visit_names_its_load_and_block(
     writer: RunWriter, monkeypatch: pytest.MonkeyPatch, moment: MakeConditions
 ) -> None:
-    monkeypatch.setattr(module, "look", lambda _: [])
+    monkeypatch.setattr(module, "check_machine", lambda _: [])
     guard = make()
     guard.begin(writer)
     guard._power = moment().power
@@ -69,7 +69,7 @@ def test_a_finding_of_a_visit_names_its_load_and_block(
 def test_a_warm_up_that_did_not_settle_names_its_cell_process_and_block(
     writer: RunWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "look", lambda _: [])
+    monkeypatch.setattr(module, "check_machine", lambda _: [])
     guard = make()
     guard.begin(writer)
     guard.warm_up_unsettled("cell", "b2/0/load/a1", 2, 6)
@@ -86,7 +86,7 @@ def test_a_warm_up_that_did_not_settle_names_its_cell_process_and_block(
 
 
 def test_a_warm_up_that_did_not_settle_fails_a_strict_run(writer: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "look", lambda _: [])
+    monkeypatch.setattr(module, "check_machine", lambda _: [])
     guard = make()
     guard.begin(writer)
     guard.warm_up_unsettled("cell", "load", 0, 6)
@@ -96,7 +96,7 @@ def test_a_warm_up_that_did_not_settle_fails_a_strict_run(writer: RunWriter, mon
 def test_the_end_judges_the_series_and_lets_the_machine_sleep(
     writer: RunWriter, monkeypatch: pytest.MonkeyPatch, generation_row: Callable[..., dict[str, Any]]
 ) -> None:
-    monkeypatch.setattr(module, "look", lambda _: [])
+    monkeypatch.setattr(module, "check_machine", lambda _: [])
     times = [4.0, 4.1, 4.2, 4.3, 4.4, 4.5, 4.6]
     rows = [generation_row(block=n, ttft_ns=round(t * 1e6), itl_ns=[10**6] * 3) for n, t in enumerate(times)]
     writer.rows("generations", rows)
