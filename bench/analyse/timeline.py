@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.conditions import Prompts
 from bench.analyse.environment import Change, Fact, surroundings
 from bench.analyse.interval import Estimate, run_spread
@@ -81,6 +82,11 @@ class ReadRun:
     variants: int
     prompts: Prompts
 
+    @property
+    def day(self) -> str:
+        """The date on which it began."""
+        return f"{self.created_at:%Y-%m-%d}"
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -131,6 +137,11 @@ class Series:
     metric: str
     points: tuple[Point, ...]
     shifts: tuple[Shift, ...] = ()
+
+    @property
+    def changed(self) -> bool | None:
+        """Whether it has a change point; ``None``: too few runs to look for one."""
+        return bool(self.shifts) if len(self.points) >= LEAST_RUNS else None
 
     @property
     def levels(self) -> tuple[tuple[int, int, float], ...]:

@@ -22,7 +22,6 @@ from bench.report import format as fmt
 from bench.report import text
 from bench.report.compare import words as compare_words
 from bench.report.drawing.canvas import tick_label
-from bench.report.history import words as history_words
 from bench.report.language import chosen, speaking
 from bench.report.render import ReportPaths, render
 from bench.report.terminal import table_of
@@ -32,7 +31,7 @@ from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
 from tests.bench.report.visible import NO_TURKISH, Visible, left_in_english
 
-WORDS = {"report": text, "comparison": compare_words, "history": history_words}
+WORDS = {"report": text, "comparison": compare_words}
 """What speaks languages."""
 
 OTHERS = {
