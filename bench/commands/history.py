@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from bench.analyse.history import history
+from bench.analyse.build_history import build_history
 from bench.cli import Parser, add_language
 from bench.commands.runs import add_folders, share
 from bench.errors import BenchError, UsageError
@@ -42,8 +42,8 @@ def _history(asked: Namespace, private: Private | None) -> list[str]:
 
     threshold = share(asked.threshold)
     found = read_machine(asked.runs, asked.results_dir, asked.machine)
-    runs = history(found.runs, threshold, (_METRICS[asked.metric],) if asked.metric else COMPARED)
-    view = HistoryView(found.machine_id, found.machine, runs, found.left_out)
+    history = build_history(found.runs, threshold, (_METRICS[asked.metric],) if asked.metric else COMPARED)
+    view = HistoryView(found.machine_id, found.machine, history, found.left_out)
     folder = asked.reports_dir / f"history-{folder_name(view.machine_id)}"
     if private is not None:
         view, folder = redacted(view, private), redacted_folder(folder, private)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.analyse.build_history import build_history
 from bench.analyse.compare import compare
-from bench.analyse.history import history
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
@@ -158,7 +158,7 @@ def large_history(folder: Path) -> Path:
         runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), _keys))
     path = folder / "history.html"
     path.write_text(
-        history_page(HistoryView("m" * 16, "a machine", history(runs, 0.03))), encoding="utf-8", newline="\n"
+        history_page(HistoryView("m" * 16, "a machine", build_history(runs, 0.03))), encoding="utf-8", newline="\n"
     )
     return path
 
