@@ -9,7 +9,7 @@ from bench import PROJECT_ROOT
 from bench.errors import BenchError, UsageError
 from bench.plan.flags import parser
 from bench.plan.venvs import Venvs
-from bench.prepare.sweep import preparer_for, wanted_artifacts
+from bench.prepare.stage import preparation_for, wanted_artifacts
 from bench.run.planning import plan_for
 
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
         flags = {name.removeprefix("aipc_"): value for name, value in given.items()}
         options, plan = plan_for(flags, PROJECT_ROOT)
         loads = plan.loads
-        preparer = preparer_for(options, Venvs.from_environment(options.workers), loads, _say)
+        preparer = preparation_for(options, Venvs.from_environment(options.workers), loads, _say)
         if preparer is None:
             _say("nothing to prepare: these backends need no model")
             return 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.plan.estimate import guess_seconds, memory_bytes, said
 from bench.plan.options import Options
 from bench.plan.plan import Plan
-from bench.prepare.stage import PendingWork
+from bench.prepare.estimates import PendingWork
 
 
 @dataclass(frozen=True, slots=True)

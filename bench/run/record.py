@@ -19,7 +19,7 @@ from bench.plan.options import Options
 from bench.plan.variants import Variant
 from bench.prepare.kv_cache import kv_values_per_token
 from bench.prepare.models import ModelSource
-from bench.prepare.stage import PreparedModel
+from bench.prepare.preparation import PreparedModel
 
 
 def run_record(

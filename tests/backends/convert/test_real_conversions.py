@@ -16,7 +16,7 @@ from bench.prepare.facts import facts_of
 from bench.prepare.models import DEFAULT_FACTS, SHAPES, resolve_model
 from bench.prepare.prompts import PromptKey
 from bench.prepare.stage import Preparer
-from tests.models import lacking_a_weight
+from tests.support.models import lacking_a_weight
 
 pytestmark = pytest.mark.contract
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.observe.power import PowerState, linux_power, power_state, windows_power
+from bench.observe.power import PowerState, linux_power, power_source, power_state, windows_power
 
 EFFICIENCY = uuid.UUID("961cc777-2547-4f9d-8174-7d86181b8a7a")
 SAVER_PLAN = uuid.UUID("a1841308-3541-4fab-bc81-f71556f87b4a")
@@ -103,6 +103,22 @@ def test_an_older_windows_tells_its_mode_by_another_call() -> None:
 
 def test_a_windows_without_modes_is_known_by_its_plan() -> None:
     assert Windows(plan=SAVER_PLAN).state.mode == "power saver"
+
+
+@pytest.mark.parametrize(("plugged", "expected"), [(True, "mains"), (False, "battery"), (None, None)])
+def test_the_power_source_is_the_batterys(
+    monkeypatch: pytest.MonkeyPatch, plugged: bool | None, expected: str | None
+) -> None:
+    class Battery:
+        power_plugged = plugged
+
+    monkeypatch.setattr("bench.observe.power.psutil.sensors_battery", Battery, raising=False)
+    assert power_source() == expected
+
+
+def test_a_machine_without_a_battery_has_no_power_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bench.observe.power.psutil.sensors_battery", lambda: None, raising=False)
+    assert power_source() is None
 
 
 def test_this_machine_can_be_asked() -> None:
