@@ -70,13 +70,13 @@ class Drawing(FigureCanvasBase):
         """Also what matplotlib's layout measures labels with."""
         return SvgRenderer(*self.figure.bbox.size, self._sheet)
 
-    def mark(self, tip: str, **data: object) -> Mark:
+    def tooltip(self, tip: str, **data: object) -> Mark:
         """What a line or a marker stands for, with data for the script."""
         return Mark("" if self._spare else tip, data)
 
     def point(self, tip: str, line: int, prompt_tokens: int) -> Mark:
         """The same of a point of the line with that number, which tells its figures to the mouse and the keyboard."""
-        return self.mark(tip, line=line, prompt=prompt_tokens, point="")
+        return self.tooltip(tip, line=line, prompt=prompt_tokens, point="")
 
     def settle(self) -> Any:
         """Lay out the only axes, once their labels and limits are set.

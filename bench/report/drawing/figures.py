@@ -10,7 +10,6 @@ from markupsafe import Markup
 from bench.analyse.results import RunAnalysis
 from bench.analyse.roofline import roofline
 from bench.analyse.tradeoff import Tradeoff, tradeoffs
-from bench.report import text
 from bench.report.drawing.canvas import add_line, drawing
 from bench.report.drawing.chart import Chart
 from bench.report.drawing.panels import Panel, along_panels, spread_panels
@@ -20,6 +19,7 @@ from bench.report.drawing.shape_charts import ArrivalTable, ShapeCharts, arrival
 from bench.report.drawing.style import LineStyle, line_styles
 from bench.report.drawing.svg import Sheet
 from bench.report.format import number
+from bench.report.language import gettext as _
 from bench.report.names import Naming, Series
 
 MOST_PANELS = 36
@@ -102,7 +102,7 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
         groups=tuple(groups),
         along=along,
         spread=spread,
-        left_out=text.TOO_MANY_PANELS.format(shown=len(shown), count=len(panels)) if len(shown) < len(panels) else "",
+        left_out=_left_out(len(shown), len(panels)),
         arrival=arrival,
         arrival_table=arrival_table,
         tradeoff=tradeoff,
@@ -135,8 +135,8 @@ def _narrowed(one: Series, kind: _Kind) -> Series:
 
 
 def _kind_title(kind: _Kind) -> str:
-    batch = f", {text.BATCH.format(size=kind[0])}" if kind[0] > 1 else ""
-    return text.KIND.format(new=number(kind[1], 0)) + batch
+    batch = ", " + _("batch of {size}").format(size=kind[0]) if kind[0] > 1 else ""
+    return _("{new} new tokens").format(new=number(kind[1], 0)) + batch
 
 
 def _group(
@@ -149,8 +149,19 @@ def _group(
 ) -> LineGroup:
     charts = prompt_charts(own, analysis.rankings, looks, sheet, both=both)
     missing = all(cell.ttft_ms.estimate.low is None for one in own for cell in one.cells)
-    note = text.CHART_NOTE.format(missing=text.CHART_NOTE_MISSING if missing else "")
+    note = _(
+        "Lower is better. Bars are 95 % intervals{missing}. Points of one prompt length are moved a little sideways "
+        "where that shows what lies behind them. Hover over a point, or go to it with Tab and the arrow keys, for its "
+        "figures. Milliseconds start at zero where a chart is not called logarithmic; the ratio is shown around 1."
+    ).format(missing=_(" (none here: one block gives no interval)") if missing else "")
     return LineGroup(_kind_title(kind), tuple(charts), note)
+
+
+def _left_out(shown: int, count: int) -> str:
+    if shown == count:
+        return ""
+    words = _("Shown are the first {shown} of {count} configurations; the others are in the data.")
+    return words.format(shown=shown, count=count)
 
 
 def _titled(lines: Sequence[Series]) -> list[tuple[str, Series]]:

@@ -18,7 +18,6 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 
 from bench.analyse.results import CellResult, Histogram, Quantiles, TokenSeries
-from bench.report import text
 from bench.report.drawing.canvas import (
     LOG_FROM,
     Drawing,
@@ -33,6 +32,7 @@ from bench.report.drawing.canvas import (
 from bench.report.drawing.style import ACCENT, PAPER, SOLID, TEXT, Dashes, LineStyle
 from bench.report.drawing.svg import Sheet
 from bench.report.format import number
+from bench.report.language import gettext as _
 from bench.report.names import Series
 
 _WIDTH, _HEIGHT = 3.9, 2.35
@@ -75,11 +75,12 @@ def along_panels(lines: Titled, looks: Mapping[str, LineStyle], sheet: Sheet) ->
         with drawing(sheet, (_WIDTH, _HEIGHT)) as canvas:
             axes = canvas.figure.subplots()
             scales(axes, first, last)
-            axes.set_xlabel(text.ALONG_AXIS)
-            axes.set_ylabel(text.LATENCY_AXIS)
+            axes.set_xlabel(_("token of the answer"))
+            axes.set_ylabel(_("ms per token"))
             axes.grid(visible=True, axis="y")
             return canvas.as_frame()
 
+    label = _("latency of each token along the answer, median and band from the 10th to 90th percentile")
     for title, one in lines:
         shown = [(cell, cell.along) for cell in one.cells if cell.along]
         tokens = [token for _, series in shown for token in (series.token[0], series.token[-1])]
@@ -88,7 +89,7 @@ def along_panels(lines: Titled, looks: Mapping[str, LineStyle], sheet: Sheet) ->
             axes = _axes(canvas, frame(*ends))
             scales(axes, *ends)
             _along(canvas, axes, shown, looks[one.key].colour)
-            yield Panel(one, title, _lengths(one.cells), canvas.svg(text.ALONG_LABEL, frame(*ends)))
+            yield Panel(one, title, _lengths(one.cells), canvas.svg(label, frame(*ends)))
 
 
 def _axes(canvas: Drawing, frame: Frame) -> Any:
@@ -98,7 +99,7 @@ def _axes(canvas: Drawing, frame: Frame) -> Any:
 
 
 def _lengths(cells: Sequence[CellResult]) -> str:
-    return text.PROMPTS.format(lengths=", ".join(number(cell.prompt_tokens, 0) for cell in cells))
+    return _("prompt {lengths}").format(lengths=", ".join(number(cell.prompt_tokens, 0) for cell in cells))
 
 
 def _steady_top(one: TokenSeries) -> float:
@@ -113,9 +114,11 @@ def _along(canvas: Drawing, axes: Any, shown: Sequence[tuple[CellResult, TokenSe
     for index, (cell, one) in enumerate(shown):
         # The last, longest prompt is full and solid; at most three kinds of line, spread over all.
         alpha, dashes = _STRENGTHS[2 if len(shown) == 1 else round(2 * index / (len(shown) - 1))]
-        tip = text.ALONG_TIP.format(prompt=number(cell.prompt_tokens, 0), n=number(cell.generations, 0))
+        tip = _("prompt {prompt}: median of {n} generations").format(
+            prompt=number(cell.prompt_tokens, 0), n=number(cell.generations, 0)
+        )
         look = {"color": colour, "alpha": alpha, "dashes": dashes, "linewidth": 1.5}
-        add_line(axes, one.token, one.median, **look, gid=[canvas.mark(tip)])
+        add_line(axes, one.token, one.median, **look, gid=[canvas.tooltip(tip)])
 
 
 def _outline(one: TokenSeries) -> list[tuple[float, float]]:
@@ -143,11 +146,12 @@ def spread_panels(lines: Titled, looks: Mapping[str, LineStyle], sheet: Sheet) -
             set_ticks(axes.yaxis, range(len(lengths)), lambda row: lengths[round(row)])
             axes.tick_params(axis="y", length=0)
             axes.spines["left"].set_visible(False)
-            axes.set_ylabel(text.PROMPT_AXIS)
-            axes.set_xlabel(text.SPREAD_AXIS)
+            axes.set_ylabel(_("prompt tokens"))
+            axes.set_xlabel(_("inter-token latency, ms"))
             axes.grid(visible=True, axis="x")
             return canvas.as_frame()
 
+    label = _("distribution of inter-token latency, one ridge per prompt length")
     for title, one in lines:
         shown = [(cell, cell.histogram) for cell in reversed(one.cells) if cell.histogram]
         own = frame(tuple(number(cell.prompt_tokens, 0) for cell, _ in shown))
@@ -156,7 +160,7 @@ def spread_panels(lines: Titled, looks: Mapping[str, LineStyle], sheet: Sheet) -
             scales(axes, len(shown))
             _ridges(axes, [shape for _, shape in shown], looks[one.key].colour)
             _quantiles(axes, [cell.itl_ms for cell, _ in shown])
-            yield Panel(one, title, "", canvas.svg(text.SPREAD_LABEL, own))
+            yield Panel(one, title, "", canvas.svg(label, own))
 
 
 def _spread_inches(rows: int) -> tuple[float, float]:

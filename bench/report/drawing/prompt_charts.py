@@ -11,13 +11,23 @@ from typing import Any
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, Ranking
 from bench.metrics import CHARTED
-from bench.report import metric_words, text
+from bench.report import metric_words
 from bench.report.drawing.canvas import LOG_FROM, Drawing, add_line, chain, set_ticks, spaced, value_axis
 from bench.report.drawing.chart import Chart, Edition, editions
 from bench.report.drawing.style import MUTED, LineStyle
 from bench.report.drawing.svg import Sheet
 from bench.report.format import capital, factor, interval, number
+from bench.report.language import gettext as _
+from bench.report.language import mark
 from bench.report.names import Series
+
+_RATIO = mark("time to first token over the lowest")
+_QUANTILES = {
+    "p50": mark("median inter-token latency"),
+    "p95": mark("95th percentile of inter-token latency"),
+    "p99": mark("99th percentile of inter-token latency"),
+}
+"""Those of a cell's inter-token latencies of which a reader chooses one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +60,22 @@ def prompt_charts(
         both: whether to draw each on both axes; the first two are, whatever it says.
     """
     ratios = _ratios(rankings)
-    for metric in (*CHARTED, "ratio", *text.ITL_NAMES):
+    for metric in (*CHARTED, "ratio", *_QUANTILES):
         named = _name(metric)
         points = [(looks[one.key], list(_points(one, metric, ratios, named))) for one in lines]
         if shown := [line for line in points if line[1]]:
-            quantile = metric if metric in text.ITL_NAMES else ""
+            quantile = metric if metric in _QUANTILES else ""
             yield Chart(_title(metric), _editions(metric, shown, sheet, both or metric in CHARTED[:2]), quantile)
 
 
 def _name(metric: str) -> str:
-    return metric_words.name(metric) if metric in CHARTED else text.ITL_NAMES.get(metric, text.RATIO_NAME)
+    return metric_words.name(metric) if metric in CHARTED else _(_QUANTILES.get(metric, _RATIO))
 
 
 def _title(metric: str) -> str:
     if metric == "ratio":
-        return text.RATIO_TITLE
-    return metric_words.chart_title(metric) if metric in CHARTED else capital(f"{text.ITL_NAMES[metric]}, ms")
+        return _("Time to first token, times the lowest at that length")
+    return metric_words.chart_title(metric) if metric in CHARTED else capital(f"{_name(metric)}, ms")
 
 
 def _ratios(rankings: Sequence[Ranking]) -> dict[str, Estimate]:
@@ -85,13 +95,12 @@ def _points(one: Series, metric: str, ratios: Mapping[str, Estimate], named: str
     for cell in one.cells:
         if (estimate := _estimate(cell, metric, ratios)) is None:
             continue
-        at = text.AT_PROMPT.format(name=one.name, prompt=number(cell.prompt_tokens, 0))
-        ends = interval(estimate) or text.NO_INTERVAL
+        at = _("{name}, prompt {prompt}").format(name=one.name, prompt=number(cell.prompt_tokens, 0))
+        ends = interval(estimate) or _("no interval")
         if metric == "ratio":
             tip = f"{at}: {factor(estimate.value)} ({ends})"
         else:
-            count, value = number(cell.generations, 0), number(estimate.value)
-            tip = text.POINT_TIP.format(at=at, metric=named, value=value, interval=ends, n=count)
+            tip = f"{at}: {named} {number(estimate.value)} ms ({ends}), n = {number(cell.generations, 0)}"
         yield _Point(cell.prompt_tokens, estimate, tip)
 
 
@@ -110,7 +119,7 @@ def _editions(metric: str, lines: Lines, sheet: Sheet, both: bool) -> tuple[Edit
     def draw(canvas: Drawing, logarithmic: bool) -> None:
         _draw(canvas, metric, lines, logarithmic=logarithmic)
 
-    label = text.LINES_LABEL.format(metric=_name(metric))
+    label = _("{metric}, by prompt length, one line per configuration, as in the table").format(metric=_name(metric))
     suited = metric == "ttft_ms" or max(values) / min(values) >= LOG_FROM
     return editions(sheet, draw, label, values, logarithmic=suited, both=both and metric != "ratio")
 
@@ -124,7 +133,7 @@ def _draw(canvas: Drawing, metric: str, lines: Lines, *, logarithmic: bool) -> N
     axes.set_xlim(lengths[0] / 1.6, lengths[-1] * 1.6)
     # The label of the longest stands in any case.
     set_ticks(axes.xaxis, spaced(lengths[::-1], (lengths[-1] / lengths[0]) ** (1 / 9)), lambda value: number(value, 0))
-    axes.set_xlabel(text.PROMPT_AXIS)
+    axes.set_xlabel(_("prompt tokens"))
     value_axis(axes, held, logarithmic=logarithmic)
     if metric == "ratio" and not logarithmic:
         _around_one(axes, held)
@@ -156,7 +165,7 @@ def _draw_line(canvas: Drawing, axes: Any, points: Sequence[_Point], looks: Line
     bars = chain([(x, end) for end in point.ends] for x, point in zip(xs, points, strict=True) if point.ends)
     marks = [canvas.point(point.tip, looks.number, point.prompt_tokens) for point in points]
     # The axes hold all of it, so it needs no clip.
-    look: dict[str, Any] = {"gid": [canvas.mark("", line=looks.number)], "clip_on": False}
+    look: dict[str, Any] = {"gid": [canvas.tooltip("", line=looks.number)], "clip_on": False}
     bar: dict[str, Any] = {"color": looks.colour, "linewidth": 1.1, "zorder": 2.5, **look}
     add_line(axes, xs, ys, **looks.line(), zorder=3, **look)
     add_line(axes, *bars, solid_capstyle="butt", **bar)

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 from bench.analyse.arrival import MILESTONES, Arrival
 from bench.analyse.results import CellResult
 from bench.analyse.tradeoff import Tradeoff
-from bench.report import text
 from bench.report.drawing.canvas import LOG_FROM, Drawing, add_line, chain, label_ticks, tick_label, value_axis
 from bench.report.drawing.chart import Chart, Edition, editions
 from bench.report.drawing.style import MUTED, TEXT, LineStyle
 from bench.report.drawing.svg import Sheet
 from bench.report.format import megabytes, number
+from bench.report.language import gettext as _
 from bench.report.names import Naming, Series, Shape, shape_name
 
 MOST_SHAPES = 8
@@ -77,20 +77,21 @@ def _arrival_editions(
         axes = canvas.figure.subplots()
         axes.set_xlim(0, max(arrival.token[-1] for *_, arrival in known) * 1.04)
         value_axis(axes, ends, logarithmic=logarithmic)
-        axes.set_xlabel(text.ALONG_AXIS)
-        axes.set_ylabel(text.ARRIVAL_AXIS_LOG if logarithmic else text.ARRIVAL_AXIS)
+        axes.set_xlabel(_("token of the answer"))
+        axes.set_ylabel(_("ms since the request (logarithmic)") if logarithmic else _("ms since the request"))
         axes.grid(visible=True, axis="y")
         canvas.settle()
         for one, cell, arrival in known:
             look, prompt, last = looks[one.key], cell.prompt_tokens, arrival.token[-1:]
-            tip = text.ARRIVAL_TIP.format(
+            tip = _("{name}: first token after {first} ms, token {n} after {last} ms").format(
                 name=one.name, first=number(arrival.median[0]), last=number(arrival.median[-1]), n=number(last[0], 0)
             )
-            mark, point = canvas.mark(tip, line=look.number, prompt=prompt), canvas.point(tip, look.number, prompt)
+            mark, point = canvas.tooltip(tip, line=look.number, prompt=prompt), canvas.point(tip, look.number, prompt)
             add_line(axes, arrival.token, arrival.median, **look.line(1.5), gid=[mark])
             add_line(axes, last, arrival.median[-1:], **look.points(), zorder=4, gid=[point])
 
-    return editions(sheet, draw, text.ARRIVAL_LABEL, ends, logarithmic=False, both=both)
+    label = _("time from the request to each token, one line per configuration, as in the table")
+    return editions(sheet, draw, label, ends, logarithmic=False, both=both)
 
 
 def tradeoff_charts(
@@ -100,7 +101,7 @@ def tradeoff_charts(
     charts = []
     for one in chosen(tradeoffs):
         title = shape_name(one.prompt_tokens, one.new_tokens, one.batch_size)
-        mark = text.SIMULATED_MARK if one.simulated else ""
+        mark = _(" (simulated)") if one.simulated else ""
         charts.append(Chart(title + mark, _tradeoff_editions(one, naming, looks, sheet, both)))
     return ShapeCharts(tuple(charts), left_out(len(charts), len(tradeoffs)))
 
@@ -115,24 +116,25 @@ def _tradeoff_editions(
         axes.set_xlim(0, one.points[-1].peak_bytes / 1e6 * 1.06)
         value_axis(axes, latencies, logarithmic=logarithmic)
         label_ticks(axes.xaxis, tick_label)
-        axes.set_xlabel(text.TRADEOFF_X_AXIS)
-        axes.set_ylabel(text.TRADEOFF_Y_AXIS_LOG if logarithmic else text.TRADEOFF_Y_AXIS)
+        axes.set_xlabel(_("peak memory, MB"))
+        axes.set_ylabel(_("ms per output token (logarithmic)") if logarithmic else _("ms per output token"))
         axes.grid(visible=True)
         canvas.settle()
         _front(axes, one)
         for point in one.points:
             look = looks[point.cell.load.load_key]
-            tip = text.TRADEOFF_TIP.format(
+            tip = _("{name}: {tpot} ms per token, {peak} MB{best}").format(
                 name=naming.of(point.cell.load),
                 tpot=number(point.tpot_ms),
                 peak=megabytes(point.peak_bytes),
-                best=text.TRADEOFF_TIP_BEST if point.best else "",
+                best=_("; no other needs less of both") if point.best else "",
             )
             mark = canvas.point(tip, look.number, one.prompt_tokens)
             add_line(axes, [point.peak_bytes / 1e6], [point.tpot_ms], **look.points(), zorder=4, gid=[mark])
 
     suited = max(latencies) / min(latencies) >= LOG_FROM
-    return editions(sheet, draw, text.TRADEOFF_LABEL, latencies, logarithmic=suited, both=both)
+    label = _("time per output token over peak memory, one point per configuration, as in the table")
+    return editions(sheet, draw, label, latencies, logarithmic=suited, both=both)
 
 
 def _front(axes: Any, one: Tradeoff) -> None:
@@ -153,4 +155,7 @@ def chosen(shapes: Sequence[One]) -> list[One]:
 
 def left_out(shown: int, count: int) -> str:
     """See :class:`ShapeCharts`."""
-    return text.TOO_MANY_SHAPES.format(shown=shown, count=count) if shown < count else ""
+    if shown == count:
+        return ""
+    words = _("Drawn are {shown} of {count} request shapes, from the smallest to the largest; the table has all.")
+    return words.format(shown=shown, count=count)

@@ -82,7 +82,7 @@ def _points(canvas: Drawing, axes: Any, one: Series, history: History) -> None:
     looks = {"linestyle": "none", "marker": "o", "markersize": size, "zorder": 4, "markeredgewidth": 0.8}
     for points, filled in _by_end(one, history):
         colours = {"markerfacecolor": _POINTS if filled else PAPER, "markeredgecolor": PAPER if filled else _POINTS}
-        tips = [canvas.mark(_tip(point, history)) for point in points if len(history.runs) <= _MOST_TIPS]
+        tips = [canvas.tooltip(_tip(point, history)) for point in points if len(history.runs) <= _MOST_TIPS]
         places = [point.run for point in points], [point.estimate.value for point in points]
         axes.plot(*places, **looks, **colours, gid=tips)
 

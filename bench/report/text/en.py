@@ -22,7 +22,6 @@ from bench.report.format import factor, interval, number, with_interval
 PHI3_COMMAND = "nox -s bench -- --model microsoft/Phi-3-mini-4k-instruct"
 PHI3_PARAMETERS = 3_821_079_552
 
-RATIO_NAME = "time to first token over the lowest"
 ITL_NAMES = {
     "p50": "median inter-token latency",
     "p95": "95th percentile of inter-token latency",
@@ -49,7 +48,6 @@ HIT = "prefix-cache hit"
 SHAPE = "{prompt} prompt tokens, {new} new"
 KIND = "{new} new tokens"
 BATCH = "batch of {size}"
-AT_PROMPT = "{name}, prompt {prompt}"
 CELL = "{name}, prompt {prompt}, {new} new"
 PROMPTS = "prompt {lengths}"
 EVERY_CELL = "every cell"
@@ -164,17 +162,7 @@ MEMORY_BESIDE = ("as much", "Most")
 LATENCY_BESIDE = ("as long", "Longest")
 
 CHARTS_TITLE = "Latency over prompt length"
-RATIO_TITLE = "Time to first token, times the lowest at that length"
-POINT_TIP = "{at}: {metric} {value} ms ({interval}), n = {n}"
-LINES_LABEL = "{metric}, by prompt length, one line per configuration, as in the table"
-CHART_NOTE = (
-    "Lower is better. Bars are 95 % intervals{missing}. Points of one prompt length are moved a little sideways where "
-    "that shows what lies behind them. Hover over a point, or go to it with Tab and the arrow keys, for its figures. "
-    "Milliseconds start at zero where a chart is not called logarithmic; the ratio is shown around 1."
-)
-CHART_NOTE_MISSING = " (none here: one block gives no interval)"
 LOGARITHMIC = "(logarithmic)"
-PROMPT_AXIS = "prompt tokens"
 LEGEND_NOTE = (
     "Colour is the stack, marker and dash the weight format; a filled marker is the CPU, an empty one a GPU, a "
     "half-filled one an NPU."
@@ -314,20 +302,13 @@ ALONG_NOTE = (
     "percentile. Every panel has the same axes; peaks of a band beyond them are cut. The first token is not shown: "
     "it is the time to first token."
 )
-ALONG_AXIS = "token of the answer"
 ALONG_PROMPTS = {"weak": "shortest prompt", "middle": "in between", "strong": "longest prompt"}
-ALONG_TIP = "prompt {prompt}: median of {n} generations"
-ALONG_LABEL = "latency of each token along the answer, median and band from the 10th to 90th percentile"
 SPREAD_TITLE = "Spread"
 SPREAD_NOTE = (
     "How inter-token latencies spread, all generations of a cell together. The tick is the median, the triangle the "
     "95th percentile where the sample can carry one. Same axis in every panel, logarithmic."
 )
-SPREAD_AXIS = "inter-token latency, ms"
-SPREAD_LABEL = "distribution of inter-token latency, one ridge per prompt length"
 SPREAD_TABLE = "Percentiles of inter-token latency as a table"
-LATENCY_AXIS = "ms per token"
-TOO_MANY_PANELS = "Shown are the first {shown} of {count} configurations; the others are in the data."
 
 COSTS_TITLE = "Load and memory"
 LOAD_TITLE = "From nothing to ready, seconds"
@@ -361,7 +342,6 @@ MEMORY_NOTE = (
     "model’s size on disk."
 )
 
-TOO_MANY_SHAPES = "Drawn are {shown} of {count} request shapes, from the smallest to the largest; the table has all."
 
 ARRIVAL_TITLE = "Time to each token"
 ARRIVAL_NOTE = (
@@ -370,10 +350,6 @@ ARRIVAL_NOTE = (
     "one writes faster; where two lines cross, the one that began later has caught up. The marker stands at the "
     "last token."
 )
-ARRIVAL_AXIS = "ms since the request"
-ARRIVAL_AXIS_LOG = "ms since the request (logarithmic)"
-ARRIVAL_LABEL = "time from the request to each token, one line per configuration, as in the table"
-ARRIVAL_TIP = "{name}: first token after {first} ms, token {n} after {last} ms"
 ARRIVAL_TABLE = "Time to each token as a table"
 
 TRADEOFF_TITLE = "Latency and memory"
@@ -383,43 +359,10 @@ TRADEOFF_NOTE = (
     "alone, over the blocks that all of them have: an interval can make two of them equal. Memory is the peak of the "
     "worker process, without what a device keeps for itself."
 )
-TRADEOFF_X_AXIS = "peak memory, MB"
-TRADEOFF_Y_AXIS = "ms per output token"
-TRADEOFF_Y_AXIS_LOG = "ms per output token (logarithmic)"
-TRADEOFF_LABEL = "time per output token over peak memory, one point per configuration, as in the table"
-TRADEOFF_TIP = "{name}: {tpot} ms per token, {peak} MB{best}"
-TRADEOFF_TIP_BEST = "; no other needs less of both"
 TRADEOFF_TABLE = "Latency and memory as a table"
 TRADEOFF_BEST = "best"
 
 ROOFLINE_TITLE = "Decode rate and memory bandwidth"
-ROOFLINE_NOTE = (
-    "Every decode step reads the weights and the KV cache from memory, so memory allows at most bandwidth ÷ these "
-    "bytes steps a second: the solid line. The dashed ones are half and a quarter of it. The bandwidth is {rate} GB/s, "
-    "as this machine’s CPU read it with the run’s threads before the run. A step gives one token per sequence."
-)
-ROOFLINE_CAVEATS = (
-    "How to read it: weights count as wide as they are stored, or as they are computed where that is narrower, because "
-    "a stack may keep them so. An embedding table of which a token reads one row is left out, unless the "
-    "output layer shares it. A mixture of experts reads less than is said here. Weights that partly stay in the "
-    "processor’s caches can pass 100 %. {cache}"
-)
-ROOFLINE_KV_ALL = "The KV cache is counted as it is in the middle of the answer."
-ROOFLINE_KV_SOME = (
-    "The KV cache is counted as it is in the middle of the answer where its shape and type are known; where its column "
-    "is blank they are not, and the limit is that of the weights alone, which is too high."
-)
-ROOFLINE_NO_BANDWIDTH = "This run did not measure the machine’s memory bandwidth, so there is nothing to compare with."
-ROOFLINE_LEFT_OUT = "Without a point: {reasons}."
-ROOFLINE_REASONS = {
-    "not on the CPU": "{cells} that ran on another device than the CPU, whose way to memory was not measured",
-    "no weights": "{cells} of which the size of the weights is not known",
-    "one token": "{cells} with answers of one token, which have no decode step",
-}
-ROOFLINE_X_AXIS = "MB read per step"
-ROOFLINE_Y_AXIS = "decode steps per second"
-ROOFLINE_LABEL = "decode steps per second over bytes read per step, below the limit of memory, as in the table"
-ROOFLINE_TIP = "{name}, prompt {prompt}: {rate} of at most {limit} steps per second, {share}, {size} MB per step"
 ROOFLINE_TABLE = "Decode rate and memory bandwidth as a table"
 
 ENERGY_TITLE = "Energy and busy time"

@@ -30,7 +30,6 @@ from bench.report.text.en import (  # noqa: F401 - the same in every language
     VERDICT_OPTION,
 )
 
-RATIO_NAME = "ilk belirtece kadar geçen sürenin en düşüğe oranı"
 ITL_NAMES = {
     "p50": "belirteçler arası gecikmenin medyanı",
     "p95": "belirteçler arası gecikmenin 95. yüzdeliği",
@@ -51,7 +50,6 @@ HIT = "önek önbelleği isabeti"
 SHAPE = "{prompt} istem belirteci, {new} yeni"
 KIND = "{new} yeni belirteç"
 BATCH = "parti boyutu {size}"
-AT_PROMPT = "{name}, istem {prompt}"
 CELL = "{name}, istem {prompt}, {new} yeni"
 PROMPTS = "istem {lengths}"
 EVERY_CELL = "bütün hücreler"
@@ -162,18 +160,7 @@ MEMORY_BESIDE = ("belleği", "En çoğu")
 LATENCY_BESIDE = ("süresi", "En uzunu")
 
 CHARTS_TITLE = "İstem uzunluğuna göre gecikme"
-RATIO_TITLE = "İlk belirtece kadar geçen süre, o uzunluktaki en düşüğün katı"
-POINT_TIP = "{at}: {metric} {value} ms ({interval}), n = {n}"
-LINES_LABEL = "istem uzunluğuna göre {metric}, her yapılandırmaya bir çizgi, tablodaki gibi"
-CHART_NOTE = (
-    "Düşük olan daha iyidir. Çubuklar %95 güven aralıklarıdır{missing}. Aynı istem uzunluğundaki noktalar, arkalarında "
-    "kalanı gösterdiği yerde biraz yana kaydırılmıştır. Değerleri görmek için bir noktanın üzerine gelin ya da Tab ve "
-    "ok tuşlarıyla ona gidin. Logaritmik denmeyen grafiklerde milisaniyeler sıfırdan başlar; oran 1’in çevresinde "
-    "gösterilir."
-)
-CHART_NOTE_MISSING = " (burada yok: tek blok aralık vermez)"
 LOGARITHMIC = "(logaritmik)"
-PROMPT_AXIS = "istem belirteci"
 LEGEND_NOTE = (
     "Renk yığını, işaret ve çizgi biçimi ağırlık biçimini gösterir; dolu işaret CPU, boş işaret GPU, yarı dolu işaret "
     "NPU’dur."
@@ -313,20 +300,13 @@ ALONG_NOTE = (
     "panellerin eksenleri aynıdır; bir bandın eksenleri aşan tepeleri kesilmiştir. İlk belirteç gösterilmez: o, ilk "
     "belirtece kadar geçen süredir."
 )
-ALONG_AXIS = "yanıtın kaçıncı belirteci"
 ALONG_PROMPTS = {"weak": "en kısa istem", "middle": "arada kalanlar", "strong": "en uzun istem"}
-ALONG_TIP = "istem {prompt}: {n} üretimin medyanı"
-ALONG_LABEL = "yanıt boyunca her belirtecin gecikmesi, medyan ve 10. ile 90. yüzdelik arasındaki bant"
 SPREAD_TITLE = "Dağılım"
 SPREAD_NOTE = (
     "Belirteçler arası gecikmelerin nasıl dağıldığı, bir hücrenin bütün üretimleri bir arada. Çizgi medyandır, üçgen "
     "örneklemin yettiği yerde 95. yüzdeliktir. Bütün panellerde aynı eksen, logaritmik."
 )
-SPREAD_AXIS = "belirteçler arası gecikme, ms"
-SPREAD_LABEL = "belirteçler arası gecikmenin dağılımı, her istem uzunluğuna bir sırt"
 SPREAD_TABLE = "Belirteçler arası gecikmenin yüzdelikleri, tablo olarak"
-LATENCY_AXIS = "belirteç başına ms"
-TOO_MANY_PANELS = "{count} yapılandırmanın ilk {shown} tanesi gösteriliyor; ötekiler verinin içinde."
 
 COSTS_TITLE = "Yükleme ve bellek"
 LOAD_TITLE = "Sıfırdan hazır olana kadar, saniye"
@@ -360,7 +340,6 @@ MEMORY_NOTE = (
     "diskteki boyutudur."
 )
 
-TOO_MANY_SHAPES = "En küçükten en büyüğe {count} istek biçiminden {shown} tanesi çizildi; tabloda hepsi var."
 
 ARRIVAL_TITLE = "Her belirtece kadar geçen süre"
 ARRIVAL_NOTE = (
@@ -369,10 +348,6 @@ ARRIVAL_NOTE = (
     "daha erken yanıt verir, daha yatık olan daha hızlı yazar; iki çizginin kesiştiği yerde geç başlayan ötekine "
     "yetişmiştir. İşaret son belirteçtedir."
 )
-ARRIVAL_AXIS = "istekten bu yana ms"
-ARRIVAL_AXIS_LOG = "istekten bu yana ms (logaritmik)"
-ARRIVAL_LABEL = "istekten her belirtece kadar geçen süre, her yapılandırmaya bir çizgi, tablodaki gibi"
-ARRIVAL_TIP = "{name}: ilk belirteç {first} ms sonra, {n}. belirteç {last} ms sonra"
 ARRIVAL_TABLE = "Her belirtece kadar geçen süre, tablo olarak"
 
 TRADEOFF_TITLE = "Gecikme ve bellek"
@@ -382,46 +357,10 @@ TRADEOFF_NOTE = (
     "biri tarafından geçilmiştir. Yalnızca hepsinde bulunan bloklardaki kestirimlere göre: bir güven aralığı ikisini "
     "eşit kılabilir. Bellek, işçi sürecin en yüksek belleğidir; aygıtın kendine ayırdığı buna dahil değildir."
 )
-TRADEOFF_X_AXIS = "en yüksek bellek, MB"
-TRADEOFF_Y_AXIS = "belirteç başına ms"
-TRADEOFF_Y_AXIS_LOG = "belirteç başına ms (logaritmik)"
-TRADEOFF_LABEL = "en yüksek belleğe göre belirteç başına süre, her yapılandırmaya bir nokta, tablodaki gibi"
-TRADEOFF_TIP = "{name}: belirteç başına {tpot} ms, {peak} MB{best}"
-TRADEOFF_TIP_BEST = "; her ikisinden de azıyla yetinen başkası yok"
 TRADEOFF_TABLE = "Gecikme ve bellek, tablo olarak"
 TRADEOFF_BEST = "en iyi"
 
 ROOFLINE_TITLE = "Üretim hızı ve bellek bant genişliği"
-ROOFLINE_NOTE = (
-    "Her üretim adımı ağırlıkları ve KV önbelleğini bellekten okur; bu yüzden bellek saniyede en çok bant "
-    "genişliği ÷ bu bayt sayısı kadar adıma izin verir: düz çizgi. Kesik çizgiler bunun yarısı ve dörtte biridir. Bant "
-    "genişliği {rate} GB/s’dir; bu makinenin CPU’su koşudan önce, koşunun iş parçacıklarıyla bu hızda okudu. Bir adım "
-    "her dizi için bir belirteç verir."
-)
-ROOFLINE_CAVEATS = (
-    "Nasıl okunur: ağırlıklar saklandıkları genişlikte, daha dar hesaplanıyorlarsa o genişlikte sayılır, çünkü bir "
-    "yığın onları öyle tutuyor olabilir. Bir belirtecin tek satırını okuduğu gömme tablosu, çıkış katmanıyla "
-    "paylaşılmıyorsa sayılmaz. Uzmanlar karışımı (MoE) burada söylenenden az okur. Bir bölümü işlemcinin "
-    "önbelleklerinde kalan ağırlıklar %100’ü aşabilir. {cache}"
-)
-ROOFLINE_KV_ALL = "KV önbelleği, yanıtın ortasındaki durumuyla sayılır."
-ROOFLINE_KV_SOME = (
-    "KV önbelleği, biçimi ve türü bilindiğinde yanıtın ortasındaki durumuyla sayılır; sütununun boş olduğu yerde "
-    "bilinmiyordur, sınır yalnızca ağırlıklarınkidir ve fazla yüksektir."
-)
-ROOFLINE_NO_BANDWIDTH = (
-    "Bu koşu makinenin bellek bant genişliğini ölçmedi, dolayısıyla karşılaştırılacak bir değer yok."
-)
-ROOFLINE_LEFT_OUT = "Noktası olmayanlar: {reasons}."
-ROOFLINE_REASONS = {
-    "not on the CPU": "CPU dışında bir aygıtta çalışan, belleğe yolu ölçülmemiş {cells}",
-    "no weights": "ağırlıklarının boyutu bilinmeyen {cells}",
-    "one token": "yanıtı tek belirteç olan, üretim adımı bulunmayan {cells}",
-}
-ROOFLINE_X_AXIS = "adım başına okunan MB"
-ROOFLINE_Y_AXIS = "saniyede üretim adımı"
-ROOFLINE_LABEL = "adım başına okunan bayta göre saniyedeki üretim adımı, belleğin sınırı altında, tablodaki gibi"
-ROOFLINE_TIP = "{name}, istem {prompt}: saniyede en çok {limit} adımdan {rate} adım, {share}, adım başına {size} MB"
 ROOFLINE_TABLE = "Üretim hızı ve bellek bant genişliği, tablo olarak"
 
 CHANGED_HINT = "Aygıtın değiştirdiği:"

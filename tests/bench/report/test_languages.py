@@ -61,7 +61,6 @@ THE_SAME = {
     en.PHI3_COMMAND,
     en.VERDICT_COMMAND,
     en.VERDICT_OPTION,
-    en.POINT_TIP,
     en.CELL_FAILED,
     compare_words.en.BASIS_OF,
     compare_words.en.COUNTED,

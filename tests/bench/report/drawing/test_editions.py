@@ -22,7 +22,7 @@ def drawn(values: Sequence[float], *, logarithmic: bool, both: bool = True) -> l
     """Of each edition which axis it has, its choices, and whether its points have no tooltips."""
 
     def draw(canvas: Drawing, log: bool) -> None:
-        canvas.figure.text(0, 0, str(log), gid=[canvas.mark("tooltip")])
+        canvas.figure.text(0, 0, str(log), gid=[canvas.tooltip("tooltip")])
 
     found = editions(Sheet(), draw, "a chart", values, logarithmic=logarithmic, both=both)
     assert [f">{one.logarithmic}<" in one.svg for one in found] == [True] * len(found)

@@ -107,7 +107,7 @@ def test_each_point_keeps_its_mark_and_its_title() -> None:
 def test_a_tooltip_stays_with_what_it_is_about() -> None:
     def line(canvas: Drawing) -> None:
         for y in (0.2, 0.4):
-            canvas.figure.add_artist(Line2D([0.1, 0.9], [y, y], gid=[canvas.mark(f"at {y}")]))
+            canvas.figure.add_artist(Line2D([0.1, 0.9], [y, y], gid=[canvas.tooltip(f"at {y}")]))
 
     assert re.findall("<g><title>(.*?)</title><path", drawn(Sheet(), line)) == ["at 0.2", "at 0.4"]
 
