@@ -30,7 +30,7 @@ def read_findings(run: StoredRun, load_rows: Sequence[Mapping[str, Any]]) -> lis
         key = loads.get(row["load_id"], row["load_id"])
         groups.setdefault((row["code"], row["subject"], key, row["cell_key"]), []).append(row)
     found = [_finding(key[2], rows) for key, rows in groups.items()]
-    return sorted(found, key=_weight)
+    return sorted(found, key=lambda finding: _place(finding.severity))
 
 
 def touches(finding: Finding, cell: CellResult) -> bool:
@@ -79,10 +79,6 @@ def _occurrence(row: Mapping[str, Any]) -> Occurrence:
         values=json.loads(row["message_values"] or "{}"),
         block=row["block"] if row["subject"] == "load" else None,
     )
-
-
-def _weight(finding: Finding) -> int:
-    return _place(finding.severity)
 
 
 def _place(severity: str) -> int:

@@ -25,10 +25,7 @@ STOPPED_SERIOUS = 0.1
 def judge_visit(before: Conditions, after: Conditions, power: PowerState) -> Iterator[Found]:
     """What two readings say, of just after a model was loaded and of just before its worker was ended.
 
-    Args:
-        before: the first.
-        after: the last.
-        power: as it was when the run began.
+    ``power`` is as it was when the run began.
     """
     yield from _cpu(before, after)
     yield from _quota(before, after)

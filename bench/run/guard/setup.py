@@ -25,12 +25,7 @@ def judge_limits(usable: Limits) -> Iterator[Found]:
 
 
 def judge_threads(threads: int | None, usable: Limits) -> Iterator[Found]:
-    """Whether a stack computes with more threads than can run at once.
-
-    Args:
-        threads: as the stack told; ``None`` where it does not.
-        usable: what may be used.
-    """
+    """Whether a stack computes with more threads, as far as it tells, than can run at once."""
     if threads is not None and threads > usable.most_threads:
         yield Found(Code.TOO_MANY_THREADS, {"threads": threads, "most": usable.most_threads})
 
