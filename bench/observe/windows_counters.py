@@ -1,4 +1,4 @@
-"""Busy time on Windows: the performance counter set ``GPU Engine``, which Task Manager draws GPU and NPU from.
+"""What Windows counts of one worker (PDH): busy time of GPU and NPU, memory on them, and the clock of the CPUs.
 
 Written from Microsoft's documentation of PDH; never run on a device. Instances are named
 ``pid_1234_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_Compute``; ``Running Time`` counts 100 ns.
@@ -11,12 +11,16 @@ import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import psutil
+
 from bench.observe.accelerators import npus
 from bench.observe.busy import EngineTime, Reading
 from bench.observe.pdh import PdhQuery
 from bench.observe.windows import registry_keys, registry_value
 
-_COUNTER = r"\GPU Engine(*)\Running Time"
+_ENGINES = r"\GPU Engine(*)\Running Time"
+_MEMORY = (r"\GPU Process Memory(*)\Dedicated Usage", r"\GPU Process Memory(*)\Shared Usage")
+_PERFORMANCE = r"\Processor Information(_Total)\% Processor Performance"
 _INSTANCE = re.compile(r"pid_(\d+)_luid_0x([0-9a-f]+)_0x([0-9a-f]+)_(.*)", re.IGNORECASE)
 _TICK_NS = 100
 _DIRECTX = r"SOFTWARE\Microsoft\DirectX"
@@ -83,31 +87,70 @@ def npu_luids_of(adapters: Mapping[int, str], npu_names: Collection[str]) -> fro
     return frozenset(luid for luid, name in adapters.items() if name in npu_names)
 
 
-class WindowsCounters(PdhQuery):
-    """The counters of a process; without the counter set every reading is empty."""
+class WindowsCounters:
+    """The counters of the process ``pid``; those that this Windows lacks are ``None``.
 
-    def __init__(self, pid: int, pdh: Any = None) -> None:
-        super().__init__(_COUNTER, pdh=pdh)
+    Device memory is dedicated and shared bytes, on GPUs and NPUs alike, as Task Manager adds them. ``Local Usage`` is
+    not added: on an integrated GPU it is the shared memory once more.
+    """
+
+    def __init__(self, pid: int, pdh: Any = None, base_mhz: float | None = None) -> None:
         self._pid = pid
+        self._engines = PdhQuery(_ENGINES, pdh=pdh)
+        self._memory = PdhQuery(*_MEMORY, pdh=pdh)
+        self._clock = PdhQuery(_PERFORMANCE, pdh=pdh)
+        self._base_mhz = base_mhz if base_mhz is not None else _base_mhz()
+        known = self._clock.has_counters and self._base_mhz is not None
+        self.clock_source = "% Processor Performance x base clock, mean of all CPUs in the region" if known else None
         names = {str(npu["name"]) for npu in npus()}
         self._has_npu = bool(names)
         adapters = _adapters()
         self._named = npu_luids_of(adapters, names)
         self._software = frozenset(luid for luid, name in adapters.items() if name.startswith(_SOFTWARE))
 
-    def read(self) -> Reading:
-        """Collect the counter set and pick this process's instances."""
+    def busy(self) -> Reading:
+        """Collect the engines' counters and pick this process's instances."""
         at_ns = time.perf_counter_ns()
-        if not self.collect():
+        if not self._engines.collect():
             return Reading(at_ns)
-        instances = self.raw(_COUNTER)
+        instances = self._engines.raw(_ENGINES)
         found = npus_among(instances, self._named, expected=self._has_npu)
         return reading_of(instances, self._pid, found, at_ns, self._software)
+
+    def begin_clock(self) -> None:
+        """Collect just before a timed region: the counter is a mean since the collection before."""
+        self._clock.collect()
+
+    def clock_mhz(self) -> float | None:
+        """Collect just after: the CPUs' mean speed in the region, relative to their base clock, times that."""
+        if self._base_mhz is None or not self._clock.collect():
+            return None
+        percent = list(self._clock.formatted(_PERFORMANCE).values())
+        return percent[0] / 100 * self._base_mhz if percent else None
+
+    def device_memory_bytes(self) -> int | None:
+        """Memory of the process on GPUs and NPUs."""
+        if not self._memory.collect():
+            return None
+        instances = (item for path in _MEMORY for item in self._memory.raw(path).items())
+        held = [value for name, value in instances if name.lower().startswith(f"pid_{self._pid}_luid_")]
+        return sum(held) if held else None
+
+    def close(self) -> None:
+        """Close the queries."""
+        for query in (self._engines, self._memory, self._clock):
+            query.close()
 
 
 def _adapters() -> dict[int, str]:
     """Locally unique id -> description of each adapter that DirectX has in the registry."""
-    values = (
-        (registry_value(key, "AdapterLuid"), registry_value(key, "Description")) for key in registry_keys(_DIRECTX)
-    )
-    return {luid: name for luid, name in values if luid is not None and name is not None}
+    found = {registry_value(key, "AdapterLuid"): registry_value(key, "Description") for key in registry_keys(_DIRECTX)}
+    return {luid: name for luid, name in found.items() if luid is not None and name is not None}
+
+
+def _base_mhz() -> float | None:
+    try:
+        frequency = psutil.cpu_freq()
+    except (OSError, RuntimeError):
+        return None
+    return frequency.max or None if frequency else None
