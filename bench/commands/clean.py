@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from bench.prepare.cache import MANIFEST, ArtifactStore, cache_root, remove
-from bench.prepare.estimates import gigabytes
+from bench.prepare.conversion_cost import gigabytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from bench.cli import print_refusal
 from bench.errors import BenchError
 from bench.plan.flags import parser
 from bench.plan.venvs import Venvs
-from bench.prepare.sweep import preparer_for, wanted_artifacts
+from bench.prepare.stage import preparation_for, wanted_artifacts
 from bench.run.planning import plan_for
 
 
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
         given = vars(parser().parse_args(list(arguments)))
         flags = {name.removeprefix("aipc_"): value for name, value in given.items()}
         options, plan = plan_for(flags, PROJECT_ROOT)
-        preparer = preparer_for(options, Venvs.from_environment(options.workers), plan.loads, _say)
+        preparer = preparation_for(options, Venvs.from_environment(options.workers), plan.loads, _say)
         if preparer is None:
             _say("nothing to prepare: these backends need no model")
             return 0

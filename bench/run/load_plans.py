@@ -10,8 +10,8 @@ from bench.measure.attempt import LoadPlan
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.venvs import Venv, Venvs
-from bench.prepare.stage import Say
-from bench.prepare.sweep import Prepares, wanted_artifact
+from bench.prepare.preparation import Preparation, Say
+from bench.prepare.stage import wanted_artifact
 from bench.run.doctor.readiness import Readiness
 
 
@@ -51,7 +51,7 @@ def _is_lost(load: Load, plan: LoadPlan, readiness: Readiness) -> bool:
 def plan_load(
     load: Load,
     venv: Venv,
-    preparer: Prepares | None,
+    preparer: Preparation | None,
     readiness: Readiness,
     changed: Mapping[Venv, str | None],
     say: Say,

@@ -11,7 +11,7 @@ from bench.observe.accelerators import gpus, hardware, npus
 from bench.plan.backends import BACKENDS
 from bench.plan.options import Options, resolve_options
 from bench.plan.plan import Plan, Surroundings, make_plan
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 
 
 def plan_for(flags: Mapping[str, Any], root: Path) -> tuple[Options, Plan]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from bench.plan.estimate import said
+from bench.plan.estimate import format_duration
 from bench.plan.options import Options
 from bench.plan.plan import PlannedVisit
 
@@ -45,7 +45,7 @@ class Progress:
         left_s = spent_s / self.begun * self._visits_left(planned)
         if self._options.max_time_s is not None:
             left_s = min(left_s, max(0.0, self._options.max_time_s - spent_s))
-        return f" ({self._at_most}about {said(left_s)} left)"
+        return f" ({self._at_most}about {format_duration(left_s)} left)"
 
     def _visits_left(self, planned: PlannedVisit) -> int:
         """This one and those after it, without visits whose cells need no more."""

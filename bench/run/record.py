@@ -17,9 +17,9 @@ from bench.observe.packages import without_home
 from bench.plan.cells import Cell
 from bench.plan.options import Options
 from bench.plan.variants import Variant
-from bench.prepare.kv_cache import kv_values_per_token
-from bench.prepare.models import ModelSource
-from bench.prepare.stage import PreparedModel
+from bench.prepare.model_facts import kv_values_per_token
+from bench.prepare.model_source import ModelSource
+from bench.prepare.preparation import PreparedModel
 
 
 def run_record(

@@ -31,11 +31,11 @@ from bench.plan.cells import Cell, Load
 from bench.plan.options import Options
 from bench.plan.plan import Plan, PlannedVisit
 from bench.plan.venvs import Venvs
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.preflight import Free, preflight_lines
+from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
-from bench.prepare.stage import ASSUMED_PARAMETERS, check_context
-from bench.prepare.sweep import Prepares, preparer_for, wanted_artifacts
+from bench.prepare.stage import check_context, preparation_for, wanted_artifacts
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
@@ -102,7 +102,7 @@ class BenchSession:
         for line in readiness.lines(selected.loads):
             self.say(line)
         runnable = [load for load in selected.loads if readiness.can_run(load)]
-        preparer = preparer_for(self.options, self.venvs, runnable, self.say)
+        preparer = preparation_for(self.options, self.venvs, runnable, self.say)
         self._preflight(selected, preparer, runnable)
         model = self._model(preparer, selected.cells)
         named = named_venvs(selected.loads, self.venvs)
@@ -245,7 +245,7 @@ class BenchSession:
         if self._scratch is not None:
             shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def _preflight(self, plan: Plan, preparer: Prepares | None, runnable: Sequence[Load]) -> None:
+    def _preflight(self, plan: Plan, preparer: Preparation | None, runnable: Sequence[Load]) -> None:
         assert self.writer is not None
         pending, parameters = [], None
         if preparer is not None:
@@ -265,7 +265,7 @@ class BenchSession:
             if BACKENDS[cell.load.backend].artifact_format != "none":
                 check_context(name, limit, cell.prompt_tokens, cell.new_tokens)
 
-    def _model(self, preparer: Prepares | None, cells: Sequence[Cell]) -> dict[str, Any]:
+    def _model(self, preparer: Preparation | None, cells: Sequence[Cell]) -> dict[str, Any]:
         if preparer is None:
             specs = [BACKENDS[cell.load.backend] for cell in cells]
             if any(spec.artifact_format != "none" for spec in specs):

@@ -23,10 +23,10 @@ from bench.report.history.page import page as history_page
 from bench.report.index.update import update_index
 from bench.report.language import chosen
 from bench.store.reader import open_run
-from tests.bench.analyse.made import made_cell, made_load, made_run
-from tests.bench.report.conftest import FakeRun
-from tests.bench.report.history.conftest import write_night, write_upgrade
 from tests.browser.runs import STACKS, hostile, not_numbers, one_cell
+from tests.support.analyses import made_cell, made_load, made_run
+from tests.support.nights import write_night, write_upgrade
+from tests.support.stored_runs import FakeRun
 
 EVIL = "<script>alert(5)</script>"
 

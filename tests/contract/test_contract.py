@@ -15,9 +15,8 @@ import pytest
 from backends.spec import caching_options
 from bench.errors import WorkerFailed, WorkerUnsupported
 from bench.measure.worker import WorkerProcess
-from tests.contract.conftest import THREADS
-from tests.contract.loaded import Ids, LoadedBackend
-from tests.models import lacking_a_weight
+from tests.support.loaded_backends import THREADS, Ids, LoadedBackend
+from tests.support.models import lacking_a_weight
 
 pytestmark = pytest.mark.contract
 

@@ -15,7 +15,7 @@ from bench.analyse.environment import Change
 from bench.analyse.history import history
 from bench.analyse.results import CellResult, LoadResult
 from bench.analyse.timeline import History, ReadRun, Series, read_analysis, when
-from tests.bench.analyse.made import made_cell, made_load, made_run
+from tests.support.analyses import made_cell, made_load, made_run
 
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 ORT, OPENVINO = made_load("ort-genai"), made_load("openvino-genai")

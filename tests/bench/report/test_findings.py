@@ -19,7 +19,7 @@ from bench.report.page import page
 from bench.report.results_table import result_groups
 from bench.report.terminal import table_of
 from bench.store.reader import open_run
-from tests.bench.report.conftest import FakeRun
+from tests.support.stored_runs import FakeRun
 
 HOSTILE = "<script>alert(1)</script> | *bold*"
 

@@ -26,7 +26,7 @@ from bench.report.compare.page import page
 from bench.report.compare.sentences import largest
 from bench.report.compare.terminal import lines
 from bench.store.reader import open_run
-from tests.bench.report.conftest import FakeRun
+from tests.support.stored_runs import FakeRun
 
 Run = Callable[..., int]
 ONE_LOAD = (Load("transformers", "CPU", "fp32"),)

@@ -12,7 +12,7 @@ import pytest
 from bench.commands.history import main
 from bench.plan.cells import Load
 from bench.report.history.runs import choose
-from tests.bench.report.history.conftest import ask, run_day, run_id, write_night
+from tests.support.nights import ask, run_day, run_id, write_night
 
 
 def told(results: Path, reports: Path, *arguments: str) -> dict[str, Any]:

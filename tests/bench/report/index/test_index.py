@@ -24,10 +24,9 @@ from bench.report.index.update import index_lines, update_index
 from bench.report.language import speaking
 from bench.report.render import write_files
 from bench.report.template import source_digest
-from tests.bench.report.conftest import FakeRun
-from tests.bench.report.history.conftest import write_night
-from tests.bench.report.test_page import Tags, visible
-from tests.bench.report.visible import left_in_english
+from tests.support.markup import Tags, left_in_english, visible
+from tests.support.nights import write_night
+from tests.support.stored_runs import FakeRun
 
 ABOUT: dict[str, Any] = {
     "created_at": "2026-11-22T21:17:35+00:00",

@@ -1,4 +1,4 @@
-"""What a reader of a page reads and hears, and what betrays that some of it was left in English."""
+"""The tags of a page, the text that it shows, and what of it was left in English."""
 
 from __future__ import annotations
 
@@ -39,3 +39,32 @@ class Visible(HTMLParser):
 def left_in_english(page: str) -> list[str]:
     """What is shown that has a word of no Turkish."""
     return [said for said in Visible(page).said if NO_TURKISH.search(said)]
+
+
+VOID = {"meta", "link", "br", "img", "input"}
+
+
+class Tags(HTMLParser):
+    """Every tag with its attributes, the ids, and whether what was opened was closed."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.balanced = True
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.balanced &= bool(self.open) and self.open.pop() == tag
+
+
+def visible(page: str) -> str:
+    return " ".join(re.sub(r"<(style|script)>.*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL).split())

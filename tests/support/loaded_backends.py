@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+
+import psutil
+import pytest
 
 from backends.spec import BackendSpec, family
 from backends.table import BACKENDS
-from bench.measure.worker import Loaded, Opened, WorkerProcess
+from bench.measure.worker import Loaded, Opened, Timeouts, WorkerProcess
 from bench.plan.venvs import Venv, Venvs
 
 Ids = tuple[int, ...]
@@ -122,3 +127,47 @@ class LoadedBackend:
         """Time to first token of a second ask, over that of the first."""
         first = self.worker.generate([prompt], 1).ttft_ns
         return self.worker.generate([prompt], 1).ttft_ns / first
+
+
+THREADS = min(2, psutil.cpu_count(logical=False) or 1)
+REMEDY = "`nox -s tests` makes it and hands it on"
+TIMEOUTS = Timeouts(start_s=60, open_s=120, load_s=180, generation_s=120)
+
+
+def load(
+    case: Case,
+    precision: str,
+    venvs: Venvs,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    given: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[LoadedBackend]:
+    """A worker with the default model loaded, for as long as the iterator is held; ``given`` are load options."""
+    python, target = interpreter_and_target(case, venvs)
+    artifact = _artifact(case, precision, partial(request.getfixturevalue, "preparer"))
+    scratch = tmp_path_factory.mktemp(case.backend)
+    with WorkerProcess(python, target, scratch, timeouts=TIMEOUTS, threads=THREADS) as worker:
+        opened = worker.open()
+        if case.intel and case.device not in [device["name"] for device in opened.devices]:
+            pytest.skip(f"{case.label} takes hardware of Intel's")
+        loaded = worker.load(artifact, case.device, precision, THREADS, {**case.options, **given})
+        yield LoadedBackend(case, precision, artifact, worker, opened, loaded)
+
+
+def interpreter_and_target(case: Case, venvs: Venvs) -> tuple[str, str]:
+    venv, target = case.at(venvs)
+    if venv.python is None:
+        wanted = f"--backend {case.backend} --device {case.device}"
+        on_demand = f"it is taken where `nox -s bench -- {wanted}` has made it"
+        how = REMEDY if case.device in case.spec.tested_on else on_demand
+        pytest.skip(f"no venv for {case.label}: {how}")
+    return venv.python, target
+
+
+def _artifact(case: Case, precision: str, preparer: Any) -> Path | None:
+    spec = case.spec
+    if spec.artifact_format == "none":
+        return None
+    stored = spec.stored_precision(precision)
+    path: Path = preparer().artifact(spec.artifact_format, stored, case.device).path
+    return path
