@@ -12,7 +12,7 @@ from pathlib import Path
 from bench.analyse.history import history
 from bench.analyse.timeline import History
 from bench.cli import Parser, add_language
-from bench.commands.runs import add_folders, share
+from bench.commands.stored_runs import add_folders, share
 from bench.errors import BenchError, StoreError, UsageError
 from bench.metrics import COMPARED, METRICS
 from bench.report.history.render import as_json, lines, markdown

@@ -12,8 +12,8 @@ from bench.errors import WorkerError
 from bench.measure.prompt_keys import Shapes
 from bench.measure.verdict import Counters, Placement, Verdict, judge
 from bench.measure.worker import Loaded, Timeouts, WorkerProcess
-from bench.observe.conditions import Conditions, Watched
 from bench.observe.gauges import Gauged, Gauges, Instruments
+from bench.observe.machine_conditions import Conditions, Watched
 from bench.observe.memory import MemoryUse
 from bench.plan.venvs import Venv
 from bench.prepare.cache import Artifact

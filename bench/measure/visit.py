@@ -16,8 +16,8 @@ from bench.measure.prompt_keys import prompt_key, warmup_ordinals
 from bench.measure.settling import Pace, settled
 from bench.measure.store_rows import failure_row, load_row, success_row
 from bench.measure.verdict import Placement
-from bench.measure.worker import Generated, Region, WorkerProcess
-from bench.observe.conditions import Watched
+from bench.measure.worker import Generated, WorkerProcess
+from bench.observe.machine_conditions import Watched
 from bench.observe.memory import memory_of
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Ask, Cell, Load
@@ -237,11 +237,9 @@ class Visit:
         assert attempt.worker is not None
         assert attempt.gauges is not None
         gauges = attempt.gauges
-
-        def end() -> None:
-            attempt.gauged = gauges.end()
-
-        generated = attempt.worker.generate([prompt.ids for prompt in prompts], new_tokens, Region(gauges.begin, end))
+        ids = [prompt.ids for prompt in prompts]
+        generated = attempt.worker.generate(ids, new_tokens, gauges.begin, gauges.end)
+        attempt.gauged = gauges.gauged
         attempt.memory = memory_of(attempt.worker.pid)
         gauges.read_device_memory()
         if attempt.first_generation_s is None:

@@ -89,14 +89,6 @@ class Generated:
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
-    """Called around the timed region: ``begin`` when the worker is ready, ``end`` right after it has finished."""
-
-    begin: Callable[[], None]
-    end: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
 class Launch:
     """Additions of a study to how a worker is started: a command before it, such as ``setarch -R``, and variables."""
 
@@ -209,16 +201,22 @@ class WorkerProcess:
             "extra": dict(extra),
         }
 
-    def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, region: Region | None = None) -> Generated:
-        """Run one timed generation."""
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        new_tokens: int,
+        begin: Callable[[], object] | None = None,
+        end: Callable[[], object] | None = None,
+    ) -> Generated:
+        """Run one timed generation; ``begin`` is called when the worker is ready, ``end`` when it has finished."""
         self._ask("generate", prompts=[list(prompt) for prompt in prompts], new_tokens=new_tokens)
         self._await("ready", self.timeouts.generation_s)
-        if region is not None:
-            region.begin()
+        if begin is not None:
+            begin()
         self._ask("go")
         self._await("finished", self.timeouts.generation_s)
-        if region is not None:
-            region.end()
+        if end is not None:
+            end()
         answer = self._await("generation", self.timeouts.generation_s)
         return Generated(*(answer[field.name] for field in fields(Generated)))
 

@@ -7,9 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from bench.observe.busy import Busy, Reading
-from bench.observe.conditions import ConditionReader, Conditions
-from bench.observe.energy import EnergyMeter, find_energy_meter
+from bench.observe.energy_meter import EnergyMeter, find_energy_meter
 from bench.observe.linux_counters import LinuxCounters
+from bench.observe.machine_conditions import ConditionReader, Conditions
 from bench.observe.sleep import SLEPT_S, slept_s
 from bench.observe.windows_counters import WindowsCounters
 
@@ -72,6 +72,7 @@ class Gauges:
         self._joules: float | None = None
         self._slept: float | None = None
         self.device_memory_bytes: int | None = None
+        self.gauged = Gauged()
         self.before = conditions.read(pid)
 
     def begin(self) -> None:
@@ -81,14 +82,14 @@ class Gauges:
         self._slept = slept_s()
         self._joules = self._meter.read_j() if self._meter else None
 
-    def end(self) -> Gauged:
+    def end(self) -> None:
         """Read just after it; energy first."""
         joules = self._meter.read_j() if self._meter else None
         slept = slept_s()
         frequency = self._counters.clock_mhz()
         busy = self._counters.busy().since(self._busy)
         used = None if joules is None or self._joules is None else joules - self._joules
-        return Gauged(
+        self.gauged = Gauged(
             busy=busy,
             energy_j=used,
             energy_source=self._meter.source if self._meter and used is not None else None,

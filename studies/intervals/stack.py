@@ -16,8 +16,8 @@ import psutil
 from backends.spec import BackendSpec
 from bench.errors import UsageError, WorkerFailed
 from bench.measure.worker import Launch, WorkerProcess
-from bench.observe.conditions import ConditionReader, others_share
 from bench.observe.limits import default_threads
+from bench.observe.machine_conditions import ConditionReader, others_share
 from bench.plan.backends import BACKENDS
 from bench.plan.values import like
 from bench.plan.venvs import Venvs

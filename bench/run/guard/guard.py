@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from bench.observe.awake import Awake
-from bench.observe.conditions import Watched
 from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
+from bench.observe.machine_conditions import Watched
 from bench.observe.power import PowerState
 from bench.run.guard.before import look
 from bench.run.guard.during import judge_visit

@@ -18,8 +18,8 @@ from bench.measure.attempt import LoadPlan
 from bench.measure.visit import Interrupted
 from bench.observe import gauges
 from bench.observe.busy import EngineTime, Reading
-from bench.observe.conditions import Watched
-from bench.observe.energy import FoundMeter
+from bench.observe.energy_meter import FoundMeter
+from bench.observe.machine_conditions import Watched
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venv
 

@@ -15,7 +15,7 @@ import pytest
 from backends import channel
 from bench.errors import WorkerCrashed, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure import worker as worker_module
-from bench.measure.worker import Launch, Region, Timeouts, WorkerProcess, worker_variables
+from bench.measure.worker import Launch, Timeouts, WorkerProcess, worker_variables
 
 pytestmark = pytest.mark.process
 
@@ -70,7 +70,7 @@ def test_one_token_has_no_inter_token_latency(loaded: Start) -> None:
 
 def test_the_region_is_entered_once_and_left_once(loaded: Start) -> None:
     seen: list[str] = []
-    loaded().generate(PROMPT, 2, Region(lambda: seen.append("begin"), lambda: seen.append("end")))
+    loaded().generate(PROMPT, 2, lambda: seen.append("begin"), lambda: seen.append("end"))
     assert seen == ["begin", "end"]
 
 
@@ -171,7 +171,7 @@ def test_a_busy_worker_is_not_waited_for_when_it_is_closed(loaded: Start) -> Non
 
     def generate() -> None:
         with pytest.raises(WorkerCrashed):
-            worker.generate(PROMPT, 2, Region(ready.set, lambda: None))
+            worker.generate(PROMPT, 2, ready.set)
 
     asking = threading.Thread(target=generate)
     asking.start()

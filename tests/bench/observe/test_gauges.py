@@ -8,8 +8,8 @@ import pytest
 
 from bench.observe import gauges as module
 from bench.observe.busy import Busy, EngineTime, Reading
-from bench.observe.conditions import ConditionReader
 from bench.observe.gauges import SUSPENDED, Gauged, Gauges, Instruments, counters_of
+from bench.observe.machine_conditions import ConditionReader
 
 
 class Meter:
@@ -53,7 +53,8 @@ def gauges(meter: Meter | None = None, counters: Stub | None = None) -> Gauges:
 
 def around(one: Gauges) -> Gauged:
     one.begin()
-    return one.end()
+    one.end()
+    return one.gauged
 
 
 def test_energy_is_the_difference_with_its_source() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench.observe.conditions import Conditions, Watched
 from bench.observe.gauges import Instruments
+from bench.observe.machine_conditions import Conditions, Watched
 from bench.run.guard import guard as module
 from bench.run.guard.findings import Code, Found
 from bench.run.guard.guard import Guard, strict_failure

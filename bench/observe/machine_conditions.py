@@ -14,11 +14,11 @@ import psutil
 from backends.process import usable_cpus
 from bench.observe.cgroup import Throttling, own_groups
 from bench.observe.cpu import parse_cpu_list
-from bench.observe.heat import Held, HeldBack, cpu_temperature_c
 from bench.observe.limits import usable_memory
 from bench.observe.power import PowerState, power_state
 from bench.observe.sleep import slept_s
 from bench.observe.sysfs import text_of
+from bench.observe.thermal import Throttles, cpu_temperature_c
 
 _PROC = Path("/proc")
 _ONLINE = Path("/sys/devices/system/cpu/online")
@@ -63,7 +63,8 @@ class Conditions:
         swapped_bytes: written and read since the start of the system.
         page_faults: of the worker, that waited for the disk.
         temperature_c: hottest CPU sensor.
-        held: how the CPU was throttled.
+        throttles: of the CPU, since the start of the system.
+        speed_limit_percent: to which the CPU is limited now.
         throttling: by a CPU quota, of this program and the worker.
     """
 
@@ -77,7 +78,8 @@ class Conditions:
     swapped_bytes: int | None = None
     page_faults: int | None = None
     temperature_c: float | None = None
-    held: Held = field(default_factory=Held)
+    throttles: int | None = None
+    speed_limit_percent: float | None = None
     power: PowerState = field(default_factory=PowerState)
     throttling: Throttling | None = None
 
@@ -100,7 +102,7 @@ class ConditionReader:
     """Reads :class:`Conditions`; one for a whole run."""
 
     def __init__(self) -> None:
-        self._held_back = HeldBack()
+        self._throttles = Throttles()
         self._self = psutil.Process()
 
     def read(self, worker: int | None = None) -> Conditions:
@@ -120,7 +122,8 @@ class ConditionReader:
             swapped_bytes=swapped,
             page_faults=major_faults(_PROC, worker) if worker is not None else None,
             temperature_c=cpu_temperature_c(),
-            held=self._held_back.read(),
+            throttles=self._throttles.count(),
+            speed_limit_percent=self._throttles.limit_percent(),
             power=power_state(),
             throttling=own_groups().throttling(),
         )

@@ -13,8 +13,8 @@ from typing import TypedDict
 
 from bench.observe.accelerators import gpus
 from bench.observe.gauges import Instruments, counters_of
-from bench.observe.heat import cpu_temperature_c
 from bench.observe.memory import memory_of
+from bench.observe.thermal import cpu_temperature_c
 
 _READINGS = 20
 _NPU_DRIVER = Path("/sys/bus/pci/drivers/intel_vpu")

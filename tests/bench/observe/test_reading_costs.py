@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.observe.costs import observers
-from bench.observe.energy import FoundMeter
+from bench.observe.energy_meter import FoundMeter
 from bench.observe.gauges import Instruments
+from bench.observe.reading_costs import observers
 
 
 class Counting:
