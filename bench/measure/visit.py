@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
-from bench.measure.attempt import Attempt, LoadPlan, RunFacts
+from bench.measure.attempt import Attempt, LoadPlan, RunFacts, start_worker
 from bench.measure.prompt_keys import prompt_key, warmup_ordinals
 from bench.measure.settling import Pace, settled
 from bench.measure.store_rows import failure_row, load_row, success_row
 from bench.measure.verdict import Placement
-from bench.measure.worker import Generated, WorkerProcess
+from bench.measure.worker import Generated
 from bench.observe.machine_conditions import Watched
 from bench.observe.memory import memory_of
-from bench.plan.backends import BACKENDS
 from bench.plan.cells import Ask, Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt, PromptKey
@@ -164,18 +163,10 @@ class Visit:
             raise WorkerUnsupported(plan.unsupported, error_type="DeviceUnavailableError")
         if plan.broken is not None:
             raise WorkerFailed(plan.broken, error_type="PrepareError")
-        threads = self.facts.threads
-        attempt.worker = worker = WorkerProcess(
-            plan.venv.python,
-            BACKENDS[load.backend].target,
-            self._scratch(attempt),
-            timeouts=self.facts.timeouts,
-            threads=threads,
-            remedy=plan.venv.remedy,
-        )
+        attempt.worker = worker = start_worker(load, plan, self.facts, self._scratch(attempt))
         opened = worker.open()
         attempt.import_s, attempt.devices = opened.import_s, opened.devices
-        attempt.loaded = worker.load(plan.path, load.device, load.precision, threads, load.options)
+        attempt.loaded = worker.load(plan.path, load.device, load.precision, self.facts.threads, load.options)
         attempt.memory = memory_of(worker.pid)
         self._refuse_fallback(attempt)
         attempt.gauges = self.facts.instruments.gauges(worker.pid, load.device, worker.affinity)

@@ -174,32 +174,17 @@ class WorkerProcess:
         answer = self._await("loaded", self.timeouts.load_s)
         return Loaded(answer["load_s"], answer["evidence"])
 
-    def profile(
-        self,
-        artifact: Path | None,
-        device: str,
-        precision: str,
-        threads: int | None,
-        extra: Mapping[str, Any],
-        prompt: Sequence[int],
-        new_tokens: int,
-    ) -> Placement:
-        """Have the stack profile one generation of a model that it loads for that alone."""
-        model = self._model(artifact, device, precision, threads, extra)
-        self._ask("profile", **model, prompt=list(prompt), new_tokens=new_tokens)
+    def profile(self, *model: Any, prompt: Sequence[int], new_tokens: int) -> Placement:
+        """Have the stack profile one generation of a model, given as for :meth:`load`, that it loads for that alone."""
+        self._ask("profile", **self._model(*model), prompt=list(prompt), new_tokens=new_tokens)
         answer = self._await("profiled", self.timeouts.load_s)
         return Placement(answer["provider"], answer["placement"])
 
     def _model(
         self, artifact: Path | None, device: str, precision: str, threads: int | None, extra: Mapping[str, Any]
     ) -> dict[str, Any]:
-        return {
-            "artifact": str(artifact or self.scratch),
-            "device": device,
-            "precision": precision,
-            "threads": threads,
-            "extra": dict(extra),
-        }
+        path = str(artifact or self.scratch)
+        return {"artifact": path, "device": device, "precision": precision, "threads": threads, "extra": dict(extra)}
 
     def generate(
         self,

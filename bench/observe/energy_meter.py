@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any
 
 from bench.observe.sysfs import count_of, text_of
 
@@ -23,26 +23,9 @@ INSTALL_EMI = "in PowerShell `$env:AIPC_BENCH_EXTRAS = 'energy'`, and run again"
 """Installs the library that reads the Energy Meter Interface into the harness's venv."""
 
 
-class EnergyMeter(Protocol):
-    """Joules that only go up."""
-
-    @property
-    def source(self) -> str:
-        """Which counter, and what it covers."""
-
-    def read_j(self) -> float | None:
-        """Joules since the meter was made; ``None`` where the counter can no longer be read."""
-
-
 @dataclass(frozen=True, slots=True)
 class FoundMeter:
-    """The machine's meter, or why this user can read none.
-
-    Args:
-        meter: ``None`` if there is none.
-        problem: what prevents reading it, where something can be done about that.
-        remedy: what to type.
-    """
+    """The machine's meter; or, if something can be done about it, what prevents reading it, and what to type."""
 
     meter: EnergyMeter | None
     problem: str | None = None
@@ -133,3 +116,7 @@ class EmiMeter:
             return None
         self._total_j += sum(energies) * _JOULES_PER_KWH
         return self._total_j
+
+
+EnergyMeter = RaplMeter | EmiMeter
+"""Joules that only go up; ``source`` says which counter, and what it covers."""

@@ -110,7 +110,7 @@ class ConditionReader:
         memory = usable_memory()
         used, swapped = _swap()
         slept = slept_s()
-        own = [self._self, *(_process(worker) if worker is not None else ())]
+        own = [self._self, *(_with_children(worker) if worker is not None else ())]
         return Conditions(
             wall_s=time.time(),
             awake_s=time.monotonic() - (slept or 0.0) if sys.platform == "win32" else time.monotonic(),
@@ -185,7 +185,7 @@ def _used(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def _process(pid: int) -> list[psutil.Process]:
+def _with_children(pid: int) -> list[psutil.Process]:
     try:
         root = psutil.Process(pid)
         return [root, *root.children(recursive=True)]
