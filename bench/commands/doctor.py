@@ -21,7 +21,7 @@ from bench.run.doctor.diagnose import diagnose
 from bench.run.doctor.probe import probe, stacks_of
 from bench.run.doctor.system import system_facts
 from bench.run.doctor.text import full_lines, system_lines, usable_line
-from bench.run.guard.before import look
+from bench.run.guard.before import check_machine
 from bench.run.guard.findings import line
 from bench.run.guard.setup import judge_environment
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     system = system_facts()
     usable = limits()
     threads = usable.default_threads
-    found = (*look(Instruments()), *judge_environment(worker_variables(threads), threads))
+    found = (*check_machine(Instruments()), *judge_environment(worker_variables(threads), threads))
     print(*_machine_lines(usable), *system_lines(system), *map(line, found), sep="\n", flush=True)
     probes = probe([stack for name in names for stack in stacks_of(BACKENDS[name], venvs, options.devices)])
     for text in full_lines([one for asked in probes for one in diagnose(asked, system)]):

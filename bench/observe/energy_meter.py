@@ -19,13 +19,16 @@ _POWERCAP = Path("/sys/class/powercap")
 _JOULES_PER_KWH = 3.6e6
 ALLOW_RAPL = "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj"
 """Lets every user read RAPL until the next start of the system."""
-INSTALL_EMI = "in PowerShell `$env:AIPC_BENCH_EXTRAS = 'energy'`, and run again"
-"""Installs the library that reads the Energy Meter Interface into the harness's venv."""
+INSTALL_EMI = "$env:AIPC_BENCH_EXTRAS = 'energy'"
+"""Set in PowerShell before a run: brings the library that reads the Energy Meter Interface into the harness's venv."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundMeter:
-    """The machine's meter; or, if something can be done about it, what prevents reading it, and what to type."""
+    """The machine's meter, or what prevents reading it, if that can be changed.
+
+    ``problem`` is a key of :data:`bench.findings.MESSAGES`, ``remedy`` what to type.
+    """
 
     meter: EnergyMeter | None
     problem: str | None = None
@@ -49,7 +52,7 @@ def find_rapl(folder: Path) -> FoundMeter:
     if not chosen:
         return FoundMeter(None)
     if any(count_of(zone / "energy_uj") is None for zone in chosen):
-        return FoundMeter(None, "RAPL is there, but only root may read it", ALLOW_RAPL)
+        return FoundMeter(None, "rapl", ALLOW_RAPL)
     names = ", ".join(domains[zone] for zone in chosen)
     covers = "whole package" if packages else "whole platform"
     beside = "; psys, the whole platform, is not added" if packages and "psys" in domains.values() else ""
@@ -85,7 +88,7 @@ def find_emi(library: Any = None) -> FoundMeter:
         meter = (library or importlib.import_module("codecarbon.core.windows_emi")).WindowsEMI()
         meter.start()
     except ImportError:
-        return FoundMeter(None, "reading the Energy Meter Interface needs a package that is not here", INSTALL_EMI)
+        return FoundMeter(None, "energy-meter", INSTALL_EMI)
     except (OSError, SystemError, ValueError):
         return FoundMeter(None)
     return FoundMeter(EmiMeter(meter))
