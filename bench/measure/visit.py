@@ -46,12 +46,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Series:
-    """The generations of one cell so far in this visit.
-
-    Args:
-        rows: of all of them.
-        warmups: pace of the warm-ups, without the prefix-cache misses before a hit.
-    """
+    """The rows of one cell so far in this visit, and the pace of its warm-ups without the first asks before a repeat."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     warmups: list[Pace] = field(default_factory=list)
@@ -77,16 +72,7 @@ class _Series:
 
 
 class Visit:
-    """Measures the cells of a planned visit.
-
-    Args:
-        planned: which load, in which block.
-        load_plan: what to start and load.
-        prompts: of this visit.
-        facts: shared by all visits.
-        writer: takes the rows.
-        placement: from the stack's own profile, if it was made.
-    """
+    """Measures the cells of a planned visit, and writes their rows."""
 
     def __init__(
         self,
@@ -123,9 +109,8 @@ class Visit:
         try:
             attempt = self._ready()
         except WorkerError as error:
-            self.writer.rows(
-                "generations", [failure_row(cell, self.planned.block, self._broken_load_id, self._attempts, error)]
-            )
+            row = failure_row(cell, self.planned.block, self._broken_load_id, self._attempts, error)
+            self.writer.rows("generations", [row])
             raise
         return self._ask(cell, attempt)
 
@@ -140,9 +125,8 @@ class Visit:
             raise self._broken
         if self._attempt is None:
             self._attempts += 1
-            attempt = Attempt(
-                self._load_id(self._attempts), self._attempts, datetime.now(UTC), placement=self.placement
-            )
+            load_id = f"b{self.planned.block}/{self.planned.position}/{self.load.key}/a{self._attempts}"
+            attempt = Attempt(load_id, self._attempts, datetime.now(UTC), placement=self.placement)
             try:
                 self._start(attempt)
             except WorkerError as error:
@@ -260,9 +244,6 @@ class Visit:
         self.writer.rows("loads", [load_row(self.facts, self.planned, self.load_plan, attempt, tail)])
         with suppress(OSError):
             (self._scratch(attempt) / "worker.log").unlink()
-
-    def _load_id(self, attempt: int) -> str:
-        return f"b{self.planned.block}/{self.planned.position}/{self.load.key}/a{attempt}"
 
     def _scratch(self, attempt: Attempt) -> Path:
         return self.facts.scratch / attempt.load_id.replace("/", "-")

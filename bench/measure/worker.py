@@ -105,7 +105,7 @@ class WorkerProcess:
         scratch: this worker's own folder: its working directory, with its output.
         timeouts: how long each step may take.
         threads: the thread count for numeric libraries, in the environment; ``None`` leaves it.
-        launch: what else the process is started with.
+        launch: additions to the start.
         remedy: what to do where the interpreter cannot be started or lacks the stack.
 
     Its ``pid`` is that of the working interpreter, which is not always the process that was started.

@@ -31,14 +31,9 @@ _SOFTWARE = "Microsoft Basic"
 def reading_of(
     instances: Mapping[str, int], pid: int, npu_luids: Collection[int], at_ns: int, software: Collection[int] = ()
 ) -> Reading:
-    """The reading of one process.
+    """The reading of one process, from the running time in units of 100 ns of the instances of all processes.
 
-    Args:
-        instances: name -> running time in units of 100 ns, of all processes.
-        pid: the process.
-        npu_luids: the locally unique ids of NPUs; all other adapters are GPUs.
-        at_ns: the moment.
-        software: the ids of software adapters.
+    ``npu_luids`` and ``software`` are the locally unique ids of NPUs and software adapters; all others are GPUs.
     """
     gpu: dict[str, EngineTime] = {}
     npu: dict[str, EngineTime] = {}
@@ -58,15 +53,11 @@ def reading_of(
 
 
 def npus_among(instances: Iterable[str], named: Collection[int], *, expected: bool) -> frozenset[int]:
-    """The ids of NPUs among the adapters of the counter's instances.
+    """The ids of NPUs among the adapters of the instances of all processes.
 
-    Every GPU has an engine for 3D, and no NPU has one. So a stale name in the registry, for an id that a GPU has now,
-    does not count where another adapter computes alone.
-
-    Args:
-        instances: of all processes.
-        named: ids of adapters that have the name of an NPU.
-        expected: whether the system lists an NPU.
+    ``named`` are ids of adapters that have the name of an NPU; ``expected`` says whether the system lists an NPU. Every
+    GPU has an engine for 3D, and no NPU has one. So a stale name in the registry, for an id that a GPU has now, is
+    ignored where another adapter computes alone.
     """
     seen, drawing = set(), set()
     for match in filter(None, map(_INSTANCE.fullmatch, instances)):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.observe.settings import settings
+from bench.observe.machine import settings
 
 
 def written(root: Path, files: dict[str, str]) -> Path:
