@@ -46,7 +46,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Series:
-    """The rows of one cell so far in this visit, and the pace of its warm-ups without the first asks before a repeat."""
+    """The rows of one cell so far, and the pace of its warm-ups, without the first asks before a repeat."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     warmups: list[Pace] = field(default_factory=list)

@@ -6,6 +6,7 @@ Sources: the kernel's ``drm-usage-stats`` documentation for fdinfo, and ``intel_
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench.observe.accelerators import pci_id
 from bench.observe.busy import EngineTime, Reading
 from bench.observe.sysfs import count_of, counts_of, text_of, texts_of
 
+_SIZE = re.compile(r"(\d+)\s*(|KiB|MiB|GiB)")
 _UNITS = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 
 
@@ -124,18 +126,11 @@ def gpu_memory_bytes(texts: Iterable[str]) -> int | None:
 
 def _resident(fields: Mapping[str, str]) -> int | None:
     for prefix in ("drm-resident-", "drm-memory-"):
-        sizes = [_size(value) for name, value in fields.items() if name.startswith(prefix)]
-        known = [size for size in sizes if size is not None]
-        if known:
-            return sum(known)
+        found = [_SIZE.fullmatch(value.strip()) for name, value in fields.items() if name.startswith(prefix)]
+        sizes = [int(size[1]) * _UNITS[size[2]] for size in found if size is not None]
+        if sizes:
+            return sum(sizes)
     return None
-
-
-def _size(value: str) -> int | None:
-    number, _, unit = value.strip().partition(" ")
-    if not number.isdigit() or unit.strip() not in _UNITS:
-        return None
-    return int(number) * _UNITS[unit.strip()]
 
 
 def cpuinfo_mhz(text: str, cpus: Collection[int] | None) -> float | None:

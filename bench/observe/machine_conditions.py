@@ -28,11 +28,8 @@ _ONLINE = Path("/sys/devices/system/cpu/online")
 class CpuTime:
     """CPU time since the start of the system, in seconds, added up over the CPUs that this program may use.
 
-    Args:
-        capacity_s: all, idle time included.
-        busy_s: used by any process.
-        own_s: used by this program and the worker; of processes that were alive at both moments.
-        stolen_s: given to others by a hypervisor; ``None`` where the system does not count it.
+    All of it, what any process used, what this program and the worker used (of processes that were alive at both
+    moments), and what a hypervisor gave to others, if the system counts that.
     """
 
     capacity_s: float
@@ -58,8 +55,7 @@ class Conditions:
         wall_s: the time of day, which people and time servers set.
         awake_s: a clock that stands still while the machine sleeps.
         slept_s: since the start of the system.
-        memory_bytes: all that may be used.
-        available_bytes: of it, without swapping.
+        memory_bytes: all that may be used; ``available_bytes`` of it without swapping.
         swapped_bytes: written and read since the start of the system.
         page_faults: of the worker, that waited for the disk.
         temperature_c: hottest CPU sensor.
@@ -166,10 +162,7 @@ def _times() -> dict[str, float]:
 def added_up(times: Sequence[dict[str, Any]], online: Sequence[int], cpus: Collection[int]) -> dict[str, float] | None:
     """The times of the logical CPUs ``cpus`` together; ``None`` where it is not known which time is whose.
 
-    Args:
-        times: kind of time -> seconds, of each CPU that is online.
-        online: the numbers of those CPUs.
-        cpus: the numbers of the CPUs that count.
+    ``times`` has the seconds by kind of each CPU in ``online``.
     """
     if len(times) != len(online):
         return None
