@@ -15,7 +15,8 @@ import psutil
 
 from backends.spec import BackendSpec
 from bench.errors import UsageError, WorkerFailed
-from bench.measure.worker import Launch, WorkerProcess
+from bench.measure.child_process import Launch
+from bench.measure.worker import WorkerProcess
 from bench.observe.limits import limits
 from bench.observe.machine_conditions import ConditionReader, others_share
 from bench.plan.backends import BACKENDS

@@ -51,7 +51,7 @@ class Guard:
 
         Args:
             writer: of the run, which has begun.
-            environment: what the workers get of it, see :func:`bench.measure.worker.worker_variables`.
+            environment: what the workers get of it, see :func:`bench.measure.child_process.worker_variables`.
             threads: of the run; ``None`` where each stack is left its own default.
         """
         self._writer = writer
