@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bench.analyse.build_history import build_history
 from bench.cli import Parser, add_language
-from bench.commands.runs import add_folders, share
+from bench.commands.stored_runs import add_folders, share
 from bench.errors import BenchError, UsageError
 from bench.metrics import COMPARED, METRICS
 from bench.report.history.history_exports import as_json, lines, markdown

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import Parser, add_language
-from bench.commands.runs import add_folders
+from bench.commands.stored_runs import add_folders
 from bench.errors import BenchError, StoreError, UsageError
 from bench.report.finish import finish_run
 from bench.report.index.update import update_index

@@ -43,11 +43,9 @@ def _describe(venv: Venv) -> dict[str, Any]:
 
 
 def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
-    """Which packages were changed in a venv since nox made it, and what to do; ``None`` if none was.
+    """Which of the installed packages were changed since nox made the venv, and what to do; ``None`` if none was.
 
-    Args:
-        venv: the venv; a user's own interpreter has no list to compare with.
-        installed: package -> version, as it lists them now.
+    A user's own interpreter has no list to compare with.
     """
     if venv.python is None or not installed:
         return None

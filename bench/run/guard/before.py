@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.findings import Code
-from bench.observe.conditions import Conditions, others_share
-from bench.observe.energy import FoundMeter
+from bench.observe.energy_meter import FoundMeter
 from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
+from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.virtual import hypervisor
 from bench.run.guard.findings import Found
 from bench.run.guard.setup import judge_limits

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from bench.findings import Code
 from bench.observe.awake import Awake
-from bench.observe.conditions import Watched
 from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
+from bench.observe.machine_conditions import Watched
 from bench.observe.power import PowerState
 from bench.run.guard.before import check_machine
 from bench.run.guard.during import judge_visit
@@ -51,7 +51,7 @@ class Guard:
 
         Args:
             writer: of the run, which has begun.
-            environment: see :func:`bench.measure.worker.worker_variables`.
+            environment: what the workers get of it, see :func:`bench.measure.child_process.worker_variables`.
             threads: of the run; ``None`` where each stack is left its own default.
         """
         self._writer = writer

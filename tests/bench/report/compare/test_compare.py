@@ -16,7 +16,7 @@ from bench.analyse.interval import Contrast, Estimate
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import SideBySide, side_by_side
 from bench.commands.compare import main
-from bench.commands.runs import share
+from bench.commands.stored_runs import share
 from bench.errors import UsageError
 from bench.plan.cells import Load
 from bench.report.compare.export_json import as_json
