@@ -1,4 +1,4 @@
-"""What OpenVINO is told of a load, and what became of it: plain values, shared by the stacks that run on OpenVINO."""
+"""How OpenVINO is configured for a load, and what became of it: shared by the stacks that run on OpenVINO."""
 
 from __future__ import annotations
 
