@@ -1,8 +1,8 @@
 """Intel NPU Acceleration Library 1.4.0 (archived upstream) with transformers 4.45.
 
 The library compiles a graph per prompt length and another at the first decode step; the harness warms up both. Its own
-``from_pretrained`` loads with transformers and calls ``compile``; here both are called one by one, to check settings and
-weights on the way in, and to separate a tied output layer before ``compile``.
+``from_pretrained`` loads with transformers and calls ``compile``; here both are called one by one, to check settings
+and weights on the way in, and to separate a tied output layer before ``compile``.
 """
 
 from __future__ import annotations
