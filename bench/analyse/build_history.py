@@ -1,4 +1,4 @@
-"""All runs of a machine in the order of time: where levels change, of how many cells, and what else did there."""
+"""From the runs of a machine to its history: series, where their levels change, and what else differs there."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from bench.analyse.change_points import ChangePoint, Reading, change_points
+from bench.analyse.change_points import ChangePoint, change_points
 from bench.analyse.environment import Change, changes
+from bench.analyse.run_noise import Reading
 from bench.analyse.timeline import Drift, History, Identity, Move, Point, ReadCell, ReadRun, Series, Shift, Turn
 from bench.metrics import COMPARED
 
@@ -17,50 +18,46 @@ _Call = tuple[int, int]
 """A change point: the number of its series, and its index there."""
 
 
-def history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[str] = COMPARED) -> History:
-    """Put runs in order and find where their levels change.
+def build_history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[str] = COMPARED) -> History:
+    """Put runs of one machine in the order of time and find where their levels change.
 
     A series begins anew where the prompts of a length changed: most of those that both sides asked under the same name
     have other ids. A single one may have, where a run of other lengths had to give it another opener.
 
     Args:
-        read: runs of one machine, in any order.
+        read: in any order.
         threshold: as a share, 0.03 for 3 %.
-        metrics: those to look at, of :data:`bench.metrics.COMPARED`.
+        metrics: some of :data:`bench.metrics.COMPARED`.
     """
-    runs = tuple(_told_apart(sorted(read, key=lambda run: (run.created_at, run.run_id))))
+    runs = tuple(_with_prompt_sets(sorted(read, key=lambda run: (run.created_at, run.run_id))))
     series = [one for metric in metrics for one in _series_of(runs, metric)]
     calls = _calls(series, threshold)
     gaps = _gathered(dict(_possible_gaps(series, calls)))
     turns = {gap: number for number, gap in enumerate(sorted(set(gaps.values())))}
-    shifted = []
-    for number, (one, found) in enumerate(zip(series, calls, strict=True)):
-        own = [(call, gaps.get((number, call.index))) for call in found]
-        shifted.append(replace(one, shifts=tuple(_shift(one, call, gap, turns) for call, gap in own)))
-    levelled = tuple(_levelled(one) for one in shifted)
+    shifted = tuple(
+        _with_shifts(one, {call: gaps.get((number, call.index)) for call in found}, turns)
+        for number, (one, found) in enumerate(zip(series, calls, strict=True))
+    )
     return History(
         runs=runs,
-        series=levelled,
-        turns=tuple(_turn(number, runs, levelled) for number in turns.values()),
-        drifts=tuple(drift for number, one in enumerate(levelled) for drift in _drifts(number, one)),
+        series=shifted,
+        turns=tuple(_turn(number, runs, shifted) for number in turns.values()),
+        drifts=tuple(drift for number, one in enumerate(shifted) for drift in _drifts(number, one)),
         threshold=threshold,
     )
 
 
-def _told_apart(runs: Iterable[ReadRun]) -> Iterator[ReadRun]:
-    """The runs in order, each cell with the set of prompts that it was asked."""
+def _with_prompt_sets(runs: Iterable[ReadRun]) -> Iterator[ReadRun]:
+    """The runs in order, each cell with the number of its prompt set."""
     sets: dict[tuple[str, int], list[dict[str, str]]] = {}
     for run in runs:
         lengths = dict.fromkeys((cell.identity.model, cell.prompt_tokens) for cell in run.cells)
         numbers = {one: _prompt_set(sets.setdefault(one, []), run.prompts.get(one[1], {})) for one in lengths}
-        yield replace(
-            run,
-            cells=tuple(_asked(cell, numbers[cell.identity.model, cell.prompt_tokens]) for cell in run.cells),
+        cells = (
+            replace(cell, identity=replace(cell.identity, prompts=numbers[cell.identity.model, cell.prompt_tokens]))
+            for cell in run.cells
         )
-
-
-def _asked(cell: ReadCell, prompts: int) -> ReadCell:
-    return replace(cell, identity=replace(cell.identity, prompts=prompts))
+        yield replace(run, cells=tuple(cells))
 
 
 def _prompt_set(known: list[dict[str, str]], asked: Mapping[str, str]) -> int:
@@ -116,7 +113,7 @@ def _readings(one: Series) -> list[Reading]:
     ]
 
 
-# -- one place for what changed at one place
+# -- steps that lie close together are one turn
 
 
 def _possible_gaps(
@@ -154,18 +151,21 @@ def _gathered(possible: Mapping[_Call, tuple[set[int], set[int]]]) -> dict[_Call
     return chosen
 
 
-def _shift(one: Series, call: ChangePoint, gap: int | None, turns: Mapping[int, int]) -> Shift:
-    if gap is None:
-        return Shift(call.index, call.ratio, call.p_value, None)
-    index = next(index for index, point in enumerate(one.points) if point.run >= gap)
-    return Shift(index, call.ratio, call.p_value, turns[gap])
+def _with_shifts(one: Series, calls: Mapping[ChangePoint, int | None], turns: Mapping[int, int]) -> Series:
+    """The series with its shifts, each at the gap it was gathered to, and its ratio as it is there."""
+    shifts = [
+        Shift(call.index, call.ratio, call.p_value, None)
+        if gap is None
+        else Shift(_first_from(one, gap), call.ratio, call.p_value, turns[gap])
+        for call, gap in calls.items()
+    ]
+    levels = [level for *_, level in replace(one, shifts=tuple(shifts)).levels]
+    ratios = (after / before for before, after in itertools.pairwise(levels))
+    return replace(one, shifts=tuple(replace(shift, ratio=ratio) for shift, ratio in zip(shifts, ratios, strict=True)))
 
 
-def _levelled(one: Series) -> Series:
-    """The series with its ratios as they are where its shifts were gathered to."""
-    levels = [level for _, _, level in one.levels]
-    shifts = (replace(shift, ratio=levels[at + 1] / levels[at]) for at, shift in enumerate(one.shifts))
-    return replace(one, shifts=tuple(shifts))
+def _first_from(one: Series, run: int) -> int:
+    return next(index for index, point in enumerate(one.points) if point.run >= run)
 
 
 def _drifts(number: int, one: Series) -> Iterator[Drift]:
@@ -180,7 +180,7 @@ def _drifts(number: int, one: Series) -> Iterator[Drift]:
             yield Drift(number, one.points[first].run, one.points[last - 1].run, end_ms / start_ms)
 
 
-# -- what is to be said of a place
+# -- what changed at one place
 
 
 def _turn(number: int, runs: Sequence[ReadRun], series: Sequence[Series]) -> Turn:

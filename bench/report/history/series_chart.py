@@ -10,13 +10,11 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analyse.timeline import History, Point, Series
 from bench.metrics import METRICS
-from bench.report import text
 from bench.report.drawing.canvas import Drawing, drawing, log_ticks, tick_label
 from bench.report.drawing.style import ACCENT, PAPER, TEXT
 from bench.report.drawing.svg import StyleSheet
 from bench.report.format import interval, number
-from bench.report.history import words
-from bench.report.history.sentences import day
+from bench.report.language import gettext as _
 
 _INCHES = (3.6, 2.0)
 _AXES = (0.135, 0.13, 0.845, 0.755)
@@ -28,12 +26,12 @@ _LEAST_ROOM = math.log(1.03)
 
 
 def chart(name: str, one: Series, history: History, sheet: StyleSheet) -> str:
-    """Draw one series.
+    """Draw one series as SVG; all drawings of a history have the same horizontal axis.
 
     Args:
         name: of the drawing, unique in its page.
         one: of ``history``.
-        history: its runs are the horizontal axis, the same in all drawings.
+        history: its runs are the horizontal axis.
         sheet: takes up the styles.
     """
     with drawing(name, _INCHES, None) as canvas:
@@ -44,7 +42,9 @@ def chart(name: str, one: Series, history: History, sheet: StyleSheet) -> str:
         _points(canvas, axes, one, history)
         _levels(axes, one)
         _turns(axes, one, history)
-        return canvas.finish(sheet, words.CHART_LABEL.format(metric=METRICS[one.metric].short))
+        return canvas.finish(
+            sheet, _("{metric} in ms over the runs, as in the table").format(metric=METRICS[one.metric].short)
+        )
 
 
 def _value_axis(axes: Any, one: Series) -> None:
@@ -59,7 +59,7 @@ def _value_axis(axes: Any, one: Series) -> None:
     axes.set_ylim(math.exp(low), math.exp(high))
     axes.yaxis.set_major_locator(FixedLocator(log_ticks(math.exp(low), math.exp(high))))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: tick_label(value)))
     axes.tick_params(axis="y", labelsize=8, length=0)
     axes.grid(visible=True, axis="y")
 
@@ -70,7 +70,7 @@ def _run_axis(axes: Any, history: History) -> None:
     shown = dated(len(history.runs))
     axes.xaxis.set_major_locator(FixedLocator(shown))
     axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([day(history.runs[run]) for run in shown])
+    axes.set_xticklabels([history.runs[run].day for run in shown])
     axes.tick_params(axis="x", labelsize=8)
     # The outer dates stand within the drawing.
     for place, label in enumerate(axes.get_xticklabels()):
@@ -115,8 +115,8 @@ def _by_end(one: Series, history: History) -> Iterator[tuple[list[Point], bool]]
 
 
 def _tip(point: Point, history: History) -> str:
-    ends = interval(point.estimate) or text.NO_INTERVAL
-    return f"{day(history.runs[point.run])}: {number(point.estimate.value)} ms ({ends})"
+    ends = interval(point.estimate) or _("no interval")
+    return f"{history.runs[point.run].day}: {number(point.estimate.value)} ms ({ends})"
 
 
 def _levels(axes: Any, one: Series) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from bench.analyse.build_history import build_history
 from bench.analyse.conditions import Prompts
 from bench.analyse.environment import Change
-from bench.analyse.history import history
 from bench.analyse.results import CellResult, LoadResult
 from bench.analyse.timeline import History, ReadRun, Series, read_analysis, when
 from tests.support.analyses import made_cell, made_load, made_run
@@ -33,7 +33,7 @@ def read_run(night: int, cells: Sequence[CellResult], prompts: Prompts | None = 
 
 
 def of_nights(count: int, cells: Callable[[int], Sequence[CellResult]], record: Any = lambda night: {}) -> History:
-    return history([read_run(night, cells(night), **record(night)) for night in range(count)], 0.03)
+    return build_history([read_run(night, cells(night), **record(night)) for night in range(count)], 0.03)
 
 
 def only(found: History) -> Series:
@@ -52,7 +52,7 @@ def venvs(**versions: str) -> Mapping[str, Any]:
 
 def test_a_series_has_the_runs_in_the_order_of_time() -> None:
     runs = [read_run(night, [cell(night, 10 + night)]) for night in (2, 0, 1)]
-    assert [round(point.estimate.value) for point in only(history(runs, 0.03)).points] == [10, 11, 12]
+    assert [round(point.estimate.value) for point in only(build_history(runs, 0.03)).points] == [10, 11, 12]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def asked(ids: str, names: Sequence[str] = "abcdef", prompt_tokens: int = 32) ->
 )
 def test_a_series_begins_anew_with_other_prompts(prompts: Sequence[Prompts], expected: list[int]) -> None:
     runs = [read_run(night, [cell(night, 10)], asked_then) for night, asked_then in enumerate(prompts)]
-    assert [len(one.points) for one in history(runs, 0.03).series] == expected
+    assert [len(one.points) for one in build_history(runs, 0.03).series] == expected
 
 
 def test_other_prompts_of_one_length_leave_the_other_lengths_alone() -> None:
@@ -99,7 +99,7 @@ def test_other_prompts_of_one_length_leave_the_other_lengths_alone() -> None:
         cells = [cell(night, 10, prompt_tokens=length) for length in (8, 32)]
         return read_run(night, cells, {**asked(short, prompt_tokens=8), **asked("333333")})
 
-    found = history([run(0, "111111"), run(1, "222222")], 0.03)
+    found = build_history([run(0, "111111"), run(1, "222222")], 0.03)
     assert [(one.cell.prompt_tokens, len(one.points)) for one in found.series] == [(8, 1), (32, 2), (8, 1)]
 
 
@@ -125,7 +125,7 @@ def test_a_run_began_when_its_record_or_else_its_id_says(
 
 
 def test_no_run_gives_an_empty_history() -> None:
-    assert history([], 0.03) == History((), (), (), (), 0.03)
+    assert build_history([], 0.03) == History((), (), (), (), 0.03)
 
 
 # -- where it changes
