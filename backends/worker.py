@@ -41,8 +41,8 @@ from backends.contract import (
     StepCountError,
     UnsupportedError,
 )
-from backends.environment import speed_variables
 from backends.process import full_speed, unattended, usable_cpus
+from backends.speed_variables import speed_variables
 
 _SPARE_STEPS = 64
 """Room for a stack that answers with more steps than asked, so that it is told apart from a fault of ours."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, ProtocolError, receive, send
-from backends.environment import speed_variables
+from backends.speed_variables import speed_variables
 from bench import processes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure.last_words import last_words, without_module_lists
@@ -353,7 +353,7 @@ class WorkerProcess:
 
 
 def worker_variables(threads: int | None) -> dict[str, str]:
-    """The :func:`backends.environment.speed_variables` that a worker will get; it reports those that it did get."""
+    """The :func:`backends.speed_variables.speed_variables` that a worker will get; it reports those that it did get."""
     return speed_variables(_environment(threads, {}))
 
 
