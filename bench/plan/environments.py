@@ -1,4 +1,4 @@
-"""What each venv is made from and what else is known of it, as ``pyproject.toml`` and the table of backends say.
+"""What each venv is made from, read from ``pyproject.toml`` and the table of backends.
 
 The pins of a venv are its dependency group; everything else is in ``[tool.aipc-bench.venvs.<group>]``: :class:`Facts`.
 The noxfile imports this on nox's own Python, so beside the standard library only ``packaging`` may be imported here.
