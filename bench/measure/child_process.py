@@ -18,7 +18,7 @@ from multiprocessing.connection import Client, Listener
 from pathlib import Path
 from typing import IO, Any
 
-from backends.environment import speed_variables
+from backends.speed_variables import speed_variables
 from bench import processes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout
 from bench.measure.last_words import last_words, without_module_lists
@@ -139,7 +139,7 @@ class ChildProcess:
 
 
 def worker_variables(threads: int | None) -> dict[str, str]:
-    """The :func:`backends.environment.speed_variables` that a worker will get; it reports those that it did get."""
+    """The :func:`backends.speed_variables.speed_variables` that a worker will get; it reports those that it did get."""
     return speed_variables(_environment(threads, {}))
 
 

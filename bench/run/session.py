@@ -160,9 +160,9 @@ class BenchSession:
         twins = [[cell.key for cell in group] for group in selected.twins]
         return Adaptive(rule, (cell.key for cell in selected.cells), twins=twins)
 
-    def spares(self, planned: PlannedVisit, cell: Cell) -> str | None:
+    def skip_reason(self, planned: PlannedVisit, cell: Cell) -> str | None:
         """Why a cell is not measured in this visit; ``None`` if it is."""
-        return None if self._adaptive is None else self._adaptive.spares(cell.key, planned.block)
+        return None if self._adaptive is None else self._adaptive.skip_reason(cell.key, planned.block)
 
     def visit(self, planned: PlannedVisit) -> Visit:
         """Begin a visit."""

@@ -72,7 +72,7 @@ def judge_environment(environment: Mapping[str, str], threads: int | None) -> It
     """Which variables pin a stack's threads or hold the stack back.
 
     Args:
-        environment: what the workers get of :func:`backends.environment.speed_variables`.
+        environment: what the workers get of :func:`backends.speed_variables.speed_variables`.
         threads: of the run; ``None`` where each stack is left its own default, which no variable ought to change.
     """
     for name, value in sorted(environment.items()):
