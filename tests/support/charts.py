@@ -9,24 +9,24 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-from bench.report.drawing import editions, figures
-from bench.report.drawing.editions import Draw, Edition
-from bench.report.history import page as history_page
+from bench.report.drawing.editions import Draw, Edition, _edition
+from bench.report.drawing.panels import along_panel, spread_panel
+from bench.report.history.charts import chart
 
 _DRAWN_BY = {
-    (editions, "_edition"): editions._edition,
-    (figures, "along_panel"): figures.along_panel,
-    (figures, "spread_panel"): figures.spread_panel,
-    (history_page, "chart"): history_page.chart,
+    "bench.report.drawing.editions._edition": _edition,
+    "bench.report.drawing.figures.along_panel": along_panel,
+    "bench.report.drawing.figures.spread_panel": spread_panel,
+    "bench.report.history.page.chart": chart,
 }
 _BLANK = "<svg></svg>"
 
 
-def _edition(_: Draw, scales: tuple[str, ...], *, logarithmic: bool, spare: bool = False) -> Edition:
+def _blank_edition(_: Draw, scales: tuple[str, ...], *, logarithmic: bool, spare: bool = False) -> Edition:
     return Edition(Markup(_BLANK), logarithmic, scales, spare)
 
 
-def _chart(*_: Any) -> str:
+def _blank_chart(*_: Any) -> str:
     return _BLANK
 
 
@@ -34,8 +34,8 @@ def _chart(*_: Any) -> str:
 def blank_charts() -> Iterator[None]:
     """Reports and histories rendered meanwhile have blank charts; all else is as it is."""
     with pytest.MonkeyPatch.context() as patch:
-        for module, name in _DRAWN_BY:
-            patch.setattr(module, name, _edition if name == "_edition" else _chart)
+        for place, function in _DRAWN_BY.items():
+            patch.setattr(place, _blank_edition if function is _edition else _blank_chart)
         yield
 
 
@@ -43,6 +43,6 @@ def blank_charts() -> Iterator[None]:
 def real_charts() -> Iterator[None]:
     """Reports and histories rendered meanwhile have their charts, within :func:`blank_charts` too."""
     with pytest.MonkeyPatch.context() as patch:
-        for (module, name), function in _DRAWN_BY.items():
-            patch.setattr(module, name, function)
+        for place, function in _DRAWN_BY.items():
+            patch.setattr(place, function)
         yield
