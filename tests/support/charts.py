@@ -11,13 +11,13 @@ from markupsafe import Markup
 
 from bench.report.drawing.editions import Draw, Edition, _edition
 from bench.report.drawing.panels import along_panel, spread_panel
-from bench.report.history.charts import chart
+from bench.report.history.series_chart import chart
 
 _DRAWN_BY = {
     "bench.report.drawing.editions._edition": _edition,
     "bench.report.drawing.figures.along_panel": along_panel,
     "bench.report.drawing.figures.spread_panel": spread_panel,
-    "bench.report.history.page.chart": chart,
+    "bench.report.history.history_page.chart": chart,
 }
 _BLANK = "<svg></svg>"
 
