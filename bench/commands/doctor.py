@@ -17,6 +17,7 @@ from bench.plan.backends import BACKENDS
 from bench.plan.flags import BY_NAME
 from bench.plan.options import resolve_options
 from bench.plan.venvs import Venvs
+from bench.report.redact_option import print_error
 from bench.run.doctor.diagnose import diagnose
 from bench.run.doctor.probe import probe, stacks_of
 from bench.run.doctor.system import system_facts
@@ -35,8 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = resolve_options(given, PROJECT_ROOT)
         venvs = Venvs.from_environment(options.workers)
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 4
+        return print_error(error)
     names = options.backends if given["backend"] else [name for name, spec in BACKENDS.items() if not spec.simulated]
     system = system_facts()
     usable = limits()

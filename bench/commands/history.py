@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from bench.analyse.build_history import build_history
 from bench.cli import Parser, add_language
 from bench.commands.runs import add_folders, share
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError
 from bench.metrics import COMPARED, METRICS
 from bench.report.history.history_exports import as_json, lines, markdown
 from bench.report.history.history_view import HistoryView
@@ -26,14 +26,13 @@ _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read, say it, write it; returns the exit status."""
+    """Read, write and print; returns the exit status."""
     private = None
     try:
         asked, private = parsed(_parser(), arguments)
         print("\n".join(_history(asked, private)))
     except BenchError as error:
-        print_error(error, private)
-        return 4 if isinstance(error, UsageError) else 1
+        return print_error(error, private)
     return 0
 
 

@@ -6,10 +6,11 @@ import sys
 from collections.abc import Sequence
 
 from bench import PROJECT_ROOT
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError
 from bench.plan.flags import parser
 from bench.plan.venvs import Venvs
 from bench.prepare.stage import preparation_for, wanted_artifacts
+from bench.report.redact_option import print_error
 from bench.run.planning import plan_for
 
 
@@ -31,10 +32,8 @@ def main(arguments: Sequence[str]) -> int:
             _say(
                 f"{artifact_format} {precision} {device}: {preparer.artifact(artifact_format, precision, device).path}"
             )
-    except UsageError as error:
-        return _refuse(error, 4)
     except BenchError as error:
-        return _refuse(error, 1)
+        return print_error(error)
     except KeyboardInterrupt:
         return 130
     return 0
@@ -42,11 +41,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-def _refuse(error: BenchError, status: int) -> int:
-    print(f"error: {error}", file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from bench.plan.environments import CONVERSION, Environment, environment, enviro
 from bench.plan.flags import parser, raw_values
 from bench.plan.options import Options
 from bench.plan.plan import Plan
+from bench.report.redact_option import print_error
 from bench.run.planning import plan_for
 
 _NO_RUN = ("--version", "-V", "--markers", "--fixtures", "--collect-only", "--co")
@@ -46,8 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         options, plan = plan_for(raw_values(wanted), Path.cwd())
         environments = environments_needed(plan, options)
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 4
+        return print_error(error)
     idle = any(argument in _NO_RUN for argument in wanted)
     print(json.dumps([] if idle else [to_json(one) for one in environments]))
     return 0

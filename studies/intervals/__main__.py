@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.cli import Parser
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError
 from bench.observe.limits import limits
 from bench.plan.backends import BACKENDS
 from studies.intervals import fit, histories, real, simulate, variance
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _COMMANDS[asked.command](asked)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 4 if isinstance(error, UsageError) else 1
+        return error.exit_status
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

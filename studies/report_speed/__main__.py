@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         _say_growth(asked.tokens, measured)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 4 if isinstance(error, UsageError) else 1
+        return error.exit_status
     return 0
 
 

@@ -18,7 +18,7 @@ from bench.report.format import listed, plural
 from bench.report.history.history_view import LeftOut, Reason
 from bench.report.language import in_each
 from bench.report.names import name_all
-from bench.store.lookup import find_folders
+from bench.store.lookup import all_folders, find_folders
 from bench.store.reader import StoredRun, open_run
 
 
@@ -50,9 +50,7 @@ def read_machine(names: Sequence[str], results: Path, machine: str | None) -> Ma
         UsageError: a name means no run, or no run is of that machine.
         StoreError: there is no run that can be read.
     """
-    folders = find_folders(names, results) if names else sorted(path.parent for path in results.glob("*/run.json"))
-    if not folders:
-        raise StoreError(f"{results} holds no run; measure one with `nox -s bench`, or name its folder")
+    folders = find_folders(names, results) if names else all_folders(results)
     opened: dict[str, StoredRun] = {}
     left_out: list[LeftOut] = []
     for folder in folders:
