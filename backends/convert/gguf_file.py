@@ -1,17 +1,34 @@
-"""What the weights of a GGUF file are stored as, read from its own index."""
+"""A GGUF file: where it lies, what its fields say, and what its weights are stored as."""
 
 from __future__ import annotations
 
+import importlib.util
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from gguf import GGUFReader
 
-from backends.convert.failure import ConversionError
+from backends.convert import ConversionError
 
 _FLOATS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
-_ROTARY = "rope_"
+
+
+def locate(package: str) -> Path:
+    """The one GGUF file that ``package`` carries, found without importing the package.
+
+    Raises:
+        ConversionError: there is none, or there are several.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ConversionError(
+            f"the package {package} is not installed in the conversion venv: install it with --no-deps"
+        )
+    files = sorted(Path(spec.submodule_search_locations[0]).glob("*.gguf"))
+    if len(files) != 1:
+        raise ConversionError(f"the package {package} carries {len(files)} GGUF files, expected one: reinstall it")
+    return files[0]
 
 
 def read_gguf(file: Path) -> Any:
@@ -29,21 +46,16 @@ def read_gguf(file: Path) -> Any:
 
 
 def weights_of(file: Path) -> dict[str, Any]:
-    """Count the weights of the GGUF ``file``.
+    """Count the weights of the GGUF ``file``, and read its limits as far as it has them.
 
-    Returns:
-        ``weight_elements``: format (``fp32``, ``q4_0``, …) -> parameters stored so; ``stored_bytes``: of weights with
-        their scales; ``looked_up_bytes``: of these, the embedding, if the output layer has a table of its own;
-        ``architecture``, ``context_tokens`` and ``vocab_size`` as far as the file tells them.
-
-    Raises:
-        ConversionError: it is no GGUF file, or not a whole one.
+    ``weight_elements``: format (``fp32``, ``q4_0``, …) -> parameters stored so; ``stored_bytes``: of weights with their
+    scales; ``looked_up_bytes``: of these, the embedding, if the output layer has a table of its own.
     """
     reader = read_gguf(file)
     elements: Counter[str] = Counter()
     sizes: dict[str, int] = {}
     for tensor in reader.tensors:
-        if tensor.name.startswith(_ROTARY):
+        if tensor.name.startswith("rope_"):
             continue
         kind = tensor.tensor_type.name
         elements[_FLOATS.get(kind, kind.lower())] += int(tensor.n_elements)

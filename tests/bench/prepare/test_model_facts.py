@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.prepare.facts import facts_of
+from bench.prepare.model_facts import facts_of
 
 
 def test_parameters_are_counted_from_the_headers(model_directory: Path) -> None:

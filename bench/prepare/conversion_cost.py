@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,21 +82,25 @@ def estimate(label: str, task: str, precision: str, parameters: int, source_byte
     )
 
 
-def check_room(work: Iterable[PendingWork], free_disk_bytes: int, free_memory_bytes: int) -> None:
+def disk_bytes(work: Collection[PendingWork]) -> int:
+    """The disk space that ``work``, done one after the other, needs at most."""
+    return sum(item.disk_bytes for item in work) + max((item.scratch_bytes for item in work), default=0)
+
+
+def check_room(work: Collection[PendingWork], free_disk_bytes: int, free_memory_bytes: int) -> None:
     """Whether all of ``work``, done one after the other, fits.
 
     Raises:
         MachineError: it does not; the message says what is needed and what is free.
     """
-    known = list(work)
-    disk = sum(item.disk_bytes for item in known) + max((item.scratch_bytes for item in known), default=0)
+    disk = disk_bytes(work)
     if disk > free_disk_bytes:
-        labels = ", ".join(item.label for item in known)
+        labels = ", ".join(item.label for item in work)
         raise MachineError(
             f"converting {labels} needs about {gigabytes(disk)} of disk, {gigabytes(free_disk_bytes)} are free: "
             "free some (`nox -s clean` shows the cache), or move the cache with AIPC_BENCH_CACHE"
         )
-    for item in known:
+    for item in work:
         if item.memory_bytes > free_memory_bytes:
             raise MachineError(
                 f"converting {item.label} needs about {gigabytes(item.memory_bytes)} of memory, "

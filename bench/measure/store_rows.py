@@ -9,29 +9,24 @@ from typing import Any
 
 from bench import processes
 from bench.errors import WorkerError, WorkerUnsupported
-from bench.measure.facts import Attempt, LoadPlan, RunFacts
-from bench.measure.verdict import verdict_of
+from bench.measure.attempt import Attempt, LoadPlan, RunFacts
 from bench.measure.worker import Generated
-from bench.observe.busy import Busy
 from bench.plan.cells import Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt
 
 Row = dict[str, Any]
 
+_FROM_EVIDENCE = ("inference_precision", "kv_cache_precision", "attention_backend", "threads", "compile_cache")
+_FROM_DETAILS = ("padded_prompt_tokens", "setup_ns")
+_FROM_GAUGES = ("energy_j", "energy_source", "cpu_frequency_mhz", "invalid_reason")
+_FROM_GENERATED = ("ttft_ns", "itl_ns", "token_ids", "cpu_time_ns")
+_FIRST_REQUEST = ("first_prompt_tokens", "first_new_tokens", "first_batch_size")
+
 
 def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attempt: Attempt, tail: str | None) -> Row:
-    """The row of one worker process.
-
-    Args:
-        facts: shared by the run.
-        planned: the visit.
-        load_plan: what was loaded.
-        attempt: what is known of the process, which has ended.
-        tail: the end of what it printed.
-    """
-    evidence = attempt.loaded.evidence if attempt.loaded else {}
-    first = attempt.first_request or (None, None, None)
+    """The row of one worker process, which has ended; ``tail`` is the end of what it printed."""
+    worker, evidence = attempt.worker, attempt.evidence
     return {
         **_identity(facts, planned.load),
         "load_id": attempt.load_id,
@@ -41,18 +36,14 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
         **_device(planned.load.device, attempt),
         **_weights(load_plan, evidence),
         "backend_version": next(iter((evidence.get("versions") or {}).values()), None),
-        "inference_precision": evidence.get("inference_precision"),
-        "kv_cache_precision": evidence.get("kv_cache_precision"),
-        "attention_backend": evidence.get("attention_backend"),
-        "threads": evidence.get("threads"),
-        "affinity": attempt.worker.affinity if attempt.worker else None,
-        "environment": _environment(attempt),
-        "process_start_s": attempt.worker.process_start_s if attempt.worker else None,
+        **{name: evidence.get(name) for name in _FROM_EVIDENCE},
+        "affinity": worker.affinity if worker else None,
+        "environment": list(worker.environment.items()) if worker and worker.environment is not None else None,
+        "process_start_s": worker.process_start_s if worker else None,
         "import_s": attempt.import_s,
         "load_s": attempt.loaded.load_s if attempt.loaded else None,
-        "compile_cache": evidence.get("compile_cache"),
         "first_generation_s": attempt.first_generation_s,
-        **dict(zip(("first_prompt_tokens", "first_new_tokens", "first_batch_size"), first, strict=True)),
+        **dict(zip(_FIRST_REQUEST, attempt.first_request or (None, None, None), strict=True)),
         "peak_memory_bytes": attempt.memory.peak_bytes,
         "private_memory_bytes": attempt.memory.private_bytes,
         "device_memory_bytes": attempt.gauges.device_memory_bytes if attempt.gauges else None,
@@ -64,31 +55,18 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
 
 
 def success_row(
-    cell: Cell,
-    block: int,
-    attempt: Attempt,
-    prompts: Sequence[Prompt],
-    generated: Generated,
-    busy: Busy,
-    started_at: datetime,
+    cell: Cell, block: int, attempt: Attempt, prompts: Sequence[Prompt], generated: Generated, started_at: datetime
 ) -> Row:
     """The row of one generation, without its place in the series."""
     return {
         **_cell(cell, attempt.load_id, attempt.number, block),
-        "padded_prompt_tokens": generated.details.get("padded_prompt_tokens"),
         "prompt_id": "+".join(prompt.prompt_id for prompt in prompts),
         "prompt_digest": "+".join(prompt.digest for prompt in prompts),
-        "setup_ns": generated.details.get("setup_ns"),
-        "ttft_ns": generated.ttft_ns,
-        "itl_ns": generated.itl_ns,
-        "token_ids": generated.token_ids,
-        "cpu_time_ns": generated.cpu_time_ns,
-        "npu_busy_ns": busy.npu_ns,
-        "gpu_busy_ns": busy.gpu_ns,
-        "energy_j": attempt.gauged.energy_j,
-        "energy_source": attempt.gauged.energy_source,
-        "cpu_frequency_mhz": attempt.gauged.cpu_frequency_mhz,
-        "invalid_reason": attempt.gauged.invalid_reason,
+        **{name: generated.details.get(name) for name in _FROM_DETAILS},
+        **{name: getattr(generated, name) for name in _FROM_GENERATED},
+        "npu_busy_ns": attempt.gauged.busy.npu_ns,
+        "gpu_busy_ns": attempt.gauged.busy.gpu_ns,
+        **{name: getattr(attempt.gauged, name) for name in _FROM_GAUGES},
         "peak_memory_bytes": attempt.memory.peak_bytes,
         "started_at": started_at,
         "status": "ok",
@@ -96,7 +74,7 @@ def success_row(
 
 
 def failure_row(cell: Cell, block: int, load_id: str, attempt: int, error: WorkerError, iteration: int = 0) -> Row:
-    """The row of a cell that has no number, or of the generation that failed."""
+    """The row of a cell without a number, or of the generation that failed."""
     return {
         **_cell(cell, load_id, attempt, block),
         "ask": cell.ask,
@@ -110,7 +88,7 @@ def failure_row(cell: Cell, block: int, load_id: str, attempt: int, error: Worke
 
 
 def impossible_rows(cell: Cell, reason: str, facts: RunFacts) -> tuple[Row, Row]:
-    """The load row and the generation row of a cell that was asked for and cannot be."""
+    """The load row and the generation row of a requested cell that is not supported."""
     now = datetime.now(UTC)
     error = WorkerUnsupported(reason, error_type="UnsupportedError")
     load_id = f"none/{cell.key}"
@@ -127,11 +105,6 @@ def impossible_rows(cell: Cell, reason: str, facts: RunFacts) -> tuple[Row, Row]
         "ended_at": now,
     }
     return load, failure_row(cell, 0, load_id, 0, error)
-
-
-def _environment(attempt: Attempt) -> list[tuple[str, str]] | None:
-    told = attempt.worker.environment if attempt.worker else None
-    return None if told is None else list(told.items())
 
 
 def _identity(facts: RunFacts, load: Load) -> Row:
@@ -165,7 +138,7 @@ def _weights(load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:
     artifact = load_plan.artifact
     if artifact is None:
         return {}
-    # A stack that changes weights on load says so; what lies on disk is then no longer what runs.
+    # A stack that changes weights on load reports it; what lies on disk is then no longer what runs.
     loaded = evidence.get("weight_bits")
     bits = loaded or artifact.weight_bits
     return {
@@ -178,21 +151,20 @@ def _weights(load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:
 
 
 def _device(requested: str, attempt: Attempt) -> Row:
-    evidence = attempt.loaded.evidence if attempt.loaded else {}
-    verdict = verdict_of(requested, attempt)
-    placement = attempt.placement.shares if attempt.placement else None
+    verdict = attempt.verdict(requested)
+    placement = attempt.placement.shares if attempt.placement else {}
     return {
         "device_requested": requested,
         "device_executed": verdict.executed,
         "device_verdict": verdict.name,
         "device_evidence": verdict.evidence,
         "device_share": verdict.share,
-        "node_placement": list(placement.items()) if placement else None,
-        "changed_hints": list((evidence.get("changed_hints") or {}).items()) or None,
+        "node_placement": list(placement.items()) or None,
+        "changed_hints": list((attempt.evidence.get("changed_hints") or {}).items()) or None,
     }
 
 
-def _ending(error: WorkerError | None, tail: str | None) -> dict[str, Any]:
+def _ending(error: WorkerError | None, tail: str | None) -> Row:
     if error is None:
         return {"status": "ok"}
     return {

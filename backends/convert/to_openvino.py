@@ -8,25 +8,13 @@ from typing import Any
 
 from optimum.commands.optimum_cli import main
 
+from backends.convert import ConversionError
 from backends.convert.as_stored import refuse_incomplete
-from backends.convert.failure import ConversionError
 from backends.convert.openvino_weights import weights_of
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Export the directory ``source`` to ``output``, tokenizer included.
-
-    Args:
-        source: a Hugging Face directory.
-        output: an empty folder.
-        options: ``arguments``, what ``optimum-cli export openvino`` is given beside the folders. They are the recipe.
-
-    Returns:
-        what :func:`backends.convert.openvino_weights.weights_of` counts in the result.
-
-    Raises:
-        ConversionError: weights are missing from ``source``, or the exporter wrote no model.
-    """
+    """Export the directory ``source``, tokenizer included, with ``options["arguments"]``, which are the recipe."""
     refuse_incomplete()
     sys.argv = ["optimum-cli", "export", "openvino", "--model", source, *options["arguments"], str(output)]
     main()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.prepare.models import SHAPES, resolve_model
+from bench.prepare.model_source import SHAPES, resolve_model
 
 
 def test_the_default_is_named_after_the_model() -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from backends.convert.vocabulary import openers, prefix
+from backends.convert.tokenize_corpus import openers, prefix
 
 
 @dataclass

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import itertools
 
-from bench.measure.facts import prompt_key
+from bench.measure.prompt_keys import prompt_key
 from bench.plan.cells import Cell, Load
 from bench.prepare.prompts import PromptKey
 

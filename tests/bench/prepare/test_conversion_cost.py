@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import MachineError
-from bench.prepare.estimates import PendingWork, check_room, estimate, existing_parent, gigabytes
+from bench.prepare.conversion_cost import PendingWork, check_room, estimate, existing_parent, gigabytes
 
 WORK = PendingWork("toy to openvino-ir int4", 10.0, 2_000_000_000, 1_000_000_000, 4_000_000_000)
 
