@@ -6,8 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.conditions import Prompts
@@ -272,15 +271,3 @@ def _read_cell(cell: CellResult, model: str, threads: int | None, names: Mapping
         variances={metric: spread.variance for metric, spread in spreads.items() if spread is not None},
         lost_blocks=cell.lost_blocks,
     )
-
-
-def when(record: Mapping[str, Any], run_id: str) -> datetime | None:
-    """When a run began, from its record or else from its id; ``None`` if neither tells."""
-    for text, form in ((record.get("created_at"), None), (run_id[:16], "%Y%m%dT%H%M%SZ")):
-        try:
-            told = datetime.fromisoformat(str(text)) if form is None else datetime.strptime(str(text), form)  # noqa: DTZ007
-            return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            # No date, or one at the ends of the calendar that has none in UTC.
-            continue
-    return None
