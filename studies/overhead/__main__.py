@@ -48,7 +48,7 @@ def _print(lines: Callable[[], Lines]) -> int:
             _say(f"  {line}")
     except BenchError as error:
         _say(f"  error: {error}")
-        return 4 if isinstance(error, UsageError) else 1
+        return error.exit_status
     return 0
 
 
