@@ -199,12 +199,16 @@ def _steps(path: Path, transform: Transform) -> list[Step]:
 def _style(gc: GraphicsContextBase, face: Any) -> str:
     """What a call draws with, as CSS; blank where nothing is seen of it."""
     width = gc.get_linewidth()
-    if face is None and not width:
-        return ""
+    opacity = face[3] if face is not None and len(face) == 4 else 1
+    if face is None or not opacity:
+        if not width:
+            return ""
+        style = {"fill": "none"}
+    else:
+        style = {"fill": _colour(face)}
     whole = gc.get_forced_alpha()
-    style = {"fill": "none" if face is None else _colour(face)}
-    if face is not None and len(face) == 4 and face[3] != 1 and not whole:
-        style["fill-opacity"] = f"{face[3]:g}"
+    if 0 < opacity < 1 and not whole:
+        style["fill-opacity"] = f"{opacity:g}"
     if whole and gc.get_alpha() != 1:
         style["opacity"] = f"{gc.get_alpha():g}"
     if width:
@@ -213,7 +217,10 @@ def _style(gc: GraphicsContextBase, face: Any) -> str:
 
 
 def _stroke(gc: GraphicsContextBase, width: float) -> dict[str, str]:
-    style = {"stroke": _colour(gc.get_rgb()), "stroke-width": f"{width:g}"}
+    colour: Any = gc.get_rgb()
+    style = {"stroke": _colour(colour), "stroke-width": f"{width:g}"}
+    if colour[3] != 1 and not gc.get_forced_alpha():
+        style["stroke-opacity"] = f"{colour[3]:g}"
     _, dashes = gc.get_dashes()
     if dashes is not None:
         style["stroke-dasharray"] = ",".join(f"{length:g}" for length in dashes)

@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable
 
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
 
 from bench.report.drawing.canvas import Drawing, drawing
 from bench.report.drawing.style import ACCENT
@@ -39,6 +41,19 @@ def test_colours_and_styles_become_classes_of_the_page() -> None:
     svg = drawn(sheet, lambda canvas: canvas.figure.add_artist(Line2D([0, 1], [0, 1], color=ACCENT, dashes=(2, 1))))
     assert "style=" not in svg
     assert sheet.css() == ".m0{fill: none; stroke: var(--accent); stroke-width: 1.5; stroke-dasharray: 3,1.5}\n"
+
+
+def test_what_is_drawn_transparent_is_transparent_in_the_page() -> None:
+    sheet = Sheet()
+
+    def draw(canvas: Drawing) -> None:
+        canvas.figure.add_artist(Line2D([0, 1], [0, 1], color=ACCENT, alpha=0.5, linewidth=1))
+        canvas.figure.add_artist(Rectangle((0, 0), 1, 1, facecolor=(*to_rgb(ACCENT), 0.25), linewidth=0))
+        canvas.figure.add_artist(Rectangle((0, 0), 1, 1, color=ACCENT, alpha=0.75, linewidth=0))
+
+    drawn(sheet, draw)
+    found = re.findall(r"[a-z-]*opacity: [\d.]+", sheet.css())
+    assert found == ["fill-opacity: 0.25", "opacity: 0.75", "stroke-opacity: 0.5"]
 
 
 def test_what_a_mark_says_is_no_markup() -> None:
