@@ -172,12 +172,12 @@ def _comparison(bench: BenchSession, folder: Path) -> list[str]:
     options = bench.options
     if not options.variants or bench.measured == 0:
         return []
-    from bench.report.compare.finish import finish_variants  # noqa: PLC0415 - drawing charts is for the end
+    from bench.report.compare.comparison_files import write_variants  # noqa: PLC0415 - drawing charts is for the end
     from bench.report.redact import of_this_machine  # noqa: PLC0415
 
     private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
     with speaking(options.language):
-        return finish_variants(folder, options.reports_dir, private=private)
+        return write_variants(folder, options.reports_dir, private)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -20,7 +20,6 @@ from bench.commands.report import main
 from bench.plan.cells import Load
 from bench.report import format as fmt
 from bench.report import text
-from bench.report.compare import words as compare_words
 from bench.report.drawing.canvas import tick_label
 from bench.report.history import words as history_words
 from bench.report.language import chosen, speaking
@@ -32,7 +31,7 @@ from bench.store.reader import open_run
 from tests.bench.report.conftest import FakeRun
 from tests.bench.report.visible import NO_TURKISH, Visible, left_in_english
 
-WORDS = {"report": text, "comparison": compare_words, "history": history_words}
+WORDS = {"report": text, "history": history_words}
 """What speaks languages."""
 
 OTHERS = {
@@ -75,8 +74,6 @@ THE_SAME = {
     en.VERDICT_OPTION,
     en.POINT_TIP,
     en.CELL_FAILED,
-    compare_words.en.BASIS_OF,
-    compare_words.en.COUNTED,
 }
 """What needs no translation: abbreviations of the field, signs, commands, a form without words."""
 
