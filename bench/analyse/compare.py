@@ -56,14 +56,14 @@ class ComparedCell:
     """A cell that both sides measured.
 
     Args:
-        cell: as the base measured it; as the head did, where it is held against several baselines.
+        cell: as the base measured it, or the newest baseline that did.
         differences: of its metrics.
-        other: as the head measured it; ``None`` where ``cell`` is that.
+        other: as the head measured it.
     """
 
     cell: CellResult
     differences: tuple[Difference, ...]
-    other: CellResult | None = None
+    other: CellResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _head(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variati
     return Head(
         run=head,
         name=run_id(head),
-        cells=_judged(pairs, contrasted, threshold),
+        cells=judged(pairs, contrasted, threshold),
         only_base=only_base,
         only_head=only_head,
         mismatches=mismatches(base.record, head.record),
@@ -192,7 +192,7 @@ def compare_variants(run: RunAnalysis, threshold: float) -> Comparison:
     found = Head(
         run=head,
         name=_spec(names, "b"),
-        cells=_judged(pairs, contrasted, threshold),
+        cells=judged(pairs, contrasted, threshold),
         only_base=only_base,
         only_head=only_head,
         mismatches=(),
@@ -288,9 +288,16 @@ def _within_run(metric: str, base: Measured | None, head: Measured | None) -> Di
     return Difference(metric, there.estimate.value, here.estimate.value, contrast, "inconclusive")
 
 
-def _judged(
+def judged(
     pairs: Pairs, contrasted: Callable[[str, CellResult, CellResult], Difference | None], threshold: float
 ) -> tuple[ComparedCell, ...]:
+    """Pairs of cells with the verdicts on their metrics.
+
+    Args:
+        pairs: as the base and as the head measured them.
+        contrasted: the difference in a metric, without a verdict; ``None`` where one side did not measure it.
+        threshold: as a share.
+    """
     found: dict[str, list[Difference]] = {there.cell_key: [] for there, _ in pairs}
     for metric in COMPARED:
         raw = {there.cell_key: contrasted(metric, there, here) for there, here in pairs}

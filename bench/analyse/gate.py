@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from bench.analyse.baselines import mixed, usable
-from bench.analyse.compare import Caveat, ComparedCell, Comparison, Difference, Head, compare_variants, judge, run_id
+from bench.analyse.compare import Caveat, ComparedCell, Comparison, Difference, Head, compare_variants, judged, run_id
 from bench.analyse.conditions import mismatches
 from bench.analyse.environment import run_changes
 from bench.analyse.findings import touches
@@ -133,10 +133,13 @@ def gate(
     """
     base, left_out = usable(head, baselines)
     before = _by_key(base)
-    cells = _held(head, before, threshold, known)
-    held = [cell.cell for cell in cells]
+
+    def against(metric: str, _base: CellResult, cell: CellResult) -> Difference | None:
+        return _against(metric, cell, before[cell.cell_key], known.of(cell, metric) if known else None)
+
+    held = [cell for cell in head.cells if cell.cell_key in before]
+    cells = judged([(before[cell.cell_key][-1], cell) for cell in held], against, threshold)
     newest = base[-1] if base else None
-    missing = tuple(_missing(head, before, len(base)))
     here = {cell.cell_key for cell in head.cells}
     found = Head(
         run=head,
@@ -150,7 +153,7 @@ def gate(
     return Gate(
         comparison=Comparison(tuple(base), tuple(map(run_id, base)), (found,), paired=False, threshold=threshold),
         strict=strict,
-        missing=missing,
+        missing=tuple(_missing(head, before, len(base))),
         lost=tuple(LostBlocks(cell) for cell in held if cell.lost),
         void=(
             *(() if base else [Caveat("no-baseline")]),
@@ -174,7 +177,7 @@ def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False) -
     """Hold variant ``b`` of a run against its variant ``a``, paired by block; no other run is needed."""
     comparison = compare_variants(run, threshold)
     (head,) = comparison.heads
-    sides = [(side, cell) for one in head.cells for side, cell in (("a", one.cell), ("b", one.other)) if cell]
+    sides = [(side, cell) for one in head.cells for side, cell in (("a", one.cell), ("b", one.other))]
     return Gate(
         comparison=comparison,
         strict=strict,
@@ -193,22 +196,6 @@ def _by_key(runs: Sequence[RunAnalysis]) -> dict[str, list[CellResult]]:
         for cell in run.cells:
             found.setdefault(cell.cell_key, []).append(cell)
     return found
-
-
-def _held(
-    head: RunAnalysis, before: Mapping[str, Sequence[CellResult]], threshold: float, known: Variation | None
-) -> tuple[ComparedCell, ...]:
-    shared = {cell.cell_key: cell for cell in head.cells if cell.cell_key in before}
-    found: dict[str, list[Difference]] = {key: [] for key in shared}
-    for metric in COMPARED:
-        family = {}
-        for key, cell in shared.items():
-            spread = known.of(cell, metric) if known else None
-            if (one := _against(metric, cell, before[key], spread)) is not None:
-                family[key] = one
-        for key, one in judge(family, threshold).items():
-            found[key].append(one)
-    return tuple(ComparedCell(cell, tuple(found[key])) for key, cell in shared.items())
 
 
 def _against(metric: str, cell: CellResult, before: Sequence[CellResult], known: Spread | None) -> Difference | None:

@@ -16,8 +16,8 @@ from bench.cli import Parser
 from bench.commands.runs import add_folders, known_variation, share
 from bench.errors import BenchError, UsageError
 from bench.report.compare.comparison_json import gate_json
+from bench.report.compare.comparison_words import differ
 from bench.report.compare.gate_text import STATUS, gate_lines, gate_markdown
-from bench.report.compare.recorded import pair
 from bench.report.index.update import index_lines
 from bench.report.redact import redacted, redacted_folder, shown_path
 from bench.report.redact_option import add_redact, parsed, print_error
@@ -91,16 +91,8 @@ def _refuse(baselines: Sequence[StoredRun], head: StoredRun, *, force: bool) -> 
     """What has to be said of runs that are compared by force."""
     differing = {one.what: (run.run_id, one) for run in baselines for one in _fatal(run, head)}
     if differing and not force:
-        said = "; ".join(
-            "{what} ({there} in {run}, {here} in {head})".format(
-                what=one.what,
-                run=run,
-                head=head.run_id,
-                **dict(zip(("there", "here"), pair(one), strict=True)),
-            )
-            for run, one in differing.values()
-        )
-        raise UsageError(f"this gate would mean nothing, the runs differ in {said}; --force does it all the same")
+        fatal = [(run, head.run_id, one) for run, one in differing.values()]
+        raise UsageError(f"this gate would mean nothing, {differ(fatal)}")
     return [Caveat("different", {"mismatch": one, "run": run}) for run, one in differing.values()]
 
 

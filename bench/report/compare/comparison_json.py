@@ -113,7 +113,7 @@ def gate_json(gate: Gate) -> str:
     comparison, head = gate.comparison, gate.head
     naming = name_all(head.run)
     threshold = comparison.threshold
-    compared = [cell.cell for cell in head.cells]
+    compared = [cell.cell if comparison.paired else cell.other for cell in head.cells]
     headline = {ENGLISH.code: gate_text.headline(gate)}
     about_head = about(
         head.run.record, headline, [*compared, *head.only_head], head.run.findings, ended=head.run.end is not None
@@ -136,7 +136,7 @@ def gate_json(gate: Gate) -> str:
         "changes": {name: {"base": there, "head": here} for name, (there, here) in head.changes.items()},
         "cells": [
             {
-                **_identity(cell.cell, naming),
+                **_identity(cell.cell if comparison.paired else cell.other, naming),
                 **_figures(one),
                 "could_hide_beyond_threshold": could_hide(one, threshold),
             }

@@ -38,7 +38,7 @@ def markdown(view: ComparisonView) -> str:
     comparison = view.comparison
     naming = name_all(comparison.base)
     notes = [f"> **{cut(note, _SENTENCE)}**\n" for note in caveats(view)]
-    header = _header(len(comparison.heads)) if view.rows else []
+    header = _header(view) if view.rows else []
     before = [f"## {cut(heading(comparison))}", "", *_within(notes, _NOTES)]
     before += [*_sums(view), "", cut(largest(view)), "", *header]
     alone = _within([f"- {cut(line)}" for line in alone_lines(view)], _LISTS)
@@ -90,11 +90,12 @@ def cut(value: str, longest: int = _NAME) -> str:
 # -- the figures
 
 
-def _header(heads: int) -> list[str]:
-    common = _("configuration"), _("shape"), _("metric"), _("base ms")
-    if heads == 1:
+def _header(view: ComparisonView) -> list[str]:
+    if not view.comparison.several:
         return figures_header()
-    return [_line(*common, *map(str, range(1, heads + 1))), f"|---|---|---|--:|{'---|' * heads}"]
+    common = _("configuration"), _("shape"), _("metric"), _("base ms")
+    heads = _numbers(view)
+    return [_line(*common, *heads), f"|---|---|---|--:|{'---|' * len(heads)}"]
 
 
 def figures_header() -> list[str]:
@@ -168,20 +169,16 @@ def _sums(view: ComparisonView) -> list[str]:
 
 
 def _changes(view: ComparisonView) -> list[str]:
-    if not view.comparison.several:
-        return _within([changed_line(one) for one in view.changed], _LISTS)
     if not view.changed:
         return []
-    heads = range(1, len(view.comparison.heads) + 1)
+    heads = _numbers(view) if view.comparison.several else [_("head")]
     rows = [_line(*_values(one)) for one in view.changed]
-    header = _line(_("differs"), _("base"), *map(str, heads))
+    header = _line(_("differs"), _("base"), *heads)
     return ["", header, f"|---|---|{'---|' * len(heads)}", *_within(rows, _LISTS)]
 
 
-def changed_line(one: Changed) -> str:
-    """What differs between the base and one head."""
-    name, base, head = _values(one)
-    return "- " + _("changed: {name} {base} → {head}").format(name=name, base=base, head=head)
+def _numbers(view: ComparisonView) -> list[str]:
+    return [str(place) for place, _head in enumerate(view.comparison.heads, start=1)]
 
 
 def _values(one: Changed) -> list[str]:

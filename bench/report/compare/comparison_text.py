@@ -44,7 +44,7 @@ def lines(view: ComparisonView) -> list[str]:
         "",
         *figures,
         *limited(alone_lines(view), "compare.json"),
-        *limited([changed_line(one, several=comparison.several) for one in view.changed], "compare.json"),
+        *limited([_changed(one, several=comparison.several) for one in view.changed], "compare.json"),
         "",
         *summaries(view),
         *filter(None, [largest(view)]),
@@ -89,14 +89,11 @@ def calls(view: ComparisonView) -> Iterator[str]:
         yield f"and {more}: see compare.html and compare.json"
 
 
-def changed_line(one: Changed, *, several: bool) -> str:
-    """What differs between the base and the heads."""
+def _changed(one: Changed, *, several: bool) -> str:
     base, *heads = (value_or_blank(one.name, value) for value in (one.base, *one.heads))
-    if not several:
-        return f"changed: {condition(one.name)} {base} -> {heads[0]}"
     places = {value: [place for place, own in enumerate(heads) if own == value] for value in heads if value != base}
     differ = [
-        f"{'not recorded' if value is None else value} in {', '.join(head_names([p], several=True) for p in own)}"
+        f"{'not recorded' if value is None else value} in {head_names(own, several=several)}"
         for value, own in places.items()
     ]
     return f"differs: {condition(one.name)}: {base} in the base, {', '.join(differ)}"

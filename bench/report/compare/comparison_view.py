@@ -218,7 +218,7 @@ def _touching(place: int, comparison: Comparison) -> Iterator[Touching]:
         pairs = [(cell, cell) for cell in run.cells if cell.cell_key in compared]
     else:
         run = comparison.heads[place].run
-        pairs = [(cell.cell, cell.other or cell.cell) for cell in comparison.heads[place].cells]
+        pairs = [(cell.cell, cell.other) for cell in comparison.heads[place].cells]
     for finding in run.findings:
         cells = tuple(named for named, own in pairs if touches(finding, own))
         if cells:
@@ -255,7 +255,7 @@ def _caveats(comparison: Comparison, rows: Sequence[Row], findings: Sequence[Tou
 def _lost(comparison: Comparison, rows: Sequence[Row]) -> Iterator[Caveat]:
     """Each side that has a compared cell which was not measured in all of its blocks."""
     sides = [[row.cell for row in rows]]
-    sides += [[cell.other for cell in head.cells if cell.other] for head in comparison.heads]
+    sides += [[cell.other for cell in head.cells] for head in comparison.heads]
     for place, cells in enumerate(sides, start=BASE):
         if broken := tuple(cell for cell in cells if cell.lost):
             yield Caveat("lost", {"place": place, "cells": broken})

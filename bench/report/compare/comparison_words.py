@@ -39,7 +39,7 @@ def overline(comparison: Comparison) -> str:
     """What kind of comparison it is."""
     if comparison.paired:
         return _("two variants, interleaved in one run")
-    return plural(len(comparison.heads) + 1, "{count} run", "{count} runs") if comparison.several else _("two runs")
+    return plural(len(comparison.heads) + 1, "{count} run", "{count} runs")
 
 
 def head_names(places: Sequence[int], *, several: bool) -> str:
@@ -60,34 +60,24 @@ def run_names(places: Sequence[int], comparison: Comparison) -> str:
     return listed([*names, *([head_names(heads, several=comparison.several)] if heads else [])])
 
 
-def _run(place: int, comparison: Comparison) -> str:
-    """One run where a sentence is about its data."""
-    if comparison.paired:
-        return _("the run")
-    if place == BASE:
-        return _("the base run")
-    return head_names([place], several=True) if comparison.several else _("the head run")
+def differ(mismatches: Sequence[tuple[str, str, Mismatch]]) -> str:
+    """In what runs differ that are not compared for it, each with the names of the two runs; in English."""
+    found = []
+    for base, head, one in mismatches:
+        there, here = pair(one)
+        found.append(f"{one.what} ({there} in {base}, {here} in {head})")
+    return f"they differ in {'; '.join(found)}; --force does it all the same"
 
 
 def refusal(comparison: Comparison) -> str:
     """Why these runs are compared by force alone; empty if nothing speaks against it."""
-    fatal = [(head, one) for head in comparison.heads for one in head.mismatches if one.fatal]
+    base = comparison.base_names[0]
+    fatal = [(base, head.name, one) for head in comparison.heads for one in head.mismatches if one.fatal]
     if not fatal:
         return ""
-    differ = "; ".join(
-        "{what} ({there} there, {here} {where})".format(
-            what=one.what,
-            where=f"in {head.name}" if comparison.several else "here",
-            **dict(zip(("there", "here"), pair(one), strict=True)),
-        )
-        for head, one in fatal
-    )
-    if {one.what for _, one in fatal} == {"machine"}:
-        return (
-            f"{heading(comparison)} would tell of machines and not of software, they differ in {differ}; "
-            "--force does it all the same"
-        )
-    return f"{heading(comparison)} would mean nothing, they differ in {differ}; --force does it all the same"
+    if {one.what for _base, _head, one in fatal} == {"machine"}:
+        return f"{heading(comparison)} would tell of machines and not of software, {differ(fatal)}"
+    return f"{heading(comparison)} would mean nothing, {differ(fatal)}"
 
 
 # -- before any figure
@@ -108,10 +98,10 @@ def _caveat(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
         return _serious(values["findings"], comparison)
     if code == "unfinished":
         return _("{run} has no end: it is still being written or was killed; compared as far as it goes").format(
-            run=_run(values["place"], comparison)
+            run=run_names([values["place"]], comparison)
         )
     if code == "empty":
-        run = _run(values["place"], comparison)
+        run = run_names([values["place"]], comparison)
         return _("{run} measured nothing that counts: there is no figure to compare").format(run=run)
     return {
         "machines": _(
@@ -128,18 +118,17 @@ def _caveat(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
 
 def _different(what: str, mismatches: Mapping[int, Mismatch], comparison: Comparison) -> str:
     pairs = {place: pair(one) for place, one in mismatches.items()}
-    if not comparison.several:
-        base, head = pairs[0]
-        return _("DIFFERENT {what}: {base} there, {head} here").format(what=condition(what), base=base, head=head)
     places: dict[str, list[int]] = {}
-    for place, (_there, here) in pairs.items():
-        places.setdefault(here, []).append(place)
-    bases = dict.fromkeys(there for there, _here in pairs.values())
+    for place, (_base, head) in pairs.items():
+        places.setdefault(head, []).append(place)
     heads = [
-        _("{value} in {heads}").format(value=here, heads=head_names(own, several=True)) for here, own in places.items()
+        _("{value} in {heads}").format(value=value, heads=head_names(own, several=comparison.several))
+        for value, own in places.items()
     ]
     return _("DIFFERENT {what}: {base} in the base, {heads}").format(
-        what=condition(what), base=_(" or ").join(bases), heads=", ".join(heads)
+        what=condition(what),
+        base=_(" or ").join(dict.fromkeys(base for base, _head in pairs.values())),
+        heads=", ".join(heads),
     )
 
 
@@ -151,7 +140,7 @@ def _lost(place: int, cells: Sequence[Any], comparison: Comparison) -> str:
         for cell in cells[:_MOST_NAMED]
     ]
     return _("BLOCKS LOST in {run}: its figures of these cells rest on the blocks that are left: {cells}").format(
-        run=names[place + 1] if comparison.paired else _run(place, comparison),
+        run=names[place + 1] if comparison.paired else run_names([place], comparison),
         cells="; ".join([*named, *_more(len(cells) - _MOST_NAMED)]),
     )
 
@@ -340,12 +329,5 @@ def alone_cells(one: Alone, comparison: Comparison) -> list[str]:
 
 def alone_lines(view: ComparisonView) -> list[str]:
     """A line for each cell that was not compared with some heads."""
-    found = []
-    for one in view.alone:
-        title = alone_title(one, view.comparison)
-        if not view.comparison.several:
-            title = _("only in the base") if one.in_base else _("only in the head")
-        else:
-            title = title[0].lower() + title[1:]
-        found += [f"{title}: {name}" for name in alone_cells(one, view.comparison)]
-    return found
+    comparison = view.comparison
+    return [f"{alone_title(one, comparison)}: {name}" for one in view.alone for name in alone_cells(one, comparison)]

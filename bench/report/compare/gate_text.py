@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.analyse.compare import Caveat, Difference, changed
+from bench.analyse.compare import Caveat, Difference
 from bench.analyse.gate import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
 from bench.analyse.lost import UNREACHED
 from bench.analyse.results import CellResult, Lost
-from bench.report.compare import comparison_markdown, comparison_text
-from bench.report.compare.comparison_text import limited
+from bench.report.compare.comparison_markdown import figures_header, figures_rows
+from bench.report.compare.comparison_text import cells, limited
 from bench.report.compare.comparison_view import Figure, Row, called_first, rows_of
 from bench.report.compare.figures import cell_name, percent
 from bench.report.compare.recorded import pair
@@ -106,8 +106,8 @@ def headline(gate: Gate) -> str:
     """The outcome in a sentence."""
     if gate.outcome == REGRESSION:
         slower = [one for one in gate.head.differences if one.verdict == "slower"]
-        cells = [cell for cell in gate.head.cells if any(one.verdict == "slower" for one in cell.differences)]
-        return f"REGRESSION shown: {_figures(len(slower))} of {_cells(len(cells))} slower"
+        where = [cell for cell in gate.head.cells if any(one.verdict == "slower" for one in cell.differences)]
+        return f"REGRESSION shown: {_figures(len(slower))} of {_cells(len(where))} slower"
     if gate.outcome == CANNOT_TELL:
         return f"CANNOT TELL: {reasons(gate)[0]}"
     return f"no regression shown in {_cells(len(gate.head.cells))}"
@@ -162,19 +162,18 @@ def _lost(one: Lost) -> str:
 @speaking(ENGLISH.code)
 def gate_lines(gate: Gate) -> list[str]:
     """For a terminal of any encoding."""
-    naming, differs = name_all(gate.head.run), changed(gate.comparison.heads)
-    figures = comparison_text.cells(
-        _urgent_first(gate), naming, _FILE, lambda figure: could_hide_text(figure.difference)
-    )
+    rows, naming = _urgent_first(gate), name_all(gate.head.run)
+    lists = [
+        line
+        for name, serious, found in _lists(gate)
+        for line in limited([f"{name.upper()} {one}" if serious else f"{name}: {one}" for one in found], _FILE)
+    ]
     found = [
         heading(gate),
         *map(sentence, gate.notes),
         "",
-        *figures,
-        *limited([f"MISSING {line}" for line in _missing(gate)], _FILE),
-        *limited([f"BLOCKS LOST {line}" for line in _lost_cells(gate)], _FILE),
-        *limited([f"new: {line}" for line in _new(gate)], _FILE),
-        *limited([comparison_text.changed_line(one, several=False) for one in differs], _FILE),
+        *cells(rows, naming, _FILE, lambda figure: could_hide_text(figure.difference)),
+        *lists,
         "",
         headline(gate),
         *(f"  also: {line}" for line in _beside(gate)),
@@ -188,31 +187,47 @@ def gate_lines(gate: Gate) -> list[str]:
 def gate_markdown(gate: Gate) -> str:
     """For a step summary (GitHub: at most 1 MiB)."""
     naming = name_all(gate.head.run)
-    notes = [f"> **{escape(note)}**\n" for note in (*_beside(gate), *map(sentence, gate.notes))]
 
     def aside(figure: Figure) -> str:
         text = could_hide_text(figure.difference)
         return f": {text}" if text else ""
 
-    rows = [line for row in _urgent_first(gate) for line in comparison_markdown.figures_rows(row, naming, aside)]
+    rows = [line for row in _urgent_first(gate) for line in figures_rows(row, naming, aside)]
     more = plural(len(rows) - _MOST_ROWS, "{count} more row", "{count} more rows")
+    lists = [
+        line
+        for name, serious, found in _lists(gate)
+        for line in limited([f"- {f'**{name}**' if serious else name}: {escape(one)}" for one in found], _FILE)
+    ]
     parts = [
         f"## {escape(headline(gate))}",
         "",
         escape(heading(gate)),
         "",
-        *notes,
+        *(f"> **{escape(note)}**\n" for note in (*_beside(gate), *map(sentence, gate.notes))),
         f"{escape(hidden(gate))}. {escape(_rule(gate))}.",
         "",
-        *([*comparison_markdown.figures_header(), *rows[:_MOST_ROWS]] if rows else []),
+        *([*figures_header(), *rows[:_MOST_ROWS]] if rows else []),
         *(["", f"{more}: {_FILE} holds all."] if len(rows) > _MOST_ROWS else []),
         "",
-        *limited([f"- **missing**: {escape(line)}" for line in _missing(gate)], _FILE),
-        *limited([f"- **blocks lost**: {escape(line)}" for line in _lost_cells(gate)], _FILE),
-        *limited([f"- new: {escape(line)}" for line in _new(gate)], _FILE),
-        *limited([comparison_markdown.changed_line(one) for one in changed(gate.comparison.heads)], _FILE),
+        *lists,
     ]
     return "\n".join([*parts, ""])
+
+
+def _lists(gate: Gate) -> Iterator[tuple[str, bool, list[str]]]:
+    """The name of each list below the figures, whether it keeps the gate from telling, and its lines."""
+    naming = name_all(gate.head.run)
+    missing = [f"{cell_name(one.cell, naming)}: {sentence(one.why)[:_MOST_WORDS]}" for one in gate.missing]
+    lost = [
+        f"{f'variant {one.side}, ' if one.side else ''}{cell_name(one.cell, naming)}: "
+        f"{lost_text(one.cell)[:_MOST_WORDS]}"
+        for one in gate.lost
+    ]
+    yield "missing", True, missing
+    yield "blocks lost", True, lost
+    yield "new", False, [cell_name(cell, naming) for cell in gate.head.only_head]
+    yield "changed", False, [f"{name} {base} -> {head}" for name, (base, head) in gate.head.changes.items()]
 
 
 def _beside(gate: Gate) -> list[str]:
@@ -223,24 +238,6 @@ def _beside(gate: Gate) -> list[str]:
 def _rule(gate: Gate) -> str:
     limit, basis = percent(gate.comparison.threshold), sentence(gate.basis)
     return f"threshold {limit}; intervals cover {basis}; Holm's adjustment over all cells of a metric"
-
-
-def _missing(gate: Gate) -> Iterator[str]:
-    naming = name_all(gate.head.run)
-    for one in gate.missing:
-        yield f"{cell_name(one.cell, naming)}: {sentence(one.why)[:_MOST_WORDS]}"
-
-
-def _lost_cells(gate: Gate) -> Iterator[str]:
-    naming = name_all(gate.head.run)
-    for one in gate.lost:
-        side = f"variant {one.side}, " if one.side else ""
-        yield f"{side}{cell_name(one.cell, naming)}: {lost_text(one.cell)[:_MOST_WORDS]}"
-
-
-def _new(gate: Gate) -> list[str]:
-    naming = name_all(gate.head.run)
-    return [cell_name(cell, naming) for cell in gate.head.only_head]
 
 
 def _urgent_first(gate: Gate) -> list[Row]:

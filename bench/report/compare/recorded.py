@@ -11,17 +11,7 @@ from bench.report.language import mark
 
 _DRIVER_OF = "driver of "
 
-CONDITIONS = {
-    "model": mark("model"),
-    "model digest": mark("model digest"),
-    "machine": mark("machine"),
-    "threads": mark("threads"),
-    "schema": mark("schema"),
-    "power source": mark("power source"),
-    "power mode": mark("power mode"),
-    "governor": mark("governor"),
-    "usable CPUs": mark("usable CPUs"),
-    "CPU quota": mark("CPU quota"),
+_NAMES = {
     "memory limit": mark("memory limit, bytes"),
     "setting huge_pages": mark("transparent huge pages"),
     "setting smt": mark("SMT"),
@@ -29,31 +19,24 @@ CONDITIONS = {
     "setting energy_preference": mark("energy preference of the CPU"),
     "setting numa_nodes": mark("NUMA nodes"),
     "setting kernel_options": mark("options of the kernel"),
-    "prompts": mark("prompts"),
-    "kernel": mark("kernel"),
-    "system": mark("system"),
-    "CPU": mark("CPU"),
-    "cool-down, s": mark("cool-down, s"),
     "repeats": mark("generations per visit"),
     "warmups": mark("warm-ups, at least"),
     "max_warmups": mark("warm-ups, at most"),
 }
-"""A condition as the analysis calls it -> what it is called."""
-
-_STATES = {
-    "mains": mark("mains"),
-    "battery": mark("battery"),
-    "none": mark("none"),
-    "all": mark("all"),
-    "None": mark("not recorded"),
+"""A condition as the analysis calls it -> what it is called, where that is not the same."""
+_SAME = {
+    *(mark("model"), mark("model digest"), mark("machine"), mark("threads"), mark("schema"), mark("prompts")),
+    *(mark("power source"), mark("power mode"), mark("governor"), mark("usable CPUs"), mark("CPU quota")),
+    *(mark("kernel"), mark("system"), mark("CPU"), mark("cool-down, s")),
 }
+_STATES = {mark("mains"), mark("battery"), mark("none"), mark("all")}
 
 
 def condition(what: str) -> str:
     """What a condition of runs is called; a package by its own name."""
     if what.startswith(_DRIVER_OF):
         return _("driver of {device}").format(device=what.removeprefix(_DRIVER_OF))
-    return _(CONDITIONS[what]) if what in CONDITIONS else what
+    return _(_NAMES.get(what, what)) if what in _NAMES or what in _SAME else what
 
 
 def value(what: str, recorded: Any) -> str:
@@ -64,7 +47,9 @@ def value(what: str, recorded: Any) -> str:
         return f"{name} ({machine_id})" if machine_id else str(name)
     if what == "threads" and recorded in (None, "None"):
         return _("left to each stack")
-    return _(_STATES[str(recorded)]) if str(recorded) in _STATES else str(recorded)
+    if recorded in (None, "None"):
+        return _("not recorded")
+    return _(recorded) if recorded in _STATES else str(recorded)
 
 
 def pair(one: Mismatch) -> tuple[str, str]:

@@ -126,7 +126,7 @@ def test_a_comparison_of_machines_is_refused_for_what_it_is() -> None:
 def test_one_machine_with_two_ids_is_named_by_them() -> None:
     sides = [{**machine("Core Ultra 7"), "machine_id": name} for name in ("before", "after")]
     side = held(run("base", 1.0, **sides[0]), run("head", 1.0, **sides[1]))
-    assert caveats(side)[0] == "DIFFERENT machine: Core Ultra 7 (before) there, Core Ultra 7 (after) here"
+    assert caveats(side)[0] == "DIFFERENT machine: Core Ultra 7 (before) in the base, Core Ultra 7 (after) in the head"
 
 
 # -- findings
@@ -398,7 +398,7 @@ def test_one_head_of_another_model_stops_all_and_is_named(
     other.write(tmp_path / "results", "phi")
     assert (command("base", "one", "phi"), command("base", "one", "phi", "--force")) == (4, 0)
     told = capsys.readouterr()
-    assert "model (SmolLM2-135M-Instruct there, Phi-3 in phi)" in told.err
+    assert "model (SmolLM2-135M-Instruct in base, Phi-3 in phi)" in told.err
     assert "DIFFERENT model: SmolLM2-135M-Instruct in the base, Phi-3 in head 2" in told.out
 
 
