@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -59,6 +61,21 @@ class DeviceUnavailableError(UnsupportedError):
 def one_line(error: Exception) -> str:
     """The words of a stack's own error without its line breaks, to go into the message of one of ours."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def require_file(artifact: Path, name: str, model: str) -> None:
+    """Refuse a folder without the file that every ``model`` of its kind has."""
+    if not (artifact / name).is_file():
+        raise ArtifactError(f"{artifact} holds no {model} ({name} is missing); make it with `nox -s models`")
+
+
+def installed_versions(*packages: str) -> dict[str, str]:
+    """Package -> version, of those of ``packages`` that are installed."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
 
 
 def variable_set(name: str, value: str, *, windows: bool = sys.platform == "win32") -> str:

@@ -67,16 +67,16 @@ def _rotary(rotary: Mapping[str, Any], accepted: Collection[str]) -> dict[str, A
         raise UntranslatableError(f"{_ROTARY} by layer ({', '.join(rotary)})")
     left = {name: value for name, value in rotary.items() if value is not None}
     kind = left.pop("rope_type", "default")
-    told = {names[0]: left.pop(names[0]) for names in _OLDER if names[0] in left}
+    renamed = {names[0]: left.pop(names[0]) for names in _OLDER if names[0] in left}
     if _ORIGINAL in left and _ORIGINAL in accepted:
-        told[_ORIGINAL] = left.pop(_ORIGINAL)
+        renamed[_ORIGINAL] = left.pop(_ORIGINAL)
     elif _ORIGINAL in left and kind not in _BESIDE_ORIGINAL:
         raise UntranslatableError(f"{_ROTARY}.{_ORIGINAL} of {kind}")
     if kind != "default":
-        told["rope_scaling"] = {"type": kind, **left}
+        renamed["rope_scaling"] = {"type": kind, **left}
     elif left:
         raise UntranslatableError(f"{_ROTARY}.{next(iter(left))}")
-    return told
+    return renamed
 
 
 def not_as_stored(found: Mapping[str, Any], parts: Mapping[str, bool], base: str) -> str | None:

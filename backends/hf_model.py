@@ -22,9 +22,7 @@ MAJOR = int(_VERSION.partition(".")[0])
 def read_model(artifact: Path, **settings: Any) -> Any:
     """The causal model of the folder ``artifact``, with exactly the weights and settings that the folder holds.
 
-    Args:
-        artifact: configuration and safetensors.
-        settings: for ``from_pretrained``, beside what is the same for every stack.
+    ``settings`` are for ``from_pretrained``, beside what is the same for every stack.
 
     Raises:
         ArtifactError: a setting cannot be told to this transformers, or weights are missing or would be left out.

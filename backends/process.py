@@ -25,8 +25,7 @@ def usable_cpus() -> list[int] | None:
 def full_speed() -> bool | None:
     """Opt this process out of Windows' power throttling, so that it is not moved to slow cores as a background task.
 
-    Returns:
-        whether that worked; ``None`` on systems that have no such throttling.
+    Whether that worked; ``None`` on systems that have no such throttling.
     """
     if sys.platform == "win32":
         return _windows_no_throttling()
@@ -39,10 +38,6 @@ def unattended(kernel32: Any = None, signals: Any = signal) -> None:
 
     A crash or a missing DLL would open a window there, and the process would wait for somebody to close it. Ctrl-Break
     reaches every process of a console; the harness hears it, and ends a worker after its generation.
-
-    Args:
-        kernel32: the library, or what answers like it.
-        signals: the module ``signal``, likewise.
     """
     library = kernel32 if kernel32 is not None else _library()
     if library is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.conditions import Prompts
 from bench.analyse.environment import Change, Fact, surroundings
 from bench.analyse.interval import Estimate, run_spread
@@ -18,17 +19,14 @@ from bench.metrics import COMPARED
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a series is of: all that has to be the same for two estimates to be one cell's.
-
-    ``cell_key`` holds the stack, device, precision, options and request, and nothing of what is below.
+    """What has to be the same for two estimates to be of one series.
 
     Args:
-        cell_key: of the cell.
+        cell_key: stack, device, precision, options and request.
         model: its digest, or its name where it has none.
         threads: as planned; ``None``: left to each stack.
-        ran_on: what ran, which is another device than asked for where a fallback was allowed.
-        prompts: which set of prompts was asked, counted from 1 in the order of time; see
-            :func:`bench.analyse.history.history`, which tells them apart.
+        ran_on: the executed device, which is another one than asked for after a fallback.
+        prompts: number of the prompt set, from 1 in the order of time; see :mod:`bench.analyse.build_history`.
     """
 
     cell_key: str
@@ -65,7 +63,7 @@ class ReadRun:
 
     Args:
         created_at: UTC.
-        ended: whether it came to an end; otherwise it is still being written or was killed.
+        ended: or else it is still being written or was killed.
         model: its name.
         facts: see :func:`bench.analyse.environment.surroundings`.
         variants: how many cells were left out because they are a variant of an A/B run.
@@ -81,14 +79,18 @@ class ReadRun:
     variants: int
     prompts: Prompts
 
+    @property
+    def day(self) -> str:
+        """The date on which it began."""
+        return f"{self.created_at:%Y-%m-%d}"
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """One run's estimate in ms.
 
     Args:
-        run: the run's place in :attr:`History.runs`.
-        estimate: over its blocks.
+        run: its place in :attr:`History.runs`.
         variance: of the logarithms of its blocks' medians; ``None`` with fewer than two.
     """
 
@@ -121,7 +123,6 @@ class Series:
     Args:
         cell: of the newest run that has it.
         model: its name.
-        metric: one of :data:`bench.metrics.COMPARED`.
         points: in the order of the runs.
         shifts: in the same order.
     """
@@ -131,6 +132,11 @@ class Series:
     metric: str
     points: tuple[Point, ...]
     shifts: tuple[Shift, ...] = ()
+
+    @property
+    def changed(self) -> bool | None:
+        """Whether it has a change point; ``None``: too few runs to look for one."""
+        return bool(self.shifts) if len(self.points) >= LEAST_RUNS else None
 
     @property
     def levels(self) -> tuple[tuple[int, int, float], ...]:
@@ -186,7 +192,6 @@ class Turn:
     Args:
         before: the last run of those cells before it; a place in :attr:`History.runs`.
         after: the first one after it.
-        moves: what changed, a metric and direction each.
         backends: of the cells that changed.
         changes: what else differs there.
     """
@@ -204,9 +209,9 @@ class Drift:
 
     Args:
         series: its place in :attr:`History.series`.
-        first: the first run of it.
-        last: the last one.
-        ratio: of the level at its end over that at its beginning.
+        first: run of it, a place in :attr:`History.runs`.
+        last: run of it.
+        ratio: of the last level to the first.
     """
 
     series: int
@@ -217,13 +222,9 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that is to be said of a machine's runs.
+    """The runs of a machine by time, their series, and where these change.
 
     Args:
-        runs: by time.
-        series: by metric, then as the newest runs have them.
-        turns: by time.
-        drifts: in the order of the series.
         threshold: as a share; changes of less than half of it are not called.
     """
 
@@ -241,15 +242,7 @@ def read_analysis(
     created_at: datetime,
     names: Callable[[CellResult], Mapping[str, str]],
 ) -> ReadRun:
-    """Keep what a history needs of one analysed run, and let go of the rest.
-
-    Args:
-        analysis: of the run.
-        prompts: that it asked.
-        run_id: of the same.
-        created_at: when it began.
-        names: names a cell for people, by code of the language.
-    """
+    """Keep what a history needs of one analysed run; ``names`` names a cell for people, by code of the language."""
     record = analysis.record
     model, plan = record.get("model") or {}, record.get("plan") or {}
     known = str(model.get("digest") or model.get("name"))

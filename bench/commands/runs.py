@@ -1,10 +1,11 @@
-"""The options that commands about stored runs share, and what earlier runs tell about the machine."""
+"""Options that commands about stored runs share, and how much earlier runs of a machine vary."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
@@ -15,7 +16,7 @@ from bench.plan.values import part_of_one
 from bench.store.reader import StoredRun, open_run
 
 _MOST_EARLIER = 40
-"""Runs that are read for their variation, the newest first: more would take longer and tell little more."""
+"""Runs that are read for their variation, the newest first; more would add little."""
 
 
 def add_folders(parser: Parser) -> None:
@@ -45,7 +46,7 @@ def share(text: str) -> float:
 
 
 class Analyses:
-    """Runs that were analysed already: heads of one machine share their base and their history."""
+    """Analyses each run once: heads of one machine share their base and their history."""
 
     def __init__(self) -> None:
         self._made: dict[Path, RunAnalysis] = {}
@@ -59,7 +60,7 @@ class Analyses:
 
 
 def known_variation(results: Path, head: RunAnalysis, analyses: Analyses | None = None) -> Variation:
-    """What the runs in ``results`` that are older than ``head`` tell about how much runs of its machine vary."""
+    """How much runs of the machine of ``head`` vary, by the older ones in ``results``."""
     return variation(_earlier(results, head, analyses or Analyses()))
 
 
@@ -67,7 +68,7 @@ def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[R
     seen = {str(head.record.get("run_id"))}
     wanted = {cell.load.backend for cell in head.cells}
     for path in sorted(results.glob("*/run.json"), reverse=True):
-        # A run that cannot be read is no history; whoever asks for it by name is told why.
+        # A run that cannot be read is left out.
         with suppress(StoreError):
             run = open_run(path.parent)
             if run.run_id in seen or not _precedes(run, head) or not wanted & _backends(run):
@@ -80,11 +81,14 @@ def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[R
 
 def _precedes(run: StoredRun, head: RunAnalysis) -> bool:
     """Whether a run ended, on the machine of ``head``, with its model, and began no later."""
-    model, own = ((record.get("model") or {}) for record in (run.record, head.record))
-    machines = run.record.get("machine_id"), head.record.get("machine_id")
-    digests = [(one.get("name"), one.get("digest")) for one in (model, own)]
-    begun = [str(record.get("created_at")) for record in (run.record, head.record)]
-    return run.end is not None and machines[0] == machines[1] and digests[0] == digests[1] and begun[0] <= begun[1]
+    earlier, later = run.record, head.record
+    same = _measured(earlier) == _measured(later)
+    return run.end is not None and same and str(earlier.get("created_at")) <= str(later.get("created_at"))
+
+
+def _measured(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    model = record.get("model") or {}
+    return record.get("machine_id"), model.get("name"), model.get("digest")
 
 
 def _backends(run: StoredRun) -> set[str]:

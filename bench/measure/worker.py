@@ -1,6 +1,6 @@
 """The harness's side of a worker: start it, ask it, watch it, stop it.
 
-A worker may hang, die, or be killed by the system; none of that may cost more than the cell it was working on.
+A worker may hang, die, or be killed by the system; that costs no more than the cell it was working on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
@@ -23,11 +23,12 @@ from backends.environment import speed_variables
 from bench import processes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure.last_words import last_words, without_module_lists
+from bench.measure.verdict import Placement
 from bench.observe.memory import starving
 from bench.plan.venvs import REMEDY, missing_runtime
 from bench.processes import child_environment, end_tree, process_group, working_process
 
-_LOOK_S = 0.5
+_POLL_S = 0.5
 _LAST_WORDS_S = 5.0
 _GONE_S = 30.0
 _TAIL_BYTES = 4000
@@ -59,14 +60,6 @@ class Loaded:
 
     load_s: float
     evidence: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Profiled:
-    """Where the stack's profile places the work; see :class:`backends.contract.ProfilingBackend`."""
-
-    placement: Mapping[str, float]
-    provider: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +98,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """What a worker is started with beside what every worker is.
-
-    Args:
-        prefix: a command that becomes the interpreter when it has done its part, such as ``setarch -R``.
-        environment: variables of the process.
-    """
+    """Additions of a study to how a worker is started: a command before it, such as ``setarch -R``, and variables."""
 
     prefix: Sequence[str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -122,17 +110,16 @@ class WorkerProcess:
     Args:
         python: the interpreter of the backend's venv.
         target: ``module:Class`` of the backend.
-        scratch: a folder of this worker's own; it is its working directory and holds its output.
+        scratch: this worker's own folder: its working directory, with its output.
         timeouts: how long each step may take.
-        threads: sets the thread count that numeric libraries read from the environment; ``None`` leaves it.
-        launch: what else the process is started with; a study of the machine changes it, a run does not.
-        remedy: what to do where the interpreter cannot be started or has no such stack.
+        threads: the thread count for numeric libraries, in the environment; ``None`` leaves it.
+        launch: what else the process is started with.
+        remedy: what to do where the interpreter cannot be started or lacks the stack.
 
-    Its ``pid`` is that of the interpreter that does the work, which is not always the process that was started.
+    Its ``pid`` is that of the working interpreter, which is not always the process that was started.
 
     Raises:
-        WorkerCrashed: the process died before it could answer.
-        WorkerTimeout: it did not come up in time.
+        WorkerError: the process cannot be started, died, or did not come up in time.
     """
 
     def __init__(
@@ -204,12 +191,12 @@ class WorkerProcess:
         extra: Mapping[str, Any],
         prompt: Sequence[int],
         new_tokens: int,
-    ) -> Profiled:
+    ) -> Placement:
         """Have the stack profile one generation of a model that it loads for that alone."""
         model = self._model(artifact, device, precision, threads, extra)
         self._ask("profile", **model, prompt=list(prompt), new_tokens=new_tokens)
         answer = self._await("profiled", self.timeouts.load_s)
-        return Profiled(answer["placement"], answer["provider"])
+        return Placement(answer["provider"], answer["placement"])
 
     def _model(
         self, artifact: Path | None, device: str, precision: str, threads: int | None, extra: Mapping[str, Any]
@@ -233,13 +220,7 @@ class WorkerProcess:
         if region is not None:
             region.end()
         answer = self._await("generation", self.timeouts.generation_s)
-        return Generated(
-            answer["submitted_ns"],
-            answer["stamps_ns"],
-            answer["token_ids"],
-            answer["cpu_time_ns"],
-            answer["details"],
-        )
+        return Generated(*(answer[field.name] for field in fields(Generated)))
 
     @property
     def alive(self) -> bool:
@@ -252,7 +233,6 @@ class WorkerProcess:
         return text.decode("utf-8", "replace").strip() or None
 
     def _printed(self) -> str:
-        """The last of it, in which a crash and what came before it find room."""
         try:
             data = self.log.read_bytes()[-_CRASH_BYTES:]
         except OSError:
@@ -260,20 +240,18 @@ class WorkerProcess:
         return data.decode("utf-8", "replace")
 
     def close(self) -> None:
-        """Say goodbye, and make sure that the process is gone."""
-        # One that still owes an answer would hear the goodbye only after it.
+        """Ask the process to end, and make sure that it is gone."""
+        # While it still owes an answer it does not read the request.
         if self.alive and not self._owes_answer:
-            try:
+            with contextlib.suppress(ChannelClosed, subprocess.TimeoutExpired):
                 send(self.connection, "bye")
                 self.process.wait(self.timeouts.close_s)
-            except (ChannelClosed, subprocess.TimeoutExpired):
-                pass
         self.kill()
 
     def kill(self) -> None:
-        """Stop the process and all that it started; one that a driver does not let go of is left."""
+        """End the process and all that it started; one that hangs in a driver is left."""
         end_tree(self.process.pid)
-        # On Windows a wait without end could not even be interrupted.
+        # On Windows a wait without a timeout cannot be interrupted.
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(_GONE_S)
         if hasattr(self, "connection"):
@@ -303,7 +281,7 @@ class WorkerProcess:
             except (OSError, EOFError, AuthenticationError):
                 return
 
-        # A listener cannot be asked to wait for a while only, so it waits in a thread that a call of our own can end.
+        # accept() takes no timeout, so it runs in a thread; a connection of our own ends it.
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         deadline = time.monotonic() + self.timeouts.start_s
@@ -312,7 +290,6 @@ class WorkerProcess:
         if accepted:
             return accepted[0]
         late = self.alive and time.monotonic() >= deadline
-        # Without a key, so that it does not wait for an answer in its turn.
         with contextlib.suppress(OSError):
             Client(listener.address).close()
         thread.join(1.0)
@@ -333,7 +310,7 @@ class WorkerProcess:
         self._owes_answer = True
         deadline = time.monotonic() + timeout_s
         try:
-            while not self.connection.poll(max(0.0, min(_LOOK_S, deadline - time.monotonic()))):
+            while not self.connection.poll(max(0.0, min(_POLL_S, deadline - time.monotonic()))):
                 if time.monotonic() >= deadline:
                     self.kill()
                     raise self._late(f"answer with '{kind}'", timeout_s)
@@ -370,23 +347,19 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.kill()
             return WorkerCrashed("the worker closed its channel without ending and was stopped")
-        said = last_words(self._printed())
-        words = f"; its last words: {said[:300]}" if said else ""
+        last = last_words(self._printed())
+        words = f"; its last words: {last[:300]}" if last else ""
         return WorkerCrashed(f"the worker died ({processes.exit_in_words(code)}){words}", exit_code=code)
 
 
 def worker_variables(threads: int | None) -> dict[str, str]:
-    """What a worker will get of :func:`backends.environment.speed_variables`; it tells itself what it did get.
-
-    Args:
-        threads: as for :class:`WorkerProcess`.
-    """
+    """The :func:`backends.environment.speed_variables` that a worker will get; it reports those that it did get."""
     return speed_variables(_environment(threads, {}))
 
 
 def _environment(threads: int | None, more: Mapping[str, str]) -> dict[str, str]:
-    threading_hint = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
-    return child_environment({"PYTHONNOUSERSITE": "1", "PYTHONFAULTHANDLER": "1", **threading_hint, **more})
+    for_threads = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    return child_environment({"PYTHONNOUSERSITE": "1", "PYTHONFAULTHANDLER": "1", **for_threads, **more})
 
 
 def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None, launch: Launch) -> subprocess.Popen[bytes]:

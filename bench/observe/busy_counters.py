@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Protocol
 
-from bench.observe.busy import Reading
 from bench.observe.busy_linux import LinuxCounters
 from bench.observe.busy_windows import WindowsCounters
 
-
-class BusyCounters(Protocol):
-    """The counters as they stand for one worker."""
-
-    def read(self) -> Reading:
-        """Read all counters now. Cheap enough for either end of a timed region."""
-        ...
-
-    def close(self) -> None:
-        """Let go of what the system lent."""
-        ...
+BusyCounters = LinuxCounters | WindowsCounters
 
 
 def busy_counters(pid: int) -> BusyCounters:

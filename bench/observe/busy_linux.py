@@ -20,14 +20,7 @@ _DRM = Path("/sys/class/drm")
 
 
 class LinuxCounters:
-    """The counters of a process.
-
-    Args:
-        pid: the process.
-        proc: where processes are told of.
-        npu_driver: where the NPU's driver tells of its devices.
-        drm: the class of GPUs in sysfs.
-    """
+    """The counters of a process."""
 
     def __init__(self, pid: int, proc: Path = _PROC, npu_driver: Path = _NPU_DRIVER, drm: Path = _DRM) -> None:
         self._descriptors = proc / str(pid) / "fdinfo"
@@ -36,7 +29,7 @@ class LinuxCounters:
 
     def read(self) -> Reading:
         """Read the NPUs' counters and those of the process's GPU engines."""
-        at_ns, npu = time.perf_counter_ns(), npu_engines(self._npu_files)
+        at_ns, npu = time.perf_counter_ns(), _npu_engines(self._npu_files)
         return Reading(at_ns, gpu_engines(texts_of(self._descriptors)), npu, self._gpus, frozenset(npu or ()))
 
     def close(self) -> None:
@@ -44,22 +37,20 @@ class LinuxCounters:
 
 
 def gpu_adapters(drm: Path) -> frozenset[str]:
-    """The PCI addresses of GPUs that can compute: those with a render node, which mere displays have not."""
+    """The PCI addresses of GPUs that can compute: those with a render node."""
     devices = (node / "device" for node in drm.glob("renderD*"))
     return frozenset(device.resolve().name for device in devices if pci_id(device) is not None)
 
 
-def npu_engines(files: Iterable[Path]) -> dict[str, EngineTime] | None:
-    """PCI address of each NPU -> its counter; ``None`` where there is none, or the kernel is too old to count."""
+def _npu_engines(files: Iterable[Path]) -> dict[str, EngineTime] | None:
     counts = {file.parent.name: EngineTime(count * 1000) for file in files if (count := count_of(file)) is not None}
     return counts or None
 
 
 def gpu_engines(texts: Iterable[str]) -> dict[str, EngineTime] | None:
-    """Engine -> its counter, over all GPU clients of a process; ``None`` if it has none that is counted.
+    """Engine -> its counter, over all GPU clients of a process; ``None`` if none is counted.
 
-    Args:
-        texts: the fdinfo of each open file. Several files of one client tell the same, and count once.
+    Several open files of one client count once.
     """
     clients = {client: dict(_engines(fields)) for client, fields in fdinfo_clients(texts).items()}
     engines = {f"{client}/{name}": counter for client, mine in clients.items() for name, counter in mine.items()}
@@ -67,16 +58,12 @@ def gpu_engines(texts: Iterable[str]) -> dict[str, EngineTime] | None:
 
 
 def fdinfo_clients(texts: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Device and number of each GPU client of a process -> the fields of its fdinfo.
-
-    Args:
-        texts: the fdinfo of each open file.
-    """
+    """``device/client`` of each GPU client of a process -> the fields of its fdinfo."""
     clients: dict[str, dict[str, str]] = {}
     for text in texts:
         fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
         client = fields.get("drm-client-id")
-        # The NPU has such clients too; its own counters are the better ones.
+        # The NPU has clients too; its own counters are better.
         if client is None or "vpu" in fields.get("drm-driver", ""):
             continue
         clients[f"{fields.get('drm-pdev', '').strip()}/{client.strip()}"] = fields

@@ -7,7 +7,6 @@ Written from Microsoft's documentation of PDH; never run on a device. Instances 
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
@@ -15,25 +14,27 @@ from typing import Any
 from bench.observe.accelerators import npus
 from bench.observe.busy import EngineTime, Reading
 from bench.observe.pdh import PdhQuery
+from bench.observe.windows import registry_keys, registry_value
 
 _COUNTER = r"\GPU Engine(*)\Running Time"
 _INSTANCE = re.compile(r"pid_(\d+)_luid_0x([0-9a-f]+)_0x([0-9a-f]+)_(.*)", re.IGNORECASE)
 _TICK_NS = 100
+_DIRECTX = r"SOFTWARE\Microsoft\DirectX"
 _SOFTWARE = "Microsoft Basic"
-"""How the names of Windows's own adapters begin, which draw on the CPU."""
+"""How the names of Windows' software adapters begin."""
 
 
 def reading_of(
     instances: Mapping[str, int], pid: int, npu_luids: Collection[int], at_ns: int, software: Collection[int] = ()
 ) -> Reading:
-    """What the instances of the counter say of one process.
+    """The reading of one process.
 
     Args:
-        instances: name -> running time in units of 100 ns.
+        instances: name -> running time in units of 100 ns, of all processes.
         pid: the process.
-        npu_luids: the locally unique ids of adapters that are NPUs; all others are GPUs.
+        npu_luids: the locally unique ids of NPUs; all other adapters are GPUs.
         at_ns: the moment.
-        software: the ids of adapters that are no hardware.
+        software: the ids of software adapters.
     """
     gpu: dict[str, EngineTime] = {}
     npu: dict[str, EngineTime] = {}
@@ -55,12 +56,12 @@ def reading_of(
 def npus_among(instances: Iterable[str], named: Collection[int], *, expected: bool) -> frozenset[int]:
     """The ids of NPUs among the adapters of the counter's instances.
 
-    An NPU has no engine for 3D, and every GPU has one. So a name that the registry kept from an earlier start of the
-    system, for an id that a GPU has now, is not believed where another adapter computes alone.
+    Every GPU has an engine for 3D, and no NPU has one. So a stale name in the registry, for an id that a GPU has now,
+    does not count where another adapter computes alone.
 
     Args:
         instances: of all processes.
-        named: ids of adapters that go by the name of an NPU.
+        named: ids of adapters that have the name of an NPU.
         expected: whether the system lists an NPU.
     """
     seen, drawing = set(), set()
@@ -77,65 +78,36 @@ def _luid(match: re.Match[str]) -> int:
     return int(match[2], 16) << 32 | int(match[3], 16)
 
 
-def npu_luids_of(adapters: Iterable[tuple[str, int]], npu_names: Collection[str]) -> frozenset[int]:
-    """The ids of adapters that go by the name of an NPU.
-
-    Args:
-        adapters: description and locally unique id of each, as DirectX keeps them in the registry.
-        npu_names: the names of the system's NPUs.
-    """
-    return frozenset(luid for name, luid in adapters if name in npu_names)
+def npu_luids_of(adapters: Mapping[int, str], npu_names: Collection[str]) -> frozenset[int]:
+    """The ids of the adapters that have the name of an NPU."""
+    return frozenset(luid for luid, name in adapters.items() if name in npu_names)
 
 
-class WindowsCounters:
-    """The counters of a process, through PDH; without the counter set every reading is empty.
-
-    Args:
-        pid: the process.
-        pdh: the library, or what answers like it.
-    """
+class WindowsCounters(PdhQuery):
+    """The counters of a process; without the counter set every reading is empty."""
 
     def __init__(self, pid: int, pdh: Any = None) -> None:
+        super().__init__(_COUNTER, pdh=pdh)
         self._pid = pid
-        self._query = PdhQuery({"engines": _COUNTER}, pdh)
         names = {str(npu["name"]) for npu in npus()}
         self._has_npu = bool(names)
         adapters = _adapters()
         self._named = npu_luids_of(adapters, names)
-        self._software = frozenset(luid for name, luid in adapters if name.startswith(_SOFTWARE))
+        self._software = frozenset(luid for luid, name in adapters.items() if name.startswith(_SOFTWARE))
 
     def read(self) -> Reading:
         """Collect the counter set and pick this process's instances."""
         at_ns = time.perf_counter_ns()
-        if not self._query.collect():
+        if not self.collect():
             return Reading(at_ns)
-        instances = self._query.raw("engines")
+        instances = self.raw(_COUNTER)
         found = npus_among(instances, self._named, expected=self._has_npu)
         return reading_of(instances, self._pid, found, at_ns, self._software)
 
-    def close(self) -> None:
-        """Close the query."""
-        self._query.close()
 
-
-def _adapters() -> list[tuple[str, int]]:
-    if sys.platform != "win32":
-        return []
-    import winreg  # noqa: PLC0415 - exists on Windows only
-
-    found = []
-    try:
-        with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SOFTWARE\Microsoft\DirectX") as root:
-            for number in range(winreg.QueryInfoKey(root)[0]):
-                with winreg.OpenKey(root, winreg.EnumKey(root, number)) as adapter:
-                    found.append(_adapter(winreg, adapter))
-    except OSError:
-        pass
-    return [one for one in found if one is not None]
-
-
-def _adapter(winreg: Any, key: Any) -> tuple[str, int] | None:
-    try:
-        return str(winreg.QueryValueEx(key, "Description")[0]), int(winreg.QueryValueEx(key, "AdapterLuid")[0])
-    except OSError:
-        return None
+def _adapters() -> dict[int, str]:
+    """Locally unique id -> description of each adapter that DirectX has in the registry."""
+    values = (
+        (registry_value(key, "AdapterLuid"), registry_value(key, "Description")) for key in registry_keys(_DIRECTX)
+    )
+    return {luid: name for luid, name in values if luid is not None and name is not None}

@@ -1,4 +1,4 @@
-"""The conditions under which something is measured, as they are at a moment; two of them tell what happened between."""
+"""The machine's conditions at a moment; the difference of two shows what happened in between."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class CpuTime:
     """CPU time since the start of the system, in seconds, added up over the CPUs that this program may use.
 
     Args:
-        capacity_s: what there was to be had, idle time included.
-        busy_s: what was used, by whomever.
-        own_s: what this program and the worker used; of those that were alive at both moments.
-        stolen_s: what a hypervisor gave to others; ``None`` where the system does not count it.
+        capacity_s: all, idle time included.
+        busy_s: used by any process.
+        own_s: used by this program and the worker; of processes that were alive at both moments.
+        stolen_s: given to others by a hypervisor; ``None`` where the system does not count it.
     """
 
     capacity_s: float
@@ -41,7 +41,7 @@ class CpuTime:
     stolen_s: float | None = None
 
     def since(self, earlier: CpuTime) -> CpuTime:
-        """What was added since ``earlier``."""
+        """The increase since ``earlier``."""
         stolen = None
         if self.stolen_s is not None and earlier.stolen_s is not None:
             stolen = self.stolen_s - earlier.stolen_s
@@ -52,22 +52,19 @@ class CpuTime:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """The machine at a moment; ``None`` where it does not tell.
+    """The machine at a moment; ``None`` where it has no such counter.
 
     Args:
         wall_s: the time of day, which people and time servers set.
         awake_s: a clock that stands still while the machine sleeps.
-        slept_s: how long it has slept since its start.
-        cpu: CPU time.
+        slept_s: since the start of the system.
         memory_bytes: all that may be used.
-        available_bytes: what programs can have without swapping.
-        swap_used_bytes: what lies on disk now.
-        swapped_bytes: what went to disk and came from it since the start of the system.
-        page_faults: how often the worker waited for the disk, since its start.
+        available_bytes: of it, without swapping.
+        swapped_bytes: written and read since the start of the system.
+        page_faults: of the worker, that waited for the disk.
         temperature_c: hottest CPU sensor.
-        held: how the CPU was held back.
-        power: source and mode.
-        throttling: how often a CPU quota stopped this program and the worker.
+        held: how the CPU was throttled.
+        throttling: by a CPU quota, of this program and the worker.
     """
 
     wall_s: float
@@ -87,14 +84,9 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """The machine around what one worker measured: just after its model was loaded, and just before it was ended.
+    """The machine around the measurements of one worker: after its model was loaded, and before it was ended.
 
-    Args:
-        load_id: of the worker's row.
-        block: in which block.
-        before: the first reading.
-        after: the last.
-        threads: that the stack computes with, as it told.
+    ``threads`` are those that the stack reports; ``load_id`` and ``block`` name the worker's row.
     """
 
     load_id: str
@@ -112,11 +104,7 @@ class ConditionReader:
         self._self = psutil.Process()
 
     def read(self, worker: int | None = None) -> Conditions:
-        """The conditions now.
-
-        Args:
-            worker: the process whose work is this program's own.
-        """
+        """The conditions now; the CPU time of the process ``worker`` counts as this program's own."""
         memory = usable_memory()
         used, swapped = _swap()
         slept = slept_s()
@@ -139,9 +127,9 @@ class ConditionReader:
 
 
 def others_share(first: Conditions, last: Conditions) -> float | None:
-    """The share of the usable CPUs that other programs used; ``None`` of a time too short to tell.
+    """The share of the usable CPUs that other programs used; ``None`` of less than half a second.
 
-    Both Linux and Windows count CPU time in ticks of about a hundredth of a second.
+    Linux and Windows count CPU time in ticks of about a hundredth of a second.
     """
     used = last.cpu.since(first.cpu)
     if used.capacity_s <= 0 or last.awake_s - first.awake_s < 0.5:
@@ -151,10 +139,10 @@ def others_share(first: Conditions, last: Conditions) -> float | None:
 
 def _cpu_time(own: Iterable[psutil.Process]) -> CpuTime:
     times = _times()
-    # On Linux guests are counted within user and nice.
+    # On Linux user and nice include guests.
     counted = {name: value for name, value in times.items() if not name.startswith("guest")}
     if sys.platform == "win32":
-        # Interrupts are counted within system there.
+        # On Windows system includes interrupts.
         counted = {name: times[name] for name in ("user", "system", "idle")}
     stolen = counted.pop("steal", None)
     idle = counted["idle"] + counted.get("iowait", 0.0)
@@ -173,12 +161,12 @@ def _times() -> dict[str, float]:
 
 
 def added_up(times: Sequence[dict[str, Any]], online: Sequence[int], cpus: Collection[int]) -> dict[str, float] | None:
-    """The times of some logical CPUs together; ``None`` where it is not known which time is whose.
+    """The times of the logical CPUs ``cpus`` together; ``None`` where it is not known which time is whose.
 
     Args:
         times: kind of time -> seconds, of each CPU that is online.
-        online: their numbers.
-        cpus: the numbers of those that count.
+        online: the numbers of those CPUs.
+        cpus: the numbers of the CPUs that count.
     """
     if len(times) != len(online):
         return None
@@ -207,17 +195,14 @@ def _swap() -> tuple[int | None, int | None]:
         swap = psutil.swap_memory()
     except (OSError, RuntimeError):
         return None, None
-    # Windows tells how full the page file is, and nothing of what went through it.
+    # Windows counts how full the page file is, not what was written and read.
     return swap.used, None if sys.platform == "win32" else swap.sin + swap.sout
 
 
 def major_faults(proc: Path, pid: int) -> int | None:
-    """How often the process ``pid`` waited for a page from disk; ``None`` where the system does not tell.
+    """How often the process ``pid`` waited for a page from disk; ``None`` where the system does not count it.
 
-    ``/proc/<pid>/stat``: the name in parentheses may hold anything; after it, majflt is the tenth field.
+    ``/proc/<pid>/stat``: majflt is the tenth field after the name, which is in parentheses and may hold any character.
     """
-    try:
-        fields = (proc / str(pid) / "stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()
-        return int(fields[9])
-    except (OSError, IndexError, ValueError):
-        return None
+    fields = text_of(proc / str(pid) / "stat").rpartition(")")[2].split()
+    return int(fields[9]) if len(fields) > 9 else None

@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import TypedDict
 
@@ -32,46 +33,40 @@ class Observer(TypedDict):
 def observers(instruments: Instruments) -> dict[str, Observer | None]:
     """Name -> what it reads and costs, ``None`` where this machine has no such counter.
 
-    This program's own process stands in for a worker; a reading that looks into the worker's open files costs more
-    where there are more of them.
-
-    Args:
-        instruments: of the run.
+    This process takes the place of a worker; a reading of a worker's open files costs more where there are more.
     """
     pid = os.getpid()
-    clock, memory, busy = clock_of(None), device_memory_of(pid, "GPU"), busy_counters(pid)
-    meter = instruments.energy.meter
-    windows = sys.platform == "win32"
-    gpu = "GPU Engine, Running Time" if windows else "drm-engine-* or drm-cycles-* in the worker's fdinfo"
-    npu = "GPU Engine, Running Time" if windows else "npu_busy_time_us of intel_vpu"
-    held = "GPU Process Memory" if windows else "drm-resident-* in the worker's fdinfo"
-    steps = ", in Windows' steps of 15.6 ms" if windows else ""
-    cpu_time = f"time.process_time_ns in the worker{steps}"
-    has_gpu = bool(gpus())
-    has_npu = windows or any(_NPU_DRIVER.glob("*/npu_busy_time_us"))
-    found: Mapping[str, tuple[str | None, Callable[[], object]]] = {
-        "memory": ("PeakWorkingSetSize, private bytes" if windows else "VmHWM, USS", lambda: memory_of(pid)),
-        "cpu_time": (cpu_time, time.process_time_ns),
-        "gpu_busy": (gpu if has_gpu else None, busy.read),
-        "npu_busy": (npu if has_npu else None, busy.read),
-        "device_memory": (held if has_gpu else None, memory.read_bytes),
-        "energy": (meter.source if meter else None, meter.read_j if meter else _nothing),
-        "cpu_frequency": (clock.source, clock.end_mhz),
-        "cpu_temperature": ("psutil.sensors_temperatures" if cpu_temperature_c() else None, cpu_temperature_c),
-        "conditions": ("CPU time, memory, swap, power, throttling, sleep", lambda: instruments.conditions.read(pid)),
-    }
-    priced = {
-        name: None if source is None else Observer(source=source, cost_us=_cost_us(read))
-        for name, (source, read) in found.items()
-    }
-    clock.close()
-    memory.close()
-    busy.close()
-    return priced
-
-
-def _nothing() -> None:
-    return None
+    with (
+        closing(clock_of(None)) as clock,
+        closing(device_memory_of(pid, "GPU")) as memory,
+        closing(busy_counters(pid)) as busy,
+    ):
+        meter = instruments.energy.meter
+        windows = sys.platform == "win32"
+        gpu = "GPU Engine, Running Time" if windows else "drm-engine-* or drm-cycles-* in the worker's fdinfo"
+        npu = "GPU Engine, Running Time" if windows else "npu_busy_time_us of intel_vpu"
+        held = "GPU Process Memory" if windows else "drm-resident-* in the worker's fdinfo"
+        steps = ", in Windows' steps of 15.6 ms" if windows else ""
+        has_gpu = bool(gpus())
+        has_npu = windows or any(_NPU_DRIVER.glob("*/npu_busy_time_us"))
+        found: Mapping[str, tuple[str | None, Callable[[], object]]] = {
+            "memory": ("PeakWorkingSetSize, private bytes" if windows else "VmHWM, USS", lambda: memory_of(pid)),
+            "cpu_time": (f"time.process_time_ns in the worker{steps}", time.process_time_ns),
+            "gpu_busy": (gpu if has_gpu else None, busy.read),
+            "npu_busy": (npu if has_npu else None, busy.read),
+            "device_memory": (held if has_gpu else None, memory.read_bytes),
+            "energy": (meter.source if meter else None, meter.read_j if meter else float),
+            "cpu_frequency": (clock.source, clock.end_mhz),
+            "cpu_temperature": ("psutil.sensors_temperatures" if cpu_temperature_c() else None, cpu_temperature_c),
+            "conditions": (
+                "CPU time, memory, swap, power, throttling, sleep",
+                lambda: instruments.conditions.read(pid),
+            ),
+        }
+        return {
+            name: None if source is None else Observer(source=source, cost_us=_cost_us(read))
+            for name, (source, read) in found.items()
+        }
 
 
 def _cost_us(read: Callable[[], object]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,45 +10,33 @@ from typing import Any, Protocol
 from backends.spec import hardware_of
 from bench.observe.busy_linux import fdinfo_clients
 from bench.observe.pdh import PdhQuery
-from bench.observe.sysfs import count_of, texts_of
+from bench.observe.sysfs import counts_of, texts_of
 
 _PROC = Path("/proc")
 _NPU_DRIVER = Path("/sys/bus/pci/drivers/intel_vpu")
-_PATHS = {
-    "dedicated": r"\GPU Process Memory(*)\Dedicated Usage",
-    "shared": r"\GPU Process Memory(*)\Shared Usage",
-}
+_PATHS = (r"\GPU Process Memory(*)\Dedicated Usage", r"\GPU Process Memory(*)\Shared Usage")
 _UNITS = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-_INSTANCE = re.compile(r"pid_(\d+)_luid_.*", re.IGNORECASE)
 
 
 class DeviceMemory(Protocol):
     """Reads the device memory of one process."""
 
     def read_bytes(self) -> int | None:
-        """Bytes held now; ``None`` where no counter tells."""
-        ...
+        """Bytes held now; ``None`` without a counter."""
 
     def close(self) -> None:
-        """Let go of what the system lent."""
-        ...
+        """Release the counters."""
 
 
 def device_memory_of(pid: int, device: str) -> DeviceMemory:
-    """The memory that process ``pid`` holds on ``device``, as it was asked for."""
+    """The memory that process ``pid`` holds on ``device``, a name such as ``GPU``."""
     return WindowsDeviceMemory(pid) if sys.platform == "win32" else LinuxDeviceMemory(pid, device)
 
 
 class LinuxDeviceMemory:
     """``drm-resident-*`` of the process, or the NPU's ``npu_memory_utilization`` (kernel 6.15) for a load on it.
 
-    The NPU's counter is that of the whole device.
-
-    Args:
-        pid: the process.
-        device: as asked for.
-        proc: where processes are told of.
-        npu_driver: where the NPU's driver tells of its devices.
+    The NPU's counter covers the whole device.
     """
 
     def __init__(self, pid: int, device: str, proc: Path = _PROC, npu_driver: Path = _NPU_DRIVER) -> None:
@@ -60,7 +47,7 @@ class LinuxDeviceMemory:
     def read_bytes(self) -> int | None:
         """Bytes held now."""
         if self._npu_files:
-            counts = [count for file in self._npu_files if (count := count_of(file)) is not None]
+            counts = counts_of(self._npu_files)
             return sum(counts) if counts else None
         return gpu_memory_bytes(texts_of(self._descriptors))
 
@@ -69,13 +56,10 @@ class LinuxDeviceMemory:
 
 
 def gpu_memory_bytes(texts: Iterable[str]) -> int | None:
-    """Resident memory over all GPU clients of a process and all regions; ``None`` if no client tells.
+    """Resident memory over all GPU clients of a process and all regions; ``None`` if no client has a counter.
 
-    ``drm-resident-<region>`` (i915, xe, newer amdgpu) or the older ``drm-memory-<region>``, as the kernel's
-    ``drm-usage-stats`` has them.
-
-    Args:
-        texts: the fdinfo of each open file. Several files of one client count once.
+    ``drm-resident-<region>`` (i915, xe, newer amdgpu) or the older ``drm-memory-<region>`` of the kernel's
+    ``drm-usage-stats``. Several open files of one client count once.
     """
     held = [found for fields in fdinfo_clients(texts).values() if (found := _resident(fields)) is not None]
     return sum(held) if held else None
@@ -97,32 +81,20 @@ def _size(value: str) -> int | None:
     return int(number) * _UNITS[unit.strip()]
 
 
-class WindowsDeviceMemory:
+class WindowsDeviceMemory(PdhQuery):
     """``GPU Process Memory``: dedicated and shared bytes of the process, on GPUs and NPUs alike, as Task Manager adds.
 
     ``Local Usage`` is not added: on an integrated GPU it is the shared memory once more.
-
-    Args:
-        pid: the process.
-        pdh: the library, or what answers like it.
     """
 
     def __init__(self, pid: int, pdh: Any = None) -> None:
-        self._pid = pid
-        self._query = PdhQuery(_PATHS, pdh)
+        super().__init__(*_PATHS, pdh=pdh)
+        self._prefix = f"pid_{pid}_luid_"
 
     def read_bytes(self) -> int | None:
         """Bytes held now."""
-        if not self._query.collect():
+        if not self.collect():
             return None
-        held = [
-            value
-            for name in _PATHS
-            for instance, value in self._query.raw(name).items()
-            if (match := _INSTANCE.fullmatch(instance)) and int(match[1]) == self._pid
-        ]
+        instances = (item for path in _PATHS for item in self.raw(path).items())
+        held = [value for name, value in instances if name.lower().startswith(self._prefix)]
         return sum(held) if held else None
-
-    def close(self) -> None:
-        """Close the query."""
-        self._query.close()

@@ -1,16 +1,16 @@
-"""Energy in joules, by the counters that the CPU itself keeps: RAPL on Linux, the Energy Meter Interface on Windows.
+"""Energy in joules, by the CPU's own counters: RAPL on Linux, the Energy Meter Interface on Windows.
 
-They count a whole package with all that runs on it, not a process. RAPL is a model of the CPU's own, refreshed about
-every millisecond (Intel SDM, volume 3, 15.10; kernel documentation, "Power Capping Framework").
+They cover a whole package and every process on it. RAPL is a model inside the CPU, refreshed about every millisecond
+(Intel SDM, volume 3, 15.10; kernel documentation, "Power Capping Framework").
 """
 
 from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 from bench.observe.sysfs import count_of, text_of
@@ -19,30 +19,28 @@ _POWERCAP = Path("/sys/class/powercap")
 _JOULES_PER_KWH = 3.6e6
 ALLOW_RAPL = "sudo chmod a+r /sys/class/powercap/intel-rapl:*/energy_uj"
 """Lets every user read RAPL until the next start of the system."""
-INSTALL_EMI = "in PowerShell `$env:AIPC_BENCH_EXTRAS = 'energy'`, and run again"
-"""Brings the library that reads the Energy Meter Interface into the harness's venv."""
+INSTALL_EMI = "$env:AIPC_BENCH_EXTRAS = 'energy'"
+"""Set in PowerShell before a run: brings the library that reads the Energy Meter Interface into the harness's venv."""
 
 
 class EnergyMeter(Protocol):
-    """Joules that only go up. ``source`` names the counter and what it covers."""
+    """Joules that only go up."""
 
     @property
     def source(self) -> str:
         """Which counter, and what it covers."""
-        ...
 
     def read_j(self) -> float | None:
-        """Joules since the meter was made; ``None`` where the counter cannot be read any more."""
-        ...
+        """Joules since the meter was made; ``None`` where the counter can no longer be read."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundMeter:
-    """The machine's meter, or why there is none that this user can read.
+    """The machine's meter, or why this user can read none.
 
     Args:
         meter: ``None`` if there is none.
-        problem: what keeps it from being read, where something can be done about it.
+        problem: key of :data:`bench.findings.MESSAGES`: what keeps it from being read, where that can be changed.
         remedy: what to type.
     """
 
@@ -59,8 +57,8 @@ def find_energy_meter() -> FoundMeter:
 def find_rapl(folder: Path) -> FoundMeter:
     """The package domains below ``/sys/class/powercap``.
 
-    The domain ``psys``, the whole platform on some laptops, holds the packages and is never added to them; it stands
-    alone where there is no package.
+    The domain ``psys``, the whole platform on some laptops, contains the packages and is never added to them; it is
+    used where there is no package.
     """
     domains = {zone: text_of(zone / "name") for zone in sorted(folder.glob("intel-rapl:*"))}
     packages = [zone for zone, name in domains.items() if name.startswith("package-")]
@@ -68,7 +66,7 @@ def find_rapl(folder: Path) -> FoundMeter:
     if not chosen:
         return FoundMeter(None)
     if any(count_of(zone / "energy_uj") is None for zone in chosen):
-        return FoundMeter(None, "RAPL is there, but only root may read it", ALLOW_RAPL)
+        return FoundMeter(None, "rapl", ALLOW_RAPL)
     names = ", ".join(domains[zone] for zone in chosen)
     covers = "whole package" if packages else "whole platform"
     beside = "; psys, the whole platform, is not added" if packages and "psys" in domains.values() else ""
@@ -76,12 +74,7 @@ def find_rapl(folder: Path) -> FoundMeter:
 
 
 class RaplMeter:
-    """Domains of RAPL, added up; each counter starts again from 0 at its ``max_energy_range_uj``.
-
-    Args:
-        zones: folders of the domains.
-        source: see :class:`EnergyMeter`.
-    """
+    """Domains of RAPL, added up; each counter restarts from 0 at its ``max_energy_range_uj``."""
 
     def __init__(self, zones: list[Path], source: str) -> None:
         self.source = source
@@ -104,54 +97,35 @@ class RaplMeter:
 
 
 def find_emi(library: Any = None) -> FoundMeter:
-    """The Energy Meter Interface of Windows 11, through codecarbon where it is installed.
-
-    Args:
-        library: the module ``codecarbon.core.windows_emi``, or what answers like it.
-    """
-    if library is None:
-        try:
-            library = importlib.import_module("codecarbon.core.windows_emi")
-        except ImportError:
-            return FoundMeter(None, "reading the Energy Meter Interface needs a package that is not here", INSTALL_EMI)
+    """The Energy Meter Interface of Windows 11, through ``codecarbon.core.windows_emi`` where that is installed."""
     try:
-        meter = library.WindowsEMI()
+        meter = (library or importlib.import_module("codecarbon.core.windows_emi")).WindowsEMI()
         meter.start()
+    except ImportError:
+        return FoundMeter(None, "energy-meter", INSTALL_EMI)
     except (OSError, SystemError, ValueError):
         return FoundMeter(None)
     return FoundMeter(EmiMeter(meter))
-
-
-class _SincePrevious(Protocol):
-    """What is used of codecarbon's ``WindowsEMI``: energy per channel since the call before."""
-
-    def get_cpu_details(self, duration: Any) -> Mapping[str, float]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _NoTime:
-    """The time to divide by where the meter itself does not tell any; power is not used here."""
-
-    seconds: float = 0.0
 
 
 class EmiMeter:
     """Package channels of the Energy Meter Interface, added up.
 
     Args:
-        meter: a started ``WindowsEMI``.
+        meter: a started ``WindowsEMI`` of codecarbon, which returns the energy per channel since the call before.
     """
 
     source = "Energy Meter Interface, by codecarbon: CPU packages, all processes"
 
-    def __init__(self, meter: _SincePrevious) -> None:
+    def __init__(self, meter: Any) -> None:
         self._meter = meter
         self._total_j = 0.0
 
     def read_j(self) -> float | None:
         """Joules since the meter was made; ``None`` where no channel answers."""
         try:
-            details = self._meter.get_cpu_details(_NoTime())
+            # The duration is for its power values, which are not used.
+            details = self._meter.get_cpu_details(SimpleNamespace(seconds=0.0))
         except OSError:
             return None
         energies = [value for name, value in details.items() if "Energy" in name]

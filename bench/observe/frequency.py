@@ -1,4 +1,4 @@
-"""The clock that the CPU runs at around a timed region."""
+"""The CPU's clock around a timed region."""
 
 from __future__ import annotations
 
@@ -10,31 +10,27 @@ from typing import Any, Protocol
 import psutil
 
 from bench.observe.pdh import PdhQuery
-from bench.observe.sysfs import count_of, text_of
+from bench.observe.sysfs import count_of, counts_of, text_of
 
 _CPUS = Path("/sys/devices/system/cpu")
 _CPUINFO = Path("/proc/cpuinfo")
 
 
 class Clock(Protocol):
-    """Tells the clock of a timed region. ``source`` is ``None`` on a machine that does not tell it."""
+    """Reads the clock of a timed region. ``source`` is ``None`` on a machine that does not show it."""
 
     @property
     def source(self) -> str | None:
         """Where the number comes from."""
-        ...
 
     def begin(self) -> None:
         """Read just before the region."""
-        ...
 
     def end_mhz(self) -> float | None:
-        """Read just after the region: its clock in MHz, ``None`` where it cannot be read."""
-        ...
+        """Read just after the region: its clock in MHz."""
 
     def close(self) -> None:
-        """Let go of what the system lent."""
-        ...
+        """Release the counters."""
 
 
 def clock_of(cpus: Collection[int] | None) -> Clock:
@@ -43,12 +39,9 @@ def clock_of(cpus: Collection[int] | None) -> Clock:
 
 
 class LinuxClock:
-    """The mean of ``scaling_cur_freq`` over the CPUs, or of what /proc/cpuinfo says; of both readings.
+    """The mean of ``scaling_cur_freq`` over the CPUs, or of /proc/cpuinfo, and over both readings.
 
-    Args:
-        cpus: logical CPUs; ``None`` for all.
-        folder: ``/sys/devices/system/cpu``.
-        cpuinfo: ``/proc/cpuinfo``.
+    psutil prefers /proc/cpuinfo, and reads each CPU's limits too, which takes three times as long.
     """
 
     def __init__(self, cpus: Collection[int] | None, folder: Path = _CPUS, cpuinfo: Path = _CPUINFO) -> None:
@@ -58,14 +51,9 @@ class LinuxClock:
         files = (cpu / "cpufreq/scaling_cur_freq" for cpu in folders)
         self._files = [file for file in files if count_of(file) is not None]
         self._before: float | None = None
-        self.source = self._described()
-
-    def _described(self) -> str | None:
-        if self._files:
-            return "scaling_cur_freq, mean of the CPUs that the process may use"
-        if self._now() is not None:
-            return "cpu MHz of /proc/cpuinfo, mean of the CPUs that the process may use"
-        return None
+        name = "scaling_cur_freq" if self._files else "cpu MHz of /proc/cpuinfo"
+        known = bool(self._files) or self._now() is not None
+        self.source = f"{name}, mean of the CPUs that the process may use" if known else None
 
     def begin(self) -> None:
         """Read just before the region."""
@@ -81,7 +69,7 @@ class LinuxClock:
 
     def _now(self) -> float | None:
         if self._files:
-            read = [value for file in self._files if (value := count_of(file)) is not None]
+            read = counts_of(self._files)
             return sum(read) / len(read) / 1000 if read else None
         return cpuinfo_mhz(text_of(self._cpuinfo), self._cpus)
 
@@ -99,36 +87,27 @@ def cpuinfo_mhz(text: str, cpus: Collection[int] | None) -> float | None:
     return sum(found) / len(found) if found else None
 
 
-class WindowsClock:
-    """How fast the CPUs ran in the region, relative to their base clock, times that.
-
-    Args:
-        pdh: the library, or what answers like it.
-        base_mhz: the base clock; asked of the system if ``None``.
-    """
+class WindowsClock(PdhQuery):
+    """The CPUs' mean speed in the region, relative to their base clock, times that."""
 
     _PERFORMANCE = r"\Processor Information(_Total)\% Processor Performance"
 
     def __init__(self, pdh: Any = None, base_mhz: float | None = None) -> None:
-        self._query = PdhQuery({"performance": self._PERFORMANCE}, pdh)
+        super().__init__(self._PERFORMANCE, pdh=pdh)
         self._base_mhz = base_mhz if base_mhz is not None else _base_mhz()
-        known = self._query.has_counters and self._base_mhz is not None
+        known = self.has_counters and self._base_mhz is not None
         self.source = "% Processor Performance x base clock, mean of all CPUs in the region" if known else None
 
     def begin(self) -> None:
-        """The region begins: what comes before it does not count."""
-        self._query.collect()
+        """Begin the region: the counter is a mean since the collection before."""
+        self.collect()
 
     def end_mhz(self) -> float | None:
         """The mean over the region."""
-        if self._base_mhz is None or not self._query.collect():
+        if self._base_mhz is None or not self.collect():
             return None
-        percent = list(self._query.formatted("performance").values())
+        percent = list(self.formatted(self._PERFORMANCE).values())
         return percent[0] / 100 * self._base_mhz if percent else None
-
-    def close(self) -> None:
-        """Close the query."""
-        self._query.close()
 
 
 def _base_mhz() -> float | None:

@@ -1,4 +1,4 @@
-"""How hot the CPU is, and how often or how far it was held back for it."""
+"""The CPU's temperature, and how often or how far it was throttled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from bench.observe.pdh import PdhQuery
-from bench.observe.sysfs import count_of
+from bench.observe.sysfs import counts_of
 
 _CPUS = Path("/sys/devices/system/cpu")
 _CHIPS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "acpitz")
@@ -29,11 +29,7 @@ def cpu_temperature_c() -> float | None:
 
 
 def hottest(sensors: Mapping[str, Sequence[Any]]) -> float | None:
-    """The hottest reading of the best kind of CPU sensor there is.
-
-    Args:
-        sensors: chip -> its readings, as psutil has them.
-    """
+    """The hottest reading of the best kind of CPU sensor among psutil's."""
     for chip in _CHIPS:
         readings = [float(sensor.current) for sensor in sensors.get(chip, ()) if sensor.current]
         if readings:
@@ -43,33 +39,28 @@ def hottest(sensors: Mapping[str, Sequence[Any]]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How the CPU was held back.
+    """How the CPU was throttled.
 
     Args:
         throttles: how often since the start of the system, cores and packages added up (Linux).
-        limit_percent: to how much of its full speed it is limited now (Windows); 100 is not at all.
+        limit_percent: the share of its full speed to which it is limited now (Windows).
     """
 
     throttles: int | None = None
     limit_percent: float | None = None
 
 
-class HeldBack:
-    """Reads :class:`Held`.
-
-    Args:
-        cpus: ``/sys/devices/system/cpu``.
-        pdh: the library of Windows, or what answers like it.
-    """
+class HeldBack(PdhQuery):
+    """Reads :class:`Held`."""
 
     _LIMIT = r"\Processor Information(_Total)\% Performance Limit"
 
     def __init__(self, cpus: Path = _CPUS, pdh: Any = None) -> None:
+        super().__init__(self._LIMIT, pdh=pdh)
         self._files = sorted(cpus.glob("cpu[0-9]*/thermal_throttle/*_throttle_count"))
-        self._query = PdhQuery({"limit": self._LIMIT}, pdh)
 
     def read(self) -> Held:
         """Read it now."""
-        counts = [count for file in self._files if (count := count_of(file)) is not None]
-        limits = self._query.raw("limit").values() if self._query.collect() else ()
+        counts = counts_of(self._files)
+        limits = self.raw(self._LIMIT).values() if self.collect() else ()
         return Held(sum(counts) if counts else None, float(min(limits)) if limits else None)

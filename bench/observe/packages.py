@@ -1,4 +1,4 @@
-"""The exact packages of each worker venv, as its own interpreter lists them."""
+"""The packages of each worker venv, as its own interpreter lists them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any
 from bench.plan.venvs import Venv
 
 PACKAGES_FILE = "packages.json"
-"""What nox leaves in a venv that it has made: pip's list of what is in it."""
+"""pip's list of packages, which the noxfile writes into a venv that it has made."""
 
 _INSTALLERS = {"pip", "setuptools", "wheel"}
-"""What may be renewed without a stack noticing."""
+"""Updates of these do not change a stack."""
 
 _ASK = """
 import importlib.metadata, json, platform
@@ -27,7 +27,7 @@ print(json.dumps({"python": platform.python_version(), "packages": dict(found)})
 
 
 def describe_venvs(venvs: Mapping[str, Venv]) -> dict[str, dict[str, Any]]:
-    """Describe each venv for run.json: its Python and packages, or why there is none."""
+    """What run.json has of each venv: its Python and packages, or why there is none."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         return dict(zip(venvs, pool.map(_describe, venvs.values()), strict=True))
 
@@ -43,10 +43,10 @@ def _describe(venv: Venv) -> dict[str, Any]:
 
 
 def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
-    """What of a venv that nox made is no longer as it was made, and how to mend it; ``None`` if all of it is.
+    """Which packages were changed in a venv since nox made it, and what to do; ``None`` if none was.
 
     Args:
-        venv: the venv; a user's own interpreter has no list to be compared with.
+        venv: the venv; a user's own interpreter has no list to compare with.
         installed: package -> version, as it lists them now.
     """
     if venv.python is None or not installed:
@@ -81,7 +81,7 @@ def without_home(text: str) -> str:
     if len(home) < 3:
         return text
     if sys.platform == "win32":
-        # Its names are the same in capitals, and with either separator.
+        # Paths ignore case there, and take either separator.
         pattern = "(?i)" + r"[\\/]".join(map(re.escape, re.split(r"[\\/]", home)))
     else:
         pattern = re.escape(home)

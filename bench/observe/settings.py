@@ -1,4 +1,4 @@
-"""Settings of Linux that change how fast it computes, and that nobody sees in a latency; Windows tells none of them."""
+"""Settings of Linux that change how fast it computes; Windows shows none of them."""
 
 from __future__ import annotations
 
@@ -15,33 +15,25 @@ _KERNEL_OPTIONS = frozenset(
         *("l1tf", "mds", "mitigations", "nopti", "nospectre_v2", "pti", "retbleed", "spectre_v2"),
     )
 )
-"""Options of the kernel's command line that are kept; of the others not even the name."""
+"""Options of the kernel's command line that are recorded; of others not even the name is."""
 
 
 def settings(root: Path = Path("/")) -> dict[str, str | None]:
-    """What is set; ``None`` where it is not told.
+    """The settings, by the names that run.json has for them; ``None`` where the system has none.
 
     Args:
-        root: the folder in which ``proc`` and ``sys`` lie.
-
-    Returns:
-        ``huge_pages`` (transparent ones: always, madvise or never), ``smt`` and ``turbo`` (on or off),
-        ``energy_preference`` (of the first CPU), ``numa_nodes`` (their numbers) and ``kernel_options``.
+        root: the folder that holds ``proc`` and ``sys``.
     """
     cpus = root / "sys/devices/system/cpu"
-    chosen = re.search(r"\[(\w+)\]", text_of(root / "sys/kernel/mm/transparent_hugepage/enabled"))
+    huge_pages = re.search(r"\[(\w+)\]", text_of(root / "sys/kernel/mm/transparent_hugepage/enabled"))
     options = (part for part in text_of(root / "proc/cmdline").split() if part.partition("=")[0] in _KERNEL_OPTIONS)
+    # intel_pstate has a file for off, other drivers one for on.
+    no_turbo, boost = text_of(cpus / "intel_pstate/no_turbo"), text_of(cpus / "cpufreq/boost")
     return {
-        "huge_pages": chosen[1] if chosen else None,
+        "huge_pages": huge_pages[1] if huge_pages else None,
         "smt": {"1": "on", "0": "off"}.get(text_of(cpus / "smt/active")),
-        "turbo": _turbo(cpus),
+        "turbo": {"0": "on", "1": "off"}.get(no_turbo) or {"1": "on", "0": "off"}.get(boost),
         "energy_preference": text_of(cpus / "cpu0/cpufreq/energy_performance_preference") or None,
         "numa_nodes": text_of(root / "sys/devices/system/node/online") or None,
         "kernel_options": " ".join(options) or None,
     }
-
-
-def _turbo(cpus: Path) -> str | None:
-    # intel_pstate says whether it is off, other drivers whether it is on.
-    off = {"0": "on", "1": "off"}.get(text_of(cpus / "intel_pstate/no_turbo"))
-    return off or {"1": "on", "0": "off"}.get(text_of(cpus / "cpufreq/boost"))

@@ -81,9 +81,7 @@ class Environment:
     """What a venv is made from.
 
     Args:
-        name: of the venv.
         group: the dependency group that it is made from, or is a variant of.
-        pins: its requirements.
         beside: requirements that go into it afterwards, without what they depend on.
     """
 
@@ -137,19 +135,19 @@ def environment_for(spec: BackendSpec, device: str) -> Environment | None:
 
 
 def to_json(one: Environment) -> str | dict[str, Any]:
-    """An environment in a message between the harness and the noxfile.
+    """An environment in a message from the harness to the noxfile.
 
-    That of a dependency group is its name, for the noxfile to read the pins itself: another version of ``packaging`` in
-    the harness may write them in another way, and the venv would be made anew for that.
+    A dependency group is named alone, and the noxfile reads its pins itself: another version of ``packaging`` in the
+    harness may write them in another way, and the venv would be made anew for that.
     """
     return one.name if one.name in _project()["dependency-groups"] else asdict(one)
 
 
-def from_json(told: str | dict[str, Any]) -> Environment:
-    """What :func:`to_json` told."""
-    if isinstance(told, str):
-        return environment(told)
-    return Environment(told["name"], told["group"], tuple(told["pins"]), tuple(told["beside"]))
+def from_json(message: str | dict[str, Any]) -> Environment:
+    """The environment that :func:`to_json` wrote."""
+    if isinstance(message, str):
+        return environment(message)
+    return Environment(message["name"], message["group"], tuple(message["pins"]), tuple(message["beside"]))
 
 
 def all_groups(backends: Mapping[str, BackendSpec] = BACKENDS) -> tuple[str, ...]:

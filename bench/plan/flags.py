@@ -27,9 +27,7 @@ class Flag:
 
     Args:
         name: its field, and its key in a sweep file; ``--prompt-tokens`` on the command line for ``prompt_tokens``.
-        help: what it is for; the default is added to it.
-        default: how the default is said to the user; empty where there is nothing to say.
-        metavar: what stands for its value.
+        default: as the help shows it.
         many: takes several values, as comma lists or by repeating it.
         switch: takes no value.
         in_file: may stand in a sweep file.
@@ -57,8 +55,8 @@ class Flag:
 
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments of ``add_argument``."""
-        said = f"{self.help} (default: {self.default})" if self.default else self.help
-        common = {"dest": self.destination, "help": said.replace("%", "%%")}
+        text = f"{self.help} (default: {self.default})" if self.default else self.help
+        common = {"dest": self.destination, "help": text.replace("%", "%%")}
         if self.switch:
             return {**common, "action": "store_true", "default": None}
         return {**common, "action": "append" if self.many else "store", "metavar": self.metavar, "default": None}

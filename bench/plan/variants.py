@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bench.errors import UsageError
+from bench.plan import values as v
 from bench.plan.backends import BACKENDS
 from bench.plan.environments import Environment, environment_for, package_name
-from bench.plan.load_options import load_options
 from bench.plan.specs import looks_like_interpreter, looks_like_options, python_at, requirements_in
 
 Kind = Literal["packages", "interpreter", "options"]
@@ -25,8 +25,6 @@ class Variant:
 
     Args:
         spec: as typed.
-        kind: what it replaces.
-        backend: the one that it is a version of.
         requirements: packages in place of the pinned ones.
         python: an interpreter in place of the venv.
         options: load options over those of the run.
@@ -70,14 +68,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What else of the command line decides which backend the variants are of.
-
-    Args:
-        backends: as named; ``None`` where none is.
-        default: those of a run that names none.
-        devices: as named; ``None`` where none is.
-        workers: backend -> interpreter.
-    """
+    """What else of the command line decides which backend the variants are of; ``default`` if it names none."""
 
     backends: tuple[str, ...] | None
     default: tuple[str, ...]
@@ -125,7 +116,7 @@ def _read(text: str, where: str) -> Variant:
 
 
 def _of_options(text: str, where: str) -> Variant:
-    by_backend = load_options(text, where)
+    by_backend = v.load_options(text, where)
     if len(by_backend) > 1:
         raise UsageError(f"{where}: {' and '.join(by_backend)} are two backends; a variant is of one")
     ((backend, options),) = by_backend.items()

@@ -58,13 +58,7 @@ class Venv:
 
 
 class Venvs:
-    """Group -> venv, as handed on by nox in the environment.
-
-    Args:
-        text: the JSON that nox wrote; ``None`` if this was not started by nox.
-        workers: backend -> interpreter, as given by the user.
-        variants: the two of an A/B run, by name.
-    """
+    """Group -> venv, from the JSON that nox wrote, ``None`` without nox; ``workers`` are those that the user named."""
 
     def __init__(
         self, text: str | None, workers: Mapping[str, str], variants: Mapping[str, Variant] | None = None

@@ -114,7 +114,7 @@ def _detail(row: Row, shape: str, failed: Sequence[str], record: Mapping[str, An
         columns=tuple(f"{metric_words.short(metric)}, {column}" for metric in known for column in text.CELL_COLUMNS),
         blocks=tuple(_block_rows(cell, known)),
         left_out=(*_excluded(cell.series), *failed),
-        warnings=tuple((note, said) for note in row.notes for said in note.said_of(cell)),
+        warnings=tuple((note, said) for note in row.notes for said in note.messages_about(cell)),
         facts=tuple((fact, value) for fact, value in _facts(cell) if value),
         command=alone(cell.load, [(cell.prompt_tokens, cell.new_tokens, cell.batch_size)], [cell.ask], record),
     )

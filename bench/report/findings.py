@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.analyse.results import CellResult, Finding, RunAnalysis
-from bench.report import text
+from bench.findings import SEVERITIES
+from bench.report import finding_words, text
 from bench.report.names import Naming, cell_name
-
-_WEIGHTS = ("serious", "warning", "info")
 
 MOST_LINES = 4
 """How many lines of a note stand open; the others are folded away."""
@@ -47,12 +46,17 @@ class Note:
     @property
     def title(self) -> str:
         """For people, e.g. ``Other load (6 times)``."""
-        return text.finding_title(self.code, self.times)
+        return finding_words.title(self.code, self.times)
+
+    @property
+    def quoted(self) -> bool:
+        """Whether its lines are in another language than the page."""
+        return finding_words.quoted(self.findings[0])
 
     @property
     def meaning(self) -> str:
-        """What that kind means, where the lines are in another language than the page; blank where not."""
-        return text.finding_meaning(self.code)
+        """What that kind means, where its lines are quoted; blank where not."""
+        return finding_words.meaning(self.findings[0])
 
     @property
     def open_lines(self) -> tuple[str, ...]:
@@ -73,10 +77,10 @@ class Note:
         """Whether it is about ``cell``, or about what it was loaded in."""
         return cell.cell_key in self.cell_keys or cell.load.load_key in self.load_keys
 
-    def said_of(self, cell: CellResult) -> list[str]:
+    def messages_about(self, cell: CellResult) -> list[str]:
         """What was seen of ``cell``, or of what it was loaded in."""
         return [
-            finding.message
+            finding_words.message(finding)
             for finding in self.findings
             # One that names a cell is about no other cell of the load.
             if (finding.cell_key or finding.load_key) in (cell.cell_key, cell.load.load_key)
@@ -115,7 +119,7 @@ def _note(number: int, found: Sequence[Finding], about: dict[str, str]) -> Note:
         code=first.code,
         severity=first.severity,
         lines=tuple(_line(finding, about) for finding in found),
-        advice=text.finding_advice(first.advice),
+        advice=finding_words.advice(first),
         times=sum(finding.times for finding in found),
         load_keys=frozenset(one.load_key for one in found if one.load_key is not None and one.cell_key is None),
         cell_keys=frozenset(finding.cell_key for finding in found if finding.cell_key is not None),
@@ -126,7 +130,7 @@ def _note(number: int, found: Sequence[Finding], about: dict[str, str]) -> Note:
 def _line(finding: Finding, about: dict[str, str]) -> str:
     name = about.get(finding.cell_key or finding.load_key or "")
     where = f"{name}: " if name else ""
-    return f"{where}{finding.message}"
+    return f"{where}{finding_words.message(finding)}"
 
 
 def _names(analysis: RunAnalysis, naming: Naming) -> dict[str, str]:
@@ -141,7 +145,7 @@ def in_short(notes: Sequence[Note]) -> list[str]:
     """Lines for a terminal: how many findings of which weight, and the serious ones."""
     if not notes:
         return []
-    by_weight = {weight: sum(note.times for note in notes if note.severity == weight) for weight in _WEIGHTS}
+    by_weight = {weight: sum(note.times for note in notes if note.severity == weight) for weight in SEVERITIES}
     counted = ", ".join(f"{count} {weight}" for weight, count in by_weight.items() if count)
     kinds = ", ".join(note.code for note in notes if note.severity != "info")
     told = f": {kinds}" if kinds else ""
@@ -167,4 +171,4 @@ def _kinds(findings: Sequence[Finding]) -> str | None:
 
 def _weightiest(findings: Sequence[Finding]) -> str | None:
     found = {one.severity for one in findings}
-    return next((weight for weight in _WEIGHTS if weight in found), None)
+    return next((weight for weight in SEVERITIES if weight in found), None)

@@ -22,7 +22,7 @@ from bench.plan.backends import BACKENDS
 from bench.plan.values import like
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.prompts import PromptBook, PromptKey
 from bench.prepare.stage import Preparer
 

@@ -14,7 +14,7 @@ from bench.plan.backends import BACKENDS
 from bench.plan.options import DEFAULT_BACKENDS
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
-from bench.prepare.models import DEFAULT_SPEC, resolve_model
+from bench.prepare.model_source import DEFAULT_SPEC, resolve_model
 from bench.prepare.stage import Preparer
 from studies.overhead import collecting, schedule, tax, wall
 

@@ -13,8 +13,8 @@ import bench.report
 from bench.analyse.compare import VERDICTS
 from bench.analyse.results import RunAnalysis
 from bench.metrics import METRICS
+from bench.report import finding_words, metric_words, text
 from bench.report import format as fmt
-from bench.report import metric_words, text
 from bench.report.compare import comparison_words, figures, recorded
 from bench.report.compare.comparison_view import ComparisonView, Row, called_first
 from bench.report.compare.forest import WIDTH, Axis, axis
@@ -70,6 +70,7 @@ def page(view: ComparisonView) -> str:
             recorded=recorded,
             t=text,
             f=fmt,
+            finding=finding_words,
             language=chosen().code,
             css=Markup(css),  # noqa: S704 - our own files, no data
             css_digest=source_digest(css),

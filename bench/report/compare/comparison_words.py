@@ -9,7 +9,7 @@ from bench.analyse.compare import VERDICTS, Comparison, Head
 from bench.analyse.conditions import Mismatch
 from bench.analyse.interval import CONFIDENCE
 from bench.metrics import METRICS
-from bench.report import text
+from bench.report import finding_words
 from bench.report.compare.comparison_view import BASE, Alone, ComparisonView, Figure, Touching
 from bench.report.compare.figures import between, cell_name, change, percent, verdict_name
 from bench.report.compare.recorded import condition, pair
@@ -148,13 +148,11 @@ def _lost(place: int, cells: Sequence[Any], comparison: Comparison) -> str:
 def _serious(findings: Sequence[Touching], comparison: Comparison) -> str:
     first = findings[0].finding
     cells = {cell.cell_key for one in findings for cell in one.cells}
-    meaning = text.finding_meaning(first.code).rstrip(".")
-    what = f"{text.finding_title(first.code, 1)}: {meaning}" if meaning else f"{first.code}: {first.message[:_LONGEST]}"
     return _("SERIOUS finding in {run}: {what} ({cells}, marked !). {advice}").format(
         run=run_names(list(dict.fromkeys(one.place for one in findings)), comparison),
-        what=what,
+        what=finding_words.brief(first, _LONGEST),
         cells=touched(len(cells)),
-        advice=text.finding_advice(first.advice),
+        advice=finding_words.advice(first),
     )
 
 

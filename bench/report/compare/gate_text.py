@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.compare import Caveat, Difference
+from bench.analyse.failures import UNREACHED
 from bench.analyse.gate import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
-from bench.analyse.lost import UNREACHED
 from bench.analyse.results import CellResult, Lost
 from bench.report.compare.comparison_markdown import figures_header, figures_rows
 from bench.report.compare.comparison_text import cells, limited

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bench.analyse.results import RunAnalysis
 from bench.metrics import RANKED
+from bench.report import finding_words, metric_words, text
 from bench.report import format as fmt
-from bench.report import metric_words, text
 from bench.report.findings import finding_notes
 from bench.report.language import chosen
 from bench.report.names import Naming, marked_name, verdict_words
@@ -51,6 +51,7 @@ def table_html(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
             digests=" ".join(digests),
             caption=text.TABLE_CAPTION.format(model=model, cpu=cpu or "", run=record.get("run_id")),
             notes=notes,
+            finding_title=finding_words.title,
             name=partial(marked_name, naming),
             verdict=verdict_words,
             heads=[

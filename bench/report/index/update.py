@@ -19,7 +19,7 @@ def update_index(reports: Path) -> Path:
     Raises:
         MachineError: it cannot be written, or a page that is no index of reports has its name.
     """
-    from bench.report.index.page import page  # noqa: PLC0415 - jinja2 takes a moment
+    from bench.report.index.index_page import page  # noqa: PLC0415 - jinja2 takes a moment
 
     index = reports / "index.html"
     for _ in range(_MOST_TIMES):
@@ -57,7 +57,7 @@ def _state(reports: Path) -> list[tuple[Path, int, int]]:
 
 
 def _refuse_another(index: Path) -> None:
-    from bench.report.index.page import GENERATOR  # noqa: PLC0415 - jinja2 takes a moment
+    from bench.report.index.index_page import GENERATOR  # noqa: PLC0415 - jinja2 takes a moment
 
     try:
         with index.open("rb") as stream:

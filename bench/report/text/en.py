@@ -917,21 +917,6 @@ def failure_where(failure: Failure, blocks: int) -> str:
     return f"{where}; other blocks were measured" if failure.measured_elsewhere else where
 
 
-def finding_title(code: str, times: int) -> str:
-    """A kind of finding by its fixed word, e.g. ``Other load (6 times)``."""
-    return code.replace("-", " ").capitalize() + (f" ({times} times)" if times > 1 else "")
-
-
-def finding_meaning(code: str) -> str:  # noqa: ARG001 - the guard's messages, which are English, say what was seen
-    """What a kind of finding means, where what was seen is told in another language; blank where it is not."""
-    return ""
-
-
-def finding_advice(advice: str) -> str:
-    """What to do about a finding, of which the guard wrote down ``advice``."""
-    return advice
-
-
 def parameters(count: int | None) -> str:
     """A model's size, e.g. ``135 million``; blank where unknown."""
     if not count:

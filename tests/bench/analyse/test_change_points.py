@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.analyse.change_points import LEAST_RUNS, LEAST_SIDE, ChangePoint, Reading, change_points
+from bench.analyse.change_points import LEAST_RUNS, ChangePoint, change_points
+from bench.analyse.run_noise import LEAST_SIDE, Reading
 
 NOISE = 0.01
 """Of the runs' logarithms: 1 %."""

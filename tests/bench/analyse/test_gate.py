@@ -12,7 +12,7 @@ from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, 
 from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
 from bench.analyse.variation import variation
 from bench.report.compare.gate_text import lost_text, sentence
-from tests.bench.analyse.made import failed, made_cell, made_load, made_run, packages
+from tests.support.analyses import failed, made_cell, made_load, made_run, packages
 
 SHIFTS = (-0.01, -0.005, 0.0, 0.005, 0.01, 0.0)
 FIVE = 0.05

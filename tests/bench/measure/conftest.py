@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bench import PROJECT_ROOT
-from bench.measure.facts import LoadPlan, RunFacts
+from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.visit import Visit
 from bench.measure.worker import Launch, Timeouts, WorkerProcess
 from bench.plan.options import Options

@@ -14,7 +14,7 @@ import pytest
 
 from backends.spec import BackendSpec
 from bench.errors import WorkerFailed
-from bench.measure.facts import LoadPlan
+from bench.measure.attempt import LoadPlan
 from bench.measure.visit import Interrupted
 from bench.observe import gauges
 from bench.observe.busy import EngineTime, Reading
@@ -195,7 +195,7 @@ class Uncounted:
 
 
 def test_a_counter_that_nobody_read_is_null_and_not_zero(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.measure.visit.busy_counters", Uncounted)
+    monkeypatch.setattr("bench.observe.gauges.busy_counters", Uncounted)
     monkeypatch.setattr("bench.observe.gauges.find_energy_meter", lambda: FoundMeter(None))
     one = kit()
     one.measure(8)
@@ -417,7 +417,7 @@ def on_npu(kit: MakeKit, other_root: Path, monkeypatch: pytest.MonkeyPatch) -> C
     file.write_text(file.read_text("utf-8").replace("GPU.0", "NPU").replace('== "NPU":', '== "none":'), "utf-8")
 
     def make(*busy_ms: int, arguments: tuple[str, ...] = ()) -> Any:
-        monkeypatch.setattr("bench.measure.visit.busy_counters", Counted(*busy_ms))
+        monkeypatch.setattr("bench.observe.gauges.busy_counters", Counted(*busy_ms))
         one = kit(arguments=("--device", "NPU", *arguments))
         monkeypatch.setitem(BACKENDS, "simulated", ODD)
         return one
@@ -456,7 +456,7 @@ def test_what_was_stopped_in_its_warm_ups_is_no_fallback(on_npu: Callable[..., A
 
 
 def test_busy_time_is_recorded_per_generation(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.measure.visit.busy_counters", Counted(5))
+    monkeypatch.setattr("bench.observe.gauges.busy_counters", Counted(5))
     one = kit()
     one.measure(8)
     assert {(row["npu_busy_ns"], row["gpu_busy_ns"]) for row in one.rows("generations")} == {(0, None)}

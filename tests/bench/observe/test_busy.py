@@ -186,7 +186,7 @@ def test_a_counter_that_has_no_value_yet_is_not_read_as_0() -> None:
 
 
 def test_an_adapter_is_an_npu_by_its_name() -> None:
-    adapters = [("Intel(R) Arc(TM) Graphics", 1), ("Intel(R) AI Boost", NPU_LUID)]
+    adapters = {1: "Intel(R) Arc(TM) Graphics", NPU_LUID: "Intel(R) AI Boost"}
     assert npu_luids_of(adapters, {"Intel(R) AI Boost"}) == {NPU_LUID}
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from bench.observe import gauges as module
+from bench.observe.busy import Busy, EngineTime, Reading
+from bench.observe.busy_counters import busy_counters
 from bench.observe.conditions import ConditionReader
 from bench.observe.gauges import SUSPENDED, Gauged, Gauges, Instruments
 
@@ -47,7 +49,9 @@ class Memory:
 
 
 def gauges(meter: Meter | None = None, memory: Memory | None = None, clock: Clock | None = None) -> Gauges:
-    return Gauges(os.getpid(), ConditionReader(), meter, clock or Clock(), memory or Memory())
+    return Gauges(
+        os.getpid(), ConditionReader(), meter, busy_counters(os.getpid()), clock or Clock(), memory or Memory()
+    )
 
 
 def around(one: Gauges) -> Gauged:
@@ -58,6 +62,13 @@ def around(one: Gauges) -> Gauged:
 def test_energy_is_the_difference_with_its_source() -> None:
     found = around(gauges(Meter(10.0, 12.5)))
     assert (found.energy_j, found.energy_source, found.cpu_frequency_mhz) == (2.5, "a meter", 3000.0)
+
+
+def test_busy_time_is_that_between_the_readings(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = gauges()
+    readings = iter([Reading(10, npu={"0": EngineTime(2)}), Reading(30, npu={"0": EngineTime(9)})])
+    monkeypatch.setattr(one._busy, "read", lambda: next(readings))
+    assert around(one).busy == Busy(None, 7, 20, {}, {"0": 7})
 
 
 @pytest.mark.parametrize("meter", [None, Meter(1.0, None), Meter(None, 1.0)])
@@ -80,13 +91,13 @@ def test_a_generation_without_sleep_counts(slept_s: float | None) -> None:
 def test_the_most_device_memory_is_kept() -> None:
     one = gauges(memory=Memory(5, 9, None, 7))
     for _ in range(4):
-        one.look_at_memory()
+        one.read_device_memory()
     assert one.device_memory_bytes == 9
 
 
 def test_device_memory_that_no_counter_tells_is_not_measured() -> None:
     one = gauges(memory=Memory(None))
-    one.look_at_memory()
+    one.read_device_memory()
     assert one.device_memory_bytes is None
 
 

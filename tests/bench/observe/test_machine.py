@@ -28,7 +28,7 @@ def test_the_id_is_the_same_in_another_process() -> None:
 
 def test_the_id_reveals_neither_the_hosts_name_nor_the_systems_own_id(monkeypatch: pytest.MonkeyPatch) -> None:
     own = "0123456789abcdef0123456789abcdef"
-    monkeypatch.setattr(machine, "_first_line", lambda path: own)
+    monkeypatch.setattr(machine, "text_of", lambda path: own)
     given = machine_id()
     assert not any(given in name or name in given for name in (socket.gethostname().lower(), own))
 
@@ -36,7 +36,7 @@ def test_the_id_reveals_neither_the_hosts_name_nor_the_systems_own_id(monkeypatc
 def test_another_machine_has_another_id(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = set()
     for own in ("0" * 32, "1" * 32):
-        monkeypatch.setattr(machine, "_first_line", lambda path, own=own: own)
+        monkeypatch.setattr(machine, "text_of", lambda path, own=own: own)
         ids.add(machine_id())
     assert len(ids) == 2
 
@@ -65,25 +65,9 @@ def test_the_facts_do_not_name_the_host() -> None:
     assert f'"{platform.node()}"' not in json.dumps(machine_facts())
 
 
-def test_what_the_system_does_not_tell_is_null(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_first_line", lambda path: None)
+def test_what_the_system_does_not_tell_is_null(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(machine, "_GOVERNOR", tmp_path / "none")
     assert machine_facts()["governor"] is None
-
-
-@pytest.mark.parametrize(("plugged", "expected"), [(True, "mains"), (False, "battery"), (None, None)])
-def test_the_power_source_is_the_batterys(
-    monkeypatch: pytest.MonkeyPatch, plugged: bool | None, expected: str | None
-) -> None:
-    class Battery:
-        power_plugged = plugged
-
-    monkeypatch.setattr("bench.observe.machine.psutil.sensors_battery", Battery, raising=False)
-    assert machine.power_source() == expected
-
-
-def test_a_machine_without_a_battery_has_no_power_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.observe.machine.psutil.sensors_battery", lambda: None, raising=False)
-    assert machine.power_source() is None
 
 
 @pytest.mark.parametrize(

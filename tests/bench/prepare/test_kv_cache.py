@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.prepare.kv_cache import kv_values_per_token
+from bench.prepare.model_facts import kv_values_per_token
 
 SMOLLM = {
     "num_hidden_layers": 30,

@@ -19,7 +19,7 @@ from bench.report.render import ReportPaths
 from bench.report.results_table import result_groups
 from bench.report.timed import timed_region
 from bench.store.reader import open_run
-from tests.bench.analyse.made import measured
+from tests.support.analyses import measured
 
 MakeRun = Callable[..., Any]
 

@@ -5,7 +5,6 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -16,34 +15,12 @@ from bench.plan.cells import Load
 from bench.report import text
 from bench.report.format import percent
 from bench.report.render import ReportPaths, render
+from tests.support.markup import Tags, visible
 
 MakeRun = Callable[..., Any]
 ONE_LOAD = [Load("ort-genai", "CPU", "int4")]
 SMALL: dict[str, Any] = {"loads": ONE_LOAD, "prompt_tokens": (32,)}
 """A run for what does not depend on its cells."""
-VOID = {"meta", "link", "br", "img", "input"}
-
-
-class Tags(HTMLParser):
-    """Every tag with its attributes, the ids, and whether what was opened was closed."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.balanced = True
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        self.balanced &= bool(self.open) and self.open.pop() == tag
 
 
 def page_of(run: Path, tmp_path: Path) -> str:
@@ -55,10 +32,6 @@ LIMITED: dict[str, Any] = {
     "memory_bytes": 16 * 2**30,
     "usable": {"logical_cores": 2, "cpus": "0-1", "cpu_quota": 1.5, "memory_bytes": 4 * 2**30},
 }
-
-
-def visible(page: str) -> str:
-    return " ".join(re.sub(r"<(style|script)>.*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL).split())
 
 
 @pytest.fixture(scope="module")

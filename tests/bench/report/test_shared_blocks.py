@@ -18,7 +18,7 @@ from bench.report.names import name_all
 from bench.report.render import ReportPaths, render_analysis
 from bench.report.results_table import result_groups
 from bench.store.reader import open_run
-from tests.bench.report.visible import Visible
+from tests.support.markup import Visible
 
 MakeRun = Callable[..., Any]
 INT4, INT8 = (Load("ort-genai", "CPU", precision) for precision in ("int4", "int8"))

@@ -25,7 +25,7 @@ from bench.report.compare.comparison_text import lines
 from bench.report.compare.comparison_view import called_first, comparison_view
 from bench.report.compare.comparison_words import largest
 from bench.store.reader import open_run
-from tests.bench.report.conftest import FakeRun
+from tests.support.stored_runs import FakeRun
 
 Run = Callable[..., int]
 ONE_LOAD = (Load("transformers", "CPU", "fp32"),)

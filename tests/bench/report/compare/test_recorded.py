@@ -11,7 +11,7 @@ from bench.analyse.conditions import NAMED, Mismatch
 from bench.analyse.environment import surroundings
 from bench.report.compare.recorded import condition, pair, value_or_blank
 from bench.report.language import speaking
-from tests.bench.analyse.made import made_run
+from tests.support.analyses import made_run
 
 NAMES = {"AIPC Bench", "CPU", "Python", "numpy", "model"}
 """What is called the same in Turkish."""

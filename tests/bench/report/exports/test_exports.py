@@ -25,7 +25,7 @@ from bench.report.names import name_all
 from bench.report.render import ReportPaths, render, write_files
 from bench.report.template import source_digest
 from bench.store.reader import open_run
-from tests.bench.report.test_page import Tags, visible
+from tests.support.markup import Tags, visible
 
 MakeRun = Callable[..., Any]
 

@@ -11,8 +11,8 @@ import pytest
 
 from bench.commands.history import main
 from bench.plan.cells import Load
-from bench.report.history.runs import choose
-from tests.bench.report.history.conftest import ask, run_day, run_id, write_night
+from bench.report.history.machine_runs import read_machine
+from tests.support.nights import ask, run_day, run_id, write_night
 
 
 def told(results: Path, reports: Path, *arguments: str) -> dict[str, Any]:
@@ -210,7 +210,7 @@ def test_a_date_that_has_none_in_utc_gives_way_to_the_one_in_the_id(nights: Path
 def test_a_machine_that_is_not_recorded_as_one_is_called_unknown(nights: Path, tmp_path: Path, machine: object) -> None:
     path = nights / run_id(1) / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"machine": machine}), "utf-8")
-    assert choose([], nights, None).machine == ""
+    assert read_machine([], nights, None).machine == ""
     assert told(nights, tmp_path)["about"]["machine"] == ""
     (page,) = tmp_path.glob("history-*/history.html")
     assert "unknown machine" in page.read_text("utf-8")

@@ -17,8 +17,8 @@ import pytest
 from bench.commands.history import main
 from bench.plan.cells import Load
 from bench.report.exports.summary_markdown import escape
-from tests.bench.report.history.conftest import ask, run_id, write_night
-from tests.bench.report.visible import NO_TURKISH, Visible, left_in_english
+from tests.support.markup import NO_TURKISH, Visible, left_in_english
+from tests.support.nights import ask, run_id, write_night
 
 FILES = ("history.html", "history.md", "history.json")
 
