@@ -7,10 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.results import MemoryRanking, MemoryRival, Ranking, Rival, RunAnalysis
+from bench.analyse.results import MemoryRanking, MemoryRival, Ranking, Rival
 from bench.report.about import about_run
 from bench.report.format import clean
 from bench.report.names import Naming
+from bench.report.run_view import RunView
+from bench.report.run_words import all_sentences
 
 SUMMARY_VERSION = 4
 
@@ -22,37 +24,29 @@ _PLAN = (
 )
 
 
-def summary_json(
-    analysis: RunAnalysis,
-    naming: Naming,
-    rows: Sequence[Mapping[str, Any]],
-    sentences: Sequence[str],
-    headlines: Mapping[str, str],
-) -> str:
+def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Mapping[str, str]) -> str:
     """The summary of a run.
 
     Args:
-        analysis: of the run.
-        naming: of its loads.
-        rows: of :func:`bench.report.rows.cell_rows`.
-        sentences: the answer in words.
-        headlines: code of each language -> the first of them.
+        view: of the run.
+        rows: of :func:`bench.report.exports.summary_csv.cell_rows`.
+        headlines: code of each language -> the first sentence of the answer.
     """
-    plan = analysis.record.get("plan") or {}
+    analysis, names, plan = view.analysis, view.names, view.plan
     value = {
         "summary_version": SUMMARY_VERSION,
         "about": about_run(analysis, headlines),
-        **{name: analysis.record.get(name) for name in _RECORD},
+        **{name: view.record.get(name) for name in _RECORD},
         "plan": {name: plan.get(name) for name in _PLAN},
         "end": analysis.end,
-        "simulated": any(load.simulated for load in analysis.loads),
-        "answer": sentences,
+        "simulated": view.simulated != "none",
+        "answer": all_sentences(view),
         "cells": rows,
-        "rankings": [_ranking(ranking, naming) for ranking in analysis.rankings],
-        "memory_rankings": [_memory_ranking(ranking, naming) for ranking in analysis.memory_rankings],
+        "rankings": [_ranking(ranking, names) for ranking in analysis.rankings],
+        "memory_rankings": [_memory_ranking(ranking, names) for ranking in analysis.memory_rankings],
         "failures": [
             {
-                "configuration": naming.of(failure.load),
+                "configuration": names.of(failure.load),
                 "simulated": failure.load.simulated,
                 "status": failure.status,
                 "error_type": failure.error_type,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import os
 import string
@@ -155,3 +156,21 @@ def test_what_a_catalog_lacks_is_shown_in_english() -> None:
     with speaking("tr"):
         shown = gettext("no such message"), ngettext("one", "many", 2), pgettext("where", "no such message")
     assert shown == ("no such message", "many", "no such message")
+
+
+def test_no_message_stands_in_an_f_string() -> None:
+    # Before Python 3.12 an f-string is one token, so that a message in it is not found.
+    hidden = [
+        f"{path.relative_to(PROJECT_ROOT)}:{call.lineno}"
+        for path in sorted((PROJECT_ROOT / "bench").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.JoinedStr)
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in KEYWORDS
+        if any(
+            "{count}" in ast.unparse(one) or call.func.id != "plural"
+            for one in call.args
+            if isinstance(one, ast.Constant)
+        )
+    ]
+    assert hidden == []
