@@ -30,21 +30,13 @@ _CACHE_STATES = {"none": mark("none"), "cold": mark("cold"), "hit": mark("hit"),
 
 
 @dataclass(frozen=True, slots=True)
-class Plot:
-    """One metric's drawing and its title."""
-
-    title: str
-    chart: SeriesChart
-
-
-@dataclass(frozen=True, slots=True)
 class CellDetail:
     """One cell, in the language that was chosen when it was made.
 
     Args:
         row: of the main table.
         estimates: in a line.
-        plots: one per metric that it has.
+        plots: a drawing per metric that it has, and its title.
         columns: heads of the figures of a block.
         blocks: the same as the plots, in figures: the number of a block, and for each metric the generations that
             count, their median, and the warm-ups.
@@ -56,7 +48,7 @@ class CellDetail:
 
     row: Row
     estimates: str
-    plots: tuple[Plot, ...]
+    plots: tuple[tuple[str, SeriesChart], ...]
     columns: tuple[str, ...]
     blocks: tuple[tuple[int, tuple[str, ...]], ...]
     left_out: tuple[str, ...]
@@ -109,10 +101,10 @@ def _detail(view: RunView, row: Row, notes: Sequence[Note], failed: Mapping[str,
     )
 
 
-def _plot(cell: CellResult, metric: str) -> Plot:
+def _plot(cell: CellResult, metric: str) -> tuple[str, SeriesChart]:
     chart = series_chart(cell.series, metric, getattr(cell, metric))
     title = _("{metric} by block, {unit} (logarithmic)") if chart.logarithmic else _("{metric} by block, {unit}")
-    return Plot(capital(title.format(metric=metric_words.name(metric), unit=metric_words.unit(metric))), chart)
+    return capital(title.format(metric=metric_words.name(metric), unit=metric_words.unit(metric))), chart
 
 
 def _block_rows(cell: CellResult, known: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:

@@ -42,7 +42,7 @@ def run_table(view: RunView) -> str:
     lines = _columns([_HEADER, *rows]) if rows else [run_words.nothing_measured()]
     notes = [*_failures(view), *(run_words.overview_sentence(view, overview) for overview in view.overviews)]
     if view.adaptive:
-        notes.append(run_words.adaptive_end(view, view.adaptive))
+        notes.append(run_words.adaptive_end(view))
     notes += [*_notes(view), *in_short(view.notes)]
     return "\n".join([*lines, *(wrapped for note in notes for wrapped in _wrapped(note))])
 

@@ -53,17 +53,17 @@ class Answer:
     @property
     def winner(self) -> LoadResult:
         """The lowest."""
-        return _load_of(self.ranking.winner)
+        return load_of(self.ranking.winner)
 
     @property
     def rivals(self) -> list[tuple[Rival | MemoryRival, LoadResult]]:
         """The others, nearest first."""
-        return [(rival, _load_of(rival)) for rival in self.ranking.rivals]
+        return [(rival, load_of(rival)) for rival in self.ranking.rivals]
 
     @property
     def apart(self) -> list[LoadResult]:
         """Those that could not be compared with it."""
-        return [_load_of(one) for one in self.ranking.apart]
+        return [load_of(one) for one in self.ranking.apart]
 
     @property
     def claim(self) -> Claim:
@@ -96,15 +96,11 @@ class Overview:
 
     Args:
         answers: by prompt length, or the one of memory.
-        new_tokens: of all of them, where the run has several or a batch.
-        batch_size: of all of them, where the run has several or a batch.
-        requests: whether the requests have to be named, because not all configurations answered the same.
+        several: whether the run has several of this kind, so that the requests have to be named.
     """
 
     answers: tuple[Answer, ...]
-    new_tokens: int | None = None
-    batch_size: int | None = None
-    requests: bool = False
+    several: bool
 
     @property
     def metric(self) -> str:
@@ -170,62 +166,22 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
-class AdaptiveEnd:
-    """How a run ended that added blocks as it went.
-
-    Args:
-        ended_by: ``target``, ``max-time`` or ``max-blocks``; ``None`` where it ended before.
-        target: half the width of an interval, as a share.
-        blocks: in all.
-        cells: how many were to reach the target.
-        reached: how many did.
-        missed: those that did not and have numbers.
-        without: how many more have none.
-    """
-
-    ended_by: str | None
-    target: float
-    blocks: int
-    cells: int | None
-    reached: int | None
-    missed: tuple[CellResult, ...]
-    without: int
-
-
-@dataclass(frozen=True, slots=True)
-class FilterAxis:
-    """An axis along which a reader can narrow the page, and its values as the ``data-`` attributes have them."""
-
-    key: str
-    values: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class EnergyBar:
-    """A cell in a chart; ``value`` in the unit shown, ``width`` in percent of the longest bar."""
-
-    cell: CellResult
-    value: float
-    width: float
-
-
-@dataclass(frozen=True, slots=True)
 class EnergyChart:
-    """One counter that moved: some of the cells that it was read around, and how many these are in all."""
+    """One counter that moved: some of the cells that it was read around with their values, and how many there are."""
 
     name: str
-    bars: tuple[EnergyBar, ...]
+    bars: tuple[tuple[CellResult, float], ...]
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """Energy and busy time of the cells that a counter was read around.
+    """Energy and busy time of the cells that a counter was read around, in the units shown.
 
     Args:
         charts: of the counters that moved.
         columns: of :data:`ENERGY_COLUMNS` those with any value.
-        rows: each cell with its values of these, in the units shown.
+        rows: each cell with its values of these.
         sources: what the energy was read from.
         engines: whether busy time of a GPU is among it.
     """
@@ -248,8 +204,8 @@ class RunView:
         overviews: a sentence each.
         groups: of the table of results.
         hits: cells that were asked both ways.
-        adaptive: how a run ended that added blocks as it went.
-        axes: what a reader can narrow the page by.
+        adaptive: what end.json says of a run that added blocks as it went; empty for others.
+        axes: what a reader can narrow the page by, and the values as the ``data-`` attributes have them.
         weights: metrics that anything is ranked by, and ``memory``.
         quantiles: of inter-token latency, those that any sample of the run can carry.
         energy: ``None`` where no counter was read.
@@ -261,8 +217,8 @@ class RunView:
     overviews: tuple[Overview, ...]
     groups: tuple[Group, ...]
     hits: tuple[Hit, ...]
-    adaptive: AdaptiveEnd | None
-    axes: tuple[FilterAxis, ...]
+    adaptive: Mapping[str, Any]
+    axes: Mapping[str, tuple[str, ...]]
     weights: tuple[str, ...]
     quantiles: tuple[str, ...]
     energy: Energy | None
@@ -312,7 +268,7 @@ class RunView:
     @property
     def planned_blocks(self) -> int:
         """How many blocks the run was to have; of one that added blocks, how many it had."""
-        return (self.adaptive.blocks if self.adaptive else 0) or self.plan.get("blocks") or 0
+        return self.adaptive.get("blocks") or self.plan.get("blocks") or 0
 
 
 def view_run(analysis: RunAnalysis) -> RunView:
@@ -329,14 +285,15 @@ def view_run(analysis: RunAnalysis) -> RunView:
         groups=_groups(analysis, finding_notes(analysis, names)),
         hits=tuple(_hits(analysis)),
         adaptive=_adaptive_end(analysis),
-        axes=tuple(_axes(analysis)),
+        axes=_axes(analysis),
         weights=tuple(metric for metric in (*RANKED, "memory") if metric in ranked),
         quantiles=tuple(name for name in ITL_NAMES if any(getattr(one, name) is not None for one in samples)),
         energy=_energy(analysis),
     )
 
 
-def _load_of(one: CellResult | LoadResult | Rival | MemoryRival) -> LoadResult:
+def load_of(one: CellResult | LoadResult | Rival | MemoryRival) -> LoadResult:
+    """The load of a contestant."""
     if isinstance(one, Rival):
         return one.cell.load
     return one if isinstance(one, LoadResult) else one.load
@@ -365,11 +322,11 @@ def _latency_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview
         kind = (answer.ranking.simulated, answer.ranking.ask == "again", batch_size, new_tokens)
         kinds.setdefault(kind, []).append(answer)
     several = len({kind[2:] for kind in kinds}) > 1
-    for kind, of_kind in sorted(kinds.items(), key=lambda one: one[0]):
+    for kind in sorted(kinds):
         for metric in RANKED:
-            own = tuple(one for one in of_kind if one.metric == metric and not one.ranking.alone)
+            own = tuple(one for one in kinds[kind] if one.metric == metric and not one.ranking.alone)
             if own:
-                yield Overview(own, kind[3] if several else None, kind[2] if several else None)
+                yield Overview(own, several)
 
 
 def _memory_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]:
@@ -377,7 +334,7 @@ def _memory_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]
     kinds = [(one.ranking.simulated, one.ranking.ask) for one in memory]
     for answer, kind in zip(memory, kinds, strict=True):
         if not answer.ranking.alone:
-            yield Overview((answer,), requests=kinds.count(kind) > 1)
+            yield Overview((answer,), kinds.count(kind) > 1)
 
 
 def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
@@ -429,29 +386,16 @@ def _hits(analysis: RunAnalysis) -> Iterator[Hit]:
             yield Hit(cell, other, first, hit, contrast.ratio)
 
 
-def _adaptive_end(analysis: RunAnalysis) -> AdaptiveEnd | None:
-    """What end.json says of a run that added blocks; ``None`` for others, and for one that has no end."""
+def _adaptive_end(analysis: RunAnalysis) -> Mapping[str, Any]:
     detail = (analysis.end or {}).get("detail")
-    told = detail.get("adaptive") if isinstance(detail, Mapping) else None
-    if not isinstance(told, Mapping) or not told:
-        return None
-    missed = set(told.get("not_reached") or ())
-    cells = tuple(cell for cell in analysis.cells if cell.cell_key in missed)
-    return AdaptiveEnd(
-        ended_by=told.get("ended_by"),
-        target=float(told.get("target") or 0),
-        blocks=int(told.get("blocks") or 0),
-        cells=told.get("cells"),
-        reached=told.get("reached"),
-        missed=cells,
-        without=len(missed) - len(cells),
-    )
+    adaptive = detail.get("adaptive") if isinstance(detail, Mapping) else None
+    return adaptive if isinstance(adaptive, Mapping) else {}
 
 
-def _axes(analysis: RunAnalysis) -> Iterator[FilterAxis]:
+def _axes(analysis: RunAnalysis) -> dict[str, tuple[str, ...]]:
     """The axes along which something differs among what was measured or failed; none in a run without results."""
     if not analysis.cells:
-        return
+        return {}
     loads = [cell.load for cell in analysis.cells] + [failure.load for failure in analysis.failures]
     asks = {cell.ask for cell in analysis.cells} | {ask for failure in analysis.failures for ask in failure.asks}
     found = {
@@ -461,7 +405,7 @@ def _axes(analysis: RunAnalysis) -> Iterator[FilterAxis]:
         "prompt": [str(length) for length in sorted({cell.prompt_tokens for cell in analysis.cells})],
         "ask": [ask for ask in ASKS if ask in asks],
     }
-    yield from (FilterAxis(key, tuple(values)) for key, values in found.items() if len(values) > 1)
+    return {key: tuple(values) for key, values in found.items() if len(values) > 1}
 
 
 def _energy(analysis: RunAnalysis) -> Energy | None:
@@ -485,10 +429,7 @@ def _energy_chart(name: str, cells: Sequence[CellResult]) -> EnergyChart | None:
     # Where no counter moved there is nothing to draw; the table says so.
     if not any(value for _, value in known):
         return None
-    shown = known[:_MOST_BARS]
-    longest = max(value for _, value in shown)
-    bars = tuple(EnergyBar(cell, value, 100 * value / longest if longest else 0.0) for cell, value in shown)
-    return EnergyChart(name, bars, len(known))
+    return EnergyChart(name, tuple(known[:_MOST_BARS]), len(known))
 
 
 def _cost(cell: CellResult, name: str) -> float | None:

@@ -23,7 +23,7 @@ from bench.report.language import gettext as _
 from bench.report.language import mark, ngettext
 from bench.report.metric_words import name as metric_name
 from bench.report.names import cell_name, requests_name, shape_name
-from bench.report.run_view import AdaptiveEnd, Answer, Overview, RunView
+from bench.report.run_view import Answer, Overview, RunView, shape_of
 
 VERDICT_PROFILE = "--profile standard"
 VERDICT_COMMAND = f"nox -s bench -- {VERDICT_PROFILE}"
@@ -102,6 +102,7 @@ _ENDS = {
 }
 """Reason in end.json -> what has to be said of it; ``None`` without such a file."""
 _ADAPTIVE_ENDS = {
+    None: mark("The run ended before it was done."),
     "target": mark("No cell needed another block."),
     "max-time": mark("The time that was given (--max-time) ended it."),
     "max-blocks": mark("The number of blocks that was given (--max-blocks) ended it."),
@@ -173,7 +174,7 @@ def banners(view: RunView) -> list[str]:
         found.append(_(_ENDS[reason]))
     if view.analysis.unreached:
         found.append(unreached(view))
-    return found + ([adaptive_end(view, view.adaptive)] if view.adaptive else [])
+    return found + ([adaptive_end(view)] if view.adaptive else [])
 
 
 def unreached(view: RunView) -> str:
@@ -181,30 +182,33 @@ def unreached(view: RunView) -> str:
     return _("{count} planned cells were not reached.").format(count=number(len(view.analysis.unreached), 0))
 
 
-def adaptive_end(view: RunView, end: AdaptiveEnd) -> str:
+def adaptive_end(view: RunView) -> str:
     """What ended a run that added blocks as it went, and which cells did not reach its target."""
-    target = percent(end.target, None)
+    end = view.adaptive
     sentences = [
         _(
             "Blocks were added until half the 95 % interval of time to first token and of time per output token is "
             "within {target}: {blocks} in all."
-        ).format(target=target, blocks=plural(end.blocks, "{count} block", "{count} blocks")),
-        _(_ADAPTIVE_ENDS.get(end.ended_by or "", mark("The run ended before it was done."))),
+        ).format(
+            target=percent(float(end.get("target") or 0), None),
+            blocks=plural(int(end.get("blocks") or 0), "{count} block", "{count} blocks"),
+        ),
+        _(_ADAPTIVE_ENDS.get(end.get("ended_by"), _ADAPTIVE_ENDS[None])),
     ]
+    missed = set(end.get("not_reached") or ())
     names = [
-        _("{name} at {shape}").format(
-            name=view.names.of(cell.load), shape=shape_name(cell.prompt_tokens, cell.new_tokens, cell.batch_size)
-        )
-        for cell in end.missed
+        _("{name} at {shape}").format(name=view.names.of(cell.load), shape=shape_name(*shape_of(cell)))
+        for cell in view.analysis.cells
+        if cell.cell_key in missed
     ]
-    if end.without:
-        cells = plural(end.without, "{count} cell", "{count} cells")
+    if without := len(missed) - len(names):
+        cells = plural(without, "{count} cell", "{count} cells")
         names.append(_("{cells} without any number").format(cells=cells))
     if len(names) > _MOST_MISSED:
         names = [*names[:_MOST_MISSED], _("{count} more").format(count=len(names) - _MOST_MISSED)]
     if names:
         reached = _("{reached} of {cells} cells reached the target; these did not: {names}.")
-        sentences.append(reached.format(reached=end.reached, cells=end.cells, names="; ".join(names)))
+        sentences.append(reached.format(reached=end.get("reached"), cells=end.get("cells"), names="; ".join(names)))
     else:
         sentences.append(_("Every cell reached the target."))
     return " ".join(sentences)
@@ -305,10 +309,12 @@ def overview_sentence(view: RunView, overview: Overview) -> str:
         claimed = _(_LATENCY_OVERVIEWS[kind]).format(metric=metric_name(overview.metric))
         sentence = _latency_sentence(view, overview, capital(claimed))
     parts = []
-    if overview.new_tokens is not None:
-        parts.append(_("{new} new tokens").format(new=number(overview.new_tokens, 0)))
-        parts.append(_("batch of {size}").format(size=overview.batch_size))
-    if overview.ask == "again" and not overview.requests:
+    memory = overview.metric == "memory"
+    if overview.several and not memory:
+        ((_prompt, new_tokens, batch_size),) = overview.answers[0].shapes
+        parts.append(_("{new} new tokens").format(new=number(new_tokens, 0)))
+        parts.append(_("batch of {size}").format(size=batch_size))
+    if overview.ask == "again" and not (overview.several and memory):
         parts.append(_("prefix-cache hit"))
     return f"{', '.join(parts)}: {sentence}" if parts else sentence
 
@@ -317,7 +323,7 @@ def _memory_sentence(view: RunView, overview: Overview, claimed: str) -> str:
     (answer,) = overview.answers
     name = view.names.of(answer.winner)
     ties = _(" (others cannot be told apart from it)") if answer.ranking.open else ""
-    if not overview.requests:
+    if not overview.several:
         return _("{claim}: {name}{ties}.").format(claim=claimed, name=name, ties=ties)
     requests = requests_name(answer.shapes, answer.ranking.ask)
     return _("{claim} at {requests}: {name}{ties}.").format(claim=claimed, requests=requests, name=name, ties=ties)

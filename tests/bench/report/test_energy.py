@@ -52,7 +52,7 @@ def test_a_device_that_stood_still_is_in_the_table_as_zero(tmp_path: Path) -> No
 def test_energy_is_shown_in_millijoules(tmp_path: Path) -> None:
     found = section(tmp_path, counters=COUNTERS)
     assert found is not None
-    assert {round(bar.value, 6) for bar in found.charts[0].bars} == {50.0}
+    assert {round(value, 6) for _, value in found.charts[0].bars} == {50.0}
 
 
 def test_whoever_sees_energy_is_told_that_the_prefill_is_in_it(made: str) -> None:
