@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ EVERYWHERE = {"PROJECT_ROOT", "errors"}
 """What every part may use."""
 MAY_IMPORT = {
     "errors.py": set(),
+    "findings.py": set(),
     "metrics.py": set(),
     "cli.py": set(),
     "processes.py": set(),
@@ -27,9 +29,9 @@ MAY_IMPORT = {
     "observe": {"plan", "processes"},
     "prepare": {"plan", "observe", "processes"},
     "measure": {"plan", "prepare", "observe", "store", "processes"},
-    "analyse": {"plan", "store", "metrics"},
-    "report": {"plan", "store", "analyse", "cli", "metrics", "processes"},
-    "run": {"plan", "prepare", "observe", "measure", "store", "analyse"},
+    "analyse": {"plan", "store", "findings", "metrics"},
+    "report": {"plan", "store", "analyse", "cli", "findings", "metrics", "processes"},
+    "run": {"plan", "prepare", "observe", "measure", "store", "analyse", "findings"},
     "commands": {"plan", "prepare", "observe", "measure", "store", "analyse", "report", "run", "cli"} | {"metrics"},
     "conftest.py": {"plan", "report", "run", "cli", "test_measure"},
     "test_measure.py": {"plan", "measure", "run"},
@@ -84,6 +86,14 @@ def test_only_the_studies_import_the_studies() -> None:
         file for folder in ("bench", "backends") for file in files(folder) if "studies" in {*map(top, imports(file))}
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("file", files("tests"), ids=lambda file: str(file.relative_to(ROOT)))
+def test_what_tests_share_stands_in_no_test_or_conftest_and_is_public(file: Path) -> None:
+    tree = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+    shared = [node for node in tree if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests.")]
+    names = [f"{node.module}.{alias.name}" for node in shared for alias in node.names]
+    assert not [name for name in names if re.search(r"\.(test_|conftest\b|_)", name)]
 
 
 def top(name: str) -> str:

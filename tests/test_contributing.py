@@ -14,7 +14,7 @@ from backends.spec import ARTIFACT_FORMATS, BackendSpec
 from backends.worker import timed_generation
 from bench.plan import environments
 from bench.plan.environments import Here
-from tests.contract.loaded import cases
+from tests.support.loaded_backends import cases
 
 PAGE = Path(__file__).parents[1] / "CONTRIBUTING.md"
 OPTIONS = LoadOptions(precision="fp32", threads=1)

@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +28,11 @@ from bench.report.run_view import view_run
 from bench.store.reader import open_run
 from bench.store.schema import SCHEMA_VERSION, TABLES
 from bench.store.writer import RunWriter
-from tests.bench.report.conftest import FakeRun
+from tests.support.rows import generation_row, load_row
+from tests.support.stored_runs import FakeRun
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*sorted((ROOT / "docs").glob("*.md")), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
-NOW = datetime(2030, 1, 2, tzinfo=UTC)
 
 
 def page(name: str) -> str:
@@ -69,55 +68,13 @@ def write_run(results: Path) -> None:
     writer = RunWriter(results, "20300102T000000Z-abcdef")
     writer.begin({})
     for block, ttft_ms in enumerate((100, 200, 400)):
-        load_id = f"b{block}"
-        writer.rows("loads", [load_row(load, load_id, block)])
-        timed = [generation_row(cell, load_id, block, n, ttft_ms * 1_000_000) for n in range(3)]
-        warmup = generation_row(cell, load_id, block, 0, 9_000_000_000) | {"warmup": True}
-        failed = generation_row(cell, load_id, block, 3, None) | {"status": "failed", "itl_ns": None}
+        writer.rows("loads", [load_row(load, block, device_verdict="simulated", weight_bits=[("int4", 1.0)])])
+        itl = [10_000_000, 30_000_000]
+        timed = [generation_row(cell, block, iteration=n, ttft_ns=ttft_ms * 1_000_000, itl_ns=itl) for n in range(3)]
+        warmup = generation_row(cell, block, warmup=True, ttft_ns=9_000_000_000, itl_ns=itl)
+        failed = generation_row(cell, block, iteration=3, status="failed")
         writer.rows("generations", [warmup, *timed, failed])
     writer.finish("finished")
-
-
-def load_row(load: Load, load_id: str, block: int) -> dict[str, Any]:
-    return {
-        "machine_id": "m",
-        "load_id": load_id,
-        "load_key": load.key,
-        "variant": "",
-        "attempt": 1,
-        "block": block,
-        "position": 0,
-        "model": "none (simulated)",
-        "backend": load.backend,
-        "device_requested": load.device,
-        "device_verdict": "simulated",
-        "precision": load.precision,
-        "weight_bits": [("int4", 1.0)],
-        "options": "{}",
-        "status": "ok",
-        "started_at": NOW,
-        "ended_at": NOW,
-    }
-
-
-def generation_row(cell: Cell, load_id: str, block: int, iteration: int, ttft_ns: int | None) -> dict[str, Any]:
-    return {
-        "load_id": load_id,
-        "cell_id": f"{load_id}/{cell.shape}",
-        "cell_key": cell.key,
-        "variant": "",
-        "attempt": 1,
-        "block": block,
-        "iteration": iteration,
-        "warmup": False,
-        "prompt_tokens": cell.prompt_tokens,
-        "new_tokens": cell.new_tokens,
-        "batch_size": cell.batch_size,
-        "ttft_ns": ttft_ns,
-        "itl_ns": [10_000_000, 30_000_000],
-        "started_at": NOW,
-        "status": "ok",
-    }
 
 
 @pytest.mark.process

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from bench.analyse.baselines import apart, mixed, usable
 from bench.analyse.compare import ComparedCell, Difference, compare_variants, judge
 from bench.analyse.environment import run_changes
+from bench.analyse.failures import UNREACHED
 from bench.analyse.findings import touches
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
-from bench.analyse.lost import UNREACHED
 from bench.analyse.results import CellResult, Finding, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 from bench.metrics import COMPARED

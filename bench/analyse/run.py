@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from bench.analyse.cells import cell_result
-from bench.analyse.failures import read_failures
+from bench.analyse.failures import bad_rows, failures, lost_blocks
 from bench.analyse.findings import read_findings
 from bench.analyse.first_requests import first_requests
 from bench.analyse.loads import load_results, read_load_rows
-from bench.analyse.lost import lost_blocks
 from bench.analyse.ranking import memory_rankings, rankings
 from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
 from bench.analyse.samples import read_cells
@@ -34,7 +33,8 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         result = cell_result(samples, owner(samples.load_ids[0], samples.cell_key))
         if result:
             results[samples.cell_key] = result
-    for key, lost in lost_blocks(run, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
+    bad = bad_rows(run)
+    for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
     planned = {str(cell["cell_key"]): cell for cell in run.record.get("plan", {}).get("cells", [])}
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
@@ -44,7 +44,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         end=run.end,
         loads=tuple(loads.values()),
         cells=cells,
-        failures=tuple(read_failures(run, owner, load_rows, results.keys())),
+        failures=tuple(failures(bad, owner, load_rows, results.keys())),
         unreached=tuple(_unreached(key, cell, owner) for key, cell in planned.items() if key not in seen),
         rankings=tuple(rankings(cells)),
         findings=tuple(read_findings(run, load_rows)),

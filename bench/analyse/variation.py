@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+import pandas as pd
+
 from bench.analyse.conditions import alike
-from bench.analyse.interval import RunSpread, run_spread
+from bench.analyse.interval import RunSpread
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.metrics import COMPARED
 
@@ -56,10 +58,6 @@ class Variation:
         return self.own.get((cell.cell_key, metric)) or self.pooled.get((cell.load.backend, metric))
 
 
-_Group = list[tuple[float, int]]
-"""(estimate, blocks) of one metric of one cell in runs that nothing tells apart."""
-
-
 def variation(runs: Iterable[RunAnalysis]) -> Variation:
     """Estimate the spread between ``runs``, each against those that nothing but chance tells it from.
 
@@ -67,41 +65,36 @@ def variation(runs: Iterable[RunAnalysis]) -> Variation:
     squares around each group's mean over the degrees of freedom. Cells of one run share that run's mood, so the
     freedom of a spread that is pooled over cells is counted in runs: runs less groups, not times the cells.
     """
-    groups: dict[tuple[str, str, str], dict[str, _Group]] = {}
-    counted: dict[str, set[str]] = {}
-    for run in runs:
-        for cell in run.cells:
-            group = alike(run.record, cell.load)
-            counted.setdefault(group, set()).add(str(run.record.get("run_id")))
-            for metric in COMPARED:
-                if (measured := getattr(cell, metric)) is not None:
-                    cells = groups.setdefault((group, cell.load.backend, metric), {})
-                    cells.setdefault(cell.cell_key, []).append((measured.estimate.value, measured.estimate.blocks))
-    repeated = set().union(*(names for names in counted.values() if len(names) > 1), set())
-    own: dict[tuple[str, str], list[_Group]] = {}
-    pooled: dict[tuple[str, str], list[list[_Group]]] = {}
-    for (_, backend, metric), cells in groups.items():
-        pooled.setdefault((backend, metric), []).append(list(cells.values()))
-        for key, group_of_cell in cells.items():
-            own.setdefault((key, metric), []).append(group_of_cell)
+    estimates = pd.DataFrame(_estimates(runs), columns=["group", "backend", "metric", "cell", "run", "log", "blocks"])
+    by_cell = estimates.groupby(["group", "backend", "metric", "cell"]).agg(
+        variance=("log", "var"), count=("log", "size"), blocks=("blocks", "max")
+    )
+    by_cell = by_cell[by_cell["count"] > 1].assign(freedom=lambda one: one["count"] - 1)
+    by_cell = by_cell.assign(squares=by_cell["variance"] * by_cell["freedom"], terms=by_cell["freedom"])
+    summed = {"squares": "sum", "terms": "sum", "freedom": "sum", "blocks": "max"}
+    by_group = by_cell.groupby(["group", "backend", "metric"]).agg({**summed, "freedom": "max"})
+    repeated = estimates.groupby("group").filter(lambda group: group["run"].nunique() > 1)
     return Variation(
-        runs=len(repeated),
-        own=_known({key: _pooled([[one] for one in found]) for key, found in own.items()}),
-        pooled=_known({key: _pooled(found) for key, found in pooled.items()}),
+        runs=repeated["run"].nunique(),
+        own=_spreads(by_cell.groupby(["cell", "metric"]).agg(summed)),
+        pooled=_spreads(by_group.groupby(["backend", "metric"]).agg(summed)),
     )
 
 
-def _known(found: Mapping[tuple[str, str], Spread | None]) -> dict[tuple[str, str], Spread]:
-    return {key: spread for key, spread in found.items() if spread and spread.between.freedom >= LEAST_FREEDOM}
+def _estimates(runs: Iterable[RunAnalysis]) -> Iterator[tuple[object, ...]]:
+    for run in runs:
+        for cell in run.cells:
+            group = alike(run.record, cell.load)
+            for metric in COMPARED:
+                if (measured := getattr(cell, metric)) is not None:
+                    estimate = measured.estimate
+                    of = (group, cell.load.backend, metric, cell.cell_key, str(run.record.get("run_id")))
+                    yield (*of, math.log(estimate.value), estimate.blocks)
 
 
-def _pooled(groups: Sequence[Sequence[_Group]]) -> Spread | None:
-    squares, terms, freedom, blocks = 0.0, 0.0, 0.0, 0
-    for cells in groups:
-        spreads = [(run_spread([value for value, _ in cell]), cell) for cell in cells]
-        known = [(spread, cell) for spread, cell in spreads if spread is not None]
-        squares += math.fsum(spread.variance * spread.freedom for spread, _ in known)
-        terms += sum(spread.freedom for spread, _ in known)
-        freedom += max((spread.freedom for spread, _ in known), default=0)
-        blocks = max([blocks, *(count for _, cell in known for _, count in cell)])
-    return Spread(RunSpread(squares / terms, freedom), blocks) if terms else None
+def _spreads(sums: pd.DataFrame) -> dict[tuple[str, str], Spread]:
+    known = sums[sums["freedom"] >= LEAST_FREEDOM]
+    return {
+        key: Spread(RunSpread(squares / terms, freedom), blocks)
+        for key, squares, terms, freedom, blocks in known[["squares", "terms", "freedom", "blocks"]].itertuples()
+    }

@@ -13,7 +13,7 @@ from bench.analyse.conditions import prompts_differ
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import SideBySide, side_by_side
 from bench.cli import Parser, add_language
-from bench.commands.runs import Analyses, add_folders, known_variation, share
+from bench.commands.stored_runs import Analyses, add_folders, known_variation, share
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.cells import digest
 from bench.report.compare.finish import finish

@@ -13,7 +13,7 @@ from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
 from bench.analyse.gate import LEAST_BASELINES, Gate, gate, gate_variants
 from bench.analyse.run import analyse_run
 from bench.cli import Parser
-from bench.commands.runs import add_folders, known_variation, share
+from bench.commands.stored_runs import add_folders, known_variation, share
 from bench.errors import BenchError, UsageError
 from bench.report.gate import STATUS, as_json, lines, markdown
 from bench.report.index.update import index_lines

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backends.spec import Hardware
+from bench.observe.sysfs import text_of
+from bench.observe.windows import registry_keys, registry_value
 
 _DRM = Path("/sys/class/drm")
 _ACCEL = Path("/sys/class/accel")
@@ -25,41 +27,29 @@ NPU_NAMES = {
 _VENDORS = {"8086": "Intel", "10de": "NVIDIA", "1002": "AMD"}
 
 _DRIVER_VALUES = ("DriverDesc", "DriverVersion", "MatchingDeviceId")
-"""What Windows keeps of a driver: the device's name, its own version, and which device it was installed for."""
 
 AcceleratorFacts = dict[str, str | None]
+"""``name``, ``pci_id`` and ``driver``."""
 
 
 def gpus() -> list[AcceleratorFacts]:
-    """GPUs: name, PCI id, driver."""
-    if sys.platform == "win32":
-        return _from_registry(_DISPLAY_CLASS)
-    else:  # noqa: RET505 - the checker for types reads one platform at a time
-        return from_sysfs(_DRM, "card*", "GPU")
+    """The GPUs."""
+    return _from_registry(_DISPLAY_CLASS) if sys.platform == "win32" else from_sysfs(_DRM, "card*", "GPU")
 
 
 def npus() -> list[AcceleratorFacts]:
-    """NPUs: name, PCI id, driver."""
-    if sys.platform == "win32":
-        return _from_registry(_NPU_CLASS)
-    else:  # noqa: RET505 - the checker for types reads one platform at a time
-        return from_sysfs(_ACCEL, "accel*", "NPU")
+    """The NPUs."""
+    return _from_registry(_NPU_CLASS) if sys.platform == "win32" else from_sysfs(_ACCEL, "accel*", "NPU")
 
 
 def hardware(
     found_gpus: Sequence[AcceleratorFacts], found_npus: Sequence[AcceleratorFacts], *, windows: bool
 ) -> frozenset[Hardware]:
-    """What the system lists, as far as the default devices of a sweep depend on it.
-
-    Args:
-        found_gpus: from :func:`gpus`.
-        found_npus: from :func:`npus`.
-        windows: whether every GPU can be had through DirectX 12.
-    """
+    """The hardware on which the default devices of a sweep depend; on Windows every GPU is used by DirectX 12 too."""
     kinds: set[Hardware] = set()
     for gpu in found_gpus:
         vendor = f"{gpu['pci_id'] or ''} {gpu['name'] or ''}".lower()
-        # What Microsoft makes is software: the basic display, that of a remote session, that of a virtual machine.
+        # Software: the basic display, a remote session's, a virtual machine's.
         if "microsoft" in vendor:
             continue
         if windows:
@@ -68,7 +58,7 @@ def hardware(
             kinds.add("intel-gpu")
         if vendor.startswith("10de") or "nvidia" in vendor:
             kinds.add("nvidia-gpu")
-    # Other makers have NPUs too, which Intel's stacks cannot use.
+    # Intel's stacks cannot use the NPUs of others.
     if any("intel" in str(npu["name"]).lower() for npu in found_npus):
         kinds.add("intel-npu")
     return frozenset(kinds)
@@ -76,63 +66,36 @@ def hardware(
 
 def from_sysfs(folder: Path, pattern: str, kind: str) -> list[AcceleratorFacts]:
     """Devices of a Linux device class, e.g. ``/sys/class/drm/card0``; connectors (``card0-DP-1``) are not devices."""
-    found = []
+    found: list[AcceleratorFacts] = []
     for entry in sorted(folder.glob(pattern)):
-        if "-" in entry.name:
-            continue
         pci = pci_id(entry / "device")
-        if pci is None:
+        if "-" in entry.name or pci is None:
             continue
         vendor = pci.partition(":")[0]
         driver = (entry / "device/driver").resolve()
-        version = _text(driver / "module/version")
+        version = text_of(driver / "module/version")
         name = NPU_NAMES.get(pci, f"{_VENDORS.get(vendor, vendor)} {kind}")
-        known = driver.name if driver.exists() else None
-        found.append({"name": name, "pci_id": pci, "driver": f"{known} {version}" if known and version else known})
+        shown = f"{driver.name} {version}".strip() if driver.exists() else None
+        found.append({"name": name, "pci_id": pci, "driver": shown})
     return found
 
 
 def pci_id(folder: Path) -> str | None:
     """``vendor:device`` of a PCI device's folder in sysfs, as in ``8086:643e``; ``None`` of anything else."""
-    vendor, device = _hex(folder / "vendor"), _hex(folder / "device")
-    return None if vendor is None or device is None else f"{vendor}:{device}"
+    vendor, device = (text_of(folder / name).removeprefix("0x").lower() for name in ("vendor", "device"))
+    return f"{vendor}:{device}" if vendor and device else None
+
+
+def _from_registry(key: str) -> list[AcceleratorFacts]:
+    found: list[AcceleratorFacts] = []
+    for installed in registry_keys(key):
+        name, driver, device = (registry_value(installed, value) for value in _DRIVER_VALUES)
+        if name is not None:
+            found.append({"name": name, "pci_id": pci_id_of(device or ""), "driver": driver})
+    return found
 
 
 def pci_id_of(hardware_id: str) -> str | None:
-    """The same out of what Windows calls a device: its maker follows ``VEN_``, its own number ``DEV_``."""
+    """The same from a hardware id of Windows, which has the vendor after ``VEN_`` and the device after ``DEV_``."""
     found = re.search(r"ven_([0-9a-f]{4})&dev_([0-9a-f]{4})", hardware_id.lower())
     return f"{found[1]}:{found[2]}" if found else None
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="ascii").strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _hex(path: Path) -> str | None:
-    text = _text(path)
-    return text.removeprefix("0x").lower() if text else None
-
-
-if sys.platform == "win32":
-    import winreg
-
-    def _from_registry(key: str) -> list[AcceleratorFacts]:
-        found: list[AcceleratorFacts] = []
-        for number in range(64):
-            try:
-                with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, f"{key}\\{number:04d}") as opened:
-                    name, driver, device = (_value(opened, value) for value in _DRIVER_VALUES)
-            except OSError:
-                continue
-            if name is not None:
-                found.append({"name": name, "pci_id": pci_id_of(device or ""), "driver": driver})
-        return found
-
-    def _value(opened: winreg.HKEYType, name: str) -> str | None:
-        try:
-            return str(winreg.QueryValueEx(opened, name)[0])
-        except OSError:
-            return None

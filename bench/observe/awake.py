@@ -1,14 +1,14 @@
-"""Keeps the machine awake while a run goes on; what cannot be is said and never stops a run."""
+"""Keeps the machine awake during a run. Where that fails, the run goes on."""
 
 from __future__ import annotations
 
-import ctypes
 import select
 import subprocess
-import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
+from bench.observe.windows import library
 from bench.processes import process_group
 
 _ANSWER_S = 5.0
@@ -29,24 +29,23 @@ class Awake:
     """Asks the system not to sleep, from :meth:`begin` to :meth:`end`.
 
     On Linux ``systemd-inhibit`` holds its lock while ``cat`` runs, and that runs while its input is open: if this
-    program dies, the lock goes with it. On Windows the request is this thread's and goes with the thread; it keeps the
-    screen on too, because laptops with Modern Standby begin to sleep when that goes dark.
-
-    Args:
-        command: what holds the lock on Linux.
-        kernel32: the library of Windows, or what answers like it.
+    program dies, the lock is released. On Windows the request ends with the thread that made it; it keeps the screen
+    on too, because laptops with Modern Standby begin to sleep when the screen goes dark.
     """
 
     def __init__(self, command: Sequence[str] = _INHIBIT, kernel32: Any = None) -> None:
         self._command = command
-        self._kernel32 = kernel32 if kernel32 is not None else _library()
+        self._kernel32 = kernel32 if kernel32 is not None else library("kernel32")
         self._process: subprocess.Popen[bytes] | None = None
 
-    def begin(self) -> str | None:
-        """Ask; ``None`` if the machine stays awake, else why that is not sure."""
+    def begin(self) -> tuple[str, str] | None:
+        """Ask; returns why the machine may sleep all the same, ``None`` if it will not.
+
+        That is a key of :data:`bench.findings.MESSAGES`, and the program that was asked.
+        """
         if self._kernel32 is not None:
             held = self._kernel32.SetThreadExecutionState(_CONTINUOUS | _SYSTEM_REQUIRED | _DISPLAY_REQUIRED)
-            return None if held else "Windows did not take the request"
+            return None if held else ("windows-refused", "")
         try:
             self._process = subprocess.Popen(
                 self._command,
@@ -56,15 +55,15 @@ class Awake:
                 **process_group(),
             )
         except OSError:
-            return f"there is no {self._command[0]}"
+            return "inhibitor-missing", self._command[0]
         if self._answers(self._process):
             return None
         self.end()
-        return f"{self._command[0]} was refused"
+        return "inhibitor-refused", self._command[0]
 
     @staticmethod
     def _answers(process: subprocess.Popen[bytes]) -> bool:
-        """Whether the lock is held: only then ``cat`` runs, and gives back what it is given."""
+        """Whether the lock is held: only then ``cat`` runs and returns what it is sent."""
         assert process.stdin is not None
         assert process.stdout is not None
         try:
@@ -84,20 +83,11 @@ class Awake:
             return
         for stream in (process.stdin, process.stdout):
             assert stream is not None
-            try:
+            # The other end may be gone already.
+            with suppress(OSError):
                 stream.close()
-            except OSError:
-                # Its other end is gone already.
-                continue
         try:
             process.wait(_ANSWER_S)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _library() -> Any:
-    if sys.platform == "win32":
-        return ctypes.WinDLL("kernel32")
-    else:  # noqa: RET505 - the checker for types reads one platform at a time
-        return None

@@ -1,23 +1,37 @@
-"""The machine as it is written into run.json: from an allow-list, without names."""
+"""The machine as run.json has it: from an allow-list, without the names of host and user."""
 
 from __future__ import annotations
 
 import hashlib
 import platform
+import re
 import subprocess
 import sys
 import uuid
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from bench.observe.accelerators import gpus, npus
 from bench.observe.limits import limits
-from bench.observe.settings import settings
+from bench.observe.power import power_source
+from bench.observe.sysfs import text_of
+from bench.observe.windows import registry_value
 
+_MACHINE_ID = Path("/etc/machine-id")
+_CPUINFO = Path("/proc/cpuinfo")
+_PROFILE = Path("/sys/firmware/acpi/platform_profile")
+_GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _SALT = b"aipc-bench machine"
 _FIRST_BUILD_OF_11 = 22000
+_KERNEL_OPTIONS = frozenset(
+    (
+        *("amd_pstate", "cpuidle.off", "idle", "intel_idle.max_cstate", "intel_pstate", "processor.max_cstate"),
+        *("isolcpus", "maxcpus", "nohz_full", "nosmt", "nr_cpus", "numa", "rcu_nocbs"),
+        *("hugepages", "hugepagesz", "mem", "transparent_hugepage"),
+        *("l1tf", "mds", "mitigations", "nopti", "nospectre_v2", "pti", "retbleed", "spectre_v2"),
+    )
+)
+"""Options of the kernel's command line that are recorded; of others not even the name is."""
 
 
 def machine_facts() -> dict[str, Any]:
@@ -39,7 +53,7 @@ def machine_facts() -> dict[str, Any]:
         "kernel": platform.version() if sys.platform == "win32" else platform.release(),
         "power_source": power_source(),
         "power_mode": _power_mode(),
-        "governor": _first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "governor": text_of(_GOVERNOR) or None,
         "settings": settings(),
         "gpus": gpus(),
         "npus": npus(),
@@ -47,34 +61,25 @@ def machine_facts() -> dict[str, Any]:
 
 
 def machine_id() -> str:
-    """The same on every run of a machine, and tells nothing about it: a salted digest of the system's own id."""
-    own = _first_line("/etc/machine-id") or _windows_machine_guid() or f"{uuid.getnode():012x}"
+    """A salted digest of the system's own id: the same on every run of a machine, and says nothing about it."""
+    guid = registry_value(r"SOFTWARE\Microsoft\Cryptography", "MachineGuid")
+    own = text_of(_MACHINE_ID) or guid or f"{uuid.getnode():012x}"
     return hashlib.sha256(_SALT + own.encode("utf-8")).hexdigest()[:16]
 
 
 def cpu_name() -> str | None:
     """The CPU's product name."""
     if sys.platform == "win32":
-        return windows_registry(r"HARDWARE\DESCRIPTION\System\CentralProcessor\0", "ProcessorNameString")
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return platform.processor() or None
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or None
-
-
-def power_source() -> str | None:
-    """``mains`` or ``battery``; ``None`` on a machine without a battery."""
-    battery = psutil.sensors_battery()
-    if battery is None or battery.power_plugged is None:
-        return None
-    return "mains" if battery.power_plugged else "battery"
+        name = registry_value(r"HARDWARE\DESCRIPTION\System\CentralProcessor\0", "ProcessorNameString")
+    else:
+        found = re.search(r"^model name\s*:(.*)$", text_of(_CPUINFO), re.MULTILINE)
+        name = found[1] if found else platform.processor()
+    return name.strip() or None if name else None
 
 
 def _power_mode() -> str | None:
     if sys.platform != "win32":
-        return _first_line("/sys/firmware/acpi/platform_profile")
+        return text_of(_PROFILE) or None
     try:
         shown = subprocess.run(["powercfg", "/getactivescheme"], capture_output=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
@@ -83,12 +88,7 @@ def _power_mode() -> str | None:
 
 
 def plan_name(printed: bytes, code_page: str = "oem") -> str | None:
-    """The name of the power plan in what ``powercfg`` prints, in the user's language.
-
-    Args:
-        printed: a sentence with the plan's GUID, and its name in parentheses.
-        code_page: of the console, where that is not UTF-8.
-    """
+    """The name, in parentheses, of the power plan that ``powercfg`` prints in UTF-8 or in the console's code page."""
     try:
         text = printed.decode("utf-8")
     except UnicodeDecodeError:
@@ -97,40 +97,32 @@ def plan_name(printed: bytes, code_page: str = "oem") -> str | None:
 
 
 def windows_release(release: str, build: int) -> str:
-    """Windows' number by its build: to some versions of Python Windows 11 is a 10."""
+    """The release of Windows by its build: some versions of Python call Windows 11 a 10."""
     return "11" if release == "10" and build >= _FIRST_BUILD_OF_11 else release
 
 
 def _distribution() -> str:
     if sys.platform == "win32":
         return windows_release(platform.release(), sys.getwindowsversion().build)
-    else:  # noqa: RET505 - the checker for types reads one platform at a time
+    else:  # noqa: RET505 - mypy checks one platform at a time
         try:
             return platform.freedesktop_os_release().get("PRETTY_NAME", "")
         except OSError:
             return platform.release()
 
 
-def _first_line(path: str) -> str | None:
-    try:
-        return Path(path).read_text(encoding="utf-8").splitlines()[0].strip() or None
-    except (OSError, IndexError, UnicodeDecodeError):
-        return None
-
-
-def _windows_machine_guid() -> str | None:
-    return windows_registry(r"SOFTWARE\Microsoft\Cryptography", "MachineGuid") if sys.platform == "win32" else None
-
-
-def windows_registry(key: str, name: str) -> str | None:
-    """A text below ``HKEY_LOCAL_MACHINE``; ``None`` where there is none, and on other systems."""
-    if sys.platform == "win32":
-        import winreg  # noqa: PLC0415 - exists on Windows only
-
-        try:
-            with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, key) as opened:
-                return str(winreg.QueryValueEx(opened, name)[0]).strip() or None
-        except OSError:
-            return None
-    else:
-        return None
+def settings(root: Path = Path("/")) -> dict[str, str | None]:
+    """Settings of Linux that change how fast it computes; ``None`` where they are not shown, as on Windows."""
+    cpus = root / "sys/devices/system/cpu"
+    huge_pages = re.search(r"\[(\w+)\]", text_of(root / "sys/kernel/mm/transparent_hugepage/enabled"))
+    options = (part for part in text_of(root / "proc/cmdline").split() if part.partition("=")[0] in _KERNEL_OPTIONS)
+    # intel_pstate has a file for off, other drivers one for on.
+    no_turbo, boost = text_of(cpus / "intel_pstate/no_turbo"), text_of(cpus / "cpufreq/boost")
+    return {
+        "huge_pages": huge_pages[1] if huge_pages else None,
+        "smt": {"1": "on", "0": "off"}.get(text_of(cpus / "smt/active")),
+        "turbo": {"0": "on", "1": "off"}.get(no_turbo) or {"1": "on", "0": "off"}.get(boost),
+        "energy_preference": text_of(cpus / "cpu0/cpufreq/energy_performance_preference") or None,
+        "numa_nodes": text_of(root / "sys/devices/system/node/online") or None,
+        "kernel_options": " ".join(options) or None,
+    }

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,9 +38,7 @@ class ArtifactKey:
     """What an artifact is made from; its digest is the artifact's address.
 
     Args:
-        format: e.g. ``openvino-ir``; begins the folder's name.
         precision: the weight format that was asked for; empty for what has none.
-        model: the model's name, for people.
         source: the digest of what is converted.
         recipe: how it is converted, with everything that changes the result.
         versions: package -> version of the converters.
@@ -72,11 +69,8 @@ class Artifact:
     """A finished artifact.
 
     Args:
-        path: its folder.
-        format: e.g. ``openvino-ir``.
         precision: the weight format that was asked for; empty for what has none.
         digest: of source, recipe and converter versions, 64 hex digits.
-        bytes: of all its files.
         weight_bits: weight format -> share of the stored parameters; ``None`` for what holds no weights.
         bits_per_weight: stored bits of weights, scales and zero points, over the model's parameters (tied ones once).
         bits_read_per_weight: of these, without tables of which a token reads one row; ``None`` if that is not known.
@@ -92,14 +86,6 @@ class Artifact:
     bits_per_weight: float | None
     bits_read_per_weight: float | None
     manifest: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """Where an artifact is made: ``output`` becomes the artifact, ``folder`` and the rest of it are thrown away."""
-
-    folder: Path
-    output: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +106,9 @@ class Made:
     parameters: int | None = None
     looked_up_bytes: int | None = None
 
-    @property
-    def read_bytes(self) -> int | None:
-        """What a token reads of the weights."""
-        if self.stored_bytes is None or self.looked_up_bytes is None:
-            return None
-        return self.stored_bytes - self.looked_up_bytes
-
 
 class ArtifactStore:
-    """The artifacts under one root.
-
-    Args:
-        root: the cache folder; made when something is first kept in it.
-    """
+    """The artifacts in the cache folder, which is made when something is first kept in it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -145,18 +120,25 @@ class ArtifactStore:
         """The artifact of ``key``, ``None`` if it was never finished or files of it are gone."""
         return read_artifact(self.artifacts / key.folder)
 
-    def get(self, key: ArtifactKey, make: Callable[[Workspace], Made]) -> Artifact:
-        """The artifact of ``key``, made by ``make`` if there is none. Whoever else wants it meanwhile waits.
+    def get(self, key: ArtifactKey, make: Callable[[Path], Made]) -> Artifact:
+        """The artifact of ``key``; if there is none, ``make`` fills an empty folder, whose parent is scratch space.
+
+        Whoever else wants it meanwhile waits.
 
         Raises:
             MachineError: the cache folder cannot be written.
         """
-        found = self.find(key)
-        if found is not None:
+        if (found := self.find(key)) is not None:
             return found
-        with self._writable(), self.lock(key.folder):
-            found = self.find(key)
-            return found if found is not None else self._make(key, make)
+        try:
+            with self.lock(key.folder):
+                return self.find(key) or self._make(key, make)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise MachineError(
+                f"the cache folder {self.root} cannot be written ({reason}): free or unlock it, or set {CACHE_VARIABLE}"
+                " to another folder"
+            ) from error
 
     def lock(self, folder: str, timeout: float = -1) -> FileLock:
         """The lock under which ``folder`` is made or removed; ``timeout`` in seconds, without end below zero."""
@@ -167,42 +149,24 @@ class ArtifactStore:
         """What interrupted conversions left behind. Only under the lock is it sure that nobody works there."""
         return self.making.glob(f"{folder}-*")
 
-    def _make(self, key: ArtifactKey, make: Callable[[Workspace], Made]) -> Artifact:
+    def _make(self, key: ArtifactKey, make: Callable[[Path], Made]) -> Artifact:
         for old in self.leftovers(key.folder):
             remove(old)
-        workspace = self._workspace(key)
+        scratch, target = self.making / f"{key.folder}-{os.getpid()}", self.artifacts / key.folder
+        output = scratch / "out"
+        output.mkdir(parents=True)
         try:
             start = time.perf_counter()
-            made = make(workspace)
-            manifest = _manifest(key, made, workspace.output, time.perf_counter() - start)
-            (workspace.output / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8", newline="\n")
-            self._publish(workspace.output, self.artifacts / key.folder)
+            made = make(output)
+            manifest = _manifest(key, made, output, time.perf_counter() - start)
+            (output / MANIFEST).write_text(json.dumps(manifest, indent=2), "utf-8", newline="\n")
+            self.artifacts.mkdir(parents=True, exist_ok=True)
+            if target.exists():  # it was found damaged
+                remove(target)
+            replace_when_free(output, target)
         finally:
-            remove(workspace.folder)
-        return _artifact(self.artifacts / key.folder, manifest)
-
-    def _workspace(self, key: ArtifactKey) -> Workspace:
-        folder = self.making / f"{key.folder}-{os.getpid()}"
-        output = folder / "out"
-        output.mkdir(parents=True)
-        return Workspace(folder, output)
-
-    def _publish(self, output: Path, target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():  # it was found damaged
-            remove(target)
-        replace_when_free(output, target)
-
-    @contextlib.contextmanager
-    def _writable(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise MachineError(
-                f"the cache folder {self.root} cannot be written ({reason}): free or unlock it, or set {CACHE_VARIABLE}"
-                " to another folder"
-            ) from error
+            remove(scratch)
+        return _artifact(target, manifest)
 
 
 def read_artifact(folder: Path) -> Artifact | None:
@@ -243,6 +207,30 @@ def file_sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def digests_of(files: Iterable[Path], root: Path) -> dict[str, str]:
+    """Name -> SHA-256 of each of a local model's ``files``.
+
+    The cache folder ``root`` keeps the digests, so a file with the same path, size and time is not read again.
+    """
+    memory = root / "file-digests.json"
+    root.mkdir(parents=True, exist_ok=True)
+    with FileLock(root / f"{memory.name}.lock"):
+        try:
+            known: dict[str, str] = json.loads(memory.read_text("utf-8"))
+        except (OSError, ValueError):
+            known = {}
+        found, before = {}, dict(known)
+        for file in files:
+            state = file.stat()
+            key = f"{file.resolve()}|{state.st_size}|{state.st_mtime_ns}"
+            found[file.name] = known[key] = known.get(key) or file_sha256(file)
+        if known != before:
+            draft = memory.with_name(f"{memory.name}.{os.getpid()}")
+            draft.write_text(json.dumps(known), "utf-8")
+            replace_when_free(draft, memory)
+    return found
+
+
 def _artifact(folder: Path, manifest: dict[str, Any]) -> Artifact:
     return Artifact(
         path=folder,
@@ -258,6 +246,8 @@ def _artifact(folder: Path, manifest: dict[str, Any]) -> Artifact:
 
 
 def _manifest(key: ArtifactKey, made: Made, output: Path, seconds: float) -> dict[str, Any]:
+    stored, looked_up = made.stored_bytes, made.looked_up_bytes
+    read_bytes = None if stored is None or looked_up is None else stored - looked_up
     return {
         "schema_version": MANIFEST_VERSION,
         "format": key.format,
@@ -270,8 +260,8 @@ def _manifest(key: ArtifactKey, made: Made, output: Path, seconds: float) -> dic
         "facts": dict(made.facts),
         "parameters": made.parameters,
         "weight_bits": weight_shares(made.weight_elements),
-        "bits_per_weight": bits_per_weight(made.stored_bytes, made.parameters),
-        "bits_read_per_weight": bits_per_weight(made.read_bytes, made.parameters),
+        "bits_per_weight": bits_per_weight(stored, made.parameters),
+        "bits_read_per_weight": bits_per_weight(read_bytes, made.parameters),
         "stored_bytes": made.stored_bytes,
         "files": {
             file.relative_to(output).as_posix(): {"bytes": file.stat().st_size, "sha256": file_sha256(file)}
@@ -297,11 +287,7 @@ def bits_per_weight(stored_bytes: int | None, parameters: int | None) -> float |
 
 
 def replace_when_free(source: Path, target: Path) -> None:
-    """Put a file or folder in its place, waiting where a virus scanner of Windows holds it for a moment.
-
-    Raises:
-        OSError: it cannot be done.
-    """
+    """Put a file or folder in its place, waiting where a virus scanner of Windows holds it for a moment."""
     for pause in (0.1, 0.5, 2.0):
         try:
             source.replace(target)

@@ -3,85 +3,52 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import processes
 from bench.errors import MachineError, PrepareError
+from bench.observe.packages import installed_packages, plain_name
 from bench.plan.venvs import missing_runtime
-from bench.processes import child_environment, end_tree, process_group
+from bench.prepare.recipes import Recipe
+from bench.processes import child_environment, end_tree, exit_in_words, process_group
 
 _TAIL_LINES = 8
 _TAIL_BYTES = 16_384
 _POLL_S = 0.5
-_VERSIONS_TIMEOUT_S = 120
-
-_VERSIONS_PROGRAM = """
-import importlib.metadata, json, sys
-found = {}
-for name in sys.argv[1:]:
-    try:
-        found[name] = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        found[name] = None
-print(json.dumps(found))
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """What one converter process is asked for.
-
-    Args:
-        task: the converter, a name in ``backends.convert``.
-        source: what it converts: a directory, a package, a hub id, a shape's name.
-        options: see the converter.
-        title: for messages, e.g. ``SmolLM2-135M-Instruct to openvino-ir int4``.
-        online: whether it may ask the hub.
-    """
-
-    task: str
-    source: str
-    options: Mapping[str, Any]
-    title: str
-    online: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Converter:
-    """The conversion venv.
-
-    Args:
-        python: its interpreter.
-        logs: the folder that receives what converters print.
-    """
+    """The conversion venv's interpreter, and the folder that receives what converters print."""
 
     python: str
     logs: Path
 
-    def run(self, conversion: Conversion, workspace: Path, output: Path, log_name: str) -> dict[str, Any]:
-        """Carry out ``conversion`` into the empty folder ``output``.
+    def run(self, recipe: Recipe, source: str, output: Path, *, title: str, log_name: str) -> dict[str, Any]:
+        """Convert ``source`` by ``recipe`` into the empty folder ``output``, whose parent is scratch space.
 
         Returns:
             the converter's facts, with ``peak_memory_bytes`` of its process.
 
         Raises:
-            PrepareError: it failed; the message ends in its last lines.
+            PrepareError: it failed; the message names ``title`` and ends in the converter's last lines.
         """
-        request, result = workspace / "request.json", workspace / "result.json"
-        scratch = workspace / "tmp"
+        request, result, scratch = (output.parent / name for name in ("request.json", "result.json", "tmp"))
         scratch.mkdir()
-        request.write_text(json.dumps(_request(conversion, output, result)), "utf-8")
+        asked = {"task": recipe.task, "source": source, "options": dict(recipe.options)}
+        request.write_text(json.dumps({**asked, "output": str(output), "result": str(result)}), "utf-8")
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{log_name}.log"
-        status = self._process(request, log, environment(scratch, online=conversion.online))
-        answer = _answer(result)
+        status = self._process(request, log, environment(scratch, online=recipe.task == "hub"))
+        try:
+            answer = json.loads(result.read_text("utf-8"))
+        except (OSError, ValueError):
+            answer = None
         if answer is None or not answer["ok"]:
-            raise PrepareError(_failure(conversion.title, answer, status, log))
+            raise PrepareError(_failure(title, answer, status, log))
         return {**answer["facts"], "peak_memory_bytes": answer["peak_memory_bytes"]}
 
     def versions(self, packages: Iterable[str]) -> dict[str, str | None]:
@@ -90,53 +57,41 @@ class Converter:
         Raises:
             MachineError: the interpreter cannot be run.
         """
-        command = [self.python, "-c", _VERSIONS_PROGRAM, *sorted(packages)]
         try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                check=True,
-                env={**os.environ, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"},
-                stdin=subprocess.DEVNULL,
-                timeout=_VERSIONS_TIMEOUT_S,
-            )
-            found: dict[str, str | None] = json.loads(done.stdout)
+            installed = installed_packages(self.python)["packages"]
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise MachineError(
                 f"the conversion venv's interpreter {self.python} does not run ({type(error).__name__}): "
                 "make the venv again with `nox -s models`"
             ) from error
-        return found
+        versions = {plain_name(name): version for name, version in installed.items()}
+        return {name: versions.get(plain_name(name)) for name in packages}
 
     def _process(self, request: Path, log: Path, env: Mapping[str, str]) -> int:
         with log.open("wb") as stream:
-            process = self._start(request, stream, env)
             try:
-                return _wait(process)
-            except BaseException:
-                end_tree(process.pid)
-                process.wait()
-                raise
-            finally:
-                if process.stdin is not None:
-                    process.stdin.close()
-
-    def _start(self, request: Path, stream: Any, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-        try:
-            return subprocess.Popen(
-                [self.python, "-m", "backends.convert", str(request)],
-                cwd=request.parent,
-                env=env,
-                stdin=subprocess.PIPE,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-                **process_group(),
-            )
-        except OSError as error:
-            raise MachineError(
-                f"the conversion venv's interpreter {self.python} does not start ({error.strerror}): "
-                "make the venv again with `nox -s models`"
-            ) from error
+                process = subprocess.Popen(
+                    [self.python, "-m", "backends.convert", str(request)],
+                    cwd=request.parent,
+                    env=env,
+                    stdin=subprocess.PIPE,
+                    stdout=stream,
+                    stderr=subprocess.STDOUT,
+                    **process_group(),
+                )
+            except OSError as error:
+                raise MachineError(
+                    f"the conversion venv's interpreter {self.python} does not start ({error.strerror}): "
+                    "make the venv again with `nox -s models`"
+                ) from error
+            # Its standard input stays open as long as somebody wants the result.
+            with process:
+                try:
+                    return _wait(process)
+                except BaseException:
+                    end_tree(process.pid)
+                    process.wait()
+                    raise
 
 
 def environment(scratch: Path, *, online: bool) -> dict[str, str]:
@@ -154,16 +109,6 @@ def environment(scratch: Path, *, online: bool) -> dict[str, str]:
     return child_environment(ours, online=online)
 
 
-def _request(conversion: Conversion, output: Path, result: Path) -> dict[str, Any]:
-    return {
-        "task": conversion.task,
-        "source": conversion.source,
-        "options": dict(conversion.options),
-        "output": str(output),
-        "result": str(result),
-    }
-
-
 def _wait(process: subprocess.Popen[bytes]) -> int:
     # On Windows a wait without end cannot be interrupted by Ctrl-C.
     while True:
@@ -173,16 +118,8 @@ def _wait(process: subprocess.Popen[bytes]) -> int:
             continue
 
 
-def _answer(result: Path) -> dict[str, Any] | None:
-    try:
-        answer: dict[str, Any] = json.loads(result.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return answer
-
-
 def _failure(title: str, answer: Mapping[str, Any] | None, status: int, log: Path) -> str:
-    died = f"the converter died ({processes.exit_in_words(status)}), perhaps for want of memory"
+    died = f"the converter died ({exit_in_words(status)}), perhaps for want of memory"
     reason = answer["message"] if answer else died
     printed = tail(log)
     remedy = missing_runtime("\n".join((reason, *printed)))

@@ -95,7 +95,7 @@ def _detail(view: RunView, row: Row, notes: Sequence[Note], failed: Mapping[str,
         ),
         blocks=tuple(_block_rows(cell, known)),
         left_out=(*_excluded(cell.series), *failed.get(cell.cell_key, ())),
-        warnings=tuple((note, seen) for note in own for seen in note.said_of(cell)),
+        warnings=tuple((note, seen) for note in own for seen in note.messages_about(cell)),
         facts=tuple((fact, value) for fact, value in _facts(cell) if value),
         command=alone(cell.load, [shape_of(cell)], [cell.ask], view.record),
     )

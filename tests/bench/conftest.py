@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
-from bench import PROJECT_ROOT
+from bench.plan.cells import Cell, Load
 from bench.plan.flags import raw_values
 from bench.plan.options import Options, resolve_options
-from bench.processes import process_group
-from bench.store.reader import StoredRun, open_run
-
-# How long an example takes says nothing on a machine that does other work beside.
-settings.register_profile("bench", deadline=None)
-settings.load_profile("bench")
+from tests.support import rows
+from tests.support.sweeps import Measured, Sweep
 
 MakeOptions = Callable[..., Options]
 MakeRow = Callable[..., dict[str, Any]]
@@ -56,22 +48,10 @@ def write_sweep(tmp_path: Path) -> Callable[[str], str]:
 def generation_row() -> MakeRow:
     """A row of ``generations`` with every column that may not be null."""
 
+    cell = Cell(Load("simulated", "CPU", "int4"), 8, 4)
+
     def make(**columns: Any) -> dict[str, Any]:
-        return {
-            "load_id": "b0/0/load/a1",
-            "cell_id": "b0/0/load/a1/p8-n4-b1",
-            "cell_key": "cell",
-            "variant": "",
-            "attempt": 1,
-            "block": 0,
-            "iteration": 0,
-            "warmup": False,
-            "prompt_tokens": 8,
-            "new_tokens": 4,
-            "batch_size": 1,
-            "started_at": datetime(2026, 11, 22, tzinfo=UTC),
-            "status": "ok",
-        } | columns
+        return rows.generation_row(cell, **columns)
 
     return make
 
@@ -91,98 +71,10 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(folder)], check=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """Where the runs of one test go, and how `bench` is started as a user starts it."""
-
-    home: Path
-
-    def command(self, *arguments: str) -> list[str]:
-        """One load of the simulated backend, prompt lengths 8 and 16, 4 new tokens, one block of one repeat."""
-        small = {
-            "--backend": "simulated",
-            "--precision": "int4",
-            "--prompt-tokens": "8,16",
-            "--new-tokens": "4",
-            "--seed": "1",
-            "--blocks": "1",
-            "--repeats": "1",
-            "--warmups": "1",
-            "--max-warmups": arguments[arguments.index("--warmups") + 1] if "--warmups" in arguments else "1",
-            "--results-dir": str(self.home / "results"),
-            "--reports-dir": str(self.home / "reports"),
-        }
-        own = [part for flag, value in small.items() if flag not in arguments for part in (flag, value)]
-        played = ("--load-option", "simulated.ttft_ms=2", "--load-option", "simulated.itl_ms=1")
-        return [sys.executable, "-m", "pytest", "bench/", *own, *played, *arguments]
-
-    def environment(self) -> dict[str, str]:
-        """As nox sets it; what this test session's own pytest was told is not for that one."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AIPC_"))}
-        return {**own, "PYTHONUTF8": "1"}
-
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run to the end."""
-        return subprocess.run(
-            self.command(*arguments),
-            cwd=PROJECT_ROOT,
-            env={**self.environment(), **environment},
-            capture_output=True,
-            encoding="utf-8",
-            timeout=120,
-            check=False,
-        )
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start, to be interrupted: in a process group of its own, as a console gives one."""
-        return subprocess.Popen(
-            self.command(*arguments),
-            cwd=PROJECT_ROOT,
-            env=self.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            **process_group(),
-        )
-
-    @property
-    def stored(self) -> StoredRun:
-        """The one run that was written."""
-        (folder,) = (self.home / "results").iterdir()
-        return open_run(folder)
-
-    @property
-    def runs(self) -> int:
-        """How many run folders there are."""
-        return len(list((self.home / "results").glob("*")))
-
-    def generations(self) -> list[dict[str, Any]]:
-        """What was committed."""
-        return list(self.stored.table("generations").to_pylist())
-
-    def loads(self) -> list[dict[str, Any]]:
-        """What was committed."""
-        return list(self.stored.table("loads").to_pylist())
-
-    @property
-    def reported(self) -> bool:
-        """Whether the one run has its page."""
-        return (self.home / "reports" / self.stored.run_id / "index.html").is_file()
-
-
 @pytest.fixture
 def sweep(tmp_path: Path) -> Sweep:
     """A sweep of this test's own."""
     return Sweep(tmp_path)
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """A run that went well: 3 loads, 2 cells each, 2 blocks of 1 warm-up and 2 repeats."""
-
-    sweep: Sweep
-    process: subprocess.CompletedProcess[str]
-    benchmarks: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from backends.spec import ENTRY_POINT, BackendSpec
 from backends.table import BACKENDS as OWN
 from bench.errors import UsageError
 from bench.plan.backends import offered
-from tests.bench.conftest import Sweep
+from tests.support.sweeps import Sweep
 
 pytestmark = pytest.mark.process
 

@@ -9,7 +9,7 @@ from axe_playwright_python.base import AXE_FILE_PATH
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.browser.conftest import Opened
+    from tests.support.browsers import Opened
 
 OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true"
 

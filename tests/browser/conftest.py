@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,61 +15,10 @@ from tests.browser.checks import overflow
 from tests.browser.chromium import FLAGS, REMEDY, find_chromium, in_ci
 from tests.browser.pages import PAGES, index_of_reports
 from tests.browser.runs import RUNS
+from tests.support.browsers import LAPTOP, Open, Opened, See, Seen, Stored, open_in
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-LAPTOP, PHONE, WIDE = (1366, 768), (360, 740), (1920, 1080)
-# A4 within its margins, in CSS pixels.
-PAPER = (718, 1047)
-
-
-@dataclass
-class Opened:
-    """A page, what went wrong in it, and what it asked for."""
-
-    page: Page
-    problems: list[str] = field(default_factory=list)
-    requests: list[str] = field(default_factory=list)
-
-    def listen(self) -> None:
-        """Keep what the page reports from now on."""
-        self.page.on("pageerror", lambda error: self.problems.append(f"error: {error}"))
-        self.page.on("console", lambda message: self.problems.append(f"{message.type}: {message.text}"))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-
-
-def open_in(browser: Browser, path: Path, size: tuple[int, int] = LAPTOP, fragment: str = "", **options: Any) -> Opened:
-    """Opens a page on disk in a context of its own; further arguments are those of that context."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, offline=True, **options)
-    found = Opened(context.new_page())
-    found.listen()
-    found.page.goto(path.as_uri() + fragment)
-    return found
-
-
-Open = Callable[..., Opened]
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a page shows when it is opened: its words, and by how many pixels it is too wide with all folded open."""
-
-    problems: list[str]
-    requests: list[str]
-    words: set[str]
-    overflow: int
-
-
-See = Callable[..., Seen]
-
-
-@dataclass
-class Stored:
-    """A run on disk, and its report."""
-
-    run: Path
-    index: Path
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")

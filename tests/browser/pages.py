@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.analyse.build_history import build_history
 from bench.analyse.compare import compare
-from bench.analyse.history import history
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
@@ -19,14 +19,15 @@ from bench.cli import LANGUAGES
 from bench.commands.history import main as history_main
 from bench.plan.cells import Load
 from bench.report.compare.finish import finish
-from bench.report.history.page import page as history_page
+from bench.report.history.history_page import page as history_page
+from bench.report.history.history_view import HistoryView
 from bench.report.index.update import update_index
 from bench.report.language import chosen
 from bench.store.reader import open_run
-from tests.bench.analyse.made import made_cell, made_load, made_run
-from tests.bench.report.conftest import FakeRun
-from tests.bench.report.history.conftest import write_night, write_upgrade
 from tests.browser.runs import STACKS, hostile, not_numbers, one_cell
+from tests.support.analyses import made_cell, made_load, made_run
+from tests.support.nights import write_night, write_upgrade
+from tests.support.stored_runs import FakeRun
 
 EVIL = "<script>alert(5)</script>"
 
@@ -156,7 +157,9 @@ def large_history(folder: Path) -> Path:
         run = made_run(f"run{night}", cells)
         runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), _keys))
     path = folder / "history.html"
-    path.write_text(history_page(history(runs, 0.03), "m" * 16, "a machine", []), encoding="utf-8", newline="\n")
+    path.write_text(
+        history_page(HistoryView("m" * 16, "a machine", build_history(runs, 0.03))), encoding="utf-8", newline="\n"
+    )
     return path
 
 

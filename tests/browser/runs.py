@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from bench.plan.cells import Load
-from tests.bench.report.conftest import FakeRun
+from tests.support.stored_runs import FakeRun
 
 ONE_LOAD = (Load("ort-genai", "CPU", "int4"),)
 STACKS = ("openvino-genai", "ort-genai", "transformers", "optimum-intel", "llama-cpp")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 
-from tests.browser.conftest import PHONE, Open
+from tests.support.browsers import PHONE, Open
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

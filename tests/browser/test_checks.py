@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.base import AXE_FILE_PATH
 
 from tests.browser.checks import COLOUR_RULES, violations
-from tests.browser.conftest import Open
+from tests.support.browsers import Open
 
 pytestmark = pytest.mark.browser
 

@@ -14,10 +14,10 @@ from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
 from bench.report.compare.finish import finish
 from bench.store.reader import open_run
-from tests.bench.report.conftest import FakeRun
 from tests.browser.checks import beyond_paper, overflow, violations
-from tests.browser.conftest import LAPTOP, PAPER, PHONE, WIDE, Opened
 from tests.browser.runs import hostile, usual
+from tests.support.browsers import LAPTOP, PAPER, PHONE, WIDE, Opened
+from tests.support.stored_runs import FakeRun
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page

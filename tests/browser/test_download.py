@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import Open, Stored
+from tests.support.browsers import Open, Stored
 
 pytestmark = pytest.mark.browser
 

@@ -10,8 +10,8 @@ import pytest
 
 from bench.report.index.update import update_index
 from tests.browser.checks import overflow, violations
-from tests.browser.conftest import LAPTOP, PHONE, Opened
 from tests.browser.pages import INDEXED
+from tests.support.browsers import LAPTOP, PHONE, Opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

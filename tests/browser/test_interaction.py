@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 from bench.report.format import decimals
-from tests.browser.conftest import Open, Stored
+from tests.support.browsers import Open, Stored
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

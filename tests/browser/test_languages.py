@@ -7,10 +7,10 @@ import string
 
 import pytest
 
-from tests.bench.report.test_languages import OTHERS as TEXTS
-from tests.bench.report.test_languages import all_pairs
 from tests.browser.checks import OPEN_ALL, overflow, violations
-from tests.browser.conftest import PHONE, Open
+from tests.support.browsers import PHONE, Open
+from tests.support.languages import OTHERS as TEXTS
+from tests.support.languages import all_pairs
 
 pytestmark = pytest.mark.browser
 

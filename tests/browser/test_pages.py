@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.browser.checks import OPEN_ALL, beyond_paper, violations
-from tests.browser.conftest import LAPTOP, PAPER, PHONE, WIDE, Open, See
 from tests.browser.pages import EVIL, PAGES
+from tests.support.browsers import LAPTOP, PAPER, PHONE, WIDE, Open, See
 
 pytestmark = pytest.mark.browser
 

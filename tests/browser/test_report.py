@@ -8,8 +8,8 @@ import pytest
 
 from studies.report_speed.__main__ import GOALS
 from tests.browser.checks import beyond_paper, violations
-from tests.browser.conftest import LAPTOP, PAPER, PHONE, WIDE, Open, See, Stored
 from tests.browser.runs import RUNS
+from tests.support.browsers import LAPTOP, PAPER, PHONE, WIDE, Open, See, Stored
 
 pytestmark = pytest.mark.browser
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-import psutil
 import pytest
 
-from bench.measure.worker import Timeouts, WorkerProcess
+from bench.measure.worker import WorkerProcess
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.prompts import PromptBook, PromptKey
 from bench.prepare.stage import Preparer
-from tests.contract.loaded import CASES, Case, Ids, LoadedBackend
+from tests.support.loaded_backends import (
+    CASES,
+    REMEDY,
+    TIMEOUTS,
+    Case,
+    Ids,
+    LoadedBackend,
+    interpreter_and_target,
+    load,
+)
 
 MANY = 40
-THREADS = min(2, psutil.cpu_count(logical=False) or 1)
-_REMEDY = "`nox -s tests` makes it and hands it on"
-_TIMEOUTS = Timeouts(start_s=60, open_s=120, load_s=180, generation_s=120)
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +38,7 @@ def preparer(venvs: Venvs) -> Preparer:
     """Makes the default model's artifacts, or finds them made."""
     python = venvs.conversion().python
     if python is None:
-        pytest.skip(f"no venv that converts models: {_REMEDY}")
+        pytest.skip(f"no venv that converts models: {REMEDY}")
     return Preparer(resolve_model("default"), conversion_python=python, cache=cache_root(), say=print)
 
 
@@ -102,8 +104,8 @@ def real_fp32(fp32_backend: LoadedBackend) -> LoadedBackend:
 @pytest.fixture
 def fresh(case: Case, venvs: Venvs, tmp_path: Path) -> Iterator[WorkerProcess]:
     """A worker with nothing loaded, for what may bring it down."""
-    python, target = _at(case, venvs)
-    with WorkerProcess(python, target, tmp_path / "worker", timeouts=_TIMEOUTS) as worker:
+    python, target = interpreter_and_target(case, venvs)
+    with WorkerProcess(python, target, tmp_path / "worker", timeouts=TIMEOUTS) as worker:
         worker.open()
         yield worker
 
@@ -150,42 +152,3 @@ def _real(backend: LoadedBackend) -> LoadedBackend:
     if backend.spec.simulated:
         pytest.skip("the simulated backend runs no model")
     return backend
-
-
-def load(
-    case: Case,
-    precision: str,
-    venvs: Venvs,
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    given: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[LoadedBackend]:
-    """A worker with the default model loaded, for as long as the iterator is held; ``given`` are load options."""
-    python, target = _at(case, venvs)
-    artifact = _artifact(case, precision, partial(request.getfixturevalue, "preparer"))
-    scratch = tmp_path_factory.mktemp(case.backend)
-    with WorkerProcess(python, target, scratch, timeouts=_TIMEOUTS, threads=THREADS) as worker:
-        opened = worker.open()
-        if case.intel and case.device not in [device["name"] for device in opened.devices]:
-            pytest.skip(f"{case.label} takes hardware of Intel's")
-        loaded = worker.load(artifact, case.device, precision, THREADS, {**case.options, **given})
-        yield LoadedBackend(case, precision, artifact, worker, opened, loaded)
-
-
-def _at(case: Case, venvs: Venvs) -> tuple[str, str]:
-    venv, target = case.at(venvs)
-    if venv.python is None:
-        wanted = f"--backend {case.backend} --device {case.device}"
-        on_demand = f"it is taken where `nox -s bench -- {wanted}` has made it"
-        how = _REMEDY if case.device in case.spec.tested_on else on_demand
-        pytest.skip(f"no venv for {case.label}: {how}")
-    return venv.python, target
-
-
-def _artifact(case: Case, precision: str, preparer: Any) -> Path | None:
-    spec = case.spec
-    if spec.artifact_format == "none":
-        return None
-    stored = spec.stored_precision(precision)
-    path: Path = preparer().artifact(spec.artifact_format, stored, case.device).path
-    return path

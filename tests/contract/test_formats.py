@@ -14,8 +14,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from bench.plan.venvs import Venvs
-from tests.contract.conftest import load
-from tests.contract.loaded import CASES, Case, Ids, LoadedBackend
+from tests.support.loaded_backends import CASES, Case, Ids, LoadedBackend, load
 
 pytestmark = pytest.mark.contract
 

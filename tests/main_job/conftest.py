@@ -6,18 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from bench.plan.venvs import VARIABLE
-from bench.store.reader import StoredRun, open_run
+from bench.store.reader import open_run
+from tests.support.main_jobs import BLOCKS, NEW_TOKENS, PROMPT_TOKENS, REPEATS, WARMUPS, MainJob
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCKS, REPEATS, WARMUPS, NEW_TOKENS = 2, 2, 1, 8
-PROMPT_TOKENS = (16, 48)
-LOADS = {("openvino-genai", "int4"), ("ort-genai", "int4"), ("transformers", "fp32")}
 SWEEP = [
     "--backend=openvino-genai,ort-genai,transformers",
     "--precision=int4,fp32",
@@ -48,16 +45,6 @@ ELSEWHERE = [
 
 if sys.platform != "win32":
     ELSEWHERE[:2] = ["--backend=openvino-genai,ort-genai,optimum-intel,npu", "--device=OPENVINO.CPU,AUTO,GPU,NPU,DML"]
-
-
-@dataclass(frozen=True, slots=True)
-class MainJob:
-    """What one call of the main job left behind."""
-
-    output: str
-    status: int
-    run: StoredRun
-    report: Path
 
 
 def main_job(folder: Path, arguments: Sequence[str]) -> MainJob:

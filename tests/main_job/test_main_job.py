@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from bench.measure.verdict import same_device
-from tests.main_job.conftest import BLOCKS, LOADS, NEW_TOKENS, PROMPT_TOKENS, REPEATS, WARMUPS, MainJob
+from tests.support.main_jobs import BLOCKS, LOADS, NEW_TOKENS, PROMPT_TOKENS, REPEATS, WARMUPS, MainJob
 
 pytestmark = pytest.mark.main_job
 

@@ -14,8 +14,8 @@ from bench.analyse.compare import VERDICTS, Comparison, Difference
 from bench.analyse.results import Finding, RunAnalysis
 from bench.analyse.side_by_side import Row, SideBySide, changed
 from bench.metrics import COMPARED, METRICS
+from bench.report import finding_words, metric_words, text
 from bench.report import format as fmt
-from bench.report import metric_words, text
 from bench.report.compare import words
 from bench.report.compare.alone import alone
 from bench.report.compare.figures import MARKS, SERIOUS_MARK, cell_name, change, percent, ratio, shape
@@ -119,6 +119,7 @@ def page(side: SideBySide) -> str:
             t=text,
             language=chosen().code,
             f=fmt,
+            finding=finding_words,
             css=Markup(css),  # noqa: S704 - our own files, no data
             css_digest=source_digest(css),
             script=Markup(script),  # noqa: S704 - our own file

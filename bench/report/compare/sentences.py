@@ -11,7 +11,7 @@ from bench.analyse.interval import CONFIDENCE
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.side_by_side import Call, SideBySide
 from bench.metrics import COMPARED, METRICS
-from bench.report import text
+from bench.report import finding_words, text
 from bench.report.compare import words
 from bench.report.compare.figures import cell_name, change, percent
 from bench.report.compare.findings import BASE, Touching, serious, touching
@@ -147,9 +147,9 @@ def _serious(side: SideBySide) -> Iterator[str]:
         first = found[0].finding
         yield words.SERIOUS.format(
             run=run_names(places, side),
-            what=words.finding(first.code, first.message[:_LONGEST]),
+            what=finding_words.brief(first, _LONGEST),
             cells=text.plural(len(cells), "compared cell"),
-            advice=text.finding_advice(first.advice),
+            advice=finding_words.advice(first),
         )
 
 

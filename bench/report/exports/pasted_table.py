@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.metrics import RANKED
+from bench.report import finding_words, metric_words, run_words
 from bench.report import format as fmt
-from bench.report import metric_words, run_words, text
 from bench.report.language import chosen
 from bench.report.names import shape_name
 from bench.report.run_view import RunView
@@ -37,7 +37,7 @@ def table_html(view: RunView) -> str:
             w=run_words,
             f=fmt,
             shape_name=shape_name,
-            finding_title=text.finding_title,
+            finding_title=finding_words.title,
             language=chosen().code,
             style=STYLES,
             digests=" ".join(digests),

@@ -58,7 +58,10 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
             }
             for failure in analysis.failures
         ],
-        "findings": [dataclasses.asdict(finding) for finding in analysis.findings],
+        "findings": [
+            {name: value for name, value in dataclasses.asdict(finding).items() if name != "occurrences"}
+            for finding in analysis.findings
+        ],
     }
     return json.dumps(cleaned(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 

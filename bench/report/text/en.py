@@ -21,7 +21,6 @@ PROMPTS = "prompt {lengths}"
 SIMULATED_MARK = " (simulated)"
 MORE = "{count} more"
 NO_INTERVAL = "no interval"
-UNKNOWN_MACHINE = "unknown machine"
 SECTIONS_LABEL = "Sections"
 RATIO_TITLE = "Time to first token, times the lowest at that length"
 POINT_TIP = "{at}: {metric} {value} ms ({interval}), n = {n}"
@@ -96,18 +95,3 @@ def plural(count: int, one: str, many: str | None = None) -> str:
 def listed(names: Sequence[str]) -> str:
     """``a``, ``a and b``, ``a, b and c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def finding_title(code: str, times: int) -> str:
-    """A kind of finding by its fixed word, e.g. ``Other load (6 times)``."""
-    return code.replace("-", " ").capitalize() + (f" ({times} times)" if times > 1 else "")
-
-
-def finding_meaning(code: str) -> str:  # noqa: ARG001 - the guard's messages, which are English, say what was seen
-    """What a kind of finding means, where what was seen is told in another language; blank where it is not."""
-    return ""
-
-
-def finding_advice(advice: str) -> str:
-    """What to do about a finding, of which the guard wrote down ``advice``."""
-    return advice

@@ -24,7 +24,6 @@ PROMPTS = "istem {lengths}"
 SIMULATED_MARK = " (benzetim)"
 MORE = "{count} tane daha"
 NO_INTERVAL = "aralık yok"
-UNKNOWN_MACHINE = "bilinmeyen makine"
 SECTIONS_LABEL = "Bölümler"
 RATIO_TITLE = "İlk belirtece kadar geçen süre, o uzunluktaki en düşüğün katı"
 POINT_TIP = "{at}: {metric} {value} ms ({interval}), n = {n}"
@@ -114,146 +113,6 @@ _NOUNS = {
     "token": "belirteç",
 }
 
-_FINDINGS = {
-    "on-battery": (
-        "Pilden çalışıyor",
-        "Makine pilden çalışıyor; saat hızı pilde daha düşüktür ve pil azaldıkça daha da düşer.",
-    ),
-    "saving-power": ("Güç tasarrufu", "Sistem güç tasarrufuna ayarlı."),
-    "busy-before": ("Önceden meşgul", "Koşu başlamadan önce başka programlar CPU’yu kullanıyordu."),
-    "little-memory": ("Az bellek", "Kullanılabilir bellek az."),
-    "swap-in-use": (
-        "Takas alanı kullanımda",
-        "Koşudan önceden kalma bellek, takas alanında ya da sayfa dosyasında duruyor.",
-    ),
-    "virtual-machine": (
-        "Sanal makine",
-        "Makine sanal: komşularının ne yaptığı görünmez; saati ve sayaçları gerçek olmayabilir.",
-    ),
-    "energy-locked": (
-        "Enerji sayacı kilitli",
-        "Makine enerjiyi sayıyor, ama bu durumda okunamıyor; bu yüzden `energy_j` boş.",
-    ),
-    "limited": (
-        "Kısıtlı",
-        "Koşu, makinede olandan azını kullanabilir: daha az CPU, CPU zamanının bir bölümü ya da daha az bellek.",
-    ),
-    "environment": (
-        "Ortam değişkeni",
-        "Bir ortam değişkeni bir yığının iş parçacıklarını sabitliyor ya da yığını yavaşlatıyor.",
-    ),
-    "not-kept-awake": ("Uyanık tutulamadı", "Sistemden uyanık kalması istenemedi."),
-    "other-load": ("Başka yük", "Bir yükleme ölçülürken başka programlar CPU’yu kullandı."),
-    "stolen-time": ("Alınan zaman", "Hipervizör bu sanal makinenin CPU zamanını başkalarına verdi."),
-    "quota-reached": (
-        "CPU kotası doldu",
-        "Bir yükleme ölçülürken CPU kotası, ölçüm programını ve işçi süreci bir süre durdurdu.",
-    ),
-    "too-many-threads": (
-        "Fazla iş parçacığı",
-        "Bir yığın, CPU kısıtı ya da kotası gereği aynı anda çalışabilecek olandan çok iş parçacığıyla hesaplıyor.",
-    ),
-    "swapping": ("Takas", "Bir yükleme ölçülürken bellek takas alanına gitti ya da oradan geldi."),
-    "paged-from-disk": ("Diskten sayfa", "İşçi süreç, yüklemeden sonra diskten sayfa bekledi."),
-    "hot": ("Sıcak", "CPU, yavaşladığı sıcaklığın yakınındaydı."),
-    "throttled": ("Kısılmış", "CPU, ısı ya da güç nedeniyle yavaşlatıldı."),
-    "power-changed": ("Güç değişti", "Koşu sürerken güç kaynağı ya da kipi değişti."),
-    "suspended": (
-        "Uykuya geçti",
-        "Bir yükleme ölçülürken makine uyudu; uyuduğu sıradaki üretim sayılmaz.",
-    ),
-    "clock-jumped": ("Saat sıçradı", "Günün saati ayarlandı ya da sanal makine bir süre durduruldu."),
-    "warm-up-unsettled": ("Isınma durulmadı", "Isınma hakkı bittiğinde hücre hâlâ hızlanıyordu."),
-    "drift": ("Sürüklenme", "Bir hücre bloktan bloğa yavaşladı ya da hızlandı."),
-    "trend": (
-        "Eğilim",
-        "Bir hücre, bir sürecin süresi ölçülen bir üretiminden ötekine hâlâ hızlandı ya da yavaşladı.",
-    ),
-    "alike-blocks": (
-        "Benzeşen bloklar",
-        "Bloklar bir öncekine benziyor; bu yüzden aynı sayıda bağımsız bloktan daha az şey söylüyorlar.",
-    ),
-    "bimodal": ("İki tepeli", "Bir hücrenin blokları, iki ayrı çalışma biçimi varmış gibi iki kümeye ayrılıyor."),
-    "outlier-block": ("Aykırı blok", "Bir hücrenin bir bloğu ötekilerden uzak."),
-    "outlier-generation": ("Aykırı üretim", "Bir hücrenin bir üretimi ötekilerden uzak."),
-}
-"""The guard's words -> what such a finding is called and means."""
-
-_ADVICE = {
-    "Plug it in.": "Fişe takın.",
-    "Choose the power mode for best performance, or compare only with runs in the same mode.": (
-        "En iyi performans için olan güç kipini seçin ya da yalnızca aynı kipteki koşularla karşılaştırın."
-    ),
-    "Compare only with runs under the same limits, or lift them (taskset, cpuset, the container's or the unit's).": (
-        "Yalnızca aynı kısıtlar altındaki koşularla karşılaştırın ya da kısıtları kaldırın "
-        "(taskset, cpuset, kapsayıcının ya da birimin kısıtları)."
-    ),
-    "Unset it before the run, unless it is what you measure.": (
-        "Ölçmek istediğiniz o değilse, koşudan önce bu değişkeni kaldırın."
-    ),
-    "Raise the quota, or take fewer threads (--threads): what ran in the rest of a period looks slow.": (
-        "Kotayı yükseltin ya da daha az iş parçacığı kullanın (--threads): bir dönemin kalanına düşen iş yavaş görünür."
-    ),
-    "Leave --threads to its default, or ask for fewer.": (
-        "--threads için varsayılanı kullanın ya da daha az iş parçacığı isteyin."
-    ),
-    "Close them, or wait until they are done.": "Onları kapatın ya da bitmelerini bekleyin.",
-    "Close other programs, or use a smaller model.": "Öteki programları kapatın ya da daha küçük bir model kullanın.",
-    "If swapping is found during the run too, close other programs or restart.": (
-        "Koşu sırasında da takas görülürse öteki programları kapatın ya da makineyi yeniden başlatın."
-    ),
-    "Trust ratios within one run more than times, and compare variants with blocks of the same run.": (
-        "Sürelerden çok, bir koşu içindeki oranlara güvenin; çeşitleri aynı koşunun bloklarıyla karşılaştırın."
-    ),
-    "Allow it, or do without.": "İzin verin ya da onsuz yetinin.",
-    "Switch its sleep off for the time of the run.": "Koşu boyunca uyku kipini kapatın.",
-    "Close them and run again, or take more blocks (--profile standard).": (
-        "Onları kapatıp yeniden ölçün ya da daha çok blok ölçün (--profile standard)."
-    ),
-    "Use a machine with cores of its own, or take more blocks.": (
-        "Çekirdekleri yalnızca kendisinin olan bir makine kullanın ya da daha çok blok ölçün."
-    ),
-    "If it is found in one block only, that block is slower for it; more memory keeps the model in.": (
-        "Yalnızca bir blokta görülüyorsa o blok bu yüzden yavaştır; daha çok bellek modeli bellekte tutar."
-    ),
-    "Let it cool between visits (--cooldown-s 30), and see to its air.": (
-        "Ziyaretler arasında soğumasını bekleyin (--cooldown-s 30) ve hava akışına bakın."
-    ),
-    "Let it cool between visits (--cooldown-s 30), and see to its air and its power supply.": (
-        "Ziyaretler arasında soğumasını bekleyin (--cooldown-s 30), hava akışına ve güç kaynağına bakın."
-    ),
-    "Run again and leave both alone; the blocks before and after do not belong together.": (
-        "İkisine de dokunmadan yeniden çalıştırın; öncesindeki ve sonrasındaki bloklar bir arada değerlendirilemez."
-    ),
-    "Run again with sleep switched off; what was measured after waking may be slower.": (
-        "Uyku kipi kapalıyken yeniden çalıştırın; uyandıktan sonra ölçülenler daha yavaş olabilir."
-    ),
-    "Latencies are read from another clock; only the times in the files are off.": (
-        "Gecikmeler başka bir saatten okunur; yalnızca dosyalardaki zamanlar yanlıştır."
-    ),
-    "Its timed generations may hold some warm-up: allow more (--max-warmups 12).": (
-        "Süresi ölçülen üretimlerde ısınma kalmış olabilir: daha çoğuna izin verin (--max-warmups 12)."
-    ),
-    "Intervals may be too narrow: give the blocks more time (--cooldown-s 30), and compare variants in one run.": (
-        "Aralıklar fazla dar olabilir: bloklara daha çok zaman verin (--cooldown-s 30) ve çeşitleri tek koşuda "
-        "karşılaştırın."
-    ),
-    "Find out what changed (heat, power, other programs); compare variants within the same blocks.": (
-        "Neyin değiştiğini bulun (ısı, güç, başka programlar); çeşitleri aynı bloklar içinde karşılaştırın."
-    ),
-    "Where it falls, take more warm-ups (--warmups 5); where it rises, look for heat, memory and other programs.": (
-        "Düşüyorsa daha çok ısınma yapın (--warmups 5); yükseliyorsa ısıya, belleğe ve başka programlara bakın."
-    ),
-    "The mean of the two is the time of neither: take more blocks, and look at threads and placement.": (
-        "İkisinin ortalaması hiçbirinin süresi değildir: daha çok blok ölçün, iş parçacıklarına ve yerleşime bakın."
-    ),
-    "It is counted; see what else is found in that block, and what the cell would be without it.": (
-        "Sayılır; o blokta başka ne bulunduğuna ve hücrenin onsuz ne olacağına bakın."
-    ),
-    "It is counted; medians of blocks bear single ones.": "Sayılır; blok medyanları tek tek üretimlere dayanıklıdır.",
-}
-"""The guard's usual advice, as it writes it down -> the same in Turkish."""
-
 
 def plural(count: int, one: str, many: str | None = None) -> str:  # noqa: ARG001 - no plural stands after a number
     """``3 blok``: the English nouns of the call in Turkish, which has no plural after a number."""
@@ -263,19 +122,3 @@ def plural(count: int, one: str, many: str | None = None) -> str:  # noqa: ARG00
 def listed(names: Sequence[str]) -> str:
     """``a``, ``a ve b``, ``a, b ve c``."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} ve {names[-1]}"
-
-
-def finding_title(code: str, times: int) -> str:
-    """As in English, e.g. ``Başka yük (6 kez)``; a kind that is not known by its fixed word."""
-    title = _FINDINGS[code][0] if code in _FINDINGS else code
-    return title + (f" ({times} kez)" if times > 1 else "")
-
-
-def finding_meaning(code: str) -> str:
-    """What a kind of finding means: its messages were written down in English."""
-    return _FINDINGS[code][1] if code in _FINDINGS else ""
-
-
-def finding_advice(advice: str) -> str:
-    """The guard's usual advice in Turkish, another as it was written down."""
-    return _ADVICE.get(advice, advice)

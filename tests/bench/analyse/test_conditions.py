@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from bench.analyse.conditions import alike, mismatches, prompts_differ
-from tests.bench.analyse.made import made_load, packages
+from tests.support.analyses import made_load, packages
 
 RECORD: dict[str, Any] = {
     "machine_id": "m",

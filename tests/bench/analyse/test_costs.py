@@ -9,7 +9,7 @@ from bench.analyse.costs import COUNTERS, Costs, costs
 from bench.analyse.run import analyse_run
 from bench.store.reader import open_run
 from bench.store.schema import TABLES
-from tests.bench.report.conftest import FakeRun
+from tests.support.stored_runs import FakeRun
 
 NAN = math.nan
 

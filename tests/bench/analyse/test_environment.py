@@ -10,7 +10,7 @@ import pytest
 
 from bench.analyse.environment import Change, changes, recorded, run_changes, surroundings, variant_changes
 from bench.analyse.results import RunAnalysis
-from tests.bench.analyse.made import made_load, made_run
+from tests.support.analyses import made_load, made_run
 
 
 def run_of(

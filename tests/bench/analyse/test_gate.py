@@ -10,7 +10,7 @@ import pytest
 from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants, lost_in_words
 from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
 from bench.analyse.variation import variation
-from tests.bench.analyse.made import failed, made_cell, made_load, made_run, packages
+from tests.support.analyses import failed, made_cell, made_load, made_run, packages
 
 SHIFTS = (-0.01, -0.005, 0.0, 0.005, 0.01, 0.0)
 FIVE = 0.05

@@ -9,7 +9,7 @@ import pytest
 
 from bench.analyse.results import Lost, RunAnalysis
 from bench.plan.cells import Cell
-from tests.bench.analyse.conftest import TinyRun
+from tests.support.tiny_run import TinyRun
 
 MakeCell = Callable[..., Cell]
 

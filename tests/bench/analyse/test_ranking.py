@@ -13,7 +13,7 @@ from bench.analyse.interval import over_blocks, paired
 from bench.analyse.ranking import memory_rankings, rankings
 from bench.analyse.results import CellResult, Measured, Ranking, RunAnalysis
 from bench.plan.cells import Cell
-from tests.bench.analyse.made import made_cell, made_load
+from tests.support.analyses import made_cell, made_load
 
 MakeCell = Callable[..., Cell]
 

@@ -8,7 +8,7 @@ import pytest
 from bench.analyse.compare import compare
 from bench.analyse.results import RunAnalysis
 from bench.analyse.variation import Variation, variation
-from tests.bench.analyse.made import made_cell, made_load, made_run, packages
+from tests.support.analyses import made_cell, made_load, made_run, packages
 
 
 def run(name: str, *values: float, blocks: int = 3, version: str = "1") -> RunAnalysis:

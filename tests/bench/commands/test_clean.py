@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 
 from bench.commands.clean import kept, main, remove_kept
-from bench.prepare.cache import ArtifactKey, ArtifactStore, Made, Workspace
+from bench.prepare.cache import ArtifactKey, ArtifactStore, Made
 
 KEY = ArtifactKey("openvino-ir", "int4", "toy", "source", {}, {})
 
 
 def fill(root: Path) -> ArtifactStore:
-    def make(workspace: Workspace) -> Made:
-        (workspace.output / "weights.bin").write_bytes(b"1234")
+    def make(output: Path) -> Made:
+        (output / "weights.bin").write_bytes(b"1234")
         return Made({})
 
     store = ArtifactStore(root)

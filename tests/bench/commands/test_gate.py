@@ -17,9 +17,9 @@ from bench.analyse.results import RunAnalysis
 from bench.commands.gate import main
 from bench.plan.cells import Load
 from bench.report.gate import as_json, headline, lines, markdown, missed
-from tests.bench.analyse.made import failed, made_cell, made_load, made_run
-from tests.bench.report.compare.test_variants import ab_run
-from tests.bench.report.conftest import FakeRun
+from tests.support.analyses import failed, made_cell, made_load, made_run
+from tests.support.comparisons import ab_run
+from tests.support.stored_runs import FakeRun
 
 Run = Callable[..., int]
 LOADS = [Load("ort-genai", "CPU", "int4")]
@@ -32,28 +32,12 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(6):
         small().write(results, f"base{number}")
     small().write(results, "twin")
-    with slower(1.5):
-        small().write(results, "slow")
+    small(slower={"ort-genai": 1.5}).write(results, "slow")
     return results
 
 
 def small(**changes: Any) -> FakeRun:
     return FakeRun(**{"loads": LOADS, "prompt_tokens": (32,), "blocks": 2, **changes})
-
-
-class slower:  # noqa: N801 - used like a function
-    """While it lasts, ORT GenAI takes that many times as long."""
-
-    def __init__(self, times: float) -> None:
-        self.times = times
-        self.patch = pytest.MonkeyPatch()
-
-    def __enter__(self) -> None:
-        speed = {("ort-genai", "int4"): (1.72 * self.times, 6.1 * self.times)}
-        self.patch.setattr("tests.bench.report.conftest._SPEED", speed)
-
-    def __exit__(self, *_: object) -> None:
-        self.patch.undo()
 
 
 @pytest.fixture

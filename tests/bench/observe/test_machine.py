@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench.observe import machine
-from bench.observe.machine import machine_facts, machine_id, plan_name, windows_release
+from bench.observe.machine import machine_facts, machine_id, plan_name, settings, windows_release
 
 
 def test_the_id_is_16_hex_digits() -> None:
@@ -28,7 +28,7 @@ def test_the_id_is_the_same_in_another_process() -> None:
 
 def test_the_id_reveals_neither_the_hosts_name_nor_the_systems_own_id(monkeypatch: pytest.MonkeyPatch) -> None:
     own = "0123456789abcdef0123456789abcdef"
-    monkeypatch.setattr(machine, "_first_line", lambda path: own)
+    monkeypatch.setattr(machine, "text_of", lambda path: own)
     given = machine_id()
     assert not any(given in name or name in given for name in (socket.gethostname().lower(), own))
 
@@ -36,7 +36,7 @@ def test_the_id_reveals_neither_the_hosts_name_nor_the_systems_own_id(monkeypatc
 def test_another_machine_has_another_id(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = set()
     for own in ("0" * 32, "1" * 32):
-        monkeypatch.setattr(machine, "_first_line", lambda path, own=own: own)
+        monkeypatch.setattr(machine, "text_of", lambda path, own=own: own)
         ids.add(machine_id())
     assert len(ids) == 2
 
@@ -65,25 +65,9 @@ def test_the_facts_do_not_name_the_host() -> None:
     assert f'"{platform.node()}"' not in json.dumps(machine_facts())
 
 
-def test_what_the_system_does_not_tell_is_null(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "_first_line", lambda path: None)
+def test_what_the_system_does_not_tell_is_null(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(machine, "_GOVERNOR", tmp_path / "none")
     assert machine_facts()["governor"] is None
-
-
-@pytest.mark.parametrize(("plugged", "expected"), [(True, "mains"), (False, "battery"), (None, None)])
-def test_the_power_source_is_the_batterys(
-    monkeypatch: pytest.MonkeyPatch, plugged: bool | None, expected: str | None
-) -> None:
-    class Battery:
-        power_plugged = plugged
-
-    monkeypatch.setattr("bench.observe.machine.psutil.sensors_battery", Battery, raising=False)
-    assert machine.power_source() == expected
-
-
-def test_a_machine_without_a_battery_has_no_power_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.observe.machine.psutil.sensors_battery", lambda: None, raising=False)
-    assert machine.power_source() is None
 
 
 @pytest.mark.parametrize(
@@ -104,3 +88,39 @@ def test_windows_11_is_told_by_its_build(release: str, build: int, shown: str) -
 def test_a_power_plan_is_read_in_the_users_language(code_page: str) -> None:
     printed = "Güç Düzeni GUID: 8c5e7fda-e8bf-4a96-9a85-a6e23a8c635c  (Yüksek performans)\r\n".encode(code_page)
     assert plan_name(printed, "cp857") == "Yüksek performans"
+
+
+def written(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="ascii")
+    return root
+
+
+def test_what_linux_tells_is_read(tmp_path: Path) -> None:
+    cpus = "sys/devices/system/cpu"
+    files = {
+        "sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never\n",
+        f"{cpus}/smt/active": "1\n",
+        f"{cpus}/intel_pstate/no_turbo": "1\n",
+        f"{cpus}/cpu0/cpufreq/energy_performance_preference": "balance_performance\n",
+        "sys/devices/system/node/online": "0-1\n",
+        "proc/cmdline": "BOOT_IMAGE=/vmlinuz root=UUID=4f8a ro mitigations=off isolcpus=2,3 user=ada quiet\n",
+    }
+    assert settings(written(tmp_path, files)) == {
+        "huge_pages": "madvise",
+        "smt": "on",
+        "turbo": "off",
+        "energy_preference": "balance_performance",
+        "numa_nodes": "0-1",
+        "kernel_options": "mitigations=off isolcpus=2,3",
+    }
+
+
+@pytest.mark.parametrize(("text", "turbo"), [("1", "on"), ("0", "off"), ("", None)])
+def test_turbo_of_other_drivers(tmp_path: Path, text: str, turbo: str | None) -> None:
+    assert settings(written(tmp_path, {"sys/devices/system/cpu/cpufreq/boost": text}))["turbo"] == turbo
+
+
+def test_where_nothing_is_told_nothing_is_known(tmp_path: Path) -> None:
+    assert set(settings(tmp_path).values()) == {None}

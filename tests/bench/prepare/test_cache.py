@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,26 +8,27 @@ import platformdirs
 import pytest
 
 from bench.errors import MachineError
+from bench.prepare import cache
 from bench.prepare.cache import (
     ArtifactKey,
     ArtifactStore,
     Made,
-    Workspace,
     bits_per_weight,
     cache_root,
     damage,
+    digests_of,
     weight_shares,
 )
 
 KEY = ArtifactKey("openvino-ir", "int4", "toy", "source", {"task": "toy"}, {"tool": "1.0"})
 
 
-def make(workspace: Workspace) -> Made:
-    (workspace.output / "weights.bin").write_bytes(b"1234")
+def make(output: Path) -> Made:
+    (output / "weights.bin").write_bytes(b"1234")
     return Made({"note": "x"}, {"int4": 6, "fp32": 2}, 4, 8)
 
 
-def refuse(workspace: Workspace) -> Made:
+def refuse(output: Path) -> Made:
     pytest.fail("the artifact was made again")
 
 
@@ -82,8 +84,8 @@ def test_the_digest_changes_with_what_changes_the_result(other: ArtifactKey) -> 
 
 
 def test_a_failed_conversion_leaves_nothing(tmp_path: Path) -> None:
-    def fail(workspace: Workspace) -> Made:
-        make(workspace)
+    def fail(output: Path) -> Made:
+        make(output)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -94,7 +96,7 @@ def test_a_failed_conversion_leaves_nothing(tmp_path: Path) -> None:
 def test_the_next_call_after_a_failure_makes_the_artifact(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
     with pytest.raises(ZeroDivisionError):
-        store.get(KEY, lambda workspace: Made({"x": 1 / 0}))
+        store.get(KEY, lambda output: Made({"x": 1 / 0}))
     assert store.get(KEY, make).bytes == 4
 
 
@@ -172,10 +174,29 @@ def test_bits_per_weight_is_unknown_without_weights() -> None:
 
 
 def test_a_manifest_that_was_copied_along_is_no_file_of_the_artifact(tmp_path: Path) -> None:
-    def copy(workspace: Workspace) -> Made:
-        (workspace.output / "manifest.json").write_text("another's", "utf-8")
-        return make(workspace)
+    def copy(output: Path) -> Made:
+        (output / "manifest.json").write_text("another's", "utf-8")
+        return make(output)
 
     store = ArtifactStore(tmp_path)
     store.get(KEY, copy)
     assert store.find(KEY) is not None
+
+
+def test_a_file_has_its_sha256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert digests_of([tmp_path / "a"], tmp_path / "cache") == {"a": hashlib.sha256(b"abc").hexdigest()}
+
+
+def test_an_unchanged_file_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    first = digests_of([tmp_path / "a"], tmp_path / "cache")
+    monkeypatch.setattr(cache, "file_sha256", lambda file: pytest.fail("read again"))
+    assert digests_of([tmp_path / "a"], tmp_path / "cache") == first
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    first = digests_of([tmp_path / "a"], tmp_path / "cache")
+    (tmp_path / "a").write_bytes(b"abcd")
+    assert digests_of([tmp_path / "a"], tmp_path / "cache") != first

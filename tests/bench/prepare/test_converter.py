@@ -10,17 +10,20 @@ import pytest
 
 from bench.errors import MachineError, PrepareError
 from bench.prepare import converter
-from bench.prepare.converter import Conversion, Converter, environment, tail
+from bench.prepare.converter import Converter, environment, tail
+from bench.prepare.recipes import Recipe
 
 pytestmark = pytest.mark.process
 
-TOY = Conversion("openvino-ir", "somewhere", {}, "toy to openvino-ir int4")
+TOY = Recipe("openvino-ir", {}, {})
 
 
 def run(tmp_path: Path) -> dict[str, Any]:
     output = tmp_path / "work" / "out"
     output.mkdir(parents=True)
-    return Converter(sys.executable, tmp_path / "logs").run(TOY, tmp_path / "work", output, "toy")
+    return Converter(sys.executable, tmp_path / "logs").run(
+        TOY, "somewhere", output, title="toy to openvino-ir int4", log_name="toy"
+    )
 
 
 def test_the_converters_facts_come_back(tmp_path: Path, stand_in: Any) -> None:

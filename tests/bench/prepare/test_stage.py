@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bench.errors import MachineError, PrepareError, UsageError
-from bench.prepare import jobs
-from bench.prepare.models import DEFAULT_PACKAGE
+from bench.prepare import preparation
+from bench.prepare.model_source import DEFAULT_PACKAGE
 from bench.prepare.stage import Preparer, check_context
 
 pytestmark = pytest.mark.process
@@ -103,7 +103,7 @@ def test_another_corpus_gives_other_prompts(
 def test_too_little_memory_starts_nothing(
     preparer_of: Make, model_directory: Path, stand_in: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "free_memory_bytes", lambda: 1_000_000)
+    monkeypatch.setattr(preparation, "free_memory_bytes", lambda: 1_000_000)
     with pytest.raises(MachineError, match="of memory"):
         preparer_of(str(model_directory)).artifact("openvino-ir", "int4", "CPU")
     assert stand_in.calls == []

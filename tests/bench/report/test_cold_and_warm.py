@@ -27,8 +27,8 @@ def cached(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> RunAn
     """One load whose first process compiled for eight seconds and filled the cache that served the others."""
 
     class Cached(fake_run):  # type: ignore[misc, valid-type]
-        def _load_row(self, load: Load, load_id: str, block: int, position: int) -> dict[str, Any]:
-            row = super()._load_row(load, load_id, block, position)
+        def load_row(self, load: Load, block: int, position: int) -> dict[str, Any]:
+            row = super().load_row(load, block, position)
             state = {"compile_cache": "hit", "load_s": 0.5} if block else {"compile_cache": "cold", "load_s": 8.0}
             return {**row, **state, "first_generation_s": 5.0}
 

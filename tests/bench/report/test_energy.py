@@ -10,8 +10,8 @@ from bench.report.language import speaking
 from bench.report.render import render
 from bench.report.run_view import Energy, view_run
 from bench.store.reader import open_run
-from tests.bench.report.conftest import FakeRun
-from tests.bench.report.test_page import Tags, visible
+from tests.support.markup import Tags, visible
+from tests.support.stored_runs import FakeRun
 
 LOADS = (Load("ort-genai", "CPU", "int4"), Load("simulated", "CPU", "int4"))
 COUNTERS = {"energy_j": 3.2, "energy_source": "RAPL package-0: <b>all</b>", "gpu_busy_ns": 7_000_000, "npu_busy_ns": 0}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.results import Finding, RunAnalysis
+from bench.analyse.results import Finding, Occurrence, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.report.exports.summary_json import summary_json
 from bench.report.exports.summary_markdown import summary_markdown
@@ -19,7 +19,8 @@ from bench.report.run_page import run_page
 from bench.report.run_table import run_table
 from bench.report.run_view import view_run
 from bench.store.reader import open_run
-from tests.bench.report.conftest import FakeRun
+from tests.support.markup import left_in_english
+from tests.support.stored_runs import FakeRun
 
 HOSTILE = "<script>alert(1)</script> | *bold*"
 
@@ -125,6 +126,21 @@ def test_a_finding_of_one_cell_marks_no_other_of_its_load(found: RunAnalysis) ->
 def test_what_a_finding_says_stays_text(found: RunAnalysis, html: str) -> None:
     assert "<script>alert" not in html
     assert "<script>" not in summary_markdown(view_run(found))
+
+
+def test_a_turkish_page_has_findings_whole_in_turkish_and_quotes_those_of_older_runs(found: RunAnalysis) -> None:
+    coded = dataclasses.replace(
+        found.findings[0], code="hot", occurrences=(Occurrence("97 °C", ("hot",), {"celsius": 97.25}, 0),)
+    )
+    older = dataclasses.replace(found.findings[1], message="it drifts")
+    both = dataclasses.replace(found, findings=(coded, older))
+    with speaking("tr"):
+        notes = run_page(view_run(both), "").partition('<section id="notes">')[2].partition("</section>")[0]
+    assert "1. blokta: CPU, ziyaretin sonunda 97 °C sıcaklıktaydı" in notes  # noqa: RUF001 - a Turkish letter
+    (quoted,) = re.findall('lang="en">(.*?)<', notes)
+    assert quoted.endswith(": it drifts")
+    assert "eski bir sürümün" in notes
+    assert left_in_english(notes) == []
 
 
 def test_many_lines_are_folded(found: RunAnalysis) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import re
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -19,31 +18,21 @@ from bench.cli import LANGUAGES
 from bench.commands.report import main
 from bench.plan.cells import Load
 from bench.report import format as fmt
-from bench.report import metric_words, text
+from bench.report import metric_words
 from bench.report.compare import words as compare_words
 from bench.report.drawing.canvas import tick_label
-from bench.report.history import words as history_words
 from bench.report.language import chosen, speaking
 from bench.report.render import ReportPaths, render
 from bench.report.run_table import run_table
 from bench.report.run_view import view_run
 from bench.report.text import en, tr
-from bench.run.guard.findings import Code
 from bench.store.reader import open_run
-from tests.bench.report.conftest import FakeRun
 from tests.bench.report.test_catalogs import messages, strings
-from tests.bench.report.visible import NO_TURKISH, Visible, left_in_english
+from tests.support.charts import real_charts
+from tests.support.languages import OTHERS, WORDS, all_pairs, defined
+from tests.support.markup import NO_TURKISH, Visible, left_in_english
+from tests.support.stored_runs import FakeRun
 
-WORDS = {"report": text, "comparison": compare_words, "history": history_words}
-"""What speaks languages."""
-
-OTHERS = {
-    f"{name}, {code}": (words.en, getattr(words, code))
-    for name, words in WORDS.items()
-    for code in LANGUAGES
-    if code != "en"
-}
-"""Each set of words in each other language, beside its English."""
 THE_SAME = {
     "SMT",
     "turbo",
@@ -77,42 +66,6 @@ THE_SAME = {
     compare_words.en.COUNTED,
 }
 """What needs no translation: abbreviations of the field, signs, commands, a form without words."""
-
-
-def defined(module: ModuleType, english: ModuleType) -> dict[str, Any]:
-    """The public names that a module assigns, or takes over from the English one."""
-    names = set()
-    for node in ast.parse(inspect.getsource(module)).body:
-        targets = node.targets if isinstance(node, ast.Assign) else []
-        names |= {one.id for target in targets for one in ast.walk(target) if isinstance(one, ast.Name)}
-        if isinstance(node, ast.FunctionDef):
-            names.add(node.name)
-        if isinstance(node, ast.ImportFrom) and node.module == english.__name__:
-            names |= {alias.name for alias in node.names}
-    return {name: getattr(module, name) for name in names if not name.startswith("_")}
-
-
-def pairs(english: Any, other: Any, where: str) -> Iterator[tuple[str, str, str]]:
-    """Every string of a value beside its translation; the two have the same form and keys."""
-    assert type(english) is type(other), where
-    if isinstance(english, str):
-        yield where, english, other
-    elif isinstance(english, dict):
-        assert list(english) == list(other), where
-        for key in english:
-            yield from pairs(english[key], other[key], f"{where}[{key!r}]")
-    elif isinstance(english, tuple):
-        assert len(english) == len(other), where
-        for place, (one, its) in enumerate(zip(english, other, strict=True)):
-            yield from pairs(one, its, f"{where}[{place}]")
-    else:
-        assert english == other, where
-
-
-def all_pairs(english: ModuleType, module: ModuleType) -> list[tuple[str, str, str]]:
-    ours, other = defined(english, english), defined(module, english)
-    values = [name for name, value in ours.items() if not isinstance(value, FunctionType)]
-    return [pair for name in values for pair in pairs(ours[name], other[name], name)]
 
 
 def keys(pair: tuple[str, str, str]) -> bool:
@@ -159,20 +112,6 @@ def test_keys_of_the_page_are_kept(english: ModuleType, module: ModuleType) -> N
 @pytest.mark.parametrize("words", WORDS.values(), ids=list(WORDS))
 def test_every_language_has_its_text(words: Any) -> None:
     assert set(words._MODULES) == set(LANGUAGES)
-
-
-@pytest.mark.parametrize("code", Code, ids=lambda code: code.word)
-def test_a_finding_has_its_turkish_name_meaning_and_advice(code: Code) -> None:
-    assert (tr.finding_title(code.word, 1) != code.word, tr.finding_meaning(code.word) != "") == (True, True)
-    assert tr.finding_advice(code.advice) != code.advice
-
-
-def test_a_finding_of_a_kind_to_come_keeps_its_word() -> None:
-    assert (tr.finding_title("new-kind", 2), tr.finding_meaning("new-kind"), tr.finding_advice("Do.")) == (
-        "new-kind (2 kez)",
-        "",
-        "Do.",
-    )
 
 
 def test_the_language_is_that_of_the_moment() -> None:
@@ -228,17 +167,21 @@ def a_run() -> FakeRun:
     return run
 
 
+SMALLEST = "one cell"
 RUNS: dict[str, Callable[[], FakeRun]] = {
     "all": a_run,
     "verdict": lambda: FakeRun(loads=FakeRun().loads[:3], blocks=10, repeats=1),
-    "one cell": lambda: FakeRun(
+    SMALLEST: lambda: FakeRun(
         loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,), new_tokens=(1,), blocks=1, repeats=1
     ),
     "batches": lambda: FakeRun(loads=FakeRun().loads[:2], new_tokens=(8, 16), prompt_tokens=(32, 2048)),
 }
 
 
-@pytest.fixture(scope="module", params=RUNS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow) for name in RUNS if name != SMALLEST] + [SMALLEST],
+)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return RUNS[request.param]().write(tmp_path_factory.mktemp("language") / "results")
 
@@ -248,9 +191,10 @@ def reports(run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Re
     """The report of a run in each language, English first and last."""
     folder = tmp_path_factory.mktemp("reports")
     made = {}
-    for name, code in (("en", "en"), ("tr", "tr"), ("en again", "en")):
-        with speaking(code):
-            made[name] = render(run, folder / name)
+    with real_charts():
+        for name, code in (("en", "en"), ("tr", "tr"), ("en again", "en")):
+            with speaking(code):
+                made[name] = render(run, folder / name)
     return made
 
 

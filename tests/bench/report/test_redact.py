@@ -18,7 +18,7 @@ from bench.commands.report import main as report
 from bench.plan.cells import Load
 from bench.report.redact import Private, redacted, redacted_folder, shown_path
 from bench.store.reader import open_run
-from tests.bench.report.conftest import FakeRun
+from tests.support.stored_runs import FakeRun
 
 USERS, HOSTS = ("annagram", "Borys Koval"), ("ACME-LT-0815", "acme-lt-0815.corp.example")
 OURS = Private(

@@ -17,7 +17,7 @@ from bench.report.render import ReportPaths, render_analysis
 from bench.report.run_view import view_run
 from bench.report.run_words import answer_sentence, overview_sentence, verdict_sentence
 from bench.store.reader import open_run
-from tests.bench.report.visible import Visible
+from tests.support.markup import Visible
 
 MakeRun = Callable[..., Any]
 INT4, INT8 = (Load("ort-genai", "CPU", precision) for precision in ("int4", "int8"))

@@ -13,7 +13,7 @@ from bench.plan.cells import Load
 from bench.report.language import speaking
 from bench.report.render import render
 from bench.report.run_facts import timed_facts, timed_region
-from tests.bench.report.conftest import FakeRun
+from tests.support.stored_runs import FakeRun
 
 
 def test_optimum_intel_is_told_from_the_stacks_that_compute_the_last_position_alone() -> None:

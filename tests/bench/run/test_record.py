@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from bench import PROJECT_ROOT
-from bench.measure.facts import RunFacts
+from bench.measure.attempt import RunFacts
 from bench.measure.worker import Timeouts
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
-from bench.prepare.stage import PreparedModel
+from bench.prepare.preparation import PreparedModel
 from bench.run.record import git_commit, model_record, project_version, run_record, without_secrets
 
 pytestmark = pytest.mark.process

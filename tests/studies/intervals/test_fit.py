@@ -17,7 +17,9 @@ from studies.intervals.chance import generator
 from studies.intervals.fit import Fitted, correlation, drift, fitted_cell, modes, run_spread, summary_of, together
 from studies.intervals.play import Shape, play
 from studies.intervals.settings import read_noise, written_noise
-from tests.bench.report.conftest import FakeRun
+from tests.support.stored_runs import FakeRun
+
+pytestmark = pytest.mark.slow
 
 SHAPE = Shape(loads=5, lengths=1, blocks=200, repeats=4, steps=65)
 

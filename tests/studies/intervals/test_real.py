@@ -14,7 +14,7 @@ from studies.intervals import real
 from studies.intervals.__main__ import main
 from studies.intervals.real import Sweep, false_calls, series
 from studies.intervals.stored import Said
-from tests.bench.report.conftest import FakeRun
+from tests.support.stored_runs import FakeRun
 
 
 class Bench:

@@ -11,7 +11,7 @@ from bench.analyse.results import CellResult, Measured, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.store.reader import open_run
 from studies.intervals.stored import Said, called, compared, gated, name_of, variants
-from tests.bench.report.conftest import FakeRun
+from tests.support.stored_runs import FakeRun
 
 
 @pytest.fixture

@@ -9,50 +9,29 @@ from typing import Any
 import pytest
 
 from bench.errors import StoreError
+from bench.plan.cells import Cell, Load
 from bench.store.files import write_json
 from bench.store.reader import StoredRun, open_run
 from bench.store.writer import RunWriter
 from studies.overhead.wall import newest_run, said, wall_time
+from tests.support.rows import generation_row, load_row
 
 BEGUN = datetime(2026, 11, 22, 12, tzinfo=UTC)
 S = 1_000_000_000
 
 
+LOAD = Load("simulated", "CPU", "int4")
+
+
 def load(**changes: Any) -> dict[str, Any]:
-    texts = ("machine_id", "load_id", "load_key", "variant", "model", "backend", "device_requested", "precision")
-    return {
-        **dict.fromkeys(texts, "x"),
-        "device_verdict": "reported",
-        "options": "{}",
-        "attempt": 1,
-        "block": 0,
-        "position": 0,
-        "status": "ok",
-        "process_start_s": 0.5,
-        "import_s": 1.5,
-        "load_s": 2.0,
-        "started_at": BEGUN,
-        "ended_at": BEGUN + timedelta(seconds=20),
-        **changes,
-    }
+    times = {"process_start_s": 0.5, "import_s": 1.5, "load_s": 2.0}
+    ended = BEGUN + timedelta(seconds=20)
+    return load_row(LOAD, **{**times, "started_at": BEGUN, "ended_at": ended, **changes})
 
 
 def generation(*, warmup: bool, **changes: Any) -> dict[str, Any]:
-    return {
-        **dict.fromkeys(("load_id", "cell_id", "cell_key", "variant"), "x"),
-        "attempt": 1,
-        "block": 0,
-        "iteration": 0,
-        "prompt_tokens": 8,
-        "new_tokens": 3,
-        "batch_size": 1,
-        "warmup": warmup,
-        "ttft_ns": 2 * S,
-        "itl_ns": [S, S],
-        "status": "ok",
-        "started_at": BEGUN,
-        **changes,
-    }
+    times = {"ttft_ns": 2 * S, "itl_ns": [S, S], "started_at": BEGUN}
+    return generation_row(Cell(LOAD, 8, 3), warmup=warmup, **{**times, **changes})
 
 
 @pytest.fixture

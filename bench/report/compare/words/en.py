@@ -211,8 +211,3 @@ def between(low: str, high: str) -> str:
 def between_in_short(low: str, high: str) -> str:
     """The same of two changes, with one percent sign where both have one."""
     return between(low.removesuffix(" %") if high.endswith(" %") else low, high)
-
-
-def finding(code: str, message: str) -> str:
-    """What the guard found: its fixed word, and what it wrote down."""
-    return f"{code}: {message}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.report.text.tr import finding_meaning, finding_title, listed
+from bench.report.text.tr import listed
 
 VERDICTS = {"slower": "daha yavaş", "faster": "daha hızlı", "same": "aynı", "inconclusive": "belirsiz"}
 CONDITIONS = {
@@ -219,9 +219,3 @@ def between(low: str, high: str) -> str:
 def between_in_short(low: str, high: str) -> str:
     """As in English; the percent sign stands before each number."""
     return between(low, high)
-
-
-def finding(code: str, message: str) -> str:
-    """What a kind of finding means: its messages were written down in English."""
-    meaning = finding_meaning(code)
-    return f"{finding_title(code, 1)}: {meaning.rstrip('.')}" if meaning else f"{code}: {message}"

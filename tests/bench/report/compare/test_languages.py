@@ -17,11 +17,10 @@ from bench.report.compare.export_markdown import markdown
 from bench.report.compare.page import page
 from bench.report.compare.terminal import lines
 from bench.report.language import speaking
-from tests.bench.analyse.made import made_cell
-from tests.bench.report.compare.test_several import SMALL, finding, held, run, with_findings
-from tests.bench.report.compare.test_variants import ab_run
-from tests.bench.report.conftest import FakeRun
-from tests.bench.report.visible import NO_TURKISH, left_in_english
+from tests.support.analyses import made_cell
+from tests.support.comparisons import SMALL, ab_run, finding, held, run, with_findings
+from tests.support.markup import NO_TURKISH, left_in_english
+from tests.support.stored_runs import FakeRun
 
 
 def one() -> SideBySide:

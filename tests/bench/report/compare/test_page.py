@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse.compare import Comparison, Difference, compare
-from bench.analyse.interval import Contrast, Estimate
+from bench.analyse.compare import Comparison, compare
+from bench.analyse.interval import Estimate
 from bench.analyse.run import analyse_run
 from bench.analyse.side_by_side import side_by_side
 from bench.plan.cells import Load
@@ -18,9 +18,10 @@ from bench.report.compare.sentences import said
 from bench.report.language import speaking
 from bench.report.template import source_digest
 from bench.store.reader import open_run
-from tests.bench.analyse.made import made_cell, made_run
-from tests.bench.report.conftest import FakeRun
-from tests.bench.report.test_page import Tags, visible
+from tests.support.analyses import made_cell, made_run
+from tests.support.comparisons import difference
+from tests.support.markup import Tags, visible
+from tests.support.stored_runs import FakeRun
 
 LOADS = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8")]
 
@@ -111,10 +112,6 @@ def test_a_page_of_thousands_of_cells_shows_so_many_and_says_so() -> None:
 
 
 # -- the axis
-
-
-def difference(value: float, low: float | None = None, high: float | None = None) -> Difference:
-    return Difference("ttft_ms", 1, value, Contrast(Estimate(value, low, high, 5), None), "inconclusive")
 
 
 def test_one_stands_in_the_middle() -> None:

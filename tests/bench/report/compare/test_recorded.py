@@ -12,7 +12,7 @@ from bench.analyse.environment import surroundings
 from bench.analyse.side_by_side import Changed
 from bench.report.compare.recorded import condition, in_words, pair
 from bench.report.language import speaking
-from tests.bench.analyse.made import made_run
+from tests.support.analyses import made_run
 
 NAMES = {"AIPC Bench", "CPU", "Python", "numpy", "model"}
 """What is called the same in Turkish."""

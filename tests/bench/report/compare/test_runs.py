@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from bench.analyse.run import analyse_run
-from bench.commands.runs import known_variation
+from bench.commands.stored_runs import known_variation
 from bench.plan.cells import Load
 from bench.store.lookup import find_folders
 from bench.store.reader import open_run
-from tests.bench.report.conftest import FakeRun
+from tests.support.stored_runs import FakeRun
 
 
 def write(results: Path, count: int = 6) -> list[Path]:

@@ -6,15 +6,15 @@ import itertools
 import json
 import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.analyse.compare import compare, compare_variants
-from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
+from bench.analyse.compare import compare_variants
+from bench.analyse.results import CellResult, Lost, RunAnalysis
 from bench.analyse.side_by_side import SideBySide, changed, side_by_side
 from bench.commands.compare import main
 from bench.plan.cells import Load
@@ -24,28 +24,12 @@ from bench.report.compare.heat import FOLDED_FROM, tile
 from bench.report.compare.page import page
 from bench.report.compare.sentences import adjustment, notes, refusal
 from bench.report.compare.terminal import lines
-from tests.bench.analyse.made import made_cell, made_load, made_run, packages
-from tests.bench.report.compare.test_page import difference
-from tests.bench.report.compare.test_variants import ab_run
-from tests.bench.report.conftest import FakeRun
-from tests.bench.report.test_page import Tags, visible
+from tests.support.analyses import made_cell, made_load, made_run, packages
+from tests.support.comparisons import SMALL, ab_run, difference, finding, held, run, with_findings
+from tests.support.markup import Tags, visible
+from tests.support.stored_runs import FakeRun
 
 GITHUB_TAKES = 65_536
-SMALL: dict[str, Any] = {"loads": [Load("ort-genai", "CPU", "int4")], "prompt_tokens": (8,)}
-
-
-def run(name: str, times: Mapping[int, float] | float, prompts: Sequence[int] = (8, 16), **record: Any) -> RunAnalysis:
-    """A run of ten quiet blocks whose cells take ``times`` as long as a plain one."""
-    noise = random.Random(name)
-    cells = []
-    for prompt in prompts:
-        factor = times if isinstance(times, float) else times.get(prompt, 1.0)
-        cells.append(made_cell([100 * factor * (1 + noise.gauss(0, 0.002)) for _ in range(10)], prompt))
-    return made_run(name, cells, **record)
-
-
-def held(base: RunAnalysis, *heads: RunAnalysis, threshold: float = 0.03) -> SideBySide:
-    return side_by_side([compare(base, head, threshold) for head in heads])
 
 
 @pytest.fixture(scope="module")
@@ -129,14 +113,6 @@ def test_one_machine_with_two_ids_is_named_by_them() -> None:
 
 
 # -- findings
-
-
-def finding(severity: str = "serious", **about: Any) -> Finding:
-    return Finding("suspended", severity, "it slept for 9 s", "Switch sleep off.", **about)
-
-
-def with_findings(analysis: RunAnalysis, *findings: Finding) -> RunAnalysis:
-    return replace(analysis, findings=findings)
 
 
 def doubtful(side: SideBySide) -> list[tuple[int | None, int]]:

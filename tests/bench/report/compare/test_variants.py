@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,23 +12,9 @@ from bench.commands.compare import main
 from bench.plan.cells import Load
 from bench.report.compare.finish import finish_variants
 from bench.store.reader import open_run
-from tests.bench.analyse.made import made_cell, made_load, made_run
-from tests.bench.report.conftest import FakeRun
-
-SPECS = {
-    "a": {"spec": "openvino-genai==2026.3", "kind": "packages", "backend": "openvino-genai"},
-    "b": {"spec": "openvino-genai==2026.4", "kind": "packages", "backend": "openvino-genai"},
-}
-
-
-def ab_run(folder: Path, loads: Sequence[Load] = (), **changes: Any) -> Path:
-    both = loads or [Load("openvino-genai", "CPU", "int4", variant=side) for side in "ab"]
-    venvs = {f"openvino-genai ({side})": {"packages": {"openvino-genai": SPECS[side]["spec"]}} for side in "ab"}
-    path = FakeRun(loads=both, prompt_tokens=(32, 128), blocks=5, venvs=venvs, **changes).write(folder, "ab-run")
-    record = json.loads((path / "run.json").read_text("utf-8"))
-    record["plan"]["variants"] = SPECS
-    (path / "run.json").write_text(json.dumps(record), "utf-8")
-    return path
+from tests.support.analyses import made_cell, made_load, made_run
+from tests.support.comparisons import ab_run
+from tests.support.stored_runs import FakeRun
 
 
 def test_variants_are_paired_block_by_block() -> None:

@@ -14,6 +14,7 @@ from bench.report.drawing.editions import editions
 from bench.report.render import ReportPaths, render
 
 MakeRun = Callable[..., Any]
+pytestmark = pytest.mark.charts
 
 
 def drawn(values: Sequence[float], *, logarithmic: bool, both: bool = True) -> list[tuple[str, tuple[str, ...], bool]]:
@@ -77,6 +78,7 @@ def spares(page: str) -> list[int]:
     return [section(page, name).count("spare off") for name in ("charts", "arrival", "tradeoff")]
 
 
+@pytest.mark.slow
 def test_a_very_large_run_has_its_first_two_charts_in_both_and_says_so_at_the_choice(
     nine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +89,7 @@ def test_a_very_large_run_has_its_first_two_charts_in_both_and_says_so_at_the_ch
     assert ONE_WAY in choices
 
 
+@pytest.mark.slow
 def test_a_large_run_has_every_chart_in_both_and_is_laid_out_by_parts(
     nine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,7 +26,7 @@ from bench.report.render import ReportPaths, render, write_files
 from bench.report.run_view import view_run
 from bench.report.template import source_digest
 from bench.store.reader import open_run
-from tests.bench.report.test_page import Tags, visible
+from tests.support.markup import Tags, visible
 
 MakeRun = Callable[..., Any]
 

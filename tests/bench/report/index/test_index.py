@@ -19,15 +19,13 @@ from bench.report.about import MOST_HEADLINE
 from bench.report.finish import finish_run
 from bench.report.index import update
 from bench.report.index.entries import Entry, Found, read_entries
-from bench.report.index.page import page
-from bench.report.index.update import index_lines, update_index
+from bench.report.index.update import index_lines, page, update_index
 from bench.report.language import speaking
 from bench.report.render import write_files
 from bench.report.template import source_digest
-from tests.bench.report.conftest import FakeRun
-from tests.bench.report.history.conftest import write_night
-from tests.bench.report.test_page import Tags, visible
-from tests.bench.report.visible import left_in_english
+from tests.support.markup import Tags, left_in_english, visible
+from tests.support.nights import write_night
+from tests.support.stored_runs import FakeRun
 
 ABOUT: dict[str, Any] = {
     "created_at": "2026-11-22T21:17:35+00:00",

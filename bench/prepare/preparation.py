@@ -1,0 +1,253 @@
+"""What a run needs of one model, made once in the conversion venv and kept in the cache."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bench.errors import PrepareError
+from bench.plan.cells import digest as digest_of
+from bench.prepare.cache import Artifact, ArtifactKey, ArtifactStore, Made, damage
+from bench.prepare.conversion_cost import (
+    PendingWork,
+    check_room,
+    estimate,
+    existing_parent,
+    free_memory_bytes,
+    gigabytes,
+)
+from bench.prepare.converter import Converter
+from bench.prepare.model_facts import ModelFacts, facts_of
+from bench.prepare.model_source import DEFAULT_PACKAGE, ModelSource
+from bench.prepare.prompts import PROMPTS_FILE, PromptBook
+from bench.prepare.recipes import PACKAGES, Recipe
+
+CORPUS = Path(__file__).resolve().parent / "corpus"
+ASSUMED_PARAMETERS = 3_821_079_552  # Phi-3-mini's: what a hub model of unknown size is taken for in a preflight
+
+Say = Callable[[str], None]
+"""Shows a line to the user."""
+Wanted = tuple[str, str, str]
+"""Format, precision and device of an artifact."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedModel:
+    """A model on this disk.
+
+    Args:
+        kind: see :class:`bench.prepare.model_source.ModelSource`.
+        synthetic: its weights are random; every report says so.
+        digest: of where it comes from.
+        path: a Hugging Face directory (safetensors, configuration, tokenizer), or a ready-made artifact.
+        context_tokens: the longest sequence that it takes; ``None`` where unknown.
+        parameters: learned numbers, tied ones once where that is known.
+        note: what a reader of a report must know about its weights.
+    """
+
+    name: str
+    kind: str
+    synthetic: bool
+    digest: str
+    path: Path
+    context_tokens: int | None
+    vocab_size: int
+    parameters: int
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One artifact that may have to be made.
+
+    Args:
+        parameters: of the model; ``None`` if its size is not known yet.
+        source_bytes: of the weights that are read.
+        stored_as: the weight format of the result; empty if it holds no weights.
+    """
+
+    key: ArtifactKey
+    recipe: Recipe
+    title: str
+    parameters: int | None = 0
+    source_bytes: int = 0
+    stored_as: str = ""
+
+    @property
+    def work(self) -> PendingWork:
+        """What making it takes."""
+        task = self.recipe.task
+        if self.parameters is None:
+            label = f"{self.title} (size unknown so far, taken as 3.8 billion parameters)"
+            return estimate(label, task, self.stored_as, ASSUMED_PARAMETERS, 2 * ASSUMED_PARAMETERS)
+        return estimate(self.title, task, self.stored_as, self.parameters, self.source_bytes)
+
+
+class Preparation(ABC):
+    """Makes what a run needs of one model, or finds it in the cache.
+
+    ``say`` shows what is being made; ``corpus`` is a folder of texts that prompts are cut from, one per kind of work.
+    """
+
+    def __init__(
+        self, source: ModelSource, *, conversion_python: str, cache: Path, say: Say, corpus: Path = CORPUS
+    ) -> None:
+        self.source = source
+        self._store = ArtifactStore(cache)
+        self._converter = Converter(conversion_python, cache / "logs")
+        self._say = say
+        self._corpus = corpus
+        self._checked: set[str] = set()
+
+    @property
+    @abstractmethod
+    def _path(self) -> Path:
+        """The model's directory or file, made or downloaded if need be."""
+
+    @property
+    @abstractmethod
+    def _facts(self) -> ModelFacts:
+        """What the files at :attr:`_path` say."""
+
+    @property
+    @abstractmethod
+    def _digest(self) -> str:
+        """Of where the model comes from."""
+
+    def model(self) -> PreparedModel:
+        """The model, made or downloaded if need be; raises as :meth:`artifact`."""
+        path, facts = self._path, self._facts
+        return PreparedModel(
+            name=self.source.label,
+            kind=self.source.kind,
+            synthetic=self.source.kind == "synthetic",
+            digest=self._digest,
+            path=path,
+            context_tokens=facts.context_tokens,
+            vocab_size=facts.vocab_size,
+            parameters=facts.parameters,
+            note=self.source.note,
+        )
+
+    @abstractmethod
+    def artifact(self, artifact_format: str, precision: str, device: str) -> Artifact:
+        """The model in a format and weight format, for a device.
+
+        Args:
+            artifact_format: ``huggingface``, ``openvino-ir``, ``ort-genai`` or ``gguf``.
+            precision: the weight format; ``original`` takes the weights as they are.
+            device: the device that will execute, e.g. ``CPU`` or ``NPU``.
+
+        Raises:
+            UsageError: no converter does that.
+            PrepareError: the converter failed, or a ready-made artifact has another format.
+            MachineError: the machine lacks the room for it, or the conversion venv does not run.
+        """
+
+    def prompts(self) -> PromptBook:
+        """The corpus as ids of the model's own tokenizer; raises as :meth:`artifact`."""
+        tokenizer = self._tokenizer()
+        made = self._made(self._prompts_job(self._facts.vocab_size), str(tokenizer))
+        return PromptBook.read(made.path / PROMPTS_FILE)
+
+    def _tokenizer(self) -> Path:
+        """The folder with the model's tokenizer."""
+        return self._path
+
+    @property
+    @abstractmethod
+    def expected_facts(self) -> ModelFacts | None:
+        """What is known of the model without making anything; ``None`` if that is nothing yet."""
+
+    @abstractmethod
+    def _jobs(self, wanted: Sequence[Wanted]) -> Iterable[Job]:
+        """What has to be made for ``wanted``, whether it is there already or not."""
+
+    def pending(self, wanted: Sequence[Wanted]) -> list[PendingWork]:
+        """What would have to be made for ``wanted``, with estimates; makes nothing.
+
+        Raises:
+            UsageError: no converter does one of them.
+        """
+        jobs = {job.key.folder: job for job in self._jobs(wanted)}
+        return [job.work for job in jobs.values() if self._store.find(job.key) is None]
+
+    @cached_property
+    def _versions(self) -> dict[str, str | None]:
+        """Package -> version, of all that changes what a converter makes; ``None`` for what is not installed."""
+        packages = {package for names in PACKAGES.values() for package in names}
+        return self._converter.versions({*packages, DEFAULT_PACKAGE})
+
+    def _key(self, artifact_format: str, precision: str, source: str, recipe: Recipe) -> ArtifactKey:
+        versions = {name: self._versions[name] or "missing" for name in PACKAGES[recipe.task]}
+        return ArtifactKey(artifact_format, precision, self.source.label, source, recipe.identity, versions)
+
+    def _prompts_job(self, vocab_size: int) -> Job:
+        recipe = Recipe(
+            "prompts",
+            {"corpus": self._corpus_digest, "vocab_size": vocab_size},
+            {"vocab_size": vocab_size, "corpus": [str(file) for file in self._corpus_files]},
+        )
+        return Job(self._key("prompts", "", self._digest, recipe), recipe, f"the corpus to ids of {self.source.label}")
+
+    @cached_property
+    def _corpus_files(self) -> list[Path]:
+        files = sorted(self._corpus.glob("*.txt"))
+        if not files:
+            raise PrepareError(f"the folder {self._corpus} holds no texts for prompts: restore it from the project")
+        return files
+
+    @cached_property
+    def _corpus_digest(self) -> str:
+        # A checkout on Windows may have other line ends; the text is the same, and is read as such.
+        return digest_of({file.stem: file.read_text("utf-8") for file in self._corpus_files}, length=64)
+
+    def _made(self, job: Job, source: str) -> Artifact:
+        """The artifact of ``job``, made from ``source`` if there is none, and checked against its digests once."""
+        return self._verified(self._unverified(job, source))
+
+    def _unverified(self, job: Job, source: str) -> Artifact:
+        """As :meth:`_made`, without reading all of it: for gigabytes that may not be needed."""
+
+        def make(output: Path) -> Made:
+            self._checked.add(job.key.digest)
+            return self._make(job, source, output)
+
+        return self._store.get(job.key, make)
+
+    def _verified(self, artifact: Artifact) -> Artifact:
+        if artifact.digest not in self._checked:
+            problem = damage(artifact)
+            if problem is not None:
+                raise PrepareError(problem)
+            self._checked.add(artifact.digest)
+        return artifact
+
+    def _make(self, job: Job, source: str, output: Path) -> Made:
+        work = job.work
+        if job.parameters is not None:
+            check_room([work], shutil.disk_usage(existing_parent(self._store.root)).free, free_memory_bytes())
+        self._say(f"converting {work.label} (about {work.seconds:.0f} s)")
+        start = time.monotonic()
+        facts = self._converter.run(job.recipe, source, output, title=job.title, log_name=job.key.folder)
+        made = _counted(job, facts, output)
+        size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
+        self._say(f"converted {job.title}: done in {time.monotonic() - start:.0f} s, {gigabytes(size)}")
+        return made
+
+
+def _counted(job: Job, facts: Mapping[str, Any], output: Path) -> Made:
+    if "weight_elements" in facts:
+        # Of a ready-made artifact nobody knows more than what it stores.
+        parameters = job.parameters or sum(facts["weight_elements"].values())
+        return Made(facts, facts["weight_elements"], facts["stored_bytes"], parameters, facts.get("looked_up_bytes"))
+    if not job.stored_as:
+        return Made(facts)
+    found = facts_of(output)
+    return Made(facts, found.weight_elements, found.stored_bytes, found.parameters)

@@ -1,0 +1,60 @@
+"""A stand-in for the converters that needs no inference stack."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+STAND_IN = """
+import json, pathlib, subprocess, sys, time
+request = json.loads(pathlib.Path(sys.argv[1]).read_text("utf-8"))
+output, task = pathlib.Path(request["output"]), request["task"]
+behaviour = pathlib.Path(__file__).with_name("behaviour").read_text("utf-8")
+print("loading", flush=True)
+if behaviour == "die":
+    print("the last words", flush=True)
+    sys.exit(9)
+if behaviour == "hang":
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    (output / "half").write_text(str(child.pid), "utf-8")
+    time.sleep(600)
+if behaviour == "refuse":
+    answer = {"ok": False, "message": "this architecture is unknown: choose another model"}
+else:
+    answer = pathlib.Path(__file__).with_name("answer")
+    facts = json.loads(answer.read_text("utf-8"))
+    if task == "prompts":
+        facts = {}
+        book = {"kinds": {"chat": [1, 2, 3]}, "openers": [4, 5, 6, 7], "bos": [], "vocab_size": 8}
+        (output / "prompts.json").write_text(json.dumps(book), "utf-8")
+    (output / "model.bin").write_bytes(b"0" * 48)
+    with pathlib.Path(__file__).with_name("calls").open("a", encoding="utf-8") as calls:
+        calls.write(task + "\\n")
+    answer = {"ok": True, "facts": facts, "peak_memory_bytes": 1}
+pathlib.Path(request["result"]).write_text(json.dumps(answer), "utf-8")
+"""
+
+
+class StandIn:
+    """Converters that do as told; ``calls`` names the tasks that were carried out."""
+
+    def __init__(self, root: Path) -> None:
+        self._folder = root / "backends" / "convert"
+        self._folder.mkdir(parents=True)
+        (root / "backends" / "__init__.py").touch()
+        (self._folder / "__init__.py").touch()
+        (self._folder / "__main__.py").write_text(STAND_IN, "utf-8")
+        self.behave("work")
+        self.answer({"weight_elements": {"int4": 60, "int8": 4}, "stored_bytes": 48})
+
+    def answer(self, facts: dict[str, Any]) -> None:
+        (self._folder / "answer").write_text(json.dumps(facts), "utf-8")
+
+    def behave(self, how: str) -> None:
+        (self._folder / "behaviour").write_text(how, "utf-8")
+
+    @property
+    def calls(self) -> list[str]:
+        file = self._folder / "calls"
+        return file.read_text("utf-8").split() if file.exists() else []

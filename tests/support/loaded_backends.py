@@ -1,0 +1,173 @@
+"""A worker process with a model loaded, as the contract suite asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import psutil
+import pytest
+
+from backends.spec import BackendSpec, family
+from backends.table import BACKENDS
+from bench.measure.worker import Loaded, Opened, Timeouts, WorkerProcess
+from bench.plan.venvs import Venv, Venvs
+
+Ids = tuple[int, ...]
+
+_SHAPE = {"prompt_tokens": 512, "new_tokens": 64}
+"""The largest request of the suite, as the plan would tell it to a stack that compiles for a shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A backend on a device that the suite runs it on.
+
+    Args:
+        backend: its name in the table.
+        device: the device.
+        stand_in: what a worker opens in place of the adapter, and the group whose venv runs it, where the stack itself
+            cannot be had.
+        intel: whether the stack lists that device on Intel's hardware alone.
+        installed: what a worker opens in place of the adapter where the stack is installed, with or without its device.
+    """
+
+    backend: str
+    device: str
+    stand_in: tuple[str, str] | None = None
+    intel: bool = False
+    installed: str | None = None
+
+    @property
+    def spec(self) -> BackendSpec:
+        """Its entry in the table."""
+        return BACKENDS[self.backend]
+
+    @property
+    def label(self) -> str:
+        """For test ids."""
+        return f"{self.backend}@{self.device}"
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """The weight formats that can be asked for."""
+        return self.spec.precisions(self.device) or ()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The load options that a plan would give."""
+        return self.spec.load_options(self.device, _SHAPE, {})
+
+    @property
+    def profiled(self) -> bool:
+        """Whether the stack is asked for a profile."""
+        return family(self.device) in self.spec.profiled
+
+    def at(self, venvs: Venvs) -> tuple[Venv, str]:
+        """The venv and what the worker opens in it: the real stack wherever it is at hand."""
+        venv = venvs.backend(self.spec, self.device)
+        if venv.python is None and self.stand_in is not None:
+            target, group = self.stand_in
+            return venvs.group(group), target
+        return venv, self.installed or self.spec.target
+
+
+_STAND_INS = ("tests.contract.stand_ins.npu_library:IntelNpuLibrary", "transformers")
+_NOT_ELSEWHERE = {
+    "npu@NPU": Case("npu", "NPU", _STAND_INS, installed="tests.contract.stand_ins.npu_on_cpu:IntelNpuLibrary"),
+    "ort-genai@OVEP.CPU": Case("ort-genai", "OVEP.CPU", intel=True),
+}
+"""Cases of stacks that are not loaded everywhere as they are."""
+
+
+def cases(backends: Mapping[str, BackendSpec]) -> tuple[Case, ...]:
+    """Every backend on the devices that its entry says it is tested on."""
+    plain = [Case(name, device) for name, spec in backends.items() for device in spec.contract_devices]
+    return tuple(_NOT_ELSEWHERE.get(case.label, case) for case in plain)
+
+
+CASES = cases(BACKENDS)
+"""Every backend where it can run without a device; the NPU library against a stand-in where it is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedBackend:
+    """A backend under test.
+
+    Args:
+        case: which backend, on which device.
+        precision: the weight format that was loaded.
+        artifact: what was loaded; ``None`` for a backend that needs none.
+        worker: the process.
+        opened: what it said of the stack.
+        loaded: what it said of the model.
+    """
+
+    case: Case
+    precision: str
+    artifact: Path | None
+    worker: WorkerProcess
+    opened: Opened
+    loaded: Loaded
+
+    @property
+    def spec(self) -> BackendSpec:
+        """Its entry in the table."""
+        return self.case.spec
+
+    def continuation(self, prompt: Sequence[int], new_tokens: int) -> list[int]:
+        """The ids that one prompt is continued by."""
+        return [row[0] for row in self.worker.generate([prompt], new_tokens).token_ids]
+
+    def repeat_over_first(self, prompt: Sequence[int]) -> float:
+        """Time to first token of a second ask, over that of the first."""
+        first = self.worker.generate([prompt], 1).ttft_ns
+        return self.worker.generate([prompt], 1).ttft_ns / first
+
+
+THREADS = min(2, psutil.cpu_count(logical=False) or 1)
+REMEDY = "`nox -s tests` makes it and hands it on"
+TIMEOUTS = Timeouts(start_s=60, open_s=120, load_s=180, generation_s=120)
+
+
+def load(
+    case: Case,
+    precision: str,
+    venvs: Venvs,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    given: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[LoadedBackend]:
+    """A worker with the default model loaded, for as long as the iterator is held; ``given`` are load options."""
+    python, target = interpreter_and_target(case, venvs)
+    artifact = _artifact(case, precision, partial(request.getfixturevalue, "preparer"))
+    scratch = tmp_path_factory.mktemp(case.backend)
+    with WorkerProcess(python, target, scratch, timeouts=TIMEOUTS, threads=THREADS) as worker:
+        opened = worker.open()
+        if case.intel and case.device not in [device["name"] for device in opened.devices]:
+            pytest.skip(f"{case.label} takes hardware of Intel's")
+        loaded = worker.load(artifact, case.device, precision, THREADS, {**case.options, **given})
+        yield LoadedBackend(case, precision, artifact, worker, opened, loaded)
+
+
+def interpreter_and_target(case: Case, venvs: Venvs) -> tuple[str, str]:
+    venv, target = case.at(venvs)
+    if venv.python is None:
+        wanted = f"--backend {case.backend} --device {case.device}"
+        on_demand = f"it is taken where `nox -s bench -- {wanted}` has made it"
+        how = REMEDY if case.device in case.spec.tested_on else on_demand
+        pytest.skip(f"no venv for {case.label}: {how}")
+    return venv.python, target
+
+
+def _artifact(case: Case, precision: str, preparer: Any) -> Path | None:
+    spec = case.spec
+    if spec.artifact_format == "none":
+        return None
+    stored = spec.stored_precision(precision)
+    path: Path = preparer().artifact(spec.artifact_format, stored, case.device).path
+    return path
