@@ -7,46 +7,37 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from markupsafe import Markup
 
-from bench.report.drawing.chart import _drawn
-from bench.report.drawing.panels import Panel, Titled, _lengths, along_panels, spread_panels
-from bench.report.history.series_chart import chart
+from bench.report.drawing.canvas import Drawing
 
-_BLANK = Markup("<svg></svg>")
+_ELEMENTS, _SETTLE = Drawing.elements, Drawing.settle
 
 
-def _blank_chart(*_: Any) -> Markup:
-    return _BLANK
+def _nothing(_: Drawing) -> str:
+    return ""
 
 
-def _blank_panels(lines: Titled, *_: Any) -> Iterator[Panel]:
-    for title, one in lines:
-        yield Panel(one, title, _lengths(one.cells), _BLANK)
+def _axes(canvas: Drawing) -> Any:
+    return canvas.figure.axes[0]
 
 
-_CHARTS = {
-    "bench.report.drawing.chart._drawn": (_drawn, _blank_chart),
-    "bench.report.drawing.figures.along_panels": (along_panels, _blank_panels),
-    "bench.report.drawing.figures.spread_panels": (spread_panels, _blank_panels),
-    "bench.report.history.history_page.chart": (chart, _blank_chart),
-}
-"""What draws -> itself and what draws nothing."""
+@contextmanager
+def _drawn_by(elements: Any, settle: Any) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Drawing, "elements", elements)
+        patch.setattr(Drawing, "settle", settle)
+        yield
 
 
 @contextmanager
 def blank_charts() -> Iterator[None]:
     """Reports and histories rendered meanwhile have blank charts; all else is as it is."""
-    with pytest.MonkeyPatch.context() as patch:
-        for place, (_, blank) in _CHARTS.items():
-            patch.setattr(place, blank)
+    with _drawn_by(_nothing, _axes):
         yield
 
 
 @contextmanager
 def real_charts() -> Iterator[None]:
     """Reports and histories rendered meanwhile have their charts, within :func:`blank_charts` too."""
-    with pytest.MonkeyPatch.context() as patch:
-        for place, (real, _) in _CHARTS.items():
-            patch.setattr(place, real)
+    with _drawn_by(_ELEMENTS, _SETTLE):
         yield

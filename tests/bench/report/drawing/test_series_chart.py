@@ -9,6 +9,8 @@ from bench.analyse.interval import over_blocks
 from bench.analyse.results import Generation, Measured, Use
 from bench.report.drawing.series_chart import BOTTOM, LEFT, MOST_MARKS, RIGHT, TOP, SeriesChart, of_many, series_chart
 
+pytestmark = pytest.mark.charts
+
 
 def generation(block: int, value: float | None, use: Use = "timed") -> Generation:
     return Generation(block, use, value, None)

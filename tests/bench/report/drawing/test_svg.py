@@ -13,6 +13,8 @@ from bench.report.drawing.canvas import Drawing, drawing
 from bench.report.drawing.style import ACCENT
 from bench.report.drawing.svg import Mark, Sheet
 
+pytestmark = pytest.mark.charts
+
 
 def drawn(sheet: Sheet, draw: Callable[[Drawing], object]) -> str:
     """A drawing of matplotlib's own, as it stands in the page."""
