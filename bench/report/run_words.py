@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, LoadResult, MemoryRival, Rival
+from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, Failure, LoadResult, MemoryRival, Rival
 from bench.report.format import (
     capital,
     clean,
@@ -431,3 +431,15 @@ def run_title(view: RunView) -> str:
     if view.model.get("name") and view.cpu:
         return _("{model} on {machine}").format(model=view.model["name"], machine=view.cpu)
     return clean(str(view.model.get("name") or view.cpu or ""))
+
+
+def failure_where(view: RunView, failure: Failure) -> str:
+    """In how many blocks it failed, and whether other blocks were measured; blank if neither is known."""
+    blocks = view.planned_blocks
+    if failure.measured_elsewhere and blocks:
+        where = _("in {failed} of {blocks}; other blocks were measured")
+    elif failure.measured_elsewhere:
+        where = _("other blocks were measured")
+    else:
+        where = _("in {failed} of {blocks}") if blocks else ""
+    return where.format(failed=len(failure.blocks), blocks=plural(blocks, "{count} block", "{count} blocks"))
