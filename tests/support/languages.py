@@ -8,14 +8,10 @@ from collections.abc import Iterator
 from types import FunctionType, ModuleType
 from typing import Any
 
-from babel.messages.pofile import read_po
-
 from bench.cli import LANGUAGES
 from bench.report import text
-from bench.report.compare import words as compare_words
-from bench.report.language import FOLDER
 
-WORDS = {"report": text, "comparison": compare_words}
+WORDS = {"report": text}
 """What speaks languages."""
 OTHERS = {
     f"{name}, {code}": (words.en, getattr(words, code))
@@ -24,13 +20,6 @@ OTHERS = {
     if code != "en"
 }
 """Each set of words in each other language, beside its English."""
-
-
-def english_messages() -> set[str]:
-    """What the sources say in English, by the catalog of a translation."""
-    with (FOLDER / "tr.po").open("rb") as stream:
-        ids = [message.id for message in read_po(stream) if message.id]
-    return {one for found in ids for one in ([found] if isinstance(found, str) else found)}
 
 
 def defined(module: ModuleType, english: ModuleType) -> dict[str, Any]:

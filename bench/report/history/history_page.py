@@ -11,7 +11,7 @@ from markupsafe import Markup
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.timeline import Series
 from bench.metrics import METRICS
-from bench.report.drawing.svg import StyleSheet
+from bench.report.drawing.svg import Sheet
 from bench.report.history import history_text
 from bench.report.history.history_view import HistoryView
 from bench.report.history.series_chart import chart
@@ -40,16 +40,14 @@ class Row:
 
 def page(view: HistoryView) -> str:
     """The page of one machine's history, in the language that is chosen."""
-    history, sheet = view.history, StyleSheet()
+    history, sheet = view.history, Sheet()
     named = sorted(
         zip(history.series, history_text.series_names(history), strict=True),
         key=lambda pair: (not pair[0].shifts, -_largest_change(pair[0])),
     )
     drawn = max(min(sum(bool(one.shifts) for one in history.series), MOST_CHANGED), MOST_CHARTS)
     rows = [
-        # The drawing is serialized by an XML writer, which escapes.
-        Row(one, name, Markup(chart(f"series{place}", one, history, sheet)) if place < drawn else None)  # noqa: S704
-        for place, (one, name) in enumerate(named)
+        Row(one, name, chart(one, history, sheet) if place < drawn else None) for place, (one, name) in enumerate(named)
     ]
     return render_page(
         Path(__file__).with_name("history.html.jinja"),
@@ -59,7 +57,7 @@ def page(view: HistoryView) -> str:
         rows=rows,
         groups=_groups(rows[:drawn]),
         say=history_text,
-        shapes=Markup(sheet.shapes()),  # noqa: S704 - serialized by an XML writer, which escapes
+        shapes=sheet.shapes(),
     )
 
 

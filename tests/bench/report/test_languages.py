@@ -19,7 +19,6 @@ from bench.commands.report import main
 from bench.plan.cells import Load
 from bench.report import format as fmt
 from bench.report import metric_words
-from bench.report.compare import words as compare_words
 from bench.report.drawing.canvas import tick_label
 from bench.report.language import chosen, speaking
 from bench.report.render import ReportPaths, render
@@ -27,8 +26,9 @@ from bench.report.run_table import run_table
 from bench.report.run_view import view_run
 from bench.report.text import en, tr
 from bench.store.reader import open_run
+from tests.support.catalogs import messages, strings
 from tests.support.charts import real_charts
-from tests.support.languages import OTHERS, WORDS, all_pairs, defined, english_messages
+from tests.support.languages import OTHERS, WORDS, all_pairs, defined
 from tests.support.markup import NO_TURKISH, Visible, left_in_english
 from tests.support.stored_runs import FakeRun
 
@@ -61,8 +61,6 @@ THE_SAME = {
     "?",
     "",
     en.POINT_TIP,
-    compare_words.en.BASIS_OF,
-    compare_words.en.COUNTED,
 }
 """What needs no translation: abbreviations of the field, signs, commands, a form without words."""
 
@@ -207,7 +205,8 @@ def test_a_turkish_page_says_nothing_in_english(reports: dict[str, ReportPaths])
 
 def test_a_turkish_page_has_no_sentence_of_the_english_text(reports: dict[str, ReportPaths]) -> None:
     said = "\n".join(Visible(page(reports["tr"])).said)
-    english = english_messages() | {ours for _, ours, _ in all_pairs(en, tr)} - THE_SAME
+    english = {one for message in messages("tr") for one in strings(message.id)}
+    english |= {ours for _, ours, _ in all_pairs(en, tr)} - THE_SAME
     sentences = {part.strip() for one in english for part, *_ in string.Formatter().parse(one)}
     assert [sentence for sentence in sentences if len(sentence) > 12 and sentence in said] == []
 
