@@ -18,7 +18,7 @@ from bench.metrics import METRICS, RANKED, RATES
 from bench.report import cell_details, metric_words, names, run_facts, run_words
 from bench.report.commands import alone
 from bench.report.drawing import series_chart
-from bench.report.drawing.bars import load_bars, memory_bars
+from bench.report.drawing.bars import LOAD_PARTS, load_bars, memory_bars
 from bench.report.drawing.figures import draw
 from bench.report.findings import serious_for_answer
 from bench.report.ranks import Ranks, ranks
@@ -59,6 +59,7 @@ def run_page(view: RunView, summary_csv: str) -> str:
         findings=findings,
         serious=serious_for_answer(analysis, findings),
         details=cell_details.cell_details(view, findings),
+        load_parts=LOAD_PARTS,
         load_bars=load_bars(analysis),
         memory_bars=memory_bars(analysis),
         data=data_link(view, summary_csv),

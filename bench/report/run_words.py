@@ -387,9 +387,7 @@ def all_sentences(view: RunView) -> list[str]:
 
 def unreached_cells(view: RunView) -> list[str]:
     """The planned cells that the run did not come to."""
-    return [
-        cell_name(view.names.of(cell.load), cell.prompt_tokens, cell.new_tokens) for cell in view.analysis.unreached
-    ]
+    return [cell_name(view.names, cell) for cell in view.analysis.unreached]
 
 
 def quantile(cell: CellResult, name: str) -> str:

@@ -19,7 +19,6 @@ BATCH = "batch of {size}"
 AT_PROMPT = "{name}, prompt {prompt}"
 PROMPTS = "prompt {lengths}"
 SIMULATED_MARK = " (simulated)"
-MORE = "{count} more"
 NO_INTERVAL = "no interval"
 SECTIONS_LABEL = "Sections"
 RATIO_TITLE = "Time to first token, times the lowest at that length"
@@ -39,12 +38,6 @@ SPREAD_AXIS = "inter-token latency, ms"
 SPREAD_LABEL = "distribution of inter-token latency, one ridge per prompt length"
 LATENCY_AXIS = "ms per token"
 TOO_MANY_PANELS = "Shown are the first {shown} of {count} configurations; the others are in the data."
-LOAD_PARTS = (
-    ("process_start_s", "process start"),
-    ("import_s", "imports"),
-    ("load_s", "read and compile"),
-    ("first_generation_s", "first generation"),
-)
 
 TOO_MANY_SHAPES = "Drawn are {shown} of {count} request shapes, from the smallest to the largest; the table has all."
 ARRIVAL_AXIS = "ms since the request"
@@ -84,7 +77,6 @@ ROOFLINE_X_AXIS = "MB read per step"
 ROOFLINE_Y_AXIS = "decode steps per second"
 ROOFLINE_LABEL = "decode steps per second over bytes read per step, below the limit of memory, as in the table"
 ROOFLINE_TIP = "{name}, prompt {prompt}: {rate} of at most {limit} steps per second, {share}, {size} MB per step"
-POWER_SOURCES = {"mains": "mains", "battery": "battery"}
 
 
 def plural(count: int, one: str, many: str | None = None) -> str:

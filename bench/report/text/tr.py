@@ -22,7 +22,6 @@ BATCH = "parti boyutu {size}"
 AT_PROMPT = "{name}, istem {prompt}"
 PROMPTS = "istem {lengths}"
 SIMULATED_MARK = " (benzetim)"
-MORE = "{count} tane daha"
 NO_INTERVAL = "aralık yok"
 SECTIONS_LABEL = "Bölümler"
 RATIO_TITLE = "İlk belirtece kadar geçen süre, o uzunluktaki en düşüğün katı"
@@ -43,12 +42,6 @@ SPREAD_AXIS = "belirteçler arası gecikme, ms"
 SPREAD_LABEL = "belirteçler arası gecikmenin dağılımı, her istem uzunluğuna bir sırt"
 LATENCY_AXIS = "belirteç başına ms"
 TOO_MANY_PANELS = "{count} yapılandırmanın ilk {shown} tanesi gösteriliyor; ötekiler verinin içinde."
-LOAD_PARTS = (
-    ("process_start_s", "süreç başlangıcı"),
-    ("import_s", "içe aktarma"),
-    ("load_s", "okuma ve derleme"),
-    ("first_generation_s", "ilk üretim"),
-)
 
 TOO_MANY_SHAPES = "En küçükten en büyüğe {count} istek biçiminden {shown} tanesi çizildi; tabloda hepsi var."
 ARRIVAL_AXIS = "istekten bu yana ms"
@@ -91,7 +84,6 @@ ROOFLINE_X_AXIS = "adım başına okunan MB"
 ROOFLINE_Y_AXIS = "saniyede üretim adımı"
 ROOFLINE_LABEL = "adım başına okunan bayta göre saniyedeki üretim adımı, belleğin sınırı altında, tablodaki gibi"
 ROOFLINE_TIP = "{name}, istem {prompt}: saniyede en çok {limit} adımdan {rate} adım, {share}, adım başına {size} MB"
-POWER_SOURCES = {"mains": "şebeke", "battery": "pil"}
 
 _NOUNS = {
     "A/B run": "A/B koşusu",
