@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bench.analyse.results import CellResult, Finding, RunAnalysis
 from bench.findings import SEVERITIES
-from bench.report import finding_words, text
+from bench.report import finding_words
 from bench.report.names import Naming, cell_name
 
 MOST_LINES = 4
@@ -136,8 +136,7 @@ def _line(finding: Finding, about: dict[str, str]) -> str:
 def _names(analysis: RunAnalysis, naming: Naming) -> dict[str, str]:
     names = {load.load_key: naming.of(load) for load in analysis.loads}
     for cell in analysis.cells:
-        batch = f", {text.BATCH.format(size=cell.batch_size)}" if cell.batch_size > 1 else ""
-        names[cell.cell_key] = cell_name(naming.of(cell.load), cell.prompt_tokens, cell.new_tokens) + batch
+        names[cell.cell_key] = cell_name(naming, cell)
     return names
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.spec import family
-from bench.analyse.results import CellResult, Failure, LoadResult, LoadTimes, RunAnalysis
+from bench.analyse.results import CellResult, Failure, LoadResult, LoadTimes, RunAnalysis, Unreached
 from bench.plan.cells import Ask
 from bench.report.format import clean, listed, number
 from bench.report.language import gettext as _
@@ -226,10 +226,12 @@ def first_request(times: LoadTimes) -> str:
     )
 
 
-def cell_name(name: str, prompt_tokens: int, new_tokens: int) -> str:
-    """A cell of the configuration ``name``, e.g. ``ort-genai CPU int4, prompt 128, 64 new``."""
-    cell = _("{name}, prompt {prompt}, {new} new")
-    return cell.format(name=name, prompt=number(prompt_tokens, 0), new=number(new_tokens, 0))
+def cell_name(naming: Naming, cell: CellResult | Unreached) -> str:
+    """Its configuration and shape, e.g. ``ort-genai CPU int4, prompt 128, 64 new``; a batch where there is one."""
+    name = _("{name}, prompt {prompt}, {new} new").format(
+        name=naming.of(cell.load), prompt=number(cell.prompt_tokens, 0), new=number(cell.new_tokens, 0)
+    )
+    return name + _batch(str(cell.batch_size))
 
 
 def failed_shapes(failure: Failure) -> str:

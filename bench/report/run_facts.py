@@ -11,9 +11,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from backends.spec import BackendSpec
+from backends.spec import BackendSpec, hardware_of
 from bench.analyse.conditions import limited
-from bench.analyse.results import RunAnalysis
+from bench.analyse.results import CellResult, RunAnalysis
 from bench.plan.backends import BACKENDS
 from bench.report.format import clean, gibibytes, number, parameters, plural
 from bench.report.language import gettext as _
@@ -53,6 +53,8 @@ _TIMED_VALUES = {
     },
 }
 """What a code of :class:`backends.spec.TimedRegion` means."""
+
+_PHI3_PARAMETERS = 3_821_079_552
 
 _LIMITS = {
     "usable CPUs": mark("CPUs {value}"),
@@ -210,3 +212,25 @@ def _device(one: Mapping[str, Any]) -> str:
 
 def _joined(*parts: Any) -> str:
     return ", ".join(str(part) for part in parts if part)
+
+
+def broken_venvs(view: RunView) -> list[tuple[str, Mapping[str, Any]]]:
+    """The stacks that have no venv, each with what run.json says of it."""
+    venvs = view.record.get("venvs") or {}
+    return [(name, venv) for name, venv in venvs.items() if venv.get("failed") or venv.get("unsupported")]
+
+
+def npu_cells(view: RunView) -> list[CellResult]:
+    """The cells that an NPU ran."""
+    return [cell for cell in view.analysis.cells if hardware_of(cell.load.ran_on) == "NPU"]
+
+
+def is_phi3(view: RunView) -> bool:
+    """Whether the model is Phi-3-mini, with its own weights."""
+    return "phi-3" in str(view.model.get("name")).lower() and not view.model.get("synthetic")
+
+
+def times_smaller(view: RunView) -> int | None:
+    """How many times as many parameters Phi-3-mini has as a model that is much smaller; ``None`` for another."""
+    own = view.model.get("parameters")
+    return round(_PHI3_PARAMETERS / own) if own and own < _PHI3_PARAMETERS / 2 else None

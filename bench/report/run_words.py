@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, LoadResult, MemoryRival, Rival
+from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, Failure, LoadResult, MemoryRival, Rival
 from bench.report.format import (
     capital,
     clean,
@@ -387,9 +387,7 @@ def all_sentences(view: RunView) -> list[str]:
 
 def unreached_cells(view: RunView) -> list[str]:
     """The planned cells that the run did not come to."""
-    return [
-        cell_name(view.names.of(cell.load), cell.prompt_tokens, cell.new_tokens) for cell in view.analysis.unreached
-    ]
+    return [cell_name(view.names, cell) for cell in view.analysis.unreached]
 
 
 def quantile(cell: CellResult, name: str) -> str:
@@ -431,3 +429,15 @@ def run_title(view: RunView) -> str:
     if view.model.get("name") and view.cpu:
         return _("{model} on {machine}").format(model=view.model["name"], machine=view.cpu)
     return clean(str(view.model.get("name") or view.cpu or ""))
+
+
+def failure_where(view: RunView, failure: Failure) -> str:
+    """In how many blocks it failed, and whether other blocks were measured; blank if neither is known."""
+    blocks = view.planned_blocks
+    if failure.measured_elsewhere and blocks:
+        where = _("in {failed} of {blocks}; other blocks were measured")
+    elif failure.measured_elsewhere:
+        where = _("other blocks were measured")
+    else:
+        where = _("in {failed} of {blocks}") if blocks else ""
+    return where.format(failed=len(failure.blocks), blocks=plural(blocks, "{count} block", "{count} blocks"))

@@ -39,7 +39,7 @@ def environment(folder: Path) -> jinja2.Environment:
     # Messages are filled in with ``format`` here as in code: {{ _("{count} more").format(count=3) }}.
     made.install_gettext_callables(gettext, ngettext, newstyle=False, pgettext=pgettext)  # type: ignore[attr-defined]
     made.globals |= {"plural": plural, "listed": listed}
-    made.filters["commands"] = commands
+    made.filters |= {"commands": commands, "recorded": recorded}
     return made
 
 

@@ -9,8 +9,17 @@ from itertools import accumulate
 
 from bench.analyse.first_requests import Request
 from bench.analyse.results import LoadResult, LoadTimes, RunAnalysis
-from bench.report import text
+from bench.report.language import gettext as _
+from bench.report.language import mark
 from bench.report.names import first_request, shape_name
+
+LOAD_PARTS = {
+    "process_start_s": mark("process start"),
+    "import_s": mark("imports"),
+    "load_s": mark("read and compile"),
+    "first_generation_s": mark("first generation"),
+}
+"""Attribute of :class:`bench.analyse.results.LoadTimes` -> what it is called, in the order of the clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +79,7 @@ def load_bars(analysis: RunAnalysis) -> list[LoadBar]:
 
 
 def _parts(times: LoadTimes) -> list[tuple[int, str, float]]:
-    values = [(kind, label, getattr(times, name)) for kind, (name, label) in enumerate(text.LOAD_PARTS)]
+    values = [(kind, _(label), getattr(times, name)) for kind, (name, label) in enumerate(LOAD_PARTS.items())]
     return [(kind, label, value) for kind, label, value in values if value is not None]
 
 
