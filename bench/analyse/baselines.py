@@ -1,4 +1,4 @@
-"""Which stored runs another one can be held against."""
+"""Which stored runs are baselines of another one."""
 
 from __future__ import annotations
 

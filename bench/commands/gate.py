@@ -56,11 +56,13 @@ def _gate(head: StoredRun, asked: Namespace) -> Gate:
     if has_variants(analysis):
         if asked.baseline:
             raise UsageError(
-                f"{head.run_id} holds two variants, which are held against each other: leave --baseline out"
+                f"{head.run_id} holds two variants, which are compared with each other: leave --baseline out"
             )
         return gate_variants(analysis, threshold, strict=asked.strict)
     if not asked.baseline:
-        raise UsageError(f"{head.run_id} holds no two variants: name the runs that it is held against with --baseline")
+        raise UsageError(
+            f"{head.run_id} holds no two variants: name its baselines with --baseline"
+        )
     baselines = _baselines(asked, head)
     analyses = [analyse_run(run) for run in {run.run_id: run for run in baselines}.values()]
     fitting, _ = usable(analysis, analyses)

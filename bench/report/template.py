@@ -59,6 +59,29 @@ def page_script(*names: str) -> str:
     return "".join((*parts, "address.restore();\n"))
 
 
+def render_page(template: Path, css: str, **values: Any) -> str:
+    """A page in the language that is chosen, with the style of all pages and the script of their tables.
+
+    Args:
+        template: its file.
+        css: what it adds to the style.
+        values: what the template is given beside ``language``, ``css``, ``script`` and their digests.
+    """
+    style, script = (_HERE / "page.css").read_text(encoding="utf-8") + css, page_script()
+    return (
+        environment(template.parent)
+        .get_template(template.name)
+        .render(
+            language=chosen().code,
+            css=Markup(style),  # noqa: S704 - our own files, no data
+            css_digest=source_digest(style),
+            script=Markup(script),  # noqa: S704 - our own file
+            script_digest=source_digest(script),
+            **values,
+        )
+    )
+
+
 def source_digest(source: str) -> str:
     """The source expression that allows a page this one style, or this one script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(source.encode("utf-8")).digest()).decode("ascii")

@@ -85,7 +85,7 @@ def calls(view: ComparisonView) -> Iterator[str]:
         one, mark = figure.difference, f" {SERIOUS_MARK}" if figure.serious else ""
         yield f"{one.verdict}: {called(figure, view.comparison)}: {values(one)}, {ratio(one.contrast.ratio)}{mark}"
     if len(found) > _MOST_ROWS:
-        more = plural(len(found) - _MOST_ROWS, "{count} more call", "{count} more calls")
+        more = plural(len(found) - _MOST_ROWS, "{count} more significant change", "{count} more significant changes")
         yield f"and {more}: see compare.html and compare.json"
 
 
