@@ -60,9 +60,7 @@ def _gate(head: StoredRun, asked: Namespace) -> Gate:
             )
         return gate_variants(analysis, threshold, strict=asked.strict)
     if not asked.baseline:
-        raise UsageError(
-            f"{head.run_id} holds no two variants: name its baselines with --baseline"
-        )
+        raise UsageError(f"{head.run_id} holds no two variants: name its baselines with --baseline")
     baselines = _baselines(asked, head)
     analyses = [analyse_run(run) for run in {run.run_id: run for run in baselines}.values()]
     fitting, _ = usable(analysis, analyses)
