@@ -130,7 +130,7 @@ def system_versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def settings_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Settings of the system, by the names that :mod:`bench.observe.settings` gives them; only those that it tells."""
+    """The known ones of the system's settings, by the names of :func:`bench.observe.machine.settings`."""
     found = (_at(record, ("machine", "settings")) or {}).items()
     yield from ((f"setting {name}", str(value)) for name, value in found if value is not None)
 

@@ -11,7 +11,7 @@ from bench.analyse.compare import Comparison, Head, compare, compare_variants, h
 from bench.analyse.conditions import prompts_differ
 from bench.analyse.run import analyse_run
 from bench.cli import Parser, add_language
-from bench.commands.runs import Analyses, add_folders, known_variation, share
+from bench.commands.stored_runs import Analyses, add_folders, known_variation, share
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.cells import digest
 from bench.report.compare.comparison_files import THRESHOLD, write_comparison

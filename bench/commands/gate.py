@@ -13,7 +13,7 @@ from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
 from bench.analyse.gate import LEAST_BASELINES, Gate, gate, gate_variants
 from bench.analyse.run import analyse_run
 from bench.cli import Parser
-from bench.commands.runs import add_folders, known_variation, share
+from bench.commands.stored_runs import add_folders, known_variation, share
 from bench.errors import BenchError, UsageError
 from bench.report.compare.comparison_json import gate_json
 from bench.report.compare.comparison_words import differ

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from bench.report import format as fmt
 from bench.report.format import clean, listed, plural
 from bench.report.language import ENGLISH, chosen, gettext, ngettext, pgettext
 
@@ -41,6 +43,33 @@ def environment(folder: Path) -> jinja2.Environment:
     return made
 
 
+def render_page(template: Path, style: str = "", scripts: Sequence[str] = (), **values: Any) -> str:
+    """A page without requests: it holds its styles and scripts, with the digests that its policy allows.
+
+    Args:
+        template: ``NAME.html.jinja``; ``NAME.css`` beside it follows the styles of all pages.
+        style: what follows that, from drawings.
+        scripts: files of this folder, beside the script of tables.
+        values: of the template.
+    """
+    sheets = (_HERE / "page.css", template.with_name(template.name.partition(".")[0] + ".css"))
+    css = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets if sheet.is_file()) + style
+    script = page_script(*scripts)
+    return (
+        environment(template.parent)
+        .get_template(template.name)
+        .render(
+            language=chosen().code,
+            f=fmt,
+            css=Markup(css),  # noqa: S704 - our own files and the drawings' styles, no data
+            css_digest=source_digest(css),
+            script=Markup(script),  # noqa: S704 - our own files
+            script_digest=source_digest(script),
+            **values,
+        )
+    )
+
+
 def commands(words: str) -> Markup:
     """``words`` of ours, with the commands that stand between backticks set as such."""
     parts = _COMMAND.split(clean(words))
@@ -57,29 +86,6 @@ def page_script(*names: str) -> str:
     """The script of a page: that of its tables, the files of this folder called ``names``, and their start."""
     parts = ((_HERE / name).read_text(encoding="utf-8") for name in ("tables.js", *names))
     return "".join((*parts, "address.restore();\n"))
-
-
-def render_page(template: Path, css: str, **values: Any) -> str:
-    """A page in the language that is chosen, with the style of all pages and the script of their tables.
-
-    Args:
-        template: its file.
-        css: what it adds to the style.
-        values: what the template is given beside ``language``, ``css``, ``script`` and their digests.
-    """
-    style, script = (_HERE / "page.css").read_text(encoding="utf-8") + css, page_script()
-    return (
-        environment(template.parent)
-        .get_template(template.name)
-        .render(
-            language=chosen().code,
-            css=Markup(style),  # noqa: S704 - our own files, no data
-            css_digest=source_digest(style),
-            script=Markup(script),  # noqa: S704 - our own file
-            script_digest=source_digest(script),
-            **values,
-        )
-    )
 
 
 def source_digest(source: str) -> str:

@@ -11,7 +11,6 @@ from bench.analyse.compare import VERDICTS
 from bench.analyse.results import RunAnalysis
 from bench.metrics import METRICS
 from bench.report import finding_words, metric_words
-from bench.report import format as fmt
 from bench.report.compare import comparison_words, figures, recorded
 from bench.report.compare.comparison_view import ComparisonView, Row, called_first
 from bench.report.compare.forest import WIDTH, Axis, axis
@@ -19,8 +18,6 @@ from bench.report.compare.heat import heat_maps, overviews, tint
 from bench.report.findings import MOST_LINES
 from bench.report.names import name_all
 from bench.report.template import render_page
-
-_HERE = Path(__file__).resolve().parent
 
 MOST_MARKS = 400
 """In one metric's chart; cells that are called come first, and compare.json holds all."""
@@ -42,8 +39,7 @@ def page(view: ComparisonView) -> str:
     """The page of one comparison, or of several with one base."""
     naming = name_all(view.comparison.base)
     return render_page(
-        _HERE / "compare.html.jinja",
-        (_HERE / "compare.css").read_text(encoding="utf-8"),
+        Path(__file__).with_name("compare.html.jinja"),
         view=view,
         c=view.comparison,
         naming=naming,
@@ -61,7 +57,6 @@ def page(view: ComparisonView) -> str:
         figures=figures,
         recorded=recorded,
         finding=finding_words,
-        f=fmt,
     )
 
 

@@ -25,6 +25,7 @@ from bench.report.render import ReportPaths, render
 from bench.report.terminal import table_of
 from bench.report.text import en, tr
 from bench.store.reader import open_run
+from tests.support.charts import real_charts
 from tests.support.languages import OTHERS, WORDS, all_pairs, defined
 from tests.support.markup import NO_TURKISH, Visible, left_in_english
 from tests.support.stored_runs import FakeRun
@@ -165,17 +166,21 @@ def a_run() -> FakeRun:
     return run
 
 
+SMALLEST = "one cell"
 RUNS: dict[str, Callable[[], FakeRun]] = {
     "all": a_run,
     "verdict": lambda: FakeRun(loads=FakeRun().loads[:3], blocks=10, repeats=1),
-    "one cell": lambda: FakeRun(
+    SMALLEST: lambda: FakeRun(
         loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,), new_tokens=(1,), blocks=1, repeats=1
     ),
     "batches": lambda: FakeRun(loads=FakeRun().loads[:2], new_tokens=(8, 16), prompt_tokens=(32, 2048)),
 }
 
 
-@pytest.fixture(scope="module", params=RUNS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow) for name in RUNS if name != SMALLEST] + [SMALLEST],
+)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return RUNS[request.param]().write(tmp_path_factory.mktemp("language") / "results")
 
@@ -185,9 +190,10 @@ def reports(run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Re
     """The report of a run in each language, English first and last."""
     folder = tmp_path_factory.mktemp("reports")
     made = {}
-    for name, code in (("en", "en"), ("tr", "tr"), ("en again", "en")):
-        with speaking(code):
-            made[name] = render(run, folder / name)
+    with real_charts():
+        for name, code in (("en", "en"), ("tr", "tr"), ("en again", "en")):
+            with speaking(code):
+                made[name] = render(run, folder / name)
     return made
 
 

@@ -15,7 +15,7 @@ from bench.analyse.compare import Comparison, Difference, compare
 from bench.analyse.interval import Contrast, Estimate
 from bench.analyse.run import analyse_run
 from bench.commands.compare import main
-from bench.commands.runs import share
+from bench.commands.stored_runs import share
 from bench.errors import UsageError
 from bench.plan.cells import Load
 from bench.report.compare.comparison_json import comparison_json
@@ -49,7 +49,7 @@ def test_a_run_against_its_own_twin_calls_nothing(tmp_path: Path) -> None:
 
 
 def test_every_metric_of_a_shared_cell_is_compared(tmp_path: Path) -> None:
-    found = compared(FakeRun(), FakeRun(), tmp_path)
+    found = twins(tmp_path, loads=ONE_LOAD)
     assert {one.metric for one in found.heads[0].cells[0].differences} == {"ttft_ms", "tpot_ms", "itl_p95_ms"}
 
 
@@ -105,6 +105,7 @@ def test_json_has_a_row_per_cell_and_metric(hostile: Comparison) -> None:
     assert (value["comparison_version"], len(value["cells"])) == (3, 9)
 
 
+@pytest.mark.slow
 def test_thousands_of_cells_leave_the_terminal_readable(tmp_path: Path) -> None:
     loads = [Load(f"stack{n}", "CPU", "int4") for n in range(60)]
     small: dict[str, Any] = {
@@ -166,10 +167,10 @@ def test_runs_without_a_common_cell_say_so(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs of seven loads, twins but for their names."""
+    """Two runs of two loads, twins but for their names."""
     folder = tmp_path_factory.mktemp("twins")
     for name in ("20261101T000000Z-aaaaaa", "20261102T000000Z-bbbbbb"):
-        FakeRun().write(folder, name)
+        FakeRun(loads=FakeRun().loads[3:5], prompt_tokens=(32, 128)).write(folder, name)
     return folder
 
 
