@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.analyse.compare import Caveat, run_id
+from bench.analyse.comparison import Caveat, run_id
 from bench.analyse.conditions import alike
 from bench.analyse.results import RunAnalysis
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bench.analyse.baselines import usable
-from bench.analyse.compare import Caveat, has_variants, run_id
+from bench.analyse.comparison import Caveat, has_variants, run_id
 from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
-from bench.analyse.gate import LEAST_BASELINES, Gate, gate, gate_variants
+from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants
 from bench.analyse.run import analyse_run
 from bench.cli import Parser
 from bench.commands.stored_runs import add_folders, known_variation, share

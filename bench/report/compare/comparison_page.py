@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.analyse.compare import VERDICTS
+from bench.analyse.comparison import VERDICTS
 from bench.analyse.results import RunAnalysis
 from bench.metrics import METRICS
 from bench.report import finding_words, metric_words
-from bench.report.compare import comparison_words, figures, recorded
+from bench.report.compare import comparison_figures, comparison_words, recorded
 from bench.report.compare.comparison_view import ComparisonView, Row, called_first
 from bench.report.compare.forest import WIDTH, Axis, axis
 from bench.report.compare.heat import heat_maps, overviews, tint
@@ -54,7 +54,7 @@ def page(view: ComparisonView) -> str:
         metrics=METRICS,
         metric_title=metric_words.comparison_title,
         words=comparison_words,
-        figures=figures,
+        figures=comparison_figures,
         recorded=recorded,
         finding=finding_words,
     )

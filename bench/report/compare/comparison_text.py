@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bench.analyse.compare import Changed
+from bench.analyse.comparison import Changed
 from bench.metrics import METRICS
+from bench.report.compare.comparison_figures import SERIOUS_MARK, cell_name, ratio, values
 from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first
 from bench.report.compare.comparison_words import (
     adjustment,
@@ -19,7 +20,6 @@ from bench.report.compare.comparison_words import (
     rule,
     summaries,
 )
-from bench.report.compare.figures import SERIOUS_MARK, cell_name, ratio, values
 from bench.report.compare.recorded import condition, value_or_blank
 from bench.report.format import plain, plural
 from bench.report.language import ENGLISH, speaking

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.compare import VERDICTS, Comparison, Head
+from bench.analyse.comparison import VERDICTS, Comparison, Head
 from bench.analyse.conditions import Mismatch
 from bench.analyse.interval import CONFIDENCE
 from bench.metrics import METRICS
 from bench.report import finding_words
+from bench.report.compare.comparison_figures import between, cell_name, change, percent, verdict_name
 from bench.report.compare.comparison_view import BASE, Alone, ComparisonView, Figure, Touching
-from bench.report.compare.figures import between, cell_name, change, percent, verdict_name
 from bench.report.compare.recorded import condition, pair
 from bench.report.format import capital, listed, plural
 from bench.report.language import gettext as _

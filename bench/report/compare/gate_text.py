@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.analyse.compare import Caveat, Difference
+from bench.analyse.comparison import Caveat, Difference
 from bench.analyse.failures import UNREACHED
-from bench.analyse.gate import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
+from bench.analyse.gate_rule import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
 from bench.analyse.results import CellResult, Lost
+from bench.report.compare.comparison_figures import cell_name, percent
 from bench.report.compare.comparison_markdown import figures_header, figures_rows
 from bench.report.compare.comparison_text import cells, limited
 from bench.report.compare.comparison_view import Figure, Row, called_first, rows_of
-from bench.report.compare.figures import cell_name, percent
 from bench.report.compare.recorded import pair
 from bench.report.exports.summary_markdown import escape
 from bench.report.format import plain, plural

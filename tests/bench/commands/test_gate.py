@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import bench.commands.gate as command
-from bench.analyse.gate import Gate, gate
+from bench.analyse.gate_rule import Gate, gate
 from bench.analyse.results import RunAnalysis
 from bench.commands.gate import main
 from bench.plan.cells import Load

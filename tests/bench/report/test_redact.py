@@ -10,7 +10,7 @@ import pytest
 
 import bench.report.redact as redaction
 from bench import PROJECT_ROOT
-from bench.analyse.compare import Caveat
+from bench.analyse.comparison import Caveat
 from bench.analyse.run import analyse_run
 from bench.commands.compare import main as compare
 from bench.commands.gate import main as gate

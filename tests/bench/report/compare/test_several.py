@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.compare import compare_variants
+from bench.analyse.comparison import compare_variants
 from bench.analyse.results import CellResult, Lost, RunAnalysis
 from bench.commands.compare import main
 from bench.plan.cells import Load

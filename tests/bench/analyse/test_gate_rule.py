@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analyse.compare import Caveat
-from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants
+from bench.analyse.comparison import Caveat
+from bench.analyse.gate_rule import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants
 from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
 from bench.analyse.variation import variation
 from bench.report.compare.gate_text import lost_text, sentence

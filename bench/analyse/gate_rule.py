@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from bench.analyse.baselines import mixed, usable
-from bench.analyse.compare import Caveat, ComparedCell, Comparison, Difference, Head, compare_variants, judged, run_id
+from bench.analyse.comparison import (
+    Caveat,
+    ComparedCell,
+    Comparison,
+    Difference,
+    Head,
+    compare_variants,
+    judged,
+    run_id,
+)
 from bench.analyse.conditions import mismatches
 from bench.analyse.environment import run_changes
 from bench.analyse.findings import touches
