@@ -1,10 +1,10 @@
-"""Which stored runs another one can be held against."""
+"""Which stored runs are baselines of another one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.analyse.compare import Caveat, run_id
+from bench.analyse.comparison import Caveat, run_id
 from bench.analyse.conditions import alike
 from bench.analyse.results import RunAnalysis
 

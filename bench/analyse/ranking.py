@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from bench.analyse.compare import holm
+from bench.analyse.comparison import holm
 from bench.analyse.interval import Contrast, Estimate, paired
 from bench.analyse.results import (
     VERDICT_BLOCKS,

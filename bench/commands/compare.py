@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.analyse.compare import Comparison, Head, compare, compare_variants, has_variants
+from bench.analyse.comparison import Comparison, Head, compare, compare_variants, has_variants
 from bench.analyse.conditions import prompts_differ
 from bench.analyse.run import analyse_run
 from bench.cli import Parser, add_language

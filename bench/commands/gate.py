@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bench.analyse.baselines import usable
-from bench.analyse.compare import Caveat, has_variants, run_id
+from bench.analyse.comparison import Caveat, has_variants, run_id
 from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
-from bench.analyse.gate import LEAST_BASELINES, Gate, gate, gate_variants
+from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants
 from bench.analyse.run import analyse_run
 from bench.cli import Parser
 from bench.commands.stored_runs import add_folders, known_variation, share
@@ -56,11 +56,11 @@ def _gate(head: StoredRun, asked: Namespace) -> Gate:
     if has_variants(analysis):
         if asked.baseline:
             raise UsageError(
-                f"{head.run_id} holds two variants, which are held against each other: leave --baseline out"
+                f"{head.run_id} holds two variants, which are compared with each other: leave --baseline out"
             )
         return gate_variants(analysis, threshold, strict=asked.strict)
     if not asked.baseline:
-        raise UsageError(f"{head.run_id} holds no two variants: name the runs that it is held against with --baseline")
+        raise UsageError(f"{head.run_id} holds no two variants: name its baselines with --baseline")
     baselines = _baselines(asked, head)
     analyses = [analyse_run(run) for run in {run.run_id: run for run in baselines}.values()]
     fitting, _ = usable(analysis, analyses)

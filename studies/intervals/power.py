@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from backends.noise import Noise
-from bench.analyse.gate import held_against
+from bench.analyse.gate_rule import held_against
 from bench.analyse.interval import Contrast, between_runs, correlation_over, paired
 from studies.intervals import ways
 from studies.intervals.chance import Share, generator, shared

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.analyse.compare import Comparison, Difference, compare, compare_variants
-from bench.analyse.gate import gate
+from bench.analyse.comparison import Comparison, Difference, compare, compare_variants
+from bench.analyse.gate_rule import gate
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.variation import variation
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bench.analyse.build_history import build_history
-from bench.analyse.compare import compare
+from bench.analyse.comparison import compare
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import read_analysis

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.analyse.compare import compare
+from bench.analyse.comparison import compare
 from bench.analyse.run import analyse_run
 from bench.report.compare.comparison_files import write_comparison
 from bench.store.reader import open_run

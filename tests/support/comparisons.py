@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.analyse.compare import Difference, compare
+from bench.analyse.comparison import Difference, compare
 from bench.analyse.interval import Contrast, Estimate
 from bench.analyse.results import Finding, RunAnalysis
 from bench.plan.cells import Load

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.analyse.compare import Comparison, compare_variants
+from bench.analyse.comparison import Comparison, compare_variants
 from bench.analyse.run import analyse_run
 from bench.report.compare.comparison_json import comparison_json
 from bench.report.compare.comparison_markdown import markdown

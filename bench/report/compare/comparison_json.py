@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from bench.analyse.compare import Difference, Head
+from bench.analyse.comparison import Difference, Head
 from bench.analyse.conditions import NAMED, Mismatch
-from bench.analyse.gate import Gate, could_hide
+from bench.analyse.gate_rule import Gate, could_hide
 from bench.analyse.results import CellResult
 from bench.report.about import about
 from bench.report.compare import gate_text, recorded

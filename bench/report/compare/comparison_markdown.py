@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bench.analyse.compare import VERDICTS, Changed
+from bench.analyse.comparison import VERDICTS, Changed
 from bench.metrics import METRICS
+from bench.report.compare.comparison_figures import MARKS, SERIOUS_MARK, change, shape, signed, span, verdict_name
 from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first, largest_first
 from bench.report.compare.comparison_words import (
     adjustment,
@@ -17,7 +18,6 @@ from bench.report.compare.comparison_words import (
     rule,
     summary,
 )
-from bench.report.compare.figures import MARKS, SERIOUS_MARK, change, shape, signed, span, verdict_name
 from bench.report.compare.recorded import condition, value_or_blank
 from bench.report.exports.summary_markdown import escape
 from bench.report.format import number, plural

@@ -7,25 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from markupsafe import Markup
-
-import bench.report
-from bench.analyse.compare import VERDICTS
+from bench.analyse.comparison import VERDICTS
 from bench.analyse.results import RunAnalysis
 from bench.metrics import METRICS
-from bench.report import finding_words, metric_words, text
-from bench.report import format as fmt
-from bench.report.compare import comparison_words, figures, recorded
+from bench.report import finding_words, metric_words
+from bench.report.compare import comparison_figures, comparison_words, recorded
 from bench.report.compare.comparison_view import ComparisonView, Row, called_first
 from bench.report.compare.forest import WIDTH, Axis, axis
 from bench.report.compare.heat import heat_maps, overviews, tint
 from bench.report.findings import MOST_LINES
-from bench.report.language import chosen
 from bench.report.names import name_all
-from bench.report.template import environment, page_script, source_digest
-
-_HERE = Path(__file__).resolve().parent
-_STYLE = Path(bench.report.__file__).resolve().parent / "page.css"
+from bench.report.template import render_page
 
 MOST_MARKS = 400
 """In one metric's chart; cells that are called come first, and compare.json holds all."""
@@ -45,38 +37,26 @@ class Chart:
 
 def page(view: ComparisonView) -> str:
     """The page of one comparison, or of several with one base."""
-    css = _STYLE.read_text(encoding="utf-8") + (_HERE / "compare.css").read_text(encoding="utf-8")
     naming = name_all(view.comparison.base)
-    script = page_script()
-    return (
-        environment(_HERE)
-        .get_template("compare.html.jinja")
-        .render(
-            view=view,
-            c=view.comparison,
-            naming=naming,
-            maps=list(heat_maps(view)),
-            overviews=list(overviews(view, naming)),
-            charts=list(_charts(view)),
-            width=WIDTH,
-            tint=tint,
-            facts=_facts,
-            limits=_LIMITS,
-            verdicts=VERDICTS,
-            metrics=METRICS,
-            metric_title=metric_words.comparison_title,
-            words=comparison_words,
-            figures=figures,
-            recorded=recorded,
-            t=text,
-            f=fmt,
-            finding=finding_words,
-            language=chosen().code,
-            css=Markup(css),  # noqa: S704 - our own files, no data
-            css_digest=source_digest(css),
-            script=Markup(script),  # noqa: S704 - our own file
-            script_digest=source_digest(script),
-        )
+    return render_page(
+        Path(__file__).with_name("compare.html.jinja"),
+        view=view,
+        c=view.comparison,
+        naming=naming,
+        maps=list(heat_maps(view)),
+        overviews=list(overviews(view, naming)),
+        charts=list(_charts(view)),
+        width=WIDTH,
+        tint=tint,
+        facts=_facts,
+        limits=_LIMITS,
+        verdicts=VERDICTS,
+        metrics=METRICS,
+        metric_title=metric_words.comparison_title,
+        words=comparison_words,
+        figures=comparison_figures,
+        recorded=recorded,
+        finding=finding_words,
     )
 
 

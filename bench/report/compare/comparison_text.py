@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bench.analyse.compare import Changed
+from bench.analyse.comparison import Changed
 from bench.metrics import METRICS
+from bench.report.compare.comparison_figures import SERIOUS_MARK, cell_name, ratio, values
 from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first
 from bench.report.compare.comparison_words import (
     adjustment,
@@ -19,7 +20,6 @@ from bench.report.compare.comparison_words import (
     rule,
     summaries,
 )
-from bench.report.compare.figures import SERIOUS_MARK, cell_name, ratio, values
 from bench.report.compare.recorded import condition, value_or_blank
 from bench.report.format import plain, plural
 from bench.report.language import ENGLISH, speaking
@@ -86,7 +86,7 @@ def calls(view: ComparisonView) -> Iterator[str]:
         one, mark = figure.difference, f" {SERIOUS_MARK}" if figure.serious else ""
         yield f"{one.verdict}: {called(figure, view.comparison)}: {values(one)}, {ratio(one.contrast.ratio)}{mark}"
     if len(found) > _MOST_ROWS:
-        more = plural(len(found) - _MOST_ROWS, "{count} more call", "{count} more calls")
+        more = plural(len(found) - _MOST_ROWS, "{count} more significant change", "{count} more significant changes")
         yield f"and {more}: see compare.html and compare.json"
 
 

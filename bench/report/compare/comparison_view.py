@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analyse.compare import CALLED, Caveat, Changed, Comparison, Difference, changed, stand_together
+from bench.analyse.comparison import CALLED, Caveat, Changed, Comparison, Difference, changed, stand_together
 from bench.analyse.findings import touches
 from bench.analyse.results import CellResult, Finding, RunAnalysis
 from bench.metrics import COMPARED

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.compare import VERDICTS, Comparison, Head
+from bench.analyse.comparison import VERDICTS, Comparison, Head
 from bench.analyse.conditions import Mismatch
 from bench.analyse.interval import CONFIDENCE
 from bench.metrics import METRICS
 from bench.report import finding_words
+from bench.report.compare.comparison_figures import between, cell_name, change, percent, verdict_name
 from bench.report.compare.comparison_view import BASE, Alone, ComparisonView, Figure, Touching
-from bench.report.compare.figures import between, cell_name, change, percent, verdict_name
 from bench.report.compare.recorded import condition, pair
 from bench.report.format import capital, listed, plural
 from bench.report.language import gettext as _
@@ -112,7 +112,7 @@ def _caveat(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
         ),
         "simulated": _("simulated: these latencies were played, no model ran"),
         "partly-simulated": _("partly simulated: some of these latencies were played; the configurations are named so"),
-        "one-block": _("one block gives no interval, so nothing can be told apart; measure with --profile standard"),
+        "one-block": _("one block gives no interval, so no difference can be shown; measure with --profile standard"),
     }[code]
 
 
@@ -279,13 +279,13 @@ def summaries(view: ComparisonView) -> list[str]:
 
 
 def largest(view: ComparisonView) -> str:
-    """The largest change that is called, or that none is; empty where nothing was compared."""
+    """The largest change that is called, or seen where none is; empty where nothing was compared."""
     one = view.largest
     if one is None:
         return ""
     sentence = _("the largest change is {call}: {change}")
     if not one.called:
-        sentence = _("no change is called; the largest seen is {call}: {change}")
+        sentence = _("no change is significant; the largest seen is {call}: {change}")
     return sentence.format(call=called(one, view.comparison), change=change(one.difference.contrast.ratio))
 
 

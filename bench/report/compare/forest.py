@@ -7,9 +7,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.analyse.compare import Difference
+from bench.analyse.comparison import Difference
 from bench.analyse.interval import Estimate
-from bench.report.compare.figures import signed_percent
+from bench.report.compare.comparison_figures import signed_percent
 
 WIDTH = 300
 """Of a drawing, in its own units."""

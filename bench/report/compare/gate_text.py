@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.analyse.compare import Caveat, Difference
+from bench.analyse.comparison import Caveat, Difference
 from bench.analyse.failures import UNREACHED
-from bench.analyse.gate import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
+from bench.analyse.gate_rule import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
 from bench.analyse.results import CellResult, Lost
+from bench.report.compare.comparison_figures import cell_name, percent
 from bench.report.compare.comparison_markdown import figures_header, figures_rows
 from bench.report.compare.comparison_text import cells, limited
 from bench.report.compare.comparison_view import Figure, Row, called_first, rows_of
-from bench.report.compare.figures import cell_name, percent
 from bench.report.compare.recorded import pair
 from bench.report.exports.summary_markdown import escape
 from bench.report.format import plain, plural
@@ -28,7 +28,7 @@ _MOST_WORDS = 300
 
 _SENTENCES = {
     # why no figure counts
-    "no-baseline": "no baseline can be held against this run",
+    "no-baseline": "no baseline can be compared with this run",
     "unfinished": "{run} has no end: it is still being written or was killed",
     "empty": "{run} measured nothing",
     "nothing-shared": "no cell was measured here and in a baseline",
@@ -119,11 +119,11 @@ def reasons(gate: Gate) -> list[str]:
 
 
 def heading(gate: Gate) -> str:
-    """What is held against what."""
+    """What is compared with what."""
     name, bases = gate.head.name, gate.comparison.base_names
     if len(bases) > 1:
-        return f"{name} held against {len(bases)} runs, {bases[0]} to {bases[-1]}"
-    return f"{name} held against {bases[0] if bases else 'nothing'}"
+        return f"{name} compared with {len(bases)} runs, {bases[0]} to {bases[-1]}"
+    return f"{name} compared with {bases[0] if bases else 'nothing'}"
 
 
 def hidden(gate: Gate) -> str:
@@ -131,7 +131,7 @@ def hidden(gate: Gate) -> str:
     limit = percent(gate.comparison.threshold)
     count = len(gate.head.differences)
     if not count:
-        return "no figure could be held against anything"
+        return "no figure could be compared"
     if not gate.hiding:
         return f"no figure could hide a slowdown beyond {limit}"
     return f"{len(gate.hiding)} of {_figures(count)} could hide a slowdown beyond {limit}"

@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bench.report.compare.comparison_figures import shape
 from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first
-from bench.report.compare.figures import shape
 from bench.report.names import Naming
 
 MOST_FIGURES = 4000

@@ -9,7 +9,7 @@ from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.environment import Change
 from bench.analyse.timeline import History, Move, Series, Turn
 from bench.metrics import METRICS
-from bench.report.compare.figures import signed
+from bench.report.compare.comparison_figures import signed
 from bench.report.compare.recorded import condition, value
 from bench.report.format import listed, number, percent, plural
 from bench.report.history.history_view import HistoryView, LeftOut, Reason, SlowChange

@@ -14,7 +14,7 @@ from bench.analyse.run import analyse_run
 from bench.analyse.timeline import ReadRun, read_analysis
 from bench.errors import StoreError, UsageError
 from bench.metrics import COMPARED
-from bench.report.compare.figures import cell_name
+from bench.report.compare.comparison_figures import cell_name
 from bench.report.format import listed, plural
 from bench.report.history.history_view import HistoryView, LeftOut, Reason
 from bench.report.language import in_each

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from bench.analyse.compare import compare
+from bench.analyse.comparison import compare
 from bench.analyse.results import RunAnalysis
 from bench.analyse.variation import Variation, variation
 from tests.support.analyses import made_cell, made_load, made_run, packages

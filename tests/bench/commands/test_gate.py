@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import bench.commands.gate as command
-from bench.analyse.gate import Gate, gate
+from bench.analyse.gate_rule import Gate, gate
 from bench.analyse.results import RunAnalysis
 from bench.commands.gate import main
 from bench.plan.cells import Load
@@ -75,7 +75,7 @@ def test_the_exit_status_is_the_answer(run: Run, arguments: list[str], status: i
     ("arguments", "said"),
     [
         (["--baseline", "base*", "--head", "base0"], "base0 cannot be its own baseline"),
-        (["--head", "twin"], "name the runs that it is held against with --baseline"),
+        (["--head", "twin"], "name its baselines with --baseline"),
         (["--baseline", "base*", "--head", "base*"], "means 6 runs"),
         (["--baseline", "base*"], "name the run in question"),
     ],
@@ -199,7 +199,7 @@ def held(*values: float, **options: Any) -> Gate:
         (held(20.0, 10.0), "REGRESSION shown: 1 figure of 1 cell slower"),
         (
             gate(made_run("head", [made_cell([10.0])]), [], 0.05),
-            "CANNOT TELL: no baseline can be held against this run",
+            "CANNOT TELL: no baseline can be compared with this run",
         ),
         (held(10.5, strict=True), "CANNOT TELL: 1 of 1 figure could hide a slowdown beyond 5 %"),
     ],
@@ -255,7 +255,7 @@ def test_a_step_summary_of_thousands_of_cells_stays_within_its_limit() -> None:
 def test_a_gate_without_any_figure_has_no_nan_in_it() -> None:
     found = gate(made_run("head", []), [], 0.0)
     said = "".join((*gate_lines(found), gate_markdown(found), gate_json(found)))
-    assert ("nan" in said.lower().replace("cannot", ""), "no figure could be held against anything" in said) == (
+    assert ("nan" in said.lower().replace("cannot", ""), "no figure could be compared" in said) == (
         False,
         True,
     )

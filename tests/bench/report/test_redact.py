@@ -10,6 +10,7 @@ import pytest
 
 import bench.report.redact as redaction
 from bench import PROJECT_ROOT
+from bench.analyse.comparison import Caveat
 from bench.analyse.run import analyse_run
 from bench.commands.compare import main as compare
 from bench.commands.gate import main as gate
@@ -90,6 +91,11 @@ def test_names_that_tell_nothing_are_left_where_they_are_words(name: str) -> Non
     assert redacted("the root runner bench ort-genai cpu ab", Private(frozenset({name}), frozenset(), {})) == (
         "the root runner bench ort-genai cpu ab"
     )
+
+
+def test_a_code_stays_whatever_users_are_called() -> None:
+    private = Private(frozenset({"lost"}), frozenset(), {})
+    assert redacted(Caveat("lost", {"run": "of lost"}), private) == Caveat("lost", {"run": "of <user>"})
 
 
 def test_only_texts_are_changed_and_the_original_is_not(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse.compare import Difference
+from bench.analyse.comparison import Difference
 from bench.analyse.interval import Contrast, Estimate
 from bench.errors import BenchError
 from studies.intervals import real

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.compare import Comparison, Difference, compare
+from bench.analyse.comparison import Comparison, Difference, compare
 from bench.analyse.interval import Contrast, Estimate
 from bench.analyse.run import analyse_run
 from bench.commands.compare import main

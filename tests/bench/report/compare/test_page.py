@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse.compare import Comparison, compare
+from bench.analyse.comparison import Comparison, compare
 from bench.analyse.interval import Estimate
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load

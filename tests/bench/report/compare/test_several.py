@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.compare import compare_variants
+from bench.analyse.comparison import compare_variants
 from bench.analyse.results import CellResult, Lost, RunAnalysis
 from bench.commands.compare import main
 from bench.plan.cells import Load
@@ -244,8 +244,8 @@ def test_many_rows_without_a_call_are_folded() -> None:
     prompts = range(1, FOLDED_FROM + 5)
     side = held(run("base", 1.0, prompts), run("one", {3: 1.5}, prompts), run("two", 1.0, prompts))
     shown = visible(page(side))
-    assert "Cells in which something is called: 1" in shown
-    assert f"Cells in which nothing is called: {FOLDED_FROM + 3}" in shown
+    assert "Cells with a significant change: 1" in shown
+    assert f"Cells without a significant change: {FOLDED_FROM + 3}" in shown
 
 
 def with_all_metrics(cells: Sequence[CellResult]) -> list[CellResult]:

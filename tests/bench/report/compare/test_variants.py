@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.analyse.compare import compare_variants, has_variants
+from bench.analyse.comparison import compare_variants, has_variants
 from bench.analyse.run import analyse_run
 from bench.commands.compare import main
 from bench.plan.cells import Load

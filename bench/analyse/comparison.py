@@ -78,7 +78,7 @@ class Head:
         only_head: measured here alone.
         mismatches: the fatal ones first.
         changes: what else differs, by name -> there and here: packages, drivers, settings.
-        earlier: how many runs of this machine told how much runs vary; 0 if that is not known.
+        earlier: how many runs of this machine show how much runs vary; 0 if that is not known.
     """
 
     run: RunAnalysis

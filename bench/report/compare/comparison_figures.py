@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.analyse.compare import Difference
+from bench.analyse.comparison import Difference
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult
 from bench.report.format import localized, number

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analyse.compare import Caveat
-from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants
+from bench.analyse.comparison import Caveat
+from bench.analyse.gate_rule import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants
 from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
 from bench.analyse.variation import variation
 from bench.report.compare.gate_text import lost_text, sentence
@@ -132,7 +132,7 @@ def test_a_cell_that_no_baseline_has_is_listed() -> None:
     assert [cell.prompt_tokens for cell in gate(run("head", 10.0, 20.0), baselines(), FIVE).head.only_head] == [2]
 
 
-# -- what cannot be held against each other
+# -- what cannot be compared
 
 
 def test_a_cell_that_failed_now_is_missing_with_its_reason() -> None:
@@ -174,7 +174,7 @@ def test_baselines_of_other_conditions_are_left_out_and_named(record: dict[str, 
 
 def test_a_head_of_another_machine_cannot_be_told() -> None:
     head = made_run("head", [made_cell([12.0] * 5, 1)], machine_id="n")
-    assert sentences(gate(head, baselines(), FIVE).void) == ("no baseline can be held against this run",)
+    assert sentences(gate(head, baselines(), FIVE).void) == ("no baseline can be compared with this run",)
 
 
 @pytest.mark.parametrize("broken", [replace(run("other", 50.0), end=None), made_run("other", [])])

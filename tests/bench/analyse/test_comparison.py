@@ -6,7 +6,7 @@ import random
 import pytest
 from scipy import stats
 
-from bench.analyse.compare import Difference, holm, judge
+from bench.analyse.comparison import Difference, holm, judge
 from bench.analyse.interval import Contrast, Estimate, between_runs
 
 

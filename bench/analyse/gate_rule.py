@@ -7,7 +7,16 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from bench.analyse.baselines import mixed, usable
-from bench.analyse.compare import Caveat, ComparedCell, Comparison, Difference, Head, compare_variants, judged, run_id
+from bench.analyse.comparison import (
+    Caveat,
+    ComparedCell,
+    Comparison,
+    Difference,
+    Head,
+    compare_variants,
+    judged,
+    run_id,
+)
 from bench.analyse.conditions import mismatches
 from bench.analyse.environment import run_changes
 from bench.analyse.findings import touches
@@ -56,9 +65,9 @@ class Gate:
 
     Args:
         comparison: of the run with its baselines, or of its variant ``b`` with its variant ``a``.
-        strict: whether a cell that could hide a slowdown beyond the threshold counts as untold.
+        strict: whether the gate cannot tell either where a slowdown beyond the threshold could hide.
         missing: measured in all baselines and not in the head.
-        lost: held against something, and not measured in all of its blocks.
+        lost: compared, and not measured in all of its blocks.
         void: why no figure here counts; empty if they do.
         gaps: what keeps the gate from saying that no regression is shown.
         notes: what else has to be said.
@@ -129,7 +138,7 @@ def gate(
         baselines: runs of the same model and prompts; those that do not fit otherwise are left out, with a note.
         threshold: as a share, 0.05 for 5 %.
         known: how much runs of this machine vary; used for cells with fewer than :data:`LEAST_BASELINES` baselines.
-        strict: whether a cell that could hide a slowdown beyond the threshold counts as untold.
+        strict: whether the gate cannot tell either where a slowdown beyond the threshold could hide.
     """
     base, left_out = usable(head, baselines)
     before = _by_key(base)
@@ -214,7 +223,7 @@ def held_against(measured: Measured, baselines: Sequence[Measured], known: Sprea
 
     Args:
         measured: in the run in question.
-        baselines: in the runs that it is held against, one at least.
+        baselines: in the runs that it is compared with, one at least.
         known: how much runs of this machine vary; used with fewer than :data:`LEAST_BASELINES` baselines.
     """
     here, values = measured.estimate, [earlier.estimate.value for earlier in baselines]
@@ -279,7 +288,7 @@ def _simulated(head: RunAnalysis) -> Iterator[Caveat]:
 
 
 def _serious(run: RunAnalysis, cells: Sequence[CellResult]) -> Iterator[Caveat]:
-    """Each kind of serious finding that touches a cell which is held against something."""
+    """Each kind of serious finding that touches a compared cell."""
     for found in _touching(run, cells).values():
         count = len({cell.cell_key for cell in cells if any(touches(one, cell) for one in found)})
         yield Caveat("serious", {"finding": found[0], "count": count})
