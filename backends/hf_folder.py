@@ -1,4 +1,4 @@
-"""A Hugging Face folder in the words of an older transformers, and whether a model was loaded as its folder has it.
+"""Settings of a Hugging Face folder for an older transformers, and whether a model was loaded as it is stored.
 
 Plain values in and out, so that tests need no stack; :mod:`backends.hf_model` asks transformers.
 """
@@ -13,7 +13,7 @@ RENAMED_IN = 5
 
 _ROTARY = "rope_parameters"
 _OLDER = (("rope_theta", "rotary_emb_base"), ("partial_rotary_factor", "rotary_pct"), ("rope_scaling",))
-"""The names that older classes know these settings by; a class knows one of a line, or has no such setting."""
+"""The names of these settings in older classes; a class has one name of a line, or no such setting."""
 
 _ORIGINAL = "original_max_position_embeddings"
 _BESIDE_ORIGINAL = ("llama3", "longrope")
@@ -23,7 +23,7 @@ _SHOWN = 3
 
 
 class UntranslatableError(ValueError):
-    """An older transformers cannot be told a setting. The message names the setting."""
+    """An older transformers has no name for a setting. The message names the setting."""
 
 
 def in_older_words(config: Mapping[str, Any], accepted: Collection[str]) -> dict[str, Any]:

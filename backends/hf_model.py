@@ -25,7 +25,7 @@ def read_model(artifact: Path, **settings: Any) -> Any:
     ``settings`` are for ``from_pretrained``, beside what is the same for every stack.
 
     Raises:
-        ArtifactError: a setting cannot be told to this transformers, or weights are missing or would be left out.
+        ArtifactError: this transformers has no such setting, or weights are missing or would be left out.
         OSError, ValueError, KeyError, RuntimeError, SafetensorError: transformers' own.
     """
     model, found = AutoModelForCausalLM.from_pretrained(

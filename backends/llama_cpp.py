@@ -1,4 +1,4 @@
-"""llama.cpp through llama-cpp-python: its C interface, so that nothing of one request is left for the next."""
+"""llama.cpp through llama-cpp-python's C interface, so that no request leaves state for the next."""
 
 from __future__ import annotations
 

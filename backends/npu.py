@@ -1,11 +1,8 @@
-"""Intel NPU Acceleration Library: what ``NPUModelForCausalLM`` of the original document does, its mistakes mended.
+"""Intel NPU Acceleration Library 1.4.0 (archived upstream) with transformers 4.45.
 
-Archived upstream; written against version 1.4.0 with transformers 4.45. The library puts linear layers on the NPU and
-leaves embedding, norms, rotary positions and attention to torch on the CPU. It compiles a graph per prompt length and
-another at the first decode step, so each cell has to be warmed up, decode included; the harness does.
-
-``NPUModelForCausalLM.from_pretrained`` loads with transformers and calls ``compile``. Here both are called one by one,
-because the settings and weights have to be checked on the way in, and a tied output layer parted before ``compile``.
+The library compiles a graph per prompt length and another at the first decode step; the harness warms up both. Its own
+``from_pretrained`` loads with transformers and calls ``compile``; here both are called one by one, to check settings
+and weights on the way in, and to separate a tied output layer before ``compile``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,6 @@
 """Reads the few facts about an ONNX graph that evidence needs, without the onnx package.
 
-Only the structure is walked: field numbers are those of ``onnx.proto3`` (https://github.com/onnx/onnx), the encoding is
-protocol buffers' wire format. Weights are skipped over, not read, so that a model with weights in the same file costs
-no memory.
+Field numbers are those of ``onnx.proto3`` (https://github.com/onnx/onnx), encoded as protocol buffers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What OpenVINO is told of a load, and what became of it: plain values, shared by the stacks that run on OpenVINO."""
+"""How OpenVINO is configured for a load, and what became of it: shared by the stacks that run on OpenVINO."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ READ_BACK = (
 
 
 def listed(core: Any) -> list[Device]:
-    """What OpenVINO lists as available, with what it tells of each: a plugin that merely loads is not a device."""
+    """The available devices and their properties; a plugin that merely loads is not a device."""
     return [
         Device(
             name=name,
@@ -80,7 +80,7 @@ def _whole_number(text: str | None) -> int | None:
 
 
 def require(device: str, present: list[str]) -> None:
-    """Refuse a device that OpenVINO does not list: a plugin that merely loads is not a device."""
+    """Refuse a device that OpenVINO does not list as available."""
     if any(name in present for name in names_for(device)):
         return
     remedy = _REMEDIES.get(family(device), "choose one of those")
@@ -148,7 +148,7 @@ def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> di
 
 
 def npu_properties(options: LoadOptions) -> dict[str, Any]:
-    """What OpenVINO GenAI's own NPU pipeline is told: the fixed shapes, and how hard to compile.
+    """The properties of OpenVINO GenAI's own NPU pipeline: fixed shapes, and compilation hints.
 
     Not where: NPUW_DEVICES is the NPU alone then. With ``NPU,CPU`` it runs on the CPU what does not compile, without an
     error, and still answers NPU for the device.
@@ -203,7 +203,7 @@ class NpuShapes:
 
 
 def prefill_chunk(core: Any) -> int:
-    """The NPU plugin's chunk of a dynamic prefill, in tokens; 0 if it does not tell."""
+    """The NPU plugin's chunk of a dynamic prefill, in tokens; 0 if it does not report one."""
     try:
         return int(core.get_property("NPU", "NPUW_LLM_PREFILL_CHUNK_SIZE"))
     except (RuntimeError, ValueError):
@@ -236,7 +236,7 @@ def as_text(value: Any) -> str:
 
 
 def changed_hints(asked: Mapping[str, Any], read: Mapping[str, str]) -> dict[str, str]:
-    """Property -> ``asked f16, got f32``, for what a device read back otherwise than it was told."""
+    """Property -> ``asked f16, got f32``, for properties that differ from what was asked for."""
     return {
         name: f"asked {asked[name]}, got {read[name]}"
         for name in read

@@ -1,4 +1,4 @@
-"""OpenVINO GenAI: ``LLMPipeline`` on CPU, GPU and NPU, with prefix caching off unless a load is told otherwise."""
+"""OpenVINO GenAI: ``LLMPipeline`` on CPU, GPU and NPU, with prefix caching off unless a load asks for it."""
 
 from __future__ import annotations
 

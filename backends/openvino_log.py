@@ -1,4 +1,4 @@
-"""What OpenVINO GenAI prints of the models that it compiles; it hands none of them out, and tells no other way."""
+"""The properties of compiled models in OpenVINO GenAI's log; its API does not expose them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the files of an ONNX Runtime GenAI model say, before the stack is asked to load them."""
+"""What is read from the files of an ONNX Runtime GenAI model before the stack loads them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from backends.spec import OPENVINO_PROVIDERS, family
 
 
 def unused_id(model: Mapping[str, Any], added: Sequence[int]) -> int:
-    """An id of the vocabulary that a model does not answer with, to stand in for the end of sequence.
+    """An id that a model does not generate, used as its end-of-sequence id.
 
     ONNX Runtime GenAI takes no "never": a list in an overlay, and an empty one anywhere, are without effect, and an id
     outside the vocabulary is refused. In this order: padding at the end of the vocabulary, behind all tokens; an added

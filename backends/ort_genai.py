@@ -223,7 +223,7 @@ def _overlay(unused: int, options: LoadOptions, session_options: Mapping[str, An
 
 
 def _choose_provider(config: Any, provider: Provider, named: str | None, options: Mapping[str, str]) -> None:
-    """Set the provider by the calls that are for it: named in an overlay, it is ignored without a word."""
+    """Set the provider by its own calls; an overlay that names one is silently ignored."""
     if provider is PROVIDERS["CPU"]:
         return
     if named is None:
@@ -246,7 +246,7 @@ def _attention(graph: GraphFacts) -> str | None:
 
 
 def _computes_in(graph: GraphFacts | None) -> str | None:
-    """``f32`` where every operator is of that type; otherwise the kernels decide, and they do not tell."""
+    """``f32`` where every operator is of that type; otherwise the kernels decide, and do not report it."""
     if graph is None or graph.outputs.get("logits") != "f32" or graph.accuracy_levels - {0, 1}:
         return None
     return "f32"

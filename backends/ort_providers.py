@@ -1,4 +1,4 @@
-"""Which execution provider of ONNX Runtime stands for a device, what it has to be told, and what it takes to have it.
+"""The execution providers of ONNX Runtime: which one runs a device, its options, and what it requires.
 
 Decides only: nothing here imports ONNX Runtime, so all of it holds, and is tested, without the hardware.
 """
@@ -96,7 +96,7 @@ _REFUSED = (
     "onnxruntime_providers_",
     "driver version is insufficient",
 )
-"""How the layers of the stack word that a provider, and not the model, is what could not be had; in lower case."""
+"""Parts of error messages, in lower case, that mean: the provider is unavailable; the model is not at fault."""
 
 
 def installed_family(packages: Sequence[str]) -> str | None:
@@ -141,9 +141,9 @@ def is_refusal(message: str) -> bool:
 
 
 def provider_options(requested: str, device: Device, threads: int | None) -> dict[str, str]:
-    """What the provider has to be told to run on ``device``, which was requested by another name of it.
+    """The provider options to run on ``device``, which was asked for as ``requested``.
 
-    Of the providers OpenVINO's alone takes CPU threads; ``None`` leaves it its own default.
+    Only OpenVINO's provider takes CPU threads; ``None`` leaves its default.
     """
     kind = family(requested)
     if kind in OPENVINO_PROVIDERS:
@@ -160,7 +160,7 @@ def provider_options(requested: str, device: Device, threads: int | None) -> dic
 
 
 def falls_back_silently(device: str) -> bool:
-    """Whether the provider of ``device`` may run its work elsewhere without an error and without a trace.
+    """Whether the provider of ``device`` may silently fall back to another device.
 
     ONNX Runtime's OpenVINO provider does, from the NPU to the CPU, for each part that does not compile
     (``backend_manager.cc`` and ``basic_backend.cc`` of 1.24); its warning is below the level at which GenAI logs. The

@@ -41,14 +41,14 @@ from backends.contract import (
     StepCountError,
     UnsupportedError,
 )
-from backends.environment import speed_variables
 from backends.process import full_speed, unattended, usable_cpus
+from backends.speed_variables import speed_variables
 
 _SPARE_STEPS = 64
 """Room for a stack that answers with more steps than asked, so that it is told apart from a fault of ours."""
 
 _LONGEST_MESSAGE = 4000
-"""In bytes; what is longer is a file that cannot be decoded."""
+"""In bytes; what is longer is not an error message but a file that cannot be decoded."""
 
 
 @dataclass(slots=True)
@@ -117,7 +117,7 @@ class Worker:
         self.session: Session | None = None
 
     def serve(self) -> None:
-        """Answer until the harness says goodbye or is gone."""
+        """Answer until the harness ends the session or is gone."""
         send(
             self.connection,
             "hello",
@@ -220,7 +220,7 @@ def _load_options(request: Message) -> LoadOptions:
 
 
 def _message(error: Exception) -> str:
-    """What an error says.
+    """The text of an error.
 
     A library's message may hold one of the system's in the user's language, which is not UTF-8 on Windows: what is
     raised then is that it cannot be decoded.

@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
 def print_refusal(error: BenchError) -> int:
     """Print an error in one line; returns the exit status."""
     print(f"error: {error}", file=sys.stderr)
-    return 4 if isinstance(error, UsageError) else 1
+    return error.exit_status
 
 
 def add_language(parser: Parser) -> None:

@@ -148,14 +148,14 @@ def _report(session: pytest.Session, bench: BenchSession, folder: Path) -> list[
     options = bench.options
     private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
     try:
-        from bench.report.compare.finish import finish_variants  # noqa: PLC0415 - draws charts
+        from bench.report.compare.comparison_files import write_variants  # noqa: PLC0415 - draws charts
         from bench.report.finish import finish_run  # noqa: PLC0415
 
         with speaking(options.language):
             lines = finish_run(folder, options.reports_dir, open_report=options.open_report, redact=options.redact)
             # A run that ended before both variants were measured has nothing to compare.
             if options.variants and bench.measured:
-                lines += finish_variants(folder, options.reports_dir, private=private)
+                lines += write_variants(folder, options.reports_dir, private)
     except Exception as error:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if session.config.option.fulltrace:

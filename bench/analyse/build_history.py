@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from bench.analyse.change_points import ChangePoint, change_points
 from bench.analyse.environment import Change, changes
+from bench.analyse.interval import run_spread
 from bench.analyse.run_noise import Reading
 from bench.analyse.timeline import Drift, History, Identity, Move, Point, ReadCell, ReadRun, Series, Shift, Turn
 from bench.metrics import COMPARED
@@ -82,10 +83,10 @@ def _series_of(runs: Sequence[ReadRun], metric: str) -> list[Series]:
     newest: dict[Identity, tuple[ReadCell, str]] = {}
     for number, run in enumerate(runs):
         for cell in run.cells:
-            if metric in cell.estimates:
-                points.setdefault(cell.identity, []).append(
-                    Point(number, cell.estimates[metric], cell.variances.get(metric))
-                )
+            if (measured := cell.measured.get(metric)) is not None:
+                spread = run_spread(list(measured.by_block.values()))
+                point = Point(number, measured.estimate, spread.variance if spread else None)
+                points.setdefault(cell.identity, []).append(point)
                 newest[cell.identity] = cell, run.model
     return [Series(*newest[identity], metric, tuple(found)) for identity, found in points.items()]
 

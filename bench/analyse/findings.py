@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import CellResult, Finding, Occurrence
-from bench.findings import MESSAGES, SEVERITIES, Fill, mark, message
+from bench.findings import MESSAGES, SEVERITIES, Fill, message
 from bench.store.reader import StoredRun
 
 _COLUMNS = (
@@ -15,8 +15,6 @@ _COLUMNS = (
     *("message", "advice", "message_keys", "message_values"),
 )
 _MOST_MESSAGES = 3
-_IN_BLOCK = mark("{message} in block {block}")
-_MORE = mark("{messages}; and {count} more")
 
 
 def read_findings(run: StoredRun, load_rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
@@ -32,7 +30,7 @@ def read_findings(run: StoredRun, load_rows: Sequence[Mapping[str, Any]]) -> lis
         key = loads.get(row["load_id"], row["load_id"])
         groups.setdefault((row["code"], row["subject"], key, row["cell_key"]), []).append(row)
     found = [_finding(key[2], rows) for key, rows in groups.items()]
-    return sorted(found, key=_weight)
+    return sorted(found, key=lambda finding: _place(finding.severity))
 
 
 def touches(finding: Finding, cell: CellResult) -> bool:
@@ -47,12 +45,12 @@ def describe(occurrences: Sequence[Occurrence], fill: Fill = str.format) -> str:
     messages = list(dict.fromkeys(_message(one, fill) for one in occurrences))
     shown = "; ".join(messages[:_MOST_MESSAGES])
     more = len(messages) - _MOST_MESSAGES
-    return fill(_MORE, messages=shown, count=more) if more > 0 else shown
+    return fill(MESSAGES["more"], messages=shown, count=more) if more > 0 else shown
 
 
 def _message(one: Occurrence, fill: Fill) -> str:
     text = message(one.keys, one.values, fill) if one.keys else one.stored
-    return text if one.block is None else fill(_IN_BLOCK, message=text, block=one.block + 1)
+    return text if one.block is None else fill(MESSAGES["in-block"], message=text, block=one.block + 1)
 
 
 def _finding(load_key: str | None, rows: Sequence[Mapping[str, Any]]) -> Finding:
@@ -81,10 +79,6 @@ def _occurrence(row: Mapping[str, Any]) -> Occurrence:
         values=json.loads(row["message_values"] or "{}"),
         block=row["block"] if row["subject"] == "load" else None,
     )
-
-
-def _weight(finding: Finding) -> int:
-    return _place(finding.severity)
 
 
 def _place(severity: str) -> int:

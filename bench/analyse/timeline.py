@@ -6,13 +6,12 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.conditions import Prompts
 from bench.analyse.environment import Change, Fact, surroundings
-from bench.analyse.interval import Estimate, run_spread
+from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, Measured, RunAnalysis
 from bench.metrics import COMPARED
 
@@ -42,8 +41,7 @@ class ReadCell:
 
     Args:
         names: for people, by code of the language.
-        estimates: metric (one of :data:`bench.metrics.COMPARED`) -> estimate in ms.
-        variances: metric -> variance of the logarithms of its blocks' medians, where there are two at least.
+        measured: metric (one of :data:`bench.metrics.COMPARED`) -> its estimate in ms, and its blocks.
         lost_blocks: in how many blocks it failed or gave nothing that counts.
     """
 
@@ -52,8 +50,7 @@ class ReadCell:
     names: Mapping[str, str]
     backend: str
     simulated: bool
-    estimates: Mapping[str, Estimate]
-    variances: Mapping[str, float]
+    measured: Mapping[str, Measured]
     lost_blocks: int = 0
 
 
@@ -260,27 +257,12 @@ def read_analysis(
 
 
 def _read_cell(cell: CellResult, model: str, threads: int | None, names: Mapping[str, str]) -> ReadCell:
-    measured: dict[str, Measured] = {metric: one for metric in COMPARED if (one := getattr(cell, metric)) is not None}
-    spreads = {metric: run_spread(list(one.by_block.values())) for metric, one in measured.items()}
     return ReadCell(
         identity=Identity(cell.cell_key, model, threads, cell.load.ran_on),
         prompt_tokens=cell.prompt_tokens,
         names=names,
         backend=cell.load.backend,
         simulated=cell.load.simulated,
-        estimates={metric: one.estimate for metric, one in measured.items()},
-        variances={metric: spread.variance for metric, spread in spreads.items() if spread is not None},
+        measured={metric: one for metric in COMPARED if (one := getattr(cell, metric)) is not None},
         lost_blocks=cell.lost_blocks,
     )
-
-
-def when(record: Mapping[str, Any], run_id: str) -> datetime | None:
-    """When a run began, from its record or else from its id; ``None`` if neither tells."""
-    for text, form in ((record.get("created_at"), None), (run_id[:16], "%Y%m%dT%H%M%SZ")):
-        try:
-            told = datetime.fromisoformat(str(text)) if form is None else datetime.strptime(str(text), form)  # noqa: DTZ007
-            return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            # No date, or one at the ends of the calendar that has none in UTC.
-            continue
-    return None

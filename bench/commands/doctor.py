@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bench import PROJECT_ROOT
 from bench.cli import Parser, print_refusal
 from bench.errors import UsageError
-from bench.measure.worker import worker_variables
+from bench.measure.child_process import worker_variables
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
 from bench.observe.limits import Limits, limits

@@ -7,14 +7,12 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from bench.analyse.build_history import build_history
 from bench.cli import Parser, add_language
-from bench.commands.runs import add_folders, share
-from bench.errors import BenchError, UsageError
+from bench.commands.stored_runs import add_folders, share
+from bench.errors import BenchError
 from bench.metrics import COMPARED, METRICS
 from bench.report.history.history_exports import as_json, lines, markdown
-from bench.report.history.history_view import HistoryView
-from bench.report.history.machine_runs import read_machine
+from bench.report.history.read_history import read_history
 from bench.report.index.update import index_lines
 from bench.report.language import speaking
 from bench.report.redact import Private, address, redacted, redacted_folder
@@ -26,24 +24,21 @@ _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read, say it, write it; returns the exit status."""
+    """Read, write and print; returns the exit status."""
     private = None
     try:
         asked, private = parsed(_parser(), arguments)
         print("\n".join(_history(asked, private)))
     except BenchError as error:
-        print_error(error, private)
-        return 4 if isinstance(error, UsageError) else 1
+        return print_error(error, private)
     return 0
 
 
 def _history(asked: Namespace, private: Private | None) -> list[str]:
     from bench.report.history.history_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
-    threshold = share(asked.threshold)
-    found = read_machine(asked.runs, asked.results_dir, asked.machine)
-    history = build_history(found.runs, threshold, (_METRICS[asked.metric],) if asked.metric else COMPARED)
-    view = HistoryView(found.machine_id, found.machine, history, found.left_out)
+    metrics = (_METRICS[asked.metric],) if asked.metric else COMPARED
+    view = read_history(asked.runs, asked.results_dir, asked.machine, share(asked.threshold), metrics)
     folder = asked.reports_dir / f"history-{folder_name(view.machine_id)}"
     if private is not None:
         view, folder = redacted(view, private), redacted_folder(folder, private)

@@ -12,9 +12,11 @@ from bench.errors import WorkerError
 from bench.measure.prompt_keys import Shapes
 from bench.measure.verdict import Counters, Placement, Verdict, judge
 from bench.measure.worker import Loaded, Timeouts, WorkerProcess
-from bench.observe.conditions import Conditions, Watched
 from bench.observe.gauges import Gauged, Gauges, Instruments
+from bench.observe.machine_conditions import Conditions, Watched
 from bench.observe.memory import MemoryUse
+from bench.plan.backends import BACKENDS
+from bench.plan.cells import Load
 from bench.plan.venvs import Venv
 from bench.prepare.cache import Artifact
 
@@ -70,6 +72,13 @@ class RunFacts:
     instruments: Instruments = field(default_factory=Instruments)
     watched: Callable[[Watched], None] = lambda _: None
     unsettled: Unsettled = lambda *_: None
+
+
+def start_worker(load: Load, plan: LoadPlan, facts: RunFacts, scratch: Path) -> WorkerProcess:
+    """A worker for ``load``, whose venv has to be there."""
+    assert plan.venv.python is not None
+    python, target, remedy = plan.venv.python, BACKENDS[load.backend].target, plan.venv.remedy
+    return WorkerProcess(python, target, scratch, timeouts=facts.timeouts, threads=facts.threads, remedy=remedy)
 
 
 @dataclass(slots=True)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.errors import WorkerError
-from bench.measure.attempt import LoadPlan, RunFacts
+from bench.measure.attempt import LoadPlan, RunFacts, start_worker
 from bench.measure.verdict import Placement
-from bench.measure.worker import WorkerProcess
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.prepare.prompts import Prompt
@@ -21,17 +20,13 @@ def profile_load(load: Load, load_plan: LoadPlan, facts: RunFacts, scratch: Path
 
     A failed pass does not fail the load: the placement then says why there is no profile.
     """
-    spec, venv = BACKENDS[load.backend], load_plan.venv
-    if load.device.partition(".")[0] not in spec.profiled or venv.python is None:
+    plan, profiled = load_plan, BACKENDS[load.backend].profiled
+    if load.device.partition(".")[0] not in profiled or plan.venv.python is None or plan.broken or plan.unsupported:
         return None
-    if load_plan.broken is not None or load_plan.unsupported is not None:
-        return None
-    model = (load_plan.path, load.device, load.precision, facts.threads, load.options)
+    model = (plan.path, load.device, load.precision, facts.threads, load.options)
     try:
-        with WorkerProcess(
-            venv.python, spec.target, scratch, timeouts=facts.timeouts, threads=facts.threads, remedy=venv.remedy
-        ) as worker:
+        with start_worker(load, plan, facts, scratch) as worker:
             worker.open()
-            return worker.profile(*model, prompt.ids, NEW_TOKENS)
+            return worker.profile(*model, prompt=prompt.ids, new_tokens=NEW_TOKENS)
     except WorkerError as error:
         return Placement("", {}, problem=str(error))

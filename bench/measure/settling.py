@@ -11,12 +11,7 @@ STILL_FALLING = 0.10
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long one generation took.
-
-    Args:
-        ttft_ns: its time to first token, in nanoseconds.
-        itl_ns: its mean inter-token latency, in nanoseconds; ``None`` if it made one token only.
-    """
+    """Time to first token and mean inter-token latency of one generation; the latter ``None`` of a single token."""
 
     ttft_ns: float
     itl_ns: float | None

@@ -41,12 +41,9 @@ class Placement:
 
 @dataclass(slots=True)
 class AdapterWork:
-    """What one GPU or NPU did for a worker.
+    """Busy time of one GPU or NPU over the timed generations with a known counter, and how long these took.
 
-    Args:
-        busy_ns: over those timed generations during which its counter is known.
-        over_ns: how long these took.
-        moved: whether its counter ever moved, warm-ups included; ``None`` while it is not known.
+    ``moved`` says whether the counter ever moved, warm-ups included; ``None`` while it is not known.
     """
 
     busy_ns: int = 0
@@ -61,16 +58,9 @@ class AdapterWork:
 
 @dataclass(slots=True)
 class Counters:
-    """What the counters gained over the timed generations of one worker.
+    """What the counters gained over the timed generations of one worker; GPUs and NPUs by their adapters.
 
     Warm-ups are left out: a stack may spend minutes of them on the CPU, compiling.
-
-    Args:
-        timed: how many generations.
-        cpu_ns: CPU time of the worker process, all threads.
-        over_ns: time between the readings before and after each generation.
-        gpus: each GPU of the system by its adapter, see :class:`bench.observe.busy.Busy`.
-        npus: each NPU.
     """
 
     timed: int = 0
@@ -116,12 +106,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What the counters show of the device.
+    """What the counters show of the device: the work of its adapter, or why that is not known.
 
-    Args:
-        work: of its adapter; ``None`` without a counter, or where it is not known which adapter it is.
-        still: whether no counter that may be the device's ever moved.
-        problem: why there is no ``work``.
+    ``still`` says that no counter that may be the device's ever moved.
     """
 
     work: AdapterWork | None
@@ -162,9 +149,8 @@ def judge(
         return Verdict("fallback", executed, f"{requested} was asked for, {executed} ran. {note}")
     if placement is not None and placement.shares and placement.share == 0:
         ran = next(iter(placement.shares))
-        return Verdict(
-            "fallback", ran, f"{requested} was asked for, but its profile places every node on {ran}. {note}"
-        )
+        words = f"{requested} was asked for, but its profile places every node on {ran}. {note}"
+        return Verdict("fallback", ran, words)
     shown = _shown(executed, counters, devices)
     if shown.still and counters.timed:
         words = f"{executed} was asked for, but its busy time did not move: something else ran. {note}"

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
-from bench.measure.attempt import Attempt, LoadPlan, RunFacts
+from bench.measure.attempt import Attempt, LoadPlan, RunFacts, start_worker
 from bench.measure.prompt_keys import prompt_key, warmup_ordinals
 from bench.measure.settling import Pace, settled
 from bench.measure.store_rows import failure_row, load_row, success_row
 from bench.measure.verdict import Placement
-from bench.measure.worker import Generated, Region, WorkerProcess
-from bench.observe.conditions import Watched
+from bench.measure.worker import Generated
+from bench.observe.machine_conditions import Watched
 from bench.observe.memory import memory_of
-from bench.plan.backends import BACKENDS
 from bench.plan.cells import Ask, Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt, PromptKey
@@ -47,12 +46,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Series:
-    """The generations of one cell so far in this visit.
-
-    Args:
-        rows: of all of them.
-        warmups: pace of the warm-ups, without the prefix-cache misses before a hit.
-    """
+    """The rows of one cell so far, and the pace of its warm-ups, without the first asks before a repeat."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     warmups: list[Pace] = field(default_factory=list)
@@ -78,16 +72,7 @@ class _Series:
 
 
 class Visit:
-    """Measures the cells of a planned visit.
-
-    Args:
-        planned: which load, in which block.
-        load_plan: what to start and load.
-        prompts: of this visit.
-        facts: shared by all visits.
-        writer: takes the rows.
-        placement: from the stack's own profile, if it was made.
-    """
+    """Measures the cells of a planned visit, and writes their rows."""
 
     def __init__(
         self,
@@ -124,9 +109,8 @@ class Visit:
         try:
             attempt = self._ready()
         except WorkerError as error:
-            self.writer.rows(
-                "generations", [failure_row(cell, self.planned.block, self._broken_load_id, self._attempts, error)]
-            )
+            row = failure_row(cell, self.planned.block, self._broken_load_id, self._attempts, error)
+            self.writer.rows("generations", [row])
             raise
         return self._ask(cell, attempt)
 
@@ -141,9 +125,8 @@ class Visit:
             raise self._broken
         if self._attempt is None:
             self._attempts += 1
-            attempt = Attempt(
-                self._load_id(self._attempts), self._attempts, datetime.now(UTC), placement=self.placement
-            )
+            load_id = f"b{self.planned.block}/{self.planned.position}/{self.load.key}/a{self._attempts}"
+            attempt = Attempt(load_id, self._attempts, datetime.now(UTC), placement=self.placement)
             try:
                 self._start(attempt)
             except WorkerError as error:
@@ -164,18 +147,10 @@ class Visit:
             raise WorkerUnsupported(plan.unsupported, error_type="DeviceUnavailableError")
         if plan.broken is not None:
             raise WorkerFailed(plan.broken, error_type="PrepareError")
-        threads = self.facts.threads
-        attempt.worker = worker = WorkerProcess(
-            plan.venv.python,
-            BACKENDS[load.backend].target,
-            self._scratch(attempt),
-            timeouts=self.facts.timeouts,
-            threads=threads,
-            remedy=plan.venv.remedy,
-        )
+        attempt.worker = worker = start_worker(load, plan, self.facts, self._scratch(attempt))
         opened = worker.open()
         attempt.import_s, attempt.devices = opened.import_s, opened.devices
-        attempt.loaded = worker.load(plan.path, load.device, load.precision, threads, load.options)
+        attempt.loaded = worker.load(plan.path, load.device, load.precision, self.facts.threads, load.options)
         attempt.memory = memory_of(worker.pid)
         self._refuse_fallback(attempt)
         attempt.gauges = self.facts.instruments.gauges(worker.pid, load.device, worker.affinity)
@@ -237,11 +212,9 @@ class Visit:
         assert attempt.worker is not None
         assert attempt.gauges is not None
         gauges = attempt.gauges
-
-        def end() -> None:
-            attempt.gauged = gauges.end()
-
-        generated = attempt.worker.generate([prompt.ids for prompt in prompts], new_tokens, Region(gauges.begin, end))
+        ids = [prompt.ids for prompt in prompts]
+        generated = attempt.worker.generate(ids, new_tokens, gauges.begin, gauges.end)
+        attempt.gauged = gauges.gauged
         attempt.memory = memory_of(attempt.worker.pid)
         gauges.read_device_memory()
         if attempt.first_generation_s is None:
@@ -271,9 +244,6 @@ class Visit:
         self.writer.rows("loads", [load_row(self.facts, self.planned, self.load_plan, attempt, tail)])
         with suppress(OSError):
             (self._scratch(attempt) / "worker.log").unlink()
-
-    def _load_id(self, attempt: int) -> str:
-        return f"b{self.planned.block}/{self.planned.position}/{self.load.key}/a{attempt}"
 
     def _scratch(self, attempt: Attempt) -> Path:
         return self.facts.scratch / attempt.load_id.replace("/", "-")

@@ -8,7 +8,7 @@ https://docs.kernel.org/scheduler/sched-bwc.html.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,22 +42,22 @@ class Groups:
 
     def cpu_quota(self) -> float | None:
         """In CPUs; ``None`` without a quota."""
-        return min(_known(_quota, self.cpu), default=None)
+        return min(_known(map(_quota, self.cpu)), default=None)
 
     def throttling(self) -> Throttling | None:
         """How often a quota stopped them; ``None`` without a counter."""
-        counted = list(_known(_throttling, self.cpu))
+        counted = _known(map(_throttling, self.cpu))
         if not counted:
             return None
         return Throttling(sum(one.periods for one in counted), sum(one.seconds for one in counted))
 
     def memory_limit(self) -> int | None:
         """In bytes; ``None`` without a limit."""
-        return min(_known(_memory_limit, self.memory), default=None)
+        return min(_known(map(_memory_limit, self.memory)), default=None)
 
     def memory_available(self) -> int | None:
         """The rest of the limit in bytes, with the page cache that can be dropped; ``None`` without a limit."""
-        return min(_known(_memory_available, self.memory), default=None)
+        return min(_known(map(_memory_available, self.memory)), default=None)
 
 
 @cache
@@ -121,11 +121,8 @@ def _unescaped(field: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
 
 
-def _known(read: Callable[[Path], _T | None], groups: Sequence[Path]) -> Iterator[_T]:
-    for group in groups:
-        value = read(group)
-        if value is not None:
-            yield value
+def _known(values: Iterable[_T | None]) -> list[_T]:
+    return [value for value in values if value is not None]
 
 
 def _quota(group: Path) -> float | None:

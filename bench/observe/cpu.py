@@ -23,13 +23,9 @@ Kinds = Mapping[int, tuple[int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Counts of cores; ``None`` where the system does not show them.
+    """Counts of physical cores, logical CPUs, and physical cores of the fastest type and of the others.
 
-    Args:
-        physical: all physical cores.
-        logical: all hardware threads.
-        performance: the physical cores of the fastest type; ``None`` too on a machine with one type.
-        efficiency: the other physical cores; ``None`` as above.
+    ``None`` where the system does not show them; the last two also on a machine with one type of core.
     """
 
     physical: int | None

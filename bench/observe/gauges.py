@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from bench.observe.busy import Busy, Reading
-from bench.observe.busy_counters import BusyCounters, busy_counters
-from bench.observe.conditions import ConditionReader, Conditions
-from bench.observe.device_memory import DeviceMemory, device_memory_of
-from bench.observe.energy import EnergyMeter, find_energy_meter
-from bench.observe.frequency import Clock, clock_of
+from bench.observe.energy_meter import EnergyMeter, find_energy_meter
+from bench.observe.linux_counters import LinuxCounters
+from bench.observe.machine_conditions import ConditionReader, Conditions
 from bench.observe.sleep import SLEPT_S, slept_s
+from bench.observe.windows_counters import WindowsCounters
+
+Counters = LinuxCounters | WindowsCounters
 
 SUSPENDED = "the machine was suspended"
 """The only reason for which a generation does not count."""
@@ -41,6 +43,11 @@ class Gauged:
         return SUSPENDED if self.slept_s is not None and self.slept_s >= SLEPT_S else None
 
 
+def counters_of(pid: int, device: str, cpus: Collection[int] | None) -> Counters:
+    """This system's counters for the worker ``pid`` on ``device``, on the logical CPUs ``cpus`` (``None``: all)."""
+    return WindowsCounters(pid) if sys.platform == "win32" else LinuxCounters(pid, device, cpus)
+
+
 class Instruments:
     """What a run reads with; made once, because some counters are slow to open."""
 
@@ -49,50 +56,40 @@ class Instruments:
         self.conditions = ConditionReader()
 
     def gauges(self, pid: int, device: str, cpus: Collection[int] | None) -> Gauges:
-        """Gauges for the worker ``pid`` on ``device``, which may use the logical CPUs ``cpus`` (``None``: all)."""
-        busy = busy_counters(pid)
-        return Gauges(pid, self.conditions, self.energy.meter, busy, clock_of(cpus), device_memory_of(pid, device))
+        """The gauges of a worker, as for :func:`counters_of`."""
+        return Gauges(pid, self.conditions, self.energy.meter, counters_of(pid, device, cpus))
 
 
 class Gauges:
     """The gauges of one worker, from when its model is loaded."""
 
-    def __init__(
-        self,
-        pid: int,
-        conditions: ConditionReader,
-        meter: EnergyMeter | None,
-        busy: BusyCounters,
-        clock: Clock,
-        memory: DeviceMemory,
-    ) -> None:
+    def __init__(self, pid: int, conditions: ConditionReader, meter: EnergyMeter | None, counters: Counters) -> None:
         self._pid = pid
         self._conditions = conditions
         self._meter = meter
-        self._busy = busy
-        self._clock = clock
-        self._memory = memory
-        self._reading = Reading(0)
+        self._counters = counters
+        self._busy = Reading(0)
         self._joules: float | None = None
         self._slept: float | None = None
         self.device_memory_bytes: int | None = None
+        self.gauged = Gauged()
         self.before = conditions.read(pid)
 
     def begin(self) -> None:
         """Read just before a timed region; energy last, nearest to it."""
-        self._reading = self._busy.read()
-        self._clock.begin()
+        self._busy = self._counters.busy()
+        self._counters.begin_clock()
         self._slept = slept_s()
         self._joules = self._meter.read_j() if self._meter else None
 
-    def end(self) -> Gauged:
+    def end(self) -> None:
         """Read just after it; energy first."""
         joules = self._meter.read_j() if self._meter else None
         slept = slept_s()
-        frequency = self._clock.end_mhz()
-        busy = self._busy.read().since(self._reading)
+        frequency = self._counters.clock_mhz()
+        busy = self._counters.busy().since(self._busy)
         used = None if joules is None or self._joules is None else joules - self._joules
-        return Gauged(
+        self.gauged = Gauged(
             busy=busy,
             energy_j=used,
             energy_source=self._meter.source if self._meter and used is not None else None,
@@ -102,14 +99,12 @@ class Gauges:
 
     def read_device_memory(self) -> None:
         """Read the device memory, between generations; the maximum is kept."""
-        held = self._memory.read_bytes()
+        held = self._counters.device_memory_bytes()
         if held is not None:
             self.device_memory_bytes = max(held, self.device_memory_bytes or 0)
 
     def close(self) -> Conditions:
-        """Close all; returns the conditions at the end, while the worker still runs."""
-        self._busy.close()
+        """Close the counters; returns the conditions at the end, while the worker still runs."""
         after = self._conditions.read(self._pid)
-        self._clock.close()
-        self._memory.close()
+        self._counters.close()
         return after

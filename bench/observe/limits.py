@@ -20,16 +20,7 @@ from bench.observe.job import own_job
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be used.
-
-    Args:
-        machine: the machine's cores.
-        usable: the usable ones.
-        cpus: the usable logical CPUs; ``None`` where the system does not show them.
-        cpu_quota: in CPUs; ``None`` without a quota.
-        memory_bytes: usable memory.
-        machine_memory_bytes: the machine's memory.
-    """
+    """What may be used; ``cpus``, the logical ones, is ``None`` where the system does not show them."""
 
     machine: Cores
     usable: Cores
@@ -75,11 +66,6 @@ def limits() -> Limits:
         memory_bytes=memory.total_bytes,
         machine_memory_bytes=memory.machine_bytes,
     )
-
-
-def default_threads() -> int:
-    """See :attr:`Limits.default_threads`."""
-    return limits().default_threads
 
 
 def _quota(logical: int) -> float | None:

@@ -1,4 +1,4 @@
-"""The command line as a table: one entry per flag, read by pytest, by our own ``--help`` and by the sweep file."""
+"""The table of flags, for pytest, our own ``--help`` and the sweep file."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PROFILES = {"quick": (3, 3), "standard": (10, 3), "thorough": (20, 3)}
 LEAST_ADAPTIVE_BLOCKS = PROFILES["standard"][0]
 """From how many blocks on a run that adds blocks may end: those of a profile that claims which is fastest.
 
-Its number of blocks hangs on how well they happen to agree, so it gets no verdict for fewer than a run whose number was
-settled before.
+Its number of blocks depends on how well they happen to agree, so it needs as many for a verdict as a run with a fixed
+number.
 """
 
 

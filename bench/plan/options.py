@@ -17,7 +17,7 @@ from bench.plan.backends import BACKENDS, PROBLEM
 from bench.plan.cells import ASKS, Ask
 from bench.plan.flags import BY_NAME, LEAST_ADAPTIVE_BLOCKS, PROFILES
 from bench.plan.sweep_file import read_sweep_file
-from bench.plan.variants import Asked, Variant, read_variants
+from bench.plan.variants import CommandLine, Variant, read_variants
 
 DEFAULT_BACKENDS = tuple(spec.name for spec in OWN.values() if spec.by_default)
 DEFAULT_PROMPT_TOKENS = (32, 128, 512)
@@ -118,7 +118,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
     asked = given.read("backend", _backends)
     devices = given.read("device", _devices)
     workers = given.read("worker", _workers, {})
-    variants = read_variants(flags.get("a"), flags.get("b"), Asked(asked, DEFAULT_BACKENDS, devices, workers))
+    variants = read_variants(flags.get("a"), flags.get("b"), CommandLine(asked, DEFAULT_BACKENDS, devices, workers))
     measured = tuple(dict.fromkeys(variant.backend for variant in variants.values()))
     profile = given.read("profile", v.one_of, "standard" if variants else "quick", choices=tuple(PROFILES))
     blocks, repeats = PROFILES[profile]

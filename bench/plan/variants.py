@@ -67,7 +67,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CommandLine:
     """What else of the command line decides which backend the variants are of; ``default`` if it names none."""
 
     backends: tuple[str, ...] | None
@@ -76,7 +76,7 @@ class Asked:
     workers: Mapping[str, str]
 
 
-def read_variants(a: str | None, b: str | None, asked: Asked) -> dict[str, Variant]:
+def read_variants(a: str | None, b: str | None, asked: CommandLine) -> dict[str, Variant]:
     """The variants ``a`` and ``b``; none if neither was given.
 
     Raises:
@@ -127,7 +127,7 @@ def _unchanged(variant: Variant) -> bool:
     return not (variant.requirements or variant.python or variant.options)
 
 
-def _backend(read: Mapping[str, Variant], meant: Mapping[str, str], asked: Asked) -> str:
+def _backend(read: Mapping[str, Variant], meant: Mapping[str, str], asked: CommandLine) -> str:
     found = {name: _own_backend(variant, f"--{name}", asked) for name, variant in read.items()}
     named = {name: backend for name, backend in found.items() if backend is not None}
     if not named:
@@ -140,7 +140,7 @@ def _backend(read: Mapping[str, Variant], meant: Mapping[str, str], asked: Asked
     return next(iter(named.values()))
 
 
-def _own_backend(variant: Variant, where: str, asked: Asked) -> str | None:
+def _own_backend(variant: Variant, where: str, asked: CommandLine) -> str | None:
     if _unchanged(variant):
         return None
     if variant.python is not None:
@@ -152,13 +152,13 @@ def _own_backend(variant: Variant, where: str, asked: Asked) -> str | None:
     return variant.backend
 
 
-def _the_one(where: str, asked: Asked) -> str:
+def _the_one(where: str, asked: CommandLine) -> str:
     if asked.backends is None or len(asked.backends) != 1:
         raise UsageError(f"{where}: nothing here says of which backend that is; name one by --backend")
     return asked.backends[0]
 
 
-def _pinning(requirements: Iterable[str], where: str, asked: Asked) -> str:
+def _pinning(requirements: Iterable[str], where: str, asked: CommandLine) -> str:
     """The backend whose environment pins most of the packages; one that is named like a package before others."""
     names = {package_name(requirement) for requirement in requirements}
     pools = [asked.backends] if asked.backends is not None else [asked.default, tuple(BACKENDS)]
@@ -187,7 +187,7 @@ def _packages(backend: str, devices: tuple[str, ...] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for pinned in found for name in pinned.packages))
 
 
-def _refuse_worker(backend: str, variants: Iterable[Variant], asked: Asked) -> None:
+def _refuse_worker(backend: str, variants: Iterable[Variant], asked: CommandLine) -> None:
     if backend in asked.workers and any(variant.requirements or variant.python for variant in variants):
         raise UsageError(
             f"--worker {backend}: which interpreter {backend} runs in is what --a and --b say; leave --worker out, or "

@@ -19,10 +19,10 @@ from bench.plan.variants import Variant
 
 VARIABLE = "AIPC_BENCH_VENVS"
 REMEDY = "run `nox -s bench` to have its environment made, or name an interpreter that has the stack by --worker"
-"""What to do about a stack that cannot be imported, where nobody asked for a version of it."""
+"""What to do about a stack that cannot be imported, outside an A/B run."""
 _RUNTIME = "install Microsoft's Visual C++ Redistributable, by `winget install Microsoft.VCRedist.2015+.x64`"
 _NO_DLL = re.compile(r"DLL load failed|\bWinError (126|127|1114)\b")
-"""What Python says in every language where a DLL, or one that it needs, is missing, too old or does not start."""
+"""Python's messages, the same in every language, about a DLL that cannot be loaded."""
 
 
 def missing_runtime(words: str) -> str | None:

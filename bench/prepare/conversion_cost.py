@@ -22,7 +22,7 @@ class _Cost:
 
     Memory that the system can take back, as that of a source file that is mapped and not copied, is not counted: ORT's
     builder took a model of 3,821 million parameters through 23 GB of free memory, though its peak counter, which counts
-    mapped pages too, said 24. What is counted is
+    mapped pages too, reported 24. What is counted is
     ``base + per_source_byte * bytes of the source's weights + per_parameter * parameters``.
     """
 

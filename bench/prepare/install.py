@@ -146,7 +146,7 @@ def _install(session: Session, one: Environment) -> None:
 
 
 def complaints(log: Path, otherwise: str) -> list[str]:
-    """The installer's last words: its errors and hints without their time stamps, at most five."""
+    """The installer's errors and hints, or else its last lines, without time stamps; at most five."""
     if not log.exists():
         return [otherwise]
     logged = (re.sub(r"^\S+,\d+ +", "", line)[:500] for line in log.read_text("utf-8", errors="replace").splitlines())

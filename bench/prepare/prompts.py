@@ -1,9 +1,8 @@
 """Prompts of exactly N ids: the same for every stack, none a beginning of another.
 
-A prompt depends on (prompt_tokens, block, ordinal, row) alone: its first id after the BOS, the kind of work and the
-place in that kind's text are drawn from a hash of these four. Within one visit, no two prompts may begin with the same
-id, or a stack could answer the later one from a prefix cache; only where the hash would make two begin alike, the later
-one in ascending order takes the next free opener.
+A hash of (prompt_tokens, block, ordinal, row) decides a prompt's first id after the BOS, its kind of work and the place
+in that kind's text. Where it would make two prompts of a visit begin alike, so that a stack could answer the later one
+from a prefix cache, the later one in ascending order takes the next free opener.
 """
 
 from __future__ import annotations

@@ -72,13 +72,11 @@ class Preparer(Preparation):
         if self._model_job is not None:
             yield self._model_job
         facts = self.expected_facts
-        if facts is None:  # a hub model that is not here yet: nobody knows its size
-            yield from map(self._unknown_job, wanted)
-            return
         for artifact in wanted:
-            if not _is_there(artifact[0], artifact[1], facts):
+            if facts is None or not _is_there(artifact[0], artifact[1], facts):
                 yield self._artifact_job(artifact, facts)
-        yield self._prompts_job(facts.vocab_size)
+        if facts is not None:
+            yield self._prompts_job(facts.vocab_size)
 
     @cached_property
     def _model_job(self) -> Job | None:
@@ -115,18 +113,16 @@ class Preparer(Preparation):
         corpus = [str(file) for file in self._corpus_files]
         return Recipe("synthetic", {**values, "corpus": self._corpus_digest}, {**values, "corpus": corpus})
 
-    def _artifact_job(self, wanted: Wanted, facts: ModelFacts) -> Job:
+    def _artifact_job(self, wanted: Wanted, facts: ModelFacts | None) -> Job:
+        """How an artifact is made; without ``facts`` that of a hub model that is not here yet, of unknown size."""
         artifact_format, precision, device = wanted
-        recipe = recipe_for(artifact_format, precision, device, facts)
-        key = self._key(artifact_format, precision, self._digest, recipe)
+        recipe = recipe_for(artifact_format, precision, device, facts or _UNKNOWN_FACTS)
         title = f"{self.source.label} to {artifact_format} {precision}"
+        if facts is None:
+            key = ArtifactKey(artifact_format, precision, self.source.label, "not here yet", recipe.identity, {})
+            return Job(key, recipe, title, None, 0, precision)
+        key = self._key(artifact_format, precision, self._digest, recipe)
         return Job(key, recipe, title, facts.parameters, facts.stored_bytes, precision)
-
-    def _unknown_job(self, wanted: Wanted) -> Job:
-        artifact_format, precision, device = wanted
-        recipe = recipe_for(artifact_format, precision, device, _UNKNOWN_FACTS)
-        key = ArtifactKey(artifact_format, precision, self.source.label, "not here yet", recipe.identity, {})
-        return Job(key, recipe, f"{self.source.label} to {artifact_format} {precision}", None, 0, precision)
 
     @cached_property
     def _path(self) -> Path:

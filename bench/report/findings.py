@@ -28,8 +28,7 @@ class Note:
         lines: what was seen, and of what.
         advice: what to do about it.
         times: how often it was found.
-        load_keys: loads that it touches as a whole.
-        cell_keys: cells that it touches.
+        keys: of the cells, and of the loads as a whole, that it is about.
         findings: what it is made of, a line each.
     """
 
@@ -39,8 +38,7 @@ class Note:
     lines: tuple[str, ...]
     advice: str
     times: int
-    load_keys: frozenset[str]
-    cell_keys: frozenset[str]
+    keys: frozenset[str | None]
     findings: tuple[Finding, ...]
 
     @property
@@ -75,15 +73,14 @@ class Note:
 
     def touches(self, cell: CellResult) -> bool:
         """Whether it is about ``cell``, or about what it was loaded in."""
-        return cell.cell_key in self.cell_keys or cell.load.load_key in self.load_keys
+        return not self.keys.isdisjoint((cell.cell_key, cell.load.load_key))
 
     def messages_about(self, cell: CellResult) -> list[str]:
         """What was seen of ``cell``, or of what it was loaded in."""
         return [
             finding_words.message(finding)
             for finding in self.findings
-            # One that names a cell is about no other cell of the load.
-            if (finding.cell_key or finding.load_key) in (cell.cell_key, cell.load.load_key)
+            if _about(finding) in (cell.cell_key, cell.load.load_key)
         ]
 
 
@@ -103,11 +100,10 @@ def serious_for_answer(analysis: RunAnalysis, notes: Sequence[Note]) -> list[Not
         for ranking in analysis.rankings
         for cell in (ranking.winner, *(one.cell for one in ranking.rivals), *ranking.apart)
     ]
-    keys = {key for cell in ranked for key in (cell.cell_key, cell.load.load_key)}
+    keys = {None, *(key for cell in ranked for key in (cell.cell_key, cell.load.load_key))}
 
     def counts(finding: Finding) -> bool:
-        key = finding.cell_key or finding.load_key
-        return finding.severity == "serious" and (key is None or key in keys)
+        return finding.severity == "serious" and _about(finding) in keys
 
     return [note for note in notes if any(map(counts, note.findings))]
 
@@ -121,14 +117,18 @@ def _note(number: int, found: Sequence[Finding], about: dict[str, str]) -> Note:
         lines=tuple(_line(finding, about) for finding in found),
         advice=finding_words.advice(first),
         times=sum(finding.times for finding in found),
-        load_keys=frozenset(one.load_key for one in found if one.load_key is not None and one.cell_key is None),
-        cell_keys=frozenset(finding.cell_key for finding in found if finding.cell_key is not None),
+        keys=frozenset(map(_about, found)),
         findings=tuple(found),
     )
 
 
+def _about(finding: Finding) -> str | None:
+    """The key of its cell or load; one that names a cell is about no other cell of the load."""
+    return finding.cell_key or finding.load_key
+
+
 def _line(finding: Finding, about: dict[str, str]) -> str:
-    name = about.get(finding.cell_key or finding.load_key or "")
+    name = about.get(_about(finding) or "")
     where = f"{name}: " if name else ""
     return f"{where}{finding_words.message(finding)}"
 

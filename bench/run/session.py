@@ -14,18 +14,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.compute as pc
 
 from bench.measure.attempt import LoadPlan, RunFacts
+from bench.measure.child_process import worker_variables
 from bench.measure.profiling import profile_load
 from bench.measure.prompt_keys import Shapes, prompt_key, warmup_ordinals
 from bench.measure.store_rows import impossible_rows
 from bench.measure.verdict import Placement
 from bench.measure.visit import Outcome, Visit
-from bench.measure.worker import Timeouts, worker_variables
+from bench.measure.worker import Timeouts
 from bench.observe.bandwidth import read_bandwidth
-from bench.observe.costs import observers
 from bench.observe.gauges import Instruments
 from bench.observe.limits import limits, usable_memory
 from bench.observe.machine import machine_id
 from bench.observe.packages import describe_venvs, drift
+from bench.observe.reading_costs import observers
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.plan.options import Options
@@ -159,9 +160,9 @@ class BenchSession:
         twins = [[cell.key for cell in group] for group in selected.twins]
         return Adaptive(rule, (cell.key for cell in selected.cells), twins=twins)
 
-    def spares(self, planned: PlannedVisit, cell: Cell) -> str | None:
+    def skip_reason(self, planned: PlannedVisit, cell: Cell) -> str | None:
         """Why a cell is not measured in this visit; ``None`` if it is."""
-        return None if self._adaptive is None else self._adaptive.spares(cell.key, planned.block)
+        return None if self._adaptive is None else self._adaptive.skip_reason(cell.key, planned.block)
 
     def visit(self, planned: PlannedVisit) -> Visit:
         """Begin a visit."""

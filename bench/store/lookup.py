@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import UsageError
+from bench.errors import StoreError, UsageError
 from bench.store.reader import StoredRun, open_run
 
 
@@ -30,6 +30,18 @@ def named_again(names: Sequence[str], results: Path) -> list[str]:
     """The ids of runs that ``names`` mean more than once, as by the names of copies."""
     counted = Counter(open_run(path).run_id for name in names for path in find_folders([name], results))
     return [run_id for run_id, count in counted.items() if count > 1]
+
+
+def all_folders(results: Path) -> list[Path]:
+    """The folders of all runs in ``results``, by name.
+
+    Raises:
+        StoreError: there is none.
+    """
+    found = sorted(path.parent for path in results.glob("*/run.json"))
+    if not found:
+        raise StoreError(f"{results} holds no run; measure one with `nox -s bench`, or name its folder")
+    return found
 
 
 def find_folders(names: Sequence[str], results: Path) -> list[Path]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ class StoredRun:
     def run_id(self) -> str:
         """The run's id, by which its folder was named."""
         return str(self.record.get("run_id") or self.path.name)
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the run began, from its record or else from its id; ``None`` if neither tells."""
+        return as_utc(self.record.get("created_at")) or as_utc(self.run_id[:16])
 
     def table(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows of one of :data:`bench.store.schema.TABLES`, in the order in which they were committed.
@@ -76,6 +82,16 @@ def _named(path: Path) -> Iterator[None]:
 
 def _part(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
     return pa.schema([schema.field(column) for column in columns])
+
+
+def as_utc(text: Any) -> datetime | None:
+    """A date and time as it is recorded; ``None`` for what is none."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return None if found is None else found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # One at the ends of the calendar may have none in UTC.
+        return None
 
 
 def open_run(path: Path) -> StoredRun:

@@ -13,12 +13,11 @@ from bench.analyse.build_history import build_history
 from bench.analyse.compare import compare
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
-from bench.analyse.side_by_side import side_by_side
 from bench.analyse.timeline import read_analysis
 from bench.cli import LANGUAGES
 from bench.commands.history import main as history_main
 from bench.plan.cells import Load
-from bench.report.compare.finish import finish
+from bench.report.compare.comparison_files import write_comparison
 from bench.report.history.history_page import page as history_page
 from bench.report.history.history_view import HistoryView
 from bench.report.index.update import update_index
@@ -35,7 +34,7 @@ EVIL = "<script>alert(5)</script>"
 def compared(folder: Path, base: Path, head: Path) -> Path:
     """The page of two stored runs."""
     there, here = (analyse_run(open_run(run)) for run in (base, head))
-    finish(side_by_side([compare(there, here, 0.03)]), folder)
+    write_comparison(compare(there, [here], 0.03), folder)
     return folder / "compare.html"
 
 
@@ -76,14 +75,14 @@ def several_compared(folder: Path) -> Path:
         return made_run(name, cells)
 
     heads = made("twin", {}), made("slower", {4: 1.1, 7: 1.4, 9: 1.2}), made("lacking", {11: 0.8}, prompts[9:])
-    finish(side_by_side([compare(made("base", {}), head, 0.03) for head in heads]), folder)
+    write_comparison(compare(made("base", {}), heads, 0.03), folder)
     return folder / "compare.html"
 
 
 def far_apart(folder: Path) -> Path:
     """A cell that takes ten times as long."""
     base, head = (made_run(name, [made_cell([time, 1.02 * time, 0.98 * time])]) for name, time in (("a", 1), ("b", 10)))
-    finish(side_by_side([compare(base, head, 0.03)]), folder)
+    write_comparison(compare(base, [head], 0.03), folder)
     return folder / "compare.html"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.analyse.timeline import Series
 from bench.metrics import METRICS
-from bench.report.about import about_fields
+from bench.report.about import MOST_HEADLINE, about_fields
 from bench.report.exports.summary_json import cleaned
 from bench.report.exports.summary_markdown import escape
 from bench.report.format import clean, interval, listed, number, plain
@@ -129,10 +129,14 @@ def _about(view: HistoryView) -> dict[str, Any]:
         backends=[one.cell.backend for one in history.series],
         simulated=[one.cell.simulated for one in history.series],
         cells=view.cells,
-        headlines=in_each(lambda: [*sentences(view), *notes(view)][0]),
+        headlines=in_each(lambda: textwrap.shorten(_first_claim(view), MOST_HEADLINE, placeholder=" …")),
         serious=[],
         ended=all(run.ended for run in history.runs),
     )
+
+
+def _first_claim(view: HistoryView) -> str:
+    return [*sentences(view), *notes(view)][0]
 
 
 def _series(one: Series, name: str, ids: Sequence[str]) -> dict[str, Any]:

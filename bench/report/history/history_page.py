@@ -8,21 +8,15 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-import bench.report
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.timeline import Series
 from bench.metrics import METRICS
-from bench.report import format as fmt
-from bench.report.drawing.svg import StyleSheet
+from bench.report.drawing.svg import Sheet
 from bench.report.history import history_text
 from bench.report.history.history_view import HistoryView
 from bench.report.history.series_chart import chart
-from bench.report.language import chosen
 from bench.report.language import gettext as _
-from bench.report.template import environment, page_script, source_digest
-
-_HERE = Path(__file__).resolve().parent
-_STYLE = Path(bench.report.__file__).resolve().parent / "page.css"
+from bench.report.template import render_page
 
 MOST_CHANGED = 120
 """Charts of series that changed, the largest change first."""
@@ -46,36 +40,24 @@ class Row:
 
 def page(view: HistoryView) -> str:
     """The page of one machine's history, in the language that is chosen."""
-    history, sheet = view.history, StyleSheet()
+    history, sheet = view.history, Sheet()
     named = sorted(
         zip(history.series, history_text.series_names(history), strict=True),
         key=lambda pair: (not pair[0].shifts, -_largest_change(pair[0])),
     )
     drawn = max(min(sum(bool(one.shifts) for one in history.series), MOST_CHANGED), MOST_CHARTS)
     rows = [
-        # The drawing is serialized by an XML writer, which escapes.
-        Row(one, name, Markup(chart(f"series{place}", one, history, sheet)) if place < drawn else None)  # noqa: S704
-        for place, (one, name) in enumerate(named)
+        Row(one, name, chart(one, history, sheet) if place < drawn else None) for place, (one, name) in enumerate(named)
     ]
-    own = (_HERE / "history.css").read_text(encoding="utf-8")
-    css, script = _STYLE.read_text(encoding="utf-8") + own + sheet.css(), page_script()
-    return (
-        environment(_HERE)
-        .get_template("history.html.jinja")
-        .render(
-            view=view,
-            runs=history.runs,
-            rows=rows,
-            groups=_groups(rows[:drawn]),
-            say=history_text,
-            f=fmt,
-            language=chosen().code,
-            css=Markup(css),  # noqa: S704 - our own files and the drawings' styles, no data
-            css_digest=source_digest(css),
-            shapes=Markup(sheet.shapes()),  # noqa: S704 - serialized by an XML writer, which escapes
-            script=Markup(script),  # noqa: S704 - our own file
-            script_digest=source_digest(script),
-        )
+    return render_page(
+        Path(__file__).with_name("history.html.jinja"),
+        sheet.css(),
+        view=view,
+        runs=history.runs,
+        rows=rows,
+        groups=_groups(rows[:drawn]),
+        say=history_text,
+        shapes=sheet.shapes(),
     )
 
 

@@ -103,17 +103,17 @@ def notes(view: HistoryView) -> list[str]:
 
 def _notes(view: HistoryView) -> Iterator[str]:
     if view.simulated:
-        yield _("simulated: some or all of these latencies were played, no model ran")
+        yield _("simulated: no model ran for some or all of these latencies")
     if view.unfinished:
         message = _("{runs} without an end: still being written or killed; taken as far as measured")
         yield message.format(runs=_few(view.unfinished))
     if view.lost:
-        message = _("not all blocks were measured in {runs}; these points rest on the blocks that are left")
+        message = _("not all blocks were measured in {runs}; these points are estimated from the other blocks")
         yield message.format(
             runs=_few([_("{run} ({cells})").format(run=run, cells=_cells(cells)) for run, cells in view.lost])
         )
     if view.variant_runs:
-        message = _("variants of {runs} are no part of a history; `nox -s compare` shows them")
+        message = _("variants of {runs} are not part of a history; `nox -s compare` shows them")
         yield message.format(runs=plural(view.variant_runs, "{count} A/B run", "{count} A/B runs"))
     if new := view.new_prompts:
         place = _("{run} ({day}; {lengths} prompt tokens, {prompts})")
@@ -127,8 +127,8 @@ def _notes(view: HistoryView) -> Iterator[str]:
             for one in new
         ]
         message = _(
-            "other prompts than before were first asked by {places}: cells of those lengths have a series for each set "
-            "of prompts, and no change is looked for from one set to another"
+            "the prompts changed with {places}: cells of those prompt lengths have one series per prompt set, "
+            "and prompt sets are not compared"
         )
         yield message.format(places=_few(places))
     if not view.history.series:
@@ -164,7 +164,9 @@ def sentences(view: HistoryView) -> list[str]:
 
 def hint(view: HistoryView) -> str:
     """How to find out what caused a turn; blank without one."""
-    message = _("What changed there may be the cause, and may not: `nox -s ab` tells, with both versions in one run.")
+    message = _(
+        "What changed there may or may not be the cause: `nox -s ab` measures both versions in one run and tells."
+    )
     return message if view.history.turns else ""
 
 
@@ -273,8 +275,8 @@ def path(one: Series) -> str:
 def rule() -> str:
     """What a change point is."""
     return _(
-        "A change point is where the level of a cell's estimates differs before and after by more than what is new in "
-        "each run shows in random orders, judged together for all cells and metrics at 5 %, with three runs at least "
-        "on either side. Runs that follow each other are taken to be correlated by 0.4, or more where thirty runs and "
-        "more show it."
+        "A change point is where the level of a cell differs before and after it by more than in random orders "
+        "of the runs (a permutation test of all cells and metrics together at 5 %, with at least three runs on "
+        "either side). Consecutive runs are assumed to be correlated by 0.4, or by more where thirty or more "
+        "runs show it."
     )

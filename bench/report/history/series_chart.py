@@ -6,35 +6,28 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from markupsafe import Markup
 
 from bench.analyse.timeline import History, Point, Series
 from bench.metrics import METRICS
-from bench.report.drawing.canvas import Drawing, drawing, log_ticks, tick_label
-from bench.report.drawing.style import ACCENT, PAPER, TEXT
-from bench.report.drawing.svg import StyleSheet
+from bench.report.drawing.canvas import Drawing, chain, drawing, log_ticks, set_ticks
+from bench.report.drawing.style import ACCENT, PAPER, STACKS, TEXT
+from bench.report.drawing.svg import Sheet
 from bench.report.format import interval, number
 from bench.report.language import gettext as _
 
 _INCHES = (3.6, 2.0)
 _AXES = (0.135, 0.13, 0.845, 0.755)
-_POINTS = "#0a0a00"
+_POINTS = STACKS[0]
 _MOST_DATES = 3
 _MOST_TIPS = 60
 """With more runs a point is too small to be pointed at; the table beside has its figures."""
 _LEAST_ROOM = math.log(1.03)
 
 
-def chart(name: str, one: Series, history: History, sheet: StyleSheet) -> str:
-    """Draw one series as SVG; all drawings of a history have the same horizontal axis.
-
-    Args:
-        name: of the drawing, unique in its page.
-        one: of ``history``.
-        history: its runs are the horizontal axis.
-        sheet: takes up the styles.
-    """
-    with drawing(name, _INCHES, None) as canvas:
+def chart(one: Series, history: History, sheet: Sheet) -> Markup:
+    """Draw one series of ``history``, whose runs are the horizontal axis, the same in all drawings of a page."""
+    with drawing(sheet, _INCHES, None) as canvas:
         axes = canvas.figure.add_axes(_AXES)
         _value_axis(axes, one)
         _run_axis(axes, history)
@@ -42,9 +35,7 @@ def chart(name: str, one: Series, history: History, sheet: StyleSheet) -> str:
         _points(canvas, axes, one, history)
         _levels(axes, one)
         _turns(axes, one, history)
-        return canvas.finish(
-            sheet, _("{metric} in ms over the runs, as in the table").format(metric=METRICS[one.metric].short)
-        )
+        return canvas.svg(_("{metric} in ms over the runs, as in the table").format(metric=METRICS[one.metric].short))
 
 
 def _value_axis(axes: Any, one: Series) -> None:
@@ -57,9 +48,7 @@ def _value_axis(axes: Any, one: Series) -> None:
     high = min(high + room, max([high, *ends])) + room / 8
     axes.set_yscale("log")
     axes.set_ylim(math.exp(low), math.exp(high))
-    axes.yaxis.set_major_locator(FixedLocator(log_ticks(math.exp(low), math.exp(high))))
-    axes.yaxis.set_minor_locator(NullLocator())
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: tick_label(value)))
+    set_ticks(axes.yaxis, log_ticks(math.exp(low), math.exp(high)))
     axes.tick_params(axis="y", labelsize=8, length=0)
     axes.grid(visible=True, axis="y")
 
@@ -68,9 +57,7 @@ def _run_axis(axes: Any, history: History) -> None:
     last = len(history.runs) - 1
     axes.set_xlim(-0.7, last + 0.7)
     shown = dated(len(history.runs))
-    axes.xaxis.set_major_locator(FixedLocator(shown))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([history.runs[run].day for run in shown])
+    set_ticks(axes.xaxis, shown, lambda run: history.runs[round(run)].day)
     axes.tick_params(axis="x", labelsize=8)
     # The outer dates stand within the drawing.
     for place, label in enumerate(axes.get_xticklabels()):
@@ -85,14 +72,9 @@ def dated(runs: int) -> list[int]:
 
 
 def _intervals(axes: Any, points: Sequence[Point]) -> None:
-    xs: list[float] = []
-    ys: list[float] = []
-    for point in points:
-        low, high = point.estimate.low, point.estimate.high
-        if low is not None and high is not None:
-            xs += [point.run, point.run, math.nan]
-            ys += [low, high, math.nan]
-    axes.plot(xs, ys, color=_POINTS, linewidth=1.0, alpha=0.55, solid_capstyle="butt", zorder=2)
+    ends = [(point.run, point.estimate.low, point.estimate.high) for point in points]
+    bars = chain([(run, low), (run, high)] for run, low, high in ends if low is not None and high is not None)
+    axes.plot(*bars, color=_POINTS, linewidth=1.0, alpha=0.55, solid_capstyle="butt", zorder=2)
 
 
 def _points(canvas: Drawing, axes: Any, one: Series, history: History) -> None:
@@ -100,12 +82,9 @@ def _points(canvas: Drawing, axes: Any, one: Series, history: History) -> None:
     looks = {"linestyle": "none", "marker": "o", "markersize": size, "zorder": 4, "markeredgewidth": 0.8}
     for points, filled in _by_end(one, history):
         colours = {"markerfacecolor": _POINTS if filled else PAPER, "markeredgecolor": PAPER if filled else _POINTS}
-        if len(history.runs) > _MOST_TIPS:
-            axes.plot([point.run for point in points], [point.estimate.value for point in points], **looks, **colours)
-            continue
-        for point in points:
-            tip = canvas.tip(_tip(point, history))
-            axes.plot([point.run], [point.estimate.value], **looks, **colours, gid=tip)
+        tips = [canvas.mark(_tip(point, history)) for point in points if len(history.runs) <= _MOST_TIPS]
+        places = [point.run for point in points], [point.estimate.value for point in points]
+        axes.plot(*places, **looks, **colours, gid=tips)
 
 
 def _by_end(one: Series, history: History) -> Iterator[tuple[list[Point], bool]]:

@@ -533,7 +533,7 @@ SEVERITY_WORDS = {"serious": "ciddi", "warning": "uyarı", "info": "bilgi"}
 FINDINGS_SERIOUS = "Bu yanıtın dayandığı şeylerle ilgili ciddi bulgular var:"
 FINDINGS_NOTE = (
     "Bulgular sayıları işaretler, hiçbirini çıkarmaz; yalnızca makinenin uyuduğu bir üretim sayılmaz. Bu notların "
-    "numaraları, ilgili oldukları hücrelerin yanındadır. Ne görüldüğü, koşuya yazıldığı gibi İngilizcedir."
+    "numaraları, ilgili oldukları hücrelerin yanındadır."
 )
 
 MEANING_TITLE = "Bunun söyledikleri ve söylemedikleri"

@@ -98,12 +98,7 @@ def judge_all(series: Sequence[Series]) -> Iterator[Found]:
 
 
 def judge_series(series: Series, tests: int) -> Iterator[Found]:
-    """What one metric of one cell says.
-
-    Args:
-        series: the metric.
-        tests: of how many in the run these are some.
-    """
+    """What one metric of one cell says, by some of the ``tests`` of the run."""
     metric, key, blocks, times = series.metric, series.cell_key, series.blocks, series.values
 
     def found(code: Code, p_value: float, values: Values, *messages: str, block: int | None = None) -> Found:

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bench.findings import Code
-from bench.observe.conditions import Conditions, others_share
-from bench.observe.energy import FoundMeter
+from bench.observe.energy_meter import FoundMeter
 from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
+from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.virtual import hypervisor
 from bench.run.guard.findings import Found
 from bench.run.guard.setup import judge_limits
@@ -18,14 +18,10 @@ from bench.run.guard.setup import judge_limits
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """From when on CPU time that a run did not get is found.
+    """From how many CPUs on it is a finding that a run did not get them; on a machine of few, from what share of all.
 
     A stack that computes on all of its threads waits at every step for the slowest, so that one CPU which somebody
     else uses weighs the same on a machine of many CPUs.
-
-    Args:
-        cpus: in CPUs.
-        share: of all CPUs; counts where that is less, on a machine of few.
     """
 
     cpus: float
@@ -72,14 +68,7 @@ def cpus(first: Conditions, last: Conditions) -> float:
 
 
 def weight_of(share: float, count: float, warning: Bound, serious: Bound) -> str | None:
-    """How much it weighs that a share of all CPUs was taken; ``None`` if it is too little to be found.
-
-    Args:
-        share: of all CPUs.
-        count: of CPUs.
-        warning: from when on it is found.
-        serious: from when on it is serious.
-    """
+    """The severity of a share of ``count`` CPUs being taken; ``None`` if it is too little for a finding."""
     for severity, bound in (("serious", serious), ("warning", warning)):
         if share >= min(bound.cpus / count, bound.share):
             return severity
@@ -98,12 +87,7 @@ def judge_memory(now: Conditions) -> Iterator[Found]:
 
 
 def judge_machine(virtual: str | None, energy: FoundMeter) -> Iterator[Found]:
-    """What does not change while the machine is on.
-
-    Args:
-        virtual: what it runs on, if it is a virtual machine.
-        energy: its energy meter.
-    """
+    """What does not change while the machine is on; ``virtual`` is what it runs on, if it is a virtual machine."""
     if virtual is not None:
         yield Found(Code.VIRTUAL_MACHINE, {"product": virtual})
     if energy.problem is not None:

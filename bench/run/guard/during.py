@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.findings import Code
-from bench.observe.conditions import Conditions, others_share
+from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.power import PowerState
 from bench.observe.sleep import SLEPT_S
 from bench.run.guard.before import BUSY, BUSY_SERIOUS, Bound, cpus, in_cpus, judge_memory, weight_of
@@ -25,10 +25,7 @@ STOPPED_SERIOUS = 0.1
 def judge_visit(before: Conditions, after: Conditions, power: PowerState) -> Iterator[Found]:
     """What two readings say, of just after a model was loaded and of just before its worker was ended.
 
-    Args:
-        before: the first.
-        after: the last.
-        power: as it was when the run began.
+    ``power`` is as it was when the run began.
     """
     yield from _cpu(before, after)
     yield from _quota(before, after)
@@ -77,11 +74,11 @@ def _memory(before: Conditions, after: Conditions) -> Iterator[Found]:
 def _heat(before: Conditions, after: Conditions) -> Iterator[Found]:
     if after.temperature_c is not None and after.temperature_c >= HOT_C:
         yield Found(Code.HOT, {"celsius": after.temperature_c})
-    if before.held.throttles is not None and after.held.throttles is not None:
-        times = after.held.throttles - before.held.throttles
+    if before.throttles is not None and after.throttles is not None:
+        times = after.throttles - before.throttles
         if times > 0:
             yield Found(Code.THROTTLED, {"times": times})
-    limit = after.held.limit_percent
+    limit = after.speed_limit_percent
     if limit is not None and limit < 100:
         yield Found(Code.THROTTLED, {"percent": limit}, ("speed-limit",))
 

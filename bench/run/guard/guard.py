@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from bench.findings import Code
 from bench.observe.awake import Awake
-from bench.observe.conditions import Watched
 from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
+from bench.observe.machine_conditions import Watched
 from bench.observe.power import PowerState
 from bench.run.guard.before import check_machine
 from bench.run.guard.during import judge_visit
@@ -47,11 +47,11 @@ class Guard:
     def begin(
         self, writer: RunWriter, environment: Mapping[str, str] | None = None, threads: int | None = None
     ) -> None:
-        """Look at the machine just before the first measurement; its state is what later changes are held against.
+        """Check the machine just before the first measurement; later changes are changes from its state now.
 
         Args:
             writer: of the run, which has begun.
-            environment: what the workers get of it, see :func:`bench.measure.worker.worker_variables`.
+            environment: what the workers get of it, see :func:`bench.measure.child_process.worker_variables`.
             threads: of the run; ``None`` where each stack is left its own default.
         """
         self._writer = writer
@@ -74,14 +74,7 @@ class Guard:
         self._commit(found)
 
     def warm_up_unsettled(self, cell_key: str, load_id: str, block: int, warmups: int) -> None:
-        """Take down that a cell was still getting faster.
-
-        Args:
-            cell_key: which cell.
-            load_id: in which process.
-            block: of the run.
-            warmups: after how many of them.
-        """
+        """Record that a cell was still getting faster when its warm-ups were used up."""
         values = {"warmups": warmups}
         found = Found(Code.WARM_UP_UNSETTLED, values, load_id=load_id, cell_key=cell_key, block=block)
         self.found.append(found)

@@ -25,12 +25,7 @@ def judge_limits(usable: Limits) -> Iterator[Found]:
 
 
 def judge_threads(threads: int | None, usable: Limits) -> Iterator[Found]:
-    """Whether a stack computes with more threads than can run at once.
-
-    Args:
-        threads: as the stack told; ``None`` where it does not.
-        usable: what may be used.
-    """
+    """Whether a stack computes with more threads, as far as it tells, than can run at once."""
     if threads is not None and threads > usable.most_threads:
         yield Found(Code.TOO_MANY_THREADS, {"threads": threads, "most": usable.most_threads})
 
@@ -77,7 +72,7 @@ def judge_environment(environment: Mapping[str, str], threads: int | None) -> It
     """Which variables pin a stack's threads or hold the stack back.
 
     Args:
-        environment: what the workers get of :func:`backends.environment.speed_variables`.
+        environment: what the workers get of :func:`backends.speed_variables.speed_variables`.
         threads: of the run; ``None`` where each stack is left its own default, which no variable ought to change.
     """
     for name, value in sorted(environment.items()):

@@ -14,7 +14,7 @@ from bench.analyse.build_history import build_history
 from bench.analyse.conditions import Prompts
 from bench.analyse.environment import Change
 from bench.analyse.results import CellResult, LoadResult
-from bench.analyse.timeline import History, ReadRun, Series, read_analysis, when
+from bench.analyse.timeline import History, ReadRun, Series, read_analysis
 from tests.support.analyses import made_cell, made_load, made_run
 
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
@@ -106,22 +106,6 @@ def test_other_prompts_of_one_length_leave_the_other_lengths_alone() -> None:
 def test_variants_are_counted_and_left_out() -> None:
     run = read_run(0, [cell(0, 10), cell(0, 10, made_load(variant="a"))])
     assert (len(run.cells), run.variants) == (1, 1)
-
-
-@pytest.mark.parametrize(
-    ("record", "name", "expected"),
-    [
-        ({"created_at": "2026-11-01T02:00:00+02:00"}, "x", FIRST),
-        ({"created_at": "2026-11-01T00:00:00"}, "x", FIRST),
-        ({"created_at": "yesterday"}, "20261101T000000Z-abcdef", FIRST),
-        ({}, "20261101T000000Z-abcdef", FIRST),
-        ({}, "x", None),
-    ],
-)
-def test_a_run_began_when_its_record_or_else_its_id_says(
-    record: dict[str, Any], name: str, expected: datetime | None
-) -> None:
-    assert when(record, name) == expected
 
 
 def test_no_run_gives_an_empty_history() -> None:

@@ -18,6 +18,7 @@ from babel.messages.pofile import read_po, write_po
 
 from bench import PROJECT_ROOT
 from bench.cli import LANGUAGES
+from bench.findings import MESSAGES, Code
 from bench.report.language import FOLDER, gettext, ngettext, pgettext, speaking
 
 KEYWORDS = {
@@ -67,6 +68,9 @@ def sources() -> Catalog:
     for file, _, message, comments, context in extract_from_dir(folder, METHODS, {}, KEYWORDS, strip_comment_tags=True):
         location = f"bench/{Path(file).as_posix()}", 0
         found.add(message, locations=[location], auto_comments=comments, context=context)
+    of_kinds = (text for code in Code for text in (code.title, code.meaning, code.advice))
+    for text in (*of_kinds, *MESSAGES.values()):
+        found.add(text, locations=[("bench/findings.py", 0)])
     return found
 
 

@@ -140,6 +140,7 @@ def test_a_turkish_page_has_findings_whole_in_turkish_and_quotes_those_of_older_
     assert "1. blokta: CPU, ziyaretin sonunda 97 °C sıcaklıktaydı" in notes  # noqa: RUF001 - a Turkish letter
     (quoted,) = re.findall('lang="en">(.*?)<', notes)
     assert quoted.endswith(": it drifts")
+    assert "eski bir sürümün" in notes
     assert left_in_english(notes) == []
 
 

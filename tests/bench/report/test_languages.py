@@ -19,7 +19,6 @@ from bench.commands.report import main
 from bench.plan.cells import Load
 from bench.report import format as fmt
 from bench.report import text
-from bench.report.compare import words as compare_words
 from bench.report.drawing.canvas import tick_label
 from bench.report.language import chosen, speaking
 from bench.report.render import ReportPaths, render
@@ -64,8 +63,6 @@ THE_SAME = {
     en.VERDICT_OPTION,
     en.POINT_TIP,
     en.CELL_FAILED,
-    compare_words.en.BASIS_OF,
-    compare_words.en.COUNTED,
 }
 """What needs no translation: abbreviations of the field, signs, commands, a form without words."""
 

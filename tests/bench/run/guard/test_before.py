@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from bench.findings import Code
-from bench.observe.conditions import Conditions, others_share
-from bench.observe.energy import FoundMeter
+from bench.observe.energy_meter import FoundMeter
 from bench.observe.gauges import Instruments
+from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.power import PowerState
 from bench.run.guard.before import check_machine, judge_before, judge_machine
 from bench.run.guard.findings import Found

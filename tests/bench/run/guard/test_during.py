@@ -7,8 +7,7 @@ import pytest
 
 from bench.findings import Code
 from bench.observe.cgroup import Throttling
-from bench.observe.conditions import Conditions
-from bench.observe.heat import Held
+from bench.observe.machine_conditions import Conditions
 from bench.observe.power import PowerState
 from bench.run.guard.during import judge_visit
 from bench.run.guard.findings import Found
@@ -33,8 +32,8 @@ def test_a_quiet_visit_has_no_findings(moment: MakeConditions) -> None:
         ({"page_faults": 4000}, Code.PAGED_FROM_DISK),
         ({"available_bytes": 10**9}, Code.LITTLE_MEMORY),
         ({"temperature_c": 97.0}, Code.HOT),
-        ({"held": Held(throttles=3)}, Code.THROTTLED),
-        ({"held": Held(limit_percent=80.0)}, Code.THROTTLED),
+        ({"throttles": 3}, Code.THROTTLED),
+        ({"speed_limit_percent": 80.0}, Code.THROTTLED),
         ({"power": PowerState("battery")}, Code.POWER_CHANGED),
         ({"power": PowerState(None, "governor powersave")}, Code.POWER_CHANGED),
         ({"slept_s": 60.0, "wall_s": 1070.0}, Code.SUSPENDED),
@@ -43,7 +42,7 @@ def test_a_quiet_visit_has_no_findings(moment: MakeConditions) -> None:
     ],
 )
 def test_what_happened_is_found(moment: MakeConditions, changed: dict[str, Any], code: Code) -> None:
-    assert [one.code for one in judged(moment(held=Held(throttles=0)), moment(10, **changed))] == [code]
+    assert [one.code for one in judged(moment(throttles=0), moment(10, **changed))] == [code]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +64,7 @@ def test_a_change_of_power_is_told(moment: MakeConditions, before: PowerState, a
 @pytest.mark.parametrize(
     "changed",
     [
-        {"held": Held(limit_percent=100.0)},
+        {"speed_limit_percent": 100.0},
         {"swapped_bytes": 100},
         {"page_faults": 3},
         {"temperature_c": 80.0},

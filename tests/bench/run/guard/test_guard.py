@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bench.findings import Code
-from bench.observe.conditions import Conditions, Watched
 from bench.observe.gauges import Instruments
+from bench.observe.machine_conditions import Conditions, Watched
 from bench.run.guard import guard as module
 from bench.run.guard.findings import Found
 from bench.run.guard.guard import Guard, strict_failure

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from backends.environment import speed_variables
+from backends.speed_variables import speed_variables
 from bench.findings import Code
 from bench.observe.cpu import Cores
 from bench.observe.limits import Limits

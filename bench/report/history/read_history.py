@@ -1,58 +1,49 @@
-"""Which stored runs belong to the history of a machine, and what each of them holds."""
+"""From stored runs to the history of a machine: which of them belong to it, and what each holds."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.analyse.build_history import build_history
 from bench.analyse.conditions import prompts_of
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
-from bench.analyse.timeline import ReadRun, read_analysis, when
+from bench.analyse.timeline import ReadRun, read_analysis
 from bench.errors import StoreError, UsageError
+from bench.metrics import COMPARED
 from bench.report.compare.figures import cell_name
 from bench.report.format import listed, plural
-from bench.report.history.history_view import LeftOut, Reason
+from bench.report.history.history_view import HistoryView, LeftOut, Reason
 from bench.report.language import in_each
 from bench.report.names import name_all
-from bench.store.lookup import find_folders
+from bench.store.lookup import all_folders, find_folders
 from bench.store.reader import StoredRun, open_run
 
 
-@dataclass(frozen=True, slots=True)
-class MachineRuns:
-    """The stored runs of one machine.
-
-    Args:
-        machine_id: as it is recorded.
-        machine: name of its CPU; blank where it is not known.
-        left_out: what was found beside them, and why it is not among them.
-    """
-
-    machine_id: str
-    machine: str
-    runs: tuple[ReadRun, ...]
-    left_out: tuple[LeftOut, ...]
-
-
-def read_machine(names: Sequence[str], results: Path, machine: str | None) -> MachineRuns:
-    """Read the runs that a command line names. One that cannot be read is left out; one is in memory at a time.
+def read_history(
+    names: Sequence[str],
+    results: Path,
+    machine: str | None = None,
+    threshold: float = 0.03,
+    metrics: Sequence[str] = COMPARED,
+) -> HistoryView:
+    """The history of the runs that a command line names. A run that cannot be read is left out.
 
     Args:
         names: ids, folders or globs; without any, all in ``results``.
         results: where runs lie.
         machine: the beginning of a machine id; ``None``: the machine that measured the newest of these runs.
+        threshold: as a share; changes of less than half of it are not reported.
+        metrics: some of :data:`bench.metrics.COMPARED`.
 
     Raises:
         UsageError: a name means no run, or no run is of that machine.
         StoreError: there is no run that can be read.
     """
-    folders = find_folders(names, results) if names else sorted(path.parent for path in results.glob("*/run.json"))
-    if not folders:
-        raise StoreError(f"{results} holds no run; measure one with `nox -s bench`, or name its folder")
+    folders = find_folders(names, results) if names else all_folders(results)
     opened: dict[str, StoredRun] = {}
     left_out: list[LeftOut] = []
     for folder in folders:
@@ -69,13 +60,14 @@ def read_machine(names: Sequence[str], results: Path, machine: str | None) -> Ma
     own = [run for run in opened.values() if _machine_id(run) == machine_id]
     if others := len(opened) - len(own):
         left_out.append(LeftOut(Reason.OTHER_MACHINE, runs=others))
+    # One run is in memory at a time.
     read = [_read(run) for run in own]
-    runs = tuple(one for one in read if isinstance(one, ReadRun))
+    runs = [one for one in read if isinstance(one, ReadRun)]
     left_out += [one for one in read if isinstance(one, LeftOut)]
     if not runs:
         reason = left_out[-1].error or f"{left_out[-1].folder} does not say when it was measured"
         raise StoreError(f"no run of machine {machine_id} can be read: {reason}")
-    return MachineRuns(machine_id, _cpu(own[-1]), runs, tuple(left_out))
+    return HistoryView(machine_id, _cpu(own[-1]), build_history(runs, threshold, metrics), tuple(left_out))
 
 
 def _count(runs: int) -> str:
@@ -84,7 +76,7 @@ def _count(runs: int) -> str:
 
 def _chosen_machine(runs: Sequence[StoredRun], asked: str | None) -> str:
     if asked is None:
-        return _machine_id(max(runs, key=lambda run: str(when(run.record, run.run_id) or "")))
+        return _machine_id(max(runs, key=lambda run: str(run.created_at or "")))
     counted = Counter(_machine_id(run) for run in runs)
     found = [one for one in counted if one.startswith(asked)]
     if len(found) != 1:
@@ -108,10 +100,10 @@ def _cpu(run: StoredRun) -> str:
 
 def _read(run: StoredRun) -> ReadRun | LeftOut:
     try:
-        if (created_at := when(run.record, run.run_id)) is None:
+        if run.created_at is None:
             return LeftOut(Reason.NO_DATE, str(run.path))
         analysis = analyse_run(run)
-        return read_analysis(analysis, prompts_of(run), run.run_id, created_at, _names(analysis))
+        return read_analysis(analysis, prompts_of(run), run.run_id, run.created_at, _names(analysis))
     except StoreError as error:
         return LeftOut(Reason.UNREADABLE, error=str(error))
     except (AttributeError, KeyError, TypeError, ValueError) as error:

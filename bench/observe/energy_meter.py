@@ -11,7 +11,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Protocol
+from typing import Any
 
 from bench.observe.sysfs import count_of, text_of
 
@@ -23,25 +23,11 @@ INSTALL_EMI = "$env:AIPC_BENCH_EXTRAS = 'energy'"
 """Set in PowerShell before a run: brings the library that reads the Energy Meter Interface into the harness's venv."""
 
 
-class EnergyMeter(Protocol):
-    """Joules that only go up."""
-
-    @property
-    def source(self) -> str:
-        """Which counter, and what it covers."""
-
-    def read_j(self) -> float | None:
-        """Joules since the meter was made; ``None`` where the counter can no longer be read."""
-
-
 @dataclass(frozen=True, slots=True)
 class FoundMeter:
-    """The machine's meter, or why this user can read none.
+    """The machine's meter, or what prevents reading it, if that can be changed.
 
-    Args:
-        meter: ``None`` if there is none.
-        problem: key of :data:`bench.findings.MESSAGES`: what keeps it from being read, where that can be changed.
-        remedy: what to type.
+    ``problem`` is a key of :data:`bench.findings.MESSAGES`, ``remedy`` what to type.
     """
 
     meter: EnergyMeter | None
@@ -133,3 +119,7 @@ class EmiMeter:
             return None
         self._total_j += sum(energies) * _JOULES_PER_KWH
         return self._total_j
+
+
+EnergyMeter = RaplMeter | EmiMeter
+"""Joules that only go up; ``source`` says which counter, and what it covers."""

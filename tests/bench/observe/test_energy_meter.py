@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.observe.energy import ALLOW_RAPL, EmiMeter, find_emi, find_energy_meter, find_rapl
+from bench.observe.energy_meter import ALLOW_RAPL, EmiMeter, find_emi, find_energy_meter, find_rapl
 
 MakeZone = Callable[..., Path]
 

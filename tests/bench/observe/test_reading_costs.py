@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.observe.costs import observers
-from bench.observe.energy import FoundMeter
+from bench.observe.energy_meter import FoundMeter
 from bench.observe.gauges import Instruments
+from bench.observe.reading_costs import observers
 
 
 class Counting:
@@ -37,7 +37,7 @@ def test_a_counter_that_the_machine_lacks_is_null() -> None:
 def test_a_counter_that_the_machine_has_is_read() -> None:
     instruments = Instruments()
     meter = Counting()
-    instruments.energy = FoundMeter(meter)
+    instruments.energy = FoundMeter(meter)  # type: ignore[arg-type]
     one = observers(instruments)["energy"]
     assert one is not None
     assert (one["source"], meter.readings) == ("a counter of joules", 20)

@@ -14,11 +14,11 @@ import psutil
 from backends.process import usable_cpus
 from bench.observe.cgroup import Throttling, own_groups
 from bench.observe.cpu import parse_cpu_list
-from bench.observe.heat import Held, HeldBack, cpu_temperature_c
 from bench.observe.limits import usable_memory
 from bench.observe.power import PowerState, power_state
 from bench.observe.sleep import slept_s
 from bench.observe.sysfs import text_of
+from bench.observe.thermal import Throttles, cpu_temperature_c
 
 _PROC = Path("/proc")
 _ONLINE = Path("/sys/devices/system/cpu/online")
@@ -28,11 +28,8 @@ _ONLINE = Path("/sys/devices/system/cpu/online")
 class CpuTime:
     """CPU time since the start of the system, in seconds, added up over the CPUs that this program may use.
 
-    Args:
-        capacity_s: all, idle time included.
-        busy_s: used by any process.
-        own_s: used by this program and the worker; of processes that were alive at both moments.
-        stolen_s: given to others by a hypervisor; ``None`` where the system does not count it.
+    All of it, what any process used, what this program and the worker used (of processes that were alive at both
+    moments), and what a hypervisor gave to others, if the system counts that.
     """
 
     capacity_s: float
@@ -58,12 +55,12 @@ class Conditions:
         wall_s: the time of day, which people and time servers set.
         awake_s: a clock that stands still while the machine sleeps.
         slept_s: since the start of the system.
-        memory_bytes: all that may be used.
-        available_bytes: of it, without swapping.
+        memory_bytes: all that may be used; ``available_bytes`` of it without swapping.
         swapped_bytes: written and read since the start of the system.
         page_faults: of the worker, that waited for the disk.
         temperature_c: hottest CPU sensor.
-        held: how the CPU was throttled.
+        throttles: of the CPU, since the start of the system.
+        speed_limit_percent: to which the CPU is limited now.
         throttling: by a CPU quota, of this program and the worker.
     """
 
@@ -77,7 +74,8 @@ class Conditions:
     swapped_bytes: int | None = None
     page_faults: int | None = None
     temperature_c: float | None = None
-    held: Held = field(default_factory=Held)
+    throttles: int | None = None
+    speed_limit_percent: float | None = None
     power: PowerState = field(default_factory=PowerState)
     throttling: Throttling | None = None
 
@@ -100,7 +98,7 @@ class ConditionReader:
     """Reads :class:`Conditions`; one for a whole run."""
 
     def __init__(self) -> None:
-        self._held_back = HeldBack()
+        self._throttles = Throttles()
         self._self = psutil.Process()
 
     def read(self, worker: int | None = None) -> Conditions:
@@ -108,7 +106,7 @@ class ConditionReader:
         memory = usable_memory()
         used, swapped = _swap()
         slept = slept_s()
-        own = [self._self, *(_process(worker) if worker is not None else ())]
+        own = [self._self, *(_with_children(worker) if worker is not None else ())]
         return Conditions(
             wall_s=time.time(),
             awake_s=time.monotonic() - (slept or 0.0) if sys.platform == "win32" else time.monotonic(),
@@ -120,7 +118,8 @@ class ConditionReader:
             swapped_bytes=swapped,
             page_faults=major_faults(_PROC, worker) if worker is not None else None,
             temperature_c=cpu_temperature_c(),
-            held=self._held_back.read(),
+            throttles=self._throttles.count(),
+            speed_limit_percent=self._throttles.limit_percent(),
             power=power_state(),
             throttling=own_groups().throttling(),
         )
@@ -163,10 +162,7 @@ def _times() -> dict[str, float]:
 def added_up(times: Sequence[dict[str, Any]], online: Sequence[int], cpus: Collection[int]) -> dict[str, float] | None:
     """The times of the logical CPUs ``cpus`` together; ``None`` where it is not known which time is whose.
 
-    Args:
-        times: kind of time -> seconds, of each CPU that is online.
-        online: the numbers of those CPUs.
-        cpus: the numbers of the CPUs that count.
+    ``times`` has the seconds by kind of each CPU in ``online``.
     """
     if len(times) != len(online):
         return None
@@ -182,7 +178,7 @@ def _used(process: psutil.Process) -> float:
     return times.user + times.system
 
 
-def _process(pid: int) -> list[psutil.Process]:
+def _with_children(pid: int) -> list[psutil.Process]:
     try:
         root = psutil.Process(pid)
         return [root, *root.children(recursive=True)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from backends.environment import speed_variables
+from backends.speed_variables import speed_variables
 
 CHOSEN = (
     "ONEDNN_MAX_CPU_ISA",

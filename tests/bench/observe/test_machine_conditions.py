@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import PROJECT_ROOT as ROOT
-from bench.observe.conditions import ConditionReader, CpuTime, added_up, major_faults
+from bench.observe.machine_conditions import ConditionReader, CpuTime, added_up, major_faults
 
 
 def test_cpu_time_is_the_difference() -> None:
@@ -64,7 +64,7 @@ def test_time_that_cannot_be_told_apart_is_not_taken(online: list[int], cpus: li
 def test_the_cpu_time_to_be_had_is_that_of_the_usable_cpus() -> None:
     program = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
-        "import time; from bench.observe.conditions import ConditionReader\n"
+        "import time; from bench.observe.machine_conditions import ConditionReader\n"
         "reader = ConditionReader(); first = reader.read(); time.sleep(1); last = reader.read()\n"
         "print(last.cpu.since(first.cpu).capacity_s / (last.awake_s - first.awake_s))"
     )

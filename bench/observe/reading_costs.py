@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import TypedDict
 
 from bench.observe.accelerators import gpus
-from bench.observe.busy_counters import busy_counters
-from bench.observe.device_memory import device_memory_of
-from bench.observe.frequency import clock_of
-from bench.observe.gauges import Instruments
-from bench.observe.heat import cpu_temperature_c
+from bench.observe.gauges import Instruments, counters_of
 from bench.observe.memory import memory_of
+from bench.observe.thermal import cpu_temperature_c
 
 _READINGS = 20
 _NPU_DRIVER = Path("/sys/bus/pci/drivers/intel_vpu")
@@ -36,11 +33,7 @@ def observers(instruments: Instruments) -> dict[str, Observer | None]:
     This process takes the place of a worker; a reading of a worker's open files costs more where there are more.
     """
     pid = os.getpid()
-    with (
-        closing(clock_of(None)) as clock,
-        closing(device_memory_of(pid, "GPU")) as memory,
-        closing(busy_counters(pid)) as busy,
-    ):
+    with closing(counters_of(pid, "GPU", None)) as counters:
         meter = instruments.energy.meter
         windows = sys.platform == "win32"
         gpu = "GPU Engine, Running Time" if windows else "drm-engine-* or drm-cycles-* in the worker's fdinfo"
@@ -52,11 +45,11 @@ def observers(instruments: Instruments) -> dict[str, Observer | None]:
         found: Mapping[str, tuple[str | None, Callable[[], object]]] = {
             "memory": ("PeakWorkingSetSize, private bytes" if windows else "VmHWM, USS", lambda: memory_of(pid)),
             "cpu_time": (f"time.process_time_ns in the worker{steps}", time.process_time_ns),
-            "gpu_busy": (gpu if has_gpu else None, busy.read),
-            "npu_busy": (npu if has_npu else None, busy.read),
-            "device_memory": (held if has_gpu else None, memory.read_bytes),
+            "gpu_busy": (gpu if has_gpu else None, counters.busy),
+            "npu_busy": (npu if has_npu else None, counters.busy),
+            "device_memory": (held if has_gpu else None, counters.device_memory_bytes),
             "energy": (meter.source if meter else None, meter.read_j if meter else float),
-            "cpu_frequency": (clock.source, clock.end_mhz),
+            "cpu_frequency": (counters.clock_source, counters.clock_mhz),
             "cpu_temperature": ("psutil.sensors_temperatures" if cpu_temperature_c() else None, cpu_temperature_c),
             "conditions": (
                 "CPU time, memory, swap, power, throttling, sleep",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,21 +36,8 @@ def hottest(sensors: Mapping[str, Sequence[Any]]) -> float | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """How the CPU was throttled.
-
-    Args:
-        throttles: how often since the start of the system, cores and packages added up (Linux).
-        limit_percent: the share of its full speed to which it is limited now (Windows).
-    """
-
-    throttles: int | None = None
-    limit_percent: float | None = None
-
-
-class HeldBack(PdhQuery):
-    """Reads :class:`Held`."""
+class Throttles(PdhQuery):
+    """How the CPU is throttled; ``None`` where the system does not show it."""
 
     _LIMIT = r"\Processor Information(_Total)\% Performance Limit"
 
@@ -59,8 +45,12 @@ class HeldBack(PdhQuery):
         super().__init__(self._LIMIT, pdh=pdh)
         self._files = sorted(cpus.glob("cpu[0-9]*/thermal_throttle/*_throttle_count"))
 
-    def read(self) -> Held:
-        """Read it now."""
+    def count(self) -> int | None:
+        """How often since the start of the system, cores and packages added up (Linux)."""
         counts = counts_of(self._files)
+        return sum(counts) if counts else None
+
+    def limit_percent(self) -> float | None:
+        """The share of its full speed to which it is limited now (Windows)."""
         limits = self.raw(self._LIMIT).values() if self.collect() else ()
-        return Held(sum(counts) if counts else None, float(min(limits)) if limits else None)
+        return float(min(limits)) if limits else None

@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import SimpleNamespace
 
-from bench.observe.heat import Held, HeldBack, cpu_temperature_c, hottest
+from bench.observe.thermal import Throttles, cpu_temperature_c, hottest
 from tests.bench.observe.pdh_stand_in import Pdh
 
 LIMIT = r"\Processor Information(_Total)\% Performance Limit"
@@ -31,12 +31,13 @@ def test_throttling_of_cores_and_packages_is_added_up(tmp_path: Path) -> None:
         folder = tmp_path / f"cpu{cpu}/thermal_throttle"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / f"{kind}_throttle_count").write_text(f"{count}\n", encoding="ascii")
-    assert HeldBack(tmp_path, Pdh({})).read() == Held(throttles=6)
+    assert Throttles(tmp_path, Pdh({})).count() == 6
 
 
 def test_windows_tells_the_limit(tmp_path: Path) -> None:
-    assert HeldBack(tmp_path, Pdh({LIMIT: {"_Total": 70}})).read() == Held(limit_percent=70.0)
+    assert Throttles(tmp_path, Pdh({LIMIT: {"_Total": 70}})).limit_percent() == 70.0
 
 
 def test_a_machine_that_does_not_tell_is_not_measured(tmp_path: Path) -> None:
-    assert HeldBack(tmp_path, Pdh({})).read() == Held()
+    throttles = Throttles(tmp_path, Pdh({}))
+    assert (throttles.count(), throttles.limit_percent()) == (None, None)
