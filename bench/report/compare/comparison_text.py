@@ -75,7 +75,8 @@ def cells(
             line = f"  {name:<8} {values(one):>22}  {ratio(one.contrast.ratio):<24} {one.verdict}"
             yield f"{line:<76} {aside(figure)}".rstrip()
     if len(rows) > _MOST_ROWS:
-        yield f"and {plural(len(rows) - _MOST_ROWS, '{count} more cell', '{count} more cells')}: see {where}"
+        more = plural(len(rows) - _MOST_ROWS, "{count} more cell", "{count} more cells")
+        yield f"and {more}: see {where}"
 
 
 def calls(view: ComparisonView) -> Iterator[str]:

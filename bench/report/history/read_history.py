@@ -113,5 +113,5 @@ def _read(run: StoredRun) -> ReadRun | LeftOut:
 
 
 def _names(analysis: RunAnalysis) -> Callable[[CellResult], Mapping[str, str]]:
-    namings = in_each(lambda: name_all(analysis))
-    return lambda cell: {code: cell_name(cell, naming) for code, naming in namings.items()}
+    naming = name_all(analysis)
+    return lambda cell: in_each(lambda: cell_name(cell, naming))

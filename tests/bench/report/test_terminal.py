@@ -9,14 +9,15 @@ import pytest
 from bench.analyse.interval import Estimate
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.terminal import COLUMNS, spread_of, table_of
+from bench.report.run_table import COLUMNS, run_table, spread_of
+from bench.report.run_view import view_run
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
 
 
 def table(run: Path) -> str:
-    return table_of(analyse_run(open_run(run)))
+    return run_table(view_run(analyse_run(open_run(run))))
 
 
 @pytest.fixture(scope="module")

@@ -6,15 +6,14 @@ import textwrap
 from collections.abc import Sequence
 
 from bench.analyse.interval import Estimate
-from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
+from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured
 from bench.metrics import BY_GENERATION, METRICS
-from bench.report import text
-from bench.report.answers import overviews
-from bench.report.findings import finding_notes, in_short
+from bench.report import run_words
+from bench.report.findings import in_short
 from bench.report.format import megabytes, number, plain
 from bench.report.language import ENGLISH, speaking
-from bench.report.names import Naming, failed_shapes, name_all
-from bench.report.notes import adaptive_notes
+from bench.report.names import failed_shapes
+from bench.report.run_view import RunView
 
 COLUMNS = 100
 
@@ -35,19 +34,16 @@ _TEXT_COLUMNS = (0, 1, 2, 3, len(_HEADER) - 1)
 
 
 @speaking(ENGLISH.code)
-def table_of(analysis: RunAnalysis) -> str:
+def run_table(view: RunView) -> str:
     """What a run measured and what it could not, in English, for a terminal of any encoding."""
-    naming = name_all(analysis)
-    shapes = {(cell.new_tokens, cell.batch_size) for cell in analysis.cells}
-    rows = [_row(cell, one_shape=len(shapes) == 1) for cell in analysis.cells]
-    lines = _columns([_HEADER, *rows]) if rows else [text.NOTHING_MEASURED]
-    notes = [
-        *_failures(analysis, naming),
-        *(overview.sentence for overview in overviews(analysis, naming)),
-        *adaptive_notes(analysis, naming),
-        *_notes(analysis),
-    ]
-    notes += in_short(finding_notes(analysis, naming))
+    cells = view.analysis.cells
+    one_shape = len({(cell.new_tokens, cell.batch_size) for cell in cells}) == 1
+    rows = [_row(cell, one_shape=one_shape) for cell in cells]
+    lines = _columns([_HEADER, *rows]) if rows else [run_words.nothing_measured()]
+    notes = [*_failures(view), *(run_words.overview_sentence(view, overview) for overview in view.overviews)]
+    if view.adaptive:
+        notes.append(run_words.adaptive_end(view))
+    notes += [*_notes(view), *in_short(view.notes)]
     return "\n".join([*lines, *(wrapped for note in notes for wrapped in _wrapped(note))])
 
 
@@ -115,30 +111,31 @@ def _fitted(value: str, widest: int) -> str:
     return shown if len(shown) <= widest else shown[: widest - 1] + "~"
 
 
-def _failures(analysis: RunAnalysis, naming: Naming) -> list[str]:
+def _failures(view: RunView) -> list[str]:
     return [
-        f"{text.STATUS_WORDS.get(failure.status, failure.status)}: {naming.of(failure.load)}, "
-        f"{failed_shapes(failure)}: "
+        f"{run_words.status_word(failure.status)}: {view.names.of(failure.load)}, {failed_shapes(failure)}: "
         f"{textwrap.shorten(failure.message, 300, placeholder=' ...')}"
-        for failure in analysis.failures
+        for failure in view.analysis.failures
     ]
 
 
-def _notes(analysis: RunAnalysis) -> list[str]:
-    variants = {load.variant: load.variant_spec for load in analysis.loads if load.variant_spec}
+def _notes(view: RunView) -> list[str]:
+    loads, cells = view.analysis.loads, view.analysis.cells
+    variants = {load.variant: load.variant_spec for load in loads if load.variant_spec}
     notes = [f"{name}: {spec}" for name, spec in variants.items()]
-    if any(load.simulated for load in analysis.loads):
+    if view.simulated != "none":
         notes.append("simulated: these latencies were played, no model ran")
-    if analysis.unreached:
-        notes.append(text.BANNER_UNREACHED.format(count=number(len(analysis.unreached), 0)))
-    if any(cell.ask == "again" for cell in analysis.cells):
-        notes.append(f"hit: a {text.HIT}, the time for a prompt that the same process was asked just before")
-    if any(not load.simulated for load in analysis.loads):
+    if view.analysis.unreached:
+        notes.append(run_words.unreached(view))
+    if any(cell.ask == "again" for cell in cells):
+        notes.append("hit: a prefix-cache hit, the time for a prompt that the same process was asked just before")
+    if any(not load.simulated for load in loads):
         notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
-    if any(cell.load.device_share is not None for cell in analysis.cells):
+    if any(cell.load.device_share is not None for cell in cells):
         notes.append("busy: how much of the time the device was at work, of a CPU the CPU time; threads add up")
-    if analysis.cells and not all(ranking.verdict for ranking in analysis.rankings):
-        notes.append(f"+/- is half the 95 % interval; no verdict is claimed below 10 blocks: {text.VERDICT_OPTION}")
+    if cells and not all(ranking.verdict for ranking in view.analysis.rankings):
+        profile = run_words.VERDICT_PROFILE
+        notes.append(f"+/- is half the 95 % interval; no verdict is claimed below {VERDICT_BLOCKS} blocks: {profile}")
     return notes
 
 
