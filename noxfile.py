@@ -251,7 +251,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def quick(session: nox.Session) -> None:
-    """The tests of logic, in seconds: no lint, process, browser, stack or long simulation. Takes pytest's options."""
+    """The tests of logic alone: no lint, process, browser, stack or long simulation. Takes pytest's options."""
     choice = ("-m", "not process and not slow", "--hypothesis-profile=quick")
     finish(session, harness(session, TESTS), "-m", "pytest", *choice, *session.posargs)
 

@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -41,13 +41,16 @@ MAY_IMPORT = {
 """Folder or file of ``bench/`` -> which others it may import, beside :data:`EVERYWHERE`."""
 
 
-def imports(file: Path) -> Iterator[str]:
+@cache
+def imports(file: Path) -> tuple[str, ...]:
+    """The modules that a file imports, and what it takes from each of the project's as ``module.name``."""
+    found: list[str] = []
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [f"bench.{alias.name}" for alias in node.names] if node.module == "bench" else [node.module]
-            yield from names
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return tuple(found)
 
 
 def files(folder: str) -> list[Path]:
@@ -90,9 +93,7 @@ def test_only_the_studies_import_the_studies() -> None:
 
 @pytest.mark.parametrize("file", files("tests"), ids=lambda file: str(file.relative_to(ROOT)))
 def test_what_tests_share_stands_in_no_test_or_conftest_and_is_public(file: Path) -> None:
-    tree = ast.walk(ast.parse(file.read_text(encoding="utf-8")))
-    shared = [node for node in tree if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tests.")]
-    names = [f"{node.module}.{alias.name}" for node in shared for alias in node.names]
+    names = [name for name in imports(file) if name.startswith("tests.")]
     assert not [name for name in names if re.search(r"\.(test_|conftest\b|_)", name)]
 
 

@@ -49,6 +49,7 @@ def test_a_share_of_the_steps_is_held_up() -> None:
     assert factors.count(3.0) / 20_000 == pytest.approx(0.1, abs=0.01)
 
 
+@pytest.mark.slow
 def test_moments_have_the_spread_and_the_correlation_that_they_are_given() -> None:
     noise = Noise(correlated_spread=0.1, correlation_time_s=40.0)
     logs = [[math.log(noise.moment(1e9 + time_s, str(seed))) for time_s in (0, 20, 40)] for seed in range(3000)]

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
+from markupsafe import Markup
 
 from bench.report.drawing.canvas import Drawing
+from bench.report.drawing.chart import Edition, editions
+from bench.report.history.series_chart import chart
 
-_ELEMENTS, _SETTLE = Drawing.elements, Drawing.settle
+_DRAWN = {
+    "bench.report.drawing.canvas.Drawing.elements": Drawing.elements,
+    "bench.report.drawing.canvas.Drawing.settle": Drawing.settle,
+    "bench.report.drawing.prompt_charts.editions": editions,
+    "bench.report.drawing.shape_charts.editions": editions,
+    "bench.report.history.history_page.chart": chart,
+}
 
 
-def _nothing(_: Drawing) -> str:
+def _nothing(*_: Any) -> str:
     return ""
 
 
@@ -21,23 +30,30 @@ def _axes(canvas: Drawing) -> Any:
     return canvas.figure.axes[0]
 
 
+def _undrawn(sheet: Any, _: Any, *arguments: Any, **options: Any) -> tuple[Edition, ...]:
+    return editions(sheet, lambda *_: None, *arguments, **options)
+
+
+def _no_chart(*_: Any) -> Markup:
+    return Markup("<svg></svg>")
+
+
+_BLANK = dict(zip(_DRAWN, (_nothing, _axes, _undrawn, _undrawn, _no_chart), strict=True))
+
+
 @contextmanager
-def _drawn_by(elements: Any, settle: Any) -> Iterator[None]:
+def _drawn_by(functions: Mapping[str, Any]) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Drawing, "elements", elements)
-        patch.setattr(Drawing, "settle", settle)
+        for name, function in functions.items():
+            patch.setattr(name, function)
         yield
 
 
-@contextmanager
-def blank_charts() -> Iterator[None]:
+def blank_charts() -> AbstractContextManager[None]:
     """Reports and histories rendered meanwhile have blank charts; all else is as it is."""
-    with _drawn_by(_nothing, _axes):
-        yield
+    return _drawn_by(_BLANK)
 
 
-@contextmanager
-def real_charts() -> Iterator[None]:
+def real_charts() -> AbstractContextManager[None]:
     """Reports and histories rendered meanwhile have their charts, within :func:`blank_charts` too."""
-    with _drawn_by(_ELEMENTS, _SETTLE):
-        yield
+    return _drawn_by(_DRAWN)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import itertools
 import math
 import random
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +31,10 @@ SPEED = {
 }
 """Stack and precision -> milliseconds per prompt token, and per new token."""
 _BITS = {"int4": 4.9, "int8": 8.5, "fp16": 16.0, "fp32": 32.0}
+
+_home = tempfile.TemporaryDirectory(prefix="stored-runs-")
+atexit.register(_home.cleanup)
+_written: dict[str, Path] = {}
 
 
 @dataclass
@@ -80,6 +87,13 @@ class FakeRun:
         self.broken[label] = (status, message, blocks)
 
     def write(self, folder: Path, run_id: str = "20261122T211735Z-3f9a1c") -> Path:
+        """The run's folder within ``folder``; of the same run written again, a copy."""
+        key = f"{type(self)}{self}{run_id}"
+        if key not in _written:
+            _written[key] = self._write(Path(_home.name) / str(len(_written)), run_id)
+        return Path(shutil.copytree(_written[key], folder / run_id))
+
+    def _write(self, folder: Path, run_id: str) -> Path:
         writer = RunWriter(folder, run_id)
         writer.begin(self._record())
         visits = [(load, block, position) for block in range(self.blocks) for position, load in enumerate(self.loads)]

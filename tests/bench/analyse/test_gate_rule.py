@@ -325,6 +325,7 @@ def simulated(noise: random.Random, between: float, slowdown: float = 1.0, cells
     return gate(one("head", slowdown), [one(f"base{n}", 1.0) for n in range(6)], FIVE)
 
 
+@pytest.mark.slow
 def test_of_runs_that_do_not_differ_at_most_one_in_twenty_is_called() -> None:
     noise = random.Random(11)
     found = [simulated(noise, between=0.05) for _ in range(300)]

@@ -246,6 +246,7 @@ def identical(contestants: int, blocks: int, noise: random.Random, spread: Calla
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contestants", [3, 7, 12])
 @pytest.mark.parametrize("spread", [lambda _: 0.03, lambda one: 0.005 + 0.007 * one], ids=["alike", "unlike"])
 def test_of_rankings_of_identical_configurations_one_in_twenty_has_a_false_call(

@@ -31,6 +31,7 @@ def by_block(*medians: float) -> dict[int, float]:
     return dict(enumerate(medians))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("judge", JUDGES.values(), ids=JUDGES)
 @pytest.mark.parametrize("count", [3, 6, 10, 20])
 @pytest.mark.parametrize("spread", [0.02, 0.08])
@@ -161,6 +162,7 @@ def test_a_block_that_one_series_lacks_is_left_out_of_it_alone() -> None:
     assert found.p_value < 0.001
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [6, 10, 20])
 def test_p_values_of_modes_and_outliers_are_those_of_series_with_heavy_tails(count: int) -> None:
     random = np.random.default_rng(count)

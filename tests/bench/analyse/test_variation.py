@@ -112,6 +112,7 @@ def test_a_history_of_many_runs_makes_no_claim_easier() -> None:
     assert (with_it.contrast.p_value or 0) >= (without.contrast.p_value or 1)
 
 
+@pytest.mark.slow
 def test_with_a_history_twins_are_called_apart_in_at_most_one_cell_of_twenty() -> None:
     noise = random.Random(4)
 

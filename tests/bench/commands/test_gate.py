@@ -245,6 +245,7 @@ def test_missing_cells_are_listed_with_their_reason(hostile: Gate) -> None:
     assert "2+1: crashed: " in next(line for line in gate_lines(hostile) if line.startswith("MISSING"))
 
 
+@pytest.mark.slow
 def test_a_step_summary_of_thousands_of_cells_stays_within_its_limit() -> None:
     found = held(*([10.0] * 2000))
     assert len(gate_markdown(found).encode()) < 2**20

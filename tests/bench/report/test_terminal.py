@@ -24,7 +24,7 @@ def table(run: Path) -> str:
 def hostile_table(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> str:
     load = Load("a-backend-with-a-very-long-name \u6f22\u5b57", "GPU.0", "fp16", variant="\x1b[31mred")
     run = fake_run(
-        loads=[*fake_run().loads, load], prompt_tokens=(32, 131072), new_tokens=(2, 4096), blocks=2, repeats=1
+        loads=[*fake_run().loads[-2:], load], prompt_tokens=(32, 131072), new_tokens=(2, 4096), blocks=2, repeats=1
     )
     run.break_cells("transformers", "failed", "x" * 500 + " \x1b[0m\u2026")
     return table(run.write(tmp_path_factory.mktemp("hostile")))

@@ -40,6 +40,7 @@ def said(*verdicts: str) -> list[Said]:
     return [Said(str(n), Difference("tpot_ms", 1, 1, contrast, one)) for n, one in enumerate(verdicts)]
 
 
+@pytest.mark.slow
 def test_runs_that_are_there_already_are_not_made_again(bench: Bench, tmp_path: Path) -> None:
     sweep = Sweep("ort-genai", ("--blocks", "3"), tmp_path)
     series(sweep, "runs", 2, ())
@@ -67,6 +68,7 @@ def test_too_few_runs_are_said_to_be_too_few() -> None:
     assert false_calls("A/A", []).note.startswith("Too few runs")
 
 
+@pytest.mark.slow
 def test_identical_runs_are_compared_and_gated(
     bench: Bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,6 +86,7 @@ def test_identical_variants_are_asked_for_as_a_user_would(bench: Bench, tmp_path
     assert asked[asked.index("--blocks") + 1] == "4"
 
 
+@pytest.mark.slow
 def test_a_slowed_interpreter_is_a_variant_and_a_worker(
     bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

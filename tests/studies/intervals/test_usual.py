@@ -11,6 +11,8 @@ import pytest
 from studies.intervals.settings import QUIET, RESTLESS, Counts, Setting
 from studies.intervals.usual import WAYS, Usual, usual, usual_tables
 
+pytestmark = pytest.mark.slow
+
 
 def latencies(*cells: float) -> Any:
     """Ten blocks of five generations of four tokens, with a little noise."""

@@ -5,6 +5,8 @@ import pytest
 from studies.report_speed.__main__ import main
 from studies.report_speed.rendering import Rendering
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from bench.analyse.run import analyse_run
 from bench.store.reader import StoredRun, open_run
 from studies.report_speed.stored import RunSize, size_of, write_run
 
+pytestmark = pytest.mark.slow
+
 SIZE = RunSize(cells=11, new_tokens=3)
 
 

@@ -269,18 +269,21 @@ def large() -> ComparisonView:
     return held(of("base"), *(of(f"20261101T000000Z-{n:06d}") for n in range(12)))
 
 
+@pytest.mark.slow
 def test_a_page_of_300_cells_and_twelve_heads_holds_all_and_stays_small(large: ComparisonView) -> None:
     made = page(large)
     assert len(made.encode()) < 2_350_000
     assert made.count('aria-hidden="true">=</b>') + made.count('aria-hidden="true">?</b>') > 10_000
 
 
+@pytest.mark.slow
 def test_the_markdown_fits_a_comment_and_says_what_is_left_out(large: ComparisonView) -> None:
     said = markdown(large)
     assert (len(said) < GITHUB_TAKES, len(said.encode()) <= MOST_BYTES, "more rows left out" in said) == (True,) * 3
     assert said.rstrip().endswith("\\`nox -s ab\\` needs none.")
 
 
+@pytest.mark.slow
 def test_the_largest_changes_are_the_ones_that_stay() -> None:
     prompts = range(1, 1500)
     side = held(run("base", 1.0, prompts), run("one", {1400: 1.5, 1300: 1.3}, prompts), run("two", 1.0, prompts))

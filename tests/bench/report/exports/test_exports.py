@@ -138,6 +138,7 @@ def test_markdown_text_stays_text(raw: str, written: str) -> None:
     assert escape(raw) == written
 
 
+@pytest.mark.slow
 def test_markdown_fits_a_step_summary(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(prompt_tokens=tuple(range(10, 60)), new_tokens=(2,), blocks=2, repeats=1).write(tmp_path)
     analysis = analyse_run(open_run(run))

@@ -71,9 +71,7 @@ class Said:
     printed: str
 
 
-@pytest.fixture(
-    scope="module", params=["short", *(pytest.param(name, marks=pytest.mark.slow) for name in ("upgraded", "doubtful"))]
-)
+@pytest.fixture(scope="module", params=["upgraded", "short", "doubtful"])
 def histories(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
     """A history in each language."""
     results: Path = request.getfixturevalue(request.param)
@@ -85,6 +83,7 @@ def histories(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     return made
 
 
+@pytest.mark.slow
 def test_a_turkish_history_says_nothing_in_english(histories: dict[str, Said]) -> None:
     turkish, english = (histories[code].files for code in ("tr", "en"))
     results = histories["tr"].results
@@ -107,11 +106,13 @@ def test_what_is_left_out_and_what_changed_is_told_in_turkish(doubtful: Path, tm
     assert [one for one in (*changed, *left_out, *names) if one not in said] == []
 
 
+@pytest.mark.slow
 def test_programs_and_terminals_get_the_same_in_every_language(histories: dict[str, Said]) -> None:
     turkish, english = histories["tr"], histories["en"]
     assert (turkish.files["history.json"], turkish.printed) == (english.files["history.json"], english.printed)
 
 
+@pytest.mark.slow
 def test_no_number_of_a_turkish_history_has_a_decimal_point(histories: dict[str, Said]) -> None:
     page = histories["tr"].files["history.html"]
     body = re.sub(r"<(style|script|code)\b.*?</\1>", "", page, flags=re.DOTALL)

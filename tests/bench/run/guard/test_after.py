@@ -90,6 +90,7 @@ def warned(noise: Noise, shape: Shape, runs: int, seed: int) -> list[list[Code]]
     return [[one.code for one in judge_all(all_series(run, 0)) if one.weight != "info"] for run in played]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("noise", "blocks"), [(RESTLESS, 3), (RESTLESS, 10)])
 def test_at_most_one_in_twenty_clean_runs_of_21_cells_has_a_warning(noise: Noise, blocks: int) -> None:
     found = warned(noise, Shape(blocks=blocks, steps=16), runs=20, seed=blocks)
@@ -148,6 +149,7 @@ def test_blocks_that_resemble_the_one_before_are_found_once_for_the_run() -> Non
     assert "and -0.03 where 40 blocks are independent (p = " in found.message
 
 
+@pytest.mark.slow
 def test_blocks_whose_cells_share_a_mood_are_not_alike_for_that() -> None:
     runs = ([block_medians(one.blocks, one.values) for one in wandering(10, 0.0, 21, seed)] for seed in range(100))
     # 4 of 100 are the 99.6 % point of a true rate of 1 %.
