@@ -14,14 +14,13 @@ from __future__ import annotations
 
 import gettext as catalogs
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import ModuleType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bench.cli import LANGUAGES
 
@@ -112,8 +111,3 @@ def _catalog(code: str) -> catalogs.NullTranslations:
         write_mo(compiled, read_po(stream, locale=code))
     compiled.seek(0)
     return catalogs.GNUTranslations(compiled)
-
-
-def spoken(modules: Mapping[str, ModuleType]) -> Callable[[str], Any]:
-    """The ``__getattr__`` of a package of words whose names are those of the module of the chosen language."""
-    return lambda name: getattr(modules[chosen().code], name)

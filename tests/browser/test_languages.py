@@ -9,8 +9,7 @@ import pytest
 
 from tests.browser.checks import OPEN_ALL, overflow, violations
 from tests.support.browsers import PHONE, Open
-from tests.support.languages import OTHERS as TEXTS
-from tests.support.languages import all_pairs
+from tests.support.catalogs import SAME, messages, strings
 
 pytestmark = pytest.mark.browser
 
@@ -61,14 +60,14 @@ def test_another_turkish_page_is_no_wider_than_a_phone(open_page: Open, name: st
 
 
 def english_words() -> set[str]:
-    """All that the English texts say between their places to fill and that no Turkish one does."""
+    """All that English messages say between their places to fill, and no Turkish one does."""
     said: tuple[set[str], set[str]] = (set(), set())
-    for english, other in TEXTS.values():
-        for _, *texts in all_pairs(english, other):
-            for found, sentence in zip(said, texts, strict=True):
-                found.update(part.strip(" .,:;()") for part, *_ in string.Formatter().parse(sentence))
+    for message in messages("tr"):
+        for found, texts in zip(said, (message.id, message.string or message.id), strict=True):
+            parts = (part for text in strings(texts) for part, *_ in string.Formatter().parse(text))
+            found.update(part.strip(" .,:;()") for part in parts)
     # A stack is called simulated, and so is nothing else.
-    return {one for one in said[0] - said[1] - {"simulated"} if re.search(r"[A-Za-z]{3}", one)}
+    return {one for one in said[0] - said[1] - SAME - {"simulated"} if re.search(r"[A-Za-z]{3}", one)}
 
 
 @pytest.mark.parametrize("name", ["report", *OTHERS])

@@ -1,20 +1,16 @@
-"""A language is a whole one: the same names, places and functions as in English, and no English left on its page."""
+"""The report in another language: no English left on its page, and its own way to write numbers."""
 
 from __future__ import annotations
 
-import inspect
 import re
 import string
 from collections.abc import Callable
 from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Any
 
 import pytest
 
 from bench.analyse.interval import Estimate
 from bench.analyse.run import analyse_run
-from bench.cli import LANGUAGES
 from bench.commands.report import main
 from bench.plan.cells import Load
 from bench.report import format as fmt
@@ -24,90 +20,11 @@ from bench.report.language import chosen, speaking
 from bench.report.render import ReportPaths, render
 from bench.report.run_table import run_table
 from bench.report.run_view import view_run
-from bench.report.text import en, tr
 from bench.store.reader import open_run
 from tests.support.catalogs import messages, strings
 from tests.support.charts import real_charts
-from tests.support.languages import OTHERS, WORDS, all_pairs, defined
 from tests.support.markup import NO_TURKISH, Visible, left_in_english
 from tests.support.stored_runs import FakeRun
-
-THE_SAME = {
-    "SMT",
-    "turbo",
-    "AIPC Bench",
-    "CPU",
-    "GPU",
-    "NPU",
-    "ITL",
-    "TTFT",
-    "TPOT",
-    "MB",
-    "J",
-    "mJ",
-    "MHz",
-    "ms",
-    "n",
-    "%",
-    "f16",
-    "p95",
-    "p99",
-    "Model",
-    "model",
-    "✓",
-    "○",
-    "!",
-    "≈",
-    "?",
-    "",
-}
-"""What needs no translation: abbreviations of the field, signs, commands, a form without words."""
-
-
-def keys(pair: tuple[str, str, str]) -> bool:
-    """Whether it is the first of an entry that the page is keyed by, as in ``LOAD_PARTS``."""
-    return bool(re.fullmatch(r"LOAD_PARTS\[\d+\]\[0\]", pair[0]))
-
-
-@pytest.mark.parametrize(("english", "module"), OTHERS.values(), ids=list(OTHERS))
-def test_a_language_has_the_names_of_the_english_text(english: ModuleType, module: ModuleType) -> None:
-    assert sorted(defined(module, english)) == sorted(defined(english, english))
-
-
-@pytest.mark.parametrize(("english", "module"), OTHERS.values(), ids=list(OTHERS))
-def test_a_language_has_its_functions(english: ModuleType, module: ModuleType) -> None:
-    def taken(function: FunctionType) -> list[tuple[object, ...]]:
-        # A default is a word of the language.
-        found = inspect.signature(function).parameters.values()
-        return [(one.name, one.kind, one.annotation, type(one.default)) for one in found]
-
-    functions = {name: value for name, value in defined(english, english).items() if isinstance(value, FunctionType)}
-    assert {name: taken(getattr(module, name)) for name in functions} == {n: taken(v) for n, v in functions.items()}
-
-
-@pytest.mark.parametrize(("english", "module"), OTHERS.values(), ids=list(OTHERS))
-def test_a_sentence_has_the_same_places_to_fill(english: ModuleType, module: ModuleType) -> None:
-    def places(sentence: str) -> list[str]:
-        return sorted(name for _, name, _, _ in string.Formatter().parse(sentence) if name is not None)
-
-    differ = [where for where, ours, other in all_pairs(english, module) if places(ours) != places(other)]
-    assert differ == []
-
-
-@pytest.mark.parametrize(("english", "module"), OTHERS.values(), ids=list(OTHERS))
-def test_nothing_is_left_in_english(english: ModuleType, module: ModuleType) -> None:
-    same = [pair for pair in all_pairs(english, module) if pair[1] == pair[2] and pair[1] not in THE_SAME]
-    assert [pair for pair in same if not keys(pair)] == []
-
-
-@pytest.mark.parametrize(("english", "module"), OTHERS.values(), ids=list(OTHERS))
-def test_keys_of_the_page_are_kept(english: ModuleType, module: ModuleType) -> None:
-    assert [pair for pair in all_pairs(english, module) if keys(pair) and pair[1] != pair[2]] == []
-
-
-@pytest.mark.parametrize("words", WORDS.values(), ids=list(WORDS))
-def test_every_language_has_its_text(words: Any) -> None:
-    assert set(words._MODULES) == set(LANGUAGES)
 
 
 def test_the_language_is_that_of_the_moment() -> None:
@@ -205,7 +122,6 @@ def test_a_turkish_page_says_nothing_in_english(reports: dict[str, ReportPaths])
 def test_a_turkish_page_has_no_sentence_of_the_english_text(reports: dict[str, ReportPaths]) -> None:
     said = "\n".join(Visible(page(reports["tr"])).said)
     english = {one for message in messages("tr") for one in strings(message.id)}
-    english |= {ours for _, ours, _ in all_pairs(en, tr)} - THE_SAME
     sentences = {part.strip() for one in english for part, *_ in string.Formatter().parse(one)}
     assert [sentence for sentence in sentences if len(sentence) > 12 and sentence in said] == []
 
