@@ -5,26 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import Any
 
-import pyarrow.compute as pc
-
 from bench.analyse.results import Failure, LoadResult, Lost
 from bench.plan.cells import Ask
 from bench.store.reader import StoredRun
-
-_COLUMNS = (
-    "load_id",
-    "cell_key",
-    "block",
-    "prompt_tokens",
-    "new_tokens",
-    "batch_size",
-    "ask",
-    "status",
-    "invalid_reason",
-    "error_type",
-    "error_message",
-)
-
 
 UNREACHED = "unreached"
 _MOST_BLOCKS = 100_000
@@ -33,24 +16,13 @@ _MOST_BLOCKS = 100_000
 Row = Mapping[str, Any]
 
 
-def bad_rows(run: StoredRun) -> list[dict[str, Any]]:
-    """The rows of generations that failed, or do not count.
-
-    Raises:
-        StoreError: a file of the run cannot be read.
-    """
-    bad = (pc.field("status") != "ok") | ~pc.field("invalid_reason").is_null()
-    rows: list[dict[str, Any]] = run.table("generations", columns=_COLUMNS, where=bad).to_pylist()
-    return rows
-
-
 def failures(
     bad: Sequence[Row], load_of: Callable[[str, str], LoadResult], load_rows: Sequence[Row], measured: Set[str]
 ) -> list[Failure]:
     """One :class:`Failure` per load, status and reason.
 
     Args:
-        bad: see :func:`bad_rows`.
+        bad: see :meth:`bench.analyse.samples.Generations.bad_rows`.
         load_of: (load_id, cell_key) -> the load that a row belongs to.
         load_rows: of the ``loads`` table, for exit codes and the workers' last lines.
         measured: keys of the cells that have results.
@@ -134,7 +106,7 @@ def lost_blocks(
 
     Args:
         run: for what it planned.
-        bad: see :func:`bad_rows`.
+        bad: see :meth:`bench.analyse.samples.Generations.bad_rows`.
         counted: key of a measured cell -> the blocks with a generation that counts.
     """
     reasons: dict[str, dict[int, tuple[str, str]]] = {key: {} for key in counted}

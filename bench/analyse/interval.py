@@ -74,7 +74,10 @@ def over_blocks(medians: Mapping[int, float]) -> Estimate | None:
         ``None`` if no block is left.
     """
     logs = _in_order(medians)
-    return _Shift.of_series(logs).estimate if logs else None
+    if not logs:
+        return None
+    error = _variance_of_mean(logs, correlation(logs)) if len(logs) > 1 else None
+    return _contrast(_mean(logs), error, len(logs)).ratio
 
 
 def correlation(*series: Sequence[float]) -> float:
@@ -136,7 +139,14 @@ def between_runs(head: Mapping[int, float], base: Mapping[int, float], alike: fl
         alike: that correlation, where more cells than this one tell it.
     """
     above, below = _in_order(head), _in_order(base)
-    return _Shift.of_two(above, below, alike).contrast if above and below else None
+    blocks = min(len(above), len(below))
+    if blocks == 0:
+        return None
+    error = None
+    if blocks > 1:
+        shared = correlation(above, below) if alike is None else alike
+        error = _welch([_variance_of_mean(logs, shared) for logs in (above, below)])
+    return _contrast(_mean(above) - _mean(below), error, blocks)
 
 
 def paired(head: Mapping[int, float], base: Mapping[int, float]) -> Contrast | None:
@@ -147,7 +157,10 @@ def paired(head: Mapping[int, float], base: Mapping[int, float]) -> Contrast | N
     """
     shared = sorted(block for block in head.keys() & base.keys() if head[block] > 0 and base[block] > 0)
     logs = [math.log(head[block]) - math.log(base[block]) for block in shared]
-    return _Shift.of_one(logs).contrast if logs else None
+    count = len(logs)
+    if count == 0:
+        return None
+    return _contrast(_mean(logs), (_variance(logs) / count, count - 1) if count > 1 else None, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +204,7 @@ def against_runs(head: float, baselines: Sequence[float], spread: RunSpread | No
     count = len(logs)
     mean = math.log(head) - _mean(logs)
     known = spread or run_spread(baselines)
-    if known is None:
-        return _Shift(mean, None, 0, count).contrast
-    return _Shift(mean, math.sqrt(known.variance * (1 + 1 / count)), known.freedom, count).contrast
+    return _contrast(mean, (known.variance * (1 + 1 / count), known.freedom) if known else None, count)
 
 
 BORROWED = 4
@@ -225,11 +236,11 @@ def against_blocks(head: Mapping[int, float], baselines: Sequence[Mapping[int, f
     shared = sum(len(logs) - 1 for logs in below)
     own = len(above) - 1 + min(BORROWED, shared)
     if own == 0:
-        return _Shift(mean, None, 0, blocks).contrast
+        return _contrast(mean, None, blocks)
     within = math.fsum(map(_squares, below)) / shared if shared else 0.0
     first = (_squares(above) + min(BORROWED, shared) * within) / own / len(above)
     second = within * math.fsum(1 / len(logs) for logs in below) / len(below) ** 2
-    return _Shift.of_variances(mean, [(first, own), (second, shared)], blocks).contrast
+    return _contrast(mean, _welch([(first, own), (second, shared)]), blocks)
 
 
 def both(one: Contrast, other: Contrast) -> Contrast:
@@ -247,64 +258,32 @@ def _width(ratio: Estimate) -> float:
     return math.inf if ratio.half_width is None else ratio.half_width
 
 
-@dataclass(frozen=True, slots=True)
-class _Shift:
-    """A mean on the logarithmic scale, as a t test sees it; no standard error below two blocks."""
+def _contrast(mean: float, error: tuple[float, float] | None, blocks: int) -> Contrast:
+    """What a t test says of a mean of logarithms.
 
-    mean: float
-    standard_error: float | None
-    freedom: float
-    blocks: int
+    Args:
+        mean: on the logarithmic scale.
+        error: the variance of the mean and its degrees of freedom; ``None`` where nothing tells them.
+        blocks: how many blocks it rests on.
+    """
+    if error is None:
+        return Contrast(Estimate(math.exp(mean), None, None, blocks), None)
+    variance, freedom = error
+    deviation = math.sqrt(variance)
+    p_value = 2 * float(stdtr(freedom, -abs(mean) / deviation)) if deviation else float(mean == 0)
+    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * deviation
+    # An interval that a float cannot hold says nothing.
+    if not abs(mean) + half < 700:
+        return Contrast(Estimate(math.exp(max(-700.0, min(700.0, mean))), None, None, blocks), p_value)
+    return Contrast(Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), blocks), p_value)
 
-    @classmethod
-    def of_one(cls, logs: Sequence[float]) -> _Shift:
-        count = len(logs)
-        error = math.sqrt(_variance(logs) / count) if count > 1 else None
-        return cls(_mean(logs), error, count - 1, count)
 
-    @classmethod
-    def of_series(cls, logs: Sequence[float]) -> _Shift:
-        """The mean of values that follow each other and may be correlated."""
-        if len(logs) < 2:
-            return cls.of_one(logs)
-        variance, freedom = _variance_of_mean(logs, correlation(logs))
-        return cls(_mean(logs), math.sqrt(variance), freedom, len(logs))
-
-    @classmethod
-    def of_two(cls, above: Sequence[float], below: Sequence[float], alike: float | None = None) -> _Shift:
-        difference = _mean(above) - _mean(below)
-        blocks = min(len(above), len(below))
-        if blocks < 2:
-            return cls(difference, None, 0, blocks)
-        shared = correlation(above, below) if alike is None else alike
-        parts = [_variance_of_mean(logs, shared) for logs in (above, below)]
-        return cls.of_variances(difference, parts, blocks)
-
-    @classmethod
-    def of_variances(cls, mean: float, parts: Sequence[tuple[float, float]], blocks: int) -> _Shift:
-        """A difference whose variance is the sum of ``parts``, each with its degrees of freedom (Welch)."""
-        spread = math.fsum(variance for variance, _ in parts)
-        if spread == 0:
-            return cls(mean, 0.0, 1, blocks)
-        freedom = spread**2 / math.fsum(variance**2 / count for variance, count in parts if count)
-        return cls(mean, math.sqrt(spread), freedom, blocks)
-
-    @property
-    def estimate(self) -> Estimate:
-        if self.standard_error is None:
-            return Estimate(math.exp(self.mean), None, None, self.blocks)
-        return _around(self.mean, self.standard_error, self.freedom, self.blocks)
-
-    @property
-    def contrast(self) -> Contrast:
-        return Contrast(self.estimate, self._p_value())
-
-    def _p_value(self) -> float | None:
-        if self.standard_error is None:
-            return None
-        if self.standard_error == 0:
-            return float(self.mean == 0)
-        return 2 * float(stdtr(self.freedom, -abs(self.mean) / self.standard_error))
+def _welch(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The variance of a difference and its degrees of freedom, from those of its two sides."""
+    spread = math.fsum(variance for variance, _ in parts)
+    if spread == 0:
+        return 0.0, 1
+    return spread, spread**2 / math.fsum(variance**2 / count for variance, count in parts if count)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -334,11 +313,3 @@ def _variance_of_mean(values: Sequence[float], alike: float) -> tuple[float, flo
     cost = (1 + alike) / apart - 2 * alike * (1 - alike**count) / (count * apart**2)
     freedom = (count - 1) * (1 - alike**2) / (1 + alike**2)
     return _squares(values) / (count - cost) * cost / count, max(freedom, min(2, count - 1))
-
-
-def _around(mean: float, standard_error: float, freedom: float, blocks: int) -> Estimate:
-    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * standard_error
-    # An interval that a float cannot hold says nothing.
-    if not abs(mean) + half < 700:
-        return Estimate(math.exp(max(-700.0, min(700.0, mean))), None, None, blocks)
-    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), blocks)

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.analyse.first_requests import FirstRequest, Request
 from bench.analyse.interval import over_blocks
-from bench.analyse.results import LoadResult, LoadTimes, Measured
+from bench.analyse.results import LoadResult, LoadTimes, Measured, Request
+from bench.analyse.samples import FirstRequest
 from bench.plan.backends import BACKENDS
 from bench.store.reader import StoredRun
 
@@ -81,7 +81,7 @@ def load_results(
     Args:
         run: for its plan.
         rows: of its ``loads`` table.
-        first: see :func:`bench.analyse.first_requests.first_requests`.
+        first: see :meth:`bench.analyse.samples.Generations.first_requests`.
     """
     plan = run.record.get("plan", {})
     planned = {str(load["load_key"]): load for load in plan.get("loads", [])}

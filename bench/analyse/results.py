@@ -8,11 +8,13 @@ from typing import Any, Generic, Literal, TypeVar
 
 from bench.analyse.arrival import Arrival
 from bench.analyse.costs import Costs
-from bench.analyse.first_requests import Request
 from bench.analyse.interval import Estimate, over_blocks
 from bench.findings import Values
 from bench.plan.cells import Ask
 from bench.plan.flags import PROFILES
+
+Request = tuple[int, int, int]
+"""Prompt tokens, new tokens and batch size."""
 
 VERDICTS = ("verified", "reported", "fallback", "simulated", "unknown")
 """What is known about the device that executed, see :class:`LoadResult`."""

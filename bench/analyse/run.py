@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from bench.analyse.cells import cell_result
-from bench.analyse.failures import bad_rows, failures, lost_blocks
+from bench.analyse.failures import failures, lost_blocks
 from bench.analyse.findings import read_findings
-from bench.analyse.first_requests import first_requests
 from bench.analyse.loads import load_results, read_load_rows
 from bench.analyse.ranking import memory_rankings, rankings
 from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
-from bench.analyse.samples import read_cells
+from bench.analyse.samples import Generations
 from bench.store.reader import StoredRun
 
 
@@ -23,17 +22,17 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     Raises:
         StoreError: a file of the run cannot be read.
     """
-    load_rows = read_load_rows(run)
-    loads = load_results(run, load_rows, first_requests(run))
+    load_rows, generations = read_load_rows(run), Generations(run)
+    loads = load_results(run, load_rows, generations.first_requests())
     owner = _Owner(run.record, load_rows, loads)
     results: dict[str, CellResult] = {}
     seen: set[str] = set()
-    for samples in read_cells(run):
+    for samples in generations.cells():
         seen.add(samples.cell_key)
         result = cell_result(samples, owner(samples.load_ids[0], samples.cell_key))
         if result:
             results[samples.cell_key] = result
-    bad = bad_rows(run)
+    bad = generations.bad_rows()
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
     planned = {str(cell["cell_key"]): cell for cell in run.record.get("plan", {}).get("cells", [])}
