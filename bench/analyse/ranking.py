@@ -5,21 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.analyse.compare import holm
 from bench.analyse.interval import Contrast, Estimate, paired
-from bench.analyse.results import (
-    VERDICT_BLOCKS,
-    CellResult,
-    LoadResult,
-    Measured,
-    MemoryRanking,
-    MemoryRival,
-    Ranking,
-    Rival,
-)
+from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured, MemoryRanking, Ranking, Rival
 from bench.metrics import RANKED
+
+_Contestant = TypeVar("_Contestant", CellResult, LoadResult)
 
 
 def rankings(cells: Sequence[CellResult]) -> list[Ranking]:
@@ -33,22 +26,18 @@ def rankings(cells: Sequence[CellResult]) -> list[Ranking]:
 
 
 def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking | None:
-    known = {cell.cell_key: cell for cell in cells if getattr(cell, metric)}
+    known = {cell.cell_key: (cell, measured) for cell in cells if (measured := getattr(cell, metric))}
     if not known:
         return None
-    order = _ordered({key: getattr(cell, metric) for key, cell in known.items()})
-    winner = known[order.winner]
+    one = cells[0]
     return Ranking(
         metric=metric,
-        prompt_tokens=winner.prompt_tokens,
-        new_tokens=winner.new_tokens,
-        batch_size=winner.batch_size,
-        ask=winner.ask,
-        simulated=winner.load.simulated,
-        winner=winner,
-        rivals=tuple(Rival(cell=known[key], **told) for key, told in order.rivals),
-        apart=tuple(known[key] for key in order.apart),
-        **order.figures,
+        prompt_tokens=one.prompt_tokens,
+        new_tokens=one.new_tokens,
+        batch_size=one.batch_size,
+        ask=one.ask,
+        simulated=one.load.simulated,
+        **_ranked(known),
     )
 
 
@@ -77,15 +66,11 @@ def _rank_memory(
     requests: Sequence[tuple[int, int, int, bool]],
     known: Mapping[str, tuple[LoadResult, Measured]],
 ) -> MemoryRanking:
-    order = _ordered({key: peak for key, (_, peak) in known.items()})
     return MemoryRanking(
         shapes=tuple(dict.fromkeys(request[:3] for request in requests)),
         ask="again" if all(again for *_, again in requests) else "first",
         simulated=simulated,
-        winner=known[order.winner][0],
-        rivals=tuple(MemoryRival(load=known[key][0], **told) for key, told in order.rivals),
-        apart=tuple(known[key][0] for key in order.apart),
-        **order.figures,
+        **_ranked(known),
     )
 
 
@@ -95,16 +80,6 @@ def _rank_memory(
 def lowest_of(contestants: Mapping[str, Measured]) -> str:
     """The name of the lowest, as a ranking of these has it: by what each two have in the blocks that both have."""
     return _Pairs.of(contestants).lowest(contestants)
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """Contestants by name: the fields of :class:`bench.analyse.results.Ranked` without what they stand for."""
-
-    winner: str
-    rivals: tuple[tuple[str, dict[str, Any]], ...]
-    apart: tuple[str, ...]
-    figures: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,37 +127,40 @@ class _Pairs:
         return min(contestants, key=place)
 
 
-def _ordered(contestants: Mapping[str, Measured]) -> _Order:
+def _ranked(known: Mapping[str, tuple[_Contestant, Measured]]) -> dict[str, Any]:
+    """The fields of :class:`bench.analyse.results.Ranked` that follow from what was measured of the contestants."""
+    contestants = {name: measured for name, (_, measured) in known.items()}
     pairs = _Pairs.of(contestants)
     winner = pairs.lowest(contestants)
     least = contestants[winner]
-    others = [name for name in contestants if name != winner]
-    beside = {name: _beside(name, winner, contestants, pairs) for name in others if (name, winner) in pairs.ratios}
-    apart = tuple(name for name in others if name not in beside)
-    shared = {block for name in beside for block in contestants[name].by_block}
-    lowest = least.within(shared) or least
-    blocks = [told["ratio"].blocks for told in beside.values()] or [lowest.estimate.blocks]
-    return _Order(
-        winner,
-        tuple(sorted(beside.items(), key=lambda one: (one[1]["ratio"].value, one[0]))),
-        apart,
-        {
-            "lowest": lowest.estimate,
-            "verdict": not apart and min(blocks) >= VERDICT_BLOCKS,
-            "partial": lowest.estimate.blocks < least.estimate.blocks,
-        },
-    )
+    rivals = {
+        name: _rival(contestant, measured, least, pairs.ratios[name, winner], (name, winner) in pairs.standing)
+        for name, (contestant, measured) in known.items()
+        if (name, winner) in pairs.ratios
+    }
+    apart = tuple(contestant for name, (contestant, _) in known.items() if name != winner and name not in rivals)
+    lowest = least.within({block for name in rivals for block in contestants[name].by_block}) or least
+    blocks = [rival.ratio.blocks for rival in rivals.values()] or [lowest.estimate.blocks]
+    return {
+        "winner": known[winner][0],
+        "lowest": lowest.estimate,
+        "rivals": tuple(rivals[name] for name in sorted(rivals, key=lambda name: (rivals[name].ratio.value, name))),
+        "apart": apart,
+        "verdict": not apart and min(blocks) >= VERDICT_BLOCKS,
+        "partial": lowest.estimate.blocks < least.estimate.blocks,
+    }
 
 
-def _beside(name: str, winner: str, contestants: Mapping[str, Measured], pairs: _Pairs) -> dict[str, Any]:
-    its, least = contestants[name], contestants[winner]
-    value, lowest = its.within(least.by_block), least.within(its.by_block)
+def _rival(
+    contestant: _Contestant, measured: Measured, least: Measured, ratio: Estimate, stands: bool
+) -> Rival[_Contestant]:
+    value, lowest = measured.within(least.by_block), least.within(measured.by_block)
     assert value is not None
     assert lowest is not None
-    ratio = pairs.ratios[name, winner]
-    return {
-        "ratio": ratio,
-        "distinguishable": None if ratio.low is None else (name, winner) in pairs.standing,
-        "value": value.estimate.value,
-        "lowest": lowest.estimate.value,
-    }
+    return Rival(
+        contestant=contestant,
+        ratio=ratio,
+        distinguishable=None if ratio.low is None else stands,
+        value=value.estimate.value,
+        lowest=lowest.estimate.value,
+    )
