@@ -29,11 +29,7 @@ MOST_CORRELATION = 0.7
 class Estimate:
     """A geometric mean over blocks, in the unit of what was averaged.
 
-    Args:
-        value: the estimate; always positive.
-        low: lower end of the 95 % interval; ``None`` where there is no interval (fewer than two blocks).
-        high: upper end, ``None`` together with ``low``.
-        blocks: how many blocks it rests on.
+    The ends of the 95 % interval are ``None`` where there is none, with fewer than two blocks.
     """
 
     value: float
@@ -62,16 +58,10 @@ class Estimate:
 
 
 def over_blocks(medians: Mapping[int, float]) -> Estimate | None:
-    """The geometric mean of block medians with its t interval, on logarithms.
+    """The geometric mean of block medians that are positive with its t interval; ``None`` if no block is left.
 
     The interval allows for neighbouring blocks that are alike, see :func:`correlation`; where they are not, it is
     Student's t with B - 1 degrees of freedom.
-
-    Args:
-        medians: block -> median; values that are not positive carry no logarithm and are left out.
-
-    Returns:
-        ``None`` if no block is left.
     """
     logs = _in_order(medians)
     if not logs:
@@ -131,12 +121,8 @@ def between_runs(head: Mapping[int, float], base: Mapping[int, float], alike: fl
     """How many times ``base`` the ``head`` is, of two runs: Welch's t on the logarithms of block medians.
 
     Blocks of two runs have nothing in common but their number, so they are never paired. Both variances allow for
-    neighbouring blocks that are alike, by one :func:`correlation` for both runs.
-
-    Args:
-        head: block -> median.
-        base: the same of the other run.
-        alike: that correlation, where more cells than this one tell it.
+    neighbouring blocks that are alike, by one :func:`correlation` for both runs; it is ``alike`` where more cells than
+    this one tell it.
     """
     above, below = _in_order(head), _in_order(base)
     blocks = min(len(above), len(below))
@@ -190,13 +176,9 @@ def against_runs(head: float, baselines: Sequence[float], spread: RunSpread | No
     (Hahn and Meeker, Statistical Intervals, 1991, section 4.7); a further run of the same software has a ratio whose
     interval holds 1 in 95 % of cases.
 
-    Args:
-        head: the estimate of the run in question; positive.
-        baselines: the estimates of the runs that it is held against; those that are not positive are left out.
-        spread: what is known of the spread between runs beside these baselines; in place of theirs.
-
     Returns:
-        ``None`` without a baseline; a ratio without an interval where nothing tells the spread between runs.
+        ``None`` without a positive baseline; a ratio without an interval where neither ``spread`` nor the baselines
+        tell the spread between runs.
     """
     logs = [math.log(value) for value in baselines if value > 0]
     if not logs or not head > 0:
@@ -219,10 +201,6 @@ def against_blocks(head: Mapping[int, float], baselines: Sequence[Mapping[int, f
     blocks do not agree: this is Welch's t on the logarithms of block medians, baselines counting alike. The variance
     between the head's blocks is moderated as in Smyth (2004), by that within the baselines with :data:`BORROWED`
     degrees of freedom, because three blocks alone tell too little of it.
-
-    Args:
-        head: block -> median of the run in question.
-        baselines: the same of each run that it is held against.
 
     Returns:
         ``None`` without a block on either side; a ratio without an interval where no side has two.
@@ -251,11 +229,8 @@ def both(one: Contrast, other: Contrast) -> Contrast:
     """
     if one.p_value is None or other.p_value is None:
         return one
-    return Contrast(max((one.ratio, other.ratio), key=_width), max(one.p_value, other.p_value))
-
-
-def _width(ratio: Estimate) -> float:
-    return math.inf if ratio.half_width is None else ratio.half_width
+    widths = [math.inf if ratio.half_width is None else ratio.half_width for ratio in (one.ratio, other.ratio)]
+    return Contrast(other.ratio if widths[1] > widths[0] else one.ratio, max(one.p_value, other.p_value))
 
 
 def _contrast(mean: float, error: tuple[float, float] | None, blocks: int) -> Contrast:

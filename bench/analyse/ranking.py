@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any, TypeVar
 
 from bench.analyse.compare import holm
+from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, Estimate, paired
 from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured, MemoryRanking, Ranking, Rival
 from bench.metrics import RANKED
@@ -17,11 +18,8 @@ _Contestant = TypeVar("_Contestant", CellResult, LoadResult)
 
 def rankings(cells: Sequence[CellResult]) -> list[Ranking]:
     """One ranking per shape and metric; simulated cells and prefix-cache hits are kept apart from the others."""
-    groups: dict[tuple[int, int, int, bool, bool], list[CellResult]] = {}
-    for cell in cells:
-        shape = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask == "again", cell.load.simulated)
-        groups.setdefault(shape, []).append(cell)
-    found = (_rank(metric, groups[shape]) for shape in sorted(groups) for metric in RANKED)
+    groups = group_by(cells, lambda cell: (_request(cell), cell.load.simulated))
+    found = (_rank(metric, groups[kind]) for kind in sorted(groups) for metric in RANKED)
     return [ranking for ranking in found if ranking]
 
 
@@ -47,31 +45,25 @@ def memory_rankings(cells: Sequence[CellResult]) -> list[MemoryRanking]:
     A load that failed at the longest prompt never held what that takes, so it is ranked with its like alone. A load
     whose peak is not known is in none.
     """
-    loads = {cell.load.load_key: cell.load for cell in cells}
-    answered: dict[str, set[tuple[int, int, int, bool]]] = {}
-    for cell in cells:
-        request = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask == "again")
-        answered.setdefault(cell.load.load_key, set()).add(request)
-    groups: dict[tuple[bool, tuple[tuple[int, int, int, bool], ...]], dict[str, tuple[LoadResult, Measured]]] = {}
-    for key, load in loads.items():
-        if load.peak_memory:
-            group = groups.setdefault((load.simulated, tuple(sorted(answered[key]))), {})
-            group[key] = load, load.peak_memory
-    ordered = sorted(groups, key=lambda group: (group[0], -len(groups[group]), group[1]))
-    return [_rank_memory(simulated, requests, groups[simulated, requests]) for simulated, requests in ordered]
+    cells_of = group_by(cells, lambda cell: cell.load.load_key)
+    requests_of = {key: tuple(sorted(set(map(_request, its)))) for key, its in cells_of.items()}
+    known = [its[0].load for its in cells_of.values() if its[0].load.peak_memory]
+    groups = group_by(known, lambda load: (load.simulated, requests_of[load.load_key]))
+    ordered = sorted(groups.items(), key=lambda one: (one[0][0], -len(one[1]), one[0][1]))
+    return [
+        MemoryRanking(
+            shapes=tuple(dict.fromkeys(request[:3] for request in requests)),
+            ask="again" if all(again for *_, again in requests) else "first",
+            simulated=simulated,
+            **_ranked({load.load_key: (load, load.peak_memory) for load in loads if load.peak_memory}),
+        )
+        for (simulated, requests), loads in ordered
+    ]
 
 
-def _rank_memory(
-    simulated: bool,
-    requests: Sequence[tuple[int, int, int, bool]],
-    known: Mapping[str, tuple[LoadResult, Measured]],
-) -> MemoryRanking:
-    return MemoryRanking(
-        shapes=tuple(dict.fromkeys(request[:3] for request in requests)),
-        ask="again" if all(again for *_, again in requests) else "first",
-        simulated=simulated,
-        **_ranked(known),
-    )
+def _request(cell: CellResult) -> tuple[int, int, int, bool]:
+    """What is asked, first asks before prefix-cache hits."""
+    return cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask == "again"
 
 
 # -- what latencies and memory have in common
