@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.analyse.change_points import ChangePoint, change_points
-from bench.analyse.environment import Change, changes
+from bench.analyse.environment import changes
+from bench.analyse.grouping import group_by
 from bench.analyse.interval import run_spread
+from bench.analyse.results import Measured
 from bench.analyse.run_noise import Reading
-from bench.analyse.timeline import Drift, History, Identity, Move, Point, ReadCell, ReadRun, Series, Shift, Turn
+from bench.analyse.timeline import Drift, History, Move, Point, ReadRun, Series, Shift, Turn
 from bench.metrics import COMPARED
 
 _Call = tuple[int, int]
@@ -28,7 +31,7 @@ def build_history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[s
     Args:
         read: in any order.
         threshold: as a share, 0.03 for 3 %.
-        metrics: some of :data:`bench.metrics.COMPARED`.
+        metrics: of :data:`bench.metrics.COMPARED`.
     """
     runs = tuple(_with_prompt_sets(sorted(read, key=lambda run: (run.created_at, run.run_id))))
     series = [one for metric in metrics for one in _series_of(runs, metric)]
@@ -79,16 +82,22 @@ def _mostly_alike(known: Mapping[str, str], asked: Mapping[str, str]) -> bool:
 
 
 def _series_of(runs: Sequence[ReadRun], metric: str) -> list[Series]:
-    points: dict[Identity, list[Point]] = {}
-    newest: dict[Identity, tuple[ReadCell, str]] = {}
-    for number, run in enumerate(runs):
-        for cell in run.cells:
-            if (measured := cell.measured.get(metric)) is not None:
-                spread = run_spread(list(measured.by_block.values()))
-                point = Point(number, measured.estimate, spread.variance if spread else None)
-                points.setdefault(cell.identity, []).append(point)
-                newest[cell.identity] = cell, run.model
-    return [Series(*newest[identity], metric, tuple(found)) for identity, found in points.items()]
+    cells = [(number, cell) for number, run in enumerate(runs) for cell in run.cells if metric in cell.measured]
+    groups = group_by(cells, lambda one: one[1].identity).values()
+    return [
+        Series(
+            cell=group[-1][1],
+            model=runs[group[-1][0]].model,
+            metric=metric,
+            points=tuple(_point(number, cell.measured[metric]) for number, cell in group),
+        )
+        for group in groups
+    ]
+
+
+def _point(run: int, measured: Measured) -> Point:
+    spread = run_spread(list(measured.by_block.values()))
+    return Point(run, measured.estimate, spread.variance if spread else None)
 
 
 def _calls(series: Sequence[Series], threshold: float) -> list[tuple[ChangePoint, ...]]:
@@ -105,9 +114,9 @@ def _readings(one: Series) -> list[Reading]:
 
     What varies from block to block is taken to be the same in all runs of a series, for three blocks tell little of it.
     """
-    told = [(point.estimate.blocks - 1, point.variance) for point in one.points if point.variance is not None]
-    freedom = sum(count for count, _ in told)
-    variance = math.fsum(count * found for count, found in told) / freedom if freedom else 0.0
+    known = [(point.estimate.blocks - 1, point.variance) for point in one.points if point.variance is not None]
+    freedom = sum(count for count, _ in known)
+    variance = math.fsum(count * found for count, found in known) / freedom if freedom else 0.0
     return [
         Reading(point.run, math.log(point.estimate.value), variance / max(1, point.estimate.blocks))
         for point in one.points
@@ -154,19 +163,16 @@ def _gathered(possible: Mapping[_Call, tuple[set[int], set[int]]]) -> dict[_Call
 
 def _with_shifts(one: Series, calls: Mapping[ChangePoint, int | None], turns: Mapping[int, int]) -> Series:
     """The series with its shifts, each at the gap it was gathered to, and its ratio as it is there."""
+    runs = [point.run for point in one.points]
     shifts = [
         Shift(call.index, call.ratio, call.p_value, None)
         if gap is None
-        else Shift(_first_from(one, gap), call.ratio, call.p_value, turns[gap])
+        else Shift(bisect_left(runs, gap), call.ratio, call.p_value, turns[gap])
         for call, gap in calls.items()
     ]
     levels = [level for *_, level in replace(one, shifts=tuple(shifts)).levels]
     ratios = (after / before for before, after in itertools.pairwise(levels))
     return replace(one, shifts=tuple(replace(shift, ratio=ratio) for shift, ratio in zip(shifts, ratios, strict=True)))
-
-
-def _first_from(one: Series, run: int) -> int:
-    return next(index for index, point in enumerate(one.points) if point.run >= run)
 
 
 def _drifts(number: int, one: Series) -> Iterator[Drift]:
@@ -188,9 +194,7 @@ def _turn(number: int, runs: Sequence[ReadRun], series: Sequence[Series]) -> Tur
     there = {place: shift for place, one in enumerate(series) for shift in one.shifts if shift.turn == number}
     sides = {place: _sides(series[place], shift) for place, shift in there.items()}
     before, after = max(low for low, _ in sides.values()), min(high for _, high in sides.values())
-    groups: dict[tuple[str, bool], list[int]] = {}
-    for place, shift in there.items():
-        groups.setdefault((series[place].metric, shift.ratio > 1), []).append(place)
+    groups = group_by(there, lambda place: (series[place].metric, there[place].ratio > 1))
     moves = tuple(
         Move(
             metric,
@@ -203,7 +207,9 @@ def _turn(number: int, runs: Sequence[ReadRun], series: Sequence[Series]) -> Tur
         for (metric, slower), places in groups.items()
     )
     backends = tuple(sorted({series[place].cell.backend for place in there}))
-    differing = (change for low, high in sorted(set(sides.values())) for change in _between(runs, low, high))
+    differing = (
+        change for low, high in sorted(set(sides.values())) for change in changes(runs[low].facts, runs[high].facts)
+    )
     return Turn(before, after, moves, backends, tuple(dict.fromkeys(differing)))
 
 
@@ -214,7 +220,3 @@ def _sides(one: Series, shift: Shift) -> tuple[int, int]:
 
 def _spans(one: Series, before: int, after: int) -> bool:
     return one.points[0].run <= before and one.points[-1].run >= after
-
-
-def _between(runs: Sequence[ReadRun], before: int, after: int) -> tuple[Change, ...]:
-    return changes(runs[before].facts, runs[after].facts)

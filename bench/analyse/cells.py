@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -62,14 +63,15 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
 
 
 def _measured(blocks: Any, values: Any) -> Measured | None:
-    """Block medians and the estimate over them; NaN is not measured.
-
-    A median that is not positive is below what the clock can tell.
-    """
+    """Block medians and the estimate over them; NaN is not measured."""
     known = np.isfinite(values)
     blocks, values = blocks[known], values[known]
-    medians = {int(block): float(np.median(values[blocks == block])) for block in np.unique(blocks)}
-    positive = {block: value for block, value in medians.items() if value > 0}
+    return _over({int(block): float(np.median(values[blocks == block])) for block in np.unique(blocks)})
+
+
+def _over(by_block: Mapping[int, float]) -> Measured | None:
+    """The estimate over blocks; a value that is not positive is below what the clock can tell."""
+    positive = {block: value for block, value in by_block.items() if value > 0}
     estimate = over_blocks(positive)
     return None if estimate is None else Measured(estimate, positive)
 
@@ -83,9 +85,7 @@ def _block_p95(blocks: Any, itl: Any) -> Measured | None:
         if len(values) < needed:
             return None
         found[int(block)] = float(np.quantile(values, share))
-    positive = {block: value for block, value in found.items() if value > 0}
-    estimate = over_blocks(positive)
-    return None if estimate is None else Measured(estimate, positive)
+    return _over(found)
 
 
 def _quantiles(values: Any) -> Quantiles:

@@ -23,9 +23,7 @@ class Costs:
     Args:
         energy_j: of one generation, prefill and decode together, as far as ``energy_source`` covers.
         energy_j_per_token: that over the new tokens of the whole batch; the prefill is in it.
-        energy_source: which counter that is, and what it covers.
-        npu_busy_ms: in one generation.
-        gpu_busy_ms: the same, all engines added up, so that it can be more than the generation took.
+        gpu_busy_ms: all engines added up, so that it can be more than the generation took.
         cpu_time_ms: of all threads of the worker process.
         cpu_frequency_mhz: clock of the cores that the worker may use.
     """
@@ -40,31 +38,26 @@ class Costs:
 
 
 def costs(counters: Mapping[str, Any], energy_source: str | None, new_tokens: int) -> Costs:
-    """The costs of one cell.
+    """The costs of one cell; ``new_tokens`` are those of a generation, over its whole batch.
 
-    Args:
-        counters: of :data:`COUNTERS` the float arrays [generations], NaN where the counter was not read.
-        energy_source: see :class:`Costs`.
-        new_tokens: of one generation, over its whole batch.
+    ``counters`` has the float arrays [generations] of :data:`COUNTERS`, NaN where the counter was not read.
     """
-    middle = {name: _median(values) for name, values in counters.items()}
-    energy_j = middle.get("energy_j")
+    medians = {name: _median(name, values) for name, values in counters.items()}
+    energy_j = medians.get("energy_j")
     return Costs(
         energy_j=energy_j,
         energy_j_per_token=None if energy_j is None else energy_j / new_tokens,
         energy_source=None if energy_j is None else energy_source,
-        npu_busy_ms=_milliseconds(middle.get("npu_busy_ns")),
-        gpu_busy_ms=_milliseconds(middle.get("gpu_busy_ns")),
-        cpu_time_ms=_milliseconds(middle.get("cpu_time_ns")),
-        cpu_frequency_mhz=middle.get("cpu_frequency_mhz"),
+        npu_busy_ms=medians.get("npu_busy_ns"),
+        gpu_busy_ms=medians.get("gpu_busy_ns"),
+        cpu_time_ms=medians.get("cpu_time_ns"),
+        cpu_frequency_mhz=medians.get("cpu_frequency_mhz"),
     )
 
 
-def _median(values: Any) -> float | None:
-    # A counter that went backwards was reset in between, and tells nothing.
+def _median(name: str, values: Any) -> float | None:
+    # A counter that went backwards was reset in between.
     known = values[np.isfinite(values) & (values >= 0)]
-    return float(np.median(known)) if len(known) else None
-
-
-def _milliseconds(nanoseconds: float | None) -> float | None:
-    return None if nanoseconds is None else nanoseconds / _NS_PER_MS
+    if len(known) == 0:
+        return None
+    return float(np.median(known)) / (_NS_PER_MS if name.endswith("_ns") else 1)

@@ -5,26 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import Any
 
-import pyarrow.compute as pc
-
-from bench.analyse.results import Failure, LoadResult, Lost
-from bench.plan.cells import Ask
+from bench.analyse.grouping import group_by
+from bench.analyse.results import Failure, LoadResult, Lost, Request
 from bench.store.reader import StoredRun
-
-_COLUMNS = (
-    "load_id",
-    "cell_key",
-    "block",
-    "prompt_tokens",
-    "new_tokens",
-    "batch_size",
-    "ask",
-    "status",
-    "invalid_reason",
-    "error_type",
-    "error_message",
-)
-
 
 UNREACHED = "unreached"
 _MOST_BLOCKS = 100_000
@@ -33,40 +16,30 @@ _MOST_BLOCKS = 100_000
 Row = Mapping[str, Any]
 
 
-def bad_rows(run: StoredRun) -> list[dict[str, Any]]:
-    """The rows of generations that failed, or do not count.
-
-    Raises:
-        StoreError: a file of the run cannot be read.
-    """
-    bad = (pc.field("status") != "ok") | ~pc.field("invalid_reason").is_null()
-    rows: list[dict[str, Any]] = run.table("generations", columns=_COLUMNS, where=bad).to_pylist()
-    return rows
-
-
 def failures(
     bad: Sequence[Row], load_of: Callable[[str, str], LoadResult], load_rows: Sequence[Row], measured: Set[str]
 ) -> list[Failure]:
     """One :class:`Failure` per load, status and reason.
 
     Args:
-        bad: see :func:`bad_rows`.
+        bad: see :meth:`bench.analyse.samples.Generations.bad_rows`.
         load_of: (load_id, cell_key) -> the load that a row belongs to.
         load_rows: of the ``loads`` table, for exit codes and the workers' last lines.
         measured: keys of the cells that have results.
     """
     workers = {row["load_id"]: row for row in load_rows}
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    loads: dict[str, LoadResult] = {}
-    for row in bad:
-        load = load_of(row["load_id"], row["cell_key"])
-        loads[load.load_key] = load
-        groups.setdefault((load.load_key, _status(row), _message(row)), []).append(row)
-    found = [
-        _failure(loads[key], (status, message), group, workers, measured)
-        for (key, status, message), group in groups.items()
+    seen = {row["load_id"] for row in bad}
+    # The run ended before the rows of their cells were written.
+    without_cells = [row for row in load_rows if row["status"] != "ok" and row["load_id"] not in seen]
+
+    def reason(row: Row) -> tuple[str, str, str]:
+        return load_of(row["load_id"], row.get("cell_key", "")).load_key, _status(row), _message(row)
+
+    return [
+        _failure(load_of(rows[0]["load_id"], rows[0].get("cell_key", "")), rows, workers, measured)
+        for kind in (bad, without_cells)
+        for rows in group_by(kind, reason).values()
     ]
-    return found + _without_cells(load_rows, {row["load_id"] for row in bad}, load_of)
 
 
 def _status(row: Row) -> str:
@@ -77,52 +50,27 @@ def _message(row: Row) -> str:
     return str(row.get("error_message") or row.get("invalid_reason") or "no reason was recorded")
 
 
-def _failure(
-    load: LoadResult, reason: tuple[str, str], rows: Sequence[Row], workers: Mapping[str, Row], measured: Set[str]
-) -> Failure:
-    cells = {row["cell_key"]: (row["prompt_tokens"], row["new_tokens"], row["batch_size"]) for row in rows}
-    asks: dict[str, Ask] = {row["cell_key"]: "again" if row["ask"] == "again" else "first" for row in rows}
-    by_shape = sorted(cells, key=lambda key: (cells[key], key))
-    last = [workers[row["load_id"]] for row in rows if row["load_id"] in workers]
+def _failure(load: LoadResult, rows: Sequence[Row], workers: Mapping[str, Row], measured: Set[str]) -> Failure:
+    of_cells = {row["cell_key"]: row for row in rows if "cell_key" in row}
+    cells = sorted((_shape(row), key) for key, row in of_cells.items())
+    processes = [workers[row["load_id"]] for row in rows if row["load_id"] in workers]
     return Failure(
         load=load,
-        status=reason[0],
+        status=_status(rows[0]),
         error_type=next((row["error_type"] for row in rows if row["error_type"]), None),
-        message=reason[1],
-        exit_code=next((row["exit_code"] for row in last if row["exit_code"] is not None), None),
-        stderr_tail=next((row["stderr_tail"] for row in last if row["stderr_tail"]), None),
-        shapes=tuple(cells[key] for key in by_shape),
-        asks=tuple(asks[key] for key in by_shape),
-        cell_keys=tuple(by_shape),
+        message=_message(rows[0]),
+        exit_code=next((row["exit_code"] for row in processes if row["exit_code"] is not None), None),
+        stderr_tail=next((row["stderr_tail"] for row in processes if row["stderr_tail"]), None),
+        shapes=tuple(shape for shape, _ in cells),
+        asks=tuple("again" if of_cells[key]["ask"] == "again" else "first" for _, key in cells),
+        cell_keys=tuple(key for _, key in cells),
         blocks=tuple(sorted({row["block"] for row in rows})),
-        measured_elsewhere=any(key in measured for key in cells),
+        measured_elsewhere=not measured.isdisjoint(of_cells),
     )
 
 
-def _without_cells(
-    load_rows: Sequence[Row], seen: Set[str], load_of: Callable[[str, str], LoadResult]
-) -> list[Failure]:
-    """Processes that failed without any cell to show for it: the run ended before their rows were written."""
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    for row in load_rows:
-        if row["status"] != "ok" and row["load_id"] not in seen:
-            groups.setdefault((row["load_key"], row["status"], _message(row)), []).append(row)
-    return [
-        Failure(
-            load=load_of(rows[0]["load_id"], ""),
-            status=status,
-            error_type=rows[0]["error_type"],
-            message=message,
-            exit_code=rows[0]["exit_code"],
-            stderr_tail=rows[0]["stderr_tail"],
-            shapes=(),
-            asks=(),
-            cell_keys=(),
-            blocks=tuple(sorted({row["block"] for row in rows})),
-            measured_elsewhere=False,
-        )
-        for (_, status, message), rows in groups.items()
-    ]
+def _shape(row: Row) -> Request:
+    return row["prompt_tokens"], row["new_tokens"], row["batch_size"]
 
 
 def lost_blocks(
@@ -134,7 +82,7 @@ def lost_blocks(
 
     Args:
         run: for what it planned.
-        bad: see :func:`bad_rows`.
+        bad: see :meth:`bench.analyse.samples.Generations.bad_rows`.
         counted: key of a measured cell -> the blocks with a generation that counts.
     """
     reasons: dict[str, dict[int, tuple[str, str]]] = {key: {} for key in counted}
@@ -147,10 +95,8 @@ def lost_blocks(
     found = {}
     for key, blocks in counted.items():
         lost = reasons[key] | {block: (UNREACHED, "") for block in planned if block not in {*blocks, *reasons[key]}}
-        by_reason: dict[tuple[str, str], list[int]] = {}
-        for block in sorted(lost):
-            by_reason.setdefault(lost[block], []).append(block)
         if lost:
+            by_reason = group_by(sorted(lost), lost.__getitem__)
             found[key] = tuple(Lost(*reason, tuple(its)) for reason, its in by_reason.items())
     return found
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.analyse.grouping import group_by
 from bench.analyse.results import CellResult, Finding, Occurrence
 from bench.findings import MESSAGES, SEVERITIES, Fill, message
 from bench.store.reader import StoredRun
@@ -18,18 +19,13 @@ _MOST_MESSAGES = 3
 
 
 def read_findings(run: StoredRun, load_rows: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """The findings of ``run``, the weightiest first: one per kind and per load or cell.
-
-    Args:
-        run: to read from.
-        load_rows: of the table ``loads``, which say what a process had loaded.
-    """
+    """The findings of ``run``, the most severe first: one per kind and per load or cell."""
     loads = {str(row["load_id"]): str(row["load_key"]) for row in load_rows}
-    groups: dict[tuple[str | None, ...], list[dict[str, Any]]] = {}
-    for row in run.table("findings", columns=_COLUMNS).to_pylist():
-        key = loads.get(row["load_id"], row["load_id"])
-        groups.setdefault((row["code"], row["subject"], key, row["cell_key"]), []).append(row)
-    found = [_finding(key[2], rows) for key, rows in groups.items()]
+    rows = run.table("findings", columns=_COLUMNS).to_pylist()
+    groups = group_by(
+        rows, lambda row: (row["code"], row["subject"], loads.get(row["load_id"], row["load_id"]), row["cell_key"])
+    )
+    found = [_finding(load_key, group) for (_, _, load_key, _), group in groups.items()]
     return sorted(found, key=lambda finding: _place(finding.severity))
 
 

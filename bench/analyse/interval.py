@@ -29,11 +29,7 @@ MOST_CORRELATION = 0.7
 class Estimate:
     """A geometric mean over blocks, in the unit of what was averaged.
 
-    Args:
-        value: the estimate; always positive.
-        low: lower end of the 95 % interval; ``None`` where there is no interval (fewer than two blocks).
-        high: upper end, ``None`` together with ``low``.
-        blocks: how many blocks it rests on.
+    The ends of the 95 % interval are ``None`` where there is none, with fewer than two blocks.
     """
 
     value: float
@@ -62,19 +58,16 @@ class Estimate:
 
 
 def over_blocks(medians: Mapping[int, float]) -> Estimate | None:
-    """The geometric mean of block medians with its t interval, on logarithms.
+    """The geometric mean of block medians that are positive with its t interval; ``None`` if no block is left.
 
     The interval allows for neighbouring blocks that are alike, see :func:`correlation`; where they are not, it is
     Student's t with B - 1 degrees of freedom.
-
-    Args:
-        medians: block -> median; values that are not positive carry no logarithm and are left out.
-
-    Returns:
-        ``None`` if no block is left.
     """
     logs = _in_order(medians)
-    return _Shift.of_series(logs).estimate if logs else None
+    if not logs:
+        return None
+    error = _variance_of_mean(logs, correlation(logs)) if len(logs) > 1 else None
+    return _contrast(_mean(logs), error, len(logs)).ratio
 
 
 def correlation(*series: Sequence[float]) -> float:
@@ -128,15 +121,18 @@ def between_runs(head: Mapping[int, float], base: Mapping[int, float], alike: fl
     """How many times ``base`` the ``head`` is, of two runs: Welch's t on the logarithms of block medians.
 
     Blocks of two runs have nothing in common but their number, so they are never paired. Both variances allow for
-    neighbouring blocks that are alike, by one :func:`correlation` for both runs.
-
-    Args:
-        head: block -> median.
-        base: the same of the other run.
-        alike: that correlation, where more cells than this one tell it.
+    neighbouring blocks that are alike, by one :func:`correlation` for both runs; it is ``alike`` where more cells than
+    this one tell it.
     """
     above, below = _in_order(head), _in_order(base)
-    return _Shift.of_two(above, below, alike).contrast if above and below else None
+    blocks = min(len(above), len(below))
+    if blocks == 0:
+        return None
+    error = None
+    if blocks > 1:
+        shared = correlation(above, below) if alike is None else alike
+        error = _welch([_variance_of_mean(logs, shared) for logs in (above, below)])
+    return _contrast(_mean(above) - _mean(below), error, blocks)
 
 
 def paired(head: Mapping[int, float], base: Mapping[int, float]) -> Contrast | None:
@@ -147,7 +143,10 @@ def paired(head: Mapping[int, float], base: Mapping[int, float]) -> Contrast | N
     """
     shared = sorted(block for block in head.keys() & base.keys() if head[block] > 0 and base[block] > 0)
     logs = [math.log(head[block]) - math.log(base[block]) for block in shared]
-    return _Shift.of_one(logs).contrast if logs else None
+    count = len(logs)
+    if count == 0:
+        return None
+    return _contrast(_mean(logs), (_variance(logs) / count, count - 1) if count > 1 else None, count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +176,9 @@ def against_runs(head: float, baselines: Sequence[float], spread: RunSpread | No
     (Hahn and Meeker, Statistical Intervals, 1991, section 4.7); a further run of the same software has a ratio whose
     interval holds 1 in 95 % of cases.
 
-    Args:
-        head: the estimate of the run in question; positive.
-        baselines: the estimates of the runs that it is held against; those that are not positive are left out.
-        spread: what is known of the spread between runs beside these baselines; in place of theirs.
-
     Returns:
-        ``None`` without a baseline; a ratio without an interval where nothing tells the spread between runs.
+        ``None`` without a positive baseline; a ratio without an interval where neither ``spread`` nor the baselines
+        tell the spread between runs.
     """
     logs = [math.log(value) for value in baselines if value > 0]
     if not logs or not head > 0:
@@ -191,9 +186,7 @@ def against_runs(head: float, baselines: Sequence[float], spread: RunSpread | No
     count = len(logs)
     mean = math.log(head) - _mean(logs)
     known = spread or run_spread(baselines)
-    if known is None:
-        return _Shift(mean, None, 0, count).contrast
-    return _Shift(mean, math.sqrt(known.variance * (1 + 1 / count)), known.freedom, count).contrast
+    return _contrast(mean, (known.variance * (1 + 1 / count), known.freedom) if known else None, count)
 
 
 BORROWED = 4
@@ -209,10 +202,6 @@ def against_blocks(head: Mapping[int, float], baselines: Sequence[Mapping[int, f
     between the head's blocks is moderated as in Smyth (2004), by that within the baselines with :data:`BORROWED`
     degrees of freedom, because three blocks alone tell too little of it.
 
-    Args:
-        head: block -> median of the run in question.
-        baselines: the same of each run that it is held against.
-
     Returns:
         ``None`` without a block on either side; a ratio without an interval where no side has two.
     """
@@ -225,11 +214,11 @@ def against_blocks(head: Mapping[int, float], baselines: Sequence[Mapping[int, f
     shared = sum(len(logs) - 1 for logs in below)
     own = len(above) - 1 + min(BORROWED, shared)
     if own == 0:
-        return _Shift(mean, None, 0, blocks).contrast
+        return _contrast(mean, None, blocks)
     within = math.fsum(map(_squares, below)) / shared if shared else 0.0
     first = (_squares(above) + min(BORROWED, shared) * within) / own / len(above)
     second = within * math.fsum(1 / len(logs) for logs in below) / len(below) ** 2
-    return _Shift.of_variances(mean, [(first, own), (second, shared)], blocks).contrast
+    return _contrast(mean, _welch([(first, own), (second, shared)]), blocks)
 
 
 def both(one: Contrast, other: Contrast) -> Contrast:
@@ -240,71 +229,36 @@ def both(one: Contrast, other: Contrast) -> Contrast:
     """
     if one.p_value is None or other.p_value is None:
         return one
-    return Contrast(max((one.ratio, other.ratio), key=_width), max(one.p_value, other.p_value))
+    widths = [math.inf if ratio.half_width is None else ratio.half_width for ratio in (one.ratio, other.ratio)]
+    return Contrast(other.ratio if widths[1] > widths[0] else one.ratio, max(one.p_value, other.p_value))
 
 
-def _width(ratio: Estimate) -> float:
-    return math.inf if ratio.half_width is None else ratio.half_width
+def _contrast(mean: float, error: tuple[float, float] | None, blocks: int) -> Contrast:
+    """What a t test says of a mean of logarithms.
+
+    Args:
+        mean: on the logarithmic scale.
+        error: the variance of the mean and its degrees of freedom; ``None`` where nothing tells them.
+        blocks: how many blocks it rests on.
+    """
+    if error is None:
+        return Contrast(Estimate(math.exp(mean), None, None, blocks), None)
+    variance, freedom = error
+    deviation = math.sqrt(variance)
+    p_value = 2 * float(stdtr(freedom, -abs(mean) / deviation)) if deviation else float(mean == 0)
+    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * deviation
+    # An interval that a float cannot hold says nothing.
+    if not abs(mean) + half < 700:
+        return Contrast(Estimate(math.exp(max(-700.0, min(700.0, mean))), None, None, blocks), p_value)
+    return Contrast(Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), blocks), p_value)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shift:
-    """A mean on the logarithmic scale, as a t test sees it; no standard error below two blocks."""
-
-    mean: float
-    standard_error: float | None
-    freedom: float
-    blocks: int
-
-    @classmethod
-    def of_one(cls, logs: Sequence[float]) -> _Shift:
-        count = len(logs)
-        error = math.sqrt(_variance(logs) / count) if count > 1 else None
-        return cls(_mean(logs), error, count - 1, count)
-
-    @classmethod
-    def of_series(cls, logs: Sequence[float]) -> _Shift:
-        """The mean of values that follow each other and may be correlated."""
-        if len(logs) < 2:
-            return cls.of_one(logs)
-        variance, freedom = _variance_of_mean(logs, correlation(logs))
-        return cls(_mean(logs), math.sqrt(variance), freedom, len(logs))
-
-    @classmethod
-    def of_two(cls, above: Sequence[float], below: Sequence[float], alike: float | None = None) -> _Shift:
-        difference = _mean(above) - _mean(below)
-        blocks = min(len(above), len(below))
-        if blocks < 2:
-            return cls(difference, None, 0, blocks)
-        shared = correlation(above, below) if alike is None else alike
-        parts = [_variance_of_mean(logs, shared) for logs in (above, below)]
-        return cls.of_variances(difference, parts, blocks)
-
-    @classmethod
-    def of_variances(cls, mean: float, parts: Sequence[tuple[float, float]], blocks: int) -> _Shift:
-        """A difference whose variance is the sum of ``parts``, each with its degrees of freedom (Welch)."""
-        spread = math.fsum(variance for variance, _ in parts)
-        if spread == 0:
-            return cls(mean, 0.0, 1, blocks)
-        freedom = spread**2 / math.fsum(variance**2 / count for variance, count in parts if count)
-        return cls(mean, math.sqrt(spread), freedom, blocks)
-
-    @property
-    def estimate(self) -> Estimate:
-        if self.standard_error is None:
-            return Estimate(math.exp(self.mean), None, None, self.blocks)
-        return _around(self.mean, self.standard_error, self.freedom, self.blocks)
-
-    @property
-    def contrast(self) -> Contrast:
-        return Contrast(self.estimate, self._p_value())
-
-    def _p_value(self) -> float | None:
-        if self.standard_error is None:
-            return None
-        if self.standard_error == 0:
-            return float(self.mean == 0)
-        return 2 * float(stdtr(self.freedom, -abs(self.mean) / self.standard_error))
+def _welch(parts: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The variance of a difference and its degrees of freedom, from those of its two sides."""
+    spread = math.fsum(variance for variance, _ in parts)
+    if spread == 0:
+        return 0.0, 1
+    return spread, spread**2 / math.fsum(variance**2 / count for variance, count in parts if count)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -334,11 +288,3 @@ def _variance_of_mean(values: Sequence[float], alike: float) -> tuple[float, flo
     cost = (1 + alike) / apart - 2 * alike * (1 - alike**count) / (count * apart**2)
     freedom = (count - 1) * (1 - alike**2) / (1 + alike**2)
     return _squares(values) / (count - cost) * cost / count, max(freedom, min(2, count - 1))
-
-
-def _around(mean: float, standard_error: float, freedom: float, blocks: int) -> Estimate:
-    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * standard_error
-    # An interval that a float cannot hold says nothing.
-    if not abs(mean) + half < 700:
-        return Estimate(math.exp(max(-700.0, min(700.0, mean))), None, None, blocks)
-    return Estimate(math.exp(mean), math.exp(mean - half), math.exp(mean + half), blocks)

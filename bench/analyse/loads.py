@@ -7,54 +7,27 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
 from typing import Any
 
-from bench.analyse.first_requests import FirstRequest, Request
+from bench.analyse.grouping import group_by
 from bench.analyse.interval import over_blocks
-from bench.analyse.results import LoadResult, LoadTimes, Measured
+from bench.analyse.results import LoadResult, LoadTimes, Measured, Request
+from bench.analyse.samples import FirstRequest
 from bench.plan.backends import BACKENDS
 from bench.store.reader import StoredRun
 
 _COLUMNS = (
-    "load_id",
-    "load_key",
-    "variant",
-    "block",
-    "backend",
-    "backend_version",
-    "device_requested",
-    "device_executed",
-    "device_verdict",
-    "device_evidence",
-    "device_share",
-    "node_placement",
-    "changed_hints",
-    "precision",
-    "weight_bits",
-    "bits_per_weight",
-    "bits_read_per_weight",
-    "inference_precision",
-    "kv_cache_precision",
-    "attention_backend",
-    "options",
-    "threads",
-    "environment",
-    "artifact_bytes",
-    "process_start_s",
-    "import_s",
-    "load_s",
-    "compile_cache",
-    "first_generation_s",
-    "peak_memory_bytes",
-    "private_memory_bytes",
-    "device_memory_bytes",
-    "status",
-    "error_type",
-    "error_message",
-    "exit_code",
-    "stderr_tail",
+    *("load_id", "load_key", "variant", "block", "backend", "backend_version", "options", "threads", "environment"),
+    *("device_requested", "device_executed", "device_verdict", "device_evidence", "device_share", "node_placement"),
+    *("precision", "weight_bits", "bits_per_weight", "bits_read_per_weight", "inference_precision"),
+    *("kv_cache_precision", "attention_backend", "changed_hints", "artifact_bytes", "compile_cache"),
+    *("process_start_s", "import_s", "load_s", "first_generation_s"),
+    *("peak_memory_bytes", "private_memory_bytes", "device_memory_bytes"),
+    *("status", "error_type", "error_message", "exit_code", "stderr_tail"),
 )
+
+Row = Mapping[str, Any]
 
 # From the one that casts most doubt to the one that casts none: a load is only as good as its weakest process.
 _WEAKEST_FIRST = ("simulated", "fallback", "unknown", "reported", "verified")
@@ -69,43 +42,41 @@ def read_load_rows(run: StoredRun) -> list[dict[str, Any]]:
 
 
 def _known(value: Any) -> Any:
-    """What a stack tells as NaN or infinity was not measured."""
+    """What a stack reports as NaN or infinity was not measured."""
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def load_results(
-    run: StoredRun, rows: Sequence[Mapping[str, Any]], first: Mapping[str, FirstRequest]
-) -> dict[str, LoadResult]:
-    """``load_key`` -> result, in the order of the plan; loads that only the rows know come last.
-
-    Args:
-        run: for its plan.
-        rows: of its ``loads`` table.
-        first: see :func:`bench.analyse.first_requests.first_requests`.
-    """
+def load_results(run: StoredRun, rows: Sequence[Row], first: Mapping[str, FirstRequest]) -> dict[str, LoadResult]:
+    """``load_key`` -> result, in the order of the plan; loads that only the rows know come last."""
     plan = run.record.get("plan", {})
     planned = {str(load["load_key"]): load for load in plan.get("loads", [])}
-    by_key: dict[str, list[Mapping[str, Any]]] = {key: [] for key in planned}
-    for row in rows:
-        by_key.setdefault(str(row["load_key"]), []).append(row)
+    by_key = {**{key: [] for key in planned}, **group_by(rows, lambda row: str(row["load_key"]))}
     first = _widest_first(by_key.values(), first)
-    found = {key: _load_result(key, planned.get(key, {}), group, first) for key, group in by_key.items()}
     specs = {name: str(variant["spec"]) for name, variant in (plan.get("variants") or {}).items()}
-    return {key: replace(load, variant_spec=specs.get(load.variant)) for key, load in found.items()}
+    return {key: _load_result(key, planned.get(key, {}), group, first, specs) for key, group in by_key.items()}
+
+
+def unknown_load(key: str) -> LoadResult:
+    """Of a cell that neither the plan nor a row of the table ``loads`` has a load for."""
+    return _load_result(key, {"label": "unknown"}, (), {}, {})
 
 
 def _load_result(
-    key: str, planned: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], first: Mapping[str, FirstRequest]
+    key: str,
+    planned: Mapping[str, Any],
+    rows: Sequence[Row],
+    first: Mapping[str, FirstRequest],
+    specs: Mapping[str, str],
 ) -> LoadResult:
     good = [row for row in rows if row["status"] == "ok"]
-    told = good or rows
-    newest: Mapping[str, Any] = told[-1] if told else {}
+    known = good or rows
+    newest: Row = known[-1] if known else {}
     backend = str(planned.get("backend") or newest.get("backend") or "unknown")
     device = str(planned.get("device") or newest.get("device_requested") or "unknown")
     precision = str(planned.get("precision") or newest.get("precision") or "unknown")
     variant = str(planned.get("variant") or newest.get("variant") or "")
-    verdict = _verdict(told)
-    weakest = _weakest(told, verdict)
+    verdict = _verdict(known)
+    weakest = _weakest(known, verdict)
     spec = BACKENDS.get(backend)
     simulated = verdict == "simulated" or bool(spec and spec.simulated)
     return LoadResult(
@@ -113,9 +84,9 @@ def _load_result(
         label=str(planned.get("label") or "-".join(filter(None, (variant, backend, device, precision)))),
         variant=variant,
         backend=backend,
-        backend_version=_joined(told, "backend_version"),
+        backend_version=_joined(known, "backend_version"),
         device_requested=device,
-        device_executed=_joined(told, "device_executed"),
+        device_executed=_joined(known, "device_executed"),
         device_verdict="simulated" if simulated else verdict,
         device_evidence=weakest.get("device_evidence"),
         device_share=weakest.get("device_share"),
@@ -123,9 +94,9 @@ def _load_result(
         bits_per_weight=newest.get("bits_per_weight"),
         bits_read_per_weight=newest.get("bits_read_per_weight"),
         weight_bits=_mapping(newest, "weight_bits"),
-        inference_precision=_joined(told, "inference_precision"),
-        kv_cache_precision=_joined(told, "kv_cache_precision"),
-        attention_backend=_joined(told, "attention_backend"),
+        inference_precision=_joined(known, "inference_precision"),
+        kv_cache_precision=_joined(known, "kv_cache_precision"),
+        attention_backend=_joined(known, "attention_backend"),
         threads=newest.get("threads"),
         options=_options(planned.get("options") or newest.get("options")),
         simulated=simulated,
@@ -141,21 +112,18 @@ def _load_result(
         peak_memory=_peak_memory(good),
         # None was set where it is empty.
         environment=None if newest.get("environment") is None else dict(newest["environment"]),
+        variant_spec=specs.get(variant),
     )
 
 
-def _times(rows: Sequence[Mapping[str, Any]], first: Mapping[str, FirstRequest]) -> tuple[LoadTimes, ...]:
+def _times(rows: Sequence[Row], first: Mapping[str, FirstRequest]) -> tuple[LoadTimes, ...]:
     """A median over loads that a cache served and loads that compiled would be the time of neither."""
-    by_state: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        by_state.setdefault(row["compile_cache"] or "unknown", []).append(row)
-    return tuple(
-        _load_times(state, group, first)
-        for state, group in sorted(by_state.items(), key=lambda one: _STATES.index(one[0]) if one[0] in _STATES else -1)
-    )
+    by_state = group_by(rows, lambda row: row["compile_cache"] or "unknown")
+    states = sorted(by_state, key=lambda state: _STATES.index(state) if state in _STATES else -1)
+    return tuple(_load_times(state, by_state[state], first) for state in states)
 
 
-def _load_times(state: str, rows: Sequence[Mapping[str, Any]], first: Mapping[str, FirstRequest]) -> LoadTimes:
+def _load_times(state: str, rows: Sequence[Row], first: Mapping[str, FirstRequest]) -> LoadTimes:
     """A median over first generations of several requests would be the time of none, so it is over those of one."""
     began = {row["load_id"] for row in rows}
     request = next((one.request for load_id, one in first.items() if load_id in began), None)
@@ -174,9 +142,7 @@ def _load_times(state: str, rows: Sequence[Mapping[str, Any]], first: Mapping[st
     )
 
 
-def _widest_first(
-    loads: Iterable[Sequence[Mapping[str, Any]]], first: Mapping[str, FirstRequest]
-) -> dict[str, FirstRequest]:
+def _widest_first(loads: Iterable[Sequence[Row]], first: Mapping[str, FirstRequest]) -> dict[str, FirstRequest]:
     """``first``, the request that most loads began with leading, the smaller of two that as many did.
 
     So the loads of a run are shown with the same request wherever they have one in common: processes of runs before
@@ -188,7 +154,7 @@ def _widest_first(
     return dict(sorted(first.items(), key=lambda one: (-loads_of[one[1].request], one[1].request)))
 
 
-def _peak_memory(rows: Sequence[Mapping[str, Any]]) -> Measured | None:
+def _peak_memory(rows: Sequence[Row]) -> Measured | None:
     # A process that was started again in a block answered a part of its requests only, and may have needed less.
     by_block: dict[int, float] = {}
     for row in rows:
@@ -198,16 +164,16 @@ def _peak_memory(rows: Sequence[Mapping[str, Any]]) -> Measured | None:
     return Measured(estimate, by_block) if estimate else None
 
 
-def _verdict(rows: Sequence[Mapping[str, Any]]) -> str:
+def _verdict(rows: Sequence[Row]) -> str:
     verdicts = {row["device_verdict"] for row in rows}
     return next((verdict for verdict in _WEAKEST_FIRST if verdict in verdicts), "unknown")
 
 
-def _values(rows: Iterable[Mapping[str, Any]], column: str) -> list[Any]:
+def _values(rows: Iterable[Row], column: str) -> list[Any]:
     return [row[column] for row in rows if row[column] is not None]
 
 
-def _median(rows: Iterable[Mapping[str, Any]], column: str) -> float | None:
+def _median(rows: Iterable[Row], column: str) -> float | None:
     return _middle(_values(rows, column))
 
 
@@ -219,25 +185,23 @@ def _bytes(value: float | None) -> int | None:
     return None if value is None else round(value)
 
 
-def _weakest(rows: Sequence[Mapping[str, Any]], verdict: str) -> Mapping[str, Any]:
+def _weakest(rows: Sequence[Row], verdict: str) -> Row:
     """The process with that verdict whose device was busy least, the newest of equals: each has figures of its own."""
-    told = [row for row in reversed(rows) if row["device_verdict"] == verdict and row["device_evidence"]]
-    shares = [row for row in told if row.get("device_share") is not None]
-    return min(shares, key=lambda row: float(row["device_share"]), default=told[0] if told else {})
+    alike = [row for row in reversed(rows) if row["device_verdict"] == verdict and row["device_evidence"]]
+    shares = [row for row in alike if row["device_share"] is not None]
+    return min(shares, key=lambda row: float(row["device_share"]), default=alike[0] if alike else {})
 
 
-def _joined(rows: Iterable[Mapping[str, Any]], column: str) -> str | None:
+def _joined(rows: Iterable[Row], column: str) -> str | None:
     return " + ".join(dict.fromkeys(str(value) for value in _values(rows, column))) or None
 
 
-def _mapping(row: Mapping[str, Any], column: str) -> dict[str, Any] | None:
+def _mapping(row: Row, column: str) -> dict[str, Any] | None:
     return dict(row[column]) if row.get(column) else None
 
 
 def _options(value: object) -> dict[str, Any]:
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):
             value = json.loads(value)
-        except ValueError:
-            return {}
     return dict(value) if isinstance(value, Mapping) else {}

@@ -5,50 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 
 from bench.analyse.comparison import holm
+from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, Estimate, paired
-from bench.analyse.results import (
-    VERDICT_BLOCKS,
-    CellResult,
-    LoadResult,
-    Measured,
-    MemoryRanking,
-    MemoryRival,
-    Ranking,
-    Rival,
-)
+from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured, MemoryRanking, Ranking, Rival
 from bench.metrics import RANKED
+
+_Contestant = TypeVar("_Contestant", CellResult, LoadResult)
 
 
 def rankings(cells: Sequence[CellResult]) -> list[Ranking]:
     """One ranking per shape and metric; simulated cells and prefix-cache hits are kept apart from the others."""
-    groups: dict[tuple[int, int, int, bool, bool], list[CellResult]] = {}
-    for cell in cells:
-        shape = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask == "again", cell.load.simulated)
-        groups.setdefault(shape, []).append(cell)
-    found = (_rank(metric, groups[shape]) for shape in sorted(groups) for metric in RANKED)
+    groups = group_by(cells, lambda cell: (_request(cell), cell.load.simulated))
+    found = (_rank(metric, groups[kind]) for kind in sorted(groups) for metric in RANKED)
     return [ranking for ranking in found if ranking]
 
 
 def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking | None:
-    known = {cell.cell_key: cell for cell in cells if getattr(cell, metric)}
+    known = {cell.cell_key: (cell, measured) for cell in cells if (measured := getattr(cell, metric))}
     if not known:
         return None
-    order = _ordered({key: getattr(cell, metric) for key, cell in known.items()})
-    winner = known[order.winner]
+    one = cells[0]
     return Ranking(
         metric=metric,
-        prompt_tokens=winner.prompt_tokens,
-        new_tokens=winner.new_tokens,
-        batch_size=winner.batch_size,
-        ask=winner.ask,
-        simulated=winner.load.simulated,
-        winner=winner,
-        rivals=tuple(Rival(cell=known[key], **told) for key, told in order.rivals),
-        apart=tuple(known[key] for key in order.apart),
-        **order.figures,
+        prompt_tokens=one.prompt_tokens,
+        new_tokens=one.new_tokens,
+        batch_size=one.batch_size,
+        ask=one.ask,
+        simulated=one.load.simulated,
+        **_ranked(known),
     )
 
 
@@ -58,35 +45,25 @@ def memory_rankings(cells: Sequence[CellResult]) -> list[MemoryRanking]:
     A load that failed at the longest prompt never held what that takes, so it is ranked with its like alone. A load
     whose peak is not known is in none.
     """
-    loads = {cell.load.load_key: cell.load for cell in cells}
-    answered: dict[str, set[tuple[int, int, int, bool]]] = {}
-    for cell in cells:
-        request = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask == "again")
-        answered.setdefault(cell.load.load_key, set()).add(request)
-    groups: dict[tuple[bool, tuple[tuple[int, int, int, bool], ...]], dict[str, tuple[LoadResult, Measured]]] = {}
-    for key, load in loads.items():
-        if load.peak_memory:
-            group = groups.setdefault((load.simulated, tuple(sorted(answered[key]))), {})
-            group[key] = load, load.peak_memory
-    ordered = sorted(groups, key=lambda group: (group[0], -len(groups[group]), group[1]))
-    return [_rank_memory(simulated, requests, groups[simulated, requests]) for simulated, requests in ordered]
+    cells_of = group_by(cells, lambda cell: cell.load.load_key)
+    requests_of = {key: tuple(sorted(set(map(_request, its)))) for key, its in cells_of.items()}
+    known = [its[0].load for its in cells_of.values() if its[0].load.peak_memory]
+    groups = group_by(known, lambda load: (load.simulated, requests_of[load.load_key]))
+    ordered = sorted(groups.items(), key=lambda one: (one[0][0], -len(one[1]), one[0][1]))
+    return [
+        MemoryRanking(
+            shapes=tuple(dict.fromkeys(request[:3] for request in requests)),
+            ask="again" if all(again for *_, again in requests) else "first",
+            simulated=simulated,
+            **_ranked({load.load_key: (load, load.peak_memory) for load in loads if load.peak_memory}),
+        )
+        for (simulated, requests), loads in ordered
+    ]
 
 
-def _rank_memory(
-    simulated: bool,
-    requests: Sequence[tuple[int, int, int, bool]],
-    known: Mapping[str, tuple[LoadResult, Measured]],
-) -> MemoryRanking:
-    order = _ordered({key: peak for key, (_, peak) in known.items()})
-    return MemoryRanking(
-        shapes=tuple(dict.fromkeys(request[:3] for request in requests)),
-        ask="again" if all(again for *_, again in requests) else "first",
-        simulated=simulated,
-        winner=known[order.winner][0],
-        rivals=tuple(MemoryRival(load=known[key][0], **told) for key, told in order.rivals),
-        apart=tuple(known[key][0] for key in order.apart),
-        **order.figures,
-    )
+def _request(cell: CellResult) -> tuple[int, int, int, bool]:
+    """What is asked, first asks before prefix-cache hits."""
+    return cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask == "again"
 
 
 # -- what latencies and memory have in common
@@ -95,16 +72,6 @@ def _rank_memory(
 def lowest_of(contestants: Mapping[str, Measured]) -> str:
     """The name of the lowest, as a ranking of these has it: by what each two have in the blocks that both have."""
     return _Pairs.of(contestants).lowest(contestants)
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """Contestants by name: the fields of :class:`bench.analyse.results.Ranked` without what they stand for."""
-
-    winner: str
-    rivals: tuple[tuple[str, dict[str, Any]], ...]
-    apart: tuple[str, ...]
-    figures: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,37 +119,40 @@ class _Pairs:
         return min(contestants, key=place)
 
 
-def _ordered(contestants: Mapping[str, Measured]) -> _Order:
+def _ranked(known: Mapping[str, tuple[_Contestant, Measured]]) -> dict[str, Any]:
+    """The fields of :class:`bench.analyse.results.Ranked` that follow from what was measured of the contestants."""
+    contestants = {name: measured for name, (_, measured) in known.items()}
     pairs = _Pairs.of(contestants)
     winner = pairs.lowest(contestants)
     least = contestants[winner]
-    others = [name for name in contestants if name != winner]
-    beside = {name: _beside(name, winner, contestants, pairs) for name in others if (name, winner) in pairs.ratios}
-    apart = tuple(name for name in others if name not in beside)
-    shared = {block for name in beside for block in contestants[name].by_block}
-    lowest = least.within(shared) or least
-    blocks = [told["ratio"].blocks for told in beside.values()] or [lowest.estimate.blocks]
-    return _Order(
-        winner,
-        tuple(sorted(beside.items(), key=lambda one: (one[1]["ratio"].value, one[0]))),
-        apart,
-        {
-            "lowest": lowest.estimate,
-            "verdict": not apart and min(blocks) >= VERDICT_BLOCKS,
-            "partial": lowest.estimate.blocks < least.estimate.blocks,
-        },
-    )
+    rivals = {
+        name: _rival(contestant, measured, least, pairs.ratios[name, winner], (name, winner) in pairs.standing)
+        for name, (contestant, measured) in known.items()
+        if (name, winner) in pairs.ratios
+    }
+    apart = tuple(contestant for name, (contestant, _) in known.items() if name != winner and name not in rivals)
+    lowest = least.within({block for name in rivals for block in contestants[name].by_block}) or least
+    blocks = [rival.ratio.blocks for rival in rivals.values()] or [lowest.estimate.blocks]
+    return {
+        "winner": known[winner][0],
+        "lowest": lowest.estimate,
+        "rivals": tuple(rivals[name] for name in sorted(rivals, key=lambda name: (rivals[name].ratio.value, name))),
+        "apart": apart,
+        "verdict": not apart and min(blocks) >= VERDICT_BLOCKS,
+        "partial": lowest.estimate.blocks < least.estimate.blocks,
+    }
 
 
-def _beside(name: str, winner: str, contestants: Mapping[str, Measured], pairs: _Pairs) -> dict[str, Any]:
-    its, least = contestants[name], contestants[winner]
-    value, lowest = its.within(least.by_block), least.within(its.by_block)
+def _rival(
+    contestant: _Contestant, measured: Measured, least: Measured, ratio: Estimate, stands: bool
+) -> Rival[_Contestant]:
+    value, lowest = measured.within(least.by_block), least.within(measured.by_block)
     assert value is not None
     assert lowest is not None
-    ratio = pairs.ratios[name, winner]
-    return {
-        "ratio": ratio,
-        "distinguishable": None if ratio.low is None else (name, winner) in pairs.standing,
-        "value": value.estimate.value,
-        "lowest": lowest.estimate.value,
-    }
+    return Rival(
+        contestant=contestant,
+        ratio=ratio,
+        distinguishable=None if ratio.low is None else stands,
+        value=value.estimate.value,
+        lowest=lowest.estimate.value,
+    )

@@ -8,11 +8,13 @@ from typing import Any, Generic, Literal, TypeVar
 
 from bench.analyse.arrival import Arrival
 from bench.analyse.costs import Costs
-from bench.analyse.first_requests import Request
 from bench.analyse.interval import Estimate, over_blocks
 from bench.findings import Values
 from bench.plan.cells import Ask
 from bench.plan.flags import PROFILES
+
+Request = tuple[int, int, int]
+"""Prompt tokens, new tokens and batch size."""
 
 VERDICTS = ("verified", "reported", "fallback", "simulated", "unknown")
 """What is known about the device that executed, see :class:`LoadResult`."""
@@ -23,21 +25,13 @@ VERDICT_BLOCKS = PROFILES["standard"][0]
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One metric of one cell.
-
-    Args:
-        estimate: over blocks.
-        by_block: block -> median of that block's generations, in the same unit.
-    """
+    """One metric of one cell: its estimate over blocks, and the median of each block's generations."""
 
     estimate: Estimate
     by_block: Mapping[int, float]
 
     def within(self, blocks: Collection[int]) -> Measured | None:
-        """The same over those of its blocks that are among ``blocks``; ``None`` if none is.
-
-        For figures that stand beside a ratio: they have to cover the blocks of the ratio.
-        """
+        """The same over those of its blocks that are among ``blocks``, e.g. those of a ratio; ``None`` if none is."""
         kept = {block: value for block, value in self.by_block.items() if block in blocks}
         if len(kept) == len(self.by_block):
             return self
@@ -75,10 +69,9 @@ class Generation:
     """One generation that ran to its end.
 
     Args:
-        block: in which block, from 0.
         use: ``excluded`` was to be timed and does not count.
-        ttft_ms: time to first token; ``None`` where the record holds no positive time.
-        tpot_ms: time per output token; ``None`` for answers of one token, and where a step is missing.
+        ttft_ms: ``None`` where the record holds no positive time.
+        tpot_ms: ``None`` for answers of one token, and where a step is missing.
         reason: why it is excluded, as recorded; ``None`` where its record is not whole, or it is not excluded.
     """
 
@@ -116,12 +109,11 @@ class LoadTimes:
 
     Args:
         compile_cache: ``none``, ``cold`` (this load filled it), ``hit`` (it served this load), or ``unknown``.
-        processes: how many loaded so.
-        process_start_s: and the other times in seconds: medians over them, ``None`` where not measured.
-        first_generation_s: over those of them alone whose first request was ``first_request``.
+        processes: how many loaded so; the times are medians over them.
+        first_generation_s: over those processes alone whose first request was ``first_request``.
         steady_s: the whole answer to that request, later in the same processes.
-        first_request: prompt tokens, new tokens and batch size; ``None`` where no generation ended well.
-        first_processes: how many of them began with it.
+        first_request: ``None`` where no generation ended well.
+        first_processes: how many processes began with it.
     """
 
     compile_cache: str
@@ -141,25 +133,21 @@ class LoadResult:
 
     Args:
         load_key: stable from run to run.
-        backend: name of the stack.
-        device_requested: as asked for.
-        device_executed: as read back, ``None`` where not known; several are joined by `` + ``.
+        device_executed: as read back; several are joined by `` + ``.
         device_verdict: one of :data:`VERDICTS`; the weakest of all processes.
-        device_evidence: where that knowledge comes from; of the process of that verdict whose share is the least.
+        device_evidence: where that is known from, by the process of that verdict whose share is the least.
         device_share: that share, see ``device_share`` in :data:`bench.store.schema.LOADS`.
-        simulated: its latencies were played, not measured.
+        simulated: its latencies were simulated, not measured.
         processes: how many of them loaded.
-        times: how long loading took, apart for each state of the compile cache; what it served comes last.
-        peak_memory_bytes: median over processes of each process's own peak.
-        peak_memory_max_bytes: the largest of them.
-        private_memory_bytes: median over processes.
+        times: apart for each state of the compile cache; loads that it served come last.
+        peak_memory_bytes: median over processes of each process's own peak; the other sizes are medians too.
         weight_bits: weight format -> share of parameters.
         node_placement: execution provider -> share of the executed nodes, from the stack's own profile.
         changed_hints: property -> what was asked for and what became of it.
-        variant_spec: what the variant was asked for as; ``None`` of a load that is none.
+        variant_spec: as the variant was asked for; ``None`` of a load that is none.
         peak_memory: the estimate over blocks, in bytes; a block has the largest peak of its processes.
-        environment: variables that change how fast a stack runs, as the newest process got them; ``None`` of a run that
-            did not record them.
+        environment: variables that change how fast a stack runs, of the newest process; ``None`` of a run that did not
+            record them.
     """
 
     load_key: str
@@ -217,13 +205,11 @@ class LoadResult:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Blocks of a measured cell in which it failed or gave nothing that counts, with one reason.
+    """Blocks (from 0) of a measured cell in which it failed or gave nothing that counts, with one reason.
 
     Args:
-        status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: no generation counts;
-            ``unreached``: planned, and the run ended before.
-        message: the reason as recorded; empty where there is none to record.
-        blocks: which, from 0.
+        status: as of :class:`Failure`, or ``unreached``: planned, and the run ended before.
+        message: the reason as recorded; empty for ``unreached``.
     """
 
     status: str
@@ -236,30 +222,22 @@ class CellResult:
     """One combination that has numbers; each of :data:`bench.metrics.METRICS` is an attribute.
 
     Args:
-        load: what was loaded.
         ask: ``again`` times a prompt that the process was asked just before, with the prefix cache on.
         generations: how many timed generations count.
-        warmups: how many warm-ups were kept apart.
-        excluded: timed generations that are marked invalid, and so do not count.
-        blocks: blocks with at least one counted generation.
-        ttft_ms: time to first token.
-        tpot_ms: time per output token; ``None`` for answers of one token.
+        warmups: how many warm-ups ran.
+        excluded: how many timed generations do not count.
+        blocks: how many blocks have a counted generation.
+        tpot_ms: ``None`` for answers of one token.
         response_ms: the whole answer, from submission to its last token.
-        prefill_tokens_per_s: of the prompt; ``None`` for a prefix-cache hit, which leaves nearly all of them out.
-        decode_tokens_per_s: new tokens, over the whole batch.
-        itl_ms: quantiles of inter-token latency.
-        itl_samples: how many latencies they rest on.
-        along: latency of token k.
-        histogram: inter-token latencies, counted.
-        arrival_ms: time to token k.
+        prefill_tokens_per_s: ``None`` for a prefix-cache hit, which leaves nearly all of the prompt out.
+        decode_tokens_per_s: over the whole batch.
+        itl_samples: how many inter-token latencies there are.
         series: every generation that ran, in the order in which they were measured.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
             fewer than a hundred.
-        setup_ms: request set-up, a part of TTFT; ``None`` where the stack does not tell it.
-        costs: energy, busy time and CPU time, where counters were read.
-        timed: of each of :data:`bench.metrics.BY_GENERATION` the counted generations one by one, in the order in which
-            they were committed, in ms; empty for TPOT in answers of one token.
-        lost: blocks in which it was to be measured and failed, or gave nothing that counts.
+        setup_ms: request set-up, a part of TTFT; ``None`` where the stack does not report it.
+        timed: of each of :data:`bench.metrics.BY_GENERATION` the counted generations in the order in which they were
+            committed; empty for TPOT in answers of one token.
     """
 
     cell_key: str
@@ -302,10 +280,7 @@ class Failure:
 
     Args:
         status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: generations that do not count.
-        shapes: (prompt_tokens, new_tokens, batch_size) of each cell that this happened to.
-        asks: ``first`` or ``again``, of the same.
-        cell_keys: of the same.
-        blocks: in which blocks.
+        shapes: of each cell that this happened to, as ``asks`` and ``cell_keys``.
         measured_elsewhere: whether some of these cells were measured in other blocks.
     """
 
@@ -315,7 +290,7 @@ class Failure:
     message: str
     exit_code: int | None
     stderr_tail: str | None
-    shapes: tuple[tuple[int, int, int], ...]
+    shapes: tuple[Request, ...]
     asks: tuple[Ask, ...]
     cell_keys: tuple[str, ...]
     blocks: tuple[int, ...]
@@ -334,9 +309,12 @@ class Unreached:
     ask: Ask = "first"
 
 
+_Contestant = TypeVar("_Contestant", CellResult, LoadResult)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beside:
-    """What stands beside the lowest of a ranking.
+class Rival(Generic[_Contestant]):
+    """One that is compared with the lowest of a ranking.
 
     Args:
         ratio: its metric over the lowest one's, over the blocks that both have; above 1 means slower, or more. The
@@ -347,43 +325,34 @@ class Beside:
         lowest: that of the lowest over the same blocks.
     """
 
+    contestant: _Contestant
     ratio: Estimate
     distinguishable: bool | None
     value: float
     lowest: float
 
     @property
+    def load(self) -> LoadResult:
+        """The contestant, or the load of the cell that it is."""
+        return self.contestant.load if isinstance(self.contestant, CellResult) else self.contestant
+
+    @property
     def higher(self) -> bool:
-        """Whether it is told apart from the lowest as slower, or as more."""
+        """Whether it is certainly slower than the lowest, or more."""
         return bool(self.distinguishable) and self.ratio.value > 1
 
     @property
     def lower(self) -> bool:
-        """Whether it is told apart as lower. There is such a one only where pairs share different blocks."""
+        """Whether it is certainly lower. There is such a one only where pairs share different blocks."""
         return bool(self.distinguishable) and self.ratio.value < 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rival(Beside):
-    """A cell beside the lowest one."""
-
-    cell: CellResult
+AnyRival = Rival[CellResult] | Rival[LoadResult]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryRival(Beside):
-    """A load beside the one whose processes were lowest in memory."""
-
-    load: LoadResult
-
-
-_Contestant = TypeVar("_Contestant")
-_Rival = TypeVar("_Rival", bound=Beside)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranked(Generic[_Contestant, _Rival]):
-    """Who is lowest by one metric, and who stands beside it.
+class Ranked(Generic[_Contestant]):
+    """Who is lowest by one metric, and how the others compare.
 
     Args:
         ask: of the contestants; a prefix-cache hit is never ranked with first asks.
@@ -401,7 +370,7 @@ class Ranked(Generic[_Contestant, _Rival]):
     simulated: bool
     winner: _Contestant
     lowest: Estimate
-    rivals: tuple[_Rival, ...]
+    rivals: tuple[Rival[_Contestant], ...]
     apart: tuple[_Contestant, ...]
     verdict: bool
     partial: bool
@@ -422,11 +391,6 @@ class Ranked(Generic[_Contestant, _Rival]):
         return bool(self.apart) or not all(rival.higher for rival in self.rivals)
 
     @property
-    def tied(self) -> tuple[_Rival, ...]:
-        """The rivals that cannot be told apart from the winner."""
-        return tuple(rival for rival in self.rivals if not rival.distinguishable)
-
-    @property
     def blocks(self) -> int:
         """The fewest blocks that a figure of it rests on."""
         if self.apart:
@@ -435,7 +399,7 @@ class Ranked(Generic[_Contestant, _Rival]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ranking(Ranked[CellResult, Rival]):
+class Ranking(Ranked[CellResult]):
     """Who is fastest at one request shape by one metric, which is one of :data:`bench.metrics.RANKED`."""
 
     metric: str
@@ -445,17 +409,13 @@ class Ranking(Ranked[CellResult, Rival]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryRanking(Ranked[LoadResult, MemoryRival]):
+class MemoryRanking(Ranked[LoadResult]):
     """Which configuration needs least memory, of those that answered the same requests.
 
-    A peak is one of a process over its whole life, so there is one value per load and none per request. A load whose
-    peak is not known is not among the contestants.
-
-    Args:
-        shapes: (prompt_tokens, new_tokens, batch_size) of those requests.
+    A peak is one of a process over its whole life, so there is one value per load and none per request.
     """
 
-    shapes: tuple[tuple[int, int, int], ...]
+    shapes: tuple[Request, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,8 +425,7 @@ class Occurrence:
     Args:
         stored: its message as stored, in English.
         keys: of its messages in :data:`bench.findings.MESSAGES`; empty in runs before schema 6.
-        values: of those messages.
-        block: in which block, where it is about a visit.
+        block: where it is about a visit.
     """
 
     stored: str
@@ -480,16 +439,11 @@ class Finding:
     """What the guard saw, with advice; what it saw of one load or cell in several blocks is one.
 
     Args:
-        code: its kind, a fixed word.
-        severity: ``info``, ``warning`` or ``serious``; that of the weightiest block.
-        message: what was seen, the weightiest first, in English.
-        advice: what to do about it, in English.
+        severity: ``info``, ``warning`` or ``serious``; that of the most severe block.
+        message: what was seen, the most severe first, in English, as is the advice.
         subject: ``run``, ``load`` or ``cell``.
-        load_key: which load.
-        cell_key: which cell.
-        blocks: in which blocks.
         times: how many rows of the store this is.
-        occurrences: those rows, the weightiest first.
+        occurrences: those rows, the most severe first.
     """
 
     code: str
@@ -516,13 +470,10 @@ class RunAnalysis:
     Args:
         record: run.json as it was written.
         end: end.json, ``None`` if the run goes on or was killed.
-        loads: in the order of the plan.
-        cells: in the order of the plan; those with at least one counted generation.
-        failures: what could not be measured, and why.
-        unreached: planned cells that the run did not come to.
+        loads: in the order of the plan, as the cells.
+        cells: those with at least one counted generation.
         rankings: by shape, then by metric.
-        findings: of the guard, empty in runs without one.
-        memory_rankings: those of the same requests, of most configurations first.
+        memory_rankings: by set of requests, that of most configurations first.
     """
 
     record: Mapping[str, Any]

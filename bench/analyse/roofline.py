@@ -1,4 +1,4 @@
-"""Decoding against what the machine's memory allows: every step reads the weights and the KV cache once."""
+"""Decoding compared with what the machine's memory allows: every step reads the weights and the KV cache once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COMPUTED_BITS = {"f32": 32.0, "f16": 16.0, "bf16": 16.0}
 """What a stack computes in -> bits of a number."""
 
 NOT_ON_CPU, NO_WEIGHTS, ONE_TOKEN = "not on the CPU", "no weights", "one token"
-"""Why a cell has no place beside the roof: see :attr:`Roofline.left_out`."""
+"""Why a cell has no point, see :attr:`Roofline.left_out`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class RooflinePoint:
 
     @property
     def step_bytes(self) -> float:
-        """What a step reads, as far as it is known."""
+        """What a step reads, as far as known."""
         return self.weight_bytes + (self.kv_bytes or 0.0)
 
     @property
@@ -63,11 +63,10 @@ class RooflinePoint:
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """The measured cells of a run beside the bandwidth of its machine's memory.
+    """The measured cells of a run, and the bandwidth of its machine's memory.
 
     Args:
         bytes_per_s: as measured when the run began; ``None`` in runs that did not measure it.
-        points: in the order of the cells.
         left_out: reason -> how many measured cells have no point for it.
     """
 

@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from bench.analyse.cells import cell_result
-from bench.analyse.failures import bad_rows, failures, lost_blocks
+from bench.analyse.failures import failures, lost_blocks
 from bench.analyse.findings import read_findings
-from bench.analyse.first_requests import first_requests
-from bench.analyse.loads import load_results, read_load_rows
+from bench.analyse.loads import load_results, read_load_rows, unknown_load
 from bench.analyse.ranking import memory_rankings, rankings
 from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
-from bench.analyse.samples import read_cells
+from bench.analyse.samples import Generations
 from bench.store.reader import StoredRun
 
 
@@ -23,20 +22,27 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     Raises:
         StoreError: a file of the run cannot be read.
     """
-    load_rows = read_load_rows(run)
-    loads = load_results(run, load_rows, first_requests(run))
-    owner = _Owner(run.record, load_rows, loads)
+    load_rows, generations = read_load_rows(run), Generations(run)
+    loads = load_results(run, load_rows, generations.first_requests())
+    planned = {str(cell["cell_key"]): cell for cell in run.record.get("plan", {}).get("cells", [])}
+    key_of_process = {str(row["load_id"]): str(row["load_key"]) for row in load_rows}
+
+    def load_of(load_id: str, cell_key: str) -> LoadResult:
+        """The plan decides: a killed harness leaves generations without a load row."""
+        of_cell = planned.get(cell_key)
+        key = str(of_cell["load_key"]) if of_cell else key_of_process.get(load_id, "")
+        return loads.get(key) or unknown_load(key or cell_key or load_id)
+
     results: dict[str, CellResult] = {}
     seen: set[str] = set()
-    for samples in read_cells(run):
+    for samples in generations.cells():
         seen.add(samples.cell_key)
-        result = cell_result(samples, owner(samples.load_ids[0], samples.cell_key))
+        result = cell_result(samples, load_of(samples.load_ids[0], samples.cell_key))
         if result:
             results[samples.cell_key] = result
-    bad = bad_rows(run)
+    bad = generations.bad_rows()
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
-    planned = {str(cell["cell_key"]): cell for cell in run.record.get("plan", {}).get("cells", [])}
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
     cells = tuple(results[key] for key in order)
     return RunAnalysis(
@@ -44,50 +50,14 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         end=run.end,
         loads=tuple(loads.values()),
         cells=cells,
-        failures=tuple(failures(bad, owner, load_rows, results.keys())),
-        unreached=tuple(_unreached(key, cell, owner) for key, cell in planned.items() if key not in seen),
+        failures=tuple(failures(bad, load_of, load_rows, results.keys())),
+        unreached=tuple(_unreached(cell, load_of("", key)) for key, cell in planned.items() if key not in seen),
         rankings=tuple(rankings(cells)),
         findings=tuple(read_findings(run, load_rows)),
         memory_rankings=tuple(memory_rankings(cells)),
     )
 
 
-def _unreached(key: str, cell: Mapping[str, Any], owner: _Owner) -> Unreached:
+def _unreached(cell: Mapping[str, Any], load: LoadResult) -> Unreached:
     shape = (cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"])
-    return Unreached(key, owner("", key), *shape, cell.get("ask", "first"))
-
-
-class _Owner:
-    """Which load a row belongs to. The plan decides: a killed harness leaves generations without a load row."""
-
-    def __init__(
-        self, record: Mapping[str, Any], load_rows: list[dict[str, Any]], loads: Mapping[str, LoadResult]
-    ) -> None:
-        cells = record.get("plan", {}).get("cells", [])
-        self._by_cell = {str(cell["cell_key"]): str(cell["load_key"]) for cell in cells}
-        self._by_load_id = {str(row["load_id"]): str(row["load_key"]) for row in load_rows}
-        self._loads = loads
-
-    def __call__(self, load_id: str, cell_key: str) -> LoadResult:
-        key = self._by_cell.get(cell_key) or self._by_load_id.get(load_id, "")
-        return self._loads.get(key) or _unknown(key or cell_key or load_id)
-
-
-def _unknown(key: str) -> LoadResult:
-    nothing: dict[str, Any] = dict.fromkeys(LoadResult.__dataclass_fields__)
-    return LoadResult(
-        **{
-            **nothing,
-            "load_key": key,
-            "label": "unknown",
-            "variant": "",
-            "backend": "unknown",
-            "device_requested": "unknown",
-            "device_verdict": "unknown",
-            "precision": "unknown",
-            "options": {},
-            "simulated": False,
-            "processes": 0,
-            "times": (),
-        }
-    )
+    return Unreached(str(cell["cell_key"]), load, *shape, cell.get("ask", "first"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence, Set
+import statistics
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,25 +12,31 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.analyse.costs import COUNTERS
-from bench.analyse.results import Generation, Use
+from bench.analyse.results import Generation, Request, Use
 from bench.metrics import STORED
 from bench.plan.cells import Ask
 from bench.store.reader import ROWS_AT_ONCE, StoredRun
 
 _NS_PER_MS = 1e6
-_SCALARS = (
-    "load_id",
-    "cell_key",
-    "block",
-    "warmup",
-    "prompt_tokens",
-    "padded_prompt_tokens",
-    "new_tokens",
-    "batch_size",
-    "ask",
-    "status",
-    "invalid_reason",
+_NS_PER_S = 1e9
+_COLUMNS = (
+    *("load_id", "cell_key", "block", "warmup", "prompt_tokens", "padded_prompt_tokens", "new_tokens", "batch_size"),
+    *("ask", "status", "invalid_reason", "error_type", "error_message", "energy_source"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class FirstRequest:
+    """The request of a process's first generation.
+
+    Args:
+        request: which one.
+        steady_s: median time in seconds for the whole answer, over timed generations of the same cell, later in the
+            same process; ``None`` where none was timed, or those that were are prefix-cache hits.
+    """
+
+    request: Request
+    steady_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,89 +79,111 @@ class CellSamples:
 
 
 def read_cells(run: StoredRun) -> Iterator[CellSamples]:
-    """Each cell that has rows, in the order in which they first appear; one cell's latencies are expanded at a time."""
-    table = run.table("generations", columns=(*_SCALARS, *STORED.values(), *COUNTERS, "energy_source"))
-    if table.num_rows == 0:
-        return
-    rows = _Rows(table, _latencies(run))
-    for code, key in enumerate(rows.keys):
-        yield rows.cell(code, str(key))
+    """See :meth:`Generations.cells`."""
+    return Generations(run).cells()
 
 
-def _latencies(run: StoredRun) -> list[Any]:
-    """Each generation's inter-token latencies, as views of what was read: nothing is held twice."""
-    found: list[Any] = []
-    for batch in run.batches("generations", ["itl_ns"], ROWS_AT_ONCE):
-        column = batch.column(0)
-        flat = _numbers(column.flatten())
-        lengths = _numbers(pc.fill_null(pc.list_value_length(column), 0))
-        found += np.split(flat, np.cumsum(lengths))[:-1]
-    return found
+class Generations:
+    """The table ``generations`` of a run as flat arrays; its latencies stay views of what was read.
 
+    Raises:
+        StoreError: a file of the run cannot be read.
+    """
 
-class _Rows:
-    """The columns of the table as flat arrays, with the rows of each cell found once."""
-
-    def __init__(self, table: pa.Table, latencies: Sequence[Any]) -> None:
-        encoded = table["cell_key"].combine_chunks().dictionary_encode()
-        self.keys: list[str] = encoded.dictionary.to_pylist()
-        codes: Any = encoded.indices.to_numpy(zero_copy_only=False)
-        order = np.argsort(codes, kind="stable")
-        bounds: Any = np.searchsorted(codes[order], np.arange(len(self.keys) + 1))
-        self._members = [order[start:end] for start, end in itertools.pairwise(bounds.tolist())]
-        self._table = table
+    def __init__(self, run: StoredRun) -> None:
+        self._table = table = run.table("generations", columns=(*_COLUMNS, *STORED.values(), *COUNTERS))
         self._block = _numbers(table["block"])
         self._warmup = _booleans(table["warmup"])
         self._ok = _booleans(pc.equal(table["status"], "ok"))
         self._valid = _booleans(pc.is_null(table["invalid_reason"]))
         self._again = _booleans(pc.fill_null(pc.equal(table["ask"], "again"), fill_value=False))
-        self._reasons = table["invalid_reason"]
-        self._durations = {name: _numbers(pc.cast(table[name], pa.float64())) for name in STORED.values()}
+        self._durations = {name: _floats(table[name]) for name in STORED.values()}
         self._ttft = self._durations["ttft_ns"]
-        self._counters = {name: _numbers(pc.cast(table[name], pa.float64())) for name in COUNTERS}
+        self._counters = {name: _floats(table[name]) for name in COUNTERS}
         self._steps = _numbers(table["new_tokens"]).astype(np.int64)
-        self._latencies = latencies
-        self._lengths = np.fromiter((len(one) for one in latencies), np.int64, len(latencies))
+        self._latencies = _latencies(run)
+        self._lengths = np.fromiter(map(len, self._latencies), np.int64, len(self._latencies))
 
-    def cell(self, code: int, key: str) -> CellSamples:
-        members = self._members[code]
-        first = self._table.slice(int(members[0]), 1).select(_SCALARS).to_pylist()[0]
-        shape = (first["prompt_tokens"], first["new_tokens"], first["batch_size"])
-        timed = members[self._ok[members] & ~self._warmup[members]]
+    def bad_rows(self) -> list[dict[str, Any]]:
+        """The generations that failed, or do not count."""
+        bad = (pc.field("status") != "ok") | ~pc.field("invalid_reason").is_null()
+        rows: list[dict[str, Any]] = self._table.select(_COLUMNS).filter(bad).to_pylist()
+        return rows
+
+    def first_requests(self) -> dict[str, FirstRequest]:
+        """``load_id`` -> its first request that was answered.
+
+        Rows are in the order of the requests, so this holds for runs before schema 5 too, whose loads do not name it.
+        """
+        load_ids, cell_keys = self._table["load_id"].to_pylist(), self._table["cell_key"].to_pylist()
+        counted = self._ok & self._valid & ~self._warmup & ~self._again
+        first: dict[str, int] = {}
+        answers_s: dict[str, list[float]] = {}
+        for row in np.flatnonzero(self._ok).tolist():
+            begun = first.setdefault(load_ids[row], row)
+            if counted[row] and cell_keys[row] == cell_keys[begun]:
+                answer_ns = np.nan_to_num(self._ttft[row]) + self._latencies[row].sum()
+                answers_s.setdefault(load_ids[row], []).append(float(answer_ns) / _NS_PER_S)
+        return {
+            load_id: FirstRequest(
+                self._request(row), statistics.median(answers_s[load_id]) if load_id in answers_s else None
+            )
+            for load_id, row in first.items()
+        }
+
+    def cells(self) -> Iterator[CellSamples]:
+        """Each cell that has rows, in the order in which they first appear; expands the latencies of one at a time."""
+        encoded = self._table["cell_key"].combine_chunks().dictionary_encode()
+        codes: Any = encoded.indices.to_numpy(zero_copy_only=False)
+        order = np.argsort(codes, kind="stable")
+        keys = encoded.dictionary.to_pylist()
+        bounds = np.searchsorted(codes[order], np.arange(1, len(keys)))
+        for key, rows in zip(keys, np.split(order, bounds), strict=False):
+            yield self._cell(str(key), rows)
+
+    def _request(self, row: int) -> Request:
+        prompt_tokens, new_tokens, batch_size = (
+            self._table[name][row].as_py() for name in ("prompt_tokens", "new_tokens", "batch_size")
+        )
+        return prompt_tokens, new_tokens, batch_size
+
+    def _cell(self, key: str, rows: Any) -> CellSamples:
+        shape = self._request(int(rows[0]))
+        timed = rows[self._ok[rows] & ~self._warmup[rows]]
         # A time that is not positive, or a missing step, is a broken record and no measurement.
         whole = (self._ttft[timed] > 0) & (self._lengths[timed] == self._steps[timed] - 1)
         counted = timed[self._valid[timed] & whole]
         itl = np.empty((len(counted), shape[1] - 1))
         for place, row in enumerate(counted.tolist()):
             itl[place] = self._latencies[row]
-        load_ids = pc.unique(self._table["load_id"].take(pa.array(members))).to_pylist()
-        sources = self._table["energy_source"].take(pa.array(counted))
-        padded = pc.drop_null(self._table["padded_prompt_tokens"].take(pa.array(members)))
+        load_ids = pc.unique(self._table["load_id"].take(pa.array(rows)))
+        padded = pc.drop_null(self._table["padded_prompt_tokens"].take(pa.array(rows)))
+        sources = pc.drop_null(pc.unique(self._table["energy_source"].take(pa.array(counted))))
         return CellSamples(
             cell_key=key,
-            load_ids=tuple(load_ids),
+            load_ids=tuple(load_ids.to_pylist()),
             shape=shape,
-            ask="again" if self._again[members].any() else "first",
+            ask="again" if self._again[rows].any() else "first",
             padded_prompt_tokens=padded[0].as_py() if len(padded) else None,
             block=self._block[counted],
             durations={name: column[counted] for name, column in self._durations.items()},
             itl_ns=itl,
-            warmups=int(np.count_nonzero(self._warmup[members] & self._ok[members])),
+            warmups=int(np.count_nonzero(self._warmup[rows] & self._ok[rows])),
             excluded=len(timed) - len(counted),
             counters={name: column[counted] for name, column in self._counters.items()},
-            energy_source=" + ".join(pc.drop_null(pc.unique(sources)).to_pylist()) or None,
-            series=tuple(self._generations(members[self._ok[members]], frozenset(counted.tolist()))),
+            energy_source=" + ".join(sources.to_pylist()) or None,
+            series=tuple(self._series(rows[self._ok[rows]], frozenset(counted.tolist()))),
         )
 
-    def _generations(self, ran: Any, counted: Set[int]) -> Iterator[Generation]:
-        for row in ran.tolist():
+    def _series(self, rows: Any, counted: Set[int]) -> Iterator[Generation]:
+        for row in rows.tolist():
             use: Use = "warm-up" if self._warmup[row] else "timed" if row in counted else "excluded"
             yield Generation(
                 block=int(self._block[row]),
                 use=use,
                 ttft_ms=_milliseconds(self._ttft[row]),
                 tpot_ms=self._tpot_ms(row),
-                reason=self._reasons[row].as_py() if use == "excluded" else None,
+                reason=self._table["invalid_reason"][row].as_py() if use == "excluded" else None,
             )
 
     def _tpot_ms(self, row: int) -> float | None:
@@ -163,6 +191,16 @@ class _Rows:
         if len(latencies) == 0 or len(latencies) != self._steps[row] - 1:
             return None
         return _milliseconds(latencies.mean())
+
+
+def _latencies(run: StoredRun) -> list[Any]:
+    """Each generation's inter-token latencies."""
+    found: list[Any] = []
+    for batch in run.batches("generations", ["itl_ns"], ROWS_AT_ONCE):
+        column = batch.column(0)
+        lengths = _numbers(pc.fill_null(pc.list_value_length(column), 0))
+        found += np.split(_numbers(column.flatten()), np.cumsum(lengths))[:-1]
+    return found
 
 
 def _milliseconds(nanoseconds: Any) -> float | None:
@@ -176,3 +214,7 @@ def _numbers(column: Any) -> Any:
 
 def _booleans(column: Any) -> Any:
     return np.asarray(_numbers(column), dtype=bool)
+
+
+def _floats(column: Any) -> Any:
+    return _numbers(pc.cast(column, pa.float64()))

@@ -1,8 +1,7 @@
-"""What a series of times looks like beside its mean: drift, trend, two modes, outliers. All on logarithms.
+"""Drift, trend, two modes and outliers of a series of times, all on logarithms.
 
-Each looks for one thing, says how large it is, and is silent where the series is too short to tell. The bounds are
-such that a log-normal series of independent values is called in less than two cases of a hundred by each of them. Each
-has a p-value as well, by which a run of many series can be judged as a whole.
+The bounds are such that each test calls a log-normal series of independent values in less than two cases of a hundred;
+by the p-values a run of many series is judged as a whole. A series that is too short is never called.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from scipy.special import stdtr
-from scipy.stats import kendalltau
+from scipy.stats import kendalltau, theilslopes
 
 SURE = 0.01
 """Above this p-value a drift or a trend may well be chance."""
@@ -53,13 +52,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Modes:
-    """Blocks in two groups.
+    """Blocks in two groups, the faster one being the low one.
 
     Args:
-        low: geometric mean of the quicker group.
-        high: of the slower one.
-        low_blocks: which blocks are in the quicker group.
-        high_blocks: which are in the slower one.
+        low: geometric mean of the group, as ``high``.
         p_value: how probable a split that is as clear is among as many independent values with heavy tails.
     """
 
@@ -75,10 +71,8 @@ class Outlier:
     """A value far from the others.
 
     Args:
-        block: in which block.
         ratio: the value over the median of all blocks, or of its block.
-        estimate: the cell's estimate with it.
-        without: the cell's estimate without it.
+        estimate: of the cell with it; ``without`` is that without it.
         ordinal: which generation of the block, from 0; ``None`` where the block itself is meant.
         p_value: of a block: how probable it is that one of as many independent values with heavy tails is as far.
     """
@@ -97,7 +91,6 @@ class Alike:
 
     Args:
         correlation: of a block with the next, the mean over the series; independent blocks have ``-1 / blocks``.
-        blocks: how many.
         p_value: how probable one as large is where the order of the blocks does not matter.
     """
 
@@ -107,12 +100,7 @@ class Alike:
 
 
 def block_medians(blocks: Any, values: Any) -> dict[int, float]:
-    """Block -> median of its positive values.
-
-    Args:
-        blocks: int array [generations].
-        values: float array [generations].
-    """
+    """Block -> median of its positive values; ``blocks`` and ``values`` are arrays [generations]."""
     kept = values > 0
     return {int(block): float(np.median(values[kept & (blocks == block)])) for block in np.unique(blocks[kept])}
 
@@ -127,21 +115,14 @@ def drift(medians: Mapping[int, float]) -> Change | None:
     if len(logs) < 3 or max(logs) == min(logs):
         return None
     p_value = float(kendalltau(order, logs).pvalue)
-    slopes = [
-        (logs[later] - logs[earlier]) / (order[later] - order[earlier])
-        for later in range(len(order))
-        for earlier in range(later)
-    ]
-    ratio = math.exp(float(np.median(slopes)) * (order[-1] - order[0]))
-    return _change(ratio, p_value)
+    slope = float(theilslopes(logs, order).slope)
+    return _change(math.exp(slope * (order[-1] - order[0])), p_value)
 
 
 def trend(blocks: Any, values: Any) -> Change | None:
     """Whether generations of one process still went one way: t on the slopes of the blocks, three of them at least.
 
-    Args:
-        blocks: int array [generations], the block of each.
-        values: float array [generations], in the order in which they were measured.
+    ``blocks`` and ``values`` are arrays [generations], in the order in which they were measured.
     """
     rises = []
     for block in np.unique(blocks):
@@ -295,11 +276,8 @@ def _reference(count: int) -> Iterator[Any]:
 def outlying_generations(blocks: Any, values: Any) -> list[Outlier]:
     """Generations far from the median of their own block, each with what the estimate would be without it.
 
-    How much blocks differ is no matter here. Blocks of fewer than three generations tell nothing.
-
-    Args:
-        blocks: int array [generations], the block of each.
-        values: float array [generations]; positive.
+    How much blocks differ does not matter here. Blocks of fewer than three generations tell nothing. ``blocks`` and
+    ``values``, which are positive, are arrays [generations].
     """
     medians = block_medians(blocks, values)
     away = np.log(values) - np.log([medians[int(block)] for block in blocks])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.special import betaincc
 
+from bench.analyse.grouping import group_by
 from bench.analyse.run_noise import LEAST_SIDE, NOTHING, Points, RunNoise
 
 Name = tuple[str, str]
@@ -37,11 +38,6 @@ class Stretch:
     start: int
     points: Points
     noise: RunNoise
-
-    @property
-    def runs(self) -> tuple[int, ...]:
-        """Their numbers."""
-        return tuple(point.run for point in self.points)
 
     def halves(self, split: int) -> tuple[Stretch, Stretch]:
         """What lies before and after."""
@@ -67,9 +63,7 @@ def significant(stretches: Sequence[Stretch], level: float) -> Iterator[tuple[St
     By Westfall and Young's step-down (Resampling-Based Multiple Testing, 1993, algorithm 2.8): the most surprising
     first, each by how often the most surprising of it and all that are less so is as surprising in another order.
     """
-    by_runs: dict[tuple[int, ...], list[Stretch]] = {}
-    for stretch in stretches:
-        by_runs.setdefault(stretch.runs, []).append(stretch)
+    by_runs = group_by(stretches, lambda stretch: tuple(point.run for point in stretch.points))
     judged = [one for group in by_runs.values() for one in group]
     innovations = {runs: _Innovations.of(group) for runs, group in by_runs.items()}
     observed = np.concatenate([one.scores(np.arange(len(runs))[None, :])[0] for runs, one in innovations.items()])

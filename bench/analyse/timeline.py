@@ -21,7 +21,6 @@ class Identity:
     """What has to be the same for two estimates to be of one series.
 
     Args:
-        cell_key: stack, device, precision, options and request.
         model: its digest, or its name where it has none.
         threads: as planned; ``None``: left to each stack.
         ran_on: the executed device, which is another one than asked for after a fallback.
@@ -41,7 +40,7 @@ class ReadCell:
 
     Args:
         names: for people, by code of the language.
-        measured: metric (one of :data:`bench.metrics.COMPARED`) -> its estimate in ms, and its blocks.
+        measured: by metric, of :data:`bench.metrics.COMPARED`.
         lost_blocks: in how many blocks it failed or gave nothing that counts.
     """
 
@@ -59,12 +58,9 @@ class ReadRun:
     """One run, as far as a history needs it.
 
     Args:
-        created_at: UTC.
         ended: or else it is still being written or was killed.
-        model: its name.
         facts: see :func:`bench.analyse.environment.surroundings`.
         variants: how many cells were left out because they are a variant of an A/B run.
-        prompts: what it asked.
     """
 
     run_id: str
@@ -98,12 +94,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A change point of a series.
+    """A change point of a series, see :class:`bench.analyse.change_points.ChangePoint`.
 
     Args:
-        index: of the first point after it.
-        ratio: of the levels after and before; above 1 means slower.
-        p_value: adjusted for all series of the metric.
         turn: its place in :attr:`History.turns`; ``None`` where it is part of a slow drift.
     """
 
@@ -115,14 +108,7 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One metric of one cell over the runs.
-
-    Args:
-        cell: of the newest run that has it.
-        model: its name.
-        points: in the order of the runs.
-        shifts: in the same order.
-    """
+    """One metric of one cell over the runs, in their order; ``cell`` is that of the newest run that has it."""
 
     cell: ReadCell
     model: str
@@ -150,12 +136,12 @@ class Series:
         freedom = len(self.points) - len(self.levels)
         if freedom < 1:
             return None
-        apart = (
-            math.log(point.estimate.value / level)
+        squares = (
+            math.log(point.estimate.value / level) ** 2
             for low, high, level in self.levels
             for point in self.points[low:high]
         )
-        return math.sqrt(math.fsum(value * value for value in apart) / freedom)
+        return math.sqrt(math.fsum(squares) / freedom)
 
 
 def _mean_ms(points: tuple[Point, ...]) -> float:
@@ -167,11 +153,9 @@ class Move:
     """Cells that changed in one direction at one turn.
 
     Args:
-        slower: or else faster.
         series: places in :attr:`History.series`.
         of: how many series of the metric were measured before and after.
-        least: the smallest ratio of levels.
-        most: the largest.
+        least: the smallest ratio of levels; ``most`` is the largest.
     """
 
     metric: str
@@ -189,7 +173,6 @@ class Turn:
     Args:
         before: the last run of those cells before it; a place in :attr:`History.runs`.
         after: the first one after it.
-        backends: of the cells that changed.
         changes: what else differs there.
     """
 
@@ -202,13 +185,9 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """A part of a series whose level moved slowly, without a step.
+    """A part of a series, from one run to another, whose level moved slowly, without a step.
 
-    Args:
-        series: its place in :attr:`History.series`.
-        first: run of it, a place in :attr:`History.runs`.
-        last: run of it.
-        ratio: of the last level to the first.
+    All but the ratio of the last level to the first are places in :class:`History`.
     """
 
     series: int
@@ -219,11 +198,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The runs of a machine by time, their series, and where these change.
-
-    Args:
-        threshold: as a share; changes of less than half of it are not called.
-    """
+    """The runs of a machine by time, their series, and where these change by half of ``threshold`` or more."""
 
     runs: tuple[ReadRun, ...]
     series: tuple[Series, ...]

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.analyse.grouping import group_by
 from bench.analyse.results import CellResult, Measured
 
 
@@ -45,15 +46,18 @@ def tradeoffs(cells: Sequence[CellResult]) -> list[Tradeoff]:
 
     First asks alone: what is left of a prefix-cache hit is the decoding of the same answer.
     """
-    groups: dict[tuple[int, int, int, bool], list[_Known]] = {}
-    for cell in cells:
-        if cell.tpot_ms and cell.load.peak_memory and cell.ask == "first":
-            key = (cell.batch_size, cell.new_tokens, cell.prompt_tokens, cell.load.simulated)
-            groups.setdefault(key, []).append((cell, cell.tpot_ms, cell.load.peak_memory))
+    known = [
+        (cell, cell.tpot_ms, cell.load.peak_memory)
+        for cell in cells
+        if cell.tpot_ms and cell.load.peak_memory and cell.ask == "first"
+    ]
+    groups = group_by(
+        known, lambda one: (one[0].batch_size, one[0].new_tokens, one[0].prompt_tokens, one[0].load.simulated)
+    )
     return [
         Tradeoff(prompt_tokens, new_tokens, batch_size, simulated, points)
-        for (batch_size, new_tokens, prompt_tokens, simulated), known in sorted(groups.items(), key=lambda one: one[0])
-        if len(points := _points(known)) > 1
+        for (batch_size, new_tokens, prompt_tokens, simulated), group in sorted(groups.items(), key=lambda one: one[0])
+        if len(points := _points(group)) > 1
     ]
 
 

@@ -45,8 +45,8 @@ class Variation:
 
     Args:
         runs: how many runs it rests on.
-        own: (cell_key, metric) -> spread of that cell.
-        pooled: (backend, metric) -> spread over all cells of that stack.
+        own: by cell_key and metric.
+        pooled: by backend and metric, over all cells of that stack.
     """
 
     runs: int

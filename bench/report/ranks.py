@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.interval import Estimate
-from bench.analyse.results import LoadResult, MemoryRival, Rival
+from bench.analyse.results import AnyRival, LoadResult
 
 MOST = 8
 """Of a large run, so many are drawn beside the lowest, and the last one in any case."""
@@ -67,9 +67,9 @@ class Ranks:
 
 
 def ranks(
-    rivals: Sequence[Rival | MemoryRival],
+    rivals: Sequence[AnyRival],
     naming: Callable[[LoadResult], str],
-    sides: Callable[[Rival | MemoryRival], str],
+    sides: Callable[[AnyRival], str],
 ) -> Ranks | None:
     """The marks of a ranking; ``None`` where nobody is there to be compared with.
 
@@ -86,12 +86,11 @@ def ranks(
     near, far = tied[:MOST], _first_and_last(rest, max(2, MOST - len(tied)))
     place = _axis([rival.ratio for rival in (*lower, *near, *far)])
 
-    def rank(rival: Rival | MemoryRival) -> Rank:
-        load = rival.cell.load if isinstance(rival, Rival) else rival.load
+    def rank(rival: AnyRival) -> Rank:
         low, high = (None if end is None else place(end) for end in (rival.ratio.low, rival.ratio.high))
         return Rank(
-            load,
-            naming(load),
+            rival.load,
+            naming(rival.load),
             rival.ratio,
             sides(rival),
             _within(place(rival.ratio.value)),
@@ -111,7 +110,7 @@ def ranks(
     )
 
 
-def _first_and_last(ordered: Sequence[Rival | MemoryRival], most: int) -> Sequence[Rival | MemoryRival]:
+def _first_and_last(ordered: Sequence[AnyRival], most: int) -> Sequence[AnyRival]:
     return ordered if len(ordered) <= most else [*ordered[: most - 1], ordered[-1]]
 
 

@@ -9,16 +9,7 @@ from typing import Any, Literal
 
 from bench.analyse.interval import Estimate, paired
 from bench.analyse.ranking import lowest_of
-from bench.analyse.results import (
-    CellResult,
-    LoadResult,
-    Measured,
-    MemoryRanking,
-    MemoryRival,
-    Ranking,
-    Rival,
-    RunAnalysis,
-)
+from bench.analyse.results import AnyRival, CellResult, LoadResult, Measured, MemoryRanking, Ranking, RunAnalysis
 from bench.metrics import RANKED
 from bench.plan.cells import ASKS, digest
 from bench.report.findings import Note, finding_notes
@@ -56,9 +47,9 @@ class Answer:
         return load_of(self.ranking.winner)
 
     @property
-    def rivals(self) -> list[tuple[Rival | MemoryRival, LoadResult]]:
+    def rivals(self) -> list[tuple[AnyRival, LoadResult]]:
         """The others, nearest first."""
-        return [(rival, load_of(rival)) for rival in self.ranking.rivals]
+        return [(rival, rival.load) for rival in self.ranking.rivals]
 
     @property
     def apart(self) -> list[LoadResult]:
@@ -292,10 +283,8 @@ def view_run(analysis: RunAnalysis) -> RunView:
     )
 
 
-def load_of(one: CellResult | LoadResult | Rival | MemoryRival) -> LoadResult:
+def load_of(one: CellResult | LoadResult) -> LoadResult:
     """The load of a contestant."""
-    if isinstance(one, Rival):
-        return one.cell.load
     return one if isinstance(one, LoadResult) else one.load
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, Failure, LoadResult, MemoryRival, Rival
+from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, AnyRival, CellResult, Failure, LoadResult
 from bench.report.format import (
     capital,
     clean,
@@ -263,7 +263,7 @@ def _others(view: RunView, answer: Answer) -> list[str]:
         return [untold()]
     memory = answer.metric == "memory"
 
-    def filled(message: str, rival: Rival | MemoryRival, load: LoadResult) -> str:
+    def filled(message: str, rival: AnyRival, load: LoadResult) -> str:
         over = ratio_figures(answer, rival)
         return message.format(
             name=view.names.of(load),
@@ -288,7 +288,7 @@ def _others(view: RunView, answer: Answer) -> list[str]:
     return sentences
 
 
-def ratio_figures(answer: Answer, rival: Rival | MemoryRival) -> str:
+def ratio_figures(answer: Answer, rival: AnyRival) -> str:
     """What a ratio is of, where it rests on fewer blocks than the figure of the lowest; blank where not."""
     if rival.ratio.blocks >= answer.ranking.lowest.blocks:
         return ""

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from bench.analyse.first_requests import Request
-from bench.analyse.results import LoadResult, LoadTimes, RunAnalysis
+from bench.analyse.results import LoadResult, LoadTimes, Request, RunAnalysis
 from bench.report.language import gettext as _
 from bench.report.language import mark
 from bench.report.names import first_request, shape_name

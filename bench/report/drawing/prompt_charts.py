@@ -87,7 +87,7 @@ def _ratios(rankings: Sequence[Ranking]) -> dict[str, Estimate]:
     for ranking in rankings:
         if ranking.metric == "ttft_ms" and ranking.ask == "first" and ranking.rivals:
             found[ranking.winner.cell_key] = Estimate(1.0, None, None, ranking.lowest.blocks)
-            found |= {rival.cell.cell_key: rival.ratio for rival in ranking.rivals}
+            found |= {rival.contestant.cell_key: rival.ratio for rival in ranking.rivals}
     return found
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.results import CellResult, LoadResult, MemoryRanking, Ranking, Rival
+from bench.analyse.results import CellResult, LoadResult, MemoryRanking, Ranking
 from bench.report.about import about_run
 from bench.report.format import clean
 from bench.report.names import Naming
@@ -86,7 +86,7 @@ def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: 
         "blocks": ranking.lowest.blocks,
         "others": [
             {
-                **contestant(rival.cell if isinstance(rival, Rival) else rival.load),
+                **contestant(rival.contestant),
                 "ratio": rival.ratio.value,
                 "ratio_low": rival.ratio.low,
                 "ratio_high": rival.ratio.high,

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import cast
 
 from bench.analyse.interval import Estimate
-from bench.analyse.results import LoadResult, MemoryRival
+from bench.analyse.results import LoadResult, Rival
 from bench.analyse.run import analyse_run
 from bench.report.names import name_all
 from bench.report.ranks import MOST, Rank, Ranks, ranks
 from bench.store.reader import open_run
 
 
-def rival(value: float, low: float | None = None, high: float | None = None) -> MemoryRival:
+def rival(value: float, low: float | None = None, high: float | None = None) -> Rival[LoadResult]:
     """Of a load that only has a name here."""
     told = None if low is None or high is None else low > 1 or high < 1
-    return MemoryRival(
-        load=cast("LoadResult", f"load at {value:g}"),
+    return Rival(
+        contestant=cast("LoadResult", f"load at {value:g}"),
         ratio=Estimate(value, low, high, 3),
         distinguishable=told,
         value=value,
@@ -30,7 +30,7 @@ def no_sides(_: object) -> str:
     return ""
 
 
-def drawn(*rivals: MemoryRival) -> Ranks:
+def drawn(*rivals: Rival[LoadResult]) -> Ranks:
     found = ranks(rivals, str, no_sides)
     assert found is not None
     return found
@@ -106,4 +106,4 @@ def test_every_rival_is_drawn_with_the_ratio_of_the_analysis(stored_run: Path) -
     found = ranks(ranking.rivals, name_all(analysis).of, no_sides)
     assert found is not None
     shown = {rank.name: rank.ratio for rank in (*found.tied, *found.rest)}
-    assert shown == {name_all(analysis).of(rival.cell.load): rival.ratio for rival in ranking.rivals}
+    assert shown == {name_all(analysis).of(rival.load): rival.ratio for rival in ranking.rivals}

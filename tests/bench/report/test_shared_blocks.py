@@ -68,7 +68,7 @@ def test_the_figure_of_the_lowest_says_which_blocks_it_covers(two: RunAnalysis) 
 
 def test_a_ratio_over_fewer_blocks_says_what_it_is_of(three: RunAnalysis) -> None:
     rival = three.rankings[0].rivals[0]
-    assert (rival.cell.load.precision, rival.ratio.blocks, three.rankings[0].lowest.blocks) == ("int8", 10, 12)
+    assert (rival.load.precision, rival.ratio.blocks, three.rankings[0].lowest.blocks) == ("int8", 10, 12)
     assert f", {rival.value:.0f} against {rival.lowest:.0f} ms over 10 shared blocks." in ttft(three)
 
 
