@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
+from bench.analyse.agreement import Answers
 from bench.analyse.arrival import Arrival
 from bench.analyse.costs import Costs
 from bench.analyse.first_requests import Request
@@ -259,6 +260,7 @@ class CellResult:
         timed: of each of :data:`bench.metrics.BY_GENERATION` the counted generations one by one, in the order in which
             they were committed, in ms; empty for TPOT in answers of one token.
         lost: blocks in which it was to be measured and failed, or gave nothing that counts.
+        answers: how far its answers agree with those of the run's reference.
     """
 
     cell_key: str
@@ -288,6 +290,7 @@ class CellResult:
     timed: Mapping[str, Sequence[float]] = field(default_factory=dict)
     series: tuple[Generation, ...] = ()
     lost: tuple[Lost, ...] = ()
+    answers: Answers | None = None
 
     @property
     def lost_blocks(self) -> int:
@@ -498,6 +501,7 @@ class RunAnalysis:
         rankings: by shape, then by metric.
         findings: of the guard, empty in runs without one.
         memory_rankings: those of the same requests, of most configurations first.
+        reference: the load whose answers the others are compared with; ``None`` where there is none.
     """
 
     record: Mapping[str, Any]
@@ -509,3 +513,4 @@ class RunAnalysis:
     rankings: tuple[Ranking, ...]
     findings: tuple[Finding, ...]
     memory_rankings: tuple[MemoryRanking, ...] = ()
+    reference: LoadResult | None = None
