@@ -251,8 +251,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def quick(session: nox.Session) -> None:
-    """The tests of logic alone: no lint, no process, no browser, no stack. Takes pytest's options."""
-    finish(session, harness(session, TESTS), "-m", "pytest", "-m", "not process", *session.posargs)
+    """The tests of logic, in seconds: no lint, process, browser, stack or long simulation. Takes pytest's options."""
+    choice = ("-m", "not process and not slow", "--hypothesis-profile=quick")
+    finish(session, harness(session, TESTS), "-m", "pytest", *choice, *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -269,7 +270,7 @@ def tests(session: nox.Session) -> None:
     for name, spec in BACKENDS.items():
         if spec.group and "python" not in known[spec.group] and environment(spec.group).facts.build:
             session.log(f"{name} is compiled, so its tests run where its venv is: `nox -s bench -- --backend {name}`")
-    finish(session, python, "-m", "pytest", *session.posargs, made=known)
+    finish(session, python, "-m", "pytest", *(session.posargs or ("--durations=30",)), made=known)
 
 
 if __name__ == "__main__":

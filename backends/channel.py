@@ -21,11 +21,9 @@ class Line(Protocol):
 
     def send_bytes(self, data: bytes, /) -> None:
         """Send one message."""
-        ...
 
     def recv_bytes(self, maxlength: int | None = None, /) -> bytes:
         """Wait for one."""
-        ...
 
 
 class ChannelClosed(Exception):  # noqa: N818 - an event more than an error
@@ -37,12 +35,7 @@ class ProtocolError(Exception):
 
 
 def send(connection: Line, kind: str, **body: Any) -> None:
-    """Send one message of ``kind``.
-
-    Raises:
-        ChannelClosed: the other side is gone.
-        ProtocolError: the message is too long.
-    """
+    """Send one message of ``kind``; :class:`ProtocolError` if it is too long."""
     data = json.dumps({"kind": kind, **body}, separators=(",", ":"), allow_nan=False).encode("utf-8")
     if len(data) > MAX_MESSAGE_BYTES:
         raise ProtocolError(f"a {kind} message of {len(data)} bytes is over the limit of {MAX_MESSAGE_BYTES}")
@@ -53,12 +46,7 @@ def send(connection: Line, kind: str, **body: Any) -> None:
 
 
 def receive(connection: Line) -> Message:
-    """Wait for one message.
-
-    Raises:
-        ChannelClosed: the other side is gone.
-        ProtocolError: what came is too long or no message.
-    """
+    """Wait for one message; :class:`ProtocolError` if what came is too long or no message."""
     try:
         data = connection.recv_bytes(MAX_MESSAGE_BYTES)
     except EOFError as error:

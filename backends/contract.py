@@ -1,8 +1,4 @@
-"""The seam between the harness and an inference stack.
-
-A backend is one class in one file. The worker (:mod:`backends.worker`) makes an instance in a fresh process, loads one
-artifact onto one device, asks it to generate, and stamps each step itself. An adapter therefore never looks at a clock,
-with one exception: a stack that lets its request set-up be seen may report how long that took.
+"""The contract between the harness and an inference stack; the worker (:mod:`backends.worker`) takes all time stamps.
 
 Errors, and the status that each gives the row::
 
@@ -17,7 +13,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -61,6 +59,21 @@ def one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def require_file(artifact: Path, name: str, model: str) -> None:
+    """Refuse a folder without the file that every ``model`` of its kind has."""
+    if not (artifact / name).is_file():
+        raise ArtifactError(f"{artifact} holds no {model} ({name} is missing); make it with `nox -s models`")
+
+
+def installed_versions(*packages: str) -> dict[str, str]:
+    """Package -> version, of those of ``packages`` that are installed."""
+    found = {}
+    for package in packages:
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
 def variable_set(name: str, value: str, *, windows: bool = sys.platform == "win32") -> str:
     """How a variable of the environment is set before nox is called; in PowerShell, ``set`` is something else."""
     return f"$env:{name} = '{value}'" if windows else f"{name}={value}"
@@ -68,16 +81,15 @@ def variable_set(name: str, value: str, *, windows: bool = sys.platform == "win3
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device that a stack can really use on this machine.
+    """A device that a stack can really use on this machine. ``None`` means: the stack does not tell.
 
     Args:
         name: the name by which ``load`` takes it, in the stack's canonical spelling, e.g. ``CPU`` or ``GPU.0``.
-        description: the product's name where the stack tells it, e.g. ``Intel(R) Core(TM) Ultra 7 258V``.
-        driver: the driver's version, ``None`` where the stack does not tell.
-        memory_bytes: memory of the device's own, ``None`` where unknown.
+        description: the product's name, e.g. ``Intel(R) Core(TM) Ultra 7 258V``.
+        driver: the driver's version.
+        memory_bytes: memory of the device's own.
         adapter: the adapter that it is, as the system's counters name it: on Linux its PCI address
-            (``0000:00:02.0``), on Windows its locally unique id in hex without leading zeros (``d1c2``); ``None`` where
-            the stack does not tell.
+            (``0000:00:02.0``), on Windows its locally unique id in hex without leading zeros (``d1c2``).
     """
 
     name: str
@@ -167,15 +179,12 @@ class Session(Protocol):
             UnsupportedError: the stack cannot stream a batch of this size.
             BackendError: anything else that the stack could not do.
         """
-        ...
 
     def evidence(self) -> Evidence:
         """Read back what was loaded. Called once after the load and outside of all timed regions."""
-        ...
 
     def close(self) -> None:
         """Let go of the model."""
-        ...
 
 
 class Backend(Protocol):
@@ -183,7 +192,6 @@ class Backend(Protocol):
 
     def devices(self) -> list[Device]:
         """The devices that this machine really has, as the stack reports them."""
-        ...
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> Session:
         """Load the model in the folder ``artifact`` onto ``device``.
@@ -193,13 +201,12 @@ class Backend(Protocol):
             DeviceUnavailableError: the device is not here; never a silent fall-back to another one.
             BackendError: anything else.
         """
-        ...
 
 
 class ProfilingBackend(Backend, Protocol):
-    """A stack that can say, in a pass that is not timed, where it places the work.
+    """A stack that reports where it places the work, in a process of its own that is not timed.
 
-    The harness asks only where the table says so (:attr:`backends.spec.BackendSpec.profiled`), in a process of its own.
+    The harness asks only where the table says so (:attr:`backends.spec.BackendSpec.profiled`).
     """
 
     def profile(
@@ -209,12 +216,7 @@ class ProfilingBackend(Backend, Protocol):
 
         Returns:
             execution provider -> share of the executed nodes, largest first; they sum to 1.
-
-        Raises:
-            BackendError: as :meth:`Backend.load` and :meth:`Session.generate` do.
         """
-        ...
 
     def provider_for(self, device: str) -> str:
         """The name that the profile gives to the provider of ``device``."""
-        ...

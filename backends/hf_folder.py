@@ -1,4 +1,4 @@
-"""A Hugging Face folder in the words of an older transformers, and whether a model was loaded as its folder has it.
+"""Settings of a Hugging Face folder for an older transformers, and whether a model was loaded as it is stored.
 
 Plain values in and out, so that tests need no stack; :mod:`backends.hf_model` asks transformers.
 """
@@ -13,7 +13,7 @@ RENAMED_IN = 5
 
 _ROTARY = "rope_parameters"
 _OLDER = (("rope_theta", "rotary_emb_base"), ("partial_rotary_factor", "rotary_pct"), ("rope_scaling",))
-"""The names that older classes know these settings by; a class knows one of a line, or has no such setting."""
+"""The names of these settings in older classes; a class has one name of a line, or no such setting."""
 
 _ORIGINAL = "original_max_position_embeddings"
 _BESIDE_ORIGINAL = ("llama3", "longrope")
@@ -23,7 +23,7 @@ _SHOWN = 3
 
 
 class UntranslatableError(ValueError):
-    """An older transformers cannot be told a setting. The message names the setting."""
+    """An older transformers has no name for a setting. The message names the setting."""
 
 
 def in_older_words(config: Mapping[str, Any], accepted: Collection[str]) -> dict[str, Any]:
@@ -67,16 +67,16 @@ def _rotary(rotary: Mapping[str, Any], accepted: Collection[str]) -> dict[str, A
         raise UntranslatableError(f"{_ROTARY} by layer ({', '.join(rotary)})")
     left = {name: value for name, value in rotary.items() if value is not None}
     kind = left.pop("rope_type", "default")
-    told = {names[0]: left.pop(names[0]) for names in _OLDER if names[0] in left}
+    renamed = {names[0]: left.pop(names[0]) for names in _OLDER if names[0] in left}
     if _ORIGINAL in left and _ORIGINAL in accepted:
-        told[_ORIGINAL] = left.pop(_ORIGINAL)
+        renamed[_ORIGINAL] = left.pop(_ORIGINAL)
     elif _ORIGINAL in left and kind not in _BESIDE_ORIGINAL:
         raise UntranslatableError(f"{_ROTARY}.{_ORIGINAL} of {kind}")
     if kind != "default":
-        told["rope_scaling"] = {"type": kind, **left}
+        renamed["rope_scaling"] = {"type": kind, **left}
     elif left:
         raise UntranslatableError(f"{_ROTARY}.{next(iter(left))}")
-    return told
+    return renamed
 
 
 def not_as_stored(found: Mapping[str, Any], parts: Mapping[str, bool], base: str) -> str | None:

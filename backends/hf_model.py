@@ -22,12 +22,10 @@ MAJOR = int(_VERSION.partition(".")[0])
 def read_model(artifact: Path, **settings: Any) -> Any:
     """The causal model of the folder ``artifact``, with exactly the weights and settings that the folder holds.
 
-    Args:
-        artifact: configuration and safetensors.
-        settings: for ``from_pretrained``, beside what is the same for every stack.
+    ``settings`` are for ``from_pretrained``, beside what is the same for every stack.
 
     Raises:
-        ArtifactError: a setting cannot be told to this transformers, or weights are missing or would be left out.
+        ArtifactError: this transformers has no such setting, or weights are missing or would be left out.
         OSError, ValueError, KeyError, RuntimeError, SafetensorError: transformers' own.
     """
     model, found = AutoModelForCausalLM.from_pretrained(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,9 @@ from backends.contract import (
     LoadOptions,
     StepCallback,
     UnsupportedError,
+    installed_versions,
     one_line,
+    require_file,
     variable_set,
 )
 from backends.hf_model import MAJOR, read_model
@@ -56,10 +57,7 @@ class Transformers:
             )
         if options.precision not in _TYPES:
             raise UnsupportedError(f"transformers runs no {options.precision} here; choose one of {', '.join(_TYPES)}")
-        if not (artifact / "config.json").is_file():
-            raise ArtifactError(
-                f"{artifact} holds no Hugging Face model (config.json is missing); make it with `nox -s models`"
-            )
+        require_file(artifact, "config.json", "Hugging Face model")
         if options.threads is not None:
             torch.set_num_threads(options.threads)
         return TransformersSession(_read(artifact, options.precision, _torch_name(device)))
@@ -146,7 +144,7 @@ class TransformersSession:
         computes = _SHORT.get(format_of(self._model.dtype))
         devices = sorted({str(parameter.device) for parameter in self._model.parameters()})
         return Evidence(
-            device="+".join(_our_name(device) for device in devices),
+            device="+".join(device.upper().replace(":", ".") for device in devices),
             device_source="read-back",
             note=(
                 "Device and types are those of the loaded parameters; eager mode computes and caches in the type of "
@@ -156,25 +154,14 @@ class TransformersSession:
             kv_cache_precision=computes,
             attention_backend=str(self._model.config._attn_implementation).upper(),  # noqa: SLF001 - the only read-back
             threads=torch.get_num_threads(),
-            weight_bits=stored.shares,
-            bits_per_weight=stored.bits_per_weight,
-            bits_read_per_weight=stored.bits_read_per_weight,
             compile_cache="none",
-            versions=_versions("int8" in stored.shares),
+            versions=installed_versions("transformers", "torch", *(["torchao"] if "int8" in stored.shares else [])),
+            **stored.evidence,
         )
 
     def close(self) -> None:
         """Let go of the model."""
         self._model = None
-
-
-def _our_name(device: str) -> str:
-    return device.upper().replace(":", ".")
-
-
-def _versions(quantized: bool) -> dict[str, str]:
-    packages = ("transformers", "torch", "torchao") if quantized else ("transformers", "torch")
-    return {package: version(package) for package in packages}
 
 
 def _stored(model: Any) -> StoredWeights:

@@ -1,11 +1,10 @@
-"""llama.cpp through llama-cpp-python: its C interface, so that nothing of one request is left for the next."""
+"""llama.cpp through llama-cpp-python's C interface, so that no request leaves state for the next."""
 
 from __future__ import annotations
 
 import ctypes
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from backends.contract import (
     GenerationDetails,
     LoadOptions,
     StepCallback,
+    installed_versions,
 )
 
 _GGML_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
@@ -159,7 +159,7 @@ class LlamaSession:
             attention_backend="flash" if self._flash_attention == "on" else "softmax",
             threads=int(llama.llama_n_threads(self._context)),
             compile_cache="none",
-            versions={"llama-cpp-python": version("llama-cpp-python")},
+            versions=installed_versions("llama-cpp-python"),
         )
 
     def close(self) -> None:
@@ -181,9 +181,7 @@ def prefill_groups(wanted: Any, size: int) -> list[Any]:
 
     Of all positions only the last of each sequence needs logits; to be sampled they have to be in one batch, the last.
 
-    Args:
-        wanted: 1 for each entry whose logits are needed, 0 for the others.
-        size: the most entries of a batch.
+    ``wanted`` is 1 for each entry whose logits are needed, ``size`` the most entries of a batch.
     """
     heads, tails = np.flatnonzero(wanted == 0), np.flatnonzero(wanted)
     groups = [heads[start : start + size] for start in range(0, len(heads), size)]
@@ -195,13 +193,10 @@ def prefill_groups(wanted: Any, size: int) -> list[Any]:
 
 
 class _Batch:
-    """Tokens for one call of ``llama_decode``: arrays that the struct of llama.cpp points into.
+    """Tokens for one call of ``llama_decode``: int32 arrays that the struct of llama.cpp points into.
 
-    Args:
-        tokens: int32 [entries].
-        positions: of each within its sequence, int32.
-        rows: the sequence of each, int32.
-        wanted: 1 where its logits are needed, int8.
+    ``rows`` are the sequences of the tokens, ``positions`` their places in them, ``wanted`` (int8) is 1 where logits
+    are needed.
     """
 
     def __init__(self, tokens: Any, positions: Any, rows: Any, wanted: Any) -> None:

@@ -1,4 +1,4 @@
-"""The noise of a machine, as the simulated backend plays it: one definition, which the study of the statistics shares.
+"""The noise of a machine, as the simulated backend has it: one definition, which the study of the statistics shares.
 
 A latency is its nominal value times one factor per level: the run, the moment, the process, the generation, the step,
 and the time of day. Each factor has the geometric mean 1, but for the slow mode and the tails, which only slow down.
@@ -33,9 +33,6 @@ class Noise:
         tail_factor: by which they take longer.
         drift: the machine's slow rise and fall, as the largest share that it adds,
         drift_period_s: and the seconds from one high to the next.
-
-    Raises:
-        ValueError: a number cannot be what it is for.
     """
 
     run_spread: float = 0.0

@@ -1,17 +1,13 @@
-"""Intel NPU Acceleration Library: what ``NPUModelForCausalLM`` of the original document does, its mistakes mended.
+"""Intel NPU Acceleration Library 1.4.0 (archived upstream) with transformers 4.45.
 
-Archived upstream; written against version 1.4.0 with transformers 4.45. The library puts linear layers on the NPU and
-leaves embedding, norms, rotary positions and attention to torch on the CPU. It compiles a graph per prompt length and
-another at the first decode step, so each cell has to be warmed up, decode included; the harness does.
-
-``NPUModelForCausalLM.from_pretrained`` loads with transformers and calls ``compile``. Here both are called one by one,
-because the settings and weights have to be checked on the way in, and a tied output layer parted before ``compile``.
+The library compiles a graph per prompt length and another at the first decode step; the harness warms up both. Its own
+``from_pretrained`` loads with transformers and calls ``compile``; here both are called one by one, to check settings
+and weights on the way in, and to separate a tied output layer before ``compile``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +31,9 @@ from backends.contract import (
     LoadOptions,
     StepCallback,
     UnsupportedError,
+    installed_versions,
     one_line,
+    require_file,
 )
 from backends.hf_model import read_model
 from backends.torch_loop import StoredWeights, greedy, last_position
@@ -72,10 +70,7 @@ class IntelNpuLibrary:
         kind = _TYPES.get(options.precision)
         if kind is None:
             raise UnsupportedError(f"the NPU library takes no {options.precision}; choose one of {', '.join(_TYPES)}")
-        if not (artifact / "config.json").is_file():
-            raise ArtifactError(
-                f"{artifact} holds no Hugging Face model (config.json is missing); make it with `nox -s models`"
-            )
+        require_file(artifact, "config.json", "Hugging Face model")
         if options.threads is not None:
             torch.set_num_threads(options.threads)
         cache: CompileCache = "unknown" if _CACHE.is_dir() and any(_CACHE.iterdir()) else "cold"
@@ -143,11 +138,9 @@ class NpuSession:
             ),
             attention_backend=str(getattr(self._model.config, "_attn_implementation", "sdpa")).upper(),
             threads=torch.get_num_threads(),
-            weight_bits=stored.shares,
-            bits_per_weight=stored.bits_per_weight,
-            bits_read_per_weight=stored.bits_read_per_weight,
             compile_cache=self._cache,
-            versions=_versions(),
+            versions=installed_versions("intel-npu-acceleration-library", "transformers", "torch"),
+            **stored.evidence,
         )
 
     def close(self) -> None:
@@ -171,12 +164,7 @@ def _divided(model: Any) -> str:
 
 
 def _stored(model: Any, parameters: int) -> StoredWeights:
-    """What the modules hold; ``state_dict()`` does not know the quantized layers' weights.
-
-    Args:
-        model: compiled.
-        parameters: of the model as it was read, tied ones once.
-    """
+    """What the modules hold; ``state_dict()`` does not know the quantized layers' weights."""
     weights = StoredWeights(parameters)
     looked_up = model.get_input_embeddings().weight
     for tensor, is_scale in _tensors(model):
@@ -198,13 +186,3 @@ def _tensors(model: Any) -> Iterator[tuple[Any, bool]]:
             yield module.scale, True
             if module.bias is not None and not isinstance(module.bias, torch.nn.Parameter):
                 yield module.bias, False
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in ("intel-npu-acceleration-library", "transformers", "torch"):
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

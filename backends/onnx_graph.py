@@ -1,8 +1,6 @@
 """Reads the few facts about an ONNX graph that evidence needs, without the onnx package.
 
-Only the structure is walked: field numbers are those of ``onnx.proto3`` (https://github.com/onnx/onnx), the encoding is
-protocol buffers' wire format. Weights are skipped over, not read, so that a model with weights in the same file costs
-no memory.
+Field numbers are those of ``onnx.proto3`` (https://github.com/onnx/onnx), encoded as protocol buffers.
 """
 
 from __future__ import annotations
@@ -26,9 +24,6 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _LARGEST_BYTES = 64 * 1024 * 1024
 """Reading counts towards the worker's peak memory, so a file larger than any graph without weights is left alone."""
 
-_Buffer = memoryview
-_Value = int | memoryview
-
 
 @dataclass(frozen=True, slots=True)
 class GraphFacts:
@@ -50,79 +45,66 @@ def read_graph(path: Path) -> GraphFacts | None:
 
     Raises:
         ValueError: the file is no ONNX model.
-        OSError: it cannot be read.
     """
     if path.stat().st_size > _LARGEST_BYTES:
         return None
     try:
-        return _facts(memoryview(path.read_bytes()))
+        return _facts(_Message(memoryview(path.read_bytes())))
     except (IndexError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no ONNX model") from error
 
 
-def _facts(model: _Buffer) -> GraphFacts:
+def _facts(model: _Message) -> GraphFacts:
     operators: Counter[str] = Counter()
     outputs: dict[str, str] = {}
     levels: set[int] = set()
-    for graph in _parts(model, _MODEL_GRAPH):
-        for field, part in _fields(graph):
-            if field == _GRAPH_NODE and isinstance(part, memoryview):
-                operators[_text(part, _NODE_OPERATOR)] += 1
-                levels.update(_accuracy_levels(part))
-            elif field == _GRAPH_OUTPUT and isinstance(part, memoryview):
-                element = _ELEMENT_TYPES.get(_element(part))
-                if element is not None:
-                    outputs[_text(part, _VALUE_NAME)] = element
+    for graph in model.parts(_MODEL_GRAPH):
+        for node in graph.parts(_GRAPH_NODE):
+            operators[node.text(_NODE_OPERATOR)] += 1
+            for attribute in node.parts(_NODE_ATTRIBUTE):
+                if attribute.text(_ATTRIBUTE_NAME) == "accuracy_level":
+                    levels.update(attribute.numbers(_ATTRIBUTE_INT))
+        for output in graph.parts(_GRAPH_OUTPUT):
+            tensors = [tensor for kind in output.parts(_VALUE_TYPE) for tensor in kind.parts(_TYPE_TENSOR)]
+            elements = [number for tensor in tensors for number in tensor.numbers(_TENSOR_ELEMENT)]
+            if elements and elements[0] in _ELEMENT_TYPES:
+                outputs[output.text(_VALUE_NAME)] = _ELEMENT_TYPES[elements[0]]
     return GraphFacts(dict(operators), outputs, frozenset(levels))
 
 
-def _accuracy_levels(node: _Buffer) -> Iterator[int]:
-    for attribute in _parts(node, _NODE_ATTRIBUTE):
-        if _text(attribute, _ATTRIBUTE_NAME) == "accuracy_level":
-            yield from _numbers(attribute, _ATTRIBUTE_INT)
+class _Message:
+    """A message of protocol buffers: the numbers, and the texts or messages, of each of its fields."""
+
+    def __init__(self, data: memoryview) -> None:
+        self._numbers: dict[int, list[int]] = {}
+        self._parts: dict[int, list[memoryview]] = {}
+        at = 0
+        while at < len(data):
+            tag, at = _varint(data, at)
+            field, kind = tag >> 3, tag & 7
+            if kind == _VARINT:
+                value, at = _varint(data, at)
+                self._numbers.setdefault(field, []).append(value)
+            elif kind == _BYTES:
+                length, at = _varint(data, at)
+                self._parts.setdefault(field, []).append(data[at : at + length])
+                at += length
+            elif kind in (_FIXED64, _FIXED32):
+                at += 8 if kind == _FIXED64 else 4
+            else:
+                raise IndexError(f"no such kind of field: {kind}")
+
+    def numbers(self, field: int) -> list[int]:
+        return self._numbers.get(field, [])
+
+    def parts(self, field: int) -> Iterator[_Message]:
+        return map(_Message, self._parts.get(field, []))
+
+    def text(self, field: int) -> str:
+        return bytes(self._parts.get(field, [b""])[0]).decode("utf-8")
 
 
-def _element(value: _Buffer) -> int:
-    for kind in _parts(value, _VALUE_TYPE):
-        for tensor in _parts(kind, _TYPE_TENSOR):
-            for number in _numbers(tensor, _TENSOR_ELEMENT):
-                return number
-    return 0
-
-
-def _text(message: _Buffer, field: int) -> str:
-    for part in _parts(message, field):
-        return bytes(part).decode("utf-8")
-    return ""
-
-
-def _parts(message: _Buffer, wanted: int) -> Iterator[_Buffer]:
-    return (value for field, value in _fields(message) if field == wanted and isinstance(value, memoryview))
-
-
-def _numbers(message: _Buffer, wanted: int) -> Iterator[int]:
-    return (value for field, value in _fields(message) if field == wanted and isinstance(value, int))
-
-
-def _fields(message: _Buffer) -> Iterator[tuple[int, _Value]]:
-    at = 0
-    while at < len(message):
-        tag, at = _varint(message, at)
-        field, kind = tag >> 3, tag & 7
-        if kind == _VARINT:
-            value, at = _varint(message, at)
-            yield field, value
-        elif kind == _BYTES:
-            length, at = _varint(message, at)
-            yield field, message[at : at + length]
-            at += length
-        elif kind in (_FIXED64, _FIXED32):
-            at += 8 if kind == _FIXED64 else 4
-        else:
-            raise IndexError(f"no such kind of field: {kind}")
-
-
-def _varint(message: _Buffer, at: int) -> tuple[int, int]:
+def _varint(message: memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = message[at]

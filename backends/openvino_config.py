@@ -1,4 +1,4 @@
-"""What OpenVINO is told of a load, and what became of it: plain values, shared by the stacks that run on OpenVINO."""
+"""How OpenVINO is configured for a load, and what became of it: shared by the stacks that run on OpenVINO."""
 
 from __future__ import annotations
 
@@ -34,17 +34,15 @@ READ_BACK = (
 )
 """The properties of a compiled model that say how it runs."""
 
-_BLOBS = "*.blob"
-
 
 def listed(core: Any) -> list[Device]:
-    """What OpenVINO lists as available, with what it tells of each: a plugin that merely loads is not a device."""
+    """The available devices and their properties; a plugin that merely loads is not a device."""
     return [
         Device(
             name=name,
-            description=_told(core, name, "FULL_DEVICE_NAME"),
-            driver=_told(core, name, _DRIVERS.get(family(name))),
-            memory_bytes=_number(_told(core, name, _MEMORIES.get(family(name)))),
+            description=_property(core, name, "FULL_DEVICE_NAME"),
+            driver=_property(core, name, _DRIVERS.get(family(name))),
+            memory_bytes=_whole_number(_property(core, name, _MEMORIES.get(family(name)))),
             adapter=adapter_of(core, name) if family(name) in _DRIVERS else None,
         )
         for name in core.available_devices
@@ -68,7 +66,7 @@ def adapter_of(core: Any, device: str, *, windows: bool = sys.platform == "win32
     return "{:04x}:{:02x}:{:02x}.{:x}".format(*numbers) if any(numbers) else None
 
 
-def _told(core: Any, device: str, name: str | None) -> str | None:
+def _property(core: Any, device: str, name: str | None) -> str | None:
     if name is None:
         return None
     try:
@@ -77,16 +75,12 @@ def _told(core: Any, device: str, name: str | None) -> str | None:
         return None
 
 
-def _number(text: str | None) -> int | None:
+def _whole_number(text: str | None) -> int | None:
     return int(text) if text is not None and text.isdigit() else None
 
 
 def require(device: str, present: list[str]) -> None:
-    """Refuse a device that OpenVINO does not list: a plugin that merely loads is not a device.
-
-    Raises:
-        DeviceUnavailableError: it is not among ``present``.
-    """
+    """Refuse a device that OpenVINO does not list as available."""
     if any(name in present for name in names_for(device)):
         return
     remedy = _REMEDIES.get(family(device), "choose one of those")
@@ -97,12 +91,7 @@ def require(device: str, present: list[str]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class BlobCache:
-    """The folder in which OpenVINO keeps compiled models, as it stood before a load.
-
-    Args:
-        folder: ``None`` without a cache.
-        before: the compiled models that were there.
-    """
+    """The folder in which OpenVINO keeps compiled models, ``None`` without a cache, and what it held before a load."""
 
     folder: Path | None
     before: frozenset[str] = frozenset()
@@ -124,14 +113,13 @@ class BlobCache:
         """What the load made of the cache: filled it, was served by it, or did neither as far as can be seen."""
         if self.folder is None:
             return "none"
-        added = _blobs(self.folder) - self.before
-        if added:
+        if _blobs(self.folder) - self.before:
             return "cold"
         return "hit" if self.before else "unknown"
 
 
 def _blobs(folder: Path) -> frozenset[str]:
-    return frozenset(file.name for file in folder.glob(_BLOBS))
+    return frozenset(file.name for file in folder.glob("*.blob"))
 
 
 def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> dict[str, Any]:
@@ -160,23 +148,13 @@ def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> di
 
 
 def npu_properties(options: LoadOptions) -> dict[str, Any]:
-    """What OpenVINO GenAI's own NPU pipeline is told: the fixed shapes, and how hard to compile.
+    """The properties of OpenVINO GenAI's own NPU pipeline: fixed shapes, and compilation hints.
 
     Not where: NPUW_DEVICES is the NPU alone then. With ``NPU,CPU`` it runs on the CPU what does not compile, without an
     error, and still answers NPU for the device.
     """
-    names = {
-        "max_prompt_len": "MAX_PROMPT_LEN",
-        "min_response_len": "MIN_RESPONSE_LEN",
-        "prefill_hint": "PREFILL_HINT",
-        "generate_hint": "GENERATE_HINT",
-    }
-    given = {name: options.extra.get(option) for option, name in names.items()}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-_NPU_STEP = 64
-_DEFAULT_PROMPT, _DEFAULT_RESPONSE = 1024, 128
+    names = ("max_prompt_len", "min_response_len", "prefill_hint", "generate_hint")
+    return {name.upper(): options.extra[name] for name in names if options.extra.get(name) is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,15 +175,15 @@ class NpuShapes:
     chunk: int
 
     @classmethod
-    def of(cls, told: Mapping[str, Any], chunk: int) -> NpuShapes:
-        """What follows from ``told``, the pipeline's properties, and the plugin's own chunk size."""
-        dynamic = told.get("PREFILL_HINT", "DYNAMIC") == "DYNAMIC"
-        prompt = int(told.get("MAX_PROMPT_LEN", _DEFAULT_PROMPT))
-        return cls(prompt, int(told.get("MIN_RESPONSE_LEN", _DEFAULT_RESPONSE)), chunk if dynamic else 0)
+    def of(cls, properties: Mapping[str, Any], chunk: int) -> NpuShapes:
+        """What follows from the pipeline's properties and the plugin's own chunk size."""
+        dynamic = properties.get("PREFILL_HINT", "DYNAMIC") == "DYNAMIC"
+        prompt = int(properties.get("MAX_PROMPT_LEN", 1024))
+        return cls(prompt, int(properties.get("MIN_RESPONSE_LEN", 128)), chunk if dynamic else 0)
 
     def padded(self, prompt_tokens: int) -> int:
         """The length that is computed for a prompt of ``prompt_tokens``."""
-        longest = _up_to(self.prompt, _NPU_STEP)
+        longest = _up_to(self.prompt, 64)
         return _up_to(prompt_tokens, self.chunk) if 0 < self.chunk < longest else longest
 
     def problem(self, prompt_tokens: int, new_tokens: int) -> str | None:
@@ -225,7 +203,7 @@ class NpuShapes:
 
 
 def prefill_chunk(core: Any) -> int:
-    """The NPU plugin's chunk of a dynamic prefill, in tokens; 0 if it does not tell."""
+    """The NPU plugin's chunk of a dynamic prefill, in tokens; 0 if it does not report one."""
     try:
         return int(core.get_property("NPU", "NPUW_LLM_PREFILL_CHUNK_SIZE"))
     except (RuntimeError, ValueError):
@@ -258,7 +236,7 @@ def as_text(value: Any) -> str:
 
 
 def changed_hints(asked: Mapping[str, Any], read: Mapping[str, str]) -> dict[str, str]:
-    """Property -> ``asked f16, got f32``, for what a device read back otherwise than it was told."""
+    """Property -> ``asked f16, got f32``, for properties that differ from what was asked for."""
     return {
         name: f"asked {asked[name]}, got {read[name]}"
         for name in read

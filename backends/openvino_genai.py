@@ -1,9 +1,9 @@
-"""OpenVINO GenAI: ``LLMPipeline`` on CPU, GPU and NPU, with prefix caching off unless a load is told otherwise."""
+"""OpenVINO GenAI: ``LLMPipeline`` on CPU, GPU and NPU, with prefix caching off unless a load asks for it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from backends.contract import (
     LoadOptions,
     StepCallback,
     UnsupportedError,
+    installed_versions,
     one_line,
+    require_file,
 )
 from backends.openvino_config import (
     NO_NPU_COMPILER,
@@ -60,27 +62,26 @@ class OpenVinoGenAI:
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OpenVinoSession:
         """Compile the IR in ``artifact`` for ``device``."""
         require(device, self._core.available_devices)
-        if not (artifact / "openvino_model.xml").is_file():
-            raise ArtifactError(
-                f"{artifact} holds no OpenVINO model (openvino_model.xml is missing); make it with `nox -s models`"
-            )
+        require_file(artifact, "openvino_model.xml", "OpenVINO model")
         cache = BlobCache.for_load(options, artifact, device)
         hints = common_properties(device, options, cache)
         shapes = None
+        caching = device != _NPU and options.extra.get("prefix_caching") == "on"
         if device == _NPU:
             attention, own = None, npu_properties(options)
             shapes = NpuShapes.of(own, prefill_chunk(self._core))
         else:
             attention = str(options.extra.get("attention_backend", "PA"))
-            own = _attention(attention, prefix_caching=options.extra.get("prefix_caching") == "on")
+            own = _attention(attention, prefix_caching=caching)
         try:
             pipeline, printed = with_log(lambda: genai.LLMPipeline(artifact, device, **hints, **own))
         except RuntimeError as error:
             if device == _NPU and lacks_npu_compiler(error):
                 raise DeviceUnavailableError(f"{NO_NPU_COMPILER}; it says: {last_line(error)}") from error
             raise ArtifactError(f"OpenVINO could not compile the model for {device}: {last_line(error)}") from error
-        told = _Told(hints, attention, cache.outcome(), own.get("scheduler_config"), model_properties(printed))
-        return OpenVinoSession(self._core, pipeline, device, told, shapes)
+        read = {name: value for name, value in model_properties(printed).items() if name in READ_BACK}
+        setup = _Setup(hints, attention, caching, cache.outcome(), read)
+        return OpenVinoSession(self._core, pipeline, device, setup, shapes)
 
 
 def _attention(attention: str, *, prefix_caching: bool) -> dict[str, Any]:
@@ -111,32 +112,25 @@ def _probe(core: ov.Core, device: str, hints: Mapping[str, Any]) -> dict[str, st
         return {}
 
 
-class _Told:
-    """What the pipeline was told and printed, and what became of the compile cache."""
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """How the pipeline was configured, what it printed, and what became of the compile cache."""
 
-    def __init__(
-        self,
-        hints: Mapping[str, Any],
-        attention: str | None,
-        compile_cache: CompileCache,
-        scheduler: Any,
-        printed: Mapping[str, str],
-    ) -> None:
-        self.hints = hints
-        self.attention = attention
-        self.compile_cache = compile_cache
-        self.prefix_caching = scheduler is not None and bool(scheduler.enable_prefix_caching)
-        self.printed = {name: value for name, value in printed.items() if name in READ_BACK}
+    hints: Mapping[str, Any]
+    attention: str | None
+    prefix_caching: bool
+    compile_cache: CompileCache
+    printed: Mapping[str, str]
 
 
 class OpenVinoSession:
     """A compiled model behind ``LLMPipeline``."""
 
-    def __init__(self, core: ov.Core, pipeline: Any, device: str, told: _Told, shapes: NpuShapes | None) -> None:
+    def __init__(self, core: ov.Core, pipeline: Any, device: str, setup: _Setup, shapes: NpuShapes | None) -> None:
         self._core = core
         self._pipeline = pipeline
         self._device = device
-        self._told = told
+        self._setup = setup
         self._shapes = shapes
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
@@ -159,21 +153,21 @@ class OpenVinoSession:
 
     def evidence(self) -> Evidence:
         """What the pipeline printed of its compiled model; where it printed nothing, what a probe tells."""
-        printed = self._told.printed
+        printed = self._setup.printed
         named = printed.get("EXECUTION_DEVICES") if self._device != _NPU else None
-        read = printed or _probe(self._core, self._device, self._told.hints)
+        read = printed or _probe(self._core, self._device, self._setup.hints)
         threads = read.get("INFERENCE_NUM_THREADS")
         return Evidence(
             device=named or self._device,
             device_source="read-back" if named else "accepted",
-            note=_note(self._device, printed, read, prefix_caching=self._told.prefix_caching),
+            note=_note(self._device, printed, read, prefix_caching=self._setup.prefix_caching),
             inference_precision=read.get("INFERENCE_PRECISION_HINT"),
             kv_cache_precision=read.get("KV_CACHE_PRECISION"),
-            attention_backend=self._told.attention,
+            attention_backend=self._setup.attention,
             threads=int(threads) if threads else None,
-            compile_cache=self._told.compile_cache,
-            changed_hints=changed_hints(self._told.hints, read),
-            versions={"openvino-genai": version("openvino-genai"), "openvino": version("openvino")},
+            compile_cache=self._setup.compile_cache,
+            changed_hints=changed_hints(self._setup.hints, read),
+            versions=installed_versions("openvino-genai", "openvino"),
         )
 
     def close(self) -> None:
@@ -185,20 +179,20 @@ def _note(device: str, printed: Mapping[str, str], read: Mapping[str, str], *, p
     accepted = f"LLMPipeline accepted {device}, which OpenVINO lists as available."
     if device == _NPU:
         # The plugin answers NPU even where it is told to hand all work to the CPU.
-        told = (
+        source = (
             f"{accepted} Its plugin names the NPU whatever runs, so only the NPU's busy time shows that it ran; "
             "embeddings are looked up on the CPU."
         )
     elif printed:
-        told = "Device, precisions and threads are those of the compiled model, as LLMPipeline printed them."
+        source = "Device, precisions and threads are those of the compiled model, as LLMPipeline printed them."
     elif read:
-        told = (
+        source = (
             f"{accepted} Precisions and threads are those of a one-layer model compiled with the same hints "
             f"(it ran on {read.get('EXECUTION_DEVICES', 'a device it does not name')})."
         )
     else:
-        told = f"{accepted} A one-layer model could not be compiled for it, so precisions and threads are not known."
-    return told + (" The pipeline's scheduler was given prefix caching." if prefix_caching else "")
+        source = f"{accepted} A one-layer model could not be compiled for it, so precisions and threads are not known."
+    return source + (" The pipeline's scheduler was given prefix caching." if prefix_caching else "")
 
 
 class _Streamer(genai.StreamerBase):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What OpenVINO GenAI prints of the models that it compiles; it hands none of them out, and tells no other way."""
+"""The properties of compiled models in OpenVINO GenAI's log; its API does not expose them."""
 
 from __future__ import annotations
 
@@ -57,18 +57,14 @@ def with_log(make: Callable[[], Made]) -> tuple[Made, str]:
 def model_properties(text: str) -> dict[str, str]:
     """The properties of the language model among the printed ones, devices as ``GPU.0`` or, of several, ``GPU.0+CPU``.
 
-    Args:
-        text: what GenAI printed; tokenizers are models in it, too.
-
-    Returns:
-        property -> value; empty if no language model was printed.
+    Empty if no language model was printed; tokenizers are models in ``text``, too.
     """
     title, found = "", {}
     for line in text.splitlines():
         if begun := _MODEL.match(line):
             title = begun[1]
-        elif _LANGUAGE_MODEL in title and (told := _PROPERTY.match(line)):
-            found[told[1]] = told[2].strip()
+        elif _LANGUAGE_MODEL in title and (one := _PROPERTY.match(line)):
+            found[one[1]] = one[2].strip()
     if "EXECUTION_DEVICES" in found:
         found["EXECUTION_DEVICES"] = "+".join(found["EXECUTION_DEVICES"].split())
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,9 @@ from backends.contract import (
     GenerationDetails,
     LoadOptions,
     StepCallback,
+    installed_versions,
     one_line,
+    require_file,
 )
 from backends.openvino_config import BlobCache, changed_hints, common_properties, last_line, listed, read_back, require
 
@@ -41,10 +42,7 @@ class OptimumIntel:
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OptimumSession:
         """Compile the IR in ``artifact`` for ``device``, at once and not at the first request."""
         require(device, [*self._core.available_devices, AUTO])
-        if not (artifact / "openvino_model.xml").is_file():
-            raise ArtifactError(
-                f"{artifact} holds no OpenVINO model (openvino_model.xml is missing); make it with `nox -s models`"
-            )
+        require_file(artifact, "openvino_model.xml", "OpenVINO model")
         cache = BlobCache.for_load(options, artifact, device)
         hints = common_properties(device, options, cache)
         try:
@@ -104,11 +102,7 @@ class OptimumSession:
             threads=int(threads) if threads else None,
             compile_cache=self._compile_cache,
             changed_hints=changed_hints(self._hints, read),
-            versions={
-                "optimum-intel": version("optimum-intel"),
-                "openvino": version("openvino"),
-                "transformers": version("transformers"),
-            },
+            versions=installed_versions("optimum-intel", "openvino", "transformers"),
         )
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What the files of an ONNX Runtime GenAI model say, before the stack is asked to load them."""
+"""What is read from the files of an ONNX Runtime GenAI model before the stack loads them."""
 
 from __future__ import annotations
 
@@ -7,21 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from backends.contract import ArtifactError, one_line
+from backends.contract import ArtifactError, one_line, require_file
 from backends.ort_providers import PROVIDERS
 from backends.spec import OPENVINO_PROVIDERS, family
 
 
 def unused_id(model: Mapping[str, Any], added: Sequence[int]) -> int:
-    """An id of the vocabulary that a model does not answer with, to stand in for the end of sequence.
+    """An id that a model does not generate, used as its end-of-sequence id.
 
     ONNX Runtime GenAI takes no "never": a list in an overlay, and an empty one anywhere, are without effect, and an id
     outside the vocabulary is refused. In this order: padding at the end of the vocabulary, behind all tokens; an added
     token (a marker or a reserve) that begins or ends nothing; the last token, the rarest of a merged vocabulary.
 
-    Args:
-        model: the section ``model`` of ``genai_config.json``.
-        added: ids of the tokens that were added to the vocabulary, from ``tokenizer.json``.
+    ``model`` is that section of ``genai_config.json``, ``added`` the ids of :func:`added_ids`.
     """
     last = int(model["vocab_size"]) - 1
     taken = {known for name in ("eos_token_id", "bos_token_id", "pad_token_id") for known in _as_ids(model.get(name))}
@@ -53,19 +51,12 @@ def added_ids(artifact: Path) -> list[int]:
 
 
 def read_settings(artifact: Path) -> dict[str, Any]:
-    """The model's ``genai_config.json``.
-
-    Raises:
-        ArtifactError: it is missing, or describes no model.
-    """
+    """The model's ``genai_config.json``."""
     path = artifact / "genai_config.json"
+    require_file(artifact, path.name, "ONNX Runtime GenAI model")
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
         int(settings["model"]["vocab_size"])
-    except FileNotFoundError as error:
-        raise ArtifactError(
-            f"{artifact} holds no ONNX Runtime GenAI model (genai_config.json is missing); make it with `nox -s models`"
-        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(f"{path} does not describe an ONNX Runtime GenAI model: {one_line(error)}") from error
     return dict(settings)
@@ -80,26 +71,18 @@ def require_provider(artifact: Path, settings: Mapping[str, Any], device: str) -
     Returns:
         the provider as the model itself names it, to be loaded with the options that stand there; ``None`` if it names
         none, and one has to be set.
-
-    Raises:
-        ArtifactError: it names another provider, none where ``device`` takes a graph of its own, or another device of
-            OpenVINO's.
     """
-    provider = PROVIDERS[family(device)]
-    session_options = settings["model"].get("decoder", {}).get("session_options", {})
-    named = {name: told or {} for entry in session_options.get("provider_options", []) for name, told in entry.items()}
+    kind = family(device)
+    provider = PROVIDERS[kind]
+    providers = settings["model"].get("decoder", {}).get("session_options", {}).get("provider_options", [])
+    named = {name: given or {} for entry in providers for name, given in entry.items()}
     own = next((name for name in named if name.lower() == provider.config.lower()), None)
     others = [name for name in named if name != own and name.lower() != "cpu"]
     if others or (own is None and provider.graph is not None):
         built_for = ", ".join(others) or "the CPU"
         raise ArtifactError(f"{artifact} was built for {built_for}, not for {device}; build it for {device}")
     told_type = named.get(own or "", {}).get("device_type")
-    kind = family(device)
-    if kind in OPENVINO_PROVIDERS and told_type is not None and not _same_openvino_device(str(told_type), device):
-        raise ArtifactError(f"{artifact} names OpenVINO's device {told_type}; ask for --device {kind}.{told_type}")
-    return None if family(device) == "CPU" else own
-
-
-def _same_openvino_device(told: str, device: str) -> bool:
     asked = device.partition(".")[2] or "CPU"
-    return told.upper().removesuffix(".0") == asked.removesuffix(".0")
+    if kind in OPENVINO_PROVIDERS and str(told_type or asked).upper().removesuffix(".0") != asked.removesuffix(".0"):
+        raise ArtifactError(f"{artifact} names OpenVINO's device {told_type}; ask for --device {kind}.{told_type}")
+    return None if kind == "CPU" else own

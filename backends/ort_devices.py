@@ -1,28 +1,31 @@
-"""What the installed ONNX Runtime finds beside the CPU; ``python -m backends.ort_devices FAMILY`` prints it.
+"""What the installed ONNX Runtime finds beside the CPU, and the libraries that its providers load.
 
-Asked in a process of its own: finding devices loads drivers, plugins and a second copy of ONNX Runtime, none of which
-may count towards the memory of the worker that measures. What the build supports is no device: only what OpenVINO,
-ONNX Runtime's search for hardware or NVIDIA's driver lists is.
+``python -m backends.ort_devices FAMILY`` prints the devices. Finding them loads drivers, plugins and a second copy of
+ONNX Runtime, so a process of its own does it, whose memory is not the worker's. What the build supports is no device:
+only what OpenVINO, ONNX Runtime's search for hardware or NVIDIA's driver lists is.
 """
 
 from __future__ import annotations
 
 import ctypes
 import json
+import os
 import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from backends.contract import Device
-from backends.ort_libraries import PLUGIN, make_findable, plugin_library
 
+PLUGIN = "OpenVINOExecutionProvider"
+"""The name that GenAI looks a registered OpenVINO provider up by."""
 _TIMEOUT_S = 180
 """A virus scanner of Windows reads each library as it is first loaded."""
-_MIB = 1024 * 1024
 _NAME_BYTES = 256
 
 
@@ -46,45 +49,36 @@ def plugin_devices(found: Iterable[Any]) -> list[Device]:
     """The devices that ONNX Runtime pairs with its OpenVINO plugin, by OpenVINO's names, e.g. ``OVEP.GPU.0``.
 
     ``AUTO`` and its like, which the plugin lists as providers of their own, are none.
-
-    Args:
-        found: what ``onnxruntime.get_ep_devices()`` returns once the plugin is registered.
     """
-    listed = [
-        (str(pair.ep_metadata["ov_device"]), pair.ep_metadata, dict(pair.device.metadata))
-        for pair in found
-        if pair.ep_name == PLUGIN and "ov_device" in pair.ep_metadata
-    ]
-    return [
-        Device(f"OVEP.{name}", told.get("FULL_DEVICE_NAME"), adapter=_luid(own.get("LUID")) or own.get("pci_bus_id"))
-        for name, told, own in listed
-    ]
+    devices = []
+    for pair in found:
+        if pair.ep_name == PLUGIN and "ov_device" in pair.ep_metadata:
+            metadata, hardware = pair.ep_metadata, dict(pair.device.metadata)
+            adapter = _luid(hardware.get("LUID")) or hardware.get("pci_bus_id")
+            devices.append(Device(f"OVEP.{metadata['ov_device']}", metadata.get("FULL_DEVICE_NAME"), adapter=adapter))
+    return devices
 
 
 def directx_devices(found: Iterable[Any], kind: str) -> list[Device]:
     """The adapters that ONNX Runtime pairs with DirectML's provider, the fastest first.
 
     They are numbered in Windows's order of performance, which is also the order that GenAI counts them in.
-
-    Args:
-        found: what ``onnxruntime.get_ep_devices()`` returns.
-        kind: the family that they go by here, ``DML`` or ``WINML``.
     """
     adapters: dict[int, Mapping[str, str]] = {}
     for pair in found:
-        told = dict(pair.device.metadata)
-        number = str(told.get("DxgiHighPerformanceIndex", ""))
+        metadata = dict(pair.device.metadata)
+        number = str(metadata.get("DxgiHighPerformanceIndex", ""))
         # One without a number could not be asked for by name: GenAI would take the first, which may be another.
         if pair.ep_name == "DmlExecutionProvider" and number.isdigit():
-            adapters.setdefault(int(number), told)
+            adapters.setdefault(int(number), metadata)
     return [
         Device(
             f"{kind}.{number}",
-            told.get("Description"),
-            memory_bytes=_mebibytes(told.get("DxgiVideoMemory")),
-            adapter=_luid(told.get("LUID")),
+            metadata.get("Description"),
+            memory_bytes=_mebibytes(metadata.get("DxgiVideoMemory")),
+            adapter=_luid(metadata.get("LUID")),
         )
-        for number, told in sorted(adapters.items())
+        for number, metadata in sorted(adapters.items())
     ]
 
 
@@ -95,15 +89,11 @@ def _luid(text: str | None) -> str | None:
 
 def _mebibytes(text: str | None) -> int | None:
     amount = re.match(r"\d+", text or "")
-    return int(amount.group()) * _MIB if amount else None
+    return int(amount.group()) * 1024 * 1024 if amount else None
 
 
 def cuda_devices(driver: Any) -> list[Device]:
-    """The GPUs of NVIDIA's driver.
-
-    Args:
-        driver: its library (``libcuda.so.1``, ``nvcuda.dll``), or what answers like it.
-    """
+    """The GPUs of NVIDIA's driver, a library (``libcuda.so.1``, ``nvcuda.dll``) or what answers like it."""
     count, version = ctypes.c_int(), ctypes.c_int()
     if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
         return []
@@ -144,10 +134,6 @@ def _plugin() -> list[Device]:
     return plugin_devices(runtime.get_ep_devices())
 
 
-def _directx(kind: str) -> list[Device]:
-    return directx_devices(import_module("onnxruntime").get_ep_devices(), kind)
-
-
 def _cuda() -> list[Device]:
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
@@ -156,11 +142,47 @@ def _cuda() -> list[Device]:
     return cuda_devices(driver)
 
 
+def make_findable(kind: str | None) -> None:
+    """Let the provider of the device family ``kind`` find what it loads. Called before the first model is loaded.
+
+    On Windows ONNX Runtime's OpenVINO package leaves OpenVINO to the package ``openvino``; on Linux it carries it.
+    NVIDIA's libraries come as packages of their own on both, and ONNX Runtime's module knows how to load them.
+    """
+    if kind == "CUDA":
+        import_module("onnxruntime").preload_dlls()
+    if kind == "OPENVINO" and sys.platform == "win32":
+        add_to_search(openvino_libraries())
+
+
+def plugin_library() -> str:
+    """The library of ONNX Runtime's OpenVINO plugin, which is registered under :data:`PLUGIN` before a model is loaded.
+
+    GenAI and ONNX Runtime's own module keep lists of their own, so each is told.
+    """
+    return str(import_module("onnxruntime_ep_openvino").get_library_path())
+
+
+def openvino_libraries() -> Path | None:
+    """The folder of OpenVINO's libraries in the package ``openvino``; ``None`` where it is not installed."""
+    found = find_spec("openvino")
+    folders = [] if found is None else [Path(place) / "libs" for place in found.submodule_search_locations or ()]
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
+def add_to_search(folder: Path | None) -> None:
+    """Have Windows look for libraries in ``folder`` too, by either of its two ways to search."""
+    if folder is None:
+        return
+    os.environ["PATH"] = os.pathsep.join((str(folder), os.environ.get("PATH", "")))
+    if sys.platform == "win32":
+        os.add_dll_directory(str(folder))
+
+
 _ASK: Mapping[str, Callable[[], list[Device]]] = {
     "OPENVINO": _openvino,
     "OVEP": _plugin,
-    "DML": lambda: _directx("DML"),
-    "WINML": lambda: _directx("WINML"),
+    "DML": lambda: directx_devices(import_module("onnxruntime").get_ep_devices(), "DML"),
+    "WINML": lambda: directx_devices(import_module("onnxruntime").get_ep_devices(), "WINML"),
     "CUDA": _cuda,
 }
 

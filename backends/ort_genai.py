@@ -11,7 +11,7 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,12 @@ from backends.contract import (
     GenerationDetails,
     LoadOptions,
     StepCallback,
+    installed_versions,
     one_line,
 )
 from backends.onnx_graph import GraphFacts, read_graph
 from backends.ort_artifact import added_ids, read_settings, require_provider, unused_id
-from backends.ort_devices import list_devices
-from backends.ort_libraries import PLUGIN, make_findable, plugin_library
+from backends.ort_devices import PLUGIN, list_devices, make_findable, plugin_library
 from backends.ort_profile import executed_nodes, placement
 from backends.ort_providers import (
     PROVIDERS,
@@ -65,7 +65,7 @@ class OrtGenAI:
 
     def __init__(self) -> None:
         self._present: list[Device] | None = None
-        self._brought = installed_family(tuple(_versions()))
+        self._brought = installed_family(tuple(installed_versions(*_PACKAGES)))
         make_findable(self._brought)
         if self._brought == "OVEP":
             og.register_execution_provider_library(PLUGIN, plugin_library())
@@ -89,7 +89,7 @@ class OrtGenAI:
         present = self.devices()
         target = find(device, present)
         if target is None:
-            raise DeviceUnavailableError(refusal(device, present, tuple(_versions())))
+            raise DeviceUnavailableError(refusal(device, present, tuple(installed_versions(*_PACKAGES))))
         settings = read_settings(artifact)
         named = require_provider(artifact, settings, device)
         unused = unused_id(settings["model"], added_ids(artifact))
@@ -137,26 +137,17 @@ class OrtGenAI:
         return PROVIDERS[family(device)].name
 
 
+@dataclass
 class OrtSession:
     """A loaded model."""
 
-    def __init__(
-        self,
-        model: Any,
-        artifact: Path,
-        settings: Mapping[str, Any],
-        unused: int,
-        device: str,
-        present: Sequence[Device],
-        threads: int | None,
-    ) -> None:
-        self._model = model
-        self._artifact = artifact
-        self._settings = settings
-        self._unused = unused
-        self._device = device
-        self._present = present
-        self._threads = threads
+    _model: Any
+    _artifact: Path
+    _settings: Mapping[str, Any]
+    _unused: int
+    _device: str
+    _present: Sequence[Device]
+    _threads: int | None
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """Prefill with ``append_tokens``, then one ``generate_next_token`` per step."""
@@ -206,7 +197,7 @@ class OrtSession:
             threads=self._threads,
             compile_cache=_compile_cache(self._settings, device),
             changed_hints=changed,
-            versions=_versions(),
+            versions=installed_versions(*_PACKAGES),
         )
 
     def graph(self) -> GraphFacts | None:
@@ -232,7 +223,7 @@ def _overlay(unused: int, options: LoadOptions, session_options: Mapping[str, An
 
 
 def _choose_provider(config: Any, provider: Provider, named: str | None, options: Mapping[str, str]) -> None:
-    """Set the provider by the calls that are for it: named in an overlay, it is ignored without a word."""
+    """Set the provider by its own calls; an overlay that names one is silently ignored."""
     if provider is PROVIDERS["CPU"]:
         return
     if named is None:
@@ -246,7 +237,7 @@ def _compile_cache(settings: Mapping[str, Any], device: str) -> CompileCache:
     """``none`` on the CPU, and for OpenVINO unless the model names a folder; the driver of a GPU may keep one."""
     decoder = settings["model"].get("decoder", {})
     named = decoder.get("session_options", {}).get("provider_options", [])
-    keeps = any("cache_dir" in (told or {}) for entry in named for told in entry.values())
+    keeps = any("cache_dir" in (options or {}) for entry in named for options in entry.values())
     return "none" if family(device) in ("CPU", *OPENVINO_PROVIDERS) and not keeps else "unknown"
 
 
@@ -255,7 +246,7 @@ def _attention(graph: GraphFacts) -> str | None:
 
 
 def _computes_in(graph: GraphFacts | None) -> str | None:
-    """``f32`` where every operator is of that type; otherwise the kernels decide, and they do not tell."""
+    """``f32`` where every operator is of that type; otherwise the kernels decide, and do not report it."""
     if graph is None or graph.outputs.get("logits") != "f32" or graph.accuracy_levels - {0, 1}:
         return None
     return "f32"
@@ -299,13 +290,3 @@ def _on_types(graph: GraphFacts | None, device: str) -> str:
     if graph.outputs.get("logits") in ("f16", "bf16"):
         return "The graph is in half precision, which the CPU provider mostly stores and computes in f32."
     return "Types and attention are those of the graph."
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found

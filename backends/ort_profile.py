@@ -33,14 +33,7 @@ class NodeRun:
 
 
 def executed_nodes(path: Path) -> frozenset[NodeRun]:
-    """The nodes that ran, each once however often it did.
-
-    Args:
-        path: the JSON that a session wrote with ``enable_profiling``.
-
-    Raises:
-        BackendError: it cannot be read, or shows no node that ran.
-    """
+    """The nodes that ran, each once, in the JSON that a session wrote with ``enable_profiling``."""
     try:
         events = json.loads(path.read_text(encoding="utf-8"))
         ran = [event for event in events if event.get("cat") == "Node" and str(event["name"]).endswith(_RAN)]
@@ -67,10 +60,7 @@ def placement(nodes: Iterable[NodeRun], provider: str, operators: Mapping[str, i
     model's nodes without those that the profile shows elsewhere. Where the graph could not be read, a fused node counts
     as one. Shares are of nodes, not of time: an attention node is more work than an addition.
 
-    Args:
-        nodes: what ran.
-        provider: the provider that may have fused nodes.
-        operators: operator -> how many nodes of the model's graph are of it; ``None`` if it was not read.
+    ``operators``: operator -> how many nodes of the model's graph are of it; ``None`` if it was not read.
     """
     ran = frozenset(nodes)
     counts = Counter(node.provider for node in ran)

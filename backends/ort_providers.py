@@ -1,4 +1,4 @@
-"""Which execution provider of ONNX Runtime stands for a device, what it has to be told, and what it takes to have it.
+"""The execution providers of ONNX Runtime: which one runs a device, its options, and what it requires.
 
 Decides only: nothing here imports ONNX Runtime, so all of it holds, and is tested, without the hardware.
 """
@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from backends.contract import Device
 from backends.spec import OPENVINO_PROVIDERS, family, hardware_of, names_for
-
-CPU_PROVIDER = "CPUExecutionProvider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +34,28 @@ class Provider:
     missing: str
 
 
-_DIRECTX = (
-    "DirectML runs on a DirectX 12 GPU under Windows: update the GPU's driver, or ask for --device CPU",
+_DIRECTML = Provider(
     "DmlExecutionProvider",
+    "dml",
+    "DML",
+    "onnxruntime-genai-directml",
+    "dml",
+    "DirectML runs on a DirectX 12 GPU under Windows: update the GPU's driver, or ask for --device CPU",
+)
+_OPENVINO = Provider(
+    "OpenVINOExecutionProvider",
+    "OpenVINO",
+    "OpenVINO",
+    "onnxruntime-openvino",
+    None,
+    "OpenVINO lists no such device: install the driver of the GPU or NPU (on Linux the user must be in the group "
+    "render too), or ask for --device OPENVINO.CPU",
 )
 
 PROVIDERS: Mapping[str, Provider] = {
-    "CPU": Provider(CPU_PROVIDER, "cpu", "CPU", "onnxruntime-genai", None, "every machine has it"),
-    "DML": Provider(_DIRECTX[1], "dml", "DML", "onnxruntime-genai-directml", "dml", _DIRECTX[0]),
-    "WINML": Provider(_DIRECTX[1], "dml", "DML", "onnxruntime-genai-winml", "dml", _DIRECTX[0]),
+    "CPU": Provider("CPUExecutionProvider", "cpu", "CPU", "onnxruntime-genai", None, "every machine has it"),
+    "DML": _DIRECTML,
+    "WINML": replace(_DIRECTML, package="onnxruntime-genai-winml"),
     "CUDA": Provider(
         "CUDAExecutionProvider",
         "cuda",
@@ -53,23 +64,12 @@ PROVIDERS: Mapping[str, Provider] = {
         "cuda",
         "it takes an NVIDIA GPU with a driver for CUDA 13 (580 or newer): update the driver, or ask for --device CPU",
     ),
-    "OPENVINO": Provider(
-        "OpenVINOExecutionProvider",
-        "OpenVINO",
-        "OpenVINO",
-        "onnxruntime-openvino",
-        None,
-        "OpenVINO lists no such device: install the driver of the GPU or NPU (on Linux the user must be in the group "
-        "render too), or ask for --device OPENVINO.CPU",
-    ),
-    "OVEP": Provider(
-        "OpenVINOExecutionProvider",
-        "OpenVINO",
-        "OpenVINO",
-        "onnxruntime-ep-openvino",
-        None,
-        "ONNX Runtime's OpenVINO plugin lists no such device: it takes an Intel CPU, GPU or NPU, the latter two with "
-        "their driver (on Linux the user must be in the group render too); or ask for --device CPU",
+    "OPENVINO": _OPENVINO,
+    "OVEP": replace(
+        _OPENVINO,
+        package="onnxruntime-ep-openvino",
+        missing="ONNX Runtime's OpenVINO plugin lists no such device: it takes an Intel CPU, GPU or NPU, the latter "
+        "two with their driver (on Linux the user must be in the group render too); or ask for --device CPU",
     ),
 }
 """Device family -> its provider.
@@ -96,7 +96,7 @@ _REFUSED = (
     "onnxruntime_providers_",
     "driver version is insufficient",
 )
-"""How the layers of the stack word that a provider, and not the model, is what could not be had; in lower case."""
+"""Parts of error messages, in lower case, that mean: the provider is unavailable; the model is not at fault."""
 
 
 def installed_family(packages: Sequence[str]) -> str | None:
@@ -141,12 +141,9 @@ def is_refusal(message: str) -> bool:
 
 
 def provider_options(requested: str, device: Device, threads: int | None) -> dict[str, str]:
-    """What the provider has to be told to run on ``device``, and with how many threads.
+    """The provider options to run on ``device``, which was asked for as ``requested``.
 
-    Args:
-        requested: the name that was asked for, which gives the family.
-        device: the present device that it means.
-        threads: CPU threads; ``None`` leaves OpenVINO its own default. The other providers take no such option.
+    Only OpenVINO's provider takes CPU threads; ``None`` leaves its default.
     """
     kind = family(requested)
     if kind in OPENVINO_PROVIDERS:
@@ -163,7 +160,7 @@ def provider_options(requested: str, device: Device, threads: int | None) -> dic
 
 
 def falls_back_silently(device: str) -> bool:
-    """Whether the provider of ``device`` may run its work elsewhere without an error and without a trace.
+    """Whether the provider of ``device`` may silently fall back to another device.
 
     ONNX Runtime's OpenVINO provider does, from the NPU to the CPU, for each part that does not compile
     (``backend_manager.cc`` and ``basic_backend.cc`` of 1.24); its warning is below the level at which GenAI logs. The
@@ -184,9 +181,7 @@ def named_device(requested: str, device_type: str, present: Sequence[Device]) ->
     """
     kind = family(requested)
     if device_type.lower() != PROVIDERS[kind].device_type.lower():
-        others: dict[str, str] = {}
-        for name, provider in PROVIDERS.items():
-            others.setdefault(provider.device_type.lower(), name)
-        return others.get(device_type.lower(), device_type), True
+        others = (name for name, other in PROVIDERS.items() if other.device_type.lower() == device_type.lower())
+        return next(others, device_type), True
     peers = [device for device in present if family(device.name) == kind]
     return requested, len(peers) <= 1

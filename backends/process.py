@@ -1,4 +1,4 @@
-"""What a worker sets for its own process, and sees of it."""
+"""Settings of a worker's own process: CPUs, power throttling, error windows."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ def usable_cpus() -> list[int] | None:
 def full_speed() -> bool | None:
     """Opt this process out of Windows' power throttling, so that it is not moved to slow cores as a background task.
 
-    Returns:
-        whether that worked; ``None`` on systems that have no such throttling.
+    Whether that worked; ``None`` on systems that have no such throttling.
     """
     if sys.platform == "win32":
         return _windows_no_throttling()
@@ -35,14 +34,10 @@ def full_speed() -> bool | None:
 
 
 def unattended(kernel32: Any = None, signals: Any = signal) -> None:
-    """Ask nobody and end at nobody's word but the harness's; of use on Windows alone.
+    """Open no error windows, and ignore Ctrl-Break; has an effect on Windows only.
 
-    A crash or a missing DLL would open a window there, and the process would wait for somebody to close it. Ctrl-Break
-    reaches every process of a console; the harness hears it, and ends a worker after its generation.
-
-    Args:
-        kernel32: the library, or what answers like it.
-        signals: the module ``signal``, likewise.
+    A crash or a missing DLL would open a window there, and the process would wait until it is closed. Ctrl-Break
+    reaches every process of a console; the harness handles it, and ends a worker after its generation.
     """
     library = kernel32 if kernel32 is not None else _library()
     if library is not None:

@@ -1,7 +1,6 @@
-"""A backend that plays latencies that it is given, by spinning to deadlines; for tests, and for a first taste.
+"""A backend that simulates given latencies by spinning to deadlines; every row and picture of it says ``simulated``.
 
-Nothing is inferred here. The stamps come from the real worker clock, so that everything between a step and a report can
-be tested against a known truth. Every row and every picture of it says ``simulated``.
+The stamps come from the real worker clock, so everything between a step and a report is tested against a known truth.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class Simulated:
 
 
 class SimulatedSession:
-    """Plays a schedule; see the backend's load options in the table for what can be asked of it."""
+    """Follows a schedule; see the backend's load options in the table for what can be asked of it."""
 
     def __init__(self, device: str, options: LoadOptions, run: str = "") -> None:
         extra = options.extra

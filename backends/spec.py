@@ -184,13 +184,7 @@ class BackendSpec:
 
 
 def caching_options(spec: BackendSpec, device: str, options: Mapping[str, Any]) -> dict[str, Any] | None:
-    """``options`` with the stack's prefix cache on; ``None`` where there is none.
-
-    Args:
-        spec: the backend.
-        device: that is loaded onto.
-        options: of a load without it.
-    """
+    """The ``options`` of a load with the stack's prefix cache on; ``None`` where there is none."""
     cache = spec.prefix_cache
     if cache is None or family(device) not in cache.devices:
         return None

@@ -1,12 +1,4 @@
-"""The table of backends.
-
-Adding one to this project:
-
-1. write ``backends/<stack>.py`` with a class that satisfies :class:`backends.contract.Backend`;
-2. add its packages as a dependency group to ``pyproject.toml``;
-3. add one entry to :data:`BACKENDS`, with what the stack does inside the timed region, and run
-   ``nox -s tests -- -m contract``.
-"""
+"""The table of backends; CONTRIBUTING.md shows how to add one."""
 
 from __future__ import annotations
 

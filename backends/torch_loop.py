@@ -40,12 +40,7 @@ def greedy(
 ) -> None:
     """One forward pass for the prompts, one for each later step; the cache is made anew for each request.
 
-    Args:
-        model: a causal model of transformers.
-        prompts: of equal length.
-        new_tokens: how many steps.
-        on_step: takes the ids of each.
-        arguments: of each forward pass, see :func:`last_position`.
+    ``arguments`` are those of each forward pass, see :func:`last_position`.
     """
     with torch.inference_mode():
         ids = torch.tensor(prompts, dtype=torch.long, device=model.device)
@@ -72,12 +67,7 @@ class StoredWeights:
         self._looked_up_bytes = 0
 
     def add(
-        self,
-        tensor: torch.Tensor,
-        kind: str | None = None,
-        parameters: int | None = None,
-        *,
-        looked_up: bool = False,
+        self, tensor: torch.Tensor, kind: str | None = None, parameters: int | None = None, *, looked_up: bool = False
     ) -> None:
         """Count a tensor.
 
@@ -97,22 +87,18 @@ class StoredWeights:
     @property
     def shares(self) -> dict[str, float]:
         """Weight format -> share of the parameters, largest first."""
-        total = sum(self._counts.values())
+        total = self._counts.total()
         return {name: count / total for name, count in self._counts.most_common()}
 
     @property
-    def bits_per_weight(self) -> float:
-        """All that is stored, scales included, over the model's parameters."""
-        return self._bytes * 8 / self._over
-
-    @property
-    def bits_read_per_weight(self) -> float:
-        """Of :attr:`bits_per_weight`, without what is looked up row by row."""
-        return (self._bytes - self._looked_up_bytes) * 8 / self._over
-
-    @property
-    def _over(self) -> int:
-        return self._parameters or sum(self._counts.values())
+    def evidence(self) -> dict[str, Any]:
+        """The fields of :class:`backends.contract.Evidence` about weights."""
+        over = self._parameters or self._counts.total()
+        return {
+            "weight_bits": self.shares,
+            "bits_per_weight": self._bytes * 8 / over,
+            "bits_read_per_weight": (self._bytes - self._looked_up_bytes) * 8 / over,
+        }
 
 
 def format_of(kind: torch.dtype) -> str:

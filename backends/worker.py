@@ -41,14 +41,14 @@ from backends.contract import (
     StepCountError,
     UnsupportedError,
 )
-from backends.environment import speed_variables
 from backends.process import full_speed, unattended, usable_cpus
+from backends.speed_variables import speed_variables
 
 _SPARE_STEPS = 64
 """Room for a stack that answers with more steps than asked, so that it is told apart from a fault of ours."""
 
 _LONGEST_MESSAGE = 4000
-"""In bytes; what is longer is a file that cannot be decoded."""
+"""In bytes; what is longer is not an error message but a file that cannot be decoded."""
 
 
 @dataclass(slots=True)
@@ -72,13 +72,7 @@ class Recording:
 def timed_generation(
     session: Session, prompts: Sequence[Sequence[int]], new_tokens: int, ready: Any = None
 ) -> Recording:
-    """Run one generation and stamp each step.
-
-    Args:
-        session: the loaded model.
-        prompts: one sequence of ids per row of the batch.
-        new_tokens: steps asked for.
-        ready: called when all is in memory, just before the timed region.
+    """Run one generation and stamp each step; ``ready`` is called just before the timed region.
 
     Raises:
         StepCountError: the stack took more or fewer steps.
@@ -123,7 +117,7 @@ class Worker:
         self.session: Session | None = None
 
     def serve(self) -> None:
-        """Answer until the harness says goodbye or is gone."""
+        """Answer until the harness ends the session or is gone."""
         send(
             self.connection,
             "hello",
@@ -167,7 +161,7 @@ class Worker:
             self.connection,
             "error",
             error_type=type(error).__name__,
-            message=_said(error),
+            message=_message(error),
             unsupported=isinstance(error, UnsupportedError),
         )
 
@@ -186,25 +180,25 @@ class Worker:
 
     def load(self, request: Message) -> None:
         """Load one artifact onto one device."""
-        if self.backend is None:
-            raise RuntimeError("load came before open")
-        options = LoadOptions(request["precision"], request["threads"], request["extra"])
+        stack, options = self._opened(request), _load_options(request)
         before = time.perf_counter_ns()
-        self.session = self.backend.load(Path(request["artifact"]), request["device"], options)
+        self.session = stack.load(Path(request["artifact"]), request["device"], options)
         load_ns = time.perf_counter_ns() - before
         send(self.connection, "loaded", load_s=load_ns / 1e9, evidence=asdict(self.session.evidence()))
 
     def profile(self, request: Message) -> None:
         """Have the stack profile one generation."""
-        if self.backend is None:
-            raise RuntimeError("profile came before open")
-        options = LoadOptions(request["precision"], request["threads"], request["extra"])
-        stack = cast("ProfilingBackend", self.backend)
+        stack, options = cast("ProfilingBackend", self._opened(request)), _load_options(request)
         placement = stack.profile(
             Path(request["artifact"]), request["device"], options, request["prompt"], request["new_tokens"]
         )
         provider = stack.provider_for(request["device"])
         send(self.connection, "profiled", placement=dict(placement), provider=provider)
+
+    def _opened(self, request: Message) -> Backend:
+        if self.backend is None:
+            raise RuntimeError(f"{request['kind']} came before open")
+        return self.backend
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> None:
         """Run one timed generation, with a handshake around the timed region."""
@@ -221,8 +215,12 @@ class Worker:
             raise RuntimeError("the harness did not say go")
 
 
-def _said(error: Exception) -> str:
-    """What an error says.
+def _load_options(request: Message) -> LoadOptions:
+    return LoadOptions(request["precision"], request["threads"], request["extra"])
+
+
+def _message(error: Exception) -> str:
+    """The text of an error.
 
     A library's message may hold one of the system's in the user's language, which is not UTF-8 on Windows: what is
     raised then is that it cannot be decoded.

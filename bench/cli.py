@@ -1,4 +1,4 @@
-"""Command lines: a parser that refuses in one line, and commands quoted so that people can paste them."""
+"""Command lines: a parser and errors of one line, and commands quoted so that people can paste them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from typing import NoReturn
 
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 
 LANGUAGES = ("en", "tr")
 """What ``--lang`` takes; the first one is the default."""
@@ -24,6 +24,12 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Refuse a command line."""
         raise UsageError(f"{message}; see --help")
+
+
+def print_refusal(error: BenchError) -> int:
+    """Print an error in one line; returns the exit status."""
+    print(f"error: {error}", file=sys.stderr)
+    return error.exit_status
 
 
 def add_language(parser: Parser) -> None:

@@ -142,42 +142,30 @@ def _reason(session: pytest.Session, *, interrupted: bool) -> str:
 
 
 def _report(session: pytest.Session, bench: BenchSession, folder: Path) -> list[str]:
+    """The lines about the report, and of an A/B run about the comparison of its variants, or why there is none."""
+    from bench.report.redact import of_this_machine, shown_path, shown_text  # noqa: PLC0415 - for the end, as below
+
     options = bench.options
+    private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
     try:
-        from bench.report.finish import finish_run  # noqa: PLC0415 - drawing charts is for the end
+        from bench.report.compare.comparison_files import write_variants  # noqa: PLC0415 - draws charts
+        from bench.report.finish import finish_run  # noqa: PLC0415
 
         with speaking(options.language):
             lines = finish_run(folder, options.reports_dir, open_report=options.open_report, redact=options.redact)
-        return [*lines, *_comparison(bench, folder)]
+            # A run that ended before both variants were measured has nothing to compare.
+            if options.variants and bench.measured:
+                lines += write_variants(folder, options.reports_dir, private)
     except Exception as error:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if session.config.option.fulltrace:
             raise
-        return _unreported(bench, folder, error)
-
-
-def _unreported(bench: BenchSession, folder: Path, error: Exception) -> list[str]:
-    """What the terminal ends with where there is no report."""
-    from bench.report.redact import of_this_machine, shown_path, shown_text  # noqa: PLC0415 - for the end, too
-
-    options = bench.options
-    private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
-    said = f"error: the report could not be made: {type(error).__name__}: {error}"
-    shown = shown_path(folder, private)
-    return [shown_text(said, private), f"what was measured is in {shown}; try `nox -s report -- {quoted(shown)}`"]
-
-
-def _comparison(bench: BenchSession, folder: Path) -> list[str]:
-    """The variants of an A/B run side by side; a run that ended before both were measured has none."""
-    options = bench.options
-    if not options.variants or bench.measured == 0:
-        return []
-    from bench.report.compare.finish import finish_variants  # noqa: PLC0415 - drawing charts is for the end
-    from bench.report.redact import of_this_machine  # noqa: PLC0415
-
-    private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
-    with speaking(options.language):
-        return finish_variants(folder, options.reports_dir, private=private)
+        shown = shown_path(folder, private)
+        return [
+            shown_text(f"error: the report could not be made: {type(error).__name__}: {error}", private),
+            f"what was measured is in {shown}; try `nox -s report -- {quoted(shown)}`",
+        ]
+    return lines
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -2,7 +2,7 @@
 
 ::
 
-    BenchError                exit status 1
+    BenchError                exit status 1 (`exit_status`)
     ├── UsageError            4: the command line or a sweep file asks for something that cannot be
     ├── MachineError     1: the machine lacks what the run needs (venv, disk, memory, a folder to write to)
     ├── PrepareError          1: a model or artifact could not be made
@@ -21,9 +21,13 @@ from __future__ import annotations
 class BenchError(Exception):
     """Something that the user is told in one line."""
 
+    exit_status = 1
+
 
 class UsageError(BenchError):
     """The request cannot be; nothing was started."""
+
+    exit_status = 4
 
 
 class MachineError(BenchError):

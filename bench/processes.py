@@ -1,4 +1,4 @@
-"""Child processes: how they are started so that Ctrl-C is ours, and how they end with all that they started."""
+"""Child processes: starting them apart from Ctrl-C, ending them with all that they started, and exit codes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,7 @@ from bench import PROJECT_ROOT
 
 
 def process_group() -> dict[str, Any]:
-    """Arguments of ``Popen`` that put a child in a process group of its own.
-
-    The console's Ctrl-C is for the harness, which ends the child, or lets it finish what it is doing.
-    """
+    """Arguments of ``Popen`` for a process group of its own, which the console's Ctrl-C does not reach."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     else:  # noqa: RET505 - the checker for types reads one platform at a time
@@ -26,12 +23,7 @@ def process_group() -> dict[str, Any]:
 
 
 def child_environment(ours: Mapping[str, str], *, online: bool = False) -> dict[str, str]:
-    """What a child sees: this project's modules, the caller's environment, and no model hub unless ``online``.
-
-    Args:
-        ours: what this child needs beside that.
-        online: whether it may ask the hub.
-    """
+    """A child's environment: the caller's, this project's modules, ``ours``, and the model hub only if ``online``."""
     common = {
         "PYTHONPATH": str(PROJECT_ROOT),
         # The working folder is no place to import from.
@@ -45,37 +37,18 @@ def child_environment(ours: Mapping[str, str], *, online: bool = False) -> dict[
 
 
 def working_process(started: int, told: int) -> int:
-    """The process that does the work, whose memory and devices are to be read.
+    """The process that works: ``told``, the pid that it reports, if that is ``started`` or a descendant.
 
-    The ``python.exe`` of a venv on Windows only starts the interpreter, as a child of its own, and waits for it.
-
-    Args:
-        started: the process that was started.
-        told: the process that says that it is the one; believed if it comes from ``started``.
+    The ``python.exe`` of a venv on Windows only starts the interpreter, as its child, and waits for it.
     """
     try:
         process: psutil.Process | None = psutil.Process(told)
-        # No further up than needed: what the system itself started may not be asked.
+        # No further up: the system's own processes cannot be read.
         while process is not None and process.pid != started:
             process = process.parent()
     except (psutil.Error, ValueError):
         return started
     return started if process is None else told
-
-
-def interpreter(started: int) -> int:
-    """The interpreter behind a process that was started from a venv; that process itself, but for Windows.
-
-    Args:
-        started: the process; its interpreter may not be there yet.
-    """
-    if sys.platform != "win32" or sys.prefix == sys.base_prefix:
-        return started
-    try:
-        children = psutil.Process(started).children()
-    except psutil.Error:
-        return started
-    return children[0].pid if children else started
 
 
 def end_tree(pid: int) -> None:
@@ -86,10 +59,10 @@ def end_tree(pid: int) -> None:
     except psutil.Error:
         return
     for process in (*children, root):
-        # On Windows a process that is just dying may not be killed any more.
+        # On Windows a process that is just dying cannot be killed.
         with contextlib.suppress(psutil.Error):
             process.kill()
-    # Not the root: whoever started it waits for it, and gets its exit status by that.
+    # Not the root: the caller waits for it, and needs its exit status.
     psutil.wait_procs(children, timeout=10)
 
 
@@ -109,14 +82,13 @@ _WINDOWS = {
     0xC0000409: "a library stopped the process (abort, or a failed check)",
     0xE06D7363: "a C++ exception that nothing caught",
 }
-"""Status of a process that Windows ended -> what it stands for (NTSTATUS values of ntstatus.h)."""
+"""NTSTATUS values of ntstatus.h."""
 
 
 def exit_in_words(code: int) -> str:
     """How a process ended, e.g. ``exit code 3``, ``killed by signal 11`` or ``exit code 0xC0000005, access …``.
 
-    Args:
-        code: as :class:`subprocess.Popen` has it: negative for a signal, and unsigned on Windows.
+    ``code`` is that of :class:`subprocess.Popen`: negative for a signal, unsigned on Windows.
     """
     if code == -9:
         return "killed by signal 9, as the system does when memory runs out"
@@ -127,10 +99,10 @@ def exit_in_words(code: int) -> str:
 
 
 def format_exit_code(code: int) -> str:
-    """A code as people look it up: in hexadecimal where it is a status of Windows."""
+    """A code in decimal, or a status of Windows in hexadecimal."""
     return str(code) if -255 <= code <= 255 else f"0x{code & 0xFFFFFFFF:08X}"
 
 
 def signed_exit_code(code: int | None) -> int | None:
-    """A code as a signed number of 32 bits, as Windows itself shows its own."""
+    """A code as a signed number of 32 bits, as Windows shows its own."""
     return code if code is None or code < 2**31 else code - 2**32

@@ -75,7 +75,7 @@ class CellItem(pytest.Item):
         bench = self.config.stash[SESSION]
         if bench.stopper.requested:
             self._interrupted()
-        if (reason := bench.spares(self.parent.planned, self.cell)) is not None:
+        if (reason := bench.skip_reason(self.parent.planned, self.cell)) is not None:
             pytest.skip(reason)
         try:
             bench.outcome(self.parent.planned, self.cell, self.parent.visit().measure(self.cell))

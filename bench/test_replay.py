@@ -17,11 +17,7 @@ METRICS = ("ttft", "itl")
 
 
 class ReplayClock:
-    """A clock that makes pytest-benchmark measure given durations: it reads 0, d0, 0, d1, ….
-
-    Args:
-        durations_ns: filled in before the replay begins.
-    """
+    """A clock that makes pytest-benchmark measure given durations: it reads 0, d0, 0, d1, …."""
 
     __name__ = "recorded"
 

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing on a machine that does other work beside.
+settings.register_profile("bench", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=20)
+settings.load_profile("bench")
 
 _STARTS_PROCESSES = ("process", "contract", "browser", "main_job")
 _start = subprocess.Popen.__init__
@@ -18,6 +26,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.get_closest_marker(name) for name in _STARTS_PROCESSES):
             item.add_marker("process")
+
+
+def pytest_collection_finish() -> None:
+    """Keep the thousands of collected tests out of every later garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
@@ -37,3 +51,6 @@ def _checked(popen: Any, *arguments: Any, **options: Any) -> None:
 
 
 subprocess.Popen.__init__ = _checked  # type: ignore[method-assign,assignment]
+
+# What tests write need not survive a power cut, and waiting for the disk takes longer than most of them.
+os.fsync = lambda _: None  # type: ignore[assignment]

@@ -20,12 +20,11 @@ from bench.commands.gate import parser as gate_parser
 from bench.plan.cells import Cell, Load
 from bench.plan.flags import BY_NAME, raw_values
 from bench.plan.options import resolve_options
+from bench.report.exports.summary_csv import cell_rows
 from bench.report.exports.summary_json import SUMMARY_VERSION
-from bench.report.names import name_all
 from bench.report.render import ReportPaths
-from bench.report.rows import cell_rows
-from bench.report.text import en
-from bench.report.timed import timed_facts
+from bench.report.run_facts import TIMED_HEADS, timed_facts
+from bench.report.run_view import view_run
 from bench.store.reader import open_run
 from bench.store.schema import SCHEMA_VERSION, TABLES
 from bench.store.writer import RunWriter
@@ -207,9 +206,7 @@ def test_the_page_has_every_column_of_the_summary(tmp_path: Path) -> None:
     analysis = analyse_run(open_run(run.write(tmp_path)))
     section = page("docs/exports.md").partition("## The columns")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| (`.*?) \| ", section, flags=re.MULTILINE)
-    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(
-        cell_rows(analysis, name_all(analysis))[0]
-    )
+    assert [name for row in rows for name in re.findall(r"`(\w+)`", row)] == list(cell_rows(view_run(analysis))[0])
     assert f"`summary_version` in `summary.json`: {SUMMARY_VERSION}." in section
 
 
@@ -218,7 +215,7 @@ def test_the_page_says_what_each_stack_does_inside_the_timed_region() -> None:
     shown = re.findall(r"^\| `([\w-]+)` \| (.*) \|$", section, flags=re.MULTILINE)
     known = {name: " | ".join(timed_facts(spec).values()) for name, spec in BACKENDS.items() if spec.timed}
     assert dict(shown) == known
-    assert f"| stack | {' | '.join(en.TIMED_HEADS.values())} |" in section
+    assert f"| stack | {' | '.join(TIMED_HEADS.values())} |" in section
 
 
 def test_the_page_has_every_file_of_a_report() -> None:

@@ -16,9 +16,13 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from backends.convert.failure import ConversionError
-from backends.convert.memory import peak_memory_bytes
+from backends.convert import ConversionError
 from backends.process import unattended
+
+if sys.platform == "win32":
+    import psutil
+else:
+    import resource
 
 TASKS = {
     "cast": "backends.convert.cast",
@@ -27,13 +31,13 @@ TASKS = {
     "gguf-tokenizer": "backends.convert.gguf_tokenizer",
     "hub": "backends.convert.hub",
     "inspect": "backends.convert.inspect_artifact",
-    "openvino-ir": "backends.convert.openvino_ir",
-    "ort-genai": "backends.convert.ort_genai",
-    "prompts": "backends.convert.prompts",
+    "openvino-ir": "backends.convert.to_openvino",
+    "ort-genai": "backends.convert.to_ort_genai",
+    "prompts": "backends.convert.tokenize_corpus",
     "synthetic": "backends.convert.synthetic",
     "to-gguf": "backends.convert.to_gguf",
 }
-"""What can be asked for, and the module whose ``convert(source, output, options)`` does it; the rest stays unloaded."""
+"""Task -> the module whose ``convert`` does it; the others stay unloaded."""
 
 
 def main(arguments: list[str]) -> int:
@@ -80,6 +84,15 @@ def carry_out(request: dict[str, Any]) -> dict[str, Any]:
         traceback.print_exc()
         return {"ok": False, "message": _explained(error)}
     return {"ok": True, "facts": facts, "peak_memory_bytes": peak_memory_bytes()}
+
+
+def peak_memory_bytes() -> int:
+    """The most memory that this process held at once, in bytes."""
+    if sys.platform == "win32":
+        return int(psutil.Process().memory_info().peak_wset)
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else peak * 1024
 
 
 def _explained(error: Exception) -> str:

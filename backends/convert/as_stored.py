@@ -6,7 +6,7 @@ from typing import Any
 
 from transformers import PreTrainedModel
 
-from backends.convert.failure import ConversionError
+from backends.convert import ConversionError
 from backends.hf_model import why_not_as_stored
 
 

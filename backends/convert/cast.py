@@ -14,10 +14,7 @@ TORCH_NAMES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Copy the directory ``source`` to ``output`` with every floating-point weight in ``options["precision"]``.
-
-    One file is in memory at a time. Returns nothing worth keeping.
-    """
+    """Copy the directory ``source`` with every float weight in ``options["precision"]``, one file at a time."""
     name = TORCH_NAMES[options["precision"]]
     dtype = getattr(torch, name)
     for file in sorted(Path(source).iterdir()):
@@ -28,12 +25,8 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
             save_file(tensors, output / file.name, metadata={"format": "pt"})
         elif file.suffix in {".json", ".jinja", ".model", ".txt"}:
             shutil.copyfile(file, output / file.name)
-    _state_dtype(output / "config.json", name)
-    return {}
-
-
-def _state_dtype(file: Path, name: str) -> None:
-    config = json.loads(file.read_text("utf-8"))
+    config = json.loads((output / "config.json").read_text("utf-8"))
     config.pop("torch_dtype", None)  # transformers 4's name for it
     config["dtype"] = name
-    file.write_text(json.dumps(config, indent=2), "utf-8", newline="\n")
+    (output / "config.json").write_text(json.dumps(config, indent=2), "utf-8", newline="\n")
+    return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -10,24 +9,14 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from backends.convert.as_stored import refuse_incomplete
-from backends.convert.failure import ConversionError
+from backends.convert.gguf_file import locate, read_gguf
 from backends.convert.gguf_tokenizer import write_tokenizer
-from backends.convert.gguf_weights import read_gguf
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Write the GGUF file of the installed package ``source`` as a Hugging Face directory.
 
-    Args:
-        source: an importable package that carries exactly one ``.gguf`` file.
-        output: an empty folder.
-        options: none are read.
-
-    Returns:
-        the name of the GGUF file and how its weights are stored, e.g. ``{"gguf": …, "stored_as": "Q4_1"}``.
-
-    Raises:
-        ConversionError: the package is not installed here, or carries no GGUF file.
+    The facts are the file's name and how its weights are stored, e.g. ``{"gguf": …, "stored_as": "Q4_1"}``.
     """
     del options
     refuse_incomplete()
@@ -37,23 +26,6 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     # each space into the unknown token, so the tokenizer is built from the file's own tokens and merges.
     write_tokenizer(read_gguf(file), output)
     return {"gguf": file.name, "stored_as": file.name.rsplit(".", 2)[-2]}
-
-
-def locate(package: str) -> Path:
-    """The one GGUF file that ``package`` carries, found without importing the package.
-
-    Raises:
-        ConversionError: there is none, or there are several.
-    """
-    spec = importlib.util.find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ConversionError(
-            f"the package {package} is not installed in the conversion venv: install it with --no-deps"
-        )
-    files = sorted(Path(spec.submodule_search_locations[0]).glob("*.gguf"))
-    if len(files) != 1:
-        raise ConversionError(f"the package {package} carries {len(files)} GGUF files, expected one: reinstall it")
-    return files[0]
 
 
 def _save_model(file: Path, output: Path) -> None:

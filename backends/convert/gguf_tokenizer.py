@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from backends.convert.failure import ConversionError
-from backends.convert.gguf_weights import field, read_gguf
-from backends.convert.tokenizer_files import byte_level_tokenizer, save_tokenizer
+from tokenizers import AddedToken, Tokenizer, models
+
+from backends.convert import ConversionError
+from backends.convert.gguf_file import field, read_gguf
+from backends.convert.tokenizer_files import save_tokenizer, with_byte_level
 
 _CONTROL_TOKEN = 3  # token type "control" of the GGUF specification
 _SINGLE_DIGITS = {"smollm": True, "gpt-2": False, "default": False}
@@ -15,30 +17,14 @@ _SINGLE_DIGITS = {"smollm": True, "gpt-2": False, "default": False}
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Write the tokenizer of the GGUF file ``source`` into ``output``.
-
-    Args:
-        source: a ``.gguf`` file.
-        output: an empty folder.
-        options: none are read.
-
-    Returns:
-        nothing that counts.
-
-    Raises:
-        ConversionError: the file carries no tokenizer that can be rebuilt here.
-    """
+    """Write the tokenizer of the GGUF file ``source``."""
     del options
     write_tokenizer(read_gguf(Path(source)), output)
     return {}
 
 
 def write_tokenizer(reader: Any, output: Path) -> None:
-    """Write the tokenizer that ``reader`` finds into the folder ``output``.
-
-    Raises:
-        ConversionError: its kind cannot be rebuilt here.
-    """
+    """Write the tokenizer that ``reader`` finds into the folder ``output``."""
     save_tokenizer(
         _tokenizer(reader),
         output,
@@ -56,13 +42,12 @@ def _tokenizer(reader: Any) -> Any:
             "rebuilt here: name the model's Hugging Face directory with --model instead, it is converted for llama-cpp"
         )
     tokens = field(reader, "tokenizer.ggml.tokens")
+    merges = [tuple(merge.split(" ", 1)) for merge in field(reader, "tokenizer.ggml.merges")]
+    tokenizer = Tokenizer(models.BPE({token: index for index, token in enumerate(tokens)}, merges))
     types = field(reader, "tokenizer.ggml.token_type")
-    return byte_level_tokenizer(
-        {token: index for index, token in enumerate(tokens)},
-        [tuple(merge.split(" ", 1)) for merge in field(reader, "tokenizer.ggml.merges")],
-        special=[token for token, type_ in zip(tokens, types, strict=True) if type_ == _CONTROL_TOKEN],
-        single_digits=_SINGLE_DIGITS[split],
-    )
+    special = [token for token, type_ in zip(tokens, types, strict=True) if type_ == _CONTROL_TOKEN]
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in special])
+    return with_byte_level(tokenizer, single_digits=_SINGLE_DIGITS[split])
 
 
 def _special_names(reader: Any) -> dict[str, str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from huggingface_hub import HfApi, snapshot_download
 
-from backends.convert.failure import ConversionError
+from backends.convert import ConversionError
 
 WANTED = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja", "*.model", "*.txt"]
 """Weights as safetensors only, never pickles, and no code."""
@@ -20,14 +20,7 @@ UNWANTED = ["*.py", "onnx/*", "openvino/*", "original/*", "*/*"]
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Download ``source`` (``owner/name``) at ``options["revision"]`` (``None`` for the newest) into ``output``.
-
-    Returns:
-        ``{"commit": …}``, the commit that was downloaded.
-
-    Raises:
-        ConversionError: the hub cannot be reached, has no such model, or has it without safetensors.
-    """
+    """Download ``source`` (``owner/name``) at ``options["revision"]``, ``None`` for the newest."""
     remedy = "check the id and the network, accept the model's licence on the hub if it asks, or name a local directory"
     try:
         commit = HfApi().model_info(source, revision=options["revision"]).sha

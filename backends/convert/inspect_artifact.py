@@ -6,23 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from backends.convert.failure import ConversionError
+from backends.convert import ConversionError
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Look into ``source``.
+    """Count the weights of ``source``, an artifact of the format ``options["format"]``, and read its limits.
 
-    Args:
-        source: an OpenVINO IR folder, an ONNX Runtime GenAI folder, or a GGUF file.
-        output: an empty folder, which stays empty.
-        options: ``format``, the artifact format that it has.
-
-    Returns:
-        ``weight_elements`` and ``stored_bytes`` as the converters count them, and ``context_tokens`` and
-        ``vocab_size``, ``None`` where it does not tell.
-
-    Raises:
-        ConversionError: it is not what it looks like.
+    The facts have ``context_tokens`` and ``vocab_size`` too, ``None`` where the artifact does not tell.
     """
     del output
     readers = {"openvino-ir": _openvino, "ort-genai": _ort, "gguf": _gguf}
@@ -57,15 +47,15 @@ def _ort(folder: Path) -> dict[str, Any]:
 
 
 def _gguf(file: Path) -> dict[str, Any]:
-    from backends.convert.gguf_weights import weights_of  # noqa: PLC0415 - one reader, one stack
+    from backends.convert.gguf_file import weights_of  # noqa: PLC0415 - one reader, one stack
 
     return weights_of(file)
 
 
 def _limits(config: Path) -> dict[str, Any]:
     try:
-        told = json.loads(config.read_text("utf-8"))
+        settings = json.loads(config.read_text("utf-8"))
     except (OSError, ValueError):
         return {"context_tokens": None, "vocab_size": None}
-    text = told.get("text_config", told)
+    text = settings.get("text_config", settings)
     return {"context_tokens": text.get("max_position_embeddings"), "vocab_size": text.get("vocab_size")}

@@ -11,15 +11,15 @@ from typing import Any
 import onnx
 
 FORMATS = {
-    "FLOAT": "fp32",
-    "FLOAT16": "fp16",
-    "BFLOAT16": "bf16",
-    "INT8": "int8",
-    "UINT8": "int8",
-    "INT4": "int4",
-    "UINT4": "int4",
+    "FLOAT": ("fp32", 32),
+    "FLOAT16": ("fp16", 16),
+    "BFLOAT16": ("bf16", 16),
+    "INT8": ("int8", 8),
+    "UINT8": ("int8", 8),
+    "INT4": ("int4", 4),
+    "UINT4": ("int4", 4),
 }
-_BITS = {"FLOAT": 32, "FLOAT16": 16, "BFLOAT16": 16, "INT8": 8, "UINT8": 8, "INT4": 4, "UINT4": 4}
+"""Element type -> weight format, and bits of an element."""
 _POSITION_TABLES = {"GroupQueryAttention": (7, 8), "MultiHeadAttention": (), "RotaryEmbedding": (2, 3)}
 
 
@@ -36,13 +36,10 @@ class _Roles:
 
 
 def weights_of(model: Path) -> dict[str, Any]:
-    """Count the weights of the ONNX file ``model``; its external data is not read.
+    """Count the weights of the ONNX file ``model``, as :func:`backends.convert.openvino_weights.weights_of` does.
 
-    Returns:
-        ``weight_elements``: weight format -> parameters stored so; ``stored_bytes``: of weights, their scales and
-        their zero points; ``looked_up_bytes``: of these, what is in tables of which a token reads one row, and which
-        no other operation reads (an embedding that the output layer does not share); ``blocks``: the block sizes and
-        accuracy levels of its quantized products (level 4 computes with 8-bit activations).
+    External data is not read. ``blocks`` are the block sizes and accuracy levels of the quantized products; level 4
+    computes with 8-bit activations.
     """
     graph = onnx.load(str(model), load_external_data=False).graph
     roles = _roles(graph)
@@ -54,14 +51,15 @@ def weights_of(model: Path) -> dict[str, Any]:
         size = prod(tensor.dims)
         if kind not in FORMATS or size <= 1 or tensor.name in roles.tables:
             continue
-        bits += size * _BITS[kind]
+        kept_as, width = FORMATS[kind]
+        bits += size * width
         if tensor.name in rows_alone:
-            looked_up += size * _BITS[kind]
+            looked_up += size * width
         if tensor.name in roles.packed:
-            width, weights = roles.packed[tensor.name]
-            elements[f"int{width}"] += weights
+            packed_width, weights = roles.packed[tensor.name]
+            elements[f"int{packed_width}"] += weights
         elif tensor.name not in roles.companions:
-            elements[FORMATS[kind]] += size
+            elements[kept_as] += size
     blocks = [{"block_size": size, "accuracy_level": level} for size, level in sorted(roles.blocks)]
     return {
         "weight_elements": dict(elements),

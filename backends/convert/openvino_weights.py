@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,11 @@ _BITS = {"i4": 4, "u4": 4, "i8": 8, "u8": 8, "f16": 16, "bf16": 16, "f32": 32}
 
 
 def weights_of(model: Path) -> dict[str, Any]:
-    """Count the weights of the IR ``model``.
+    """Count the weights of the IR ``model``. Scales and zero points are no parameters.
 
-    Returns:
-        ``weight_elements``: weight format -> parameters stored so; ``stored_bytes``: of weights, their scales and
-        their zero points; ``looked_up_bytes``: of these, what is in tables of which a token reads one row, and which
-        no other operation reads (an embedding that the output layer does not share). Scales and zero points are no
-        parameters.
+    ``weight_elements``: weight format -> parameters stored so; ``stored_bytes``: of weights, scales and zero points;
+    ``looked_up_bytes``: of these, what is in tables of which a token reads one row, and which no other operation reads
+    (an embedding that the output layer does not share).
     """
     elements: Counter[str] = Counter()
     bits = looked_up = 0
@@ -29,7 +28,7 @@ def weights_of(model: Path) -> dict[str, Any]:
         shape = tuple(node.shape) if kind in FORMATS else ()
         if not is_table(shape):
             continue
-        size = count(shape)
+        size = prod(shape)
         bits += size * _BITS[kind]
         if _is_looked_up(node):
             looked_up += size * _BITS[kind]
@@ -56,11 +55,3 @@ def is_table(shape: tuple[int, ...]) -> bool:
     A per-channel scale counts: its last dimension is 1, its first is not.
     """
     return len(shape) > 0 and (shape[-1] > 1 or shape[0] > 1)
-
-
-def count(shape: tuple[int, ...]) -> int:
-    """Elements of ``shape``."""
-    product = 1
-    for dimension in shape:
-        product *= dimension
-    return product

@@ -27,27 +27,21 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Write a Phi-3 of the given shape as a Hugging Face directory, one file per layer, one file in memory at a time.
+    """Write a Phi-3 as a Hugging Face directory, one file per layer, one file in memory at a time.
 
-    Args:
-        source: the shape's name, for nothing but its name in the files.
-        output: an empty folder.
-        options: ``config`` (fields of Phi-3's configuration), ``dtype`` (``float32`` or ``bfloat16``), ``seed``, and
-            ``corpus``, the text files that the tokenizer is trained on.
-
-    Returns:
-        ``{"parameters": …}``.
+    The options are ``config`` (fields of Phi-3's configuration), ``dtype`` (``float32`` or ``bfloat16``), ``seed``, and
+    ``corpus``, the text files that the tokenizer is trained on.
     """
-    config = {**options["config"], "name": source}
+    del source
+    config = options["config"]
     _write_config(config, options["dtype"], output)
     _write_tokenizer(config, [Path(file) for file in options["corpus"]], output)
     return {"parameters": _write_weights(config, options["dtype"], options["seed"], output)}
 
 
 def _write_config(config: dict[str, Any], dtype: str, output: Path) -> None:
-    fields = {key: value for key, value in config.items() if key != "name"}
     Phi3Config(
-        **fields,
+        **config,
         architectures=["Phi3ForCausalLM"],
         dtype=dtype,
         bos_token_id=1,

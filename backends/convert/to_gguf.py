@@ -17,8 +17,8 @@ import torch
 from gguf import GGMLQuantizationType as Kind
 from safetensors import safe_open
 
-from backends.convert.failure import ConversionError
-from backends.convert.gguf_weights import weights_of
+from backends.convert import ConversionError
+from backends.convert.gguf_file import weights_of
 
 KINDS = {"int4": Kind.Q4_0, "int8": Kind.Q8_0, "fp16": Kind.F16, "fp32": Kind.F32}
 """Weight format -> the GGUF type of the large matrices. Norms stay in float32, as in llama.cpp's own converter."""
@@ -32,19 +32,7 @@ _OUTPUT = ("token_embd.weight", "output.weight")
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Write ``model.gguf`` into ``output``.
-
-    Args:
-        source: a Hugging Face directory with safetensors.
-        output: an empty folder.
-        options: ``weight_format``, a key of :data:`KINDS`.
-
-    Returns:
-        what :func:`backends.convert.gguf_weights.weights_of` counts in the result.
-
-    Raises:
-        ConversionError: the architecture is none that this converter knows.
-    """
+    """Write ``model.gguf`` from the directory ``source``, its matrices as ``options["weight_format"]``."""
     directory = Path(source)
     config = json.loads((directory / "config.json").read_text("utf-8"))
     architecture = _architecture(config)

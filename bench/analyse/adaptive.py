@@ -98,7 +98,7 @@ class Adaptive:
             if values:
                 metric[block] = statistics.median(values)
 
-    def spares(self, cell_key: str, block: int) -> str | None:
+    def skip_reason(self, cell_key: str, block: int) -> str | None:
         """Why a cell need not be measured in ``block``; ``None`` if it has to be. Asked in the order of the blocks."""
         if block > self._block:
             self._block = block

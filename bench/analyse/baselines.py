@@ -3,67 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from bench.analyse.conditions import alike, mismatches
+from bench.analyse.compare import Caveat, run_id
+from bench.analyse.conditions import alike
 from bench.analyse.results import RunAnalysis
 
 
-@dataclass(frozen=True, slots=True)
-class Baselines:
-    """The runs that can be held against a head.
+def usable(head: RunAnalysis, baselines: Sequence[RunAnalysis]) -> tuple[list[RunAnalysis], list[Caveat]]:
+    """The baselines that say something about ``head``, the oldest first, and why the others are left out.
 
-    Args:
-        runs: the oldest first.
-        notes: which were left out, and why.
-        void: why none is left.
+    Those are of another machine, with other threads, without an end or without a result.
     """
-
-    runs: tuple[RunAnalysis, ...]
-    notes: tuple[str, ...]
-    void: tuple[str, ...]
-
-
-def usable(head: RunAnalysis, baselines: Sequence[RunAnalysis]) -> Baselines:
-    """Leave out what says nothing about ``head``: another machine's runs, other threads, no end, no result."""
-    kept, notes = [], []
+    kept, left_out = [], []
     for run in sorted(baselines, key=lambda run: str(run.record.get("created_at"))):
         if why := _unusable(head, run):
-            notes.append(f"LEFT OUT baseline {run.record.get('run_id')}: {why}")
+            left_out.append(why)
         else:
             kept.append(run)
-    void = () if kept else ("no baseline can be held against this run",)
-    return Baselines(tuple(kept), tuple(notes), void)
+    return kept, left_out
 
 
-def _unusable(head: RunAnalysis, run: RunAnalysis) -> str | None:
-    there, here = run.record, head.record
-    if there.get("machine_id") != here.get("machine_id"):
-        return f"another machine ({there.get('machine_id')}, the head is of {here.get('machine_id')})"
-    threads = [(record.get("plan") or {}).get("threads") for record in (there, here)]
+def _unusable(head: RunAnalysis, run: RunAnalysis) -> Caveat | None:
+    machines = run.record.get("machine_id"), head.record.get("machine_id")
+    threads = [(one.record.get("plan") or {}).get("threads") for one in (run, head)]
+    values = {"run": run_id(run)}
+    if machines[0] != machines[1]:
+        return Caveat("other-machine", values | {"base": machines[0], "head": machines[1]})
     if threads[0] != threads[1]:
-        return f"other threads ({threads[0]}, the head has {threads[1]})"
+        return Caveat("other-threads", values | {"base": threads[0], "head": threads[1]})
     if run.end is None:
-        return "it has no end: it is still being written or was killed"
-    return None if run.cells else "it measured nothing"
+        return Caveat("unfinished-baseline", values)
+    return None if run.cells else Caveat("empty-baseline", values)
 
 
-def apart(runs: Sequence[RunAnalysis], head: RunAnalysis) -> Iterator[str]:
-    """A note for each condition that is another one now than in the newest baseline."""
-    for one in mismatches(runs[-1].record, head.record) if runs else ():
-        if not one.fatal:
-            yield f"DIFFERENT {one.what}: {one.base} in the newest baseline, {one.head} here"
-
-
-def mixed(runs: Sequence[RunAnalysis]) -> Iterator[str]:
-    """A note where the packages, drivers or power of the baselines are not the same in all."""
+def mixed(runs: Sequence[RunAnalysis]) -> Iterator[Caveat]:
+    """Whether the packages, drivers or power of the baselines are not the same in all."""
     conditions: dict[str, set[str]] = {}
     for run in runs:
         for load in run.loads:
             conditions.setdefault(load.load_key, set()).add(alike(run.record, load))
     most = max((len(found) for found in conditions.values()), default=0)
     if most > 1:
-        yield (
-            f"the baselines were measured under {most} different conditions (packages, drivers, kernel, power): "
-            "what that changed counts as variation between runs, and the gate sees less"
-        )
+        yield Caveat("mixed-baselines", {"count": most})

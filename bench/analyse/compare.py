@@ -1,15 +1,16 @@
-"""Two runs, or two variants of one, side by side: per cell and metric a ratio with its interval, and a verdict."""
+"""Runs or variants compared with a base: per cell and metric a ratio with its interval, and a verdict."""
 
 from __future__ import annotations
 
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, field, replace
+from itertools import zip_longest
+from typing import Any, TypeVar
 
 from bench.analyse.conditions import Mismatch, mismatches
-from bench.analyse.environment import run_changes, variant_changes
+from bench.analyse.environment import recorded, run_changes, variant_changes
 from bench.analyse.interval import CONFIDENCE, Contrast, against_runs, between_runs, both, correlation_over, paired
 from bench.analyse.results import CellResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
@@ -17,6 +18,16 @@ from bench.metrics import COMPARED
 
 VERDICTS = ("slower", "faster", "same", "inconclusive")
 """What may be said of a difference, in the order in which it is shown."""
+CALLED = ("slower", "faster")
+"""The verdicts that claim a difference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """What limits a claim: a code, and the values that its sentence needs."""
+
+    code: str
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +56,23 @@ class ComparedCell:
     """A cell that both sides measured.
 
     Args:
-        cell: as the base measured it.
+        cell: as the base measured it, or the newest baseline that did.
         differences: of its metrics.
-        other: as the head measured it; ``None`` where it is held against several runs.
+        other: as the head measured it.
     """
 
     cell: CellResult
     differences: tuple[Difference, ...]
-    other: CellResult | None = None
+    other: CellResult
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """All that is to be said of two runs, or of two variants of one.
+class Head:
+    """A run, or a variant, that is compared with the base.
 
     Args:
-        base: the side that is compared with; of a run with variants, what belongs to variant ``a``.
-        head: the other one.
-        base_name: the run's id, or the variant as it was asked for.
-        head_name: of the other one.
-        paired: whether both sides are variants of one run, compared block by block.
-        threshold: half the width of what counts as the same, as a share: 0.03.
+        run: its analysis; of a run with variants, what belongs to variant ``b``.
+        name: the run's id, or the variant as it was asked for.
         cells: measured on both sides, in the order of the base.
         only_base: measured there alone.
         only_head: measured here alone.
@@ -74,12 +81,8 @@ class Comparison:
         earlier: how many runs of this machine told how much runs vary; 0 if that is not known.
     """
 
-    base: RunAnalysis
-    head: RunAnalysis
-    base_name: str
-    head_name: str
-    paired: bool
-    threshold: float
+    run: RunAnalysis
+    name: str
     cells: tuple[ComparedCell, ...]
     only_base: tuple[CellResult, ...]
     only_head: tuple[CellResult, ...]
@@ -93,19 +96,63 @@ class Comparison:
         return tuple(one for cell in self.cells for one in cell.differences)
 
 
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Runs compared with a base, the variants of one run with each other, or a run with its baselines at the gate.
+
+    Verdicts are those of each head: the families of Holm's adjustment are the cells of one metric in one head, so that
+    what is said of a head does not depend on which others are shown beside it.
+
+    Args:
+        bases: what is compared with: one run, what belongs to variant ``a``, or all baselines, the newest last.
+        base_names: the ids of these runs, or the variant as it was asked for.
+        heads: at least one.
+        paired: whether both sides are variants of one run, compared block by block.
+        threshold: half the width of what counts as the same, as a share: 0.03.
+    """
+
+    bases: tuple[RunAnalysis, ...]
+    base_names: tuple[str, ...]
+    heads: tuple[Head, ...]
+    paired: bool
+    threshold: float
+
+    @property
+    def base(self) -> RunAnalysis:
+        """The one that is compared with, or the newest of several."""
+        return self.bases[-1]
+
+    @property
+    def several(self) -> bool:
+        """Whether there is more than one head."""
+        return len(self.heads) > 1
+
+    @property
+    def differences(self) -> tuple[Difference, ...]:
+        """Of all heads."""
+        return tuple(one for head in self.heads for one in head.differences)
+
+
 Pairs = Sequence[tuple[CellResult, CellResult]]
 
 
-def compare(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variation | None = None) -> Comparison:
-    """Compare two runs cell by cell.
+def compare(
+    base: RunAnalysis, heads: Sequence[RunAnalysis], threshold: float, histories: Sequence[Variation | None] = ()
+) -> Comparison:
+    """Compare runs with ``base`` cell by cell.
 
     Args:
         base: the run that is compared with.
-        head: the other one.
+        heads: the others, one at least.
         threshold: as a share, 0.03 for 3 %.
-        known: how much runs of this machine vary. Blocks do not sample that, so an interval that covers it is taken
-            wherever it is the wider one.
+        histories: per head, how much runs of its machine vary. Blocks do not sample that, so an interval that covers
+            it is taken wherever it is the wider one.
     """
+    found = [_head(base, head, threshold, known) for head, known in zip_longest(heads, histories)]
+    return Comparison((base,), (run_id(base),), tuple(found), paired=False, threshold=threshold)
+
+
+def _head(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variation | None) -> Head:
     pairs, only_base, only_head = matched(base.cells, head.cells, lambda cell: cell.cell_key)
 
     # One cell alone tells too little of how alike its neighbouring blocks are.
@@ -116,14 +163,10 @@ def compare(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Varia
         return _between_runs(metric, getattr(there, metric), getattr(here, metric), spread, alike[metric])
 
     informed = known is not None and any(known.of(here, metric) for _, here in pairs for metric in COMPARED)
-    return Comparison(
-        base=base,
-        head=head,
-        base_name=str(base.record.get("run_id")),
-        head_name=str(head.record.get("run_id")),
-        paired=False,
-        threshold=threshold,
-        cells=_judged(pairs, contrasted, threshold),
+    return Head(
+        run=head,
+        name=run_id(head),
+        cells=judged(pairs, contrasted, threshold),
         only_base=only_base,
         only_head=only_head,
         mismatches=mismatches(base.record, head.record),
@@ -146,19 +189,21 @@ def compare_variants(run: RunAnalysis, threshold: float) -> Comparison:
         return _within_run(metric, getattr(there, metric), getattr(here, metric))
 
     names = (run.record.get("plan") or {}).get("variants") or {}
-    return Comparison(
-        base=base,
-        head=head,
-        base_name=_spec(names, "a"),
-        head_name=_spec(names, "b"),
-        paired=True,
-        threshold=threshold,
-        cells=_judged(pairs, contrasted, threshold),
+    found = Head(
+        run=head,
+        name=_spec(names, "b"),
+        cells=judged(pairs, contrasted, threshold),
         only_base=only_base,
         only_head=only_head,
         mismatches=(),
         changes=variant_changes(run),
     )
+    return Comparison((base,), (_spec(names, "a"),), (found,), paired=True, threshold=threshold)
+
+
+def run_id(run: RunAnalysis) -> str:
+    """As it was recorded."""
+    return str(run.record.get("run_id"))
 
 
 def has_variants(run: RunAnalysis) -> bool:
@@ -243,9 +288,16 @@ def _within_run(metric: str, base: Measured | None, head: Measured | None) -> Di
     return Difference(metric, there.estimate.value, here.estimate.value, contrast, "inconclusive")
 
 
-def _judged(
+def judged(
     pairs: Pairs, contrasted: Callable[[str, CellResult, CellResult], Difference | None], threshold: float
 ) -> tuple[ComparedCell, ...]:
+    """Pairs of cells with the verdicts on their metrics.
+
+    Args:
+        pairs: as the base and as the head measured them.
+        contrasted: the difference in a metric, without a verdict; ``None`` where one side did not measure it.
+        threshold: as a share.
+    """
     found: dict[str, list[Difference]] = {there.cell_key: [] for there, _ in pairs}
     for metric in COMPARED:
         raw = {there.cell_key: contrasted(metric, there, here) for there, here in pairs}
@@ -297,3 +349,43 @@ def holm(p_values: Mapping[_Name, float | None]) -> set[_Name]:
             break
         fallen.add(name)
     return fallen
+
+
+def stand_together(comparison: Comparison) -> set[tuple[str, str, str]]:
+    """What would stand after Holm's adjustment over the cells of a metric in all heads: (metric, place, cell_key)."""
+    families: dict[str, dict[tuple[str, str], float | None]] = {}
+    for place, head in enumerate(comparison.heads):
+        for cell in head.cells:
+            for one in cell.differences:
+                families.setdefault(one.metric, {})[str(place), cell.cell.cell_key] = one.contrast.p_value
+    return {(metric, *name) for metric, family in families.items() for name in holm(family)}
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A package, a driver or a condition that is not the same in all runs.
+
+    Args:
+        name: of what changed.
+        base: its version or state there.
+        heads: by head; ``None`` where it is not recorded.
+    """
+
+    name: str
+    base: Any
+    heads: tuple[Any, ...]
+
+
+def changed(heads: Sequence[Head]) -> list[Changed]:
+    """What differs between the base and at least one head: conditions first, then packages and drivers."""
+    # What differs about the prompts is no state that a run without a difference could have.
+    conditions = [{one.what: one for one in head.mismatches if one.what != "prompts"} for head in heads]
+    found = []
+    for what in dict.fromkeys(what for states in conditions for what in states):
+        base = next(states[what].base for states in conditions if what in states)
+        found.append(Changed(what, base, tuple(states[what].head if what in states else base for states in conditions)))
+    for name in dict.fromkeys(name for head in heads for name in head.changes):
+        base = next(head.changes[name][0] for head in heads if name in head.changes)
+        values = [head.changes[name][1] if name in head.changes else recorded(head.run, name) for head in heads]
+        found.append(Changed(name, base, tuple(values)))
+    return found

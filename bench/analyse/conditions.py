@@ -37,15 +37,16 @@ class Mismatch:
     """Something that is not the same in both runs.
 
     Args:
-        what: in a word or two.
-        base: there.
-        head: and here.
+        what: one of :data:`NAMED`, or ``prompts``.
+        base: as it was recorded there; ``None`` where it was not. Of a machine, the name of its processor, with its id
+            where both are named alike; of prompts, how many there are.
+        head: the same here; of prompts, how many of them have other ids.
         fatal: whether their ratio would not tell of the software, so that they are compared by force alone.
     """
 
     what: str
-    base: str
-    head: str
+    base: Any
+    head: Any
     fatal: bool
 
 
@@ -55,8 +56,8 @@ def mismatches(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Mismat
     for what, path, fatal in _COMPARED:
         there, here = _at(base, path), _at(head, path)
         if there != here:
-            names = _machines(base, head) if what == "machine" else (str(there), str(here))
-            found.append(Mismatch(what, *names, fatal))
+            values = _machines(base, head) if what == "machine" else (there, here)
+            found.append(Mismatch(what, *values, fatal))
     there, here = limits_of(base), limits_of(head)
     shared = (what for what in _LIMITS if what in there and what in here)
     found += [Mismatch(what, there[what], here[what], False) for what in shared if there[what] != here[what]]
@@ -96,13 +97,9 @@ def prompts_of(run: StoredRun) -> Prompts:
     return found
 
 
-def _machines(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[str, str]:
-    """What two machines are called: by their processors, and by their ids too where those do not tell them apart."""
-    names = [str(_at(record, ("machine", "cpu", "name")) or "unknown processor") for record in (base, head)]
-    if names[0] != names[1]:
-        return names[0], names[1]
-    there, here = (f"{name} ({record.get('machine_id')})" for name, record in zip(names, (base, head), strict=True))
-    return there, here
+def _machines(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Any, Any]:
+    there, here = (_at(record, ("machine", "cpu", "name")) for record in (base, head))
+    return (there, here) if there != here else ((there, base.get("machine_id")), (here, head.get("machine_id")))
 
 
 def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:
@@ -114,7 +111,7 @@ def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:
     if not changed:
         return None
     count = sum(len(asked) for asked in there.values())
-    return Mismatch("prompts", f"{count} prompts", f"{changed} of them with other ids", True)
+    return Mismatch("prompts", count, changed, True)
 
 
 def _at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
@@ -133,7 +130,7 @@ def system_versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def settings_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Settings of the system, by the names that :mod:`bench.observe.settings` gives them; only those that it tells."""
+    """The known ones of the system's settings, by the names of :func:`bench.observe.machine.settings`."""
     found = (_at(record, ("machine", "settings")) or {}).items()
     yield from ((f"setting {name}", str(value)) for name, value in found if value is not None)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.results import CellResult, Finding
+from bench.analyse.results import CellResult, Finding, Occurrence
+from bench.findings import MESSAGES, SEVERITIES, Fill, message
 from bench.store.reader import StoredRun
 
-_COLUMNS = ("code", "severity", "subject", "load_id", "cell_key", "block", "message", "advice")
-_WEIGHTIEST_FIRST = ("serious", "warning", "info")
+_COLUMNS = (
+    *("code", "severity", "subject", "load_id", "cell_key", "block"),
+    *("message", "advice", "message_keys", "message_values"),
+)
 _MOST_MESSAGES = 3
 
 
@@ -26,7 +30,7 @@ def read_findings(run: StoredRun, load_rows: Sequence[Mapping[str, Any]]) -> lis
         key = loads.get(row["load_id"], row["load_id"])
         groups.setdefault((row["code"], row["subject"], key, row["cell_key"]), []).append(row)
     found = [_finding(key[2], rows) for key, rows in groups.items()]
-    return sorted(found, key=_weight)
+    return sorted(found, key=lambda finding: _place(finding.severity))
 
 
 def touches(finding: Finding, cell: CellResult) -> bool:
@@ -36,38 +40,46 @@ def touches(finding: Finding, cell: CellResult) -> bool:
     return finding.load_key in (None, cell.load.load_key)
 
 
+def describe(occurrences: Sequence[Occurrence], fill: Fill = str.format) -> str:
+    """What was seen, and in which block."""
+    messages = list(dict.fromkeys(_message(one, fill) for one in occurrences))
+    shown = "; ".join(messages[:_MOST_MESSAGES])
+    more = len(messages) - _MOST_MESSAGES
+    return fill(MESSAGES["more"], messages=shown, count=more) if more > 0 else shown
+
+
+def _message(one: Occurrence, fill: Fill) -> str:
+    text = message(one.keys, one.values, fill) if one.keys else one.stored
+    return text if one.block is None else fill(MESSAGES["in-block"], message=text, block=one.block + 1)
+
+
 def _finding(load_key: str | None, rows: Sequence[Mapping[str, Any]]) -> Finding:
-    first = min(rows, key=lambda row: _place(row["severity"]))
+    ordered = sorted(rows, key=lambda row: _place(row["severity"]))
+    first = ordered[0]
+    occurrences = tuple(map(_occurrence, ordered))
     return Finding(
         code=first["code"],
         severity=first["severity"],
-        message=_message(rows),
+        message=describe(occurrences),
         advice=first["advice"],
         subject=first["subject"],
         load_key=load_key,
         cell_key=first["cell_key"],
         blocks=tuple(sorted({row["block"] for row in rows if row["block"] is not None})),
         times=len(rows),
+        occurrences=occurrences,
     )
 
 
-def _message(rows: Sequence[Mapping[str, Any]]) -> str:
-    """What each row says, the weightiest first, and in which block where the row is about a visit."""
-    ordered = sorted(rows, key=lambda row: _place(row["severity"]))
-    messages = list(dict.fromkeys(_said(row) for row in ordered))
-    more = f"; and {len(messages) - _MOST_MESSAGES} more" if len(messages) > _MOST_MESSAGES else ""
-    return "; ".join(messages[:_MOST_MESSAGES]) + more
-
-
-def _said(row: Mapping[str, Any]) -> str:
-    if row["subject"] == "load" and row["block"] is not None:
-        return f"{row['message']} in block {row['block'] + 1}"
-    return str(row["message"])
-
-
-def _weight(finding: Finding) -> int:
-    return _place(finding.severity)
+def _occurrence(row: Mapping[str, Any]) -> Occurrence:
+    keys = tuple(row["message_keys"] or ())
+    return Occurrence(
+        stored=row["message"],
+        keys=keys if set(keys) <= set(MESSAGES) else (),
+        values=json.loads(row["message_values"] or "{}"),
+        block=row["block"] if row["subject"] == "load" else None,
+    )
 
 
 def _place(severity: str) -> int:
-    return _WEIGHTIEST_FIRST.index(severity) if severity in _WEIGHTIEST_FIRST else len(_WEIGHTIEST_FIRST)
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)

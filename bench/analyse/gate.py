@@ -1,4 +1,4 @@
-"""Whether a run shows a regression against earlier ones, or between the two variants that it measured."""
+"""Whether a run shows a regression: a comparison with baselines, or of two variants, and a rule for the exit status."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from bench.analyse.baselines import apart, mixed, usable
-from bench.analyse.compare import ComparedCell, Difference, compare_variants, judge
+from bench.analyse.baselines import mixed, usable
+from bench.analyse.compare import Caveat, ComparedCell, Comparison, Difference, Head, compare_variants, judged, run_id
+from bench.analyse.conditions import mismatches
 from bench.analyse.environment import run_changes
-from bench.analyse.failures import UNREACHED
 from bench.analyse.findings import touches
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
 from bench.analyse.results import CellResult, Finding, Measured, RunAnalysis
@@ -18,8 +18,6 @@ from bench.metrics import COMPARED
 
 LEAST_BASELINES = 5
 """From how many baseline runs on their own spread is used."""
-
-_MOST_NAMED = 5
 
 REGRESSION, NONE_SHOWN, CANNOT_TELL = "regression", "none shown", "cannot tell"
 
@@ -30,11 +28,11 @@ class Missing:
 
     Args:
         cell: as it was.
-        why: what the run says about it.
+        why: what the run records about it.
     """
 
     cell: CellResult
-    why: str
+    why: Caveat
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,61 +52,58 @@ class LostBlocks:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """All that is to be said of a run at the gate.
+    """A run at the gate: a comparison with one head, and what else decides the outcome.
 
     Args:
-        head: the run in question; of a run with variants, what belongs to variant ``b``.
-        head_name: its id, or the variant as it was asked for.
-        base_names: the ids of the runs that it is held against, or the other variant.
-        paired: whether it is held against the other variant of the same run.
-        threshold: half the width of what counts as the same, as a share.
+        comparison: of the run with its baselines, or of its variant ``b`` with its variant ``a``.
         strict: whether a cell that could hide a slowdown beyond the threshold counts as untold.
-        cells: what could be held against something.
         missing: measured in all baselines and not in the head.
         lost: held against something, and not measured in all of its blocks.
-        new: measured in the head, and in no baseline.
         void: why no figure here counts; empty if they do.
         gaps: what keeps the gate from saying that no regression is shown.
         notes: what else has to be said.
-        changes: what else differs, by name -> in the newest baseline and in the head: packages, drivers, settings.
-        basis: what the intervals cover, in words.
+        basis: what the intervals cover.
     """
 
-    head: RunAnalysis
-    head_name: str
-    base_names: tuple[str, ...]
-    paired: bool
-    threshold: float
+    comparison: Comparison
     strict: bool
-    cells: tuple[ComparedCell, ...]
     missing: tuple[Missing, ...]
     lost: tuple[LostBlocks, ...]
-    new: tuple[CellResult, ...]
-    void: tuple[str, ...]
-    gaps: tuple[str, ...]
-    notes: tuple[str, ...]
-    changes: Mapping[str, tuple[str, str]]
-    basis: str
+    void: tuple[Caveat, ...]
+    gaps: tuple[Caveat, ...]
+    notes: tuple[Caveat, ...]
+    basis: Caveat
 
     @property
     def outcome(self) -> str:
         """:data:`REGRESSION`, :data:`NONE_SHOWN` or :data:`CANNOT_TELL`."""
         if self.void:
             return CANNOT_TELL
-        if any(one.verdict == "slower" for one in self.differences):
+        if any(one.verdict == "slower" for one in self.comparison.differences):
             return REGRESSION
-        untold = self.gaps or self.missing or self.lost or (self.strict and self.hiding)
-        return CANNOT_TELL if untold else NONE_SHOWN
+        return CANNOT_TELL if self.reasons else NONE_SHOWN
 
     @property
-    def differences(self) -> tuple[Difference, ...]:
-        """Of all cells."""
-        return tuple(one for cell in self.cells for one in cell.differences)
+    def reasons(self) -> tuple[Caveat, ...]:
+        """Why the gate cannot tell, or could not if it had not seen a regression."""
+        found = [*self.void, *self.gaps]
+        if self.missing:
+            found.append(Caveat("missing", {"count": len(self.missing)}))
+        if self.lost:
+            found.append(Caveat("lost", {"count": len(self.lost)}))
+        if self.strict and self.hiding:
+            found.append(Caveat("hiding"))
+        return tuple(found)
+
+    @property
+    def head(self) -> Head:
+        """The run in question, or variant ``b``."""
+        return self.comparison.heads[0]
 
     @property
     def hiding(self) -> tuple[Difference, ...]:
-        """Those behind which a slowdown beyond the threshold could hide."""
-        return tuple(one for one in self.differences if could_hide(one, self.threshold))
+        """The figures behind which a slowdown beyond the threshold could hide."""
+        return tuple(one for one in self.head.differences if could_hide(one, self.comparison.threshold))
 
 
 def could_hide(one: Difference, threshold: float) -> bool:
@@ -136,58 +131,62 @@ def gate(
         known: how much runs of this machine vary; used for cells with fewer than :data:`LEAST_BASELINES` baselines.
         strict: whether a cell that could hide a slowdown beyond the threshold counts as untold.
     """
-    base = usable(head, baselines)
-    before = _by_key(base.runs)
-    cells = _held(head, before, threshold, known)
-    count = len(base.runs)
+    base, left_out = usable(head, baselines)
+    before = _by_key(base)
+
+    def against(metric: str, _base: CellResult, cell: CellResult) -> Difference | None:
+        return _against(metric, cell, before[cell.cell_key], known.of(cell, metric) if known else None)
+
     held = [cell for cell in head.cells if cell.cell_key in before]
-    return Gate(
-        head=head,
-        head_name=str(head.record.get("run_id")),
-        base_names=tuple(str(run.record.get("run_id")) for run in base.runs),
-        paired=False,
-        threshold=threshold,
-        strict=strict,
+    cells = judged([(before[cell.cell_key][-1], cell) for cell in held], against, threshold)
+    newest = base[-1] if base else None
+    here = {cell.cell_key for cell in head.cells}
+    found = Head(
+        run=head,
+        name=run_id(head),
         cells=cells,
-        missing=tuple(_missing(head, before, count)),
+        only_base=tuple(cells[-1] for key, cells in before.items() if key not in here),
+        only_head=tuple(cell for cell in head.cells if cell.cell_key not in before),
+        mismatches=mismatches(newest.record, head.record) if newest else (),
+        changes=run_changes(newest, head) if newest else {},
+    )
+    return Gate(
+        comparison=Comparison(tuple(base), tuple(map(run_id, base)), (found,), paired=False, threshold=threshold),
+        strict=strict,
+        missing=tuple(_missing(head, before, len(base))),
         lost=tuple(LostBlocks(cell) for cell in held if cell.lost),
-        new=tuple(cell for cell in head.cells if cell.cell_key not in before),
-        void=(*base.void, *_void(head, bool(cells) or not count, "here and in a baseline")),
-        gaps=tuple(_gaps(count)),
-        notes=(
-            *_played(head),
-            *_serious("this run", head, held),
-            *base.notes,
-            *apart(base.runs, head),
-            *mixed(base.runs),
-            *_doubtful(base.runs, {cell.cell_key for cell in held}),
-            *_few(cells, before, count),
+        void=(
+            *(() if base else [Caveat("no-baseline")]),
+            *_void(head, Caveat("nothing-shared") if base and not cells else None),
         ),
-        changes=run_changes(base.runs[-1], head) if base.runs else {},
-        basis=_basis(cells, count, known),
+        gaps=(Caveat("few-baselines", {"count": len(base)}),) if 0 < len(base) < LEAST_BASELINES else (),
+        notes=(
+            *_simulated(head),
+            *_serious(head, held),
+            *left_out,
+            *(Caveat("different", {"mismatch": one}) for one in found.mismatches if not one.fatal),
+            *mixed(base),
+            *_doubtful(base, {cell.cell_key for cell in held}),
+            *_few(cells, before, len(base)),
+        ),
+        basis=_basis(cells, len(base), known),
     )
 
 
 def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False) -> Gate:
     """Hold variant ``b`` of a run against its variant ``a``, paired by block; no other run is needed."""
-    found = compare_variants(run, threshold)
-    sides = [(side, cell) for one in found.cells for side, cell in (("a", one.cell), ("b", one.other)) if cell]
+    comparison = compare_variants(run, threshold)
+    (head,) = comparison.heads
+    sides = [(side, cell) for one in head.cells for side, cell in (("a", one.cell), ("b", one.other))]
     return Gate(
-        head=found.head,
-        head_name=found.head_name,
-        base_names=(found.base_name,),
-        paired=True,
-        threshold=threshold,
+        comparison=comparison,
         strict=strict,
-        cells=found.cells,
-        missing=tuple(Missing(cell, _reason(found.head, _same_request(found.head, cell))) for cell in found.only_base),
+        missing=tuple(Missing(cell, _reason(head.run, _same_request(head.run, cell))) for cell in head.only_base),
         lost=tuple(LostBlocks(cell, side) for side, cell in sides if cell.lost),
-        new=found.only_head,
-        void=tuple(_void(run, bool(found.cells), "with both variants")),
+        void=tuple(_void(run, None if head.cells else Caveat("nothing-shared-variants"))),
         gaps=(),
-        notes=(*_played(run), *_serious("this run", run, [cell for _, cell in sides])),
-        changes=found.changes,
-        basis="both variants, block by block, in one run",
+        notes=(*_simulated(run), *_serious(run, [cell for _, cell in sides])),
+        basis=Caveat("paired"),
     )
 
 
@@ -197,22 +196,6 @@ def _by_key(runs: Sequence[RunAnalysis]) -> dict[str, list[CellResult]]:
         for cell in run.cells:
             found.setdefault(cell.cell_key, []).append(cell)
     return found
-
-
-def _held(
-    head: RunAnalysis, before: Mapping[str, Sequence[CellResult]], threshold: float, known: Variation | None
-) -> tuple[ComparedCell, ...]:
-    shared = {cell.cell_key: cell for cell in head.cells if cell.cell_key in before}
-    found: dict[str, list[Difference]] = {key: [] for key in shared}
-    for metric in COMPARED:
-        family = {}
-        for key, cell in shared.items():
-            spread = known.of(cell, metric) if known else None
-            if (one := _against(metric, cell, before[key], spread)) is not None:
-                family[key] = one
-        for key, one in judge(family, threshold).items():
-            found[key].append(one)
-    return tuple(ComparedCell(cell, tuple(found[key])) for key, cell in shared.items())
 
 
 def _against(metric: str, cell: CellResult, before: Sequence[CellResult], known: Spread | None) -> Difference | None:
@@ -257,15 +240,15 @@ def _missing(head: RunAnalysis, before: Mapping[str, Sequence[CellResult]], coun
         lost = [metric for metric in COMPARED if getattr(here[key], metric) is None]
         lost = [metric for metric in lost if all(getattr(cell, metric) is not None for cell in cells)]
         if lost:
-            yield Missing(cells[-1], f"too little was measured for {', '.join(lost)}")
+            yield Missing(cells[-1], Caveat("no-metric", {"metrics": ", ".join(lost)}))
 
 
-def _reason(head: RunAnalysis, cell_key: str) -> str:
+def _reason(head: RunAnalysis, cell_key: str) -> Caveat:
     failure = next((one for one in head.failures if cell_key in one.cell_keys), None)
     if failure is not None:
-        return f"{failure.status}: {failure.message}"
+        return Caveat("failed", {"status": failure.status, "message": failure.message})
     reached = all(one.cell_key != cell_key for one in head.unreached)
-    return "it was not part of the run" if reached else "the run ended before"
+    return Caveat("not-in-run" if reached else "not-reached")
 
 
 def _same_request(side: RunAnalysis, cell: CellResult) -> str:
@@ -281,26 +264,25 @@ def _same_request(side: RunAnalysis, cell: CellResult) -> str:
     return ""
 
 
-def _void(head: RunAnalysis, compared: bool, where: str) -> Iterator[str]:
+def _void(head: RunAnalysis, nothing_shared: Caveat | None) -> Iterator[Caveat]:
     if head.end is None:
-        yield f"{head.record.get('run_id')} has no end: it is still being written or was killed"
+        yield Caveat("unfinished", {"run": run_id(head)})
     if not head.cells:
-        yield f"{head.record.get('run_id')} measured nothing"
-    elif not compared:
-        yield f"no cell was measured {where}"
+        yield Caveat("empty", {"run": run_id(head)})
+    elif nothing_shared:
+        yield nothing_shared
 
 
-def _played(head: RunAnalysis) -> Iterator[str]:
+def _simulated(head: RunAnalysis) -> Iterator[Caveat]:
     if any(load.simulated for load in head.loads):
-        yield "simulated: these latencies were played, no model ran"
+        yield Caveat("simulated")
 
 
-def _serious(name: str, run: RunAnalysis, cells: Sequence[CellResult]) -> Iterator[str]:
-    """A note for each kind of serious finding that touches a cell which is held against something."""
-    for code, found in _touching(run, cells).items():
+def _serious(run: RunAnalysis, cells: Sequence[CellResult]) -> Iterator[Caveat]:
+    """Each kind of serious finding that touches a cell which is held against something."""
+    for found in _touching(run, cells).values():
         count = len({cell.cell_key for cell in cells if any(touches(one, cell) for one in found)})
-        which = "one of the cells" if count == 1 else f"{count} of the cells"
-        yield f"SERIOUS finding in {name}, about {which}: {code}: {found[0].message}. {found[0].advice}"
+        yield Caveat("serious", {"finding": found[0], "count": count})
 
 
 def _touching(run: RunAnalysis, cells: Sequence[CellResult]) -> dict[str, list[Finding]]:
@@ -312,63 +294,29 @@ def _touching(run: RunAnalysis, cells: Sequence[CellResult]) -> dict[str, list[F
     return kinds
 
 
-def _doubtful(baselines: Sequence[RunAnalysis], held: Set[str]) -> Iterator[str]:
+def _doubtful(baselines: Sequence[RunAnalysis], held: Set[str]) -> Iterator[Caveat]:
     """What speaks against the figures of baselines: serious findings by kind, and lost blocks."""
     kinds: dict[str, list[str]] = {}
     broken = []
     for run in baselines:
         cells = [cell for cell in run.cells if cell.cell_key in held]
         for code in _touching(run, cells):
-            kinds.setdefault(code, []).append(str(run.record.get("run_id")))
+            kinds.setdefault(code, []).append(run_id(run))
         if any(cell.lost for cell in cells):
-            broken.append(str(run.record.get("run_id")))
-    for code, names in kinds.items():
-        yield f"SERIOUS finding in {_baselines(names)}: {code}"
+            broken.append(run_id(run))
+    yield from (Caveat("serious-baselines", {"finding": code, "runs": tuple(names)}) for code, names in kinds.items())
     if broken:
-        yield f"not all blocks were measured in {_baselines(broken)}"
+        yield Caveat("lost-baselines", {"runs": tuple(broken)})
 
 
-def _baselines(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"baseline{'s' if len(names) > 1 else ''} {', '.join(names[:_MOST_NAMED])}{more}"
-
-
-def lost_in_words(cell: CellResult) -> str:
-    """Which blocks a cell lost, and why, e.g. ``crashed in 9 blocks: killed by signal 11``."""
-    return "; ".join(_lost(one.status, len(one.blocks), one.message) for one in cell.lost)
-
-
-def _lost(status: str, count: int, message: str) -> str:
-    blocks = "one block" if count == 1 else f"{count} blocks"
-    if status == UNREACHED:
-        return f"not reached in {blocks}"
-    if status == "invalid":
-        return f"nothing counts in {blocks}: {message}"
-    return f"{status} in {blocks}: {message}"
-
-
-def _gaps(count: int) -> Iterator[str]:
-    if 0 < count < LEAST_BASELINES:
-        yield (
-            f"{_runs(count)} as baseline: what varies from run to run is not sampled by fewer than "
-            f"{LEAST_BASELINES}, so that no regression is shown says little"
-        )
-
-
-def _few(cells: Sequence[ComparedCell], before: Mapping[str, Sequence[CellResult]], count: int) -> Iterator[str]:
+def _few(cells: Sequence[ComparedCell], before: Mapping[str, Sequence[CellResult]], count: int) -> Iterator[Caveat]:
     few = sum(len(before[cell.cell.cell_key]) < LEAST_BASELINES for cell in cells)
     if few and count >= LEAST_BASELINES:
-        yield f"{few} of the cells were measured in fewer than {LEAST_BASELINES} baselines"
+        yield Caveat("few-in-cells", {"count": few})
 
 
-def _basis(cells: Sequence[ComparedCell], count: int, known: Variation | None) -> str:
+def _basis(cells: Sequence[ComparedCell], count: int, known: Variation | None) -> Caveat:
     if count >= LEAST_BASELINES:
-        return f"blocks, and the variation between {count} baseline runs"
+        return Caveat("baselines", {"count": count})
     informed = any(one.contrast.p_value is not None for cell in cells for one in cell.differences)
-    if known and informed:
-        return f"blocks, and the variation between {known.runs} runs of this machine"
-    return "nothing: the variation from run to run is not known"
-
-
-def _runs(count: int) -> str:
-    return "one run" if count == 1 else f"{count} runs"
+    return Caveat("history", {"count": known.runs}) if known and informed else Caveat("nothing")

@@ -11,6 +11,7 @@ from bench.analyse.arrival import Arrival
 from bench.analyse.costs import Costs
 from bench.analyse.first_requests import Request
 from bench.analyse.interval import Estimate, over_blocks
+from bench.findings import Values
 from bench.plan.cells import Ask
 from bench.plan.flags import PROFILES
 
@@ -461,19 +462,37 @@ class MemoryRanking(Ranked[LoadResult, MemoryRival]):
 
 
 @dataclass(frozen=True, slots=True)
+class Occurrence:
+    """A row of the table ``findings``.
+
+    Args:
+        stored: its message as stored, in English.
+        keys: of its messages in :data:`bench.findings.MESSAGES`; empty in runs before schema 6.
+        values: of those messages.
+        block: in which block, where it is about a visit.
+    """
+
+    stored: str
+    keys: tuple[str, ...]
+    values: Values
+    block: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What the guard saw, with advice; what it saw of one load or cell in several blocks is one.
 
     Args:
         code: its kind, a fixed word.
         severity: ``info``, ``warning`` or ``serious``; that of the weightiest block.
-        message: what was seen, the weightiest first.
-        advice: what to do about it.
+        message: what was seen, the weightiest first, in English.
+        advice: what to do about it, in English.
         subject: ``run``, ``load`` or ``cell``.
         load_key: which load.
         cell_key: which cell.
         blocks: in which blocks.
         times: how many rows of the store this is.
+        occurrences: those rows, the weightiest first.
     """
 
     code: str
@@ -485,6 +504,12 @@ class Finding:
     cell_key: str | None = None
     blocks: tuple[int, ...] = ()
     times: int = 1
+    occurrences: tuple[Occurrence, ...] = ()
+
+    @property
+    def coded(self) -> bool:
+        """Whether its words can be rendered in any language: it is stored as codes and values."""
+        return bool(self.occurrences) and all(one.keys for one in self.occurrences)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,29 +6,26 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
+from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.conditions import Prompts
 from bench.analyse.environment import Change, Fact, surroundings
-from bench.analyse.interval import Estimate, run_spread
+from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, Measured, RunAnalysis
 from bench.metrics import COMPARED
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What a series is of: all that has to be the same for two estimates to be one cell's.
-
-    ``cell_key`` holds the stack, device, precision, options and request, and nothing of what is below.
+    """What has to be the same for two estimates to be of one series.
 
     Args:
-        cell_key: of the cell.
+        cell_key: stack, device, precision, options and request.
         model: its digest, or its name where it has none.
         threads: as planned; ``None``: left to each stack.
-        ran_on: what ran, which is another device than asked for where a fallback was allowed.
-        prompts: which set of prompts was asked, counted from 1 in the order of time; see
-            :func:`bench.analyse.history.history`, which tells them apart.
+        ran_on: the executed device, which is another one than asked for after a fallback.
+        prompts: number of the prompt set, from 1 in the order of time; see :mod:`bench.analyse.build_history`.
     """
 
     cell_key: str
@@ -44,8 +41,7 @@ class ReadCell:
 
     Args:
         names: for people, by code of the language.
-        estimates: metric (one of :data:`bench.metrics.COMPARED`) -> estimate in ms.
-        variances: metric -> variance of the logarithms of its blocks' medians, where there are two at least.
+        measured: metric (one of :data:`bench.metrics.COMPARED`) -> its estimate in ms, and its blocks.
         lost_blocks: in how many blocks it failed or gave nothing that counts.
     """
 
@@ -54,8 +50,7 @@ class ReadCell:
     names: Mapping[str, str]
     backend: str
     simulated: bool
-    estimates: Mapping[str, Estimate]
-    variances: Mapping[str, float]
+    measured: Mapping[str, Measured]
     lost_blocks: int = 0
 
 
@@ -65,7 +60,7 @@ class ReadRun:
 
     Args:
         created_at: UTC.
-        ended: whether it came to an end; otherwise it is still being written or was killed.
+        ended: or else it is still being written or was killed.
         model: its name.
         facts: see :func:`bench.analyse.environment.surroundings`.
         variants: how many cells were left out because they are a variant of an A/B run.
@@ -81,14 +76,18 @@ class ReadRun:
     variants: int
     prompts: Prompts
 
+    @property
+    def day(self) -> str:
+        """The date on which it began."""
+        return f"{self.created_at:%Y-%m-%d}"
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
     """One run's estimate in ms.
 
     Args:
-        run: the run's place in :attr:`History.runs`.
-        estimate: over its blocks.
+        run: its place in :attr:`History.runs`.
         variance: of the logarithms of its blocks' medians; ``None`` with fewer than two.
     """
 
@@ -121,7 +120,6 @@ class Series:
     Args:
         cell: of the newest run that has it.
         model: its name.
-        metric: one of :data:`bench.metrics.COMPARED`.
         points: in the order of the runs.
         shifts: in the same order.
     """
@@ -131,6 +129,11 @@ class Series:
     metric: str
     points: tuple[Point, ...]
     shifts: tuple[Shift, ...] = ()
+
+    @property
+    def changed(self) -> bool | None:
+        """Whether it has a change point; ``None``: too few runs to look for one."""
+        return bool(self.shifts) if len(self.points) >= LEAST_RUNS else None
 
     @property
     def levels(self) -> tuple[tuple[int, int, float], ...]:
@@ -186,7 +189,6 @@ class Turn:
     Args:
         before: the last run of those cells before it; a place in :attr:`History.runs`.
         after: the first one after it.
-        moves: what changed, a metric and direction each.
         backends: of the cells that changed.
         changes: what else differs there.
     """
@@ -204,9 +206,9 @@ class Drift:
 
     Args:
         series: its place in :attr:`History.series`.
-        first: the first run of it.
-        last: the last one.
-        ratio: of the level at its end over that at its beginning.
+        first: run of it, a place in :attr:`History.runs`.
+        last: run of it.
+        ratio: of the last level to the first.
     """
 
     series: int
@@ -217,13 +219,9 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All that is to be said of a machine's runs.
+    """The runs of a machine by time, their series, and where these change.
 
     Args:
-        runs: by time.
-        series: by metric, then as the newest runs have them.
-        turns: by time.
-        drifts: in the order of the series.
         threshold: as a share; changes of less than half of it are not called.
     """
 
@@ -241,15 +239,7 @@ def read_analysis(
     created_at: datetime,
     names: Callable[[CellResult], Mapping[str, str]],
 ) -> ReadRun:
-    """Keep what a history needs of one analysed run, and let go of the rest.
-
-    Args:
-        analysis: of the run.
-        prompts: that it asked.
-        run_id: of the same.
-        created_at: when it began.
-        names: names a cell for people, by code of the language.
-    """
+    """Keep what a history needs of one analysed run; ``names`` names a cell for people, by code of the language."""
     record = analysis.record
     model, plan = record.get("model") or {}, record.get("plan") or {}
     known = str(model.get("digest") or model.get("name"))
@@ -267,27 +257,12 @@ def read_analysis(
 
 
 def _read_cell(cell: CellResult, model: str, threads: int | None, names: Mapping[str, str]) -> ReadCell:
-    measured: dict[str, Measured] = {metric: one for metric in COMPARED if (one := getattr(cell, metric)) is not None}
-    spreads = {metric: run_spread(list(one.by_block.values())) for metric, one in measured.items()}
     return ReadCell(
         identity=Identity(cell.cell_key, model, threads, cell.load.ran_on),
         prompt_tokens=cell.prompt_tokens,
         names=names,
         backend=cell.load.backend,
         simulated=cell.load.simulated,
-        estimates={metric: one.estimate for metric, one in measured.items()},
-        variances={metric: spread.variance for metric, spread in spreads.items() if spread is not None},
+        measured={metric: one for metric in COMPARED if (one := getattr(cell, metric)) is not None},
         lost_blocks=cell.lost_blocks,
     )
-
-
-def when(record: Mapping[str, Any], run_id: str) -> datetime | None:
-    """When a run began, from its record or else from its id; ``None`` if neither tells."""
-    for text, form in ((record.get("created_at"), None), (run_id[:16], "%Y%m%dT%H%M%SZ")):
-        try:
-            told = datetime.fromisoformat(str(text)) if form is None else datetime.strptime(str(text), form)  # noqa: DTZ007
-            return told.astimezone(UTC) if told.tzinfo else told.replace(tzinfo=UTC)
-        except (ValueError, OverflowError):
-            # No date, or one at the ends of the calendar that has none in UTC.
-            continue
-    return None

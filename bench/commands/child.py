@@ -10,17 +10,13 @@ from collections.abc import Mapping, Sequence
 from bench import PROJECT_ROOT
 
 CONTROL_C_EXIT = 0xC000013A
-"""Status of a process of Windows that Ctrl-C, Ctrl-Break or the end of its console ended."""
+"""Windows' status of a process that Ctrl-C, Ctrl-Break or the end of its console ended."""
 
 
 def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run a command in the checkout to its end; returns its exit status.
+    """Run a command in the checkout, with additional environment variables; returns its exit status.
 
-    Not by ``session.run`` of nox: that leaves at the second Ctrl-C, with the command still writing to the console.
-
-    Args:
-        command: an interpreter and its arguments.
-        variables: of the environment, over the caller's.
+    nox's ``session.run`` returns at the second Ctrl-C, while the command still writes to the console.
     """
     break_as_interrupt()
     with subprocess.Popen(command, cwd=PROJECT_ROOT, env={**utf8(), **variables}) as child:
@@ -28,12 +24,12 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
 
 
 def utf8() -> dict[str, str]:
-    """The environment of everything that the harness runs in: the caller's, with one encoding on every system."""
+    """The caller's environment, with the same encoding on every system."""
     return {**os.environ, "PYTHONUTF8": "1"}
 
 
 def wait(child: subprocess.Popen[bytes]) -> int:
-    """The exit status of ``child``. Ctrl-C reaches it from the console too; how to end is its own affair."""
+    """The exit status of ``child``, which gets Ctrl-C from the console too and ends by itself."""
     while True:
         try:
             return exit_status(child.wait())
@@ -42,9 +38,9 @@ def wait(child: subprocess.Popen[bytes]) -> int:
 
 
 def exit_status(return_code: int) -> int:
-    """A child's return code as a shell tells it: one that a signal ended has 128 + the signal's number.
+    """A child's return code as a shell has it: 128 + the signal's number if a signal ended it.
 
-    On Windows Ctrl-C and Ctrl-Break count as such, and what else ended it is a failure.
+    On Windows Ctrl-C and Ctrl-Break count as SIGINT, and every other status of the system is 1.
     """
     if return_code == CONTROL_C_EXIT:
         return 128 + signal.SIGINT
@@ -54,6 +50,6 @@ def exit_status(return_code: int) -> int:
 
 
 def break_as_interrupt() -> None:
-    """Have Ctrl-Break of a Windows console do what Ctrl-C does, or it would end nox and leave the command running."""
+    """Handle Ctrl-Break of a Windows console as Ctrl-C; otherwise it ends nox and leaves the command running."""
     if (number := getattr(signal, "SIGBREAK", None)) is not None:
         signal.signal(number, signal.default_int_handler)

@@ -6,18 +6,16 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-from bench.analyse.compare import Comparison, compare, compare_variants, has_variants
+from bench.analyse.compare import Comparison, Head, compare, compare_variants, has_variants
 from bench.analyse.conditions import prompts_differ
 from bench.analyse.run import analyse_run
-from bench.analyse.side_by_side import SideBySide, side_by_side
 from bench.cli import Parser, add_language
-from bench.commands.runs import Analyses, add_folders, known_variation, share
+from bench.commands.stored_runs import Analyses, add_folders, known_variation, share
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.cells import digest
-from bench.report.compare.finish import finish
-from bench.report.compare.sentences import heading, refusal
+from bench.report.compare.comparison_files import THRESHOLD, write_comparison
+from bench.report.compare.comparison_words import heading, refusal
 from bench.report.language import speaking
 from bench.report.redact import shown_text
 from bench.report.redact_option import add_redact, parsed, print_error
@@ -33,16 +31,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         threshold = share(asked.threshold)
         base, *heads = find_runs(asked.runs, asked.results_dir)
         if heads:
-            side = side_by_side(_compared(base, heads, threshold, asked))
-            if not asked.force and (why := refusal(side)):
+            comparison = _compared(base, heads, threshold, asked)
+            if not asked.force and (why := refusal(comparison)):
                 raise UsageError(why)
             for run_id in named_again(asked.runs, asked.results_dir):
                 print(shown_text(f"note: {run_id} is named more than once and taken once", private), file=sys.stderr)
         else:
-            side = _variants(base, threshold)
-        _refuse_nothing(side)
+            comparison = _variants(base, threshold)
+        _refuse_nothing(comparison)
         with speaking(asked.lang):
-            lines = finish(side, asked.reports_dir / _folder(base, heads), private)
+            lines = write_comparison(comparison, asked.reports_dir / _folder(base, heads), private)
         print("\n".join(lines))
     except BenchError as error:
         print_error(error, private)
@@ -50,33 +48,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _variants(run: StoredRun, threshold: float) -> SideBySide:
+def _variants(run: StoredRun, threshold: float) -> Comparison:
     analysis = analyse_run(run)
     if not has_variants(analysis):
         raise UsageError("a run cannot be compared with itself: name two different runs, the base first")
-    return side_by_side([compare_variants(analysis, threshold)])
+    return compare_variants(analysis, threshold)
 
 
-def _compared(base: StoredRun, heads: Sequence[StoredRun], threshold: float, asked: Namespace) -> list[Comparison]:
+def _compared(base: StoredRun, heads: Sequence[StoredRun], threshold: float, asked: Namespace) -> Comparison:
     analyses = Analyses()
-    return [_one(base, head, threshold, analyses, None if asked.no_history else asked.results_dir) for head in heads]
+    there, here = analyses.of(base), [analyses.of(head) for head in heads]
+    histories = [None if asked.no_history else known_variation(asked.results_dir, one, analyses) for one in here]
+    found = compare(there, here, threshold, histories)
+    checked = (_with_prompts(one, base, run) for one, run in zip(found.heads, heads, strict=True))
+    return replace(found, heads=tuple(checked))
 
 
-def _one(base: StoredRun, head: StoredRun, threshold: float, analyses: Analyses, history: Path | None) -> Comparison:
-    there, here = analyses.of(base), analyses.of(head)
-    known = None if history is None else known_variation(history, here, analyses)
-    comparison = compare(there, here, threshold, known)
-    if (prompts := prompts_differ(base, head)) is None:
-        return comparison
-    return replace(comparison, mismatches=(prompts, *comparison.mismatches))
+def _with_prompts(head: Head, base: StoredRun, run: StoredRun) -> Head:
+    prompts = prompts_differ(base, run)
+    return replace(head, mismatches=(prompts, *head.mismatches)) if prompts else head
 
 
-def _refuse_nothing(side: SideBySide) -> None:
-    if any(head.cells or head.only_base or head.only_head for head in side.heads):
+def _refuse_nothing(comparison: Comparison) -> None:
+    if any(head.cells or head.only_base or head.only_head for head in comparison.heads):
         return
-    if side.several:
-        raise StoreError(f"{heading(side)}: none of these runs measured anything")
-    raise StoreError(f"{heading(side)}: {'neither variant' if side.first.paired else 'neither run'} measured anything")
+    which = "neither variant" if comparison.paired else "neither run"
+    raise StoreError(
+        f"{heading(comparison)}: {'none of these runs' if comparison.several else which} measured anything"
+    )
 
 
 def _folder(base: StoredRun, heads: Sequence[StoredRun]) -> str:
@@ -102,7 +101,10 @@ def _parser() -> Parser:
         "runs", nargs="+", metavar="RUN", help="ids, folders or globs; the first is the base, every other one a head"
     )
     parser.add_argument(
-        "--threshold", default="3%", metavar="SHARE", help="differences within it count as the same (default: 3%%)"
+        "--threshold",
+        default=f"{THRESHOLD:.0%}",
+        metavar="SHARE",
+        help=f"differences within it count as the same (default: {THRESHOLD:.0%}%)",
     )
     parser.add_argument(
         "--force", action="store_true", help="also runs of another model, other prompts or another machine"

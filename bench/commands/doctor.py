@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 
 from bench import PROJECT_ROOT
-from bench.cli import Parser
+from bench.cli import Parser, print_refusal
 from bench.errors import UsageError
-from bench.measure.worker import worker_variables
+from bench.measure.child_process import worker_variables
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
 from bench.observe.limits import Limits, limits
@@ -21,7 +21,7 @@ from bench.run.doctor.diagnose import diagnose
 from bench.run.doctor.probe import probe, stacks_of
 from bench.run.doctor.system import system_facts
 from bench.run.doctor.text import full_lines, system_lines, usable_line
-from bench.run.guard.before import look
+from bench.run.guard.before import check_machine
 from bench.run.guard.findings import line
 from bench.run.guard.setup import judge_environment
 
@@ -29,22 +29,19 @@ _TAKEN = ("backend", "device", "worker")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Look, ask and say; returns the exit status."""
+    """Probe the stacks and print what was found; returns the exit status."""
     try:
         given = {name.removeprefix("aipc_"): value for name, value in vars(_parser().parse_args(arguments)).items()}
         options = resolve_options(given, PROJECT_ROOT)
         venvs = Venvs.from_environment(options.workers)
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 4
+        return print_refusal(error)
     names = options.backends if given["backend"] else [name for name, spec in BACKENDS.items() if not spec.simulated]
     system = system_facts()
     usable = limits()
     threads = usable.default_threads
-    found = (*look(Instruments()), *judge_environment(worker_variables(threads), threads))
-    for text in (*_machine_lines(usable), *system_lines(system), *map(line, found)):
-        print(text)
-    sys.stdout.flush()
+    found = (*check_machine(Instruments()), *judge_environment(worker_variables(threads), threads))
+    print(*_machine_lines(usable), *system_lines(system), *map(line, found), sep="\n", flush=True)
     probes = probe([stack for name in names for stack in stacks_of(BACKENDS[name], venvs, options.devices)])
     for text in full_lines([one for asked in probes for one in diagnose(asked, system)]):
         print(text)

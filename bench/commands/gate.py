@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bench.analyse.baselines import usable
-from bench.analyse.compare import has_variants
+from bench.analyse.compare import Caveat, has_variants, run_id
 from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
 from bench.analyse.gate import LEAST_BASELINES, Gate, gate, gate_variants
 from bench.analyse.run import analyse_run
 from bench.cli import Parser
-from bench.commands.runs import add_folders, known_variation, share
+from bench.commands.stored_runs import add_folders, known_variation, share
 from bench.errors import BenchError, UsageError
-from bench.report.gate import STATUS, as_json, lines, markdown
+from bench.report.compare.comparison_json import gate_json
+from bench.report.compare.comparison_words import differ
+from bench.report.compare.gate_text import STATUS, gate_lines, gate_markdown
 from bench.report.index.update import index_lines
 from bench.report.redact import redacted, redacted_folder, shown_path
 from bench.report.redact_option import add_redact, parsed, print_error
@@ -31,13 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     private = None
     try:
         asked, private = parsed(parser(), arguments)
-        found, name = _found(asked)
-        folder = asked.reports_dir / f"gate-{name}"
+        head = _one_head(asked)
+        found = _gate(head, asked)
+        folder = asked.reports_dir / f"gate-{head.path.name}"
         if private is not None:
             found, folder = redacted(found, private), redacted_folder(folder, private)
-        write_files(folder, {folder / "gate.md": markdown(found), folder / "gate.json": as_json(found)})
+        write_files(folder, {folder / "gate.md": gate_markdown(found), folder / "gate.json": gate_json(found)})
         index = index_lines(asked.reports_dir, private)
-        print("\n".join([*lines(found), "", *index, f"written    {shown_path(folder / 'gate.md', private)}"]))
+        print("\n".join([*gate_lines(found), "", *index, f"written    {shown_path(folder / 'gate.md', private)}"]))
         return STATUS[found.outcome]
     except BenchError as error:
         print_error(error, private)
@@ -47,26 +50,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _CANNOT_TELL
 
 
-def _found(asked: Namespace) -> tuple[Gate, str]:
+def _gate(head: StoredRun, asked: Namespace) -> Gate:
     threshold = share(asked.threshold)
-    head = _one_head(asked)
     analysis = analyse_run(head)
     if has_variants(analysis):
         if asked.baseline:
             raise UsageError(
                 f"{head.run_id} holds two variants, which are held against each other: leave --baseline out"
             )
-        return gate_variants(analysis, threshold, strict=asked.strict), head.path.name
+        return gate_variants(analysis, threshold, strict=asked.strict)
     if not asked.baseline:
         raise UsageError(f"{head.run_id} holds no two variants: name the runs that it is held against with --baseline")
     baselines = _baselines(asked, head)
-    analyses = {run.run_id: analyse_run(run) for run in baselines}
-    fitting = usable(analysis, list(analyses.values())).runs
-    names = {str(run.record.get("run_id")) for run in fitting}
+    analyses = [analyse_run(run) for run in {run.run_id: run for run in baselines}.values()]
+    fitting, _ = usable(analysis, analyses)
+    names = set(map(run_id, fitting))
     forced = _refuse([run for run in baselines if run.run_id in names], head, force=asked.force)
     known = known_variation(asked.results_dir, analysis) if len(fitting) < LEAST_BASELINES else None
-    found = gate(analysis, list(analyses.values()), threshold, known, strict=asked.strict)
-    return replace(found, notes=(*forced, *found.notes)), head.path.name
+    found = gate(analysis, analyses, threshold, known, strict=asked.strict)
+    return replace(found, notes=(*forced, *found.notes))
 
 
 def _one_head(asked: Namespace) -> StoredRun:
@@ -85,15 +87,13 @@ def _baselines(asked: Namespace, head: StoredRun) -> list[StoredRun]:
     return found
 
 
-def _refuse(baselines: Sequence[StoredRun], head: StoredRun, *, force: bool) -> list[str]:
+def _refuse(baselines: Sequence[StoredRun], head: StoredRun, *, force: bool) -> list[Caveat]:
     """What has to be said of runs that are compared by force."""
-    differing = {one.what: (run, one) for run in baselines for one in _fatal(run, head)}
+    differing = {one.what: (run.run_id, one) for run in baselines for one in _fatal(run, head)}
     if differing and not force:
-        said = "; ".join(
-            f"{one.what} ({one.base} in {run.run_id}, {one.head} in {head.run_id})" for run, one in differing.values()
-        )
-        raise UsageError(f"this gate would mean nothing, the runs differ in {said}; --force does it all the same")
-    return [f"DIFFERENT {what}: {one.base} in {run.run_id}, {one.head} here" for what, (run, one) in differing.items()]
+        fatal = [(run, head.run_id, one) for run, one in differing.values()]
+        raise UsageError(f"this gate would mean nothing, {differ(fatal)}")
+    return [Caveat("different", {"mismatch": one, "run": run}) for run, one in differing.values()]
 
 
 def _fatal(base: StoredRun, head: StoredRun) -> Iterator[Mismatch]:

@@ -6,17 +6,13 @@ import re
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
-from bench.analyse.history import history
-from bench.analyse.timeline import History
 from bench.cli import Parser, add_language
-from bench.commands.runs import add_folders, share
-from bench.errors import BenchError, StoreError, UsageError
+from bench.commands.stored_runs import add_folders, share
+from bench.errors import BenchError
 from bench.metrics import COMPARED, METRICS
-from bench.report.history.render import as_json, lines, markdown
-from bench.report.history.runs import LeftOut, choose, read
+from bench.report.history.history_exports import as_json, lines, markdown
+from bench.report.history.read_history import read_history
 from bench.report.index.update import index_lines
 from bench.report.language import speaking
 from bench.report.redact import Private, address, redacted, redacted_folder
@@ -28,63 +24,30 @@ _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read, say it, write it; returns the exit status."""
+    """Read, write and print; returns the exit status."""
     private = None
     try:
         asked, private = parsed(_parser(), arguments)
         print("\n".join(_history(asked, private)))
     except BenchError as error:
-        print_error(error, private)
-        return 4 if isinstance(error, UsageError) else 1
+        return print_error(error, private)
     return 0
 
 
 def _history(asked: Namespace, private: Private | None) -> list[str]:
-    threshold = share(asked.threshold)
-    chosen = choose(asked.runs, asked.results_dir, asked.machine)
-    left_out = list(chosen.left_out)
-    runs = list(read(chosen.folders, left_out.append))
-    if not runs:
-        raise StoreError(
-            f"no run of machine {chosen.machine_id} can be read: {left_out[-1].error or left_out[-1].sentence}"
-        )
-    found = history(runs, threshold, (_METRICS[asked.metric],) if asked.metric else COMPARED)
-    told = _Told(found, chosen.machine_id, chosen.machine, tuple(left_out))
-    folder = asked.reports_dir / f"history-{folder_name(chosen.machine_id)}"
+    from bench.report.history.history_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
+
+    metrics = (_METRICS[asked.metric],) if asked.metric else COMPARED
+    view = read_history(asked.runs, asked.results_dir, asked.machine, share(asked.threshold), metrics)
+    folder = asked.reports_dir / f"history-{folder_name(view.machine_id)}"
     if private is not None:
-        told, folder = redacted(told, private), redacted_folder(folder, private)
-    with speaking(asked.lang):
-        index = _write(told, folder)
-        listed = index_lines(asked.reports_dir, private)
-    return [
-        *lines(told.history, told.machine_id, told.left_out),
-        "",
-        *listed,
-        f"history    {address(index, private)}",
-    ]
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    """All that the files of a history are made from."""
-
-    history: History
-    machine_id: str
-    machine: str
-    left_out: tuple[LeftOut, ...]
-
-
-def _write(told: _Told, folder: Path) -> Path:
-    from bench.report.history.page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
-
+        view, folder = redacted(view, private), redacted_folder(folder, private)
     index = folder / "history.html"
-    contents = {
-        folder / "history.json": as_json(told.history, told.machine_id, told.left_out, told.machine),
-        folder / "history.md": markdown(told.history, told.machine_id, told.left_out),
-        index: page(told.history, told.machine_id, told.machine, told.left_out),
-    }
-    write_files(folder, contents)
-    return index
+    with speaking(asked.lang):
+        files = {folder / "history.json": as_json(view), folder / "history.md": markdown(view), index: page(view)}
+        write_files(folder, files)
+        listed = index_lines(asked.reports_dir, private)
+    return [*lines(view), "", *listed, f"history    {address(index, private)}"]
 
 
 def folder_name(machine_id: str) -> str:

@@ -6,7 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from bench import PROJECT_ROOT
-from bench.errors import BenchError, UsageError
+from bench.cli import print_refusal
+from bench.errors import BenchError
 from bench.plan.flags import parser
 from bench.plan.venvs import Venvs
 from bench.prepare.stage import preparation_for, wanted_artifacts
@@ -14,27 +15,22 @@ from bench.run.planning import plan_for
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prepare the model, its prompts and every artifact of the sweep; say where each lies."""
+    """Prepare the model, its prompts and every artifact of the sweep; print where each is."""
     try:
         given = vars(parser().parse_args(list(arguments)))
         flags = {name.removeprefix("aipc_"): value for name, value in given.items()}
         options, plan = plan_for(flags, PROJECT_ROOT)
-        loads = plan.loads
-        preparer = preparation_for(options, Venvs.from_environment(options.workers), loads, _say)
+        preparer = preparation_for(options, Venvs.from_environment(options.workers), plan.loads, _say)
         if preparer is None:
             _say("nothing to prepare: these backends need no model")
             return 0
         model = preparer.model()
         preparer.prompts()
         _say(f"{model.name}: {model.path}")
-        for artifact_format, precision, device in wanted_artifacts(loads):
-            _say(
-                f"{artifact_format} {precision} {device}: {preparer.artifact(artifact_format, precision, device).path}"
-            )
-    except UsageError as error:
-        return _refuse(error, 4)
+        for wanted in wanted_artifacts(plan.loads):
+            _say(f"{' '.join(wanted)}: {preparer.artifact(*wanted).path}")
     except BenchError as error:
-        return _refuse(error, 1)
+        return print_refusal(error)
     except KeyboardInterrupt:
         return 130
     return 0
@@ -42,11 +38,6 @@ def main(arguments: Sequence[str]) -> int:
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-def _refuse(error: BenchError, status: int) -> int:
-    print(f"error: {error}", file=sys.stderr)
-    return status
 
 
 if __name__ == "__main__":

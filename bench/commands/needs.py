@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench.cli import print_refusal
 from bench.errors import UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.environments import CONVERSION, Environment, environment, environment_for, to_json
@@ -23,7 +24,7 @@ _NO_RUN = ("--version", "-V", "--markers", "--fixtures", "--collect-only", "--co
 
 
 def environments_needed(plan: Plan, options: Options) -> list[Environment]:
-    """What the plan's backends run in, the conversion's first; a user's own interpreter needs none."""
+    """The environments of the plan's backends, that of the conversion first; a user's own interpreter needs none."""
     needs_model = any(BACKENDS[load.backend].artifact_format != "none" for load in plan.loads)
     found = [environment(CONVERSION)] if needs_model else []
     for load in plan.loads:
@@ -46,8 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         options, plan = plan_for(raw_values(wanted), Path.cwd())
         environments = environments_needed(plan, options)
     except UsageError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 4
+        return print_refusal(error)
     idle = any(argument in _NO_RUN for argument in wanted)
     print(json.dumps([] if idle else [to_json(one) for one in environments]))
     return 0

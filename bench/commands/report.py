@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import Parser, add_language
-from bench.commands.runs import add_folders
-from bench.errors import BenchError, StoreError, UsageError
+from bench.commands.stored_runs import add_folders
+from bench.errors import BenchError, UsageError
 from bench.report.finish import finish_run
 from bench.report.index.update import update_index
 from bench.report.language import speaking
 from bench.report.redact import Private, address
 from bench.report.redact_option import add_redact, parsed, print_error
+from bench.store.lookup import all_folders
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,9 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked, private = parsed(_parser(), arguments)
         if asked.index:
             return _index(asked, private)
-        runs = [_find(name, asked.results_dir) for name in asked.runs] or [_newest(asked.results_dir)]
+        runs = [_find(name, asked.results_dir) for name in asked.runs] or all_folders(asked.results_dir)[-1:]
     except BenchError as error:
-        return _say(error, private)
+        return print_error(error, private)
     status = 0
     for run in runs:
         try:
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 )
             print("\n".join(lines))
         except BenchError as error:
-            status = _say(error, private)
+            status = print_error(error, private)
     return status
 
 
@@ -67,18 +68,6 @@ def _find(name: str, results: Path) -> Path:
         if candidate.is_dir():
             return candidate
     raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
-
-
-def _newest(results: Path) -> Path:
-    runs = sorted(path.parent for path in results.glob("*/run.json"))
-    if not runs:
-        raise StoreError(f"{results} holds no run; measure one with `nox -s bench`, or name its folder")
-    return runs[-1]
-
-
-def _say(error: BenchError, private: Private | None) -> int:
-    print_error(error, private)
-    return 4 if isinstance(error, UsageError) else 1
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a process that crashed said last, told apart from what ``faulthandler`` prints around it."""
+"""The last lines that a crashed process printed, without those of ``faulthandler``."""
 
 from __future__ import annotations
 
@@ -8,31 +8,28 @@ _FATAL = ("Fatal Python error:", "Windows fatal exception:")
 _ABORTED = "Fatal Python error: Aborted"
 _MODULES = "Extension modules:"
 _UNCAUGHT = "terminate called"
-"""How the C++ runtime begins to say which exception nobody caught; what it is comes in the lines below."""
+"""How the C++ runtime begins to print an uncaught exception, over several lines."""
 
 _DUMP = re.compile(
     r"(Current thread|Thread) .*\(most recent call first\):$"
     r"|Current thread's C stack trace"
     r"|  (File \".*\", line \d+ in |Binary file \"|<no Python frame>|Garbage-collecting$|\.\.\.$)"
 )
-"""Lines of a stack that ``faulthandler`` prints; those of a Python traceback end otherwise."""
+"""Lines of a stack that ``faulthandler`` prints; those of a Python traceback end differently."""
 
 
 def without_module_lists(text: str) -> str:
-    """``text`` without the lists of loaded modules, which are longer than all the rest and name no reason."""
+    """``text`` without the long lists of loaded modules."""
     return "\n".join(line for line in text.split("\n") if not line.startswith(_MODULES))
 
 
 def last_words(text: str) -> str | None:
-    """The words of a crash that tell why, on one line; ``None`` where nothing was printed.
+    """The reason of a crash, on one line, from the end of what the process printed; ``None`` if it printed nothing.
 
-    Of an exception in C++ that nobody caught, all that its runtime says of it. Of an abort, the words before it: who
-    aborts says why first. Of other fatal errors, which come unannounced, Python's name for them.
-
-    Args:
-        text: the end of what the process printed.
+    Of an uncaught C++ exception all that its runtime prints. Of an abort the line before it, which says why. Of other
+    fatal errors Python's name for them.
     """
-    lines = [line for line in text.splitlines() if line.strip() and not _of_the_dump(line)]
+    lines = [line for line in without_module_lists(text).splitlines() if line.strip() and not _DUMP.match(line)]
     if not lines:
         return None
     fatal = lines[-1].startswith(_FATAL)
@@ -43,7 +40,3 @@ def last_words(text: str) -> str | None:
     if lines[-1].startswith(_ABORTED) and before:
         return before[-1].strip()
     return lines[-1].strip()
-
-
-def _of_the_dump(line: str) -> bool:
-    return line.startswith(_MODULES) or _DUMP.match(line) is not None

@@ -1,4 +1,4 @@
-"""When a warm-up is over: the rule by which a series of generations counts as settled."""
+"""When a warm-up is over: the rule by which a series of generations has settled."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 STILL_FALLING = 0.10
-"""A generation that is faster than every one before it by more than this share shows that the series still falls."""
+"""A generation that is faster than all before it by more than this share: the series still gets faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long one generation took.
-
-    Args:
-        ttft_ns: its time to first token, in nanoseconds.
-        itl_ns: its mean inter-token latency, in nanoseconds; ``None`` if it made one token only.
-    """
+    """Time to first token and mean inter-token latency of one generation; the latter ``None`` of a single token."""
 
     ttft_ns: float
     itl_ns: float | None
@@ -27,19 +22,17 @@ def settled(series: Sequence[Pace]) -> bool:
 
     A process gets faster over its first generations: kernels are compiled and chosen, memory is touched for the first
     time, caches fill, clocks rise. In a fresh OpenVINO process the second generation was seen to take up to 1.8 times
-    as long as the third, so a fixed number of warm-ups is too few there and too many elsewhere. While it lasts, each
+    as long as the third, so a fixed number of warm-ups is too few there and too many elsewhere. Meanwhile each
     generation is the fastest so far. So a series has settled when its latest generation is *not* the fastest so far by
-    more than :data:`STILL_FALLING`, in time to first token and in mean inter-token latency alike. That asks
+    more than :data:`STILL_FALLING`, neither in time to first token nor in mean inter-token latency. This way
 
-    - about getting faster alone: one that was slowed by something else on the machine is no news of the warm-up;
-    - against the fastest so far, and not against the one before: the generation after such a slow one falls back to
-      where the series was, and that is not falling either;
-    - for two generations at least: one alone says nothing, and the first of a process is never the one to compare by;
-    - with a tenth of room: about what single generations of one process differ by on a busy machine. What is left
-      below it is for the median of the timed generations, and for the finding on series that trend.
+    - a generation that something else slowed says nothing of the warm-up, and neither does the one after it, which
+      falls back to the level of the series;
+    - at least two generations are needed;
+    - a tenth is allowed, by about which single generations of one process differ on a busy machine. The median of the
+      timed generations, and the finding on series that trend, take care of what is less.
 
-    Two slow generations that are alike before the fall are not told from a settled series. That is why a minimum
-    stands beside this rule.
+    Two equally slow generations before the fall look like a settled series. That is why there is a minimum too.
     """
     if len(series) < 2:
         return False

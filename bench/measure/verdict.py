@@ -1,34 +1,101 @@
-"""Which device really ran, as far as it can be shown."""
+"""Which device ran, as far as it can be verified."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from backends.spec import hardware_of, names_for
-from bench.measure.facts import AdapterWork, Attempt, Counters, Placement
+from bench.observe.busy import Busy
 
 PROOF = 0.05
-"""The share of the timed generations' wall time that a device has to be busy for its counter to count as proof.
+"""The share of the timed generations' wall time for which a device has to be busy to be verified by its counter.
 
-Also the share of the executed nodes, where a profile stands in for a counter.
+Without a counter, the share of the executed nodes in a profile.
 """
 
 PROOF_WHERE_WORK_IS_HANDED_ON = 0.5
-"""The same for a stack that is known to hand parts of its work to the CPU without a word: most of the time."""
+"""The same for a stack that may silently run parts of its work on the CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a stack's own profile, of an untimed pass, places the work.
+
+    Args:
+        provider: the execution provider of the requested device.
+        shares: execution provider -> share of the executed nodes; empty if the pass failed.
+        problem: why there is no profile.
+    """
+
+    provider: str
+    shares: Mapping[str, float]
+    problem: str | None = None
+
+    @property
+    def share(self) -> float:
+        """The share of the nodes that the requested provider ran."""
+        return self.shares.get(self.provider, 0.0)
+
+
+@dataclass(slots=True)
+class AdapterWork:
+    """Busy time of one GPU or NPU over the timed generations with a known counter, and how long these took.
+
+    ``moved`` says whether the counter ever moved, warm-ups included; ``None`` while it is not known.
+    """
+
+    busy_ns: int = 0
+    over_ns: int = 0
+    moved: bool | None = None
+
+    @property
+    def share(self) -> float | None:
+        """Busy time over wall time."""
+        return self.busy_ns / self.over_ns if self.over_ns else None
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the counters gained over the timed generations of one worker; GPUs and NPUs by their adapters.
+
+    Warm-ups are left out: a stack may spend minutes of them on the CPU, compiling.
+    """
+
+    timed: int = 0
+    cpu_ns: int = 0
+    over_ns: int = 0
+    gpus: dict[str, AdapterWork] = field(default_factory=dict)
+    npus: dict[str, AdapterWork] = field(default_factory=dict)
+
+    def add(self, cpu_ns: int, busy: Busy, *, warmup: bool) -> None:
+        """Add one generation."""
+        if not warmup:
+            self.timed += 1
+            self.cpu_ns += cpu_ns
+            self.over_ns += busy.elapsed_ns
+        for work, adapters in ((self.gpus, busy.gpus), (self.npus, busy.npus)):
+            for adapter, busy_ns in adapters.items():
+                mine = work.setdefault(adapter, AdapterWork())
+                if busy_ns is None:
+                    continue
+                mine.moved = bool(mine.moved or busy_ns)
+                if not warmup:
+                    mine.busy_ns += busy_ns
+                    mine.over_ns += busy.elapsed_ns
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What may be said of the device.
+    """Which device ran.
 
     Args:
         name: ``verified``, ``reported``, ``fallback``, ``simulated`` or ``unknown``.
         executed: the device that ran, as far as known.
         evidence: why, in a sentence or two.
-        share: how much of the timed generations' wall time that very device was busy; of the CPU, the CPU time of the
-            process. Several threads, or engines of a GPU, add up to more than 1. ``None`` where no counter tells.
+        share: busy time of that device over the timed generations' wall time; for the CPU, the CPU time of the
+            process. Several threads, or engines of a GPU, add up to more than 1. ``None`` without a counter.
     """
 
     name: str
@@ -39,12 +106,9 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """What the counters show of the device.
+    """What the counters show of the device: the work of its adapter, or why that is not known.
 
-    Args:
-        work: of its adapter; ``None`` where there is no counter of it, or it is not known which adapter it is.
-        still: whether nothing that it could be ever moved, though it was asked to.
-        problem: why there is no ``work``.
+    ``still`` says that no counter that may be the device's ever moved.
     """
 
     work: AdapterWork | None
@@ -54,13 +118,7 @@ class _Shown:
     @property
     def share(self) -> float | None:
         """The adapter's busy time over the wall time."""
-        return self.work.busy_ns / self.work.over_ns if self.work is not None and self.work.over_ns else None
-
-
-def verdict_of(requested: str, attempt: Attempt) -> Verdict:
-    """Judge a load by all that is known of its worker so far."""
-    evidence = attempt.loaded.evidence if attempt.loaded else {}
-    return judge(requested, evidence, attempt.counters, attempt.placement, attempt.devices)
+        return self.work.share if self.work is not None else None
 
 
 def judge(
@@ -75,10 +133,10 @@ def judge(
     Args:
         requested: the device that was asked for.
         evidence: a :class:`backends.contract.Evidence` as a mapping.
-        counters: what moved during the generations so far. That nothing moved is no fallback before one that is timed:
-            a system may account for work late.
-        placement: the stack's own profile of a separate pass, where it has one.
-        devices: the devices that the stack lists, each a :class:`backends.contract.Device` as a mapping.
+        counters: of the generations so far. Counters that stand still are no fallback before a timed generation: a
+            system may account for work late.
+        placement: the stack's own profile, where it has one.
+        devices: all that the stack lists, each a :class:`backends.contract.Device` as a mapping.
     """
     note = str(evidence.get("note") or "")
     device, source = evidence.get("device"), evidence.get("device_source")
@@ -91,9 +149,8 @@ def judge(
         return Verdict("fallback", executed, f"{requested} was asked for, {executed} ran. {note}")
     if placement is not None and placement.shares and placement.share == 0:
         ran = next(iter(placement.shares))
-        return Verdict(
-            "fallback", ran, f"{requested} was asked for, but its profile places every node on {ran}. {note}"
-        )
+        words = f"{requested} was asked for, but its profile places every node on {ran}. {note}"
+        return Verdict("fallback", ran, words)
     shown = _shown(executed, counters, devices)
     if shown.still and counters.timed:
         words = f"{executed} was asked for, but its busy time did not move: something else ran. {note}"
@@ -110,10 +167,7 @@ def judge(
 
 
 def same_device(requested: str, executed: str) -> bool:
-    """Whether ``executed`` is what was asked for: ``GPU`` is met by ``GPU.0`` and that by a sole ``GPU``.
-
-    ``AUTO`` is met by whatever it chose.
-    """
+    """Whether ``executed`` is what was requested: ``GPU`` matches ``GPU.0`` and a sole ``GPU``; ``AUTO`` any device."""
     return requested in ("AUTO", executed) or executed in names_for(requested)
 
 

@@ -1,4 +1,4 @@
-"""A visit: one load in one block. It drives worker processes and commits what they answered, cell by cell."""
+"""A visit: one load in one block. It drives worker processes and commits their answers, cell by cell."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
-from bench.measure.facts import Attempt, LoadPlan, Placement, RunFacts, prompt_key, warmup_ordinals
-from bench.measure.rows import failure_row, load_row, success_row
+from bench.measure.attempt import Attempt, LoadPlan, RunFacts, start_worker
+from bench.measure.prompt_keys import prompt_key, warmup_ordinals
 from bench.measure.settling import Pace, settled
-from bench.measure.verdict import verdict_of
-from bench.measure.worker import Generated, Region, WorkerProcess
-from bench.observe.busy import Busy, Reading
-from bench.observe.busy_counters import busy_counters
-from bench.observe.conditions import Watched
+from bench.measure.store_rows import failure_row, load_row, success_row
+from bench.measure.verdict import Placement
+from bench.measure.worker import Generated
+from bench.observe.machine_conditions import Watched
 from bench.observe.memory import memory_of
-from bench.plan.backends import BACKENDS
 from bench.plan.cells import Ask, Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt, PromptKey
@@ -32,12 +31,12 @@ class Interrupted(Exception):  # noqa: N818 - an event more than an error
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a cell gave in one block: for the progress line, and for a run that ends by its own intervals.
+    """The times of a cell in one block: for the progress line, and for a run that ends by its own intervals.
 
     Args:
         ttft_ms: of each timed generation that counts.
-        tpot_ms: of the same; empty if only one token was asked for.
-        excluded: why timed generations do not count, one reason each.
+        tpot_ms: of the same; empty if only one token was requested.
+        excluded: the reason of each timed generation that does not count.
     """
 
     ttft_ms: tuple[float, ...]
@@ -47,18 +46,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Series:
-    """What one cell was asked so far in this visit.
-
-    Args:
-        rows: of all its generations.
-        warmups: how its warm-ups went, without the first asks before a repeat.
-    """
+    """The rows of one cell so far, and the pace of its warm-ups, without the first asks before a repeat."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     warmups: list[Pace] = field(default_factory=list)
 
     def add(self, row: dict[str, Any], *, warmup: bool) -> None:
-        """Take up a row, with its place in the series."""
+        """Add a row, with its place in the series."""
         place = sum(one["warmup"] is warmup for one in self.rows)
         self.rows.append(row | {"iteration": place, "warmup": warmup})
 
@@ -68,7 +62,7 @@ class _Series:
         return [row for row in self.rows if not row["warmup"]]
 
     def outcome(self) -> Outcome:
-        """What its timed generations gave, without those that are marked as not to be counted."""
+        """The times of the timed generations that count."""
         counted = [row for row in self.timed if row["invalid_reason"] is None]
         return Outcome(
             tuple(row["ttft_ns"] / 1e6 for row in counted),
@@ -78,16 +72,7 @@ class _Series:
 
 
 class Visit:
-    """Measures the cells of a planned visit.
-
-    Args:
-        planned: which load, in which block.
-        load_plan: what to start and load.
-        prompts: the prompts of this visit.
-        facts: shared by all visits.
-        writer: where rows go.
-        placement: where the stack's own profile places the work, if it was asked.
-    """
+    """Measures the cells of a planned visit, and writes their rows."""
 
     def __init__(
         self,
@@ -115,7 +100,7 @@ class Visit:
         return self.planned.load
 
     def measure(self, cell: Cell) -> Outcome:
-        """Warm one cell up, ask it, commit its rows.
+        """Warm one cell up, measure it, commit its rows.
 
         Raises:
             WorkerError: the cell has no number; the row with the reason is committed.
@@ -124,9 +109,8 @@ class Visit:
         try:
             attempt = self._ready()
         except WorkerError as error:
-            self.writer.rows(
-                "generations", [failure_row(cell, self.planned.block, self._broken_load_id, self._attempts, error)]
-            )
+            row = failure_row(cell, self.planned.block, self._broken_load_id, self._attempts, error)
+            self.writer.rows("generations", [row])
             raise
         return self._ask(cell, attempt)
 
@@ -141,9 +125,8 @@ class Visit:
             raise self._broken
         if self._attempt is None:
             self._attempts += 1
-            attempt = Attempt(
-                self._load_id(self._attempts), self._attempts, datetime.now(UTC), placement=self.placement
-            )
+            load_id = f"b{self.planned.block}/{self.planned.position}/{self.load.key}/a{self._attempts}"
+            attempt = Attempt(load_id, self._attempts, datetime.now(UTC), placement=self.placement)
             try:
                 self._start(attempt)
             except WorkerError as error:
@@ -164,29 +147,18 @@ class Visit:
             raise WorkerUnsupported(plan.unsupported, error_type="DeviceUnavailableError")
         if plan.broken is not None:
             raise WorkerFailed(plan.broken, error_type="PrepareError")
-        threads = self.facts.threads
-        scratch = self.facts.scratch / attempt.load_id.replace("/", "-")
-        attempt.worker = worker = WorkerProcess(
-            plan.venv.python,
-            BACKENDS[load.backend].target,
-            scratch,
-            timeouts=self.facts.timeouts,
-            threads=threads,
-            remedy=plan.venv.remedy,
-        )
+        attempt.worker = worker = start_worker(load, plan, self.facts, self._scratch(attempt))
         opened = worker.open()
         attempt.import_s, attempt.devices = opened.import_s, opened.devices
-        path = plan.artifact.path if plan.artifact is not None else None
-        attempt.loaded = worker.load(path, load.device, load.precision, threads, load.options)
+        attempt.loaded = worker.load(plan.path, load.device, load.precision, self.facts.threads, load.options)
         attempt.memory = memory_of(worker.pid)
         self._refuse_fallback(attempt)
-        attempt.busy = busy_counters(worker.pid)
         attempt.gauges = self.facts.instruments.gauges(worker.pid, load.device, worker.affinity)
 
     def _refuse_fallback(self, attempt: Attempt) -> None:
         if attempt.loaded is None or self.facts.allow_fallback:
             return
-        verdict = verdict_of(self.load.device, attempt)
+        verdict = attempt.verdict(self.load.device)
         if verdict.name == "fallback":
             remedy = "mend the device (`nox -s doctor`), or label it with what ran by --allow-fallback"
             raise WorkerFailed(f"{self.load.label}: {verdict.evidence} {remedy}", error_type="DeviceFallback")
@@ -226,40 +198,29 @@ class Visit:
         self, cell: Cell, attempt: Attempt, series: _Series, prompts: Sequence[Prompt], *, ask: Ask, warmup: bool
     ) -> Generated:
         started_at = datetime.now(UTC)
-        generated, busy = self._generate(attempt, prompts, cell.new_tokens)
-        attempt.counters.add(generated.cpu_time_ns, busy, warmup=warmup)
+        generated = self._generate(attempt, prompts, cell.new_tokens)
+        attempt.counters.add(generated.cpu_time_ns, attempt.gauged.busy, warmup=warmup)
         if not warmup:
             self._refuse_fallback(attempt)
-        row = success_row(cell, self.planned.block, attempt, prompts, generated, busy, started_at)
+        row = success_row(cell, self.planned.block, attempt, prompts, generated, started_at)
         series.add(row | {"ask": ask}, warmup=warmup)
         if self.facts.stopping():
             raise Interrupted
         return generated
 
-    def _generate(self, attempt: Attempt, prompts: Sequence[Prompt], new_tokens: int) -> tuple[Generated, Busy]:
+    def _generate(self, attempt: Attempt, prompts: Sequence[Prompt], new_tokens: int) -> Generated:
         assert attempt.worker is not None
-        assert attempt.busy is not None
         assert attempt.gauges is not None
-        busy_now, gauges = attempt.busy.read, attempt.gauges
-        readings: list[Reading] = []
-
-        def begin() -> None:
-            readings.append(busy_now())
-            gauges.begin()
-
-        def end() -> None:
-            attempt.gauged = gauges.end()
-            readings.append(busy_now())
-
-        region = Region(begin, end)
-        generated = attempt.worker.generate([prompt.ids for prompt in prompts], new_tokens, region)
+        gauges = attempt.gauges
+        ids = [prompt.ids for prompt in prompts]
+        generated = attempt.worker.generate(ids, new_tokens, gauges.begin, gauges.end)
+        attempt.gauged = gauges.gauged
         attempt.memory = memory_of(attempt.worker.pid)
-        gauges.look_at_memory()
-        busy = readings[1].since(readings[0])
+        gauges.read_device_memory()
         if attempt.first_generation_s is None:
             attempt.first_generation_s = generated.total_ns / 1e9
             attempt.first_request = (len(prompts[0].ids), new_tokens, len(prompts))
-        return generated, busy
+        return generated
 
     def _bury(self, attempt: Attempt, error: WorkerError) -> None:
         # A worker that answered with an error can go on; one that died or was stopped cannot.
@@ -271,23 +232,21 @@ class Visit:
     def _end(self, attempt: Attempt) -> None:
         worker = attempt.worker
         tail = None
-        if attempt.busy is not None:
-            attempt.busy.close()
         if attempt.gauges is not None:
             before, attempt.after = attempt.gauges.before, attempt.gauges.close()
-            # Of a worker that is gone nobody knows how much CPU time was its own.
+            # The CPU time of a worker that is gone is not known.
             if worker is not None and worker.alive:
-                threads = attempt.loaded.evidence.get("threads") if attempt.loaded else None
+                threads = attempt.evidence.get("threads")
                 self.facts.watched(Watched(attempt.load_id, self.planned.block, before, attempt.after, threads))
         if worker is not None:
             worker.close()
             tail = worker.stderr_tail()
         self.writer.rows("loads", [load_row(self.facts, self.planned, self.load_plan, attempt, tail)])
         with suppress(OSError):
-            (self.facts.scratch / attempt.load_id.replace("/", "-") / "worker.log").unlink()
+            (self._scratch(attempt) / "worker.log").unlink()
 
-    def _load_id(self, attempt: int) -> str:
-        return f"b{self.planned.block}/{self.planned.position}/{self.load.key}/a{attempt}"
+    def _scratch(self, attempt: Attempt) -> Path:
+        return self.facts.scratch / attempt.load_id.replace("/", "-")
 
 
 def _pace(generated: Generated) -> Pace:

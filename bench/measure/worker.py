@@ -1,37 +1,24 @@
-"""The harness's side of a worker: start it, ask it, watch it, stop it.
-
-A worker may hang, die, or be killed by the system; none of that may cost more than the cell it was working on.
-"""
+"""The harness's side of the protocol: the questions to a worker, and its answers."""
 
 from __future__ import annotations
 
 import contextlib
-import json
-import secrets
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Listener
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self
 
 from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, ProtocolError, receive, send
-from backends.environment import speed_variables
-from bench import processes
-from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
-from bench.measure.last_words import last_words, without_module_lists
+from bench.errors import WorkerFailed, WorkerUnsupported
+from bench.measure.child_process import ChildProcess, Launch
+from bench.measure.verdict import Placement
 from bench.observe.memory import starving
 from bench.plan.venvs import REMEDY, missing_runtime
-from bench.processes import child_environment, end_tree, process_group, working_process
+from bench.processes import working_process
 
-_LOOK_S = 0.5
-_LAST_WORDS_S = 5.0
-_GONE_S = 30.0
-_TAIL_BYTES = 4000
-_CRASH_BYTES = 65_536
+_POLL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +49,6 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Profiled:
-    """Where the stack's profile places the work; see :class:`backends.contract.ProfilingBackend`."""
-
-    placement: Mapping[str, float]
-    provider: str
-
-
-@dataclass(frozen=True, slots=True)
 class Generated:
     """One generation as the worker stamped it; see :class:`backends.worker.Recording`."""
 
@@ -95,44 +74,22 @@ class Generated:
         return self.stamps_ns[-1] - self.submitted_ns
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
-    """Called around the timed region: ``begin`` when the worker is ready, ``end`` right after it has finished."""
-
-    begin: Callable[[], None]
-    end: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """What a worker is started with beside what every worker is.
-
-    Args:
-        prefix: a command that becomes the interpreter when it has done its part, such as ``setarch -R``.
-        environment: variables of the process.
-    """
-
-    prefix: Sequence[str] = ()
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-class WorkerProcess:
+class WorkerProcess(ChildProcess):
     """One worker process. Use as a context manager: whatever happens, the process is gone afterwards.
 
     Args:
         python: the interpreter of the backend's venv.
         target: ``module:Class`` of the backend.
-        scratch: a folder of this worker's own; it is its working directory and holds its output.
+        scratch: this worker's own folder: its working directory, with its output.
         timeouts: how long each step may take.
-        threads: sets the thread count that numeric libraries read from the environment; ``None`` leaves it.
-        launch: what else the process is started with; a study of the machine changes it, a run does not.
-        remedy: what to do where the interpreter cannot be started or has no such stack.
+        threads: the thread count for numeric libraries, in the environment; ``None`` leaves it.
+        launch: additions to the start.
+        remedy: what to do where the interpreter cannot be started or lacks the stack.
 
-    Its ``pid`` is that of the interpreter that does the work, which is not always the process that was started.
+    Its ``pid`` is that of the working interpreter, which is not always the process that was started.
 
     Raises:
-        WorkerCrashed: the process died before it could answer.
-        WorkerTimeout: it did not come up in time.
+        WorkerError: the process cannot be started, died, or did not come up in time.
     """
 
     def __init__(
@@ -149,24 +106,14 @@ class WorkerProcess:
         self.target = target
         self.remedy = remedy
         self.timeouts = timeouts or Timeouts()
-        self.scratch = scratch
-        scratch.mkdir(parents=True, exist_ok=True)
-        self.log = scratch / "worker.log"
         self._owes_answer = True
         started = time.perf_counter()
-        key = secrets.token_bytes(32)
-        with Listener(authkey=key) as listener, self.log.open("wb") as log:
-            try:
-                self.process = _spawn(python, scratch, log, threads, launch or Launch())
-            except OSError as error:
-                raise WorkerFailed(f"cannot start {python}: {error.strerror}; {remedy}") from error
-            try:
-                self._greet(listener.address, key)
-                self.connection = self._accept(listener)
-                hello = self._await("hello", self.timeouts.start_s)
-            except BaseException:
-                self.kill()
-                raise
+        super().__init__(python, scratch, self.timeouts.start_s, threads, launch or Launch(), remedy)
+        try:
+            hello = self._await("hello", self.timeouts.start_s)
+        except BaseException:
+            self.kill()
+            raise
         self.process_start_s = time.perf_counter() - started
         self.affinity: list[int] | None = hello["affinity"]
         self.environment: dict[str, str] | None = hello.get("environment")
@@ -195,131 +142,51 @@ class WorkerProcess:
         answer = self._await("loaded", self.timeouts.load_s)
         return Loaded(answer["load_s"], answer["evidence"])
 
-    def profile(
-        self,
-        artifact: Path | None,
-        device: str,
-        precision: str,
-        threads: int | None,
-        extra: Mapping[str, Any],
-        prompt: Sequence[int],
-        new_tokens: int,
-    ) -> Profiled:
-        """Have the stack profile one generation of a model that it loads for that alone."""
-        model = self._model(artifact, device, precision, threads, extra)
-        self._ask("profile", **model, prompt=list(prompt), new_tokens=new_tokens)
+    def profile(self, *model: Any, prompt: Sequence[int], new_tokens: int) -> Placement:
+        """Have the stack profile one generation of a model, given as for :meth:`load`, that it loads for that alone."""
+        self._ask("profile", **self._model(*model), prompt=list(prompt), new_tokens=new_tokens)
         answer = self._await("profiled", self.timeouts.load_s)
-        return Profiled(answer["placement"], answer["provider"])
+        return Placement(answer["provider"], answer["placement"])
 
     def _model(
         self, artifact: Path | None, device: str, precision: str, threads: int | None, extra: Mapping[str, Any]
     ) -> dict[str, Any]:
-        return {
-            "artifact": str(artifact or self.scratch),
-            "device": device,
-            "precision": precision,
-            "threads": threads,
-            "extra": dict(extra),
-        }
+        path = str(artifact or self.scratch)
+        return {"artifact": path, "device": device, "precision": precision, "threads": threads, "extra": dict(extra)}
 
-    def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, region: Region | None = None) -> Generated:
-        """Run one timed generation."""
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        new_tokens: int,
+        begin: Callable[[], object] | None = None,
+        end: Callable[[], object] | None = None,
+    ) -> Generated:
+        """Run one timed generation; ``begin`` is called when the worker is ready, ``end`` when it has finished."""
         self._ask("generate", prompts=[list(prompt) for prompt in prompts], new_tokens=new_tokens)
         self._await("ready", self.timeouts.generation_s)
-        if region is not None:
-            region.begin()
+        if begin is not None:
+            begin()
         self._ask("go")
         self._await("finished", self.timeouts.generation_s)
-        if region is not None:
-            region.end()
+        if end is not None:
+            end()
         answer = self._await("generation", self.timeouts.generation_s)
-        return Generated(
-            answer["submitted_ns"],
-            answer["stamps_ns"],
-            answer["token_ids"],
-            answer["cpu_time_ns"],
-            answer["details"],
-        )
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self.process.poll() is None
-
-    def stderr_tail(self) -> str | None:
-        """The end of what the process printed; ``None`` if it printed nothing."""
-        text = without_module_lists(self._printed()).encode()[-_TAIL_BYTES:]
-        return text.decode("utf-8", "replace").strip() or None
-
-    def _printed(self) -> str:
-        """The last of it, in which a crash and what came before it find room."""
-        try:
-            data = self.log.read_bytes()[-_CRASH_BYTES:]
-        except OSError:
-            return ""
-        return data.decode("utf-8", "replace")
+        return Generated(*(answer[field.name] for field in fields(Generated)))
 
     def close(self) -> None:
-        """Say goodbye, and make sure that the process is gone."""
-        # One that still owes an answer would hear the goodbye only after it.
+        """Ask the process to end, and make sure that it is gone."""
+        # While it still owes an answer it does not read the request.
         if self.alive and not self._owes_answer:
-            try:
+            with contextlib.suppress(ChannelClosed, subprocess.TimeoutExpired):
                 send(self.connection, "bye")
                 self.process.wait(self.timeouts.close_s)
-            except (ChannelClosed, subprocess.TimeoutExpired):
-                pass
         self.kill()
-
-    def kill(self) -> None:
-        """Stop the process and all that it started; one that a driver does not let go of is left."""
-        end_tree(self.process.pid)
-        # On Windows a wait without end could not even be interrupted.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(_GONE_S)
-        if hasattr(self, "connection"):
-            self.connection.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _greet(self, address: Any, key: bytes) -> None:
-        line = json.dumps({"address": address, "key": key.hex()}) + "\n"
-        assert self.process.stdin is not None
-        try:
-            self.process.stdin.write(line.encode("ascii"))
-            self.process.stdin.close()
-        except OSError as error:
-            raise self._died() from error
-
-    def _accept(self, listener: Listener) -> Any:
-        accepted: list[Any] = []
-
-        def accept() -> None:
-            try:
-                accepted.append(listener.accept())
-            except (OSError, EOFError, AuthenticationError):
-                return
-
-        # A listener cannot be asked to wait for a while only, so it waits in a thread that a call of our own can end.
-        thread = threading.Thread(target=accept, daemon=True)
-        thread.start()
-        deadline = time.monotonic() + self.timeouts.start_s
-        while thread.is_alive() and self.alive and time.monotonic() < deadline:
-            thread.join(0.02)
-        if accepted:
-            return accepted[0]
-        late = self.alive and time.monotonic() >= deadline
-        # Without a key, so that it does not wait for an answer in its turn.
-        with contextlib.suppress(OSError):
-            Client(listener.address).close()
-        thread.join(1.0)
-        if late:
-            self.kill()
-            raise self._late("come up", self.timeouts.start_s)
-        raise self._died()
 
     def _ask(self, kind: str, **body: Any) -> None:
         try:
@@ -333,7 +200,7 @@ class WorkerProcess:
         self._owes_answer = True
         deadline = time.monotonic() + timeout_s
         try:
-            while not self.connection.poll(max(0.0, min(_LOOK_S, deadline - time.monotonic()))):
+            while not self.connection.poll(max(0.0, min(_POLL_S, deadline - time.monotonic()))):
                 if time.monotonic() >= deadline:
                     self.kill()
                     raise self._late(f"answer with '{kind}'", timeout_s)
@@ -357,45 +224,3 @@ class WorkerProcess:
             self.kill()
             raise WorkerFailed(f"the worker answered '{message['kind']}' where '{kind}' was due")
         return message
-
-    def _late(self, what: str, timeout_s: float) -> WorkerError:
-        ended = "was stopped"
-        if self.alive:
-            ended = "cannot be ended, as where a driver hangs: restart the machine before measuring on"
-        return WorkerTimeout(f"the worker did not {what} within {timeout_s:g} s and {ended}")
-
-    def _died(self) -> WorkerError:
-        try:
-            code = self.process.wait(_LAST_WORDS_S)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return WorkerCrashed("the worker closed its channel without ending and was stopped")
-        said = last_words(self._printed())
-        words = f"; its last words: {said[:300]}" if said else ""
-        return WorkerCrashed(f"the worker died ({processes.exit_in_words(code)}){words}", exit_code=code)
-
-
-def worker_variables(threads: int | None) -> dict[str, str]:
-    """What a worker will get of :func:`backends.environment.speed_variables`; it tells itself what it did get.
-
-    Args:
-        threads: as for :class:`WorkerProcess`.
-    """
-    return speed_variables(_environment(threads, {}))
-
-
-def _environment(threads: int | None, more: Mapping[str, str]) -> dict[str, str]:
-    threading_hint = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
-    return child_environment({"PYTHONNOUSERSITE": "1", "PYTHONFAULTHANDLER": "1", **threading_hint, **more})
-
-
-def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None, launch: Launch) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [*launch.prefix, python, "-m", "backends.worker"],
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        cwd=scratch,
-        env=_environment(threads, launch.environment),
-        **process_group(),
-    )

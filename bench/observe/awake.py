@@ -38,11 +38,14 @@ class Awake:
         self._kernel32 = kernel32 if kernel32 is not None else library("kernel32")
         self._process: subprocess.Popen[bytes] | None = None
 
-    def begin(self) -> str | None:
-        """Ask; returns why the machine may sleep all the same, ``None`` if it will not."""
+    def begin(self) -> tuple[str, str] | None:
+        """Ask; returns why the machine may sleep all the same, ``None`` if it will not.
+
+        That is a key of :data:`bench.findings.MESSAGES`, and the program that was asked.
+        """
         if self._kernel32 is not None:
             held = self._kernel32.SetThreadExecutionState(_CONTINUOUS | _SYSTEM_REQUIRED | _DISPLAY_REQUIRED)
-            return None if held else "Windows did not take the request"
+            return None if held else ("windows-refused", "")
         try:
             self._process = subprocess.Popen(
                 self._command,
@@ -52,11 +55,11 @@ class Awake:
                 **process_group(),
             )
         except OSError:
-            return f"there is no {self._command[0]}"
+            return "inhibitor-missing", self._command[0]
         if self._answers(self._process):
             return None
         self.end()
-        return f"{self._command[0]} was refused"
+        return "inhibitor-refused", self._command[0]
 
     @staticmethod
     def _answers(process: subprocess.Popen[bytes]) -> bool:

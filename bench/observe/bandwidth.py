@@ -10,19 +10,18 @@ from typing import Any
 import numpy as np
 
 _BYTES = 256 * 1024 * 1024
-"""More than any cache holds."""
+"""More than any cache."""
 
 _PASSES = 5
 
 _READERS: Sequence[Callable[[Any], Any]] = (np.max, np.bitwise_or.reduce, np.sum)
-"""Reductions that read each element once and write nothing; which is fastest depends on numpy's build."""
+"""Reductions that only read; which is fastest depends on numpy's build."""
 
 
 def read_bandwidth(threads: int) -> float:
-    """Bytes per second that ``threads`` threads read together: the best pass of several, as is usual for a limit.
+    """Bytes per second that ``threads`` threads read together: the best of several passes, as is usual for a limit.
 
-    Reads 256 MiB in all, a part per thread, which numpy does without holding the interpreter's lock. Takes about a
-    second.
+    Each thread reads its part of 256 MiB; numpy releases the interpreter's lock for it. Takes about a second.
     """
     part = _BYTES // 8 // max(1, threads)
     parts: list[Any] = [np.ones(part, dtype=np.int64) for _ in range(max(1, threads))]

@@ -1,17 +1,14 @@
-"""What Linux's control groups let this process use: CPU quota, memory, and how often the quota stopped it.
+"""Limits of Linux's control groups on this process: CPU quota, memory, and how often the quota stopped it.
 
-A container, a systemd unit or a batch system sets such limits on a group of processes. Groups are nested, and the limit
-of every group on the path counts: the smallest one holds. Version 1 has a hierarchy per controller, version 2 one for
-all; a machine may have both. Within a container the path begins at the container's own group.
-
-Files: https://docs.kernel.org/admin-guide/cgroup-v2.html, and of version 1
+Groups are nested, and the smallest limit on the path holds. Version 1 has a hierarchy per controller, version 2 one for
+all; a machine may have both. See https://docs.kernel.org/admin-guide/cgroup-v2.html, and for version 1
 https://docs.kernel.org/scheduler/sched-bwc.html.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -26,12 +23,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Throttling:
-    """How often a CPU quota stopped the process's groups since they were made.
-
-    Args:
-        periods: in how many periods (of 100 ms, as a rule).
-        seconds: for how long, added up over the CPUs that were stopped.
-    """
+    """How often a CPU quota stopped the process's groups: in how many periods, and for how many CPU seconds."""
 
     periods: int
     seconds: float
@@ -43,34 +35,29 @@ class Throttling:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The folders of this process's groups, from its own up to the highest that it sees; empty where there are none.
-
-    Args:
-        cpu: those that may have a CPU quota.
-        memory: those that may have a limit of memory.
-    """
+    """The folders of a process's groups by controller, from its own up to the highest that it sees."""
 
     cpu: tuple[Path, ...] = ()
     memory: tuple[Path, ...] = ()
 
     def cpu_quota(self) -> float | None:
-        """How many CPUs' time they get; ``None`` without a quota."""
-        return min(_known(_quota, self.cpu), default=None)
+        """In CPUs; ``None`` without a quota."""
+        return min(_known(map(_quota, self.cpu)), default=None)
 
     def throttling(self) -> Throttling | None:
-        """How often a quota stopped them; ``None`` where nothing counts it."""
-        counted = list(_known(_throttling, self.cpu))
+        """How often a quota stopped them; ``None`` without a counter."""
+        counted = _known(map(_throttling, self.cpu))
         if not counted:
             return None
         return Throttling(sum(one.periods for one in counted), sum(one.seconds for one in counted))
 
     def memory_limit(self) -> int | None:
-        """The most memory that they may hold, in bytes; ``None`` without a limit."""
-        return min(_known(_memory_limit, self.memory), default=None)
+        """In bytes; ``None`` without a limit."""
+        return min(_known(map(_memory_limit, self.memory)), default=None)
 
     def memory_available(self) -> int | None:
-        """What is left of it, in bytes, files that can be dropped from memory included; ``None`` without a limit."""
-        return min(_known(_memory_available, self.memory), default=None)
+        """The rest of the limit in bytes, with the page cache that can be dropped; ``None`` without a limit."""
+        return min(_known(map(_memory_available, self.memory)), default=None)
 
 
 @cache
@@ -80,11 +67,7 @@ def own_groups() -> Groups:
 
 
 def read_groups(process: Path) -> Groups:
-    """The groups of a process.
-
-    Args:
-        process: its folder below ``/proc``.
-    """
+    """The groups of the process that has the folder ``process`` below ``/proc``."""
     memberships, mounts = text_of(process / "cgroup"), text_of(process / "mountinfo")
     return Groups(*(tuple(_folders(controller, memberships, mounts)) for controller in ("cpu", "memory")))
 
@@ -97,7 +80,7 @@ def _folders(controller: str, memberships: str, mounts: str) -> Iterator[Path]:
     path = _path(controller if version == 1 else "", memberships)
     if path is None:
         return
-    # What lies above the root of the mount cannot be seen; where the path is not below it, the mount is all there is.
+    # Groups above the root of the mount are not visible; if the path is not below it, only the mount itself is.
     inside = path.removeprefix(root.rstrip("/")) if f"{path}/".startswith(f"{root.rstrip('/')}/") else ""
     parts = [part for part in inside.split("/") if part]
     if ".." in parts:
@@ -109,7 +92,7 @@ def _folders(controller: str, memberships: str, mounts: str) -> Iterator[Path]:
 
 
 def _mount(controller: str, mounts: str) -> tuple[str, Path, int] | None:
-    """Root within the hierarchy, mount point and version; version 1 where it has the controller, else version 2."""
+    """Root within the hierarchy, mount point and version: 1 if it has the controller, else 2."""
     second = None
     for line in mounts.splitlines():
         place, _, kind = line.partition(" - ")
@@ -138,11 +121,8 @@ def _unescaped(field: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), field)
 
 
-def _known(read: Callable[[Path], _T | None], groups: Sequence[Path]) -> Iterator[_T]:
-    for group in groups:
-        value = read(group)
-        if value is not None:
-            yield value
+def _known(values: Iterable[_T | None]) -> list[_T]:
+    return [value for value in values if value is not None]
 
 
 def _quota(group: Path) -> float | None:

@@ -1,4 +1,4 @@
-"""The cores of this machine: which are performance cores, how many of them are physical, which may be used."""
+"""The cores of this machine: performance and efficiency cores, physical and logical ones, usable ones."""
 
 from __future__ import annotations
 
@@ -11,22 +11,21 @@ from pathlib import Path
 
 import psutil
 
+from bench.observe.sysfs import count_of, text_of
+from bench.observe.windows import library
+
 _LINUX_CPUS = Path("/sys/devices/system/cpu")
 _LINUX_CORE_TYPES = Path("/sys/devices")
 
 Kinds = Mapping[int, tuple[int, int]]
-"""Logical CPU -> its physical core, and the class of that core: a higher one is faster."""
+"""Logical CPU -> its physical core and the class of that core; a higher class is faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cores:
-    """Physical cores by type.
+    """Counts of physical cores, logical CPUs, and physical cores of the fastest type and of the others.
 
-    Args:
-        physical: all physical cores; ``None`` where the system does not tell.
-        logical: all hardware threads.
-        performance: the physical cores of the fastest type; ``None`` on a machine with one type, or where unknown.
-        efficiency: the other physical cores; ``None`` as above.
+    ``None`` where the system does not show them; the last two also on a machine with one type of core.
     """
 
     physical: int | None
@@ -41,27 +40,14 @@ class Cores:
 
 
 def cores(cpus: Collection[int] | None = None) -> Cores:
-    """Count the cores of this machine.
-
-    Args:
-        cpus: counts only the cores of these logical CPUs; ``None`` for all.
-    """
-    if sys.platform == "win32":
-        kinds = _windows_kinds()
-    else:
-        kinds = linux_kinds(_LINUX_CPUS, _LINUX_CORE_TYPES)
+    """The cores of this machine, or of the logical CPUs ``cpus`` alone."""
+    kinds = _windows_kinds() if sys.platform == "win32" else linux_kinds(_LINUX_CPUS, _LINUX_CORE_TYPES)
     whole = count_kinds(kinds, psutil.cpu_count(logical=False), psutil.cpu_count() or 1)
     return whole if cpus is None else kept_to(cpus, whole, kinds)
 
 
 def count_kinds(kinds: Kinds, physical: int | None, logical: int) -> Cores:
-    """Count physical cores per type.
-
-    Args:
-        kinds: of the logical CPUs, as far as they are known.
-        physical: physical cores as the system counts them.
-        logical: hardware threads as the system counts them.
-    """
+    """Count physical cores per type; ``physical`` and ``logical`` are the system's own counts."""
     classes = dict(kinds.values())
     if len(set(classes.values())) < 2:
         return Cores(physical, logical, None, None)
@@ -71,12 +57,9 @@ def count_kinds(kinds: Kinds, physical: int | None, logical: int) -> Cores:
 
 
 def kept_to(cpus: Collection[int], whole: Cores, kinds: Kinds) -> Cores:
-    """The cores of a part of a machine's logical CPUs.
+    """The cores of the logical CPUs ``cpus`` of a machine with the cores ``whole``.
 
-    Args:
-        cpus: that part.
-        whole: the cores of the machine.
-        kinds: of its logical CPUs; where one of ``cpus`` is missing, there are at most as many cores as ``cpus``.
+    Where the kind of one of ``cpus`` is not known, there are at most as many cores as ``cpus``.
     """
     if len(cpus) >= whole.logical:
         return whole
@@ -88,20 +71,14 @@ def kept_to(cpus: Collection[int], whole: Cores, kinds: Kinds) -> Cores:
 
 def linux_kinds(cpus: Path, core_types: Path) -> dict[int, tuple[int, int]]:
     """Physical core and class of each logical CPU; fast ones are those that Linux lists as ``cpu_core``, if any."""
-    listed = core_types / "cpu_core" / "cpus"
-    try:
-        fast = set(parse_cpu_list(listed.read_text(encoding="ascii")))
-    except (OSError, ValueError):
-        fast = set()
+    listed = text_of(core_types / "cpu_core" / "cpus")
+    fast = set(parse_cpu_list(listed)) if listed else set()
     kinds = {}
     for folder in cpus.glob("cpu[0-9]*"):
         number = int(folder.name.removeprefix("cpu"))
-        try:
-            package = int((folder / "topology/physical_package_id").read_text(encoding="ascii"))
-            core = int((folder / "topology/core_id").read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            continue
-        kinds[number] = (package * 4096 + core, int(number in fast))
+        package, core = (count_of(folder / "topology" / name) for name in ("physical_package_id", "core_id"))
+        if package is not None and core is not None:
+            kinds[number] = (package * 4096 + core, int(number in fast))
     return kinds
 
 
@@ -128,7 +105,7 @@ def cpu_list(numbers: Collection[int]) -> str:
 def parse_cpu_sets(data: bytes) -> dict[int, tuple[int, int]]:
     """Physical core and efficiency class of each logical CPU, from Windows' SYSTEM_CPU_SET_INFORMATION records.
 
-    A group of Windows has up to 64 logical CPUs; they are numbered through, as the mask of an affinity is in group 0.
+    The CPUs, up to 64 in a group, are numbered across groups; an affinity mask is one of group 0.
 
     Layout: Size u32, Type u32, Id u32, Group u16, LogicalProcessorIndex u8, CoreIndex u8, LastLevelCacheIndex u8,
     NumaNodeIndex u8, EfficiencyClass u8, …; a higher efficiency class is a faster core.
@@ -147,13 +124,11 @@ def parse_cpu_sets(data: bytes) -> dict[int, tuple[int, int]]:
     return kinds
 
 
-if sys.platform == "win32":
-
-    def _windows_kinds() -> dict[int, tuple[int, int]]:
-        kernel32 = ctypes.WinDLL("kernel32", use_last_error=True)
-        needed = ctypes.c_ulong(0)
-        kernel32.GetSystemCpuSetInformation(None, 0, ctypes.byref(needed), None, 0)
-        buffer = ctypes.create_string_buffer(needed.value)
-        if not kernel32.GetSystemCpuSetInformation(buffer, needed.value, ctypes.byref(needed), None, 0):
-            return {}
-        return parse_cpu_sets(buffer.raw[: needed.value])
+def _windows_kinds() -> dict[int, tuple[int, int]]:
+    kernel32 = library("kernel32")
+    needed = ctypes.c_ulong(0)
+    kernel32.GetSystemCpuSetInformation(None, 0, ctypes.byref(needed), None, 0)
+    buffer = ctypes.create_string_buffer(needed.value)
+    if not kernel32.GetSystemCpuSetInformation(buffer, needed.value, ctypes.byref(needed), None, 0):
+        return {}
+    return parse_cpu_sets(buffer.raw[: needed.value])

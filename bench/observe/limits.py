@@ -1,7 +1,7 @@
-"""What this process and its workers may use of the machine, which can be less than the machine has.
+"""What this process and its workers may use of the machine.
 
-CPU affinity (``taskset``, a cpuset, Windows' affinity mask), a CPU quota and a limit of memory (a container, a systemd
-unit, a Windows job). Threads, memory and the load of other programs are counted against these.
+Less than all where there is a CPU affinity (``taskset``, a cpuset, Windows' affinity mask), a CPU quota or a memory
+limit (a container, a systemd unit, a Windows job).
 """
 
 from __future__ import annotations
@@ -20,16 +20,7 @@ from bench.observe.job import own_job
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be used.
-
-    Args:
-        machine: the cores that the machine has.
-        usable: those of them that may be used.
-        cpus: the logical CPUs that may be used; ``None`` where the system does not tell.
-        cpu_quota: of how many CPUs the time may be used; ``None`` without a quota.
-        memory_bytes: how much memory may be used, at most what the machine has.
-        machine_memory_bytes: how much the machine has.
-    """
+    """What may be used; ``cpus``, the logical ones, is ``None`` where the system does not show them."""
 
     machine: Cores
     usable: Cores
@@ -40,7 +31,7 @@ class Limits:
 
     @property
     def most_threads(self) -> int:
-        """More threads than this cannot compute at the same time: the usable CPUs, or the quota if that is less."""
+        """The most threads that can run at once: the usable CPUs, or the quota if that is less."""
         return within_quota(self.usable.logical, self.cpu_quota)
 
     @property
@@ -59,7 +50,7 @@ class Limits:
 
 
 def within_quota(threads: int, cpu_quota: float | None) -> int:
-    """``threads``, or what a quota has time for: rounded down, at least one."""
+    """``threads``, at most the quota: rounded down, at least one."""
     return threads if cpu_quota is None else max(1, min(threads, int(cpu_quota)))
 
 
@@ -77,27 +68,16 @@ def limits() -> Limits:
     )
 
 
-def default_threads() -> int:
-    """See :attr:`Limits.default_threads`."""
-    return limits().default_threads
-
-
 def _quota(logical: int) -> float | None:
     share = own_job().cpu_share
     quotas: Sequence[float | None] = (own_groups().cpu_quota(), None if share is None else share * logical)
-    # A quota for more CPUs than there are limits nothing.
+    # A quota of more CPUs than there are is no limit.
     return min((quota for quota in quotas if quota is not None and quota < logical), default=None)
 
 
 @dataclass(frozen=True, slots=True)
 class UsableMemory:
-    """Memory in bytes.
-
-    Args:
-        machine_bytes: that the machine has.
-        total_bytes: of it, that may be used.
-        available_bytes: that could be had now without swapping.
-    """
+    """The machine's memory, the usable part of it, and what of that is available without swapping."""
 
     machine_bytes: int
     total_bytes: int
@@ -105,7 +85,7 @@ class UsableMemory:
 
 
 def usable_memory() -> UsableMemory:
-    """The memory of the machine, or what the limit on this process leaves of it."""
+    """The memory of the machine within the limits on this process."""
     memory, groups, job = psutil.virtual_memory(), own_groups(), own_job().memory_bytes
     totals = (memory.total, groups.memory_limit(), job)
     left = (memory.available, groups.memory_available(), job)

@@ -14,7 +14,6 @@ from typing import Any
 from bench.observe.accelerators import gpus, npus
 from bench.observe.limits import limits
 from bench.observe.power import power_source
-from bench.observe.settings import settings
 from bench.observe.sysfs import text_of
 from bench.observe.windows import registry_value
 
@@ -24,6 +23,15 @@ _PROFILE = Path("/sys/firmware/acpi/platform_profile")
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 _SALT = b"aipc-bench machine"
 _FIRST_BUILD_OF_11 = 22000
+_KERNEL_OPTIONS = frozenset(
+    (
+        *("amd_pstate", "cpuidle.off", "idle", "intel_idle.max_cstate", "intel_pstate", "processor.max_cstate"),
+        *("isolcpus", "maxcpus", "nohz_full", "nosmt", "nr_cpus", "numa", "rcu_nocbs"),
+        *("hugepages", "hugepagesz", "mem", "transparent_hugepage"),
+        *("l1tf", "mds", "mitigations", "nopti", "nospectre_v2", "pti", "retbleed", "spectre_v2"),
+    )
+)
+"""Options of the kernel's command line that are recorded; of others not even the name is."""
 
 
 def machine_facts() -> dict[str, Any]:
@@ -101,3 +109,20 @@ def _distribution() -> str:
             return platform.freedesktop_os_release().get("PRETTY_NAME", "")
         except OSError:
             return platform.release()
+
+
+def settings(root: Path = Path("/")) -> dict[str, str | None]:
+    """Settings of Linux that change how fast it computes; ``None`` where they are not shown, as on Windows."""
+    cpus = root / "sys/devices/system/cpu"
+    huge_pages = re.search(r"\[(\w+)\]", text_of(root / "sys/kernel/mm/transparent_hugepage/enabled"))
+    options = (part for part in text_of(root / "proc/cmdline").split() if part.partition("=")[0] in _KERNEL_OPTIONS)
+    # intel_pstate has a file for off, other drivers one for on.
+    no_turbo, boost = text_of(cpus / "intel_pstate/no_turbo"), text_of(cpus / "cpufreq/boost")
+    return {
+        "huge_pages": huge_pages[1] if huge_pages else None,
+        "smt": {"1": "on", "0": "off"}.get(text_of(cpus / "smt/active")),
+        "turbo": {"0": "on", "1": "off"}.get(no_turbo) or {"1": "on", "0": "off"}.get(boost),
+        "energy_preference": text_of(cpus / "cpu0/cpufreq/energy_performance_preference") or None,
+        "numa_nodes": text_of(root / "sys/devices/system/node/online") or None,
+        "kernel_options": " ".join(options) or None,
+    }

@@ -1,7 +1,8 @@
-"""Memory of a worker as the system counts it, and how much is left to it."""
+"""Memory of a worker by the system's counters, and whether it is about to run out."""
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from bench.observe.limits import usable_memory
+from bench.observe.sysfs import text_of
 
 _FLOOR_BYTES = 256 * 1024**2
 _FLOOR_SHARE = 0.02
@@ -16,11 +18,11 @@ _FLOOR_SHARE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class MemoryUse:
-    """Memory of one process, in bytes; ``None`` where the system does not tell.
+    """Memory of one process, in bytes.
 
     Args:
-        peak_bytes: the most that was ever resident, from the system's own peak counter (VmHWM, PeakWorkingSetSize).
-        private_bytes: what belongs to this process alone now: pages shared with others are not in it.
+        peak_bytes: the most that was ever resident, by the system's own counter (VmHWM, PeakWorkingSetSize).
+        private_bytes: what is this process's alone now, without pages shared with others.
     """
 
     peak_bytes: int | None
@@ -34,21 +36,16 @@ def memory_of(pid: int) -> MemoryUse:
         if sys.platform == "win32":
             info = process.memory_info()
             return MemoryUse(info.peak_wset, info.private)
-        return MemoryUse(_high_water_mark(pid), process.memory_full_info().uss)
+        status = text_of(Path(f"/proc/{pid}/status"))
+        return MemoryUse(parse_high_water_mark(status), process.memory_full_info().uss)
     except (psutil.Error, OSError):
         return MemoryUse(None, None)
 
 
 def parse_high_water_mark(status: str) -> int | None:
-    """VmHWM out of the text of ``/proc/<pid>/status``, in bytes."""
-    for line in status.splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
-    return None
-
-
-def _high_water_mark(pid: int) -> int | None:
-    return parse_high_water_mark(Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace"))
+    """VmHWM in the text of ``/proc/<pid>/status``, in bytes."""
+    found = re.search(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
+    return int(found[1]) * 1024 if found else None
 
 
 def shortage(available_bytes: int, total_bytes: int) -> str | None:

@@ -1,4 +1,4 @@
-"""The exact packages of each worker venv, as its own interpreter lists them."""
+"""The packages of each worker venv, as its own interpreter lists them."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any
 from bench.plan.venvs import Venv
 
 PACKAGES_FILE = "packages.json"
-"""What nox leaves in a venv that it has made: pip's list of what is in it."""
+"""pip's list of packages, which the noxfile writes into a venv that it has made."""
 
 _INSTALLERS = {"pip", "setuptools", "wheel"}
-"""What may be renewed without a stack noticing."""
+"""Updates of these do not change a stack."""
 
 _ASK = """
 import importlib.metadata, json, platform
@@ -26,8 +26,20 @@ print(json.dumps({"python": platform.python_version(), "packages": dict(found)})
 """
 
 
+def installed_packages(python: str) -> dict[str, Any]:
+    """The version of the interpreter ``python``, and package -> version of what is installed; nothing is imported.
+
+    Raises:
+        OSError, subprocess.SubprocessError, ValueError: it does not run or answer.
+    """
+    command = [python, "-I", "-c", _ASK]
+    done = subprocess.run(command, capture_output=True, check=True, stdin=subprocess.DEVNULL, timeout=120)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
 def describe_venvs(venvs: Mapping[str, Venv]) -> dict[str, dict[str, Any]]:
-    """Describe each venv for run.json: its Python and packages, or why there is none."""
+    """What run.json has of each venv: its Python and packages, or why there is none."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         return dict(zip(venvs, pool.map(_describe, venvs.values()), strict=True))
 
@@ -36,28 +48,25 @@ def _describe(venv: Venv) -> dict[str, Any]:
     if venv.python is None:
         return {"unsupported": venv.unsupported} if venv.unsupported is not None else {"failed": list(venv.failed)}
     try:
-        answer = subprocess.run([venv.python, "-I", "-c", _ASK], capture_output=True, timeout=60, check=True)
-        return {"interpreter": without_home(venv.python), **json.loads(answer.stdout)}
+        return {"interpreter": without_home(venv.python), **installed_packages(venv.python)}
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         return {"interpreter": without_home(venv.python), "failed": [f"it does not list its packages: {error}"]}
 
 
 def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
-    """What of a venv that nox made is no longer as it was made, and how to mend it; ``None`` if all of it is.
+    """Which of the installed packages were changed since nox made the venv, and what to do; ``None`` if none was.
 
-    Args:
-        venv: the venv; a user's own interpreter has no list to be compared with.
-        installed: package -> version, as it lists them now.
+    A user's own interpreter has no list to compare with.
     """
     if venv.python is None or not installed:
         return None
     home = Path(venv.python).parents[1]
     try:
         listed = json.loads((home / PACKAGES_FILE).read_text(encoding="utf-8"))
-        made = {_plain(entry["name"]): str(entry["version"]) for entry in listed}
+        made = {plain_name(entry["name"]): str(entry["version"]) for entry in listed}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    now = {_plain(name): version for name, version in installed.items()}
+    now = {plain_name(name): version for name, version in installed.items()}
     changed = [
         f"{name} {now.get(name, 'is missing')} (was {made.get(name, 'not there')})"
         for name in sorted({*made, *now} - _INSTALLERS)
@@ -71,7 +80,8 @@ def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
     )
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """A package's name, however it is spelled."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -81,7 +91,7 @@ def without_home(text: str) -> str:
     if len(home) < 3:
         return text
     if sys.platform == "win32":
-        # Its names are the same in capitals, and with either separator.
+        # Paths ignore case there, and take either separator.
         pattern = "(?i)" + r"[\\/]".join(map(re.escape, re.split(r"[\\/]", home)))
     else:
         pattern = re.escape(home)

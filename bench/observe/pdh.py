@@ -1,11 +1,13 @@
-"""Performance counters of Windows, through PDH. Written from Microsoft's documentation; never run on hardware."""
+"""Windows' performance counters (PDH). Written from Microsoft's documentation; never run on hardware."""
 
 from __future__ import annotations
 
 import ctypes
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
+
+from bench.observe.windows import library
 
 _MORE_DATA = 0x800007D2
 _DOUBLE = 0x200
@@ -38,78 +40,61 @@ class FormattedItem(ctypes.Structure):
 
 
 class PdhQuery:
-    """Counters that are collected together; what the system does not have stays empty.
+    r"""Counters that are collected together; a counter that the system lacks has no instances.
 
     Args:
-        paths: name of ours -> counter path in English, e.g. that of ``Running Time`` in the set ``GPU Engine``.
-        pdh: the library, or what answers like it.
+        paths: in English, e.g. ``\GPU Engine(*)\Running Time``.
+        pdh: the library, or a test's stand-in.
     """
 
-    def __init__(self, paths: Mapping[str, str], pdh: Any = None) -> None:
-        self._pdh = pdh if pdh is not None else _library()
+    def __init__(self, *paths: str, pdh: Any = None) -> None:
+        self._pdh = pdh or library("pdh")
         self._query = ctypes.c_void_p()
         self._counters: dict[str, ctypes.c_void_p] = {}
         self._open = self._pdh is not None and not self._pdh.PdhOpenQueryW(None, 0, ctypes.byref(self._query))
-        for name, path in paths.items() if self._open else ():
+        for path in paths if self._open else ():
             counter = ctypes.c_void_p()
             if not self._pdh.PdhAddEnglishCounterW(self._query, path, 0, ctypes.byref(counter)):
-                self._counters[name] = counter
+                self._counters[path] = counter
 
     @property
     def has_counters(self) -> bool:
-        """Whether the system knows any of the counters."""
+        """Whether the system has any of the counters."""
         return self._open and bool(self._counters)
 
     def collect(self) -> bool:
-        """Read all counters now; whether that went well."""
+        """Read all counters now; whether that succeeded."""
         return self.has_counters and not self._pdh.PdhCollectQueryData(self._query)
 
-    def raw(self, name: str) -> dict[str, int]:
-        """Instance -> the counter as it stood at the last collection."""
+    def raw(self, path: str) -> dict[str, int]:
+        """Instance -> the counter as of the last collection."""
+        items = self._items(path, RawItem, "PdhGetRawCounterArrayW")
+        return {item.name: item.counter.first for item in items if item.counter.status in _VALID}
 
-        def ask(counter: ctypes.c_void_p, *place: Any) -> int:
-            return int(self._pdh.PdhGetRawCounterArrayW(counter, *place))
-
-        found = self._items(
-            name, RawItem, ask, lambda item: item.counter.first if item.counter.status in _VALID else None
-        )
-        return {instance: int(value) for instance, value in found if value is not None}
-
-    def formatted(self, name: str) -> dict[str, float]:
+    def formatted(self, path: str) -> dict[str, float]:
         """Instance -> the counter's value over the time between the last two collections."""
+        items = self._items(path, FormattedItem, "PdhGetFormattedCounterArrayW", _DOUBLE)
+        return {item.name: item.value for item in items if item.status in _VALID}
 
-        def ask(counter: ctypes.c_void_p, *place: Any) -> int:
-            return int(self._pdh.PdhGetFormattedCounterArrayW(counter, _DOUBLE, *place))
-
-        found = self._items(name, FormattedItem, ask, lambda item: item.value if item.status in _VALID else None)
-        return {instance: float(value) for instance, value in found if value is not None}
-
-    def _items(
-        self, name: str, kind: type[Any], ask: Callable[..., int], value_of: Callable[[Any], Any]
-    ) -> list[tuple[str, Any]]:
-        counter = self._counters.get(name)
-        if counter is None:
-            return []
+    def _items(self, path: str, kind: type[Any], function: str, *options: int) -> Iterator[Any]:
+        """The instances of a counter. Their names lie in a buffer that lives until the iteration ends."""
+        if path not in self._counters:
+            return
         size, count = ctypes.c_uint32(0), ctypes.c_uint32(0)
-        sizes = ctypes.byref(size), ctypes.byref(count)
-        if ask(counter, *sizes, None) & 0xFFFFFFFF != _MORE_DATA:
-            return []
-        room = ctypes.create_string_buffer(size.value)
-        if ask(counter, *sizes, room):
-            return []
-        items = ctypes.cast(room, ctypes.POINTER(kind))
-        # Names lie in the room, which is gone when this returns: all is read out here.
-        return [(str(items[number].name), value_of(items[number])) for number in range(count.value)]
+        ask = partial(
+            getattr(self._pdh, function), self._counters[path], *options, ctypes.byref(size), ctypes.byref(count)
+        )
+        if ask(None) & 0xFFFFFFFF != _MORE_DATA:
+            return
+        buffer = ctypes.create_string_buffer(size.value)
+        if ask(buffer):
+            return
+        items = ctypes.cast(buffer, ctypes.POINTER(kind))
+        for number in range(count.value):
+            yield items[number]
 
     def close(self) -> None:
         """Close the query."""
         if self._open:
             self._pdh.PdhCloseQuery(self._query)
             self._open = False
-
-
-def _library() -> Any:
-    if sys.platform == "win32":
-        return ctypes.WinDLL("pdh")
-    else:  # noqa: RET505 - the checker for types reads one platform at a time
-        return None

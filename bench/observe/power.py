@@ -38,12 +38,13 @@ class PowerState:
     Args:
         source: ``mains`` or ``battery``; ``None`` on a machine without a battery.
         mode: power settings in the system's words; ``None`` where it has none.
-        saving: why they cost speed; ``None`` if they do not, as far as is known.
+        saving: the one that costs speed, a key of :data:`bench.findings.MESSAGES`, and its value; ``None`` if none is
+            known to.
     """
 
     source: str | None = None
     mode: str | None = None
-    saving: str | None = None
+    saving: tuple[str, str] | None = None
 
 
 def power_state() -> PowerState:
@@ -69,11 +70,11 @@ def linux_power(source: str | None, profile: Path, cpufreq: Path) -> PowerState:
     mode = ", ".join(f"{name} {value}" for name, value in settings.items() if value) or None
     saving = None
     if platform in _SAVING_PROFILES:
-        saving = f"the platform profile is {platform}"
+        saving = "platform-profile", platform
     elif preference in _SAVING_PREFERENCES:
-        saving = f"the CPU's energy preference is {preference}"
+        saving = "energy-preference", preference
     elif governor == "powersave" and driver not in _SELF_GOVERNING:
-        saving = f"the governor powersave of {driver or 'an unknown driver'} holds the clock at its lowest"
+        saving = "governor", driver or "?"
     return PowerState(source, mode, saving)
 
 
@@ -94,13 +95,13 @@ def windows_power(source: str | None, powrprof: Any, kernel32: Any) -> PowerStat
     """Power from the battery saver, the power mode of Windows 11 and the power plan."""
     status = _Status()
     if kernel32.GetSystemPowerStatus(ctypes.byref(status)) and status.saver == 1:
-        return PowerState(source, "battery saver", "the battery saver is on")
+        return PowerState(source, "battery saver", ("battery-saver", ""))
     mode = _user_mode(powrprof, on_battery=source == "battery")
     name = _MODES.get(mode) if mode else None
     if mode == _BEST_EFFICIENCY:
-        return PowerState(source, name, "the power mode is best power efficiency")
+        return PowerState(source, name, ("power-mode", ""))
     if _active_plan(powrprof) == _POWER_SAVER:
-        return PowerState(source, "power saver", "the power plan is power saver")
+        return PowerState(source, "power saver", ("power-plan", ""))
     return PowerState(source, name)
 
 

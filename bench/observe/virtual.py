@@ -27,7 +27,7 @@ def linux_hypervisor(dmi: Path, cpuinfo: Path) -> str | None:
     if (product := virtual_product(text_of(dmi / "product_name"))) is not None:
         return product
     flags = (line for line in text_of(cpuinfo).splitlines() if line.startswith("flags"))
-    return "the CPU says so" if "hypervisor" in next(flags, "").split() else None
+    return "/proc/cpuinfo: hypervisor" if "hypervisor" in next(flags, "").split() else None
 
 
 def virtual_product(name: str) -> str | None:

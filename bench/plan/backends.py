@@ -13,10 +13,6 @@ from bench.errors import UsageError
 def offered(points: Iterable[EntryPoint], taken: Mapping[str, BackendSpec]) -> dict[str, BackendSpec]:
     """The specs that entry points offer, by name.
 
-    Args:
-        points: of the group :data:`backends.spec.ENTRY_POINT`.
-        taken: names that are in use already.
-
     Raises:
         UsageError: one offers something else, or under a name that is taken.
     """

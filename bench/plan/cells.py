@@ -29,9 +29,7 @@ class Load:
     """What one worker process holds: a model artifact on a device.
 
     Args:
-        backend: name in the table of backends.
         device: as requested, in canonical spelling (``CPU``, ``GPU.0``, ``NPU``).
-        precision: the weight format.
         options: load options, as far as they are not a default of the stack's own.
         variant: tells two versions of the same stack apart; empty otherwise.
     """
@@ -70,10 +68,6 @@ class Cell:
     """One combination that gets a number: a load, the shape of the request, and how it is asked.
 
     Args:
-        load: what is loaded.
-        prompt_tokens: of each prompt.
-        new_tokens: decode steps.
-        batch_size: sequences per request.
         ask: ``again`` times the answer to a prompt that the process was asked just before, so that the stack's prefix
             cache may serve it.
     """

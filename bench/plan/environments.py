@@ -1,4 +1,4 @@
-"""What each venv is made from and what else is known of it, as ``pyproject.toml`` and the table of backends say.
+"""What each venv is made from, read from ``pyproject.toml`` and the table of backends.
 
 The pins of a venv are its dependency group; everything else is in ``[tool.aipc-bench.venvs.<group>]``: :class:`Facts`.
 The noxfile imports this on nox's own Python, so beside the standard library only ``packaging`` may be imported here.
@@ -10,7 +10,7 @@ import os
 import platform
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -81,9 +81,7 @@ class Environment:
     """What a venv is made from.
 
     Args:
-        name: of the venv.
         group: the dependency group that it is made from, or is a variant of.
-        pins: its requirements.
         beside: requirements that go into it afterwards, without what they depend on.
     """
 
@@ -137,19 +135,19 @@ def environment_for(spec: BackendSpec, device: str) -> Environment | None:
 
 
 def to_json(one: Environment) -> str | dict[str, Any]:
-    """An environment in a message between the harness and the noxfile.
+    """An environment in a message from the harness to the noxfile.
 
-    That of a dependency group is its name, for the noxfile to read the pins itself: another version of ``packaging`` in
-    the harness may write them in another way, and the venv would be made anew for that.
+    A dependency group is named alone, and the noxfile reads its pins itself: another version of ``packaging`` in the
+    harness may write them in another way, and the venv would be made anew for that.
     """
     return one.name if one.name in _project()["dependency-groups"] else asdict(one)
 
 
-def from_json(told: str | dict[str, Any]) -> Environment:
-    """What :func:`to_json` told."""
-    if isinstance(told, str):
-        return environment(told)
-    return Environment(told["name"], told["group"], tuple(told["pins"]), tuple(told["beside"]))
+def from_json(message: str | dict[str, Any]) -> Environment:
+    """The environment that :func:`to_json` wrote."""
+    if isinstance(message, str):
+        return environment(message)
+    return Environment(message["name"], message["group"], tuple(message["pins"]), tuple(message["beside"]))
 
 
 def all_groups(backends: Mapping[str, BackendSpec] = BACKENDS) -> tuple[str, ...]:
@@ -180,21 +178,16 @@ def package_name(requirement: str) -> str | None:
         return None
 
 
-def _replaced(pins: Iterable[str], wanted: Iterable[Requirement]) -> tuple[str, ...]:
-    by_name: dict[str, list[Requirement]] = {}
-    for one in wanted:
-        by_name.setdefault(canonicalize_name(one.name), []).append(one)
-    return tuple(new for pin in pins for new in _in_place_of(pin, by_name.get(package_name(pin) or "", [])))
-
-
-def _in_place_of(pin: str, wanted: Iterable[Requirement]) -> list[str]:
-    """``pin``, or what is wanted in its place, which keeps the pin's extras if it has none of its own."""
-    news = []
-    for one in wanted:
-        new = Requirement(str(one))
-        new.extras = new.extras or Requirement(pin).extras
-        news.append(pin if new == Requirement(pin) else str(new))
-    return news or [pin]
+def _replaced(pins: Iterable[str], wanted: Sequence[Requirement]) -> tuple[str, ...]:
+    """``pins``, or what is wanted in their place, which keeps a pin's extras if it has none of its own."""
+    result = []
+    for pin in pins:
+        news = [Requirement(str(one)) for one in wanted if canonicalize_name(one.name) == package_name(pin)]
+        for new in news:
+            new.extras = new.extras or Requirement(pin).extras
+            result.append(pin if new == Requirement(pin) else str(new))
+        result += [] if news else [pin]
+    return tuple(result)
 
 
 def _plugins() -> tuple[str, ...]:

@@ -15,25 +15,16 @@ _START_S = 3.0
 
 
 def guess_seconds(plan: Plan, options: Options, parameters: int) -> float:
-    """The wall time of all visits, in seconds: a prefill bound by arithmetic, a decode bound by memory bandwidth.
-
-    Args:
-        plan: the visits.
-        options: the counts.
-        parameters: of the model.
-    """
+    """The wall time of all visits, in seconds: a prefill bound by arithmetic, a decode bound by memory bandwidth."""
     total = 0.0
     for visit in plan.visits:
         total += _START_S + options.cooldown_s
         total += parameters * _BYTES_PER_WEIGHT[visit.load.precision] / 1e9
-        generations = options.warmups + options.repeats
-        total += sum(generations * _asking_seconds(cell, parameters) for cell in visit.cells)
+        for cell in visit.cells:
+            # What is asked again is asked a first time too.
+            requests = (options.warmups + options.repeats) * (2 if cell.ask == "again" else 1)
+            total += requests * generation_seconds(cell, parameters)
     return total
-
-
-def _asking_seconds(cell: Cell, parameters: int) -> float:
-    # What is asked again is asked a first time too.
-    return generation_seconds(cell, parameters) * (2 if cell.ask == "again" else 1)
 
 
 def generation_seconds(cell: Cell, parameters: int) -> float:
@@ -49,7 +40,7 @@ def memory_bytes(plan: Plan, parameters: int) -> float:
     return parameters * widest * 1.5 + 300e6
 
 
-def said(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """A duration for people: ``40 s``, ``9 min``, ``1 h 20 min``."""
     if seconds < 90:
         return f"{max(1, round(seconds))} s"

@@ -1,4 +1,4 @@
-"""The command line as a table: one entry per flag, read by pytest, by our own ``--help`` and by the sweep file."""
+"""The table of flags, for pytest, our own ``--help`` and the sweep file."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ PROFILES = {"quick": (3, 3), "standard": (10, 3), "thorough": (20, 3)}
 LEAST_ADAPTIVE_BLOCKS = PROFILES["standard"][0]
 """From how many blocks on a run that adds blocks may end: those of a profile that claims which is fastest.
 
-Its number of blocks hangs on how well they happen to agree, so it gets no verdict for fewer than a run whose number was
-settled before.
+Its number of blocks depends on how well they happen to agree, so it needs as many for a verdict as a run with a fixed
+number.
 """
 
 
@@ -27,9 +27,7 @@ class Flag:
 
     Args:
         name: its field, and its key in a sweep file; ``--prompt-tokens`` on the command line for ``prompt_tokens``.
-        help: what it is for; the default is added to it.
-        default: how the default is said to the user; empty where there is nothing to say.
-        metavar: what stands for its value.
+        default: as the help shows it.
         many: takes several values, as comma lists or by repeating it.
         switch: takes no value.
         in_file: may stand in a sweep file.
@@ -57,8 +55,8 @@ class Flag:
 
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments of ``add_argument``."""
-        said = f"{self.help} (default: {self.default})" if self.default else self.help
-        common = {"dest": self.destination, "help": said.replace("%", "%%")}
+        text = f"{self.help} (default: {self.default})" if self.default else self.help
+        common = {"dest": self.destination, "help": text.replace("%", "%%")}
         if self.switch:
             return {**common, "action": "store_true", "default": None}
         return {**common, "action": "append" if self.many else "store", "metavar": self.metavar, "default": None}

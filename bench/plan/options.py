@@ -16,9 +16,8 @@ from bench.plan import values as v
 from bench.plan.backends import BACKENDS, PROBLEM
 from bench.plan.cells import ASKS, Ask
 from bench.plan.flags import BY_NAME, LEAST_ADAPTIVE_BLOCKS, PROFILES
-from bench.plan.load_options import listed, load_options
-from bench.plan.sweep_file import SweepFile, read_sweep_file
-from bench.plan.variants import Asked, Variant, read_variants
+from bench.plan.sweep_file import read_sweep_file
+from bench.plan.variants import CommandLine, Variant, read_variants
 
 DEFAULT_BACKENDS = tuple(spec.name for spec in OWN.values() if spec.by_default)
 DEFAULT_PROMPT_TOKENS = (32, 128, 512)
@@ -45,8 +44,8 @@ class Options:
         warmups: per cell and block, at least.
         max_warmups: at most, while the series has not settled.
         threads: a count, ``"stack"`` for each stack's own default, or ``None`` for the physical performance cores.
-        load_options: backend -> option -> value, as given by the user.
-        workers: backend -> interpreter, as given by the user.
+        load_options: backend -> option -> value.
+        workers: backend -> interpreter.
         variants: the two of an A/B run, by name; empty otherwise.
     """
 
@@ -89,27 +88,24 @@ class Options:
         return self.max_blocks or self.blocks
 
 
+@dataclass(frozen=True, slots=True)
 class _Given:
-    """Looks a value up in the command line, then in the sweep file, and remembers where it came from."""
+    """The raw values of the command line, which win, and those of the sweep file with where they stand."""
 
-    def __init__(self, flags: Mapping[str, Any], file: SweepFile) -> None:
-        self._flags = flags
-        self._file = file
+    flags: Mapping[str, Any]
+    file: Mapping[str, tuple[Any, str]]
 
-    def read(self, name: str, convert: Callable[[Any, str], Any], default: Any) -> Any:
-        if self._flags.get(name) is not None:
-            return convert(self._flags[name], BY_NAME[name].option)
-        if name in self._file.values:
-            return convert(self._file.values[name], self._file.origins[name])
-        return default
+    def read(self, name: str, convert: Callable[..., Any], default: Any = None, **limits: Any) -> Any:
+        typed = self.flags.get(name)
+        if typed is not None:
+            return convert(typed, BY_NAME[name].option, **limits)
+        return convert(*self.file[name], **limits) if name in self.file else default
 
 
 def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
-    """Make sense of the raw values of :func:`bench.plan.flags.raw_values`.
+    """The options that the raw values of :func:`bench.plan.flags.raw_values` and the sweep file ask for.
 
-    Args:
-        flags: raw values by name of the flag; ``None`` where it was not given.
-        root: the folder that holds ``results/`` and ``reports/``.
+    ``results/`` and ``reports/`` are below ``root`` unless the user says otherwise.
 
     Raises:
         UsageError: a value cannot be; the message names the flag, or the sweep file's line.
@@ -117,23 +113,22 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
     if PROBLEM is not None:
         raise UsageError(PROBLEM)
     config = flags.get("config")
-    file = read_sweep_file(v.path(config, "--config")) if config is not None else SweepFile({}, {})
+    file = read_sweep_file(v.path(config, "--config")) if config is not None else {}
     given = _Given(flags, file)
-    asked = given.read("backend", _backends, None)
-    devices = given.read("device", _devices, None)
+    asked = given.read("backend", _backends)
+    devices = given.read("device", _devices)
     workers = given.read("worker", _workers, {})
-    variants = read_variants(flags.get("a"), flags.get("b"), Asked(asked, DEFAULT_BACKENDS, devices, workers))
+    variants = read_variants(flags.get("a"), flags.get("b"), CommandLine(asked, DEFAULT_BACKENDS, devices, workers))
     measured = tuple(dict.fromkeys(variant.backend for variant in variants.values()))
-    usual = "standard" if variants else "quick"
-    profile = given.read("profile", lambda value, where: v.one_of(value, where, tuple(PROFILES)), usual)
+    profile = given.read("profile", v.one_of, "standard" if variants else "quick", choices=tuple(PROFILES))
     blocks, repeats = PROFILES[profile]
     warmups, max_warmups = _warmups(given)
-    target = given.read("interval_target", v.share, None)
+    target = given.read("interval_target", v.share)
     least, most, max_time_s = _blocks(given, blocks, adaptive=target is not None)
     return Options(
         backends=measured or asked or DEFAULT_BACKENDS,
         devices=devices,
-        precisions=given.read("precision", _precisions, None),
+        precisions=given.read("precision", _precisions),
         prompt_tokens=tuple(sorted(given.read("prompt_tokens", v.counts, DEFAULT_PROMPT_TOKENS))),
         new_tokens=given.read("new_tokens", v.counts, (64,)),
         batch_sizes=given.read("batch_size", v.counts, (1,)),
@@ -146,21 +141,21 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         repeats=given.read("repeats", v.count, repeats),
         warmups=warmups,
         max_warmups=max_warmups,
-        threads=given.read("threads", _threads, None),
+        threads=given.read("threads", _threads),
         model=given.read("model", v.text, "default"),
-        seed=given.read("seed", lambda value, where: v.count(value, where, least=0), secrets.randbelow(2**31)),
-        load_options=given.read("load_option", load_options, {}),
+        seed=given.read("seed", v.count, secrets.randbelow(2**31), least=0),
+        load_options=given.read("load_option", v.load_options, {}),
         workers=workers,
         variants=variants,
         allow_fallback=given.read("allow_fallback", v.switch, default=False),
         strict=given.read("strict", v.switch, default=False),
-        cooldown_s=given.read("cooldown_s", lambda value, where: v.seconds(value, where, zero=True), 0.0),
+        cooldown_s=given.read("cooldown_s", v.seconds, 0.0, zero=True),
         load_timeout_s=given.read("load_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
         generation_timeout_s=given.read("generation_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
         results_dir=given.read("results_dir", v.path, root / "results"),
         reports_dir=given.read("reports_dir", v.path, root / "reports"),
-        cache_dir=given.read("cache_dir", v.path, None),
-        language=given.read("lang", lambda value, where: v.one_of(value, where, LANGUAGES), LANGUAGES[0]),
+        cache_dir=given.read("cache_dir", v.path),
+        language=given.read("lang", v.one_of, LANGUAGES[0], choices=LANGUAGES),
         open_report=bool(flags.get("open")),
         redact=bool(flags.get("redact")),
     )
@@ -176,9 +171,9 @@ def _backends(value: Any, where: str) -> tuple[str, ...]:
 
 def _blocks(given: _Given, of_profile: int, *, adaptive: bool) -> tuple[int, int | None, float | None]:
     """Blocks at least and at most, and the time in which to measure them."""
-    blocks = given.read("blocks", v.count, None)
-    most = given.read("max_blocks", v.count, None)
-    max_time_s = given.read("max_time", v.duration, None)
+    blocks = given.read("blocks", v.count)
+    most = given.read("max_blocks", v.count)
+    max_time_s = given.read("max_time", v.duration)
     if not adaptive:
         for flag, value in (("--max-blocks", most), ("--max-time", max_time_s)):
             if value is not None:
@@ -198,11 +193,8 @@ def _blocks(given: _Given, of_profile: int, *, adaptive: bool) -> tuple[int, int
 
 
 def _warmups(given: _Given) -> tuple[int, int]:
-    def at_least_none(value: Any, where: str) -> int:
-        return v.count(value, where, least=0)
-
-    least = given.read("warmups", at_least_none, None)
-    most = given.read("max_warmups", at_least_none, None)
+    least = given.read("warmups", v.count, least=0)
+    most = given.read("max_warmups", v.count, least=0)
     if least is None:
         least = DEFAULT_WARMUPS if most is None else min(DEFAULT_WARMUPS, most)
     if most is None:
@@ -253,7 +245,7 @@ def _threads(value: Any, where: str) -> int | str:
 
 def _workers(value: Any, where: str) -> dict[str, str]:
     workers = {}
-    for entry in listed(value):
+    for entry in v.listed(value):
         name, equals, python = entry.partition("=")
         if not equals or not python or name not in BACKENDS:
             raise UsageError(f"{where}: expected NAME=PYTHON with a name of {', '.join(BACKENDS)}, got {entry!r}")

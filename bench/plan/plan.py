@@ -32,10 +32,7 @@ class PlannedVisit:
 
     The smallest request comes first, so that the first generation of every process of a run is the same request, as far
     as the load has it; the others follow in random order.
-
-    Args:
-        block: counted from 0.
-        position: place within the block, counted from 0.
+    Blocks and positions within them are counted from 0.
     """
 
     block: int
@@ -50,7 +47,6 @@ class Plan:
 
     Args:
         cells: what can be measured, in the order of the options.
-        impossible: what was asked for and cannot be.
         visits: in the order in which they are made.
     """
 
@@ -114,7 +110,7 @@ def make_plan(options: Options, surroundings: Surroundings | None = None) -> Pla
 def _no_variant(cells: Twins, options: Options) -> str | None:
     """Why one of a cell's variants is none; measuring the other alone would compare nothing."""
     reasons = (options.variants[cell.load.variant].why_not(cell.load.device) for cell in cells if cell.load.variant)
-    return next((reason for reason in reasons if reason is not None), None)
+    return next(filter(None, reasons), None)
 
 
 def why_not(cell: Cell, around: Surroundings) -> str | None:
@@ -136,16 +132,17 @@ def why_not(cell: Cell, around: Surroundings) -> str | None:
 
 
 def _nothing_to_hit(cell: Cell, spec: BackendSpec) -> str | None:
-    load, cache = cell.load, spec.prefix_cache
-    if cache is None:
-        return f"{load.backend} has no prefix cache that a repeat could hit"
-    if family(load.device) not in cache.devices:
-        return f"{load.backend} has no prefix cache on {load.device} that a repeat could hit"
-    wrong = {name: load.options.get(name) for name, value in cache.needs.items() if load.options.get(name) != value}
-    if wrong:
-        said = ", ".join(f"{name}={value}" for name, value in wrong.items())
-        return f"{load.backend} has no prefix cache with {said} that a repeat could hit"
-    return None
+    load, cache, where = cell.load, spec.prefix_cache, ""
+    if cache is not None:
+        given = {name: load.options.get(name) for name in cache.needs}
+        wrong = [f"{name}={value}" for name, value in given.items() if value != cache.needs[name]]
+        if family(load.device) not in cache.devices:
+            where = f" on {load.device}"
+        elif wrong:
+            where = f" with {', '.join(wrong)}"
+        else:
+            return None
+    return f"{load.backend} has no prefix cache{where} that a repeat could hit"
 
 
 def _not_of_this_model(load: Load, spec: BackendSpec, around: Surroundings) -> str | None:

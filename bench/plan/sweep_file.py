@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,8 @@ from bench.plan.flags import BY_NAME, FLAGS
 _OPTIONS_TABLE = "load_options"
 
 
-@dataclass(frozen=True, slots=True)
-class SweepFile:
-    """What a sweep file sets.
-
-    Args:
-        values: raw values by name of the flag.
-        origins: name of the flag -> where it stands, for messages.
-    """
-
-    values: dict[str, Any]
-    origins: dict[str, str]
-
-
-def read_sweep_file(path: Path) -> SweepFile:
-    """Read the sweep file at ``path``.
+def read_sweep_file(path: Path) -> dict[str, tuple[Any, str]]:
+    """Name of the flag -> its raw value in the sweep file at ``path``, and where it stands, for messages.
 
     Raises:
         UsageError: there is no such file, it is no TOML, or it has a key that is not for it.
@@ -42,20 +28,17 @@ def read_sweep_file(path: Path) -> SweepFile:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not a TOML file: {error}") from error
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
+    found: dict[str, tuple[Any, str]] = {}
     for key, value in document.items():
         line = _line_of(text, key)
-        if key == _OPTIONS_TABLE:
-            values["load_option"] = _load_options(path, text, value)
-            origins["load_option"] = f"{path}, line {line}, {key}"
-            continue
         flag = BY_NAME.get(key)
-        if flag is None or not flag.in_file:
+        if key == _OPTIONS_TABLE:
+            found["load_option"] = _load_options(path, text, value), f"{path}, line {line}, {key}"
+        elif flag is None or not flag.in_file:
             raise UsageError(f"{path}, line {line}: {_refusal(key, known=flag is not None)}")
-        values[key] = value
-        origins[key] = f"{path}, line {line}, {key}"
-    return SweepFile(values, origins)
+        else:
+            found[key] = value, f"{path}, line {line}, {key}"
+    return found
 
 
 def _refusal(key: str, *, known: bool) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.plan.backends import BACKENDS
 
 MOST = 2**31 - 1
 """The largest count that the store's columns hold."""
@@ -19,10 +20,10 @@ _WHOLE = re.compile(r"\s*[+-]?\d{1,20}\s*")
 
 def words(value: Any, where: str) -> tuple[str, ...]:
     """A list of names: a comma list, a repeated flag, or an array of strings; duplicates are dropped."""
-    parts = value if isinstance(value, list | tuple) else [value]
+    parts = _parts(value)
     if not all(isinstance(part, str) for part in parts):
         raise UsageError(f"{where}: expected names, got {value!r}")
-    names = [name.strip() for part in parts for name in part.split(",")]
+    names = [name.strip() for name in parts]
     if not names or not all(names):
         raise UsageError(f"{where}: expected one or more names, got {value!r}")
     return tuple(dict.fromkeys(names))
@@ -30,12 +31,15 @@ def words(value: Any, where: str) -> tuple[str, ...]:
 
 def counts(value: Any, where: str) -> tuple[int, ...]:
     """A list of whole numbers of at least 1: a comma list, a repeated flag, or an array."""
-    parts = value if isinstance(value, list | tuple) else [value]
-    flat = [piece for part in parts for piece in (part.split(",") if isinstance(part, str) else [part])]
-    if not flat:
+    parts = _parts(value)
+    if not parts:
         raise UsageError(f"{where}: expected one or more whole numbers, got none")
-    numbers = [count(piece, where) for piece in flat]
-    return tuple(dict.fromkeys(numbers))
+    return tuple(dict.fromkeys(count(part, where) for part in parts))
+
+
+def _parts(value: Any) -> list[Any]:
+    given = value if isinstance(value, list | tuple) else [value]
+    return [part for one in given for part in (one.split(",") if isinstance(one, str) else [one])]
 
 
 def count(value: Any, where: str, least: int = 1) -> int:
@@ -141,3 +145,33 @@ def like(default: str | int | float | bool | None, value: str, where: str) -> An
     if number is None or not math.isfinite(number) or isinstance(default, int):
         raise UsageError(f"{where}: expected a {'whole ' if isinstance(default, int) else ''}number, got {value!r}")
     return number
+
+
+def listed(value: Any) -> list[str]:
+    """Entries that begin with a backend's name; a comma within a path or a setting begins no new one."""
+    begin = re.compile(f",(?=(?:{'|'.join(BACKENDS)})[.=])")
+    return [piece for part in (value if isinstance(value, list) else [value]) for piece in begin.split(str(part))]
+
+
+def load_options(value: Any, where: str) -> dict[str, dict[str, Any]]:
+    """Backend -> option -> value, typed by the table of backends.
+
+    Raises:
+        UsageError: there is no such backend or option, or the value is none for it.
+    """
+    options: dict[str, dict[str, Any]] = {}
+    # A sweep file says of each entry where it stands.
+    located = value if isinstance(value, dict) else {entry: f"{where} {entry}" for entry in listed(value)}
+    for entry, place in located.items():
+        target, equals, setting = entry.partition("=")
+        backend, dot, key = target.partition(".")
+        if not (equals and dot) or backend not in BACKENDS:
+            raise UsageError(
+                f"{place}: expected BACKEND.KEY=VALUE with a backend of {', '.join(BACKENDS)}, got {entry!r}"
+            )
+        known = BACKENDS[backend].options
+        if key not in known:
+            has = f"it has {', '.join(known)}" if known else "it has none"
+            raise UsageError(f"{place}: {backend} has no load option {key!r}; {has}")
+        options.setdefault(backend, {})[key] = like(known[key].default, setting, place)
+    return options

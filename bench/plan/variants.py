@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from bench.errors import UsageError
+from bench.plan import values as v
 from bench.plan.backends import BACKENDS
 from bench.plan.environments import Environment, environment_for, package_name
-from bench.plan.load_options import load_options
 from bench.plan.specs import looks_like_interpreter, looks_like_options, python_at, requirements_in
 
 Kind = Literal["packages", "interpreter", "options"]
@@ -25,8 +25,6 @@ class Variant:
 
     Args:
         spec: as typed.
-        kind: what it replaces.
-        backend: the one that it is a version of.
         requirements: packages in place of the pinned ones.
         python: an interpreter in place of the venv.
         options: load options over those of the run.
@@ -69,15 +67,8 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What else of the command line decides which backend the variants are of.
-
-    Args:
-        backends: as named; ``None`` where none is.
-        default: those of a run that names none.
-        devices: as named; ``None`` where none is.
-        workers: backend -> interpreter.
-    """
+class CommandLine:
+    """What else of the command line decides which backend the variants are of; ``default`` if it names none."""
 
     backends: tuple[str, ...] | None
     default: tuple[str, ...]
@@ -85,7 +76,7 @@ class Asked:
     workers: Mapping[str, str]
 
 
-def read_variants(a: str | None, b: str | None, asked: Asked) -> dict[str, Variant]:
+def read_variants(a: str | None, b: str | None, asked: CommandLine) -> dict[str, Variant]:
     """The variants ``a`` and ``b``; none if neither was given.
 
     Raises:
@@ -125,7 +116,7 @@ def _read(text: str, where: str) -> Variant:
 
 
 def _of_options(text: str, where: str) -> Variant:
-    by_backend = load_options(text, where)
+    by_backend = v.load_options(text, where)
     if len(by_backend) > 1:
         raise UsageError(f"{where}: {' and '.join(by_backend)} are two backends; a variant is of one")
     ((backend, options),) = by_backend.items()
@@ -136,7 +127,7 @@ def _unchanged(variant: Variant) -> bool:
     return not (variant.requirements or variant.python or variant.options)
 
 
-def _backend(read: Mapping[str, Variant], meant: Mapping[str, str], asked: Asked) -> str:
+def _backend(read: Mapping[str, Variant], meant: Mapping[str, str], asked: CommandLine) -> str:
     found = {name: _own_backend(variant, f"--{name}", asked) for name, variant in read.items()}
     named = {name: backend for name, backend in found.items() if backend is not None}
     if not named:
@@ -149,7 +140,7 @@ def _backend(read: Mapping[str, Variant], meant: Mapping[str, str], asked: Asked
     return next(iter(named.values()))
 
 
-def _own_backend(variant: Variant, where: str, asked: Asked) -> str | None:
+def _own_backend(variant: Variant, where: str, asked: CommandLine) -> str | None:
     if _unchanged(variant):
         return None
     if variant.python is not None:
@@ -161,13 +152,13 @@ def _own_backend(variant: Variant, where: str, asked: Asked) -> str | None:
     return variant.backend
 
 
-def _the_one(where: str, asked: Asked) -> str:
+def _the_one(where: str, asked: CommandLine) -> str:
     if asked.backends is None or len(asked.backends) != 1:
         raise UsageError(f"{where}: nothing here says of which backend that is; name one by --backend")
     return asked.backends[0]
 
 
-def _pinning(requirements: Iterable[str], where: str, asked: Asked) -> str:
+def _pinning(requirements: Iterable[str], where: str, asked: CommandLine) -> str:
     """The backend whose environment pins most of the packages; one that is named like a package before others."""
     names = {package_name(requirement) for requirement in requirements}
     pools = [asked.backends] if asked.backends is not None else [asked.default, tuple(BACKENDS)]
@@ -196,7 +187,7 @@ def _packages(backend: str, devices: tuple[str, ...] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for pinned in found for name in pinned.packages))
 
 
-def _refuse_worker(backend: str, variants: Iterable[Variant], asked: Asked) -> None:
+def _refuse_worker(backend: str, variants: Iterable[Variant], asked: CommandLine) -> None:
     if backend in asked.workers and any(variant.requirements or variant.python for variant in variants):
         raise UsageError(
             f"--worker {backend}: which interpreter {backend} runs in is what --a and --b say; leave --worker out, or "

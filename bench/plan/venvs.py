@@ -19,10 +19,10 @@ from bench.plan.variants import Variant
 
 VARIABLE = "AIPC_BENCH_VENVS"
 REMEDY = "run `nox -s bench` to have its environment made, or name an interpreter that has the stack by --worker"
-"""What to do about a stack that cannot be imported, where nobody asked for a version of it."""
+"""What to do about a stack that cannot be imported, outside an A/B run."""
 _RUNTIME = "install Microsoft's Visual C++ Redistributable, by `winget install Microsoft.VCRedist.2015+.x64`"
 _NO_DLL = re.compile(r"DLL load failed|\bWinError (126|127|1114)\b")
-"""What Python says in every language where a DLL, or one that it needs, is missing, too old or does not start."""
+"""Python's messages, the same in every language, about a DLL that cannot be loaded."""
 
 
 def missing_runtime(words: str) -> str | None:
@@ -58,13 +58,7 @@ class Venv:
 
 
 class Venvs:
-    """Group -> venv, as handed on by nox in the environment.
-
-    Args:
-        text: the JSON that nox wrote; ``None`` if this was not started by nox.
-        workers: backend -> interpreter, as given by the user.
-        variants: the two of an A/B run, by name.
-    """
+    """Group -> venv, from the JSON that nox wrote, ``None`` without nox; ``workers`` are those that the user named."""
 
     def __init__(
         self, text: str | None, workers: Mapping[str, str], variants: Mapping[str, Variant] | None = None

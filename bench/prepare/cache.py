@@ -38,9 +38,7 @@ class ArtifactKey:
     """What an artifact is made from; its digest is the artifact's address.
 
     Args:
-        format: e.g. ``openvino-ir``; begins the folder's name.
         precision: the weight format that was asked for; empty for what has none.
-        model: the model's name, for people.
         source: the digest of what is converted.
         recipe: how it is converted, with everything that changes the result.
         versions: package -> version of the converters.
@@ -71,11 +69,8 @@ class Artifact:
     """A finished artifact.
 
     Args:
-        path: its folder.
-        format: e.g. ``openvino-ir``.
         precision: the weight format that was asked for; empty for what has none.
         digest: of source, recipe and converter versions, 64 hex digits.
-        bytes: of all its files.
         weight_bits: weight format -> share of the stored parameters; ``None`` for what holds no weights.
         bits_per_weight: stored bits of weights, scales and zero points, over the model's parameters (tied ones once).
         bits_read_per_weight: of these, without tables of which a token reads one row; ``None`` if that is not known.
@@ -113,11 +108,7 @@ class Made:
 
 
 class ArtifactStore:
-    """The artifacts under one root.
-
-    Args:
-        root: the cache folder; made when something is first kept in it.
-    """
+    """The artifacts in the cache folder, which is made when something is first kept in it."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -296,11 +287,7 @@ def bits_per_weight(stored_bytes: int | None, parameters: int | None) -> float |
 
 
 def replace_when_free(source: Path, target: Path) -> None:
-    """Put a file or folder in its place, waiting where a virus scanner of Windows holds it for a moment.
-
-    Raises:
-        OSError: it cannot be done.
-    """
+    """Put a file or folder in its place, waiting where a virus scanner of Windows holds it for a moment."""
     for pause in (0.1, 0.5, 2.0):
         try:
             source.replace(target)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import MachineError, PrepareError
+from bench.observe.packages import installed_packages, plain_name
 from bench.plan.venvs import missing_runtime
 from bench.prepare.recipes import Recipe
 from bench.processes import child_environment, end_tree, exit_in_words, process_group
@@ -18,28 +18,11 @@ from bench.processes import child_environment, end_tree, exit_in_words, process_
 _TAIL_LINES = 8
 _TAIL_BYTES = 16_384
 _POLL_S = 0.5
-_VERSIONS_TIMEOUT_S = 120
-
-_VERSIONS_PROGRAM = """
-import importlib.metadata, json, sys
-found = {}
-for name in sys.argv[1:]:
-    try:
-        found[name] = importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        found[name] = None
-print(json.dumps(found))
-"""
 
 
 @dataclass(frozen=True, slots=True)
 class Converter:
-    """The conversion venv.
-
-    Args:
-        python: its interpreter.
-        logs: the folder that receives what converters print.
-    """
+    """The conversion venv's interpreter, and the folder that receives what converters print."""
 
     python: str
     logs: Path
@@ -74,23 +57,15 @@ class Converter:
         Raises:
             MachineError: the interpreter cannot be run.
         """
-        command = [self.python, "-c", _VERSIONS_PROGRAM, *sorted(packages)]
         try:
-            done = subprocess.run(
-                command,
-                capture_output=True,
-                check=True,
-                env={**os.environ, "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"},
-                stdin=subprocess.DEVNULL,
-                timeout=_VERSIONS_TIMEOUT_S,
-            )
-            found: dict[str, str | None] = json.loads(done.stdout)
+            installed = installed_packages(self.python)["packages"]
         except (OSError, subprocess.SubprocessError, ValueError) as error:
             raise MachineError(
                 f"the conversion venv's interpreter {self.python} does not run ({type(error).__name__}): "
                 "make the venv again with `nox -s models`"
             ) from error
-        return found
+        versions = {plain_name(name): version for name, version in installed.items()}
+        return {name: versions.get(plain_name(name)) for name in packages}
 
     def _process(self, request: Path, log: Path, env: Mapping[str, str]) -> int:
         with log.open("wb") as stream:

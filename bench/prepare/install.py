@@ -103,12 +103,7 @@ def reason(outcome: Outcome) -> str:
 def make(session: Session, environments: Sequence[Environment], failed: type[Exception]) -> dict[str, Outcome]:
     """The venvs of all ``environments``, by name. Those that are missing are made, where they fit on the disk.
 
-    What goes wrong with one is told, not raised: other stacks can still be measured.
-
-    Args:
-        session: runs the installer.
-        environments: what is needed.
-        failed: what the session raises where a command fails.
+    What goes wrong with one, ``failed`` raised by the session, is told: other stacks can still be measured.
     """
     here = this_machine()
     outcomes = {one.name: as_it_is(one, here) for one in environments}
@@ -151,13 +146,13 @@ def _install(session: Session, one: Environment) -> None:
 
 
 def complaints(log: Path, otherwise: str) -> list[str]:
-    """The installer's last words: its errors and hints without their time stamps, at most five."""
+    """The installer's errors and hints, or else its last lines, without time stamps; at most five."""
     if not log.exists():
         return [otherwise]
-    lines = [re.sub(r"^\S+,\d+ +", "", line)[:500] for line in log.read_text("utf-8", errors="replace").splitlines()]
-    said = [line for line in lines if line.strip()]
+    logged = (re.sub(r"^\S+,\d+ +", "", line)[:500] for line in log.read_text("utf-8", errors="replace").splitlines())
+    lines = [line for line in logged if line.strip()]
     # What pip hints at is how to mend it, such as Windows' limit to the length of paths.
-    return [line for line in said if line.startswith(("ERROR", "HINT"))][-5:] or said[-5:] or [otherwise]
+    return [line for line in lines if line.startswith(("ERROR", "HINT"))][-5:] or lines[-5:] or [otherwise]
 
 
 def torch_index(requirements: Iterable[str], here: Here, environ: Mapping[str, str]) -> list[str]:
@@ -171,7 +166,7 @@ def _has_torch(requirements: Iterable[str]) -> bool:
     return "torch" in map(package_name, requirements)
 
 
-# -- what is said before ----------------------------------------------------------------------------------------------
+# -- announcements ----------------------------------------------------------------------------------------------------
 
 
 def describe(one: Environment) -> str:
@@ -214,13 +209,7 @@ def shortage(environments: Sequence[Environment], free_bytes: int) -> str | None
 
 
 def too_deep(root: Path, here: Here, *, long_paths: bool) -> str | None:
-    """Why paths of venvs may become longer than Windows allows; ``None`` where they cannot.
-
-    Args:
-        root: the checkout.
-        here: the machine.
-        long_paths: whether it was told to allow longer ones.
-    """
+    """Why venvs below the checkout ``root`` may have longer paths than Windows allows; ``None`` if they cannot."""
     most = LONGEST_PATH - BELOW_ROOT
     if here.platform != "win32" or long_paths or len(str(root)) <= most:
         return None

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.plan.estimate import guess_seconds, memory_bytes, said
+from bench.plan.estimate import format_duration, guess_seconds, memory_bytes
 from bench.plan.options import Options
 from bench.plan.plan import Plan
-from bench.prepare.estimates import PendingWork
+from bench.prepare.conversion_cost import PendingWork, disk_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,7 @@ class Free:
 def preflight_lines(
     plan: Plan, options: Options, pending: Sequence[PendingWork], parameters: int | None, free: Free
 ) -> list[str]:
-    """The announcement of a run.
-
-    Args:
-        plan: what will be measured.
-        options: the counts.
-        pending: what has to be made first.
-        parameters: of the model, for a guess of the time; ``None`` if there is no model.
-        free: what the machine has left.
-    """
+    """The announcement of a run that first makes ``pending``; ``parameters`` is ``None`` if there is no model."""
     warmups = " to ".join(str(count) for count in sorted({options.warmups, options.max_warmups}))
     blocks = " to ".join(str(count) for count in sorted({options.blocks, options.most_blocks}))
     counts = f"{blocks} blocks of {warmups} warm-ups + {options.repeats} timed generations each"
@@ -38,12 +30,12 @@ def preflight_lines(
     if parameters is None:
         return [measure, "time       as the simulated latencies add up; no model is run"]
     making_s = sum(work.seconds for work in pending)
-    what = f"{len(pending)} artifacts, about {said(making_s)}: {', '.join(work.label for work in pending)}"
+    what = f"{len(pending)} artifacts, about {format_duration(making_s)}: {', '.join(work.label for work in pending)}"
     guess = _guess(plan, options, parameters, making_s)
     return [
         measure,
         f"prepare    {what if pending else 'nothing: all artifacts are in the cache'}",
-        f"disk       {_disk_bytes(pending) / 1e9:.1f} GB needed, {free.disk_bytes / 1e9:.1f} GB free",
+        f"disk       {disk_bytes(pending) / 1e9:.1f} GB needed, {free.disk_bytes / 1e9:.1f} GB free",
         _memory(plan, pending, parameters, free),
         f"time       {guess} (a guess; a measured figure follows after the first block)",
     ]
@@ -52,14 +44,11 @@ def preflight_lines(
 def _guess(plan: Plan, options: Options, parameters: int, making_s: float) -> str:
     most_s = guess_seconds(plan, options, parameters)
     if options.interval_target is None:
-        return f"about {said(most_s + making_s)}"
+        return f"about {format_duration(most_s + making_s)}"
     least_s = most_s * options.blocks / options.most_blocks
     limit_s = min(most_s, options.max_time_s or most_s)
-    return f"about {said(min(least_s, limit_s) + making_s)} to {said(limit_s + making_s)}, as the intervals narrow"
-
-
-def _disk_bytes(pending: Sequence[PendingWork]) -> int:
-    return sum(work.disk_bytes for work in pending) + max((work.scratch_bytes for work in pending), default=0)
+    least = format_duration(min(least_s, limit_s) + making_s)
+    return f"about {least} to {format_duration(limit_s + making_s)}, as the intervals narrow"
 
 
 def _memory(plan: Plan, pending: Sequence[PendingWork], parameters: int, free: Free) -> str:

@@ -14,8 +14,7 @@ from typing import Any
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, ArtifactKey, ArtifactStore, Made, damage
-from bench.prepare.converter import Converter
-from bench.prepare.estimates import (
+from bench.prepare.conversion_cost import (
     PendingWork,
     check_room,
     estimate,
@@ -23,8 +22,9 @@ from bench.prepare.estimates import (
     free_memory_bytes,
     gigabytes,
 )
-from bench.prepare.facts import ModelFacts, facts_of
-from bench.prepare.models import DEFAULT_PACKAGE, ModelSource
+from bench.prepare.converter import Converter
+from bench.prepare.model_facts import ModelFacts, facts_of
+from bench.prepare.model_source import DEFAULT_PACKAGE, ModelSource
 from bench.prepare.prompts import PROMPTS_FILE, PromptBook
 from bench.prepare.recipes import PACKAGES, Recipe
 
@@ -42,13 +42,11 @@ class PreparedModel:
     """A model on this disk.
 
     Args:
-        name: for people.
-        kind: see :class:`bench.prepare.models.ModelSource`.
+        kind: see :class:`bench.prepare.model_source.ModelSource`.
         synthetic: its weights are random; every report says so.
         digest: of where it comes from.
         path: a Hugging Face directory (safetensors, configuration, tokenizer), or a ready-made artifact.
         context_tokens: the longest sequence that it takes; ``None`` where unknown.
-        vocab_size: rows of its embedding.
         parameters: learned numbers, tied ones once where that is known.
         note: what a reader of a report must know about its weights.
     """
@@ -69,9 +67,6 @@ class Job:
     """One artifact that may have to be made.
 
     Args:
-        key: its address in the cache.
-        recipe: how it is made.
-        title: for people.
         parameters: of the model; ``None`` if its size is not known yet.
         source_bytes: of the weights that are read.
         stored_as: the weight format of the result; empty if it holds no weights.
@@ -97,12 +92,7 @@ class Job:
 class Preparation(ABC):
     """Makes what a run needs of one model, or finds it in the cache.
 
-    Args:
-        source: the model.
-        conversion_python: the conversion venv's interpreter.
-        cache: the cache folder, see :func:`bench.prepare.cache.cache_root`.
-        say: shows what is being made.
-        corpus: the folder of text files that prompts are cut from, one per kind of work.
+    ``say`` shows what is being made; ``corpus`` is a folder of texts that prompts are cut from, one per kind of work.
     """
 
     def __init__(
@@ -115,14 +105,35 @@ class Preparation(ABC):
         self._corpus = corpus
         self._checked: set[str] = set()
 
+    @property
     @abstractmethod
-    def model(self) -> PreparedModel:
-        """The model, made or downloaded if need be.
+    def _path(self) -> Path:
+        """The model's directory or file, made or downloaded if need be."""
 
-        Raises:
-            PrepareError: it cannot be made, or is not what it looks like.
-            MachineError: the machine lacks the room for it, or the conversion venv does not run.
-        """
+    @property
+    @abstractmethod
+    def _facts(self) -> ModelFacts:
+        """What the files at :attr:`_path` say."""
+
+    @property
+    @abstractmethod
+    def _digest(self) -> str:
+        """Of where the model comes from."""
+
+    def model(self) -> PreparedModel:
+        """The model, made or downloaded if need be; raises as :meth:`artifact`."""
+        path, facts = self._path, self._facts
+        return PreparedModel(
+            name=self.source.label,
+            kind=self.source.kind,
+            synthetic=self.source.kind == "synthetic",
+            digest=self._digest,
+            path=path,
+            context_tokens=facts.context_tokens,
+            vocab_size=facts.vocab_size,
+            parameters=facts.parameters,
+            note=self.source.note,
+        )
 
     @abstractmethod
     def artifact(self, artifact_format: str, precision: str, device: str) -> Artifact:
@@ -139,13 +150,15 @@ class Preparation(ABC):
             MachineError: the machine lacks the room for it, or the conversion venv does not run.
         """
 
-    @abstractmethod
     def prompts(self) -> PromptBook:
-        """The corpus as ids of the model's own tokenizer.
+        """The corpus as ids of the model's own tokenizer; raises as :meth:`artifact`."""
+        tokenizer = self._tokenizer()
+        made = self._made(self._prompts_job(self._facts.vocab_size), str(tokenizer))
+        return PromptBook.read(made.path / PROMPTS_FILE)
 
-        Raises:
-            PrepareError: the tokenizer cannot be read.
-        """
+    def _tokenizer(self) -> Path:
+        """The folder with the model's tokenizer."""
+        return self._path
 
     @property
     @abstractmethod
@@ -175,17 +188,13 @@ class Preparation(ABC):
         versions = {name: self._versions[name] or "missing" for name in PACKAGES[recipe.task]}
         return ArtifactKey(artifact_format, precision, self.source.label, source, recipe.identity, versions)
 
-    def _prompts_job(self, source: str, vocab_size: int) -> Job:
+    def _prompts_job(self, vocab_size: int) -> Job:
         recipe = Recipe(
             "prompts",
             {"corpus": self._corpus_digest, "vocab_size": vocab_size},
             {"vocab_size": vocab_size, "corpus": [str(file) for file in self._corpus_files]},
         )
-        return Job(self._key("prompts", "", source, recipe), recipe, f"the corpus to ids of {self.source.label}")
-
-    def _prompts(self, source: str, vocab_size: int, tokenizer: Path) -> PromptBook:
-        made = self._made(self._prompts_job(source, vocab_size), str(tokenizer))
-        return PromptBook.read(made.path / PROMPTS_FILE)
+        return Job(self._key("prompts", "", self._digest, recipe), recipe, f"the corpus to ids of {self.source.label}")
 
     @cached_property
     def _corpus_files(self) -> list[Path]:

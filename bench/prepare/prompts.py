@@ -1,9 +1,8 @@
 """Prompts of exactly N ids: the same for every stack, none a beginning of another.
 
-A prompt depends on (prompt_tokens, block, ordinal, row) alone: its first id after the BOS, the kind of work and the
-place in that kind's text are drawn from a hash of these four. Within one visit, no two prompts may begin with the same
-id, or a stack could answer the later one from a prefix cache; only where the hash would make two begin alike, the later
-one in ascending order takes the next free opener.
+A hash of (prompt_tokens, block, ordinal, row) decides a prompt's first id after the BOS, its kind of work and the place
+in that kind's text. Where it would make two prompts of a visit begin alike, so that a stack could answer the later one
+from a prefix cache, the later one in ascending order takes the next free opener.
 """
 
 from __future__ import annotations
@@ -43,9 +42,7 @@ class Prompt:
     """A prompt.
 
     Args:
-        ids: exactly as many as asked for.
         prompt_id: names it in a run: ``<prompt_tokens>/<block>/<ordinal>/<row>``.
-        digest: of the ids.
         kind: the kind of work that its text comes from.
     """
 
@@ -73,11 +70,7 @@ class PromptBook:
 
     @classmethod
     def read(cls, file: Path) -> PromptBook:
-        """The book in ``file``, as the prepare stage wrote it.
-
-        Raises:
-            PrepareError: it cannot be read.
-        """
+        """The book in ``file``, as the prepare stage wrote it."""
         try:
             return cls.from_json(json.loads(file.read_text("utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -112,12 +105,9 @@ class PromptBook:
     def prompts_for_visit(
         self, block: int, wanted: Iterable[PromptKey], spare: Iterable[PromptKey] = ()
     ) -> dict[PromptKey, Prompt]:
-        """All prompts that one worker is asked in one visit.
+        """All prompts that one worker is asked in one visit, and those that it may be asked beside.
 
-        Args:
-            block: number of the block.
-            wanted: which prompts.
-            spare: which prompts it may be asked beside. They come last, so that the others do not depend on them.
+        The ``spare`` ones come last, so that the others do not depend on them.
 
         Raises:
             UsageError: a prompt is to be shorter than the BOS and one id, or there are more prompts than openers.

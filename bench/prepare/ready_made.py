@@ -9,31 +9,13 @@ from pathlib import Path
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, digests_of
-from bench.prepare.facts import ModelFacts
-from bench.prepare.preparation import Job, Preparation, PreparedModel, Wanted
-from bench.prepare.prompts import PromptBook
+from bench.prepare.model_facts import ModelFacts
+from bench.prepare.preparation import Job, Preparation, Wanted
 from bench.prepare.recipes import Recipe
-
-_NOTE = "a ready-made artifact: how it was made is unknown"
 
 
 class ReadyMade(Preparation):
     """Takes a model as it is; only its prompts are made."""
-
-    def model(self) -> PreparedModel:
-        """What is known of the model."""
-        facts = self._facts
-        return PreparedModel(
-            name=self.source.label,
-            kind=self.source.kind,
-            synthetic=False,
-            digest=self._digest,
-            path=self.source.directory,
-            context_tokens=facts.context_tokens,
-            vocab_size=facts.vocab_size,
-            parameters=facts.parameters,
-            note=_NOTE,
-        )
 
     def artifact(self, artifact_format: str, precision: str, device: str) -> Artifact:
         """The artifact as it is."""
@@ -41,7 +23,7 @@ class ReadyMade(Preparation):
         if artifact_format != self._format:
             raise PrepareError(f"{self.source.label} is {self._format} already and cannot be made {artifact_format}")
         inspected = self._inspected
-        path = self.source.directory
+        path = self._path
         if self._format == "gguf":
             # A stack is given a folder; the file's may hold others, so a folder of its own is made with a link.
             path = self._made(self._job(Recipe("gguf-as-is", {}, {}), "gguf", "linking"), str(path)).path
@@ -54,15 +36,13 @@ class ReadyMade(Preparation):
             weight_bits=inspected.weight_bits,
             bits_per_weight=inspected.bits_per_weight,
             bits_read_per_weight=inspected.bits_read_per_weight,
-            manifest={**inspected.manifest, "recipe": {"task": "none", "note": _NOTE}},
+            manifest={**inspected.manifest, "recipe": {"task": "none", "note": self.source.note}},
         )
 
-    def prompts(self) -> PromptBook:
-        """The corpus as ids of the artifact's own tokenizer."""
-        tokenizer = self.source.directory
+    def _tokenizer(self) -> Path:
         if self._format == "gguf":
-            tokenizer = self._made(self._tokenizer_job, str(tokenizer)).path
-        return self._prompts(self._digest, self._facts.vocab_size, tokenizer)
+            return self._made(self._tokenizer_job, str(self._path)).path
+        return self._path
 
     def _jobs(self, wanted: Sequence[Wanted]) -> Iterator[Job]:
         del wanted
@@ -79,9 +59,13 @@ class ReadyMade(Preparation):
     def _format(self) -> str:
         return self.source.kind
 
+    @property
+    def _path(self) -> Path:
+        return self.source.directory
+
     @cached_property
     def _files(self) -> list[Path]:
-        path = self.source.directory
+        path = self._path
         return [path] if path.is_file() else sorted(file for file in path.iterdir() if file.is_file())
 
     @cached_property
@@ -103,7 +87,7 @@ class ReadyMade(Preparation):
 
     @cached_property
     def _inspected(self) -> Artifact:
-        return self._made(self._inspect_job, str(self.source.directory))
+        return self._made(self._inspect_job, str(self._path))
 
     @cached_property
     def _facts(self) -> ModelFacts:

@@ -8,7 +8,7 @@ from typing import Any
 
 from backends.spec import ORIGINAL
 from bench.errors import UsageError
-from bench.prepare.facts import ModelFacts
+from bench.prepare.model_facts import ModelFacts
 
 RECIPE_VERSION = 1
 """Raised when a converter of ours changes its result, so that what was made before is made again."""
@@ -34,7 +34,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
 _PROVIDERS = {"CPU": "cpu", "OPENVINO": "cpu", "OVEP": "cpu", "DML": "dml", "WINML": "dml", "CUDA": "cuda"}
 """Device family of ONNX Runtime GenAI -> the builder's provider, which decides the graph."""
 
-_FLOATS = ("fp32", "bf16", "fp16")
+_FORMATS = ("int4", "int8", "fp16", "fp32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +78,19 @@ def group_size(widths: Sequence[int], device: str) -> int:
     return next((size for size in sizes if all(width % size == 0 for width in widths)), PER_CHANNEL)
 
 
+def _require(precision: str, formats: Sequence[str], what: str) -> None:
+    if precision not in formats:
+        raise UsageError(f"{what} cannot be made in {precision}: choose one of {', '.join(formats)}")
+
+
 def _cast(precision: str, device: str, facts: ModelFacts) -> Recipe:
     del device, facts
-    if precision not in _FLOATS:
-        raise UsageError(f"a Hugging Face directory cannot be made in {precision}: choose one of {', '.join(_FLOATS)}")
+    _require(precision, ("fp32", "bf16", "fp16"), "a Hugging Face directory")
     return Recipe("cast", {"weight_format": precision}, {"precision": precision})
 
 
 def _openvino(precision: str, device: str, facts: ModelFacts) -> Recipe:
-    if precision not in ("int4", "int8", "fp16", "fp32"):
-        raise UsageError(f"OpenVINO models cannot be made in {precision}: choose one of int4, int8, fp16, fp32")
+    _require(precision, _FORMATS, "OpenVINO models")
     values: dict[str, Any] = {"weight_format": precision}
     arguments = ["--task", "text-generation-with-past", "--weight-format", precision]
     if precision == "int4":
@@ -105,32 +108,20 @@ def _openvino(precision: str, device: str, facts: ModelFacts) -> Recipe:
 def _ort(precision: str, device: str, facts: ModelFacts) -> Recipe:
     del facts
     provider = _PROVIDERS.get(device)
-    if provider is None or precision not in ("int4", "int8", "fp16", "fp32"):
+    if provider is None or precision not in _FORMATS:
         raise UsageError(f"ONNX Runtime GenAI models cannot be made in {precision} for {device}: see --help")
     # Without this, ORT would compute the logits of every prompt position, of which it samples the last alone.
     extra = {"prune_lm_head": "true"}
-    arguments = [
-        "-p",
-        precision,
-        "-e",
-        provider,
-        "--extra_options",
-        *(f"{key}={value}" for key, value in extra.items()),
-    ]
-    values = {
-        "weight_format": precision,
-        "execution_provider": provider,
-        "extra_options": extra,
-        "arguments": arguments,
-    }
-    return Recipe("ort-genai", values, {"arguments": arguments})
+    options = [f"{key}={value}" for key, value in extra.items()]
+    arguments = ["-p", precision, "-e", provider, "--extra_options", *options]
+    values = {"weight_format": precision, "execution_provider": provider, "extra_options": extra}
+    return Recipe("ort-genai", {**values, "arguments": arguments}, {"arguments": arguments})
 
 
 def _gguf(precision: str, device: str, facts: ModelFacts) -> Recipe:
     del device, facts
     if precision == ORIGINAL:
         return Recipe("gguf-as-is", {"weight_format": ORIGINAL}, {})
-    if precision not in ("int4", "int8", "fp16", "fp32"):
-        raise UsageError(f"GGUF models cannot be made in {precision}: choose one of int4, int8, fp16, fp32")
+    _require(precision, _FORMATS, "GGUF models")
     values = {"weight_format": precision}
     return Recipe("to-gguf", values, values)

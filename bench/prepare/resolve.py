@@ -20,7 +20,7 @@ class Answer(NamedTuple):
     group: str
     system: str
     python: str
-    said: str
+    outcome: str
 
 
 def resolve_all(python: str, minors: Iterable[int]) -> Iterator[Answer]:
@@ -31,14 +31,7 @@ def resolve_all(python: str, minors: Iterable[int]) -> Iterator[Answer]:
 
 
 def resolved(python: str, one: Environment, here: Here, system: str) -> str:
-    """What uv's resolver makes of an environment: ``ok``, why it is not published, or ``FAILED`` and why.
-
-    Args:
-        python: has uv.
-        one: the environment.
-        here: the machine that it is for.
-        system: uv's name of the machine's platform.
-    """
+    """What uv's resolver makes of an environment: ``ok``, why it is not published, or ``FAILED`` and why."""
     if why := one.facts.unsupported(here):
         return f"not published: {why}"
     options = [] if one.facts.build else ["--only-binary", ":all:"]

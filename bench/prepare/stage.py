@@ -14,17 +14,15 @@ from bench.plan.cells import digest as digest_of
 from bench.plan.options import Options
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import Artifact, ArtifactKey, cache_root, digests_of, read_artifact, weight_shares
-from bench.prepare.facts import ModelFacts, facts_of
-from bench.prepare.models import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_NOTE, DEFAULT_PACKAGE, resolve_model
-from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, PreparedModel, Say, Wanted
-from bench.prepare.prompts import PromptBook
+from bench.prepare.model_facts import ModelFacts, facts_of
+from bench.prepare.model_source import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_PACKAGE, resolve_model
+from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, Say, Wanted
 from bench.prepare.ready_made import ReadyMade
 from bench.prepare.recipes import RECIPE_VERSION, Recipe, recipe_for
 
 SYNTHETIC_SEED = 20_240_423
 _SOURCE_SUFFIXES = {".json", ".jinja", ".model", ".safetensors", ".txt"}
 _UNKNOWN_FACTS = ModelFacts(ASSUMED_PARAMETERS, 0, None, (), {}, 0)
-_NOTES = {"default": DEFAULT_NOTE, "synthetic": "random weights in the shape of Phi-3: its text is noise"}
 
 
 def wanted_artifacts(loads: Iterable[Load]) -> list[Wanted]:
@@ -58,24 +56,9 @@ def preparation_for(options: Options, venvs: Venvs, loads: Iterable[Load], say: 
 class Preparer(Preparation):
     """Converts a Hugging Face model, which it makes or downloads first where it is not a directory already."""
 
-    def model(self) -> PreparedModel:
-        """The model's directory, made or downloaded if need be."""
-        directory, facts = self._directory, self._facts
-        return PreparedModel(
-            name=self.source.label,
-            kind=self.source.kind,
-            synthetic=self.source.kind == "synthetic",
-            digest=self._source_digest,
-            path=directory,
-            context_tokens=facts.context_tokens,
-            vocab_size=facts.vocab_size,
-            parameters=facts.parameters,
-            note=_NOTES.get(self.source.kind),
-        )
-
     def artifact(self, artifact_format: str, precision: str, device: str) -> Artifact:
         """The model in a format and weight format, for a device."""
-        directory, facts = self._directory, self._facts
+        directory, facts = self._path, self._facts
         if _is_there(artifact_format, precision, facts):
             self._check_source()
             return self._as_it_is(precision)
@@ -85,22 +68,15 @@ class Preparer(Preparation):
             self._check_source()
         return self._made(job, source)
 
-    def prompts(self) -> PromptBook:
-        """The corpus as ids of the model."""
-        directory, vocab_size = self._directory, self._facts.vocab_size
-        return self._prompts(self._source_digest, vocab_size, directory)
-
     def _jobs(self, wanted: Sequence[Wanted]) -> Iterator[Job]:
         if self._model_job is not None:
             yield self._model_job
         facts = self.expected_facts
-        if facts is None:  # a hub model that is not here yet: nobody knows its size
-            yield from map(self._unknown_job, wanted)
-            return
         for artifact in wanted:
-            if not _is_there(artifact[0], artifact[1], facts):
+            if facts is None or not _is_there(artifact[0], artifact[1], facts):
                 yield self._artifact_job(artifact, facts)
-        yield self._prompts_job(self._source_digest, facts.vocab_size)
+        if facts is not None:
+            yield self._prompts_job(facts.vocab_size)
 
     @cached_property
     def _model_job(self) -> Job | None:
@@ -137,27 +113,25 @@ class Preparer(Preparation):
         corpus = [str(file) for file in self._corpus_files]
         return Recipe("synthetic", {**values, "corpus": self._corpus_digest}, {**values, "corpus": corpus})
 
-    def _artifact_job(self, wanted: Wanted, facts: ModelFacts) -> Job:
+    def _artifact_job(self, wanted: Wanted, facts: ModelFacts | None) -> Job:
+        """How an artifact is made; without ``facts`` that of a hub model that is not here yet, of unknown size."""
         artifact_format, precision, device = wanted
-        recipe = recipe_for(artifact_format, precision, device, facts)
-        key = self._key(artifact_format, precision, self._source_digest, recipe)
+        recipe = recipe_for(artifact_format, precision, device, facts or _UNKNOWN_FACTS)
         title = f"{self.source.label} to {artifact_format} {precision}"
+        if facts is None:
+            key = ArtifactKey(artifact_format, precision, self.source.label, "not here yet", recipe.identity, {})
+            return Job(key, recipe, title, None, 0, precision)
+        key = self._key(artifact_format, precision, self._digest, recipe)
         return Job(key, recipe, title, facts.parameters, facts.stored_bytes, precision)
 
-    def _unknown_job(self, wanted: Wanted) -> Job:
-        artifact_format, precision, device = wanted
-        recipe = recipe_for(artifact_format, precision, device, _UNKNOWN_FACTS)
-        key = ArtifactKey(artifact_format, precision, self.source.label, "not here yet", recipe.identity, {})
-        return Job(key, recipe, f"{self.source.label} to {artifact_format} {precision}", None, 0, precision)
-
     @cached_property
-    def _directory(self) -> Path:
+    def _path(self) -> Path:
         job = self._model_job
         return self.source.directory if job is None else self._unverified(job, self._origin()).path
 
     def _check_source(self) -> None:
         """Read all of the model's files before they are loaded or converted, where it is known what they should be."""
-        if self._model_job is not None and (found := read_artifact(self._directory)) is not None:
+        if self._model_job is not None and (found := read_artifact(self._path)) is not None:
             self._verified(found)
 
     def _origin(self) -> str:
@@ -165,7 +139,7 @@ class Preparer(Preparation):
         return origins.get(self.source.kind, self.source.label)
 
     @cached_property
-    def _source_digest(self) -> str:
+    def _digest(self) -> str:
         job = self._model_job
         if job is not None:
             return job.key.digest
@@ -174,7 +148,7 @@ class Preparer(Preparation):
 
     @cached_property
     def _facts(self) -> ModelFacts:
-        return facts_of(self._directory)
+        return facts_of(self._path)
 
     @property
     def expected_facts(self) -> ModelFacts | None:
@@ -190,7 +164,7 @@ class Preparer(Preparation):
         return None if found is None else facts_of(found.path)
 
     def _as_it_is(self, precision: str) -> Artifact:
-        path, facts = self._directory, self._facts
+        path, facts = self._path, self._facts
         made = read_artifact(path)
         unmade = {"recipe": {"task": "none", "recipe_version": RECIPE_VERSION}, "model": self.source.label}
         files = (file for file in path.iterdir() if file.suffix in _SOURCE_SUFFIXES)
@@ -198,7 +172,7 @@ class Preparer(Preparation):
             path=path,
             format="huggingface",
             precision=precision,
-            digest=self._source_digest,
+            digest=self._digest,
             bytes=made.bytes if made else sum(file.stat().st_size for file in files),
             weight_bits=weight_shares(facts.weight_elements),
             bits_per_weight=facts.stored_bytes * 8 / facts.parameters,

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.analyse.results import CellResult, Finding, RunAnalysis
-from bench.report import text
+from bench.findings import SEVERITIES
+from bench.report import finding_words, text
 from bench.report.names import Naming, cell_name
-
-_WEIGHTS = ("serious", "warning", "info")
 
 MOST_LINES = 4
 """How many lines of a note stand open; the others are folded away."""
@@ -29,8 +28,7 @@ class Note:
         lines: what was seen, and of what.
         advice: what to do about it.
         times: how often it was found.
-        load_keys: loads that it touches as a whole.
-        cell_keys: cells that it touches.
+        keys: of the cells, and of the loads as a whole, that it is about.
         findings: what it is made of, a line each.
     """
 
@@ -40,19 +38,23 @@ class Note:
     lines: tuple[str, ...]
     advice: str
     times: int
-    load_keys: frozenset[str]
-    cell_keys: frozenset[str]
+    keys: frozenset[str | None]
     findings: tuple[Finding, ...]
 
     @property
     def title(self) -> str:
         """For people, e.g. ``Other load (6 times)``."""
-        return text.finding_title(self.code, self.times)
+        return finding_words.title(self.code, self.times)
+
+    @property
+    def quoted(self) -> bool:
+        """Whether its lines are in another language than the page."""
+        return finding_words.quoted(self.findings[0])
 
     @property
     def meaning(self) -> str:
-        """What that kind means, where the lines are in another language than the page; blank where not."""
-        return text.finding_meaning(self.code)
+        """What that kind means, where its lines are quoted; blank where not."""
+        return finding_words.meaning(self.findings[0])
 
     @property
     def open_lines(self) -> tuple[str, ...]:
@@ -71,15 +73,14 @@ class Note:
 
     def touches(self, cell: CellResult) -> bool:
         """Whether it is about ``cell``, or about what it was loaded in."""
-        return cell.cell_key in self.cell_keys or cell.load.load_key in self.load_keys
+        return not self.keys.isdisjoint((cell.cell_key, cell.load.load_key))
 
-    def said_of(self, cell: CellResult) -> list[str]:
+    def messages_about(self, cell: CellResult) -> list[str]:
         """What was seen of ``cell``, or of what it was loaded in."""
         return [
-            finding.message
+            finding_words.message(finding)
             for finding in self.findings
-            # One that names a cell is about no other cell of the load.
-            if (finding.cell_key or finding.load_key) in (cell.cell_key, cell.load.load_key)
+            if _about(finding) in (cell.cell_key, cell.load.load_key)
         ]
 
 
@@ -99,11 +100,10 @@ def serious_for_answer(analysis: RunAnalysis, notes: Sequence[Note]) -> list[Not
         for ranking in analysis.rankings
         for cell in (ranking.winner, *(one.cell for one in ranking.rivals), *ranking.apart)
     ]
-    keys = {key for cell in ranked for key in (cell.cell_key, cell.load.load_key)}
+    keys = {None, *(key for cell in ranked for key in (cell.cell_key, cell.load.load_key))}
 
     def counts(finding: Finding) -> bool:
-        key = finding.cell_key or finding.load_key
-        return finding.severity == "serious" and (key is None or key in keys)
+        return finding.severity == "serious" and _about(finding) in keys
 
     return [note for note in notes if any(map(counts, note.findings))]
 
@@ -115,18 +115,22 @@ def _note(number: int, found: Sequence[Finding], about: dict[str, str]) -> Note:
         code=first.code,
         severity=first.severity,
         lines=tuple(_line(finding, about) for finding in found),
-        advice=text.finding_advice(first.advice),
+        advice=finding_words.advice(first),
         times=sum(finding.times for finding in found),
-        load_keys=frozenset(one.load_key for one in found if one.load_key is not None and one.cell_key is None),
-        cell_keys=frozenset(finding.cell_key for finding in found if finding.cell_key is not None),
+        keys=frozenset(map(_about, found)),
         findings=tuple(found),
     )
 
 
+def _about(finding: Finding) -> str | None:
+    """The key of its cell or load; one that names a cell is about no other cell of the load."""
+    return finding.cell_key or finding.load_key
+
+
 def _line(finding: Finding, about: dict[str, str]) -> str:
-    name = about.get(finding.cell_key or finding.load_key or "")
+    name = about.get(_about(finding) or "")
     where = f"{name}: " if name else ""
-    return f"{where}{finding.message}"
+    return f"{where}{finding_words.message(finding)}"
 
 
 def _names(analysis: RunAnalysis, naming: Naming) -> dict[str, str]:
@@ -141,7 +145,7 @@ def in_short(notes: Sequence[Note]) -> list[str]:
     """Lines for a terminal: how many findings of which weight, and the serious ones."""
     if not notes:
         return []
-    by_weight = {weight: sum(note.times for note in notes if note.severity == weight) for weight in _WEIGHTS}
+    by_weight = {weight: sum(note.times for note in notes if note.severity == weight) for weight in SEVERITIES}
     counted = ", ".join(f"{count} {weight}" for weight, count in by_weight.items() if count)
     kinds = ", ".join(note.code for note in notes if note.severity != "info")
     told = f": {kinds}" if kinds else ""
@@ -167,4 +171,4 @@ def _kinds(findings: Sequence[Finding]) -> str | None:
 
 def _weightiest(findings: Sequence[Finding]) -> str | None:
     found = {one.severity for one in findings}
-    return next((weight for weight in _WEIGHTS if weight in found), None)
+    return next((weight for weight in SEVERITIES if weight in found), None)

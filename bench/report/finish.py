@@ -8,8 +8,9 @@ from pathlib import Path
 from bench.analyse.run import analyse_run
 from bench.report.index.update import index_lines
 from bench.report.redact import address, of_this_machine, redacted, redacted_folder, shown_path
-from bench.report.render import render_analysis
-from bench.report.terminal import table_of
+from bench.report.render import render_view
+from bench.report.run_table import run_table
+from bench.report.run_view import view_run
 from bench.store.reader import open_run
 
 
@@ -29,12 +30,13 @@ def finish_run(run: Path, reports_dir: Path, *, open_report: bool, redact: bool 
     private = of_this_machine(run.parent, reports_dir) if redact else None
     if private is not None:
         analysis, folder = redacted(analysis, private), redacted_folder(folder, private)
-    paths = render_analysis(analysis, folder)
+    view = view_run(analysis)
+    paths = render_view(view, folder)
     if open_report:
         webbrowser.open(paths.index.as_uri())
     return [
         "",
-        *table_of(analysis).splitlines(),
+        *run_table(view).splitlines(),
         "",
         f"results    {shown_path(run, private)}",
         *index_lines(reports_dir, private),

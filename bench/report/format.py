@@ -116,3 +116,12 @@ def megabytes(value: float | None) -> str:
 def gibibytes(value: float | None) -> str:
     """Bytes as GiB."""
     return "" if value is None else f"{number(value / 2**30, 1)} GiB"
+
+
+def parameters(count: int | None) -> str:
+    """A model's size, e.g. ``135 million``; blank where unknown."""
+    if not count:
+        return ""
+    if count >= 1e9:
+        return gettext("{count} billion").format(count=number(count / 1e9, 1))
+    return gettext("{count} million").format(count=number(count / 1e6, 0))

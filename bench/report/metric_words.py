@@ -1,25 +1,59 @@
-"""What a metric is called in the language that is chosen, from its one entry in ``METRIC_WORDS``."""
+"""What a metric is called in the language that is chosen, from its one entry in :data:`METRIC_WORDS`."""
 
 from __future__ import annotations
 
 from bench.metrics import METRICS
-from bench.report import text
 from bench.report.format import capital, number, percent
+from bench.report.language import gettext as _
+from bench.report.language import mark
+
+ITL_NAMES = {
+    "p50": mark("median inter-token latency"),
+    "p95": mark("95th percentile of inter-token latency"),
+    "p99": mark("99th percentile of inter-token latency"),
+}
+"""Quantile of a cell's inter-token latencies that a reader can choose -> its name."""
+
+METRIC_WORDS = {
+    "ttft_ms": (mark("time to first token"), mark("responsiveness"), ""),
+    "tpot_ms": (mark("time per output token"), mark("speed"), ""),
+    "response_ms": (mark("time for the whole answer"), "", mark("whole answer")),
+    "itl_p95_ms": (ITL_NAMES["p95"], "", ""),
+    "prefill_tokens_per_s": (mark("prefill rate"), "", mark("prefill")),
+    "decode_tokens_per_s": (mark("decode rate"), "", mark("decode")),
+    "setup_ms": (mark("request set-up, within TTFT"), "", mark("set-up")),
+}
+"""Metric -> its name in a sentence, a plain word for it, and its head where it has no abbreviation."""
+
+_UNITS = {"tokens/s": mark("tokens/s")}
+
+HEADS = {
+    "configuration": (mark("configuration"), ""),
+    "device": (mark("device"), ""),
+    "prompt": (mark("prompt tokens"), ""),
+    "itl": ("ITL", "ms"),
+    "peak": (mark("peak memory"), "MB"),
+    "n": ("n", ""),
+    "guard": (mark("what the guard saw"), ""),
+}
+"""Heads of columns that several tables have and that are no metric: what, and its unit."""
 
 
 def name(key: str) -> str:
-    """As a sentence has it, e.g. ``time to first token``."""
-    return text.METRIC_WORDS[key][0]
+    """As a sentence has it, e.g. ``time to first token``; of ``memory`` too."""
+    return _("peak memory") if key == "memory" else _(METRIC_WORDS[key][0])
 
 
 def short(key: str) -> str:
     """As narrow places have it, e.g. ``TTFT``."""
-    return text.METRIC_WORDS[key][2] or METRICS[key].short
+    own = METRIC_WORDS[key][2]
+    return _(own) if own else METRICS[key].short
 
 
 def unit(key: str) -> str:
     """In which it is shown."""
-    return text.UNITS.get(METRICS[key].unit, METRICS[key].unit)
+    own = METRICS[key].unit
+    return _(_UNITS[own]) if own in _UNITS else own
 
 
 def figure(key: str, value: float) -> str:
@@ -33,15 +67,19 @@ def chart_title(key: str) -> str:
 
 
 def answer_title(key: str) -> str:
-    """With what it tells to who does not know its name, e.g. ``Responsiveness: time to first token``."""
-    sense = text.METRIC_WORDS[key][1]
-    return capital(f"{sense}: {name(key)}" if sense else name(key))
+    """With a plain word before it, e.g. ``Responsiveness: time to first token``."""
+    if key == "memory":
+        return _("Memory: peak of the worker process")
+    plain = METRIC_WORDS[key][1]
+    return capital(f"{_(plain)}: {name(key)}" if plain else name(key))
 
 
 def weight_name(key: str) -> str:
     """Where a reader chooses what matters, e.g. ``responsiveness (TTFT)``."""
-    sense = text.METRIC_WORDS[key][1]
-    return f"{sense} ({short(key)})" if sense else short(key)
+    if key == "memory":
+        return _("memory")
+    plain = METRIC_WORDS[key][1]
+    return f"{_(plain)} ({short(key)})" if plain else short(key)
 
 
 def comparison_title(key: str) -> str:
@@ -53,9 +91,12 @@ def column(of: str) -> tuple[str, str]:
     """The head of a column and the unit below it.
 
     Args:
-        of: a metric, or another key of :data:`bench.report.text.HEADS`.
+        of: a metric, or a key of :data:`HEADS`.
     """
-    return (short(of), unit(of)) if of in METRICS else text.HEADS[of]
+    if of in METRICS:
+        return short(of), unit(of)
+    head, its_unit = HEADS[of]
+    return _(head), its_unit
 
 
 def one_line(of: str, *, interval: bool = False) -> str:

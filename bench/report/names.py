@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from backends.spec import family
 from bench.analyse.results import CellResult, Failure, LoadResult, LoadTimes, RunAnalysis
 from bench.plan.cells import Ask
-from bench.report import text
-from bench.report.format import clean, number, small_share
+from bench.report.format import clean, listed, number
+from bench.report.language import gettext as _
 
 Shape = tuple[int, int, int]
 
@@ -26,29 +26,58 @@ class Series:
     """One line of a chart, and one name in the text.
 
     Args:
-        name: for people, e.g. ``openvino-genai CPU int4``, or ``… fp32 (in bf16)`` where it computes in another type.
-        backend: the stack.
-        family: what shares a colour: the stack, its variant, its way to the device and its options.
-        device: what ran.
-        precision: the weight format.
+        load: the first of its loads.
         ask: ``again`` where its prompts are asked again alone.
+        apart: the options that tell it from another line, empty for the default ones; ``None`` where nothing has to.
+        simulated: whether any of its loads is.
         cells: by batch size, new tokens and prompt tokens; empty if nothing was measured.
     """
 
-    key: str
-    name: str
-    backend: str
-    family: str
-    device: str
-    precision: str
-    simulated: bool
+    load: LoadResult
     ask: Ask
+    apart: str | None
+    simulated: bool
     cells: tuple[CellResult, ...]
+
+    @property
+    def key(self) -> str:
+        """The key of its first load."""
+        return self.load.load_key
+
+    @property
+    def backend(self) -> str:
+        """The stack."""
+        return self.load.backend
+
+    @property
+    def device(self) -> str:
+        """What ran."""
+        return self.load.ran_on
+
+    @property
+    def precision(self) -> str:
+        """The weight format."""
+        return self.load.precision
+
+    @property
+    def family(self) -> tuple[object, ...]:
+        """What shares a colour: the stack, its variant, its way to the device and its options."""
+        load = self.load
+        return load.variant, load.backend, _way(load.device_requested), self.ask, self.apart
+
+    @property
+    def name(self) -> str:
+        """For people, e.g. ``openvino-genai CPU int4``, or ``… fp32 (in bf16)`` where it computes in another type."""
+        name = _base_name(self.load) + _hit(self.ask)
+        if self.apart is not None:
+            options = self.apart or _("default options")
+            name += f" [{options}]"
+        return clean(name)
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """Names of loads and lines of one run."""
+    """Names of loads and lines of one run, each in the language that is chosen when it is asked for."""
 
     series: tuple[Series, ...]
     _by_load: Mapping[str, Series]
@@ -57,6 +86,11 @@ class Naming:
         """The name of ``load``."""
         series = self._by_load.get(load.load_key)
         return series.name if series else _base_name(load)
+
+    def marked(self, load: LoadResult) -> str:
+        """The name of ``load`` for where nothing else tells that it is simulated or a fallback."""
+        name, mark = self.of(load), mark_of(load)
+        return name if mark in name else name + mark
 
     def series_of(self, load: LoadResult) -> Series | None:
         """The line that ``load`` is part of."""
@@ -77,19 +111,13 @@ def name_all(analysis: RunAnalysis) -> Naming:
         ask: Ask = "again" if load.load_key in hits else "first"
         groups.setdefault((load.variant, load.backend, load.device_requested, load.precision, ask), []).append(load)
     by_load: dict[str, Series] = {}
-    for (*_, ask), loads in groups.items():
+    for (*_others, ask), loads in groups.items():
         parts = [loads] if _disjoint([shapes.get(load.load_key, set()) for load in loads]) else [[x] for x in loads]
         common = _common_options(loads)
         for part in parts:
-            apart = f" [{_apart(part[0], common)}]" if len(parts) > 1 else ""
-            series = _series(part, ask, apart, analysis.cells)
+            series = _series(part, ask, _apart(part[0], common) if len(parts) > 1 else None, analysis.cells)
             by_load.update({load.load_key: series for load in part})
     return Naming(tuple({series.key: series for series in by_load.values()}.values()), by_load)
-
-
-def text_of_hit(ask: str) -> str:
-    """What follows a name whose prompts are asked again; blank for first asks."""
-    return f", {text.HIT}" if ask == "again" else ""
 
 
 def _hits(analysis: RunAnalysis) -> set[str]:
@@ -122,27 +150,14 @@ def _common_options(loads: Sequence[LoadResult]) -> dict[str, object]:
 
 
 def _apart(load: LoadResult, common: Mapping[str, object]) -> str:
-    own = [f"{key}={value}" for key, value in sorted(load.options.items()) if key not in common]
-    return ", ".join(own) or text.DEFAULT_OPTIONS
+    return ", ".join(f"{key}={value}" for key, value in sorted(load.options.items()) if key not in common)
 
 
-def _series(loads: Sequence[LoadResult], ask: Ask, apart: str, cells: Sequence[CellResult]) -> Series:
-    first = loads[0]
-    told = text_of_hit(ask) + apart
+def _series(loads: Sequence[LoadResult], ask: Ask, apart: str | None, cells: Sequence[CellResult]) -> Series:
     keys = {load.load_key for load in loads}
     own = [cell for cell in cells if cell.load.load_key in keys]
     own.sort(key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
-    return Series(
-        key=first.load_key,
-        name=clean(_base_name(first) + told),
-        backend=first.backend,
-        family=f"{first.variant}\n{first.backend}\n{_way(first.device_requested)}\n{told}",
-        device=first.ran_on,
-        precision=first.precision,
-        simulated=any(load.simulated for load in loads),
-        ask=ask,
-        cells=tuple(own),
-    )
+    return Series(loads[0], ask, apart, any(load.simulated for load in loads), tuple(own))
 
 
 def _way(device: str) -> str:
@@ -151,9 +166,10 @@ def _way(device: str) -> str:
 
 
 def _base_name(load: LoadResult) -> str:
-    asked = f" ({text.ASKED_FOR.format(device=load.device_requested)})" if load.ran_on != load.device_requested else ""
-    device = f"{load.ran_on}{asked}"
-    mark = text.SIMULATED_MARK if load.simulated and "simulated" not in load.backend else ""
+    device = load.ran_on
+    if device != load.device_requested:
+        device += _(" (asked for {device})").format(device=load.device_requested)
+    mark = _(" (simulated)") if load.simulated and "simulated" not in load.backend else ""
     return clean(f"{_variant(load)}{load.backend} {device} {load.precision}{_computed(load)}{mark}")
 
 
@@ -172,13 +188,30 @@ def _computed(load: LoadResult) -> str:
     # Weights that are kept in one floating-point type and computed in another must not be taken for the former.
     stored = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}.get(load.precision)
     computed = load.inference_precision
-    return f" ({text.COMPUTED.format(type=computed)})" if stored and computed and computed != stored else ""
+    return _(" (in {type})").format(type=computed) if stored and computed and computed != stored else ""
+
+
+def _hit(ask: str) -> str:
+    """What follows a name whose prompts are asked again, so that it is never taken for a first ask."""
+    return ", " + _("prefix-cache hit") if ask == "again" else ""
+
+
+def _batch(size: str) -> str:
+    return "" if size == "1" else ", " + _("batch of {size}").format(size=size)
 
 
 def shape_name(prompt_tokens: int, new_tokens: int, batch_size: int, ask: str = "first") -> str:
     """E.g. ``128 prompt tokens, 64 new``; a batch is named where there is one, and so is a prefix-cache hit."""
-    shape = text.SHAPE.format(prompt=number(prompt_tokens, 0), new=number(new_tokens, 0))
-    return f"{shape}{_batch(batch_size)}{text_of_hit(ask)}"
+    return requests_name([(prompt_tokens, new_tokens, batch_size)], ask)
+
+
+def requests_name(shapes: Sequence[Shape], ask: str) -> str:
+    """One or several shapes in few words, e.g. ``32, 128 and 512 prompt tokens, 64 new``."""
+    prompts, new, batches = (
+        listed([number(n, 0) for n in sorted({shape[axis] for shape in shapes})]) for axis in range(3)
+    )
+    shape = _("{prompt} prompt tokens, {new} new").format(prompt=prompts, new=new)
+    return f"{shape}{_batch(batches)}{_hit(ask)}"
 
 
 def first_request(times: LoadTimes) -> str:
@@ -188,49 +221,29 @@ def first_request(times: LoadTimes) -> str:
     request = shape_name(*times.first_request)
     if times.first_processes == times.processes:
         return request
-    return text.FIRST_OF_SOME.format(request=request, count=times.first_processes, processes=times.processes)
-
-
-def _batch(size: int) -> str:
-    return f", {text.BATCH.format(size=size)}" if size > 1 else ""
-
-
-def requests_name(shapes: Sequence[Shape], ask: Ask) -> str:
-    """Several shapes in few words, e.g. ``32, 128 and 512 prompt tokens, 64 new``."""
-    prompts, new, batches = (
-        text.listed([number(n, 0) for n in sorted({shape[axis] for shape in shapes})]) for axis in range(3)
+    return _("{request} ({count} of {processes} processes)").format(
+        request=request, count=times.first_processes, processes=times.processes
     )
-    batch = "" if batches == "1" else f", {text.BATCH.format(size=batches)}"
-    return f"{text.SHAPE.format(prompt=prompts, new=new)}{batch}{text_of_hit(ask)}"
 
 
 def cell_name(name: str, prompt_tokens: int, new_tokens: int) -> str:
     """A cell of the configuration ``name``, e.g. ``ort-genai CPU int4, prompt 128, 64 new``."""
-    return text.CELL.format(name=name, prompt=number(prompt_tokens, 0), new=number(new_tokens, 0))
+    cell = _("{name}, prompt {prompt}, {new} new")
+    return cell.format(name=name, prompt=number(prompt_tokens, 0), new=number(new_tokens, 0))
 
 
 def failed_shapes(failure: Failure) -> str:
     """The shapes of a failure in few words, e.g. ``prompt 32, 128, 512``."""
     if not failure.shapes:
-        return text.EVERY_CELL
+        return _("every cell")
     lengths = ", ".join(number(n, 0) for n in sorted({shape[0] for shape in failure.shapes}))
-    return text.PROMPTS.format(lengths=lengths) + (f", {text.ASKED_AGAIN}" if set(failure.asks) == {"again"} else "")
+    if set(failure.asks) == {"again"}:
+        return _("prompt {lengths}, asked again").format(lengths=lengths)
+    return _("prompt {lengths}").format(lengths=lengths)
 
 
 def mark_of(load: LoadResult) -> str:
-    """What has to stand behind a name that leaves the report: that it was played, or that another device ran."""
+    """What has to stand behind a name that leaves the report: that it is simulated, or that another device ran."""
     if load.simulated:
-        return text.SIMULATED_MARK
-    return text.FALLBACK_MARK.format(device=clean(load.ran_on)) if load.device_verdict == "fallback" else ""
-
-
-def marked_name(naming: Naming, load: LoadResult) -> str:
-    """The name of ``load`` for where nothing else tells that it is simulated or a fallback."""
-    name, mark = naming.of(load), mark_of(load)
-    return name if mark in name else name + mark
-
-
-def verdict_words(load: LoadResult) -> str:
-    """The verdict on a load's device, with how much of the time that was busy, e.g. ``verified, busy 93 %``."""
-    words = text.VERDICT_WORDS.get(load.device_verdict, load.device_verdict)
-    return words if load.device_share is None else f"{words}, {text.BUSY.format(share=small_share(load.device_share))}"
+        return _(" (simulated)")
+    return _(" (fallback to {device})").format(device=clean(load.ran_on)) if load.device_verdict == "fallback" else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -12,9 +11,9 @@ PLACES = 1
 FINE_PLACES = 2
 """Of a shape of a few units, such as a marker."""
 
-_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}")
-
 Point = tuple[float, float]
+Step = tuple[str, Point]
+"""The letter of a command and where it leads: M, L and z, and for each point of a curve C or Q."""
 
 
 @lru_cache(maxsize=65536)
@@ -34,7 +33,7 @@ def coordinate(value: float, places: int = PLACES) -> str:
 
 def line(points: Iterable[Point], places: int = PLACES) -> str:
     """Path data of one line through ``points``."""
-    return "".join(_commands((("L" if place else "M", point) for place, point in enumerate(points)), places))
+    return "".join(commands((("L" if place else "M", point) for place, point in enumerate(points)), places))
 
 
 def vertices(points: Sequence[Point]) -> str:
@@ -53,24 +52,11 @@ def _joined(steps: Iterable[str]) -> str:
     return found
 
 
-def shortened(path: str, places: int = PLACES) -> str:
-    """Path data as matplotlib writes it, one letter before each pair of coordinates, in fewer characters.
+def commands(steps: Iterable[Step], places: int = PLACES) -> Iterator[str]:
+    """Path data, in parts: moves to a place, and from there on by how far it is to the next.
 
-    Curves keep their letters and two decimals: they are the outlines of markers.
+    Places are rounded, not the ways between them, so that no error adds up. Curves, the outlines of markers, are few.
     """
-    if "C" in path or "Q" in path:
-        return " ".join(_LONG_NUMBER.sub(lambda found: coordinate(float(found.group()), FINE_PLACES), path).split())
-    return "".join(_commands(_parsed(path), places))
-
-
-def _parsed(path: str) -> Iterator[tuple[str, Point]]:
-    words = iter(path.split())
-    for letter in words:
-        yield (letter, (0.0, 0.0)) if letter in "zZ" else (letter, (float(next(words)), float(next(words))))
-
-
-def _commands(steps: Iterable[tuple[str, Point]], places: int) -> Iterator[str]:
-    """Moves to a place, and from there on by how far it is to the next: rounded places, so that no error adds up."""
     scale = 10**places
     x = y = start_x = start_y = 0
     along = 0
@@ -88,6 +74,10 @@ def _commands(steps: Iterable[tuple[str, Point]], places: int) -> Iterator[str]:
         elif letter == "M":
             start_x, start_y, before = to_x, to_y, "M"
             yield "M" + pair(written(to_x, places), written(to_y, places))
+        elif letter in "CQ":
+            place = pair(written(to_x, places), written(to_y, places))
+            yield pair("", place) if before == letter else letter + place
+            before = letter
         elif level:
             along, before = along + to_x - x, "h"
         elif to_x == x:

@@ -145,7 +145,8 @@ _WORDS = frozenset(
         *("first", "again", "none", "cold", "hit", "run", "load", "cell", "info", "warning", "serious", "quick"),
         *("failed", "timeout", "crashed", "unsupported", "invalid", "finished", "standard", "thorough", "unknown"),
         *("verified", "reported", "fallback", "simulated", "interrupted", "stopped", "mains", "battery"),
-        *("slower", "faster", "same", "inconclusive", "regression"),
+        *("slower", "faster", "same", "inconclusive", "regression", "base", "head", "what", "place", "count"),
+        *("runs", "cells", "metrics", "status", "message", "finding", "findings", "mismatch", "mismatches"),
         *(name.casefold() for name in BACKENDS),
     )
 )
@@ -216,7 +217,8 @@ class _Redactor:
         return value
 
     def _dataclass(self, value: Any) -> Any:
-        fields = [field.name for field in dataclasses.fields(value) if field.init]
+        # A code is none of the data: what is said of it is looked up by it.
+        fields = [field.name for field in dataclasses.fields(value) if field.init and field.name != "code"]
         return dataclasses.replace(value, **{name: self._of(getattr(value, name)) for name in fields})
 
     def _mapping(self, value: Mapping[Any, Any]) -> dict[Any, Any]:

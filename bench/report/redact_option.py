@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from bench.cli import Parser
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from bench.report.redact import HELP, Private, of_this_machine, shown_text
 
 
@@ -35,6 +35,7 @@ def parsed(parser: Parser, arguments: Sequence[str] | None) -> tuple[Namespace, 
     return asked, of_this_machine(asked.results_dir, asked.reports_dir) if asked.redact else None
 
 
-def print_error(error: object, private: Private | None) -> None:
-    """Say on stderr what went wrong, without what is private."""
+def print_error(error: object, private: Private | None = None) -> int:
+    """Print on stderr what went wrong, without what is private; returns the exit status of the command."""
     print(f"error: {shown_text(str(error), private)}", file=sys.stderr)
+    return error.exit_status if isinstance(error, BenchError) else BenchError.exit_status

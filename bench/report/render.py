@@ -12,16 +12,13 @@ from pathlib import Path
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.errors import MachineError
-from bench.report import text
-from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
 from bench.report.exports.action import action_json
-from bench.report.exports.summary_csv import summary_csv
+from bench.report.exports.summary_csv import cell_rows, summary_csv
 from bench.report.exports.summary_json import summary_json
 from bench.report.exports.summary_markdown import summary_markdown
 from bench.report.language import ENGLISH, in_each, speaking
-from bench.report.names import Naming, name_all
-from bench.report.notes import banners
-from bench.report.rows import cell_rows
+from bench.report.run_view import RunView, view_run
+from bench.report.run_words import all_sentences, nothing_measured
 from bench.store.files import replace_file
 from bench.store.reader import open_run
 
@@ -63,48 +60,34 @@ def render(run_dir: Path, reports_dir: Path) -> ReportPaths:
 
 
 def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
-    """Write the report of a run that was analysed already into ``folder``.
+    """Write the report of a run that was analysed already into ``folder``."""
+    return render_view(view_run(analysis), folder)
+
+
+def render_view(view: RunView, folder: Path) -> ReportPaths:
+    """Write the report of a run into ``folder``.
 
     In the language that is chosen, but for what programs read: that is in English always.
     """
     from bench.report.exports.pasted_table import table_html  # noqa: PLC0415 - jinja2
     from bench.report.exports.pytest_benchmark import pytest_json  # noqa: PLC0415 - so does pytest-benchmark
-    from bench.report.page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
+    from bench.report.run_page import run_page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
     paths = ReportPaths.below(folder)
+    headlines = in_each(lambda: next(iter(all_sentences(view)), nothing_measured()))
     with speaking(ENGLISH.code):
-        naming = name_all(analysis)
-        rows = cell_rows(analysis, naming)
+        rows = cell_rows(view)
         contents = {
             paths.summary_csv: summary_csv(rows),
-            paths.summary_json: summary_json(
-                analysis, naming, rows, _sentences(analysis, naming), _headlines(analysis)
-            ),
-            paths.pytest_benchmark: pytest_json(analysis, naming),
-            paths.action_benchmark: action_json(analysis, naming),
+            paths.summary_json: summary_json(view, rows, headlines),
+            paths.pytest_benchmark: pytest_json(view),
+            paths.action_benchmark: action_json(view),
         }
-    naming = name_all(analysis)
-    notes = banners(analysis, naming)
-    contents[paths.summary_md] = summary_markdown(analysis, naming, notes)
-    contents[paths.table] = table_html(analysis, naming, notes)
-    contents[paths.index] = page(analysis, naming, notes)
+    contents[paths.summary_md] = summary_markdown(view)
+    contents[paths.table] = table_html(view)
+    contents[paths.index] = run_page(view, contents[paths.summary_csv])
     write_files(folder, contents)
     return paths
-
-
-def _sentences(analysis: RunAnalysis, naming: Naming) -> list[str]:
-    """The answer in words."""
-    sentences = [one.sentence for one in overviews(analysis, naming)]
-    sentences += [f"{s.title}: {a.sentence}" for s in answers_by_shape(analysis, naming) for a in s.answers]
-    sentences += [f"{a.title}: {a.sentence}" for a in memory_answers(analysis, naming)]
-    if analysis.cells:
-        sentences.append(verdict_note(analysis)[0])
-    return sentences
-
-
-def _headlines(analysis: RunAnalysis) -> dict[str, str]:
-    """The first of these sentences in each language."""
-    return in_each(lambda: next(iter(_sentences(analysis, name_all(analysis))), text.NOTHING_MEASURED))
 
 
 def write_files(folder: Path, contents: Mapping[Path, str]) -> None:

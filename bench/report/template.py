@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from bench.report import format as fmt
 from bench.report.format import clean, listed, plural
 from bench.report.language import ENGLISH, chosen, gettext, ngettext, pgettext
 
@@ -39,6 +41,33 @@ def environment(folder: Path) -> jinja2.Environment:
     made.globals |= {"plural": plural, "listed": listed}
     made.filters["commands"] = commands
     return made
+
+
+def render_page(template: Path, style: str = "", scripts: Sequence[str] = (), **values: Any) -> str:
+    """A page without requests: it holds its styles and scripts, with the digests that its policy allows.
+
+    Args:
+        template: ``NAME.html.jinja``; ``NAME.css`` beside it follows the styles of all pages.
+        style: what follows that, from drawings.
+        scripts: files of this folder, beside the script of tables.
+        values: of the template.
+    """
+    sheets = (_HERE / "page.css", template.with_name(template.name.partition(".")[0] + ".css"))
+    css = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets if sheet.is_file()) + style
+    script = page_script(*scripts)
+    return (
+        environment(template.parent)
+        .get_template(template.name)
+        .render(
+            language=chosen().code,
+            f=fmt,
+            css=Markup(css),  # noqa: S704 - our own files and the drawings' styles, no data
+            css_digest=source_digest(css),
+            script=Markup(script),  # noqa: S704 - our own files
+            script_digest=source_digest(script),
+            **values,
+        )
+    )
 
 
 def commands(words: str) -> Markup:

@@ -1,4 +1,4 @@
-"""What each load of a run needs to be measured, or why it cannot be: gathered before the first visit."""
+"""What each load of a run needs, or why it cannot be measured: gathered before the first visit."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bench.errors import BenchError, UsageError
-from bench.measure.facts import LoadPlan
+from bench.measure.attempt import LoadPlan
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.venvs import Venv, Venvs
@@ -16,7 +16,7 @@ from bench.run.doctor.readiness import Readiness
 
 
 def named_venvs(loads: Sequence[Load], venvs: Venvs) -> dict[str, Venv]:
-    """Name -> venv of all that ``loads`` run in: the backend's, with its variant, and a device where it has several."""
+    """Name -> venv of ``loads``: the name of the backend, with its variant, and a device where it has several venvs."""
     found: dict[tuple[str, str], dict[Venv, str]] = {}
     for load in loads:
         found.setdefault((load.backend, load.variant), {}).setdefault(venvs.of(load), load.device)
@@ -29,7 +29,7 @@ def named_venvs(loads: Sequence[Load], venvs: Venvs) -> dict[str, Venv]:
 
 
 def in_pairs(loads: Sequence[Load], plans: Mapping[str, LoadPlan], readiness: Readiness) -> dict[str, LoadPlan]:
-    """The plans of ``loads`` by key, but where one variant cannot run, the other is not measured for nothing."""
+    """The plans of ``loads`` by key; where one variant cannot run, the other is not measured either."""
     found = dict(plans)
     lost = [load for load in loads if load.variant and _is_lost(load, plans[load.key], readiness)]
     for load in loads:
@@ -56,15 +56,9 @@ def plan_load(
     changed: Mapping[Venv, str | None],
     say: Say,
 ) -> LoadPlan:
-    """What to start and load for ``load``; its artifact is made here if need be, and only if it can run.
+    """What to start and load for ``load``; its artifact is made if it is missing and the load can run.
 
-    Args:
-        load: which.
-        venv: the one that it runs in.
-        preparer: makes artifacts; ``None`` if there is nothing to make.
-        readiness: what the stacks answered.
-        changed: venv -> what was changed in it since it was made.
-        say: is told why an artifact could not be made.
+    ``changed`` are venvs with what was changed in them since they were made.
 
     Raises:
         UsageError: no converter makes such an artifact.

@@ -1,4 +1,4 @@
-"""From raw flags to a plan for this machine: the first stage, given what later ones know without starting anything."""
+"""From raw flags to a plan for this machine, by what is known of it without starting anything."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from bench.observe.accelerators import gpus, hardware, npus
 from bench.plan.backends import BACKENDS
 from bench.plan.options import Options, resolve_options
 from bench.plan.plan import Plan, Surroundings, make_plan
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 
 
 def plan_for(flags: Mapping[str, Any], root: Path) -> tuple[Options, Plan]:
-    """What a command line asks for on this machine.
+    """The plan for a command line on this machine.
 
     Args:
-        flags: raw values, see :func:`bench.plan.flags.raw_values`.
+        flags: see :func:`bench.plan.flags.raw_values`.
         root: the folder that holds ``results/`` and ``reports/``.
 
     Raises:
-        UsageError: it cannot be.
+        UsageError: the request is invalid.
     """
     options = resolve_options(flags, root)
     listed = hardware(gpus(), npus(), windows=sys.platform == "win32")

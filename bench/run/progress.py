@@ -1,12 +1,11 @@
-"""How far a run is: the line that announces each visit, and how long it may still take."""
+"""The line that announces each visit, with the time left."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from bench.plan.cells import Cell
-from bench.plan.estimate import said
+from bench.plan.estimate import format_duration
 from bench.plan.options import Options
 from bench.plan.plan import PlannedVisit
 
@@ -15,13 +14,7 @@ Open = Callable[[Iterable[str]], bool]
 
 
 class Progress:
-    """Counts the visits of a run, from when it is made.
-
-    Args:
-        options: the counts.
-        visits: all that may be made, in their order.
-        still_open: in an adaptive run, which cells need more; ``None`` in one of a fixed number of blocks.
-    """
+    """Counts the visits of a run; ``still_open`` tells which cells of an adaptive run need more blocks."""
 
     def __init__(self, options: Options, visits: Sequence[PlannedVisit], still_open: Open | None = None) -> None:
         self._options = options
@@ -31,15 +24,15 @@ class Progress:
         self.begun = 0
 
     def begin(self, planned: PlannedVisit) -> str:
-        """Count a visit; its line, with the time left as the visits before it took."""
+        """Count a visit; its line, with the time left by the mean of the visits before it."""
         load, left = planned.load, self._left(planned)
         self.begun += 1
-        at_most = self._at_most
-        to = f" to {self._options.most_blocks}" if at_most else ""
+        to = f" to {self._options.most_blocks}" if self._at_most else ""
         block = f"block {planned.block + 1} of {self._options.blocks}{to}"
         variant = f"{load.variant}: " if load.variant else ""
-        name = f"{variant}{load.backend} {load.device} {load.precision}{_asked(planned.cells)}"
-        return f"visit {self.begun} of {at_most}{len(self._visits)}, {block}: {name}{left}"
+        prefix_cache = ", prefix cache on" if any(cell.ask == "again" for cell in planned.cells) else ""
+        name = f"{variant}{load.backend} {load.device} {load.precision}{prefix_cache}"
+        return f"visit {self.begun} of {self._at_most}{len(self._visits)}, {block}: {name}{left}"
 
     @property
     def _at_most(self) -> str:
@@ -52,15 +45,11 @@ class Progress:
         left_s = spent_s / self.begun * self._visits_left(planned)
         if self._options.max_time_s is not None:
             left_s = min(left_s, max(0.0, self._options.max_time_s - spent_s))
-        return f" ({self._at_most}about {said(left_s)} left)"
+        return f" ({self._at_most}about {format_duration(left_s)} left)"
 
     def _visits_left(self, planned: PlannedVisit) -> int:
-        """This one and those after it, but for visits all of whose cells have what they need."""
+        """This one and those after it, without visits whose cells need no more."""
         left = [one for one in self._visits if (one.block, one.position) >= (planned.block, planned.position)]
         if self._open is None:
             return len(left)
         return sum(self._open(cell.key for cell in one.cells) for one in left)
-
-
-def _asked(cells: Sequence[Cell]) -> str:
-    return ", prefix cache on" if any(cell.ask == "again" for cell in cells) else ""

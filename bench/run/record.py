@@ -1,4 +1,4 @@
-"""run.json: what was asked for, of what, on which machine, with which packages. All of it from an allow-list."""
+"""run.json: the options, the plan, the model, the machine, the packages. All of it from an allow-list."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench import PROJECT_ROOT
-from bench.measure.facts import RunFacts
+from bench.measure.attempt import RunFacts
 from bench.observe.machine import machine_facts
 from bench.observe.packages import without_home
 from bench.plan.cells import Cell
 from bench.plan.options import Options
 from bench.plan.variants import Variant
-from bench.prepare.kv_cache import kv_values_per_token
-from bench.prepare.models import ModelSource
+from bench.prepare.model_facts import kv_values_per_token
+from bench.prepare.model_source import ModelSource
 from bench.prepare.preparation import PreparedModel
 
 
@@ -31,13 +31,13 @@ def run_record(
     venvs: Mapping[str, Mapping[str, Any]],
     memory_read_bytes_per_s: float | None,
 ) -> dict[str, Any]:
-    """The record of a run, apart from its id and schema version.
+    """The record of a run, without its id and schema version.
 
     Args:
         command: how to repeat it.
-        options: what was asked for.
-        cells: all cells that were asked for, also those that cannot be.
-        model: name, kind, digest and size of the model.
+        options: of the command line.
+        cells: all requested cells, also those that are not supported.
+        model: its record.
         facts: what the visits share.
         venvs: backend -> its Python and packages.
         memory_read_bytes_per_s: see :func:`bench.observe.bandwidth.read_bandwidth`; ``None`` if no model is run.
@@ -46,19 +46,12 @@ def run_record(
     return {
         "created_at": datetime.now(UTC).isoformat(),
         "command": without_secrets(without_home(command)),
-        "options": _recorded(options),
+        "options": recorded_options(options),
         "seed": options.seed,
         "project": {"version": project_version(), "git_commit": git_commit()},
         "model": model,
         "plan": {
-            "profile": options.profile,
-            "blocks": options.blocks,
-            "interval_target": options.interval_target,
-            "max_blocks": options.max_blocks,
-            "max_time_s": options.max_time_s,
-            "repeats": options.repeats,
-            "warmups": options.warmups,
-            "max_warmups": options.max_warmups,
+            **{name: getattr(options, name) for name in _PLAN},
             "threads": facts.threads,
             "variants": {name: recorded_variant(variant) for name, variant in options.variants.items()},
             "loads": [{"load_key": key, "label": load.label, **load.identity} for key, load in loads.items()],
@@ -70,53 +63,47 @@ def run_record(
     }
 
 
-NO_MODEL: dict[str, Any] = {
-    "name": "none (simulated)",
-    "kind": "simulated",
-    "synthetic": False,
-    "digest": None,
-    "context_tokens": None,
-    "parameters": None,
-    "kv_cache_values_per_token": None,
-    "note": "latencies were played, no model was run",
-}
-"""What a run of simulated backends alone records as its model."""
-
-OWN_MODEL: dict[str, Any] = {
-    **NO_MODEL,
-    "name": "none",
-    "kind": "none",
-    "note": "these backends bring their own",
-}
-"""What a run records that needs none of its models, but measures."""
+_PLAN = ("profile", "blocks", "interval_target", "max_blocks", "max_time_s", "repeats", "warmups", "max_warmups")
+_SWEEP = ("backends", "devices", "precisions", "prompt_tokens", "new_tokens", "batch_sizes", "asks")
+_OPTIONS = (*_SWEEP, *_PLAN, "threads", "load_options", "allow_fallback", "cooldown_s")
+"""The options that describe the measurement: an allow-list, without folders and interpreters."""
 
 
-def unprepared_record(source: ModelSource) -> dict[str, Any]:
-    """What a run records of a model that nothing here could run, and that was therefore not made."""
-    return {
-        "name": source.label,
-        "kind": source.kind,
-        "synthetic": source.kind == "synthetic",
-        "digest": None,
-        "context_tokens": None,
-        "parameters": None,
-        "kv_cache_values_per_token": None,
-        "note": "not prepared: no stack that was asked for can run here",
-    }
+def recorded_options(options: Options) -> dict[str, Any]:
+    """The options as they stand in run.json."""
+    recorded = {name: getattr(options, name) for name in _OPTIONS}
+    return {**recorded, "model": without_home(options.model), "load_options": dict(options.load_options)}
+
+
+def _model(name: str, kind: str, note: str | None, **known: Any) -> dict[str, Any]:
+    facts = ("digest", "context_tokens", "parameters", "kv_cache_values_per_token")
+    return {"name": name, "kind": kind, "synthetic": kind == "synthetic", **dict.fromkeys(facts), "note": note, **known}
 
 
 def model_record(model: PreparedModel) -> dict[str, Any]:
-    """What a run records of its model; its folder stays out."""
-    return {
-        "name": model.name,
-        "kind": model.kind,
-        "synthetic": model.synthetic,
-        "digest": model.digest,
-        "context_tokens": model.context_tokens,
-        "parameters": model.parameters,
-        "kv_cache_values_per_token": kv_values_per_token(model.path),
-        "note": model.note,
-    }
+    """What a run records of its model, without its folder."""
+    return _model(
+        model.name,
+        model.kind,
+        model.note,
+        synthetic=model.synthetic,
+        digest=model.digest,
+        context_tokens=model.context_tokens,
+        parameters=model.parameters,
+        kv_cache_values_per_token=kv_values_per_token(model.path),
+    )
+
+
+def unprepared_record(source: ModelSource) -> dict[str, Any]:
+    """What a run records of a model that no stack here can run."""
+    return _model(source.label, source.kind, "not prepared: no stack that was asked for can run here")
+
+
+NO_MODEL = _model("none (simulated)", "simulated", "latencies were played, no model was run")
+"""What a run of simulated backends alone records as its model."""
+
+OWN_MODEL = _model("none", "none", "these backends bring their own")
+"""What a run records whose backends need none of its models."""
 
 
 def recorded_variant(variant: Variant) -> dict[str, str]:
@@ -141,33 +128,6 @@ def recorded_cell(cell: Cell) -> dict[str, Any]:
         "batch_size": cell.batch_size,
         "ask": cell.ask,
     }
-
-
-def _recorded(options: Options) -> dict[str, Any]:
-    """The options that describe the measurement, from an allow-list: folders and interpreters stay out."""
-    names = (
-        "backends",
-        "devices",
-        "precisions",
-        "prompt_tokens",
-        "new_tokens",
-        "batch_sizes",
-        "asks",
-        "profile",
-        "blocks",
-        "interval_target",
-        "max_blocks",
-        "max_time_s",
-        "repeats",
-        "warmups",
-        "max_warmups",
-        "threads",
-        "load_options",
-        "allow_fallback",
-        "cooldown_s",
-    )
-    recorded = {name: getattr(options, name) for name in names}
-    return {**recorded, "model": without_home(options.model), "load_options": dict(options.load_options)}
 
 
 def project_version() -> str:

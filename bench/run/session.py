@@ -1,4 +1,4 @@
-"""One run from plan to report. The suites call it; it calls the stages, each once and in order."""
+"""One run: the suites call it, and it calls the stages in order."""
 
 from __future__ import annotations
 
@@ -6,29 +6,33 @@ import itertools
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
-from bench.measure.facts import LoadPlan, Placement, RunFacts, Shapes, prompt_key, warmup_ordinals
+from bench.measure.attempt import LoadPlan, RunFacts
+from bench.measure.child_process import worker_variables
 from bench.measure.profiling import profile_load
-from bench.measure.rows import impossible_rows
+from bench.measure.prompt_keys import Shapes, prompt_key, warmup_ordinals
+from bench.measure.store_rows import impossible_rows
+from bench.measure.verdict import Placement
 from bench.measure.visit import Outcome, Visit
-from bench.measure.worker import Timeouts, worker_variables
+from bench.measure.worker import Timeouts
 from bench.observe.bandwidth import read_bandwidth
-from bench.observe.costs import observers
 from bench.observe.gauges import Instruments
 from bench.observe.limits import limits, usable_memory
 from bench.observe.machine import machine_id
 from bench.observe.packages import describe_venvs, drift
+from bench.observe.reading_costs import observers
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.plan.options import Options
 from bench.plan.plan import Plan, PlannedVisit
 from bench.plan.venvs import Venvs
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
@@ -49,14 +53,7 @@ Say = Callable[[str], None]
 
 
 class BenchSession:
-    """A run under way.
-
-    Args:
-        options: what was asked for.
-        plan: what will be done.
-        command: how to repeat it.
-        say: prints one line of progress.
-    """
+    """A run; ``command`` is how to repeat it, and ``say`` prints one line of progress."""
 
     def __init__(self, options: Options, plan: Plan, command: str, say: Say) -> None:
         self.options = options
@@ -78,14 +75,11 @@ class BenchSession:
 
     @property
     def began(self) -> bool:
-        """Whether run.json has been written: from then on there is something to report."""
+        """Whether run.json has been written."""
         return self._facts is not None
 
     def begin(self, selected: Plan) -> None:
-        """Check, prepare and announce everything for ``selected``, then write run.json.
-
-        Args:
-            selected: what pytest selected of the plan.
+        """Check, prepare and announce everything for ``selected``, the selected part of the plan; write run.json.
 
         Raises:
             BenchError: the run cannot begin.
@@ -116,7 +110,7 @@ class BenchSession:
         venvs = describe_venvs(named)
         changed = {venv: drift(venv, venvs[name].get("packages", {})) for name, venv in named.items()}
         for planned in (visit for visit in selected.visits if visit.block == selected.visits[0].block):
-            # Prompts that cannot be made are refused here, while nothing has been measured; all blocks are alike in it.
+            # Prompts that cannot be made are refused before anything is measured; all blocks have the same lengths.
             self._prompts_for(planned)
         for load in selected.loads:
             venv = self.venvs.of(load)
@@ -166,9 +160,9 @@ class BenchSession:
         twins = [[cell.key for cell in group] for group in selected.twins]
         return Adaptive(rule, (cell.key for cell in selected.cells), twins=twins)
 
-    def spares(self, planned: PlannedVisit, cell: Cell) -> str | None:
-        """Why a cell need not be measured in this visit; ``None`` if it has to be."""
-        return None if self._adaptive is None else self._adaptive.spares(cell.key, planned.block)
+    def skip_reason(self, planned: PlannedVisit, cell: Cell) -> str | None:
+        """Why a cell is not measured in this visit; ``None`` if it is."""
+        return None if self._adaptive is None else self._adaptive.skip_reason(cell.key, planned.block)
 
     def visit(self, planned: PlannedVisit) -> Visit:
         """Begin a visit."""
@@ -177,18 +171,13 @@ class BenchSession:
         if self.options.cooldown_s and self._progress.begun:
             time.sleep(self.options.cooldown_s)
         self.say(self._progress.begin(planned))
-        load = planned.load
+        load, plan = planned.load, self._load_plans[planned.load.key]
         prompts = self._prompts_for(planned)
-        placement = self._placement(load, prompts)
-        return Visit(planned, self._load_plans[load.key], prompts, self._facts, self.writer, placement)
-
-    def _placement(self, load: Load, prompts: Mapping[PromptKey, Prompt]) -> Placement | None:
         if load.key not in self._placements:
-            assert self._facts is not None
-            plan, scratch = self._load_plans[load.key], self._facts.scratch / f"profile-{load.key}"
+            scratch = self._facts.scratch / f"profile-{load.key}"
             longest = max(prompts.values(), key=lambda prompt: len(prompt.ids))
             self._placements[load.key] = profile_load(load, plan, self._facts, scratch, longest)
-        return self._placements[load.key]
+        return Visit(planned, plan, prompts, self._facts, self.writer, self._placements[load.key])
 
     @property
     def _shapes(self) -> Shapes:
@@ -210,26 +199,25 @@ class BenchSession:
         }
 
     def outcome(self, planned: PlannedVisit, cell: Cell, outcome: Outcome) -> None:
-        """Take up what a cell gave, and say it."""
+        """Print the outcome of a cell, and count it."""
         if not outcome.ttft_ms:
             self.say(f"    {cell.shape:<16} not counted: {outcome.excluded[0]}")
             return
         self.measured += 1
         if self._adaptive is not None:
             self._adaptive.add(cell.key, planned.block, outcome.ttft_ms, outcome.tpot_ms)
-        ttft = sorted(outcome.ttft_ms)[len(outcome.ttft_ms) // 2]
-        tpot = f", {sorted(outcome.tpot_ms)[len(outcome.tpot_ms) // 2]:.2f} ms/token" if outcome.tpot_ms else ""
+        tpot = f", {median_high(outcome.tpot_ms):.2f} ms/token" if outcome.tpot_ms else ""
         simulated = " (simulated)" if BACKENDS[cell.load.backend].simulated else ""
-        self.say(f"    {cell.shape:<16} first token {ttft:.1f} ms{tpot}{simulated}")
+        self.say(f"    {cell.shape:<16} first token {median_high(outcome.ttft_ms):.1f} ms{tpot}{simulated}")
 
     def samples_ns(self, cell: Cell, metric: str) -> list[int]:
-        """What was recorded of a cell: its times to first token, or all its inter-token latencies, in nanoseconds."""
+        """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds."""
         if self.writer is None or not self.began:
             return []
         self.writer.gather("generations")
         column = {"ttft": "ttft_ns", "itl": "itl_ns"}[metric]
-        counted = (pc.field("cell_key") == cell.key) & (pc.field("status") == "ok") & ~pc.field("warmup")
-        counted &= pc.field("invalid_reason").is_null()
+        counted = (pc.field("cell_key") == cell.key) & (pc.field("status") == "ok")
+        counted &= ~pc.field("warmup") & pc.field("invalid_reason").is_null()
         values = open_run(self.writer.path).table("generations", [column], counted)[column].to_pylist()
         return values if metric == "ttft" else [latency for series in values for latency in series]
 
@@ -240,11 +228,7 @@ class BenchSession:
         return self.writer.path
 
     def finish(self, reason: str) -> None:
-        """Commit the end of a run that began, with the reason for which it ended.
-
-        Raises:
-            StoreError: the end cannot be written; what was committed before stays.
-        """
+        """Commit the end of a run that began, with the reason for which it ended."""
         self.stopper.remove()
         self._clear_scratch()
         assert self.writer is not None
@@ -255,7 +239,7 @@ class BenchSession:
             self.writer.finish(reason, {"adaptive": adaptive} if adaptive else None)
 
     def strict_failure(self) -> str | None:
-        """Why ``--strict`` fails the run; ``None`` if it was not asked for, or has nothing to say."""
+        """Why ``--strict`` fails the run; ``None`` if it does not."""
         return strict_failure(self.guard.found) if self.options.strict else None
 
     def _clear_scratch(self) -> None:

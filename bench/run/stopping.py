@@ -1,4 +1,4 @@
-"""Ctrl-C while measuring: once finishes the generation under way, twice stops at once."""
+"""Ctrl-C while measuring: once finishes the current generation, twice stops at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from types import FrameType
 
 
 class Stopper:
-    """Counts requests to stop. Until it is installed, Ctrl-C means what it always does.
-
-    Args:
-        say: tells the user that the request was heard.
-    """
+    """Counts requests to stop, from :meth:`install` to :meth:`remove`; ``say`` confirms the first."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say

@@ -1,4 +1,4 @@
-"""Many small files into one, so that a finished run is few files; safe to stop at any moment."""
+"""Gathers many small files into one; safe to stop at any moment."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def compact(folder: Path) -> None:
     If the process dies in between, :func:`live_files` still counts each row once.
 
     Raises:
-        StoreError: the folder cannot be written or the disk is full; the parts are as they were.
+        StoreError: as on a full disk; the parts stay.
     """
     files = live_files(folder)
     parts = [path for path in files if path.name != COMPACT_NAME]
@@ -33,7 +33,7 @@ def compact(folder: Path) -> None:
     table = table.replace_schema_metadata({_GATHERED: json.dumps(names).encode("ascii")})
     write_table(folder / COMPACT_NAME, table)
     for name in names:
-        # One that another program holds stays; its rows are not counted twice.
+        # A part that another program holds open stays; its rows are not counted twice.
         with suppress(OSError):
             remove_file(folder / name)
 

@@ -1,4 +1,4 @@
-"""Writing files so that a reader only ever sees them whole."""
+"""Writes files so that a reader only ever sees them whole."""
 
 from __future__ import annotations
 
@@ -15,37 +15,24 @@ import pyarrow.parquet as pq
 
 from bench.errors import StoreError
 
-_WAITS_S = (0.05, 0.2, 0.5, 1.0, None)
-"""Between tries."""
+_WAITS_S = (0.05, 0.2, 0.5, 1.0)
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write ``value`` as JSON to ``path``, whole or not at all.
-
-    Raises:
-        StoreError: the folder cannot be written, or the disk is full.
-    """
+    """Write ``value`` as JSON to ``path``, whole or not at all."""
     text = json.dumps(value, indent=2, sort_keys=False, ensure_ascii=False, allow_nan=False) + "\n"
-    # An undecodable byte of a path is a lone surrogate, which JSON may hold as an escape and UTF-8 may not.
+    # An undecodable byte of a path is a lone surrogate, which JSON can escape and UTF-8 cannot encode.
     data = text.encode("utf-8", "backslashreplace")
     _commit(path, lambda partial: partial.write_bytes(data))
 
 
 def write_table(path: Path, table: pa.Table) -> None:
-    """Write ``table`` as parquet to ``path``, whole or not at all.
-
-    Raises:
-        StoreError: the folder cannot be written, or the disk is full.
-    """
+    """Write ``table`` as parquet to ``path``, whole or not at all."""
     _commit(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        StoreError: the file is missing, unreadable or no JSON object.
-    """
+    """Read a JSON object."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -55,7 +42,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _commit(path: Path, write: Any) -> None:
+def _commit(path: Path, write: Callable[[Path], object]) -> None:
     partial = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,31 +59,20 @@ def _commit(path: Path, write: Any) -> None:
 
 
 def replace_file(partial: Path, path: Path) -> None:
-    """Put a file that is whole in the place of another.
-
-    Raises:
-        OSError: it cannot be done.
-    """
-    _patiently(lambda: partial.replace(path))
+    """Put a finished file in the place of another."""
+    _retry(lambda: partial.replace(path))
 
 
 def remove_file(path: Path) -> None:
-    """Remove a file that may be gone already.
-
-    Raises:
-        OSError: it cannot be done.
-    """
-    _patiently(lambda: path.unlink(missing_ok=True))
+    """Remove a file that may be gone already."""
+    _retry(lambda: path.unlink(missing_ok=True))
 
 
-def _patiently(act: Callable[[], object]) -> None:
+def _retry(act: Callable[[], object]) -> None:
     # On Windows a virus scanner or indexer may hold a new file for a moment.
     for wait_s in _WAITS_S:
-        try:
+        with suppress(PermissionError):
             act()
-        except PermissionError:
-            if wait_s is None:
-                raise
-            time.sleep(wait_s)
-        else:
             return
+        time.sleep(wait_s)
+    act()

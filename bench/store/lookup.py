@@ -7,45 +7,52 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import UsageError
+from bench.errors import StoreError, UsageError
 from bench.store.reader import StoredRun, open_run
 
 
 def find_runs(names: Sequence[str], results: Path) -> list[StoredRun]:
-    """The runs that ``names`` mean, in their order, each once: ids, folders, or globs of either.
+    """The runs that ``names`` mean, in their order, each once.
 
     Raises:
-        UsageError: one means no run.
-        StoreError: one cannot be read.
+        UsageError: a name means no run.
+        StoreError: a run cannot be read.
     """
     found: dict[str, StoredRun] = {}
     for path in find_folders(names, results):
-        # By its id: a copy in another folder is the same run.
+        # A copy in another folder is the same run.
         run = open_run(path)
         found.setdefault(run.run_id, run)
     return list(found.values())
 
 
 def named_again(names: Sequence[str], results: Path) -> list[str]:
-    """The ids of runs that ``names`` mean more than once, be it under the names of copies.
-
-    Raises:
-        UsageError: one means no run.
-        StoreError: one cannot be read.
-    """
+    """The ids of runs that ``names`` mean more than once, as by the names of copies."""
     counted = Counter(open_run(path).run_id for name in names for path in find_folders([name], results))
     return [run_id for run_id, count in counted.items() if count > 1]
 
 
-def find_folders(names: Sequence[str], results: Path) -> list[Path]:
-    """The folders of the runs that ``names`` mean, in their order: ids, folders, or globs of either.
+def all_folders(results: Path) -> list[Path]:
+    """The folders of all runs in ``results``, by name.
 
     Raises:
-        UsageError: one means no run.
+        StoreError: there is none.
+    """
+    found = sorted(path.parent for path in results.glob("*/run.json"))
+    if not found:
+        raise StoreError(f"{results} holds no run; measure one with `nox -s bench`, or name its folder")
+    return found
+
+
+def find_folders(names: Sequence[str], results: Path) -> list[Path]:
+    """The folders of the runs that ``names`` mean, in their order.
+
+    Raises:
+        UsageError: a name means no run.
     """
     found: list[Path] = []
     for name in names:
-        # What is there is meant by its name, brackets and all.
+        # The name of an existing folder may hold brackets.
         literal = glob.escape(name) if Path(name).exists() else name
         patterns = (literal, str(Path(glob.escape(str(results))) / name))
         # Not Path.glob, which takes no absolute pattern.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +19,13 @@ from bench.store.files import read_json
 from bench.store.schema import SCHEMA_VERSION, TABLES
 
 ROWS_AT_ONCE = 512
-"""Of generations these are some megabytes, however long their answers."""
+"""Some megabytes of generations."""
 _BUFFER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """One folder under ``results/``.
-
-    Args:
-        path: the folder.
-        record: run.json.
-        end: end.json; ``None`` means that the run still goes on or was killed.
-    """
+    """One folder under ``results/``: run.json, and end.json, which a run lacks that still goes on or was killed."""
 
     path: Path
     record: dict[str, Any]
@@ -37,8 +33,13 @@ class StoredRun:
 
     @property
     def run_id(self) -> str:
-        """The run's id, also the name of its folder when it was written."""
+        """The run's id, by which its folder was named."""
         return str(self.record.get("run_id") or self.path.name)
+
+    @property
+    def created_at(self) -> datetime | None:
+        """When the run began, from its record or else from its id; ``None`` if neither tells."""
+        return as_utc(self.record.get("created_at")) or as_utc(self.run_id[:16])
 
     def table(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows of one of :data:`bench.store.schema.TABLES`, in the order in which they were committed.
@@ -46,48 +47,51 @@ class StoredRun:
         Args:
             name: the table.
             columns: which columns to read; all by default. A column that an older run lacks is null.
-            where: an expression that a row has to meet.
+            where: selects rows.
         """
-        schema = TABLES[name]
-        wanted = pa.schema([schema.field(column) for column in columns]) if columns is not None else schema
-        tables = [self._read(path, schema, wanted, where) for path in live_files(self.path / name)]
-        return pa.concat_tables(tables) if tables else wanted.empty_table()
+        schema, names = TABLES[name], list(columns or TABLES[name].names)
+        tables = []
+        for path in live_files(self.path / name):
+            with _named(path):
+                tables.append(pq.read_table(path, schema=schema, columns=names, filters=where))
+        return pa.concat_tables(tables) if tables else _part(schema, names).empty_table()
 
     def batches(self, name: str, columns: Sequence[str], rows: int = ROWS_AT_ONCE) -> Iterator[pa.RecordBatch]:
-        """The same rows in the same order as :meth:`table` gives, at most ``rows`` at a time.
-
-        For columns that are too large to be held twice.
-        """
-        schema = TABLES[name]
-        wanted = pa.schema([schema.field(column) for column in columns])
+        """The same rows as :meth:`table` gives, at most ``rows`` at a time; for columns too large to hold twice."""
+        wanted = _part(TABLES[name], columns)
         for path in live_files(self.path / name):
-            try:
-                # Buffered, or the whole column would be read before its first row is there.
-                with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
-                    present = [column for column in columns if column in file.schema_arrow.names]
-                    for batch in file.iter_batches(rows, columns=present):
-                        yield _completed(batch, wanted)
-            except (OSError, pa.ArrowInvalid) as error:
-                raise StoreError(f"cannot read {path}: {error}") from error
-
-    @staticmethod
-    def _read(path: Path, schema: pa.Schema, wanted: pa.Schema, where: pc.Expression | None) -> pa.Table:
-        try:
-            present = pq.read_schema(path).names
-            table = pq.read_table(path, schema=schema, columns=[n for n in wanted.names if n in present], filters=where)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise StoreError(f"cannot read {path}: {error}") from error
-        return pa.table(_columns(table, wanted), schema=wanted)
+            # Buffered, or the whole column would be read before its first row is there.
+            with _named(path), pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
+                present = [column for column in columns if column in file.schema_arrow.names]
+                for batch in file.iter_batches(rows, columns=present):
+                    arrays = [
+                        batch.column(field.name) if field.name in present else pa.nulls(batch.num_rows, field.type)
+                        for field in wanted
+                    ]
+                    yield pa.RecordBatch.from_arrays(arrays, schema=wanted)
 
 
-def _completed(batch: pa.RecordBatch, wanted: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(_columns(batch, wanted), schema=wanted)
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Names the file in the error of one that cannot be read."""
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid) as error:
+        raise StoreError(f"cannot read {path}: {error}") from error
 
 
-def _columns(found: pa.Table | pa.RecordBatch, wanted: pa.Schema) -> list[Any]:
-    """The wanted columns; one that an older run lacks is null."""
-    names = found.schema.names
-    return [found.column(f.name) if f.name in names else pa.nulls(found.num_rows, f.type) for f in wanted]
+def _part(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
+    return pa.schema([schema.field(column) for column in columns])
+
+
+def as_utc(text: Any) -> datetime | None:
+    """A date and time as it is recorded; ``None`` for what is none."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return None if found is None else found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError):
+        # One at the ends of the calendar may have none in UTC.
+        return None
 
 
 def open_run(path: Path) -> StoredRun:

@@ -1,8 +1,9 @@
-"""The contract of what is kept: names, types and units of every column, version 5.
+"""The contract of what is kept: names, types and units of every column, version 6.
 
 Version 2 added ``node_placement`` and ``changed_hints`` to the loads; version 3 ``cpu_temperature_c`` to the loads and
 ``ask`` and ``cpu_frequency_mhz`` to the generations; version 4 ``bits_read_per_weight`` to the loads; version 5
-``device_share``, ``environment``, ``first_prompt_tokens``, ``first_new_tokens`` and ``first_batch_size`` to the loads.
+``device_share``, ``environment``, ``first_prompt_tokens``, ``first_new_tokens`` and ``first_batch_size`` to the loads;
+version 6 ``message_keys`` and ``message_values`` to the findings.
 
 A reader of version v reads every version up to v. Columns are only ever added; a new one raises the version.
 ``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 UTC = pa.timestamp("us", tz="UTC")
 _BITS = pa.map_(pa.string(), pa.float64())
@@ -128,10 +129,15 @@ FINDINGS = pa.schema(
         pa.field("block", pa.int32()),
         pa.field("message", pa.string(), nullable=False),
         pa.field("advice", pa.string(), nullable=False),
+        pa.field("message_keys", pa.list_(pa.string())),
+        pa.field("message_values", pa.string()),
         pa.field("seen_at", UTC, nullable=False),
     ]
 )
-"""What the guard saw, about which row, with advice. ``subject`` is ``run``, ``load`` or ``cell``."""
+"""What the guard saw, about which row, with advice. ``subject`` is ``run``, ``load`` or ``cell``.
+
+``message`` and ``advice`` are English; keys and values are what they are rendered from, see :mod:`bench.findings`.
+"""
 
 QUALITY = pa.schema(
     [

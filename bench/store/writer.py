@@ -24,20 +24,12 @@ def new_run_id(now: datetime | None = None) -> str:
 
 
 class RunWriter:
-    """Commits what was measured to ``<results>/<run_id>/``, a file at a time, each whole.
-
-    Args:
-        results: the folder of all runs; made if it is missing.
-        run_id: of this run.
-
-    Raises:
-        StoreError: the folder cannot be written to.
-    """
+    """Commits rows to ``<results>/<run_id>/``, a whole file at a time."""
 
     def __init__(self, results: Path, run_id: str) -> None:
         self.path = results / run_id
         self.run_id = run_id
-        # Room for end.json, should the disk fill up while the run goes on.
+        # Room for end.json if the disk fills up during the run.
         self._reserve = self.path / ".reserve"
         self._parts = 0
         try:
@@ -66,28 +58,21 @@ class RunWriter:
         write_table(self.path / table / f"part-{self._parts:05d}.parquet", pa.table(columns, schema=schema))
 
     def gather(self, table: str) -> None:
-        """Gather the parts of ``table`` into one file, which is quicker to read; more parts may follow.
+        """Gather the parts of ``table`` into one file, which is faster to read; more parts may follow.
 
-        Where that cannot be, as on a disk without room for both, the parts stay and say the same.
+        Where that fails, as on a disk without room for both, the parts stay.
         """
         with suppress(StoreError):
             compact(self.path / table)
 
     def finish(self, reason: str, detail: Mapping[str, Any] | None = None) -> None:
-        """Gather the parts of each table into one file, then write end.json.
-
-        Args:
-            reason: why the run ended.
-            detail: what more there is to say, by topic: ``adaptive``, see :class:`bench.analyse.adaptive.Adaptive`.
-        """
+        """Gather the parts of each table into one file, then write end.json with the reason and further facts."""
         for table in TABLES:
             self.gather(table)
         with suppress(OSError):
             remove_file(self._reserve)
-        write_json(
-            self.path / "end.json",
-            {"ended_at": datetime.now(UTC).isoformat(), "reason": reason, "detail": detail},
-        )
+        ended_at = datetime.now(UTC).isoformat()
+        write_json(self.path / "end.json", {"ended_at": ended_at, "reason": reason, "detail": detail})
 
     def discard_if_empty(self) -> None:
         """Remove the folder of a run that never began."""

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench.cli import Parser
-from bench.errors import BenchError, UsageError
+from bench.cli import Parser, print_refusal
+from bench.errors import BenchError
 from bench.observe.limits import limits
 from bench.plan.backends import BACKENDS
 from studies.intervals import fit, histories, real, simulate, variance
@@ -23,8 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = _parser().parse_args(given)
         _COMMANDS[asked.command](asked)
     except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 4 if isinstance(error, UsageError) else 1
+        return print_refusal(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130

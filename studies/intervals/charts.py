@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import io
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
 from bench.errors import UsageError
-from bench.report.drawing.canvas import drawing, value_axis
-from bench.report.drawing.style import GRID, MUTED, TEXT
+from bench.report.drawing.canvas import STYLE, value_axis
+from bench.report.drawing.style import COLOURS, GRID
 from studies.intervals.coverage import Coverage, by_noise
 from studies.intervals.power import Point, named
 
-_COLOURS = {TEXT: "#7a7f87", MUTED: "#7a7f87", GRID: "#9aa0a6"}
-"""What the report draws in, and turns into the page's own colours -> a grey that can be read on both pages."""
+_TEXT, _GRID = "#7a7f87", "#9aa0a6"
+"""Greys that can be read on both pages."""
 _WAYS = {"compare": ("#2a7fc1", "o"), "ab": ("#d9641e", "s"), "gate": ("#2a9d76", "^")}
 _PALETTE = (
     "#2a7fc1",
@@ -56,9 +59,10 @@ def write_charts(folder: Path, coverage: Sequence[Coverage], power: Sequence[Poi
 def coverage_chart(found: Sequence[Coverage]) -> str:
     """Coverage over blocks, a line per noise, with its binomial interval."""
     groups = by_noise(found)
-    with drawing("study-coverage", (7.2, 3.6)) as canvas:
-        axes = canvas.figure.subplots()
-        axes.axhspan(*_WANTED, color=_COLOURS[GRID], alpha=0.25, linewidth=0)
+
+    def draw(figure: Figure) -> None:
+        axes: Any = figure.subplots()
+        axes.axhspan(*_WANTED, color=_GRID, alpha=0.25, linewidth=0)
         for place, (name, points) in enumerate(groups.items()):
             at = [index + (place - (len(groups) - 1) / 2) * 0.1 for index in range(len(points))]
             shares = [100 * one.share.value for one in points]
@@ -72,22 +76,25 @@ def coverage_chart(found: Sequence[Coverage]) -> str:
         axes.set_ylabel("intervals that hold the truth, %")
         axes.grid(axis="y")
         _legend(axes)
-        return _standing(canvas.written())
+
+    return _written("study-coverage", (7.2, 3.6), draw)
 
 
 def power_chart(points: Sequence[Point]) -> str:
     """The smallest slowdown found over the minutes measured, a panel per noise; one slowed cell of 21."""
     one_slowed = [point for point in points if point.slowed == "one" and point.slowdown is not None]
     noises = list(dict.fromkeys(point.noise for point in one_slowed))
-    with drawing("study-power", (3.4 * max(1, len(noises)), 3.6)) as canvas:
-        panels: Any = canvas.figure.subplots(1, max(1, len(noises)), squeeze=False, sharey=True)[0]
+
+    def draw(figure: Figure) -> None:
+        panels: Any = figure.subplots(1, max(1, len(noises)), squeeze=False, sharey=True)[0]
         for axes, noise in zip(panels, noises, strict=False):
             values = [100 * point.slowdown for point in one_slowed if point.slowdown is not None]
             value_axis(axes, values, logarithmic=True)
             _curves(axes, [point for point in one_slowed if point.noise == noise])
             axes.set_title(noise, fontsize=9.5)
         panels[0].set_ylabel("smallest slowdown found in 95 %, %")
-        return _standing(canvas.written())
+
+    return _written("study-power", (3.4 * max(1, len(noises)), 3.6), draw)
 
 
 def _curves(axes: Any, points: Sequence[Point]) -> None:
@@ -104,8 +111,14 @@ def _curves(axes: Any, points: Sequence[Point]) -> None:
 
 
 def _legend(axes: Any) -> None:
-    axes.legend(frameon=False, fontsize=8, labelcolor=_COLOURS[TEXT])
+    axes.legend(frameon=False, fontsize=8, labelcolor=_TEXT)
 
 
-def _standing(drawn: str) -> str:
-    return re.sub("|".join(_COLOURS), lambda found: _COLOURS[found.group()], drawn)
+def _written(name: str, inches: tuple[float, float], draw: Callable[[Figure], None]) -> str:
+    greys = {key: _GRID if value == GRID else _TEXT for key, value in STYLE.items() if value in COLOURS}
+    stream = io.StringIO()
+    with mpl.rc_context({**STYLE, **greys, "svg.fonttype": "none", "svg.hashsalt": name}):
+        figure = Figure(figsize=inches, dpi=72, layout="constrained")
+        draw(figure)
+        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
+    return stream.getvalue()

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.analyse.change_points import Reading, change_points
+from bench.analyse.change_points import change_points
+from bench.analyse.run_noise import Reading
 from studies.intervals.chance import Share, generator, shared
 from studies.intervals.tables import Table, as_lines, percent, percent_range, write_markdown
 

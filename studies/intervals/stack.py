@@ -15,14 +15,15 @@ import psutil
 
 from backends.spec import BackendSpec
 from bench.errors import UsageError, WorkerFailed
-from bench.measure.worker import Launch, WorkerProcess
-from bench.observe.conditions import ConditionReader, others_share
-from bench.observe.limits import default_threads
+from bench.measure.child_process import Launch
+from bench.measure.worker import WorkerProcess
+from bench.observe.limits import limits
+from bench.observe.machine_conditions import ConditionReader, others_share
 from bench.plan.backends import BACKENDS
 from bench.plan.values import like
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.prompts import PromptBook, PromptKey
 from bench.prepare.stage import Preparer
 
@@ -127,7 +128,7 @@ def find_target(
         raise UsageError(f"{backend} cannot be measured: {venv.reason}")
     shape = {"prompt_tokens": Request().prompt_tokens, "new_tokens": Request().new_tokens}
     told = spec.load_options(DEVICE, shape, _typed(spec, options))
-    threads = default_threads()
+    threads = limits().default_threads
     if spec.artifact_format == "none":
         return Target(spec, venv.python, None, wanted, threads, PromptBook.made_up(), told)
     conversion = venvs.conversion()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.analyse.compare import ComparedCell, Difference, compare, compare_variants
+from bench.analyse.compare import Comparison, Difference, compare, compare_variants
 from bench.analyse.gate import gate
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.variation import variation
@@ -21,17 +21,17 @@ class Said:
 
 def compared(base: RunAnalysis, head: RunAnalysis, threshold: float, earlier: Sequence[RunAnalysis] = ()) -> list[Said]:
     """What ``compare`` says of two runs, where ``earlier`` ones tell how much runs vary."""
-    return _listed(compare(base, head, threshold, variation(earlier) if earlier else None).cells)
+    return _listed(compare(base, [head], threshold, [variation(earlier)] if earlier else ()))
 
 
 def variants(run: RunAnalysis, threshold: float) -> list[Said]:
     """What ``ab`` says of its run."""
-    return _listed(compare_variants(run, threshold).cells)
+    return _listed(compare_variants(run, threshold))
 
 
 def gated(baselines: Sequence[RunAnalysis], head: RunAnalysis, threshold: float) -> list[Said]:
     """What the gate says of a run."""
-    return _listed(gate(head, baselines, threshold).cells)
+    return _listed(gate(head, baselines, threshold).comparison)
 
 
 def called(said: Sequence[Said], *verdicts: str) -> list[Said]:
@@ -39,8 +39,10 @@ def called(said: Sequence[Said], *verdicts: str) -> list[Said]:
     return [one for one in said if one.difference.verdict in verdicts]
 
 
-def _listed(cells: Iterable[ComparedCell]) -> list[Said]:
-    return [Said(name_of(cell.cell), one) for cell in cells for one in cell.differences]
+def _listed(comparison: Comparison) -> list[Said]:
+    return [
+        Said(name_of(cell.cell), one) for head in comparison.heads for cell in head.cells for one in cell.differences
+    ]
 
 
 def name_of(cell: CellResult) -> str:

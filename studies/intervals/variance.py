@@ -16,7 +16,8 @@ from scipy import stats
 
 from bench.analyse.interval import CONFIDENCE, over_blocks
 from bench.errors import UsageError, WorkerError
-from bench.measure.worker import Launch, WorkerProcess
+from bench.measure.child_process import Launch
+from bench.measure.worker import WorkerProcess
 from bench.observe.limits import limits
 from studies.intervals.stack import Medians, Request, Start, Target, ask, find_target, measure_process, started
 from studies.intervals.tables import Table, as_lines, percent, percent_range, write_markdown

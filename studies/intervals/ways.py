@@ -74,7 +74,7 @@ def with_history(
         if (between := run_spread([one.estimate.value for one in values])) is not None
     }
     known = Variation(len(next(iter(history.values()))), own, {})
-    found = compare_runs(_run_of(base), _run_of(head), COMPARE_THRESHOLD, known).differences
+    found = compare_runs(_run_of(base), [_run_of(head)], COMPARE_THRESHOLD, [known]).differences
     said = {metric: [one.verdict for one in found if one.metric == metric] for metric in head}
     return {metric: Calls(verdicts.count("slower"), verdicts.count("faster")) for metric, verdicts in said.items()}
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from bench import PROJECT_ROOT
 from bench.errors import BenchError, UsageError
-from bench.observe.limits import default_threads
+from bench.observe.limits import limits
 from bench.plan.backends import BACKENDS
 from bench.plan.options import DEFAULT_BACKENDS
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
-from bench.prepare.models import DEFAULT_SPEC, resolve_model
+from bench.prepare.model_source import DEFAULT_SPEC, resolve_model
 from bench.prepare.stage import Preparer
 from studies.overhead import collecting, schedule, tax, wall
 
@@ -48,7 +48,7 @@ def _print(lines: Callable[[], Lines]) -> int:
             _say(f"  {line}")
     except BenchError as error:
         _say(f"  error: {error}")
-        return 4 if isinstance(error, UsageError) else 1
+        return error.exit_status
     return 0
 
 
@@ -59,7 +59,7 @@ def _tax(asked: argparse.Namespace) -> Lines:
         raise UsageError(f"the tax needs a model: {conversion.reason}")
     source = resolve_model(DEFAULT_SPEC)
     preparer = Preparer(source, conversion_python=conversion.python, cache=cache_root(), say=_say)
-    threads = default_threads()
+    threads = limits().default_threads
     for name in asked.backend or DEFAULT_BACKENDS:
         spec, venv = BACKENDS[name], venvs.backend(BACKENDS[name], "CPU")
         if venv.python is None:

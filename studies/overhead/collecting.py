@@ -12,10 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from bench import PROJECT_ROOT
 from bench.errors import BenchError
 from bench.observe.memory import memory_of
-from bench.processes import child_environment, interpreter
+from bench.processes import child_environment
 from studies.overhead.figures import mean_interval
 
 COLLECTING_GOAL_S = 2.0
@@ -118,3 +120,14 @@ def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+
+def interpreter(started: int) -> int:
+    """The interpreter of a process that was started from a venv: its child on Windows, if it has started one."""
+    if sys.platform != "win32" or sys.prefix == sys.base_prefix:
+        return started
+    try:
+        children = psutil.Process(started).children()
+    except psutil.Error:
+        return started
+    return children[0].pid if children else started

@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser
+from bench.cli import Parser, print_refusal
 from bench.errors import BenchError, UsageError
 from studies.report_speed.rendering import Goals, Rendering, render_once, said
 from studies.report_speed.stored import CELLS, size_of, write_run
@@ -31,8 +31,7 @@ def main(arguments: Sequence[str]) -> int:
             measured = [_measure(Path(folder), tokens, asked.cells, asked.runs) for tokens in asked.tokens]
         _say_growth(asked.tokens, measured)
     except BenchError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 4 if isinstance(error, UsageError) else 1
+        return print_refusal(error)
     return 0
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +13,16 @@ from typing import Any
 import pytest
 
 from backends.contract import Device
-from backends.ort_devices import cuda_devices, directx_devices, list_devices, openvino_devices, plugin_devices
+from backends.ort_devices import (
+    add_to_search,
+    cuda_devices,
+    directx_devices,
+    list_devices,
+    make_findable,
+    openvino_devices,
+    openvino_libraries,
+    plugin_devices,
+)
 
 
 @dataclass
@@ -143,3 +153,26 @@ def test_a_process_that_cannot_be_started_is_no_device(
     monkeypatch.setattr(sys, "executable", str(tmp_path / "nothing"))
 
     assert (list_devices("CUDA"), "could not be asked" in capsys.readouterr().err) == ([], True)
+
+
+def test_openvino_is_looked_for_without_being_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "openvino" / "libs").mkdir(parents=True)
+    (tmp_path / "openvino" / "__init__.py").write_text("raise RuntimeError", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert openvino_libraries() == tmp_path / "openvino" / "libs"
+
+
+def test_a_folder_is_searched_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", "elsewhere")
+    add_to_search(tmp_path)
+
+    assert os.environ["PATH"].split(os.pathsep) == [str(tmp_path), "elsewhere"]
+
+
+@pytest.mark.parametrize("kind", [None, "DML", "WINML"])
+def test_a_package_that_carries_all_it_needs_changes_nothing(monkeypatch: pytest.MonkeyPatch, kind: str | None) -> None:
+    monkeypatch.setenv("PATH", "elsewhere")
+    make_findable(kind)
+
+    assert os.environ["PATH"] == "elsewhere"

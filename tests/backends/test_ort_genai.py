@@ -138,7 +138,7 @@ def test_the_cpu_package_has_the_cpu_alone(adapter: ModuleType) -> None:
 
 
 def test_another_package_lists_what_its_provider_finds(adapter: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "_versions", lambda: {"onnxruntime-genai-winml": "1"})
+    monkeypatch.setattr(adapter, "installed_versions", lambda *_: {"onnxruntime-genai-winml": "1"})
     monkeypatch.setattr(adapter, "list_devices", lambda kind: [Device(f"{kind}.0")])
 
     assert adapter.OrtGenAI().devices() == [Device("CPU"), Device("WINML.0")]

@@ -11,17 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from bench.plan.cells import Cell, Load
 from bench.plan.flags import raw_values
 from bench.plan.options import Options, resolve_options
 from tests.support import rows
 from tests.support.sweeps import Measured, Sweep
-
-# How long an example takes says nothing on a machine that does other work beside.
-settings.register_profile("bench", deadline=None)
-settings.load_profile("bench")
 
 MakeOptions = Callable[..., Options]
 MakeRow = Callable[..., dict[str, Any]]

@@ -1,4 +1,4 @@
-"""Which process is which: the one that was started, and the one that does the work."""
+"""Which process works, and how its end is described."""
 
 from __future__ import annotations
 
@@ -6,18 +6,21 @@ import os
 import subprocess
 import sys
 
-import psutil
+import pyarrow as pa
 import pytest
 
-from bench.processes import interpreter, working_process
+from bench import processes
+from bench.processes import working_process
+from bench.store.schema import LOADS
 
-pytestmark = pytest.mark.process
+ACCESS_VIOLATION = 0xC0000005
 
 
 def test_the_process_that_was_started_is_the_one_that_works() -> None:
     assert working_process(os.getpid(), os.getpid()) == os.getpid()
 
 
+@pytest.mark.process
 def test_a_child_that_says_so_is_the_one_that_works() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         assert working_process(os.getpid(), child.pid) == child.pid
@@ -29,25 +32,43 @@ def test_a_process_that_is_none_is_not_believed(told: int) -> None:
     assert working_process(os.getpid(), told) == os.getpid()
 
 
+@pytest.mark.process
 def test_a_process_that_comes_from_elsewhere_is_not_believed() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         assert working_process(child.pid, os.getpid()) == child.pid
         child.kill()
 
 
-def test_the_interpreter_behind_a_venvs_python_of_windows_is_its_child(monkeypatch: pytest.MonkeyPatch) -> None:
-    redirector = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'print(1, flush=True); input()'])"
-    command = [sys.executable, "-c", redirector]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as started:
-        assert started.stdout is not None
-        started.stdout.readline()
-        monkeypatch.setattr(sys, "platform", "win32")
-        monkeypatch.setattr(sys, "base_prefix", "elsewhere")
-        found = interpreter(started.pid)
-        monkeypatch.undo()
-        assert psutil.Process(found).ppid() == started.pid
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (3, "exit code 3"),
+        (-9, "killed by signal 9, as the system does when memory runs out"),
+        (-11, "killed by signal 11"),
+        (ACCESS_VIOLATION, "exit code 0xC0000005, access violation: a library crashed"),
+        (ACCESS_VIOLATION - 2**32, "exit code 0xC0000005, access violation: a library crashed"),
+        (0xC0000135, "exit code 0xC0000135, a DLL was not found"),
+        (0xC0DE0001, "exit code 0xC0DE0001"),
+    ],
+)
+def test_an_end_is_said_in_words(code: int, words: str) -> None:
+    assert processes.exit_in_words(code) == words
 
 
-def test_elsewhere_a_process_is_its_own_interpreter() -> None:
-    if sys.platform != "win32":
-        assert interpreter(os.getpid()) == os.getpid()
+@pytest.mark.parametrize("code", [0, 70, -9, ACCESS_VIOLATION, 0xFFFFFFFF, None])
+def test_every_code_fits_into_its_column(code: int | None) -> None:
+    column = pa.array([processes.signed_exit_code(code)], LOADS.field("exit_code").type)
+    assert column.to_pylist() == [processes.signed_exit_code(code)]
+
+
+@pytest.mark.parametrize("code", [0, 70, -9])
+def test_a_code_of_its_size_is_stored_as_it_is(code: int) -> None:
+    assert processes.signed_exit_code(code) == code
+
+
+def test_a_status_of_windows_is_stored_as_windows_shows_it() -> None:
+    assert processes.signed_exit_code(ACCESS_VIOLATION) == -1073741819
+
+
+def test_a_stored_status_is_shown_in_hexadecimal() -> None:
+    assert processes.format_exit_code(-1073741819) == "0xC0000005"

@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from bench.analyse.build_history import build_history
 from bench.analyse.compare import compare
-from bench.analyse.history import history
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
-from bench.analyse.side_by_side import side_by_side
 from bench.analyse.timeline import read_analysis
 from bench.cli import LANGUAGES
 from bench.commands.history import main as history_main
 from bench.plan.cells import Load
-from bench.report.compare.finish import finish
-from bench.report.history.page import page as history_page
+from bench.report.compare.comparison_files import write_comparison
+from bench.report.history.history_page import page as history_page
+from bench.report.history.history_view import HistoryView
 from bench.report.index.update import update_index
 from bench.report.language import chosen
 from bench.store.reader import open_run
@@ -34,7 +34,7 @@ EVIL = "<script>alert(5)</script>"
 def compared(folder: Path, base: Path, head: Path) -> Path:
     """The page of two stored runs."""
     there, here = (analyse_run(open_run(run)) for run in (base, head))
-    finish(side_by_side([compare(there, here, 0.03)]), folder)
+    write_comparison(compare(there, [here], 0.03), folder)
     return folder / "compare.html"
 
 
@@ -75,14 +75,14 @@ def several_compared(folder: Path) -> Path:
         return made_run(name, cells)
 
     heads = made("twin", {}), made("slower", {4: 1.1, 7: 1.4, 9: 1.2}), made("lacking", {11: 0.8}, prompts[9:])
-    finish(side_by_side([compare(made("base", {}), head, 0.03) for head in heads]), folder)
+    write_comparison(compare(made("base", {}), heads, 0.03), folder)
     return folder / "compare.html"
 
 
 def far_apart(folder: Path) -> Path:
     """A cell that takes ten times as long."""
     base, head = (made_run(name, [made_cell([time, 1.02 * time, 0.98 * time])]) for name, time in (("a", 1), ("b", 10)))
-    finish(side_by_side([compare(base, head, 0.03)]), folder)
+    write_comparison(compare(base, [head], 0.03), folder)
     return folder / "compare.html"
 
 
@@ -156,7 +156,9 @@ def large_history(folder: Path) -> Path:
         run = made_run(f"run{night}", cells)
         runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), _keys))
     path = folder / "history.html"
-    path.write_text(history_page(history(runs, 0.03), "m" * 16, "a machine", []), encoding="utf-8", newline="\n")
+    path.write_text(
+        history_page(HistoryView("m" * 16, "a machine", build_history(runs, 0.03))), encoding="utf-8", newline="\n"
+    )
     return path
 
 

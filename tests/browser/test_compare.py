@@ -11,8 +11,7 @@ import pytest
 
 from bench.analyse.compare import compare
 from bench.analyse.run import analyse_run
-from bench.analyse.side_by_side import side_by_side
-from bench.report.compare.finish import finish
+from bench.report.compare.comparison_files import write_comparison
 from bench.store.reader import open_run
 from tests.browser.checks import beyond_paper, overflow, violations
 from tests.browser.runs import hostile, usual
@@ -37,7 +36,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for kind, (run, heads) in KINDS.items():
         folder = tmp_path_factory.mktemp("compared")
         runs = [analyse_run(open_run(run().write(folder, f"run{number}"))) for number in range(heads + 1)]
-        finish(side_by_side([compare(runs[0], head, 0.03) for head in runs[1:]]), folder / "out")
+        write_comparison(compare(runs[0], runs[1:], 0.03), folder / "out")
         made[kind] = folder / "out" / "compare.html"
     return made
 

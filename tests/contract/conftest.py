@@ -10,7 +10,7 @@ import pytest
 from bench.measure.worker import WorkerProcess
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.prompts import PromptBook, PromptKey
 from bench.prepare.stage import Preparer
 from tests.support.loaded_backends import (

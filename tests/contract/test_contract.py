@@ -207,7 +207,7 @@ def test_a_profile_places_nodes_on_the_devices_provider(backend: LoadedBackend, 
     given = (backend.artifact, backend.case.device, backend.precision, THREADS, backend.case.options)
     profiled = fresh.profile(*given, prompt=range(5, 37), new_tokens=4)
 
-    assert (profiled.placement[profiled.provider] > 0, round(sum(profiled.placement.values()), 6)) == (True, 1.0)
+    assert (profiled.share > 0, round(sum(profiled.shares.values()), 6)) == (True, 1.0)
 
 
 def test_weight_formats_that_change_on_load_are_told_by_share(real: LoadedBackend) -> None:

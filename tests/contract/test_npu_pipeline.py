@@ -14,7 +14,7 @@ from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
 from bench.measure.worker import Generated, WorkerProcess
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.stage import Preparer
 
 pytestmark = pytest.mark.contract

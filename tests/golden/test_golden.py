@@ -23,6 +23,7 @@ from bench.commands.compare import main as compare
 from bench.commands.gate import main as gate
 from bench.commands.history import main as history
 from bench.commands.report import main as report
+from tests.support.charts import blank_charts
 
 HERE = Path(__file__).resolve().parent
 RUNS, EXPECTED = HERE / "runs", HERE / "expected"
@@ -68,7 +69,8 @@ EXPORTS = (
 @pytest.mark.parametrize("name", COMMANDS)
 def test_exports_are_as_before(name: str, tmp_path: Path) -> None:
     command, arguments, status = COMMANDS[name]
-    assert command([*arguments, "--results-dir", str(RUNS), "--reports-dir", str(tmp_path)]) == status
+    with blank_charts():
+        assert command([*arguments, "--results-dir", str(RUNS), "--reports-dir", str(tmp_path)]) == status
     found = {path.name: path for path in sorted(tmp_path.rglob("*")) if path.name in EXPORTS}
     if os.environ.get("AIPC_BENCH_UPDATE_GOLDEN"):
         _write(EXPECTED / name, found)

@@ -121,7 +121,8 @@ def test_every_study_is_a_package_that_runs(name: str) -> None:
 
 def test_quick_lints_nothing_and_needs_no_stack(finished: Finished) -> None:
     noxfile.quick(FakeSession("-k", "interval"))
-    assert (finished.commands, finished.made) == ([("-m", "pytest", "-m", "not process", "-k", "interval")], None)
+    chosen = ("-m", "not process and not slow", "--hypothesis-profile=quick")
+    assert (finished.commands, finished.made) == ([("-m", "pytest", *chosen, "-k", "interval")], None)
 
 
 def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
@@ -138,6 +139,11 @@ def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
 def test_tests_take_pytests_arguments_and_then_lint_nothing(finished: Finished) -> None:
     noxfile.tests(FakeSession("-k", "contract"))
     assert finished.commands == [("-m", "pytest", "-k", "contract")]
+
+
+def test_tests_tell_what_took_longest(finished: Finished) -> None:
+    noxfile.tests(FakeSession())
+    assert finished.commands[-1] == ("-m", "pytest", "--durations=30")
 
 
 def test_tests_need_every_stack(finished: Finished) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 from bench.analyse.compare import Difference, compare
 from bench.analyse.interval import Contrast, Estimate
 from bench.analyse.results import Finding, RunAnalysis
-from bench.analyse.side_by_side import SideBySide, side_by_side
 from bench.plan.cells import Load
+from bench.report.compare.comparison_view import ComparisonView, comparison_view
 from tests.support.analyses import made_cell, made_run
 from tests.support.stored_runs import FakeRun
 
@@ -46,8 +46,8 @@ def run(name: str, times: Mapping[int, float] | float, prompts: Sequence[int] = 
     return made_run(name, cells, **record)
 
 
-def held(base: RunAnalysis, *heads: RunAnalysis, threshold: float = 0.03) -> SideBySide:
-    return side_by_side([compare(base, head, threshold) for head in heads])
+def held(base: RunAnalysis, *heads: RunAnalysis, threshold: float = 0.03) -> ComparisonView:
+    return comparison_view(compare(base, heads, threshold))
 
 
 def finding(severity: str = "serious", **about: Any) -> Finding:

@@ -10,10 +10,8 @@ from typing import Any
 
 from bench.cli import LANGUAGES
 from bench.report import text
-from bench.report.compare import words as compare_words
-from bench.report.history import words as history_words
 
-WORDS = {"report": text, "comparison": compare_words, "history": history_words}
+WORDS = {"report": text}
 """What speaks languages."""
 OTHERS = {
     f"{name}, {code}": (words.en, getattr(words, code))

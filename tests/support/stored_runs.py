@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -81,10 +82,11 @@ class FakeRun:
     def write(self, folder: Path, run_id: str = "20261122T211735Z-3f9a1c") -> Path:
         writer = RunWriter(folder, run_id)
         writer.begin(self._record())
-        for block in range(self.blocks):
-            for position, load in enumerate(self.loads):
-                writer.rows("generations", list(self._generations(load, block)))
-                writer.rows("loads", [self.load_row(load, block, position)])
+        visits = [(load, block, position) for block in range(self.blocks) for position, load in enumerate(self.loads)]
+        # A table at once: a run under way commits it load by load, which takes as many files.
+        generations = (self._generations(load, block) for load, block, _ in visits)
+        writer.rows("generations", list(itertools.chain.from_iterable(generations)))
+        writer.rows("loads", [self.load_row(*visit) for visit in visits])
         if self.findings:
             writer.rows("findings", [{"seen_at": NOW, **row} for row in self.findings])
         if self.end:

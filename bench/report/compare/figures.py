@@ -5,14 +5,20 @@ from __future__ import annotations
 from bench.analyse.compare import Difference
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult
-from bench.report import text
-from bench.report.compare import words
 from bench.report.format import localized, number
-from bench.report.language import chosen
+from bench.report.language import chosen, mark
+from bench.report.language import gettext as _
 from bench.report.names import Naming
 
 MARKS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"}
 """Verdict -> the sign that stands beside its colour."""
+
+VERDICT_NAMES = {
+    "slower": mark("slower"),
+    "faster": mark("faster"),
+    "same": mark("same"),
+    "inconclusive": mark("inconclusive"),
+}
 
 SERIOUS_MARK = "!"
 """What stands beside a figure that a serious finding touches."""
@@ -29,6 +35,11 @@ def shape(cell: CellResult) -> str:
     return f"{cell.prompt_tokens}+{cell.new_tokens}{batch}"
 
 
+def verdict_name(verdict: str) -> str:
+    """What a verdict is called."""
+    return _(VERDICT_NAMES[verdict])
+
+
 def values(one: Difference) -> str:
     """From what to what."""
     return f"{number(one.base_ms)} -> {number(one.head_ms)} ms"
@@ -36,32 +47,42 @@ def values(one: Difference) -> str:
 
 def ratio(estimate: Estimate) -> str:
     """A ratio with its interval; without one, that too is said."""
-    ends = text.NO_INTERVAL
-    if estimate.low is not None and estimate.high is not None:
-        ends = words.between(_ratio(estimate.low), _ratio(estimate.high))
-    return f"{_ratio(estimate.value)} ({ends})"
-
-
-def _ratio(value: float) -> str:
-    return localized(f"{value:.3f}")
+    return _with_ends(*(None if end is None else localized(f"{end:.3f}") for end in _ends(estimate)))
 
 
 def change(estimate: Estimate) -> str:
     """A ratio as a change, e.g. ``+12.0 % (+8.1 % to +16.0 %)``."""
-    ends = text.NO_INTERVAL
-    if estimate.low is not None and estimate.high is not None:
-        ends = words.between(signed(estimate.low), signed(estimate.high))
-    return f"{signed(estimate.value)} ({ends})"
+    return _with_ends(*(None if end is None else signed(end) for end in _ends(estimate)))
+
+
+def _ends(estimate: Estimate) -> tuple[float, float | None, float | None]:
+    return estimate.value, estimate.low, estimate.high
+
+
+def _with_ends(value: str | None, low: str | None, high: str | None) -> str:
+    ends = _("no interval") if low is None or high is None else between(low, high)
+    return f"{value} ({ends})"
+
+
+def between(low: str, high: str) -> str:
+    """From one end of an interval to the other."""
+    return _("{low} to {high}").format(low=low, high=high)
+
+
+def span(estimate: Estimate) -> str:
+    """An interval as changes, as short as it can be said, e.g. ``+8.1 to +16.0 %``; blank without one."""
+    if estimate.low is None or estimate.high is None:
+        return ""
+    low, high = signed(estimate.low), signed(estimate.high)
+    # One percent sign is enough where it stands behind the numbers.
+    return between(low.removesuffix(" %") if high.endswith(" %") else low, high)
 
 
 def signed(value: float) -> str:
-    """A ratio as a change."""
-    return times(value) if value >= 3 else signed_percent(f"{100 * (value - 1):+.1f}")
-
-
-def times(value: float) -> str:
-    """A ratio that is too large to be told as a change in percent."""
-    return words.TIMES.format(ratio=localized(f"{value:.3g}"))
+    """A ratio as a change, which is in percent unless it is too large for that."""
+    if value >= 3:
+        return _("{ratio} times").format(ratio=localized(f"{value:.3g}"))
+    return signed_percent(f"{100 * (value - 1):+.1f}")
 
 
 def signed_percent(value: str) -> str:
@@ -72,10 +93,3 @@ def signed_percent(value: str) -> str:
 def percent(share: float) -> str:
     """A share in percent."""
     return chosen().percent.format(localized(f"{100 * share:.3g}"))
-
-
-def span(estimate: Estimate) -> str:
-    """An interval as changes, as short as it can be said, e.g. ``+8.1 to +16.0 %``; blank without one."""
-    if estimate.low is None or estimate.high is None:
-        return ""
-    return words.between_in_short(signed(estimate.low), signed(estimate.high))

@@ -1,45 +1,65 @@
-"""What runs record of their conditions, packages and drivers, in words: the analysis tells it as it was recorded."""
+"""What runs record of their conditions, packages and drivers, in the language that is chosen."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import Any
 
-from bench.analyse.conditions import Mismatch
-from bench.analyse.side_by_side import Changed
-from bench.report import text
-from bench.report.compare import words
+from bench.analyse.conditions import NAMED, Mismatch
+from bench.report.format import number, plural
+from bench.report.language import gettext as _
+from bench.report.language import mark
 
 _DRIVER_OF = "driver of "
+
+_NAMES = {
+    "memory limit": mark("memory limit, bytes"),
+    "setting huge_pages": mark("transparent huge pages"),
+    "setting smt": mark("SMT"),
+    "setting turbo": mark("turbo"),
+    "setting energy_preference": mark("energy preference of the CPU"),
+    "setting numa_nodes": mark("NUMA nodes"),
+    "setting kernel_options": mark("options of the kernel"),
+    "repeats": mark("generations per visit"),
+    "warmups": mark("warm-ups, at least"),
+    "max_warmups": mark("warm-ups, at most"),
+}
+"""A condition as the analysis calls it -> what it is called, where that is not the same."""
+_SAME = {
+    *(mark("model"), mark("model digest"), mark("machine"), mark("threads"), mark("schema"), mark("prompts")),
+    *(mark("power source"), mark("power mode"), mark("governor"), mark("usable CPUs"), mark("CPU quota")),
+    *(mark("kernel"), mark("system"), mark("CPU"), mark("cool-down, s")),
+}
+_STATES = {mark("mains"), mark("battery"), mark("none"), mark("all")}
 
 
 def condition(what: str) -> str:
     """What a condition of runs is called; a package by its own name."""
     if what.startswith(_DRIVER_OF):
-        return words.DRIVER_OF.format(device=what.removeprefix(_DRIVER_OF))
-    return words.CONDITIONS.get(what, what)
+        return _("driver of {device}").format(device=what.removeprefix(_DRIVER_OF))
+    return _(_NAMES.get(what, what)) if what in _NAMES or what in _SAME else what
 
 
-def value(what: str, recorded: str) -> str:
+def value(what: str, recorded: Any) -> str:
     """What a run records of a condition, a package or a driver."""
-    if what == "threads" and recorded == "None":
-        return words.THREADS_LEFT
-    if what == "power source":
-        recorded = text.POWER_SOURCES.get(recorded, recorded)
-    # A machine that is called like another one has its id behind its name.
-    name, *more = recorded.partition(" (")
-    return words.VALUES.get(name, name) + "".join(more)
+    if what == "machine":
+        name, machine_id = recorded if isinstance(recorded, tuple) else (recorded, None)
+        name = name or _("unknown processor")
+        return f"{name} ({machine_id})" if machine_id else str(name)
+    if what == "threads" and recorded in (None, "None"):
+        return _("left to each stack")
+    if recorded in (None, "None"):
+        return _("not recorded")
+    return _(recorded) if recorded in _STATES else str(recorded)
 
 
 def pair(one: Mismatch) -> tuple[str, str]:
     """What two runs differ in, there and here."""
     if one.what == "prompts":
-        # Counts, each with an English word or two behind it.
-        there, here = (told.partition(" ")[0] for told in (one.base, one.head))
-        return words.PROMPTS[0].format(count=there), words.PROMPTS[1].format(count=here)
+        others = _("{count} of them with other ids").format(count=number(one.head, 0))
+        return plural(one.base, "{count} prompt", "{count} prompts"), others
     return value(one.what, one.base), value(one.what, one.head)
 
 
-def in_words(one: Changed) -> Changed:
-    """What differs between a base and its heads; what a head does not record stays ``None``."""
-    heads = tuple(None if told is None else value(one.name, told) for told in one.heads)
-    return replace(one, name=condition(one.name), base=value(one.name, one.base), heads=heads)
+def value_or_blank(what: str, recorded: Any) -> str | None:
+    """The same of what is not the same in all runs: ``None`` for a package that a run does not record."""
+    return None if recorded is None and what not in NAMED else value(what, recorded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from bench.analyse.first_requests import Request
 from bench.analyse.results import LoadResult, LoadTimes, RunAnalysis
@@ -63,20 +64,9 @@ def load_bars(analysis: RunAnalysis) -> list[LoadBar]:
     longest = max((_reach(times, parts) for _, times, parts in timed), default=0.0)
     if longest <= 0:
         return []
-    usual = _usual([times for _, times, _ in timed])
+    requests = Counter(times.first_request for _, times, _ in timed if times.first_request is not None)
+    usual = min(requests, key=lambda request: (-requests[request], request), default=None)
     return [_load_bar(load, times, parts, longest, usual) for load, times, parts in timed if parts]
-
-
-def _usual(timed: Sequence[LoadTimes]) -> Request | None:
-    """The request of most first generations."""
-    requests = Counter(times.first_request for times in timed if times.first_request is not None)
-    return min(requests, key=lambda request: (-requests[request], request), default=None)
-
-
-def _reach(times: LoadTimes, parts: list[tuple[int, str, float]]) -> float:
-    """How far a bar reaches, in seconds: on a busy machine a later request can take longer than the first."""
-    before = sum(value for *_, value in parts) - (times.first_generation_s or 0.0)
-    return before + max(times.first_generation_s or 0.0, times.steady_s or 0.0)
 
 
 def _parts(times: LoadTimes) -> list[tuple[int, str, float]]:
@@ -84,14 +74,20 @@ def _parts(times: LoadTimes) -> list[tuple[int, str, float]]:
     return [(kind, label, value) for kind, label, value in values if value is not None]
 
 
+def _reach(times: LoadTimes, parts: Sequence[tuple[int, str, float]]) -> float:
+    """How far a bar reaches, in seconds: on a busy machine a later request can take longer than the first."""
+    before = sum(value for *_, value in parts) - (times.first_generation_s or 0.0)
+    return before + max(times.first_generation_s or 0.0, times.steady_s or 0.0)
+
+
 def _load_bar(
-    load: LoadResult, times: LoadTimes, parts: list[tuple[int, str, float]], longest: float, usual: Request | None
+    load: LoadResult, times: LoadTimes, parts: Sequence[tuple[int, str, float]], longest: float, usual: Request | None
 ) -> LoadBar:
-    segments, start = [], 0.0
-    for kind, label, value in parts:
-        width = 100 * value / longest
-        segments.append(Segment(kind, label, start, width, value))
-        start += width
+    ends = list(accumulate(value for *_, value in parts))
+    segments = [
+        Segment(kind, label, 100 * (end - value) / longest, 100 * value / longest, value)
+        for (kind, label, value), end in zip(parts, ends, strict=True)
+    ]
     steady = None
     if times.steady_s is not None and times.first_generation_s is not None:
         # The first generation is the last part.
@@ -100,7 +96,7 @@ def _load_bar(
         load,
         times,
         tuple(segments),
-        total_s=sum(value for *_, value in parts),
+        total_s=ends[-1],
         steady=steady,
         request=shape_name(*times.first_request) if times.first_request else "",
         first=first_request(times),
@@ -110,14 +106,11 @@ def _load_bar(
 
 def memory_bars(analysis: RunAnalysis) -> list[MemoryBar]:
     """One bar per load whose peak is known."""
-    known = [load for load in analysis.loads if load.peak_memory_bytes]
-    sizes = [max(load.peak_memory_bytes or 0, load.artifact_bytes or 0) for load in known]
-    longest = max(sizes, default=0)
+    known = [(load, load.peak_memory_bytes) for load in analysis.loads if load.peak_memory_bytes]
+    longest = max((max(peak, load.artifact_bytes or 0) for load, peak in known), default=0)
     return [
         MemoryBar(
-            load,
-            100 * (load.peak_memory_bytes or 0) / longest,
-            None if load.artifact_bytes is None else 100 * load.artifact_bytes / longest,
+            load, 100 * peak / longest, None if load.artifact_bytes is None else 100 * load.artifact_bytes / longest
         )
-        for load in known
+        for load, peak in known
     ]

@@ -1,30 +1,27 @@
-"""What every drawing of a report shares: its style, its way into the page, its axes.
-
-Only this module and those beside it that draw import matplotlib, and only the page stage imports them. Names from data
-stay out of the drawings (the page writes them beside), so that no string can be taken for markup or mathematics, or
-lack a glyph.
-"""
+"""What every chart shares: a figure in the report's style on its way into a page, and its axes."""
 
 from __future__ import annotations
 
-import io
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from html import escape
 from typing import Any, Literal
 
 import matplotlib as mpl
-from matplotlib.backends.backend_svg import FigureCanvasSVG
+from markupsafe import Markup
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from bench.report.drawing.style import GRID, MUTED, TEXT
-from bench.report.drawing.svg import TIP, TIPS, Mark, StyleSheet, as_shape, embed
+from bench.report.drawing.svg import Mark, Sheet, SvgRenderer
 from bench.report.format import localized
+from bench.report.paths import coordinate
 
-_RC = {
-    "svg.fonttype": "none",
+STYLE = {
     "text.parse_math": False,
     "font.size": 9.5,
     "text.color": TEXT,
@@ -48,55 +45,41 @@ LOG_FROM = 8
 """From this ratio of largest to smallest on, an axis from zero would flatten what is small."""
 
 
-Place = tuple[float, float, float, float]
-"""Of axes within a figure: left, bottom, width and height as shares of the whole."""
-
-
 @dataclass(frozen=True, slots=True)
 class Frame:
     """Axes that many drawings share and the page has once.
 
     Args:
-        place: where they lie.
+        place: left, bottom, width and height as shares of the drawing.
         shape: the id of what is seen of them.
     """
 
-    place: Place
+    place: tuple[float, float, float, float]
     shape: str
 
 
-@dataclass(slots=True)
-class Drawing:
-    """A figure under way, with what its points and lines stand for; of a spare edition another one has the words."""
+class Drawing(FigureCanvasBase):
+    """A figure under way to a page with that sheet; of a ``spare`` one another has the tooltips."""
 
-    name: str
-    canvas: FigureCanvasSVG
-    spare: bool = False
-    marks: dict[str, Mark] = field(default_factory=dict)
+    def __init__(self, figure: Figure, sheet: Sheet, spare: bool) -> None:
+        super().__init__(figure)
+        self._sheet = sheet
+        self._spare = spare
 
-    @property
-    def figure(self) -> Figure:
-        """What is drawn on."""
-        figure: Figure = self.canvas.figure
-        return figure
+    def get_renderer(self) -> SvgRenderer:
+        """Also what matplotlib's layout measures labels with."""
+        return SvgRenderer(*self.figure.bbox.size, self._sheet)
 
-    def tip(self, words: str, **data: object) -> str:
-        """Keep a tooltip, blank for none, and data for the script; returns the id for the element that has them."""
-        key = str(len(self.marks))
-        self.marks[key] = Mark("" if self.spare else words, {name: str(value) for name, value in data.items()})
-        return TIP + key
+    def mark(self, tip: str, **data: object) -> Mark:
+        """What a line or a marker stands for, with data for the script."""
+        return Mark("" if self._spare else tip, data)
 
-    def point(self, words: str, line: int, prompt_tokens: int) -> str:
-        """The same for a point of the line with that number, which tells its figures to the mouse and the keyboard."""
-        return self.tip(words, line=line, prompt=prompt_tokens, point="")
+    def point(self, tip: str, line: int, prompt_tokens: int) -> Mark:
+        """The same of a point of the line with that number, which tells its figures to the mouse and the keyboard."""
+        return self.mark(tip, line=line, prompt=prompt_tokens, point="")
 
-    def points(self, told: Iterable[tuple[str, int]], line: int) -> str:
-        """The same for all points of a line, from the words and prompt tokens of each: the id for one artist."""
-        ids = [self.point(words, line, prompt_tokens) for words, prompt_tokens in told]
-        return f"{TIPS}{ids[0].removeprefix(TIP)}-{len(ids)}"
-
-    def settle(self) -> Place:
-        """Let the layout find the place of the only axes, once their labels and limits are set, and keep it.
+    def settle(self) -> Any:
+        """Lay out the only axes, once their labels and limits are set.
 
         The layout measures all that there is, so this comes before the lines and points, which take no room beside it.
         """
@@ -104,40 +87,51 @@ class Drawing:
         assert engine is not None
         engine.execute(self.figure)
         self.figure.set_layout_engine("none")
-        x, y, width, height = self.figure.axes[0].get_position().bounds
-        return x, y, width, height
+        return self.figure.axes[0]
 
-    def written(self) -> str:
-        """The figure as SVG: the same data gives the same bytes."""
-        stream = io.StringIO()
-        # Straight to the canvas: ``savefig`` draws everything once before, to find a layout that is found already.
-        with mpl.rc_context({"svg.hashsalt": self.name}):
-            self.canvas.print_svg(stream, metadata={"Date": None, "Creator": None})
-        return stream.getvalue()
+    def elements(self) -> str:
+        """What is drawn so far: the same data gives the same text."""
+        renderer = self.get_renderer()
+        self.figure.draw(renderer)
+        return renderer.elements()
 
-    def finish(self, sheet: StyleSheet, label: str, frame: Frame | None = None) -> str:
-        """The figure as SVG for the page, with ``label`` for those who do not see it, on a ``frame`` if it has one."""
-        return embed(self.written(), sheet, label, self.marks, None if frame is None else frame.shape)
+    def svg(self, label: str, frame: Frame | None = None) -> Markup:
+        """The drawing for the page, with ``label`` for those who do not see it, on a ``frame`` if it has one."""
+        ground = f'<use href="#{frame.shape}"/>' if frame else ""
+        return self._within(f'role="img" aria-label="{escape(label)}"', ground + self.elements())
 
-    def as_frame(self, sheet: StyleSheet) -> Frame:
-        """What is drawn so far, the only axes, for other drawings of this size."""
-        place = self.settle()
-        return Frame(place, as_shape(self.written(), sheet))
+    def decoration(self) -> Markup:
+        """The drawing as it can be shown many times, at no more than a reference each."""
+        return self._within('aria-hidden="true"', f'<use href="#{self._sheet.shape(self.elements())}"/>')
+
+    def as_frame(self) -> Frame:
+        """The only axes, for other drawings of this size."""
+        x, y, width, height = self.settle().get_position().bounds
+        return Frame((x, y, width, height), self._sheet.shape(self.elements()))
+
+    def _within(self, attributes: str, elements: str) -> Markup:
+        width, height = map(coordinate, self.figure.bbox.size)
+        svg = f'<svg viewBox="0 0 {width} {height}" class="chart" {attributes}>{elements}</svg>'
+        return Markup(svg)  # noqa: S704 - written by the renderer, which escapes
 
 
 @contextmanager
 def drawing(
-    name: str,
+    sheet: Sheet,
     inches: tuple[float, float],
     layout: Literal["constrained"] | None = "constrained",
     *,
     spare: bool = False,
 ) -> Iterator[Drawing]:
-    """A figure of ``inches`` in the report's style; ``spare`` is that of :mod:`bench.report.drawing.editions`."""
-    with mpl.rc_context(_RC):
-        # An SVG has 72 units to the inch; with another resolution, or another canvas, a layout would measure otherwise.
-        canvas = FigureCanvasSVG(Figure(figsize=inches, dpi=72, layout=layout))
-        yield Drawing(f"{name}spare" if spare else name, canvas, spare)
+    """A figure of ``inches`` in the report's style."""
+    with mpl.rc_context(STYLE):
+        # An inch is 72 units of SVG.
+        yield Drawing(Figure(figsize=inches, dpi=72, layout=layout), sheet, spare)
+
+
+def add_line(axes: Any, xs: Sequence[float], ys: Sequence[float], **look: Any) -> None:
+    """Add a line to axes, or to a figure, as it is: ``plot`` would look at the limits, once for each of thousands."""
+    axes.add_artist(Line2D(xs, ys, **look))
 
 
 def chain(lines: Iterable[Sequence[tuple[float, float]]]) -> tuple[list[float], list[float]]:
@@ -146,21 +140,30 @@ def chain(lines: Iterable[Sequence[tuple[float, float]]]) -> tuple[list[float], 
     return [x for x, _ in points], [y for _, y in points]
 
 
+def set_ticks(axis: Any, ticks: Sequence[float], label: Callable[[float], str] | None = None) -> None:
+    """Give an axis these ticks alone."""
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    label_ticks(axis, label or tick_label)
+
+
+def label_ticks(axis: Any, label: Callable[[float], str]) -> None:
+    """Have an axis write its ticks so."""
+    axis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
+
+
 def value_axis(axes: Any, values: Sequence[float], *, logarithmic: bool) -> None:
     """Let the vertical axis hold ``values``, from zero unless it is logarithmic."""
-    if not values:
-        return
     low, high = min(values), max(values)
     if logarithmic:
         low, high = low / 1.15, high * 1.15
         axes.set_yscale("log")
         axes.set_ylim(low, high)
-        axes.yaxis.set_major_locator(FixedLocator(log_ticks(low, high)))
-        axes.yaxis.set_minor_locator(NullLocator())
+        set_ticks(axes.yaxis, log_ticks(low, high))
     else:
         axes.set_ylim(0, high * 1.06)
         axes.yaxis.get_major_locator().set_params(nbins=7)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
+        label_ticks(axes.yaxis, tick_label)
 
 
 def round_ticks(low: float, high: float) -> list[float]:
@@ -178,14 +181,14 @@ def log_ticks(low: float, high: float) -> list[float]:
         ticks = [step * 10.0**decade for decade in decades for step in steps if low <= step * 10.0**decade <= high]
         if len(ticks) >= 5:
             break
-    return _spaced(ticks, (high / low) ** (1 / 9))
+    return spaced(ticks, (high / low) ** (1 / 9))
 
 
-def _spaced(ticks: Sequence[float], apart: float) -> list[float]:
-    """Those of ``ticks`` that are at least a factor ``apart`` from the one kept before."""
+def spaced(ticks: Sequence[float], apart: float) -> list[float]:
+    """Those of ``ticks``, up or down, that are at least a factor ``apart`` from the one kept before."""
     kept: list[float] = []
     for tick in ticks:
-        if not kept or tick >= kept[-1] * apart:
+        if not kept or max(tick / kept[-1], kept[-1] / tick) >= apart:
             kept.append(tick)
     return kept
 

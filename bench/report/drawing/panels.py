@@ -1,50 +1,104 @@
-"""Small drawings, one per configuration: latency along the answer, and how it spreads."""
+"""Small drawings, one per configuration: latency along the answer, and how it spreads.
+
+To lay out and draw axes takes longer than all that a panel shows, so panels with the same axes share a frame.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
+from markupsafe import Markup
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import to_rgba
-from matplotlib.lines import Line2D
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analyse.results import CellResult, Histogram, Quantiles, TokenSeries
 from bench.report import text
-from bench.report.drawing.canvas import LOG_FROM, Frame, chain, drawing, log_ticks, tick_label, value_axis
-from bench.report.drawing.style import ACCENT, PAPER, TEXT
-from bench.report.drawing.svg import StyleSheet
+from bench.report.drawing.canvas import (
+    LOG_FROM,
+    Drawing,
+    Frame,
+    add_line,
+    chain,
+    drawing,
+    log_ticks,
+    set_ticks,
+    value_axis,
+)
+from bench.report.drawing.style import ACCENT, PAPER, SOLID, TEXT, Dashes, LineStyle
+from bench.report.drawing.svg import Sheet
 from bench.report.format import number
+from bench.report.names import Series
 
-_PANEL_INCHES = (3.9, 2.35)
-_MOST_FRAMES = 16
-"""Of one page, whose style sheet each is made for; those that are given up are made again."""
+_WIDTH, _HEIGHT = 3.9, 2.35
+# Light to full, so that a longer prompt is a stronger line; the dash differs too.
+_STRENGTHS: Sequence[tuple[float, Dashes]] = ((0.45, (1.2, 1.6)), (0.72, (5, 2)), (1.0, SOLID))
 
 
 @dataclass(frozen=True, slots=True)
-class PanelScale:
-    """What all panels of a section share."""
+class Panel:
+    """One configuration's drawing."""
 
-    low: float
-    high: float
-    logarithmic: bool
+    series: Series
+    title: str
+    lengths: str
+    svg: Markup
 
 
-def along_scale(cells: Iterable[CellResult]) -> PanelScale:
-    """The value axis of all panels of latency along the generation."""
-    series = [cell.along for cell in cells if cell.along]
+Titled = Sequence[tuple[str, Series]]
+"""Lines of one combination of new tokens and batch size, with their titles."""
+
+
+def along_panels(lines: Titled, looks: Mapping[str, LineStyle], sheet: Sheet) -> Iterator[Panel]:
+    """Latency of token k, one line with its band per prompt length; a value axis that all panels share."""
+    every = [cell.along for _, one in lines for cell in one.cells if cell.along]
     # Single spikes in a band must not flatten every line; they are cut, and the page says so.
-    top = max((_steady_top(one) for one in series), default=1.0)
-    medians = [value for one in series for value in one.median if value > 0]
+    top = max((_steady_top(one) for one in every), default=1.0)
+    medians = [value for one in every for value in one.median if value > 0]
     logarithmic = bool(medians) and max(medians) / min(medians) >= LOG_FROM
-    bottom = min((value for one in series for value in one.p10 if value > 0), default=0.1)
-    return PanelScale(bottom / 1.15, top * 1.15, True) if logarithmic else PanelScale(0, top * 1.12 or 1.0, False)
+    bottom = min((value for one in every for value in one.p10 if value > 0), default=0.1)
+    low, high = (bottom / 1.15, top * 1.15) if logarithmic else (0, top * 1.12 or 1.0)
+
+    def scales(axes: Any, first: float, last: float) -> None:
+        value_axis(axes, [low or high / 2, high], logarithmic=logarithmic)
+        axes.set_ylim(low, high)
+        margin = 0.05 * (last - first) or 0.05
+        axes.set_xlim(first - margin, last + margin)
+
+    @cache
+    def frame(first: float, last: float) -> Frame:
+        with drawing(sheet, (_WIDTH, _HEIGHT)) as canvas:
+            axes = canvas.figure.subplots()
+            scales(axes, first, last)
+            axes.set_xlabel(text.ALONG_AXIS)
+            axes.set_ylabel(text.LATENCY_AXIS)
+            axes.grid(visible=True, axis="y")
+            return canvas.as_frame()
+
+    for title, one in lines:
+        shown = [(cell, cell.along) for cell in one.cells if cell.along]
+        tokens = [token for _, series in shown for token in (series.token[0], series.token[-1])]
+        ends = min(tokens), max(tokens)
+        with drawing(sheet, (_WIDTH, _HEIGHT), None) as canvas:
+            axes = _axes(canvas, frame(*ends))
+            scales(axes, *ends)
+            _along(canvas, axes, shown, looks[one.key].colour)
+            yield Panel(one, title, _lengths(one.cells), canvas.svg(text.ALONG_LABEL, frame(*ends)))
+
+
+def _axes(canvas: Drawing, frame: Frame) -> Any:
+    axes = canvas.figure.add_axes(frame.place)
+    axes.set_axis_off()
+    return axes
+
+
+def _lengths(cells: Sequence[CellResult]) -> str:
+    return text.PROMPTS.format(lengths=", ".join(number(cell.prompt_tokens, 0) for cell in cells))
 
 
 def _steady_top(one: TokenSeries) -> float:
@@ -52,50 +106,16 @@ def _steady_top(one: TokenSeries) -> float:
     return max(*one.median, ordered[int(0.9 * (len(ordered) - 1))])
 
 
-# Light to full, so that a longer prompt is a stronger line; the dash differs too.
-_STRENGTHS = (0.45, 0.72, 1.0)
-_STRENGTH_DASHES: tuple[tuple[float, ...] | None, ...] = ((1.2, 1.6), (5, 2), None)
-
-
-def along_panel(name: str, cells: Sequence[CellResult], colour: str, scale: PanelScale, sheet: StyleSheet) -> str:
-    """Latency of token k, one line with its band per prompt length."""
-    shown = [(cell, cell.along) for cell in cells if cell.along]
-    ends = min(one.token[0] for _, one in shown), max(one.token[-1] for _, one in shown)
-    frame = _along_frame(scale, ends, sheet)
-    with drawing(name, _PANEL_INCHES, None) as canvas:
-        axes = canvas.figure.add_axes(frame.place)
-        axes.set_axis_off()
-        _along_scales(axes, scale, ends)
-        bands = [_outline(one) for _, one in shown]
-        axes.add_artist(PolyCollection(bands, facecolors=[colour], alpha=0.14, linewidths=[0]))
-        for index, (cell, one) in enumerate(shown):
-            strength, dashes = _strength(index, len(shown))
-            line = Line2D(
-                one.token, one.median, color=colour, alpha=strength, linewidth=1.5, gid=canvas.tip(_along_tip(cell))
-            )
-            if dashes:
-                line.set_dashes(dashes)
-            axes.add_artist(line)
-        return canvas.finish(sheet, text.ALONG_LABEL, frame)
-
-
-@lru_cache(maxsize=_MOST_FRAMES)
-def _along_frame(scale: PanelScale, ends: tuple[float, float], sheet: StyleSheet) -> Frame:
-    """The axes of each panel of one scale: to lay them out and draw them takes longer than all that a panel shows."""
-    with drawing("along", _PANEL_INCHES) as canvas:
-        axes = canvas.figure.subplots()
-        _along_scales(axes, scale, ends)
-        axes.set_xlabel(text.ALONG_AXIS)
-        axes.set_ylabel(text.LATENCY_AXIS)
-        axes.grid(visible=True, axis="y")
-        return canvas.as_frame(sheet)
-
-
-def _along_scales(axes: Any, scale: PanelScale, ends: tuple[float, float]) -> None:
-    value_axis(axes, [scale.low or scale.high / 2, scale.high], logarithmic=scale.logarithmic)
-    axes.set_ylim(scale.low, scale.high)
-    margin = 0.05 * (ends[1] - ends[0]) or 0.05
-    axes.set_xlim(ends[0] - margin, ends[1] + margin)
+def _along(canvas: Drawing, axes: Any, shown: Sequence[tuple[CellResult, TokenSeries]], colour: str) -> None:
+    axes.add_artist(
+        PolyCollection([_outline(one) for _, one in shown], facecolors=[colour], alpha=0.14, linewidths=[0])
+    )
+    for index, (cell, one) in enumerate(shown):
+        # The last, longest prompt is full and solid; at most three kinds of line, spread over all.
+        alpha, dashes = _STRENGTHS[2 if len(shown) == 1 else round(2 * index / (len(shown) - 1))]
+        tip = text.ALONG_TIP.format(prompt=number(cell.prompt_tokens, 0), n=number(cell.generations, 0))
+        look = {"color": colour, "alpha": alpha, "dashes": dashes, "linewidth": 1.5}
+        add_line(axes, one.token, one.median, **look, gid=[canvas.mark(tip)])
 
 
 def _outline(one: TokenSeries) -> list[tuple[float, float]]:
@@ -103,79 +123,55 @@ def _outline(one: TokenSeries) -> list[tuple[float, float]]:
     return [*there, *reversed(list(back))]
 
 
-def _strength(index: int, count: int) -> tuple[float, tuple[float, ...] | None]:
-    """The last, longest prompt is full and solid; at most three kinds of line, spread over all."""
-    step = 2 if count == 1 else round(2 * index / (count - 1))
-    return _STRENGTHS[step], _STRENGTH_DASHES[step]
+def spread_panels(lines: Titled, looks: Mapping[str, LineStyle], sheet: Sheet) -> Iterator[Panel]:
+    """Inter-token latencies, one ridge per prompt length, shortest prompt on top; one latency axis for all panels."""
+    every = [cell.histogram for _, one in lines for cell in one.cells if cell.histogram]
+    low = min((one.edges[0] for one in every), default=1.0) / 1.08
+    high = max((one.edges[-1] for one in every), default=10.0) * 1.08
 
+    def scales(axes: Any, rows: int) -> None:
+        axes.set_xscale("log")
+        axes.set_xlim(low, high)
+        axes.set_ylim(-0.12, rows - 0.05)
 
-def _along_tip(cell: CellResult) -> str:
-    return text.ALONG_TIP.format(prompt=number(cell.prompt_tokens, 0), n=number(cell.generations, 0))
+    @cache
+    def frame(lengths: tuple[str, ...]) -> Frame:
+        with drawing(sheet, _spread_inches(len(lengths))) as canvas:
+            axes = canvas.figure.subplots()
+            scales(axes, len(lengths))
+            set_ticks(axes.xaxis, log_ticks(low, high))
+            set_ticks(axes.yaxis, range(len(lengths)), lambda row: lengths[round(row)])
+            axes.tick_params(axis="y", length=0)
+            axes.spines["left"].set_visible(False)
+            axes.set_ylabel(text.PROMPT_AXIS)
+            axes.set_xlabel(text.SPREAD_AXIS)
+            axes.grid(visible=True, axis="x")
+            return canvas.as_frame()
 
-
-def spread_scale(cells: Iterable[CellResult]) -> PanelScale:
-    """The latency axis of all spread panels."""
-    shapes = [cell.histogram for cell in cells if cell.histogram]
-    low = min((one.edges[0] for one in shapes), default=1.0)
-    high = max((one.edges[-1] for one in shapes), default=10.0)
-    return PanelScale(low / 1.08, high * 1.08, True)
-
-
-def spread_panel(name: str, cells: Sequence[CellResult], colour: str, scale: PanelScale, sheet: StyleSheet) -> str:
-    """Inter-token latencies, one ridge per prompt length, shortest prompt on top."""
-    shown = [(cell, cell.histogram) for cell in reversed(cells) if cell.histogram]
-    lengths = tuple(number(cell.prompt_tokens, 0) for cell, _ in shown)
-    frame = _spread_frame(scale, lengths, sheet)
-    with drawing(name, _spread_inches(len(shown)), None) as canvas:
-        axes = canvas.figure.add_axes(frame.place)
-        axes.set_axis_off()
-        _spread_scales(axes, scale, len(lengths))
-        _ridges(axes, [shape for _, shape in shown], colour)
-        _marks(axes, [cell.itl_ms for cell, _ in shown])
-        return canvas.finish(sheet, text.SPREAD_LABEL, frame)
+    for title, one in lines:
+        shown = [(cell, cell.histogram) for cell in reversed(one.cells) if cell.histogram]
+        own = frame(tuple(number(cell.prompt_tokens, 0) for cell, _ in shown))
+        with drawing(sheet, _spread_inches(len(shown)), None) as canvas:
+            axes = _axes(canvas, own)
+            scales(axes, len(shown))
+            _ridges(axes, [shape for _, shape in shown], looks[one.key].colour)
+            _quantiles(axes, [cell.itl_ms for cell, _ in shown])
+            yield Panel(one, title, "", canvas.svg(text.SPREAD_LABEL, own))
 
 
 def _spread_inches(rows: int) -> tuple[float, float]:
-    return _PANEL_INCHES[0], max(1.5, 0.62 + 0.42 * rows)
-
-
-@lru_cache(maxsize=_MOST_FRAMES)
-def _spread_frame(scale: PanelScale, lengths: tuple[str, ...], sheet: StyleSheet) -> Frame:
-    with drawing("spread", _spread_inches(len(lengths))) as canvas:
-        axes = canvas.figure.subplots()
-        _spread_scales(axes, scale, len(lengths))
-        _spread_ticks(axes, scale, lengths)
-        return canvas.as_frame(sheet)
-
-
-def _spread_scales(axes: Any, scale: PanelScale, rows: int) -> None:
-    axes.set_xscale("log")
-    axes.set_xlim(scale.low, scale.high)
-    axes.set_ylim(-0.12, rows - 0.05)
-
-
-def _spread_ticks(axes: Any, scale: PanelScale, lengths: Sequence[str]) -> None:
-    axes.xaxis.set_major_locator(FixedLocator(log_ticks(scale.low, scale.high)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
-    axes.set_yticks(range(len(lengths)), lengths)
-    axes.tick_params(axis="y", length=0)
-    axes.spines["left"].set_visible(False)
-    axes.set_ylabel(text.PROMPT_AXIS)
-    axes.set_xlabel(text.SPREAD_AXIS)
-    axes.grid(visible=True, axis="x")
+    return _WIDTH, max(1.5, 0.62 + 0.42 * rows)
 
 
 def _ridges(axes: Any, shapes: Sequence[Histogram], colour: str) -> None:
     """All ridges of a panel, the lowest first, as one drawing."""
-    outlines = Path.make_compound_path(*(Path(_steps(shape, base)) for base, shape in enumerate(shapes)))
-    fill = to_rgba(colour, 0.45)
-    axes.add_artist(PathPatch(outlines, facecolor=fill, edgecolor=colour, linewidth=0.9))
+    outlines = Path.make_compound_path(*(Path(_outline_of(shape, base)) for base, shape in enumerate(shapes)))
+    axes.add_artist(PathPatch(outlines, facecolor=to_rgba(colour, 0.45), edgecolor=colour, linewidth=0.9))
     floors = chain([(shape.edges[0], base), (shape.edges[-1], base)] for base, shape in enumerate(shapes))
-    axes.add_artist(Line2D(*floors, color=colour, linewidth=0.9))
+    add_line(axes, *floors, color=colour, linewidth=0.9)
 
 
-def _steps(shape: Histogram, base: int) -> list[tuple[float, float]]:
+def _outline_of(shape: Histogram, base: int) -> list[tuple[float, float]]:
     # Density over the logarithm: bins are equally wide there, so counts are it.
     peak = max(shape.counts) or 1
     heights = [base + 0.82 * count / peak for count in shape.counts]
@@ -183,19 +179,11 @@ def _steps(shape: Histogram, base: int) -> list[tuple[float, float]]:
     return [(shape.edges[0], base), *tops, (shape.edges[-1], base)]
 
 
-def _marks(axes: Any, quantiles: Sequence[Quantiles]) -> None:
+def _quantiles(axes: Any, quantiles: Sequence[Quantiles]) -> None:
+    """A tick at each median, and a triangle at each 95th percentile."""
     medians = [(base, one.p50) for base, one in enumerate(quantiles) if one.p50 is not None]
     ticks = chain([(median, base - 0.06), (median, base + 0.3)] for base, median in medians)
-    axes.add_artist(Line2D(*ticks, color=TEXT, linewidth=1.6, solid_capstyle="butt"))
-    highs = [(base, one.p95) for base, one in enumerate(quantiles) if one.p95 is not None]
-    axes.add_artist(
-        Line2D(
-            [p95 for _, p95 in highs],
-            [base - 0.02 for base, _ in highs],
-            linestyle="none",
-            marker="^",
-            markersize=5,
-            color=ACCENT,
-            markeredgecolor=PAPER,
-        )
-    )
+    add_line(axes, *ticks, color=TEXT, linewidth=1.6, solid_capstyle="butt")
+    highs = [(one.p95, base - 0.02) for base, one in enumerate(quantiles) if one.p95 is not None]
+    triangle = {"marker": "^", "markersize": 5, "color": ACCENT, "markeredgecolor": PAPER, "linestyle": "none"}
+    add_line(axes, [x for x, _ in highs], [y for _, y in highs], **triangle)

@@ -7,20 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
-from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.analyse.roofline import Roofline, RooflinePoint
 from bench.report import text
-from bench.report.drawing.canvas import drawing, log_ticks, tick_label, value_axis
-from bench.report.drawing.style import MUTED, LineStyle, marked
-from bench.report.drawing.svg import StyleSheet
+from bench.report.drawing.canvas import add_line, drawing, log_ticks, set_ticks, value_axis
+from bench.report.drawing.style import MUTED, SOLID, Dashes, LineStyle
+from bench.report.drawing.svg import Sheet
 from bench.report.format import megabytes, number, percent
 from bench.report.names import Naming
 
 _INCHES = (11.4, 4.2)
-_SHARES = (1.0, 0.5, 0.25)
-_DASHES: Mapping[float, tuple[float, ...] | None] = {1.0: None, 0.5: (5, 3), 0.25: (1.5, 2.5)}
+_SHARES: Mapping[float, Dashes] = {1.0: SOLID, 0.5: (5, 3), 0.25: (1.5, 2.5)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +30,22 @@ class RooflineFigure:
 
 
 def roofline_figure(
-    roof: Roofline | None, naming: Naming, looks: Mapping[str, LineStyle], sheet: StyleSheet
+    roof: Roofline | None, naming: Naming, looks: Mapping[str, LineStyle], sheet: Sheet
 ) -> RooflineFigure | None:
     """A point per cell, bytes that a step reads to the right and steps a second upwards.
 
     Args:
         roof: of the run.
         naming: of its loads.
-        looks: series key -> looks.
-        sheet: takes up the styles.
+        looks: load key -> looks.
+        sheet: of the page.
     """
     if roof is None:
         return None
     if roof.bytes_per_s is None:
         return RooflineFigure(Markup(), (text.ROOFLINE_NO_BANDWIDTH,), ())
-    svg = _chart(roof.bytes_per_s, roof.points, naming, looks, sheet) if roof.points else ""
-    safe = Markup(svg)  # noqa: S704 - serialized by an XML writer, which escapes
-    return RooflineFigure(safe, tuple(_notes(roof, roof.bytes_per_s)), roof.points)
+    svg = _chart(roof.bytes_per_s / 1e6, roof.points, naming, looks, sheet) if roof.points else Markup()
+    return RooflineFigure(svg, tuple(_notes(roof, roof.bytes_per_s)), roof.points)
 
 
 def _notes(roof: Roofline, bytes_per_s: float) -> Iterator[str]:
@@ -64,59 +60,40 @@ def _notes(roof: Roofline, bytes_per_s: float) -> Iterator[str]:
 
 
 def _chart(
-    bytes_per_s: float,
+    megabytes_per_s: float,
     points: Sequence[RooflinePoint],
     naming: Naming,
     looks: Mapping[str, LineStyle],
-    sheet: StyleSheet,
-) -> str:
+    sheet: Sheet,
+) -> Markup:
     sizes = [point.step_bytes / 1e6 for point in points]
     left, right = min(sizes) / 1.5, max(sizes) * 1.5
-    with drawing("roofline", _INCHES) as canvas:
+    with drawing(sheet, _INCHES) as canvas:
         axes = canvas.figure.subplots()
-        limits = [bytes_per_s / 1e6 / left, bytes_per_s / 1e6 / right * _SHARES[-1]]
-        _axes(axes, (left, right), [*limits, *(point.rate_per_s.value for point in points)])
+        axes.set_xscale("log")
+        axes.set_xlim(left, right)
+        set_ticks(axes.xaxis, log_ticks(left, right))
+        limits = [megabytes_per_s / left, megabytes_per_s / right * min(_SHARES)]
+        value_axis(axes, [*limits, *(point.rate_per_s.value for point in points)], logarithmic=True)
+        axes.set_xlabel(text.ROOFLINE_X_AXIS)
+        axes.set_ylabel(text.ROOFLINE_Y_AXIS)
+        axes.grid(visible=True)
         canvas.settle()
         for share in _SHARES:
-            _limit(axes, bytes_per_s / 1e6 * share, share, (left, right))
+            _limit(axes, share, (left, right), [megabytes_per_s * share / end for end in (left, right)])
         for point in points:
-            series = naming.series_of(point.cell.load)
-            assert series is not None
+            look = looks[point.cell.load.load_key]
+            mark = canvas.point(_tip(naming.of(point.cell.load), point), look.number, point.cell.prompt_tokens)
             place = [point.step_bytes / 1e6], [point.rate_per_s.value]
-            look = looks[series.key]
-            tip = canvas.point(_tip(series.name, point), look.number, point.cell.prompt_tokens)
-            axes.add_artist(Line2D(*place, linestyle="none", zorder=4, gid=tip, **marked(look, 6.4)))
-        return canvas.finish(sheet, text.ROOFLINE_LABEL)
+            add_line(axes, *place, **look.points(), zorder=4, gid=[mark])
+        return canvas.svg(text.ROOFLINE_LABEL)
 
 
-def _axes(axes: Any, ends: tuple[float, float], heights: Sequence[float]) -> None:
-    axes.set_xscale("log")
-    axes.set_xlim(*ends)
-    axes.xaxis.set_major_locator(FixedLocator(log_ticks(*ends)))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: tick_label(value)))
-    value_axis(axes, heights, logarithmic=True)
-    axes.set_xlabel(text.ROOFLINE_X_AXIS)
-    axes.set_ylabel(text.ROOFLINE_Y_AXIS)
-    axes.grid(visible=True)
-
-
-def _limit(axes: Any, megabytes_per_s: float, share: float, ends: tuple[float, float]) -> None:
-    heights = [megabytes_per_s / end for end in ends]
-    line = Line2D(ends, heights, color=MUTED, linewidth=1.4 if share == 1 else 1.0, zorder=1)
-    if dashes := _DASHES[share]:
-        line.set_dashes(dashes)
-    axes.add_artist(line)
-    axes.annotate(
-        percent(share),
-        (ends[0], heights[0]),
-        xytext=(6, 1),
-        textcoords="offset points",
-        color=MUTED,
-        fontsize=8.5,
-        ha="left",
-        va="bottom",
-    )
+def _limit(axes: Any, share: float, ends: tuple[float, float], heights: Sequence[float]) -> None:
+    width = 1.4 if share == 1 else 1.0
+    add_line(axes, ends, heights, color=MUTED, dashes=_SHARES[share], linewidth=width, zorder=1)
+    beside = {"xytext": (6, 1), "textcoords": "offset points", "ha": "left", "va": "bottom"}
+    axes.annotate(percent(share), (ends[0], heights[0]), color=MUTED, fontsize=8.5, **beside)
 
 
 def _tip(name: str, point: RooflinePoint) -> str:

@@ -6,9 +6,10 @@ Path data that the page draws itself: a run of 300 cells has 600 of these drawin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.analyse.interval import Estimate
 from bench.analyse.results import Generation, Measured
 from bench.report.drawing.canvas import LOG_FROM, log_ticks, round_ticks, tick_label
 from bench.report.format import number
@@ -29,38 +30,27 @@ _LEAST_ROOM = 0.05
 """How far the axis reaches to either side of the estimate at least: smaller differences are not blown up."""
 
 
+_CLASSES = {"timed": "dots", "warm-up": "warmups", "excluded": "excluded"}
+
+
 @dataclass(frozen=True, slots=True)
 class SeriesChart:
-    """What is drawn, in units of the drawing; path data where nothing else is said.
+    """What is drawn, in units of the drawing.
 
     Args:
         ticks: places and labels on the vertical axis.
         blocks: places and labels on the horizontal one.
-        grid: lines at the ticks.
-        dots: generations that count, as vertices at which the page puts a marker; so are the next four.
-        warmups: crosses.
-        excluded: open squares.
-        above: what does not count and lies beyond the upper end of the axis, as arrowheads at its edge.
-        below: the same at the lower end.
-        medians: a bar for each block.
-        way: the line from median to median.
-        level: the estimate.
-        band: top and height of its interval; ``None`` without one.
+        band: top and height of the estimate's interval; ``None`` without one.
+        paths: class in ``page.css`` -> path data, in the order of drawing. Generations are vertices, at which the page
+            puts a marker: ``dots``, ``warmups``, ``excluded``, and ``above`` and ``below`` for those that do not count
+            and lie beyond the axis.
         logarithmic: whether the vertical axis is.
     """
 
     ticks: tuple[tuple[int, str], ...]
     blocks: tuple[tuple[int, str], ...]
-    grid: str
-    dots: str
-    warmups: str
-    excluded: str
-    above: str
-    below: str
-    medians: str
-    way: str
-    level: str
     band: tuple[int, int] | None
+    paths: Mapping[str, str]
     logarithmic: bool
 
 
@@ -75,19 +65,9 @@ class _Axes:
     blocks: int
 
     def y(self, value: float) -> float:
-        low, high, at = self._scaled(self.low), self._scaled(self.high), self._scaled(self.within(value))
+        within = min(self.high, max(self.low, value))
+        low, high, at = (math.log(one) if self.logarithmic else one for one in (self.low, self.high, within))
         return BOTTOM - (BOTTOM - TOP) * (at - low) / (high - low)
-
-    def _scaled(self, value: float) -> float:
-        return math.log(value) if self.logarithmic else value
-
-    def within(self, value: float) -> float:
-        return min(self.high, max(self.low, value))
-
-    def bar(self, block: int, value: float) -> str:
-        """A level line through the place of a block."""
-        left, right = round(self.x(block, _MARGIN)), round(self.x(block, 1 - _MARGIN))
-        return f"M{left} {round(self.y(value))}h{right - left}"
 
     def x(self, block: int, share: float) -> float:
         """``share`` of the way through the place of a block."""
@@ -104,27 +84,37 @@ def series_chart(series: Sequence[Generation], metric: str, measured: Measured) 
     """
     known = [(one, value) for one in series if (value := getattr(one, metric)) is not None]
     axes = _axes(known, measured)
-    marks: dict[str, list[tuple[float, float]]] = {}
-    for one, x, value in _placed(known, axes):
-        beyond = "above" if value > axes.high else "below" if value < axes.low else None
-        marks.setdefault(beyond or one.use, []).append((x, axes.y(value)))
-    ticks = [(round(axes.y(tick)), tick_label(tick)) for tick in _ticks(axes)]
-    ends = measured.estimate.low, measured.estimate.high
+    values = log_ticks(axes.low, axes.high) if axes.logarithmic else round_ticks(axes.low, axes.high)
+    ticks = [(round(axes.y(value)), tick_label(value)) for value in values]
+    step = -(-axes.blocks // _MOST_LABELS)
+    labelled = range(axes.first, axes.first + axes.blocks, step)
     return SeriesChart(
         ticks=tuple(ticks),
-        blocks=tuple(_block_labels(axes)),
-        grid="".join(f"M{LEFT} {y}h{RIGHT - LEFT}" for y, _ in ticks),
-        dots=vertices(marks.get("timed", [])),
-        warmups=vertices(marks.get("warm-up", [])),
-        excluded=vertices(marks.get("excluded", [])),
-        above=vertices(marks.get("above", [])),
-        below=vertices(marks.get("below", [])),
-        medians="".join(axes.bar(block, value) for block, value in measured.by_block.items()),
-        way=line(((axes.x(block, 0.5), axes.y(value)) for block, value in measured.by_block.items()), 0),
-        level=f"M{LEFT} {round(axes.y(measured.estimate.value))}h{RIGHT - LEFT}",
-        band=None if ends[0] is None or ends[1] is None else _band(axes.y(ends[1]), axes.y(ends[0])),
+        blocks=tuple((round(axes.x(block, 0.5)), number(block + 1, 0)) for block in labelled),
+        band=_band(axes, measured.estimate),
+        paths={
+            "grid": "".join(_level(y, LEFT, RIGHT) for y, _ in ticks),
+            "level": _level(axes.y(measured.estimate.value), LEFT, RIGHT),
+            "way": line(((axes.x(block, 0.5), axes.y(value)) for block, value in measured.by_block.items()), 0),
+            "medians": "".join(
+                _level(axes.y(value), axes.x(block, _MARGIN), axes.x(block, 1 - _MARGIN))
+                for block, value in measured.by_block.items()
+            ),
+            **{kind: vertices(places) for kind, places in _marks(known, axes).items()},
+        },
         logarithmic=axes.logarithmic,
     )
+
+
+def _level(y: float, left: float, right: float) -> str:
+    return f"M{round(left)} {round(y)}h{round(right) - round(left)}"
+
+
+def _band(axes: _Axes, estimate: Estimate) -> tuple[int, int] | None:
+    if estimate.low is None or estimate.high is None:
+        return None
+    top, bottom = axes.y(estimate.high), axes.y(estimate.low)
+    return round(top), max(1, round(bottom - top))
 
 
 def of_many(values: Sequence[float]) -> list[int]:
@@ -144,42 +134,35 @@ def _axes(known: Sequence[tuple[Generation, float]], measured: Measured) -> _Axe
     spare = (high - low) / 2
     near = [value for _, value in known if low - spare <= value <= high + spare]
     low, high = min([low, *near]), max([high, *near])
-    blocks = [*measured.by_block, *(one.block for one, _ in known)]
-    first, last = min(blocks), max(blocks)
-    if high / low >= LOG_FROM:
+    logarithmic = high / low >= LOG_FROM
+    if logarithmic:
         room = (high / low) ** 0.08
-        return _Axes(low / room, high * room, True, first, last - first + 1)
-    room = 0.08 * (high - low)
-    return _Axes(low - room, high + room, False, first, last - first + 1)
+        low, high = low / room, high * room
+    else:
+        room = 0.08 * (high - low)
+        low, high = low - room, high + room
+    blocks = [*measured.by_block, *(one.block for one, _ in known)]
+    return _Axes(low, high, logarithmic, min(blocks), max(blocks) - min(blocks) + 1)
 
 
-def _ticks(axes: _Axes) -> list[float]:
-    return log_ticks(axes.low, axes.high) if axes.logarithmic else round_ticks(axes.low, axes.high)
-
-
-def _block_labels(axes: _Axes) -> Iterator[tuple[int, str]]:
-    step = -(-axes.blocks // _MOST_LABELS)
-    for block in range(axes.first, axes.first + axes.blocks, step):
-        yield round(axes.x(block, 0.5)), number(block + 1, 0)
-
-
-def _placed(known: Sequence[tuple[Generation, float]], axes: _Axes) -> Iterator[tuple[Generation, float, float]]:
-    """What is shown, with its place along the axis: side by side within its block, in the order of measuring."""
+def _marks(known: Sequence[tuple[Generation, float]], axes: _Axes) -> dict[str, list[tuple[float, float]]]:
+    """Class -> places of what is shown: side by side within each block, in the order of measuring."""
     by_block: dict[int, list[tuple[Generation, float]]] = {}
     for one, value in known:
         by_block.setdefault(one.block, []).append((one, value))
+    marks: dict[str, list[tuple[float, float]]] = {kind: [] for kind in (*_CLASSES.values(), "above", "below")}
     for block, own in by_block.items():
-        shown = [own[place] for place in _shown(own)]
+        shown = _shown(own)
         for place, (one, value) in enumerate(shown):
-            yield one, axes.x(block, _MARGIN + (1 - 2 * _MARGIN) * (place + 0.5) / len(shown)), value
+            share = _MARGIN + (1 - 2 * _MARGIN) * (place + 0.5) / len(shown)
+            kind = "above" if value > axes.high else "below" if value < axes.low else _CLASSES[one.use]
+            marks[kind].append((axes.x(block, share), axes.y(value)))
+    return {kind: places for kind, places in marks.items() if places}
 
 
-def _shown(own: Sequence[tuple[Generation, float]]) -> list[int]:
+def _shown(own: Sequence[tuple[Generation, float]]) -> list[tuple[Generation, float]]:
     by_use: dict[str, list[int]] = {}
     for place, (one, _) in enumerate(own):
         by_use.setdefault(one.use, []).append(place)
-    return sorted(places[kept] for places in by_use.values() for kept in of_many([own[place][1] for place in places]))
-
-
-def _band(top: float, bottom: float) -> tuple[int, int]:
-    return round(top), max(1, round(bottom - top))
+    kept = (places[index] for places in by_use.values() for index in of_many([own[place][1] for place in places]))
+    return [own[place] for place in sorted(kept)]

@@ -1,48 +1,147 @@
-"""Charts that there is one of per request shape, with every configuration of that shape in it."""
+"""Charts that there is one of per request shape: time to each token of the answer, and latency against memory."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from bench.analyse.arrival import MILESTONES, Arrival
 from bench.analyse.results import CellResult
+from bench.analyse.tradeoff import Tradeoff
 from bench.report import text
-from bench.report.drawing.editions import Edition
-from bench.report.names import Series, Shape, shape_name
+from bench.report.drawing.canvas import LOG_FROM, Drawing, add_line, chain, label_ticks, tick_label, value_axis
+from bench.report.drawing.chart import Chart, Edition, editions
+from bench.report.drawing.style import MUTED, TEXT, LineStyle
+from bench.report.drawing.svg import Sheet
+from bench.report.format import megabytes, number
+from bench.report.names import Naming, Series, Shape, shape_name
 
 MOST_SHAPES = 8
 """A page with more shapes than this shows the charts of some, spread from the shortest prompt to the longest."""
-CHART_INCHES = (5.6, 3.9)
-
-
-@dataclass(frozen=True, slots=True)
-class ShapeChart:
-    """The drawings of one shape."""
-
-    title: str
-    editions: tuple[Edition, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ShapeCharts:
-    """The drawings, and what is to be said of those that there is no room for."""
+    """The charts, and a sentence on the shapes that there is no room for; blank where each has its chart."""
 
-    charts: tuple[ShapeChart, ...]
+    charts: tuple[Chart, ...]
     left_out: str
 
 
+@dataclass(frozen=True, slots=True)
+class ArrivalTable:
+    """Rows of (name, cell, time to each of ``tokens`` and to the last one), in ms."""
+
+    tokens: tuple[int, ...]
+    rows: tuple[tuple[str, CellResult, tuple[float | None, ...], float], ...]
+
+
 One = TypeVar("One")
-Member = tuple[Series, CellResult]
+_Arrivals = Sequence[tuple[Series, CellResult, Arrival]]
 
 
-def by_shape(lines: Sequence[Series]) -> dict[Shape, list[Member]]:
-    """(prompt tokens, new tokens, batch size) -> the cells of that shape with the lines that they are part of."""
-    groups: dict[Shape, list[Member]] = {}
+def arrival_charts(
+    lines: Sequence[Series], looks: Mapping[str, LineStyle], sheet: Sheet, *, both: bool
+) -> tuple[ShapeCharts, ArrivalTable]:
+    """A line per configuration, and the same as figures; answers of one token have no line to draw."""
+    shapes: dict[Shape, list[tuple[Series, CellResult, Arrival]]] = {}
     for one in lines:
         for cell in one.cells:
-            groups.setdefault((cell.prompt_tokens, cell.new_tokens, cell.batch_size), []).append((one, cell))
-    return {shape: groups[shape] for shape in sorted(groups, key=lambda shape: shape[::-1])}
+            if cell.arrival_ms:
+                shape = cell.prompt_tokens, cell.new_tokens, cell.batch_size
+                shapes.setdefault(shape, []).append((one, cell, cell.arrival_ms))
+    ordered = sorted(shapes, key=lambda shape: shape[::-1])
+    several = [shape for shape in ordered if shape[1] > 1]
+    charts = [
+        Chart(shape_name(*shape), _arrival_editions(shapes[shape], looks, sheet, both)) for shape in chosen(several)
+    ]
+    table = arrival_table([known for shape in ordered for known in shapes[shape]])
+    return ShapeCharts(tuple(charts), left_out(len(charts), len(several))), table
+
+
+def arrival_table(known: _Arrivals) -> ArrivalTable:
+    """A row for each."""
+    longest = max((arrival.token[-1] for *_, arrival in known), default=0)
+    tokens = tuple(token for token in MILESTONES if token < longest)
+    rows = ((one.name, cell, tuple(map(arrival.at, tokens)), arrival.median[-1]) for one, cell, arrival in known)
+    return ArrivalTable(tokens, tuple(rows))
+
+
+def _arrival_editions(
+    known: _Arrivals, looks: Mapping[str, LineStyle], sheet: Sheet, both: bool
+) -> tuple[Edition, ...]:
+    ends = [end for *_, arrival in known for end in (arrival.median[0], arrival.median[-1])]
+
+    def draw(canvas: Drawing, logarithmic: bool) -> None:
+        axes = canvas.figure.subplots()
+        axes.set_xlim(0, max(arrival.token[-1] for *_, arrival in known) * 1.04)
+        value_axis(axes, ends, logarithmic=logarithmic)
+        axes.set_xlabel(text.ALONG_AXIS)
+        axes.set_ylabel(text.ARRIVAL_AXIS_LOG if logarithmic else text.ARRIVAL_AXIS)
+        axes.grid(visible=True, axis="y")
+        canvas.settle()
+        for one, cell, arrival in known:
+            look, prompt, last = looks[one.key], cell.prompt_tokens, arrival.token[-1:]
+            tip = text.ARRIVAL_TIP.format(
+                name=one.name, first=number(arrival.median[0]), last=number(arrival.median[-1]), n=number(last[0], 0)
+            )
+            mark, point = canvas.mark(tip, line=look.number, prompt=prompt), canvas.point(tip, look.number, prompt)
+            add_line(axes, arrival.token, arrival.median, **look.line(1.5), gid=[mark])
+            add_line(axes, last, arrival.median[-1:], **look.points(), zorder=4, gid=[point])
+
+    return editions(sheet, draw, text.ARRIVAL_LABEL, ends, logarithmic=False, both=both)
+
+
+def tradeoff_charts(
+    tradeoffs: Sequence[Tradeoff], naming: Naming, looks: Mapping[str, LineStyle], sheet: Sheet, *, both: bool
+) -> ShapeCharts:
+    """A point per configuration; ``looks`` are those of loads by their keys."""
+    charts = []
+    for one in chosen(tradeoffs):
+        title = shape_name(one.prompt_tokens, one.new_tokens, one.batch_size)
+        mark = text.SIMULATED_MARK if one.simulated else ""
+        charts.append(Chart(title + mark, _tradeoff_editions(one, naming, looks, sheet, both)))
+    return ShapeCharts(tuple(charts), left_out(len(charts), len(tradeoffs)))
+
+
+def _tradeoff_editions(
+    one: Tradeoff, naming: Naming, looks: Mapping[str, LineStyle], sheet: Sheet, both: bool
+) -> tuple[Edition, ...]:
+    latencies = [point.tpot_ms for point in one.points]
+
+    def draw(canvas: Drawing, logarithmic: bool) -> None:
+        axes = canvas.figure.subplots()
+        axes.set_xlim(0, one.points[-1].peak_bytes / 1e6 * 1.06)
+        value_axis(axes, latencies, logarithmic=logarithmic)
+        label_ticks(axes.xaxis, tick_label)
+        axes.set_xlabel(text.TRADEOFF_X_AXIS)
+        axes.set_ylabel(text.TRADEOFF_Y_AXIS_LOG if logarithmic else text.TRADEOFF_Y_AXIS)
+        axes.grid(visible=True)
+        canvas.settle()
+        _front(axes, one)
+        for point in one.points:
+            look = looks[point.cell.load.load_key]
+            tip = text.TRADEOFF_TIP.format(
+                name=naming.of(point.cell.load),
+                tpot=number(point.tpot_ms),
+                peak=megabytes(point.peak_bytes),
+                best=text.TRADEOFF_TIP_BEST if point.best else "",
+            )
+            mark = canvas.point(tip, look.number, one.prompt_tokens)
+            add_line(axes, [point.peak_bytes / 1e6], [point.tpot_ms], **look.points(), zorder=4, gid=[mark])
+
+    suited = max(latencies) / min(latencies) >= LOG_FROM
+    return editions(sheet, draw, text.TRADEOFF_LABEL, latencies, logarithmic=suited, both=both)
+
+
+def _front(axes: Any, one: Tradeoff) -> None:
+    """Rings around the best, joined by steps: what lies above a step is beaten."""
+    best = [(point.peak_bytes / 1e6, point.tpot_ms) for point in one.points if point.best]
+    way = [(best[0][0], axes.get_ylim()[1]), *best, (axes.get_xlim()[1], best[-1][1])]
+    axes.plot(*zip(*way, strict=True), drawstyle="steps-post", color=MUTED, linewidth=1.0, dashes=(4, 3), zorder=2)
+    rings = chain([place] for place in best)
+    axes.plot(*rings, linestyle="none", marker="o", markersize=12, fillstyle="none", color=TEXT, markeredgewidth=1.1)
 
 
 def chosen(shapes: Sequence[One]) -> list[One]:
@@ -53,10 +152,5 @@ def chosen(shapes: Sequence[One]) -> list[One]:
 
 
 def left_out(shown: int, count: int) -> str:
-    """That not every shape has its chart here; blank where each has."""
+    """See :class:`ShapeCharts`."""
     return text.TOO_MANY_SHAPES.format(shown=shown, count=count) if shown < count else ""
-
-
-def titled(shape: Shape, drawn: tuple[Edition, ...], mark: str = "") -> ShapeChart:
-    """The drawings under the name of their shape, and a ``mark`` behind it."""
-    return ShapeChart(shape_name(*shape) + mark, drawn)

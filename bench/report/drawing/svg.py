@@ -1,321 +1,230 @@
-"""matplotlib's SVG made fit for the page: no inline styles, no ids that clash, colours that follow light and dark.
-
-What matplotlib writes is for any program to edit. A page needs what is seen of it alone, so that groups which hold
-nothing together, clips that could be one, and shapes that are the same in every drawing are taken out.
-"""
+"""matplotlib's drawing calls as SVG elements of a page; the package says how and why."""
 
 from __future__ import annotations
 
-import re
-import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import groupby
+from typing import Any
 
-from bench.report.drawing.style import SENTINELS
-from bench.report.paths import FINE_PLACES, coordinate, line, shortened
+import numpy as np
+from markupsafe import Markup
+from matplotlib.backend_bases import GraphicsContextBase, RendererBase
+from matplotlib.colors import to_hex
+from matplotlib.font_manager import FontProperties
+from matplotlib.path import Path
+from matplotlib.text import Text
+from matplotlib.textpath import text_to_path
+from matplotlib.transforms import Affine2D, Transform
 
-_SVG = "{http://www.w3.org/2000/svg}"
-_HREF = "{http://www.w3.org/1999/xlink}href"
-_FONT = re.compile(r"font: (?:[^;]*? )??([\d.]+)px [^;]+")
-_SENTINEL = re.compile("|".join(SENTINELS))
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
-_REFERENCE = re.compile(r"url\(#([^)]*)\)")
-_GEOMETRY = ("x", "y", "width", "height")
-_INVISIBLE = "fill: none"
-"""The style of what matplotlib draws for the ground of a figure without one."""
+from bench.report.drawing.style import COLOURS
+from bench.report.paths import FINE_PLACES, Step, commands, coordinate
 
-TIP = "tip-"
-"""An artist's gid that starts so becomes a group with the mark of that number."""
-
-TIPS = "tips-"
-"""So does each marker of an artist whose gid starts so: ``tips-7-3`` has three, the first of them with mark 7."""
+_LETTERS: dict[Any, str] = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "z"}
+_CAPS = {"projecting": "square"}
+_ANCHORS = {"left": "start", "center": "middle", "right": "end"}
 
 
-class StyleSheet:
-    """Collects what the drawings of a page share.
-
-    Styles become classes, because a strict policy allows no ``style`` attribute; shapes and clips stand once.
-    """
+class Sheet:
+    """What the drawings of a page share: styles as classes, and shapes that stand once."""
 
     def __init__(self) -> None:
         self._classes: dict[str, str] = {}
-        self._shapes: dict[str, ET.Element] = {}
+        self._shapes: dict[tuple[str, str], str] = {}
 
-    def name(self, style: str) -> str:
+    def class_of(self, style: str) -> str:
         """The class that stands for ``style``."""
-        style = _FONT.sub(r"font-size: \1px", style)
-        style = _SENTINEL.sub(lambda found: SENTINELS[found.group()], style)
         return self._classes.setdefault(style, f"m{len(self._classes)}")
 
     def css(self) -> str:
-        """All classes, one rule a line."""
+        """All classes, one rule a line; whole once everything is drawn, as :meth:`shapes` is."""
         return "".join(f".{name}{{{style}}}\n" for style, name in self._classes.items())
 
-    def shape(self, element: ET.Element) -> str:
-        """The id under which the page has ``element``, which has none of its own."""
-        known = self._shapes.setdefault(_written(element), element)
-        if known is element:
-            element.set("id", f"d{len(self._shapes) - 1}")
-        return known.attrib["id"]
+    def shape(self, content: str, tag: str = "g") -> str:
+        """The id under which the page has ``content``, within an element of that tag."""
+        return self._shapes.setdefault((tag, content), f"d{len(self._shapes)}")
 
-    def shapes(self) -> str:
-        """All shapes, for ``<defs>`` in a drawing of the page that is never hidden; whole once all drawings are."""
-        return "".join(_written(element) for element in self._shapes.values())
+    def shapes(self) -> Markup:
+        """All shapes, for the ``<defs>`` of an SVG element that is never hidden."""
+        return Markup("").join(
+            Markup(f'<{tag} id="{name}">{content}</{tag}>')  # noqa: S704 - written by the renderer, which escapes
+            for (tag, content), name in self._shapes.items()
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What a group of a drawing stands for.
+    """What a line or a marker stands for.
 
     Args:
         tip: its tooltip; blank for none.
-        data: for the page's script, which finds it by them: name -> value of a ``data-`` attribute.
+        data: name -> value of a ``data-`` attribute, for the page's script.
     """
 
     tip: str
-    data: Mapping[str, str]
+    data: Mapping[str, object]
+
+    def around(self, elements: str) -> str:
+        """The group of those elements."""
+        data = "".join(f' data-{name}="{escape(str(value))}"' for name, value in self.data.items())
+        title = f"<title>{escape(self.tip, quote=False)}</title>" if self.tip else ""
+        return f"<g{data}>{title}{elements}</g>"
 
 
-def embed(
-    drawn: str, sheet: StyleSheet, label: str, marks: Mapping[str, Mark] | None = None, ground: str | None = None
-) -> str:
-    """An SVG element to stand within a page.
+class SvgRenderer(RendererBase):
+    """Collects the elements of one figure."""
 
-    Args:
-        drawn: a whole SVG document, as matplotlib writes it.
-        sheet: takes up the styles and shapes.
-        label: what the drawing is, for those who cannot see it.
-        marks: number -> what the groups marked with :data:`TIP` stand for.
-        ground: the id of a shape that lies below all that is drawn, see :func:`as_shape`.
-    """
-    root = _converted(drawn, sheet, marks or {})
-    if ground is not None:
-        root.insert(0, ET.Element("use", {"href": f"#{ground}"}))
-    root.attrib.update({"class": "chart", "role": "img", "aria-label": label})
-    return _written(root)
+    def __init__(self, width: float, height: float, sheet: Sheet) -> None:
+        super().__init__()
+        self._size = width, height
+        self._sheet = sheet
+        self._flip = Affine2D().scale(1, -1).translate(0, height)
+        self._elements: list[tuple[str, str]] = []
+        """Each with the id of its clip, or blank."""
+        self._open: list[Sequence[Mark] | None] = []
+        self._marked: list[list[str]] = []
+        """The elements of each mark of the group that is open."""
+        self._clip = ""
 
+    def elements(self) -> str:
+        """All that was drawn; neighbours with the same clip share a group."""
+        found = []
+        for clip, group in groupby(self._elements, lambda one: one[0]):
+            inner = "".join(element for _, element in group)
+            found.append(f'<g clip-path="url(#{clip})">{inner}</g>' if clip else inner)
+        return "".join(found)
 
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A drawing that is defined once in a page and used many times, as decoration.
+    def open_group(self, s: str, gid: Any = None) -> None:  # noqa: ARG002, D102 - matplotlib's
+        self._open.append(gid)
+        if gid:
+            self._marked = [[] for _ in gid]
 
-    Args:
-        definition: stands once within ``<defs>``.
-        use: stands wherever it is shown.
-    """
+    def close_group(self, s: str) -> None:  # noqa: ARG002, D102
+        marks = self._open.pop()
+        for mark, elements in zip(marks or (), self._marked, strict=False):
+            if elements:
+                self._elements.append((self._clip, mark.around("".join(elements))))
+        if marks:
+            self._marked = []
 
-    definition: str
-    use: str
+    def _add(self, gc: GraphicsContextBase, element: str, marker: int = 0) -> None:
+        clip = self._clip_of(gc)
+        if self._marked:
+            self._clip = clip
+            self._marked[marker % len(self._marked)].append(element)
+        else:
+            self._elements.append((clip, element))
 
+    def _clip_of(self, gc: GraphicsContextBase) -> str:
+        box = gc.get_clip_rectangle()
+        if box is None:
+            return ""
+        places = {"x": box.x0, "y": self._size[1] - box.y1, "width": box.width, "height": box.height}
+        rectangle = " ".join(f'{name}="{coordinate(value)}"' for name, value in places.items())
+        return self._sheet.shape(f"<rect {rectangle}/>", "clipPath")
 
-def as_symbol(name: str, drawn: str, sheet: StyleSheet) -> Symbol:
-    """The drawing under the id ``name``, which is unique in its page."""
-    root = _converted(drawn, sheet, {})
-    view = root.attrib["viewBox"]
-    root.tag = "symbol"
-    root.set("id", name)
-    use = f'<svg class="chart" viewBox="{view}" aria-hidden="true"><use href="#{name}"></use></svg>'
-    return Symbol(_written(root), use)
+    def draw_path(  # noqa: D102
+        self,
+        gc: GraphicsContextBase,
+        path: Path,
+        transform: Transform,
+        rgbFace: Any = None,  # noqa: N803
+    ) -> None:
+        if style := _style(gc, rgbFace):
+            data = "".join(commands(_steps(path, transform + self._flip)))
+            self._add(gc, f'<path class="{self._sheet.class_of(style)}" d="{data}"/>')
 
+    def draw_markers(  # noqa: D102
+        self,
+        gc: GraphicsContextBase,
+        marker_path: Path,
+        marker_trans: Transform,
+        path: Path,
+        trans: Transform,
+        rgbFace: Any = None,  # noqa: N803
+    ) -> None:
+        places = [place for _, place in _steps(path, trans + self._flip)]
+        marker = _steps(marker_path, marker_trans + Affine2D().scale(1, -1))
+        name = self._sheet.class_of(_style(gc, rgbFace))
+        if [letter for letter, _ in marker] == ["M", "L"]:
+            # Straight markers, such as the ticks of an axis, are shorter as one path.
+            all_of_them = [(letter, (x + dx, y + dy)) for x, y in places for letter, (dx, dy) in marker]
+            self._add(gc, f'<path class="{name}" d="{"".join(commands(all_of_them))}"/>')
+            return
+        shape = self._sheet.shape(f'<path class="{name}" d="{"".join(commands(marker, FINE_PLACES))}"/>')
+        for number, (x, y) in enumerate(places):
+            self._add(gc, f'<use href="#{shape}" x="{coordinate(x)}" y="{coordinate(y)}"/>', number)
 
-def as_shape(drawn: str, sheet: StyleSheet) -> str:
-    """The id under which the page has the drawing, for others of its size to stand on."""
-    group = ET.Element("g")
-    group.extend(_converted(drawn, sheet, {}))
-    return sheet.shape(group)
+    def draw_text(  # noqa: D102
+        self,
+        gc: GraphicsContextBase,
+        x: float,
+        y: float,
+        s: str,
+        prop: FontProperties,
+        angle: float,
+        ismath: Any = False,  # noqa: ARG002
+        mtext: Text | None = None,
+    ) -> None:
+        assert mtext is not None, "only labels of a figure are drawn"
+        anchor_x, anchor_y = mtext.get_transform().transform(mtext.get_unitless_position())
+        # Along the line the anchor holds, so that a font of another width stays aligned; across it, matplotlib's place.
+        x, y = (x, self._size[1] - anchor_y) if angle else (anchor_x, y)
+        place = f'x="{coordinate(x)}" y="{coordinate(y)}"'
+        if angle:
+            place += f' transform="rotate({coordinate(-angle)} {coordinate(x)} {coordinate(y)})"'
+        style = f"font-size: {coordinate(prop.get_size_in_points())}px"
+        style += f"; text-anchor: {_ANCHORS[str(mtext.get_horizontalalignment())]}; fill: {_colour(gc.get_rgb())}"
+        self._add(gc, f'<text class="{self._sheet.class_of(style)}" {place}>{escape(s, quote=False)}</text>')
 
+    def get_text_width_height_descent(  # noqa: D102
+        self, s: str, prop: FontProperties, ismath: Any
+    ) -> tuple[float, float, float]:
+        # Free of any one screen's pixels, so that a layout is the same everywhere.
+        width, height, descent = text_to_path.get_text_width_height_descent(s, prop, ismath)
+        return width, height, descent
 
-def _written(root: ET.Element) -> str:
-    # Within an attribute or a text the writer escapes ">", so that this is the end of a tag.
-    return ET.tostring(root, encoding="unicode").replace(" />", "/>")
-
-
-def _converted(drawn: str, sheet: StyleSheet, marks: Mapping[str, Mark]) -> ET.Element:
-    root = ET.fromstring(drawn)  # noqa: S314 - what is parsed was drawn by this program
-    view = root.get("viewBox") or ""
-    root.attrib.clear()
-    for parent in root.iter():
-        _drop_unseen(parent)
-    shapes = _Shapes(sheet)
-    for parent in root.iter():
-        shapes.take_out_of(parent)
-    for element in root.iter():
-        _convert(element, shapes, marks)
-    root[:] = [kept for child in root for kept in _flattened(child, shapes)]
-    root[:] = _clipped_together(root)
-    root.set("viewBox", view)
-    return root
-
-
-def _drop_unseen(parent: ET.Element) -> None:
-    for child in list(parent):
-        other = child.tag in (f"{_SVG}style", f"{_SVG}metadata") or not child.tag.startswith(_SVG)
-        if other or child.get("style") == _INVISIBLE:
-            parent.remove(child)
-    for blank in ("text", "tail"):
-        if not (getattr(parent, blank) or "").strip():
-            setattr(parent, blank, None)
-
-
-class _Shapes:
-    """The definitions of one drawing. Those that it needs get ids in the page."""
-
-    def __init__(self, sheet: StyleSheet) -> None:
-        self.sheet = sheet
-        self.dashes: dict[str, tuple[float, float, float, float]] = {}
-        """Those that are one straight line: id in the drawing -> its ends."""
-        self._elements: dict[str, ET.Element] = {}
-        self._ids: dict[str, str] = {}
-
-    def take_out_of(self, parent: ET.Element) -> None:
-        for definitions in [child for child in parent if child.tag == f"{_SVG}defs"]:
-            parent.remove(definitions)
-            for element in definitions:
-                self._take(element)
-
-    def _take(self, element: ET.Element) -> None:
-        old = element.attrib.pop("id")
-        # Whatever uses a shape has the same style once more, and its own fill.
-        element.attrib.pop("style", None)
-        path = element.get("d", "")
-        if "".join(path.split()).count("L") == 1 and len(numbers := _NUMBER.findall(path)) == 4:
-            x, y, to_x, to_y = map(float, numbers)
-            self.dashes[old] = (x, y, to_x, to_y)
-        for one in element.iter():
-            one.tag = one.tag.removeprefix(_SVG)
-            one.text = one.tail = None
-            _shorten(one, FINE_PLACES)
-        self._elements[old] = element
-
-    def reference(self, old: str) -> str:
-        """``#`` and the id in the page; that of the drawing for a straight line, which is drawn where it is used."""
-        if old in self.dashes:
-            return f"#{old}"
-        if old not in self._ids:
-            self._ids[old] = self.sheet.shape(self._elements[old])
-        return f"#{self._ids[old]}"
+    def get_canvas_width_height(self) -> tuple[float, float]:  # noqa: D102
+        return self._size
 
 
-def _shorten(element: ET.Element, places: int) -> None:
-    if path := element.get("d"):
-        element.set("d", shortened(path, places))
-    for name in _GEOMETRY:
-        if value := element.get(name):
-            element.set(name, coordinate(float(value), places))
+def _steps(path: Path, transform: Transform) -> list[Step]:
+    """The path's places, each with the letter of the way to it; a gap of the data is a move."""
+    cleaned = path.cleaned(transform=transform, remove_nans=True, simplify=False, curves=True)
+    codes, vertices = (np.asarray(array).tolist() for array in (cleaned.codes, cleaned.vertices))
+    return [(_LETTERS[code], (x, y)) for code, (x, y) in zip(codes, vertices, strict=True) if code in _LETTERS]
 
 
-def _convert(element: ET.Element, shapes: _Shapes, marks: Mapping[str, Mark]) -> None:
-    element.tag = element.tag.removeprefix(_SVG)
-    if style := element.attrib.pop("style", None):
-        element.set("class", shapes.sheet.name(style))
-    if turn := element.attrib.pop("transform", None):
-        _turn(element, turn)
-    if element.tag != "use":
-        _shorten(element, 1)
-    if href := element.attrib.pop(_HREF, None):
-        element.set("href", shapes.reference(href.removeprefix("#")))
-    if clip := element.get("clip-path"):
-        element.set("clip-path", _REFERENCE.sub(lambda found: f"url({shapes.reference(found.group(1))})", clip))
-    if element.tag == "g" and (name := element.attrib.pop("id", None)):
-        if name.startswith(TIP):
-            _mark(element, marks[name.removeprefix(TIP)])
-        elif name.startswith(TIPS):
-            first, count = map(int, name.removeprefix(TIPS).split("-"))
-            _mark_each(element, [marks[str(number)] for number in range(first, first + count)])
+def _style(gc: GraphicsContextBase, face: Any) -> str:
+    """What a call draws with, as CSS; blank where nothing is seen of it."""
+    width = gc.get_linewidth()
+    if face is None and not width:
+        return ""
+    whole = gc.get_forced_alpha()
+    style = {"fill": "none" if face is None else _colour(face)}
+    if face is not None and len(face) == 4 and face[3] != 1 and not whole:
+        style["fill-opacity"] = f"{face[3]:g}"
+    if whole and gc.get_alpha() != 1:
+        style["opacity"] = f"{gc.get_alpha():g}"
+    if width:
+        style |= _stroke(gc, width)
+    return "; ".join(f"{name}: {value}" for name, value in style.items())
 
 
-def _turn(element: ET.Element, transform: str) -> None:
-    """Labels that stand upright are written with a turn by nothing."""
-    if transform.startswith("rotate(-0 "):
-        return
-    if transform.startswith("rotate("):
-        transform = _NUMBER.sub(lambda found: coordinate(float(found.group())), transform)
-    element.set("transform", transform)
+def _stroke(gc: GraphicsContextBase, width: float) -> dict[str, str]:
+    style = {"stroke": _colour(gc.get_rgb()), "stroke-width": f"{width:g}"}
+    _, dashes = gc.get_dashes()
+    if dashes is not None:
+        style["stroke-dasharray"] = ",".join(f"{length:g}" for length in dashes)
+    # The page says what is usual for charts: round joins and butt caps.
+    if (join := gc.get_joinstyle()) != "round":
+        style["stroke-linejoin"] = join
+    if (cap := gc.get_capstyle()) != "butt":
+        style["stroke-linecap"] = _CAPS.get(cap, cap)
+    return style
 
 
-def _mark(group: ET.Element, mark: Mark) -> None:
-    group.attrib.update({f"data-{name}": value for name, value in mark.data.items()})
-    if mark.tip:
-        title = ET.Element("title")
-        title.text = mark.tip
-        group.insert(0, title)
-
-
-def _mark_each(group: ET.Element, marks: Sequence[Mark]) -> None:
-    """A group for each marker; one that is filled by halves is drawn twice, each half for all markers in turn."""
-    uses = [element for element in group.iter() if element.tag == f"{_SVG}use"]
-    assert len(uses) in (len(marks), 2 * len(marks)), "a marker lies outside its drawing"
-    group[:] = []
-    for number, mark in enumerate(marks):
-        own = ET.SubElement(group, "g")
-        own.extend(uses[number :: len(marks)])
-        _mark(own, mark)
-
-
-def _flattened(element: ET.Element, shapes: _Shapes) -> Iterator[ET.Element]:
-    """``element``, or what it holds if it holds nothing together."""
-    children = [kept for child in element for kept in _flattened(child, shapes)]
-    children = list(_dashes_together(children, shapes))
-    if element.tag != "g":
-        element[:] = children
-        yield element
-        return
-    titled = any(child.tag == "title" for child in children)
-    free = all("clip-path" not in child.attrib for child in children)
-    if not titled and (not element.attrib or (free and set(element.attrib) == {"clip-path"})):
-        for child in children:
-            child.attrib.update(element.attrib)
-        yield from children
-        return
-    drawn = [child for child in children if child.tag != "title"]
-    clips = {child.get("clip-path") for child in drawn}
-    if len(clips) == 1 and (clip := clips.pop()) and "clip-path" not in element.attrib:
-        element.set("clip-path", clip)
-        for child in drawn:
-            del child.attrib["clip-path"]
-    element[:] = _clipped_together(children)
-    if drawn:
-        yield element
-
-
-def _dashes_together(children: Iterable[ET.Element], shapes: _Shapes) -> Iterator[ET.Element]:
-    """Straight markers of one look, such as the ticks of an axis, as one path."""
-
-    def look(child: ET.Element) -> tuple[str | None, ...] | None:
-        used = child.tag == "use" and child.attrib["href"].removeprefix("#") in shapes.dashes
-        return tuple(child.get(name) for name in ("href", "class", "clip-path")) if used else None
-
-    for looks, group in groupby(children, look):
-        if looks is None:
-            yield from (_placed(child) for child in group)
-            continue
-        x, y, to_x, to_y = shapes.dashes[str(looks[0]).removeprefix("#")]
-        places = [(float(child.get("x", 0)), float(child.get("y", 0))) for child in group]
-        path = ET.Element("path", {"d": "".join(line([(a + x, b + y), (a + to_x, b + to_y)]) for a, b in places)})
-        path.attrib.update(
-            {name: value for name, value in zip(("class", "clip-path"), looks[1:], strict=True) if value}
-        )
-        yield path
-
-
-def _placed(child: ET.Element) -> ET.Element:
-    if child.tag == "use":
-        _shorten(child, 1)
-    return child
-
-
-def _clipped_together(children: Iterable[ET.Element]) -> list[ET.Element]:
-    """Neighbours that are clipped by the same edge in one group that is."""
-    found = []
-    for clip, group in groupby(children, lambda child: child.get("clip-path")):
-        members = list(group)
-        if clip is None or len(members) == 1:
-            found += members
-            continue
-        together = ET.Element("g", {"clip-path": clip})
-        for member in members:
-            del member.attrib["clip-path"]
-            together.append(member)
-        found.append(together)
-    return found
+def _colour(rgb: Any) -> str:
+    written = to_hex(rgb[:3])
+    return COLOURS.get(written, written)

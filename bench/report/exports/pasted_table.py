@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
-from bench.analyse.results import RunAnalysis
 from bench.metrics import RANKED
+from bench.report import finding_words, metric_words, run_words
 from bench.report import format as fmt
-from bench.report import metric_words, text
-from bench.report.findings import finding_notes
 from bench.report.language import chosen
-from bench.report.names import Naming, marked_name, verdict_words
-from bench.report.results_table import result_groups
+from bench.report.names import shape_name
+from bench.report.run_view import RunView
 from bench.report.template import environment, source_digest
 
 STYLES = {
@@ -28,37 +25,27 @@ STYLES = {
 _HERE = Path(__file__).resolve().parent
 
 
-def table_html(analysis: RunAnalysis, naming: Naming, notes: list[str]) -> str:
-    """The table of a run.
-
-    Args:
-        analysis: of the run.
-        naming: of its loads.
-        notes: what has to be said before any number; it stands in the table itself, so that it goes where that goes.
-    """
-    record = analysis.record
-    model = (record.get("model") or {}).get("name")
-    cpu = ((record.get("machine") or {}).get("cpu") or {}).get("name")
+def table_html(view: RunView) -> str:
+    """The table of a run. What has to be said before any number stands in it, so that it goes where that goes."""
     digests = sorted({f"'{source_digest(style)}'" for style in STYLES.values()})
     return (
         environment(_HERE)
         .get_template("table.html.jinja")
         .render(
-            t=text,
+            view=view,
+            findings=view.notes,
+            w=run_words,
             f=fmt,
+            shape_name=shape_name,
+            finding_title=finding_words.title,
             language=chosen().code,
             style=STYLES,
             digests=" ".join(digests),
-            caption=text.TABLE_CAPTION.format(model=model, cpu=cpu or "", run=record.get("run_id")),
-            notes=notes,
-            name=partial(marked_name, naming),
-            verdict=verdict_words,
             heads=[
                 *map(metric_words.one_line, ("configuration", "device")),
                 *(metric_words.one_line(key, interval=True) for key in RANKED),
                 *map(metric_words.one_line, ("decode_tokens_per_s", "peak", "n", "guard")),
             ],
             ranked_metrics=RANKED,
-            groups=result_groups(analysis, naming, finding_notes(analysis, naming)),
         )
     )

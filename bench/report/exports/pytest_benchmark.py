@@ -15,18 +15,19 @@ from typing import Any
 import pytest_benchmark
 from pytest_benchmark.stats import Stats
 
-from bench.analyse.results import CellResult, Measured, RunAnalysis
+from bench.analyse.results import CellResult, Measured
 from bench.metrics import METRICS
 from bench.plan.cells import Cell, Load
 from bench.report.exports.summary_json import cleaned
-from bench.report.names import Naming, mark_of, marked_name
+from bench.report.names import mark_of
+from bench.report.run_view import RunView
 
 _MS_PER_S = 1e3
 
 
-def pytest_json(analysis: RunAnalysis, naming: Naming) -> str:
+def pytest_json(view: RunView) -> str:
     """One benchmark per measured cell and metric, in seconds; what was not measured has none."""
-    record = analysis.record
+    record = view.record
     machine = record.get("machine") or {}
     cpu = machine.get("cpu") or {}
     value = {
@@ -39,7 +40,7 @@ def pytest_json(analysis: RunAnalysis, naming: Naming) -> str:
             "machine_id": record.get("machine_id"),
         },
         "commit_info": _commit((record.get("project") or {}).get("git_commit"), record.get("created_at")),
-        "benchmarks": [one for cell in analysis.cells for one in _benchmarks(analysis, naming, cell)],
+        "benchmarks": [one for cell in view.analysis.cells for one in _benchmarks(view, cell)],
         "datetime": record.get("created_at"),
         "version": pytest_benchmark.__version__,
     }
@@ -56,16 +57,16 @@ def _commit(described: Any, created_at: Any) -> dict[str, Any]:
     }
 
 
-def _benchmarks(analysis: RunAnalysis, naming: Naming, cell: CellResult) -> list[dict[str, Any]]:
+def _benchmarks(view: RunView, cell: CellResult) -> list[dict[str, Any]]:
     return [
-        _benchmark(analysis, naming, cell, METRICS[key].name, values, measured)
+        _benchmark(view, cell, METRICS[key].name, values, measured)
         for key, values_ms in cell.timed.items()
         if (values := [value / _MS_PER_S for value in values_ms]) and (measured := getattr(cell, key)) is not None
     ]
 
 
 def _benchmark(
-    analysis: RunAnalysis, naming: Naming, cell: CellResult, metric: str, values: Sequence[float], measured: Measured
+    view: RunView, cell: CellResult, metric: str, values: Sequence[float], measured: Measured
 ) -> dict[str, Any]:
     load = cell.load
     planned = Cell(
@@ -80,7 +81,7 @@ def _benchmark(
     own = f"[{options}]" if options else ""
     name = f"{metric}[{load.label}{own}-{planned.shape}]{mark}"
     return {
-        # Groups are what is set side by side: played times never stand beside measured ones.
+        # Groups are what is set side by side: simulated times never stand beside measured ones.
         "group": f"{metric} {planned.shape}{mark}",
         "name": name,
         "fullname": f"bench/{name}",
@@ -96,7 +97,7 @@ def _benchmark(
             "ask": cell.ask,
         },
         "param": f"{load.label}{own}-{planned.shape}",
-        "extra_info": _extra(analysis, naming, cell, metric, measured),
+        "extra_info": _extra(view, cell, metric, measured),
         "options": {},
         "stats": _stats(values),
     }
@@ -109,13 +110,13 @@ def _stats(values: Sequence[float]) -> dict[str, Any]:
     return {**stats.as_dict(), "iterations": 1}
 
 
-def _extra(analysis: RunAnalysis, naming: Naming, cell: CellResult, metric: str, measured: Measured) -> dict[str, Any]:
+def _extra(view: RunView, cell: CellResult, metric: str, measured: Measured) -> dict[str, Any]:
     estimate = measured.estimate
     low_ms, high_ms = estimate.low, estimate.high
     return {
-        "configuration": marked_name(naming, cell.load),
-        "run_id": analysis.record.get("run_id"),
-        "model": (analysis.record.get("model") or {}).get("name"),
+        "configuration": view.names.marked(cell.load),
+        "run_id": view.record.get("run_id"),
+        "model": view.model.get("name"),
         "unit": "seconds per request" if metric == "ttft" else "seconds per token",
         "simulated": cell.load.simulated,
         "device_executed": cell.load.device_executed,

@@ -7,10 +7,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.results import MemoryRanking, MemoryRival, Ranking, Rival, RunAnalysis
+from bench.analyse.results import CellResult, LoadResult, MemoryRanking, Ranking, Rival
 from bench.report.about import about_run
 from bench.report.format import clean
 from bench.report.names import Naming
+from bench.report.run_view import RunView, load_of
+from bench.report.run_words import all_sentences
 
 SUMMARY_VERSION = 4
 
@@ -22,37 +24,31 @@ _PLAN = (
 )
 
 
-def summary_json(
-    analysis: RunAnalysis,
-    naming: Naming,
-    rows: Sequence[Mapping[str, Any]],
-    sentences: Sequence[str],
-    headlines: Mapping[str, str],
-) -> str:
+def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Mapping[str, str]) -> str:
     """The summary of a run.
 
     Args:
-        analysis: of the run.
-        naming: of its loads.
-        rows: of :func:`bench.report.rows.cell_rows`.
-        sentences: the answer in words.
-        headlines: code of each language -> the first of them.
+        view: of the run.
+        rows: of :func:`bench.report.exports.summary_csv.cell_rows`.
+        headlines: code of each language -> the first sentence of the answer.
     """
-    plan = analysis.record.get("plan") or {}
+    analysis, names, plan = view.analysis, view.names, view.plan
     value = {
         "summary_version": SUMMARY_VERSION,
         "about": about_run(analysis, headlines),
-        **{name: analysis.record.get(name) for name in _RECORD},
+        **{name: view.record.get(name) for name in _RECORD},
         "plan": {name: plan.get(name) for name in _PLAN},
         "end": analysis.end,
-        "simulated": any(load.simulated for load in analysis.loads),
-        "answer": sentences,
+        "simulated": view.simulated != "none",
+        "answer": all_sentences(view),
         "cells": rows,
-        "rankings": [_ranking(ranking, naming) for ranking in analysis.rankings],
-        "memory_rankings": [_memory_ranking(ranking, naming) for ranking in analysis.memory_rankings],
+        "rankings": [_ranking(names, one, "cell_key", "lowest", "ms") for one in analysis.rankings],
+        "memory_rankings": [
+            _ranking(names, one, "load_key", "lowest_peak", "bytes") for one in analysis.memory_rankings
+        ],
         "failures": [
             {
-                "configuration": naming.of(failure.load),
+                "configuration": names.of(failure.load),
                 "simulated": failure.load.simulated,
                 "status": failure.status,
                 "error_type": failure.error_type,
@@ -62,79 +58,55 @@ def summary_json(
             }
             for failure in analysis.failures
         ],
-        "findings": [dataclasses.asdict(finding) for finding in analysis.findings],
+        "findings": [
+            {name: value for name, value in dataclasses.asdict(finding).items() if name != "occurrences"}
+            for finding in analysis.findings
+        ],
     }
     return json.dumps(cleaned(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _ranking(ranking: Ranking, naming: Naming) -> dict[str, Any]:
+def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: str, unit: str) -> dict[str, Any]:
+    """One ranking; ``key`` is what a contestant is known by, ``lowest`` and ``unit`` name the fields of its figure."""
+
+    def contestant(one: CellResult | LoadResult) -> dict[str, Any]:
+        return {"configuration": names.of(load_of(one)), key: getattr(one, key)}
+
     return {
-        "metric": ranking.metric,
-        "prompt_tokens": ranking.prompt_tokens,
-        "new_tokens": ranking.new_tokens,
-        "batch_size": ranking.batch_size,
+        **_requests(ranking),
         "ask": ranking.ask,
         "simulated": ranking.simulated,
         "claims_verdict": ranking.verdict,
         "claims_lowest": ranking.claimed,
-        "lowest": naming.of(ranking.winner.load),
-        "lowest_cell_key": ranking.winner.cell_key,
-        "lowest_ms": ranking.lowest.value,
-        "lowest_low_ms": ranking.lowest.low,
-        "lowest_high_ms": ranking.lowest.high,
+        "lowest": names.of(load_of(ranking.winner)),
+        f"lowest_{key}": getattr(ranking.winner, key),
+        f"{lowest}_{unit}": ranking.lowest.value,
+        f"{lowest}_low_{unit}": ranking.lowest.low,
+        f"{lowest}_high_{unit}": ranking.lowest.high,
         "blocks": ranking.lowest.blocks,
         "others": [
             {
-                "configuration": naming.of(rival.cell.load),
-                "cell_key": rival.cell.cell_key,
-                **_above(rival),
-                "value_ms": rival.value,
-                "lowest_ms": rival.lowest,
+                **contestant(rival.cell if isinstance(rival, Rival) else rival.load),
+                "ratio": rival.ratio.value,
+                "ratio_low": rival.ratio.low,
+                "ratio_high": rival.ratio.high,
+                "distinguishable": rival.distinguishable,
+                # Over the blocks that both have, as the values are.
+                "blocks": rival.ratio.blocks,
+                f"value_{unit}": rival.value,
+                f"lowest_{unit}": rival.lowest,
             }
             for rival in ranking.rivals
         ],
-        "not_compared": [{"configuration": naming.of(cell.load), "cell_key": cell.cell_key} for cell in ranking.apart],
+        "not_compared": [contestant(one) for one in ranking.apart],
     }
 
 
-def _memory_ranking(ranking: MemoryRanking, naming: Naming) -> dict[str, Any]:
-    return {
-        "requests": [
-            {"prompt_tokens": prompt, "new_tokens": new, "batch_size": batch} for prompt, new, batch in ranking.shapes
-        ],
-        "ask": ranking.ask,
-        "simulated": ranking.simulated,
-        "claims_verdict": ranking.verdict,
-        "claims_lowest": ranking.claimed,
-        "lowest": naming.of(ranking.winner),
-        "lowest_load_key": ranking.winner.load_key,
-        "lowest_peak_bytes": ranking.lowest.value,
-        "lowest_peak_low_bytes": ranking.lowest.low,
-        "lowest_peak_high_bytes": ranking.lowest.high,
-        "blocks": ranking.lowest.blocks,
-        "others": [
-            {
-                "configuration": naming.of(rival.load),
-                "load_key": rival.load.load_key,
-                **_above(rival),
-                "value_bytes": rival.value,
-                "lowest_bytes": rival.lowest,
-            }
-            for rival in ranking.rivals
-        ],
-        "not_compared": [{"configuration": naming.of(load), "load_key": load.load_key} for load in ranking.apart],
-    }
-
-
-def _above(rival: Rival | MemoryRival) -> dict[str, Any]:
-    """How far above the lowest one it is, over the blocks that both have."""
-    return {
-        "ratio": rival.ratio.value,
-        "ratio_low": rival.ratio.low,
-        "ratio_high": rival.ratio.high,
-        "distinguishable": rival.distinguishable,
-        "blocks": rival.ratio.blocks,
-    }
+def _requests(ranking: Ranking | MemoryRanking) -> dict[str, Any]:
+    names = ("prompt_tokens", "new_tokens", "batch_size")
+    if isinstance(ranking, MemoryRanking):
+        return {"requests": [dict(zip(names, shape, strict=True)) for shape in ranking.shapes]}
+    return {"metric": ranking.metric, **{name: getattr(ranking, name) for name in names}}
 
 
 def cleaned(value: Any) -> Any:

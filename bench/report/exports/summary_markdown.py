@@ -3,39 +3,38 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.results import CellResult, RunAnalysis
+from bench.analyse.results import CellResult
 from bench.metrics import RANKED
-from bench.report import metric_words, text
-from bench.report.answers import answers_by_shape, memory_answers, overviews, verdict_note
-from bench.report.findings import finding_notes
+from bench.report import metric_words, run_words
 from bench.report.format import clean, interval, megabytes, number
-from bench.report.names import Naming, failed_shapes, verdict_words
+from bench.report.language import gettext as _
+from bench.report.names import failed_shapes
+from bench.report.run_view import RunView
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 _MOST_ROWS = 300
+_MOST_CHARACTERS = 500
+"""Of a message that a stack or the guard wrote."""
 
 
-def summary_markdown(analysis: RunAnalysis, naming: Naming, notes: Sequence[str]) -> str:
-    """The summary of a run.
-
-    Args:
-        analysis: of the run.
-        naming: of its loads.
-        notes: what has to be said first (simulated, synthetic, unfinished).
-    """
-    record = analysis.record
-    lines = [f"## {text.TITLE}: {_title(record)}", "", *(f"> **{escape(note)}**\n" for note in notes)]
-    lines += _findings(analysis, naming)
-    lines += _answers(analysis, naming)
+def summary_markdown(view: RunView) -> str:
+    """The summary of a run, in the language that is chosen."""
+    analysis = view.analysis
+    lines = [f"## AIPC Bench: {escape(run_words.run_title(view))}", ""]
+    lines += [f"> **{escape(banner)}**\n" for banner in run_words.banners(view)]
+    lines += _findings(view)
+    lines += _answers(view)
     if analysis.cells:
-        lines += ["", *_table(analysis, naming), "", *_quantiles(analysis)]
+        lines += ["", *_table(view), ""]
+        if quantiles := run_words.quantiles_note(analysis.cells):
+            lines.append(escape(quantiles))
     if analysis.failures:
-        lines += ["", f"### {text.FAILURES_TITLE}", "", *_failures(analysis, naming)]
-    lines += ["", f"{text.REPEAT_IT}: `{_code(str(record.get('command')))}`", ""]
-    lines += [f"{escape(text.GLOSSARY_TITLE)}: [index.html](index.html#glossary), {text.SAME_FOLDER}.", ""]
+        lines += ["", "### " + _("Not measured"), "", *_failures(view)]
+    command, glossary = _code(str(view.record.get("command"))), "[index.html](index.html#glossary)"
+    lines += ["", _("Repeat it: {command}").format(command=f"`{command}`"), ""]
+    lines += [_("Definitions: {page}, in the same folder as this file.").format(page=glossary), ""]
     return "\n".join(lines)
 
 
@@ -49,53 +48,45 @@ def _code(value: str) -> str:
     return " ".join(clean(value).replace("`", "'").split())
 
 
-def _title(record: Mapping[str, Any]) -> str:
-    model = (record.get("model") or {}).get("name")
-    cpu = ((record.get("machine") or {}).get("cpu") or {}).get("name")
-    return escape(text.MODEL_ON_MACHINE.format(model=model, machine=cpu) if model and cpu else str(model or cpu or ""))
-
-
-def _answers(analysis: RunAnalysis, naming: Naming) -> list[str]:
-    if not analysis.cells:
-        return [text.NOTHING_MEASURED]
-    note, enough = verdict_note(analysis)
-    lines = [f"- {escape(overview.sentence)}" for overview in overviews(analysis, naming)]
-    lines += ["", escape(note) + ("" if enough else f" `{text.VERDICT_COMMAND}`"), "", escape(text.TOLD_APART), ""]
-    for shape in answers_by_shape(analysis, naming):
-        lines += [f"**{escape(shape.title)}**", ""]
-        lines += [f"- {escape(answer.sentence)}" for answer in shape.answers]
+def _answers(view: RunView) -> list[str]:
+    if not view.analysis.cells:
+        return [run_words.nothing_measured()]
+    lines = [f"- {escape(run_words.overview_sentence(view, overview))}" for overview in view.overviews]
+    command = "" if view.verdict else f" `{run_words.VERDICT_COMMAND}`"
+    lines += ["", escape(run_words.verdict_sentence(view)) + command, "", escape(run_words.told_apart()), ""]
+    for group in view.answers:
+        lines += [f"**{escape(run_words.answer_title(group[0]))}**", ""]
+        lines += [f"- {escape(run_words.answer_sentence(view, answer))}" for answer in group]
         lines.append("")
-    for one in memory_answers(analysis, naming):
-        lines += [f"**{escape(one.title)}**", "", f"- {escape(one.sentence)}", ""]
     return lines
 
 
-def _findings(analysis: RunAnalysis, naming: Naming) -> list[str]:
+def _findings(view: RunView) -> list[str]:
     lines = []
-    for note in finding_notes(analysis, naming):
-        more = f" {text.MORE_LINES.format(count=len(note.lines) - 1)}" if len(note.lines) > 1 else ""
-        seen = f"{escape(note.lines[0][:500])}{more}. {escape(note.advice)}"
-        lines.append(
-            f"- **{escape(text.SEVERITY_WORDS.get(note.severity, note.severity))}**, {escape(note.title)}: {seen}"
-        )
-    return [f"**{text.FINDINGS_TITLE}**", "", *lines, ""] if lines else []
+    for note in view.notes:
+        more = _(" (and {count} more)").format(count=len(note.lines) - 1) if len(note.lines) > 1 else ""
+        seen = f"{escape(note.lines[0][:_MOST_CHARACTERS])}{more}. {escape(note.advice)}"
+        lines.append(f"- **{escape(run_words.severity_word(note.severity))}**, {escape(note.title)}: {seen}")
+    title = _("What the guard saw")
+    return [f"**{title}**", "", *lines, ""] if lines else []
 
 
-def _table(analysis: RunAnalysis, naming: Naming) -> list[str]:
-    cells = sorted(analysis.cells, key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
+def _table(view: RunView) -> list[str]:
+    cells = sorted(view.analysis.cells, key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
     heads = [
         *map(metric_words.one_line, ("prompt", "configuration", "device")),
         *(metric_words.one_line(key, interval=True) for key in RANKED),
         *map(metric_words.one_line, ("decode_tokens_per_s", "peak", "n")),
     ]
     lines = [f"| {' | '.join(heads)} |", f"|--:|:--|:--|{'--:|' * (len(heads) - 3)}"]
-    lines += ["| " + " | ".join(_cells(cell, naming)) + " |" for cell in cells[:_MOST_ROWS]]
+    lines += ["| " + " | ".join(_cells(cell, view)) + " |" for cell in cells[:_MOST_ROWS]]
     if len(cells) > _MOST_ROWS:
-        lines += ["", text.MORE_ROWS.format(count=number(len(cells) - _MOST_ROWS, 0))]
+        more = _("{count} more rows are in summary.csv.")
+        lines += ["", more.format(count=number(len(cells) - _MOST_ROWS, 0))]
     return lines
 
 
-def _cells(cell: CellResult, naming: Naming) -> list[str]:
+def _cells(cell: CellResult, view: RunView) -> list[str]:
     def both(measured: Any) -> str:
         if measured is None:
             return ""
@@ -104,8 +95,8 @@ def _cells(cell: CellResult, naming: Naming) -> list[str]:
 
     return [
         number(cell.prompt_tokens, 0),
-        escape(naming.of(cell.load)),
-        verdict_words(cell.load),
+        escape(view.names.of(cell.load)),
+        run_words.device_words(cell.load),
         *(both(getattr(cell, key)) for key in RANKED),
         number(cell.decode_tokens_per_s.estimate.value) if cell.decode_tokens_per_s else "",
         megabytes(cell.load.peak_memory_bytes),
@@ -113,14 +104,9 @@ def _cells(cell: CellResult, naming: Naming) -> list[str]:
     ]
 
 
-def _quantiles(analysis: RunAnalysis) -> list[str]:
-    note = text.quantiles_note(analysis.cells)
-    return [escape(note)] if note else []
-
-
-def _failures(analysis: RunAnalysis, naming: Naming) -> list[str]:
+def _failures(view: RunView) -> list[str]:
     return [
-        f"- {escape(naming.of(failure.load))}, {escape(failed_shapes(failure))}: "
-        f"**{text.STATUS_WORDS.get(failure.status, failure.status)}**: {escape(failure.message[:500])}"
-        for failure in analysis.failures
+        f"- {escape(view.names.of(failure.load))}, {escape(failed_shapes(failure))}: "
+        f"**{run_words.status_word(failure.status)}**: {escape(failure.message[:_MOST_CHARACTERS])}"
+        for failure in view.analysis.failures
     ]

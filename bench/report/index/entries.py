@@ -14,6 +14,7 @@ from urllib.parse import quote
 from bench.report.about import MOST_HEADLINE
 from bench.report.language import ENGLISH, chosen
 from bench.report.language import gettext as _
+from bench.store.reader import as_utc
 
 PAGES = (
     ("summary.json", "index.html", "run"),
@@ -36,16 +37,13 @@ class Entry:
         kind: what it shows, of :data:`PAGES`.
         name: of its folder.
         href: its address, relative to the folder of reports.
-        created_at: when its newest run began; ``None`` where that is not known.
+        created_at: when its newest run began.
         machine: name of the CPU.
-        model: its name.
-        synthetic_model: whether that has random weights.
-        backends: that were measured.
+        synthetic_model: whether the model has random weights.
         simulated: ``none``, ``some`` or ``all`` of the cells.
         cells: how many have a number.
-        headline: the answer in a sentence, in the language that is chosen where the JSON has it.
-        headline_language: code of the language that it is in.
-        serious: kinds of the guard's serious findings.
+        headline: in the language that is chosen if the JSON has it, else in English.
+        serious: codes of serious findings.
         ended: whether all of its runs came to their end.
     """
 
@@ -138,7 +136,7 @@ def _entry(kind: str, name: str, href: str, about: dict[str, Any]) -> Entry:
         kind=kind,
         name=name,
         href=href,
-        created_at=_moment(about.get("created_at")),
+        created_at=as_utc(about.get("created_at")),
         machine=_text(about.get("machine")),
         model=_text(about.get("model")),
         synthetic_model=about.get("synthetic_model") is True,
@@ -160,12 +158,3 @@ def _text(value: Any, most: int = _MOST_CHARACTERS) -> str:
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         yield from (_text(one) for one in value[:_MOST_LISTED] if isinstance(one, str))
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-        # Near the ends of the calendar another time zone is beyond them.
-        return None if found is None else found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.errors import MachineError
-from bench.report.index.entries import read_entries, report_files
+from bench.report import finding_words
+from bench.report.index.entries import Found, read_entries, report_files
 from bench.report.redact import Private, address, shown_text
 from bench.report.render import write_files
+
+GENERATOR = "AIPC Bench, index of reports"
+"""By what this page is known again, so that no other one is ever written over."""
 
 _MOST_TIMES = 10
 _HEAD_BYTES = 2048
@@ -19,8 +23,6 @@ def update_index(reports: Path) -> Path:
     Raises:
         MachineError: it cannot be written, or a page that is no index of reports has its name.
     """
-    from bench.report.index.page import page  # noqa: PLC0415 - jinja2 takes a moment
-
     index = reports / "index.html"
     for _ in range(_MOST_TIMES):
         _refuse_another(index)
@@ -45,6 +47,18 @@ def index_lines(reports: Path, private: Private | None = None) -> list[str]:
         return [f"the index of reports is not up to date: {shown_text(str(error), private)}"]
 
 
+def page(found: Found) -> str:
+    """The page of one folder, in the language that is chosen; its script only sorts."""
+    from bench.report.template import render_page  # noqa: PLC0415 - jinja2 takes a moment
+
+    return render_page(
+        Path(__file__).with_name("index.html.jinja"),
+        found=found,
+        finding_title=finding_words.title,
+        generator=GENERATOR,
+    )
+
+
 def _state(reports: Path) -> list[tuple[Path, int, int]]:
     found = []
     for path in report_files(reports):
@@ -57,8 +71,6 @@ def _state(reports: Path) -> list[tuple[Path, int, int]]:
 
 
 def _refuse_another(index: Path) -> None:
-    from bench.report.index.page import GENERATOR  # noqa: PLC0415 - jinja2 takes a moment
-
     try:
         with index.open("rb") as stream:
             head = stream.read(_HEAD_BYTES)

@@ -1,4 +1,4 @@
-"""After a run: what its series look like. Outliers are marked and their effect is said; none is dropped."""
+"""After a run: what its series look like. Outliers are marked and their effect is given; none is dropped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from bench.analyse.series import (
     outlying_generations,
     trend,
 )
-from bench.run.guard.findings import Code, Found, percent
+from bench.findings import Code, Values
+from bench.run.guard.findings import Found
 from bench.store.reader import StoredRun
 
 BY_CHANCE = 0.05
@@ -87,67 +88,59 @@ def judge_all(series: Sequence[Series]) -> Iterator[Found]:
         yield from judge_series(one, tests)
     alike = alike_neighbours([block_medians(one.blocks, one.values) for one in series])
     if alike is not None:
-        message = (
-            f"the correlation of a block with the next is {alike.correlation:.2f} in the mean over the cells, and "
-            f"{-1 / alike.blocks:.2f} where {alike.blocks} blocks are independent (p = {alike.p_value:.2g})"
-        )
-        yield Found(Code.ALIKE_BLOCKS, message)
+        values = {
+            "correlation": alike.correlation,
+            "independent": -1 / alike.blocks,
+            "blocks": alike.blocks,
+            "p": alike.p_value,
+        }
+        yield Found(Code.ALIKE_BLOCKS, values)
 
 
 def judge_series(series: Series, tests: int) -> Iterator[Found]:
-    """What one metric of one cell says.
+    """What one metric of one cell says, by some of the ``tests`` of the run."""
+    metric, key, blocks, times = series.metric, series.cell_key, series.blocks, series.values
 
-    Args:
-        series: the metric.
-        tests: of how many in the run these are some.
-    """
-    metric, key, blocks, values = series.metric, series.cell_key, series.blocks, series.values
-
-    def found(code: Code, message: str, p_value: float, block: int | None = None) -> Found:
+    def found(code: Code, p_value: float, values: Values, *messages: str, block: int | None = None) -> Found:
         if p_value <= (BY_CHANCE - _OF_THE_RUN) / tests:
-            return Found(code, message, cell_key=key, block=block)
-        message += f"; it may be chance, as one of {tests} tests in this run"
-        return Found(code, message, "info", cell_key=key, block=block)
+            return Found(code, values, messages, cell_key=key, block=block)
+        values, messages = {**values, "tests": tests}, (*messages, "may-be-chance")
+        return Found(code, values, messages, "info", cell_key=key, block=block)
 
-    medians = block_medians(blocks, values)
-    drifted, trended, split = drift(medians), trend(blocks, values), modes(medians)
-    if drifted is not None:
-        message = f"{metric} {_went(drifted.ratio)} from the first block to the last (p = {drifted.p_value:.2g})"
-        yield found(Code.DRIFT, message, drifted.p_value)
-    if trended is not None:
-        went = _went(trended.ratio)
-        message = (
-            f"{metric} {went} from the first timed generation of a process to its last (p = {trended.p_value:.2g})"
-        )
-        yield found(Code.TREND, message, trended.p_value)
+    medians = block_medians(blocks, times)
+    split = modes(medians)
+    for code, change in ((Code.DRIFT, drift(medians)), (Code.TREND, trend(blocks, times))):
+        if change is not None:
+            values: Values = {"metric": metric, "percent": 100 * abs(change.ratio - 1), "p": change.p_value}
+            yield found(code, change.p_value, values, f"{code.word}-{'rose' if change.ratio > 1 else 'fell'}")
     if split is not None:
-        message = (
-            f"{metric} is {split.low:.3g} ms in {_named(split.low_blocks)} and {split.high:.3g} ms in "
-            f"{_named(split.high_blocks)}, {percent(split.high / split.low - 1)} more"
-        )
-        yield found(Code.BIMODAL, message, split.p_value)
+        groups = {"low_blocks": _named(split.low_blocks), "high_blocks": _named(split.high_blocks)}
+        sizes = {"low_ms": split.low, "high_ms": split.high, "percent": 100 * (split.high / split.low - 1)}
+        yield found(Code.BIMODAL, split.p_value, {"metric": metric, **groups, **sizes}, "bimodal")
     # The blocks of a second group are no outliers.
     for outlier in outlying_blocks(medians) if split is None else ():
         assert outlier.p_value is not None
-        where = f"block {outlier.block + 1} is {outlier.ratio:.2g} times the median of the blocks"
-        yield found(Code.OUTLIER_BLOCK, f"{where}; {_without(metric, outlier)}", outlier.p_value, outlier.block)
-    for outlier in outlying_generations(blocks, values):
+        values, without = _outlier(metric, outlier)
+        yield found(Code.OUTLIER_BLOCK, outlier.p_value, values, "outlier-block", without, block=outlier.block)
+    for outlier in outlying_generations(blocks, times):
         assert outlier.ordinal is not None
-        which = f"generation {outlier.ordinal + 1} of block {outlier.block + 1}"
-        message = f"{which} is {outlier.ratio:.2g} times the median of its block; {_without(metric, outlier)}"
-        yield Found(Code.OUTLIER_GENERATION, message, cell_key=key, block=outlier.block)
+        values, without = _outlier(metric, outlier)
+        values = {**values, "generation": outlier.ordinal + 1}
+        yield Found(Code.OUTLIER_GENERATION, values, ("outlier-generation", without), cell_key=key, block=outlier.block)
 
 
-def _went(ratio: float) -> str:
-    return f"rose by {percent(ratio - 1)}" if ratio > 1 else f"fell by {percent(1 - ratio)}"
-
-
-def _without(metric: str, outlier: Outlier) -> str:
+def _outlier(metric: str, outlier: Outlier) -> tuple[Values, str]:
+    """Values, and the key of the message on what would be without it."""
     change = outlier.without / outlier.estimate - 1
-    if abs(change) < 0.005:
-        return f"without it {metric} would still be {outlier.without:.3g} ms"
-    return f"without it {metric} would be {outlier.without:.3g} ms, {percent(change, '+')}"
+    values: Values = {
+        "metric": metric,
+        "block": outlier.block + 1,
+        "ratio": outlier.ratio,
+        "without_ms": outlier.without,
+        "percent": 100 * change,
+    }
+    return values, "without-alike" if abs(change) < 0.005 else "without"
 
 
 def _named(blocks: Sequence[int]) -> str:
-    return f"block{'s' if len(blocks) > 1 else ''} {', '.join(str(block + 1) for block in blocks)}"
+    return ", ".join(str(block + 1) for block in blocks)

@@ -6,25 +6,22 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.observe.conditions import Conditions, others_share
-from bench.observe.energy import FoundMeter
+from bench.findings import Code
+from bench.observe.energy_meter import FoundMeter
 from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
+from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.virtual import hypervisor
-from bench.run.guard.findings import Code, Found
+from bench.run.guard.findings import Found
 from bench.run.guard.setup import judge_limits
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """From when on CPU time that a run did not get is found.
+    """From how many CPUs on it is a finding that a run did not get them; on a machine of few, from what share of all.
 
     A stack that computes on all of its threads waits at every step for the slowest, so that one CPU which somebody
     else uses weighs the same on a machine of many CPUs.
-
-    Args:
-        cpus: in CPUs.
-        share: of all CPUs; counts where that is less, on a machine of few.
     """
 
     cpus: float
@@ -36,13 +33,13 @@ BUSY, BUSY_SERIOUS = Bound(0.25, 0.05), Bound(1.0, 0.25)
 LOW_MEMORY_SHARE = 0.1
 SWAP_BYTES = 256 * 1024**2
 
-_LOOK_S = 1.0
+_WATCH_S = 1.0
 
 
-def look(instruments: Instruments) -> list[Found]:
+def check_machine(instruments: Instruments) -> list[Found]:
     """Watch this machine for a second, and say what may spoil a measurement on it."""
     first = instruments.conditions.read()
-    time.sleep(_LOOK_S)
+    time.sleep(_WATCH_S)
     return [
         *judge_before(first, instruments.conditions.read()),
         *judge_machine(hypervisor(), instruments.energy),
@@ -53,16 +50,16 @@ def look(instruments: Instruments) -> list[Found]:
 def judge_before(first: Conditions, last: Conditions) -> Iterator[Found]:
     """What two readings, a second apart, say while nothing is measured."""
     if last.power.source == "battery":
-        yield Found(Code.ON_BATTERY, "the machine runs on battery")
+        yield Found(Code.ON_BATTERY)
     if last.power.saving is not None:
-        yield Found(Code.SAVING_POWER, last.power.saving)
+        setting, value = last.power.saving
+        yield Found(Code.SAVING_POWER, {"value": value}, (setting,))
     share = others_share(first, last)
     if share is not None and (weight := weight_of(share, cpus(first, last), BUSY, BUSY_SERIOUS)):
-        said = in_cpus(share, cpus(first, last))
-        yield Found(Code.BUSY_BEFORE, f"other programs used {said} before the run began", weight)
+        yield Found(Code.BUSY_BEFORE, in_cpus(share, cpus(first, last)), severity=weight)
     yield from judge_memory(last)
     if last.swap_used_bytes is not None and last.swap_used_bytes >= SWAP_BYTES:
-        yield Found(Code.SWAP_IN_USE, f"{last.swap_used_bytes / 1e9:.1f} GB lie in the swap or page file")
+        yield Found(Code.SWAP_IN_USE, {"swap_gb": last.swap_used_bytes / 1e9})
 
 
 def cpus(first: Conditions, last: Conditions) -> float:
@@ -71,40 +68,27 @@ def cpus(first: Conditions, last: Conditions) -> float:
 
 
 def weight_of(share: float, count: float, warning: Bound, serious: Bound) -> str | None:
-    """How much it weighs that a share of all CPUs was taken; ``None`` if it is too little to be found.
-
-    Args:
-        share: of all CPUs.
-        count: of CPUs.
-        warning: from when on it is found.
-        serious: from when on it is serious.
-    """
+    """The severity of a share of ``count`` CPUs being taken; ``None`` if it is too little for a finding."""
     for severity, bound in (("serious", serious), ("warning", warning)):
         if share >= min(bound.cpus / count, bound.share):
             return severity
     return None
 
 
-def in_cpus(share: float, count: float) -> str:
-    """A share of all CPUs as people count them, e.g. ``1.25 of 22 CPUs``."""
-    return f"{share * count:.2f} of {count:.0f} CPU{'' if round(count) == 1 else 's'}"
+def in_cpus(share: float, count: float) -> dict[str, float]:
+    """A share of all CPUs as people count them, e.g. 1.25 of 22."""
+    return {"used": share * count, "cpus": count}
 
 
 def judge_memory(now: Conditions) -> Iterator[Found]:
     """Whether programs can still have memory without swapping."""
     if now.available_bytes < now.memory_bytes * LOW_MEMORY_SHARE:
-        left, total = now.available_bytes / 1e9, now.memory_bytes / 1e9
-        yield Found(Code.LITTLE_MEMORY, f"{left:.1f} GB of {total:.1f} GB of memory were available")
+        yield Found(Code.LITTLE_MEMORY, {"left_gb": now.available_bytes / 1e9, "total_gb": now.memory_bytes / 1e9})
 
 
 def judge_machine(virtual: str | None, energy: FoundMeter) -> Iterator[Found]:
-    """What does not change while the machine is on.
-
-    Args:
-        virtual: what it runs on, if it is a virtual machine.
-        energy: its energy meter.
-    """
+    """What does not change while the machine is on; ``virtual`` is what it runs on, if it is a virtual machine."""
     if virtual is not None:
-        yield Found(Code.VIRTUAL_MACHINE, f"the machine is virtual ({virtual})")
+        yield Found(Code.VIRTUAL_MACHINE, {"product": virtual})
     if energy.problem is not None:
-        yield Found(Code.ENERGY_LOCKED, energy.problem, advice=f"To allow it: {energy.remedy}")
+        yield Found(Code.ENERGY_LOCKED, {"remedy": energy.remedy or ""}, (energy.problem,))

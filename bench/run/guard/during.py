@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.observe.conditions import Conditions, others_share
+from bench.findings import Code
+from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.power import PowerState
 from bench.observe.sleep import SLEPT_S
 from bench.run.guard.before import BUSY, BUSY_SERIOUS, Bound, cpus, in_cpus, judge_memory, weight_of
-from bench.run.guard.findings import Code, Found
+from bench.run.guard.findings import Found
 
 STOLEN, STOLEN_SERIOUS = Bound(0.25, 0.02), Bound(1.0, 0.1)
 """What a hypervisor gives to others."""
@@ -24,10 +25,7 @@ STOPPED_SERIOUS = 0.1
 def judge_visit(before: Conditions, after: Conditions, power: PowerState) -> Iterator[Found]:
     """What two readings say, of just after a model was loaded and of just before its worker was ended.
 
-    Args:
-        before: the first.
-        after: the last.
-        power: as it was when the run began.
+    ``power`` is as it was when the run began.
     """
     yield from _cpu(before, after)
     yield from _quota(before, after)
@@ -43,11 +41,11 @@ def _cpu(before: Conditions, after: Conditions) -> Iterator[Found]:
         return
     count = cpus(before, after)
     if weight := weight_of(share, count, BUSY, BUSY_SERIOUS):
-        yield Found(Code.OTHER_LOAD, f"other programs used {in_cpus(share, count)}", weight)
+        yield Found(Code.OTHER_LOAD, in_cpus(share, count), severity=weight)
     used = after.cpu.since(before.cpu)
     stolen = 0.0 if used.stolen_s is None else used.stolen_s / used.capacity_s
     if weight := weight_of(stolen, count, STOLEN, STOLEN_SERIOUS):
-        yield Found(Code.STOLEN_TIME, f"the hypervisor gave {in_cpus(stolen, count)} to others", weight)
+        yield Found(Code.STOLEN_TIME, in_cpus(stolen, count), severity=weight)
 
 
 def _quota(before: Conditions, after: Conditions) -> Iterator[Found]:
@@ -56,8 +54,8 @@ def _quota(before: Conditions, after: Conditions) -> Iterator[Found]:
     stopped, lasted_s = after.throttling.since(before.throttling), after.awake_s - before.awake_s
     if stopped.periods > 0:
         severity = "serious" if stopped.seconds >= lasted_s * STOPPED_SERIOUS else "warning"
-        message = f"the CPU quota was used up {stopped.periods:,} times, and stopped CPUs for {stopped.seconds:.2g} s"
-        yield Found(Code.QUOTA_REACHED, f"{message} of {lasted_s:.2g} s", severity)
+        values = {"periods": stopped.periods, "stopped_s": stopped.seconds, "lasted_s": lasted_s}
+        yield Found(Code.QUOTA_REACHED, values, severity=severity)
 
 
 def _memory(before: Conditions, after: Conditions) -> Iterator[Found]:
@@ -66,33 +64,35 @@ def _memory(before: Conditions, after: Conditions) -> Iterator[Found]:
         swapped = after.swapped_bytes - before.swapped_bytes
         if swapped >= SWAPPED_BYTES:
             severity = "serious" if swapped >= SWAPPED_SERIOUS else "warning"
-            yield Found(Code.SWAPPING, f"{swapped / 1e6:.0f} MB went to the swap file or came from it", severity)
+            yield Found(Code.SWAPPING, {"swapped_mb": swapped / 1e6}, severity=severity)
     if before.page_faults is not None and after.page_faults is not None:
         faults = after.page_faults - before.page_faults
         if faults >= PAGE_FAULTS:
-            yield Found(Code.PAGED_FROM_DISK, f"the worker waited {faults:,} times for a page from disk")
+            yield Found(Code.PAGED_FROM_DISK, {"faults": faults})
 
 
 def _heat(before: Conditions, after: Conditions) -> Iterator[Found]:
     if after.temperature_c is not None and after.temperature_c >= HOT_C:
-        yield Found(Code.HOT, f"the CPU was at {after.temperature_c:.0f} °C at the end of the visit")
-    if before.held.throttles is not None and after.held.throttles is not None:
-        times = after.held.throttles - before.held.throttles
+        yield Found(Code.HOT, {"celsius": after.temperature_c})
+    if before.throttles is not None and after.throttles is not None:
+        times = after.throttles - before.throttles
         if times > 0:
-            yield Found(Code.THROTTLED, f"the CPU's cores and packages were throttled {times:,} times")
-    limit = after.held.limit_percent
+            yield Found(Code.THROTTLED, {"times": times})
+    limit = after.speed_limit_percent
     if limit is not None and limit < 100:
-        yield Found(Code.THROTTLED, f"the CPU was limited to {limit:.0f} % of its speed at the end of the visit")
+        yield Found(Code.THROTTLED, {"percent": limit}, ("speed-limit",))
 
 
 def _power(after: Conditions, power: PowerState) -> Iterator[Found]:
-    changes = [
-        f"the power {what} is {now or 'unknown'} and was {was or 'unknown'} when the run began"
-        for what, was, now in (("source", power.source, after.power.source), ("mode", power.mode, after.power.mode))
-        if was != now
-    ]
+    now = after.power
+    changes = []
+    if now.source != power.source:
+        changes.append(f"power-source-{now.source or 'unknown'}")
+    if now.mode != power.mode:
+        known = "lost" if now.mode is None else "known" if power.mode is None else "changed"
+        changes.append(f"power-mode-{known}")
     if changes:
-        yield Found(Code.POWER_CHANGED, "; ".join(changes))
+        yield Found(Code.POWER_CHANGED, {"before": power.mode or "", "now": now.mode or ""}, tuple(changes))
 
 
 def _clocks(before: Conditions, after: Conditions) -> Iterator[Found]:
@@ -100,7 +100,7 @@ def _clocks(before: Conditions, after: Conditions) -> Iterator[Found]:
     if before.slept_s is not None and after.slept_s is not None:
         slept = after.slept_s - before.slept_s
     if slept >= SLEPT_S:
-        yield Found(Code.SUSPENDED, f"the machine was suspended for {slept:,.0f} s")
+        yield Found(Code.SUSPENDED, {"seconds": slept})
     jumped = (after.wall_s - before.wall_s) - (after.awake_s - before.awake_s) - slept
     if abs(jumped) >= JUMP_S:
-        yield Found(Code.CLOCK_JUMPED, f"the time of day jumped by {jumped:+,.0f} s")
+        yield Found(Code.CLOCK_JUMPED, {"seconds": jumped})

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from bench.findings import Code
 from bench.observe.awake import Awake
-from bench.observe.conditions import Watched
 from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
+from bench.observe.machine_conditions import Watched
 from bench.observe.power import PowerState
-from bench.run.guard.before import look
+from bench.run.guard.before import check_machine
 from bench.run.guard.during import judge_visit
-from bench.run.guard.findings import Code, Found, line
+from bench.run.guard.findings import Found, line
 from bench.run.guard.setup import judge_environment, judge_threads
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
@@ -39,20 +41,21 @@ class Guard:
         """Keep the machine awake from here on; on a machine with a battery it is a finding where that cannot be."""
         refused = self._awake.begin()
         if refused is not None and self.instruments.conditions.read().power.source is not None:
-            self.found.append(Found(Code.NOT_KEPT_AWAKE, f"the machine may go to sleep: {refused}"))
+            key, program = refused
+            self.found.append(Found(Code.NOT_KEPT_AWAKE, {"program": program}, (key,)))
 
     def begin(
         self, writer: RunWriter, environment: Mapping[str, str] | None = None, threads: int | None = None
     ) -> None:
-        """Look at the machine just before the first measurement; its state is what later changes are held against.
+        """Check the machine just before the first measurement; later changes are changes from its state now.
 
         Args:
             writer: of the run, which has begun.
-            environment: what the workers get of it, see :func:`bench.measure.worker.worker_variables`.
+            environment: what the workers get of it, see :func:`bench.measure.child_process.worker_variables`.
             threads: of the run; ``None`` where each stack is left its own default.
         """
         self._writer = writer
-        self.found += [*look(self.instruments), *judge_environment(environment or {}, threads)]
+        self.found += [*check_machine(self.instruments), *judge_environment(environment or {}, threads)]
         self._power = self.instruments.conditions.read().power
         for one in self.found:
             self._say(line(one))
@@ -61,7 +64,7 @@ class Guard:
     def visit_ended(self, watched: Watched) -> None:
         """Judge what happened while a worker was measured."""
         found = [
-            Found(one.code, one.message, one.severity, one.advice, load_id=watched.load_id, block=watched.block)
+            replace(one, load_id=watched.load_id, block=watched.block)
             for one in (
                 *judge_visit(watched.before, watched.after, self._power),
                 *judge_threads(watched.threads, self._usable),
@@ -71,16 +74,9 @@ class Guard:
         self._commit(found)
 
     def warm_up_unsettled(self, cell_key: str, load_id: str, block: int, warmups: int) -> None:
-        """Take down that a cell was still getting faster.
-
-        Args:
-            cell_key: which cell.
-            load_id: in which process.
-            block: of the run.
-            warmups: after how many of them.
-        """
-        message = f"still getting faster after {warmups} warm-ups"
-        found = Found(Code.WARM_UP_UNSETTLED, message, load_id=load_id, cell_key=cell_key, block=block)
+        """Record that a cell was still getting faster when its warm-ups were used up."""
+        values = {"warmups": warmups}
+        found = Found(Code.WARM_UP_UNSETTLED, values, load_id=load_id, cell_key=cell_key, block=block)
         self.found.append(found)
         self._commit([found])
 

@@ -5,77 +5,64 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from bench.findings import Code, Values
 from bench.observe.cpu import cpu_list
 from bench.observe.limits import Limits
-from bench.run.guard.findings import Code, Found
+from bench.run.guard.findings import Found
 
 
 def judge_limits(usable: Limits) -> Iterator[Found]:
     """Where less may be used than the machine has."""
     logical = usable.machine.logical
     if usable.cpus is not None and len(usable.cpus) < logical:
-        which = f"CPU{'s' if len(usable.cpus) > 1 else ''} {cpu_list(usable.cpus)}"
-        yield Found(Code.LIMITED, f"only {which} of {logical} may be used (CPU affinity)")
+        values: Values = {"usable": len(usable.cpus), "logical": logical, "cpus": cpu_list(usable.cpus)}
+        yield Found(Code.LIMITED, values, ("cpu-affinity",))
     if usable.cpu_quota is not None:
-        yield Found(Code.LIMITED, f"only the time of {usable.cpu_quota:.3g} of {logical} CPUs may be used (CPU quota)")
+        yield Found(Code.LIMITED, {"quota": usable.cpu_quota, "logical": logical}, ("cpu-quota",))
     if usable.memory_bytes < usable.machine_memory_bytes:
-        most, whole = usable.memory_bytes / 1e9, usable.machine_memory_bytes / 1e9
-        yield Found(Code.LIMITED, f"only {most:.1f} GB of {whole:.1f} GB of memory may be used (limit of memory)")
+        memory = {"most_gb": usable.memory_bytes / 1e9, "total_gb": usable.machine_memory_bytes / 1e9}
+        yield Found(Code.LIMITED, memory, ("memory-limit",))
 
 
 def judge_threads(threads: int | None, usable: Limits) -> Iterator[Found]:
-    """Whether a stack computes with more threads than can run at once.
-
-    Args:
-        threads: as the stack told; ``None`` where it does not.
-        usable: what may be used.
-    """
+    """Whether a stack computes with more threads, as far as it tells, than can run at once."""
     if threads is not None and threads > usable.most_threads:
-        yield Found(Code.TOO_MANY_THREADS, f"{threads} threads compute, and at most {usable.most_threads} can run")
+        yield Found(Code.TOO_MANY_THREADS, {"threads": threads, "most": usable.most_threads})
 
-
-_PINS = "decides which CPUs the threads run on"
-_CAPS = "keeps the stack from instructions that the CPU has"
-_SLEEPS = "has idle threads sleep, and wakes them for every operation"
-_SLOWS = "is for finding faults, and slows the stack down"
-_SWITCHES_OFF = "switches a fast path off"
-_THREADS = "sets a number of threads that is not the run's"
-_LIMITS = "allows fewer threads than the run's"
-_INSERTS = "puts a library into the worker that is not the stack's"
 
 _OFF = ("", "0", "false", "off", "no", "none", "disabled")
 
 _UNLESS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "GOMP_CPU_AFFINITY": (_PINS, ("",)),
-    "KMP_AFFINITY": (_PINS, ("", "none", "disabled")),
-    "KMP_HW_SUBSET": (_PINS, ("",)),
-    "OMP_PLACES": (_PINS, ("",)),
-    "OMP_PROC_BIND": (_PINS, ("", "false")),
-    "ATEN_CPU_CAPABILITY": (_CAPS, ("",)),
-    "DNNL_MAX_CPU_ISA": (_CAPS, ("", "all", "default")),
-    "ONEDNN_MAX_CPU_ISA": (_CAPS, ("", "all", "default")),
-    "MKL_CBWR": (_CAPS, ("", "auto", "branch_off")),
-    "MKL_ENABLE_INSTRUCTIONS": (_CAPS, ("",)),
-    "OPENBLAS_CORETYPE": (_CAPS, ("",)),
-    "KMP_LIBRARY": ("has every parallel region run on one thread", ("", "turnaround", "throughput")),
-    "OMP_DYNAMIC": ("lets the library use fewer threads than asked for", _OFF),
-    "OMP_WAIT_POLICY": (_SLEEPS, ("", "active")),
-    "CUDA_LAUNCH_BLOCKING": (_SLOWS, _OFF),
-    "DNNL_VERBOSE": (_SLOWS, _OFF),
-    "GGML_SCHED_DEBUG": (_SLOWS, _OFF),
-    "MALLOC_CHECK_": (_SLOWS, _OFF),
-    "MALLOC_PERTURB_": (_SLOWS, _OFF),
-    "MKL_VERBOSE": (_SLOWS, _OFF),
-    "ONEDNN_VERBOSE": (_SLOWS, _OFF),
-    "PYTHONDEVMODE": (_SLOWS, _OFF[:1]),
-    "PYTHONTRACEMALLOC": (_SLOWS, _OFF[:2]),
-    "PYTORCH_NO_CUDA_MEMORY_CACHING": (_SLOWS, _OFF),
-    "SYCL_UR_TRACE": (_SLOWS, _OFF),
-    "ZE_ENABLE_VALIDATION_LAYER": (_SLOWS, _OFF),
-    "LD_AUDIT": (_INSERTS, ("",)),
-    "LD_PRELOAD": (_INSERTS, ("",)),
+    "GOMP_CPU_AFFINITY": ("pins", ("",)),
+    "KMP_AFFINITY": ("pins", ("", "none", "disabled")),
+    "KMP_HW_SUBSET": ("pins", ("",)),
+    "OMP_PLACES": ("pins", ("",)),
+    "OMP_PROC_BIND": ("pins", ("", "false")),
+    "ATEN_CPU_CAPABILITY": ("caps", ("",)),
+    "DNNL_MAX_CPU_ISA": ("caps", ("", "all", "default")),
+    "ONEDNN_MAX_CPU_ISA": ("caps", ("", "all", "default")),
+    "MKL_CBWR": ("caps", ("", "auto", "branch_off")),
+    "MKL_ENABLE_INSTRUCTIONS": ("caps", ("",)),
+    "OPENBLAS_CORETYPE": ("caps", ("",)),
+    "KMP_LIBRARY": ("serializes", ("", "turnaround", "throughput")),
+    "OMP_DYNAMIC": ("lowers-threads", _OFF),
+    "OMP_WAIT_POLICY": ("sleeps", ("", "active")),
+    "CUDA_LAUNCH_BLOCKING": ("slows", _OFF),
+    "DNNL_VERBOSE": ("slows", _OFF),
+    "GGML_SCHED_DEBUG": ("slows", _OFF),
+    "MALLOC_CHECK_": ("slows", _OFF),
+    "MALLOC_PERTURB_": ("slows", _OFF),
+    "MKL_VERBOSE": ("slows", _OFF),
+    "ONEDNN_VERBOSE": ("slows", _OFF),
+    "PYTHONDEVMODE": ("slows", _OFF[:1]),
+    "PYTHONTRACEMALLOC": ("slows", _OFF[:2]),
+    "PYTORCH_NO_CUDA_MEMORY_CACHING": ("slows", _OFF),
+    "SYCL_UR_TRACE": ("slows", _OFF),
+    "ZE_ENABLE_VALIDATION_LAYER": ("slows", _OFF),
+    "LD_AUDIT": ("inserts", ("",)),
+    "LD_PRELOAD": ("inserts", ("",)),
 }
-"""Variable -> what it does, and the values (in lower case; one of several is enough) with which it does not."""
+"""Variable -> key of the message, and the values (in lower case; one of several is enough) that do no harm."""
 
 _COUNTS = ("BLIS_NUM_THREADS", "GOTO_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _MOST = ("KMP_ALL_THREADS", "KMP_DEVICE_THREAD_LIMIT", "OMP_THREAD_LIMIT")
@@ -85,33 +72,34 @@ def judge_environment(environment: Mapping[str, str], threads: int | None) -> It
     """Which variables pin a stack's threads or hold the stack back.
 
     Args:
-        environment: what the workers get of :func:`backends.environment.speed_variables`.
+        environment: what the workers get of :func:`backends.speed_variables.speed_variables`.
         threads: of the run; ``None`` where each stack is left its own default, which no variable ought to change.
     """
     for name, value in sorted(environment.items()):
         does = _does(name, value, threads)
         if does is not None:
-            yield Found(Code.ENVIRONMENT, f"{name}={value} {does}", "info" if does == _INSERTS else "")
+            severity = "info" if does == "inserts" else ""
+            yield Found(Code.ENVIRONMENT, {"name": name, "value": value}, (does,), severity)
 
 
 def _does(name: str, value: str, threads: int | None) -> str | None:
-    said = value.strip().lower()
-    parts = {part for part in said.split(",") if part} or {""}
+    setting = value.strip().lower()
+    parts = {part for part in setting.split(",") if part} or {""}
     if name in _UNLESS:
         does, harmless = _UNLESS[name]
         return None if parts.intersection(harmless) else does
     if name == "KMP_BLOCKTIME":
-        return _SLEEPS if said.rstrip("mus") == "0" else None
+        return "sleeps" if setting.rstrip("mus") == "0" else None
     if name == "GLIBC_TUNABLES":
-        return _CAPS if re.search(r"glibc\.cpu\.hwcaps=[^:]*-", said) else None
+        return "caps" if re.search(r"glibc\.cpu\.hwcaps=[^:]*-", setting) else None
     if name.startswith("GGML_") and ("_DISABLE" in name or "_NO_" in name):
-        return None if said in _OFF else _SWITCHES_OFF
-    return _does_to_threads(name, said, threads)
+        return None if setting in _OFF else "switches-off"
+    return _does_to_threads(name, setting, threads)
 
 
-def _does_to_threads(name: str, said: str, threads: int | None) -> str | None:
-    if name in _COUNTS and said and said != str(threads):
-        return _THREADS
-    if name in _MOST and said.isdigit() and (threads is None or int(said) < threads):
-        return _LIMITS
+def _does_to_threads(name: str, setting: str, threads: int | None) -> str | None:
+    if name in _COUNTS and setting and setting != str(threads):
+        return "sets-threads"
+    if name in _MOST and setting.isdigit() and (threads is None or int(setting) < threads):
+        return "limits-threads"
     return None

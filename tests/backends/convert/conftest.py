@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.prepare.cache import CACHE_VARIABLE
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.stage import Preparer
 
 VENVS_VARIABLE = "AIPC_BENCH_VENVS"

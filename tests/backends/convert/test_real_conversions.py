@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import PrepareError
-from bench.prepare.facts import facts_of
-from bench.prepare.models import DEFAULT_FACTS, SHAPES, resolve_model
+from bench.prepare.model_facts import facts_of
+from bench.prepare.model_source import DEFAULT_FACTS, SHAPES, resolve_model
 from bench.prepare.prompts import PromptKey
 from bench.prepare.stage import Preparer
 from tests.support.models import lacking_a_weight

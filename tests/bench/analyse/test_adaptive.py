@@ -22,7 +22,7 @@ def run(series: dict[str, Sequence[float]], rule: Rule = RULE, **settings: Any) 
     measured = dict.fromkeys(series, 0)
     for block in range(max(map(len, series.values()))):
         for key, values in series.items():
-            if adaptive.spares(key, block) is None:
+            if adaptive.skip_reason(key, block) is None:
                 measured[key] += 1
                 adaptive.add(key, block, [values[block]], [])
     return adaptive, measured
@@ -62,34 +62,34 @@ def test_half_the_interval_is_what_counts() -> None:
 
 def test_a_settled_cell_is_spared_and_the_other_goes_on() -> None:
     adaptive, measured = run({"steady": [*STEADY, *STEADY], "wild": [*WILD, *WILD]})
-    assert (measured, adaptive.spares("steady", 16)) == ({"steady": 8, "wild": 16}, "target reached")
+    assert (measured, adaptive.skip_reason("steady", 16)) == ({"steady": 8, "wild": 16}, "target reached")
 
 
 def test_a_cell_is_judged_between_blocks_alone() -> None:
     adaptive = Adaptive(RULE, ["a"])
     for block, value in enumerate(STEADY):
-        adaptive.spares("a", block)
+        adaptive.skip_reason("a", block)
         adaptive.add("a", block, [value], [])
-    assert (adaptive.spares("a", 7), adaptive.spares("a", 8)) == (None, "target reached")
+    assert (adaptive.skip_reason("a", 7), adaptive.skip_reason("a", 8)) == (None, "target reached")
 
 
 def test_a_cell_without_any_number_is_given_up_after_the_least_blocks() -> None:
     adaptive = Adaptive(RULE, ["broken"])
-    assert [adaptive.spares("broken", block) for block in (7, 8)] == [None, "no number in any block so far"]
+    assert [adaptive.skip_reason("broken", block) for block in (7, 8)] == [None, "no number in any block so far"]
 
 
 def test_nothing_is_begun_after_the_time_is_spent() -> None:
     ticks = iter([0.0, 1.0, 59.0, 60.0])
     adaptive = Adaptive(Rule(0.05, 8, max_time_s=60), ["a"], clock=lambda: next(ticks))
-    assert [adaptive.spares("a", 0) for _ in range(3)] == [None, None, "time is spent"]
+    assert [adaptive.skip_reason("a", 0) for _ in range(3)] == [None, None, "time is spent"]
 
 
 def test_a_block_counts_by_its_median() -> None:
     adaptive = Adaptive(RULE, ["a"])
     for block in range(8):
-        adaptive.spares("a", block)
+        adaptive.skip_reason("a", block)
         adaptive.add("a", block, [100.0, 100.0 + block % 2, 900.0 * (block + 1)], [])
-    assert adaptive.spares("a", 8) == "target reached"
+    assert adaptive.skip_reason("a", 8) == "target reached"
 
 
 def test_a_run_whose_cells_all_settled_was_ended_by_the_target() -> None:
@@ -123,7 +123,7 @@ def test_a_run_that_was_stopped_was_ended_by_none_of_them() -> None:
 def test_what_has_no_number_did_not_reach_the_target_and_does_not_keep_the_run_going() -> None:
     adaptive = Adaptive(RULE, ["a", "broken"])
     for block, value in enumerate(STEADY):
-        adaptive.spares("a", block)
+        adaptive.skip_reason("a", block)
         adaptive.add("a", block, [value], [])
     record = adaptive.record(whole=True)
     assert (record["ended_by"], record["not_reached"]) == ("target", ["broken"])
@@ -134,4 +134,4 @@ def test_a_cell_waits_for_the_one_that_it_is_compared_with() -> None:
     for block in range(RULE.least_blocks):
         adaptive.add("a", block, [10.0 + 0.01 * block], [])
         adaptive.add("b", block, [10.0 * (1 + block)], [])
-    assert adaptive.spares("a", RULE.least_blocks) is None
+    assert adaptive.skip_reason("a", RULE.least_blocks) is None

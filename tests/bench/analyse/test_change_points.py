@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.analyse.change_points import LEAST_RUNS, LEAST_SIDE, ChangePoint, Reading, change_points
+from bench.analyse.change_points import LEAST_RUNS, ChangePoint, change_points
+from bench.analyse.run_noise import LEAST_SIDE, Reading
 
 NOISE = 0.01
 """Of the runs' logarithms: 1 %."""
@@ -42,6 +43,7 @@ def places(logs: Sequence[float], threshold: float = 0.03) -> list[int]:
 # -- nothing changed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("runs", "tails"), [(10, None), (20, None), (20, 3)], ids=["10 runs", "20 runs", "20 runs with heavy tails"]
 )
@@ -53,6 +55,7 @@ def test_of_series_without_a_change_one_in_twenty_is_called(runs: int, tails: in
     assert called <= 20
 
 
+@pytest.mark.slow
 def test_of_families_without_a_change_one_in_twenty_has_a_call() -> None:
     random = np.random.default_rng(8)
     called = 0
@@ -72,6 +75,7 @@ def autoregression(random: Any, runs: int, series: int, phi: float) -> Any:
     return drawn
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phi", [0.2, 0.4])
 @pytest.mark.parametrize("runs", [10, 20, 50])
 def test_runs_that_are_like_the_one_before_are_no_change(runs: int, phi: float) -> None:
@@ -81,12 +85,14 @@ def test_runs_that_are_like_the_one_before_are_no_change(runs: int, phi: float) 
     assert called <= 20
 
 
+@pytest.mark.slow
 def test_a_long_wandering_series_is_rarely_called() -> None:
     logs = NOISE * autoregression(np.random.default_rng(9), 50, 60, 0.8)
     # Two thirds of them have a call where phi is taken to be 0.4 whatever the runs show.
     assert sum(bool(found(logs[:, one], threshold=0)) for one in range(60)) <= 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("phi", [0.0, 0.4])
 def test_a_mood_that_all_cells_share_is_no_change(phi: float) -> None:
     random = np.random.default_rng(10)
@@ -105,6 +111,7 @@ def test_a_mood_that_all_cells_share_is_no_change(phi: float) -> None:
     assert called <= 9
 
 
+@pytest.mark.slow
 def test_ten_quick_and_then_ten_thorough_runs_are_no_change() -> None:
     random = np.random.default_rng(11)
     within: Any = 0.03**2 / np.array([3] * 10 + [20] * 10)

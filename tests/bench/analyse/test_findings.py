@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bench.analyse.findings import read_findings
 from bench.analyse.results import Finding
 from bench.store.reader import open_run
@@ -46,6 +48,19 @@ def test_blocks_of_one_load_are_one_finding(tmp_path: Path) -> None:
 def test_each_block_is_named_with_its_own_words(tmp_path: Path) -> None:
     (found,) = gathered(tmp_path, visit(0, message="97 °C"), visit(2, message="98 °C"))
     assert found.message == "97 °C in block 1; 98 °C in block 3"
+
+
+def test_codes_and_values_are_kept_beside_their_english(tmp_path: Path) -> None:
+    values = {"message_keys": ["hot"], "message_values": '{"celsius": 97.25}'}
+    (found,) = gathered(tmp_path, visit(0, **values))
+    assert (found.coded, found.occurrences[0].values) == (True, {"celsius": 97.25})
+    assert found.message == "the CPU was at 97 °C at the end of the visit in block 1"
+
+
+@pytest.mark.parametrize("columns", [{}, {"message_keys": ["hot", "one to come"], "message_values": "{}"}])
+def test_without_codes_that_are_known_the_stored_message_stands(tmp_path: Path, columns: dict[str, Any]) -> None:
+    (found,) = gathered(tmp_path, visit(0, **columns))
+    assert (found.coded, found.message) == (False, "hot it was in block 1")
 
 
 def test_many_messages_are_counted_and_not_listed(tmp_path: Path) -> None:

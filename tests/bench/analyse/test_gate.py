@@ -7,9 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants, lost_in_words
+from bench.analyse.compare import Caveat
+from bench.analyse.gate import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants
 from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
 from bench.analyse.variation import variation
+from bench.report.compare.gate_text import lost_text, sentence
 from tests.support.analyses import failed, made_cell, made_load, made_run, packages
 
 SHIFTS = (-0.01, -0.005, 0.0, 0.005, 0.01, 0.0)
@@ -23,6 +25,10 @@ def run(name: str, *values: float, blocks: int = 5) -> RunAnalysis:
 
 def baselines(count: int = 6, cells: int = 1) -> list[RunAnalysis]:
     return [run(f"base{n}", *([10 * math.exp(SHIFTS[n])] * cells)) for n in range(count)]
+
+
+def sentences(found: Sequence[Caveat]) -> tuple[str, ...]:
+    return tuple(map(sentence, found))
 
 
 def outcome(head: RunAnalysis, runs: Sequence[RunAnalysis], threshold: float = FIVE, *, strict: bool = False) -> str:
@@ -45,7 +51,7 @@ def test_a_change_that_the_baselines_spread_explains_is_no_regression() -> None:
 def test_a_cell_that_could_hide_a_slowdown_says_how_large() -> None:
     wide = [run(f"base{n}", 10 * math.exp(4 * shift)) for n, shift in enumerate(SHIFTS)]
     found = gate(run("head", 10.0), wide, FIVE)
-    high = found.differences[0].contrast.ratio.high
+    high = found.head.differences[0].contrast.ratio.high
     assert (len(found.hiding), (high or 0) > 1.05) == (1, True)
 
 
@@ -56,7 +62,7 @@ def test_strictly_a_slowdown_that_could_hide_is_not_told() -> None:
 
 
 def test_a_head_of_fewer_blocks_is_allowed_to_vary_more() -> None:
-    full, short = (gate(run("head", 10.4, blocks=blocks), baselines(), FIVE).differences[0] for blocks in (5, 1))
+    full, short = (gate(run("head", 10.4, blocks=blocks), baselines(), FIVE).head.differences[0] for blocks in (5, 1))
     assert (short.contrast.ratio.high or 0) > (full.contrast.ratio.high or 0)
 
 
@@ -100,7 +106,7 @@ def test_a_single_block_of_the_head_varies_as_those_of_its_baselines() -> None:
 
 def test_fewer_than_five_baselines_cannot_tell() -> None:
     found = gate(run("head", 10.0), baselines(4), FIVE)
-    assert (found.outcome, "is not sampled by fewer than 5" in found.gaps[0]) == (CANNOT_TELL, True)
+    assert (found.outcome, "is not sampled by fewer than 5" in sentence(found.gaps[0])) == (CANNOT_TELL, True)
 
 
 def test_without_a_history_a_few_baselines_show_nothing() -> None:
@@ -116,11 +122,14 @@ def test_what_the_machines_history_does_not_explain_is_a_regression(value: float
 def test_a_new_cell_waits_for_its_baselines_and_holds_up_no_other() -> None:
     runs = [*baselines(5), run("base5", 10.0, 20.0)]
     found = gate(run("head", 10.0, 40.0), runs, FIVE)
-    assert (found.outcome, found.notes) == (NONE_SHOWN, ("1 of the cells were measured in fewer than 5 baselines",))
+    assert (found.outcome, sentences(found.notes)) == (
+        NONE_SHOWN,
+        ("1 of the cells were measured in fewer than 5 baselines",),
+    )
 
 
 def test_a_cell_that_no_baseline_has_is_listed() -> None:
-    assert [cell.prompt_tokens for cell in gate(run("head", 10.0, 20.0), baselines(), FIVE).new] == [2]
+    assert [cell.prompt_tokens for cell in gate(run("head", 10.0, 20.0), baselines(), FIVE).head.only_head] == [2]
 
 
 # -- what cannot be held against each other
@@ -129,7 +138,7 @@ def test_a_cell_that_no_baseline_has_is_listed() -> None:
 def test_a_cell_that_failed_now_is_missing_with_its_reason() -> None:
     head = run("head", 10.0, 10.0)
     found = gate(failed(head, head.cells[1], "no memory"), baselines(cells=2), FIVE)
-    assert (found.outcome, [one.why for one in found.missing]) == (CANNOT_TELL, ["crashed: no memory"])
+    assert (found.outcome, [sentence(one.why) for one in found.missing]) == (CANNOT_TELL, ["crashed: no memory"])
 
 
 def test_a_regression_counts_more_than_a_missing_cell() -> None:
@@ -142,7 +151,7 @@ def test_a_cell_that_was_not_in_every_baseline_is_not_missed() -> None:
 
 def test_no_shared_cell_is_told_apart_from_no_regression() -> None:
     head = made_run("head", [made_cell([10.0] * 5, 99)])
-    assert gate(head, baselines(), FIVE).void == ("no cell was measured here and in a baseline",)
+    assert sentences(gate(head, baselines(), FIVE).void) == ("no cell was measured here and in a baseline",)
 
 
 def test_a_head_without_an_end_cannot_be_told() -> None:
@@ -150,7 +159,7 @@ def test_a_head_without_an_end_cannot_be_told() -> None:
 
 
 def test_a_head_that_measured_nothing_cannot_be_told() -> None:
-    assert gate(made_run("head", []), baselines(), FIVE).void == ("head measured nothing",)
+    assert sentences(gate(made_run("head", []), baselines(), FIVE).void) == ("head measured nothing",)
 
 
 @pytest.mark.parametrize(
@@ -160,29 +169,30 @@ def test_a_head_that_measured_nothing_cannot_be_told() -> None:
 def test_baselines_of_other_conditions_are_left_out_and_named(record: dict[str, object], why: str) -> None:
     other = made_run("other", [made_cell([99.0] * 5, 1)], **record)
     found = gate(run("head", 10.0), [*baselines(), other], FIVE)
-    assert (found.outcome, f"LEFT OUT baseline other: {why}" in found.notes[0]) == (NONE_SHOWN, True)
+    assert (found.outcome, f"LEFT OUT baseline other: {why}" in sentence(found.notes[0])) == (NONE_SHOWN, True)
 
 
 def test_a_head_of_another_machine_cannot_be_told() -> None:
     head = made_run("head", [made_cell([12.0] * 5, 1)], machine_id="n")
-    assert gate(head, baselines(), FIVE).void == ("no baseline can be held against this run",)
+    assert sentences(gate(head, baselines(), FIVE).void) == ("no baseline can be held against this run",)
 
 
 @pytest.mark.parametrize("broken", [replace(run("other", 50.0), end=None), made_run("other", [])])
 def test_baselines_that_were_killed_or_empty_are_left_out(broken: RunAnalysis) -> None:
     found = gate(run("head", 10.0), [*baselines(), broken], FIVE)
-    assert (len(found.base_names), found.outcome) == (6, NONE_SHOWN)
+    assert (len(found.comparison.base_names), found.outcome) == (6, NONE_SHOWN)
 
 
 def test_baselines_under_different_conditions_are_pointed_out() -> None:
     runs = baselines()
     changed = replace(runs[0], record={**runs[0].record, "venvs": packages(numpy="9")})
-    assert "2 different conditions" in gate(run("head", 10.0), [changed, *runs[1:]], FIVE).notes[0]
+    assert "2 different conditions" in sentence(gate(run("head", 10.0), [changed, *runs[1:]], FIVE).notes[0])
 
 
 def test_another_power_mode_is_pointed_out() -> None:
     head = made_run("head", [made_cell([10.0] * 5, 1)], machine={"power_mode": "quiet"})
-    assert gate(head, baselines(), FIVE).notes[0].startswith("DIFFERENT power mode: None in the newest baseline, quiet")
+    said = sentence(gate(head, baselines(), FIVE).notes[0])
+    assert said == "DIFFERENT power mode: not recorded in the newest baseline, quiet here"
 
 
 # -- lost blocks
@@ -196,7 +206,7 @@ def one_block_is_left(run: RunAnalysis, lost: tuple[Lost, ...] = NINE_CRASHED) -
 
 def test_a_cell_that_crashed_in_nine_of_ten_blocks_cannot_be_told() -> None:
     found = gate(one_block_is_left(run("head", 10.0, blocks=1)), baselines(), FIVE)
-    assert (found.outcome, [lost_in_words(one.cell) for one in found.lost]) == (
+    assert (found.outcome, [lost_text(one.cell) for one in found.lost]) == (
         CANNOT_TELL,
         ["crashed in 9 blocks: killed by signal 11"],
     )
@@ -212,7 +222,7 @@ def test_a_cell_that_crashed_in_nine_of_ten_blocks_cannot_be_told() -> None:
 )
 def test_a_lost_block_is_named_with_its_reason(lost: Lost, said: str) -> None:
     found = gate(one_block_is_left(run("head", 10.0), (lost,)), baselines(), FIVE)
-    assert (found.outcome, lost_in_words(found.lost[0].cell)) == (CANNOT_TELL, said)
+    assert (found.outcome, lost_text(found.lost[0].cell)) == (CANNOT_TELL, said)
 
 
 def test_a_regression_counts_more_than_lost_blocks() -> None:
@@ -228,7 +238,7 @@ def test_a_new_cell_that_lost_blocks_holds_up_no_other() -> None:
 def test_a_baseline_that_lost_blocks_is_named() -> None:
     runs = baselines()
     found = gate(run("head", 10.0), [one_block_is_left(runs[0]), *runs[1:]], FIVE)
-    assert (found.outcome, found.notes) == (NONE_SHOWN, ("not all blocks were measured in baseline base0",))
+    assert (found.outcome, sentences(found.notes)) == (NONE_SHOWN, ("not all blocks were measured in baseline base0",))
 
 
 @pytest.mark.parametrize("side", ["a", "b"])
@@ -253,13 +263,13 @@ def test_a_serious_finding_in_the_head_is_named_with_how_many_cells_it_touches()
     found = gate(replace(head, findings=(serious(head.cells[0]),)), baselines(cells=2), FIVE)
     (note,) = found.notes
     said = "other-load: other programs used 2.0 of 4 CPUs. Close them."
-    assert note == f"SERIOUS finding in this run, about one of the cells: {said}"
+    assert sentence(note) == f"SERIOUS finding in this run, about one of the cells: {said}"
 
 
 def test_a_serious_finding_in_a_baseline_is_named() -> None:
     runs = [replace(one, findings=(serious(),)) for one in baselines()]
     (note,) = gate(run("head", 10.0), runs, FIVE).notes
-    assert note == "SERIOUS finding in baselines base0, base1, base2, base3, base4 and 1 more: other-load"
+    assert sentence(note) == "SERIOUS finding in baselines base0, base1, base2, base3, base4 and 1 more: other-load"
 
 
 def test_findings_that_are_not_serious_or_about_other_cells_are_not_named() -> None:
@@ -271,7 +281,7 @@ def test_findings_that_are_not_serious_or_about_other_cells_are_not_named() -> N
 def test_a_serious_finding_about_a_variant_is_named() -> None:
     found = variants((1.0, 1.0, 1.0))
     gated = gate_variants(replace(found, findings=(serious(found.cells[1]),)), FIVE)
-    assert gated.notes[0].startswith("SERIOUS finding in this run, about one of the cells: other-load")
+    assert sentence(gated.notes[0]).startswith("SERIOUS finding in this run, about one of the cells: other-load")
 
 
 # -- variants of one run
@@ -298,7 +308,7 @@ def test_a_variant_that_failed_cannot_be_told() -> None:
     found = variants((1.0, 1.0, 1.0))
     broken = failed(found, found.cells[1], "no such symbol")
     gated = gate_variants(broken, FIVE)
-    assert (gated.outcome, [one.why for one in gated.missing]) == (CANNOT_TELL, ["crashed: no such symbol"])
+    assert (gated.outcome, [sentence(one.why) for one in gated.missing]) == (CANNOT_TELL, ["crashed: no such symbol"])
 
 
 # -- how often it is wrong
@@ -318,7 +328,7 @@ def simulated(noise: random.Random, between: float, slowdown: float = 1.0, cells
 def test_of_runs_that_do_not_differ_at_most_one_in_twenty_is_called() -> None:
     noise = random.Random(11)
     found = [simulated(noise, between=0.05) for _ in range(300)]
-    called = sum(any(one.verdict in ("slower", "faster") for one in gated.differences) for gated in found)
+    called = sum(any(one.verdict in ("slower", "faster") for one in gated.head.differences) for gated in found)
     assert called / 300 <= 0.07
 
 

@@ -81,8 +81,10 @@ def history(size: float) -> Variation:
 
 def test_an_interval_that_covers_the_variation_between_runs_is_taken_where_it_is_wider() -> None:
     base, head = run("base", 10.0), run("head", 11.0)
-    known, blind = compare(base, head, 0.03, history(0.05)), compare(base, head, 0.03)
-    assert [(one.earlier, one.differences[0].basis, one.differences[0].verdict) for one in (known, blind)] == [
+    known, blind = compare(base, [head], 0.03, [history(0.05)]), compare(base, [head], 0.03)
+    assert [
+        (one.earlier, one.differences[0].basis, one.differences[0].verdict) for one in (*known.heads, *blind.heads)
+    ] == [
         (5, "runs", "inconclusive"),
         (0, "blocks", "slower"),
     ]
@@ -92,11 +94,11 @@ def test_a_history_without_variation_leaves_the_blocks_interval() -> None:
     cells = [made_cell(values) for values in ([10.0, 10.5, 9.5], [11.0, 11.5, 10.5])]
     base, head = (made_run(name, [cell]) for name, cell in zip("ab", cells, strict=True))
     calm = variation(made_run(f"h{n}", [made_cell([10.0] * 3)]) for n in range(5))
-    assert compare(base, head, 0.03, calm).differences[0].basis == "blocks"
+    assert compare(base, [head], 0.03, [calm]).differences[0].basis == "blocks"
 
 
 def test_one_block_claims_nothing_whatever_the_history() -> None:
-    found = compare(run("base", 10.0, blocks=1), run("head", 20.0, blocks=1), 0.03, history(0.001))
+    found = compare(run("base", 10.0, blocks=1), [run("head", 20.0, blocks=1)], 0.03, [history(0.001)])
     assert found.differences[0].contrast.p_value is None
 
 
@@ -106,7 +108,7 @@ def test_a_history_of_many_runs_makes_no_claim_easier() -> None:
     base, head = (
         made_run(name, [made_cell([value * 0.98, value * 1.02], 1)]) for name, value in (("b", 10), ("h", 13))
     )
-    with_it, without = (compare(base, head, 0.03, one).differences[0] for one in (known, None))
+    with_it, without = (compare(base, [head], 0.03, [one]).differences[0] for one in (known, None))
     assert (with_it.contrast.p_value or 0) >= (without.contrast.p_value or 1)
 
 
@@ -120,6 +122,6 @@ def test_with_a_history_twins_are_called_apart_in_at_most_one_cell_of_twenty() -
     for _ in range(150):
         known = variation(one(f"h{n}") for n in range(5))
         base, head = one("base"), one("head")
-        for name, found in (("blind", compare(base, head, 0.03)), ("informed", compare(base, head, 0.03, known))):
+        for name, found in (("blind", compare(base, [head], 0.03)), ("informed", compare(base, [head], 0.03, [known]))):
             called[name] += sum(difference.verdict in ("slower", "faster") for difference in found.differences)
     assert called["informed"] / 600 <= 0.05 < called["blind"] / 600

@@ -16,7 +16,8 @@ from bench.analyse.gate import Gate, gate
 from bench.analyse.results import RunAnalysis
 from bench.commands.gate import main
 from bench.plan.cells import Load
-from bench.report.gate import as_json, headline, lines, markdown, missed
+from bench.report.compare.comparison_json import gate_json
+from bench.report.compare.gate_text import could_hide_text, gate_lines, gate_markdown, headline
 from tests.support.analyses import failed, made_cell, made_load, made_run
 from tests.support.comparisons import ab_run
 from tests.support.stored_runs import FakeRun
@@ -208,17 +209,17 @@ def test_the_headline_is_the_outcome(found: Gate, said: str) -> None:
 
 
 def test_a_figure_without_a_verdict_says_what_it_could_hide() -> None:
-    one = held(10.0).differences[0]
-    assert missed(one) == f"a slowdown of up to {100 * ((one.contrast.ratio.high or 0) - 1):.1f} % could hide"
+    one = held(10.0).head.differences[0]
+    assert could_hide_text(one) == f"a slowdown of up to {100 * ((one.contrast.ratio.high or 0) - 1):.1f} % could hide"
 
 
 def test_a_figure_without_an_interval_could_hide_anything() -> None:
     few = gate(made_run("head", [made_cell([10.0], 1)]), list(runs(2)), 0.05)
-    assert missed(few.differences[0]) == "any slowdown could hide"
+    assert could_hide_text(few.head.differences[0]) == "any slowdown could hide"
 
 
 def test_a_figure_that_is_called_hides_nothing() -> None:
-    assert missed(held(20.0).differences[0]) == ""
+    assert could_hide_text(held(20.0).head.differences[0]) == ""
 
 
 @pytest.fixture
@@ -231,29 +232,29 @@ def hostile() -> Gate:
 
 
 def test_the_lines_are_plain_text_of_any_encoding(hostile: Gate) -> None:
-    said = "\n".join(lines(hostile))
+    said = "\n".join(gate_lines(hostile))
     assert (said.isascii(), "\x1b" in said) == (True, False)
 
 
 def test_markdown_keeps_foreign_text_as_text(hostile: Gate) -> None:
-    said = markdown(hostile)
+    said = gate_markdown(hostile)
     assert ("<script>" in said, "<img" in said, "&lt;script&gt;" in said) == (False, False, True)
 
 
 def test_missing_cells_are_listed_with_their_reason(hostile: Gate) -> None:
-    assert "2+1: crashed: " in next(line for line in lines(hostile) if line.startswith("MISSING"))
+    assert "2+1: crashed: " in next(line for line in gate_lines(hostile) if line.startswith("MISSING"))
 
 
 def test_a_step_summary_of_thousands_of_cells_stays_within_its_limit() -> None:
     found = held(*([10.0] * 2000))
-    assert len(markdown(found).encode()) < 2**20
-    assert len(list(lines(found))) < 100
-    assert len(json.loads(as_json(found))["cells"]) == 2000
+    assert len(gate_markdown(found).encode()) < 2**20
+    assert len(list(gate_lines(found))) < 100
+    assert len(json.loads(gate_json(found))["cells"]) == 2000
 
 
 def test_a_gate_without_any_figure_has_no_nan_in_it() -> None:
     found = gate(made_run("head", []), [], 0.0)
-    said = "".join((*lines(found), markdown(found), as_json(found)))
+    said = "".join((*gate_lines(found), gate_markdown(found), gate_json(found)))
     assert ("nan" in said.lower().replace("cannot", ""), "no figure could be held against anything" in said) == (
         False,
         True,

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from bench import PROJECT_ROOT
-from bench.measure.facts import LoadPlan, RunFacts
+from bench.measure.attempt import LoadPlan, RunFacts
+from bench.measure.child_process import Launch
 from bench.measure.visit import Visit
-from bench.measure.worker import Launch, Timeouts, WorkerProcess
+from bench.measure.worker import Timeouts, WorkerProcess
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
 from bench.plan.venvs import Venv

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from backends.spec import BackendSpec
-from bench.measure.facts import LoadPlan, Placement, RunFacts
+from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.profiling import profile_load
+from bench.measure.verdict import Placement
 from bench.measure.worker import Timeouts
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from bench.measure.facts import Counters, Placement
-from bench.measure.verdict import judge, same_device
+from bench.measure.verdict import Counters, Placement, judge, same_device
 from bench.observe.busy import Busy
 
 SECOND = 10**9

@@ -14,12 +14,12 @@ import pytest
 
 from backends.spec import BackendSpec
 from bench.errors import WorkerFailed
-from bench.measure.facts import LoadPlan
+from bench.measure.attempt import LoadPlan
 from bench.measure.visit import Interrupted
 from bench.observe import gauges
 from bench.observe.busy import EngineTime, Reading
-from bench.observe.conditions import Watched
-from bench.observe.energy import FoundMeter
+from bench.observe.energy_meter import FoundMeter
+from bench.observe.machine_conditions import Watched
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venv
 
@@ -184,18 +184,27 @@ def test_every_generation_has_the_memory_so_far(kit: MakeKit) -> None:
 class Uncounted:
     """The counters of a machine that counts no device, whatever machine the test runs on."""
 
-    def __init__(self, pid: int) -> None:
+    def __call__(self, pid: int, device: str, cpus: object) -> Uncounted:
+        return self
+
+    def busy(self) -> Reading:
+        return Reading(time.perf_counter_ns())
+
+    def begin_clock(self) -> None:
         pass
 
-    def read(self) -> Reading:
-        return Reading(time.perf_counter_ns())
+    def clock_mhz(self) -> float | None:
+        return None
+
+    def device_memory_bytes(self) -> int | None:
+        return None
 
     def close(self) -> None:
         pass
 
 
 def test_a_counter_that_nobody_read_is_null_and_not_zero(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.measure.visit.busy_counters", Uncounted)
+    monkeypatch.setattr("bench.observe.gauges.counters_of", Uncounted())
     monkeypatch.setattr("bench.observe.gauges.find_energy_meter", lambda: FoundMeter(None))
     one = kit()
     one.measure(8)
@@ -387,7 +396,7 @@ def test_a_device_known_to_be_absent_is_unsupported_without_a_worker(kit: MakeKi
     )
 
 
-class Counted:
+class Counted(Uncounted):
     """An NPU whose counter says in turn what it is given, and stays at the last; ten milliseconds lie between.
 
     Args:
@@ -398,16 +407,10 @@ class Counted:
         self.busy_ms = list(busy_ms)
         self.at_ns = 0
 
-    def __call__(self, pid: int) -> Counted:
-        return self
-
-    def read(self) -> Reading:
+    def busy(self) -> Reading:
         self.at_ns += 10_000_000
         busy_ms = self.busy_ms.pop(0) if len(self.busy_ms) > 1 else self.busy_ms[0]
         return Reading(self.at_ns, npu={"0000:00:0b.0": EngineTime(busy_ms * 1_000_000)})
-
-    def close(self) -> None:
-        self.at_ns = 0
 
 
 @pytest.fixture
@@ -417,7 +420,7 @@ def on_npu(kit: MakeKit, other_root: Path, monkeypatch: pytest.MonkeyPatch) -> C
     file.write_text(file.read_text("utf-8").replace("GPU.0", "NPU").replace('== "NPU":', '== "none":'), "utf-8")
 
     def make(*busy_ms: int, arguments: tuple[str, ...] = ()) -> Any:
-        monkeypatch.setattr("bench.measure.visit.busy_counters", Counted(*busy_ms))
+        monkeypatch.setattr("bench.observe.gauges.counters_of", Counted(*busy_ms))
         one = kit(arguments=("--device", "NPU", *arguments))
         monkeypatch.setitem(BACKENDS, "simulated", ODD)
         return one
@@ -456,7 +459,7 @@ def test_what_was_stopped_in_its_warm_ups_is_no_fallback(on_npu: Callable[..., A
 
 
 def test_busy_time_is_recorded_per_generation(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.measure.visit.busy_counters", Counted(5))
+    monkeypatch.setattr("bench.observe.gauges.counters_of", Counted(5))
     one = kit()
     one.measure(8)
     assert {(row["npu_busy_ns"], row["gpu_busy_ns"]) for row in one.rows("generations")} == {(0, None)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.measure.facts import warmup_ordinals
+from bench.measure.prompt_keys import warmup_ordinals
 from bench.measure.settling import Pace
 
 pytestmark = pytest.mark.process

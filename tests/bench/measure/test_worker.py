@@ -14,8 +14,10 @@ import pytest
 
 from backends import channel
 from bench.errors import WorkerCrashed, WorkerFailed, WorkerTimeout, WorkerUnsupported
+from bench.measure import child_process
 from bench.measure import worker as worker_module
-from bench.measure.worker import Launch, Region, Timeouts, WorkerProcess, worker_variables
+from bench.measure.child_process import Launch, worker_variables
+from bench.measure.worker import Timeouts, WorkerProcess
 
 pytestmark = pytest.mark.process
 
@@ -70,7 +72,7 @@ def test_one_token_has_no_inter_token_latency(loaded: Start) -> None:
 
 def test_the_region_is_entered_once_and_left_once(loaded: Start) -> None:
     seen: list[str] = []
-    loaded().generate(PROMPT, 2, Region(lambda: seen.append("begin"), lambda: seen.append("end")))
+    loaded().generate(PROMPT, 2, lambda: seen.append("begin"), lambda: seen.append("end"))
     assert seen == ["begin", "end"]
 
 
@@ -171,7 +173,7 @@ def test_a_busy_worker_is_not_waited_for_when_it_is_closed(loaded: Start) -> Non
 
     def generate() -> None:
         with pytest.raises(WorkerCrashed):
-            worker.generate(PROMPT, 2, Region(ready.set, lambda: None))
+            worker.generate(PROMPT, 2, ready.set)
 
     asking = threading.Thread(target=generate)
     asking.start()
@@ -254,14 +256,14 @@ def test_a_worker_that_never_comes_up_is_stopped(other_root: Path, start: Start)
 
 
 def test_a_worker_that_never_came_up_is_gone(other_root: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    spawn = worker_module._spawn
+    spawn = child_process._spawn
     spawned: list[subprocess.Popen[bytes]] = []
 
     def remembered(*given: Any) -> subprocess.Popen[bytes]:
         spawned.append(spawn(*given))
         return spawned[-1]
 
-    monkeypatch.setattr(worker_module, "_spawn", remembered)
+    monkeypatch.setattr(child_process, "_spawn", remembered)
     (other_root / "backends" / "worker.py").write_text("import time\ntime.sleep(600)\n", encoding="utf-8")
     with pytest.raises(WorkerTimeout):
         start(timeouts=Timeouts(start_s=0.3))
@@ -304,7 +306,7 @@ def test_a_breach_of_the_protocol_is_told(
 def test_a_worker_that_closes_its_channel_and_stays_is_stopped(
     other_root: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker_module, "_LAST_WORDS_S", 0.2)
+    monkeypatch.setattr(child_process, "_LAST_WORDS_S", 0.2)
     stand_in(other_root, "hello()\nreceive(connection)\nconnection.close()\ntime.sleep(600)")
     worker = start()
     with pytest.raises(WorkerCrashed, match="closed its channel without ending and was stopped"):
@@ -388,8 +390,8 @@ def test_the_consoles_ctrl_c_does_not_reach_a_worker(start: Start) -> None:
 
 def test_a_process_that_cannot_be_ended_is_told_and_left(loaded: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = loaded(hang_at=0, generation_s=0.3)
-    monkeypatch.setattr(worker_module, "end_tree", lambda pid: None)
-    monkeypatch.setattr(worker_module, "_GONE_S", 0.1)
+    monkeypatch.setattr(child_process, "end_tree", lambda pid: None)
+    monkeypatch.setattr(child_process, "_GONE_S", 0.1)
     with pytest.raises(WorkerTimeout, match="cannot be ended, as where a driver hangs: restart the machine"):
         worker.generate(PROMPT, 1)
 

@@ -38,12 +38,12 @@ def test_the_holder_is_gone_afterwards() -> None:
 
 @linux
 def test_a_refusal_is_said() -> None:
-    assert Awake(REFUSED).begin() == f"{sys.executable} was refused"
+    assert Awake(REFUSED).begin() == ("inhibitor-refused", sys.executable)
 
 
 @linux
 def test_a_system_without_it_says_so() -> None:
-    assert Awake(("no-such-program",)).begin() == "there is no no-such-program"
+    assert Awake(("no-such-program",)).begin() == ("inhibitor-missing", "no-such-program")
 
 
 def test_ending_what_never_began_is_no_error() -> None:
@@ -69,4 +69,4 @@ def test_windows_is_asked_for_as_long_as_it_goes_on() -> None:
 
 
 def test_a_windows_that_refuses_is_told() -> None:
-    assert Awake(kernel32=Kernel32(0)).begin() == "Windows did not take the request"
+    assert Awake(kernel32=Kernel32(0)).begin() == ("windows-refused", "")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.plan.cells import Cell, Load
-from bench.plan.estimate import generation_seconds, guess_seconds, said
+from bench.plan.estimate import format_duration, generation_seconds, guess_seconds
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
 
@@ -48,4 +48,4 @@ def test_a_longer_prompt_more_tokens_and_wider_weights_take_longer(longer: tuple
     ],
 )
 def test_durations_are_said_in_the_unit_that_people_use(seconds: float, text: str) -> None:
-    assert said(seconds) == text
+    assert format_duration(seconds) == text

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import processes
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.stage import Preparer
 from tests.support.converters import StandIn
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import PrepareError, UsageError
-from bench.prepare.models import resolve_model
+from bench.prepare.model_source import resolve_model
 from bench.prepare.ready_made import ReadyMade
 from tests.support.converters import StandIn
 

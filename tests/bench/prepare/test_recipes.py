@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bench.errors import UsageError
-from bench.prepare.models import DEFAULT_FACTS, SHAPES
+from bench.prepare.model_source import DEFAULT_FACTS, SHAPES
 from bench.prepare.recipes import group_size, recipe_for
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.prepare import preparation
-from bench.prepare.models import DEFAULT_PACKAGE
+from bench.prepare.model_source import DEFAULT_PACKAGE
 from bench.prepare.stage import Preparer, check_context
 
 pytestmark = pytest.mark.process

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
 from bench.plan.cells import Load
 from bench.report.render import ReportPaths, render
+from tests.support.charts import blank_charts, real_charts
 from tests.support.stored_runs import FakeRun
 
 
@@ -35,11 +37,27 @@ def simulated_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stored_report(stored_run: Path, tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
-    """The report of :func:`stored_run`."""
-    return render(stored_run, tmp_path_factory.mktemp("stored-report"))
+    """The report of :func:`stored_run`, with its charts."""
+    with real_charts():
+        return render(stored_run, tmp_path_factory.mktemp("stored-report"))
 
 
 @pytest.fixture(scope="session")
 def simulated_report(simulated_run: Path, tmp_path_factory: pytest.TempPathFactory) -> ReportPaths:
-    """The report of :func:`simulated_run`."""
-    return render(simulated_run, tmp_path_factory.mktemp("simulated-report"))
+    """The report of :func:`simulated_run`, with its charts."""
+    with real_charts():
+        return render(simulated_run, tmp_path_factory.mktemp("simulated-report"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def blank() -> Iterator[None]:
+    """The pages that tests and fixtures render have blank charts, but for those of :func:`charts`."""
+    with blank_charts():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def charts(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The pages that a test with the marker ``charts`` renders have their charts."""
+    with real_charts() if request.node.get_closest_marker("charts") else nullcontext():
+        yield

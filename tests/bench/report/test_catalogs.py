@@ -5,110 +5,27 @@
 
 from __future__ import annotations
 
-import io
+import ast
 import os
 import string
-from functools import cache
-from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir
-from babel.messages.pofile import read_po, write_po
 
 from bench import PROJECT_ROOT
-from bench.cli import LANGUAGES
 from bench.report.language import FOLDER, gettext, ngettext, pgettext, speaking
-
-KEYWORDS = {
-    "_": None,
-    "gettext": None,
-    "mark": None,
-    "ngettext": (1, 2),
-    "pgettext": ((1, "c"), 2),
-    "plural": (2, 3),
-}
-METHODS = [("**.py", "python"), ("**.jinja", "jinja2")]
-TRANSLATIONS = tuple(code for code in LANGUAGES if code != "en")
-PENDING = "not translated yet"
-"""The comment of a message that may stay in English for a while."""
-SAME = frozenset(
-    [
-        "CPU",
-        "GPU",
-        "NPU",
-        "ITL",
-        "TTFT",
-        "TPOT",
-        "MB",
-        "J",
-        "mJ",
-        "MHz",
-        "ms",
-        "n",
-        "%",
-        "f16",
-        "p95",
-        "p99",
-        "Model",
-        "model",
-        "SMT",
-        "turbo",
-    ]
+from tests.support.catalogs import (
+    KEYWORDS,
+    PENDING,
+    SAME,
+    TRANSLATIONS,
+    key,
+    messages,
+    read,
+    sources,
+    strings,
+    updated,
+    written,
 )
-"""Abbreviations of the field, which are the same in every language."""
-
-
-@cache
-def sources() -> Catalog:
-    """Every message of ``bench/``."""
-    found = Catalog(charset="utf-8")
-    folder = str(PROJECT_ROOT / "bench")
-    for file, _, message, comments, context in extract_from_dir(folder, METHODS, {}, KEYWORDS, strip_comment_tags=True):
-        location = f"bench/{Path(file).as_posix()}", 0
-        found.add(message, locations=[location], auto_comments=comments, context=context)
-    return found
-
-
-def read(code: str) -> Catalog:
-    with (FOLDER / f"{code}.po").open("rb") as stream:
-        return read_po(stream, locale=code)
-
-
-def updated(code: str) -> Catalog:
-    """The catalog with exactly the messages of the sources; what is new has no translation."""
-    catalog, before = Catalog(locale=code, charset="utf-8", header_comment=f"# AIPC Bench: {code}"), read(code)
-    for message in sources():
-        if message.id:
-            known = before.get(key(message), message.context)
-            catalog.add(
-                message.id,
-                known.string if known else None,
-                locations=[(file, 0) for file, _ in dict.fromkeys(message.locations)],
-                user_comments=known.user_comments if known else (),
-                context=message.context,
-            )
-    return catalog
-
-
-def key(message: Message) -> str:
-    return str(message.id if isinstance(message.id, str) else message.id[0])
-
-
-def written(catalog: Catalog) -> bytes:
-    stream = io.BytesIO()
-    write_po(stream, catalog, width=120, sort_output=True, omit_header=True, include_lineno=False)
-    header = f'msgid ""\nmsgstr ""\n"Language: {catalog.locale}\\n"\n"Content-Type: text/plain; charset=utf-8\\n"\n'
-    forms = f'"Plural-Forms: {catalog.plural_forms}\\n"\n\n'
-    return (header + forms).encode() + stream.getvalue()
-
-
-def strings(value: object) -> list[str]:
-    return [value] if isinstance(value, str) else list(value or ())  # type: ignore[call-overload]
-
-
-def messages(code: str) -> list[Message]:
-    return [message for message in read(code) if message.id]
 
 
 @pytest.mark.parametrize("code", TRANSLATIONS)
@@ -155,3 +72,21 @@ def test_what_a_catalog_lacks_is_shown_in_english() -> None:
     with speaking("tr"):
         shown = gettext("no such message"), ngettext("one", "many", 2), pgettext("where", "no such message")
     assert shown == ("no such message", "many", "no such message")
+
+
+def test_no_message_stands_in_an_f_string() -> None:
+    # Before Python 3.12 an f-string is one token, so that a message in it is not found.
+    hidden = [
+        f"{path.relative_to(PROJECT_ROOT)}:{call.lineno}"
+        for path in sorted((PROJECT_ROOT / "bench").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.JoinedStr)
+        for call in ast.walk(node)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in KEYWORDS
+        if any(
+            "{count}" in ast.unparse(one) or call.func.id != "plural"
+            for one in call.args
+            if isinstance(one, ast.Constant)
+        )
+    ]
+    assert hidden == []

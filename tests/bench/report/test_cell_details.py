@@ -11,13 +11,11 @@ import pytest
 from bench.analyse.results import CellResult, Finding, Generation, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.cell_details import CellDetail, detail_groups
-from bench.report.findings import finding_notes
-from bench.report.names import name_all
-from bench.report.page import page
+from bench.report.cell_details import CellDetail, cell_details
 from bench.report.render import ReportPaths
-from bench.report.results_table import result_groups
-from bench.report.timed import timed_region
+from bench.report.run_facts import timed_region
+from bench.report.run_page import run_page
+from bench.report.run_view import view_run
 from bench.store.reader import open_run
 from tests.support.analyses import measured
 
@@ -35,9 +33,8 @@ def html(stored_report: ReportPaths) -> str:
 
 
 def details(analysis: RunAnalysis) -> list[CellDetail]:
-    naming = name_all(analysis)
-    groups = detail_groups(result_groups(analysis, naming, finding_notes(analysis, naming)), analysis)
-    return [one for group in groups for one in group.cells]
+    view = view_run(analysis)
+    return [one for _, cells in cell_details(view, view.notes) for one in cells]
 
 
 def changed(analysis: RunAnalysis, **values: Any) -> RunAnalysis:
@@ -83,7 +80,7 @@ def test_the_figures_of_a_block_are_its_generations_their_median_and_its_warm_up
     cell = analysis.cells[0]
     measured = dataclasses.replace(cell.ttft_ms, by_block={0: 6.0, 1: 6.0})
     found = of(changed(analysis, series=series, ttft_ms=measured), cell)
-    assert [(row.block, row.figures[:3]) for row in found.blocks] == [
+    assert [(block, figures[:3]) for block, figures in found.blocks] == [
         (1, ("5.00 7.00", "6.00", "9.00")),
         (2, ("6.00", "6.00", "")),
     ]
@@ -142,7 +139,7 @@ def test_warnings_are_those_of_the_cell_alone(analysis: RunAnalysis) -> None:
 def test_the_page_links_a_warning_to_its_note(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(fake_run(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,)).write(tmp_path)))
     finding = Finding("drift", "warning", "<b>rose</b>", "Look.", "cell", None, run.cells[0].cell_key)
-    shown = section(page(dataclasses.replace(run, findings=(finding,)), name_all(run), []))
+    shown = section(run_page(view_run(dataclasses.replace(run, findings=(finding,))), ""))
     assert '<a href="#note-1">Drift</a>: <span>&lt;b&gt;rose&lt;/b&gt;</span>' in shown
 
 
@@ -193,13 +190,13 @@ def test_each_cell_has_the_command_that_measures_it_alone(analysis: RunAnalysis)
 def test_an_answer_of_one_token_has_one_drawing(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(loads=[Load("ort-genai", "CPU", "int4")], new_tokens=(1,), prompt_tokens=(8,))
     (found,) = details(analyse_run(open_run(run.write(tmp_path))))
-    assert ([plot.title for plot in found.plots], len(found.columns)) == (["Time to first token by block, ms"], 3)
+    assert ([title for title, _ in found.plots], len(found.columns)) == (["Time to first token by block, ms"], 3)
 
 
 def test_a_drawing_on_a_logarithmic_axis_says_so(analysis: RunAnalysis) -> None:
     cell = analysis.cells[0]
     series = tuple(Generation(0, "timed", ttft, 1) for ttft in (1, 20))
-    titles = [plot.title for plot in of(changed(analysis, series=series), cell).plots]
+    titles = [title for title, _ in of(changed(analysis, series=series), cell).plots]
     assert titles[0] == "Time to first token by block, ms (logarithmic)"
 
 
@@ -213,7 +210,7 @@ def test_few_cells_are_not_folded_away_by_shape(html: str) -> None:
 
 def test_many_cells_are(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(fake_run(prompt_tokens=(8, 16, 32, 64), blocks=1).write(tmp_path)))
-    shown = section(page(run, name_all(run), []))
+    shown = section(run_page(view_run(run), ""))
     assert (shown.count('<details class="shape-cells">'), shown.count("<details"), shown.count("</details>")) == (
         4,
         32,
@@ -223,5 +220,5 @@ def test_many_cells_are(fake_run: MakeRun, tmp_path: Path) -> None:
 
 def test_a_run_without_results_has_no_such_section(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(_broken(fake_run, tmp_path)))
-    shown = page(run, name_all(run), [])
+    shown = run_page(view_run(run), "")
     assert ('id="cells"' in shown, 'href="#cells"' in shown) == (False, False)

@@ -14,7 +14,7 @@ from bench.plan.cells import Load
 from bench.plan.flags import raw_values
 from bench.plan.options import Options, resolve_options
 from bench.report.commands import alone
-from bench.run.record import _recorded
+from bench.run.record import recorded_options
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
@@ -47,7 +47,7 @@ def asked(*arguments: str) -> Options:
 )
 def test_the_command_asks_for_the_conditions_of_the_run(load: LoadResult, arguments: tuple[str, ...]) -> None:
     run = asked(*arguments)
-    command = alone(load, [SHAPE], ["first"], {"options": _recorded(run)})
+    command = alone(load, [SHAPE], ["first"], {"options": recorded_options(run)})
     again = asked(*shlex.split(command)[4:])
     axes = ("backends", "devices", "precisions", "prompt_tokens", "new_tokens", "batch_sizes", "asks", "seed")
     same = [name for name in Options.__dataclass_fields__ if name not in axes]
@@ -57,7 +57,7 @@ def test_the_command_asks_for_the_conditions_of_the_run(load: LoadResult, argume
 
 
 def test_a_plain_run_has_a_short_command(load: LoadResult) -> None:
-    command = alone(load, [SHAPE], ["first"], {"options": _recorded(asked())})
+    command = alone(load, [SHAPE], ["first"], {"options": recorded_options(asked())})
     said = "nox -s bench -- --backend openvino-genai --device CPU --precision int4 --prompt-tokens 512 --new-tokens 64"
     assert command == said
 

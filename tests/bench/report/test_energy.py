@@ -6,10 +6,9 @@ import pytest
 
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.energy import Energy, energy
 from bench.report.language import speaking
-from bench.report.names import name_all
 from bench.report.render import render
+from bench.report.run_view import Energy, view_run
 from bench.store.reader import open_run
 from tests.support.markup import Tags, visible
 from tests.support.stored_runs import FakeRun
@@ -20,8 +19,7 @@ COUNTERS = {"energy_j": 3.2, "energy_source": "RAPL package-0: <b>all</b>", "gpu
 
 def section(tmp_path: Path, **changes: object) -> Energy | None:
     run = FakeRun(**{"loads": LOADS, "prompt_tokens": (32, 128), **changes}).write(tmp_path)  # type: ignore[arg-type]
-    analysis = analyse_run(open_run(run))
-    return energy(analysis, name_all(analysis))
+    return view_run(analyse_run(open_run(run))).energy
 
 
 def test_a_run_without_counters_has_no_section(tmp_path: Path) -> None:
@@ -35,51 +33,47 @@ def test_cpu_time_alone_makes_no_section(tmp_path: Path) -> None:
 def test_there_is_a_chart_for_each_counter_that_moved(tmp_path: Path) -> None:
     found = section(tmp_path, counters=COUNTERS)
     assert found is not None
-    titles = [chart.title for chart in found.charts]
-    assert titles == ["Energy per new token, prefill included, mJ", "GPU busy time per generation, ms"]
+    assert [chart.name for chart in found.charts] == ["energy_j_per_token", "gpu_busy_ms"]
 
 
-def test_played_latencies_cost_nothing(tmp_path: Path) -> None:
+def test_simulated_latencies_cost_nothing(tmp_path: Path) -> None:
     found = section(tmp_path, counters=COUNTERS)
     assert found is not None
-    assert {name for name, *_ in found.table.rows} == {"ort-genai CPU int4"}
+    assert {cell.load.backend for cell, _ in found.rows} == {"ort-genai"}
 
 
 def test_a_device_that_stood_still_is_in_the_table_as_zero(tmp_path: Path) -> None:
     found = section(tmp_path, counters={"npu_busy_ns": 0})
     assert found is not None
     assert found.charts == ()
-    assert [values for *_, values in found.table.rows] == [(0.0,), (0.0,)]
+    assert [values for _, values in found.rows] == [(0.0,), (0.0,)]
 
 
 def test_energy_is_shown_in_millijoules(tmp_path: Path) -> None:
     found = section(tmp_path, counters=COUNTERS)
     assert found is not None
-    assert {round(bar.value, 6) for bar in found.charts[0].bars} == {50.0}
+    assert {round(value, 6) for _, value in found.charts[0].bars} == {50.0}
 
 
-def test_whoever_sees_energy_is_told_that_the_prefill_is_in_it(tmp_path: Path) -> None:
-    found = section(tmp_path, counters=COUNTERS)
-    assert found is not None
-    assert [words for name, words, _ in found.table.heads if name.startswith("energy")] == [
-        "energy per answer",
-        "energy per new token, prefill included",
-    ]
-    assert any("prefill and decode together" in sentence for sentence in found.covers)
+def test_whoever_sees_energy_is_told_that_the_prefill_is_in_it(made: str) -> None:
+    shown = visible(made.partition('<section id="energy">')[2].partition("</section>")[0])
+    assert "prefill and decode together" in shown
+    assert "Energy per new token, prefill included, mJ" in shown
+    assert "energy per new token, prefill included" in shown
 
 
 def test_a_section_without_energy_does_not_speak_of_it(tmp_path: Path) -> None:
-    found = section(tmp_path, counters={"gpu_busy_ns": 7_000_000})
-    assert found is not None
-    assert not any("prefill" in sentence for sentence in found.covers)
+    run = FakeRun(loads=LOADS, prompt_tokens=(32,), counters={"gpu_busy_ns": 7_000_000}).write(tmp_path / "results")
+    page = render(run, tmp_path / "reports").index.read_text(encoding="utf-8")
+    assert "GPU busy time per generation, ms" in page
+    assert "prefill and decode together" not in page
 
 
-def test_many_cells_are_not_all_drawn_and_that_is_said(tmp_path: Path) -> None:
+def test_many_cells_are_not_all_drawn(tmp_path: Path) -> None:
     lengths = tuple(range(1, 51))
     found = section(tmp_path, counters=COUNTERS, prompt_tokens=lengths, new_tokens=(2,), blocks=1, repeats=1)
     assert found is not None
-    assert (len(found.charts[0].bars), len(found.table.rows)) == (40, 50)
-    assert found.charts[0].note == "Drawn are the first 40 of 50 cells; the table has all."
+    assert (len(found.charts[0].bars), found.charts[0].count, len(found.rows)) == (40, 50, 50)
 
 
 @pytest.fixture(scope="module")
@@ -102,10 +96,10 @@ def test_the_page_says_what_the_energy_covers_and_escapes_it(made: str) -> None:
 
 
 def test_a_page_of_another_language_says_that_what_a_counter_covers_is_english(tmp_path: Path) -> None:
+    run = FakeRun(loads=LOADS, prompt_tokens=(32,), counters=COUNTERS).write(tmp_path / "results")
     with speaking("tr"):
-        found = section(tmp_path, counters=COUNTERS, prompt_tokens=(32,))
-    assert found is not None
-    assert '<span lang="en">RAPL package-0: &lt;b&gt;all&lt;/b&gt;</span>' in found.covers[0]
+        page = render(run, tmp_path / "reports").index.read_text(encoding="utf-8")
+    assert '<span lang="en">RAPL package-0: &lt;b&gt;all&lt;/b&gt;</span>' in page
 
 
 def test_columns_without_any_value_are_left_out(made: str) -> None:

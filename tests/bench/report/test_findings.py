@@ -7,18 +7,19 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.results import Finding, RunAnalysis
+from bench.analyse.results import Finding, Occurrence, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.report.exports.summary_json import summary_json
 from bench.report.exports.summary_markdown import summary_markdown
 from bench.report.findings import Note, finding_notes, in_short, serious_for_answer
 from bench.report.language import speaking
 from bench.report.names import name_all
-from bench.report.observers import observer_facts
-from bench.report.page import page
-from bench.report.results_table import result_groups
-from bench.report.terminal import table_of
+from bench.report.run_facts import observer_facts
+from bench.report.run_page import run_page
+from bench.report.run_table import run_table
+from bench.report.run_view import view_run
 from bench.store.reader import open_run
+from tests.support.markup import left_in_english
 from tests.support.stored_runs import FakeRun
 
 HOSTILE = "<script>alert(1)</script> | *bold*"
@@ -43,7 +44,7 @@ def found(quiet: RunAnalysis) -> RunAnalysis:
 
 @pytest.fixture(scope="module")
 def html(found: RunAnalysis) -> str:
-    return page(found, name_all(found), [])
+    return run_page(view_run(found), "")
 
 
 def notes(analysis: RunAnalysis) -> list[Note]:
@@ -73,9 +74,8 @@ def test_a_finding_of_a_load_touches_all_of_its_cells(found: RunAnalysis) -> Non
 
 
 def test_the_rows_of_the_table_carry_their_notes(found: RunAnalysis) -> None:
-    groups = result_groups(found, name_all(found), notes(found))
-    marked = {row.cell.cell_key: [note.code for note in row.notes] for group in groups for row in group.rows}
-    assert (marked[found.cells[0].cell_key], marked[found.cells[-1].cell_key]) == (["other-load"], ["drift"])
+    marked = {row.cell.cell_key: row.notes for group in view_run(found).groups for row in group.rows}
+    assert (marked[found.cells[0].cell_key], marked[found.cells[-1].cell_key]) == ((1,), (2,))
 
 
 def test_the_page_links_cells_to_notes_that_are_there(html: str) -> None:
@@ -85,7 +85,7 @@ def test_the_page_links_cells_to_notes_that_are_there(html: str) -> None:
 
 
 def test_the_page_of_a_quiet_run_has_no_such_section(quiet: RunAnalysis) -> None:
-    assert 'id="notes"' not in page(quiet, name_all(quiet), [])
+    assert 'id="notes"' not in run_page(view_run(quiet), "")
 
 
 def test_the_answer_comes_first_and_the_notes_below_the_results(html: str) -> None:
@@ -125,7 +125,22 @@ def test_a_finding_of_one_cell_marks_no_other_of_its_load(found: RunAnalysis) ->
 
 def test_what_a_finding_says_stays_text(found: RunAnalysis, html: str) -> None:
     assert "<script>alert" not in html
-    assert "<script>" not in summary_markdown(found, name_all(found), [])
+    assert "<script>" not in summary_markdown(view_run(found))
+
+
+def test_a_turkish_page_has_findings_whole_in_turkish_and_quotes_those_of_older_runs(found: RunAnalysis) -> None:
+    coded = dataclasses.replace(
+        found.findings[0], code="hot", occurrences=(Occurrence("97 °C", ("hot",), {"celsius": 97.25}, 0),)
+    )
+    older = dataclasses.replace(found.findings[1], message="it drifts")
+    both = dataclasses.replace(found, findings=(coded, older))
+    with speaking("tr"):
+        notes = run_page(view_run(both), "").partition('<section id="notes">')[2].partition("</section>")[0]
+    assert "1. blokta: CPU, ziyaretin sonunda 97 °C sıcaklıktaydı" in notes  # noqa: RUF001 - a Turkish letter
+    (quoted,) = re.findall('lang="en">(.*?)<', notes)
+    assert quoted.endswith(": it drifts")
+    assert "eski bir sürümün" in notes
+    assert left_in_english(notes) == []
 
 
 def test_many_lines_are_folded(found: RunAnalysis) -> None:
@@ -146,19 +161,19 @@ def test_what_may_be_chance_is_folded_behind_a_warning_of_its_kind(found: RunAna
 
 
 def test_the_terminal_counts_and_tells_the_serious_ones(found: RunAnalysis) -> None:
-    told = table_of(found)
+    told = run_table(view_run(found))
     assert "guard: 1 serious, 1 warning, 1 info: other-load, drift; the report has them" in told
     assert "serious: openvino-genai CPU int4: 42 % in block 1. Close them." in told
 
 
 def test_the_markdown_has_each_kind_with_its_advice(found: RunAnalysis) -> None:
     assert "- **serious**, Other load: openvino-genai CPU int4: 42 % in block 1. Close them." in summary_markdown(
-        found, name_all(found), []
+        view_run(found)
     )
 
 
 def test_the_json_has_every_finding_with_its_subject(found: RunAnalysis) -> None:
-    first = json.loads(summary_json(found, name_all(found), [], [], {"en": ""}))["findings"][0]
+    first = json.loads(summary_json(view_run(found), [], {"en": ""}))["findings"][0]
     assert (first["code"], first["subject"], first["blocks"]) == ("other-load", "load", [0])
 
 

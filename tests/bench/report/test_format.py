@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from bench.analyse.interval import Estimate
 from bench.report import format as fmt
 from bench.report.drawing.canvas import log_ticks
-from bench.report.text.en import parameters
 
 
 @pytest.mark.parametrize(
@@ -26,7 +25,7 @@ def test_no_interval_is_blank() -> None:
     assert fmt.interval(Estimate(9.9, None, None, 1)) == ""
 
 
-@pytest.mark.parametrize("unmeasured", [fmt.seconds, fmt.megabytes, fmt.gibibytes, parameters])
+@pytest.mark.parametrize("unmeasured", [fmt.seconds, fmt.megabytes, fmt.gibibytes, fmt.parameters])
 def test_not_measured_is_blank(unmeasured: object) -> None:
     assert callable(unmeasured)
     assert unmeasured(None) == ""

@@ -12,13 +12,12 @@ import pytest
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.answers import answers_by_shape, overviews
 from bench.report.drawing.style import line_styles
-from bench.report.hits import hits
 from bench.report.names import name_all
 from bench.report.render import ReportPaths, render_analysis
-from bench.report.results_table import result_groups
-from bench.report.terminal import table_of
+from bench.report.run_table import run_table
+from bench.report.run_view import view_run
+from bench.report.run_words import answer_title, overview_sentence
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
@@ -53,22 +52,24 @@ def test_a_hit_has_a_colour_of_its_own(both: RunAnalysis) -> None:
 
 
 def test_hits_are_answered_apart(both: RunAnalysis) -> None:
-    titles = [shape.title for shape in answers_by_shape(both, name_all(both))]
+    titles = [answer_title(group[0]) for group in view_run(both).answers if group[0].metric != "memory"]
     assert titles == ["128 prompt tokens, 64 new", "128 prompt tokens, 64 new, prefix-cache hit"]
 
 
 def test_the_overview_speaks_of_first_asks_where_hits_have_no_rival(both: RunAnalysis) -> None:
-    assert not any("prefix-cache hit" in one.sentence for one in overviews(both, name_all(both)))
+    view = view_run(both)
+    assert view.overviews
+    assert not any("prefix-cache hit" in overview_sentence(view, one) for one in view.overviews)
 
 
 def test_low_is_marked_among_first_asks_alone(both: RunAnalysis) -> None:
-    (group,) = result_groups(both, name_all(both))
-    marked = [row.name for row in group.rows if row.lowest]
-    assert (len(group.rows), "openvino-genai CPU int4, prefix-cache hit" in marked) == (3, False)
+    (group,) = view_run(both).groups
+    marked = [row.cell.ask for row in group.rows if row.lowest]
+    assert (len(group.rows), set(marked)) == (3, {"first"})
 
 
 def test_hits_come_after_first_asks(both: RunAnalysis) -> None:
-    (group,) = result_groups(both, name_all(both))
+    (group,) = view_run(both).groups
     assert [row.cell.ask for row in group.rows] == ["first", "first", "again"]
 
 
@@ -77,15 +78,13 @@ def test_a_hit_has_no_prefill_rate(both: RunAnalysis) -> None:
 
 
 def test_first_ask_and_hit_stand_side_by_side(both: RunAnalysis) -> None:
-    (found,) = hits(both, name_all(both))
-    assert (found.name, found.shape, found.cell.ask) == (
-        *("openvino-genai CPU int4", "128 prompt tokens, 64 new"),
-        "again",
-    )
+    (found,) = view_run(both).hits
+    assert name_all(both).of(found.first.load) == "openvino-genai CPU int4"
+    assert (found.first.ask, found.again.ask, found.again.prompt_tokens) == ("first", "again", 128)
 
 
 def test_the_share_of_a_hit_is_its_time_over_that_of_the_first_ask(both: RunAnalysis) -> None:
-    (found,) = hits(both, name_all(both))
+    (found,) = view_run(both).hits
     assert found.share.value == pytest.approx(found.again_ms.estimate.value / found.first_ms.estimate.value)
 
 
@@ -93,7 +92,7 @@ def test_the_times_beside_a_share_cover_its_blocks(fake_run: MakeRun, tmp_path: 
     run = fake_run(loads=(FIRST, AGAIN), prompt_tokens=(128,), blocks=4)
     run.break_cells("openvino-genai-CPU-int4-p128-n64-b1-again", "crashed", "gone", blocks=(2, 3))
     analysis = analyse_run(open_run(run.write(tmp_path)))
-    (found,) = hits(analysis, name_all(analysis))
+    (found,) = view_run(analysis).hits
     assert (found.first_ms.estimate.blocks, found.again_ms.estimate.blocks, found.share.blocks) == (2, 2, 2)
     assert found.share.value == pytest.approx(found.again_ms.estimate.value / found.first_ms.estimate.value)
 
@@ -112,5 +111,5 @@ def test_the_summary_says_of_each_cell_how_it_was_asked(report: Path) -> None:
 
 
 def test_the_terminal_marks_hits(both: RunAnalysis) -> None:
-    prompts = [line for line in table_of(both).splitlines() if line.startswith("openvino-genai CPU")]
+    prompts = [line for line in run_table(view_run(both)).splitlines() if line.startswith("openvino-genai CPU")]
     assert ["128 hit" in line for line in prompts] == [False, True]

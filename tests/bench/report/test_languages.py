@@ -18,15 +18,16 @@ from bench.cli import LANGUAGES
 from bench.commands.report import main
 from bench.plan.cells import Load
 from bench.report import format as fmt
-from bench.report import text
-from bench.report.compare import words as compare_words
+from bench.report import metric_words
 from bench.report.drawing.canvas import tick_label
 from bench.report.language import chosen, speaking
 from bench.report.render import ReportPaths, render
-from bench.report.terminal import table_of
+from bench.report.run_table import run_table
+from bench.report.run_view import view_run
 from bench.report.text import en, tr
-from bench.run.guard.findings import Code
 from bench.store.reader import open_run
+from tests.support.catalogs import messages, strings
+from tests.support.charts import real_charts
 from tests.support.languages import OTHERS, WORDS, all_pairs, defined
 from tests.support.markup import NO_TURKISH, Visible, left_in_english
 from tests.support.stored_runs import FakeRun
@@ -59,20 +60,14 @@ THE_SAME = {
     "≈",
     "?",
     "",
-    en.PHI3_COMMAND,
-    en.VERDICT_COMMAND,
-    en.VERDICT_OPTION,
     en.POINT_TIP,
-    en.CELL_FAILED,
-    compare_words.en.BASIS_OF,
-    compare_words.en.COUNTED,
 }
 """What needs no translation: abbreviations of the field, signs, commands, a form without words."""
 
 
 def keys(pair: tuple[str, str, str]) -> bool:
-    """Whether it is the first of an entry that the page is keyed by, as in ``NAV``."""
-    return bool(re.fullmatch(r"(NAV|LOAD_PARTS|ENERGY_HEADS)\[\d+\]\[0\]", pair[0]))
+    """Whether it is the first of an entry that the page is keyed by, as in ``LOAD_PARTS``."""
+    return bool(re.fullmatch(r"LOAD_PARTS\[\d+\]\[0\]", pair[0]))
 
 
 @pytest.mark.parametrize(("english", "module"), OTHERS.values(), ids=list(OTHERS))
@@ -116,25 +111,11 @@ def test_every_language_has_its_text(words: Any) -> None:
     assert set(words._MODULES) == set(LANGUAGES)
 
 
-@pytest.mark.parametrize("code", Code, ids=lambda code: code.word)
-def test_a_finding_has_its_turkish_name_meaning_and_advice(code: Code) -> None:
-    assert (tr.finding_title(code.word, 1) != code.word, tr.finding_meaning(code.word) != "") == (True, True)
-    assert tr.finding_advice(code.advice) != code.advice
-
-
-def test_a_finding_of_a_kind_to_come_keeps_its_word() -> None:
-    assert (tr.finding_title("new-kind", 2), tr.finding_meaning("new-kind"), tr.finding_advice("Do.")) == (
-        "new-kind (2 kez)",
-        "",
-        "Do.",
-    )
-
-
 def test_the_language_is_that_of_the_moment() -> None:
-    before = text.HIT
+    before = metric_words.short("prefill_tokens_per_s")
     with speaking("tr"):
-        within = text.HIT
-    assert (before, within, text.HIT) == (en.HIT, tr.HIT, en.HIT)
+        within = metric_words.short("prefill_tokens_per_s")
+    assert (before, within, metric_words.short("prefill_tokens_per_s")) == ("prefill", "ön dolum", "prefill")
 
 
 def test_a_language_ends_where_rendering_fails() -> None:
@@ -159,8 +140,8 @@ def test_a_language_ends_where_rendering_fails() -> None:
         (lambda: fmt.megabytes(1.5e9), "1\u202f500"),
         (lambda: tick_label(2500), "2\u202f500"),
         (lambda: tick_label(0.25), "0,25"),
-        (lambda: text.parameters(3_821_079_552), "3,8 milyar"),
-        (lambda: text.plural(1234, "block"), "1\u202f234 blok"),
+        (lambda: fmt.parameters(3_821_079_552), "3,8 milyar"),
+        (lambda: fmt.plural(1234, "{count} block", "{count} blocks"), "1\u202f234 blok"),
     ],
 )
 def test_turkish_numbers_have_a_decimal_comma_and_no_sign_that_is_taken_for_one(
@@ -183,17 +164,21 @@ def a_run() -> FakeRun:
     return run
 
 
+SMALLEST = "one cell"
 RUNS: dict[str, Callable[[], FakeRun]] = {
     "all": a_run,
     "verdict": lambda: FakeRun(loads=FakeRun().loads[:3], blocks=10, repeats=1),
-    "one cell": lambda: FakeRun(
+    SMALLEST: lambda: FakeRun(
         loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,), new_tokens=(1,), blocks=1, repeats=1
     ),
     "batches": lambda: FakeRun(loads=FakeRun().loads[:2], new_tokens=(8, 16), prompt_tokens=(32, 2048)),
 }
 
 
-@pytest.fixture(scope="module", params=RUNS)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(name, marks=pytest.mark.slow) for name in RUNS if name != SMALLEST] + [SMALLEST],
+)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return RUNS[request.param]().write(tmp_path_factory.mktemp("language") / "results")
 
@@ -203,9 +188,10 @@ def reports(run: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Re
     """The report of a run in each language, English first and last."""
     folder = tmp_path_factory.mktemp("reports")
     made = {}
-    for name, code in (("en", "en"), ("tr", "tr"), ("en again", "en")):
-        with speaking(code):
-            made[name] = render(run, folder / name)
+    with real_charts():
+        for name, code in (("en", "en"), ("tr", "tr"), ("en again", "en")):
+            with speaking(code):
+                made[name] = render(run, folder / name)
     return made
 
 
@@ -219,13 +205,10 @@ def test_a_turkish_page_says_nothing_in_english(reports: dict[str, ReportPaths])
 
 def test_a_turkish_page_has_no_sentence_of_the_english_text(reports: dict[str, ReportPaths]) -> None:
     said = "\n".join(Visible(page(reports["tr"])).said)
-    sentences = {
-        part.strip()
-        for _, english, _ in all_pairs(en, tr)
-        for part, *_ in string.Formatter().parse(english)
-        if len(part.strip()) > 12 and english not in THE_SAME
-    }
-    assert [sentence for sentence in sentences if sentence in said] == []
+    english = {one for message in messages("tr") for one in strings(message.id)}
+    english |= {ours for _, ours, _ in all_pairs(en, tr)} - THE_SAME
+    sentences = {part.strip() for one in english for part, *_ in string.Formatter().parse(one)}
+    assert [sentence for sentence in sentences if len(sentence) > 12 and sentence in said] == []
 
 
 def test_the_english_page_would_not_pass_for_turkish(reports: dict[str, ReportPaths]) -> None:
@@ -268,10 +251,10 @@ def test_every_figure_of_a_table_has_its_exact_value(reports: dict[str, ReportPa
 
 
 def test_the_terminal_speaks_english(run: Path) -> None:
-    analysis = analyse_run(open_run(run))
+    view = view_run(analyse_run(open_run(run)))
     with speaking("tr"):
-        within = table_of(analysis)
-    assert within == table_of(analysis)
+        within = run_table(view)
+    assert within == run_table(view)
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.answers import memory_answers, overviews
-from bench.report.names import name_all
 from bench.report.render import ReportPaths, render_analysis
+from bench.report.run_view import Answer, RunView, view_run
+from bench.report.run_words import answer_sentence, answer_title, overview_sentence
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
@@ -24,8 +24,13 @@ def analysed(run: Any, folder: Path) -> RunAnalysis:
     return analyse_run(open_run(run.write(folder)))
 
 
+def by_memory(view: RunView) -> list[Answer]:
+    return [answer for group in view.answers for answer in group if answer.metric == "memory"]
+
+
 def sentences(analysis: RunAnalysis) -> list[str]:
-    return [one.sentence for one in memory_answers(analysis, name_all(analysis))]
+    view = view_run(analysis)
+    return [answer_sentence(view, answer) for answer in by_memory(view)]
 
 
 def test_few_blocks_say_what_was_lowest_and_claim_no_more(fake_run: MakeRun, tmp_path: Path) -> None:
@@ -54,25 +59,24 @@ def test_of_memory_nothing_is_called_fast(stored_run: Path) -> None:
 
 
 def test_the_overview_ends_with_memory(stored_run: Path) -> None:
-    analysis = analyse_run(open_run(stored_run))
-    found = overviews(analysis, name_all(analysis))
-    assert [one.metric for one in found] == ["ttft_ms", "tpot_ms", "response_ms", "memory"]
-    assert found[-1].sentence.startswith("Lowest peak memory: ")
+    view = view_run(analyse_run(open_run(stored_run)))
+    assert [one.metric for one in view.overviews] == ["ttft_ms", "tpot_ms", "response_ms", "memory"]
+    assert overview_sentence(view, view.overviews[-1]).startswith("Lowest peak memory: ")
 
 
 def test_the_overview_says_which_requests_where_not_all_answered_the_same(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run()
     run.break_cells("transformers-CPU-fp32-p512", "timeout", "no token")
-    analysis = analysed(run, tmp_path)
-    (said,) = [one.sentence for one in overviews(analysis, name_all(analysis)) if one.metric == "memory"]
+    view = view_run(analysed(run, tmp_path))
+    (said,) = [overview_sentence(view, one) for one in view.overviews if one.metric == "memory"]
     assert said.startswith("Lowest peak memory at 32, 128 and 512 prompt tokens, 64 new: ")
 
 
 def test_requests_that_not_all_answered_are_named(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(loads=TWO)
     run.break_cells("ort-genai-CPU-int8-p512", "timeout", "no token")
-    analysis = analysed(run, tmp_path)
-    assert [one.title for one in memory_answers(analysis, name_all(analysis))] == [
+    view = view_run(analysed(run, tmp_path))
+    assert [answer_title(answer) for answer in by_memory(view)] == [
         "32 and 128 prompt tokens, 64 new",
         "32, 128 and 512 prompt tokens, 64 new",
     ]

@@ -12,9 +12,10 @@ import pytest
 
 from bench.measure.verdict import PROOF, PROOF_WHERE_WORK_IS_HANDED_ON
 from bench.plan.cells import Load
-from bench.report import text
 from bench.report.format import percent
 from bench.report.render import ReportPaths, render
+from bench.report.run_words import VERDICT_HELP
+from tests.support.charts import real_charts
 from tests.support.markup import Tags, visible
 
 MakeRun = Callable[..., Any]
@@ -59,7 +60,8 @@ def hostile_page(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) ->
     run.model = {**run.model, "name": "<script>alert(1)</script> $x$"}
     run.loads = [*run.loads[-2:], Load("<b>evil</b> $a_b$ \u6f22", "CPU", "int4", variant='"><script>')]
     run.break_cells("transformers", "failed", "<script>alert(2)</script> \x1b[31mred \u202eback")
-    return page_of(run.write(tmp_path / "results"), tmp_path)
+    with real_charts():
+        return page_of(run.write(tmp_path / "results"), tmp_path)
 
 
 def test_the_page_is_well_formed(full_page: str) -> None:
@@ -142,6 +144,7 @@ def test_control_characters_do_not_reach_the_page(hostile_page: str, character: 
     assert character not in hostile_page
 
 
+@pytest.mark.charts
 def test_the_same_run_gives_the_same_bytes(simulated_run: Path, simulated_page: str, tmp_path: Path) -> None:
     assert page_of(simulated_run, tmp_path) == simulated_page
 
@@ -258,12 +261,15 @@ def test_a_mixture_of_weight_formats_is_shown_as_one(fake_run: MakeRun, tmp_path
     assert "79 % int4, 21 % int8" in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
 
+@pytest.mark.charts
 def test_a_run_of_failures_alone_has_a_page(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(**SMALL)
     run.break_cells("", "failed", "nothing works")
     assert "No cell could be measured." in visible(page_of(run.write(tmp_path / "results"), tmp_path))
 
 
+@pytest.mark.slow
+@pytest.mark.charts
 @pytest.mark.parametrize("new_tokens", [1, 2])
 def test_one_generation_of_one_cell_has_a_page(fake_run: MakeRun, tmp_path: Path, new_tokens: int) -> None:
     loads = ONE_LOAD
@@ -274,9 +280,11 @@ def test_one_generation_of_one_cell_has_a_page(fake_run: MakeRun, tmp_path: Path
 @pytest.fixture(scope="module")
 def one_block(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> str:
     tmp_path = tmp_path_factory.mktemp("one-block")
-    return visible(page_of(fake_run(loads=ONE_LOAD, blocks=1).write(tmp_path / "results"), tmp_path))
+    with real_charts():
+        return visible(page_of(fake_run(loads=ONE_LOAD, blocks=1).write(tmp_path / "results"), tmp_path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", ["nan", "inf", "None"])
 def test_no_number_is_missing_its_value(one_block: str, word: str) -> None:
     assert not re.search(rf"\b{word}\b", one_block)
@@ -298,6 +306,8 @@ def test_the_command_to_repeat_is_shown(full_page: str) -> None:
     assert "nox -s bench -- --profile quick" in visible(full_page)
 
 
+@pytest.mark.slow
+@pytest.mark.charts
 def test_other_axes_get_charts_of_their_own(fake_run: MakeRun, tmp_path: Path) -> None:
     loads = [Load("ort-genai", "CPU", p) for p in ("int4", "int8")]
     run = fake_run(loads=loads, new_tokens=(8, 16)).write(tmp_path / "results")
@@ -312,7 +322,7 @@ def test_the_share_stands_beside_the_verdict(fake_run: MakeRun, tmp_path: Path) 
 
 def test_the_words_for_verified_say_the_share_that_counts_as_proof() -> None:
     asked = {percent(share) for share in (PROOF, PROOF_WHERE_WORK_IS_HANDED_ON)}
-    assert all(share in text.VERDICT_HELP["verified"] for share in asked)
+    assert all(share in VERDICT_HELP["verified"] for share in asked)
 
 
 def test_what_a_run_could_use_is_said_where_it_was_less_than_all(fake_run: MakeRun, tmp_path: Path) -> None:

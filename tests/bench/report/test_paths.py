@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.report.paths import coordinate, line, shortened, vertices, written
+from bench.report.paths import commands, coordinate, line, vertices, written
 
 PLACES = st.floats(-500, 500, allow_nan=False)
 LINES = st.lists(st.tuples(PLACES, PLACES), min_size=2, max_size=30)
@@ -62,4 +62,10 @@ def test_a_level_way_in_several_steps_is_one() -> None:
 
 
 def test_a_closed_outline_goes_on_from_where_it_began() -> None:
-    assert shortened("M 1 1 L 2 2 L 3 1 z M 5 5 L 6 6") == "M1 1l1 1 1-1zM5 5l1 1"
+    triangle = [("M", (1, 1)), ("L", (2, 2)), ("L", (3, 1)), ("z", (0, 0))]
+    assert "".join(commands([*triangle, ("M", (5, 5)), ("L", (6, 6))])) == "M1 1l1 1 1-1zM5 5l1 1"
+
+
+def test_a_curve_has_all_of_its_points() -> None:
+    curve = [("C", (1, 2)), ("C", (3, 4)), ("C", (5, 6))]
+    assert "".join(commands([("M", (0, 0)), *curve, ("L", (7, 8))])) == "M0 0C1 2 3 4 5 6l2 2"

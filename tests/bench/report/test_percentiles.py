@@ -14,7 +14,7 @@ import pytest
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.render import ReportPaths, render_analysis
-from bench.report.text import quantiles_note
+from bench.report.run_words import quantiles_note
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]

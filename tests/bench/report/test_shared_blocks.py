@@ -12,11 +12,10 @@ import pytest
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.answers import answers_by_shape, overviews, verdict_note
 from bench.report.language import speaking
-from bench.report.names import name_all
 from bench.report.render import ReportPaths, render_analysis
-from bench.report.results_table import result_groups
+from bench.report.run_view import view_run
+from bench.report.run_words import answer_sentence, overview_sentence, verdict_sentence
 from bench.store.reader import open_run
 from tests.support.markup import Visible
 
@@ -57,7 +56,8 @@ def visible(page: str) -> str:
 
 
 def ttft(analysis: RunAnalysis) -> str:
-    return answers_by_shape(analysis, name_all(analysis))[0].answers[0].sentence
+    view = view_run(analysis)
+    return answer_sentence(view, view.answers[0][0])
 
 
 def test_the_figure_of_the_lowest_says_which_blocks_it_covers(two: RunAnalysis) -> None:
@@ -100,10 +100,10 @@ def test_each_form_says_what_the_claims_are_adjusted_by(report: ReportPaths, nam
 
 
 def test_too_few_shared_blocks_claim_nothing(analyse: Callable[..., RunAnalysis]) -> None:
-    found = analyse(INT4, INT8, lost=(3, 4, 7))
-    said, enough = verdict_note(found)
-    assert (enough, said.startswith("A first look at 9 blocks: no verdict is claimed")) == (False, True)
-    assert overviews(found, name_all(found))[0].sentence.startswith("Lowest time to first token")
+    view = view_run(analyse(INT4, INT8, lost=(3, 4, 7)))
+    assert not view.verdict
+    assert verdict_sentence(view).startswith("A first look at 9 blocks: no verdict is claimed")
+    assert overview_sentence(view, view.overviews[0]).startswith("Lowest time to first token")
 
 
 def test_who_was_measured_in_other_blocks_alone_is_named_and_not_compared(fake_run: MakeRun, tmp_path: Path) -> None:
@@ -119,6 +119,6 @@ def test_who_was_measured_in_other_blocks_alone_is_named_and_not_compared(fake_r
 
 
 def test_the_mark_in_the_table_is_that_of_the_ranking(three: RunAnalysis) -> None:
-    (group,) = result_groups(three, name_all(three))
+    (group,) = view_run(three).groups
     marked = {row.cell.cell_key: row.lowest for row in group.rows if row.lowest}
     assert marked == {three.rankings[0].winner.cell_key: {"ttft_ms", "tpot_ms", "response_ms", "memory"}}

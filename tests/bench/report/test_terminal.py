@@ -9,24 +9,25 @@ import pytest
 from bench.analyse.interval import Estimate
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.terminal import COLUMNS, spread_of, table_of
+from bench.report.run_table import COLUMNS, run_table, spread_of
+from bench.report.run_view import view_run
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
 
 
 def table(run: Path) -> str:
-    return table_of(analyse_run(open_run(run)))
+    return run_table(view_run(analyse_run(open_run(run))))
 
 
-@pytest.fixture
-def hostile_table(fake_run: MakeRun, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def hostile_table(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> str:
     load = Load("a-backend-with-a-very-long-name \u6f22\u5b57", "GPU.0", "fp16", variant="\x1b[31mred")
     run = fake_run(
         loads=[*fake_run().loads, load], prompt_tokens=(32, 131072), new_tokens=(2, 4096), blocks=2, repeats=1
     )
     run.break_cells("transformers", "failed", "x" * 500 + " \x1b[0m\u2026")
-    return table(run.write(tmp_path / "results"))
+    return table(run.write(tmp_path_factory.mktemp("hostile")))
 
 
 def test_the_table_has_one_line_per_cell(stored_run: Path) -> None:

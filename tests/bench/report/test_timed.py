@@ -10,10 +10,9 @@ from backends.spec import TimedRegion
 from backends.table import BACKENDS
 from bench.cli import LANGUAGES
 from bench.plan.cells import Load
-from bench.report import text
 from bench.report.language import speaking
 from bench.report.render import render
-from bench.report.timed import timed_facts, timed_region
+from bench.report.run_facts import timed_facts, timed_region
 from tests.support.stored_runs import FakeRun
 
 
@@ -47,6 +46,6 @@ def test_the_name_of_a_row_says_it(tmp_path: Path) -> None:
     loads = [Load("optimum-intel", "CPU", "int4"), Load("simulated", "CPU", "int4")]
     run = FakeRun(loads=loads, prompt_tokens=(8,)).write(tmp_path / "results")
     page = render(run, tmp_path / "reports").index.read_text("utf-8")
-    said = text.TIMED_TITLE.format(facts=timed_region("optimum-intel"))
+    said = "Inside the timed region:\n" + timed_region("optimum-intel")
     assert page.count(f'title="{said}">optimum-intel CPU int4</a>') == 1
     assert page.count('title="Inside the timed region') == 1

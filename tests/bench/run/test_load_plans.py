@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backends.table import BACKENDS
-from bench.measure.facts import LoadPlan
+from bench.measure.attempt import LoadPlan
 from bench.plan.cells import Load
 from bench.plan.variants import Variant
 from bench.plan.venvs import Venv, Venvs

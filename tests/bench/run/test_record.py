@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench import PROJECT_ROOT
-from bench.measure.facts import RunFacts
+from bench.measure.attempt import RunFacts
 from bench.measure.worker import Timeouts
 from bench.plan.options import Options
 from bench.plan.plan import make_plan

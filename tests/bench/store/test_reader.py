@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from bench.store.files import write_json
 from bench.store.reader import StoredRun, open_run
 from bench.store.schema import GENERATIONS, SCHEMA_VERSION, TABLES
 from bench.store.writer import RunWriter
+
+BEGUN = datetime(2026, 11, 1, tzinfo=UTC)
 
 MakeRow = Callable[..., dict[str, Any]]
 
@@ -136,3 +139,19 @@ def test_pandas_reads_a_table_without_this_project(writer: RunWriter, generation
     writer.finish("finished")
     table: pa.Table = pq.read_table(writer.path / "generations")
     assert table.to_pandas()["ttft_ns"].tolist() == [5]
+
+
+@pytest.mark.parametrize(
+    ("record", "name", "expected"),
+    [
+        ({"created_at": "2026-11-01T02:00:00+02:00"}, "x", BEGUN),
+        ({"created_at": "2026-11-01T00:00:00"}, "x", BEGUN),
+        ({"created_at": "yesterday"}, "20261101T000000Z-abcdef", BEGUN),
+        ({}, "20261101T000000Z-abcdef", BEGUN),
+        ({}, "x", None),
+    ],
+)
+def test_a_run_began_when_its_record_or_else_its_id_says(
+    record: dict[str, Any], name: str, expected: datetime | None
+) -> None:
+    assert StoredRun(Path(name), record, None).created_at == expected

@@ -10,6 +10,8 @@ import pytest
 from studies.intervals.agreement import Agreement, Scenario, agreement_tables, agreements, scenarios
 from studies.intervals.settings import HALF_CORRELATED, QUIET, TAILS, Counts, Setting
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def between() -> dict[str, Agreement]:

@@ -7,6 +7,8 @@ import pytest
 from studies.intervals.coverage import LEAST_BLOCKS, MOST_BLOCKS, coverage_tables, covered, covered_adaptively
 from studies.intervals.settings import BETWEEN_RUNS, CORRELATED, ONE_LOAD, QUIET, RESTLESS, SLOW_MODE, Counts, Setting
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("blocks", [3, 10, 20])
 def test_intervals_over_blocks_hold_the_truth_in_95_of_100_runs(blocks: int) -> None:

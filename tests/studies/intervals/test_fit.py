@@ -19,6 +19,8 @@ from studies.intervals.play import Shape, play
 from studies.intervals.settings import read_noise, written_noise
 from tests.support.stored_runs import FakeRun
 
+pytestmark = pytest.mark.slow
+
 SHAPE = Shape(loads=5, lengths=1, blocks=200, repeats=4, steps=65)
 
 

@@ -10,6 +10,8 @@ import pytest
 from studies.intervals.__main__ import main
 from studies.intervals.histories import Play, autoregression, calls
 
+pytestmark = pytest.mark.slow
+
 
 def test_runs_are_correlated_by_as_much_as_was_asked_for() -> None:
     values = autoregression(np.random.default_rng(1), 20_000, 1, 0.4)[:, 0]

@@ -23,6 +23,7 @@ def test_only_the_parts_that_were_asked_for_are_played(capsys: pytest.CaptureFix
     assert "Coverage" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same_charts(tmp_path: Path) -> None:
     for name in ("a", "b"):
         main([*TINY, "--only", "coverage", "--charts", str(tmp_path / name)])
@@ -30,18 +31,21 @@ def test_the_same_seed_draws_the_same_charts(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "coverage.svg").read_bytes() == (tmp_path / "b" / "coverage.svg").read_bytes()
 
 
+@pytest.mark.slow
 def test_power_is_drawn_over_the_minutes_measured(tmp_path: Path) -> None:
     main([*TINY, "--only", "power", "--charts", str(tmp_path)])
 
     assert "minutes measured" in (tmp_path / "power.svg").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_chart_has_no_colour_that_only_the_report_knows(tmp_path: Path) -> None:
     main([*TINY, "--only", "coverage", "--charts", str(tmp_path)])
 
     assert "#0101" not in (tmp_path / "coverage.svg").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_tables_are_written_as_markdown(tmp_path: Path) -> None:
     main([*TINY, "--only", "coverage", "--write", str(tmp_path / "found.md")])
 

@@ -16,6 +16,8 @@ from backends.noise import Noise
 from studies.intervals.chance import generator
 from studies.intervals.play import Shape, mappings, play, visits
 
+pytestmark = pytest.mark.slow
+
 ALL = Noise(
     run_spread=0.03,
     correlated_spread=0.04,

@@ -10,6 +10,8 @@ from studies.intervals.power import WAYS, Way, point, power, power_tables, promi
 from studies.intervals.settings import QUIET, RESTLESS, Counts, Setting
 from studies.intervals.ways import COMPARE_THRESHOLD
 
+pytestmark = pytest.mark.slow
+
 FEW = Setting(Counts(comparisons=40, power=20))
 
 

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from bench.errors import UsageError, WorkerFailed
-from bench.measure.worker import Launch, WorkerProcess
+from bench.measure.child_process import Launch
+from bench.measure.worker import WorkerProcess
 from studies.intervals import variance
 from studies.intervals.__main__ import main
 from studies.intervals.stack import Medians, Request, Start, Target, find_target, measure_process, started

@@ -14,17 +14,16 @@ import pytest
 from bench.analyse.compare import Comparison, Difference, compare
 from bench.analyse.interval import Contrast, Estimate
 from bench.analyse.run import analyse_run
-from bench.analyse.side_by_side import SideBySide, side_by_side
 from bench.commands.compare import main
-from bench.commands.runs import share
+from bench.commands.stored_runs import share
 from bench.errors import UsageError
 from bench.plan.cells import Load
-from bench.report.compare.export_json import as_json
-from bench.report.compare.export_markdown import markdown
-from bench.report.compare.order import called_first
-from bench.report.compare.page import page
-from bench.report.compare.sentences import largest
-from bench.report.compare.terminal import lines
+from bench.report.compare.comparison_json import comparison_json
+from bench.report.compare.comparison_markdown import markdown
+from bench.report.compare.comparison_page import page
+from bench.report.compare.comparison_text import lines
+from bench.report.compare.comparison_view import called_first, comparison_view
+from bench.report.compare.comparison_words import largest
 from bench.store.reader import open_run
 from tests.support.stored_runs import FakeRun
 
@@ -35,7 +34,7 @@ ONE_LOAD = (Load("transformers", "CPU", "fp32"),)
 def compared(base: FakeRun, head: FakeRun, tmp_path: Path) -> Comparison:
     runs = [one.write(tmp_path / name, name) for name, one in (("base", base), ("head", head))]
     there, here = (analyse_run(open_run(run)) for run in runs)
-    return compare(there, here, 0.03)
+    return compare(there, [here], 0.03)
 
 
 def twins(tmp_path: Path, **settings: Any) -> Comparison:
@@ -43,34 +42,29 @@ def twins(tmp_path: Path, **settings: Any) -> Comparison:
     return compared(FakeRun(**settings), FakeRun(**settings), tmp_path)
 
 
-def alone(comparison: Comparison) -> SideBySide:
-    """A comparison with one head."""
-    return side_by_side([comparison])
-
-
 def test_a_run_against_its_own_twin_calls_nothing(tmp_path: Path) -> None:
     found = compared(FakeRun(blocks=5), FakeRun(blocks=5), tmp_path)
-    assert {one.verdict for cell in found.cells for one in cell.differences} <= {"same", "inconclusive"}
-    assert found.mismatches == ()
+    assert {one.verdict for cell in found.heads[0].cells for one in cell.differences} <= {"same", "inconclusive"}
+    assert found.heads[0].mismatches == ()
 
 
 def test_every_metric_of_a_shared_cell_is_compared(tmp_path: Path) -> None:
-    found = compared(FakeRun(), FakeRun(), tmp_path)
-    assert {one.metric for one in found.cells[0].differences} == {"ttft_ms", "tpot_ms", "itl_p95_ms"}
+    found = twins(tmp_path, loads=ONE_LOAD)
+    assert {one.metric for one in found.heads[0].cells[0].differences} == {"ttft_ms", "tpot_ms", "itl_p95_ms"}
 
 
 def test_cells_of_one_run_alone_are_listed(tmp_path: Path) -> None:
     loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8")]
     base = FakeRun(loads=loads[:1], prompt_tokens=(8, 16))
     found = compared(base, FakeRun(loads=loads, prompt_tokens=(8,)), tmp_path)
-    assert (len(found.cells), len(found.only_base), len(found.only_head)) == (1, 1, 1)
+    assert (len(found.heads[0].cells), len(found.heads[0].only_base), len(found.heads[0].only_head)) == (1, 1, 1)
 
 
 def test_what_differs_is_named_the_worst_first(tmp_path: Path) -> None:
     other = FakeRun(loads=ONE_LOAD)
     other.model = {**other.model, "name": "Phi-3", "digest": "b"}
     found = compared(FakeRun(loads=ONE_LOAD), other, tmp_path)
-    assert [(one.what, one.fatal) for one in found.mismatches] == [("model", True), ("model digest", True)]
+    assert [(one.what, one.fatal) for one in found.heads[0].mismatches] == [("model", True), ("model digest", True)]
 
 
 def test_changed_packages_are_named(tmp_path: Path) -> None:
@@ -79,7 +73,7 @@ def test_changed_packages_are_named(tmp_path: Path) -> None:
         return FakeRun(loads=[Load("ort-genai", "CPU", "int4")], venvs=venvs)
 
     found = compared(run("0.18.0"), run("0.19.0"), tmp_path)
-    assert found.changes == {"onnxruntime-genai (ort-genai)": ("0.18.0", "0.19.0")}
+    assert found.heads[0].changes == {"onnxruntime-genai (ort-genai)": ("0.18.0", "0.19.0")}
 
 
 def test_a_cell_without_a_metric_is_compared_by_the_others(tmp_path: Path) -> None:
@@ -98,19 +92,20 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
 
 
 def test_the_lines_are_plain_text_of_any_encoding(hostile: Comparison) -> None:
-    assert "\n".join(lines(alone(hostile))).isascii()
+    assert "\n".join(lines(comparison_view(hostile))).isascii()
 
 
 def test_markdown_keeps_foreign_text_as_text(hostile: Comparison) -> None:
-    said = markdown(alone(hostile))
+    said = markdown(comparison_view(hostile))
     assert ("<script>" in said, "&lt;script&gt;" in said) == (False, True)
 
 
 def test_json_has_a_row_per_cell_and_metric(hostile: Comparison) -> None:
-    value = json.loads(as_json(alone(hostile)))
+    value = json.loads(comparison_json(comparison_view(hostile)))
     assert (value["comparison_version"], len(value["cells"])) == (3, 9)
 
 
+@pytest.mark.slow
 def test_thousands_of_cells_leave_the_terminal_readable(tmp_path: Path) -> None:
     loads = [Load(f"stack{n}", "CPU", "int4") for n in range(60)]
     small: dict[str, Any] = {
@@ -121,53 +116,49 @@ def test_thousands_of_cells_leave_the_terminal_readable(tmp_path: Path) -> None:
         "repeats": 1,
     }
     found = compared(FakeRun(**small), FakeRun(**small), tmp_path)
-    said = list(lines(alone(found)))
-    assert (len(found.cells), len(said) < 150, "and 440 more cells" in "\n".join(said)) == (480, True, True)
-    assert len(json.loads(as_json(alone(found)))["cells"]) == 960
-    assert "more rows left out" in markdown(alone(found))
+    said = list(lines(comparison_view(found)))
+    assert (len(found.heads[0].cells), len(said) < 150, "and 440 more cells" in "\n".join(said)) == (480, True, True)
+    assert len(json.loads(comparison_json(comparison_view(found)))["cells"]) == 960
+    assert "more rows left out" in markdown(comparison_view(found))
 
 
 def test_cells_that_are_called_come_first(tmp_path: Path) -> None:
     loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8", "fp32")]
     found = compared(FakeRun(loads=loads, blocks=9), FakeRun(loads=loads, blocks=9), tmp_path)
     slower = Difference("ttft_ms", 1, 2, Contrast(Estimate(2, 1.9, 2.1, 9), 0.0), "slower")
-    cells = [*found.cells[:-1], replace(found.cells[-1], differences=(slower,))]
-    assert called_first(cells)[0] is cells[-1]
+    cells = (*found.heads[0].cells[:-1], replace(found.heads[0].cells[-1], differences=(slower,)))
+    view = comparison_view(replace(found, heads=(replace(found.heads[0], cells=cells),)))
+    assert called_first(view.rows)[0] is view.rows[-1]
 
 
 def test_the_largest_change_is_named_with_its_interval(tmp_path: Path) -> None:
     found = twins(tmp_path, loads=ONE_LOAD, blocks=9)
     slower = Difference("ttft_ms", 1, 2, Contrast(Estimate(1.5, 1.4, 1.6, 9), 0.0), "slower")
-    cells = (*found.cells[:-1], replace(found.cells[-1], differences=(slower,)))
-    assert largest(alone(replace(found, cells=cells))).endswith(
+    cells = (*found.heads[0].cells[:-1], replace(found.heads[0].cells[-1], differences=(slower,)))
+    assert largest(comparison_view(replace(found, heads=(replace(found.heads[0], cells=cells),)))).endswith(
         "TTFT of transformers CPU fp32, 512+64: +50.0 % (+40.0 % to +60.0 %)"
     )
 
 
 @pytest.mark.parametrize("threshold", [0.0, 3.0, 100.0])
 def test_no_threshold_breaks_a_rendering(threshold: float, hostile: Comparison) -> None:
-    found = compare(hostile.base, hostile.head, threshold)
-    assert (
-        "nan"
-        not in "".join(
-            (*lines(alone(found)), markdown(alone(found)), as_json(alone(found)), page(alone(found)))
-        ).lower()
-    )
+    view = comparison_view(compare(hostile.base, [hostile.heads[0].run], threshold))
+    assert "nan" not in "".join((*lines(view), markdown(view), comparison_json(view), page(view))).lower()
 
 
 def test_a_run_without_an_end_is_called_so(hostile: Comparison) -> None:
-    assert "still being written or was killed" in "\n".join(lines(alone(hostile)))
+    assert "still being written or was killed" in "\n".join(lines(comparison_view(hostile)))
 
 
 def test_one_block_claims_nothing_and_says_so(tmp_path: Path) -> None:
     found = twins(tmp_path, loads=ONE_LOAD, blocks=1)
-    assert {one.verdict for cell in found.cells for one in cell.differences} == {"inconclusive"}
-    assert "one block gives no interval" in "\n".join(lines(alone(found)))
+    assert {one.verdict for cell in found.heads[0].cells for one in cell.differences} == {"inconclusive"}
+    assert "one block gives no interval" in "\n".join(lines(comparison_view(found)))
 
 
 def test_runs_without_a_common_cell_say_so(tmp_path: Path) -> None:
     loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8")]
-    said = "\n".join(lines(alone(compared(FakeRun(loads=loads[:1]), FakeRun(loads=loads[1:]), tmp_path))))
+    said = "\n".join(lines(comparison_view(compared(FakeRun(loads=loads[:1]), FakeRun(loads=loads[1:]), tmp_path))))
     assert "no cell was measured in both runs" in said
 
 
@@ -176,10 +167,10 @@ def test_runs_without_a_common_cell_say_so(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs of seven loads, twins but for their names."""
+    """Two runs of two loads, twins but for their names."""
     folder = tmp_path_factory.mktemp("twins")
     for name in ("20261101T000000Z-aaaaaa", "20261102T000000Z-bbbbbb"):
-        FakeRun().write(folder, name)
+        FakeRun(loads=FakeRun().loads[3:5], prompt_tokens=(32, 128)).write(folder, name)
     return folder
 
 
@@ -241,7 +232,7 @@ def test_runs_in_which_nothing_was_measured_are_an_error(tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize("broken", ["base", "head"])
-def test_a_run_without_any_result_leaves_the_others_cells_alone(
+def test_a_run_without_any_result_leaves_the_others_cells_comparison_view(
     tmp_path: Path, broken: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = []

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from bench.analyse.results import Lost
-from bench.analyse.side_by_side import SideBySide
 from bench.commands.compare import main
-from bench.report.compare.export_json import as_json
-from bench.report.compare.export_markdown import markdown
-from bench.report.compare.page import page
-from bench.report.compare.terminal import lines
+from bench.report.compare.comparison_json import comparison_json
+from bench.report.compare.comparison_markdown import markdown
+from bench.report.compare.comparison_page import page
+from bench.report.compare.comparison_text import lines
+from bench.report.compare.comparison_view import ComparisonView
 from bench.report.language import speaking
 from tests.support.analyses import made_cell
 from tests.support.comparisons import SMALL, ab_run, finding, held, run, with_findings
@@ -23,7 +23,7 @@ from tests.support.markup import NO_TURKISH, left_in_english
 from tests.support.stored_runs import FakeRun
 
 
-def one() -> SideBySide:
+def one() -> ComparisonView:
     """A head that is slower in one cell and lost blocks of another, on another machine, and still measuring."""
     head = replace(run("head", {16: 1.5}, (8, 16, 32), machine_id="other", machine={"power_mode": "saver"}), end=None)
     lost = replace(head.cells[0], lost=(Lost("crashed", "stopped", (1, 2)),))
@@ -31,58 +31,58 @@ def one() -> SideBySide:
     return held(run("base", 1.0, (8, 16, 64), machine={"power_mode": "fast"}), head)
 
 
-def several() -> SideBySide:
+def several() -> ComparisonView:
     """Heads that differ in their conditions, one of them with a finding, one much slower, one empty."""
     found = with_findings(run("slept", {16: 1.2}), finding(cell_key=made_cell([1.0], 16).cell_key), finding("warning"))
     heads = found, run("slow", 4.0, (8, 16, 32), plan={"threads": 4}), run("empty", 1.0, ())
     return held(run("base", 1.0), *heads)
 
 
-def alike() -> SideBySide:
+def alike() -> ComparisonView:
     return held(run("base", 1.0), run("twin", 1.0), threshold=0)
 
 
-def apart() -> SideBySide:
+def apart() -> ComparisonView:
     return held(run("base", 1.0, (8,)), run("head", 1.0, (16,)))
 
 
-SIDES: dict[str, Callable[[], SideBySide]] = {"one": one, "several": several, "alike": alike, "apart": apart}
+SIDES: dict[str, Callable[[], ComparisonView]] = {"one": one, "several": several, "alike": alike, "apart": apart}
 
 
 @pytest.fixture(scope="module", params=SIDES)
-def side(request: pytest.FixtureRequest) -> SideBySide:
+def side(request: pytest.FixtureRequest) -> ComparisonView:
     return SIDES[request.param]()
 
 
-def test_a_turkish_page_says_nothing_in_english(side: SideBySide) -> None:
+def test_a_turkish_page_says_nothing_in_english(side: ComparisonView) -> None:
     with speaking("tr"):
         assert left_in_english(page(side)) == []
 
 
-def test_the_english_page_would_not_pass_for_turkish(side: SideBySide) -> None:
+def test_the_english_page_would_not_pass_for_turkish(side: ComparisonView) -> None:
     assert len(left_in_english(page(side))) > 10
 
 
-def test_turkish_markdown_says_nothing_in_english(side: SideBySide) -> None:
+def test_turkish_markdown_says_nothing_in_english(side: ComparisonView) -> None:
     with speaking("tr"):
         found = markdown(side).splitlines()
     assert [line for line in found if NO_TURKISH.search(line)] == []
 
 
-def test_no_number_of_a_turkish_page_has_a_decimal_point(side: SideBySide) -> None:
+def test_no_number_of_a_turkish_page_has_a_decimal_point(side: ComparisonView) -> None:
     with speaking("tr"):
         body = re.sub(r"<(style|script|code)\b.*?</\1>", "", page(side), flags=re.DOTALL)
     shown = re.findall(r"<(?:title|text|small|td|i)\b[^>]*>([^<]*)<", body)
     assert [one for one in shown if re.search(r"\d\.\d|\d %", one)] == []
 
 
-def test_what_is_for_programs_and_terminals_is_the_same_in_every_language(side: SideBySide) -> None:
-    english = as_json(side), lines(side)
+def test_what_is_for_programs_and_terminals_is_the_same_in_every_language(side: ComparisonView) -> None:
+    english = comparison_json(side), lines(side)
     with speaking("tr"):
-        assert (as_json(side), lines(side)) == english
+        assert (comparison_json(side), lines(side)) == english
 
 
-def test_a_page_names_its_language(side: SideBySide) -> None:
+def test_a_page_names_its_language(side: ComparisonView) -> None:
     with speaking("tr"):
         turkish = page(side)
     assert ('<html lang="tr">' in turkish, '<html lang="en">' in page(side)) == (True, True)

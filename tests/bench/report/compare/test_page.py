@@ -10,11 +10,11 @@ import pytest
 from bench.analyse.compare import Comparison, compare
 from bench.analyse.interval import Estimate
 from bench.analyse.run import analyse_run
-from bench.analyse.side_by_side import side_by_side
 from bench.plan.cells import Load
+from bench.report.compare.comparison_page import MOST_MARKS, page
+from bench.report.compare.comparison_view import comparison_view
+from bench.report.compare.comparison_words import answer
 from bench.report.compare.forest import WIDTH, axis
-from bench.report.compare.page import MOST_MARKS, page
-from bench.report.compare.sentences import said
 from bench.report.language import speaking
 from bench.report.template import source_digest
 from bench.store.reader import open_run
@@ -35,12 +35,12 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
         for name, loads, venv in zip(("base", "head"), (LOADS, LOADS[:1]), venvs, strict=True)
     ]
     there, here = (analyse_run(open_run(run)) for run in runs)
-    return compare(there, here, 0.03)
+    return compare(there, [here], 0.03)
 
 
 @pytest.fixture(scope="module")
 def made(comparison: Comparison) -> str:
-    return page(side_by_side([comparison]))
+    return page(comparison_view(comparison))
 
 
 def test_the_page_is_well_formed(made: str) -> None:
@@ -75,9 +75,8 @@ def test_links_within_the_page_lead_somewhere(made: str) -> None:
 
 def test_the_answer_comes_before_every_figure(made: str, comparison: Comparison) -> None:
     shown = visible(made)
-    assert (
-        0 < shown.index(" ".join(said(side_by_side([comparison])).split())) < shown.index("TTFT: time to first token")
-    )
+    said = " ".join(answer(comparison_view(comparison)).split())
+    assert 0 < shown.index(said) < shown.index("TTFT: time to first token")
 
 
 def test_what_changed_and_what_one_run_alone_has_is_listed(made: str) -> None:
@@ -97,17 +96,17 @@ def test_foreign_names_stay_text(tmp_path: Path) -> None:
         analyse_run(open_run(FakeRun(loads=loads, prompt_tokens=(8,)).write(tmp_path, name)))
         for name in ("base", "head")
     )
-    assert "<script>alert" not in page(side_by_side([compare(there, here, 0.03)]))
+    assert "<script>alert" not in page(comparison_view(compare(there, [here], 0.03)))
 
 
 def test_a_comparison_without_a_common_cell_has_a_page() -> None:
     there, here = (made_run(name, [made_cell([1.0, 2.0], prompt)]) for name, prompt in (("base", 1), ("head", 2)))
-    assert "Nothing can be compared" in visible(page(side_by_side([compare(there, here, 0.03)])))
+    assert "Nothing can be compared" in visible(page(comparison_view(compare(there, [here], 0.03))))
 
 
 def test_a_page_of_thousands_of_cells_shows_so_many_and_says_so() -> None:
     there, here = (made_run(name, [made_cell([1.0, 1.1], n) for n in range(1, 1001)]) for name in ("base", "head"))
-    made = page(side_by_side([compare(there, here, 0.03)]))
+    made = page(comparison_view(compare(there, [here], 0.03)))
     assert (made.count("<title>"), f"{1000 - MOST_MARKS} more cells" in visible(made)) == (MOST_MARKS + 1, True)
 
 

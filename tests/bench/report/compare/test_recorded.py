@@ -9,8 +9,7 @@ import pytest
 
 from bench.analyse.conditions import NAMED, Mismatch
 from bench.analyse.environment import surroundings
-from bench.analyse.side_by_side import Changed
-from bench.report.compare.recorded import condition, in_words, pair
+from bench.report.compare.recorded import condition, pair, value_or_blank
 from bench.report.language import speaking
 from tests.support.analyses import made_run
 
@@ -47,17 +46,18 @@ def test_all_that_can_differ_has_a_turkish_name(what: str) -> None:
 @pytest.mark.parametrize(
     ("what", "recorded", "english", "turkish"),
     [
-        ("threads", "None", "left to each stack", "yığına bırakıldı"),  # noqa: RUF001
-        ("threads", "4", "4", "4"),
+        ("threads", None, "left to each stack", "yığına bırakıldı"),  # noqa: RUF001
+        ("threads", 4, "4", "4"),
         ("usable CPUs", "all", "all", "tümü"),
         ("CPU quota", "none", "none", "yok"),
-        ("power mode", "None", "not recorded", "kaydedilmemiş"),
+        ("power mode", None, "not recorded", "kaydedilmemiş"),
         ("power source", "battery", "battery", "pil"),
-        ("machine", "unknown processor (m1)", "unknown processor (m1)", "bilinmeyen işlemci (m1)"),
-        ("machine", "Intel(R) Core (m1)", "Intel(R) Core (m1)", "Intel(R) Core (m1)"),
+        ("machine", (None, "m1"), "unknown processor (m1)", "bilinmeyen işlemci (m1)"),
+        ("machine", None, "unknown processor", "bilinmeyen işlemci"),
+        ("machine", ("Intel(R) Core", "m1"), "Intel(R) Core (m1)", "Intel(R) Core (m1)"),
     ],
 )
-def test_a_state_is_told_in_words_and_a_name_as_it_is(what: str, recorded: str, english: str, turkish: str) -> None:
+def test_a_state_is_told_in_words_and_a_name_as_it_is(what: str, recorded: Any, english: str, turkish: str) -> None:
     mismatch = Mismatch(what, recorded, "else", fatal=False)
     assert pair(mismatch) == (english, "else")
     with speaking("tr"):
@@ -65,14 +65,14 @@ def test_a_state_is_told_in_words_and_a_name_as_it_is(what: str, recorded: str, 
 
 
 def test_prompts_are_counted_in_the_language() -> None:
-    mismatch = Mismatch("prompts", "12 prompts", "3 of them with other ids", fatal=True)
+    mismatch = Mismatch("prompts", 12, 3, fatal=True)
     assert pair(mismatch) == ("12 prompts", "3 of them with other ids")
     with speaking("tr"):
         assert pair(mismatch) == ("12 istem", "bunlardan 3 tanesinin kimlikleri farklı")  # noqa: RUF001
 
 
-def test_what_differs_between_several_runs_is_told_in_words() -> None:
-    changed = Changed("driver of Arc", "1", ("2", None)), Changed("numpy (ort-genai)", "none", ("2", None))
+def test_what_a_run_does_not_record_is_blank_for_a_package_and_said_of_a_condition() -> None:
     with speaking("tr"):
-        told = [in_words(one) for one in changed]
-    assert told == [Changed("sürücü, Arc", "1", ("2", None)), Changed("numpy (ort-genai)", "yok", ("2", None))]
+        assert condition("driver of Arc") == "sürücü, Arc"
+        assert [value_or_blank("numpy (ort-genai)", value) for value in ("none", "2", None)] == ["yok", "2", None]
+        assert value_or_blank("power mode", None) == "kaydedilmemiş"

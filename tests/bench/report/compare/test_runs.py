@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bench.analyse.run import analyse_run
-from bench.commands.runs import known_variation
+from bench.commands.stored_runs import known_variation
 from bench.plan.cells import Load
 from bench.store.lookup import find_folders
 from bench.store.reader import open_run

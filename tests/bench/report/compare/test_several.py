@@ -15,15 +15,15 @@ import pytest
 
 from bench.analyse.compare import compare_variants
 from bench.analyse.results import CellResult, Lost, RunAnalysis
-from bench.analyse.side_by_side import SideBySide, changed, side_by_side
 from bench.commands.compare import main
 from bench.plan.cells import Load
-from bench.report.compare.export_json import as_json
-from bench.report.compare.export_markdown import MOST_BYTES, markdown
-from bench.report.compare.heat import FOLDED_FROM, tile
-from bench.report.compare.page import page
-from bench.report.compare.sentences import adjustment, notes, refusal
-from bench.report.compare.terminal import lines
+from bench.report.compare.comparison_json import comparison_json
+from bench.report.compare.comparison_markdown import MOST_BYTES, markdown
+from bench.report.compare.comparison_page import page
+from bench.report.compare.comparison_text import lines
+from bench.report.compare.comparison_view import ComparisonView, Figure, comparison_view
+from bench.report.compare.comparison_words import adjustment, caveats, refusal
+from bench.report.compare.heat import FOLDED_FROM, tint
 from tests.support.analyses import made_cell, made_load, made_run, packages
 from tests.support.comparisons import SMALL, ab_run, difference, finding, held, run, with_findings
 from tests.support.markup import Tags, visible
@@ -33,7 +33,7 @@ GITHUB_TAKES = 65_536
 
 
 @pytest.fixture(scope="module")
-def three() -> SideBySide:
+def three() -> ComparisonView:
     """A twin, a head that is slower in one cell, and one that lacks that cell."""
     heads = run("twin", 1.0), run("slow", {16: 1.5}), run("lacking", 0.8, (8, 32))
     return held(run("base", 1.0), *heads)
@@ -42,14 +42,15 @@ def three() -> SideBySide:
 # -- what is compared
 
 
-def test_a_row_has_a_place_for_every_head(three: SideBySide) -> None:
-    verdicts = [[one and one.verdict for one in row.of("ttft_ms")] for row in three.rows]
-    assert verdicts == [["same", "same", "faster"], ["same", "slower", None]]
+def test_a_row_has_a_place_for_every_head(three: ComparisonView) -> None:
+    verdicts = [{place: one.difference.verdict for place, one in row.of("ttft_ms").items()} for row in three.rows]
+    assert verdicts == [{0: "same", 1: "same", 2: "faster"}, {0: "same", 1: "slower"}]
 
 
-def test_a_verdict_is_the_same_whoever_is_shown_beside_it(three: SideBySide) -> None:
-    alone = [held(three.first.base, head.head).differences for head in three.heads]
-    assert [head.differences for head in three.heads] == alone
+def test_a_verdict_is_the_same_whoever_is_shown_beside_it(three: ComparisonView) -> None:
+    base, heads = three.comparison.base, three.comparison.heads
+    alone = [held(base, head.run).comparison.differences for head in heads]
+    assert [head.differences for head in heads] == alone
 
 
 def test_what_falls_if_all_heads_are_judged_together_is_told() -> None:
@@ -63,7 +64,7 @@ def test_what_falls_if_all_heads_are_judged_together_is_told() -> None:
     assert "1 of 2 calls stand" in adjustment(side)[0]
 
 
-def test_what_the_adjustment_covers_is_said_of_several_heads_alone(three: SideBySide) -> None:
+def test_what_the_adjustment_covers_is_said_of_several_heads_alone(three: ComparisonView) -> None:
     assert "up to 15 % have one" in adjustment(three)[0]
     assert adjustment(held(run("base", 1.0), run("twin", 1.0))) == []
 
@@ -72,8 +73,8 @@ def test_what_differs_has_a_value_per_run() -> None:
     venvs: list[dict[str, Any]] = [{"venvs": packages(numpy=version)} for version in ("1", "1", "2")]
     base, same, newer = (run(name, 1.0, **venv) for name, venv in zip("abc", venvs, strict=True))
     without = run("d", 1.0, plan={"threads": 8})
-    found = {one.name: (one.base, one.heads) for one in changed(held(base, same, newer, without))}
-    assert found == {"threads": ("2", ("2", "2", "8")), "numpy (ort-genai)": ("1", ("1", "2", None))}
+    found = {one.name: (one.base, one.heads) for one in held(base, same, newer, without).changed}
+    assert found == {"threads": (2, (2, 2, 8)), "numpy (ort-genai)": ("1", ("1", "2", None))}
 
 
 # -- what is said first
@@ -81,12 +82,12 @@ def test_what_differs_has_a_value_per_run() -> None:
 
 def test_a_difference_that_several_heads_share_is_said_once() -> None:
     heads = [run(f"head{n}", 1.0, plan={"threads": threads}) for n, threads in enumerate((2, 8, 8, 4))]
-    assert "DIFFERENT threads: 2 in the base, 8 in heads 2 and 3, 4 in head 4" in notes(held(run("b", 1.0), *heads))
+    assert "DIFFERENT threads: 2 in the base, 8 in heads 2 and 3, 4 in head 4" in caveats(held(run("b", 1.0), *heads))
 
 
 def test_a_head_without_an_end_or_a_result_is_named() -> None:
     unfinished = replace(run("unfinished", 1.0), end=None)
-    said = "\n".join(notes(held(run("base", 1.0), run("fine", 1.0), unfinished, run("empty", 1.0, ()))))
+    said = "\n".join(caveats(held(run("base", 1.0), run("fine", 1.0), unfinished, run("empty", 1.0, ()))))
     assert ("head 2 has no end" in said, "head 3 measured nothing" in said, "head 1" in said) == (True, True, False)
 
 
@@ -96,28 +97,28 @@ def machine(name: str) -> dict[str, Any]:
 
 def test_machines_are_named_and_their_ratio_is_explained() -> None:
     side = held(run("base", 1.0, **machine("Core Ultra 7")), run("one", 1.0), run("two", 0.5, **machine("Ryzen")))
-    assert "DIFFERENT machine: Core Ultra 7 in the base, unknown processor in head 1, Ryzen in head 2" in notes(side)
+    assert "DIFFERENT machine: Core Ultra 7 in the base, unknown processor in head 1, Ryzen in head 2" in caveats(side)
     assert "It cannot tell which of these makes the difference" in visible(page(side))
 
 
 def test_a_comparison_of_machines_is_refused_for_what_it_is() -> None:
     side = held(run("base", 1.0, **machine("Core Ultra 7")), run("two", 0.5, **machine("Ryzen")))
-    assert "would tell of machines and not of software" in refusal(side)
-    assert "--force" in refusal(side)
+    assert "would tell of machines and not of software" in refusal(side.comparison)
+    assert "--force" in refusal(side.comparison)
 
 
 def test_one_machine_with_two_ids_is_named_by_them() -> None:
     sides = [{**machine("Core Ultra 7"), "machine_id": name} for name in ("before", "after")]
     side = held(run("base", 1.0, **sides[0]), run("head", 1.0, **sides[1]))
-    assert notes(side)[0] == "DIFFERENT machine: Core Ultra 7 (before) there, Core Ultra 7 (after) here"
+    assert caveats(side)[0] == "DIFFERENT machine: Core Ultra 7 (before) in the base, Core Ultra 7 (after) in the head"
 
 
 # -- findings
 
 
-def doubtful(side: SideBySide) -> list[tuple[int | None, int]]:
+def doubtful(side: ComparisonView) -> list[tuple[int | None, int]]:
     """Each serious finding's run, and how many compared cells it touches."""
-    found = json.loads(as_json(side))["findings"]
+    found = json.loads(comparison_json(side))["findings"]
     return [(one["head"], len(one["cell_keys"])) for one in found if one["severity"] == "serious"]
 
 
@@ -125,7 +126,7 @@ def test_a_serious_finding_is_said_first_and_marks_what_it_touches() -> None:
     key = made_cell([1.0], 16).cell_key
     side = held(run("base", 1.0), run("fine", 1.0), with_findings(run("slept", 1.0), finding(cell_key=key)))
     assert doubtful(side) == [(1, 1)]
-    assert notes(side)[0].startswith("SERIOUS finding in head 2: suspended: it slept for 9 s (1 compared cell")
+    assert caveats(side)[0].startswith("SERIOUS finding in head 2: suspended: it slept for 9 s (1 compared cell")
     assert [line.count("% !") + line.count("** !") for line in markdown(side).splitlines() if "| 16+1" in line] == [1]
     # In the heat map and in the chart, of that cell and head alone.
     assert page(side).count("touched by a serious finding") == 2
@@ -136,10 +137,10 @@ def test_cells_that_lost_blocks_are_named_with_the_run_that_lost_them() -> None:
     head = run("head", 1.0)
     broken = replace(head, cells=(head.cells[0], replace(head.cells[1], lost=crashed)))
     side = held(run("base", 1.0), run("fine", 1.0), broken)
-    (note,) = notes(side)
+    (note,) = caveats(side)
     assert note.startswith("BLOCKS LOST in head 2: ")
     assert note.endswith(": ort-genai CPU int4, 16+1 (9 lost)")
-    assert all("9 lost" in said for said in (markdown(side), page(side), as_json(side)))
+    assert all("9 lost" in said for said in (markdown(side), page(side), comparison_json(side)))
 
 
 def test_a_variant_that_lost_blocks_is_named() -> None:
@@ -147,7 +148,7 @@ def test_a_variant_that_lost_blocks_is_named() -> None:
     sides = [made_cell([10.0, 10.1, 9.9], 8, made_load(variant=side)) for side in "ab"]
     plan = {"variants": {"a": {"spec": "x==1"}, "b": {"spec": "x==2"}}}
     found = made_run("ab", [sides[0], replace(sides[1], lost=crashed)], plan=plan)
-    (note,) = notes(side_by_side([compare_variants(found, 0.03)]))
+    (note,) = caveats(comparison_view(compare_variants(found, 0.03)))
     assert note.startswith("BLOCKS LOST in b: x==2: ")
 
 
@@ -174,16 +175,16 @@ def test_warnings_are_counted_and_mark_nothing() -> None:
 def test_what_befell_a_run_of_two_variants_is_said_once() -> None:
     cells = [made_cell([10.0, 11.0], 32, made_load(variant=side)) for side in "ab"]
     run_of_two = with_findings(made_run("ab", cells), finding())
-    side = side_by_side([compare_variants(run_of_two, 0.03)])
+    side = comparison_view(compare_variants(run_of_two, 0.03))
     assert doubtful(side) == [(None, 1)]
-    assert notes(side)[0].startswith("SERIOUS finding in the run:")
+    assert caveats(side)[0].startswith("SERIOUS finding in the run:")
 
 
 # -- the page
 
 
 @pytest.fixture(scope="module")
-def made(three: SideBySide) -> str:
+def made(three: ComparisonView) -> str:
     return page(three)
 
 
@@ -224,7 +225,7 @@ def test_cells_in_some_runs_alone_are_listed_with_the_heads(made: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "verdict", "tint"),
+    ("value", "verdict", "classes"),
     [
         (1.05, "slower", "slower d1"),
         (1.2, "slower", "slower d2"),
@@ -234,8 +235,9 @@ def test_cells_in_some_runs_alone_are_listed_with_the_heads(made: str) -> None:
         (1.01, "same", "same"),
     ],
 )
-def test_only_what_is_called_is_deep(value: float, verdict: str, tint: str) -> None:
-    assert tile(replace(difference(value), verdict=verdict), serious=False).tint == tint
+def test_only_what_is_called_is_deep(value: float, verdict: str, classes: str) -> None:
+    judged = replace(difference(value), verdict=verdict)
+    assert tint(Figure(0, made_cell([1.0]), judged, serious=False, together=False)) == classes
 
 
 def test_many_rows_without_a_call_are_folded() -> None:
@@ -251,7 +253,7 @@ def with_all_metrics(cells: Sequence[CellResult]) -> list[CellResult]:
 
 
 @pytest.fixture(scope="module")
-def large() -> SideBySide:
+def large() -> ComparisonView:
     """300 cells and twelve heads, with all metrics."""
     loads = [made_load(f"stack{n}", precision) for n, precision in itertools.product(range(15), ("int4", "int8"))]
     noise = random.Random(7)
@@ -267,13 +269,13 @@ def large() -> SideBySide:
     return held(of("base"), *(of(f"20261101T000000Z-{n:06d}") for n in range(12)))
 
 
-def test_a_page_of_300_cells_and_twelve_heads_holds_all_and_stays_small(large: SideBySide) -> None:
+def test_a_page_of_300_cells_and_twelve_heads_holds_all_and_stays_small(large: ComparisonView) -> None:
     made = page(large)
     assert len(made.encode()) < 2_350_000
     assert made.count('aria-hidden="true">=</b>') + made.count('aria-hidden="true">?</b>') > 10_000
 
 
-def test_the_markdown_fits_a_comment_and_says_what_is_left_out(large: SideBySide) -> None:
+def test_the_markdown_fits_a_comment_and_says_what_is_left_out(large: ComparisonView) -> None:
     said = markdown(large)
     assert (len(said) < GITHUB_TAKES, len(said.encode()) <= MOST_BYTES, "more rows left out" in said) == (True,) * 3
     assert said.rstrip().endswith("\\`nox -s ab\\` needs none.")
@@ -308,19 +310,19 @@ def test_foreign_names_stay_text() -> None:
 @pytest.mark.parametrize("threshold", [0.0, 3.0])
 def test_no_threshold_breaks_a_rendering(threshold: float) -> None:
     side = held(run("base", 1.0), run("one", 1.5), run("two", {8: 1.001}), threshold=threshold)
-    shown = "".join((*lines(side), markdown(side), as_json(side), page(side))).lower()
+    shown = "".join((*lines(side), markdown(side), comparison_json(side), page(side))).lower()
     assert ("nan" in shown, "nothing that can be called the same" in shown) == (False, threshold == 0)
 
 
-def test_the_terminal_names_what_is_called_and_in_which_head(three: SideBySide) -> None:
+def test_the_terminal_names_what_is_called_and_in_which_head(three: ComparisonView) -> None:
     said = list(lines(three))
     assert said[0] == "3 runs compared with base"
     assert any(one.startswith("slower: TTFT of ort-genai CPU int4, 16+1 in head 2: 100 -> 150 ms") for one in said)
     assert sum(one.startswith(("slower", "faster")) for one in said) == 2
 
 
-def test_json_has_a_row_per_cell_head_and_metric(three: SideBySide) -> None:
-    value = json.loads(as_json(three))
+def test_json_has_a_row_per_cell_head_and_metric(three: ComparisonView) -> None:
+    value = json.loads(comparison_json(three))
     assert [(one["head"], one["prompt_tokens"], one["verdict"]) for one in value["cells"]] == [
         (0, 8, "same"),
         (1, 8, "same"),
@@ -372,7 +374,7 @@ def test_one_head_of_another_model_stops_all_and_is_named(
     other.write(tmp_path / "results", "phi")
     assert (command("base", "one", "phi"), command("base", "one", "phi", "--force")) == (4, 0)
     told = capsys.readouterr()
-    assert "model (SmolLM2-135M-Instruct there, Phi-3 in phi)" in told.err
+    assert "model (SmolLM2-135M-Instruct in base, Phi-3 in phi)" in told.err
     assert "DIFFERENT model: SmolLM2-135M-Instruct in the base, Phi-3 in head 2" in told.out
 
 

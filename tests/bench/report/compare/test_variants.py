@@ -10,7 +10,7 @@ from bench.analyse.compare import compare_variants, has_variants
 from bench.analyse.run import analyse_run
 from bench.commands.compare import main
 from bench.plan.cells import Load
-from bench.report.compare.finish import finish_variants
+from bench.report.compare.comparison_files import write_variants
 from bench.store.reader import open_run
 from tests.support.analyses import made_cell, made_load, made_run
 from tests.support.comparisons import ab_run
@@ -42,17 +42,17 @@ def test_milliseconds_beside_a_ratio_cover_the_blocks_that_both_variants_have() 
 def test_options_that_tell_the_variants_apart_do_not_keep_cells_apart(tmp_path: Path) -> None:
     loads = [Load("openvino-genai", "CPU", "int4", {"x": side}, side) for side in "ab"]
     found = compare_variants(analyse_run(open_run(ab_run(tmp_path, loads))), 0.03)
-    assert (len(found.cells), found.only_base, found.only_head) == (2, (), ())
+    assert (len(found.heads[0].cells), found.heads[0].only_base, found.heads[0].only_head) == (2, (), ())
 
 
 def test_loads_that_differ_by_options_within_a_variant_pair_in_their_order(tmp_path: Path) -> None:
     loads = [Load("openvino-genai", "CPU", "int4", {"x": n}, side) for side in "ab" for n in (1, 2)]
-    assert len(compare_variants(analyse_run(open_run(ab_run(tmp_path, loads))), 0.03).cells) == 4
+    assert len(compare_variants(analyse_run(open_run(ab_run(tmp_path, loads))), 0.03).heads[0].cells) == 4
 
 
 def test_what_differs_between_the_variants_packages_is_named(tmp_path: Path) -> None:
     found = compare_variants(analyse_run(open_run(ab_run(tmp_path))), 0.03)
-    assert found.changes == {
+    assert found.heads[0].changes == {
         "openvino-genai (openvino-genai)": ("openvino-genai==2026.3", "openvino-genai==2026.4"),
     }
 
@@ -61,7 +61,7 @@ def test_a_cell_that_one_variant_could_not_measure_is_listed(tmp_path: Path) -> 
     run = FakeRun(loads=[Load("openvino-genai", "CPU", "int4", variant=side) for side in "ab"], prompt_tokens=(32, 128))
     run.break_cells("b-openvino-genai-CPU-int4-p128", "crashed", "no")
     found = compare_variants(analyse_run(open_run(run.write(tmp_path))), 0.03)
-    assert [cell.prompt_tokens for cell in found.only_base] == [128]
+    assert [cell.prompt_tokens for cell in found.heads[0].only_base] == [128]
 
 
 def test_an_ordinary_run_has_no_variants() -> None:
@@ -69,13 +69,13 @@ def test_an_ordinary_run_has_no_variants() -> None:
 
 
 def test_the_lines_name_both_as_they_were_asked_for(tmp_path: Path) -> None:
-    said = "\n".join(finish_variants(ab_run(tmp_path), tmp_path / "out"))
+    said = "\n".join(write_variants(ab_run(tmp_path), tmp_path / "out"))
     assert "b: openvino-genai==2026.4 compared with a: openvino-genai==2026.3" in said
     assert "both variants block by block in one run" in said
 
 
 def test_the_files_lie_beside_the_runs_report(tmp_path: Path) -> None:
-    finish_variants(ab_run(tmp_path), tmp_path / "out")
+    write_variants(ab_run(tmp_path), tmp_path / "out")
     files = {path.name for path in (tmp_path / "out" / "ab-run").iterdir()}
     assert files == {"compare.html", "compare.md", "compare.json"}
 

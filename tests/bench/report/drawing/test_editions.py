@@ -10,27 +10,37 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Load
-from bench.report.drawing.editions import editions
+from bench.report.drawing.canvas import Drawing
+from bench.report.drawing.chart import editions
+from bench.report.drawing.svg import Sheet
 from bench.report.render import ReportPaths, render
 
 MakeRun = Callable[..., Any]
+pytestmark = pytest.mark.charts
 
 
-def drawn(values: Sequence[float], *, logarithmic: bool, both: bool = True) -> list[tuple[str, tuple[str, ...], bool]]:
-    found = editions(lambda log, spare: f"{log} {spare}", values, logarithmic=logarithmic, both=both)
-    return [(str(one.svg), one.scales, one.spare) for one in found]
+def drawn(values: Sequence[float], *, logarithmic: bool, both: bool = True) -> list[tuple[bool, tuple[str, ...], bool]]:
+    """Of each edition which axis it has, its choices, and whether its points have no tooltips."""
+
+    def draw(canvas: Drawing, log: bool) -> None:
+        canvas.figure.text(0, 0, str(log), gid=[canvas.mark("tooltip")])
+
+    found = editions(Sheet(), draw, "a chart", values, logarithmic=logarithmic, both=both)
+    assert [f">{one.logarithmic}<" in one.svg for one in found] == [True] * len(found)
+    assert ["tooltip" not in one.svg for one in found] == [one.spare for one in found]
+    return [(one.logarithmic, one.scales, one.spare) for one in found]
 
 
 @pytest.mark.parametrize(("logarithmic", "own", "other"), [(True, "log", "zero"), (False, "zero", "log")])
 def test_the_edition_that_suits_comes_first(logarithmic: bool, own: str, other: str) -> None:
     assert drawn([1.0, 2.0], logarithmic=logarithmic) == [
-        (f"{logarithmic} False", ("suited", own), False),
-        (f"{not logarithmic} True", (other,), True),
+        (logarithmic, ("suited", own), False),
+        (not logarithmic, (other,), True),
     ]
 
 
 def test_one_edition_is_shown_whatever_is_chosen() -> None:
-    assert drawn([1.0], logarithmic=False, both=False) == [("False False", (), False)]
+    assert drawn([1.0], logarithmic=False, both=False) == [(False, (), False)]
 
 
 def test_zero_has_no_place_on_a_logarithmic_axis() -> None:
@@ -77,6 +87,7 @@ def spares(page: str) -> list[int]:
     return [section(page, name).count("spare off") for name in ("charts", "arrival", "tradeoff")]
 
 
+@pytest.mark.slow
 def test_a_very_large_run_has_its_first_two_charts_in_both_and_says_so_at_the_choice(
     nine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -87,6 +98,7 @@ def test_a_very_large_run_has_its_first_two_charts_in_both_and_says_so_at_the_ch
     assert ONE_WAY in choices
 
 
+@pytest.mark.slow
 def test_a_large_run_has_every_chart_in_both_and_is_laid_out_by_parts(
     nine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

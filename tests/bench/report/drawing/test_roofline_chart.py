@@ -11,6 +11,8 @@ import pytest
 from bench.plan.cells import Load
 from bench.report.render import ReportPaths, render
 
+pytestmark = pytest.mark.charts
+
 MakeRun = Callable[..., Any]
 LOADS = [Load("ort-genai", "CPU", "int4"), Load("openvino-genai", "GPU", "int4")]
 

@@ -11,6 +11,8 @@ from bench.plan.cells import Load
 from bench.report.drawing.shape_charts import MOST_SHAPES, chosen, left_out
 from bench.report.render import ReportPaths, render
 
+pytestmark = pytest.mark.charts
+
 MakeRun = Callable[..., Any]
 
 

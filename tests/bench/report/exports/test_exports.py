@@ -23,6 +23,7 @@ from bench.report.exports.summary_json import SUMMARY_VERSION
 from bench.report.exports.summary_markdown import escape, summary_markdown
 from bench.report.names import name_all
 from bench.report.render import ReportPaths, render, write_files
+from bench.report.run_view import view_run
 from bench.report.template import source_digest
 from bench.store.reader import open_run
 from tests.support.markup import Tags, visible
@@ -140,7 +141,7 @@ def test_markdown_text_stays_text(raw: str, written: str) -> None:
 def test_markdown_fits_a_step_summary(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(prompt_tokens=tuple(range(10, 60)), new_tokens=(2,), blocks=2, repeats=1).write(tmp_path)
     analysis = analyse_run(open_run(run))
-    assert len(summary_markdown(analysis, name_all(analysis), []).encode("utf-8")) < 2**20
+    assert len(summary_markdown(view_run(analysis)).encode("utf-8")) < 2**20
 
 
 def test_no_half_written_file_is_left(report: ReportPaths) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from bench.commands.history import main
 from bench.plan.cells import Load
-from bench.report.history.runs import choose
+from bench.report.about import MOST_HEADLINE
+from bench.report.history.read_history import read_history
 from tests.support.nights import ask, run_day, run_id, write_night
 
 
@@ -210,7 +211,7 @@ def test_a_date_that_has_none_in_utc_gives_way_to_the_one_in_the_id(nights: Path
 def test_a_machine_that_is_not_recorded_as_one_is_called_unknown(nights: Path, tmp_path: Path, machine: object) -> None:
     path = nights / run_id(1) / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text("utf-8")) | {"machine": machine}), "utf-8")
-    assert choose([], nights, None).machine == ""
+    assert read_history([], nights).machine == ""
     assert told(nights, tmp_path)["about"]["machine"] == ""
     (page,) = tmp_path.glob("history-*/history.html")
     assert "unknown machine" in page.read_text("utf-8")
@@ -247,15 +248,34 @@ def test_where_a_series_was_split_is_said_in_every_output(
         ask(nights / run_id(night), prompts)
     value = told(nights, tmp_path)
     note = (
-        f"other prompts than before were first asked by {run_id(2)} ({run_day(2)}; 32 and 128 prompt tokens, "
-        f"prompt set 2) and {run_id(3)} ({run_day(3)}; 32 prompt tokens, prompt set 3): cells of those lengths have a "
-        "series for each set of prompts, and no change is looked for from one set to another"
+        f"the prompts changed with {run_id(2)} ({run_day(2)}; 32 and 128 prompt tokens, "
+        f"prompt set 2) and {run_id(3)} ({run_day(3)}; 32 prompt tokens, prompt set 3): cells of those "
+        "prompt lengths have one series per prompt set, and prompt sets are not compared"
     )
     (folder,) = tmp_path.glob("history-*")
     assert value["notes"] == [note]
     assert note in " ".join(capsys.readouterr().out.split())
     assert note in (folder / "history.html").read_text("utf-8")
     assert note in (folder / "history.md").read_text("utf-8")
+
+
+def test_a_headline_that_is_too_long_ends_with_a_whole_word(tmp_path: Path) -> None:
+    for night in range(10):
+        packages = {f"package-{place}": "2" if night >= 5 else "1" for place in range(12)}
+        slower = {"ort-genai": 1.5 if night >= 5 else 1.0}
+        write_night(
+            tmp_path / "results",
+            night,
+            slower,
+            record={"venvs": {"ort-genai": {"packages": packages}}},
+            loads=[Load("ort-genai", "CPU", "int4")],
+            prompt_tokens=(32,),
+        )
+    value = told(tmp_path / "results", tmp_path / "reports", "--metric", "tpot")
+    headline = value["about"]["headline"]
+    assert len(headline) <= MOST_HEADLINE
+    assert headline.endswith(" …")
+    assert value["answer"][0].startswith(f"{headline.removesuffix(' …')} ")
 
 
 def test_prompts_that_come_back_are_no_new_ones(nights: Path, tmp_path: Path) -> None:

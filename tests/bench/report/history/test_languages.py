@@ -17,6 +17,7 @@ import pytest
 from bench.commands.history import main
 from bench.plan.cells import Load
 from bench.report.exports.summary_markdown import escape
+from tests.support.charts import real_charts
 from tests.support.markup import NO_TURKISH, Visible, left_in_english
 from tests.support.nights import ask, run_id, write_night
 
@@ -70,13 +71,15 @@ class Said:
     printed: str
 
 
-@pytest.fixture(scope="module", params=["upgraded", "short", "doubtful"])
+@pytest.fixture(
+    scope="module", params=["short", *(pytest.param(name, marks=pytest.mark.slow) for name in ("upgraded", "doubtful"))]
+)
 def histories(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Said]:
     """A history in each language."""
     results: Path = request.getfixturevalue(request.param)
     made = {}
     for code in ("tr", "en"):
-        with redirect_stdout(StringIO()) as printed:
+        with real_charts(), redirect_stdout(StringIO()) as printed:
             files = told(results, tmp_path_factory.mktemp(code), code)
         made[code] = Said(results, files, printed.getvalue().split("\nreports ")[0])
     return made

@@ -19,8 +19,7 @@ from bench.report.about import MOST_HEADLINE
 from bench.report.finish import finish_run
 from bench.report.index import update
 from bench.report.index.entries import Entry, Found, read_entries
-from bench.report.index.page import page
-from bench.report.index.update import index_lines, update_index
+from bench.report.index.update import index_lines, page, update_index
 from bench.report.language import speaking
 from bench.report.render import write_files
 from bench.report.template import source_digest

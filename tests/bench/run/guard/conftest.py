@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.observe.conditions import Conditions, CpuTime
+from bench.observe.machine_conditions import Conditions, CpuTime
 
 MakeConditions = Callable[..., Conditions]
 

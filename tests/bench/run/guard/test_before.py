@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
-from bench.observe.conditions import Conditions, others_share
-from bench.observe.energy import FoundMeter
+from bench.findings import Code
+from bench.observe.energy_meter import FoundMeter
 from bench.observe.gauges import Instruments
+from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.power import PowerState
-from bench.run.guard.before import judge_before, judge_machine, look
-from bench.run.guard.findings import Code, Found
+from bench.run.guard.before import check_machine, judge_before, judge_machine
+from bench.run.guard.findings import Found
 
 MakeConditions = Callable[..., Conditions]
 
@@ -27,7 +28,7 @@ def test_a_quiet_machine_on_mains_is_fit(moment: MakeConditions) -> None:
     ("changed", "code"),
     [
         ({"power": PowerState("battery")}, Code.ON_BATTERY),
-        ({"power": PowerState("mains", "quiet", "the platform profile is quiet")}, Code.SAVING_POWER),
+        ({"power": PowerState("mains", "quiet", ("platform-profile", "quiet"))}, Code.SAVING_POWER),
         ({"busy": 0.06}, Code.BUSY_BEFORE),
         ({"available_bytes": 10**9}, Code.LITTLE_MEMORY),
         ({"swap_used_bytes": 10**9}, Code.SWAP_IN_USE),
@@ -50,7 +51,9 @@ def test_what_others_use_is_counted_in_cpus(
 ) -> None:
     found = list(judge_before(moment(), moment(1, cpus=cpus, busy=taken / cpus)))
     assert [one.weight for one in found] == severities
-    assert all(one.message == f"other programs used {taken:.2f} of {cpus} CPUs before the run began" for one in found)
+    assert all(
+        one.message == f"other programs used {taken:.2f} CPUs out of {cpus} before the run began" for one in found
+    )
 
 
 def test_our_own_work_is_no_other_load(moment: MakeConditions) -> None:
@@ -65,15 +68,24 @@ def test_two_readings_at_once_are_no_division_by_zero(moment: MakeConditions) ->
     assert others_share(moment(), moment()) is None
 
 
+@pytest.mark.parametrize(
+    "setting", ["platform-profile", "energy-preference", "governor", "battery-saver", "power-mode", "power-plan"]
+)
+def test_every_setting_that_saves_power_has_its_message(moment: MakeConditions, setting: str) -> None:
+    (found,) = judge_before(moment(), moment(1, power=PowerState("mains", None, (setting, "some"))))
+    assert found.message
+
+
 def test_a_virtual_machine_is_noted() -> None:
     (found,) = judge_machine("KVM", FoundMeter(None))
     assert (found.code, found.weight) == (Code.VIRTUAL_MACHINE, "info")
 
 
 def test_energy_that_is_locked_says_how_to_allow_it() -> None:
-    (found,) = judge_machine(None, FoundMeter(None, "only root may read it", "sudo chmod"))
-    assert (found.code, found.row()["advice"]) == (Code.ENERGY_LOCKED, "To allow it: sudo chmod")
+    (found,) = judge_machine(None, FoundMeter(None, "rapl", "sudo chmod"))
+    assert found.code is Code.ENERGY_LOCKED
+    assert found.message == "RAPL is there, but only root may read it (`sudo chmod` allows it)"
 
 
 def test_this_machine_can_be_looked_at() -> None:
-    assert all(one.row()["subject"] == "run" for one in look(Instruments()))
+    assert all(one.row()["subject"] == "run" for one in check_machine(Instruments()))

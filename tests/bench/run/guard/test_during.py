@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
+from bench.findings import Code
 from bench.observe.cgroup import Throttling
-from bench.observe.conditions import Conditions
-from bench.observe.heat import Held
+from bench.observe.machine_conditions import Conditions
 from bench.observe.power import PowerState
 from bench.run.guard.during import judge_visit
-from bench.run.guard.findings import Code, Found
+from bench.run.guard.findings import Found
 
 MakeConditions = Callable[..., Conditions]
 
@@ -32,8 +32,8 @@ def test_a_quiet_visit_has_no_findings(moment: MakeConditions) -> None:
         ({"page_faults": 4000}, Code.PAGED_FROM_DISK),
         ({"available_bytes": 10**9}, Code.LITTLE_MEMORY),
         ({"temperature_c": 97.0}, Code.HOT),
-        ({"held": Held(throttles=3)}, Code.THROTTLED),
-        ({"held": Held(limit_percent=80.0)}, Code.THROTTLED),
+        ({"throttles": 3}, Code.THROTTLED),
+        ({"speed_limit_percent": 80.0}, Code.THROTTLED),
         ({"power": PowerState("battery")}, Code.POWER_CHANGED),
         ({"power": PowerState(None, "governor powersave")}, Code.POWER_CHANGED),
         ({"slept_s": 60.0, "wall_s": 1070.0}, Code.SUSPENDED),
@@ -42,13 +42,29 @@ def test_a_quiet_visit_has_no_findings(moment: MakeConditions) -> None:
     ],
 )
 def test_what_happened_is_found(moment: MakeConditions, changed: dict[str, Any], code: Code) -> None:
-    assert [one.code for one in judged(moment(held=Held(throttles=0)), moment(10, **changed))] == [code]
+    assert [one.code for one in judged(moment(throttles=0), moment(10, **changed))] == [code]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        (PowerState("mains"), PowerState("battery"), "the power source has changed to battery since the run began"),
+        (PowerState("battery"), PowerState("mains"), "the power source has changed to mains since the run began"),
+        (PowerState("mains"), PowerState(), "the power source has become unknown since the run began"),
+        (PowerState(None, "a"), PowerState(None, "b"), "the power mode is b and was a when the run began"),
+        (PowerState(), PowerState(None, "b"), "the power mode is b and was unknown when the run began"),
+        (PowerState(None, "a"), PowerState(), "the power mode is unknown and was a when the run began"),
+    ],
+)
+def test_a_change_of_power_is_told(moment: MakeConditions, before: PowerState, after: PowerState, message: str) -> None:
+    (found,) = judge_visit(moment(), moment(10, power=after), before)
+    assert found.message == message
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        {"held": Held(limit_percent=100.0)},
+        {"speed_limit_percent": 100.0},
         {"swapped_bytes": 100},
         {"page_faults": 3},
         {"temperature_c": 80.0},
@@ -85,7 +101,7 @@ def test_a_quota_that_was_used_up_is_found_with_its_periods(moment: MakeConditio
     (found,) = judged(moment(throttling=Throttling(5, 0.5)), moment(10, throttling=Throttling(17, 2.5)))
     assert (found.code, found.message) == (
         Code.QUOTA_REACHED,
-        "the CPU quota was used up 12 times, and stopped CPUs for 2 s of 10 s",
+        "the CPU quota was used up 12 times, and stopped CPUs for 2.0 s of 10 s",
     )
 
 
@@ -94,7 +110,7 @@ def test_a_quota_that_was_used_up_before_the_visit_alone_is_not_found(moment: Ma
 
 
 def test_the_message_counts_in_cpus(moment: MakeConditions) -> None:
-    assert judged(moment(), moment(10, busy=0.42))[0].message == "other programs used 1.68 of 4 CPUs"
+    assert judged(moment(), moment(10, busy=0.42))[0].message == "other programs used 1.68 CPUs out of 4"
 
 
 @pytest.mark.parametrize("cpus", [2, 4, 16, 22, 64, 256])
@@ -103,7 +119,7 @@ def test_a_whole_cpu_that_others_use_is_serious_on_any_machine(moment: MakeCondi
     assert (found.code, found.weight, found.message) == (
         Code.OTHER_LOAD,
         "serious",
-        f"other programs used 1.00 of {cpus} CPUs",
+        f"other programs used 1.00 CPUs out of {cpus}",
     )
 
 
@@ -133,7 +149,7 @@ def test_stolen_time_is_counted_in_cpus(
 ) -> None:
     found = judged(moment(), moment(10, cpus=cpus, stolen_s=10 * stolen))
     assert [one.weight for one in found] == severities
-    assert all(one.message == f"the hypervisor gave {stolen:.2f} of {cpus} CPUs to others" for one in found)
+    assert all(one.message == f"the hypervisor gave {stolen:.2f} CPUs out of {cpus} to others" for one in found)
 
 
 def test_a_machine_that_slept_did_not_have_its_clock_set(moment: MakeConditions) -> None:

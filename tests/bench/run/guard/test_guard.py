@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from bench.observe.conditions import Conditions, Watched
+from bench.findings import Code
 from bench.observe.gauges import Instruments
+from bench.observe.machine_conditions import Conditions, Watched
 from bench.run.guard import guard as module
-from bench.run.guard.findings import Code, Found
+from bench.run.guard.findings import Found
 from bench.run.guard.guard import Guard, strict_failure
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
@@ -20,11 +21,11 @@ MakeConditions = Callable[..., Conditions]
 class Sleepless:
     """Plays the system's lock against sleep."""
 
-    def __init__(self, refusal: str | None = None) -> None:
+    def __init__(self, refusal: tuple[str, str] | None = None) -> None:
         self.refusal = refusal
         self.released = False
 
-    def begin(self) -> str | None:
+    def begin(self) -> tuple[str, str] | None:
         return self.refusal
 
     def end(self) -> None:
@@ -47,7 +48,7 @@ def stored(writer: RunWriter) -> list[dict[str, Any]]:
 
 
 def test_what_is_found_before_is_said_and_stored(writer: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "look", lambda _: [Found(Code.ON_BATTERY, "the machine runs on battery")])
+    monkeypatch.setattr(module, "check_machine", lambda _: [Found(Code.ON_BATTERY)])
     said: list[str] = []
     make(said).begin(writer)
     assert (said[0][:7], [row["code"] for row in stored(writer)]) == ("warning", ["on-battery"])
@@ -56,7 +57,7 @@ def test_what_is_found_before_is_said_and_stored(writer: RunWriter, monkeypatch:
 def test_a_finding_of_a_visit_names_its_load_and_block(
     writer: RunWriter, monkeypatch: pytest.MonkeyPatch, moment: MakeConditions
 ) -> None:
-    monkeypatch.setattr(module, "look", lambda _: [])
+    monkeypatch.setattr(module, "check_machine", lambda _: [])
     guard = make()
     guard.begin(writer)
     guard._power = moment().power
@@ -68,7 +69,7 @@ def test_a_finding_of_a_visit_names_its_load_and_block(
 def test_a_warm_up_that_did_not_settle_names_its_cell_process_and_block(
     writer: RunWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "look", lambda _: [])
+    monkeypatch.setattr(module, "check_machine", lambda _: [])
     guard = make()
     guard.begin(writer)
     guard.warm_up_unsettled("cell", "b2/0/load/a1", 2, 6)
@@ -85,7 +86,7 @@ def test_a_warm_up_that_did_not_settle_names_its_cell_process_and_block(
 
 
 def test_a_warm_up_that_did_not_settle_fails_a_strict_run(writer: RunWriter, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "look", lambda _: [])
+    monkeypatch.setattr(module, "check_machine", lambda _: [])
     guard = make()
     guard.begin(writer)
     guard.warm_up_unsettled("cell", "load", 0, 6)
@@ -95,7 +96,7 @@ def test_a_warm_up_that_did_not_settle_fails_a_strict_run(writer: RunWriter, mon
 def test_the_end_judges_the_series_and_lets_the_machine_sleep(
     writer: RunWriter, monkeypatch: pytest.MonkeyPatch, generation_row: Callable[..., dict[str, Any]]
 ) -> None:
-    monkeypatch.setattr(module, "look", lambda _: [])
+    monkeypatch.setattr(module, "check_machine", lambda _: [])
     times = [4.0, 4.1, 4.2, 4.3, 4.4, 4.5, 4.6]
     rows = [generation_row(block=n, ttft_ns=round(t * 1e6), itl_ns=[10**6] * 3) for n, t in enumerate(times)]
     writer.rows("generations", rows)
@@ -117,19 +118,21 @@ def test_a_machine_with_a_battery_that_may_sleep_is_a_finding(
     monkeypatch: pytest.MonkeyPatch, source: str | None, expected: list[Code]
 ) -> None:
     monkeypatch.setattr("bench.observe.power.power_source", lambda: source)
-    guard = make(awake=Sleepless("it was refused"))
+    guard = make(awake=Sleepless(("inhibitor-refused", "systemd-inhibit")))
     guard.keep_awake()
     assert [one.code for one in guard.found] == expected
+    assert all(one.message.endswith(": systemd-inhibit was refused") for one in guard.found)
 
 
 def test_strict_names_how_many_and_the_first() -> None:
-    found = [Found(Code.VIRTUAL_MACHINE, "virtual"), Found(Code.HOT, "it is hot"), Found(Code.DRIFT, "it drifts")]
-    assert strict_failure(found) == "error: --strict: 2 findings of severity warning or serious; the first: it is hot"
+    found = [Found(Code.VIRTUAL_MACHINE), Found(Code.ON_BATTERY), Found(Code.DRIFT)]
+    first = "the machine runs on battery"
+    assert strict_failure(found) == f"error: --strict: 2 findings of severity warning or serious; the first: {first}"
 
 
 def test_strict_passes_what_chance_explains_in_a_run_of_many_cells() -> None:
-    assert strict_failure([Found(Code.DRIFT, "TTFT rose", "info", cell_key="c")]) is None
+    assert strict_failure([Found(Code.DRIFT, severity="info", cell_key="c")]) is None
 
 
 def test_strict_passes_what_is_merely_good_to_know() -> None:
-    assert strict_failure([Found(Code.VIRTUAL_MACHINE, "virtual")]) is None
+    assert strict_failure([Found(Code.VIRTUAL_MACHINE)]) is None

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
-from backends.environment import speed_variables
+from backends.speed_variables import speed_variables
+from bench.findings import Code
 from bench.observe.cpu import Cores
 from bench.observe.limits import Limits
-from bench.run.guard.findings import Code
 from bench.run.guard.setup import judge_environment, judge_limits, judge_threads
 
 GB = 10**9
@@ -22,10 +22,10 @@ def test_a_machine_that_may_be_used_whole_has_no_findings() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"cpus": (0,)}, "only CPU 0 of 8 may be used (CPU affinity)"),
-        ({"cpus": (0, 1, 2, 5)}, "only CPUs 0-2,5 of 8 may be used (CPU affinity)"),
-        ({"cpu_quota": 1.5}, "only the time of 1.5 of 8 CPUs may be used (CPU quota)"),
-        ({"memory_bytes": 2 * GB}, "only 2.0 GB of 16.0 GB of memory may be used (limit of memory)"),
+        ({"cpus": (0,)}, "CPU affinity allows only 1 of 8 CPUs: 0"),
+        ({"cpus": (0, 1, 2, 5)}, "CPU affinity allows only 4 of 8 CPUs: 0-2,5"),
+        ({"cpu_quota": 1.5}, "a CPU quota allows only the time of 1.5 of 8 CPUs"),
+        ({"memory_bytes": 2 * GB}, "a memory limit allows only 2.0 GB of 16.0 GB"),
     ],
 )
 def test_each_limit_is_found(changed: dict[str, object], message: str) -> None:

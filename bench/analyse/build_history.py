@@ -1,0 +1,220 @@
+"""From the runs of a machine to its history: series, where their levels change, and what else differs there."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from bench.analyse.change_points import ChangePoint, change_points
+from bench.analyse.environment import Change, changes
+from bench.analyse.interval import run_spread
+from bench.analyse.run_noise import Reading
+from bench.analyse.timeline import Drift, History, Identity, Move, Point, ReadCell, ReadRun, Series, Shift, Turn
+from bench.metrics import COMPARED
+
+_Call = tuple[int, int]
+"""A change point: the number of its series, and its index there."""
+
+
+def build_history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[str] = COMPARED) -> History:
+    """Put runs of one machine in the order of time and find where their levels change.
+
+    A series begins anew where the prompts of a length changed: most of those that both sides asked under the same name
+    have other ids. A single one may have, where a run of other lengths had to give it another opener.
+
+    Args:
+        read: in any order.
+        threshold: as a share, 0.03 for 3 %.
+        metrics: some of :data:`bench.metrics.COMPARED`.
+    """
+    runs = tuple(_with_prompt_sets(sorted(read, key=lambda run: (run.created_at, run.run_id))))
+    series = [one for metric in metrics for one in _series_of(runs, metric)]
+    calls = _calls(series, threshold)
+    gaps = _gathered(dict(_possible_gaps(series, calls)))
+    turns = {gap: number for number, gap in enumerate(sorted(set(gaps.values())))}
+    shifted = tuple(
+        _with_shifts(one, {call: gaps.get((number, call.index)) for call in found}, turns)
+        for number, (one, found) in enumerate(zip(series, calls, strict=True))
+    )
+    return History(
+        runs=runs,
+        series=shifted,
+        turns=tuple(_turn(number, runs, shifted) for number in turns.values()),
+        drifts=tuple(drift for number, one in enumerate(shifted) for drift in _drifts(number, one)),
+        threshold=threshold,
+    )
+
+
+def _with_prompt_sets(runs: Iterable[ReadRun]) -> Iterator[ReadRun]:
+    """The runs in order, each cell with the number of its prompt set."""
+    sets: dict[tuple[str, int], list[dict[str, str]]] = {}
+    for run in runs:
+        lengths = dict.fromkeys((cell.identity.model, cell.prompt_tokens) for cell in run.cells)
+        numbers = {one: _prompt_set(sets.setdefault(one, []), run.prompts.get(one[1], {})) for one in lengths}
+        cells = (
+            replace(cell, identity=replace(cell.identity, prompts=numbers[cell.identity.model, cell.prompt_tokens]))
+            for cell in run.cells
+        )
+        yield replace(run, cells=tuple(cells))
+
+
+def _prompt_set(known: list[dict[str, str]], asked: Mapping[str, str]) -> int:
+    """The number of the set that ``asked`` belongs to, from 1; a new one is added to ``known``."""
+    place = next((place for place, one in enumerate(known) if _mostly_alike(one, asked)), None)
+    if place is None:
+        # Nothing tells a run that shares no name with the newest set from it.
+        if not known or known[-1].keys() & asked.keys():
+            known.append({})
+        place = len(known) - 1
+    known[place] = {**asked, **known[place]}
+    return place + 1
+
+
+def _mostly_alike(known: Mapping[str, str], asked: Mapping[str, str]) -> bool:
+    shared = known.keys() & asked.keys()
+    return 2 * sum(known[name] == asked[name] for name in shared) > len(shared)
+
+
+def _series_of(runs: Sequence[ReadRun], metric: str) -> list[Series]:
+    points: dict[Identity, list[Point]] = {}
+    newest: dict[Identity, tuple[ReadCell, str]] = {}
+    for number, run in enumerate(runs):
+        for cell in run.cells:
+            if (measured := cell.measured.get(metric)) is not None:
+                spread = run_spread(list(measured.by_block.values()))
+                point = Point(number, measured.estimate, spread.variance if spread else None)
+                points.setdefault(cell.identity, []).append(point)
+                newest[cell.identity] = cell, run.model
+    return [Series(*newest[identity], metric, tuple(found)) for identity, found in points.items()]
+
+
+def _calls(series: Sequence[Series], threshold: float) -> list[tuple[ChangePoint, ...]]:
+    """The change points of each series, all judged together; those of a metric may have something in common."""
+    groups: dict[str, dict[str, list[Reading]]] = {}
+    for number, one in enumerate(series):
+        groups.setdefault(one.metric, {})[str(number)] = _readings(one)
+    found = change_points(groups, threshold)
+    return [found[one.metric][str(number)] for number, one in enumerate(series)]
+
+
+def _readings(one: Series) -> list[Reading]:
+    """The logarithms of a series' estimates, each with the variance that its number of blocks leaves it.
+
+    What varies from block to block is taken to be the same in all runs of a series, for three blocks tell little of it.
+    """
+    told = [(point.estimate.blocks - 1, point.variance) for point in one.points if point.variance is not None]
+    freedom = sum(count for count, _ in told)
+    variance = math.fsum(count * found for count, found in told) / freedom if freedom else 0.0
+    return [
+        Reading(point.run, math.log(point.estimate.value), variance / max(1, point.estimate.blocks))
+        for point in one.points
+    ]
+
+
+# -- steps that lie close together are one turn
+
+
+def _possible_gaps(
+    series: Sequence[Series], calls: Sequence[Sequence[ChangePoint]]
+) -> Iterator[tuple[_Call, tuple[set[int], set[int]]]]:
+    """Each step with the gaps that it lies at, and those that it may lie at. Gap g is just before run g.
+
+    A cell that some runs left out may have changed at any gap between two of its own.
+    """
+    for number, (one, found) in enumerate(zip(series, calls, strict=True)):
+        bounds = [0, *(call.index for call in found), len(one.points)]
+        for place, call in enumerate(found, start=1):
+            if not call.gradual:
+                # Halfway to its neighbours at most, so that two never change places.
+                low, high = (bounds[place - 1] + call.index) / 2, (call.index + bounds[place + 1]) / 2
+                near = [index for index in call.around if low < index < high]
+                yield (number, call.index), (_gaps(one, [call.index]), _gaps(one, near))
+
+
+def _gaps(one: Series, indices: Iterable[int]) -> set[int]:
+    return {gap for index in indices for gap in range(one.points[index - 1].run + 1, one.points[index].run + 1)}
+
+
+def _gathered(possible: Mapping[_Call, tuple[set[int], set[int]]]) -> dict[_Call, int]:
+    """One gap for each step, as few different ones as can be: again and again the one that most steps may lie at."""
+    left = dict(possible)
+    chosen: dict[_Call, int] = {}
+    while left:
+        exact = Counter(gap for own, _ in left.values() for gap in own)
+        near = Counter(gap for _, around in left.values() for gap in around)
+        best = max(near, key=lambda gap: (near[gap], exact[gap], -gap))
+        there = [call for call, (_, around) in left.items() if best in around]
+        chosen |= dict.fromkeys(there, best)
+        left = {call: gaps for call, gaps in left.items() if call not in chosen}
+    return chosen
+
+
+def _with_shifts(one: Series, calls: Mapping[ChangePoint, int | None], turns: Mapping[int, int]) -> Series:
+    """The series with its shifts, each at the gap it was gathered to, and its ratio as it is there."""
+    shifts = [
+        Shift(call.index, call.ratio, call.p_value, None)
+        if gap is None
+        else Shift(_first_from(one, gap), call.ratio, call.p_value, turns[gap])
+        for call, gap in calls.items()
+    ]
+    levels = [level for *_, level in replace(one, shifts=tuple(shifts)).levels]
+    ratios = (after / before for before, after in itertools.pairwise(levels))
+    return replace(one, shifts=tuple(replace(shift, ratio=ratio) for shift, ratio in zip(shifts, ratios, strict=True)))
+
+
+def _first_from(one: Series, run: int) -> int:
+    return next(index for index, point in enumerate(one.points) if point.run >= run)
+
+
+def _drifts(number: int, one: Series) -> Iterator[Drift]:
+    levels = one.levels
+    for (drifts, _), group in itertools.groupby(
+        range(len(one.shifts)), key=lambda at: (one.shifts[at].turn is None, one.shifts[at].ratio > 1)
+    ):
+        places = list(group)
+        if drifts:
+            first, _, start_ms = levels[places[0]]
+            _, last, end_ms = levels[places[-1] + 1]
+            yield Drift(number, one.points[first].run, one.points[last - 1].run, end_ms / start_ms)
+
+
+# -- what changed at one place
+
+
+def _turn(number: int, runs: Sequence[ReadRun], series: Sequence[Series]) -> Turn:
+    there = {place: shift for place, one in enumerate(series) for shift in one.shifts if shift.turn == number}
+    sides = {place: _sides(series[place], shift) for place, shift in there.items()}
+    before, after = max(low for low, _ in sides.values()), min(high for _, high in sides.values())
+    groups: dict[tuple[str, bool], list[int]] = {}
+    for place, shift in there.items():
+        groups.setdefault((series[place].metric, shift.ratio > 1), []).append(place)
+    moves = tuple(
+        Move(
+            metric,
+            slower,
+            tuple(places),
+            sum(one.metric == metric and _spans(one, before, after) for one in series),
+            min(there[place].ratio for place in places),
+            max(there[place].ratio for place in places),
+        )
+        for (metric, slower), places in groups.items()
+    )
+    backends = tuple(sorted({series[place].cell.backend for place in there}))
+    differing = (change for low, high in sorted(set(sides.values())) for change in _between(runs, low, high))
+    return Turn(before, after, moves, backends, tuple(dict.fromkeys(differing)))
+
+
+def _sides(one: Series, shift: Shift) -> tuple[int, int]:
+    """The runs of a series just before and after one of its shifts."""
+    return one.points[shift.index - 1].run, one.points[shift.index].run
+
+
+def _spans(one: Series, before: int, after: int) -> bool:
+    return one.points[0].run <= before and one.points[-1].run >= after
+
+
+def _between(runs: Sequence[ReadRun], before: int, after: int) -> tuple[Change, ...]:
+    return changes(runs[before].facts, runs[after].facts)

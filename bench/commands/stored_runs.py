@@ -1,0 +1,95 @@
+"""Options that commands about stored runs share, and how much earlier runs of a machine vary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bench.analyse.results import RunAnalysis
+from bench.analyse.run import analyse_run
+from bench.analyse.variation import Variation, variation
+from bench.cli import Parser
+from bench.errors import StoreError, UsageError
+from bench.plan.values import part_of_one
+from bench.store.reader import StoredRun, open_run
+
+_MOST_EARLIER = 40
+"""Runs that are read for their variation, the newest first; more would add little."""
+
+
+def add_folders(parser: Parser) -> None:
+    """The options that name folders, as every session has them."""
+    parser.add_argument(
+        "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
+    )
+    parser.add_argument(
+        "--reports-dir",
+        type=Path,
+        default=Path("reports"),
+        metavar="DIR",
+        help="where it is written (default: reports)",
+    )
+
+
+def share(text: str) -> float:
+    """``3%`` or ``0.03`` as 0.03.
+
+    Raises:
+        UsageError: it is neither, or negative.
+    """
+    value = part_of_one(text)
+    if value is None or not 0 <= value <= 100:
+        raise UsageError(f"--threshold: expected a share such as 3% or 0.03, got {text!r}")
+    return value
+
+
+class Analyses:
+    """Analyses each run once: heads of one machine share their base and their history."""
+
+    def __init__(self) -> None:
+        self._made: dict[Path, RunAnalysis] = {}
+
+    def of(self, run: StoredRun) -> RunAnalysis:
+        """The analysis of ``run``."""
+        path = run.path.resolve()
+        if path not in self._made:
+            self._made[path] = analyse_run(run)
+        return self._made[path]
+
+
+def known_variation(results: Path, head: RunAnalysis, analyses: Analyses | None = None) -> Variation:
+    """How much runs of the machine of ``head`` vary, by the older ones in ``results``."""
+    return variation(_earlier(results, head, analyses or Analyses()))
+
+
+def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[RunAnalysis]:
+    seen = {str(head.record.get("run_id"))}
+    wanted = {cell.load.backend for cell in head.cells}
+    for path in sorted(results.glob("*/run.json"), reverse=True):
+        # A run that cannot be read is left out.
+        with suppress(StoreError):
+            run = open_run(path.parent)
+            if run.run_id in seen or not _precedes(run, head) or not wanted & _backends(run):
+                continue
+            seen.add(run.run_id)
+            yield analyses.of(run)
+            if len(seen) > _MOST_EARLIER:
+                return
+
+
+def _precedes(run: StoredRun, head: RunAnalysis) -> bool:
+    """Whether a run ended, on the machine of ``head``, with its model, and began no later."""
+    earlier, later = run.record, head.record
+    same = _measured(earlier) == _measured(later)
+    return run.end is not None and same and str(earlier.get("created_at")) <= str(later.get("created_at"))
+
+
+def _measured(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    model = record.get("model") or {}
+    return record.get("machine_id"), model.get("name"), model.get("digest")
+
+
+def _backends(run: StoredRun) -> set[str]:
+    return {str(load.get("backend")) for load in (run.record.get("plan") or {}).get("loads") or ()}

@@ -1,0 +1,291 @@
+"""The kinds of finding and the words for them, all of which are in the catalogs of the report.
+
+The guard stores a finding as its code, the keys of its messages and their values, and the English beside them. To add
+a kind: a member of :class:`Code`, its messages in :data:`MESSAGES` and its row in ``docs/metrics.md``. A message
+may be reworded at any time, but its values stay: stored runs have no others. One that needs more gets another key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+
+SEVERITIES = ("serious", "warning", "info")
+"""From what makes a number doubtful to what is good to know."""
+
+Values = Mapping[str, float | str]
+"""Of messages, by name, with their unit in the name; blocks and generations count from 1."""
+
+Fill = Callable[..., str]
+"""Puts named values into a message. The one of the report translates the message first, and localizes numbers."""
+
+
+class Code(Enum):
+    """A kind of finding: its usual severity, its title, what it means, and what to do about it."""
+
+    ON_BATTERY = (
+        "warning",
+        "On battery",
+        "the machine runs on battery, where its clock is lower and falls further as the battery does",
+        "Plug it in.",
+    )
+    SAVING_POWER = (
+        "warning",
+        "Saving power",
+        "the system is set to save power",
+        "Choose the power mode for best performance, or compare only with runs in the same mode.",
+    )
+    BUSY_BEFORE = (
+        "warning",
+        "Busy before",
+        "other programs used the CPU before the run began",
+        "Close them, or wait until they are done.",
+    )
+    LITTLE_MEMORY = (
+        "warning",
+        "Little memory",
+        "little memory is available",
+        "Close other programs, or use a smaller model.",
+    )
+    SWAP_IN_USE = (
+        "info",
+        "Swap in use",
+        "memory lies in the swap or page file, from before the run",
+        "If swapping is found during the run too, close other programs or restart.",
+    )
+    VIRTUAL_MACHINE = (
+        "info",
+        "Virtual machine",
+        "the machine is virtual: what its neighbours do is not visible, and its clock and counters may not be real",
+        "Trust ratios within one run more than times, and compare variants with blocks of the same run.",
+    )
+    ENERGY_LOCKED = (
+        "info",
+        "Energy locked",
+        "the machine counts energy and it cannot be read as things are, so `energy_j` is null",
+        "Allow it, or do without.",
+    )
+    LIMITED = (
+        "info",
+        "Limited",
+        "the run may use less than the machine has: fewer CPUs, less of their time, or less memory",
+        "Compare only with runs under the same limits, or lift them (taskset, cpuset, the container's or the unit's).",
+    )
+    ENVIRONMENT = (
+        "warning",
+        "Environment",
+        "a variable of the environment pins the threads of a stack, or holds it back",
+        "Unset it before the run, unless it is what you measure.",
+    )
+    NOT_KEPT_AWAKE = (
+        "info",
+        "Not kept awake",
+        "the system could not be asked to stay awake",
+        "Switch its sleep off for the time of the run.",
+    )
+    OTHER_LOAD = (
+        "warning",
+        "Other load",
+        "other programs used the CPU while a load was measured",
+        "Close them and run again, or take more blocks (--profile standard).",
+    )
+    STOLEN_TIME = (
+        "warning",
+        "Stolen time",
+        "the hypervisor gave CPU time of this virtual machine to others",
+        "Use a machine with cores of its own, or take more blocks.",
+    )
+    QUOTA_REACHED = (
+        "warning",
+        "Quota reached",
+        "a CPU quota stopped the harness and the worker for a while, while a load was measured",
+        "Raise the quota, or take fewer threads (--threads): what ran in the rest of a period looks slow.",
+    )
+    TOO_MANY_THREADS = (
+        "warning",
+        "Too many threads",
+        "a stack computes with more threads than can run at once, by affinity or quota",
+        "Leave --threads to its default, or ask for fewer.",
+    )
+    SWAPPING = (
+        "warning",
+        "Swapping",
+        "memory went to the swap file or came from it while a load was measured",
+        "Close other programs, or use a smaller model.",
+    )
+    PAGED_FROM_DISK = (
+        "info",
+        "Paged from disk",
+        "the worker waited for pages from disk after it had loaded",
+        "If it is found in one block only, that block is slower for it; more memory keeps the model in.",
+    )
+    HOT = (
+        "warning",
+        "Hot",
+        "the CPU was near the temperature at which it slows down",
+        "Let it cool between visits (--cooldown-s 30), and see to its air.",
+    )
+    THROTTLED = (
+        "warning",
+        "Throttled",
+        "the CPU was slowed down, for heat or for power",
+        "Let it cool between visits (--cooldown-s 30), and see to its air and its power supply.",
+    )
+    POWER_CHANGED = (
+        "serious",
+        "Power changed",
+        "the power source or mode changed while the run went on",
+        "Run again and leave both alone; the blocks before and after do not belong together.",
+    )
+    SUSPENDED = (
+        "serious",
+        "Suspended",
+        "the machine slept while a load was measured; a generation during which it slept does not count",
+        "Run again with sleep switched off; what was measured after waking may be slower.",
+    )
+    CLOCK_JUMPED = (
+        "info",
+        "Clock jumped",
+        "the time of day was set, or the virtual machine was stopped for a while",
+        "Latencies are read from another clock; only the times in the files are off.",
+    )
+    WARM_UP_UNSETTLED = (
+        "warning",
+        "Warm-up unsettled",
+        "a cell was still getting faster when its warm-ups were used up",
+        "Its timed generations may hold some warm-up: allow more (--max-warmups 12).",
+    )
+    DRIFT = (
+        "warning",
+        "Drift",
+        "a cell became slower or faster from block to block",
+        "Find out what changed (heat, power, other programs); compare variants within the same blocks.",
+    )
+    TREND = (
+        "warning",
+        "Trend",
+        "a cell still became faster or slower from one timed generation of a process to the next",
+        "Where it falls, take more warm-ups (--warmups 5); where it rises, look for heat, memory and other programs.",
+    )
+    ALIKE_BLOCKS = (
+        "warning",
+        "Alike blocks",
+        "blocks resemble the one before, so that they tell less than as many independent ones",
+        "Intervals may be too narrow: give the blocks more time (--cooldown-s 30), and compare variants in one run.",
+    )
+    BIMODAL = (
+        "warning",
+        "Bimodal",
+        "the blocks of a cell fall into two groups, as if there were two ways of running it",
+        "The mean of the two is the time of neither: take more blocks, and look at threads and placement.",
+    )
+    OUTLIER_BLOCK = (
+        "warning",
+        "Outlier block",
+        "a block of a cell lies far from the others",
+        "It is counted; see what else is found in that block, and what the cell would be without it.",
+    )
+    OUTLIER_GENERATION = (
+        "info",
+        "Outlier generation",
+        "a generation of a cell lies far from the others",
+        "It is counted; medians of blocks bear single ones.",
+    )
+
+    def __init__(self, severity: str, title: str, meaning: str, advice: str) -> None:
+        self.severity = severity
+        self.title = title
+        self.meaning = meaning
+        self.advice = advice
+
+    @property
+    def word(self) -> str:
+        """As it stands in the column ``code``."""
+        return self.name.lower().replace("_", "-")
+
+
+BY_WORD = {code.word: code for code in Code}
+
+MESSAGES = {
+    "in-block": "{message} in block {block}",
+    "more": "{messages}; and {count} more",
+    "on-battery": "the machine runs on battery",
+    "platform-profile": "the platform profile is {value}",
+    "energy-preference": "the CPU's energy preference is {value}",
+    "governor": "the governor powersave of the driver {value} holds the clock at its lowest",
+    "battery-saver": "the battery saver is on",
+    "power-mode": "the power mode is best power efficiency",
+    "power-plan": "the power plan is power saver",
+    "busy-before": "other programs used {used:.2f} CPUs out of {cpus:.0f} before the run began",
+    "little-memory": "{left_gb:.1f} GB of {total_gb:.1f} GB of memory were available",
+    "swap-in-use": "{swap_gb:.1f} GB lie in the swap or page file",
+    "virtual-machine": "the machine is virtual ({product})",
+    "rapl": "RAPL is there, but only root may read it (`{remedy}` allows it)",
+    "energy-meter": (
+        "reading the Energy Meter Interface needs a package that is not here "
+        "(in PowerShell, `{remedy}` and another run install it)"
+    ),
+    "cpu-affinity": "CPU affinity allows only {usable} of {logical} CPUs: {cpus}",
+    "cpu-quota": "a CPU quota allows only the time of {quota:.3g} of {logical} CPUs",
+    "memory-limit": "a memory limit allows only {most_gb:.1f} GB of {total_gb:.1f} GB",
+    "pins": "{name}={value} decides which CPUs the threads run on",
+    "caps": "{name}={value} keeps the stack from instructions that the CPU has",
+    "sleeps": "{name}={value} has idle threads sleep, and wakes them for every operation",
+    "slows": "{name}={value} is for finding faults, and slows the stack down",
+    "switches-off": "{name}={value} switches a fast path off",
+    "sets-threads": "{name}={value} sets a number of threads that is not the run's",
+    "limits-threads": "{name}={value} allows fewer threads than the run's",
+    "lowers-threads": "{name}={value} lets the library use fewer threads than asked for",
+    "serializes": "{name}={value} has every parallel region run on one thread",
+    "inserts": "{name}={value} puts a library into the worker that is not the stack's",
+    "inhibitor-missing": "the machine may go to sleep: there is no {program}",
+    "inhibitor-refused": "the machine may go to sleep: {program} was refused",
+    "windows-refused": "the machine may go to sleep: Windows did not take the request",
+    "other-load": "other programs used {used:.2f} CPUs out of {cpus:.0f}",
+    "stolen-time": "the hypervisor gave {used:.2f} CPUs out of {cpus:.0f} to others",
+    "quota-reached": (
+        "the CPU quota was used up {periods:,} times, and stopped CPUs for {stopped_s:,.1f} s of {lasted_s:,.0f} s"
+    ),
+    "too-many-threads": "{threads} threads compute, and at most {most} can run",
+    "swapping": "{swapped_mb:.0f} MB went to the swap file or came from it",
+    "paged-from-disk": "the worker waited {faults:,} times for a page from disk",
+    "hot": "the CPU was at {celsius:.0f} °C at the end of the visit",
+    "throttled": "the CPU's cores and packages were throttled {times:,} times",
+    "speed-limit": "the CPU was limited to {percent:.0f} % of its speed at the end of the visit",
+    "power-source-battery": "the power source has changed to battery since the run began",
+    "power-source-mains": "the power source has changed to mains since the run began",
+    "power-source-unknown": "the power source has become unknown since the run began",
+    "power-mode-changed": "the power mode is {now} and was {before} when the run began",
+    "power-mode-known": "the power mode is {now} and was unknown when the run began",
+    "power-mode-lost": "the power mode is unknown and was {before} when the run began",
+    "suspended": "the machine was suspended for {seconds:,.0f} s",
+    "clock-jumped": "the time of day jumped by {seconds:+,.0f} s",
+    "warm-up-unsettled": "still getting faster after {warmups} warm-ups",
+    "drift-rose": "{metric} rose by {percent:.0f} % from the first block to the last (p = {p:.2g})",
+    "drift-fell": "{metric} fell by {percent:.0f} % from the first block to the last (p = {p:.2g})",
+    "trend-rose": (
+        "{metric} rose by {percent:.0f} % from the first timed generation of a process to its last (p = {p:.2g})"
+    ),
+    "trend-fell": (
+        "{metric} fell by {percent:.0f} % from the first timed generation of a process to its last (p = {p:.2g})"
+    ),
+    "alike-blocks": (
+        "the correlation of a block with the next is {correlation:.2f} in the mean over the cells, and "
+        "{independent:.2f} where {blocks} blocks are independent (p = {p:.2g})"
+    ),
+    "bimodal": (
+        "{metric} is {low_ms:.3g} ms in blocks {low_blocks} and {high_ms:.3g} ms in blocks {high_blocks}, "
+        "{percent:.0f} % more"
+    ),
+    "outlier-block": "block {block} is {ratio:.2g} times the median of the blocks",
+    "outlier-generation": "generation {generation} of block {block} is {ratio:.2g} times the median of its block",
+    "without": "without it {metric} would be {without_ms:.3g} ms, {percent:+.0f} %",
+    "without-alike": "without it {metric} would still be {without_ms:.3g} ms",
+    "may-be-chance": "it may be chance, as one of {tests} tests in this run",
+}
+"""Key -> a clause of what was seen."""
+
+
+def message(keys: Sequence[str], values: Values, fill: Fill = str.format) -> str:
+    """What was seen, with its numbers: the clauses of those keys."""
+    return "; ".join(fill(MESSAGES[key], **values) for key in keys)

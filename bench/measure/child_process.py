@@ -1,0 +1,160 @@
+"""The process of a worker: how it is started, connected and ended, and what it printed.
+
+A worker may hang, die, or be killed by the system; that costs no more than the cell it was working on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import subprocess
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import AuthenticationError
+from multiprocessing.connection import Client, Listener
+from pathlib import Path
+from typing import IO, Any
+
+from backends.speed_variables import speed_variables
+from bench import processes
+from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout
+from bench.measure.last_words import last_words, without_module_lists
+from bench.processes import child_environment, end_tree, process_group
+
+_LAST_WORDS_S = 5.0
+_GONE_S = 30.0
+_TAIL_BYTES = 4000
+_CRASH_BYTES = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Additions of a study to how a worker is started: a command before it, such as ``setarch -R``, and variables."""
+
+    prefix: Sequence[str] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+class ChildProcess:
+    """A process of ``python -m backends.worker`` that has connected within ``start_s``."""
+
+    def __init__(
+        self, python: str, scratch: Path, start_s: float, threads: int | None, launch: Launch, remedy: str
+    ) -> None:
+        self.scratch = scratch
+        scratch.mkdir(parents=True, exist_ok=True)
+        self.log = scratch / "worker.log"
+        key = secrets.token_bytes(32)
+        with Listener(authkey=key) as listener, self.log.open("wb") as log:
+            try:
+                self.process = _spawn(python, scratch, log, threads, launch)
+            except OSError as error:
+                raise WorkerFailed(f"cannot start {python}: {error.strerror}; {remedy}") from error
+            try:
+                self._greet(listener.address, key)
+                self.connection = self._accept(listener, start_s)
+            except BaseException:
+                self.kill()
+                raise
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process still runs."""
+        return self.process.poll() is None
+
+    def stderr_tail(self) -> str | None:
+        """The end of what the process printed; ``None`` if it printed nothing."""
+        text = without_module_lists(self._printed()).encode()[-_TAIL_BYTES:]
+        return text.decode("utf-8", "replace").strip() or None
+
+    def _printed(self) -> str:
+        try:
+            data = self.log.read_bytes()[-_CRASH_BYTES:]
+        except OSError:
+            return ""
+        return data.decode("utf-8", "replace")
+
+    def kill(self) -> None:
+        """End the process and all that it started; one that hangs in a driver is left."""
+        end_tree(self.process.pid)
+        # On Windows a wait without a timeout cannot be interrupted.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(_GONE_S)
+        if hasattr(self, "connection"):
+            self.connection.close()
+
+    def _greet(self, address: Any, key: bytes) -> None:
+        line = json.dumps({"address": address, "key": key.hex()}) + "\n"
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(line.encode("ascii"))
+            self.process.stdin.close()
+        except OSError as error:
+            raise self._died() from error
+
+    def _accept(self, listener: Listener, start_s: float) -> Any:
+        accepted: list[Any] = []
+
+        def accept() -> None:
+            try:
+                accepted.append(listener.accept())
+            except (OSError, EOFError, AuthenticationError):
+                return
+
+        # accept() takes no timeout, so it runs in a thread; a connection of our own ends it.
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + start_s
+        while thread.is_alive() and self.alive and time.monotonic() < deadline:
+            thread.join(0.02)
+        if accepted:
+            return accepted[0]
+        late = self.alive and time.monotonic() >= deadline
+        with contextlib.suppress(OSError):
+            Client(listener.address).close()
+        thread.join(1.0)
+        if late:
+            self.kill()
+            raise self._late("come up", start_s)
+        raise self._died()
+
+    def _late(self, what: str, timeout_s: float) -> WorkerError:
+        ended = "was stopped"
+        if self.alive:
+            ended = "cannot be ended, as where a driver hangs: restart the machine before measuring on"
+        return WorkerTimeout(f"the worker did not {what} within {timeout_s:g} s and {ended}")
+
+    def _died(self) -> WorkerError:
+        try:
+            code = self.process.wait(_LAST_WORDS_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return WorkerCrashed("the worker closed its channel without ending and was stopped")
+        last = last_words(self._printed())
+        words = f"; its last words: {last[:300]}" if last else ""
+        return WorkerCrashed(f"the worker died ({processes.exit_in_words(code)}){words}", exit_code=code)
+
+
+def worker_variables(threads: int | None) -> dict[str, str]:
+    """The :func:`backends.speed_variables.speed_variables` that a worker will get; it reports those that it did get."""
+    return speed_variables(_environment(threads, {}))
+
+
+def _environment(threads: int | None, more: Mapping[str, str]) -> dict[str, str]:
+    for_threads = {} if threads is None else {"OMP_NUM_THREADS": str(threads)}
+    return child_environment({"PYTHONNOUSERSITE": "1", "PYTHONFAULTHANDLER": "1", **for_threads, **more})
+
+
+def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None, launch: Launch) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*launch.prefix, python, "-m", "backends.worker"],
+        stdin=subprocess.PIPE,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        cwd=scratch,
+        env=_environment(threads, launch.environment),
+        **process_group(),
+    )

@@ -1,0 +1,27 @@
+"""Which prompts the generations of a cell take."""
+
+from __future__ import annotations
+
+from bench.plan.cells import Cell
+from bench.prepare.prompts import PromptKey
+
+Shapes = tuple[tuple[int, int], ...]
+"""The (new tokens, batch size) pairs of a sweep, the same for every stack."""
+
+_ORDINALS_PER_SHAPE = 1000
+
+
+def prompt_key(shapes: Shapes, cell: Cell, ordinal: int, row: int) -> PromptKey:
+    """The prompt of row ``row`` of the batch in generation ``ordinal``, which is negative for warm-ups.
+
+    Cells that differ in new tokens or batch size alone share a worker and a prompt length, but no prompt: each pair of
+    ``shapes`` after the first has its own ordinals. So no process gets a prompt twice, and all stacks get the same.
+    """
+    shape = (cell.new_tokens, cell.batch_size)
+    offset = _ORDINALS_PER_SHAPE * shapes.index(shape) if shape in shapes else 0
+    return PromptKey(cell.prompt_tokens, ordinal + offset if ordinal >= 0 else ordinal - offset, row)
+
+
+def warmup_ordinals(warmups: int, max_warmups: int) -> list[int]:
+    """The ordinals of a cell's warm-ups in their order: -2, -1, and, if more than ``warmups`` are needed, -3, -4, …."""
+    return [*range(-warmups, 0), *range(-warmups - 1, -max_warmups - 1, -1)]

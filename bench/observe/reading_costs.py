@@ -1,0 +1,71 @@
+"""What the observers read on this machine, and what a reading of each costs."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TypedDict
+
+from bench.observe.accelerators import gpus
+from bench.observe.gauges import Instruments, counters_of
+from bench.observe.memory import memory_of
+from bench.observe.thermal import cpu_temperature_c
+
+_READINGS = 20
+_NPU_DRIVER = Path("/sys/bus/pci/drivers/intel_vpu")
+
+
+class Observer(TypedDict):
+    """One observer in run.json: which counter it reads, and the median of some readings in microseconds."""
+
+    source: str
+    cost_us: float
+
+
+def observers(instruments: Instruments) -> dict[str, Observer | None]:
+    """Name -> what it reads and costs, ``None`` where this machine has no such counter.
+
+    This process takes the place of a worker; a reading of a worker's open files costs more where there are more.
+    """
+    pid = os.getpid()
+    with closing(counters_of(pid, "GPU", None)) as counters:
+        meter = instruments.energy.meter
+        windows = sys.platform == "win32"
+        gpu = "GPU Engine, Running Time" if windows else "drm-engine-* or drm-cycles-* in the worker's fdinfo"
+        npu = "GPU Engine, Running Time" if windows else "npu_busy_time_us of intel_vpu"
+        held = "GPU Process Memory" if windows else "drm-resident-* in the worker's fdinfo"
+        steps = ", in Windows' steps of 15.6 ms" if windows else ""
+        has_gpu = bool(gpus())
+        has_npu = windows or any(_NPU_DRIVER.glob("*/npu_busy_time_us"))
+        found: Mapping[str, tuple[str | None, Callable[[], object]]] = {
+            "memory": ("PeakWorkingSetSize, private bytes" if windows else "VmHWM, USS", lambda: memory_of(pid)),
+            "cpu_time": (f"time.process_time_ns in the worker{steps}", time.process_time_ns),
+            "gpu_busy": (gpu if has_gpu else None, counters.busy),
+            "npu_busy": (npu if has_npu else None, counters.busy),
+            "device_memory": (held if has_gpu else None, counters.device_memory_bytes),
+            "energy": (meter.source if meter else None, meter.read_j if meter else float),
+            "cpu_frequency": (counters.clock_source, counters.clock_mhz),
+            "cpu_temperature": ("psutil.sensors_temperatures" if cpu_temperature_c() else None, cpu_temperature_c),
+            "conditions": (
+                "CPU time, memory, swap, power, throttling, sleep",
+                lambda: instruments.conditions.read(pid),
+            ),
+        }
+        return {
+            name: None if source is None else Observer(source=source, cost_us=_cost_us(read))
+            for name, (source, read) in found.items()
+        }
+
+
+def _cost_us(read: Callable[[], object]) -> float:
+    costs = []
+    for _ in range(_READINGS):
+        start = time.perf_counter_ns()
+        read()
+        costs.append((time.perf_counter_ns() - start) / 1000)
+    return round(statistics.median(costs), 1)

@@ -1,0 +1,147 @@
+"""What Windows counts of one worker (PDH): busy time of GPU and NPU, memory on them, and the clock of the CPUs.
+
+Written from Microsoft's documentation of PDH; never run on a device. Instances are named
+``pid_1234_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_Compute``; ``Running Time`` counts 100 ns.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import psutil
+
+from bench.observe.accelerators import npus
+from bench.observe.busy import EngineTime, Reading
+from bench.observe.pdh import PdhQuery
+from bench.observe.windows import registry_keys, registry_value
+
+_ENGINES = r"\GPU Engine(*)\Running Time"
+_MEMORY = (r"\GPU Process Memory(*)\Dedicated Usage", r"\GPU Process Memory(*)\Shared Usage")
+_PERFORMANCE = r"\Processor Information(_Total)\% Processor Performance"
+_INSTANCE = re.compile(r"pid_(\d+)_luid_0x([0-9a-f]+)_0x([0-9a-f]+)_(.*)", re.IGNORECASE)
+_TICK_NS = 100
+_DIRECTX = r"SOFTWARE\Microsoft\DirectX"
+_SOFTWARE = "Microsoft Basic"
+"""How the names of Windows' software adapters begin."""
+
+
+def reading_of(
+    instances: Mapping[str, int], pid: int, npu_luids: Collection[int], at_ns: int, software: Collection[int] = ()
+) -> Reading:
+    """The reading of one process, from the running time in units of 100 ns of the instances of all processes.
+
+    ``npu_luids`` and ``software`` are the locally unique ids of NPUs and software adapters; all others are GPUs.
+    """
+    gpu: dict[str, EngineTime] = {}
+    npu: dict[str, EngineTime] = {}
+    gpus: set[str] = set()
+    npus: set[str] = set()
+    for name, value in instances.items():
+        match = _INSTANCE.fullmatch(name)
+        if match is None:
+            continue
+        luid = _luid(match)
+        engines, adapters = (npu, npus) if luid in npu_luids else (gpu, gpus)
+        if luid not in software:
+            adapters.add(f"{luid:x}")
+        if int(match[1]) == pid:
+            engines[f"{luid:x}/{match[4]}"] = EngineTime(value * _TICK_NS)
+    return Reading(at_ns, gpu or None, npu or None, frozenset(gpus), frozenset(npus))
+
+
+def npus_among(instances: Iterable[str], named: Collection[int], *, expected: bool) -> frozenset[int]:
+    """The ids of NPUs among the adapters of the instances of all processes.
+
+    ``named`` are ids of adapters that have the name of an NPU; ``expected`` says whether the system lists an NPU. Every
+    GPU has an engine for 3D, and no NPU has one. So a stale name in the registry, for an id that a GPU has now, is
+    ignored where another adapter computes alone.
+    """
+    seen, drawing = set(), set()
+    for match in filter(None, map(_INSTANCE.fullmatch, instances)):
+        luid = _luid(match)
+        seen.add(luid)
+        if match[4].lower().endswith("3d"):
+            drawing.add(luid)
+    known = seen.intersection(named)
+    return frozenset(known - drawing or (seen - drawing if expected else ()) or known)
+
+
+def _luid(match: re.Match[str]) -> int:
+    return int(match[2], 16) << 32 | int(match[3], 16)
+
+
+def npu_luids_of(adapters: Mapping[int, str], npu_names: Collection[str]) -> frozenset[int]:
+    """The ids of the adapters that have the name of an NPU."""
+    return frozenset(luid for luid, name in adapters.items() if name in npu_names)
+
+
+class WindowsCounters:
+    """The counters of the process ``pid``; those that this Windows lacks are ``None``.
+
+    Device memory is dedicated and shared bytes, on GPUs and NPUs alike, as Task Manager adds them. ``Local Usage`` is
+    not added: on an integrated GPU it is the shared memory once more.
+    """
+
+    def __init__(self, pid: int, pdh: Any = None, base_mhz: float | None = None) -> None:
+        self._pid = pid
+        self._engines = PdhQuery(_ENGINES, pdh=pdh)
+        self._memory = PdhQuery(*_MEMORY, pdh=pdh)
+        self._clock = PdhQuery(_PERFORMANCE, pdh=pdh)
+        self._base_mhz = base_mhz if base_mhz is not None else _base_mhz()
+        known = self._clock.has_counters and self._base_mhz is not None
+        self.clock_source = "% Processor Performance x base clock, mean of all CPUs in the region" if known else None
+        names = {str(npu["name"]) for npu in npus()}
+        self._has_npu = bool(names)
+        adapters = _adapters()
+        self._named = npu_luids_of(adapters, names)
+        self._software = frozenset(luid for luid, name in adapters.items() if name.startswith(_SOFTWARE))
+
+    def busy(self) -> Reading:
+        """Collect the engines' counters and pick this process's instances."""
+        at_ns = time.perf_counter_ns()
+        if not self._engines.collect():
+            return Reading(at_ns)
+        instances = self._engines.raw(_ENGINES)
+        found = npus_among(instances, self._named, expected=self._has_npu)
+        return reading_of(instances, self._pid, found, at_ns, self._software)
+
+    def begin_clock(self) -> None:
+        """Collect just before a timed region: the counter is a mean since the collection before."""
+        self._clock.collect()
+
+    def clock_mhz(self) -> float | None:
+        """Collect just after: the CPUs' mean speed in the region, relative to their base clock, times that."""
+        if self._base_mhz is None or not self._clock.collect():
+            return None
+        percent = list(self._clock.formatted(_PERFORMANCE).values())
+        return percent[0] / 100 * self._base_mhz if percent else None
+
+    def device_memory_bytes(self) -> int | None:
+        """Memory of the process on GPUs and NPUs."""
+        if not self._memory.collect():
+            return None
+        instances = (item for path in _MEMORY for item in self._memory.raw(path).items())
+        held = [value for name, value in instances if name.lower().startswith(f"pid_{self._pid}_luid_")]
+        return sum(held) if held else None
+
+    def close(self) -> None:
+        """Close the queries."""
+        for query in (self._engines, self._memory, self._clock):
+            query.close()
+
+
+def _adapters() -> dict[int, str]:
+    """Locally unique id -> description of each adapter that DirectX has in the registry."""
+    found = {registry_value(key, "AdapterLuid"): registry_value(key, "Description") for key in registry_keys(_DIRECTX)}
+    return {luid: name for luid, name in found.items() if luid is not None and name is not None}
+
+
+def _base_mhz() -> float | None:
+    try:
+        frequency = psutil.cpu_freq()
+    except (OSError, RuntimeError):
+        return None
+    return frequency.max or None if frequency else None

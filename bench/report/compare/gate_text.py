@@ -1,0 +1,252 @@
+"""What the gate says, in English: lines for a terminal, and Markdown for a step summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bench.analyse.compare import Caveat, Difference
+from bench.analyse.failures import UNREACHED
+from bench.analyse.gate import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
+from bench.analyse.results import CellResult, Lost
+from bench.report.compare.comparison_markdown import figures_header, figures_rows
+from bench.report.compare.comparison_text import cells, limited
+from bench.report.compare.comparison_view import Figure, Row, called_first, rows_of
+from bench.report.compare.figures import cell_name, percent
+from bench.report.compare.recorded import pair
+from bench.report.exports.summary_markdown import escape
+from bench.report.format import plain, plural
+from bench.report.language import ENGLISH, speaking
+from bench.report.names import name_all
+
+STATUS = {NONE_SHOWN: 0, REGRESSION: 1, CANNOT_TELL: 2}
+"""Outcome -> exit status."""
+
+_FILE = "gate.json"
+_MOST_ROWS = 300
+_MOST_NAMED = 5
+_MOST_WORDS = 300
+
+_SENTENCES = {
+    # why no figure counts
+    "no-baseline": "no baseline can be held against this run",
+    "unfinished": "{run} has no end: it is still being written or was killed",
+    "empty": "{run} measured nothing",
+    "nothing-shared": "no cell was measured here and in a baseline",
+    "nothing-shared-variants": "no cell was measured with both variants",
+    # what keeps it from saying that no regression is shown
+    "few-baselines": (
+        "{runs} as baseline: what varies from run to run is not sampled by fewer than "
+        f"{LEAST_BASELINES}, so that no regression is shown says little"
+    ),
+    "missing": "{cells} measured before and not now",
+    "lost": "{cells} not measured in all blocks",
+    # notes
+    "simulated": "simulated: these latencies were played, no model ran",
+    "serious": "SERIOUS finding in this run, about {cells}: {code}: {message}. {advice}",
+    "serious-baselines": "SERIOUS finding in {runs}: {finding}",
+    "lost-baselines": "not all blocks were measured in {runs}",
+    "other-machine": "LEFT OUT baseline {run}: another machine ({base}, the head is of {head})",
+    "other-threads": "LEFT OUT baseline {run}: other threads ({base}, the head has {head})",
+    "unfinished-baseline": "LEFT OUT baseline {run}: it has no end: it is still being written or was killed",
+    "empty-baseline": "LEFT OUT baseline {run}: it measured nothing",
+    "different": "DIFFERENT {what}: {base} in {run}, {head} here",
+    "mixed-baselines": (
+        "the baselines were measured under {count} different conditions (packages, drivers, kernel, power): "
+        "what that changed counts as variation between runs, and the gate sees less"
+    ),
+    "few-in-cells": f"{{count}} of the cells were measured in fewer than {LEAST_BASELINES} baselines",
+    # why a cell is missing
+    "no-metric": "too little was measured for {metrics}",
+    "failed": "{status}: {message}",
+    "not-in-run": "it was not part of the run",
+    "not-reached": "the run ended before",
+    # what the intervals cover
+    "paired": "both variants, block by block, in one run",
+    "baselines": "blocks, and the variation between {count} baseline runs",
+    "history": "blocks, and the variation between {count} runs of this machine",
+    "nothing": "nothing: the variation from run to run is not known",
+}
+"""Code of a caveat -> its sentence."""
+
+
+def sentence(one: Caveat) -> str:
+    """What a caveat says."""
+    values = dict(one.values)
+    if one.code in ("missing", "lost"):
+        values["cells"] = _cells(values["count"])
+    elif one.code == "few-baselines":
+        values["runs"] = "one run" if values["count"] == 1 else f"{values['count']} runs"
+    elif one.code == "serious":
+        finding = values["finding"]
+        values |= {"code": finding.code, "message": finding.message, "advice": finding.advice}
+        values["cells"] = "one of the cells" if values["count"] == 1 else f"{values['count']} of the cells"
+    elif one.code == "different":
+        there, here = pair(values["mismatch"])
+        run = values.get("run", "the newest baseline")
+        values = {"what": values["mismatch"].what, "base": there, "head": here, "run": run}
+    elif isinstance(values.get("runs"), tuple):
+        values["runs"] = _baselines(values["runs"])
+    return _SENTENCES[one.code].format(**values)
+
+
+def _cells(count: int) -> str:
+    return plural(count, "{count} cell", "{count} cells")
+
+
+def _figures(count: int) -> str:
+    return plural(count, "{count} figure", "{count} figures")
+
+
+def _baselines(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"baseline{'s' if len(names) > 1 else ''} {', '.join(names[:_MOST_NAMED])}{more}"
+
+
+def headline(gate: Gate) -> str:
+    """The outcome in a sentence."""
+    if gate.outcome == REGRESSION:
+        slower = [one for one in gate.head.differences if one.verdict == "slower"]
+        where = [cell for cell in gate.head.cells if any(one.verdict == "slower" for one in cell.differences)]
+        return f"REGRESSION shown: {_figures(len(slower))} of {_cells(len(where))} slower"
+    if gate.outcome == CANNOT_TELL:
+        return f"CANNOT TELL: {reasons(gate)[0]}"
+    return f"no regression shown in {_cells(len(gate.head.cells))}"
+
+
+def reasons(gate: Gate) -> list[str]:
+    """Why the gate cannot tell, or could not if it had not seen a regression."""
+    return [hidden(gate) if one.code == "hiding" else sentence(one) for one in gate.reasons]
+
+
+def heading(gate: Gate) -> str:
+    """What is held against what."""
+    name, bases = gate.head.name, gate.comparison.base_names
+    if len(bases) > 1:
+        return f"{name} held against {len(bases)} runs, {bases[0]} to {bases[-1]}"
+    return f"{name} held against {bases[0] if bases else 'nothing'}"
+
+
+def hidden(gate: Gate) -> str:
+    """Behind how many figures a slowdown beyond the threshold could hide."""
+    limit = percent(gate.comparison.threshold)
+    count = len(gate.head.differences)
+    if not count:
+        return "no figure could be held against anything"
+    if not gate.hiding:
+        return f"no figure could hide a slowdown beyond {limit}"
+    return f"{len(gate.hiding)} of {_figures(count)} could hide a slowdown beyond {limit}"
+
+
+def could_hide_text(one: Difference) -> str:
+    """What slowdown a figure without a verdict could hide; empty where there is a verdict."""
+    if one.verdict != "inconclusive":
+        return ""
+    high = one.contrast.ratio.high
+    if high is None:
+        return "any slowdown could hide"
+    return f"a slowdown of up to {100 * (high - 1):.1f} % could hide" if high > 1 else ""
+
+
+def lost_text(cell: CellResult) -> str:
+    """Which blocks a cell lost, and why, e.g. ``crashed in 9 blocks: killed by signal 11``."""
+    return "; ".join(map(_lost, cell.lost))
+
+
+def _lost(one: Lost) -> str:
+    blocks = "one block" if len(one.blocks) == 1 else f"{len(one.blocks)} blocks"
+    if one.status == UNREACHED:
+        return f"not reached in {blocks}"
+    return f"{'nothing counts' if one.status == 'invalid' else one.status} in {blocks}: {one.message}"
+
+
+@speaking(ENGLISH.code)
+def gate_lines(gate: Gate) -> list[str]:
+    """For a terminal of any encoding."""
+    rows, naming = _urgent_first(gate), name_all(gate.head.run)
+    lists = [
+        line
+        for name, serious, found in _lists(gate)
+        for line in limited([f"{name.upper()} {one}" if serious else f"{name}: {one}" for one in found], _FILE)
+    ]
+    found = [
+        heading(gate),
+        *map(sentence, gate.notes),
+        "",
+        *cells(rows, naming, _FILE, lambda figure: could_hide_text(figure.difference)),
+        *lists,
+        "",
+        headline(gate),
+        *(f"  also: {line}" for line in _beside(gate)),
+        hidden(gate),
+        _rule(gate),
+    ]
+    return [plain(line) for line in found]
+
+
+@speaking(ENGLISH.code)
+def gate_markdown(gate: Gate) -> str:
+    """For a step summary (GitHub: at most 1 MiB)."""
+    naming = name_all(gate.head.run)
+
+    def aside(figure: Figure) -> str:
+        text = could_hide_text(figure.difference)
+        return f": {text}" if text else ""
+
+    rows = [line for row in _urgent_first(gate) for line in figures_rows(row, naming, aside)]
+    more = plural(len(rows) - _MOST_ROWS, "{count} more row", "{count} more rows")
+    lists = [
+        line
+        for name, serious, found in _lists(gate)
+        for line in limited([f"- {f'**{name}**' if serious else name}: {escape(one)}" for one in found], _FILE)
+    ]
+    parts = [
+        f"## {escape(headline(gate))}",
+        "",
+        escape(heading(gate)),
+        "",
+        *(f"> **{escape(note)}**\n" for note in (*_beside(gate), *map(sentence, gate.notes))),
+        f"{escape(hidden(gate))}. {escape(_rule(gate))}.",
+        "",
+        *([*figures_header(), *rows[:_MOST_ROWS]] if rows else []),
+        *(["", f"{more}: {_FILE} holds all."] if len(rows) > _MOST_ROWS else []),
+        "",
+        *lists,
+    ]
+    return "\n".join([*parts, ""])
+
+
+def _lists(gate: Gate) -> Iterator[tuple[str, bool, list[str]]]:
+    """The name of each list below the figures, whether it keeps the gate from telling, and its lines."""
+    naming = name_all(gate.head.run)
+    missing = [f"{cell_name(one.cell, naming)}: {sentence(one.why)[:_MOST_WORDS]}" for one in gate.missing]
+    lost = [
+        f"{f'variant {one.side}, ' if one.side else ''}{cell_name(one.cell, naming)}: "
+        f"{lost_text(one.cell)[:_MOST_WORDS]}"
+        for one in gate.lost
+    ]
+    yield "missing", True, missing
+    yield "blocks lost", True, lost
+    yield "new", False, [cell_name(cell, naming) for cell in gate.head.only_head]
+    yield "changed", False, [f"{name} {base} -> {head}" for name, (base, head) in gate.head.changes.items()]
+
+
+def _beside(gate: Gate) -> list[str]:
+    """The reasons that the headline does not give."""
+    return reasons(gate)[1:] if gate.outcome == CANNOT_TELL else reasons(gate)
+
+
+def _rule(gate: Gate) -> str:
+    limit, basis = percent(gate.comparison.threshold), sentence(gate.basis)
+    return f"threshold {limit}; intervals cover {basis}; Holm's adjustment over all cells of a metric"
+
+
+def _urgent_first(gate: Gate) -> list[Row]:
+    """Slower cells first, then those that could hide a slowdown, then the others."""
+
+    def place(row: Row) -> int:
+        found = [one.difference for one in row.figures]
+        if any(one.verdict == "slower" for one in found):
+            return 0
+        return 1 if any(could_hide(one, gate.comparison.threshold) for one in found) else 2
+
+    return sorted(called_first(rows_of(gate.comparison)), key=place)

@@ -1,0 +1,164 @@
+"""Charts over prompt length: one line per configuration, with intervals."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.analyse.interval import Estimate
+from bench.analyse.results import CellResult, Ranking
+from bench.metrics import CHARTED
+from bench.report import metric_words, text
+from bench.report.drawing.canvas import LOG_FROM, Drawing, add_line, chain, set_ticks, spaced, value_axis
+from bench.report.drawing.chart import Chart, Edition, editions
+from bench.report.drawing.style import MUTED, LineStyle
+from bench.report.drawing.svg import Sheet
+from bench.report.format import capital, factor, interval, number
+from bench.report.names import Series
+
+
+@dataclass(frozen=True, slots=True)
+class _Point:
+    """One point of a line, with its tooltip."""
+
+    prompt_tokens: int
+    estimate: Estimate
+    tip: str
+
+    @property
+    def ends(self) -> tuple[float, ...]:
+        low, high = self.estimate.low, self.estimate.high
+        return () if low is None or high is None else (low, high)
+
+
+Lines = list[tuple[LineStyle, list[_Point]]]
+
+
+def prompt_charts(
+    lines: Sequence[Series], rankings: Sequence[Ranking], looks: Mapping[str, LineStyle], sheet: Sheet, *, both: bool
+) -> Iterator[Chart]:
+    """A chart per metric that has values, of lines that hold one combination of new tokens and batch size.
+
+    Args:
+        lines: narrowed to it.
+        rankings: of the run.
+        looks: series key -> looks.
+        sheet: of the page.
+        both: whether to draw each on both axes; the first two are, whatever it says.
+    """
+    ratios = _ratios(rankings)
+    for metric in (*CHARTED, "ratio", *text.ITL_NAMES):
+        named = _name(metric)
+        points = [(looks[one.key], list(_points(one, metric, ratios, named))) for one in lines]
+        if shown := [line for line in points if line[1]]:
+            quantile = metric if metric in text.ITL_NAMES else ""
+            yield Chart(_title(metric), _editions(metric, shown, sheet, both or metric in CHARTED[:2]), quantile)
+
+
+def _name(metric: str) -> str:
+    return metric_words.name(metric) if metric in CHARTED else text.ITL_NAMES.get(metric, text.RATIO_NAME)
+
+
+def _title(metric: str) -> str:
+    if metric == "ratio":
+        return text.RATIO_TITLE
+    return metric_words.chart_title(metric) if metric in CHARTED else capital(f"{text.ITL_NAMES[metric]}, ms")
+
+
+def _ratios(rankings: Sequence[Ranking]) -> dict[str, Estimate]:
+    """Cell key -> time to first token over the lowest at the same shape, which itself is 1 and has no interval.
+
+    First asks alone: a prefix-cache hit has no place on that scale. Empty where nothing stands beside the lowest.
+    """
+    found: dict[str, Estimate] = {}
+    for ranking in rankings:
+        if ranking.metric == "ttft_ms" and ranking.ask == "first" and ranking.rivals:
+            found[ranking.winner.cell_key] = Estimate(1.0, None, None, ranking.lowest.blocks)
+            found |= {rival.cell.cell_key: rival.ratio for rival in ranking.rivals}
+    return found
+
+
+def _points(one: Series, metric: str, ratios: Mapping[str, Estimate], named: str) -> Iterator[_Point]:
+    for cell in one.cells:
+        if (estimate := _estimate(cell, metric, ratios)) is None:
+            continue
+        at = text.AT_PROMPT.format(name=one.name, prompt=number(cell.prompt_tokens, 0))
+        ends = interval(estimate) or text.NO_INTERVAL
+        if metric == "ratio":
+            tip = f"{at}: {factor(estimate.value)} ({ends})"
+        else:
+            count, value = number(cell.generations, 0), number(estimate.value)
+            tip = text.POINT_TIP.format(at=at, metric=named, value=value, interval=ends, n=count)
+        yield _Point(cell.prompt_tokens, estimate, tip)
+
+
+def _estimate(cell: CellResult, metric: str, ratios: Mapping[str, Estimate]) -> Estimate | None:
+    if metric == "ratio":
+        return ratios.get(cell.cell_key)
+    if metric in CHARTED:
+        return measured.estimate if (measured := getattr(cell, metric)) else None
+    value = getattr(cell.itl_ms, metric)
+    return None if value is None else Estimate(value, None, None, cell.blocks)
+
+
+def _editions(metric: str, lines: Lines, sheet: Sheet, both: bool) -> tuple[Edition, ...]:
+    values = [point.estimate.value for _, points in lines for point in points]
+
+    def draw(canvas: Drawing, logarithmic: bool) -> None:
+        _draw(canvas, metric, lines, logarithmic=logarithmic)
+
+    label = text.LINES_LABEL.format(metric=_name(metric))
+    suited = metric == "ttft_ms" or max(values) / min(values) >= LOG_FROM
+    return editions(sheet, draw, label, values, logarithmic=suited, both=both and metric != "ratio")
+
+
+def _draw(canvas: Drawing, metric: str, lines: Lines, *, logarithmic: bool) -> None:
+    points = [point for _, own in lines for point in own]
+    held = [value for point in points for value in (point.estimate.value, *point.ends)]
+    lengths = sorted({point.prompt_tokens for point in points})
+    axes = canvas.figure.subplots()
+    axes.set_xscale("log")
+    axes.set_xlim(lengths[0] / 1.6, lengths[-1] * 1.6)
+    # The label of the longest stands in any case.
+    set_ticks(axes.xaxis, spaced(lengths[::-1], (lengths[-1] / lengths[0]) ** (1 / 9)), lambda value: number(value, 0))
+    axes.set_xlabel(text.PROMPT_AXIS)
+    value_axis(axes, held, logarithmic=logarithmic)
+    if metric == "ratio" and not logarithmic:
+        _around_one(axes, held)
+    axes.grid(visible=True, axis="y")
+    canvas.settle()
+    # Moved sideways, a point of a steep line would seem to lie on another height.
+    room = 0.05 if metric in ("ttft_ms", "response_ms") else 0.3
+    for index, (looks, own) in enumerate(lines):
+        _draw_line(canvas, axes, own, looks, _shift(index, len(lines), lengths, room))
+
+
+def _around_one(axes: Any, values: Sequence[float]) -> None:
+    low, high = min(1.0, *values), max(*values, 1.05)
+    margin = 0.06 * (high - low)
+    axes.set_ylim(low - margin, high + margin)
+    axes.axhline(1.0, color=MUTED, linewidth=0.9, zorder=1)
+
+
+def _shift(index: int, count: int, lengths: Sequence[int], room: float) -> float:
+    """A factor on the prompt length that moves lines apart, by ``room`` of the step to the next length in all."""
+    steps = [after / before for before, after in itertools.pairwise(lengths)]
+    whole = min(math.log(min(steps, default=4.0)) * room, math.log(2))
+    return math.exp(whole * ((index + 0.5) / count - 0.5))
+
+
+def _draw_line(canvas: Drawing, axes: Any, points: Sequence[_Point], looks: LineStyle, shift: float) -> None:
+    xs = [point.prompt_tokens * shift for point in points]
+    ys = [point.estimate.value for point in points]
+    bars = chain([(x, end) for end in point.ends] for x, point in zip(xs, points, strict=True) if point.ends)
+    marks = [canvas.point(point.tip, looks.number, point.prompt_tokens) for point in points]
+    # The axes hold all of it, so it needs no clip.
+    look: dict[str, Any] = {"gid": [canvas.mark("", line=looks.number)], "clip_on": False}
+    bar: dict[str, Any] = {"color": looks.colour, "linewidth": 1.1, "zorder": 2.5, **look}
+    add_line(axes, xs, ys, **looks.line(), zorder=3, **look)
+    add_line(axes, *bars, solid_capstyle="butt", **bar)
+    add_line(axes, *bars, linestyle="none", marker="_", markersize=4.5, **bar)
+    add_line(axes, xs, ys, **looks.points(), zorder=4, clip_on=False, gid=marks)

@@ -1,0 +1,174 @@
+"""A history as lines for a terminal, as Markdown, and as JSON for a program."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bench.analyse.timeline import Series
+from bench.metrics import METRICS
+from bench.report.about import MOST_HEADLINE, about_fields
+from bench.report.exports.summary_json import cleaned
+from bench.report.exports.summary_markdown import escape
+from bench.report.format import clean, interval, listed, number, plain
+from bench.report.history.history_text import (
+    all_notes,
+    heading,
+    hint,
+    notes,
+    path,
+    rule,
+    sentences,
+    series_names,
+    share,
+)
+from bench.report.history.history_view import HistoryView
+from bench.report.language import ENGLISH, in_each, speaking
+from bench.report.language import gettext as _
+
+HISTORY_VERSION = 1
+
+_COLUMNS = 100
+_MOST_IN_TERMINAL = 40
+_MOST_ROWS = 300
+
+
+@speaking(ENGLISH.code)
+def lines(view: HistoryView) -> list[str]:
+    """For a terminal of any encoding, in English."""
+    text = [f"history of machine {view.machine_id}: {heading(view)}", *all_notes(view), ""]
+    text += [f"{place}. {sentence}" for place, sentence in enumerate(sentences(view), start=1)]
+    text += filter(None, [hint(view)])
+    return [*(line for one in text for line in _wrapped(one)), *_changed_series(view)]
+
+
+def _wrapped(text: str) -> list[str]:
+    # A percent sign stays with its number.
+    held = plain(text).replace(" %", "\u00a0%")
+    wrapped = textwrap.wrap(held, _COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
+    return [line.replace("\u00a0", " ") for line in wrapped] or [""]
+
+
+def _changed_series(view: HistoryView) -> Iterator[str]:
+    named = zip(view.history.series, series_names(view.history), strict=True)
+    changed = [plain(f"{METRICS[one.metric].short:<8} {name}: {path(one)}") for one, name in named if one.shifts]
+    if changed:
+        yield from ("", *changed[:_MOST_IN_TERMINAL])
+    if len(changed) > _MOST_IN_TERMINAL:
+        yield f"... and {len(changed) - _MOST_IN_TERMINAL} more series that changed, in history.html"
+
+
+def markdown(view: HistoryView) -> str:
+    """For a step summary or a page of notes."""
+    title = _("History of machine {id}").format(id=escape(view.machine_id))
+    parts = [f"## {title}", "", escape(heading(view)), ""]
+    parts += [f"> **{escape(note)}**\n" for note in all_notes(view)]
+    parts += [f"{place}. {escape(sentence)}" for place, sentence in enumerate(sentences(view), start=1)]
+    parts += ["", *([escape(hint(view)), ""] if hint(view) else [])]
+    if view.history.series:
+        heads = (_("metric"), _("cell"), _("runs"), _("levels"), _("newest ms (95 %)"), _("runs differ by"))
+        parts += [f"| {' | '.join(heads)} |", "|---|---|--:|---|---|--:|"]
+    named = zip(view.history.series, series_names(view.history), strict=True)
+    rows = [_row(one, name) for one, name in sorted(named, key=lambda pair: not pair[0].shifts)]
+    parts += rows[:_MOST_ROWS]
+    if len(rows) > _MOST_ROWS:
+        parts += ["", _("{count} more rows are in history.json.").format(count=len(rows) - _MOST_ROWS)]
+    return "\n".join([*parts, "", rule(), ""])
+
+
+def _row(one: Series, name: str) -> str:
+    newest = one.points[-1].estimate
+    ends = interval(newest)
+    figure = number(newest.value) + (f" ({ends})" if ends else "")
+    cells = METRICS[one.metric].short, escape(name), str(len(one.points)), path(one), figure, share(one.scatter)
+    return f"| {' | '.join(cells)} |"
+
+
+@speaking(ENGLISH.code)
+def as_json(view: HistoryView) -> str:
+    """For a program, in English. A shift's ``turn`` is a place in ``turns``; runs are named by their ids."""
+    history = view.history
+    ids = [clean(run.run_id) for run in history.runs]
+    value = {
+        "history_version": HISTORY_VERSION,
+        "about": _about(view),
+        "machine_id": view.machine_id,
+        "threshold": history.threshold,
+        "notes": all_notes(view),
+        "answer": sentences(view),
+        "runs": [
+            {"run_id": run.run_id, "created_at": run.created_at.isoformat(), "ended": run.ended, "model": run.model}
+            for run in history.runs
+        ],
+        "turns": [
+            {
+                "before": ids[turn.before],
+                "after": ids[turn.after],
+                "moves": [asdict(move) for move in turn.moves],
+                "changes": [asdict(change) for change in turn.changes],
+            }
+            for turn in history.turns
+        ],
+        "drifts": [asdict(drift) | {"first": ids[drift.first], "last": ids[drift.last]} for drift in history.drifts],
+        "series": [_series(one, name, ids) for one, name in zip(history.series, series_names(history), strict=True)],
+    }
+    return json.dumps(cleaned(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _about(view: HistoryView) -> dict[str, Any]:
+    history = view.history
+    return about_fields(
+        created_at=history.runs[-1].created_at.isoformat(),
+        machine=view.machine,
+        machine_id=view.machine_id,
+        model=listed(list(dict.fromkeys(run.model for run in history.runs))),
+        synthetic_model=False,
+        backends=[one.cell.backend for one in history.series],
+        simulated=[one.cell.simulated for one in history.series],
+        cells=view.cells,
+        headlines=in_each(lambda: textwrap.shorten(_first_claim(view), MOST_HEADLINE, placeholder=" …")),
+        serious=[],
+        ended=all(run.ended for run in history.runs),
+    )
+
+
+def _first_claim(view: HistoryView) -> str:
+    return [*sentences(view), *notes(view)][0]
+
+
+def _series(one: Series, name: str, ids: Sequence[str]) -> dict[str, Any]:
+    identity = one.cell.identity
+    return {
+        "cell_key": identity.cell_key,
+        "name": name,
+        "simulated": one.cell.simulated,
+        "model": one.model,
+        "model_digest": identity.model,
+        "threads": identity.threads,
+        "prompt_set": identity.prompts,
+        "metric": one.metric,
+        "levels_ms": [level for *_, level in one.levels],
+        "scatter": one.scatter,
+        "shifts": [
+            {
+                "after": ids[one.points[shift.index].run],
+                "ratio": shift.ratio,
+                "p_value": shift.p_value,
+                "turn": shift.turn,
+            }
+            for shift in one.shifts
+        ],
+        "points": [
+            {
+                "run_id": ids[point.run],
+                "value_ms": point.estimate.value,
+                "low_ms": point.estimate.low,
+                "high_ms": point.estimate.high,
+                "blocks": point.estimate.blocks,
+            }
+            for point in one.points
+        ],
+    }

@@ -1,0 +1,282 @@
+"""The sentences of a history, in the language that is chosen: what the page, Markdown, the terminal and JSON share."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from bench.analyse.change_points import LEAST_RUNS
+from bench.analyse.environment import Change
+from bench.analyse.timeline import History, Move, Series, Turn
+from bench.metrics import METRICS
+from bench.report.compare.figures import signed
+from bench.report.compare.recorded import condition, value
+from bench.report.format import listed, number, percent, plural
+from bench.report.history.history_view import HistoryView, LeftOut, Reason, SlowChange
+from bench.report.language import chosen
+from bench.report.language import gettext as _
+
+_MOST_NAMED = 3
+_MOST_CHANGES = 12
+
+
+def series_names(history: History) -> list[str]:
+    """A name for each series; model, threads and prompts are named where they tell series apart."""
+    identities = [one.cell.identity for one in history.series]
+    models, threads, prompts = (
+        len({getattr(identity, name) for identity in identities}) > 1 for name in ("model", "threads", "prompts")
+    )
+    return [_series_name(one, model=models, threads=threads, prompts=prompts) for one in history.series]
+
+
+def _series_name(one: Series, *, model: bool, threads: bool, prompts: bool) -> str:
+    identity = one.cell.identity
+    parts = [one.cell.names[chosen().code]]
+    if model:
+        parts.append(_("model {name}").format(name=one.model))
+    if threads and identity.threads:
+        parts.append(plural(identity.threads, "{count} thread", "{count} threads"))
+    elif threads:
+        parts.append(_("threads left to the stack"))
+    if prompts:
+        parts.append(_prompt_set(identity.prompts))
+    return ", ".join(parts)
+
+
+def _prompt_set(place: int) -> str:
+    return _("prompt set {number}").format(number=place)
+
+
+def heading(view: HistoryView) -> str:
+    """How many runs and cells there are, and of when."""
+    runs = view.history.runs
+    first, last = runs[0].day, runs[-1].day
+    message = _("{runs} of {first}, {cells}") if first == last else _("{runs} from {first} to {last}, {cells}")
+    return message.format(runs=_runs(len(runs)), first=first, last=last, cells=_cells(view.cells))
+
+
+def _runs(count: int) -> str:
+    return plural(count, "{count} run", "{count} runs")
+
+
+def _cells(count: int) -> str:
+    return plural(count, "{count} cell", "{count} cells")
+
+
+def _series(count: int) -> str:
+    return plural(count, "{count} series", "{count} series")
+
+
+def _few(names: Sequence[str]) -> str:
+    if len(names) <= _MOST_NAMED:
+        return listed(names)
+    return _and_more(", ".join(names[:_MOST_NAMED]), len(names) - _MOST_NAMED)
+
+
+def _and_more(names: str, count: int) -> str:
+    return _("{names} and {count} more").format(names=names, count=count)
+
+
+# -- what stands before any figure
+
+
+def left_out_text(one: LeftOut) -> str:
+    """What is left out, and why; an error follows it, in English."""
+    message = {
+        Reason.UNREADABLE: _("left out:"),
+        Reason.SAME_RUN: _("left out: {folder} is the same run as {same_as}"),
+        Reason.NO_DATE: _("left out: {folder} does not say when it was measured"),
+        Reason.OTHER_MACHINE: _("left out: {runs} of other machines, which --machine shows"),
+    }[one.reason]
+    return message.format(folder=one.folder, same_as=one.same_as, runs=_runs(one.runs))
+
+
+def all_notes(view: HistoryView) -> list[str]:
+    """What has to be known before any figure, with what is left out."""
+    return [*(f"{left_out_text(one)} {one.error}".rstrip() for one in view.left_out), *notes(view)]
+
+
+def notes(view: HistoryView) -> list[str]:
+    """What has to be known before any figure."""
+    return list(_notes(view))
+
+
+def _notes(view: HistoryView) -> Iterator[str]:
+    if view.simulated:
+        yield _("simulated: no model ran for some or all of these latencies")
+    if view.unfinished:
+        message = _("{runs} without an end: still being written or killed; taken as far as measured")
+        yield message.format(runs=_few(view.unfinished))
+    if view.lost:
+        message = _("not all blocks were measured in {runs}; these points are estimated from the other blocks")
+        yield message.format(
+            runs=_few([_("{run} ({cells})").format(run=run, cells=_cells(cells)) for run, cells in view.lost])
+        )
+    if view.variant_runs:
+        message = _("variants of {runs} are not part of a history; `nox -s compare` shows them")
+        yield message.format(runs=plural(view.variant_runs, "{count} A/B run", "{count} A/B runs"))
+    if new := view.new_prompts:
+        place = _("{run} ({day}; {lengths} prompt tokens, {prompts})")
+        places = [
+            place.format(
+                run=one.run.run_id,
+                day=one.run.day,
+                lengths=listed([number(length, 0) for length in one.lengths]),
+                prompts=_prompt_set(one.prompts),
+            )
+            for one in new
+        ]
+        message = _(
+            "the prompts changed with {places}: cells of those prompt lengths have one series per prompt set, "
+            "and prompt sets are not compared"
+        )
+        yield message.format(places=_few(places))
+    if not view.history.series:
+        yield _("nothing was measured in these runs")
+
+
+# -- what changed
+
+
+def sentences(view: HistoryView) -> list[str]:
+    """Each turn in a sentence or two, in their order, then the drifts; then which series are too short for either."""
+    history, names = view.history, series_names(view.history)
+    found = [turn_sentence(history, turn, names) for turn in history.turns]
+    found += [_slow_sentence(one, names) for one in view.slow_changes]
+    every, short = len(history.series), len(view.too_short)
+    if every > short and not found:
+        message = _("No change point in {series} over {runs}.")
+        found.append(message.format(series=_series(every - short), runs=_runs(len(history.runs))))
+    if short:
+        some = _(
+            "No change point was looked for in {short} of {every} series: it takes {least} runs of a cell, and the "
+            "longest of these has {longest}; measure again with `nox -s bench`."
+        )
+        none = _(
+            "No change point was looked for in any series: it takes {least} runs of a cell, and the longest of these "
+            "has {longest}; measure again with `nox -s bench`."
+        )
+        counts = {"short": number(short, 0), "every": number(every, 0)}
+        longest = max(len(one.points) for one in view.too_short)
+        found.append((none if short == every else some).format(**counts, least=LEAST_RUNS, longest=longest))
+    return found
+
+
+def hint(view: HistoryView) -> str:
+    """How to find out what caused a turn; blank without one."""
+    message = _(
+        "What changed there may or may not be the cause: `nox -s ab` measures both versions in one run and tells."
+    )
+    return message if view.history.turns else ""
+
+
+def turn_sentence(history: History, turn: Turn, names: Sequence[str]) -> str:
+    """What changed at one place, and what else did there."""
+    before, after = history.runs[turn.before], history.runs[turn.after]
+    named: set[str] = set()
+    slower, faster = _("{cells} became slower by {by}"), _("{cells} became faster by {by}")
+    moves = [
+        (slower if move.slower else faster).format(cells=_moved(move, names, named), by=_by(move))
+        for move in turn.moves
+    ]
+    what = _("{moves} between run {before} ({before_day}) and run {after} ({after_day}).").format(
+        moves="; ".join(moves), before=before.run_id, before_day=before.day, after=after.run_id, after_day=after.day
+    )
+    return f"{what} {cause(turn)}"
+
+
+def _moved(move: Move, names: Sequence[str], named: set[str]) -> str:
+    """Which cells of a metric; a few are named, unless they are ``named`` already."""
+    own = [names[place] for place in move.series]
+    message = _("{metric} of {count} of {cells}")
+    if len(own) <= _MOST_NAMED and not named.issuperset(own):
+        message = _("{metric} of {count} of {cells} ({names})")
+    named.update(own)
+    metric, cells = METRICS[move.metric].short, _cells(move.of)
+    return message.format(metric=metric, count=number(len(own), 0), cells=cells, names="; ".join(own))
+
+
+def _by(move: Move) -> str:
+    low, high = sorted(abs(ratio - 1) for ratio in (move.least, move.most))
+    if share(low) == share(high):
+        return share(low)
+    return _("{low} to {high} %").format(low=number(100 * low, _places(low)), high=number(100 * high, _places(high)))
+
+
+def share(value: float | None) -> str:
+    """A share in percent: one decimal below ten."""
+    return "" if value is None else percent(value, _places(value))
+
+
+def _places(value: float) -> int:
+    return 1 if 100 * value < 9.95 else 0
+
+
+def cause(turn: Turn) -> str:
+    """What differs where cells changed: in common and in their own venvs first, then how much in other ones."""
+    own = [change for change in turn.changes if not change.backends or set(change.backends) & set(turn.backends)]
+    elsewhere = len(turn.changes) - len(own)
+    packages = plural(elsewhere, "{count} package", "{count} packages")
+    if not own and not elsewhere:
+        return _("Nothing that is recorded changed here.")
+    if not own:
+        message = _(
+            "Nothing that is recorded changed here but {packages} changed in venvs that these cells do not use."
+        )
+        return message.format(packages=packages)
+    shown = "; ".join(change_text(change) for change in own[:_MOST_CHANGES])
+    if len(own) > _MOST_CHANGES:
+        shown = _and_more(shown, len(own) - _MOST_CHANGES)
+    there = _("Changed there: {changes}.").format(changes=shown)
+    beside = _("Beside that, {packages} changed in venvs that these cells do not use.").format(packages=packages)
+    return f"{there} {beside}" if elsewhere else there
+
+
+def change_text(change: Change) -> str:
+    """E.g. ``openvino-genai 2026.3.0.0 -> 2026.4.1.0``, with its venv where that has another name."""
+    what = condition(change.what)
+    if change.before is None:
+        text = _("{what} {version} added").format(what=what, version=change.after)
+    elif change.after is None:
+        text = _("{what} {version} removed").format(what=what, version=change.before)
+    else:
+        text = f"{what} {value(change.what, change.before)} -> {value(change.what, change.after)}"
+    venvs = [name for name in change.backends if name != change.what]
+    return _("{change} (in {venvs})").format(change=text, venvs=listed(venvs)) if venvs else text
+
+
+def _slow_sentence(one: SlowChange, names: Sequence[str]) -> str:
+    named: set[str] = set()
+    move = _("{cells} by {by}")
+    moves = "; ".join(move.format(cells=_moved(each, names, named), by=_by(each)) for each in one.moves)
+    slower, faster = (
+        _("Gradually slower between {first} and {last}: {moves}."),
+        _("Gradually faster between {first} and {last}: {moves}."),
+    )
+    what = (slower if one.slower else faster).format(first=one.first.day, last=one.last.day, moves=moves)
+    advice = _(
+        "No single change explains a drift; look for what grows or ages (heat, dust, a filling disk, other programs)."
+    )
+    return f"{what} {advice}"
+
+
+def path(one: Series) -> str:
+    """The levels of a series, e.g. ``10.2 ms, at 1: 10.9 ms (+7.0 %)``; of a drift its two ends."""
+    levels = [level for _low, _high, level in one.levels]
+    steps = [f"{number(levels[0])} ms"]
+    for turn, group in itertools.groupby(enumerate(one.shifts), key=lambda pair: pair[1].turn):
+        places = [place for place, _shift in group]
+        before, after = levels[places[0]], levels[places[-1] + 1]
+        where = _("gradually") if turn is None else _("at {turn}").format(turn=turn + 1)
+        steps.append(f"{where}: {number(after)} ms ({signed(after / before)})")
+    return ", ".join(steps)
+
+
+def rule() -> str:
+    """What a change point is."""
+    return _(
+        "A change point is where the level of a cell differs before and after it by more than in random orders "
+        "of the runs (a permutation test of all cells and metrics together at 5 %, with at least three runs on "
+        "either side). Consecutive runs are assumed to be correlated by 0.4, or by more where thirty or more "
+        "runs show it."
+    )

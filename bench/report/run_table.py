@@ -1,0 +1,143 @@
+"""The table at the end of a run: ASCII, at most 100 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from bench.analyse.interval import Estimate
+from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured
+from bench.metrics import BY_GENERATION, METRICS
+from bench.report import run_words
+from bench.report.findings import in_short
+from bench.report.format import megabytes, number, plain
+from bench.report.language import ENGLISH, speaking
+from bench.report.names import failed_shapes
+from bench.report.run_view import RunView
+
+COLUMNS = 100
+
+_HEADER = (
+    "backend",
+    "device",
+    "prec",
+    "in",
+    "prompt",
+    *(head for key in BY_GENERATION for head in (f"{METRICS[key].short} {METRICS[key].unit}", "+/-")),
+    "tok/s",
+    "peak MB",
+    "busy",
+    "verdict",
+)
+_WIDEST = (16, 12, 8, 4, 12, *(8, 5) * len(BY_GENERATION), 7, 7, 5, 9)
+_TEXT_COLUMNS = (0, 1, 2, 3, len(_HEADER) - 1)
+
+
+@speaking(ENGLISH.code)
+def run_table(view: RunView) -> str:
+    """What a run measured and what it could not, in English, for a terminal of any encoding."""
+    cells = view.analysis.cells
+    one_shape = len({(cell.new_tokens, cell.batch_size) for cell in cells}) == 1
+    rows = [_row(cell, one_shape=one_shape) for cell in cells]
+    lines = _columns([_HEADER, *rows]) if rows else [run_words.nothing_measured()]
+    notes = [*_failures(view), *(run_words.overview_sentence(view, overview) for overview in view.overviews)]
+    if view.adaptive:
+        notes.append(run_words.adaptive_end(view))
+    notes += [*_notes(view), *in_short(view.notes)]
+    return "\n".join([*lines, *(wrapped for note in notes for wrapped in _wrapped(note))])
+
+
+def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
+    return (
+        f"{cell.load.variant}:{cell.load.backend}" if cell.load.variant else cell.load.backend,
+        _device(cell.load),
+        cell.load.precision,
+        cell.load.inference_precision or "?",
+        _prompt(cell, one_shape=one_shape),
+        *(part for key in BY_GENERATION for part in _figure(getattr(cell, key))),
+        _figure(cell.decode_tokens_per_s)[0],
+        megabytes(cell.load.peak_memory_bytes).replace(",", ""),
+        _busy(cell.load.device_share),
+        cell.load.device_verdict,
+    )
+
+
+def _prompt(cell: CellResult, *, one_shape: bool) -> str:
+    shape = str(cell.prompt_tokens) if one_shape else f"{cell.prompt_tokens}+{cell.new_tokens}x{cell.batch_size}"
+    return f"{shape} hit" if cell.ask == "again" else shape
+
+
+def _busy(share: float | None) -> str:
+    if share is None:
+        return ""
+    return "<1%" if 0 < share < 0.01 else f"{100 * share:.0f}%"
+
+
+def _device(load: LoadResult) -> str:
+    return load.ran_on if load.ran_on == load.device_requested else f"{load.ran_on} for {load.device_requested}"
+
+
+def _figure(measured: Measured | None) -> tuple[str, str]:
+    if measured is None:
+        return "", ""
+    return number(measured.estimate.value).replace(",", ""), spread_of(measured.estimate)
+
+
+def spread_of(estimate: Estimate) -> str:
+    """Half the width of the interval, in at most five characters; blank without one."""
+    width = estimate.half_width
+    if width is None:
+        return ""
+    if width >= 10:
+        return ">999%"
+    return f"{100 * width:.0f}%" if width >= 0.005 else "<1%"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    cut = [[_fitted(value, widest) for value, widest in zip(row, _WIDEST, strict=True)] for row in rows]
+    widths = [max(len(row[index]) for row in cut) for index in range(len(_HEADER))]
+    lines = []
+    for row in cut:
+        parts = [
+            value.ljust(width) if index in _TEXT_COLUMNS else value.rjust(width)
+            for index, (value, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(" ".join(parts).rstrip()[:COLUMNS])
+    return [lines[0], "-" * max(len(line) for line in lines), *lines[1:]]
+
+
+def _fitted(value: str, widest: int) -> str:
+    shown = plain(value)
+    return shown if len(shown) <= widest else shown[: widest - 1] + "~"
+
+
+def _failures(view: RunView) -> list[str]:
+    return [
+        f"{run_words.status_word(failure.status)}: {view.names.of(failure.load)}, {failed_shapes(failure)}: "
+        f"{textwrap.shorten(failure.message, 300, placeholder=' ...')}"
+        for failure in view.analysis.failures
+    ]
+
+
+def _notes(view: RunView) -> list[str]:
+    loads, cells = view.analysis.loads, view.analysis.cells
+    variants = {load.variant: load.variant_spec for load in loads if load.variant_spec}
+    notes = [f"{name}: {spec}" for name, spec in variants.items()]
+    if view.simulated != "none":
+        notes.append("simulated: these latencies were played, no model ran")
+    if view.analysis.unreached:
+        notes.append(run_words.unreached(view))
+    if any(cell.ask == "again" for cell in cells):
+        notes.append("hit: a prefix-cache hit, the time for a prompt that the same process was asked just before")
+    if any(not load.simulated for load in loads):
+        notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
+    if any(cell.load.device_share is not None for cell in cells):
+        notes.append("busy: how much of the time the device was at work, of a CPU the CPU time; threads add up")
+    if cells and not all(ranking.verdict for ranking in view.analysis.rankings):
+        profile = run_words.VERDICT_PROFILE
+        notes.append(f"+/- is half the 95 % interval; no verdict is claimed below {VERDICT_BLOCKS} blocks: {profile}")
+    return notes
+
+
+def _wrapped(note: str) -> list[str]:
+    return textwrap.wrap(plain(note), COLUMNS, subsequent_indent="  ")

@@ -1,0 +1,437 @@
+"""What the report of one run claims: values without words, built once and put into words by each renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Literal
+
+from bench.analyse.interval import Estimate, paired
+from bench.analyse.ranking import lowest_of
+from bench.analyse.results import (
+    CellResult,
+    LoadResult,
+    Measured,
+    MemoryRanking,
+    MemoryRival,
+    Ranking,
+    Rival,
+    RunAnalysis,
+)
+from bench.metrics import RANKED
+from bench.plan.cells import ASKS, digest
+from bench.report.findings import Note, finding_notes
+from bench.report.metric_words import ITL_NAMES
+from bench.report.names import Naming, Shape, name_all
+
+Claim = Literal["only", "fastest", "least", "lowest"]
+"""What may be said of the lowest: that it has no rival, that it won, in time or in memory, or no more than that."""
+
+ENERGY_CHARTS = ("energy_j_per_token", "npu_busy_ms", "gpu_busy_ms")
+ENERGY_COLUMNS = ("energy_j", *ENERGY_CHARTS, "cpu_time_ms", "cpu_frequency_mhz")
+"""Attributes of :class:`bench.analyse.costs.Costs`."""
+_MOST_BARS = 40
+_SHOWN_TIMES = {"energy_j_per_token": 1e3}
+"""What is shown in another unit than it is kept in: a token takes millijoules."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Who is lowest by one metric, of those that answered the same requests.
+
+    Args:
+        metric: one of the ranked ones, or ``memory``.
+        shapes: of the requests; a latency has one.
+        ranking: as it was analysed.
+    """
+
+    metric: str
+    shapes: tuple[Shape, ...]
+    ranking: Ranking | MemoryRanking
+
+    @property
+    def winner(self) -> LoadResult:
+        """The lowest."""
+        return load_of(self.ranking.winner)
+
+    @property
+    def rivals(self) -> list[tuple[Rival | MemoryRival, LoadResult]]:
+        """The others, nearest first."""
+        return [(rival, load_of(rival)) for rival in self.ranking.rivals]
+
+    @property
+    def apart(self) -> list[LoadResult]:
+        """Those that could not be compared with it."""
+        return [load_of(one) for one in self.ranking.apart]
+
+    @property
+    def claim(self) -> Claim:
+        """What may be said of the lowest."""
+        if self.ranking.alone:
+            return "only"
+        if not self.ranking.claimed:
+            return "lowest"
+        return "least" if self.metric == "memory" else "fastest"
+
+    @property
+    def unit(self) -> str:
+        """In which its figures are shown."""
+        return "MB" if self.metric == "memory" else "ms"
+
+    @property
+    def scale(self) -> float:
+        """What its figures are multiplied by for that."""
+        return 1e-6 if self.metric == "memory" else 1.0
+
+    @property
+    def lowest(self) -> Estimate:
+        """The figure of the lowest, in that unit."""
+        return self.ranking.lowest.times(self.scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One metric over all prompt lengths, or memory.
+
+    Args:
+        answers: by prompt length, or the one of memory.
+        several: whether the run has several of this kind, so that the requests have to be named.
+    """
+
+    answers: tuple[Answer, ...]
+    several: bool
+
+    @property
+    def metric(self) -> str:
+        """One of the ranked ones, or ``memory``."""
+        return self.answers[0].metric
+
+    @property
+    def ask(self) -> str:
+        """How its prompts were asked."""
+        return self.answers[0].ranking.ask
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the contestants are."""
+        return self.answers[0].ranking.simulated
+
+    @property
+    def claimed(self) -> bool:
+        """Whether each of its winners may be called one."""
+        return all(answer.ranking.claimed for answer in self.answers)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One cell in the table of results, in which columns it is the lowest of its kind, and the numbers of its notes."""
+
+    cell: CellResult
+    lowest: frozenset[str]
+    notes: tuple[int, ...] = ()
+
+    @property
+    def anchor(self) -> str:
+        """The id of its details in the page, the same in every report of this cell."""
+        key = self.cell.cell_key
+        return f"cell-{key if key.isalnum() and key.isascii() else digest(key)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All cells of one shape, first asks before prefix-cache hits, the quickest whole answer first."""
+
+    shape: Shape
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One configuration at one shape, asked a first time and again.
+
+    Args:
+        first: prompts that the process has not seen.
+        again: prompts that it was asked just before.
+        first_ms: time to first token, over the blocks that both asks have.
+        again_ms: the same of the prompts asked again.
+        share: ``again_ms`` over ``first_ms``, paired by block.
+    """
+
+    first: CellResult
+    again: CellResult
+    first_ms: Measured
+    again_ms: Measured
+    share: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyChart:
+    """One counter that moved: some of the cells that it was read around with their values, and how many there are."""
+
+    name: str
+    bars: tuple[tuple[CellResult, float], ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """Energy and busy time of the cells that a counter was read around, in the units shown.
+
+    Args:
+        charts: of the counters that moved.
+        columns: of :data:`ENERGY_COLUMNS` those with any value.
+        rows: each cell with its values of these.
+        sources: what the energy was read from.
+        engines: whether busy time of a GPU is among it.
+    """
+
+    charts: tuple[EnergyChart, ...]
+    columns: tuple[str, ...]
+    rows: tuple[tuple[CellResult, tuple[float | None, ...]], ...]
+    sources: tuple[str, ...]
+    engines: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """All that the report of one run claims.
+
+    Args:
+        analysis: of the run; failures, unreached cells and loads are shown as they are there.
+        names: of loads and lines.
+        answers: those to one set of requests together, those by latency before those by memory.
+        overviews: a sentence each.
+        groups: of the table of results.
+        hits: cells that were asked both ways.
+        adaptive: what end.json says of a run that added blocks as it went; empty for others.
+        axes: what a reader can narrow the page by, and the values as the ``data-`` attributes have them.
+        weights: metrics that anything is ranked by, and ``memory``.
+        quantiles: of inter-token latency, those that any sample of the run can carry.
+        energy: ``None`` where no counter was read.
+    """
+
+    analysis: RunAnalysis
+    names: Naming
+    answers: tuple[tuple[Answer, ...], ...]
+    overviews: tuple[Overview, ...]
+    groups: tuple[Group, ...]
+    hits: tuple[Hit, ...]
+    adaptive: Mapping[str, Any]
+    axes: Mapping[str, tuple[str, ...]]
+    weights: tuple[str, ...]
+    quantiles: tuple[str, ...]
+    energy: Energy | None
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        """run.json."""
+        return self.analysis.record
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        """What run.json says of the model."""
+        return self.record.get("model") or {}
+
+    @property
+    def cpu(self) -> str | None:
+        """The name of the machine's CPU."""
+        name: str | None = ((self.record.get("machine") or {}).get("cpu") or {}).get("name")
+        return name
+
+    @property
+    def plan(self) -> Mapping[str, Any]:
+        """What run.json says of the plan."""
+        return self.record.get("plan") or {}
+
+    @property
+    def notes(self) -> list[Note]:
+        """What the guard found, in the language that is chosen."""
+        return finding_notes(self.analysis, self.names)
+
+    @property
+    def simulated(self) -> Literal["none", "some", "all"]:
+        """How many of the loads are."""
+        loads = [load.simulated for load in self.analysis.loads]
+        return "none" if not any(loads) else "all" if all(loads) else "some"
+
+    @property
+    def verdict(self) -> bool:
+        """Whether the run has blocks enough for a verdict in each of its rankings."""
+        return bool(self.analysis.rankings) and all(ranking.verdict for ranking in self.analysis.rankings)
+
+    @property
+    def blocks(self) -> int:
+        """The fewest blocks that a ranking rests on."""
+        return min((ranking.blocks for ranking in self.analysis.rankings), default=0)
+
+    @property
+    def planned_blocks(self) -> int:
+        """How many blocks the run was to have; of one that added blocks, how many it had."""
+        return self.adaptive.get("blocks") or self.plan.get("blocks") or 0
+
+
+def view_run(analysis: RunAnalysis) -> RunView:
+    """What the report of a run claims."""
+    names = name_all(analysis)
+    answers = _answers(analysis)
+    ranked = {ranking.metric for ranking in analysis.rankings} | ({"memory"} if analysis.memory_rankings else set())
+    samples = [cell.itl_ms for cell in analysis.cells]
+    return RunView(
+        analysis=analysis,
+        names=names,
+        answers=answers,
+        overviews=(*_latency_overviews(answers), *_memory_overviews(answers)),
+        groups=_groups(analysis, finding_notes(analysis, names)),
+        hits=tuple(_hits(analysis)),
+        adaptive=_adaptive_end(analysis),
+        axes=_axes(analysis),
+        weights=tuple(metric for metric in (*RANKED, "memory") if metric in ranked),
+        quantiles=tuple(name for name in ITL_NAMES if any(getattr(one, name) is not None for one in samples)),
+        energy=_energy(analysis),
+    )
+
+
+def load_of(one: CellResult | LoadResult | Rival | MemoryRival) -> LoadResult:
+    """The load of a contestant."""
+    if isinstance(one, Rival):
+        return one.cell.load
+    return one if isinstance(one, LoadResult) else one.load
+
+
+def shape_of(cell: CellResult) -> Shape:
+    """Prompt tokens, new tokens and batch size."""
+    return cell.prompt_tokens, cell.new_tokens, cell.batch_size
+
+
+def _answers(analysis: RunAnalysis) -> tuple[tuple[Answer, ...], ...]:
+    """By shape, and apart for prefix-cache hits and for simulated contestants; then by memory."""
+    groups: dict[tuple[Shape, str, bool], list[Answer]] = {}
+    for one in analysis.rankings:
+        shape = (one.prompt_tokens, one.new_tokens, one.batch_size)
+        groups.setdefault((shape, one.ask, one.simulated), []).append(Answer(one.metric, (shape,), one))
+    memory = [(Answer("memory", one.shapes, one),) for one in analysis.memory_rankings]
+    return (*map(tuple, groups.values()), *memory)
+
+
+def _latency_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]:
+    """For each combination of the other axes, each metric over all prompt lengths."""
+    kinds: dict[tuple[bool, bool, int, int], list[Answer]] = {}
+    for answer in (one for group in answers for one in group if one.metric != "memory"):
+        ((_, new_tokens, batch_size),) = answer.shapes
+        kind = (answer.ranking.simulated, answer.ranking.ask == "again", batch_size, new_tokens)
+        kinds.setdefault(kind, []).append(answer)
+    several = len({kind[2:] for kind in kinds}) > 1
+    for kind in sorted(kinds):
+        for metric in RANKED:
+            own = tuple(one for one in kinds[kind] if one.metric == metric and not one.ranking.alone)
+            if own:
+                yield Overview(own, several)
+
+
+def _memory_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]:
+    memory = [one for group in answers for one in group if one.metric == "memory"]
+    kinds = [(one.ranking.simulated, one.ranking.ask) for one in memory]
+    for answer, kind in zip(memory, kinds, strict=True):
+        if not answer.ranking.alone:
+            yield Overview((answer,), kinds.count(kind) > 1)
+
+
+def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
+    """By batch size, new tokens and prompt tokens."""
+    groups: dict[tuple[int, int, int], list[CellResult]] = {}
+    for cell in analysis.cells:
+        groups.setdefault((cell.batch_size, cell.new_tokens, cell.prompt_tokens), []).append(cell)
+    lowest = {(one.winner.cell_key, one.metric) for one in analysis.rankings if not one.alone}
+    for cells in groups.values():
+        lowest.update((key, "memory") for key in _least_memory(cells))
+
+    def row(cell: CellResult) -> Row:
+        own = frozenset(column for key, column in lowest if key == cell.cell_key)
+        return Row(cell, own, tuple(note.number for note in notes if note.touches(cell)))
+
+    return tuple(
+        Group(shape_of(cells[0]), tuple(row(cell) for cell in sorted(cells, key=_place)))
+        for _, cells in sorted(groups.items())
+    )
+
+
+def _least_memory(cells: Sequence[CellResult]) -> Iterator[str]:
+    for simulated, ask in product((False, True), ASKS):
+        own = [cell for cell in cells if cell.load.simulated is simulated and cell.ask == ask]
+        known = {cell.cell_key: cell.load.peak_memory for cell in own if cell.load.peak_memory}
+        if len(known) > 1:
+            yield lowest_of(known)
+
+
+def _place(cell: CellResult) -> tuple[bool, float]:
+    return cell.ask == "again", (cell.response_ms or cell.ttft_ms).estimate.value
+
+
+def _hits(analysis: RunAnalysis) -> Iterator[Hit]:
+    """Every cell that was asked both ways in at least one block, in the order of the plan."""
+
+    def asked(cell: CellResult) -> tuple[object, ...]:
+        load = cell.load
+        return load.variant, load.backend, load.device_requested, load.precision, shape_of(cell)
+
+    again = {asked(cell): cell for cell in analysis.cells if cell.ask == "again"}
+    for cell in analysis.cells:
+        other = again.get(asked(cell))
+        if cell.ask == "again" or other is None:
+            continue
+        first, hit = cell.ttft_ms.within(other.ttft_ms.by_block), other.ttft_ms.within(cell.ttft_ms.by_block)
+        contrast = paired(other.ttft_ms.by_block, cell.ttft_ms.by_block)
+        if first and hit and contrast:
+            yield Hit(cell, other, first, hit, contrast.ratio)
+
+
+def _adaptive_end(analysis: RunAnalysis) -> Mapping[str, Any]:
+    detail = (analysis.end or {}).get("detail")
+    adaptive = detail.get("adaptive") if isinstance(detail, Mapping) else None
+    return adaptive if isinstance(adaptive, Mapping) else {}
+
+
+def _axes(analysis: RunAnalysis) -> dict[str, tuple[str, ...]]:
+    """The axes along which something differs among what was measured or failed; none in a run without results."""
+    if not analysis.cells:
+        return {}
+    loads = [cell.load for cell in analysis.cells] + [failure.load for failure in analysis.failures]
+    asks = {cell.ask for cell in analysis.cells} | {ask for failure in analysis.failures for ask in failure.asks}
+    found = {
+        "backend": dict.fromkeys(load.backend for load in loads),
+        "device": dict.fromkeys(load.ran_on for load in loads),
+        "precision": dict.fromkeys(load.precision for load in loads),
+        "prompt": [str(length) for length in sorted({cell.prompt_tokens for cell in analysis.cells})],
+        "ask": [ask for ask in ASKS if ask in asks],
+    }
+    return {key: tuple(values) for key, values in found.items() if len(values) > 1}
+
+
+def _energy(analysis: RunAnalysis) -> Energy | None:
+    """``None`` where neither energy nor busy time of any measured cell is known."""
+    # A simulated latency costs nothing: what the machine took meanwhile is no figure of the stack that it stands for.
+    cells = [cell for cell in analysis.cells if not cell.load.simulated]
+    if all(_cost(cell, name) is None for cell in cells for name in ENERGY_CHARTS):
+        return None
+    columns = tuple(name for name in ENERGY_COLUMNS if any(_cost(cell, name) is not None for cell in cells))
+    return Energy(
+        charts=tuple(chart for name in ENERGY_CHARTS if (chart := _energy_chart(name, cells))),
+        columns=columns,
+        rows=tuple((cell, tuple(_cost(cell, name) for name in columns)) for cell in cells),
+        sources=tuple(dict.fromkeys(cell.costs.energy_source for cell in cells if cell.costs.energy_source)),
+        engines=any(cell.costs.gpu_busy_ms is not None for cell in cells),
+    )
+
+
+def _energy_chart(name: str, cells: Sequence[CellResult]) -> EnergyChart | None:
+    known = [(cell, value) for cell in cells if (value := _cost(cell, name)) is not None]
+    # Where no counter moved there is nothing to draw; the table says so.
+    if not any(value for _, value in known):
+        return None
+    return EnergyChart(name, tuple(known[:_MOST_BARS]), len(known))
+
+
+def _cost(cell: CellResult, name: str) -> float | None:
+    value: float | None = getattr(cell.costs, name)
+    return None if value is None else value * _SHOWN_TIMES.get(name, 1.0)

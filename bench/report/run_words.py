@@ -1,0 +1,433 @@
+"""What a run's report claims, in words that several renderers share; each sentence stands by itself."""
+
+# ruff: noqa: RUF001 - en dashes and signs of multiplication are meant
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, LoadResult, MemoryRival, Rival
+from bench.report.format import (
+    capital,
+    clean,
+    factor,
+    interval,
+    listed,
+    number,
+    percent,
+    plural,
+    small_share,
+    with_interval,
+)
+from bench.report.language import gettext as _
+from bench.report.language import mark, ngettext
+from bench.report.metric_words import name as metric_name
+from bench.report.names import cell_name, requests_name, shape_name
+from bench.report.run_view import Answer, Overview, RunView, shape_of
+
+VERDICT_PROFILE = "--profile standard"
+VERDICT_COMMAND = f"nox -s bench -- {VERDICT_PROFILE}"
+"""Measures blocks enough for a verdict."""
+
+_MOST_MISSED = 6
+
+STATUSES = {
+    "failed": mark("failed"),
+    "timeout": mark("timed out"),
+    "crashed": mark("crashed"),
+    "unsupported": mark("unsupported"),
+    "invalid": mark("not counted"),
+}
+SEVERITIES = {"serious": mark("serious"), "warning": mark("warning"), "info": mark("info")}
+VERDICTS = {
+    "verified": mark("verified"),
+    "reported": mark("reported"),
+    "fallback": mark("fallback"),
+    "simulated": mark("simulated"),
+    "unknown": mark("unknown"),
+}
+"""Verdict on a load's device -> its word."""
+VERDICT_HELP = {
+    "verified": mark(
+        "The stack named the device that ran, and its own counter showed it busy for at least 5 % of the measured time "
+        "(50 % where the stack may hand work to the CPU without a word), or, without a counter, the stack’s own "
+        "profile places work there."
+    ),
+    "reported": mark("The stack said so; no counter of that very device confirmed it."),
+    "fallback": mark("Another device ran than was asked for, and the figures are under the name of what ran."),
+    "simulated": mark("Latencies were played. No device ran."),
+    "unknown": mark(
+        "The stack does not tell which device ran or may hand work to another without a word, or the record of its "
+        "process is missing."
+    ),
+}
+
+_CLAIMS = {
+    ("only", False): (mark("the only one measured"), mark("Only {winner} was measured here: {metric} {value}.")),
+    ("only", True): (mark("the only one simulated"), mark("Only {winner} was simulated here: {metric} {value}.")),
+    ("fastest", False): (mark("fastest"), mark("{winner} is fastest by {metric}: {value}.")),
+    ("fastest", True): (
+        mark("fastest of the simulated"),
+        mark("{winner} is fastest of the simulated by {metric}: {value}."),
+    ),
+    ("least", False): (mark("least"), mark("{winner} needs least memory: {value}.")),
+    ("least", True): (
+        mark("least of the simulated"),
+        mark("{winner} needs least memory of the simulated: {value}."),
+    ),
+    ("lowest", False): (mark("lowest measured"), mark("{winner} had the lowest {metric} measured: {value}.")),
+    ("lowest", True): (mark("lowest simulated"), mark("{winner} had the lowest {metric} simulated: {value}.")),
+}
+"""Claim, and whether it is of simulated contestants -> in a word or two, and as a sentence."""
+
+_MEMORY_OVERVIEWS = {
+    (True, False): mark("Least peak memory"),
+    (True, True): mark("Least peak memory (simulated)"),
+    (False, False): mark("Lowest peak memory"),
+    (False, True): mark("Lowest peak memory (simulated)"),
+}
+_LATENCY_OVERVIEWS = {
+    (True, False): mark("Fastest by {metric}"),
+    (True, True): mark("Fastest by {metric} (simulated)"),
+    (False, False): mark("Lowest {metric}"),
+    (False, True): mark("Lowest {metric} (simulated)"),
+}
+"""Whether it is claimed, and whether of simulated contestants -> what an overview begins with."""
+
+_ENDS = {
+    None: mark("This run has no end: it is still going on, or it was killed. What had been measured by then is shown."),
+    "interrupted": mark("This run was interrupted. What had been measured by then is shown."),
+    "stopped": mark("This run was stopped before its end. What had been measured by then is shown."),
+    "crashed": mark("The harness crashed during this run. What had been measured by then is shown."),
+}
+"""Reason in end.json -> what has to be said of it; ``None`` without such a file."""
+_ADAPTIVE_ENDS = {
+    None: mark("The run ended before it was done."),
+    "target": mark("No cell needed another block."),
+    "max-time": mark("The time that was given (--max-time) ended it."),
+    "max-blocks": mark("The number of blocks that was given (--max-blocks) ended it."),
+}
+
+
+def status_word(status: str) -> str:
+    """How a cell failed."""
+    return _(STATUSES[status]) if status in STATUSES else status
+
+
+def severity_word(severity: str) -> str:
+    """How much a finding of the guard matters."""
+    return _(SEVERITIES[severity]) if severity in SEVERITIES else severity
+
+
+def verdict_word(verdict: str) -> str:
+    """The verdict on a load's device."""
+    return _(VERDICTS[verdict]) if verdict in VERDICTS else verdict
+
+
+def verdict_help(verdict: str) -> str:
+    """What that means; blank for a verdict that is not known."""
+    return _(VERDICT_HELP[verdict]) if verdict in VERDICT_HELP else ""
+
+
+def busy(share: float) -> str:
+    """How much of the time a device was busy."""
+    return _("busy {share}").format(share=small_share(share))
+
+
+def device_words(load: LoadResult) -> str:
+    """The verdict with how much of the time the device was busy, e.g. ``verified, busy 93 %``."""
+    word = verdict_word(load.device_verdict)
+    return word if load.device_share is None else f"{word}, {busy(load.device_share)}"
+
+
+def nothing_measured() -> str:
+    """What stands in the place of an answer."""
+    return _("No cell could be measured. The reasons stand under “Not measured”.")
+
+
+def banners(view: RunView) -> list[str]:
+    """What has to be said before any number: simulated, synthetic, unfinished, or ended by its own choice."""
+    found = []
+    if view.simulated == "all":
+        found.append(
+            _(
+                "Simulated. These latencies were played from a schedule to try the tool out. No model ran and no "
+                "device was used; the numbers say nothing about this machine."
+            )
+        )
+    elif view.simulated == "some":
+        found.append(
+            _(
+                "Some configurations are simulated. They are marked wherever they are shown and never ranked with "
+                "measured ones."
+            )
+        )
+    if view.model.get("synthetic"):
+        found.append(
+            _(
+                "Synthetic model. It has the architecture and size of the real one but random weights: its latency is "
+                "that of a real model of this shape, its text is noise."
+            )
+        )
+    reason = view.analysis.end.get("reason") if view.analysis.end is not None else None
+    if reason in _ENDS:
+        found.append(_(_ENDS[reason]))
+    if view.analysis.unreached:
+        found.append(unreached(view))
+    return found + ([adaptive_end(view)] if view.adaptive else [])
+
+
+def unreached(view: RunView) -> str:
+    """How many planned cells have no number because the run ended."""
+    return _("{count} planned cells were not reached.").format(count=number(len(view.analysis.unreached), 0))
+
+
+def adaptive_end(view: RunView) -> str:
+    """What ended a run that added blocks as it went, and which cells did not reach its target."""
+    end = view.adaptive
+    sentences = [
+        _(
+            "Blocks were added until half the 95 % interval of time to first token and of time per output token is "
+            "within {target}: {blocks} in all."
+        ).format(
+            target=percent(float(end.get("target") or 0), None),
+            blocks=plural(int(end.get("blocks") or 0), "{count} block", "{count} blocks"),
+        ),
+        _(_ADAPTIVE_ENDS.get(end.get("ended_by"), _ADAPTIVE_ENDS[None])),
+    ]
+    missed = set(end.get("not_reached") or ())
+    names = [
+        _("{name} at {shape}").format(name=view.names.of(cell.load), shape=shape_name(*shape_of(cell)))
+        for cell in view.analysis.cells
+        if cell.cell_key in missed
+    ]
+    if without := len(missed) - len(names):
+        cells = plural(without, "{count} cell", "{count} cells")
+        names.append(_("{cells} without any number").format(cells=cells))
+    if len(names) > _MOST_MISSED:
+        names = [*names[:_MOST_MISSED], _("{count} more").format(count=len(names) - _MOST_MISSED)]
+    if names:
+        reached = _("{reached} of {cells} cells reached the target; these did not: {names}.")
+        sentences.append(reached.format(reached=end.get("reached"), cells=end.get("cells"), names="; ".join(names)))
+    else:
+        sentences.append(_("Every cell reached the target."))
+    return " ".join(sentences)
+
+
+def answer_title(answer: Answer) -> str:
+    """The requests that an answer is about, e.g. ``32 prompt tokens, 64 new (simulated)``."""
+    ranking = answer.ranking
+    return requests_name(answer.shapes, ranking.ask) + (_(" (simulated)") if ranking.simulated else "")
+
+
+def claim(answer: Answer) -> str:
+    """What may be said of the lowest, in a word or two."""
+    return _(_CLAIMS[answer.claim, answer.ranking.simulated][0])
+
+
+def shared_part(answer: Answer) -> str:
+    """Over how many blocks the figure of the lowest is, where it leaves some out; blank where not."""
+    if not answer.ranking.partial:
+        return ""
+    blocks = plural(answer.ranking.lowest.blocks, "{count} shared block", "{count} shared blocks")
+    return _(" over {blocks}").format(blocks=blocks)
+
+
+def answer_sentence(view: RunView, answer: Answer) -> str:
+    """One ranking as a few sentences."""
+    head = _(_CLAIMS[answer.claim, answer.ranking.simulated][1]).format(
+        winner=view.names.of(answer.winner),
+        metric=metric_name(answer.metric),
+        value=with_interval(answer.lowest, answer.unit) + shared_part(answer),
+    )
+    return " ".join(filter(None, (head, *_others(view, answer), not_compared(view, answer))))
+
+
+def not_compared(view: RunView, answer: Answer) -> str:
+    """Who was measured in no block that the lowest was measured in; blank if nobody."""
+    if not answer.apart:
+        return ""
+    names = listed([view.names.of(load) for load in answer.apart])
+    return _("Measured in other blocks alone, so not compared with it: {names}.").format(names=names)
+
+
+def untold() -> str:
+    """What stands in the place of ties where nothing has an interval."""
+    return _("One block gives no interval, so no other can be told apart from it.")
+
+
+def _others(view: RunView, answer: Answer) -> list[str]:
+    """Statistical ties of the lowest, who comes next, and who last."""
+    rivals = answer.rivals
+    if rivals and all(rival.distinguishable is None for rival, _load in rivals):
+        return [untold()]
+    memory = answer.metric == "memory"
+
+    def filled(message: str, rival: Rival | MemoryRival, load: LoadResult) -> str:
+        over = ratio_figures(answer, rival)
+        return message.format(
+            name=view.names.of(load),
+            ratio=factor(rival.ratio.value),
+            interval=interval(rival.ratio),
+            over=f", {over}" if over else "",
+        )
+
+    tied = [view.names.of(load) for rival, load in rivals if not rival.distinguishable]
+    rest = [(rival, load) for rival, load in rivals if rival.higher]
+    lower = _("Lower over the blocks that both have: {name}, {ratio}{over}.")
+    sentences = [filled(lower, rival, load) for rival, load in rivals if rival.lower]
+    if tied:
+        sentences.append(_("Cannot be told apart from it: {names}.").format(names=listed(tied)))
+    if rest:
+        much = _("Next: {name}, {ratio} as much ({interval}){over}.")
+        long = _("Next: {name}, {ratio} as long ({interval}){over}.")
+        sentences.append(filled(much if memory else long, *rest[0]))
+    if len(rest) > 1:
+        last = _("Most: {name}, {ratio}{over}.") if memory else _("Longest: {name}, {ratio}{over}.")
+        sentences.append(filled(last, *rest[-1]))
+    return sentences
+
+
+def ratio_figures(answer: Answer, rival: Rival | MemoryRival) -> str:
+    """What a ratio is of, where it rests on fewer blocks than the figure of the lowest; blank where not."""
+    if rival.ratio.blocks >= answer.ranking.lowest.blocks:
+        return ""
+    return _("{value} against {lowest} {unit} over {blocks}").format(
+        value=number(rival.value * answer.scale),
+        lowest=number(rival.lowest * answer.scale),
+        unit=answer.unit,
+        blocks=plural(rival.ratio.blocks, "{count} shared block", "{count} shared blocks"),
+    )
+
+
+def overview_sentence(view: RunView, overview: Overview) -> str:
+    """One metric in one sentence, e.g. ``Lowest time to first token at every prompt length: ort-genai``."""
+    kind = overview.claimed, overview.simulated
+    if overview.metric == "memory":
+        sentence = _memory_sentence(view, overview, _(_MEMORY_OVERVIEWS[kind]))
+    else:
+        claimed = _(_LATENCY_OVERVIEWS[kind]).format(metric=metric_name(overview.metric))
+        sentence = _latency_sentence(view, overview, capital(claimed))
+    parts = []
+    memory = overview.metric == "memory"
+    if overview.several and not memory:
+        ((_prompt, new_tokens, batch_size),) = overview.answers[0].shapes
+        parts.append(_("{new} new tokens").format(new=number(new_tokens, 0)))
+        parts.append(_("batch of {size}").format(size=batch_size))
+    if overview.ask == "again" and not (overview.several and memory):
+        parts.append(_("prefix-cache hit"))
+    return f"{', '.join(parts)}: {sentence}" if parts else sentence
+
+
+def _memory_sentence(view: RunView, overview: Overview, claimed: str) -> str:
+    (answer,) = overview.answers
+    name = view.names.of(answer.winner)
+    ties = _(" (others cannot be told apart from it)") if answer.ranking.open else ""
+    if not overview.several:
+        return _("{claim}: {name}{ties}.").format(claim=claimed, name=name, ties=ties)
+    requests = requests_name(answer.shapes, answer.ranking.ask)
+    return _("{claim} at {requests}: {name}{ties}.").format(claim=claimed, requests=requests, name=name, ties=ties)
+
+
+def _latency_sentence(view: RunView, overview: Overview, claimed: str) -> str:
+    answers = overview.answers
+    lengths = [number(answer.shapes[0][0], 0) for answer in answers]
+    tied = [length for length, answer in zip(lengths, answers, strict=True) if answer.ranking.open]
+    by_name: dict[str, list[str]] = {}
+    for length, answer in zip(lengths, answers, strict=True):
+        by_name.setdefault(view.names.of(answer.winner), []).append(length + ("*" if length in tied else ""))
+    if len(by_name) > 1:
+        parts = [_("{name} at {lengths}").format(name=name, lengths=listed(own)) for name, own in by_name.items()]
+        ties = _(" (* others cannot be told apart from it)") if tied else ""
+        return _("{claim}: {parts} prompt tokens{ties}.").format(claim=claimed, parts="; ".join(parts), ties=ties)
+    (name,) = by_name
+    ties = ""
+    if len(tied) == len(lengths):
+        ties = _(" (others cannot be told apart from it)")
+    elif tied:
+        ties = _(" (at {lengths} others cannot be told apart from it)").format(lengths=listed(tied))
+    if len(lengths) > 1:
+        return _("{claim} at every prompt length: {name}{ties}.").format(claim=claimed, name=name, ties=ties)
+    single = _("{claim} at {length} prompt tokens: {name}{ties}.")
+    return single.format(claim=claimed, length=lengths[0], name=name, ties=ties)
+
+
+def verdict_sentence(view: RunView) -> str:
+    """What the sentences of the answer may claim."""
+    blocks = plural(view.blocks, "{count} block", "{count} blocks")
+    if view.verdict:
+        return _(
+            "“Fastest” means: every other one takes longer, block by block over at least {blocks}, after Holm’s "
+            "adjustment over all pairs of the ranking. Where others cannot be told apart from the lowest, they are "
+            "named beside it, and none is called fastest."
+        ).format(blocks=blocks)
+    return _(
+        "A first look at {blocks}: no verdict is claimed, this says what was measured lowest. For a verdict, measure "
+        "at least {enough} blocks:"
+    ).format(blocks=blocks, enough=VERDICT_BLOCKS)
+
+
+def told_apart() -> str:
+    """How the others are compared with the lowest."""
+    return _(
+        "The others are compared with the lowest over the blocks that both have. “Take longer” and “need more” are "
+        "significant after Holm’s adjustment for all pairs of the ranking: of rankings of equal configurations, at "
+        "most one in twenty calls any. Each interval is of one ratio, without adjustment, so it can exclude 1 where "
+        "the two cannot be told apart."
+    )
+
+
+def all_sentences(view: RunView) -> list[str]:
+    """The answer in words."""
+    sentences = [overview_sentence(view, one) for one in view.overviews]
+    for group in view.answers:
+        sentences += [f"{answer_title(answer)}: {answer_sentence(view, answer)}" for answer in group]
+    return [*sentences, verdict_sentence(view)] if view.analysis.cells else sentences
+
+
+def unreached_cells(view: RunView) -> list[str]:
+    """The planned cells that the run did not come to."""
+    return [
+        cell_name(view.names.of(cell.load), cell.prompt_tokens, cell.new_tokens) for cell in view.analysis.unreached
+    ]
+
+
+def quantile(cell: CellResult, name: str) -> str:
+    """A percentile of inter-token latency in ms, or how many latencies it needs; blank for answers of one token."""
+    value: float | None = getattr(cell.itl_ms, name)
+    if value is not None or cell.new_tokens == 1:
+        return number(value)
+    return _("needs {count}").format(count=QUANTILES[name][1])
+
+
+def quantiles_missing(cell: CellResult) -> str:
+    """The percentiles that a cell has too few latencies for, e.g. ``p99 needs 500 latencies``; blank if none."""
+    missing = [name for name in QUANTILES if cell.new_tokens > 1 and getattr(cell.itl_ms, name) is None]
+    needs = _("{name} needs {count} latencies")
+    return ", ".join(needs.format(name=name, count=QUANTILES[name][1]) for name in missing)
+
+
+def quantiles_note(cells: Sequence[CellResult]) -> str:
+    """Which percentiles of inter-token latency some cells have too few latencies for; blank if none."""
+    several = [cell for cell in cells if cell.new_tokens > 1]
+    sentences = []
+    for name, (_share, needed) in QUANTILES.items():
+        short = sum(getattr(cell.itl_ms, name) is None for cell in several)
+        if short and short == len(several):
+            every = _("{name} of inter-token latency needs {needed} of them, and every cell has fewer.")
+            sentences.append(every.format(name=name, needed=needed))
+        elif short:
+            some = ngettext(
+                "{name} of inter-token latency needs {needed} of them, and {short} of {count} cell has fewer.",
+                "{name} of inter-token latency needs {needed} of them, and {short} of {count} cells has fewer.",
+                len(several),
+            )
+            sentences.append(some.format(name=name, needed=needed, short=short, count=number(len(several), 0)))
+    return " ".join(sentences)
+
+
+def run_title(view: RunView) -> str:
+    """The model and the machine, as far as they are known."""
+    if view.model.get("name") and view.cpu:
+        return _("{model} on {machine}").format(model=view.model["name"], machine=view.cpu)
+    return clean(str(view.model.get("name") or view.cpu or ""))

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+
+from bench.observe.energy_meter import FoundMeter
+from bench.observe.gauges import Instruments
+from bench.observe.reading_costs import observers
+
+
+class Counting:
+    """A meter that counts how often it is read."""
+
+    source = "a counter of joules"
+
+    def __init__(self) -> None:
+        self.readings = 0
+
+    def read_j(self) -> float:
+        self.readings += 1
+        return float(self.readings)
+
+
+@pytest.mark.parametrize("name", ["memory", "cpu_time", "conditions"])
+def test_what_every_system_counts_is_read_and_has_a_cost(name: str) -> None:
+    one = observers(Instruments())[name]
+    assert one is not None
+    assert one["source"]
+    assert one["cost_us"] > 0
+
+
+def test_a_counter_that_the_machine_lacks_is_null() -> None:
+    instruments = Instruments()
+    instruments.energy = FoundMeter(None)
+    assert observers(instruments)["energy"] is None
+
+
+def test_a_counter_that_the_machine_has_is_read() -> None:
+    instruments = Instruments()
+    meter = Counting()
+    instruments.energy = FoundMeter(meter)  # type: ignore[arg-type]
+    one = observers(instruments)["energy"]
+    assert one is not None
+    assert (one["source"], meter.readings) == ("a counter of joules", 20)
+
+
+def test_each_observer_of_the_store_is_named() -> None:
+    expected = {"memory", "cpu_time", "gpu_busy", "npu_busy", "device_memory", "energy", "cpu_frequency"}
+    assert expected <= observers(Instruments()).keys()

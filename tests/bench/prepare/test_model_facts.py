@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.errors import UsageError
+from bench.prepare.model_facts import facts_of, kv_values_per_token
+
+SMOLLM = {
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "hidden_size": 576,
+    "max_position_embeddings": 8192,
+}
+
+
+def test_parameters_are_counted_from_the_headers(model_directory: Path) -> None:
+    assert facts_of(model_directory).parameters == 96
+
+
+def test_a_tied_head_is_counted_once(tied_directory: Path) -> None:
+    assert facts_of(tied_directory).parameters == 64
+
+
+def test_linear_widths_leave_the_embedding_out(tied_directory: Path) -> None:
+    assert facts_of(tied_directory).linear_widths == (8,)
+
+
+def test_the_context_is_read_from_the_configuration(model_directory: Path) -> None:
+    assert facts_of(model_directory).context_tokens == 100
+
+
+def test_one_weight_format_is_named(model_directory: Path) -> None:
+    assert facts_of(model_directory).only_format == "fp32"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 20, b"\x02\0\0\0\0\0\0\0{]"])
+def test_a_damaged_weight_file_is_refused(model_directory: Path, content: bytes) -> None:
+    (model_directory / "model.safetensors").write_bytes(content)
+    with pytest.raises(UsageError, match="my-model cannot be read"):
+        facts_of(model_directory)
+
+
+def values(folder: Path, config: Any) -> int | None:
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    return kv_values_per_token(folder)
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, 2 * 30 * 3 * 64),
+        ({"num_key_value_heads": None}, 2 * 30 * 9 * 64),
+        ({"head_dim": 100}, 2 * 30 * 3 * 100),
+        ({"sliding_window": 9000}, 2 * 30 * 3 * 64),
+        ({"sliding_window": 2047, "use_sliding_window": False}, 2 * 30 * 3 * 64),
+    ],
+)
+def test_keys_and_values_of_all_layers_are_counted(tmp_path: Path, more: dict[str, Any], expected: int) -> None:
+    assert values(tmp_path, SMOLLM | more) == expected
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"sliding_window": 2047}, {"layer_types": ["full_attention", "linear_attention"]}, {"kv_lora_rank": 512}],
+)
+def test_a_cache_that_does_not_keep_every_token_is_not_guessed(tmp_path: Path, more: dict[str, Any]) -> None:
+    assert values(tmp_path, SMOLLM | more) is None
+
+
+@pytest.mark.parametrize("config", [{}, [], {"num_hidden_layers": "x"}, SMOLLM | {"num_attention_heads": 0}])
+def test_a_configuration_in_other_words_is_not_known(tmp_path: Path, config: Any) -> None:
+    assert values(tmp_path, config) is None
+
+
+def test_a_folder_without_a_configuration_is_not_known(tmp_path: Path) -> None:
+    assert kv_values_per_token(tmp_path) is None

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UsageError
+from bench.prepare.model_source import SHAPES, resolve_model
+
+
+def test_the_default_is_named_after_the_model() -> None:
+    assert resolve_model("default").label == "SmolLM2-135M-Instruct"
+
+
+def test_a_directory_is_named_after_itself(model_directory: Path) -> None:
+    assert resolve_model(str(model_directory)).label == "my-model"
+
+
+def test_a_hub_id_may_name_a_revision() -> None:
+    source = resolve_model("microsoft/Phi-3-mini-4k-instruct@main")
+    assert (source.kind, source.hub_id, source.revision) == ("hub", "microsoft/Phi-3-mini-4k-instruct", "main")
+
+
+def test_a_hub_id_without_a_revision_means_the_newest() -> None:
+    assert resolve_model("microsoft/Phi-3-mini-4k-instruct").revision is None
+
+
+def test_an_unknown_shape_says_which_exist() -> None:
+    with pytest.raises(UsageError, match="tiny, small, medium, phi-3-mini"):
+        resolve_model("synthetic:huge")
+
+
+@pytest.mark.parametrize("spec", ["", "no/such/model", "./nothing", "C:\\nothing", "owner/", "a b/c"])
+def test_what_does_not_exist_is_refused(spec: str) -> None:
+    with pytest.raises(UsageError):
+        resolve_model(spec or "no such thing")
+
+
+@pytest.mark.parametrize(
+    ("missing", "named"),
+    [("config.json", "config.json"), ("model.safetensors", "safetensors"), ("tokenizer.json", "tokenizer")],
+)
+def test_a_directory_that_is_no_model_says_what_is_missing(model_directory: Path, missing: str, named: str) -> None:
+    (model_directory / missing).unlink()
+    with pytest.raises(UsageError, match=named):
+        resolve_model(str(model_directory))
+
+
+def test_a_file_is_no_model(model_directory: Path) -> None:
+    with pytest.raises(UsageError, match="is a file"):
+        resolve_model(str(model_directory / "config.json"))
+
+
+def test_the_largest_shape_has_the_real_models_parameters() -> None:
+    # microsoft/Phi-3-mini-4k-instruct: 3.8 billion.
+    assert SHAPES["phi-3-mini"].facts.parameters == 3_821_079_552
+
+
+def test_the_largest_shape_stays_below_eight_gigabytes() -> None:
+    assert SHAPES["phi-3-mini"].facts.stored_bytes < 8e9
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_heads_divide_the_hidden_size(name: str) -> None:
+    assert SHAPES[name].hidden_size % SHAPES[name].num_attention_heads == 0
