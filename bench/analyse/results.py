@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
+from bench.analyse.agreement import Answers
 from bench.analyse.arrival import Arrival
 from bench.analyse.costs import Costs
 from bench.analyse.interval import Estimate, over_blocks
@@ -238,6 +239,7 @@ class CellResult:
         setup_ms: request set-up, a part of TTFT; ``None`` where the stack does not report it.
         timed: of each of :data:`bench.metrics.BY_GENERATION` the counted generations in the order in which they were
             committed; empty for TPOT in answers of one token.
+        answers: how far its answers agree with those of the run's reference.
     """
 
     cell_key: str
@@ -267,6 +269,7 @@ class CellResult:
     timed: Mapping[str, Sequence[float]] = field(default_factory=dict)
     series: tuple[Generation, ...] = ()
     lost: tuple[Lost, ...] = ()
+    answers: Answers | None = None
 
     @property
     def lost_blocks(self) -> int:
@@ -474,6 +477,7 @@ class RunAnalysis:
         cells: those with at least one counted generation.
         rankings: by shape, then by metric.
         memory_rankings: by set of requests, that of most configurations first.
+        reference: the load whose answers the others are compared with; ``None`` where there is none.
     """
 
     record: Mapping[str, Any]
@@ -485,3 +489,4 @@ class RunAnalysis:
     rankings: tuple[Ranking, ...]
     findings: tuple[Finding, ...]
     memory_rankings: tuple[MemoryRanking, ...] = ()
+    reference: LoadResult | None = None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from backends.spec import PRECISIONS, hardware_of
+from bench.analyse.agreement import answers_of
 from bench.analyse.cells import cell_result
 from bench.analyse.failures import failures, lost_blocks
 from bench.analyse.findings import read_findings
@@ -43,6 +45,10 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     bad = generations.bad_rows()
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
+    reference = _reference(loads.values())
+    load_keys = {key: cell.load.load_key for key, cell in results.items()}
+    for key, answers in answers_of(run, load_keys, reference.load_key if reference else None).items():
+        results[key] = replace(results[key], answers=answers)
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
     cells = tuple(results[key] for key in order)
     return RunAnalysis(
@@ -55,7 +61,20 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         rankings=tuple(rankings(cells)),
         findings=tuple(read_findings(run, load_rows)),
         memory_rankings=tuple(memory_rankings(cells)),
+        reference=reference,
     )
+
+
+def _reference(loads: Iterable[LoadResult]) -> LoadResult | None:
+    """The load of the widest weights, transformers and the CPU first; ``None`` if none has more than four bits."""
+
+    def place(load: LoadResult) -> tuple[int, int, bool, bool]:
+        computed = {"f32": 2, "bf16": 1, "f16": 1}.get(load.inference_precision or "", 0)
+        of_stack = load.backend == "transformers", hardware_of(load.ran_on) == "CPU"
+        return PRECISIONS.index(load.precision), computed, *of_stack
+
+    known = [load for load in loads if load.processes and not load.simulated and load.precision in PRECISIONS[1:]]
+    return max(known, key=place, default=None)
 
 
 def _unreached(cell: Mapping[str, Any], load: LoadResult) -> Unreached:

@@ -1,0 +1,93 @@
+"""How far the answers of a run agree with those of its reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from bench.analyse.agreement import Answers
+from bench.plan.cells import Cell
+from tests.support.tiny_run import TinyRun
+
+MakeCell = Callable[..., Cell]
+
+
+def ask(run: TinyRun, cell: Cell, block: int, prompt: str, *ids: int | Sequence[int], **columns: Any) -> None:
+    """One generation with its ids, a step each; the load's process told that it ran."""
+    steps = [[one] if isinstance(one, int) else list(one) for one in ids]
+    latencies = [1.0] * (len(steps) - 1)
+    run.generation(cell, block, 10.0, latencies, prompt_digest=prompt, token_ids=steps, **columns)
+    if cell not in run.planned:
+        run.planned.append(cell)
+    run.load(cell.load, block)
+
+
+def answers(run: TinyRun) -> dict[str, Answers | None]:
+    return {cell.load.precision: cell.answers for cell in run.analyse().cells}
+
+
+@pytest.fixture
+def narrow(make_cell: MakeCell) -> Cell:
+    return make_cell(precision="int4", new_tokens=4)
+
+
+@pytest.fixture
+def wide(make_cell: MakeCell) -> Cell:
+    return make_cell(precision="fp32", new_tokens=4)
+
+
+def test_answers_are_compared_with_those_of_the_widest_weights(tiny_run: TinyRun, narrow: Cell, wide: Cell) -> None:
+    ask(tiny_run, narrow, 0, "p", 5, 6, 9, 9)
+    ask(tiny_run, wide, 0, "p", 5, 6, 7, 8)
+    assert answers(tiny_run) == {"int4": Answers(0.75, 1, 2.0, 2.0, 0.0), "fp32": Answers(1.0)}
+
+
+def test_the_reference_of_a_run_is_named(tiny_run: TinyRun, narrow: Cell, wide: Cell) -> None:
+    ask(tiny_run, narrow, 0, "p", 1, 2, 3, 4)
+    ask(tiny_run, wide, 0, "p", 1, 2, 3, 4)
+    reference = tiny_run.analyse().reference
+    assert reference is not None
+    assert reference.precision == "fp32"
+
+
+def test_a_run_of_int4_alone_has_no_reference(tiny_run: TinyRun, narrow: Cell) -> None:
+    ask(tiny_run, narrow, 0, "p", 1, 2, 3, 4)
+    analysis = tiny_run.analyse()
+    assert (analysis.reference, [cell.answers for cell in analysis.cells]) == (None, [Answers(1.0)])
+
+
+def test_an_answer_that_is_the_same_counts_with_its_whole_length(tiny_run: TinyRun, narrow: Cell, wide: Cell) -> None:
+    for prompt, ids in (("p", (1, 2, 3, 4)), ("q", (4, 4, 4, 5))):
+        ask(tiny_run, narrow, 0, prompt, *ids)
+    ask(tiny_run, wide, 0, "p", 1, 2, 3, 4)
+    ask(tiny_run, wide, 0, "q", 4, 7, 4, 5)
+    assert answers(tiny_run)["int4"] == Answers(0.75, 2, 2.5, 2.5, 0.5)
+
+
+def test_sequences_of_a_batch_are_compared_one_by_one(tiny_run: TinyRun, make_cell: MakeCell) -> None:
+    narrow, wide = (make_cell(precision=one, new_tokens=3, batch_size=2) for one in ("int4", "fp32"))
+    ask(tiny_run, narrow, 0, "p+q", (1, 1), (2, 2), (3, 9))
+    ask(tiny_run, wide, 0, "p+q", (1, 1), (2, 2), (3, 3))
+    assert answers(tiny_run)["int4"] == Answers(1.0, 2, 2.5, 2.5, 0.5)
+
+
+def test_other_prompts_and_warm_ups_are_not_compared(tiny_run: TinyRun, narrow: Cell, wide: Cell) -> None:
+    ask(tiny_run, narrow, 0, "p", 1, 2, 3, 4)
+    ask(tiny_run, wide, 0, "q", 1, 2, 3, 4)
+    ask(tiny_run, wide, 0, "p", 9, 9, 9, 9, warmup=True)
+    assert answers(tiny_run)["int4"] == Answers(1.0)
+
+
+def test_a_generation_without_ids_is_left_out(tiny_run: TinyRun, narrow: Cell, wide: Cell) -> None:
+    ask(tiny_run, narrow, 0, "p", 1, 2, 3, 4)
+    ask(tiny_run, wide, 0, "p", 1, 2, 3, 4)
+    tiny_run.generation(narrow, 1, 10.0, [1.0] * 3, prompt_digest="q")
+    assert answers(tiny_run)["int4"] == Answers(1.0, 1, 4.0, 4.0, 1.0)
+
+
+def test_simulated_answers_are_no_reference(tiny_run: TinyRun, make_cell: MakeCell) -> None:
+    played = make_cell("simulated", "fp32")
+    ask(tiny_run, played, 0, "p", 1, 2, 3)
+    assert tiny_run.analyse().reference is None
