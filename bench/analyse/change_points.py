@@ -63,7 +63,7 @@ def change_points(
     judged: dict[Name, Points] = {}
     for group, series in groups.items():
         long = {name: points for name, points in series.items() if len(points) >= LEAST_RUNS}
-        judged |= {(group, name): points for name, points in _apart(long).items()}
+        judged |= {(group, name): points for name, points in _common_and_own(long).items()}
     splits = _splits(judged)
     return {
         group: {name: _called(points, (group, name), judged, splits, threshold) for name, points in series.items()}
@@ -71,7 +71,7 @@ def change_points(
     }
 
 
-def _apart(series: Mapping[str, Points]) -> dict[str, Points]:
+def _common_and_own(series: Mapping[str, Points]) -> dict[str, Points]:
     """What the runs have in common, under a blank name, and what each series differs from that by.
 
     The series themselves if they are fewer than :data:`LEAST_SERIES`.

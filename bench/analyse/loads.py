@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import Any
 
 from bench.analyse.grouping import group_by
-from bench.analyse.interval import over_blocks
 from bench.analyse.results import LoadResult, LoadTimes, Measured, Request
 from bench.analyse.samples import FirstRequest
 from bench.plan.backends import BACKENDS
@@ -160,8 +159,7 @@ def _peak_memory(rows: Sequence[Row]) -> Measured | None:
     for row in rows:
         if row["peak_memory_bytes"]:
             by_block[row["block"]] = max(by_block.get(row["block"], 0.0), float(row["peak_memory_bytes"]))
-    estimate = over_blocks(by_block)
-    return Measured(estimate, by_block) if estimate else None
+    return Measured.over(by_block)
 
 
 def _verdict(rows: Sequence[Row]) -> str:

@@ -94,11 +94,11 @@ class _Pairs:
                 found[one, other] = contrast
         # The one that the others are held against was picked because it is the lowest, so that holding the others
         # against it alone would call too much: the adjustment is over all pairs, which holds whoever is picked.
-        fallen = holm({pair: contrast.p_value for pair, contrast in found.items()})
+        significant = holm({pair: contrast.p_value for pair, contrast in found.items()})
         ratios, standing = {}, set()
         for (one, other), contrast in found.items():
             ratios[one, other], ratios[other, one] = contrast.ratio, contrast.ratio.rate(1.0)
-            if (one, other) in fallen:
+            if (one, other) in significant:
                 standing |= {(one, other), (other, one)}
         return cls(ratios, frozenset(standing))
 
@@ -130,15 +130,15 @@ def _ranked(known: Mapping[str, tuple[_Contestant, Measured]]) -> dict[str, Any]
         for name, (contestant, measured) in known.items()
         if (name, winner) in pairs.ratios
     }
-    apart = tuple(contestant for name, (contestant, _) in known.items() if name != winner and name not in rivals)
+    not_compared = tuple(contestant for name, (contestant, _) in known.items() if name != winner and name not in rivals)
     lowest = least.within({block for name in rivals for block in contestants[name].by_block}) or least
     blocks = [rival.ratio.blocks for rival in rivals.values()] or [lowest.estimate.blocks]
     return {
         "winner": known[winner][0],
         "lowest": lowest.estimate,
         "rivals": tuple(rivals[name] for name in sorted(rivals, key=lambda name: (rivals[name].ratio.value, name))),
-        "apart": apart,
-        "verdict": not apart and min(blocks) >= VERDICT_BLOCKS,
+        "not_compared": not_compared,
+        "verdict": not not_compared and min(blocks) >= VERDICT_BLOCKS,
         "partial": lowest.estimate.blocks < least.estimate.blocks,
     }
 
