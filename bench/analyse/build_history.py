@@ -68,7 +68,7 @@ def _prompt_set(known: list[dict[str, str]], asked: Mapping[str, str]) -> int:
     """The number of the set that ``asked`` belongs to, from 1; a new one is added to ``known``."""
     place = next((place for place, one in enumerate(known) if _mostly_alike(one, asked)), None)
     if place is None:
-        # Nothing tells a run that shares no name with the newest set from it.
+        # A run that shares no name with the newest set cannot be distinguished from it.
         if not known or known[-1].keys() & asked.keys():
             known.append({})
         place = len(known) - 1
@@ -112,7 +112,7 @@ def _calls(series: Sequence[Series], threshold: float) -> list[tuple[ChangePoint
 def _readings(one: Series) -> list[Reading]:
     """The logarithms of a series' estimates, each with the variance that its number of blocks leaves it.
 
-    What varies from block to block is taken to be the same in all runs of a series, for three blocks tell little of it.
+    What varies from block to block is taken to be the same in all runs of a series: three blocks say little about it.
     """
     known = [(point.estimate.blocks - 1, point.variance) for point in one.points if point.variance is not None]
     freedom = sum(count for count, _ in known)

@@ -1,4 +1,4 @@
-"""What a generation costs beside time: energy, busy time of NPU and GPU, CPU time, by counters read around it."""
+"""What a generation costs apart from time: energy, busy time of NPU and GPU, CPU time, by counters read around it."""
 
 from __future__ import annotations
 

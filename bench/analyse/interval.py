@@ -22,7 +22,7 @@ _ADDED = 2.5
 """To n times the lag-1 autocorrelation of n blocks."""
 
 MOST_CORRELATION = 0.7
-"""Between neighbouring blocks, as far as intervals take it into account: few blocks cannot tell more from a trend."""
+"""Between neighbouring blocks, as far as intervals take it into account: more looks like a trend in few blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ def against_blocks(head: Mapping[int, float], baselines: Sequence[Mapping[int, f
     rarely and for long, most runs have no such block, and the one that has it lies beyond all of them. But then its
     blocks do not agree: this is Welch's t on the logarithms of block medians, baselines counting alike. The variance
     between the head's blocks is moderated as in Smyth (2004), by that within the baselines with :data:`BORROWED`
-    degrees of freedom, because three blocks alone tell too little of it.
+    degrees of freedom, because three blocks alone say too little about it.
 
     Returns:
         ``None`` without a block on either side; a ratio without an interval where no side has two.
@@ -224,8 +224,8 @@ def against_blocks(head: Mapping[int, float], baselines: Sequence[Mapping[int, f
 def both(one: Contrast, other: Contrast) -> Contrast:
     """The wider of two intervals of one ratio with the larger of their p values: a claim has to stand by both.
 
-    With more degrees of freedom the wider interval may have the smaller p value. Where either tells nothing, it is the
-    first alone.
+    With more degrees of freedom the wider interval may have the smaller p value. Where either has no interval, it is
+    the first alone.
     """
     if one.p_value is None or other.p_value is None:
         return one
@@ -238,7 +238,7 @@ def _contrast(mean: float, error: tuple[float, float] | None, blocks: int) -> Co
 
     Args:
         mean: on the logarithmic scale.
-        error: the variance of the mean and its degrees of freedom; ``None`` where nothing tells them.
+        error: the variance of the mean and its degrees of freedom; ``None`` where they are unknown.
         blocks: how many blocks it rests on.
     """
     if error is None:
@@ -284,7 +284,6 @@ def _variance_of_mean(values: Sequence[float], alike: float) -> tuple[float, flo
     where there were two: with fewer, intervals get wider without holding the truth more often.
     """
     count = len(values)
-    apart = 1 - alike
-    cost = (1 + alike) / apart - 2 * alike * (1 - alike**count) / (count * apart**2)
+    cost = (1 + alike) / (1 - alike) - 2 * alike * (1 - alike**count) / (count * (1 - alike) ** 2)
     freedom = (count - 1) * (1 - alike**2) / (1 + alike**2)
     return _squares(values) / (count - cost) * cost / count, max(freedom, min(2, count - 1))

@@ -141,7 +141,7 @@ class LoadResult:
         device_share: that share, see ``device_share`` in :data:`bench.store.schema.LOADS`.
         simulated: its latencies were simulated, not measured.
         processes: how many of them loaded.
-        times: apart for each state of the compile cache; loads that it served come last.
+        times: one for each state of the compile cache; loads that it served come last.
         peak_memory_bytes: median over processes of each process's own peak; the other sizes are medians too.
         weight_bits: weight format -> share of parameters.
         node_placement: execution provider -> share of the executed nodes, from the stack's own profile.
@@ -363,7 +363,7 @@ class Ranked(Generic[_Contestant]):
         lowest: its estimate over the blocks that it shares with any of the others, in ms or bytes; over all of its
             blocks where it is alone.
         rivals: the others, nearest first.
-        not_compared: those that share no block with the winner, and so cannot be held against it.
+        not_compared: those that share no block with the winner, and so cannot be compared with it.
         verdict: whether every ratio rests on blocks enough to claim that the lowest is the fastest.
         partial: whether ``lowest`` leaves out blocks of the winner.
     """
@@ -384,12 +384,12 @@ class Ranked(Generic[_Contestant]):
 
     @property
     def claimed(self) -> bool:
-        """Whether the lowest may be called the fastest: blocks enough, and every other is told apart as higher."""
+        """Whether the lowest may be called the fastest: blocks enough, and every other is certainly higher."""
         return self.verdict and not self.alone and not self.open
 
     @property
     def open(self) -> bool:
-        """Whether not every other is told apart from it as higher."""
+        """Whether not every other is certainly higher."""
         return bool(self.not_compared) or not all(rival.higher for rival in self.rivals)
 
     @property
