@@ -144,8 +144,7 @@ def _load_times(state: str, rows: Sequence[Row], first: Mapping[str, FirstReques
 def _widest_first(loads: Iterable[Sequence[Row]], first: Mapping[str, FirstRequest]) -> dict[str, FirstRequest]:
     """``first``, the request that most loads began with leading, the smaller of two that as many did.
 
-    So the loads of a run are shown with the same request wherever they have one in common: processes of runs before
-    schema 5 began with any of their load's, and later ones do so where their smallest is measured no more.
+    So the loads of a run are shown with the same request wherever they have one in common.
     """
     loads_of: Counter[Request] = Counter()
     for rows in loads:

@@ -39,12 +39,7 @@ _GRAIN = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A series that goes one way.
-
-    Args:
-        ratio: its end over its beginning; above 1 is slower.
-        p_value: how probable that is by chance.
-    """
+    """A series that goes one way: its end over its beginning, above 1 is slower, and the p-value of that."""
 
     ratio: float
     p_value: float
@@ -215,12 +210,11 @@ def outlying_blocks(medians: Mapping[int, float]) -> list[Outlier]:
 def alike_neighbours(series: Sequence[Mapping[int, float]]) -> Alike | None:
     """Whether blocks resemble the one before, over all series of a run together.
 
-    A block affects all cells of a run, so the series are not independent. Therefore the blocks change places
-    in all of them at once: where their order does not matter, any order is as probable (a permutation test of the
-    lag-1 autocorrelation), whatever the cells of a block have in common.
+    A permutation test of the lag-1 autocorrelation. A block affects all cells of a run, so the series are not
+    independent, and the blocks change places in all of them at once.
 
     Args:
-        series: block -> median, one per cell and metric; fewer than six blocks show nothing.
+        series: block -> median, one per cell and metric.
     """
     blocks = sorted({block for medians in series for block in medians})
     known = [row for row in (_standardized(medians, blocks) for medians in series) if row is not None]
