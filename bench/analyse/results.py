@@ -139,7 +139,6 @@ class LoadResult:
             ``simulated`` or ``unknown``; the weakest of all processes.
         device_evidence: where that is known from, by the process of that verdict whose share is the least.
         device_share: that share, see ``device_share`` in :data:`bench.store.schema.LOADS`.
-        simulated: its latencies were simulated, not measured.
         processes: how many of them loaded.
         times: one for each state of the compile cache; loads that it served come last.
         peak_memory_bytes: median over processes of each process's own peak; the other sizes are medians too.
@@ -171,7 +170,6 @@ class LoadResult:
     attention_backend: str | None
     threads: int | None
     options: Mapping[str, Any]
-    simulated: bool
     processes: int
     times: tuple[LoadTimes, ...]
     peak_memory_bytes: int | None
@@ -184,6 +182,11 @@ class LoadResult:
     variant_spec: str | None = None
     peak_memory: Measured | None = None
     environment: Mapping[str, str] | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its latencies were simulated, not measured."""
+        return self.device_verdict == "simulated"
 
     @property
     def fresh(self) -> LoadTimes | None:
