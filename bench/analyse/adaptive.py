@@ -1,8 +1,7 @@
 """When a run that adds blocks as it goes has enough of them, cell by cell.
 
-The rule looks at each cell's interval after every whole block and stops as soon as it is narrow enough. Stopping so is
-optional stopping: the run ends sooner where the blocks happen to agree, so that the interval covers less than one
-of as many blocks fixed before. docs/statistics.md says how much, and what a minimum of blocks does for it.
+Each cell's interval is judged after every whole block. That is optional stopping: the interval covers less than one of
+as many blocks fixed before, docs/statistics.md says how much.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ NO_NUMBER = "no number in any block so far"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What an adaptive run is to reach, and with how much.
+    """What an adaptive run is to reach.
 
     Args:
         target: half the width of a 95 % interval, as a share: 0.05 for +- 5 %.
         least_blocks: before them, nothing is judged.
-        max_time_s: in which to measure; ``None`` for as long as it takes.
+        max_time_s: ``None`` for as long as it takes.
     """
 
     target: float
@@ -40,12 +39,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Medians:
-    """The block medians of one cell so far.
-
-    Args:
-        ttft: block -> median time to first token.
-        tpot: block -> median time per output token; empty if one token only was asked for.
-    """
+    """The block medians of one cell so far; no TPOT if one token only was asked for."""
 
     ttft: dict[int, float] = field(default_factory=dict)
     tpot: dict[int, float] = field(default_factory=dict)
@@ -53,8 +47,7 @@ class Medians:
 
 def narrow_enough(medians: Medians, rule: Rule) -> bool:
     """Whether the intervals of a cell's metrics are within the target, after the least number of blocks at least."""
-    metrics = [medians.ttft, *([medians.tpot] if medians.tpot else [])]
-    return all(_within(metric, rule) for metric in metrics)
+    return _within(medians.ttft, rule) and (not medians.tpot or _within(medians.tpot, rule))
 
 
 def _within(metric: Mapping[int, float], rule: Rule) -> bool:
@@ -65,13 +58,9 @@ def _within(metric: Mapping[int, float], rule: Rule) -> bool:
 
 
 class Adaptive:
-    """An adaptive run under way.
+    """An adaptive run under way, whose time counts from now on.
 
-    Args:
-        rule: what it is to reach.
-        cells: keys of the cells that are measured.
-        clock: in seconds; the time that may be spent counts from now on.
-        twins: groups of cells that are compared block by block, so that none of them may go on alone.
+    ``twins`` are groups of cells that are compared block by block, so that none of them may go on alone.
     """
 
     def __init__(
@@ -117,11 +106,7 @@ class Adaptive:
         return any(key not in self._reached and key not in self._hopeless for key in cell_keys)
 
     def record(self, *, whole: bool) -> dict[str, Any]:
-        """What end.json says of it.
-
-        Args:
-            whole: the run came to its own end, and was not stopped before.
-        """
+        """What end.json says of it; ``whole``: the run was not stopped before its own end."""
         self._judge(self._block + 1)
         return {
             "target": self.rule.target,

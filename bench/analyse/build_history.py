@@ -68,7 +68,7 @@ def _prompt_set(known: list[dict[str, str]], asked: Mapping[str, str]) -> int:
     """The number of the set that ``asked`` belongs to, from 1; a new one is added to ``known``."""
     place = next((place for place, one in enumerate(known) if _mostly_alike(one, asked)), None)
     if place is None:
-        # Nothing tells a run that shares no name with the newest set from it.
+        # A run that shares no name with the newest set cannot be distinguished from it.
         if not known or known[-1].keys() & asked.keys():
             known.append({})
         place = len(known) - 1
@@ -112,7 +112,7 @@ def _calls(series: Sequence[Series], threshold: float) -> list[tuple[ChangePoint
 def _readings(one: Series) -> list[Reading]:
     """The logarithms of a series' estimates, each with the variance that its number of blocks leaves it.
 
-    What varies from block to block is taken to be the same in all runs of a series, for three blocks tell little of it.
+    What varies from block to block is taken to be the same in all runs of a series: three blocks say little about it.
     """
     known = [(point.estimate.blocks - 1, point.variance) for point in one.points if point.variance is not None]
     freedom = sum(count for count, _ in known)
@@ -192,31 +192,24 @@ def _drifts(number: int, one: Series) -> Iterator[Drift]:
 
 def _turn(number: int, runs: Sequence[ReadRun], series: Sequence[Series]) -> Turn:
     there = {place: shift for place, one in enumerate(series) for shift in one.shifts if shift.turn == number}
-    sides = {place: _sides(series[place], shift) for place, shift in there.items()}
-    before, after = max(low for low, _ in sides.values()), min(high for _, high in sides.values())
+    sides = {
+        (series[place].points[shift.index - 1].run, series[place].points[shift.index].run)
+        for place, shift in there.items()
+    }
+    before, after = max(low for low, _ in sides), min(high for _, high in sides)
+    spanning = Counter(one.metric for one in series if one.points[0].run <= before and one.points[-1].run >= after)
     groups = group_by(there, lambda place: (series[place].metric, there[place].ratio > 1))
     moves = tuple(
         Move(
             metric,
             slower,
             tuple(places),
-            sum(one.metric == metric and _spans(one, before, after) for one in series),
+            spanning[metric],
             min(there[place].ratio for place in places),
             max(there[place].ratio for place in places),
         )
         for (metric, slower), places in groups.items()
     )
     backends = tuple(sorted({series[place].cell.backend for place in there}))
-    differing = (
-        change for low, high in sorted(set(sides.values())) for change in changes(runs[low].facts, runs[high].facts)
-    )
+    differing = (change for low, high in sorted(sides) for change in changes(runs[low].facts, runs[high].facts))
     return Turn(before, after, moves, backends, tuple(dict.fromkeys(differing)))
-
-
-def _sides(one: Series, shift: Shift) -> tuple[int, int]:
-    """The runs of a series just before and after one of its shifts."""
-    return one.points[shift.index - 1].run, one.points[shift.index].run
-
-
-def _spans(one: Series, before: int, after: int) -> bool:
-    return one.points[0].run <= before and one.points[-1].run >= after

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from bench.analyse.arrival import arrival
 from bench.analyse.costs import costs
-from bench.analyse.interval import over_blocks
 from bench.analyse.results import QUANTILES, CellResult, Histogram, LoadResult, Measured, Quantiles, TokenSeries
 from bench.analyse.samples import CellSamples
 from bench.metrics import BY_GENERATION, STORED
@@ -66,14 +64,7 @@ def _measured(blocks: Any, values: Any) -> Measured | None:
     """Block medians and the estimate over them; NaN is not measured."""
     known = np.isfinite(values)
     blocks, values = blocks[known], values[known]
-    return _over({int(block): float(np.median(values[blocks == block])) for block in np.unique(blocks)})
-
-
-def _over(by_block: Mapping[int, float]) -> Measured | None:
-    """The estimate over blocks; a value that is not positive is below what the clock can tell."""
-    positive = {block: value for block, value in by_block.items() if value > 0}
-    estimate = over_blocks(positive)
-    return None if estimate is None else Measured(estimate, positive)
+    return Measured.over({int(block): float(np.median(values[blocks == block])) for block in np.unique(blocks)})
 
 
 def _block_p95(blocks: Any, itl: Any) -> Measured | None:
@@ -85,7 +76,7 @@ def _block_p95(blocks: Any, itl: Any) -> Measured | None:
         if len(values) < needed:
             return None
         found[int(block)] = float(np.quantile(values, share))
-    return _over(found)
+    return Measured.over(found)
 
 
 def _quantiles(values: Any) -> Quantiles:

@@ -1,7 +1,7 @@
 """Where the level of a series of runs changes, and by how much; the method is in ``docs/metrics.md``, "Histories".
 
-What all series of a group (a metric) have in common in a run is a series of its own, judged beside what each differs
-from it by: a change of the whole machine is found in the one, a change of one cell in the other.
+What all series of a group (a metric) have in common in a run is a series of its own, and so is what each differs from
+it by: a change of the whole machine is found in the one, a change of one cell in the other.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from bench.analyse.run_noise import LEAST_SIDE, NOTHING, Points, Reading, left_o
 from bench.analyse.step_significance import Name, Stretch, significant
 
 LEAST_RUNS = 8
-"""Of fewer runs no order is rare enough: seven have 35 ways to choose three, and one of two tells a change."""
+"""Of fewer runs no order is rare enough: seven have 35 ways to choose three, and one of two indicates a change."""
 
 LEAST_SERIES = 5
-"""How many series tell what runs have in common; with fewer, one that changed is too large a part of it."""
+"""How many series show what runs have in common; with fewer, one that changed is too large a part of it."""
 
 _SWEEPS = 20
 # The location of a change is as good as the best one where twice the log likelihood is not this much less.
@@ -63,7 +63,7 @@ def change_points(
     judged: dict[Name, Points] = {}
     for group, series in groups.items():
         long = {name: points for name, points in series.items() if len(points) >= LEAST_RUNS}
-        judged |= {(group, name): points for name, points in _apart(long).items()}
+        judged |= {(group, name): points for name, points in _common_and_own(long).items()}
     splits = _splits(judged)
     return {
         group: {name: _called(points, (group, name), judged, splits, threshold) for name, points in series.items()}
@@ -71,7 +71,7 @@ def change_points(
     }
 
 
-def _apart(series: Mapping[str, Points]) -> dict[str, Points]:
+def _common_and_own(series: Mapping[str, Points]) -> dict[str, Points]:
     """What the runs have in common, under a blank name, and what each series differs from that by.
 
     The series themselves if they are fewer than :data:`LEAST_SERIES`.
@@ -144,7 +144,7 @@ def _called(
         at = sum(point.run < common[place].run for point in points)
         near = [index for index in found if abs(index - at) < LEAST_SIDE]
         if near:
-            # Both changed there: only its own level tells how much is left.
+            # Both changed there: only its own level shows how much is left.
             found |= {index: _Call(min(p_value, found[index].p_value), logs) for index in near}
         elif LEAST_SIDE <= at <= len(points) - LEAST_SIDE:
             found[at] = _Call(p_value, logs - own)
@@ -196,8 +196,8 @@ def _size(logs: Any, found_in: Any, low: int, at: int, high: int) -> float:
     own = _step(np.mean, logs, low, at, high)
     typical = _step(np.median, logs, low, at, high)
     there = _step(np.mean, found_in, low, at, high)
-    borne = typical * own > 0 and abs(typical) >= abs(own) / 2
-    return abs(own) if borne and there * own > 0 and abs(own) >= abs(there) / 2 else 0.0
+    supported = typical * own > 0 and abs(typical) >= abs(own) / 2
+    return abs(own) if supported and there * own > 0 and abs(own) >= abs(there) / 2 else 0.0
 
 
 def _step(of: Any, logs: Any, low: int, at: int, high: int) -> float:

@@ -1,4 +1,4 @@
-"""What a generation costs beside time: energy, busy time of NPU and GPU, CPU time, by counters read around it."""
+"""What a generation costs apart from time: energy, busy time of NPU and GPU, CPU time, by counters read around it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Costs:
 
     Args:
         energy_j: of one generation, prefill and decode together, as far as ``energy_source`` covers.
-        energy_j_per_token: that over the new tokens of the whole batch; the prefill is in it.
+        energy_j_per_token: that over the new tokens of the whole batch.
         gpu_busy_ms: all engines added up, so that it can be more than the generation took.
         cpu_time_ms: of all threads of the worker process.
-        cpu_frequency_mhz: clock of the cores that the worker may use.
+        cpu_frequency_mhz: of the cores that the worker may use.
     """
 
     energy_j: float | None = None

@@ -1,9 +1,6 @@
-"""Estimates and their intervals: Student's t on the logarithms of block medians.
+"""Estimates and their intervals: Student's t on the logarithms of block medians; docs/metrics.md derives them.
 
-The worker process is the unit of sampling, so what enters here is one number per block, never single tokens. Blocks
-that follow each other can be alike, because the machine is; :func:`correlation` estimates how much, and intervals over
-the blocks of one cell are wider by what that costs. Ratios of paired blocks need none of that: what neighbouring blocks
-have in common is in both of a pair, and cancels.
+The worker process is the unit of sampling, so what enters here is one number per block, never single tokens.
 """
 
 from __future__ import annotations
@@ -22,7 +19,7 @@ _ADDED = 2.5
 """To n times the lag-1 autocorrelation of n blocks."""
 
 MOST_CORRELATION = 0.7
-"""Between neighbouring blocks, as far as intervals take it into account: few blocks cannot tell more from a trend."""
+"""Between neighbouring blocks, as far as intervals take it into account: more looks like a trend in few blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +70,9 @@ def over_blocks(medians: Mapping[int, float]) -> Estimate | None:
 def correlation(*series: Sequence[float]) -> float:
     """The correlation of values that follow each other, from 0 to :data:`MOST_CORRELATION`, as intervals allow for it.
 
-    The lag-1 autocorrelation r of so few values is too low by about (1 + 3 r) / n (Kendall, 1954; Marriott and Pope,
-    1954), and by chance often lower still. So (2.5 + 3 r) / n is added to it: the other 1.5 / n was chosen by
-    simulation, as what makes intervals hold the truth in 90 % of runs whose neighbours are correlated by 0.5
-    (docs/statistics.md).
-
-    Args:
-        series: of two values at least, each in the order of time; their correlations count by how long they are.
+    The lag-1 autocorrelation r of n values plus (2.5 + 3 r) / n: (1 + 3 r) / n is its bias (Kendall, 1954; Marriott and
+    Pope, 1954), the rest was chosen by simulation (docs/statistics.md). Each of the ``series``, of two values at least
+    in the order of time, counts by its length.
     """
     corrected = math.fsum((len(values) + 3) * lag_one(values) + _ADDED for values in series)
     return min(MOST_CORRELATION, max(0.0, corrected / sum(map(len, series))))
@@ -100,12 +93,7 @@ def _in_order(medians: Mapping[int, float]) -> list[float]:
 
 @dataclass(frozen=True, slots=True)
 class Contrast:
-    """A ratio, and how surprising it would be if there were no difference.
-
-    Args:
-        ratio: with its 95 % interval.
-        p_value: two-sided; ``None`` where there is no interval.
-    """
+    """A ratio, and its two-sided p-value: ``None`` where there is no interval."""
 
     ratio: Estimate
     p_value: float | None
@@ -120,9 +108,8 @@ def correlation_over(cells: Iterable[Mapping[int, float]]) -> float:
 def between_runs(head: Mapping[int, float], base: Mapping[int, float], alike: float | None = None) -> Contrast | None:
     """How many times ``base`` the ``head`` is, of two runs: Welch's t on the logarithms of block medians.
 
-    Blocks of two runs have nothing in common but their number, so they are never paired. Both variances allow for
-    neighbouring blocks that are alike, by one :func:`correlation` for both runs; it is ``alike`` where more cells than
-    this one tell it.
+    Both variances allow for neighbouring blocks that are alike, by one :func:`correlation` for both runs; it is
+    ``alike`` where it was estimated over more cells than this one.
     """
     above, below = _in_order(head), _in_order(base)
     blocks = min(len(above), len(below))
@@ -151,12 +138,7 @@ def paired(head: Mapping[int, float], base: Mapping[int, float]) -> Contrast | N
 
 @dataclass(frozen=True, slots=True)
 class RunSpread:
-    """How much the estimate of one cell differs from run to run of the same software on one machine.
-
-    Args:
-        variance: of the natural logarithms of the runs' estimates.
-        freedom: degrees of freedom that it rests on.
-    """
+    """The variance of the logarithms of one cell's estimates from run to run of the same software, and its freedom."""
 
     variance: float
     freedom: float
@@ -171,10 +153,8 @@ def run_spread(estimates: Sequence[float]) -> RunSpread | None:
 def against_runs(head: float, baselines: Sequence[float], spread: RunSpread | None = None) -> Contrast | None:
     """How many times its baselines a further run is, with the interval that predicts such a run.
 
-    The baselines sample what blocks cannot: a reboot, another place in memory, another day. The interval is Student's t
-    prediction interval on logarithms, ln(head / geometric mean) +- t * s * sqrt(1 + 1/n) with n - 1 degrees of freedom
-    (Hahn and Meeker, Statistical Intervals, 1991, section 4.7); a further run of the same software has a ratio whose
-    interval holds 1 in 95 % of cases.
+    The interval is Student's t prediction interval on logarithms, ln(head / geometric mean) +- t * s * sqrt(1 + 1/n)
+    with n - 1 degrees of freedom (Hahn and Meeker, Statistical Intervals, 1991, section 4.7).
 
     Returns:
         ``None`` without a positive baseline; a ratio without an interval where neither ``spread`` nor the baselines
@@ -196,11 +176,8 @@ BORROWED = 4
 def against_blocks(head: Mapping[int, float], baselines: Sequence[Mapping[int, float]]) -> Contrast | None:
     """How many times its baselines a further run is, as far as its own blocks agree on that.
 
-    :func:`against_runs` takes the run's estimate as one more draw of what the baselines drew. Where a block is held up
-    rarely and for long, most runs have no such block, and the one that has it lies beyond all of them. But then its
-    blocks do not agree: this is Welch's t on the logarithms of block medians, baselines counting alike. The variance
-    between the head's blocks is moderated as in Smyth (2004), by that within the baselines with :data:`BORROWED`
-    degrees of freedom, because three blocks alone tell too little of it.
+    Welch's t on the logarithms of block medians, baselines counting alike. The variance between the head's blocks is
+    moderated as in Smyth (2004), by that within the baselines with :data:`BORROWED` degrees of freedom.
 
     Returns:
         ``None`` without a block on either side; a ratio without an interval where no side has two.
@@ -224,8 +201,8 @@ def against_blocks(head: Mapping[int, float], baselines: Sequence[Mapping[int, f
 def both(one: Contrast, other: Contrast) -> Contrast:
     """The wider of two intervals of one ratio with the larger of their p values: a claim has to stand by both.
 
-    With more degrees of freedom the wider interval may have the smaller p value. Where either tells nothing, it is the
-    first alone.
+    With more degrees of freedom the wider interval may have the smaller p value. Where either has no interval, it is
+    the first alone.
     """
     if one.p_value is None or other.p_value is None:
         return one
@@ -238,7 +215,7 @@ def _contrast(mean: float, error: tuple[float, float] | None, blocks: int) -> Co
 
     Args:
         mean: on the logarithmic scale.
-        error: the variance of the mean and its degrees of freedom; ``None`` where nothing tells them.
+        error: the variance of the mean and its degrees of freedom; ``None`` where they are unknown.
         blocks: how many blocks it rests on.
     """
     if error is None:
@@ -278,13 +255,11 @@ def _variance(values: Sequence[float]) -> float:
 def _variance_of_mean(values: Sequence[float], alike: float) -> tuple[float, float]:
     """The variance of a mean, and its degrees of freedom, where neighbours are correlated by ``alike``, as in AR(1).
 
-    n correlated values are worth n / v independent ones, v = 1 + 2 sum (1 - k / n) alike^k over the lags k, and lie
-    closer to their own mean than to the true one: their sum of squares is expected to be n - v times the variance. It
-    is worth (1 - alike^2) / (1 + alike^2) of its degrees of freedom (Bayley and Hammersley, 1946), but two are left
-    where there were two: with fewer, intervals get wider without holding the truth more often.
+    n correlated values are worth n / v independent ones, v = 1 + 2 sum (1 - k / n) alike^k over the lags k; their sum
+    of squares is expected to be n - v times the variance, with (1 - alike^2) / (1 + alike^2) of its degrees of freedom
+    (Bayley and Hammersley, 1946), but at least two where there were two.
     """
     count = len(values)
-    apart = 1 - alike
-    cost = (1 + alike) / apart - 2 * alike * (1 - alike**count) / (count * apart**2)
+    cost = (1 + alike) / (1 - alike) - 2 * alike * (1 - alike**count) / (count * (1 - alike) ** 2)
     freedom = (count - 1) * (1 - alike**2) / (1 + alike**2)
     return _squares(values) / (count - cost) * cost / count, max(freedom, min(2, count - 1))

@@ -11,19 +11,21 @@ from contextlib import suppress
 from typing import Any
 
 from bench.analyse.grouping import group_by
-from bench.analyse.interval import over_blocks
 from bench.analyse.results import LoadResult, LoadTimes, Measured, Request
 from bench.analyse.samples import FirstRequest
 from bench.plan.backends import BACKENDS
 from bench.store.reader import StoredRun
 
+# How the rows of several processes become one value, by column.
+_NEWEST = ("bits_per_weight", "bits_read_per_weight", "threads", "artifact_bytes")
+_NEWEST_MAPPINGS = ("weight_bits", "node_placement", "changed_hints")
+_JOINED = ("backend_version", "device_executed", "inference_precision", "kv_cache_precision", "attention_backend")
+_MEDIANS = ("peak_memory_bytes", "private_memory_bytes", "device_memory_bytes")
+
 _COLUMNS = (
-    *("load_id", "load_key", "variant", "block", "backend", "backend_version", "options", "threads", "environment"),
-    *("device_requested", "device_executed", "device_verdict", "device_evidence", "device_share", "node_placement"),
-    *("precision", "weight_bits", "bits_per_weight", "bits_read_per_weight", "inference_precision"),
-    *("kv_cache_precision", "attention_backend", "changed_hints", "artifact_bytes", "compile_cache"),
-    *("process_start_s", "import_s", "load_s", "first_generation_s"),
-    *("peak_memory_bytes", "private_memory_bytes", "device_memory_bytes"),
+    *("load_id", "load_key", "variant", "block", "backend", "device_requested", "precision", "options", "environment"),
+    *("device_verdict", "device_evidence", "device_share", *_NEWEST, *_NEWEST_MAPPINGS, *_JOINED, *_MEDIANS),
+    *("compile_cache", "process_start_s", "import_s", "load_s", "first_generation_s"),
     *("status", "error_type", "error_message", "exit_code", "stderr_tail"),
 )
 
@@ -78,41 +80,31 @@ def _load_result(
     verdict = _verdict(known)
     weakest = _weakest(known, verdict)
     spec = BACKENDS.get(backend)
-    simulated = verdict == "simulated" or bool(spec and spec.simulated)
+    columns: dict[str, Any] = {
+        **{column: newest.get(column) for column in _NEWEST},
+        **{column: dict(newest[column]) if newest.get(column) else None for column in _NEWEST_MAPPINGS},
+        **{column: " + ".join(dict.fromkeys(_values(known, column))) or None for column in _JOINED},
+        **{column: _rounded(_median(good, column)) for column in _MEDIANS},
+    }
     return LoadResult(
         load_key=key,
         label=str(planned.get("label") or "-".join(filter(None, (variant, backend, device, precision)))),
         variant=variant,
+        variant_spec=specs.get(variant),
         backend=backend,
-        backend_version=_joined(known, "backend_version"),
         device_requested=device,
-        device_executed=_joined(known, "device_executed"),
-        device_verdict="simulated" if simulated else verdict,
+        device_verdict="simulated" if spec and spec.simulated else verdict,
         device_evidence=weakest.get("device_evidence"),
         device_share=weakest.get("device_share"),
         precision=precision,
-        bits_per_weight=newest.get("bits_per_weight"),
-        bits_read_per_weight=newest.get("bits_read_per_weight"),
-        weight_bits=_mapping(newest, "weight_bits"),
-        inference_precision=_joined(known, "inference_precision"),
-        kv_cache_precision=_joined(known, "kv_cache_precision"),
-        attention_backend=_joined(known, "attention_backend"),
-        threads=newest.get("threads"),
         options=_options(planned.get("options") or newest.get("options")),
-        simulated=simulated,
         processes=len(good),
         times=_times(good, first),
-        peak_memory_bytes=_bytes(_median(good, "peak_memory_bytes")),
+        **columns,
         peak_memory_max_bytes=max(_values(good, "peak_memory_bytes"), default=None),
-        private_memory_bytes=_bytes(_median(good, "private_memory_bytes")),
-        device_memory_bytes=_bytes(_median(good, "device_memory_bytes")),
-        artifact_bytes=newest.get("artifact_bytes"),
-        node_placement=_mapping(newest, "node_placement"),
-        changed_hints=_mapping(newest, "changed_hints"),
         peak_memory=_peak_memory(good),
         # None was set where it is empty.
         environment=None if newest.get("environment") is None else dict(newest["environment"]),
-        variant_spec=specs.get(variant),
     )
 
 
@@ -145,8 +137,7 @@ def _load_times(state: str, rows: Sequence[Row], first: Mapping[str, FirstReques
 def _widest_first(loads: Iterable[Sequence[Row]], first: Mapping[str, FirstRequest]) -> dict[str, FirstRequest]:
     """``first``, the request that most loads began with leading, the smaller of two that as many did.
 
-    So the loads of a run are shown with the same request wherever they have one in common: processes of runs before
-    schema 5 began with any of their load's, and later ones do so where their smallest is measured no more.
+    So the loads of a run are shown with the same request wherever they have one in common.
     """
     loads_of: Counter[Request] = Counter()
     for rows in loads:
@@ -160,8 +151,7 @@ def _peak_memory(rows: Sequence[Row]) -> Measured | None:
     for row in rows:
         if row["peak_memory_bytes"]:
             by_block[row["block"]] = max(by_block.get(row["block"], 0.0), float(row["peak_memory_bytes"]))
-    estimate = over_blocks(by_block)
-    return Measured(estimate, by_block) if estimate else None
+    return Measured.over(by_block)
 
 
 def _verdict(rows: Sequence[Row]) -> str:
@@ -181,7 +171,7 @@ def _middle(values: Sequence[float]) -> float | None:
     return float(statistics.median(values)) if values else None
 
 
-def _bytes(value: float | None) -> int | None:
+def _rounded(value: float | None) -> int | None:
     return None if value is None else round(value)
 
 
@@ -190,14 +180,6 @@ def _weakest(rows: Sequence[Row], verdict: str) -> Row:
     alike = [row for row in reversed(rows) if row["device_verdict"] == verdict and row["device_evidence"]]
     shares = [row for row in alike if row["device_share"] is not None]
     return min(shares, key=lambda row: float(row["device_share"]), default=alike[0] if alike else {})
-
-
-def _joined(rows: Iterable[Row], column: str) -> str | None:
-    return " + ".join(dict.fromkeys(str(value) for value in _values(rows, column))) or None
-
-
-def _mapping(row: Row, column: str) -> dict[str, Any] | None:
-    return dict(row[column]) if row.get(column) else None
 
 
 def _options(value: object) -> dict[str, Any]:

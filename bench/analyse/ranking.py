@@ -1,4 +1,4 @@
-"""Who is fastest at each request shape, and who cannot be told apart from it; and who needs least memory."""
+"""Who is fastest at each request shape, and who cannot be distinguished from it; and who needs least memory."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking | None:
 def memory_rankings(cells: Sequence[CellResult]) -> list[MemoryRanking]:
     """One ranking per set of requests that loads answered, that of most loads first; measured ones before simulated.
 
-    A load that failed at the longest prompt never held what that takes, so it is ranked with its like alone. A load
-    whose peak is not known is in none.
+    A load that failed at the longest prompt never held what that takes, so it is ranked with others that failed there.
+    A load whose peak is not known is in none.
     """
     cells_of = group_by(cells, lambda cell: cell.load.load_key)
     requests_of = {key: tuple(sorted(set(map(_request, its)))) for key, its in cells_of.items()}
@@ -76,7 +76,7 @@ def lowest_of(contestants: Mapping[str, Measured]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Pairs:
-    """Every two contestants, held against each other over the blocks that both have.
+    """Every two contestants, compared over the blocks that both have.
 
     Args:
         ratios: (one, other) -> how many times ``other`` the ``one`` is; both orders, without pairs that share no block.
@@ -92,13 +92,13 @@ class _Pairs:
         for one, other in combinations(contestants, 2):
             if contrast := paired(contestants[one].by_block, contestants[other].by_block):
                 found[one, other] = contrast
-        # The one that the others are held against was picked because it is the lowest, so that holding the others
-        # against it alone would call too much: the adjustment is over all pairs, which holds whoever is picked.
-        fallen = holm({pair: contrast.p_value for pair, contrast in found.items()})
+        # The winner was picked because it is the lowest, so that an adjustment over its own pairs alone would call too
+        # much: it is over all pairs, which holds whoever is picked.
+        significant = holm({pair: contrast.p_value for pair, contrast in found.items()})
         ratios, standing = {}, set()
         for (one, other), contrast in found.items():
             ratios[one, other], ratios[other, one] = contrast.ratio, contrast.ratio.rate(1.0)
-            if (one, other) in fallen:
+            if (one, other) in significant:
                 standing |= {(one, other), (other, one)}
         return cls(ratios, frozenset(standing))
 
@@ -106,7 +106,7 @@ class _Pairs:
         """The one that none of the others is below.
 
         With pairs that share different blocks there need not be one: then it is the one that nobody stands below, or
-        fewest do, and of these the one whose nearest rival is least below it. One that can be held against more of the
+        fewest do, and of these the one whose nearest rival is least below it. One that can be compared with more of the
         others goes first; where no two share a block, the estimates decide, and nothing is claimed.
         """
 
@@ -130,15 +130,15 @@ def _ranked(known: Mapping[str, tuple[_Contestant, Measured]]) -> dict[str, Any]
         for name, (contestant, measured) in known.items()
         if (name, winner) in pairs.ratios
     }
-    apart = tuple(contestant for name, (contestant, _) in known.items() if name != winner and name not in rivals)
+    not_compared = tuple(contestant for name, (contestant, _) in known.items() if name != winner and name not in rivals)
     lowest = least.within({block for name in rivals for block in contestants[name].by_block}) or least
     blocks = [rival.ratio.blocks for rival in rivals.values()] or [lowest.estimate.blocks]
     return {
         "winner": known[winner][0],
         "lowest": lowest.estimate,
         "rivals": tuple(rivals[name] for name in sorted(rivals, key=lambda name: (rivals[name].ratio.value, name))),
-        "apart": apart,
-        "verdict": not apart and min(blocks) >= VERDICT_BLOCKS,
+        "not_compared": not_compared,
+        "verdict": not not_compared and min(blocks) >= VERDICT_BLOCKS,
         "partial": lowest.estimate.blocks < least.estimate.blocks,
     }
 

@@ -17,9 +17,6 @@ from bench.plan.flags import PROFILES
 Request = tuple[int, int, int]
 """Prompt tokens, new tokens and batch size."""
 
-VERDICTS = ("verified", "reported", "fallback", "simulated", "unknown")
-"""What is known about the device that executed, see :class:`LoadResult`."""
-
 VERDICT_BLOCKS = PROFILES["standard"][0]
 """From how many blocks on a run claims which configuration is fastest; below, it only says what was measured lowest."""
 
@@ -31,13 +28,17 @@ class Measured:
     estimate: Estimate
     by_block: Mapping[int, float]
 
+    @classmethod
+    def over(cls, by_block: Mapping[int, float]) -> Measured | None:
+        """Over blocks; ``None`` without one whose value is positive: another is below what the clock can tell."""
+        positive = {block: value for block, value in by_block.items() if value > 0}
+        estimate = over_blocks(positive)
+        return None if estimate is None else cls(estimate, positive)
+
     def within(self, blocks: Collection[int]) -> Measured | None:
         """The same over those of its blocks that are among ``blocks``, e.g. those of a ratio; ``None`` if none is."""
         kept = {block: value for block, value in self.by_block.items() if block in blocks}
-        if len(kept) == len(self.by_block):
-            return self
-        estimate = over_blocks(kept)
-        return None if estimate is None else Measured(estimate, kept)
+        return self if len(kept) == len(self.by_block) else Measured.over(kept)
 
     def rate(self, amount: float) -> Measured:
         """``amount`` over it: a time as a rate."""
@@ -135,12 +136,12 @@ class LoadResult:
     Args:
         load_key: stable from run to run.
         device_executed: as read back; several are joined by `` + ``.
-        device_verdict: one of :data:`VERDICTS`; the weakest of all processes.
+        device_verdict: what is known about the device that executed: ``verified``, ``reported``, ``fallback``,
+            ``simulated`` or ``unknown``; the weakest of all processes.
         device_evidence: where that is known from, by the process of that verdict whose share is the least.
         device_share: that share, see ``device_share`` in :data:`bench.store.schema.LOADS`.
-        simulated: its latencies were simulated, not measured.
         processes: how many of them loaded.
-        times: apart for each state of the compile cache; loads that it served come last.
+        times: one for each state of the compile cache; loads that it served come last.
         peak_memory_bytes: median over processes of each process's own peak; the other sizes are medians too.
         weight_bits: weight format -> share of parameters.
         node_placement: execution provider -> share of the executed nodes, from the stack's own profile.
@@ -170,7 +171,6 @@ class LoadResult:
     attention_backend: str | None
     threads: int | None
     options: Mapping[str, Any]
-    simulated: bool
     processes: int
     times: tuple[LoadTimes, ...]
     peak_memory_bytes: int | None
@@ -183,6 +183,11 @@ class LoadResult:
     variant_spec: str | None = None
     peak_memory: Measured | None = None
     environment: Mapping[str, str] | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its latencies were simulated, not measured."""
+        return self.device_verdict == "simulated"
 
     @property
     def fresh(self) -> LoadTimes | None:
@@ -364,7 +369,7 @@ class Ranked(Generic[_Contestant]):
         lowest: its estimate over the blocks that it shares with any of the others, in ms or bytes; over all of its
             blocks where it is alone.
         rivals: the others, nearest first.
-        apart: those that share no block with the winner, and so cannot be held against it.
+        not_compared: those that share no block with the winner, and so cannot be compared with it.
         verdict: whether every ratio rests on blocks enough to claim that the lowest is the fastest.
         partial: whether ``lowest`` leaves out blocks of the winner.
     """
@@ -374,29 +379,29 @@ class Ranked(Generic[_Contestant]):
     winner: _Contestant
     lowest: Estimate
     rivals: tuple[Rival[_Contestant], ...]
-    apart: tuple[_Contestant, ...]
+    not_compared: tuple[_Contestant, ...]
     verdict: bool
     partial: bool
 
     @property
     def alone(self) -> bool:
         """Whether nobody else was measured."""
-        return not self.rivals and not self.apart
+        return not self.rivals and not self.not_compared
 
     @property
     def claimed(self) -> bool:
-        """Whether the lowest may be called the fastest: blocks enough, and every other is told apart as higher."""
+        """Whether the lowest may be called the fastest: blocks enough, and every other is certainly higher."""
         return self.verdict and not self.alone and not self.open
 
     @property
     def open(self) -> bool:
-        """Whether not every other is told apart from it as higher."""
-        return bool(self.apart) or not all(rival.higher for rival in self.rivals)
+        """Whether not every other is certainly higher."""
+        return bool(self.not_compared) or not all(rival.higher for rival in self.rivals)
 
     @property
     def blocks(self) -> int:
         """The fewest blocks that a figure of it rests on."""
-        if self.apart:
+        if self.not_compared:
             return 0
         return min((rival.ratio.blocks for rival in self.rivals), default=self.lowest.blocks)
 

@@ -47,7 +47,7 @@ class RunNoise:
 
     Args:
         phi: their autocorrelation.
-        rest: variance beside what varies within a run.
+        rest: variance apart from what varies within a run.
     """
 
     phi: float
@@ -69,7 +69,7 @@ def left_over(values: Any) -> float:
 
 
 def _persistence(values: Any) -> float:
-    """The phi of an autoregression around the levels of ``values``; 0 where they are too few to tell.
+    """The phi of an autoregression around the levels of ``values``; 0 where they are too few.
 
     Steps and slopes look like autocorrelation and autocorrelation looks like them, so a line is taken out, or one step
     after the other, and what describes the series best by Schwarz's criterion (BIC, 1978) is believed.

@@ -45,8 +45,6 @@ class CellSamples:
 
     Args:
         load_ids: of the processes it ran in, the failed ones included.
-        shape: (prompt_tokens, new_tokens, batch_size).
-        ask: ``first``, or ``again`` where the timed generations ask what was asked just before.
         padded_prompt_tokens: the computed prompt length where the stack pads.
         block: int array [generations], the block of each counted generation.
         durations: column of each of :data:`bench.metrics.STORED` -> float array [generations], NaN where it is null.
@@ -54,13 +52,13 @@ class CellSamples:
         warmups: how many warm-ups ran, the first asks before a repeat among them.
         excluded: timed generations that ran but do not count.
         counters: of :data:`bench.analyse.costs.COUNTERS` the float arrays [generations], NaN where one was not read.
-        energy_source: which counter the energy comes from; several are joined by `` + ``.
+        energy_source: the counter that the energy comes from; several are joined by `` + ``.
         series: every generation that ran, in the order in which they were measured.
     """
 
     cell_key: str
     load_ids: tuple[str, ...]
-    shape: tuple[int, int, int]
+    shape: Request
     ask: Ask
     padded_prompt_tokens: int | None
     block: Any

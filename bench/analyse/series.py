@@ -26,12 +26,12 @@ SCORE = 5.0
 """Modified z-score below which no value is an outlier; of few values it is more."""
 
 FEWEST_BLOCKS = 6
-"""Fewer do not tell a drift, two modes, an outlying block or alike neighbours from chance."""
+"""Fewer show no drift, no two modes, no outlying block and no alike neighbours."""
 FEWEST_TRENDS = 3
 """Blocks of three generations at least that it takes to see a trend."""
 
 _DRAWS, _FREEDOM = 100_000, 5
-"""Series that a statistic without a known distribution is held against, and Student's t that they are drawn from."""
+"""Series that a statistic without a known distribution is compared with, and Student's t that they are drawn from."""
 _PERMUTATIONS = 9_999
 _GRAIN = 0.01
 """The least spread, as a share, against which an outlier is measured: a clock's own grain is none."""
@@ -39,12 +39,7 @@ _GRAIN = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A series that goes one way.
-
-    Args:
-        ratio: its end over its beginning; above 1 is slower.
-        p_value: how probable that is by chance.
-    """
+    """A series that goes one way: its end over its beginning, above 1 is slower, and the p-value of that."""
 
     ratio: float
     p_value: float
@@ -108,7 +103,7 @@ def block_medians(blocks: Any, values: Any) -> dict[int, float]:
 def drift(medians: Mapping[int, float]) -> Change | None:
     """Whether the blocks went one way: Kendall's rank correlation with time, and the size by the median slope.
 
-    Six blocks are the fewest that can tell.
+    Six blocks are the fewest that can show it.
     """
     order = sorted(medians)
     logs = [math.log(medians[block]) for block in order]
@@ -149,8 +144,8 @@ def _change(ratio: float, p_value: float) -> Change | None:
 def modes(medians: Mapping[int, float]) -> Modes | None:
     """Whether the blocks fall into two groups: the best split in two, of two blocks or more each.
 
-    The best split of normal values is never small, the less the fewer there are, so what it is held against depends on
-    their number; the bound is the 99.5 % point of simulated normal series, a little rounded up.
+    The best split of normal values is never small, the less the fewer there are, so its bound depends on their number:
+    the 99.5 % point of simulated normal series, a little rounded up.
     """
     order = sorted(medians, key=lambda block: medians[block])
     count = len(order)
@@ -215,12 +210,11 @@ def outlying_blocks(medians: Mapping[int, float]) -> list[Outlier]:
 def alike_neighbours(series: Sequence[Mapping[int, float]]) -> Alike | None:
     """Whether blocks resemble the one before, over all series of a run together.
 
-    A block befalls all cells of a run, so the series are no independent witnesses. Therefore the blocks change places
-    in all of them at once: where their order does not matter, any order is as probable (a permutation test of the
-    lag-1 autocorrelation), whatever the cells of a block have in common.
+    A permutation test of the lag-1 autocorrelation. A block affects all cells of a run, so the series are not
+    independent, and the blocks change places in all of them at once.
 
     Args:
-        series: block -> median, one per cell and metric; fewer than six blocks tell nothing.
+        series: block -> median, one per cell and metric.
     """
     blocks = sorted({block for medians in series for block in medians})
     known = [row for row in (_standardized(medians, blocks) for medians in series) if row is not None]
@@ -232,7 +226,7 @@ def alike_neighbours(series: Sequence[Mapping[int, float]]) -> Alike | None:
     found = float(products[order[:-1], order[1:]].sum())
     drawn = np.random.default_rng(1).permuted(np.tile(order, (_PERMUTATIONS, 1)), axis=1)
     shuffled = products[drawn[:, :-1], drawn[:, 1:]].sum(axis=1)
-    # Rounding must not tell two sums of the same products apart.
+    # Rounding must not make two sums of the same products differ.
     p_value = _p_value(np.sort(shuffled), found - 1e-9)
     return Alike(found, len(blocks), p_value) if p_value < SURE else None
 

@@ -40,7 +40,7 @@ class ReadCell:
 
     Args:
         names: for people, by code of the language.
-        measured: by metric, of :data:`bench.metrics.COMPARED`.
+        measured: by metric.
         lost_blocks: in how many blocks it failed or gave nothing that counts.
     """
 

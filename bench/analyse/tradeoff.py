@@ -28,7 +28,7 @@ class TradeoffPoint:
 
 @dataclass(frozen=True, slots=True)
 class Tradeoff:
-    """All cells of one request shape; measured and simulated ones are kept apart.
+    """All cells of one request shape; measured and simulated ones are never mixed.
 
     Args:
         points: by memory, the smallest first.
@@ -84,7 +84,7 @@ def _points(known: Sequence[_Known]) -> tuple[TradeoffPoint, ...]:
 def _shared(known: Sequence[_Known]) -> tuple[set[int], list[_Known]]:
     """The blocks that cells have in common, and these cells.
 
-    A cell that shares no block with those that have more of them is left out: its figures are of other minutes.
+    A cell that shares no block with those that have more of them is left out: its figures are of another time.
     """
     both = [(one, one[1].by_block.keys() & one[2].by_block.keys()) for one in known]
     blocks: set[int] = set()

@@ -41,7 +41,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """What the stored runs of a machine tell about its variation from run to run.
+    """What the stored runs of a machine show about its variation from run to run.
 
     Args:
         runs: how many runs it rests on.
@@ -59,10 +59,10 @@ class Variation:
 
 
 def variation(runs: Iterable[RunAnalysis]) -> Variation:
-    """Estimate the spread between ``runs``, each against those that nothing but chance tells it from.
+    """Estimate the spread between ``runs``, each compared with those that differ from it by nothing but chance.
 
     Runs are grouped by :func:`bench.analyse.conditions.alike`. The variance within groups is pooled: the sums of
-    squares around each group's mean over the degrees of freedom. Cells of one run share that run's mood, so the
+    squares around each group's mean over the degrees of freedom. Cells of one run are disturbed alike, so the
     freedom of a spread that is pooled over cells is counted in runs: runs less groups, not times the cells.
     """
     estimates = pd.DataFrame(_estimates(runs), columns=["group", "backend", "metric", "cell", "run", "log", "blocks"])

@@ -81,7 +81,7 @@ def with_history(
 
 def _run_of(run: Mapping[str, Run]) -> RunAnalysis:
     """A run of which nothing is known but this."""
-    load = LoadResult(**{**_nothing(LoadResult), "backend": "simulated", "simulated": True})
+    load = LoadResult(**{**_nothing(LoadResult), "backend": "simulated", "device_verdict": "simulated"})
     cells = []
     for cell in range(len(next(iter(run.values())))):
         metrics = {metric: by_cell[cell] for metric, by_cell in run.items()}

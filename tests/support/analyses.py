@@ -24,7 +24,6 @@ def made_load(backend: str = "ort-genai", precision: str = "int4", variant: str 
         "device_verdict": "verified",
         "precision": precision,
         "options": {},
-        "simulated": False,
         "processes": 1,
     }
     return LoadResult(**{**_NO_LOAD, **told})
