@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -45,12 +46,20 @@ MAY_IMPORT = {
 def imports(file: Path) -> tuple[str, ...]:
     """The modules that a file imports, and what it takes from each of the project's as ``module.name``."""
     found: list[str] = []
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in statements(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             found += [f"{node.module}.{alias.name}" for alias in node.names]
     return tuple(found)
+
+
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node: expressions, most of a tree, hold none."""
+    for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for below in getattr(node, name, ()):
+            yield below
+            yield from statements(below)
 
 
 def files(folder: str) -> list[Path]:
