@@ -16,11 +16,11 @@ from bench import metrics, processes
 from bench.analyse.results import QUANTILES, LoadResult
 from bench.metrics import METRICS, RANKED, RATES
 from bench.report import cell_details, metric_words, names, run_facts, run_words
-from bench.report.commands import alone
 from bench.report.drawing import series_chart
 from bench.report.drawing.bars import LOAD_PARTS, load_bars, memory_bars
 from bench.report.drawing.figures import draw
-from bench.report.findings import serious_for_answer
+from bench.report.finding_notes import serious_for_answer
+from bench.report.measure_again import alone
 from bench.report.ranks import Ranks, ranks
 from bench.report.run_view import Answer, RunView
 from bench.report.template import render_page

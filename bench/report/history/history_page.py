@@ -13,8 +13,8 @@ from bench.analyse.timeline import Series
 from bench.metrics import METRICS
 from bench.report.drawing.svg import Sheet
 from bench.report.history import history_text
+from bench.report.history.history_chart import chart
 from bench.report.history.history_view import HistoryView
-from bench.report.history.series_chart import chart
 from bench.report.language import gettext as _
 from bench.report.template import render_page
 
