@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from markupsafe import Markup
 
@@ -51,9 +50,8 @@ def run_page(view: RunView, summary_csv: str) -> str:
         return ranks(answer.ranking.rivals, view.names.of, lambda rival: run_words.ratio_figures(answer, rival))
 
     return render_page(
-        Path(__file__).with_name("run_page.html.jinja"),
+        "run",
         figures.css,
-        ["page.js"],
         view=view,
         figures=figures,
         findings=findings,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from markupsafe import Markup
 
@@ -50,7 +49,7 @@ def page(view: HistoryView) -> str:
         Row(one, name, chart(one, history, sheet) if place < drawn else None) for place, (one, name) in enumerate(named)
     ]
     return render_page(
-        Path(__file__).with_name("history.html.jinja"),
+        "history",
         sheet.css(),
         view=view,
         runs=history.runs,
