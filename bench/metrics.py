@@ -1,7 +1,7 @@
 """The metrics of a cell: one entry each. Tables, rankings, comparisons, histories and exports go through them.
 
 To add one: an entry here, a field of :class:`bench.analyse.results.CellResult`, and its name in ``METRIC_WORDS`` of
-``bench/report/metric_words.py``. One that no stored column holds is computed in ``bench/analyse/cells.py``.
+``bench/report/metric_words.py``. One that no stored column holds is computed in ``bench/analyse/cell_result.py``.
 """
 
 from __future__ import annotations

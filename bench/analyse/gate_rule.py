@@ -19,8 +19,8 @@ from bench.analyse.comparison import (
 )
 from bench.analyse.conditions import mismatches
 from bench.analyse.environment import run_changes
-from bench.analyse.findings import touches
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
+from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Finding, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 from bench.metrics import COMPARED

@@ -8,11 +8,11 @@ from typing import Any
 
 from backends.spec import PRECISIONS, hardware_of
 from bench.analyse.agreement import answers_of
-from bench.analyse.cells import cell_result
+from bench.analyse.cell_result import cell_result
 from bench.analyse.failures import failures, lost_blocks
-from bench.analyse.findings import read_findings
 from bench.analyse.loads import load_results, read_load_rows, unknown_load
 from bench.analyse.ranking import memory_rankings, rankings
+from bench.analyse.read_findings import read_findings
 from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
 from bench.analyse.samples import Generations
 from bench.store.reader import StoredRun

@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from bench.cli import Parser, add_language
+from bench.commands.redact_option import add_redact, parsed, print_error
 from bench.commands.stored_runs import add_folders, share
 from bench.errors import BenchError
 from bench.metrics import COMPARED, METRICS
@@ -16,7 +17,6 @@ from bench.report.history.read_history import read_history
 from bench.report.index.update import index_lines
 from bench.report.language import speaking
 from bench.report.redact import Private, address, redacted, redacted_folder
-from bench.report.redact_option import add_redact, parsed, print_error
 from bench.report.render import write_files
 
 _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from bench.analyse.results import CellResult, Generation, LoadResult, LoadTimes, Use
 from bench.metrics import BY_GENERATION, EXPORTED
 from bench.report import metric_words
-from bench.report.commands import alone
 from bench.report.drawing.series_chart import SeriesChart, of_many, series_chart
-from bench.report.findings import Note
+from bench.report.finding_notes import Note
 from bench.report.format import capital, listed, number, plural, shares, with_interval
 from bench.report.language import gettext as _
 from bench.report.language import mark, ngettext
+from bench.report.measure_again import alone
 from bench.report.names import Shape
 from bench.report.run_facts import timed_region
 from bench.report.run_view import Row, RunView, shape_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 import string
 from typing import Any
 
-from bench.analyse.findings import describe
+from bench.analyse.read_findings import describe
 from bench.analyse.results import Finding
 from bench.findings import BY_WORD
 from bench.report.format import capital, localized, number

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
 from markupsafe import Markup
 
@@ -16,11 +15,11 @@ from bench import metrics, processes
 from bench.analyse.results import QUANTILES, LoadResult
 from bench.metrics import METRICS, RANKED, RATES
 from bench.report import cell_details, metric_words, names, run_facts, run_words
-from bench.report.commands import alone
 from bench.report.drawing import series_chart
 from bench.report.drawing.bars import LOAD_PARTS, load_bars, memory_bars
 from bench.report.drawing.figures import draw
-from bench.report.findings import serious_for_answer
+from bench.report.finding_notes import serious_for_answer
+from bench.report.measure_again import alone
 from bench.report.ranks import Ranks, ranks
 from bench.report.run_view import Answer, RunView
 from bench.report.template import render_page
@@ -51,9 +50,8 @@ def run_page(view: RunView, summary_csv: str) -> str:
         return ranks(answer.ranking.rivals, view.names.of, lambda rival: run_words.ratio_figures(answer, rival))
 
     return render_page(
-        Path(__file__).with_name("run_page.html.jinja"),
+        "run",
         figures.css,
-        ["page.js"],
         view=view,
         figures=figures,
         findings=findings,

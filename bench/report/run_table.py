@@ -9,7 +9,7 @@ from bench.analyse.interval import Estimate
 from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured
 from bench.metrics import BY_GENERATION, METRICS
 from bench.report import run_words
-from bench.report.findings import in_short
+from bench.report.finding_notes import in_short
 from bench.report.format import megabytes, number, plain
 from bench.report.language import ENGLISH, speaking
 from bench.report.names import failed_shapes

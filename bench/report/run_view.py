@@ -12,7 +12,7 @@ from bench.analyse.ranking import lowest_of
 from bench.analyse.results import AnyRival, CellResult, LoadResult, Measured, MemoryRanking, Ranking, RunAnalysis
 from bench.metrics import RANKED
 from bench.plan.cells import ASKS, digest
-from bench.report.findings import Note, finding_notes
+from bench.report.finding_notes import Note, finding_notes
 from bench.report.metric_words import ITL_NAMES
 from bench.report.names import Naming, Shape, name_all
 

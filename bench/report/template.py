@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,18 @@ from bench.report import format as fmt
 from bench.report.format import clean, listed, plural
 from bench.report.language import ENGLISH, chosen, gettext, ngettext, pgettext
 
-_HERE = Path(__file__).resolve().parent
+TEMPLATES = Path(__file__).resolve().parent / "templates"
 _COMMAND = re.compile(r"`(nox [^`]*)`")
 
 
 @cache
-def environment(folder: Path) -> jinja2.Environment:
-    """The templates in ``folder``; what they are given is escaped, and a name that they lack is an error.
+def environment() -> jinja2.Environment:
+    """The templates; what they are given is escaped, and a name that they lack is an error.
 
     Kept, because to compile the templates of a page takes as long as a few of its drawings.
     """
     made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
@@ -38,29 +37,26 @@ def environment(folder: Path) -> jinja2.Environment:
     )
     # Messages are filled in with ``format`` here as in code: {{ _("{count} more").format(count=3) }}.
     made.install_gettext_callables(gettext, ngettext, newstyle=False, pgettext=pgettext)  # type: ignore[attr-defined]
-    made.globals |= {"plural": plural, "listed": listed}
+    made.globals |= {"f": fmt, "plural": plural, "listed": listed}
     made.filters |= {"commands": commands, "recorded": recorded}
     return made
 
 
-def render_page(template: Path, style: str = "", scripts: Sequence[str] = (), **values: Any) -> str:
+def render_page(name: str, style: str = "", **values: Any) -> str:
     """A page without requests: it holds its styles and scripts, with the digests that its policy allows.
 
     Args:
-        template: ``NAME.html.jinja``; ``NAME.css`` beside it follows the styles of all pages.
-        style: what follows that, from drawings.
-        scripts: files of this folder, beside the script of tables.
+        name: of ``NAME.html.jinja``; ``NAME.css`` and ``NAME.js``, where there are any, follow those of all pages.
+        style: what follows these styles, from drawings.
         values: of the template.
     """
-    sheets = (_HERE / "page.css", template.with_name(template.name.partition(".")[0] + ".css"))
-    css = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets if sheet.is_file()) + style
-    script = page_script(*scripts)
+    css = _text("page.css", f"{name}.css") + style
+    script = _text("tables.js", f"{name}.js") + "address.restore();\n"
     return (
-        environment(template.parent)
-        .get_template(template.name)
+        environment()
+        .get_template(f"{name}.html.jinja")
         .render(
             language=chosen().code,
-            f=fmt,
             css=Markup(css),  # noqa: S704 - our own files and the drawings' styles, no data
             css_digest=source_digest(css),
             script=Markup(script),  # noqa: S704 - our own files
@@ -82,10 +78,9 @@ def recorded(words: object) -> Markup:
     return shown if chosen() is ENGLISH else Markup('<span lang="en">{}</span>').format(shown)
 
 
-def page_script(*names: str) -> str:
-    """The script of a page: that of its tables, the files of this folder called ``names``, and their start."""
-    parts = ((_HERE / name).read_text(encoding="utf-8") for name in ("tables.js", *names))
-    return "".join((*parts, "address.restore();\n"))
+def _text(*names: str) -> str:
+    files = (TEMPLATES / name for name in names)
+    return "".join(file.read_text(encoding="utf-8") for file in files if file.is_file())
 
 
 def source_digest(source: str) -> str:

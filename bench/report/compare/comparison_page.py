@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bench.analyse.comparison import VERDICTS
@@ -15,7 +14,7 @@ from bench.report.compare import comparison_figures, comparison_words, recorded
 from bench.report.compare.comparison_view import ComparisonView, Row, called_first
 from bench.report.compare.forest import WIDTH, Axis, axis
 from bench.report.compare.heat import heat_maps, overviews, tint
-from bench.report.findings import MOST_LINES
+from bench.report.finding_notes import MOST_LINES
 from bench.report.names import name_all
 from bench.report.template import render_page
 
@@ -38,14 +37,16 @@ class Chart:
 def page(view: ComparisonView) -> str:
     """The page of one comparison, or of several with one base."""
     naming = name_all(view.comparison.base)
+    charts = list(_charts(view))
     return render_page(
-        Path(__file__).with_name("compare.html.jinja"),
+        "comparison",
         view=view,
         c=view.comparison,
         naming=naming,
         maps=list(heat_maps(view)),
         overviews=list(overviews(view, naming)),
-        charts=list(_charts(view)),
+        charts=charts,
+        metric_sections=[(one.metric, metric_words.short(one.metric), True) for one in charts],
         width=WIDTH,
         tint=tint,
         facts=_facts,

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.comparison import CALLED, Caveat, Changed, Comparison, Difference, changed, stand_together
-from bench.analyse.findings import touches
+from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Finding, RunAnalysis
 from bench.metrics import COMPARED
 

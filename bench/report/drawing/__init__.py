@@ -9,9 +9,9 @@ drawing calls and writes the elements that a page needs:
   and one for dark. The drawing itself is the same in both.
 - *Styles.* Fill, stroke, dash and font of a call become a class of the page's ``Sheet``, which all drawings share.
 - *Tooltips.* ``Line2D(…, gid=[Mark(…), …])`` makes a group of the line, or of each of its markers, with a ``<title>``
-  and ``data-`` attributes, by which ``page.js`` finds the points for the mouse and the keyboard.
+  and ``data-`` attributes, by which ``run.js`` finds the points for the mouse and the keyboard.
 - *Size.* Markers, clips and axes that several drawings have in common stand once in the page, among the ``<defs>`` of
-  the ``Sheet``. Coordinates have one decimal, see :mod:`bench.report.paths`.
+  the ``Sheet``. Coordinates have one decimal, see :mod:`bench.report.drawing.paths`.
 
 A chart is a function that draws on ``canvas.Drawing``; ``chart.chart`` draws it for each value axis that a reader can
 choose. ``figures.draw`` makes all charts of a page. What there are hundreds or thousands of, such as the bars and the

@@ -16,10 +16,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
+from bench.report.drawing.paths import coordinate
 from bench.report.drawing.style import GRID, MUTED, TEXT
 from bench.report.drawing.svg import Mark, Sheet, SvgRenderer
 from bench.report.format import localized
-from bench.report.paths import coordinate
 
 STYLE = {
     "text.parse_math": False,

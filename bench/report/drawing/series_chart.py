@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from bench.analyse.interval import Estimate
 from bench.analyse.results import Generation, Measured
 from bench.report.drawing.canvas import LOG_FROM, log_ticks, round_ticks, tick_label
+from bench.report.drawing.paths import line, vertices
 from bench.report.format import number
-from bench.report.paths import line, vertices
 
 WIDTH, HEIGHT = 640, 256
 """In units so small that a reader cannot tell a whole number of them from what lies between."""

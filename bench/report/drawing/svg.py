@@ -18,8 +18,8 @@ from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Affine2D, Transform
 
+from bench.report.drawing.paths import FINE_PLACES, Step, commands, coordinate
 from bench.report.drawing.style import COLOURS
-from bench.report.paths import FINE_PLACES, Step, commands, coordinate
 
 _LETTERS: dict[Any, str] = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C", Path.CLOSEPOLY: "z"}
 _CAPS = {"projecting": "square"}

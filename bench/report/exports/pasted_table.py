@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from bench.metrics import RANKED
 from bench.report import finding_words, metric_words, run_words
-from bench.report import format as fmt
 from bench.report.language import chosen
 from bench.report.names import shape_name
 from bench.report.run_view import RunView
@@ -22,20 +19,17 @@ STYLES = {
 }
 """What an element looks like. A style element would be lost on the way into another document."""
 
-_HERE = Path(__file__).resolve().parent
-
 
 def table_html(view: RunView) -> str:
     """The table of a run. What has to be said before any number stands in it, so that it goes where that goes."""
     digests = sorted({f"'{source_digest(style)}'" for style in STYLES.values()})
     return (
-        environment(_HERE)
+        environment()
         .get_template("table.html.jinja")
         .render(
             view=view,
             findings=view.notes,
             w=run_words,
-            f=fmt,
             shape_name=shape_name,
             finding_title=finding_words.title,
             language=chosen().code,

@@ -19,7 +19,7 @@ from bench.analyse.results import (
     Unreached,
 )
 from bench.metrics import EXPORTED, METRICS, Metric
-from bench.report.findings import found_of
+from bench.report.finding_notes import found_of
 from bench.report.format import clean
 from bench.report.names import Naming
 from bench.report.run_view import RunView

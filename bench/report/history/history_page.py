@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from markupsafe import Markup
 
@@ -13,8 +12,8 @@ from bench.analyse.timeline import Series
 from bench.metrics import METRICS
 from bench.report.drawing.svg import Sheet
 from bench.report.history import history_text
+from bench.report.history.history_chart import chart
 from bench.report.history.history_view import HistoryView
-from bench.report.history.series_chart import chart
 from bench.report.language import gettext as _
 from bench.report.template import render_page
 
@@ -50,7 +49,7 @@ def page(view: HistoryView) -> str:
         Row(one, name, chart(one, history, sheet) if place < drawn else None) for place, (one, name) in enumerate(named)
     ]
     return render_page(
-        Path(__file__).with_name("history.html.jinja"),
+        "history",
         sheet.css(),
         view=view,
         runs=history.runs,

@@ -52,7 +52,7 @@ def page(found: Found) -> str:
     from bench.report.template import render_page  # noqa: PLC0415 - jinja2 takes a moment
 
     return render_page(
-        Path(__file__).with_name("index.html.jinja"),
+        "index",
         found=found,
         finding_title=finding_words.title,
         generator=GENERATOR,

@@ -11,7 +11,7 @@ from bench.analyse.results import Finding, Occurrence, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.report.exports.summary_json import summary_json
 from bench.report.exports.summary_markdown import summary_markdown
-from bench.report.findings import Note, finding_notes, in_short, serious_for_answer
+from bench.report.finding_notes import Note, finding_notes, in_short, serious_for_answer
 from bench.report.language import speaking
 from bench.report.names import name_all
 from bench.report.run_facts import observer_facts

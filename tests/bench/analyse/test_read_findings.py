@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.findings import read_findings
+from bench.analyse.read_findings import read_findings
 from bench.analyse.results import Finding
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
