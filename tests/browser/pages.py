@@ -20,7 +20,7 @@ from bench.plan.cells import Load
 from bench.report.compare.comparison_files import write_comparison
 from bench.report.history.history_page import page as history_page
 from bench.report.history.history_view import HistoryView
-from bench.report.index.update import update_index
+from bench.report.index import update_index
 from bench.report.language import chosen
 from bench.store.reader import open_run
 from tests.browser.runs import STACKS, hostile, not_numbers, one_cell
