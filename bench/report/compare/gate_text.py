@@ -8,7 +8,7 @@ from bench.analyse.comparison import Caveat, Difference
 from bench.analyse.failures import UNREACHED
 from bench.analyse.gate_rule import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
 from bench.analyse.results import CellResult, Lost
-from bench.report.compare.comparison_figures import cell_name, percent
+from bench.report.compare.comparison_figures import percent, short_cell_name
 from bench.report.compare.comparison_markdown import figures_header, figures_rows
 from bench.report.compare.comparison_text import cells, limited
 from bench.report.compare.comparison_view import Figure, Row, called_first, rows_of
@@ -218,15 +218,15 @@ def gate_markdown(gate: Gate) -> str:
 def _lists(gate: Gate) -> Iterator[tuple[str, bool, list[str]]]:
     """The name of each list below the figures, whether it keeps the gate from telling, and its lines."""
     naming = name_all(gate.head.run)
-    missing = [f"{cell_name(one.cell, naming)}: {sentence(one.why)[:_MOST_WORDS]}" for one in gate.missing]
+    missing = [f"{short_cell_name(one.cell, naming)}: {sentence(one.why)[:_MOST_WORDS]}" for one in gate.missing]
     lost = [
-        f"{f'variant {one.side}, ' if one.side else ''}{cell_name(one.cell, naming)}: "
+        f"{f'variant {one.side}, ' if one.side else ''}{short_cell_name(one.cell, naming)}: "
         f"{lost_text(one.cell)[:_MOST_WORDS]}"
         for one in gate.lost
     ]
     yield "missing", True, missing
     yield "blocks lost", True, lost
-    yield "new", False, [cell_name(cell, naming) for cell in gate.head.only_head]
+    yield "new", False, [short_cell_name(cell, naming) for cell in gate.head.only_head]
     yield "changed", False, [f"{name} {base} -> {head}" for name, (base, head) in gate.head.changes.items()]
 
 

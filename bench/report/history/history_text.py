@@ -13,7 +13,6 @@ from bench.report.compare.comparison_figures import signed
 from bench.report.compare.recorded import condition, value
 from bench.report.format import listed, number, percent, plural
 from bench.report.history.history_view import HistoryView, LeftOut, Reason, SlowChange
-from bench.report.language import chosen
 from bench.report.language import gettext as _
 
 _MOST_NAMED = 3
@@ -31,7 +30,7 @@ def series_names(history: History) -> list[str]:
 
 def _series_name(one: Series, *, model: bool, threads: bool, prompts: bool) -> str:
     identity = one.cell.identity
-    parts = [one.cell.names[chosen().code]]
+    parts = [one.cell.name()]
     if model:
         parts.append(_("model {name}").format(name=one.model))
     if threads and identity.threads:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,9 @@ from bench.analyse.run import analyse_run
 from bench.analyse.timeline import Drift, History, Move, ReadRun, Series, read_analysis
 from bench.errors import StoreError, UsageError
 from bench.metrics import COMPARED
-from bench.report.compare.comparison_figures import cell_name
+from bench.report import names
+from bench.report.compare.comparison_figures import shape
 from bench.report.format import listed, plural
-from bench.report.language import in_each
-from bench.report.names import name_all
 from bench.store.lookup import all_folders, find_folders
 from bench.store.reader import StoredRun, open_run
 
@@ -242,10 +241,26 @@ def _read(run: StoredRun) -> ReadRun | LeftOut:
         return LeftOut(Reason.UNREADABLE, error=str(error))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # One record that was edited by hand must not keep all the others from being shown.
-        told = f"{run.path / 'run.json'} is not as a run writes it ({type(error).__name__}: {error})"
-        return LeftOut(Reason.UNREADABLE, error=told)
+        why = f"{run.path / 'run.json'} is not as a run writes it ({type(error).__name__}: {error})"
+        return LeftOut(Reason.UNREADABLE, error=why)
 
 
-def _names(analysis: RunAnalysis) -> Callable[[CellResult], Mapping[str, str]]:
-    naming = name_all(analysis)
-    return lambda cell: in_each(lambda: cell_name(cell, naming))
+@dataclass(frozen=True, slots=True)
+class _CellName:
+    """Forms the name of a cell; holds nothing of its run but what it takes, and can be redacted as all of a view."""
+
+    line: names.Series
+    shape: str
+
+    def __call__(self) -> str:
+        return f"{self.line.name}, {self.shape}"
+
+
+def _names(analysis: RunAnalysis) -> Callable[[CellResult], _CellName]:
+    naming = names.name_all(analysis)
+
+    def named(cell: CellResult) -> _CellName:
+        line = naming.series_of(cell.load) or names.Series(cell.load, cell.ask, None, cell.load.simulated, ())
+        return _CellName(replace(line, cells=()), shape(cell))
+
+    return named
