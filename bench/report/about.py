@@ -64,13 +64,13 @@ def about_fields(
 
     ``headline`` is in English, as all that programs read; ``headlines`` has it in the other languages.
     """
-    played = set(simulated)
-    told = {code: headline[:MOST_HEADLINE] for code, headline in headlines.items()}
+    kinds = set(simulated)
+    shortened = {code: headline[:MOST_HEADLINE] for code, headline in headlines.items()}
     return {
         **fields,
         "backends": list(dict.fromkeys(backends)),
-        "simulated": "none" if True not in played else "some" if False in played else "all",
+        "simulated": "none" if True not in kinds else "some" if False in kinds else "all",
         "serious": list(dict.fromkeys(serious)),
-        "headline": told.pop(ENGLISH.code),
-        "headlines": told,
+        "headline": shortened.pop(ENGLISH.code),
+        "headlines": shortened,
     }

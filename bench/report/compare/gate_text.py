@@ -176,7 +176,7 @@ def gate_lines(gate: Gate) -> list[str]:
         *lists,
         "",
         headline(gate),
-        *(f"  also: {line}" for line in _beside(gate)),
+        *(f"  also: {line}" for line in _other_reasons(gate)),
         hidden(gate),
         _rule(gate),
     ]
@@ -204,7 +204,7 @@ def gate_markdown(gate: Gate) -> str:
         "",
         escape(heading(gate)),
         "",
-        *(f"> **{escape(note)}**\n" for note in (*_beside(gate), *map(sentence, gate.notes))),
+        *(f"> **{escape(note)}**\n" for note in (*_other_reasons(gate), *map(sentence, gate.notes))),
         f"{escape(hidden(gate))}. {escape(_rule(gate))}.",
         "",
         *([*figures_header(), *rows[:_MOST_ROWS]] if rows else []),
@@ -230,7 +230,7 @@ def _lists(gate: Gate) -> Iterator[tuple[str, bool, list[str]]]:
     yield "changed", False, [f"{name} {base} -> {head}" for name, (base, head) in gate.head.changes.items()]
 
 
-def _beside(gate: Gate) -> list[str]:
+def _other_reasons(gate: Gate) -> list[str]:
     """The reasons that the headline does not give."""
     return reasons(gate)[1:] if gate.outcome == CANNOT_TELL else reasons(gate)
 

@@ -47,8 +47,8 @@ def lines(view: HistoryView) -> list[str]:
 
 def _wrapped(text: str) -> list[str]:
     # A percent sign stays with its number.
-    held = plain(text).replace(" %", "\u00a0%")
-    wrapped = textwrap.wrap(held, _COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
+    unbroken = plain(text).replace(" %", "\u00a0%")
+    wrapped = textwrap.wrap(unbroken, _COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
     return [line.replace("\u00a0", " ") for line in wrapped] or [""]
 
 

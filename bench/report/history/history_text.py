@@ -227,8 +227,8 @@ def cause(turn: Turn) -> str:
     if len(own) > _MOST_CHANGES:
         shown = _and_more(shown, len(own) - _MOST_CHANGES)
     there = _("Changed there: {changes}.").format(changes=shown)
-    beside = _("Beside that, {packages} changed in venvs that these cells do not use.").format(packages=packages)
-    return f"{there} {beside}" if elsewhere else there
+    elsewhere_too = _("Beside that, {packages} changed in venvs that these cells do not use.").format(packages=packages)
+    return f"{there} {elsewhere_too}" if elsewhere else there
 
 
 def change_text(change: Change) -> str:
