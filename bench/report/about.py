@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.analyse.results import CellResult, Finding, RunAnalysis
+from bench.analyse.results import CellResult, Finding
 from bench.report.language import ENGLISH
 
 MOST_HEADLINE = 400
@@ -44,12 +44,6 @@ def about(
         serious=[one.code for one in findings if one.severity == "serious"],
         ended=ended,
     )
-
-
-def about_run(analysis: RunAnalysis, headlines: Mapping[str, str]) -> dict[str, Any]:
-    """What the page of one run is about."""
-    ended = analysis.end is not None and analysis.end.get("reason") == "finished"
-    return about(analysis.record, headlines, analysis.cells, analysis.findings, ended=ended)
 
 
 def about_fields(
