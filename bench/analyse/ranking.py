@@ -137,7 +137,7 @@ def _ranked(known: Mapping[str, tuple[_Contestant, Measured]]) -> dict[str, Any]
         "winner": known[winner][0],
         "lowest": lowest.estimate,
         "rivals": tuple(rivals[name] for name in sorted(rivals, key=lambda name: (rivals[name].ratio.value, name))),
-        "not_compared": apart,
+        "apart": apart,
         "verdict": not apart and min(blocks) >= VERDICT_BLOCKS,
         "partial": lowest.estimate.blocks < least.estimate.blocks,
     }

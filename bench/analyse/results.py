@@ -364,7 +364,7 @@ class Ranked(Generic[_Contestant]):
         lowest: its estimate over the blocks that it shares with any of the others, in ms or bytes; over all of its
             blocks where it is alone.
         rivals: the others, nearest first.
-        not_compared: those that share no block with the winner, and so cannot be held against it.
+        apart: those that share no block with the winner, and so cannot be held against it.
         verdict: whether every ratio rests on blocks enough to claim that the lowest is the fastest.
         partial: whether ``lowest`` leaves out blocks of the winner.
     """
@@ -374,14 +374,14 @@ class Ranked(Generic[_Contestant]):
     winner: _Contestant
     lowest: Estimate
     rivals: tuple[Rival[_Contestant], ...]
-    not_compared: tuple[_Contestant, ...]
+    apart: tuple[_Contestant, ...]
     verdict: bool
     partial: bool
 
     @property
     def alone(self) -> bool:
         """Whether nobody else was measured."""
-        return not self.rivals and not self.not_compared
+        return not self.rivals and not self.apart
 
     @property
     def claimed(self) -> bool:
@@ -391,12 +391,12 @@ class Ranked(Generic[_Contestant]):
     @property
     def open(self) -> bool:
         """Whether not every other is told apart from it as higher."""
-        return bool(self.not_compared) or not all(rival.higher for rival in self.rivals)
+        return bool(self.apart) or not all(rival.higher for rival in self.rivals)
 
     @property
     def blocks(self) -> int:
         """The fewest blocks that a figure of it rests on."""
-        if self.not_compared:
+        if self.apart:
             return 0
         return min((rival.ratio.blocks for rival in self.rivals), default=self.lowest.blocks)
 

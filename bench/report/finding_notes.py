@@ -98,7 +98,7 @@ def serious_for_answer(analysis: RunAnalysis, notes: Sequence[Note]) -> list[Not
     ranked = [
         cell
         for ranking in analysis.rankings
-        for cell in (ranking.winner, *(one.contestant for one in ranking.rivals), *ranking.not_compared)
+        for cell in (ranking.winner, *(one.contestant for one in ranking.rivals), *ranking.apart)
     ]
     keys = {None, *(key for cell in ranked for key in (cell.cell_key, cell.load.load_key))}
 

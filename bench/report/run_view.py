@@ -54,7 +54,7 @@ class Answer:
     @property
     def not_compared(self) -> list[LoadResult]:
         """Those that could not be compared with it."""
-        return [load_of(one) for one in self.ranking.not_compared]
+        return [load_of(one) for one in self.ranking.apart]
 
     @property
     def claim(self) -> Claim:

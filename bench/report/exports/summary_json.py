@@ -99,7 +99,7 @@ def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: 
             }
             for rival in ranking.rivals
         ],
-        "not_compared": [contestant(one) for one in ranking.not_compared],
+        "not_compared": [contestant(one) for one in ranking.apart],
     }
 
 

@@ -183,13 +183,13 @@ def test_a_verdict_takes_enough_shared_blocks() -> None:
 def test_a_cell_that_shares_no_block_with_the_lowest_is_not_compared_and_nothing_is_claimed() -> None:
     ten = range(10)
     found = ranked({"a": dict.fromkeys(ten, 10.0), "b": dict.fromkeys(ten, 20.0), "c": dict.fromkeys((10, 11), 5.0)})
-    assert (found.winner.load.backend, names(found.not_compared), found.claimed) == ("a", ["c"], False)
+    assert (found.winner.load.backend, names(found.apart), found.claimed) == ("a", ["c"], False)
     assert [rival.load.backend for rival in found.rivals] == ["b"]
 
 
 def test_two_that_share_no_block_claim_nothing() -> None:
     found = ranked({"a": dict.fromkeys(range(10), 20.0), "b": dict.fromkeys(range(10, 20), 10.0)})
-    assert (found.winner.load.backend, found.rivals, names(found.not_compared)) == ("b", (), ["a"])
+    assert (found.winner.load.backend, found.rivals, names(found.apart)) == ("b", (), ["a"])
     assert (found.alone, found.verdict, found.claimed) == (False, False, False)
 
 
