@@ -149,7 +149,7 @@ def _report(session: pytest.Session, bench: BenchSession, folder: Path) -> list[
     private = of_this_machine(options.results_dir, options.reports_dir) if options.redact else None
     try:
         from bench.report.compare.comparison_files import write_variants  # noqa: PLC0415 - draws charts
-        from bench.report.finish import finish_run  # noqa: PLC0415
+        from bench.report.render import finish_run  # noqa: PLC0415
 
         with speaking(options.language):
             lines = finish_run(folder, options.reports_dir, open_report=options.open_report, redact=options.redact)

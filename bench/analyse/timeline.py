@@ -39,14 +39,14 @@ class ReadCell:
     """A cell of one run, as far as a history needs it.
 
     Args:
-        names: for people, by code of the language.
-        measured: by metric.
+        name: forms its name for people, in the language that is chosen when it is called.
+        measured: by metric, of :data:`bench.metrics.COMPARED`.
         lost_blocks: in how many blocks it failed or gave nothing that counts.
     """
 
     identity: Identity
     prompt_tokens: int
-    names: Mapping[str, str]
+    name: Callable[[], str]
     backend: str
     simulated: bool
     measured: Mapping[str, Measured]
@@ -212,9 +212,9 @@ def read_analysis(
     prompts: Prompts,
     run_id: str,
     created_at: datetime,
-    names: Callable[[CellResult], Mapping[str, str]],
+    name: Callable[[CellResult], Callable[[], str]],
 ) -> ReadRun:
-    """Keep what a history needs of one analysed run; ``names`` names a cell for people, by code of the language."""
+    """Keep what a history needs of one analysed run; ``name`` is what :attr:`ReadCell.name` is made by."""
     record = analysis.record
     model, plan = record.get("model") or {}, record.get("plan") or {}
     known = str(model.get("digest") or model.get("name"))
@@ -225,17 +225,17 @@ def read_analysis(
         ended=analysis.end is not None,
         model=str(model.get("name")),
         facts=surroundings(analysis),
-        cells=tuple(_read_cell(cell, known, plan.get("threads"), names(cell)) for cell in own),
+        cells=tuple(_read_cell(cell, known, plan.get("threads"), name(cell)) for cell in own),
         variants=len(analysis.cells) - len(own),
         prompts=prompts,
     )
 
 
-def _read_cell(cell: CellResult, model: str, threads: int | None, names: Mapping[str, str]) -> ReadCell:
+def _read_cell(cell: CellResult, model: str, threads: int | None, name: Callable[[], str]) -> ReadCell:
     return ReadCell(
         identity=Identity(cell.cell_key, model, threads, cell.load.ran_on),
         prompt_tokens=cell.prompt_tokens,
-        names=names,
+        name=name,
         backend=cell.load.backend,
         simulated=cell.load.simulated,
         measured={metric: one for metric in COMPARED if (one := getattr(cell, metric)) is not None},

@@ -11,8 +11,7 @@ from bench.analyse.comparison import Comparison, Head, compare, compare_variants
 from bench.analyse.conditions import prompts_differ
 from bench.analyse.run import analyse_run
 from bench.cli import Parser, add_language
-from bench.commands.redact_option import add_redact, parsed, print_error
-from bench.commands.stored_runs import Analyses, add_folders, known_variation, share
+from bench.commands.stored_runs import Analyses, add_folders, add_redact, known_variation, parsed, print_error, share
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.cells import digest
 from bench.report.compare.comparison_files import THRESHOLD, write_comparison

@@ -13,15 +13,14 @@ from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
 from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants
 from bench.analyse.run import analyse_run
 from bench.cli import Parser
-from bench.commands.redact_option import add_redact, parsed, print_error
-from bench.commands.stored_runs import add_folders, known_variation, share
+from bench.commands.stored_runs import add_folders, add_redact, known_variation, parsed, print_error, share
 from bench.errors import BenchError, UsageError
 from bench.report.compare.comparison_json import gate_json
 from bench.report.compare.comparison_words import differ
 from bench.report.compare.gate_text import STATUS, gate_lines, gate_markdown
-from bench.report.index.update import index_lines
+from bench.report.index import index_lines
 from bench.report.redact import redacted, redacted_folder, shown_path
-from bench.report.render import write_files
+from bench.store.files import write_files
 from bench.store.lookup import find_runs
 from bench.store.reader import StoredRun
 

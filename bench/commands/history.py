@@ -8,16 +8,15 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from bench.cli import Parser, add_language
-from bench.commands.redact_option import add_redact, parsed, print_error
-from bench.commands.stored_runs import add_folders, share
+from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error, share
 from bench.errors import BenchError
 from bench.metrics import COMPARED, METRICS
 from bench.report.history.history_exports import as_json, lines, markdown
-from bench.report.history.read_history import read_history
-from bench.report.index.update import index_lines
+from bench.report.history.history_view import read_history
+from bench.report.index import index_lines
 from bench.report.language import speaking
 from bench.report.redact import Private, address, redacted, redacted_folder
-from bench.report.render import write_files
+from bench.store.files import write_files
 
 _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 """As they are typed -> as they are called in the analysis."""

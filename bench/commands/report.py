@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import Parser, add_language
-from bench.commands.redact_option import add_redact, parsed, print_error
-from bench.commands.stored_runs import add_folders
+from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error
 from bench.errors import BenchError, UsageError
-from bench.report.finish import finish_run
-from bench.report.index.update import update_index
+from bench.report.index import update_index
 from bench.report.language import speaking
 from bench.report.redact import Private, address
+from bench.report.render import finish_run
 from bench.store.lookup import all_folders
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bench.analyse.results import CellResult, Finding, RunAnalysis
+from bench.analyse.results import CellResult, Finding
 from bench.report.language import ENGLISH
 
 MOST_HEADLINE = 400
@@ -46,12 +46,6 @@ def about(
     )
 
 
-def about_run(analysis: RunAnalysis, headlines: Mapping[str, str]) -> dict[str, Any]:
-    """What the page of one run is about."""
-    ended = analysis.end is not None and analysis.end.get("reason") == "finished"
-    return about(analysis.record, headlines, analysis.cells, analysis.findings, ended=ended)
-
-
 def about_fields(
     *,
     backends: Iterable[str],
@@ -64,13 +58,13 @@ def about_fields(
 
     ``headline`` is in English, as all that programs read; ``headlines`` has it in the other languages.
     """
-    played = set(simulated)
-    told = {code: headline[:MOST_HEADLINE] for code, headline in headlines.items()}
+    kinds = set(simulated)
+    shortened = {code: headline[:MOST_HEADLINE] for code, headline in headlines.items()}
     return {
         **fields,
         "backends": list(dict.fromkeys(backends)),
-        "simulated": "none" if True not in played else "some" if False in played else "all",
+        "simulated": "none" if True not in kinds else "some" if False in kinds else "all",
         "serious": list(dict.fromkeys(serious)),
-        "headline": told.pop(ENGLISH.code),
-        "headlines": told,
+        "headline": shortened.pop(ENGLISH.code),
+        "headlines": shortened,
     }

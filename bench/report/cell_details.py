@@ -68,7 +68,7 @@ def _failed(view: RunView) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for failure in view.analysis.failures:
         if failure.status != "invalid":
-            told = ngettext(
+            sentence = ngettext(
                 "Block {blocks}: {status}, {message}", "Blocks {blocks}: {status}, {message}", len(failure.blocks)
             ).format(
                 blocks=listed([number(block + 1, 0) for block in failure.blocks]),
@@ -76,7 +76,7 @@ def _failed(view: RunView) -> dict[str, list[str]]:
                 message=failure.message,
             )
             for key in failure.cell_keys:
-                found.setdefault(key, []).append(told)
+                found.setdefault(key, []).append(sentence)
     return found
 
 
@@ -129,18 +129,18 @@ def _times(own: Sequence[Generation], metric: str, use: Use) -> str:
 
 def _excluded(series: Sequence[Generation]) -> Iterator[str]:
     """Each generation that was to be timed and does not count, and why."""
-    told = 0
+    excluded = 0
     ordinals: dict[int, int] = {}
     for one in series:
         if one.use == "warm-up":
             continue
         ordinals[one.block] = ordinals.get(one.block, 0) + 1
         if one.use == "excluded":
-            told += 1
-            if told <= _MOST_LEFT_OUT:
+            excluded += 1
+            if excluded <= _MOST_LEFT_OUT:
                 yield _exclusion(one, ordinals[one.block])
-    if told > _MOST_LEFT_OUT:
-        yield _("And {count} more generations.").format(count=number(told - _MOST_LEFT_OUT, 0))
+    if excluded > _MOST_LEFT_OUT:
+        yield _("And {count} more generations.").format(count=number(excluded - _MOST_LEFT_OUT, 0))
 
 
 def _exclusion(one: Generation, ordinal: int) -> str:

@@ -147,9 +147,9 @@ def in_short(notes: Sequence[Note]) -> list[str]:
     by_weight = {weight: sum(note.times for note in notes if note.severity == weight) for weight in SEVERITIES}
     counted = ", ".join(f"{count} {weight}" for weight, count in by_weight.items() if count)
     kinds = ", ".join(note.code for note in notes if note.severity != "info")
-    told = f": {kinds}" if kinds else ""
+    named = f": {kinds}" if kinds else ""
     serious = [f"serious: {note.lines[0]}. {note.advice}" for note in notes if note.severity == "serious"]
-    return [f"guard: {counted}{told}; the report has them with advice", *serious]
+    return [f"guard: {counted}{named}; the report has them with advice", *serious]
 
 
 def found_of(cell_key: str, load_key: str, findings: Sequence[Finding]) -> dict[str, str | None]:

@@ -28,14 +28,14 @@ class Series:
     Args:
         load: the first of its loads.
         ask: ``again`` where its prompts are asked again alone.
-        apart: the options that tell it from another line, empty for the default ones; ``None`` where nothing has to.
+        differing: the options that tell it from another line, empty for the default ones; ``None`` where none has to.
         simulated: whether any of its loads is.
         cells: by batch size, new tokens and prompt tokens; empty if nothing was measured.
     """
 
     load: LoadResult
     ask: Ask
-    apart: str | None
+    differing: str | None
     simulated: bool
     cells: tuple[CellResult, ...]
 
@@ -63,14 +63,14 @@ class Series:
     def family(self) -> tuple[object, ...]:
         """What shares a colour: the stack, its variant, its way to the device and its options."""
         load = self.load
-        return load.variant, load.backend, _way(load.device_requested), self.ask, self.apart
+        return load.variant, load.backend, _way(load.device_requested), self.ask, self.differing
 
     @property
     def name(self) -> str:
         """For people, e.g. ``openvino-genai CPU int4``, or ``… fp32 (in bf16)`` where it computes in another type."""
         name = _base_name(self.load) + _hit(self.ask)
-        if self.apart is not None:
-            options = self.apart or _("default options")
+        if self.differing is not None:
+            options = self.differing or _("default options")
             name += f" [{options}]"
         return clean(name)
 
@@ -115,7 +115,7 @@ def name_all(analysis: RunAnalysis) -> Naming:
         parts = [loads] if _disjoint([shapes.get(load.load_key, set()) for load in loads]) else [[x] for x in loads]
         common = _common_options(loads)
         for part in parts:
-            series = _series(part, ask, _apart(part[0], common) if len(parts) > 1 else None, analysis.cells)
+            series = _series(part, ask, _differing(part[0], common) if len(parts) > 1 else None, analysis.cells)
             by_load.update({load.load_key: series for load in part})
     return Naming(tuple({series.key: series for series in by_load.values()}.values()), by_load)
 
@@ -149,15 +149,15 @@ def _common_options(loads: Sequence[LoadResult]) -> dict[str, object]:
     return {key: value for key, value in first.items() if all(load.options.get(key, ...) == value for load in loads)}
 
 
-def _apart(load: LoadResult, common: Mapping[str, object]) -> str:
+def _differing(load: LoadResult, common: Mapping[str, object]) -> str:
     return ", ".join(f"{key}={value}" for key, value in sorted(load.options.items()) if key not in common)
 
 
-def _series(loads: Sequence[LoadResult], ask: Ask, apart: str | None, cells: Sequence[CellResult]) -> Series:
+def _series(loads: Sequence[LoadResult], ask: Ask, differing: str | None, cells: Sequence[CellResult]) -> Series:
     keys = {load.load_key for load in loads}
     own = [cell for cell in cells if cell.load.load_key in keys]
     own.sort(key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
-    return Series(loads[0], ask, apart, any(load.simulated for load in loads), tuple(own))
+    return Series(loads[0], ask, differing, any(load.simulated for load in loads), tuple(own))
 
 
 def _way(device: str) -> str:

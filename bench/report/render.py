@@ -1,25 +1,24 @@
-"""From a stored run to the files of its report."""
+"""From a stored run to the files of its report, and to the lines that a terminal ends with."""
 
 from __future__ import annotations
 
-import os
-import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+import webbrowser
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
-from bench.errors import MachineError
 from bench.report.exports.action import action_json
 from bench.report.exports.summary_csv import cell_rows, summary_csv
 from bench.report.exports.summary_json import summary_json
 from bench.report.exports.summary_markdown import summary_markdown
+from bench.report.index import index_lines
 from bench.report.language import ENGLISH, in_each, speaking
+from bench.report.redact import address, of_this_machine, redacted, redacted_folder, shown_path
+from bench.report.run_table import run_table
 from bench.report.run_view import RunView, view_run
 from bench.report.run_words import all_sentences, nothing_measured
-from bench.store.files import replace_file
+from bench.store.files import write_files
 from bench.store.reader import open_run
 
 
@@ -90,30 +89,31 @@ def render_view(view: RunView, folder: Path) -> ReportPaths:
     return paths
 
 
-def write_files(folder: Path, contents: Mapping[Path, str]) -> None:
-    """Write text files into ``folder``, each whole or not at all, whoever else writes them at the same time.
+def finish_run(run: Path, reports_dir: Path, *, open_report: bool, redact: bool = False) -> list[str]:
+    """Render the report of ``run`` and return the lines that the terminal ends with; both paths are absolute.
+
+    Args:
+        run: its folder.
+        reports_dir: where reports lie.
+        open_report: whether to show it in the browser.
+        redact: whether names and paths are taken out of it; it is then written to a folder of its own.
 
     Raises:
-        MachineError: they cannot be written.
+        StoreError: the run cannot be read, or the report cannot be written.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for path, content in contents.items():
-            _write_whole(path, content)
-    except OSError as error:
-        raise MachineError(
-            f"cannot write the report to {folder}: {error.strerror or error}; choose another folder with --reports-dir"
-        ) from error
-
-
-def _write_whole(path: Path, content: str) -> None:
-    # Named for this process: another one may be writing the same file.
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        # One kind of line end everywhere: the page's policy names a digest of its style.
-        partial.write_text(content, encoding="utf-8", newline="\n")
-        replace_file(partial, path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
-        raise
+    analysis, folder = analyse_run(open_run(run)), reports_dir / run.name
+    private = of_this_machine(run.parent, reports_dir) if redact else None
+    if private is not None:
+        analysis, folder = redacted(analysis, private), redacted_folder(folder, private)
+    view = view_run(analysis)
+    paths = render_view(view, folder)
+    if open_report:
+        webbrowser.open(paths.index.as_uri())
+    return [
+        "",
+        *run_table(view).splitlines(),
+        "",
+        f"results    {shown_path(run, private)}",
+        *index_lines(reports_dir, private),
+        f"report     {address(paths.index, private)}",
+    ]

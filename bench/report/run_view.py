@@ -52,7 +52,7 @@ class Answer:
         return [(rival, rival.load) for rival in self.ranking.rivals]
 
     @property
-    def apart(self) -> list[LoadResult]:
+    def not_compared(self) -> list[LoadResult]:
         """Those that could not be compared with it."""
         return [load_of(one) for one in self.ranking.not_compared]
 

@@ -245,9 +245,9 @@ def answer_sentence(view: RunView, answer: Answer) -> str:
 
 def not_compared(view: RunView, answer: Answer) -> str:
     """Who was measured in no block that the lowest was measured in; blank if nobody."""
-    if not answer.apart:
+    if not answer.not_compared:
         return ""
-    names = listed([view.names.of(load) for load in answer.apart])
+    names = listed([view.names.of(load) for load in answer.not_compared])
     return _("Measured in other blocks alone, so not compared with it: {names}.").format(names=names)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.errors import StoreError
+from bench.errors import MachineError, StoreError
 
 _WAITS_S = (0.05, 0.2, 0.5, 1.0)
 
@@ -29,6 +30,35 @@ def write_json(path: Path, value: object) -> None:
 def write_table(path: Path, table: pa.Table) -> None:
     """Write ``table`` as parquet to ``path``, whole or not at all."""
     _commit(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
+
+
+def write_files(folder: Path, contents: Mapping[Path, str]) -> None:
+    """Write the files of a report into ``folder``, each whole or not at all, whoever else writes them meanwhile.
+
+    Raises:
+        MachineError: they cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for path, content in contents.items():
+            _write_text(path, content)
+    except OSError as error:
+        raise MachineError(
+            f"cannot write the report to {folder}: {error.strerror or error}; choose another folder with --reports-dir"
+        ) from error
+
+
+def _write_text(path: Path, content: str) -> None:
+    # Named for this process: another one may be writing the same file.
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        # One kind of line end everywhere: the page's policy names a digest of its style.
+        partial.write_text(content, encoding="utf-8", newline="\n")
+        replace_file(partial, path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink()
+        raise
 
 
 def read_json(path: Path) -> dict[str, Any]:

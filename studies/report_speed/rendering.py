@@ -17,7 +17,7 @@ from bench import PROJECT_ROOT
 from bench.errors import BenchError
 from bench.observe.memory import memory_of
 from bench.processes import child_environment
-from bench.report.finish import finish_run
+from bench.report.render import finish_run
 
 
 @dataclass(frozen=True, slots=True)

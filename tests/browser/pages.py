@@ -14,13 +14,12 @@ from bench.analyse.comparison import compare
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import read_analysis
-from bench.cli import LANGUAGES
 from bench.commands.history import main as history_main
 from bench.plan.cells import Load
 from bench.report.compare.comparison_files import write_comparison
 from bench.report.history.history_page import page as history_page
 from bench.report.history.history_view import HistoryView
-from bench.report.index.update import update_index
+from bench.report.index import update_index
 from bench.report.language import chosen
 from bench.store.reader import open_run
 from tests.browser.runs import STACKS, hostile, not_numbers, one_cell
@@ -138,8 +137,8 @@ def short_history(folder: Path) -> Path:
     return told(folder)
 
 
-def _keys(cell: CellResult) -> dict[str, str]:
-    return dict.fromkeys(LANGUAGES, cell.cell_key)
+def _key(cell: CellResult) -> Callable[[], str]:
+    return lambda: cell.cell_key
 
 
 def large_history(folder: Path) -> Path:
@@ -154,7 +153,7 @@ def large_history(folder: Path) -> Path:
             for prompt in (32, 128, 512, 1024, 2048)
         ]
         run = made_run(f"run{night}", cells)
-        runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), _keys))
+        runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), _key))
     path = folder / "history.html"
     path.write_text(
         history_page(HistoryView("m" * 16, "a machine", build_history(runs, 0.03))), encoding="utf-8", newline="\n"

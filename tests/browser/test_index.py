@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bench.report.index.update import update_index
+from bench.report.index import update_index
 from tests.browser.checks import overflow, violations
 from tests.browser.pages import INDEXED
 from tests.support.browsers import LAPTOP, PHONE, Opened

@@ -24,7 +24,7 @@ SERIOUS_MARK = "!"
 """What stands beside a figure that a serious finding touches."""
 
 
-def cell_name(cell: CellResult, naming: Naming) -> str:
+def short_cell_name(cell: CellResult, naming: Naming) -> str:
     """E.g. ``ort-genai CPU int4, 128+64``."""
     return f"{naming.of(cell.load)}, {shape(cell)}"
 

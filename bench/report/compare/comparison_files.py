@@ -10,9 +10,9 @@ from bench.report.compare.comparison_json import comparison_json
 from bench.report.compare.comparison_markdown import markdown
 from bench.report.compare.comparison_text import lines
 from bench.report.compare.comparison_view import comparison_view
-from bench.report.index.update import index_lines
+from bench.report.index import index_lines
 from bench.report.redact import Private, address, redacted, redacted_folder
-from bench.report.render import write_files
+from bench.store.files import write_files
 from bench.store.reader import open_run
 
 THRESHOLD = 0.03

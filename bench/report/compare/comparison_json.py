@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,7 +13,7 @@ from bench.report.about import about
 from bench.report.compare import gate_text, recorded
 from bench.report.compare.comparison_view import BASE, ComparisonView
 from bench.report.compare.comparison_words import adjustment, answer, basis, caveats, rule
-from bench.report.exports.summary_json import cleaned
+from bench.report.exports.summary_json import json_text
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.names import Naming, name_all
 
@@ -30,7 +28,7 @@ def comparison_json(view: ComparisonView) -> str:
     naming = name_all(comparison.base)
     value = {
         "comparison_version": COMPARISON_VERSION,
-        "about": cleaned(_about(view)),
+        "about": _about(view),
         "base": comparison.base_names[0],
         "paired": comparison.paired,
         "threshold": comparison.threshold,
@@ -71,7 +69,7 @@ def comparison_json(view: ComparisonView) -> str:
             for one in row.figures
         ],
     }
-    return _dumped(value, indent=1)
+    return json_text(value)
 
 
 def _about(view: ComparisonView) -> dict[str, Any]:
@@ -120,7 +118,7 @@ def gate_json(gate: Gate) -> str:
     )
     value = {
         "gate_version": GATE_VERSION,
-        "about": cleaned(about_head),
+        "about": about_head,
         "outcome": gate.outcome,
         "exit_status": gate_text.STATUS[gate.outcome],
         "headline": gate_text.headline(gate),
@@ -150,11 +148,7 @@ def gate_json(gate: Gate) -> str:
         ],
         "new": [_identity(cell, naming) for cell in head.only_head],
     }
-    return _dumped(value, indent=2)
-
-
-def _dumped(value: Mapping[str, Any], *, indent: int) -> str:
-    return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(value, indent=2)
 
 
 def _identity(cell: CellResult, naming: Naming) -> dict[str, Any]:

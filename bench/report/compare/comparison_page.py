@@ -11,9 +11,8 @@ from bench.analyse.results import RunAnalysis
 from bench.metrics import METRICS
 from bench.report import finding_words, metric_words
 from bench.report.compare import comparison_figures, comparison_words, recorded
+from bench.report.compare.comparison_charts import WIDTH, Axis, axis, heat_maps, overviews, tint
 from bench.report.compare.comparison_view import ComparisonView, Row, called_first
-from bench.report.compare.forest import WIDTH, Axis, axis
-from bench.report.compare.heat import heat_maps, overviews, tint
 from bench.report.finding_notes import MOST_LINES
 from bench.report.names import name_all
 from bench.report.template import render_page

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.analyse.comparison import Changed
 from bench.metrics import METRICS
-from bench.report.compare.comparison_figures import SERIOUS_MARK, cell_name, ratio, values
+from bench.report.compare.comparison_figures import SERIOUS_MARK, ratio, short_cell_name, values
 from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first
 from bench.report.compare.comparison_words import (
     adjustment,
@@ -68,7 +68,7 @@ def cells(
     """
     for row in rows[:_MOST_ROWS]:
         mark = f" {SERIOUS_MARK}" if any(figure.serious for figure in row.figures) else ""
-        yield cell_name(row.cell, naming) + mark
+        yield short_cell_name(row.cell, naming) + mark
         for figure in row.figures:
             one = figure.difference
             name = METRICS[one.metric].short

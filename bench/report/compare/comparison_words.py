@@ -10,7 +10,7 @@ from bench.analyse.conditions import Mismatch
 from bench.analyse.interval import CONFIDENCE
 from bench.metrics import METRICS
 from bench.report import finding_words
-from bench.report.compare.comparison_figures import between, cell_name, change, percent, verdict_name
+from bench.report.compare.comparison_figures import between, change, percent, short_cell_name, verdict_name
 from bench.report.compare.comparison_view import BASE, Alone, ComparisonView, Figure, Touching
 from bench.report.compare.recorded import condition, pair
 from bench.report.format import capital, listed, plural
@@ -136,7 +136,7 @@ def _lost(place: int, cells: Sequence[Any], comparison: Comparison) -> str:
     names = comparison.base_names[0], *(head.name for head in comparison.heads)
     naming = name_all(comparison.base)
     named = [
-        _("{cell} ({lost} lost)").format(cell=cell_name(cell, naming), lost=cell.lost_blocks)
+        _("{cell} ({lost} lost)").format(cell=short_cell_name(cell, naming), lost=cell.lost_blocks)
         for cell in cells[:_MOST_NAMED]
     ]
     return _("BLOCKS LOST in {run}: its figures of these cells rest on the blocks that are left: {cells}").format(
@@ -251,7 +251,7 @@ def _together(view: ComparisonView) -> str:
 
 def called(one: Figure, comparison: Comparison) -> str:
     """What a figure is about."""
-    metric, cell = METRICS[one.difference.metric].short, cell_name(one.cell, name_all(comparison.base))
+    metric, cell = METRICS[one.difference.metric].short, short_cell_name(one.cell, name_all(comparison.base))
     if not comparison.several:
         return _("{metric} of {cell}").format(metric=metric, cell=cell)
     head = head_names([one.head], several=True)
@@ -322,7 +322,7 @@ def alone_title(one: Alone, comparison: Comparison) -> str:
 def alone_cells(one: Alone, comparison: Comparison) -> list[str]:
     """The names of these cells."""
     naming = name_all(comparison.base if one.in_base else comparison.heads[one.places[0]].run)
-    return [cell_name(cell, naming) for cell in one.cells]
+    return [short_cell_name(cell, naming) for cell in one.cells]
 
 
 def alone_lines(view: ComparisonView) -> list[str]:

@@ -8,7 +8,7 @@ from bench.analyse.comparison import Caveat, Difference
 from bench.analyse.failures import UNREACHED
 from bench.analyse.gate_rule import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
 from bench.analyse.results import CellResult, Lost
-from bench.report.compare.comparison_figures import cell_name, percent
+from bench.report.compare.comparison_figures import percent, short_cell_name
 from bench.report.compare.comparison_markdown import figures_header, figures_rows
 from bench.report.compare.comparison_text import cells, limited
 from bench.report.compare.comparison_view import Figure, Row, called_first, rows_of
@@ -176,7 +176,7 @@ def gate_lines(gate: Gate) -> list[str]:
         *lists,
         "",
         headline(gate),
-        *(f"  also: {line}" for line in _beside(gate)),
+        *(f"  also: {line}" for line in _other_reasons(gate)),
         hidden(gate),
         _rule(gate),
     ]
@@ -204,7 +204,7 @@ def gate_markdown(gate: Gate) -> str:
         "",
         escape(heading(gate)),
         "",
-        *(f"> **{escape(note)}**\n" for note in (*_beside(gate), *map(sentence, gate.notes))),
+        *(f"> **{escape(note)}**\n" for note in (*_other_reasons(gate), *map(sentence, gate.notes))),
         f"{escape(hidden(gate))}. {escape(_rule(gate))}.",
         "",
         *([*figures_header(), *rows[:_MOST_ROWS]] if rows else []),
@@ -218,19 +218,19 @@ def gate_markdown(gate: Gate) -> str:
 def _lists(gate: Gate) -> Iterator[tuple[str, bool, list[str]]]:
     """The name of each list below the figures, whether it keeps the gate from telling, and its lines."""
     naming = name_all(gate.head.run)
-    missing = [f"{cell_name(one.cell, naming)}: {sentence(one.why)[:_MOST_WORDS]}" for one in gate.missing]
+    missing = [f"{short_cell_name(one.cell, naming)}: {sentence(one.why)[:_MOST_WORDS]}" for one in gate.missing]
     lost = [
-        f"{f'variant {one.side}, ' if one.side else ''}{cell_name(one.cell, naming)}: "
+        f"{f'variant {one.side}, ' if one.side else ''}{short_cell_name(one.cell, naming)}: "
         f"{lost_text(one.cell)[:_MOST_WORDS]}"
         for one in gate.lost
     ]
     yield "missing", True, missing
     yield "blocks lost", True, lost
-    yield "new", False, [cell_name(cell, naming) for cell in gate.head.only_head]
+    yield "new", False, [short_cell_name(cell, naming) for cell in gate.head.only_head]
     yield "changed", False, [f"{name} {base} -> {head}" for name, (base, head) in gate.head.changes.items()]
 
 
-def _beside(gate: Gate) -> list[str]:
+def _other_reasons(gate: Gate) -> list[str]:
     """The reasons that the headline does not give."""
     return reasons(gate)[1:] if gate.outcome == CANNOT_TELL else reasons(gate)
 

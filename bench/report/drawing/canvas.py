@@ -129,9 +129,9 @@ def drawing(
         yield Drawing(Figure(figsize=inches, dpi=72, layout=layout), sheet, spare)
 
 
-def add_line(axes: Any, xs: Sequence[float], ys: Sequence[float], **look: Any) -> None:
+def add_line(axes: Any, xs: Sequence[float], ys: Sequence[float], **style: Any) -> None:
     """Add a line to axes, or to a figure, as it is: ``plot`` would look at the limits, once for each of thousands."""
-    axes.add_artist(Line2D(xs, ys, **look))
+    axes.add_artist(Line2D(xs, ys, **style))
 
 
 def chain(lines: Iterable[Sequence[tuple[float, float]]]) -> tuple[list[float], list[float]]:
@@ -184,11 +184,11 @@ def log_ticks(low: float, high: float) -> list[float]:
     return spaced(ticks, (high / low) ** (1 / 9))
 
 
-def spaced(ticks: Sequence[float], apart: float) -> list[float]:
-    """Those of ``ticks``, up or down, that are at least a factor ``apart`` from the one kept before."""
+def spaced(ticks: Sequence[float], factor: float) -> list[float]:
+    """Those of ``ticks``, up or down, that are at least a factor ``factor`` from the one kept before."""
     kept: list[float] = []
     for tick in ticks:
-        if not kept or max(tick / kept[-1], kept[-1] / tick) >= apart:
+        if not kept or max(tick / kept[-1], kept[-1] / tick) >= factor:
             kept.append(tick)
     return kept
 

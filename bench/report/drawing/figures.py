@@ -44,7 +44,7 @@ class LineGroup:
 
 @dataclass(frozen=True, slots=True)
 class LegendEntry:
-    """One line's name and looks; ``number`` is what its marks in the charts carry."""
+    """One line's name and style; ``number`` is what its marks in the charts carry."""
 
     series: Series
     swatch: Markup
@@ -84,20 +84,20 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
     """Draw everything; a run without results gives no drawings."""
     sheet = Sheet()
     lines = [one for one in naming.series if one.cells]
-    looks = line_styles(naming.series)
-    by_load = {load.load_key: looks[one.key] for load in analysis.loads if (one := naming.series_of(load))}
+    styles = line_styles(naming.series)
+    by_load = {load.load_key: styles[one.key] for load in analysis.loads if (one := naming.series_of(load))}
     both = len(analysis.cells) <= MOST_IN_BOTH
     trades = tradeoffs(analysis.cells)
-    swatches = {key: _swatch(look, sheet) for key, look in looks.items()}
-    groups = [_group(kind, own, analysis, looks, sheet, both) for kind, own in _by_kind(lines).items()]
+    swatches = {key: _swatch(style, sheet) for key, style in styles.items()}
+    groups = [_group(kind, own, analysis, styles, sheet, both) for kind, own in _by_kind(lines).items()]
     panels = _titled(lines)
     shown = panels[:MOST_PANELS]
-    along, spread = tuple(along_panels(shown, looks, sheet)), tuple(spread_panels(shown, looks, sheet))
-    arrival, arrival_table = arrival_charts(lines, looks, sheet, both=both)
+    along, spread = tuple(along_panels(shown, styles, sheet)), tuple(spread_panels(shown, styles, sheet))
+    arrival, arrival_table = arrival_charts(lines, styles, sheet, both=both)
     tradeoff = tradeoff_charts(trades, naming, by_load, sheet, both=both)
     roof = roofline_figure(roofline(analysis), naming, by_load, sheet)
     return Figures(
-        legend=tuple(LegendEntry(one, swatches[one.key], looks[one.key].number) for one in lines),
+        legend=tuple(LegendEntry(one, swatches[one.key], styles[one.key].number) for one in lines),
         swatches=swatches,
         groups=tuple(groups),
         along=along,
@@ -115,12 +115,12 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
     )
 
 
-def _swatch(looks: LineStyle, sheet: Sheet) -> Markup:
+def _swatch(style: LineStyle, sheet: Sheet) -> Markup:
     """A piece of line with its marker, for a legend."""
     with drawing(sheet, (0.5, 0.17), None) as canvas:
         # Straight onto the figure: axes take longer than what they hold.
-        add_line(canvas.figure, [0, 1], [0.5, 0.5], **looks.line(1.7))
-        add_line(canvas.figure, [0.5], [0.5], **looks.points())
+        add_line(canvas.figure, [0, 1], [0.5, 0.5], **style.line(1.7))
+        add_line(canvas.figure, [0.5], [0.5], **style.points())
         return canvas.decoration()
 
 
@@ -143,11 +143,11 @@ def _group(
     kind: _Kind,
     own: Sequence[Series],
     analysis: RunAnalysis,
-    looks: Mapping[str, LineStyle],
+    styles: Mapping[str, LineStyle],
     sheet: Sheet,
     both: bool,
 ) -> LineGroup:
-    charts = prompt_charts(own, analysis.rankings, looks, sheet, both=both)
+    charts = prompt_charts(own, analysis.rankings, styles, sheet, both=both)
     missing = all(cell.ttft_ms.estimate.low is None for one in own for cell in one.cells)
     note = _(
         "Lower is better. Bars are 95 % intervals{missing}. Points of one prompt length are moved a little sideways "

@@ -54,7 +54,7 @@ Titled = Sequence[tuple[str, Series]]
 """Lines of one combination of new tokens and batch size, with their titles."""
 
 
-def along_panels(lines: Titled, looks: Mapping[str, LineStyle], sheet: Sheet) -> Iterator[Panel]:
+def along_panels(lines: Titled, styles: Mapping[str, LineStyle], sheet: Sheet) -> Iterator[Panel]:
     """Latency of token k, one line with its band per prompt length; a value axis that all panels share."""
     every = [cell.along for _, one in lines for cell in one.cells if cell.along]
     # Single spikes in a band must not flatten every line; they are cut, and the page says so.
@@ -88,7 +88,7 @@ def along_panels(lines: Titled, looks: Mapping[str, LineStyle], sheet: Sheet) ->
         with drawing(sheet, (_WIDTH, _HEIGHT), None) as canvas:
             axes = _axes(canvas, frame(*ends))
             scales(axes, *ends)
-            _along(canvas, axes, shown, looks[one.key].colour)
+            _along(canvas, axes, shown, styles[one.key].colour)
             yield Panel(one, title, _lengths(one.cells), canvas.svg(label, frame(*ends)))
 
 
@@ -117,8 +117,8 @@ def _along(canvas: Drawing, axes: Any, shown: Sequence[tuple[CellResult, TokenSe
         tip = _("prompt {prompt}: median of {n} generations").format(
             prompt=number(cell.prompt_tokens, 0), n=number(cell.generations, 0)
         )
-        look = {"color": colour, "alpha": alpha, "dashes": dashes, "linewidth": 1.5}
-        add_line(axes, one.token, one.median, **look, gid=[canvas.tooltip(tip)])
+        style = {"color": colour, "alpha": alpha, "dashes": dashes, "linewidth": 1.5}
+        add_line(axes, one.token, one.median, **style, gid=[canvas.tooltip(tip)])
 
 
 def _outline(one: TokenSeries) -> list[tuple[float, float]]:
@@ -126,7 +126,7 @@ def _outline(one: TokenSeries) -> list[tuple[float, float]]:
     return [*there, *reversed(list(back))]
 
 
-def spread_panels(lines: Titled, looks: Mapping[str, LineStyle], sheet: Sheet) -> Iterator[Panel]:
+def spread_panels(lines: Titled, styles: Mapping[str, LineStyle], sheet: Sheet) -> Iterator[Panel]:
     """Inter-token latencies, one ridge per prompt length, shortest prompt on top; one latency axis for all panels."""
     every = [cell.histogram for _, one in lines for cell in one.cells if cell.histogram]
     low = min((one.edges[0] for one in every), default=1.0) / 1.08
@@ -158,7 +158,7 @@ def spread_panels(lines: Titled, looks: Mapping[str, LineStyle], sheet: Sheet) -
         with drawing(sheet, _spread_inches(len(shown)), None) as canvas:
             axes = _axes(canvas, own)
             scales(axes, len(shown))
-            _ridges(axes, [shape for _, shape in shown], looks[one.key].colour)
+            _ridges(axes, [shape for _, shape in shown], styles[one.key].colour)
             _quantiles(axes, [cell.itl_ms for cell, _ in shown])
             yield Panel(one, title, "", canvas.svg(label, own))
 

@@ -48,21 +48,21 @@ Lines = list[tuple[LineStyle, list[_Point]]]
 
 
 def prompt_charts(
-    lines: Sequence[Series], rankings: Sequence[Ranking], looks: Mapping[str, LineStyle], sheet: Sheet, *, both: bool
+    lines: Sequence[Series], rankings: Sequence[Ranking], styles: Mapping[str, LineStyle], sheet: Sheet, *, both: bool
 ) -> Iterator[Chart]:
     """A chart per metric that has values, of lines that hold one combination of new tokens and batch size.
 
     Args:
         lines: narrowed to it.
         rankings: of the run.
-        looks: series key -> looks.
+        styles: series key -> its style.
         sheet: of the page.
         both: whether to draw each on both axes; the first two are, whatever it says.
     """
     ratios = _ratios(rankings)
     for metric in (*CHARTED, "ratio", *_QUANTILES):
         named = _name(metric)
-        points = [(looks[one.key], list(_points(one, metric, ratios, named))) for one in lines]
+        points = [(styles[one.key], list(_points(one, metric, ratios, named))) for one in lines]
         if shown := [line for line in points if line[1]]:
             quantile = metric if metric in _QUANTILES else ""
             yield Chart(_title(metric), _editions(metric, shown, sheet, both or metric in CHARTED[:2]), quantile)
@@ -126,7 +126,7 @@ def _editions(metric: str, lines: Lines, sheet: Sheet, both: bool) -> tuple[Edit
 
 def _draw(canvas: Drawing, metric: str, lines: Lines, *, logarithmic: bool) -> None:
     points = [point for _, own in lines for point in own]
-    held = [value for point in points for value in (point.estimate.value, *point.ends)]
+    values = [value for point in points for value in (point.estimate.value, *point.ends)]
     lengths = sorted({point.prompt_tokens for point in points})
     axes = canvas.figure.subplots()
     axes.set_xscale("log")
@@ -134,15 +134,15 @@ def _draw(canvas: Drawing, metric: str, lines: Lines, *, logarithmic: bool) -> N
     # The label of the longest stands in any case.
     set_ticks(axes.xaxis, spaced(lengths[::-1], (lengths[-1] / lengths[0]) ** (1 / 9)), lambda value: number(value, 0))
     axes.set_xlabel(_("prompt tokens"))
-    value_axis(axes, held, logarithmic=logarithmic)
+    value_axis(axes, values, logarithmic=logarithmic)
     if metric == "ratio" and not logarithmic:
-        _around_one(axes, held)
+        _around_one(axes, values)
     axes.grid(visible=True, axis="y")
     canvas.settle()
     # Moved sideways, a point of a steep line would seem to lie on another height.
     room = 0.05 if metric in ("ttft_ms", "response_ms") else 0.3
-    for index, (looks, own) in enumerate(lines):
-        _draw_line(canvas, axes, own, looks, _shift(index, len(lines), lengths, room))
+    for index, (style, own) in enumerate(lines):
+        _draw_line(canvas, axes, own, style, _shift(index, len(lines), lengths, room))
 
 
 def _around_one(axes: Any, values: Sequence[float]) -> None:
@@ -159,15 +159,15 @@ def _shift(index: int, count: int, lengths: Sequence[int], room: float) -> float
     return math.exp(whole * ((index + 0.5) / count - 0.5))
 
 
-def _draw_line(canvas: Drawing, axes: Any, points: Sequence[_Point], looks: LineStyle, shift: float) -> None:
+def _draw_line(canvas: Drawing, axes: Any, points: Sequence[_Point], style: LineStyle, shift: float) -> None:
     xs = [point.prompt_tokens * shift for point in points]
     ys = [point.estimate.value for point in points]
     bars = chain([(x, end) for end in point.ends] for x, point in zip(xs, points, strict=True) if point.ends)
-    marks = [canvas.point(point.tip, looks.number, point.prompt_tokens) for point in points]
+    marks = [canvas.point(point.tip, style.number, point.prompt_tokens) for point in points]
     # The axes hold all of it, so it needs no clip.
-    look: dict[str, Any] = {"gid": [canvas.tooltip("", line=looks.number)], "clip_on": False}
-    bar: dict[str, Any] = {"color": looks.colour, "linewidth": 1.1, "zorder": 2.5, **look}
-    add_line(axes, xs, ys, **looks.line(), zorder=3, **look)
+    shared: dict[str, Any] = {"gid": [canvas.tooltip("", line=style.number)], "clip_on": False}
+    bar: dict[str, Any] = {"color": style.colour, "linewidth": 1.1, "zorder": 2.5, **shared}
+    add_line(axes, xs, ys, **style.line(), zorder=3, **shared)
     add_line(axes, *bars, solid_capstyle="butt", **bar)
     add_line(axes, *bars, linestyle="none", marker="_", markersize=4.5, **bar)
-    add_line(axes, xs, ys, **looks.points(), zorder=4, clip_on=False, gid=marks)
+    add_line(axes, xs, ys, **style.points(), zorder=4, clip_on=False, gid=marks)

@@ -37,14 +37,14 @@ class RooflineFigure:
 
 
 def roofline_figure(
-    roof: Roofline | None, naming: Naming, looks: Mapping[str, LineStyle], sheet: Sheet
+    roof: Roofline | None, naming: Naming, styles: Mapping[str, LineStyle], sheet: Sheet
 ) -> RooflineFigure | None:
     """A point per cell, bytes that a step reads to the right and steps a second upwards.
 
     Args:
         roof: of the run.
         naming: of its loads.
-        looks: load key -> looks.
+        styles: load key -> style.
         sheet: of the page.
     """
     if roof is None:
@@ -52,7 +52,7 @@ def roofline_figure(
     if roof.bytes_per_s is None:
         note = _("This run did not measure the machine's memory bandwidth, so there is nothing to compare with.")
         return RooflineFigure(Markup(), (note,), ())
-    svg = _chart(roof.bytes_per_s / 1e6, roof.points, naming, looks, sheet) if roof.points else Markup()
+    svg = _chart(roof.bytes_per_s / 1e6, roof.points, naming, styles, sheet) if roof.points else Markup()
     return RooflineFigure(svg, tuple(_notes(roof, roof.bytes_per_s)), roof.points)
 
 
@@ -91,7 +91,7 @@ def _chart(
     megabytes_per_s: float,
     points: Sequence[RooflinePoint],
     naming: Naming,
-    looks: Mapping[str, LineStyle],
+    styles: Mapping[str, LineStyle],
     sheet: Sheet,
 ) -> Markup:
     sizes = [point.step_bytes / 1e6 for point in points]
@@ -110,10 +110,10 @@ def _chart(
         for share in _SHARES:
             _limit(axes, share, (left, right), [megabytes_per_s * share / end for end in (left, right)])
         for point in points:
-            look = looks[point.cell.load.load_key]
-            own = canvas.point(_tip(naming.of(point.cell.load), point), look.number, point.cell.prompt_tokens)
+            style = styles[point.cell.load.load_key]
+            own = canvas.point(_tip(naming.of(point.cell.load), point), style.number, point.cell.prompt_tokens)
             place = [point.step_bytes / 1e6], [point.rate_per_s.value]
-            add_line(axes, *place, **look.points(), zorder=4, gid=[own])
+            add_line(axes, *place, **style.points(), zorder=4, gid=[own])
         label = _("decode steps per second over bytes read per step, below the limit of memory, as in the table")
         return canvas.svg(label)
 
@@ -121,8 +121,8 @@ def _chart(
 def _limit(axes: Any, share: float, ends: tuple[float, float], heights: Sequence[float]) -> None:
     width = 1.4 if share == 1 else 1.0
     add_line(axes, ends, heights, color=MUTED, dashes=_SHARES[share], linewidth=width, zorder=1)
-    beside = {"xytext": (6, 1), "textcoords": "offset points", "ha": "left", "va": "bottom"}
-    axes.annotate(percent(share), (ends[0], heights[0]), color=MUTED, fontsize=8.5, **beside)
+    placement = {"xytext": (6, 1), "textcoords": "offset points", "ha": "left", "va": "bottom"}
+    axes.annotate(percent(share), (ends[0], heights[0]), color=MUTED, fontsize=8.5, **placement)
 
 
 def _tip(name: str, point: RooflinePoint) -> str:

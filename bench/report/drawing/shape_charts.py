@@ -42,7 +42,7 @@ _Arrivals = Sequence[tuple[Series, CellResult, Arrival]]
 
 
 def arrival_charts(
-    lines: Sequence[Series], looks: Mapping[str, LineStyle], sheet: Sheet, *, both: bool
+    lines: Sequence[Series], styles: Mapping[str, LineStyle], sheet: Sheet, *, both: bool
 ) -> tuple[ShapeCharts, ArrivalTable]:
     """A line per configuration, and the same as figures; answers of one token have no line to draw."""
     shapes: dict[Shape, list[tuple[Series, CellResult, Arrival]]] = {}
@@ -54,7 +54,7 @@ def arrival_charts(
     ordered = sorted(shapes, key=lambda shape: shape[::-1])
     several = [shape for shape in ordered if shape[1] > 1]
     charts = [
-        Chart(shape_name(*shape), _arrival_editions(shapes[shape], looks, sheet, both)) for shape in chosen(several)
+        Chart(shape_name(*shape), _arrival_editions(shapes[shape], styles, sheet, both)) for shape in chosen(several)
     ]
     table = arrival_table([known for shape in ordered for known in shapes[shape]])
     return ShapeCharts(tuple(charts), left_out(len(charts), len(several))), table
@@ -69,7 +69,7 @@ def arrival_table(known: _Arrivals) -> ArrivalTable:
 
 
 def _arrival_editions(
-    known: _Arrivals, looks: Mapping[str, LineStyle], sheet: Sheet, both: bool
+    known: _Arrivals, styles: Mapping[str, LineStyle], sheet: Sheet, both: bool
 ) -> tuple[Edition, ...]:
     ends = [end for *_, arrival in known for end in (arrival.median[0], arrival.median[-1])]
 
@@ -82,32 +82,32 @@ def _arrival_editions(
         axes.grid(visible=True, axis="y")
         canvas.settle()
         for one, cell, arrival in known:
-            look, prompt, last = looks[one.key], cell.prompt_tokens, arrival.token[-1:]
+            style, prompt, last = styles[one.key], cell.prompt_tokens, arrival.token[-1:]
             tip = _("{name}: first token after {first} ms, token {n} after {last} ms").format(
                 name=one.name, first=number(arrival.median[0]), last=number(arrival.median[-1]), n=number(last[0], 0)
             )
-            mark, point = canvas.tooltip(tip, line=look.number, prompt=prompt), canvas.point(tip, look.number, prompt)
-            add_line(axes, arrival.token, arrival.median, **look.line(1.5), gid=[mark])
-            add_line(axes, last, arrival.median[-1:], **look.points(), zorder=4, gid=[point])
+            mark, point = canvas.tooltip(tip, line=style.number, prompt=prompt), canvas.point(tip, style.number, prompt)
+            add_line(axes, arrival.token, arrival.median, **style.line(1.5), gid=[mark])
+            add_line(axes, last, arrival.median[-1:], **style.points(), zorder=4, gid=[point])
 
     label = _("time from the request to each token, one line per configuration, as in the table")
     return editions(sheet, draw, label, ends, logarithmic=False, both=both)
 
 
 def tradeoff_charts(
-    tradeoffs: Sequence[Tradeoff], naming: Naming, looks: Mapping[str, LineStyle], sheet: Sheet, *, both: bool
+    tradeoffs: Sequence[Tradeoff], naming: Naming, styles: Mapping[str, LineStyle], sheet: Sheet, *, both: bool
 ) -> ShapeCharts:
-    """A point per configuration; ``looks`` are those of loads by their keys."""
+    """A point per configuration; ``styles`` are those of loads by their keys."""
     charts = []
     for one in chosen(tradeoffs):
         title = shape_name(one.prompt_tokens, one.new_tokens, one.batch_size)
         mark = _(" (simulated)") if one.simulated else ""
-        charts.append(Chart(title + mark, _tradeoff_editions(one, naming, looks, sheet, both)))
+        charts.append(Chart(title + mark, _tradeoff_editions(one, naming, styles, sheet, both)))
     return ShapeCharts(tuple(charts), left_out(len(charts), len(tradeoffs)))
 
 
 def _tradeoff_editions(
-    one: Tradeoff, naming: Naming, looks: Mapping[str, LineStyle], sheet: Sheet, both: bool
+    one: Tradeoff, naming: Naming, styles: Mapping[str, LineStyle], sheet: Sheet, both: bool
 ) -> tuple[Edition, ...]:
     latencies = [point.tpot_ms for point in one.points]
 
@@ -122,15 +122,15 @@ def _tradeoff_editions(
         canvas.settle()
         _front(axes, one)
         for point in one.points:
-            look = looks[point.cell.load.load_key]
+            style = styles[point.cell.load.load_key]
             tip = _("{name}: {tpot} ms per token, {peak} MB{best}").format(
                 name=naming.of(point.cell.load),
                 tpot=number(point.tpot_ms),
                 peak=megabytes(point.peak_bytes),
                 best=_("; no other needs less of both") if point.best else "",
             )
-            mark = canvas.point(tip, look.number, one.prompt_tokens)
-            add_line(axes, [point.peak_bytes / 1e6], [point.tpot_ms], **look.points(), zorder=4, gid=[mark])
+            mark = canvas.point(tip, style.number, one.prompt_tokens)
+            add_line(axes, [point.peak_bytes / 1e6], [point.tpot_ms], **style.points(), zorder=4, gid=[mark])
 
     suited = max(latencies) / min(latencies) >= LOG_FROM
     label = _("time per output token over peak memory, one point per configuration, as in the table")

@@ -43,7 +43,7 @@ _FILLS = {"CPU": "full", "GPU": "none", "NPU": "left"}
 
 @dataclass(frozen=True, slots=True)
 class LineStyle:
-    """One line's looks, in matplotlib's terms, and its number in the page."""
+    """One line's style, in matplotlib's terms, and its number in the page."""
 
     number: int
     colour: str
@@ -70,7 +70,7 @@ class LineStyle:
 
 
 def line_styles(series: Sequence[Series]) -> dict[str, LineStyle]:
-    """Series key -> looks."""
+    """Series key -> style."""
     families = list(dict.fromkeys(one.family for one in series))
     unknown = [p for p in dict.fromkeys(one.precision for one in series) if p not in _MARKERS]
     markers = _MARKERS | {p: _OTHER_MARKERS[index % len(_OTHER_MARKERS)] for index, p in enumerate(unknown)}

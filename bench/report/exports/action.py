@@ -6,11 +6,11 @@ same in every language of the report.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from bench.analyse.results import CellResult, Measured
 from bench.metrics import METRICS, RANKED
+from bench.report.exports.summary_json import json_text
 from bench.report.format import clean, interval
 from bench.report.names import shape_name
 from bench.report.run_view import RunView
@@ -26,7 +26,7 @@ def action_json(view: RunView) -> str:
         for metric in RANKED
         if (measured := getattr(cell, metric)) is not None
     ]
-    return json.dumps(entries, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(entries)
 
 
 def _entry(view: RunView, name: str, cell: CellResult, metric: str, measured: Measured) -> dict[str, Any]:

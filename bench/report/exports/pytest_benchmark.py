@@ -18,7 +18,7 @@ from pytest_benchmark.stats import Stats
 from bench.analyse.results import CellResult, Measured
 from bench.metrics import METRICS
 from bench.plan.cells import Cell, Load
-from bench.report.exports.summary_json import cleaned
+from bench.report.exports.summary_json import json_text
 from bench.report.names import mark_of
 from bench.report.run_view import RunView
 
@@ -44,7 +44,7 @@ def pytest_json(view: RunView) -> str:
         "datetime": record.get("created_at"),
         "version": pytest_benchmark.__version__,
     }
-    return json.dumps(cleaned(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(value)
 
 
 def _commit(described: Any, created_at: Any) -> dict[str, Any]:

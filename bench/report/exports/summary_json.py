@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import CellResult, LoadResult, MemoryRanking, Ranking
-from bench.report.about import about_run
+from bench.report.about import about
 from bench.report.format import clean
 from bench.report.names import Naming
 from bench.report.run_view import RunView, load_of
@@ -33,9 +33,10 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
         headlines: code of each language -> the first sentence of the answer.
     """
     analysis, names, plan = view.analysis, view.names, view.plan
+    ended = analysis.end is not None and analysis.end.get("reason") == "finished"
     value = {
         "summary_version": SUMMARY_VERSION,
-        "about": about_run(analysis, headlines),
+        "about": about(analysis.record, headlines, analysis.cells, analysis.findings, ended=ended),
         **{name: view.record.get(name) for name in _RECORD},
         "plan": {name: plan.get(name) for name in _PLAN},
         "end": analysis.end,
@@ -63,7 +64,7 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
             for finding in analysis.findings
         ],
     }
-    return json.dumps(cleaned(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(value)
 
 
 def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: str, unit: str) -> dict[str, Any]:
@@ -109,12 +110,16 @@ def _requests(ranking: Ranking | MemoryRanking) -> dict[str, Any]:
     return {"metric": ranking.metric, **{name: getattr(ranking, name) for name in names}}
 
 
-def cleaned(value: Any) -> Any:
-    """JSON values whose texts have no control characters."""
+def json_text(value: Any, indent: int = 1) -> str:
+    """A file of JSON, whose texts have no control characters."""
+    return json.dumps(_cleaned(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, Mapping):
-        return {clean(str(key)): cleaned(one) for key, one in value.items()}
+        return {clean(str(key)): _cleaned(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [cleaned(one) for one in value]
+        return [_cleaned(one) for one in value]
     return value

@@ -79,12 +79,12 @@ def _intervals(axes: Any, points: Sequence[Point]) -> None:
 
 def _points(canvas: Drawing, axes: Any, one: Series, history: History) -> None:
     size = 4.2 if len(history.runs) <= _MOST_TIPS else 2.4
-    looks = {"linestyle": "none", "marker": "o", "markersize": size, "zorder": 4, "markeredgewidth": 0.8}
+    marker = {"linestyle": "none", "marker": "o", "markersize": size, "zorder": 4, "markeredgewidth": 0.8}
     for points, filled in _by_end(one, history):
         colours = {"markerfacecolor": _POINTS if filled else PAPER, "markeredgecolor": PAPER if filled else _POINTS}
         tips = [canvas.tooltip(_tip(point, history)) for point in points if len(history.runs) <= _MOST_TIPS]
         places = [point.run for point in points], [point.estimate.value for point in points]
-        axes.plot(*places, **looks, **colours, gid=tips)
+        axes.plot(*places, **marker, **colours, gid=tips)
 
 
 def _by_end(one: Series, history: History) -> Iterator[tuple[list[Point], bool]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -11,7 +10,7 @@ from typing import Any
 from bench.analyse.timeline import Series
 from bench.metrics import METRICS
 from bench.report.about import MOST_HEADLINE, about_fields
-from bench.report.exports.summary_json import cleaned
+from bench.report.exports.summary_json import json_text
 from bench.report.exports.summary_markdown import escape
 from bench.report.format import clean, interval, listed, number, plain
 from bench.report.history.history_text import (
@@ -47,8 +46,8 @@ def lines(view: HistoryView) -> list[str]:
 
 def _wrapped(text: str) -> list[str]:
     # A percent sign stays with its number.
-    held = plain(text).replace(" %", "\u00a0%")
-    wrapped = textwrap.wrap(held, _COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
+    unbroken = plain(text).replace(" %", "\u00a0%")
+    wrapped = textwrap.wrap(unbroken, _COLUMNS, subsequent_indent="  ", break_on_hyphens=False)
     return [line.replace("\u00a0", " ") for line in wrapped] or [""]
 
 
@@ -115,7 +114,7 @@ def as_json(view: HistoryView) -> str:
         "drifts": [asdict(drift) | {"first": ids[drift.first], "last": ids[drift.last]} for drift in history.drifts],
         "series": [_series(one, name, ids) for one, name in zip(history.series, series_names(history), strict=True)],
     }
-    return json.dumps(cleaned(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(value)
 
 
 def _about(view: HistoryView) -> dict[str, Any]:

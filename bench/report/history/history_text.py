@@ -13,7 +13,6 @@ from bench.report.compare.comparison_figures import signed
 from bench.report.compare.recorded import condition, value
 from bench.report.format import listed, number, percent, plural
 from bench.report.history.history_view import HistoryView, LeftOut, Reason, SlowChange
-from bench.report.language import chosen
 from bench.report.language import gettext as _
 
 _MOST_NAMED = 3
@@ -31,7 +30,7 @@ def series_names(history: History) -> list[str]:
 
 def _series_name(one: Series, *, model: bool, threads: bool, prompts: bool) -> str:
     identity = one.cell.identity
-    parts = [one.cell.names[chosen().code]]
+    parts = [one.cell.name()]
     if model:
         parts.append(_("model {name}").format(name=one.model))
     if threads and identity.threads:
@@ -228,8 +227,8 @@ def cause(turn: Turn) -> str:
     if len(own) > _MOST_CHANGES:
         shown = _and_more(shown, len(own) - _MOST_CHANGES)
     there = _("Changed there: {changes}.").format(changes=shown)
-    beside = _("Beside that, {packages} changed in venvs that these cells do not use.").format(packages=packages)
-    return f"{there} {beside}" if elsewhere else there
+    elsewhere_too = _("Beside that, {packages} changed in venvs that these cells do not use.").format(packages=packages)
+    return f"{there} {elsewhere_too}" if elsewhere else there
 
 
 def change_text(change: Change) -> str:

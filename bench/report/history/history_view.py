@@ -1,13 +1,26 @@
-"""What the history of a machine claims, as values that every renderer puts into words."""
+"""What the history of a machine claims, as values that every renderer puts into words, and the runs it is read from."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum, auto
+from pathlib import Path
+from typing import Any
 
-from bench.analyse.timeline import Drift, History, Move, ReadRun, Series
+from bench.analyse.build_history import build_history
+from bench.analyse.conditions import prompts_of
+from bench.analyse.results import CellResult, RunAnalysis
+from bench.analyse.run import analyse_run
+from bench.analyse.timeline import Drift, History, Move, ReadRun, Series, read_analysis
+from bench.errors import StoreError, UsageError
+from bench.metrics import COMPARED
+from bench.report import names
+from bench.report.compare.comparison_figures import shape
+from bench.report.format import listed, plural
+from bench.store.lookup import all_folders, find_folders
+from bench.store.reader import StoredRun, open_run
 
 
 class Reason(Enum):
@@ -141,3 +154,113 @@ def _slow_change(history: History, *, slower: bool) -> Iterator[SlowChange]:
         moves.append(Move(metric, slower, series, measured[metric], min(ratios), max(ratios)))
     ends = [run for drifts in by_metric.values() for drift in drifts for run in (drift.first, drift.last)]
     yield SlowChange(slower, history.runs[min(ends)], history.runs[max(ends)], tuple(moves))
+
+
+def read_history(
+    names: Sequence[str],
+    results: Path,
+    machine: str | None = None,
+    threshold: float = 0.03,
+    metrics: Sequence[str] = COMPARED,
+) -> HistoryView:
+    """The history of the runs that a command line names. A run that cannot be read is left out.
+
+    Args:
+        names: ids, folders or globs; without any, all in ``results``.
+        results: where runs lie.
+        machine: the beginning of a machine id; ``None``: the machine that measured the newest of these runs.
+        threshold: as a share; changes of less than half of it are not reported.
+        metrics: some of :data:`bench.metrics.COMPARED`.
+
+    Raises:
+        UsageError: a name means no run, or no run is of that machine.
+        StoreError: there is no run that can be read.
+    """
+    folders = find_folders(names, results) if names else all_folders(results)
+    opened: dict[str, StoredRun] = {}
+    left_out: list[LeftOut] = []
+    for folder in folders:
+        try:
+            run = open_run(folder)
+        except StoreError as error:
+            left_out.append(LeftOut(Reason.UNREADABLE, error=str(error)))
+            continue
+        if (same := opened.setdefault(run.run_id, run)) is not run:
+            left_out.append(LeftOut(Reason.SAME_RUN, str(folder), same_as=str(same.path)))
+    if not opened:
+        raise StoreError(f"none of {_count(len(folders))} can be read: {left_out[0].error}")
+    machine_id = _chosen_machine(list(opened.values()), machine)
+    own = [run for run in opened.values() if _machine_id(run) == machine_id]
+    if others := len(opened) - len(own):
+        left_out.append(LeftOut(Reason.OTHER_MACHINE, runs=others))
+    # One run is in memory at a time.
+    read = [_read(run) for run in own]
+    runs = [one for one in read if isinstance(one, ReadRun)]
+    left_out += [one for one in read if isinstance(one, LeftOut)]
+    if not runs:
+        reason = left_out[-1].error or f"{left_out[-1].folder} does not say when it was measured"
+        raise StoreError(f"no run of machine {machine_id} can be read: {reason}")
+    return HistoryView(machine_id, _cpu(own[-1]), build_history(runs, threshold, metrics), tuple(left_out))
+
+
+def _count(runs: int) -> str:
+    return plural(runs, "{count} run", "{count} runs")
+
+
+def _chosen_machine(runs: Sequence[StoredRun], asked: str | None) -> str:
+    if asked is None:
+        return _machine_id(max(runs, key=lambda run: str(run.created_at or "")))
+    counted = Counter(_machine_id(run) for run in runs)
+    found = [one for one in counted if one.startswith(asked)]
+    if len(found) != 1:
+        known = listed([f"{one} ({_count(count)})" for one, count in sorted(counted.items())])
+        why = "several machines begin so" if found else "no run is of it"
+        raise UsageError(f"--machine {asked}: {why}; there are runs of {known}")
+    return found[0]
+
+
+def _machine_id(run: StoredRun) -> str:
+    return str(run.record.get("machine_id") or "unknown")
+
+
+def _cpu(run: StoredRun) -> str:
+    # Whatever a record that was edited by hand holds, the other runs are still shown.
+    value: Any = run.record
+    for name in ("machine", "cpu", "name"):
+        value = value.get(name) if isinstance(value, dict) else None
+    return str(value or "")
+
+
+def _read(run: StoredRun) -> ReadRun | LeftOut:
+    try:
+        if run.created_at is None:
+            return LeftOut(Reason.NO_DATE, str(run.path))
+        analysis = analyse_run(run)
+        return read_analysis(analysis, prompts_of(run), run.run_id, run.created_at, _names(analysis))
+    except StoreError as error:
+        return LeftOut(Reason.UNREADABLE, error=str(error))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # One record that was edited by hand must not keep all the others from being shown.
+        why = f"{run.path / 'run.json'} is not as a run writes it ({type(error).__name__}: {error})"
+        return LeftOut(Reason.UNREADABLE, error=why)
+
+
+@dataclass(frozen=True, slots=True)
+class _CellName:
+    """Forms the name of a cell; holds nothing of its run but what it takes, and can be redacted as all of a view."""
+
+    line: names.Series
+    shape: str
+
+    def __call__(self) -> str:
+        return f"{self.line.name}, {self.shape}"
+
+
+def _names(analysis: RunAnalysis) -> Callable[[CellResult], _CellName]:
+    naming = names.name_all(analysis)
+
+    def named(cell: CellResult) -> _CellName:
+        line = naming.series_of(cell.load) or names.Series(cell.load, cell.ask, None, cell.load.simulated, ())
+        return _CellName(replace(line, cells=()), shape(cell))
+
+    return named

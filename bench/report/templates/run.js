@@ -57,7 +57,7 @@
     if (!shown) return;
     const rows = all("table.results tr[data-backend]");
     const left = rows.filter((row) => !row.classList.contains("off")).length;
-    shown.textContent = shown.dataset.said.replace("{shown}", left).replace("{all}", rows.length);
+    shown.textContent = shown.dataset.message.replace("{shown}", left).replace("{all}", rows.length);
   }
 
   function reset() {

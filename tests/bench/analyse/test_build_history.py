@@ -29,7 +29,7 @@ def cell(night: int, level: float, load: LoadResult = ORT, prompt_tokens: int = 
 
 def read_run(night: int, cells: Sequence[CellResult], prompts: Prompts | None = None, **record: Any) -> ReadRun:
     run, created_at = made_run(f"run{night:02}", cells, **record), FIRST + timedelta(days=night)
-    return read_analysis(run, prompts or {}, f"run{night:02}", created_at, lambda one: {"en": one.cell_key})
+    return read_analysis(run, prompts or {}, f"run{night:02}", created_at, lambda one: lambda: one.cell_key)
 
 
 def of_nights(count: int, cells: Callable[[int], Sequence[CellResult]], record: Any = lambda night: {}) -> History:

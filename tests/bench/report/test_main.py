@@ -12,7 +12,7 @@ import pytest
 
 from bench.commands.report import main
 from bench.plan.cells import Load
-from bench.report.finish import finish_run
+from bench.report.render import finish_run
 from bench.store.schema import SCHEMA_VERSION
 
 MakeRun = Callable[..., Any]

@@ -196,7 +196,7 @@ def hostile(folder: Path, name: str, version: str = "1.0") -> Path:
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two such runs, on a machine whose names are known."""
     monkeypatch.setattr(redaction, "of_this_machine", lambda *_, **__: OURS)
-    for place in ("bench.report.finish", "bench.commands.redact_option"):
+    for place in ("bench.report.render", "bench.commands.stored_runs"):
         monkeypatch.setattr(f"{place}.of_this_machine", lambda *_, **__: OURS)
     monkeypatch.chdir(tmp_path)
     for number, version in enumerate(("1.0", "2.0")):
@@ -300,7 +300,7 @@ def test_the_verdicts_of_a_gate_are_the_same_whoever_asks(
 ) -> None:
     asked = ["--baseline", "20261120T000000Z-aaaaa0", "--head", "20261121T000000Z-aaaaa1"]
     named_like_a_verdict = Private(frozenset({"inconclusive"}), frozenset(), {})
-    monkeypatch.setattr("bench.commands.redact_option.of_this_machine", lambda *_: named_like_a_verdict)
+    monkeypatch.setattr("bench.commands.stored_runs.of_this_machine", lambda *_: named_like_a_verdict)
     said = []
     for more in ([], ["--redact"]):
         gate([*asked, *more])

@@ -17,13 +17,13 @@ from bench.analyse.comparison import compare_variants
 from bench.analyse.results import CellResult, Lost, RunAnalysis
 from bench.commands.compare import main
 from bench.plan.cells import Load
+from bench.report.compare.comparison_charts import FOLDED_FROM, tint
 from bench.report.compare.comparison_json import comparison_json
 from bench.report.compare.comparison_markdown import MOST_BYTES, markdown
 from bench.report.compare.comparison_page import page
 from bench.report.compare.comparison_text import lines
 from bench.report.compare.comparison_view import ComparisonView, Figure, comparison_view
 from bench.report.compare.comparison_words import adjustment, caveats, refusal
-from bench.report.compare.heat import FOLDED_FROM, tint
 from tests.support.analyses import made_cell, made_load, made_run, packages
 from tests.support.comparisons import SMALL, ab_run, difference, finding, held, run, with_findings
 from tests.support.markup import Tags, visible

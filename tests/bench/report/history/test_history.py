@@ -12,7 +12,7 @@ import pytest
 from bench.commands.history import main
 from bench.plan.cells import Load
 from bench.report.about import MOST_HEADLINE
-from bench.report.history.read_history import read_history
+from bench.report.history.history_view import read_history
 from tests.support.nights import ask, run_day, run_id, write_night
 
 

@@ -16,13 +16,11 @@ from bench.commands.report import main as report
 from bench.errors import MachineError
 from bench.plan.cells import Load
 from bench.report.about import MOST_HEADLINE
-from bench.report.finish import finish_run
-from bench.report.index import update
-from bench.report.index.entries import Entry, Found, read_entries
-from bench.report.index.update import index_lines, page, update_index
+from bench.report.index import Entry, Found, index_lines, page, read_entries, update_index
 from bench.report.language import speaking
-from bench.report.render import write_files
+from bench.report.render import finish_run
 from bench.report.template import source_digest
+from bench.store.files import write_files
 from tests.support.markup import Tags, left_in_english, visible
 from tests.support.nights import write_night
 from tests.support.stored_runs import FakeRun
@@ -110,7 +108,7 @@ def test_a_file_without_its_page_is_listed_as_unreadable(tmp_path: Path) -> None
 
 def test_a_file_that_is_too_large_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path, "run")
-    monkeypatch.setattr("bench.report.index.entries._MOST_BYTES", 10)
+    monkeypatch.setattr("bench.report.index._MOST_BYTES", 10)
     assert [one.name for one in read_entries(tmp_path).unreadable] == ["run/summary.json"]
 
 
@@ -207,7 +205,7 @@ def test_a_report_that_comes_while_the_page_is_written_is_on_it(
         put(tmp_path, "second")
         write(folder, contents)
 
-    monkeypatch.setattr(update, "write_files", with_another)
+    monkeypatch.setattr("bench.report.index.write_files", with_another)
     made = update_index(tmp_path).read_text(encoding="utf-8")
     assert "first/index.html" in made
     assert "second/index.html" in made
