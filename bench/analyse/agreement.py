@@ -7,7 +7,7 @@ greedily: after the first id that differs the texts go separate ways, so what co
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.store.reader import StoredRun
+
+COLLAPSED_FROM = 8
+"""How many tokens an answer has at least, to be called collapsed where all of them are one and the same."""
 
 _COLUMNS = ("cell_key", "prompt_digest", "new_tokens", "batch_size", "warmup", "status", "invalid_reason", "token_ids")
 
@@ -34,6 +37,10 @@ class Answers:
             who_what_benchmark), the median over answers; the whole length where none differs.
         mean_first_difference: the mean of the same.
         alike: share of the answers that are the same to their last id.
+        repeated: how many answers there are, warm-ups too, to prompts that the cell had been asked before, as it is
+            for prefix-cache hits.
+        repeats_that_differ: how many of these are another answer than the first to that prompt.
+        collapsed: every timed answer is one id repeated, :data:`COLLAPSED_FROM` times at least.
     """
 
     distinct: float
@@ -41,6 +48,9 @@ class Answers:
     first_difference: float | None = None
     mean_first_difference: float | None = None
     alike: float | None = None
+    repeated: int = 0
+    repeats_that_differ: int = 0
+    collapsed: bool = False
 
 
 def answers_of(run: StoredRun, loads: Mapping[str, str], reference: str | None) -> dict[str, Answers]:
@@ -52,46 +62,68 @@ def answers_of(run: StoredRun, loads: Mapping[str, str], reference: str | None) 
         reference: ``load_key`` of what the others are compared with; ``None`` for nothing.
     """
     found: dict[str, list[tuple[_Request, Any]]] = {}
-    for cell_key, request, ids in _counted(run):
-        if cell_key in loads:
+    first: dict[tuple[str, _Request], Any] = {}
+    differs: dict[str, list[bool]] = {}
+    for cell_key, request, warmup, ids in _generations(run) if loads else ():
+        if cell_key not in loads:
+            continue
+        earlier = first.setdefault((cell_key, request), ids)
+        if earlier is not ids:
+            differs.setdefault(cell_key, []).extend((earlier != ids).any(axis=0).tolist())
+        if not warmup:
             found.setdefault(cell_key, []).append((request, ids))
     right = {request: ids for cell_key, own in found.items() if loads[cell_key] == reference for request, ids in own}
-    return {cell_key: _compared(own, {} if loads[cell_key] == reference else right) for cell_key, own in found.items()}
+    return {
+        cell_key: _answers(own, {} if loads[cell_key] == reference else right, differs.get(cell_key, ()))
+        for cell_key, own in found.items()
+    }
 
 
-def _counted(run: StoredRun) -> Iterator[tuple[str, _Request, Any]]:
-    """Cell, request and ids [steps, batch] of each generation that counts."""
+def _generations(run: StoredRun) -> Iterator[tuple[str, _Request, bool, Any]]:
+    """Cell, request, whether it is a warm-up, and ids [steps, batch] of each generation that ended well."""
     for batch in run.batches("generations", _COLUMNS):
         unmarked = pc.and_(pc.is_null(batch["invalid_reason"]), pc.is_valid(batch["prompt_digest"]))
-        timed = pc.and_(pc.equal(batch["status"], "ok"), pc.invert(batch["warmup"]))
-        rows = batch.filter(pc.and_(timed, unmarked))
-        names = ("cell_key", "prompt_digest", "new_tokens", "batch_size")
+        rows = batch.filter(pc.and_(pc.equal(batch["status"], "ok"), unmarked))
+        names = ("cell_key", "prompt_digest", "new_tokens", "batch_size", "warmup")
         columns = (rows[name].to_pylist() for name in names)
-        for cell_key, digest, length, size, ids in zip(*columns, _ids(rows["token_ids"]), strict=True):
+        for cell_key, digest, length, size, warmup, ids in zip(*columns, _ids(rows["token_ids"]), strict=True):
             if len(ids) == length * size:
-                yield cell_key, (digest, length), ids.reshape(length, size)
+                yield cell_key, (digest, length), warmup, ids.reshape(length, size)
 
 
 def _ids(column: Any) -> list[Any]:
     """The ids of each row, one step after the other."""
     steps = pc.list_flatten(column)
-    ends_of_rows, ends_of_steps = (
-        np.cumsum([0, *pc.fill_null(pc.list_value_length(one), 0).to_pylist()]) for one in (column, steps)
-    )
+    ends = _ends(steps)[_ends(column)[1:]]
     flat = pc.list_flatten(steps).cast(pa.int64()).to_numpy(zero_copy_only=False)
-    return np.split(flat, ends_of_steps[ends_of_rows[1:]])[:-1]
+    return np.split(flat, ends)[:-1]
 
 
-def _compared(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any]) -> Answers:
-    distinct = np.concatenate([[len(np.unique(answer)) / len(answer) for answer in ids.T] for _, ids in own])
+def _ends(lists: Any) -> Any:
+    """Where each list ends in the flat array, after a 0 where the first begins."""
+    return np.cumsum([0, *pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)])
+
+
+def _answers(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any], repeats: Sequence[bool]) -> Answers:
+    different = np.concatenate([[len(np.unique(answer)) for answer in ids.T] for _, ids in own])
+    lengths = np.concatenate([np.full(ids.shape[1], len(ids)) for _, ids in own])
+    answers = Answers(
+        distinct=float(np.median(different / lengths)),
+        repeated=len(repeats),
+        repeats_that_differ=sum(repeats),
+        collapsed=bool(np.all((different == 1) & (lengths >= COLLAPSED_FROM))),
+    )
     pairs = [(ids, right[one]) for one, ids in own if one in right and right[one].shape == ids.shape]
-    if not pairs:
-        return Answers(float(np.median(distinct)))
+    return _compared(answers, pairs) if pairs else answers
+
+
+def _compared(answers: Answers, pairs: Sequence[tuple[Any, Any]]) -> Answers:
+    """With how far each answer agrees with the other of its pair."""
     differs = [ids != other for ids, other in pairs]
     firsts = np.concatenate([np.where(one.any(axis=0), one.argmax(axis=0), len(one)) for one in differs])
     lengths = np.concatenate([np.full(one.shape[1], len(one)) for one in differs])
-    return Answers(
-        distinct=float(np.median(distinct)),
+    return replace(
+        answers,
         compared=len(firsts),
         first_difference=float(np.median(firsts)),
         mean_first_difference=float(np.mean(firsts)),

@@ -244,7 +244,8 @@ class CellResult:
         setup_ms: request set-up, a part of TTFT; ``None`` where the stack does not report it.
         timed: of each of :data:`bench.metrics.BY_GENERATION` the counted generations in the order in which they were
             committed; empty for TPOT in answers of one token.
-        answers: how far its answers agree with those of the run's reference.
+        answers: how far its answers agree with those of the run's reference; ``None`` where it is simulated, and where
+            no ids of its answers are stored.
     """
 
     cell_key: str

@@ -46,7 +46,8 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
     reference = _reference(loads.values())
-    load_keys = {key: cell.load.load_key for key, cell in results.items()}
+    # The ids of simulated answers are made up.
+    load_keys = {key: cell.load.load_key for key, cell in results.items() if not cell.load.simulated}
     for key, answers in answers_of(run, load_keys, reference.load_key if reference else None).items():
         results[key] = replace(results[key], answers=answers)
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bench.analyse.results import CellResult, Generation, LoadResult, LoadTimes, Use
 from bench.metrics import BY_GENERATION, EXPORTED
-from bench.report import metric_words
+from bench.report import agreement_words, metric_words
 from bench.report.drawing.series_chart import SeriesChart, of_many, series_chart
 from bench.report.finding_notes import Note
 from bench.report.format import capital, listed, number, plural, shares, with_interval
@@ -96,7 +96,7 @@ def _detail(view: RunView, row: Row, notes: Sequence[Note], failed: Mapping[str,
         blocks=tuple(_block_rows(cell, known)),
         left_out=(*_excluded(cell.series), *failed.get(cell.cell_key, ())),
         warnings=tuple((note, seen) for note in own for seen in note.messages_about(cell)),
-        facts=tuple((fact, value) for fact, value in _facts(cell) if value),
+        facts=tuple((fact, value) for fact, value in (*agreement_words.facts(view, cell), *_facts(cell)) if value),
         command=alone(cell.load, [shape_of(cell)], [cell.ask], view.record),
     )
 

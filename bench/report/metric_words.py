@@ -25,12 +25,13 @@ METRIC_WORDS = {
 }
 """Metric -> its name in a sentence, a plain word for it, and its head where it has no abbreviation."""
 
-_UNITS = {"tokens/s": mark("tokens/s")}
+_UNITS = {"tokens/s": mark("tokens/s"), "tokens": mark("tokens")}
 
 HEADS = {
     "configuration": (mark("configuration"), ""),
     "device": (mark("device"), ""),
     "prompt": (mark("prompt tokens"), ""),
+    "first_difference": (mark("first difference"), "tokens"),
     "itl": ("ITL", "ms"),
     "peak": (mark("peak memory"), "MB"),
     "n": ("n", ""),
@@ -52,8 +53,11 @@ def short(key: str) -> str:
 
 def unit(key: str) -> str:
     """In which it is shown."""
-    own = METRICS[key].unit
-    return _(_UNITS[own]) if own in _UNITS else own
+    return _unit(METRICS[key].unit)
+
+
+def _unit(unit: str) -> str:
+    return _(_UNITS[unit]) if unit in _UNITS else unit
 
 
 def figure(key: str, value: float) -> str:
@@ -96,7 +100,7 @@ def column(of: str) -> tuple[str, str]:
     if of in METRICS:
         return short(of), unit(of)
     head, its_unit = HEADS[of]
-    return _(head), its_unit
+    return _(head), _unit(its_unit)
 
 
 def one_line(of: str, *, interval: bool = False) -> str:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from bench import metrics, processes
 from bench.analyse.results import QUANTILES, LoadResult
 from bench.metrics import METRICS, RANKED, RATES
-from bench.report import cell_details, metric_words, names, run_facts, run_words
+from bench.report import agreement_words, cell_details, metric_words, names, run_facts, run_words
 from bench.report.drawing import series_chart
 from bench.report.drawing.bars import LOAD_PARTS, load_bars, memory_bars
 from bench.report.drawing.figures import draw
@@ -23,9 +23,6 @@ from bench.report.measure_again import alone
 from bench.report.ranks import Ranks, ranks
 from bench.report.run_view import Answer, RunView
 from bench.report.template import render_page
-
-COLUMNS = (*RANKED, "itl", *RATES, "peak", "n")
-"""Of the table of results, after the configuration and its device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +63,8 @@ def run_page(view: RunView, summary_csv: str) -> str:
         names=names,
         m=metric_words,
         metrics=metrics,
-        columns=COLUMNS,
+        columns=(*RANKED, *([agreement_words.COLUMN] * agreement_words.known(view)), "itl", *RATES, "peak", "n"),
+        agreement=agreement_words,
         percentiles=tuple(QUANTILES),
         course=series_chart,
         most_unfolded=cell_details.MOST_UNFOLDED,

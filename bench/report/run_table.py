@@ -9,6 +9,7 @@ from bench.analyse.interval import Estimate
 from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured
 from bench.metrics import BY_GENERATION, METRICS
 from bench.report import run_words
+from bench.report.agreement_words import collapsed_banner
 from bench.report.finding_notes import in_short
 from bench.report.format import megabytes, number, plain
 from bench.report.language import ENGLISH, speaking
@@ -133,6 +134,8 @@ def _notes(view: RunView) -> list[str]:
         notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
     if any(cell.load.device_share is not None for cell in cells):
         notes.append("busy: how much of the time the device was at work, of a CPU the CPU time; threads add up")
+    if banner := collapsed_banner(view):
+        notes.append(banner)
     if cells and not all(ranking.verdict for ranking in view.analysis.rankings):
         profile = run_words.VERDICT_PROFILE
         notes.append(f"+/- is half the 95 % interval; no verdict is claimed below {VERDICT_BLOCKS} blocks: {profile}")

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, AnyRival, CellResult, Failure, LoadResult
+from bench.report.agreement_words import collapsed_banner
 from bench.report.format import (
     capital,
     clean,
@@ -146,7 +147,7 @@ def nothing_measured() -> str:
 
 
 def banners(view: RunView) -> list[str]:
-    """What has to be said before any number: simulated, synthetic, unfinished, or ended by its own choice."""
+    """What has to be said before any number: simulated, synthetic, unfinished, ended by its own choice, or broken."""
     found = []
     if view.simulated == "all":
         found.append(
@@ -174,7 +175,8 @@ def banners(view: RunView) -> list[str]:
         found.append(_(_ENDS[reason]))
     if view.analysis.unreached:
         found.append(unreached(view))
-    return found + ([adaptive_end(view)] if view.adaptive else [])
+    found += [adaptive_end(view)] if view.adaptive else []
+    return [*found, *filter(None, [collapsed_banner(view)])]
 
 
 def unreached(view: RunView) -> str:

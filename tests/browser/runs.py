@@ -9,12 +9,13 @@ from bench.plan.cells import Load
 from tests.support.stored_runs import FakeRun
 
 ONE_LOAD = (Load("ort-genai", "CPU", "int4"),)
+AGREEING = {"int4": 2, "int8": 28, "fp32": 64}
 STACKS = ("openvino-genai", "ort-genai", "transformers", "optimum-intel", "llama-cpp")
 
 
 def usual() -> FakeRun:
     """Seven loads at three prompt lengths, one of which failed."""
-    run = FakeRun()
+    run = FakeRun(agreeing=AGREEING)
     run.break_cells("transformers-CPU-fp32-p512", "timeout", "no token within 1800 s")
     return run
 
@@ -75,6 +76,7 @@ def noted() -> FakeRun:
     """Names that carry all that can stand beside them, long lists of findings, and blocks that were lost."""
     counters = {"padded_prompt_tokens": 128}
     run = FakeRun(prompt_tokens=(32, 128), counters=counters, more={"device_share": 0.42}, end="interrupted")
+    run.agreeing = {**AGREEING, "int4": 0}
     run.break_cells("openvino-genai-CPU-int8-p128", "timeout", "no token within 1800 s", [0])
     run.break_cells("ort-genai-CPU-int4-p32", "crashed", "the worker was killed by signal 9", [1])
     run.verdicts = {load.label: "reported" for load in run.loads[:2]}

@@ -72,6 +72,8 @@ class FakeRun:
     counters: dict[str, Any] = field(default_factory=dict)
     findings: Sequence[dict[str, Any]] = ()
     record: dict[str, Any] = field(default_factory=dict)
+    agreeing: Mapping[str, int] = field(default_factory=dict)
+    """Precision -> how many ids of its answers are those of a full agreement, or 0 for answers of one id repeated."""
 
     @property
     def cells(self) -> list[Cell]:
@@ -136,7 +138,14 @@ class FakeRun:
                 warmup = iteration == 0
                 ttft, itl = self._latencies(cell, process + (0.3 if warmup else 0), noise)
                 row = {"iteration": 0 if warmup else iteration - 1, "warmup": warmup, "ttft_ns": ttft, "itl_ns": itl}
-                yield {**base, **row, **self.counters, "status": "ok"}
+                yield {**base, **row, **self._ids(cell, f"{block}/{iteration}"), **self.counters, "status": "ok"}
+
+    def _ids(self, cell: Cell, prompt: str) -> dict[str, Any]:
+        if cell.load.precision not in self.agreeing:
+            return {}
+        alike = self.agreeing[cell.load.precision]
+        ids = [at if at < alike else 1000 + at for at in range(cell.new_tokens)] if alike else [7] * cell.new_tokens
+        return {"prompt_digest": f"{cell.prompt_tokens}/{prompt}", "token_ids": [[one] for one in ids]}
 
     def _latencies(self, cell: Cell, shift: float, noise: random.Random) -> tuple[int, list[int]]:
         backend, precision = cell.load.backend, cell.load.precision

@@ -18,6 +18,7 @@ from pytest_benchmark.stats import Stats
 from bench.analyse.results import CellResult, Measured
 from bench.metrics import METRICS
 from bench.plan.cells import Cell, Load
+from bench.report.exports.summary_csv import agreement
 from bench.report.exports.summary_json import json_text
 from bench.report.names import mark_of
 from bench.report.run_view import RunView
@@ -126,4 +127,5 @@ def _extra(view: RunView, cell: CellResult, metric: str, measured: Measured) -> 
         "interval_low_s": None if low_ms is None else low_ms / _MS_PER_S,
         "interval_high_s": None if high_ms is None else high_ms / _MS_PER_S,
         "blocks": cell.blocks,
+        **agreement(cell),
     }

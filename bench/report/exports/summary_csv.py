@@ -139,7 +139,23 @@ def _figures(cell: CellResult) -> dict[str, Any]:
         **{f"itl_{name}_ms": getattr(cell.itl_ms, name) for name in QUANTILES},
         "itl_samples": cell.itl_samples,
         "itl_note": quantiles_missing(cell) or None,
+        **agreement(cell),
         **dataclasses.asdict(cell.costs),
+    }
+
+
+def agreement(cell: CellResult) -> dict[str, float | None]:
+    """How far the answers of a cell agree with the reference's, and what they are by themselves."""
+    answers = cell.answers
+    return {
+        "answers_compared": answers.compared if answers else None,
+        "first_difference_tokens": answers.first_difference if answers else None,
+        "first_difference_tokens_mean": answers.mean_first_difference if answers else None,
+        "answers_alike": answers.alike if answers else None,
+        "distinct_share": answers.distinct if answers else None,
+        "answers_collapsed": answers.collapsed if answers else None,
+        "answers_repeated": answers.repeated if answers else None,
+        "repeats_that_differ": answers.repeats_that_differ if answers else None,
     }
 
 

@@ -14,7 +14,7 @@ from bench.report.names import Naming
 from bench.report.run_view import RunView, load_of
 from bench.report.run_words import all_sentences
 
-SUMMARY_VERSION = 4
+SUMMARY_VERSION = 5
 
 _RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "observers", "venvs")
 
@@ -33,6 +33,7 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
         headlines: code of each language -> the first sentence of the answer.
     """
     analysis, names, plan = view.analysis, view.names, view.plan
+    reference = analysis.reference
     ended = analysis.end is not None and analysis.end.get("reason") == "finished"
     value = {
         "summary_version": SUMMARY_VERSION,
@@ -42,6 +43,7 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
         "end": analysis.end,
         "simulated": view.simulated != "none",
         "answer": all_sentences(view),
+        "reference": {"configuration": names.of(reference), "load_key": reference.load_key} if reference else None,
         "cells": rows,
         "rankings": [_ranking(names, one, "cell_key", "lowest", "ms") for one in analysis.rankings],
         "memory_rankings": [

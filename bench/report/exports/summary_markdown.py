@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.analyse.results import CellResult
 from bench.metrics import RANKED
-from bench.report import metric_words, run_words
+from bench.report import agreement_words, metric_words, run_words
 from bench.report.format import clean, interval, megabytes, number
 from bench.report.language import gettext as _
 from bench.report.names import failed_shapes
@@ -30,6 +30,8 @@ def summary_markdown(view: RunView) -> str:
         lines += ["", *_table(view), ""]
         if quantiles := run_words.quantiles_note(analysis.cells):
             lines.append(escape(quantiles))
+        if agreement_words.known(view):
+            lines += ["", escape(agreement_words.note(view))]
     if analysis.failures:
         lines += ["", "### " + _("Not measured"), "", *_failures(view)]
     command, glossary = _code(str(view.record.get("command"))), "[index.html](index.html#glossary)"
@@ -76,6 +78,7 @@ def _table(view: RunView) -> list[str]:
     heads = [
         *map(metric_words.one_line, ("prompt", "configuration", "device")),
         *(metric_words.one_line(key, interval=True) for key in RANKED),
+        *([metric_words.one_line(agreement_words.COLUMN)] * agreement_words.known(view)),
         *map(metric_words.one_line, ("decode_tokens_per_s", "peak", "n")),
     ]
     lines = [f"| {' | '.join(heads)} |", f"|--:|:--|:--|{'--:|' * (len(heads) - 3)}"]
@@ -98,10 +101,16 @@ def _cells(cell: CellResult, view: RunView) -> list[str]:
         escape(view.names.of(cell.load)),
         run_words.device_words(cell.load),
         *(both(getattr(cell, key)) for key in RANKED),
+        *([_agreement(cell, view)] * agreement_words.known(view)),
         number(cell.decode_tokens_per_s.estimate.value) if cell.decode_tokens_per_s else "",
         megabytes(cell.load.peak_memory_bytes),
         f"{cell.generations}/{cell.blocks}",
     ]
+
+
+def _agreement(cell: CellResult, view: RunView) -> str:
+    shown = agreement_words.first_difference(view, cell)
+    return ", ".join(filter(None, (shown, _("collapsed output") if agreement_words.collapsed(view, cell) else "")))
 
 
 def _failures(view: RunView) -> list[str]:

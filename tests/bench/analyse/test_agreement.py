@@ -91,3 +91,36 @@ def test_simulated_answers_are_no_reference(tiny_run: TinyRun, make_cell: MakeCe
     played = make_cell("simulated", "fp32")
     ask(tiny_run, played, 0, "p", 1, 2, 3)
     assert tiny_run.analyse().reference is None
+
+
+def test_simulated_cells_have_no_answers(tiny_run: TinyRun, make_cell: MakeCell, wide: Cell) -> None:
+    ask(tiny_run, make_cell("simulated", "int4", new_tokens=4), 0, "p", 1, 2, 3, 4)
+    ask(tiny_run, wide, 0, "p", 1, 2, 3, 4)
+    assert answers(tiny_run) == {"int4": None, "fp32": Answers(1.0)}
+
+
+def test_another_answer_to_the_same_prompt_is_counted(tiny_run: TinyRun, make_cell: MakeCell) -> None:
+    cell = make_cell(precision="int4", new_tokens=2)
+    again = Cell(cell.load, cell.prompt_tokens, cell.new_tokens, ask="again")
+    for prompt, ids in (("p", (1, 2)), ("q", (3, 5))):
+        ask(tiny_run, again, 0, prompt, 1, 2, ask="first", warmup=True)
+        ask(tiny_run, again, 0, prompt, *ids, ask="again")
+    found = answers(tiny_run)["int4"]
+    assert found is not None
+    assert (found.repeated, found.repeats_that_differ) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("asked", "collapsed"),
+    [([(7,) * 8], True), ([(7,) * 8, (9,) * 8], True), ([(7,) * 8, (7,) * 7 + (8,)], False), ([(7,) * 7], False)],
+    ids=["one id", "one id each", "one of two", "too short"],
+)
+def test_answers_of_one_id_repeated_are_collapsed(
+    tiny_run: TinyRun, make_cell: MakeCell, asked: Sequence[Sequence[int]], collapsed: bool
+) -> None:
+    cell = make_cell(precision="int4", new_tokens=len(asked[0]))
+    for number, ids in enumerate(asked):
+        ask(tiny_run, cell, 0, f"p{number}", *ids)
+    found = answers(tiny_run)["int4"]
+    assert found is not None
+    assert found.collapsed is collapsed

@@ -1,0 +1,114 @@
+"""How far the answers of a cell agree with those of the run's reference, in words that several renderers share."""
+
+# ruff: noqa: RUF001 - apostrophes are meant
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bench.analyse.results import CellResult
+from bench.report.format import listed, number, percent, small_share
+from bench.report.language import gettext as _
+from bench.report.language import ngettext
+from bench.report.run_view import RunView
+
+COLUMN = "first_difference"
+"""Of the tables of results, a key of :data:`bench.report.metric_words.HEADS`."""
+
+
+def known(view: RunView) -> bool:
+    """Whether any answers were compared, so that tables have the column."""
+    return any(cell.answers is not None and cell.answers.compared for cell in view.analysis.cells)
+
+
+def is_reference(view: RunView, cell: CellResult) -> bool:
+    """Whether the answers of ``cell`` are those that others are compared with."""
+    reference = view.analysis.reference
+    return cell.answers is not None and reference is not None and cell.load.load_key == reference.load_key
+
+
+def first_difference(view: RunView, cell: CellResult) -> str:
+    """In one line, e.g. ``2 of 64``; blank where it is not known."""
+    if is_reference(view, cell):
+        return _("reference")
+    if cell.answers is None or cell.answers.first_difference is None:
+        return ""
+    return _("{tokens} of {length}").format(
+        tokens=number(cell.answers.first_difference, _places(cell.answers.first_difference)),
+        length=number(cell.new_tokens, 0),
+    )
+
+
+def note(view: RunView) -> str:
+    """What the column means, and what it does not."""
+    reference = view.analysis.reference
+    assert reference is not None
+    return _(
+        "First difference: how many tokens of an answer come before the first that differs from the reference’s answer "
+        "to the same prompt, as the median over the timed answers; “64 of 64” means that none differs. The reference "
+        "is {reference}, the widest weights of this run; it is no ground truth. Answers are chosen greedily, so those "
+        "of a correct conversion part from it too after some tokens, and the figure does not say which answer is "
+        "better. Perplexity is not measured."
+    ).format(reference=view.names.of(reference))
+
+
+def facts(view: RunView, cell: CellResult) -> Iterator[tuple[str, str]]:
+    """Names and values for the details of ``cell``."""
+    answers = cell.answers
+    if answers is None:
+        return
+    if is_reference(view, cell):
+        yield _("Answers"), _("the reference of this run")
+    elif answers.compared and answers.alike is not None:
+        yield (
+            _("First token that differs from the reference’s"),
+            _("after {mean} tokens in the mean, {median} in the median, of {length}").format(
+                mean=number(answers.mean_first_difference, 1),
+                median=number(answers.first_difference, _places(answers.first_difference)),
+                length=number(cell.new_tokens, 0),
+            ),
+        )
+        yield (
+            _("Answers like the reference’s to their end"),
+            _("{share} of {count} compared").format(
+                share=small_share(answers.alike), count=number(answers.compared, 0)
+            ),
+        )
+    yield _("Different tokens in an answer"), _("{share}, in the median").format(share=percent(answers.distinct))
+    if collapsed(view, cell):
+        yield _("Collapsed output"), _("every timed answer is one token repeated")
+    if answers.repeats_that_differ:
+        yield (
+            _("Not deterministic"),
+            _("answers to a prompt asked before in the same process differed in {differing} of {count}").format(
+                differing=number(answers.repeats_that_differ, 0), count=number(answers.repeated, 0)
+            ),
+        )
+
+
+def collapsed(view: RunView, cell: CellResult) -> bool:
+    """Whether each answer of ``cell`` is one token repeated, which is a fault unless the weights are random."""
+    return cell.answers is not None and cell.answers.collapsed and not view.model.get("synthetic")
+
+
+def collapsed_banner(view: RunView) -> str:
+    """Which configurations gave no answer worth its time; blank where all did."""
+    found = [cell for cell in view.analysis.cells if collapsed(view, cell)]
+    if not found:
+        return ""
+    return ngettext(
+        "Collapsed output in {count} cell, of {configurations}: every timed answer is one token repeated. Something is "
+        "wrong with the conversion, the stack, the device or the model, and the latency is that of no usable answer.",
+        "Collapsed output in {count} cells, of {configurations}: every timed answer is one token repeated. Something "
+        "is wrong with the conversion, the stack, the device or the model, and the latency is that of no usable "
+        "answer.",
+        len(found),
+    ).format(
+        count=number(len(found), 0),
+        configurations=listed(list(dict.fromkeys(view.names.of(cell.load) for cell in found))),
+    )
+
+
+def _places(tokens: float | None) -> int:
+    """A median of tokens is a whole number or one half."""
+    return 0 if tokens is None or tokens.is_integer() else 1

@@ -1,0 +1,144 @@
+"""How far answers agree with those of the reference, as the report of a run shows it."""
+
+# ruff: noqa: RUF001 - apostrophes are meant
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.analyse.run import analyse_run
+from bench.plan.cells import Load
+from bench.report.cell_details import cell_details
+from bench.report.render import ReportPaths, render
+from bench.report.run_table import run_table
+from bench.report.run_view import RunView, view_run
+from bench.store.reader import open_run
+from tests.support.stored_runs import FakeRun
+
+AGREEING = {"int4": 2, "int8": 28, "fp32": 64}
+MakeReport = Callable[[FakeRun], ReportPaths]
+
+
+def fake(agreeing: dict[str, int], **more: Any) -> FakeRun:
+    loads = [Load("ort-genai", "CPU", precision) for precision in ("int4", "int8", "fp32")]
+    return FakeRun(**{"loads": loads, "prompt_tokens": (32,), "agreeing": agreeing, **more})
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MakeReport:
+    def make(run: FakeRun) -> ReportPaths:
+        return render(run.write(tmp_path / "results"), tmp_path / "reports")
+
+    return make
+
+
+@pytest.fixture
+def view(tmp_path: Path) -> RunView:
+    return view_run(analyse_run(open_run(fake(AGREEING).write(tmp_path))))
+
+
+def rows(report: ReportPaths) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO((report.index.parent / "summary.csv").read_text(encoding="utf-8"))))
+
+
+def text_of(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+def results(report: ReportPaths) -> str:
+    html = report.index.read_text(encoding="utf-8")
+    return html[html.index('<section id="results">') : html.index("</section>", html.index('<section id="results">'))]
+
+
+def test_each_row_tells_where_its_answers_part_from_the_reference(made: MakeReport) -> None:
+    shown = results(made(fake(AGREEING)))
+    assert "first difference tokens" in text_of(shown)
+    assert re.findall(r'<td class="n"[^>]*>(\d+ of \d+|reference)</td>', shown) == ["2 of 64", "28 of 64", "reference"]
+
+
+def test_the_note_names_the_reference_and_what_the_figure_is_not(made: MakeReport) -> None:
+    note = text_of(results(made(fake(AGREEING))))
+    assert "The reference is ort-genai CPU fp32, the widest weights of this run; it is no ground truth." in note
+    assert "does not say which answer is better" in note
+
+
+@pytest.mark.parametrize("agreeing", [{}, {"int4": 2}], ids=["no ids", "no reference with ids"])
+def test_nothing_is_shown_where_nothing_was_compared(made: MakeReport, agreeing: dict[str, int]) -> None:
+    report = made(fake(agreeing))
+    assert "first difference" not in results(report).lower()
+    assert "first difference" not in (report.index.parent / "summary.md").read_text(encoding="utf-8").lower()
+
+
+def test_simulated_answers_are_not_shown(made: MakeReport) -> None:
+    loads = [Load("simulated", "CPU", precision) for precision in ("int4", "fp32")]
+    report = made(fake(AGREEING, loads=loads))
+    assert "first difference" not in results(report).lower()
+    assert {row["answers_compared"] for row in rows(report)} == {""}
+
+
+def test_the_summary_for_github_has_the_column(made: MakeReport) -> None:
+    lines = (made(fake(AGREEING)).index.parent / "summary.md").read_text(encoding="utf-8").splitlines()
+    assert any("| first difference tokens |" in line for line in lines)
+    assert any("| 2 of 64 |" in line for line in lines)
+    assert any("The reference is ort-genai CPU fp32" in line for line in lines)
+
+
+def test_exports_have_the_figures(made: MakeReport) -> None:
+    report = made(fake(AGREEING))
+    by_precision = {row["precision"]: row for row in rows(report)}
+    keys = ("answers_compared", "first_difference_tokens", "first_difference_tokens_mean", "answers_alike")
+    assert [by_precision["int4"][key] for key in keys] == ["9", "2.0", "2.0", "0.0"]
+    assert [by_precision["fp32"][key] for key in keys] == ["0", "", "", ""]
+    assert by_precision["int4"]["distinct_share"] == "1.0"
+    benchmarks = json.loads((report.index.parent / "pytest-benchmark.json").read_text(encoding="utf-8"))["benchmarks"]
+    assert {one["extra_info"]["first_difference_tokens"] for one in benchmarks} == {2.0, 28.0, None}
+
+
+def test_the_summary_names_the_reference(made: MakeReport) -> None:
+    run = fake(AGREEING)
+    summary = json.loads((made(run).index.parent / "summary.json").read_text(encoding="utf-8"))
+    assert summary["reference"] == {"configuration": "ort-genai CPU fp32", "load_key": run.loads[-1].key}
+
+
+def test_the_details_of_a_cell_tell_how_many_were_compared(view: RunView) -> None:
+    details = {one.row.cell.load.precision: dict(one.facts) for _, cells in cell_details(view, []) for one in cells}
+    assert details["int8"]["First token that differs from the reference’s"] == (
+        "after 28.0 tokens in the mean, 28 in the median, of 64"
+    )
+    assert details["int8"]["Answers like the reference’s to their end"] == "0 % of 9 compared"
+    assert details["fp32"]["Answers"] == "the reference of this run"
+    assert "Not deterministic" not in details["int4"]
+
+
+def test_collapsed_output_is_told_before_any_number(made: MakeReport) -> None:
+    run = fake({**AGREEING, "int4": 0})
+    report = made(run)
+    html = report.index.read_text(encoding="utf-8")
+    banner = "Collapsed output in 1 cell, of ort-genai CPU int4: every timed answer is one token repeated."
+    assert 0 < html.index(banner) < html.index('<section id="answer"')
+    assert results(report).count("collapsed output") == 1
+    assert banner in (report.index.parent / "table.html").read_text(encoding="utf-8")
+    assert {row["precision"]: row["answers_collapsed"] for row in rows(report)} == {
+        "int4": "true",
+        "int8": "false",
+        "fp32": "false",
+    }
+
+
+def test_the_terminal_tells_collapsed_output(tmp_path: Path) -> None:
+    view = view_run(analyse_run(open_run(fake({**AGREEING, "int4": 0}).write(tmp_path))))
+    assert "Collapsed output in 1 cell, of ort-genai CPU int4" in " ".join(run_table(view).split())
+
+
+def test_random_weights_may_repeat_a_token(made: MakeReport) -> None:
+    run = fake({**AGREEING, "int4": 0})
+    run.model = {**run.model, "synthetic": True}
+    assert "ollapsed output" not in made(run).index.read_text(encoding="utf-8")
