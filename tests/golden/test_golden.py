@@ -24,6 +24,7 @@ from bench.commands.gate import main as gate
 from bench.commands.history import main as history
 from bench.commands.report import main as report
 from tests.support.charts import blank_charts
+from tests.support.shared_analyses import shared_analyses
 
 HERE = Path(__file__).resolve().parent
 RUNS, EXPECTED = HERE / "runs", HERE / "expected"
@@ -69,7 +70,7 @@ EXPORTS = (
 @pytest.mark.parametrize("name", COMMANDS)
 def test_exports_are_as_before(name: str, tmp_path: Path) -> None:
     command, arguments, status = COMMANDS[name]
-    with blank_charts():
+    with blank_charts(), shared_analyses():
         assert command([*arguments, "--results-dir", str(RUNS), "--reports-dir", str(tmp_path)]) == status
     found = {path.name: path for path in sorted(tmp_path.rglob("*")) if path.name in EXPORTS}
     if os.environ.get("AIPC_BENCH_UPDATE_GOLDEN"):

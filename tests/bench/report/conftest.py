@@ -11,6 +11,7 @@ import pytest
 from bench.plan.cells import Load
 from bench.report.render import ReportPaths, render
 from tests.support.charts import blank_charts, real_charts
+from tests.support.shared_analyses import shared_analyses
 from tests.support.stored_runs import FakeRun
 
 
@@ -52,7 +53,7 @@ def simulated_report(simulated_run: Path, tmp_path_factory: pytest.TempPathFacto
 @pytest.fixture(scope="module", autouse=True)
 def blank() -> Iterator[None]:
     """The pages that tests and fixtures render have blank charts, but for those of :func:`charts`."""
-    with blank_charts():
+    with blank_charts(), shared_analyses():
         yield
 
 

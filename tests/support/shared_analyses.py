@@ -1,0 +1,51 @@
+"""Analyses that commands share: half of the runs that tests analyse hold what another one holds."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bench.analyse.results import RunAnalysis
+from bench.analyse.run import analyse_run
+from bench.store.reader import StoredRun
+
+_CALLERS = (
+    "bench.commands.compare",
+    "bench.commands.gate",
+    "bench.commands.stored_runs",
+    "bench.report.compare.comparison_files",
+    "bench.report.finish",
+    "bench.report.history.read_history",
+    "bench.report.render",
+)
+_made: dict[bytes, RunAnalysis] = {}
+
+
+def _contents(folder: Path) -> bytes:
+    digest = hashlib.blake2b()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            digest.update(f"{path.relative_to(folder)} {len(content)} ".encode())
+            digest.update(content)
+    return digest.digest()
+
+
+def _analyse_once(run: StoredRun) -> RunAnalysis:
+    contents = _contents(run.path)
+    if contents not in _made:
+        _made[contents] = analyse_run(run)
+    return _made[contents]
+
+
+@contextmanager
+def shared_analyses() -> Iterator[None]:
+    """Reports and commands meanwhile analyse runs with the same files once."""
+    with pytest.MonkeyPatch.context() as patch:
+        for caller in _CALLERS:
+            patch.setattr(f"{caller}.analyse_run", _analyse_once)
+        yield
