@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import psutil
 import pytest
 
 from backends.spec import BackendSpec, family
@@ -128,8 +129,7 @@ class LoadedBackend:
         return self.worker.generate([prompt], 1).ttft_ns / first
 
 
-THREADS = 1
-"""No stack's own choice where there are several cores; with two, small layers wait for each other on a busy machine."""
+THREADS = min(2, psutil.cpu_count(logical=False) or 1)
 REMEDY = "`nox -s tests` makes it and hands it on"
 TIMEOUTS = Timeouts(start_s=60, open_s=120, load_s=180, generation_s=120)
 
