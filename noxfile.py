@@ -78,6 +78,10 @@ STUDIES = ("intervals", "overhead", "report-speed")
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
 
+HALVES = ("contract or main_job", "not contract and not main_job")
+"""Markers of the tests on stacks and of all others: each half keeps one core busy."""
+
+
 # -- what the sessions share ------------------------------------------------------------------------------------------
 
 
@@ -111,6 +115,15 @@ def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str
     line = ["python", *arguments]
     session.log(subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line))
     status = child.run([python, *arguments], {} if made is None else {"AIPC_BENCH_VENVS": json.dumps(made)})
+    if status:
+        raise SystemExit(status)
+
+
+def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) -> None:
+    """Run all tests in two processes: those on stacks, which compute in one thread, and beside them all others."""
+    session.log("the tests on stacks are shown while they run, those that run beside them when both have ended")
+    on_stacks, others = ([python, "-m", "pytest", "--durations=30", "-m", chosen] for chosen in HALVES)
+    status = child.run_both(on_stacks, others, {"AIPC_BENCH_VENVS": json.dumps(made)})
     if status:
         raise SystemExit(status)
 
@@ -270,7 +283,10 @@ def tests(session: nox.Session) -> None:
     for name, spec in BACKENDS.items():
         if spec.group and "python" not in known[spec.group] and environment(spec.group).facts.build:
             session.log(f"{name} is compiled, so its tests run where its venv is: `nox -s bench -- --backend {name}`")
-    finish(session, python, "-m", "pytest", *(session.posargs or ("--durations=30",)), made=known)
+    if session.posargs:
+        finish(session, python, "-m", "pytest", *session.posargs, made=known)
+    else:
+        all_tests(session, python, known)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 
 from bench import PROJECT_ROOT
@@ -21,6 +24,26 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
     break_as_interrupt()
     with subprocess.Popen(command, cwd=PROJECT_ROOT, env={**utf8(), **variables}) as child:
         return wait(child)
+
+
+def run_both(shown: Sequence[str], beside: Sequence[str], variables: Mapping[str, str]) -> int:
+    """Run two commands at the same time; what ``beside`` writes is shown when both have ended.
+
+    Returns the first exit status that is not 0.
+    """
+    break_as_interrupt()
+    environment = {**utf8(), **variables}
+    with (
+        tempfile.TemporaryFile() as output,
+        subprocess.Popen(beside, cwd=PROJECT_ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as other,
+        subprocess.Popen(shown, cwd=PROJECT_ROOT, env=environment) as first,
+    ):
+        statuses = wait(first), wait(other)
+        output.seek(0)
+        sys.stdout.flush()
+        shutil.copyfileobj(output, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    return statuses[0] or statuses[1]
 
 
 def utf8() -> dict[str, str]:

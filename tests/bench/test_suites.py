@@ -13,6 +13,7 @@ from bench.plan.flags import raw_values
 from bench.plan.options import resolve_options
 from bench.plan.plan import make_plan
 from bench.store.reader import open_run
+from tests.support import sweeps
 
 pytestmark = pytest.mark.process
 
@@ -171,8 +172,15 @@ def test_one_new_token_has_no_replay_of_inter_token_latencies(sweep: Sweep) -> N
     assert ("test_recorded[ttft-" in listed, "test_recorded[itl-" in listed) == (True, False)
 
 
-def test_the_language_of_the_report_is_no_part_of_the_run(sweep: Sweep) -> None:
-    process = sweep.run("--lang", "tr")
+@pytest.fixture(scope="session")
+def selected(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sweep, Any]:
+    """A run of one of two cells, reported in Turkish."""
+    sweep = sweeps.Sweep(tmp_path_factory.mktemp("selected"))
+    return sweep, sweep.run("--lang", "tr", "-k", "p8-n4")
+
+
+def test_the_language_of_the_report_is_no_part_of_the_run(selected: tuple[Sweep, Any]) -> None:
+    sweep, process = selected
     page = (sweep.home / "reports" / sweep.stored.run_id / "index.html").read_text("utf-8")
     assert (process.returncode, '<html lang="tr">' in page) == (0, True)
     assert "language" not in sweep.stored.record["options"]
@@ -193,8 +201,8 @@ def test_collecting_lists_a_visit_with_its_cells(sweep: Sweep) -> None:
     assert len(set(cells)) == 4
 
 
-def test_a_selection_measures_and_records_what_it_names_alone(sweep: Sweep) -> None:
-    process = sweep.run("-k", "p8-n4")
+def test_a_selection_measures_and_records_what_it_names_alone(selected: tuple[Sweep, Any]) -> None:
+    sweep, process = selected
     measured = {row["prompt_tokens"] for row in sweep.generations()}
     asked = {cell["prompt_tokens"] for cell in sweep.stored.record["plan"]["cells"]}
     assert (process.returncode, measured, asked) == (0, {8}, {8})
@@ -326,7 +334,8 @@ def test_a_request_that_cannot_be_exits_4_with_one_line(sweep: Sweep, arguments:
         (
             "side_by_side",
             "def pytest_addoption(parser):\n    parser.addoption('--numprocesses', type=int)\n",
-            ("--numprocesses", "2"),
+            # pytest-xdist itself, where the venv has it, has that option too.
+            ("-p", "no:xdist", "--numprocesses", "2"),
             "-n runs items side by side",
         ),
         ("randomly", "", (), "a plugin reorders items"),
@@ -363,20 +372,28 @@ def test_without_strict_a_finding_fails_nothing(measured: Measured) -> None:
 # Without names and paths
 
 
-def test_a_redacted_report_names_no_folder_and_the_run_keeps_them(sweep: Sweep) -> None:
-    run = sweep.run("--redact")
+@pytest.fixture(scope="session")
+def redacted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Sweep, Any]:
+    """A run of two variants, reported without names."""
+    sweep = sweeps.Sweep(tmp_path_factory.mktemp("redacted"))
+    variants = ("--a", "simulated.itl_ms=2", "--b", "simulated.itl_ms=3")
+    return sweep, sweep.run("--redact", *variants, "--blocks", "2")
+
+
+def test_a_redacted_report_names_no_folder_and_the_run_keeps_them(redacted: tuple[Sweep, Any]) -> None:
+    sweep, run = redacted
     assert run.returncode == 0
     assert str(sweep.home) in sweep.stored.record["command"]
     folder = sweep.home / "reports" / f"{sweep.stored.run_id}-redacted"
-    texts = [path.read_text(encoding="utf-8") for path in folder.iterdir()]
+    texts = [path.read_text(encoding="utf-8") for path in folder.iterdir() if path.stem != "compare"]
     assert len(texts) == 7
     assert not [text for text in texts if str(sweep.home) in text]
     assert str(sweep.home) not in run.stdout[run.stdout.index("results    ") :]
     assert not sweep.reported
 
 
-def test_a_redacted_comparison_lies_beside_its_redacted_report(sweep: Sweep) -> None:
-    run = sweep.run("--redact", "--a", "simulated.itl_ms=2", "--b", "simulated.itl_ms=3", "--blocks", "2")
+def test_a_redacted_comparison_lies_beside_its_redacted_report(redacted: tuple[Sweep, Any]) -> None:
+    sweep, run = redacted
     assert run.returncode == 0
     folder = sweep.home / "reports" / f"{sweep.stored.run_id}-redacted"
     assert {"compare.html", "compare.json", "index.html"} <= {path.name for path in folder.iterdir()}

@@ -15,7 +15,7 @@ import pytest
 from backends.spec import caching_options
 from bench.errors import WorkerFailed, WorkerUnsupported
 from bench.measure.worker import WorkerProcess
-from tests.support.loaded_backends import THREADS, Ids, LoadedBackend
+from tests.support.loaded_backends import Ids, LoadedBackend
 from tests.support.models import lacking_a_weight
 
 pytestmark = pytest.mark.contract
@@ -190,7 +190,7 @@ def test_the_stack_tells_its_versions(backend: LoadedBackend) -> None:
 
 
 def test_the_threads_are_those_asked_for(real: LoadedBackend) -> None:
-    assert real.loaded.evidence["threads"] == THREADS
+    assert real.loaded.evidence["threads"] == real.case.threads
 
 
 def test_a_simulated_backend_never_claims_a_device(backend: LoadedBackend) -> None:
@@ -204,7 +204,7 @@ def test_the_device_is_among_those_that_it_lists(backend: LoadedBackend) -> None
 def test_a_profile_places_nodes_on_the_devices_provider(backend: LoadedBackend, fresh: WorkerProcess) -> None:
     if not backend.case.profiled:
         pytest.skip(f"{backend.case.label} has no profile of its own")
-    given = (backend.artifact, backend.case.device, backend.precision, THREADS, backend.case.options)
+    given = (backend.artifact, backend.case.device, backend.precision, backend.case.threads, backend.case.options)
     profiled = fresh.profile(*given, prompt=range(5, 37), new_tokens=4)
 
     assert (profiled.share > 0, round(sum(profiled.shares.values()), 6)) == (True, 1.0)
@@ -235,7 +235,7 @@ def test_what_keeps_compiled_models_on_disk_does_not_say_that_it_keeps_none(
 
 def test_an_unknown_device_is_unsupported_and_the_known_ones_are_named(backend: LoadedBackend) -> None:
     with pytest.raises(WorkerUnsupported, match=rf"{NOWHERE}.*{backend.case.device}") as refused:
-        backend.worker.load(backend.artifact, NOWHERE, backend.precision, THREADS, {})
+        backend.worker.load(backend.artifact, NOWHERE, backend.precision, backend.case.threads, {})
 
     assert (refused.value.error_type, "\n" in str(refused.value)) == ("DeviceUnavailableError", False)
 
@@ -245,14 +245,14 @@ def test_an_absent_device_is_unsupported_and_never_another_one(backend: LoadedBa
     if any(str(present["name"]).partition(".")[0] == device for present in backend.opened.devices):
         pytest.skip(f"{backend.spec.name} has a {device} here")
     with pytest.raises(WorkerUnsupported, match=device) as refused:
-        backend.worker.load(backend.artifact, device, backend.precision, THREADS, {})
+        backend.worker.load(backend.artifact, device, backend.precision, backend.case.threads, {})
 
     assert refused.value.error_type == "DeviceUnavailableError"
 
 
 def test_an_empty_folder_is_no_model_and_the_remedy_is_named(real: LoadedBackend, tmp_path: Path) -> None:
     with pytest.raises(WorkerFailed, match=r"nox -s models") as failed:
-        real.worker.load(tmp_path, real.case.device, real.precision, THREADS, real.case.options)
+        real.worker.load(tmp_path, real.case.device, real.precision, real.case.threads, real.case.options)
 
     assert (failed.value.error_type, "\n" in str(failed.value)) == ("ArtifactError", False)
 
@@ -261,7 +261,7 @@ def test_a_torn_artifact_is_no_model(real: LoadedBackend, fresh: WorkerProcess, 
     assert real.artifact is not None
     torn = _torn(real.artifact, tmp_path / "torn")
     with pytest.raises(WorkerFailed) as failed:
-        fresh.load(torn, real.case.device, real.precision, THREADS, real.case.options)
+        fresh.load(torn, real.case.device, real.precision, real.case.threads, real.case.options)
 
     assert (failed.value.error_type, "\n" in str(failed.value)) == ("ArtifactError", False)
 
@@ -274,7 +274,7 @@ def test_a_model_that_lacks_a_weight_is_not_measured_with_a_random_one(
     assert real.artifact is not None
     lacking = lacking_a_weight(real.artifact, tmp_path / "lacking", LACKING)
     with pytest.raises(WorkerFailed, match=LACKING) as failed:
-        fresh.load(lacking, real.case.device, real.precision, THREADS, real.case.options)
+        fresh.load(lacking, real.case.device, real.precision, real.case.threads, real.case.options)
 
     assert failed.value.error_type == "ArtifactError"
 
@@ -284,7 +284,7 @@ def test_a_refused_load_leaves_the_loaded_model_as_it_was(
 ) -> None:
     before = backend.continuation(prompts[0], 4)
     with pytest.raises(WorkerUnsupported):
-        backend.worker.load(tmp_path, NOWHERE, backend.precision, THREADS, {})
+        backend.worker.load(tmp_path, NOWHERE, backend.precision, backend.case.threads, {})
 
     assert backend.continuation(prompts[0], 4) == before
 

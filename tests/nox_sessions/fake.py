@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -120,11 +122,12 @@ def write_plan(root: Path, text: str) -> None:
 
 
 class Finished:
-    """Stands for ``finish``: records what would have run."""
+    """Stands for ``finish`` and for ``run_both``: records what would have run."""
 
     def __init__(self, status: int = 0) -> None:
         self.status = status
         self.commands: list[tuple[str, ...]] = []
+        self.both: list[Sequence[str]] = []
         self.made: dict[str, Outcome] | None = None
         self.pip_calls_before: list[int] = []
 
@@ -140,3 +143,8 @@ class Finished:
         self.pip_calls_before.append(len(session.pip_calls))
         if self.status:
             raise SystemExit(self.status)
+
+    def run_both(self, shown: Sequence[str], beside: Sequence[str], variables: Mapping[str, str]) -> int:
+        self.both = [shown, beside]
+        self.made = json.loads(variables["AIPC_BENCH_VENVS"])
+        return self.status

@@ -67,6 +67,31 @@ def test_settings_of_the_caller_reach_the_command(monkeypatch: pytest.MonkeyPatc
     noxfile.finish(as_session(FakeSession()), sys.executable, "-c", script)
 
 
+WAITING = """
+import pathlib, sys, time
+own, other = map(pathlib.Path, sys.argv[1:3])
+own.touch()
+until = time.monotonic() + 60
+while not other.exists() and time.monotonic() < until:
+    time.sleep(0.01)
+print(own.name)
+sys.exit(int(sys.argv[3]) if other.exists() else 99)
+"""
+"""Ends once another one runs at the same time."""
+
+
+@pytest.mark.parametrize(("shown", "beside", "status"), [(0, 0, 0), (0, 3, 3), (2, 0, 2), (2, 3, 2)])
+def test_two_commands_run_at_the_same_time_and_the_second_is_shown_afterwards(
+    root: Path, capfd: pytest.CaptureFixture[str], shown: int, beside: int, status: int
+) -> None:
+    one, other = str(root / "one"), str(root / "other")
+    commands = (
+        [sys.executable, "-c", WAITING, one, other, str(shown)],
+        [sys.executable, "-c", WAITING, other, one, str(beside)],
+    )
+    assert (child.run_both(*commands, {}), capfd.readouterr().out.split()) == (status, ["one", "other"])
+
+
 class Interrupted:
     """A child that is still at work when Ctrl-C comes, twice, and then ends as it sees fit."""
 

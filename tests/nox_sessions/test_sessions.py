@@ -10,6 +10,7 @@ from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from _pytest.mark.expression import Expression
 
 import noxfile
 from bench.commands import child
@@ -125,13 +126,22 @@ def test_quick_lints_nothing_and_needs_no_stack(finished: Finished) -> None:
     assert (finished.commands, finished.made) == ([("-m", "pytest", *chosen, "-k", "interval")], None)
 
 
-def test_tests_lint_before_they_install_a_stack(finished: Finished) -> None:
-    noxfile.tests(FakeSession())
+def test_tests_lint_before_they_install_a_stack(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeSession()
+
+    def run_both(shown: list[str], beside: list[str], _: object) -> int:
+        for command in (shown, beside):
+            finished(fake, *command)
+        return 0
+
+    monkeypatch.setattr(child, "run_both", run_both)
+    noxfile.tests(fake)
     assert [(command[1], pips) for command, pips in zip(finished.commands, finished.pip_calls_before, strict=True)] == [
         ("ruff", 1),
         ("ruff", 1),
         ("mypy", 1),
         ("mypy", 1),
+        ("pytest", 8),
         ("pytest", 8),
     ]
 
@@ -143,7 +153,23 @@ def test_tests_take_pytests_arguments_and_then_lint_nothing(finished: Finished) 
 
 def test_tests_tell_what_took_longest(finished: Finished) -> None:
     noxfile.tests(FakeSession())
-    assert finished.commands[-1] == ("-m", "pytest", "--durations=30")
+    assert [command[3:] for command in finished.both] == [["--durations=30", "-m", half] for half in noxfile.HALVES]
+
+
+@pytest.mark.parametrize("marks", [(), ("contract",), ("main_job",), ("contract", "main_job"), ("process", "browser")])
+def test_each_test_is_in_one_half(marks: tuple[str, ...]) -> None:
+    def marked(name: str, /, **_: Any) -> bool:
+        return name in marks
+
+    assert sum(Expression.compile(half).evaluate(marked) for half in noxfile.HALVES) == 1
+
+
+@pytest.mark.usefixtures("finished")
+def test_a_half_that_fails_fails_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "run_both", lambda *_: 1)
+    with pytest.raises(SystemExit) as ended:
+        noxfile.tests(FakeSession())
+    assert ended.value.code == 1
 
 
 def test_tests_need_every_stack(finished: Finished) -> None:
