@@ -18,8 +18,7 @@ _CALLERS = (
     "bench.commands.gate",
     "bench.commands.stored_runs",
     "bench.report.compare.comparison_files",
-    "bench.report.finish",
-    "bench.report.history.read_history",
+    "bench.report.history.history_view",
     "bench.report.render",
 )
 _made: dict[bytes, RunAnalysis] = {}
