@@ -101,7 +101,8 @@ def _ids(column: Any) -> list[Any]:
 
 def _ends(lists: Any) -> Any:
     """Where each list ends in the flat array, after a 0 where the first begins."""
-    return np.cumsum([0, *pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)])
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    return np.concatenate([[0], np.cumsum(lengths)])
 
 
 def _answers(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any], repeats: Sequence[bool]) -> Answers:

@@ -79,10 +79,10 @@ def facts(view: RunView, cell: CellResult) -> Iterator[tuple[str, str]]:
         yield _("Collapsed output"), _("every timed answer is one token repeated")
     if answers.repeats_that_differ:
         yield (
-            _("Not deterministic"),
-            _("answers to a prompt asked before in the same process differed in {differing} of {count}").format(
-                differing=number(answers.repeats_that_differ, 0), count=number(answers.repeated, 0)
-            ),
+            _("Prompts asked again"),
+            _(
+                "another answer to the same prompt in {differing} of {count}: chance, or a fault of the prefix cache"
+            ).format(differing=number(answers.repeats_that_differ, 0), count=number(answers.repeated, 0)),
         )
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -16,6 +17,7 @@ import pytest
 
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
+from bench.report.agreement_words import facts
 from bench.report.cell_details import cell_details
 from bench.report.render import ReportPaths, render
 from bench.report.run_table import run_table
@@ -115,7 +117,14 @@ def test_the_details_of_a_cell_tell_how_many_were_compared(view: RunView) -> Non
     )
     assert details["int8"]["Answers like the reference’s to their end"] == "0 % of 9 compared"
     assert details["fp32"]["Answers"] == "the reference of this run"
-    assert "Not deterministic" not in details["int4"]
+    assert "Prompts asked again" not in details["int4"]
+
+
+def test_the_details_of_a_cell_tell_of_another_answer_to_the_same_prompt(view: RunView) -> None:
+    cell = view.analysis.cells[0]
+    assert cell.answers is not None
+    other = dataclasses.replace(cell, answers=dataclasses.replace(cell.answers, repeated=9, repeats_that_differ=2))
+    assert dict(facts(view, other))["Prompts asked again"].startswith("another answer to the same prompt in 2 of 9")
 
 
 def test_collapsed_output_is_told_before_any_number(made: MakeReport) -> None:
