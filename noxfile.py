@@ -266,7 +266,9 @@ def lint(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """The tests of logic alone: no lint, process, browser, stack or long simulation. Takes pytest's options."""
     choice = ("-m", "not process and not slow", "--hypothesis-profile=quick")
-    finish(session, harness(session, TESTS), "-m", "pytest", *choice, *session.posargs)
+    # By file, so that what a module's tests share is made once.
+    spread = ("-n", "2", "--dist", "loadfile")
+    finish(session, harness(session, TESTS), "-m", "pytest", *choice, *spread, *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -122,7 +122,7 @@ def test_every_study_is_a_package_that_runs(name: str) -> None:
 
 def test_quick_lints_nothing_and_needs_no_stack(finished: Finished) -> None:
     noxfile.quick(FakeSession("-k", "interval"))
-    chosen = ("-m", "not process and not slow", "--hypothesis-profile=quick")
+    chosen = ("-m", "not process and not slow", "--hypothesis-profile=quick", "-n", "2", "--dist", "loadfile")
     assert (finished.commands, finished.made) == ([("-m", "pytest", *chosen, "-k", "interval")], None)
 
 
