@@ -72,13 +72,10 @@ def fp32_backend(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[LoadedBackend]:
     """The backend with the model's own weights, or the nearest to them, to be compared with another stack's answers."""
-    widest = case.precisions[-1] if "fp32" not in case.precisions else "fp32"
-    if backend.precision == widest:
+    if backend.precision == case.widest:
         yield backend
     else:
-        # Where the stack would choose a narrower type to compute in, near ties fall otherwise than in the reference.
-        computes_in = {"inference_precision": "f32"} if "inference_precision" in case.spec.options else {}
-        yield from load(case, widest, venvs, request, tmp_path_factory, computes_in)
+        yield from load(case, case.widest, venvs, request, tmp_path_factory, case.as_reference)
 
 
 @pytest.fixture(scope="session")

@@ -36,13 +36,15 @@ def expected(reference: LoadedBackend, many_prompts: Sequence[Ids]) -> list[int]
 def loaded(
     request: pytest.FixtureRequest, case: Case, venvs: Venvs, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LoadedBackend]:
-    """Each backend with each of its formats; the narrowest is the one that the other tests have loaded."""
+    """Each backend with each of its formats; other tests have the narrowest and the widest loaded."""
     if case.spec.simulated:
         pytest.skip("the simulated backend runs no model")
     if request.param == 0:
         yield request.getfixturevalue("backend")
     elif request.param >= len(case.precisions):
         pytest.skip(f"{case.label} has fewer formats")
+    elif case.precisions[request.param] == case.widest and not case.as_reference:
+        yield request.getfixturevalue("fp32_backend")
     else:
         yield from load(case, case.precisions[request.param], venvs, request, tmp_path_factory)
 

@@ -75,6 +75,16 @@ class Case:
         return self.spec.load_options(self.device, _SHAPE, {})
 
     @property
+    def widest(self) -> str:
+        """The weight format that is the model's own, or nearest to it."""
+        return "fp32" if "fp32" in self.precisions else self.precisions[-1]
+
+    @property
+    def as_reference(self) -> dict[str, str]:
+        """What makes a stack that would choose a narrower type compute as the reference, with the same near ties."""
+        return {"inference_precision": "f32"} if "inference_precision" in self.spec.options else {}
+
+    @property
     def profiled(self) -> bool:
         """Whether the stack is asked for a profile."""
         return family(self.device) in self.spec.profiled
