@@ -78,7 +78,7 @@ STUDIES = ("intervals", "overhead", "report-speed")
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
 
-HALVES = ("contract or main_job", "not contract and not main_job")
+HALVES = ("contract", "not contract")
 """Markers of the tests on stacks and of all others: each half keeps one core busy."""
 
 

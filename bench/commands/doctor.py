@@ -22,7 +22,7 @@ from bench.run.doctor.probe import probe, stacks_of
 from bench.run.doctor.system import system_facts
 from bench.run.doctor.text import full_lines, system_lines, usable_line
 from bench.run.guard.before import check_machine
-from bench.run.guard.findings import line
+from bench.run.guard.found import line
 from bench.run.guard.setup import judge_environment
 
 _TAKEN = ("backend", "device", "worker")

@@ -105,7 +105,7 @@ def test_a_quantile_is_chosen_for_chart_and_column(open_report: Open) -> None:
     assert len(shown) == MEASURED + 1
 
 
-@pytest.mark.parametrize(("name", "column"), [("TTFT", 2), ("TPOT", 3), ("whole answer", 4), ("ITL", 5)])
+@pytest.mark.parametrize(("name", "column"), [("TTFT", 2), ("TPOT", 3), ("whole answer", 4), ("ITL", 6)])
 def test_a_click_on_a_head_sorts_each_group(open_report: Open, name: str, column: int) -> None:
     page = ready(open_report)
     head(page, name).click()
@@ -497,7 +497,7 @@ def test_show_everything_takes_every_choice_back(open_report: Open) -> None:
 
 def test_a_restored_order_is_that_of_the_restored_quantile(open_report: Open) -> None:
     page = open_report("usual", fragment="#results&quantile=p95&sort=results.5.descending").page
-    shown = "row.cells[5].querySelector('.quantile:not(.off) [data-exact]').dataset.exact"
+    shown = "row.cells[6].querySelector('.quantile:not(.off) [data-exact]').dataset.exact"
     bodies = "[...document.querySelector('table.results').tBodies]"
     values = page.evaluate(f"{bodies}.map(body => [...body.rows].slice(1).map(row => Number({shown})))")
     assert values == [sorted(group, reverse=True) for group in values]

@@ -22,7 +22,7 @@ from bench.analyse.series import (
     trend,
 )
 from bench.findings import Code, Values
-from bench.run.guard.findings import Found
+from bench.run.guard.found import Found
 from bench.store.reader import StoredRun
 
 BY_CHANCE = 0.05

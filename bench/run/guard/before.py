@@ -12,7 +12,7 @@ from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
 from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.virtual import hypervisor
-from bench.run.guard.findings import Found
+from bench.run.guard.found import Found
 from bench.run.guard.setup import judge_limits
 
 

@@ -9,7 +9,7 @@ from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.power import PowerState
 from bench.observe.sleep import SLEPT_S
 from bench.run.guard.before import BUSY, BUSY_SERIOUS, Bound, cpus, in_cpus, judge_memory, weight_of
-from bench.run.guard.findings import Found
+from bench.run.guard.found import Found
 
 STOLEN, STOLEN_SERIOUS = Bound(0.25, 0.02), Bound(1.0, 0.1)
 """What a hypervisor gives to others."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from bench.findings import Code, Values
 from bench.observe.cpu import cpu_list
 from bench.observe.limits import Limits
-from bench.run.guard.findings import Found
+from bench.run.guard.found import Found
 
 
 def judge_limits(usable: Limits) -> Iterator[Found]:

@@ -9,7 +9,7 @@ from backends.noise import Noise
 from bench.analyse.series import alike_neighbours, block_medians
 from bench.findings import Code
 from bench.run.guard.after import Series, judge_all, judge_series
-from bench.run.guard.findings import Found
+from bench.run.guard.found import Found
 from studies.intervals.play import Played, Shape, play
 from studies.intervals.settings import RESTLESS
 

@@ -11,7 +11,7 @@ from bench.observe.gauges import Instruments
 from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.power import PowerState
 from bench.run.guard.before import check_machine, judge_before, judge_machine
-from bench.run.guard.findings import Found
+from bench.run.guard.found import Found
 
 MakeConditions = Callable[..., Conditions]
 

@@ -10,7 +10,7 @@ from bench.observe.cgroup import Throttling
 from bench.observe.machine_conditions import Conditions
 from bench.observe.power import PowerState
 from bench.run.guard.during import judge_visit
-from bench.run.guard.findings import Found
+from bench.run.guard.found import Found
 
 MakeConditions = Callable[..., Conditions]
 

@@ -10,7 +10,7 @@ from bench.findings import Code
 from bench.observe.gauges import Instruments
 from bench.observe.machine_conditions import Conditions, Watched
 from bench.run.guard import guard as module
-from bench.run.guard.findings import Found
+from bench.run.guard.found import Found
 from bench.run.guard.guard import Guard, strict_failure
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter

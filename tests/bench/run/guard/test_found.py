@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bench.findings import Code
-from bench.run.guard.findings import Found, line
+from bench.run.guard.found import Found, line
 from bench.store.schema import FINDINGS
 
 
