@@ -496,7 +496,7 @@ def test_show_everything_takes_every_choice_back(open_report: Open) -> None:
 
 
 def test_a_restored_order_is_that_of_the_restored_quantile(open_report: Open) -> None:
-    page = open_report("usual", fragment="#results&quantile=p95&sort=results.5.descending").page
+    page = open_report("usual", fragment="#results&quantile=p95&sort=results.6.descending").page
     shown = "row.cells[6].querySelector('.quantile:not(.off) [data-exact]').dataset.exact"
     bodies = "[...document.querySelector('table.results').tBodies]"
     values = page.evaluate(f"{bodies}.map(body => [...body.rows].slice(1).map(row => Number({shown})))")
