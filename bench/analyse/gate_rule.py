@@ -19,6 +19,7 @@ from bench.analyse.comparison import (
 )
 from bench.analyse.conditions import mismatches
 from bench.analyse.environment import run_changes
+from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
 from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Finding, Measured, RunAnalysis
@@ -296,11 +297,8 @@ def _serious(run: RunAnalysis, cells: Sequence[CellResult]) -> Iterator[Caveat]:
 
 def _touching(run: RunAnalysis, cells: Sequence[CellResult]) -> dict[str, list[Finding]]:
     """Code -> the serious findings of that kind that touch one of ``cells``."""
-    kinds: dict[str, list[Finding]] = {}
-    for one in run.findings:
-        if one.severity == "serious" and any(touches(one, cell) for cell in cells):
-            kinds.setdefault(one.code, []).append(one)
-    return kinds
+    serious = (one for one in run.findings if one.severity == "serious")
+    return group_by((one for one in serious if any(touches(one, cell) for cell in cells)), lambda one: one.code)
 
 
 def _doubtful(baselines: Sequence[RunAnalysis], held: Set[str]) -> Iterator[Caveat]:

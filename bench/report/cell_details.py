@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.analyse.grouping import group_by
 from bench.analyse.results import CellResult, Generation, LoadResult, LoadTimes, Use
 from bench.metrics import BY_GENERATION, EXPORTED
 from bench.report import agreement_words, metric_words
@@ -108,10 +109,7 @@ def _plot(cell: CellResult, metric: str) -> tuple[str, SeriesChart]:
 
 
 def _block_rows(cell: CellResult, known: Sequence[str]) -> Iterator[tuple[int, tuple[str, ...]]]:
-    by_block: dict[int, list[Generation]] = {}
-    for one in cell.series:
-        by_block.setdefault(one.block, []).append(one)
-    for block, own in sorted(by_block.items()):
+    for block, own in sorted(group_by(cell.series, lambda one: one.block).items()):
         figures = []
         for metric in known:
             median = number(getattr(cell, metric).by_block.get(block))

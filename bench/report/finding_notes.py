@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.analyse.grouping import group_by
 from bench.analyse.results import CellResult, Finding, RunAnalysis
 from bench.findings import SEVERITIES
 from bench.report import finding_words
@@ -86,9 +87,7 @@ class Note:
 
 def finding_notes(analysis: RunAnalysis, naming: Naming) -> list[Note]:
     """The notes of a run, the weightiest kind first."""
-    kinds: dict[str, list[Finding]] = {}
-    for finding in analysis.findings:
-        kinds.setdefault(finding.code, []).append(finding)
+    kinds = group_by(analysis.findings, lambda finding: finding.code)
     about = _names(analysis, naming)
     return [_note(number, found, about) for number, found in enumerate(kinds.values(), start=1)]
 

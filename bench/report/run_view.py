@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
+from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, paired
 from bench.analyse.ranking import lowest_of
 from bench.analyse.results import AnyRival, CellResult, LoadResult, Measured, MemoryRanking, Ranking, RunAnalysis
@@ -295,21 +296,22 @@ def shape_of(cell: CellResult) -> Shape:
 
 def _answers(analysis: RunAnalysis) -> tuple[tuple[Answer, ...], ...]:
     """By shape, and apart for prefix-cache hits and for simulated contestants; then by memory."""
-    groups: dict[tuple[Shape, str, bool], list[Answer]] = {}
-    for one in analysis.rankings:
-        shape = (one.prompt_tokens, one.new_tokens, one.batch_size)
-        groups.setdefault((shape, one.ask, one.simulated), []).append(Answer(one.metric, (shape,), one))
+    latencies = [
+        Answer(one.metric, ((one.prompt_tokens, one.new_tokens, one.batch_size),), one) for one in analysis.rankings
+    ]
+    groups = group_by(latencies, lambda one: (one.shapes, one.ranking.ask, one.ranking.simulated))
     memory = [(Answer("memory", one.shapes, one),) for one in analysis.memory_rankings]
     return (*map(tuple, groups.values()), *memory)
 
 
 def _latency_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]:
     """For each combination of the other axes, each metric over all prompt lengths."""
-    kinds: dict[tuple[bool, bool, int, int], list[Answer]] = {}
-    for answer in (one for group in answers for one in group if one.metric != "memory"):
+
+    def kind_of(answer: Answer) -> tuple[bool, bool, int, int]:
         ((_, new_tokens, batch_size),) = answer.shapes
-        kind = (answer.ranking.simulated, answer.ranking.ask == "again", batch_size, new_tokens)
-        kinds.setdefault(kind, []).append(answer)
+        return answer.ranking.simulated, answer.ranking.ask == "again", batch_size, new_tokens
+
+    kinds = group_by((one for group in answers for one in group if one.metric != "memory"), kind_of)
     several = len({kind[2:] for kind in kinds}) > 1
     for kind in sorted(kinds):
         for metric in RANKED:
@@ -328,9 +330,7 @@ def _memory_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]
 
 def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
     """By batch size, new tokens and prompt tokens."""
-    groups: dict[tuple[int, int, int], list[CellResult]] = {}
-    for cell in analysis.cells:
-        groups.setdefault((cell.batch_size, cell.new_tokens, cell.prompt_tokens), []).append(cell)
+    groups = group_by(analysis.cells, lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
     lowest = {(one.winner.cell_key, one.metric) for one in analysis.rankings if not one.alone}
     for cells in groups.values():
         lowest.update((key, "memory") for key in _least_memory(cells))

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate
 from bench.analyse.results import Generation, Measured
 from bench.report.drawing.canvas import LOG_FROM, log_ticks, round_ticks, tick_label
@@ -147,9 +148,7 @@ def _axes(known: Sequence[tuple[Generation, float]], measured: Measured) -> _Axe
 
 def _marks(known: Sequence[tuple[Generation, float]], axes: _Axes) -> dict[str, list[tuple[float, float]]]:
     """Class -> places of what is shown: side by side within each block, in the order of measuring."""
-    by_block: dict[int, list[tuple[Generation, float]]] = {}
-    for one, value in known:
-        by_block.setdefault(one.block, []).append((one, value))
+    by_block = group_by(known, lambda mark: mark[0].block)
     marks: dict[str, list[tuple[float, float]]] = {kind: [] for kind in (*_CLASSES.values(), "above", "below")}
     for block, own in by_block.items():
         shown = _shown(own)
