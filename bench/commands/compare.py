@@ -42,8 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             lines = write_comparison(comparison, asked.reports_dir / _folder(base, heads), private)
         print("\n".join(lines))
     except BenchError as error:
-        print_error(error, private)
-        return 4 if isinstance(error, UsageError) else 1
+        return print_error(error, private)
     return 0
 
 

@@ -16,9 +16,10 @@ COLUMN = "first_difference"
 """Of the tables of results, a key of :data:`bench.report.metric_words.HEADS`."""
 
 
-def known(view: RunView) -> bool:
-    """Whether any answers were compared, so that tables have the column."""
-    return any(cell.answers is not None and cell.answers.compared for cell in view.analysis.cells)
+def columns(view: RunView) -> tuple[str, ...]:
+    """:data:`COLUMN` where any answers were compared, and no column where none were."""
+    compared = any(cell.answers is not None and cell.answers.compared for cell in view.analysis.cells)
+    return (COLUMN,) if compared else ()
 
 
 def is_reference(view: RunView, cell: CellResult) -> bool:

@@ -63,7 +63,7 @@ def run_page(view: RunView, summary_csv: str) -> str:
         names=names,
         m=metric_words,
         metrics=metrics,
-        columns=(*RANKED, *([agreement_words.COLUMN] * agreement_words.known(view)), "itl", *RATES, "peak", "n"),
+        columns=(*RANKED, *agreement_words.columns(view), "itl", *RATES, "peak", "n"),
         agreement=agreement_words,
         percentiles=tuple(QUANTILES),
         course=series_chart,

@@ -28,6 +28,18 @@ from bench.report.run_words import quantiles_missing
 # A spreadsheet takes text that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t")
 
+_AGREEMENT = {
+    "answers_compared": "compared",
+    "first_difference_tokens": "first_difference",
+    "first_difference_tokens_mean": "mean_first_difference",
+    "answers_alike": "alike",
+    "distinct_share": "distinct",
+    "answers_collapsed": "collapsed",
+    "answers_repeated": "repeated",
+    "repeats_that_differ": "repeats_that_differ",
+}
+"""Column -> attribute of :class:`bench.analyse.agreement.Answers`."""
+
 _Asked = tuple[str, int, int, int, str]
 """Key, prompt tokens, new tokens, batch size and ask of a cell."""
 
@@ -146,17 +158,7 @@ def _figures(cell: CellResult) -> dict[str, Any]:
 
 def agreement(cell: CellResult) -> dict[str, float | None]:
     """How far the answers of a cell agree with the reference's, and what they are by themselves."""
-    answers = cell.answers
-    return {
-        "answers_compared": answers.compared if answers else None,
-        "first_difference_tokens": answers.first_difference if answers else None,
-        "first_difference_tokens_mean": answers.mean_first_difference if answers else None,
-        "answers_alike": answers.alike if answers else None,
-        "distinct_share": answers.distinct if answers else None,
-        "answers_collapsed": answers.collapsed if answers else None,
-        "answers_repeated": answers.repeated if answers else None,
-        "repeats_that_differ": answers.repeats_that_differ if answers else None,
-    }
+    return {name: getattr(cell.answers, field) if cell.answers else None for name, field in _AGREEMENT.items()}
 
 
 def _with_interval(metric: Metric, measured: Measured | None) -> dict[str, float | None]:

@@ -30,7 +30,7 @@ def summary_markdown(view: RunView) -> str:
         lines += ["", *_table(view), ""]
         if quantiles := run_words.quantiles_note(analysis.cells):
             lines.append(escape(quantiles))
-        if agreement_words.known(view):
+        if agreement_words.columns(view):
             lines += ["", escape(agreement_words.note(view))]
     if analysis.failures:
         lines += ["", "### " + _("Not measured"), "", *_failures(view)]
@@ -75,21 +75,23 @@ def _findings(view: RunView) -> list[str]:
 
 def _table(view: RunView) -> list[str]:
     cells = sorted(view.analysis.cells, key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
+    agreement = agreement_words.columns(view)
     heads = [
         *map(metric_words.one_line, ("prompt", "configuration", "device")),
         *(metric_words.one_line(key, interval=True) for key in RANKED),
-        *([metric_words.one_line(agreement_words.COLUMN)] * agreement_words.known(view)),
-        *map(metric_words.one_line, ("decode_tokens_per_s", "peak", "n")),
+        *map(metric_words.one_line, (*agreement, "decode_tokens_per_s", "peak", "n")),
     ]
     lines = [f"| {' | '.join(heads)} |", f"|--:|:--|:--|{'--:|' * (len(heads) - 3)}"]
-    lines += ["| " + " | ".join(_cells(cell, view)) + " |" for cell in cells[:_MOST_ROWS]]
+    lines += [
+        "| " + " | ".join(_cells(cell, view, with_agreement=bool(agreement))) + " |" for cell in cells[:_MOST_ROWS]
+    ]
     if len(cells) > _MOST_ROWS:
         more = _("{count} more rows are in summary.csv.")
         lines += ["", more.format(count=number(len(cells) - _MOST_ROWS, 0))]
     return lines
 
 
-def _cells(cell: CellResult, view: RunView) -> list[str]:
+def _cells(cell: CellResult, view: RunView, *, with_agreement: bool) -> list[str]:
     def both(measured: Any) -> str:
         if measured is None:
             return ""
@@ -101,7 +103,7 @@ def _cells(cell: CellResult, view: RunView) -> list[str]:
         escape(view.names.of(cell.load)),
         run_words.device_words(cell.load),
         *(both(getattr(cell, key)) for key in RANKED),
-        *([_agreement(cell, view)] * agreement_words.known(view)),
+        *([_agreement(cell, view)] if with_agreement else []),
         number(cell.decode_tokens_per_s.estimate.value) if cell.decode_tokens_per_s else "",
         megabytes(cell.load.peak_memory_bytes),
         f"{cell.generations}/{cell.blocks}",
