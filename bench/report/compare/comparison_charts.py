@@ -11,7 +11,6 @@ from bench.analyse.comparison import Difference
 from bench.analyse.interval import Estimate
 from bench.report.compare.comparison_figures import shape, signed_percent
 from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first
-from bench.report.names import Naming
 
 WIDTH = 300
 """Of a drawing, in its own units."""
@@ -176,7 +175,7 @@ def heat_maps(view: ComparisonView) -> Iterator[HeatMap]:
         yield HeatMap(metric, called, others, len(found) - len(rows))
 
 
-def overviews(view: ComparisonView, naming: Naming) -> Iterator[Overview]:
+def overviews(view: ComparisonView) -> Iterator[Overview]:
     """An overview per metric of a single head; none where there are too many shapes for one."""
     if view.comparison.several:
         return
@@ -188,7 +187,7 @@ def overviews(view: ComparisonView, naming: Naming) -> Iterator[Overview]:
         table: dict[str, dict[str, Figure]] = {}
         for row in view.rows:
             for figure in row.of(metric).values():
-                table.setdefault(naming.of(row.cell.load), {})[shape(row.cell)] = figure
+                table.setdefault(view.names.of(row.cell.load), {})[shape(row.cell)] = figure
         # What is no overview any more is left to the lists below.
         if len(shapes) <= _MOST_SHAPES and len(table) <= _MOST_ROWS:
             yield Overview(metric, shapes, {name: [found.get(one) for one in shapes] for name, found in table.items()})

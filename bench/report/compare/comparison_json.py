@@ -25,7 +25,7 @@ GATE_VERSION = 1
 def comparison_json(view: ComparisonView) -> str:
     """``heads`` says what each head is, ``cells`` has a row per cell, head and metric."""
     comparison = view.comparison
-    naming = name_all(comparison.base)
+    naming = view.names
     value = {
         "comparison_version": COMPARISON_VERSION,
         "about": _about(view),

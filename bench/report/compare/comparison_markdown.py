@@ -22,7 +22,7 @@ from bench.report.compare.recorded import condition, value_or_blank
 from bench.report.exports.summary_markdown import escape
 from bench.report.format import number, plural
 from bench.report.language import gettext as _
-from bench.report.names import Naming, name_all
+from bench.report.names import Naming
 
 MOST_BYTES = 65_000
 """In UTF-8; GitHub takes 65,536 characters, of which the one who posts it may want some."""
@@ -36,7 +36,6 @@ _SENTENCE, _NAME, _VALUE = 2_500, 300, 60
 def markdown(view: ComparisonView) -> str:
     """For a pull request: as many rows as fit, the largest changes first, and a note of those that do not."""
     comparison = view.comparison
-    naming = name_all(comparison.base)
     notes = [f"> **{cut(note, _SENTENCE)}**\n" for note in caveats(view)]
     header = _header(view) if view.rows else []
     before = [f"## {cut(heading(comparison))}", "", *_within(notes, _NOTES)]
@@ -44,10 +43,10 @@ def markdown(view: ComparisonView) -> str:
     alone = _within([f"- {cut(line)}" for line in alone_lines(view)], _LISTS)
     reading = f"{rule(comparison)}. {' '.join([*adjustment(view), *bases(comparison)])}"
     after = ["", *alone, *_changes(view), "", cut(reading, _SENTENCE), ""]
-    rows = _rows(called_first(view.rows), view, naming)
+    rows = _rows(called_first(view.rows), view)
     room = MOST_BYTES - _bytes([*before, *after])
     if _bytes(rows) > room:
-        ordered = _rows(largest_first(view.rows), view, naming)
+        ordered = _rows(largest_first(view.rows), view)
         rows = _fitting(ordered, room - _bytes([_left_out(len(ordered)), ""]))
         after = ["", _left_out(len(ordered) - len(rows)), *after]
     return "\n".join([*before, *rows, *after])
@@ -126,16 +125,16 @@ def _mark(figure: Figure) -> str:
     return f" {SERIOUS_MARK}" if figure.serious else ""
 
 
-def _rows(rows: Sequence[Row], view: ComparisonView, naming: Naming) -> list[str]:
+def _rows(rows: Sequence[Row], view: ComparisonView) -> list[str]:
     if not view.comparison.several:
-        return [line for row in rows for line in figures_rows(row, naming)]
+        return [line for row in rows for line in figures_rows(row, view.names)]
     found = []
     for row in rows:
         for metric in view.metrics:
             if figures := row.of(metric):
                 base = number(next(iter(figures.values())).difference.base_ms)
                 heads = [_figure(figures.get(place)) for place, _head in enumerate(view.comparison.heads)]
-                found.append(_line(*_cell(row, metric, naming), base, *heads))
+                found.append(_line(*_cell(row, metric, view.names), base, *heads))
     return found
 
 

@@ -14,7 +14,6 @@ from bench.report.compare import comparison_figures, comparison_words, recorded
 from bench.report.compare.comparison_charts import WIDTH, Axis, axis, heat_maps, overviews, tint
 from bench.report.compare.comparison_view import ComparisonView, Row, called_first
 from bench.report.finding_notes import MOST_LINES
-from bench.report.names import name_all
 from bench.report.template import render_page
 
 MOST_MARKS = 400
@@ -35,15 +34,13 @@ class Chart:
 
 def page(view: ComparisonView) -> str:
     """The page of one comparison, or of several with one base."""
-    naming = name_all(view.comparison.base)
     charts = list(_charts(view))
     return render_page(
         "comparison",
         view=view,
         c=view.comparison,
-        naming=naming,
         maps=list(heat_maps(view)),
-        overviews=list(overviews(view, naming)),
+        overviews=list(overviews(view)),
         charts=charts,
         metric_sections=[(one.metric, metric_words.short(one.metric), True) for one in charts],
         width=WIDTH,

@@ -23,7 +23,7 @@ from bench.report.compare.comparison_words import (
 from bench.report.compare.recorded import condition, value_or_blank
 from bench.report.format import plain, plural
 from bench.report.language import ENGLISH, speaking
-from bench.report.names import Naming, name_all
+from bench.report.names import Naming
 
 _MOST_ROWS = 40
 """Cells in the terminal, or calls of several heads; the largest come first, and the files hold all."""
@@ -37,7 +37,7 @@ def lines(view: ComparisonView) -> list[str]:
     if comparison.several:
         figures = calls(view)
     else:
-        figures = cells(called_first(view.rows), name_all(comparison.base), "compare.html and compare.json")
+        figures = cells(called_first(view.rows), view.names, "compare.html and compare.json")
     found = [
         heading(comparison),
         *caveats(view),
@@ -84,7 +84,7 @@ def calls(view: ComparisonView) -> Iterator[str]:
     found = view.calls
     for figure in found[:_MOST_ROWS]:
         one, mark = figure.difference, f" {SERIOUS_MARK}" if figure.serious else ""
-        yield f"{one.verdict}: {called(figure, view.comparison)}: {values(one)}, {ratio(one.contrast.ratio)}{mark}"
+        yield f"{one.verdict}: {called(figure, view)}: {values(one)}, {ratio(one.contrast.ratio)}{mark}"
     if len(found) > _MOST_ROWS:
         more = plural(len(found) - _MOST_ROWS, "{count} more significant change", "{count} more significant changes")
         yield f"and {more}: see compare.html and compare.json"

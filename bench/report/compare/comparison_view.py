@@ -11,6 +11,7 @@ from bench.analyse.comparison import CALLED, Caveat, Changed, Comparison, Differ
 from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Finding, RunAnalysis
 from bench.metrics import COMPARED
+from bench.report.names import Naming, name_all
 
 BASE = -1
 """The place of the base, where heads count from 0."""
@@ -98,6 +99,7 @@ class ComparisonView:
 
     Args:
         comparison: what was compared, and with what.
+        names: of the loads of the base.
         rows: in the order of the base.
         counts: by head: metric -> how many cells have which verdict.
         findings: those that touch a compared cell, run by run, the base first.
@@ -107,6 +109,7 @@ class ComparisonView:
     """
 
     comparison: Comparison
+    names: Naming
     rows: tuple[Row, ...]
     counts: tuple[Mapping[str, Counter[str]], ...]
     findings: tuple[Touching, ...]
@@ -141,6 +144,7 @@ def comparison_view(comparison: Comparison) -> ComparisonView:
     rows = rows_of(comparison, findings)
     return ComparisonView(
         comparison=comparison,
+        names=name_all(comparison.base),
         rows=rows,
         counts=tuple(_counts(head.differences) for head in comparison.heads),
         findings=findings,

@@ -93,7 +93,7 @@ def _caveat(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
     if code == "different":
         return _different(values["what"], values["mismatches"], comparison)
     if code == "lost":
-        return _lost(values["place"], values["cells"], comparison)
+        return _lost(values["place"], values["cells"], view)
     if code == "serious":
         return _serious(values["findings"], comparison)
     if code == "unfinished":
@@ -132,11 +132,11 @@ def _different(what: str, mismatches: Mapping[int, Mismatch], comparison: Compar
     )
 
 
-def _lost(place: int, cells: Sequence[Any], comparison: Comparison) -> str:
+def _lost(place: int, cells: Sequence[Any], view: ComparisonView) -> str:
+    comparison = view.comparison
     names = comparison.base_names[0], *(head.name for head in comparison.heads)
-    naming = name_all(comparison.base)
     named = [
-        _("{cell} ({lost} lost)").format(cell=short_cell_name(cell, naming), lost=cell.lost_blocks)
+        _("{cell} ({lost} lost)").format(cell=short_cell_name(cell, view.names), lost=cell.lost_blocks)
         for cell in cells[:_MOST_NAMED]
     ]
     return _("BLOCKS LOST in {run}: its figures of these cells rest on the blocks that are left: {cells}").format(
@@ -238,7 +238,7 @@ def _together(view: ComparisonView) -> str:
         return ""
     if not fallen:
         return _("Adjusted over all heads together, every call stands too.")
-    named = [called(one, view.comparison) for one in fallen[:_MOST_NAMED]]
+    named = [called(one, view) for one in fallen[:_MOST_NAMED]]
     return _("Adjusted over all heads together, {stand} of {calls} calls stand; these do not: {fallen}.").format(
         stand=len(calls) - len(fallen),
         calls=len(calls),
@@ -249,10 +249,10 @@ def _together(view: ComparisonView) -> str:
 # -- what came out
 
 
-def called(one: Figure, comparison: Comparison) -> str:
+def called(one: Figure, view: ComparisonView) -> str:
     """What a figure is about."""
-    metric, cell = METRICS[one.difference.metric].short, short_cell_name(one.cell, name_all(comparison.base))
-    if not comparison.several:
+    metric, cell = METRICS[one.difference.metric].short, short_cell_name(one.cell, view.names)
+    if not view.comparison.several:
         return _("{metric} of {cell}").format(metric=metric, cell=cell)
     head = head_names([one.head], several=True)
     return _("{metric} of {cell} in {head}").format(metric=metric, cell=cell, head=head)
@@ -286,7 +286,7 @@ def largest(view: ComparisonView) -> str:
     sentence = _("the largest change is {call}: {change}")
     if not one.called:
         sentence = _("no change is significant; the largest seen is {call}: {change}")
-    return sentence.format(call=called(one, view.comparison), change=change(one.difference.contrast.ratio))
+    return sentence.format(call=called(one, view), change=change(one.difference.contrast.ratio))
 
 
 def answer(view: ComparisonView) -> str:
@@ -306,7 +306,7 @@ def answer(view: ComparisonView) -> str:
         cells=listed(cells),
         slower=verdicts.count("slower"),
         faster=verdicts.count("faster"),
-        call=called(one, comparison),
+        call=called(one, view),
         change=change(one.difference.contrast.ratio),
     ).replace(" %", "\u00a0%")
 
@@ -319,13 +319,13 @@ def alone_title(one: Alone, comparison: Comparison) -> str:
     return _("Measured in {heads}, and not in the base").format(heads=heads)
 
 
-def alone_cells(one: Alone, comparison: Comparison) -> list[str]:
+def alone_cells(one: Alone, view: ComparisonView) -> list[str]:
     """The names of these cells."""
-    naming = name_all(comparison.base if one.in_base else comparison.heads[one.places[0]].run)
+    naming = view.names if one.in_base else name_all(view.comparison.heads[one.places[0]].run)
     return [short_cell_name(cell, naming) for cell in one.cells]
 
 
 def alone_lines(view: ComparisonView) -> list[str]:
     """A line for each cell that was not compared with some heads."""
     comparison = view.comparison
-    return [f"{alone_title(one, comparison)}: {name}" for one in view.alone for name in alone_cells(one, comparison)]
+    return [f"{alone_title(one, comparison)}: {name}" for one in view.alone for name in alone_cells(one, view)]
