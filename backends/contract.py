@@ -12,7 +12,7 @@ Errors, and the status that each gives the row::
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -220,3 +220,61 @@ class ProfilingBackend(Backend, Protocol):
 
     def provider_for(self, device: str) -> str:
         """The name that the profile gives to the provider of ``device``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text whose tokens a model is to predict, each from those before it (teacher forcing).
+
+    Args:
+        name: of the text.
+        ids: all of it, a BOS included where the model wants one.
+        start: the first position that is scored; the model reads those before it too. Position ``p`` is the one whose
+            logits predict ``ids[p + 1]``, so the last is ``len(ids) - 2``.
+    """
+
+    name: str
+    ids: Sequence[int]
+    start: int = 0
+
+    @property
+    def positions(self) -> int:
+        """How many positions are scored."""
+        return len(self.ids) - 1 - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a model thinks of the next token at consecutive positions of one text. One of the last two is given.
+
+    Args:
+        text: index of the text.
+        position: the first position of these rows.
+        logits: float array [positions, vocabulary].
+        log_probs: float array [positions]: the natural logarithm of the probability of each next id, from a stack that
+            gives no logits.
+    """
+
+    text: int
+    position: int
+    logits: Any = None
+    log_probs: Any = None
+
+
+class ScoringBackend(Backend, Protocol):
+    """A stack that tells what a model thinks of given tokens, in a process of its own that is not timed.
+
+    The harness asks only where the table says so (:attr:`backends.spec.BackendSpec.scores`).
+    """
+
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """Load the model as :meth:`Backend.load` does for a timing, and score ``texts``.
+
+        Yields:
+            each scored position once, those of a text in ascending order. The caller may stop early: what comes first
+            counts most, so a stack that takes one position at a time may go through several texts side by side.
+
+        Raises:
+            UnsupportedError: this device or this artifact gives neither logits nor log-probabilities.
+            BackendError: as :meth:`Backend.load`, and anything else that the stack could not do.
+        """

@@ -118,6 +118,8 @@ class BackendSpec:
         default_on: hardware that the system lists -> the device that a sweep without ``--device`` then asks for too.
         made_on_load: weight format -> format of the artifact that it is made from while loading.
         refuses: device family -> why this stack cannot run there, whatever the machine has.
+        scores: device families on which the stack tells what a model thinks of given tokens, see
+            :class:`backends.contract.ScoringBackend`.
         profiled: device families on which the stack's own profile tells where the work is placed.
         tested_on: devices that the contract suite loads it on, in venvs that ``nox -s tests`` makes: what installs
             without a compiler and runs without a GPU or NPU.
@@ -141,6 +143,7 @@ class BackendSpec:
     default_on: Mapping[Hardware, str] = field(default_factory=dict)
     made_on_load: Mapping[str, str] = field(default_factory=dict)
     refuses: Mapping[str, str] = field(default_factory=dict)
+    scores: tuple[str, ...] = ()
     profiled: tuple[str, ...] = ()
     tested_on: tuple[str, ...] = ("CPU",)
     tested_if_installed: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ the harness's address and key. The order of messages, harness on the left::
     go                                 finished                             the timed region lies between these two
                                        generation   stamps, ids, …
     profile   artifact, device, …      profiled     placement, provider     in place of load, never beside a timing
+    score     artifact, device, …      scored       texts                   likewise
     bye
 
 Any request may be answered by ``error`` instead. All stamps come from ``time.perf_counter_ns``.
@@ -37,8 +38,10 @@ from backends.contract import (
     GenerationDetails,
     LoadOptions,
     ProfilingBackend,
+    ScoringBackend,
     Session,
     StepCountError,
+    Text,
     UnsupportedError,
 )
 from backends.process import full_speed, unattended, usable_cpus
@@ -151,6 +154,8 @@ class Worker:
                 self.generate(request["prompts"], request["new_tokens"])
             case "profile":
                 self.profile(request)
+            case "score":
+                self.score(request)
             case other:
                 raise ValueError(f"no such request: {other}")
 
@@ -194,6 +199,17 @@ class Worker:
         )
         provider = stack.provider_for(request["device"])
         send(self.connection, "profiled", placement=dict(placement), provider=provider)
+
+    def score(self, request: Message) -> None:
+        """Have the stack score texts, and compare what it thinks of them with a reference."""
+        from backends.scoring import Reference, score_texts  # noqa: PLC0415 - a worker that is timed does without numpy
+
+        stack, options = cast("ScoringBackend", self._opened(request)), _load_options(request)
+        texts = [Text(**text) for text in request["texts"]]
+        reference = None if request["reference"] is None else Reference.read(Path(request["reference"]))
+        scores = stack.score(Path(request["artifact"]), request["device"], options, texts)
+        scored = score_texts(scores, texts, reference, request["seconds"])
+        send(self.connection, "scored", texts=[asdict(one) for one in scored])
 
     def _opened(self, request: Message) -> Backend:
         if self.backend is None:

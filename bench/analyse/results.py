@@ -10,6 +10,7 @@ from bench.analyse.agreement import Answers
 from bench.analyse.arrival import Arrival
 from bench.analyse.costs import Costs
 from bench.analyse.interval import Estimate, over_blocks
+from bench.analyse.quality import Quality
 from bench.findings import Values
 from bench.plan.cells import Ask
 from bench.plan.flags import PROFILES
@@ -150,6 +151,7 @@ class LoadResult:
         peak_memory: the estimate over blocks, in bytes; a block has the largest peak of its processes.
         environment: variables that change how fast a stack runs, of the newest process; ``None`` of a run that did not
             record them.
+        quality: ``None`` where nobody asked for it, as in older runs.
     """
 
     load_key: str
@@ -183,6 +185,7 @@ class LoadResult:
     variant_spec: str | None = None
     peak_memory: Measured | None = None
     environment: Mapping[str, str] | None = None
+    quality: Quality | None = None
 
     @property
     def simulated(self) -> bool:

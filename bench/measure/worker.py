@@ -148,6 +148,26 @@ class WorkerProcess(ChildProcess):
         answer = self._await("profiled", self.timeouts.load_s)
         return Placement(answer["provider"], answer["placement"])
 
+    def score(
+        self, *model: Any, texts: Sequence[Mapping[str, Any]], reference: Path | None, seconds: float
+    ) -> Sequence[Mapping[str, Any]]:
+        """Have the stack score texts with a model, given as for :meth:`load`, that it loads for that alone.
+
+        Args:
+            model: see :meth:`load`.
+            texts: :class:`backends.contract.Text` as mappings.
+            reference: the file of a reference to compare with.
+            seconds: after which the worker asks the stack for no more.
+
+        Returns:
+            :class:`backends.scoring.Scored` as mappings, of the texts that were reached.
+        """
+        where = None if reference is None else str(reference)
+        self._ask("score", **self._model(*model), texts=list(texts), reference=where, seconds=seconds)
+        answer = self._await("scored", self.timeouts.load_s + self.timeouts.generation_s)
+        found: Sequence[Mapping[str, Any]] = answer["texts"]
+        return found
+
     def _model(
         self, artifact: Path | None, device: str, precision: str, threads: int | None, extra: Mapping[str, Any]
     ) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""The contract of what is kept: names, types and units of every column, version 6.
+"""The contract of what is kept: names, types and units of every column, version 7.
 
 Version 2 added ``node_placement`` and ``changed_hints`` to the loads; version 3 ``cpu_temperature_c`` to the loads and
 ``ask`` and ``cpu_frequency_mhz`` to the generations; version 4 ``bits_read_per_weight`` to the loads; version 5
 ``device_share``, ``environment``, ``first_prompt_tokens``, ``first_new_tokens`` and ``first_batch_size`` to the loads;
-version 6 ``message_keys`` and ``message_values`` to the findings.
+version 6 ``message_keys`` and ``message_values`` to the findings; version 7 defined the columns of ``quality``, a table
+that no version before had written.
 
 A reader of version v reads every version up to v. Columns are only ever added; a new one raises the version.
 ``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 UTC = pa.timestamp("us", tz="UTC")
 _BITS = pa.map_(pa.string(), pa.float64())
@@ -142,17 +143,34 @@ FINDINGS = pa.schema(
 QUALITY = pa.schema(
     [
         pa.field("run_id", pa.string(), nullable=False),
-        pa.field("load_id", pa.string(), nullable=False),
-        pa.field("metric", pa.string(), nullable=False),
-        pa.field("value", pa.float64()),
-        pa.field("unit", pa.string(), nullable=False),
-        pa.field("sample_tokens", pa.int64()),
+        pa.field("load_key", pa.string(), nullable=False),
+        pa.field("device", pa.string(), nullable=False),
+        pa.field("text", pa.string()),
+        pa.field("kind", pa.string()),
+        pa.field("text_digest", pa.string()),
+        pa.field("first_position", pa.int32()),
+        pa.field("positions", pa.int32()),
+        pa.field("log_probs", pa.list_(pa.float64())),
+        pa.field("top_ids", pa.list_(pa.int32())),
         pa.field("reference", pa.string()),
+        pa.field("reference_log_probs", pa.list_(pa.float64())),
+        pa.field("kl", pa.list_(pa.float64())),
+        pa.field("same_top", pa.list_(pa.bool_())),
         pa.field("status", pa.string(), nullable=False),
+        pa.field("error_type", pa.string()),
         pa.field("error_message", pa.string()),
+        pa.field("started_at", UTC, nullable=False),
+        pa.field("ended_at", UTC, nullable=False),
     ]
 )
-"""What the model thinks of given text, per load, so that speed is not bought with quality unseen."""
+"""What a load thinks of given texts: one row per text, each list with one value per scored position.
+
+``device`` is where it was scored: the load's own, or ``CPU`` where the same artifact was scored there too, to tell a
+fault of the device from one of the weights. Position ``p`` is the one whose logits predict token ``p + 1`` of the text;
+the lists begin at ``first_position`` and have fewer than ``positions`` values where the time for it was up.
+``log_probs`` are natural logarithms; ``kl`` is in nats. ``reference`` says what ``reference_log_probs``, ``kl`` and
+``same_top`` are of. A load that could not be scored has one row without a text, with its status and error.
+"""
 
 TABLES: dict[str, pa.Schema] = {
     "loads": LOADS,
