@@ -15,6 +15,7 @@ from bench.analyse.comparison import (
     Head,
     compare_variants,
     judged,
+    matched,
     run_id,
 )
 from bench.analyse.conditions import mismatches
