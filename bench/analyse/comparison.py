@@ -190,9 +190,7 @@ def _head(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variati
         mismatches=mismatches(base.record, head.record),
         changes=run_changes(base, head),
         earlier=known.runs if known and informed else 0,
-        qualities=quality_changes(
-            matched(base.loads, head.loads, lambda load: load.load_key)[0], pairs, tolerance
-        ),
+        qualities=quality_changes(matched(base.loads, head.loads, lambda load: load.load_key)[0], pairs, tolerance),
     )
 
 
