@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.analyse.quality import Verdict
 from bench.analyse.quality_change import QualityChange
 from bench.metrics import METRICS
 from bench.report.compare.comparison_figures import change, percent, ratio, shape, verdict_name
@@ -18,7 +19,12 @@ _STATES = {"faithful": mark("faithful"), "degraded": mark("degraded"), "broken":
 
 def state(one: QualityChange) -> str:
     """What the load itself is on both sides, e.g. ``faithful`` or ``faithful, now degraded``; blank where unknown."""
-    there, here = (load.quality.verdict if load.quality else "unknown" for load in (one.base, one.head))
+    there, here = one.base.quality, one.head.quality
+    return now(there.verdict if there else "unknown", here.verdict if here else "unknown")
+
+
+def now(there: Verdict, here: Verdict) -> str:
+    """The verdict here, and the one there where that is another; blank where that here is unknown."""
     if here == "unknown":
         return ""
     if there in ("unknown", here):
