@@ -64,6 +64,8 @@ def run(stored: Path, tmp_path: Path) -> Run:
         (["--head", "twin", "--run", "twin", "--baseline", "base*"], 4),
         (["--baseline", "base*", "--head", "twin", "--threshold", "few"], 4),
         (["--baseline", "base*", "--head", "twin", "--nonsense"], 4),
+        (["--baseline", "base*", "--head", "twin", "--quality-tolerance", "1%"], 2),
+        (["--baseline", "base*", "--head", "twin", "--quality-tolerance", "few"], 4),
         (["--baseline", "base*", "--head", "slow", "--threshold", "300%"], 0),
     ],
 )

@@ -199,6 +199,7 @@ def test_runs_are_named_by_id_or_glob(
         (["2026*", "--threshold", "few"], "expected a share such as 3%"),
         (["2026*", "--threshold", "-1"], "expected a share such as 3%"),
         (["2026*", "--threshold", "nan"], "expected a share such as 3%"),
+        (["2026*", "--quality-tolerance", "few"], "--quality-tolerance: expected a share such as 3%"),
         ([], "required: RUN"),
     ],
 )
