@@ -18,7 +18,7 @@ class Limits:
     """From which ratio of perplexities on a load is called degraded, and broken.
 
     The estimate decides, not its interval: an interval of few texts would leave slow loads without a verdict. What the
-    interval says stands beside it, and decides whether two runs differ (:func:`between`).
+    interval says stands beside it, and decides whether two runs differ (:mod:`bench.analyse.quality_change`).
     """
 
     degraded: float = 1.05
@@ -74,7 +74,8 @@ class Quality:
         longest: on the sweep's longest prompt, which is none of the fixed texts.
         cpu_ratio: perplexity over that of the same artifact with the same stack on the CPU; only for another device.
         by_text: digest of a fixed text -> perplexity over what was scored of it.
-        log_probs: digest of a fixed text -> log-probability of each scored token, for :func:`between`.
+        log_probs: digest of a fixed text -> log-probability of each scored token, for comparisons
+            between runs.
         error: why it could not be scored, as recorded.
     """
 
@@ -104,21 +105,22 @@ def perplexity(log_probs: Sequence[float]) -> float:
     return math.exp(min(700.0, -math.fsum(log_probs) / len(log_probs)))
 
 
-def ratio_over_texts(pairs: Iterable[tuple[Sequence[float], Sequence[float]]]) -> Contrast | None:
-    """How many times the perplexity of the second that of the first is; ``None`` without a pair.
+def shared(pairs: Iterable[tuple[Sequence[float], Sequence[float]]]) -> tuple[dict[int, float], dict[int, float]]:
+    """The perplexities of two loads over what both scored, by the number of the text.
 
     Args:
         pairs: of each text the log-probabilities by both, from the same position on. Where one has fewer, because the
             time for it was up, the text counts as far as both have it; not at all where a value of these is not finite.
     """
-    one, other = {}, {}
+    one: dict[int, float] = {}
+    other: dict[int, float] = {}
     for text, (mine, theirs) in enumerate(pairs):
         both = min(len(mine), len(theirs))
         if both and all(map(math.isfinite, (*mine[:both], *theirs[:both]))):
             one[text], other[text] = perplexity(mine[:both]), perplexity(theirs[:both])
-    return paired(one, other)
+    return one, other
 
 
-def between(head: Quality, base: Quality) -> Contrast | None:
-    """How many times the perplexity of ``base`` that of ``head`` is, over the texts that both were asked for."""
-    return ratio_over_texts((mine, base.log_probs.get(text, ())) for text, mine in head.log_probs.items())
+def ratio_over_texts(pairs: Iterable[tuple[Sequence[float], Sequence[float]]]) -> Contrast | None:
+    """How many times the perplexity of the second that of the first is, by :func:`shared`; ``None`` without a pair."""
+    return paired(*shared(pairs))

@@ -10,7 +10,7 @@ from typing import Literal
 
 from bench.analyse.claims import claim, holm
 from bench.analyse.interval import Contrast, paired
-from bench.analyse.quality import Quality
+from bench.analyse.quality import Quality, shared
 from bench.analyse.results import CellResult, LoadResult
 
 QUALITY_TOLERANCE = 0.01
@@ -44,7 +44,8 @@ class QualityChange:
         reason: what it rests on, as a code: ``perplexity``; ``collapsed``; ``broken``, now and not before;
             ``degraded``, likewise, and its perplexity rose beyond the tolerance; ``mended``, broken before; or why
             nothing can be said: ``base-none`` and ``head-none``, where nobody asked for it, ``base-unscored`` and
-            ``head-unscored``, where it gave no perplexity, and ``other-texts``.
+            ``head-unscored``, where it gave no perplexity, ``no-scores``, where the stack gives none on either
+            side, and ``other-texts``.
     """
 
     base: LoadResult
@@ -96,28 +97,18 @@ def quality_changes(
     return tuple(_judged(one, tolerance, stands=str(place) in standing) for place, one in enumerate(found))
 
 
-def over_texts(head: Mapping[str, float], base: Mapping[str, float]) -> tuple[Contrast, float, float] | None:
-    """How many times ``base`` the perplexity of ``head`` is, and both as geometric means over the texts of both.
+def over_texts(head: Quality, base: Quality) -> tuple[Contrast, float, float] | None:
+    """How many times the perplexity of ``base`` that of ``head`` is, and both, base first.
 
-    Args:
-        head: digest of a text -> perplexity.
-        base: likewise.
-
-    Returns:
-        ``None`` where no text was scored on both sides.
+    Perplexities are geometric means over the texts that both scored, as far as both did; ``None`` without one.
     """
-    shared = [text for text in sorted(head.keys() & base.keys()) if _usable(head[text]) and _usable(base[text])]
-    above, below = (dict(enumerate(side[text] for text in shared)) for side in (head, base))
+    pairs = ((mine, base.log_probs.get(text, ())) for text, mine in sorted(head.log_probs.items()))
+    above, below = shared(pairs)
     contrast = paired(above, below)
     if contrast is None:
         return None
-    logs = (math.fsum(map(math.log, side.values())) / len(shared) for side in (below, above))
-    there, here = map(math.exp, logs)
+    there, here = (math.exp(math.fsum(map(math.log, side.values())) / len(side)) for side in (below, above))
     return contrast, there, here
-
-
-def _usable(perplexity: float) -> bool:
-    return math.isfinite(perplexity) and perplexity > 0
 
 
 def _collapsed(there: CellResult, here: CellResult) -> bool:
@@ -126,8 +117,8 @@ def _collapsed(there: CellResult, here: CellResult) -> bool:
 
 
 def _change(there: LoadResult, here: LoadResult, collapsed: int) -> QualityChange:
-    sides = [load.quality.by_text if load.quality else {} for load in (here, there)]
-    contrast, base, head = over_texts(*sides) or (None, None, None)
+    found = over_texts(here.quality, there.quality) if here.quality and there.quality else None
+    contrast, base, head = found or (None, None, None)
     return QualityChange(there, here, contrast, base, head, collapsed)
 
 
@@ -167,6 +158,8 @@ def _why_unknown(there: Quality | None, here: Quality | None) -> str:
     for side, quality in (("base", there), ("head", here)):
         if quality is None:
             return f"{side}-none"
+    if there and here and there.reason == here.reason == "no-scores":
+        return "no-scores"
     for side, quality in (("base", there), ("head", here)):
         if quality is not None and not quality.by_text:
             return f"{side}-unscored"

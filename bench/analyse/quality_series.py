@@ -42,7 +42,7 @@ def _series(runs: Sequence[ReadRun], own: Sequence[_Point]) -> QualitySeries:
 
 def _steps(runs: Sequence[ReadRun], before: _Point, after: _Point) -> Iterator[QualityStep]:
     (low, there), (high, here) = before, after
-    found = over_texts(here.quality.by_text, there.quality.by_text)
+    found = over_texts(here.quality, there.quality)
     ratio = found[0].ratio.value if found else None
     verdicts = there.quality.verdict, here.quality.verdict
     digests = there.artifact_digest, here.artifact_digest

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.quality import Quality, between, perplexity
+from bench.analyse.quality import Quality, perplexity
 from bench.analyse.ranking import faithful_rankings
 from bench.analyse.results import RunAnalysis
 from bench.plan.cells import Cell, Load
@@ -421,27 +421,6 @@ def test_where_all_are_broken_nobody_wins(tiny_run: TinyRun, measure: Measure) -
 
 def _loads(contestants: Sequence[Any]) -> list[Any]:
     return [getattr(one, "load", one) for one in contestants]
-
-
-# -- two runs
-
-
-def test_two_loads_are_compared_over_their_texts(tiny_run: TinyRun, measure: Measure) -> None:
-    head, base = measure(), measure("openvino-genai")
-    score(tiny_run, head, [1.3, 1.3, 1.3, 1.3])
-    score(tiny_run, base, [1.0, 1.0, 1.0, 1.0])
-    found = qualities(tiny_run.analyse())
-    one, other = found[head.label], found[base.label]
-    assert one is not None
-    assert other is not None
-    contrast = between(one, other)
-    assert contrast is not None
-    assert (contrast.ratio.value, contrast.ratio.blocks) == (about(1.3), 4)
-
-
-def test_loads_that_share_no_text_are_not_compared() -> None:
-    one, other = (Quality("faithful", "ratio", log_probs={text: RIGHT}) for text in ("a", "b"))
-    assert between(one, other) is None
 
 
 def test_a_perplexity_beyond_what_a_float_holds_is_finite() -> None:
