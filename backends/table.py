@@ -31,6 +31,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="openvino-genai",
             artifact_format="openvino-ir",
             devices={"CPU": _OPENVINO_FORMATS, "GPU": _OPENVINO_FORMATS, "NPU": ("int4", "int8", "fp16")},
+            scores=("CPU", "GPU"),
             timed=TimedRegion(setup="scheduler", prompt_logits="last", loop="native", kv_cache="f16"),
             default_precisions=("int4", "int8", "fp32"),
             default_on={"intel-gpu": "GPU", "intel-npu": "NPU"},
@@ -107,6 +108,7 @@ BACKENDS: dict[str, BackendSpec] = {
                 "NPU": "optimum-intel asks for dynamic shapes, which an NPU cannot run; openvino-genai has a pipeline "
                 "of its own for the NPU"
             },
+            scores=("CPU", "GPU", "AUTO"),
             timed=TimedRegion(setup="generate", prompt_logits="all", loop="generate", kv_cache="f16"),
             default_precisions=("int4", "int8", "fp32"),
             default_on={"intel-gpu": "GPU"},
