@@ -71,7 +71,7 @@ class Request:
 
     def __init__(self, openvino: OpenVino) -> None:
         self.openvino = openvino
-        self.memory = np.zeros((1, 100, 2), dtype=np.float32)
+        self.memory: Any = np.zeros((1, 100, 2), dtype=np.float32)
         self.length = 0
 
     def reset_state(self) -> None:
