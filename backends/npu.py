@@ -87,7 +87,7 @@ class IntelNpuLibrary:
         return NpuSession(compiled.eval(), device, parameters, cache)
 
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """One forward pass per text; the library compiles a graph for each length of a text, as it does for a prompt."""
+        """One forward pass per text; the library compiles a graph for each length, as it does for prompts."""
         yield from self.load(artifact, device, options).score(texts)
 
 

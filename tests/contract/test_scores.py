@@ -93,21 +93,12 @@ def test_an_absent_device_is_unsupported_when_it_is_to_score(
     scoring: WorkerProcess, fp32_backend: LoadedBackend
 ) -> None:
     with pytest.raises(WorkerUnsupported, match="ABACUS"):
-        _score(scoring, fp32_backend, [_text("any", (5, 6, 7))], "ABACUS")
+        _score(scoring, fp32_backend, [_text("any", (5, 6, 7))], device="ABACUS")
 
 
 def test_an_empty_folder_cannot_score(scoring: WorkerProcess, fp32_backend: LoadedBackend, tmp_path: Path) -> None:
     with pytest.raises(WorkerFailed, match="nox -s models") as failed:
-        scoring.score(
-            tmp_path,
-            fp32_backend.case.device,
-            fp32_backend.precision,
-            fp32_backend.case.threads,
-            _options(fp32_backend),
-            texts=[_text("any", (5, 6, 7))],
-            reference=None,
-            seconds=LONG,
-        )
+        _score(scoring, fp32_backend, [_text("any", (5, 6, 7))], artifact=tmp_path)
 
     assert failed.value.error_type == "ArtifactError"
 
@@ -116,14 +107,11 @@ def _text(name: str, ids: Ids, start: int = 0) -> dict[str, Any]:
     return {"name": name, "ids": list(ids), "start": start}
 
 
-def _options(backend: LoadedBackend) -> dict[str, Any]:
-    case = backend.case
-    return {**case.options, **case.as_reference} if backend.precision == case.widest else case.options
-
-
 def _score(
-    worker: WorkerProcess, backend: LoadedBackend, texts: Sequence[Mapping[str, Any]], device: str | None = None
+    worker: WorkerProcess, backend: LoadedBackend, texts: Sequence[Mapping[str, Any]], **other: Any
 ) -> list[Mapping[str, Any]]:
+    """Scores by the model that ``backend`` has loaded; ``other`` says what is to be another one."""
     case = backend.case
-    given = (backend.artifact, device or case.device, backend.precision, case.threads, _options(backend))
+    model = {"artifact": backend.artifact, "device": case.device, **other}
+    given = (*model.values(), backend.precision, case.threads, {**case.options, **case.as_reference})
     return list(worker.score(*given, texts=texts, reference=None, seconds=LONG))
