@@ -131,6 +131,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="npu",
             artifact_format="huggingface",
             devices={"NPU": ("int4", "int8", "fp16")},
+            scores=("NPU",),
             timed=TimedRegion(setup="new cache", prompt_logits="last", loop="bare", kv_cache="weights"),
             default_precisions=("int4", "int8", "fp16"),
             default_on={"intel-npu": "NPU"},
@@ -144,6 +145,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="transformers",
             artifact_format="huggingface",
             devices={"CPU": _TORCH_FORMATS, "CUDA": _TORCH_FORMATS, "XPU": _TORCH_FORMATS},
+            scores=("CPU", "CUDA", "XPU"),
             timed=TimedRegion(setup="new cache", prompt_logits="last", loop="bare", kv_cache="weights"),
             default_precisions=("fp32",),
             by_default=True,
@@ -156,6 +158,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="llama-cpp",
             artifact_format="gguf",
             devices={"CPU": ("int4", "int8", "fp16", "fp32", ORIGINAL)},
+            scores=("CPU",),
             timed=TimedRegion(setup="clear", prompt_logits="last", loop="bare", kv_cache="f16"),
             default_precisions=("int4", "int8", ORIGINAL),
             # It is compiled.
