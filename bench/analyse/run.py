@@ -46,13 +46,13 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     bad = generations.bad_rows()
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
-    named = (run.record.get("options") or {}).get("reference")
-    reference = reference_of((load for load in loads.values() if not load.simulated), named)
+    asked = (run.record.get("options") or {}).get("reference")
+    reference = reference_of((load for load in loads.values() if not load.simulated), asked)
     # The ids of simulated answers are made up.
     load_keys = {key: cell.load.load_key for key, cell in results.items() if not cell.load.simulated}
     for key, answers in answers_of(run, load_keys, reference.load_key if reference else None).items():
         results[key] = replace(results[key], answers=answers)
-    for key, quality in read_quality(run, loads.values(), _collapsed(run.record, results.values()), named).items():
+    for key, quality in read_quality(run, loads.values(), _collapsed(run.record, results.values()), asked).items():
         loads[key] = replace(loads[key], quality=quality)
     results = {key: replace(cell, load=loads.get(cell.load.load_key, cell.load)) for key, cell in results.items()}
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
