@@ -1,31 +1,47 @@
-"""The corpus as ids of the model's own tokenizer: tokenized once, here, so that every stack gets the same ids."""
+"""The corpus and the texts of quality as ids of the model's own tokenizer, so that every stack gets the same ids."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from backends.convert import ConversionError
 
 PROMPTS_FILE = "prompts.json"
+PIECES_FILE = "pieces.json"
 _OPENER_LETTERS = 3
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Write ``prompts.json`` for a directory with a model's tokenizer.
+    """Write ``prompts.json`` and ``pieces.json`` for a directory with a model's tokenizer.
 
-    The options are ``corpus``, text files, each the text of one kind of work and named after it, and ``vocab_size``,
-    the rows of the model's embedding (a tokenizer may know ids beyond it). The facts are counts.
+    The options are ``corpus``, text files, each the text of one kind of work and named after it; ``texts``, files that
+    quality is measured on, in the order to keep; ``text_tokens``, the most ids of one of these; and ``vocab_size``, the
+    rows of the model's embedding (a tokenizer may know ids beyond it). The facts are counts.
     """
     tokenizer = load_tokenizer(source)
     limit = options["vocab_size"]
     kinds = {file.stem: _ids(tokenizer, file, limit) for file in sorted(map(Path, options["corpus"]))}
-    book = {"kinds": kinds, "openers": openers(tokenizer, limit), "bos": prefix(tokenizer), "vocab_size": limit}
+    bos = prefix(tokenizer)
+    texts = {
+        file.stem: (bos + _ids(tokenizer, file, limit))[: options["text_tokens"]]
+        for file in map(Path, options["texts"])
+    }
+    book = {
+        "kinds": kinds,
+        "openers": openers(tokenizer, limit),
+        "bos": bos,
+        "vocab_size": limit,
+        "texts": texts,
+    }
     if not book["openers"]:
         raise ConversionError("the tokenizer has no tokens that begin a word: prompts cannot be made for this model")
     (output / PROMPTS_FILE).write_text(json.dumps(book, separators=(",", ":")), "utf-8")
-    return {"kinds": {kind: len(ids) for kind, ids in kinds.items()}, "openers": len(book["openers"])}
+    (output / PIECES_FILE).write_text(json.dumps(pieces(tokenizer, limit), separators=(",", ":")), "utf-8")
+    counts = {part: {name: len(ids) for name, ids in book[part].items()} for part in ("kinds", "texts")}
+    return {**counts, "openers": len(book["openers"])}
 
 
 def load_tokenizer(source: str) -> Any:
@@ -43,7 +59,7 @@ def _ids(tokenizer: Any, file: Path, limit: int) -> list[int]:
     ids = tokenizer(file.read_text("utf-8"), add_special_tokens=False, verbose=False)["input_ids"]
     kept = [index for index in ids if index < limit]
     if not kept:
-        raise ConversionError(f"the corpus file {file.name} gives no tokens: restore it from the project")
+        raise ConversionError(f"the text {file.name} gives no tokens: restore it from the project")
     return kept
 
 
@@ -71,3 +87,41 @@ def prefix(tokenizer: Any) -> list[int]:
         if dressed[start : start + len(bare)] == bare:
             return list(dressed[:start])
     return []
+
+
+def pieces(tokenizer: Any, limit: int) -> list[str | None]:
+    r"""What each id below ``limit`` stands for in a text; ``None`` for an id that the tokenizer does not have.
+
+    A byte that is no whole character is written as ``\xe4``.
+    """
+    vocabulary = tokenizer.get_vocab()
+    byte_level = sum(token[:1] == "\u0120" for token in vocabulary) > sum(token[:1] == "\u2581" for token in vocabulary)
+    read = _of_byte_level if byte_level else _of_sentence_piece
+    known = {index: token for token, index in vocabulary.items()}
+    return [read(known[index]) if index in known else None for index in range(limit)]
+
+
+def _byte_letters() -> dict[str, int]:
+    """Letter -> the byte that it stands for in a byte-level vocabulary, as GPT-2's tokenizer began it."""
+    themselves = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in themselves]
+    return {chr(byte): byte for byte in themselves} | {chr(256 + place): byte for place, byte in enumerate(others)}
+
+
+_BYTE_LETTERS = _byte_letters()
+
+
+def _of_byte_level(token: str) -> str:
+    # A token that was added to the vocabulary, a run of spaces for one, is spelled as it is.
+    if any(letter not in _BYTE_LETTERS for letter in token):
+        return token
+    return _as_text(bytes(_BYTE_LETTERS[letter] for letter in token))
+
+
+def _of_sentence_piece(token: str) -> str:
+    byte = re.fullmatch("<0x([0-9A-F]{2})>", token)
+    return _as_text(bytes.fromhex(byte[1])) if byte else token.replace("\u2581", " ")
+
+
+def _as_text(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from abc import ABC, abstractmethod
@@ -25,10 +26,11 @@ from bench.prepare.conversion_cost import (
 from bench.prepare.converter import Converter
 from bench.prepare.model_facts import ModelFacts, facts_of
 from bench.prepare.model_source import DEFAULT_PACKAGE, ModelSource
-from bench.prepare.prompts import PROMPTS_FILE, PromptBook
+from bench.prepare.prompts import PIECES_FILE, PROMPTS_FILE, TEXT_TOKENS, PromptBook
 from bench.prepare.recipes import PACKAGES, Recipe
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
+TEXTS = CORPUS.with_name("texts")
 ASSUMED_PARAMETERS = 3_821_079_552  # Phi-3-mini's: what a hub model of unknown size is taken for in a preflight
 
 Say = Callable[[str], None]
@@ -92,17 +94,26 @@ class Job:
 class Preparation(ABC):
     """Makes what a run needs of one model, or finds it in the cache.
 
-    ``say`` shows what is being made; ``corpus`` is a folder of texts that prompts are cut from, one per kind of work.
+    ``say`` shows what is being made. ``corpus`` is a folder of texts that prompts are cut from, one per kind of work,
+    and ``texts`` one of those that quality is measured on, named ``<kind>-<number>.txt``.
     """
 
     def __init__(
-        self, source: ModelSource, *, conversion_python: str, cache: Path, say: Say, corpus: Path = CORPUS
+        self,
+        source: ModelSource,
+        *,
+        conversion_python: str,
+        cache: Path,
+        say: Say,
+        corpus: Path = CORPUS,
+        texts: Path = TEXTS,
     ) -> None:
         self.source = source
         self._store = ArtifactStore(cache)
         self._converter = Converter(conversion_python, cache / "logs")
         self._say = say
         self._corpus = corpus
+        self._texts = texts
         self._checked: set[str] = set()
 
     @property
@@ -151,10 +162,21 @@ class Preparation(ABC):
         """
 
     def prompts(self) -> PromptBook:
-        """The corpus as ids of the model's own tokenizer; raises as :meth:`artifact`."""
+        """The corpus and the texts as ids of the model's own tokenizer; raises as :meth:`artifact`."""
+        return PromptBook.read(self._prompts.path / PROMPTS_FILE)
+
+    def pieces(self, ids: Iterable[int]) -> dict[int, str]:
+        """What each of ``ids`` stands for in a text, without those that the model's tokenizer does not have.
+
+        Raises as :meth:`artifact`.
+        """
+        known = json.loads((self._prompts.path / PIECES_FILE).read_text("utf-8"))
+        return {index: known[index] for index in ids if 0 <= index < len(known) and known[index] is not None}
+
+    @property
+    def _prompts(self) -> Artifact:
         tokenizer = self._tokenizer()
-        made = self._made(self._prompts_job(self._facts.vocab_size), str(tokenizer))
-        return PromptBook.read(made.path / PROMPTS_FILE)
+        return self._made(self._prompts_job(self._facts), str(tokenizer))
 
     def _tokenizer(self) -> Path:
         """The folder with the model's tokenizer."""
@@ -188,25 +210,27 @@ class Preparation(ABC):
         versions = {name: self._versions[name] or "missing" for name in PACKAGES[recipe.task]}
         return ArtifactKey(artifact_format, precision, self.source.label, source, recipe.identity, versions)
 
-    def _prompts_job(self, vocab_size: int) -> Job:
+    def _prompts_job(self, facts: ModelFacts) -> Job:
+        text_tokens = min(TEXT_TOKENS, facts.context_tokens or TEXT_TOKENS)
+        values = {"vocab_size": facts.vocab_size, "text_tokens": text_tokens}
+        files = {"corpus": self._corpus_files, "texts": self._text_files}
+        digests = {"corpus": self._corpus_digest, "texts": _digest_of_texts(self._text_files)}
         recipe = Recipe(
-            "prompts",
-            {"corpus": self._corpus_digest, "vocab_size": vocab_size},
-            {"vocab_size": vocab_size, "corpus": [str(file) for file in self._corpus_files]},
+            "prompts", values | digests, values | {name: [str(file) for file in files[name]] for name in files}
         )
         return Job(self._key("prompts", "", self._digest, recipe), recipe, f"the corpus to ids of {self.source.label}")
 
     @cached_property
     def _corpus_files(self) -> list[Path]:
-        files = sorted(self._corpus.glob("*.txt"))
-        if not files:
-            raise PrepareError(f"the folder {self._corpus} holds no texts for prompts: restore it from the project")
-        return files
+        return _text_files(self._corpus, "prompts")
 
     @cached_property
     def _corpus_digest(self) -> str:
-        # A checkout on Windows may have other line ends; the text is the same, and is read as such.
-        return digest_of({file.stem: file.read_text("utf-8") for file in self._corpus_files}, length=64)
+        return _digest_of_texts(self._corpus_files)
+
+    @cached_property
+    def _text_files(self) -> list[Path]:
+        return sorted(_text_files(self._texts, "quality"), key=_by_number)
 
     def _made(self, job: Job, source: str) -> Artifact:
         """The artifact of ``job``, made from ``source`` if there is none, and checked against its digests once."""
@@ -240,6 +264,24 @@ class Preparation(ABC):
         size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
         self._say(f"converted {job.title}: done in {time.monotonic() - start:.0f} s, {gigabytes(size)}")
         return made
+
+
+def _text_files(folder: Path, purpose: str) -> list[Path]:
+    files = sorted(folder.glob("*.txt"))
+    if not files:
+        raise PrepareError(f"the folder {folder} holds no texts for {purpose}: restore it from the project")
+    return files
+
+
+def _by_number(file: Path) -> tuple[int, str]:
+    # The first texts hold every kind, and who stops early has seen each.
+    kind, _, number = file.stem.rpartition("-")
+    return int(number), kind
+
+
+def _digest_of_texts(files: Iterable[Path]) -> str:
+    # A checkout on Windows may have other line ends; the text is the same, and is read as such.
+    return digest_of({file.stem: file.read_text("utf-8") for file in files}, length=64)
 
 
 def _counted(job: Job, facts: Mapping[str, Any], output: Path) -> Made:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,12 @@ from bench.errors import PrepareError, UsageError
 from bench.plan.cells import digest
 
 PROMPTS_FILE = "prompts.json"
+PIECES_FILE = "pieces.json"
+TEXT_TOKENS = 160
+"""The most ids of a text that quality is measured on, a BOS included."""
+
 _RANDOM_BODY_TOKENS = 4_096
+_RANDOM_TEXTS = 8
 _SMALLEST_VOCABULARY = 8
 
 
@@ -54,19 +60,22 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class PromptBook:
-    """The text that prompts are cut from, as ids of one model.
+    """The text that prompts are cut from, and the texts that quality is measured on, as ids of one model.
 
     Args:
         kinds: kind of work -> its text.
         openers: ids that begin an ordinary word.
         bos: ids that the model wants before every prompt; they count.
         vocab_size: every id is below it.
+        texts: ``<kind>-<number>`` -> the text's first ids, ``bos`` among them, in the order to score them in: all kinds
+            before the second of any.
     """
 
     kinds: Mapping[str, tuple[int, ...]]
     openers: tuple[int, ...]
     bos: tuple[int, ...]
     vocab_size: int
+    texts: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, file: Path) -> PromptBook:
@@ -86,6 +95,7 @@ class PromptBook:
             openers=tuple(book["openers"]),
             bos=tuple(book["bos"]),
             vocab_size=book["vocab_size"],
+            texts={name: tuple(ids) for name, ids in book["texts"].items()},
         )
 
     @classmethod
@@ -95,7 +105,11 @@ class PromptBook:
             raise UsageError(f"a vocabulary of {vocab_size} is too small for prompts: {_SMALLEST_VOCABULARY} at least")
         draw = random.Random(seed)
         body = tuple(draw.randrange(vocab_size) for _ in range(_RANDOM_BODY_TOKENS))
-        return cls(kinds={"random": body}, openers=tuple(range(vocab_size)), bos=(), vocab_size=vocab_size)
+        texts = {
+            f"random-{number}": tuple(draw.randrange(vocab_size) for _ in range(TEXT_TOKENS))
+            for number in range(1, _RANDOM_TEXTS + 1)
+        }
+        return cls({"random": body}, tuple(range(vocab_size)), (), vocab_size, texts)
 
     @property
     def shortest(self) -> int:
@@ -143,6 +157,11 @@ class PromptBook:
             index = (index + 1) % len(self.openers)
         taken.add(index)
         return self.openers[index]
+
+
+def kind_of(text: str) -> str:
+    """The kind of the text that is named ``<kind>-<number>``."""
+    return re.sub(r"-\d+$", "", text)
 
 
 def _window(text: Sequence[int], start: int, length: int) -> tuple[int, ...]:

@@ -76,7 +76,7 @@ class Preparer(Preparation):
             if facts is None or not _is_there(artifact[0], artifact[1], facts):
                 yield self._artifact_job(artifact, facts)
         if facts is not None:
-            yield self._prompts_job(facts.vocab_size)
+            yield self._prompts_job(facts)
 
     @cached_property
     def _model_job(self) -> Job | None:

@@ -27,10 +27,13 @@ else:
     if task == "prompts":
         facts = {}
         book = {"kinds": {"chat": [1, 2, 3]}, "openers": [4, 5, 6, 7], "bos": [], "vocab_size": 8}
+        book["texts"] = {"chat-1": [1, 2]}
         (output / "prompts.json").write_text(json.dumps(book), "utf-8")
+        (output / "pieces.json").write_text(json.dumps(["<s>", " a", " b", None]), "utf-8")
     (output / "model.bin").write_bytes(b"0" * 48)
     with pathlib.Path(__file__).with_name("calls").open("a", encoding="utf-8") as calls:
         calls.write(task + "\\n")
+    pathlib.Path(__file__).with_name("options").write_text(json.dumps(request["options"]), "utf-8")
     answer = {"ok": True, "facts": facts, "peak_memory_bytes": 1}
 pathlib.Path(request["result"]).write_text(json.dumps(answer), "utf-8")
 """
@@ -53,6 +56,12 @@ class StandIn:
 
     def behave(self, how: str) -> None:
         (self._folder / "behaviour").write_text(how, "utf-8")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the last task was given."""
+        options: dict[str, Any] = json.loads((self._folder / "options").read_text("utf-8"))
+        return options
 
     @property
     def calls(self) -> list[str]:

@@ -48,6 +48,15 @@ def corpus(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def texts(tmp_path: Path) -> Path:
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    for name in ("chat-1", "chat-2", "writing-1"):
+        (folder / f"{name}.txt").write_text(f"This is {name}.", "utf-8")
+    return folder
+
+
+@pytest.fixture
 def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     root = tmp_path / "project"
     monkeypatch.setattr(processes, "PROJECT_ROOT", root)
@@ -55,10 +64,16 @@ def stand_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
 
 
 @pytest.fixture
-def preparer_of(tmp_path: Path, corpus: Path) -> Callable[..., Preparer]:
+def preparer_of(tmp_path: Path, corpus: Path, texts: Path) -> Callable[..., Preparer]:
     def make(spec: str, said: list[str] | None = None) -> Preparer:
         say = (lambda _: None) if said is None else said.append
-        cache = tmp_path / "cache"
-        return Preparer(resolve_model(spec), conversion_python=sys.executable, cache=cache, say=say, corpus=corpus)
+        return Preparer(
+            resolve_model(spec),
+            conversion_python=sys.executable,
+            cache=tmp_path / "cache",
+            say=say,
+            corpus=corpus,
+            texts=texts,
+        )
 
     return make

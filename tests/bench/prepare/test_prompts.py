@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import PrepareError, UsageError
-from bench.prepare.prompts import PromptBook, PromptKey
+from bench.prepare.prompts import TEXT_TOKENS, PromptBook, PromptKey, kind_of
 
 BOOK = PromptBook(
     kinds={"chat": tuple(range(100, 137)), "code": tuple(range(200, 211))},
@@ -113,6 +113,21 @@ def test_a_made_up_book_calls_its_text_random() -> None:
     assert PromptBook.made_up().prompts_for_visit(0, [key])[key].kind == "random"
 
 
+def test_a_made_up_book_has_texts_to_score() -> None:
+    texts = PromptBook.made_up(50).texts
+    assert {(kind_of(name), len(ids), max(ids) < 50) for name, ids in texts.items()} == {("random", TEXT_TOKENS, True)}
+
+
+def test_a_made_up_books_prompts_stay_the_same_from_version_to_version() -> None:
+    key = PromptKey(5, 0, 0)
+    assert PromptBook.made_up().prompts_for_visit(0, [key])[key].ids == (16092, 21666, 10260, 10384, 17951)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("chat-2", "chat"), ("longest-prompt", "longest-prompt")])
+def test_the_kind_of_a_text_stands_before_its_number(name: str, kind: str) -> None:
+    assert kind_of(name) == kind
+
+
 def test_a_vocabulary_too_small_for_prompts_is_refused() -> None:
     with pytest.raises(UsageError):
         PromptBook.made_up(1)
@@ -120,9 +135,9 @@ def test_a_vocabulary_too_small_for_prompts_is_refused() -> None:
 
 def test_a_book_is_read_from_its_file(tmp_path: Path) -> None:
     file = tmp_path / "prompts.json"
-    book = {"kinds": {"chat": [1, 2]}, "openers": [3], "bos": [], "vocab_size": 4}
+    book = {"kinds": {"chat": [1, 2]}, "openers": [3], "bos": [], "vocab_size": 4, "texts": {"chat-1": [2, 1]}}
     file.write_text(json.dumps(book), "utf-8")
-    assert PromptBook.read(file) == PromptBook({"chat": (1, 2)}, (3,), (), 4)
+    assert PromptBook.read(file) == PromptBook({"chat": (1, 2)}, (3,), (), 4, {"chat-1": (2, 1)})
 
 
 def test_a_damaged_book_is_refused(tmp_path: Path) -> None:

@@ -100,6 +100,60 @@ def test_another_corpus_gives_other_prompts(
     assert stand_in.calls == ["prompts", "prompts"]
 
 
+def test_another_text_of_quality_gives_other_prompts(
+    preparer_of: Make, model_directory: Path, stand_in: Any, texts: Path
+) -> None:
+    preparer_of(str(model_directory)).prompts()
+    (texts / "chat-1.txt").write_text("This is new.", "utf-8")
+    preparer_of(str(model_directory)).prompts()
+    assert stand_in.calls == ["prompts", "prompts"]
+
+
+def test_line_ends_of_a_checkout_give_no_other_prompts(
+    preparer_of: Make, model_directory: Path, stand_in: Any, texts: Path
+) -> None:
+    (texts / "chat-1.txt").write_bytes(b"One line.\nAnother.\n")
+    preparer_of(str(model_directory)).prompts()
+    (texts / "chat-1.txt").write_bytes(b"One line.\r\nAnother.\r\n")
+    preparer_of(str(model_directory)).prompts()
+    assert stand_in.calls == ["prompts"]
+
+
+def test_every_kind_of_text_comes_before_the_second_of_any(
+    preparer_of: Make, model_directory: Path, stand_in: Any
+) -> None:
+    preparer_of(str(model_directory)).prompts()
+    given = [Path(name).stem for name in stand_in.options["texts"]]
+    assert given == ["chat-1", "writing-1", "chat-2"]
+
+
+def test_a_text_is_no_longer_than_a_small_context(preparer_of: Make, model_directory: Path, stand_in: Any) -> None:
+    preparer_of(str(model_directory)).prompts()
+    assert stand_in.options["text_tokens"] == 100
+
+
+def test_no_text_of_quality_at_all_is_refused(
+    preparer_of: Make, model_directory: Path, stand_in: Any, texts: Path
+) -> None:
+    for file in texts.iterdir():
+        file.unlink()
+    with pytest.raises(PrepareError, match="no texts for quality: restore it"):
+        preparer_of(str(model_directory)).prompts()
+
+
+def test_an_id_has_the_piece_of_text_that_it_stands_for(
+    preparer_of: Make, model_directory: Path, stand_in: Any
+) -> None:
+    assert preparer_of(str(model_directory)).pieces([1, 0]) == {1: " a", 0: "<s>"}
+
+
+@pytest.mark.parametrize("unknown", [3, 4, -1])
+def test_an_id_that_the_tokenizer_lacks_has_no_piece(
+    preparer_of: Make, model_directory: Path, stand_in: Any, unknown: int
+) -> None:
+    assert preparer_of(str(model_directory)).pieces([unknown]) == {}
+
+
 def test_too_little_memory_starts_nothing(
     preparer_of: Make, model_directory: Path, stand_in: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
