@@ -15,6 +15,7 @@ from bench.measure.attempt import LoadPlan, RunFacts, start_worker
 from bench.measure.store_rows import Row
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load, digest
+from bench.prepare.prompts import kind_of
 
 _SLACK_S = 120.0
 """How much longer than its time a worker may take to answer: a stack may have to end what it has begun."""
@@ -112,17 +113,11 @@ def _of(load: Load, started_at: datetime) -> Row:
 def _of_text(text: Text) -> Row:
     return {
         "text": text.name,
-        "kind": kind_of(text),
+        "kind": kind_of(text.name),
         "text_digest": digest(list(text.ids)),
         "first_position": text.start,
         "positions": text.positions,
     }
-
-
-def kind_of(text: Text) -> str:
-    """``chat`` of ``chat-2``."""
-    kind, _, number = text.name.rpartition("-")
-    return kind if number.isdigit() else text.name
 
 
 def _row(text: Text, scored: Mapping[str, Any], reference: Reference | None) -> Row:

@@ -41,7 +41,7 @@ def texts_of(book: PromptBook, prompt_tokens: Iterable[int]) -> list[Text]:
 
     Of that the end is scored alone: what a device makes of a long prompt shows there.
     """
-    texts = [Text(name, ids) for name, ids in getattr(book, "texts", {}).items()]
+    texts = [Text(name, ids) for name, ids in book.texts.items()]
     longest = max(prompt_tokens, default=0)
     if longest > _LONG_TOKENS:
         key = PromptKey(longest, 0, 0)
