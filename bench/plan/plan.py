@@ -117,11 +117,11 @@ def reference_load(asked: str, loads: Sequence[Load]) -> Load | None:
     """
     if asked in ("auto", "none"):
         return None
-    labels = {load.label.lower(): load for load in reversed(loads)}
-    if asked.lower() not in labels:
-        there = ", ".join(sorted(load.label for load in labels.values()))
+    labels = {load.label: load for load in reversed(loads)}
+    if asked not in labels:
+        there = ", ".join(sorted(labels))
         raise UsageError(f"--reference: no load {asked!r} in this run; there are {there}, and auto and none")
-    return labels[asked.lower()]
+    return labels[asked]
 
 
 def _no_variant(cells: Twins, options: Options) -> str | None:

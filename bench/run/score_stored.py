@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from bench.errors import StoreError
+from bench.findings import Code
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.store_rows import Row
 from bench.measure.worker import Timeouts
@@ -25,6 +26,7 @@ from bench.prepare.preparation import Say
 from bench.prepare.prompts import PromptBook
 from bench.prepare.stage import preparation_for
 from bench.run.doctor.readiness import look
+from bench.run.guard.after import judge_quality
 from bench.run.load_plans import named_venvs, plan_load
 from bench.run.quality import Measured, QualityPass, reference_for, texts_of
 from bench.store.reader import StoredRun
@@ -109,6 +111,8 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
             new = [row for row in rows if row.get("error_type") != "Interrupted"]
             if new:
                 replace_rows(run, "quality", ~pc.field("load_key").isin({row["load_key"] for row in new}), new)
+                broken = [one.row() for one in judge_quality(run)]
+                replace_rows(run, "findings", pc.field("code") != Code.BROKEN.word, broken)
 
 
 def _facts(run: StoredRun, scratch: Path) -> RunFacts:

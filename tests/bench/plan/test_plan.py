@@ -301,7 +301,7 @@ def test_a_plan_that_adds_blocks_has_visits_for_the_most(make_options: MakeOptio
 
 def test_a_reference_is_a_load_of_the_sweep(make_options: MakeOptions) -> None:
     base = ("--backend", "simulated", "--precision", "int4,fp32", "--reference")
-    assert make_plan(make_options(*base, "SIMULATED-cpu-fp32")).cells
+    assert make_plan(make_options(*base, "simulated-CPU-fp32")).cells
     with pytest.raises(UsageError, match="--reference: no load 'simulated-CPU-int8' in this run; there are "):
         make_plan(make_options(*base, "simulated-CPU-int8"))
 

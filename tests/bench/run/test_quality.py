@@ -88,7 +88,7 @@ class Played:
 def played(monkeypatch: pytest.MonkeyPatch) -> Played:
     made = Played()
     monkeypatch.setattr(quality, "score_load", made.score_load)
-    monkeypatch.setattr(quality.time, "monotonic", lambda: made.now)
+    monkeypatch.setattr("time.monotonic", lambda: made.now)
     return made
 
 
