@@ -174,6 +174,7 @@ BACKENDS: dict[str, BackendSpec] = {
             devices=dict.fromkeys(("CPU", "GPU", "NPU"), PRECISIONS[:-1]),
             default_precisions=("int4", "int8", "fp32"),
             batches=True,
+            scores=("CPU", "GPU", "NPU"),
             simulated=True,
             prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "GPU")),
             options={
@@ -214,6 +215,13 @@ BACKENDS: dict[str, BackendSpec] = {
                     0, "prompt length at which the failures above happen; 0 means at each"
                 ),
                 "extra_tokens": OptionSpec(0, "steps more (or, negative, fewer) than asked for"),
+                "perplexity_ratio": OptionSpec(
+                    None, "perplexity over that of a load with a ratio of 1; without it no perplexity is played"
+                ),
+                "perplexity_spread": OptionSpec(
+                    0.0, "relative standard deviation of that ratio between texts (log-normal, by seed)"
+                ),
+                "broken_from": OptionSpec(-1, "position of a text from which on all tokens are equally unlikely"),
             },
         ),
     )
