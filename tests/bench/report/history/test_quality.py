@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from bench.report.history.history_page import page
 from bench.report.history.history_text import sentences
 from bench.report.history.history_view import HistoryView
 from bench.report.language import speaking
-from tests.support.analyses import made_cell, made_quality, made_run, packages, with_quality
+from tests.support.analyses import made_cell, made_load, made_quality, made_run, packages, with_quality
 from tests.support.markup import NO_TURKISH, Tags, left_in_english
 from tests.support.nights import run_id, score, write_night
 
@@ -66,6 +67,19 @@ def test_a_step_is_said_with_what_changed_there() -> None:
 )
 def test_another_artifact_and_a_load_that_broke_are_said(after: tuple[Any, str, str], said: str) -> None:
     assert said in sentences(view((SOUND, "a", "1"), after))[0]
+
+
+def test_loads_of_one_stack_that_changed_together_share_a_sentence() -> None:
+    runs = []
+    for night, factors in enumerate(((1.0, 1.0), (1.1, 1.2))):
+        loads = [
+            replace(made_load(precision=precision), quality=made_quality([factor * 8.0, factor * 12.0]))
+            for precision, factor in zip(("int4", "int8"), factors, strict=True)
+        ]
+        run = made_run(f"run{night}", [made_cell([10.0], load=load) for load in loads])
+        runs.append(read_analysis(run, {}, f"run{night}", FIRST + timedelta(days=night), lambda _: lambda: "ort 32"))
+    said = sentences(HistoryView("m" * 16, "a machine", build_history(runs, 0.03)))[0]
+    assert said.startswith("Perplexity of ort-genai-int4 and ort-genai-int8: +10.0 % to +20.0 % between run run0")
 
 
 def test_quality_that_stayed_is_in_the_table_alone() -> None:
