@@ -138,8 +138,7 @@ def on_cpu(load: Load) -> Load | None:
     if family(device) not in spec.scores or family(load.device) not in spec.scores:
         return None
     kept = {name: value for name, value in load.options.items() if name in spec.options}
-    kept = {name: value for name, value in kept.items() if spec.options[name].applies_to(device)}
-    return replace(load, device=device, options=spec.load_options(device, {}, kept))
+    return replace(load, device=device, options=spec.load_options(device, load.precision, {}, kept))
 
 
 @dataclass(frozen=True, slots=True)
