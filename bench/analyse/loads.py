@@ -17,7 +17,7 @@ from bench.plan.backends import BACKENDS
 from bench.store.reader import StoredRun
 
 # How the rows of several processes become one value, by column.
-_NEWEST = ("bits_per_weight", "bits_read_per_weight", "threads", "artifact_bytes")
+_NEWEST = ("bits_per_weight", "bits_read_per_weight", "threads", "artifact_digest", "artifact_bytes")
 _NEWEST_MAPPINGS = ("weight_bits", "node_placement", "changed_hints")
 _JOINED = ("backend_version", "device_executed", "inference_precision", "kv_cache_precision", "attention_backend")
 _MEDIANS = ("peak_memory_bytes", "private_memory_bytes", "device_memory_bytes")
@@ -25,7 +25,7 @@ _MEDIANS = ("peak_memory_bytes", "private_memory_bytes", "device_memory_bytes")
 _COLUMNS = (
     *("load_id", "load_key", "variant", "block", "backend", "device_requested", "precision", "options", "environment"),
     *("device_verdict", "device_evidence", "device_share", *_NEWEST, *_NEWEST_MAPPINGS, *_JOINED, *_MEDIANS),
-    *("compile_cache", "process_start_s", "import_s", "load_s", "first_generation_s"),
+    *("artifact_digest", "compile_cache", "process_start_s", "import_s", "load_s", "first_generation_s"),
     *("status", "error_type", "error_message", "exit_code", "stderr_tail"),
 )
 

@@ -39,8 +39,12 @@ _COLUMNS = (
 )
 
 
+NO_REFERENCE = "none"
+"""The option ``reference`` of a run whose loads are compared with nothing."""
+
+
 def read_quality(
-    run: StoredRun, loads: Iterable[LoadResult], collapsed: Collection[str], named: str | None = None
+    run: StoredRun, loads: Iterable[LoadResult], collapsed: Collection[str], asked: str | None = None
 ) -> dict[str, Quality]:
     """``load_key`` -> its quality; empty for a run without rows in the table ``quality``.
 
@@ -51,25 +55,24 @@ def read_quality(
         run: to read from.
         loads: of the run.
         collapsed: keys of loads whose every answer is one token repeated.
-        named: label of the load that is the reference.
+        asked: the option ``reference`` of the run.
     """
     rows = run.table("quality", _COLUMNS).to_pylist()
     scored = {key: _scored(own) for key, own in group_by(rows, lambda row: (row["load_key"], row["device"])).items()}
     limits = Limits(**((run.record.get("options") or {}).get("quality_limits") or {}))
     found: dict[str, Quality] = {}
     for kind in group_by(loads, lambda load: load.simulated).values() if rows else ():
-        own = {load.load_key: scored.get((load.load_key, load.device_requested), _Scored()) for load in kind}
-        sound = (load for load in kind if load.load_key not in collapsed and own[load.load_key].sound)
-        reference = reference_of(sound, named)
+        own = {load.load_key: scored.pop((load.load_key, load.device_requested), _Scored()) for load in kind}
+        sound = [load for load in kind if load.load_key not in collapsed and own[load.load_key].sound]
+        reference = None if asked == NO_REFERENCE else reference_of(sound, asked)
         for load in kind:
             # What a simulated load thinks is only asked where it is told what to say.
             if load.simulated and not own[load.load_key].told:
                 continue
-            on_cpu = scored.get((load.load_key, "CPU")) if load.device_requested != "CPU" else None
             found[load.load_key] = _quality(
                 load,
                 own[load.load_key],
-                on_cpu or _Scored(),
+                next((its for (key, _), its in scored.items() if key == load.load_key), _Scored()),
                 (reference, own[reference.load_key]) if reference else None,
                 limits,
                 collapsed=load.load_key in collapsed,
@@ -77,19 +80,22 @@ def read_quality(
     return found
 
 
-def reference_of(loads: Iterable[LoadResult], named: str | None = None) -> LoadResult | None:
-    """The load that others are compared with: that of the label ``named``, or else the one of the widest weights.
+def reference_of(loads: Iterable[LoadResult], asked: str | None = None) -> LoadResult | None:
+    """The load that others are compared with: that of the label ``asked``, or else the one of the widest weights.
 
     Of several, transformers and the CPU go first. ``None`` if none has more than four bits and is not simulated.
     """
 
+    def named(load: LoadResult) -> bool:
+        return asked is not None and load.label.lower() == asked.lower()
+
     def place(load: LoadResult) -> tuple[bool, int, int, bool, bool]:
         computed = {"f32": 2, "bf16": 1, "f16": 1}.get(load.inference_precision or "", 0)
         of_stack = load.backend == "transformers", hardware_of(load.ran_on) == "CPU"
-        return load.label == named, PRECISIONS.index(load.precision), computed, *of_stack
+        return named(load), PRECISIONS.index(load.precision), computed, *of_stack
 
     def fits(load: LoadResult) -> bool:
-        any_width = load.simulated or load.label == named
+        any_width = load.simulated or named(load)
         return bool(load.processes) and load.precision in (PRECISIONS if any_width else PRECISIONS[1:])
 
     return max(filter(fits, loads), key=place, default=None)
@@ -131,7 +137,7 @@ class _Scored:
 
     Args:
         fixed: the fixed texts.
-        failure: status and message of the last row, where that is of a load that could not be scored.
+        failure: status and message of the last row, where that says why the load could not be scored.
     """
 
     fixed: Sequence[_Text] = ()
@@ -185,10 +191,11 @@ def _scored(rows: Sequence[Mapping[str, Any]]) -> _Scored:
         for text in texts.values()
     ]
     last = rows[-1]
+    left_out = last["text"] is not None and bool(texts)
     return _Scored(
         fixed=[text for text in known if text.kind != LONGEST],
         longest=next((text for text in known if text.kind == LONGEST), None),
-        failure=None if last["status"] == "ok" else (last["status"], last["error_message"]),
+        failure=(last["status"], last["error_message"]) if last["status"] != "ok" and not left_out else None,
     )
 
 

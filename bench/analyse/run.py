@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from backends.spec import hardware_of
 from bench.analyse.agreement import answers_of
 from bench.analyse.cell_result import cell_result
 from bench.analyse.failures import failures, lost_blocks
@@ -46,13 +47,14 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     bad = generations.bad_rows()
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
-    named = (run.record.get("options") or {}).get("reference")
-    reference = reference_of((load for load in loads.values() if not load.simulated), named)
+    asked = (run.record.get("options") or {}).get("reference")
+    reference = reference_of((load for load in loads.values() if not load.simulated), asked)
     # The ids of simulated answers are made up.
     load_keys = {key: cell.load.load_key for key, cell in results.items() if not cell.load.simulated}
-    for key, answers in answers_of(run, load_keys, reference.load_key if reference else None).items():
+    twins = _on_cpu(loads, load_rows)
+    for key, answers in answers_of(run, load_keys, reference.load_key if reference else None, twins).items():
         results[key] = replace(results[key], answers=answers)
-    for key, quality in read_quality(run, loads.values(), _collapsed(run.record, results.values()), named).items():
+    for key, quality in read_quality(run, loads.values(), _collapsed(run.record, results.values()), asked).items():
         loads[key] = replace(loads[key], quality=quality)
     results = {key: replace(cell, load=loads.get(cell.load.load_key, cell.load)) for key, cell in results.items()}
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
@@ -70,6 +72,15 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         memory_rankings=tuple(memory_rankings(cells)),
         reference=loads[reference.load_key] if reference else None,
     )
+
+
+def _on_cpu(loads: Mapping[str, LoadResult], load_rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """``load_key`` of each load on another device -> that of the same artifact, with the same stack, on the CPU."""
+    digests = {row["load_key"]: row["artifact_digest"] for row in load_rows if row["artifact_digest"]}
+    known = {key: (load.variant, load.backend, digests[key]) for key, load in loads.items() if key in digests}
+    on_cpu = {twin: key for key, twin in known.items() if hardware_of(loads[key].device_requested) == "CPU"}
+    elsewhere = {key: twin for key, twin in known.items() if hardware_of(loads[key].ran_on) != "CPU"}
+    return {key: on_cpu[twin] for key, twin in elsewhere.items() if twin in on_cpu}
 
 
 def _collapsed(record: Mapping[str, Any], cells: Iterable[CellResult]) -> set[str]:

@@ -178,7 +178,7 @@ def test_the_reference_of_the_rows_goes_before_a_load_of_the_run(tiny_run: TinyR
 
 def test_a_load_can_be_named_as_the_reference(tiny_run: TinyRun, measure: Measure) -> None:
     load, wide = measure(), measure("transformers", "fp32")
-    tiny_run.record = {"options": {"reference": load.label}}
+    tiny_run.record = {"options": {"reference": load.label.lower()}}
     score(tiny_run, load, 1.25, reference=None)
     score(tiny_run, wide, 1.0, reference=None)
     analysis = tiny_run.analyse()
@@ -187,6 +187,13 @@ def test_a_load_can_be_named_as_the_reference(tiny_run: TinyRun, measure: Measur
     assert found.ratio is not None
     assert analysis.reference is not None
     assert (found.ratio.value, found.reference, analysis.reference.label) == (about(0.8), *[load.label] * 2)
+
+
+def test_without_a_reference_asked_for_nothing_is_compared(tiny_run: TinyRun, measure: Measure) -> None:
+    load = measure("transformers", "fp32")
+    tiny_run.record = {"options": {"reference": "none"}}
+    score(tiny_run, load, 1.0, reference=None)
+    assert verdict(tiny_run, load) == ("unknown", "no-reference")
 
 
 def test_a_load_that_is_nonsense_is_no_reference(tiny_run: TinyRun, measure: Measure) -> None:
@@ -286,10 +293,13 @@ def test_only_the_longest_prompt_can_be_wrong(tiny_run: TinyRun, measure: Measur
     assert (found.longest.ratio, found.ratio.value) == (about(50), about(1.0))
 
 
-def test_a_device_that_is_wrong_where_the_cpu_is_right(tiny_run: TinyRun, measure: Measure) -> None:
-    load = measure(device="GPU")
+@pytest.mark.parametrize(("device", "cpu"), [("GPU", "CPU"), ("OPENVINO.GPU", "OPENVINO.CPU")])
+def test_a_device_that_is_wrong_where_the_cpu_is_right(
+    tiny_run: TinyRun, measure: Measure, device: str, cpu: str
+) -> None:
+    load = measure(device=device)
     score(tiny_run, load, 30.0)
-    score(tiny_run, load, 1.2, device="CPU")
+    score(tiny_run, load, 1.2, device=cpu)
     found = quality(tiny_run, load)
     assert found.cpu_ratio is not None
     assert (found.verdict, found.reason, found.cpu_ratio.value) == ("broken", "device", about(25))
@@ -329,14 +339,14 @@ def test_collapsed_answers_are_broken_unless_the_weights_are_random(
     tiny_run.planned.append(cell)
     tiny_run.generation(cell, 0, 10, [1.0] * 7, prompt_digest="p", token_ids=[[7]] * 8)
     tiny_run.load(load, 0)
-    tiny_run.text(load, status="unsupported", error_message="no logits on an NPU", text_digest=None)
+    tiny_run.text(load, None, status="unsupported", error_message="no logits on an NPU")
     found = quality(tiny_run, load)
     assert ((found.verdict, found.reason), found.error) == (expected, "no logits on an NPU")
 
 
 def test_a_pass_that_crashed_leaves_it_unknown(tiny_run: TinyRun, measure: Measure) -> None:
     load = measure()
-    tiny_run.text(load, status="crashed", error_message="exit code 139")
+    tiny_run.text(load, None, status="crashed", error_message="exit code 139")
     found = quality(tiny_run, load)
     assert (found.verdict, found.reason, found.error) == ("unknown", "failed", "exit code 139")
 
@@ -344,9 +354,17 @@ def test_a_pass_that_crashed_leaves_it_unknown(tiny_run: TinyRun, measure: Measu
 def test_what_was_scored_before_a_crash_counts(tiny_run: TinyRun, measure: Measure) -> None:
     load = measure()
     score(tiny_run, load, 1.2)
-    tiny_run.text(load, status="crashed", error_message="exit code 139")
+    tiny_run.text(load, None, status="crashed", error_message="exit code 139")
     found = quality(tiny_run, load)
     assert (found.verdict, found.texts, found.error) == ("degraded", 4, "exit code 139")
+
+
+def test_a_text_that_was_left_out_is_no_failure_of_the_load(tiny_run: TinyRun, measure: Measure) -> None:
+    load = measure()
+    score(tiny_run, load, 1.0)
+    tiny_run.text(load, "longest-prompt", status="unsupported", error_message="longer than the model's context")
+    found = quality(tiny_run, load)
+    assert (found.verdict, found.error, found.longest) == ("faithful", None, None)
 
 
 def test_a_load_that_was_left_out_is_unknown(tiny_run: TinyRun, measure: Measure) -> None:
