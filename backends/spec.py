@@ -37,6 +37,7 @@ class OptionSpec:
         default: its value if the user gives none.
         help: what it is for.
         devices: device families that it belongs to; empty for all. On others it is no part of a load.
+        precisions: weight formats that it belongs to; empty for all.
         follows: the axis that its default is taken from, so that loads split by it; a default of an NPU's padded
             prompt length is that of the cell.
         step: what such a default is rounded up to a multiple of.
@@ -47,10 +48,13 @@ class OptionSpec:
     devices: tuple[str, ...] = ()
     follows: Literal["prompt_tokens", "new_tokens"] | None = None
     step: int = 1
+    precisions: tuple[str, ...] = ()
 
-    def applies_to(self, device: str) -> bool:
-        """Whether a load on ``device`` has this option."""
-        return not self.devices or family(device) in self.devices
+    def applies_to(self, device: str, precision: str) -> bool:
+        """Whether a load on ``device`` in ``precision`` has this option."""
+        return (not self.devices or family(device) in self.devices) and (
+            not self.precisions or precision in self.precisions
+        )
 
     def value_for(self, shape: Mapping[str, int]) -> str | int | float | bool | None:
         """The default for a request of ``shape`` (``prompt_tokens`` and ``new_tokens``)."""
@@ -173,17 +177,20 @@ class BackendSpec:
         """The weight format of the artifact that a load in ``precision`` reads."""
         return self.made_on_load.get(precision, precision)
 
-    def load_options(self, device: str, shape: Mapping[str, int], given: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of a load: the defaults that belong to ``device``, and what the user gave.
+    def load_options(
+        self, device: str, precision: str, shape: Mapping[str, int], given: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """The options of a load: the defaults that belong to ``device`` and ``precision``, and what the user gave.
 
         An option whose default is empty leaves the choice to the stack, and is part of a load only where it is given.
         """
         defaults = {
             name: value
             for name, option in self.options.items()
-            if option.applies_to(device) and not self.simulated and (value := option.value_for(shape)) != ""
+            if option.applies_to(device, precision) and not self.simulated and (value := option.value_for(shape)) != ""
         }
-        return {**defaults, **{name: value for name, value in given.items() if self.options[name].applies_to(device)}}
+        applying = {name: value for name, value in given.items() if self.options[name].applies_to(device, precision)}
+        return {**defaults, **applying}
 
 
 def caching_options(spec: BackendSpec, device: str, options: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -18,6 +18,9 @@ _INFERENCE_PRECISION = OptionSpec(
     "type that is computed in: f32, bf16 or f16; without it OpenVINO chooses, bf16 on a CPU that has it",
     devices=("CPU", "GPU", "AUTO"),
 )
+_RECIPE = OptionSpec(
+    "", "how int4 weights are made, where the project makes them; see docs/quality.md", precisions=("int4",)
+)
 _COMPILE_CACHE = OptionSpec(
     "off", "compile cache: 'on' keeps compiled models for the length of a run, so that later loads are hits"
 )
@@ -43,6 +46,7 @@ BACKENDS: dict[str, BackendSpec] = {
                 "kv_cache_precision": _KV_CACHE,
                 "inference_precision": _INFERENCE_PRECISION,
                 "compile_cache": _COMPILE_CACHE,
+                "recipe": _RECIPE,
                 "max_prompt_len": OptionSpec(
                     None,
                     "longest prompt on an NPU; shorter ones are padded to it or to whole chunks; follows the cell's",
@@ -91,6 +95,7 @@ BACKENDS: dict[str, BackendSpec] = {
             tested_if_installed=("OVEP.CPU",),
             profiled=("DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
             batches=True,
+            options={"recipe": _RECIPE},
         ),
         BackendSpec(
             name="optimum-intel",
@@ -115,6 +120,7 @@ BACKENDS: dict[str, BackendSpec] = {
                 "kv_cache_precision": _KV_CACHE,
                 "inference_precision": _INFERENCE_PRECISION,
                 "compile_cache": _COMPILE_CACHE,
+                "recipe": _RECIPE,
             },
         ),
         BackendSpec(
@@ -157,6 +163,7 @@ BACKENDS: dict[str, BackendSpec] = {
             options={
                 "kv_cache_precision": OptionSpec("f16", "type of the KV cache: f32, f16 or q8_0"),
                 "flash_attention": OptionSpec("on", "fused attention: on or off"),
+                "recipe": _RECIPE,
             },
         ),
         BackendSpec(

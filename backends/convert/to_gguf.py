@@ -20,8 +20,11 @@ from safetensors import safe_open
 from backends.convert import ConversionError
 from backends.convert.gguf_file import weights_of
 
-KINDS = {"int4": Kind.Q4_0, "int8": Kind.Q8_0, "fp16": Kind.F16, "fp32": Kind.F32}
-"""Weight format -> the GGUF type of the large matrices. Norms stay in float32, as in llama.cpp's own converter."""
+KINDS = {"int4": Kind.Q4_0, "q4_1": Kind.Q4_1, "int8": Kind.Q8_0, "fp16": Kind.F16, "fp32": Kind.F32}
+"""Weight format, or a kind of it -> the GGUF type of the large matrices.
+
+Norms stay in float32, as in llama.cpp's own converter.
+"""
 
 _ARCHITECTURES = {"LlamaForCausalLM": gguf.MODEL_ARCH.LLAMA, "Phi3ForCausalLM": gguf.MODEL_ARCH.PHI3}
 _LONGROPE = "longrope"
@@ -32,13 +35,13 @@ _OUTPUT = ("token_embd.weight", "output.weight")
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
-    """Write ``model.gguf`` from the directory ``source``, its matrices as ``options["weight_format"]``."""
+    """Write ``model.gguf`` from the directory ``source``, its matrices in a kind of :data:`KINDS`."""
     directory = Path(source)
     config = json.loads((directory / "config.json").read_text("utf-8"))
     architecture = _architecture(config)
     writer = gguf.GGUFWriter(str(output / "model.gguf"), gguf.MODEL_ARCH_NAMES[architecture])
     _metadata(writer, config, architecture)
-    model = _Model(directory, config, architecture, KINDS[options["weight_format"]])
+    model = _Model(directory, config, architecture, KINDS[options.get("kind", options["weight_format"])])
     for name, shape, kind in model.index():
         # The writer takes the shape in bytes of what is quantized, and the type beside it.
         stored = gguf.quant_shape_to_byte_shape(shape, kind) if kind not in (Kind.F32, Kind.F16) else shape
@@ -165,7 +168,7 @@ class _Model:
             return Kind.F32
         # llama.cpp keeps what makes the logits wider than the rest; of what this package can write, 8 bits come next.
         output = name == "output.weight" or (self._tied and name == _OUTPUT[0])
-        return Kind.Q8_0 if self._kind == Kind.Q4_0 and output else self._kind
+        return Kind.Q8_0 if self._kind in (Kind.Q4_0, Kind.Q4_1) and output else self._kind
 
     def _turned(self, name: str, values: Any) -> Any:
         """Rotary halves interleaved, as llama.cpp has them for this architecture and transformers has not."""

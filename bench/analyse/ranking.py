@@ -17,14 +17,25 @@ _Contestant = TypeVar("_Contestant", CellResult, LoadResult)
 
 
 def rankings(cells: Sequence[CellResult]) -> list[Ranking]:
-    """One ranking per shape and metric; simulated cells and prefix-cache hits are kept apart from the others."""
+    """One ranking per shape and metric; simulated cells and prefix-cache hits are kept apart from the others.
+
+    Broken loads take no part: a wrong answer is worth nothing however fast it comes.
+    """
     groups = group_by(cells, lambda cell: (_request(cell), cell.load.simulated))
     found = (_rank(metric, groups[kind]) for kind in sorted(groups) for metric in RANKED)
     return [ranking for ranking in found if ranking]
 
 
+def faithful_rankings(cells: Sequence[CellResult]) -> list[Ranking]:
+    """The rankings among the faithful alone, where others than these take part in :func:`rankings`."""
+    parts = {(one.metric, _request(one.winner), one.simulated): len(one.contestants) for one in rankings(cells)}
+    found = rankings([cell for cell in cells if cell.load.faithful])
+    return [one for one in found if len(one.contestants) < parts[one.metric, _request(one.winner), one.simulated]]
+
+
 def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking | None:
-    known = {cell.cell_key: (cell, measured) for cell in cells if (measured := getattr(cell, metric))}
+    measured = [(cell, value) for cell in cells if (value := getattr(cell, metric))]
+    known = {cell.cell_key: (cell, value) for cell, value in measured if not cell.load.broken}
     if not known:
         return None
     one = cells[0]
@@ -35,6 +46,7 @@ def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking | None:
         batch_size=one.batch_size,
         ask=one.ask,
         simulated=one.load.simulated,
+        broken=tuple(cell for cell, _ in measured if cell.load.broken),
         **_ranked(known),
     )
 
@@ -43,21 +55,23 @@ def memory_rankings(cells: Sequence[CellResult]) -> list[MemoryRanking]:
     """One ranking per set of requests that loads answered, that of most loads first; measured ones before simulated.
 
     A load that failed at the longest prompt never held what that takes, so it is ranked with others that failed there.
-    A load whose peak is not known is in none.
+    A load whose peak is not known is in none, and a broken one takes no part.
     """
     cells_of = group_by(cells, lambda cell: cell.load.load_key)
     requests_of = {key: tuple(sorted(set(map(_request, its)))) for key, its in cells_of.items()}
-    known = [its[0].load for its in cells_of.values() if its[0].load.peak_memory]
-    groups = group_by(known, lambda load: (load.simulated, requests_of[load.load_key]))
+    weighed = [its[0].load for its in cells_of.values() if its[0].load.peak_memory]
+    groups = group_by(weighed, lambda load: (load.simulated, requests_of[load.load_key]))
     ordered = sorted(groups.items(), key=lambda one: (one[0][0], -len(one[1]), one[0][1]))
     return [
         MemoryRanking(
             shapes=tuple(dict.fromkeys(request[:3] for request in requests)),
             ask="again" if all(again for *_, again in requests) else "first",
             simulated=simulated,
-            **_ranked({load.load_key: (load, load.peak_memory) for load in loads if load.peak_memory}),
+            broken=tuple(load for load in loads if load.broken),
+            **_ranked(known),
         )
         for (simulated, requests), loads in ordered
+        if (known := {one.load_key: (one, one.peak_memory) for one in loads if one.peak_memory and not one.broken})
     ]
 
 

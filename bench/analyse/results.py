@@ -193,6 +193,16 @@ class LoadResult:
         return self.device_verdict == "simulated"
 
     @property
+    def faithful(self) -> bool:
+        """Whether its words are known to be right."""
+        return self.quality is not None and self.quality.verdict == "faithful"
+
+    @property
+    def broken(self) -> bool:
+        """Whether its words are known to be wrong, so that it never wins."""
+        return self.quality is not None and self.quality.verdict == "broken"
+
+    @property
     def fresh(self) -> LoadTimes | None:
         """The times of loads that compiled; ``None`` if a cache served all of them."""
         return next((times for times in self.times if times.compile_cache != "hit"), None)
@@ -374,6 +384,7 @@ class Ranked(Generic[_Contestant]):
             blocks where it is alone.
         rivals: the others, nearest first.
         not_compared: those that share no block with the winner, and so cannot be compared with it.
+        broken: those that were measured and take no part, since their words are wrong.
         verdict: whether every ratio rests on blocks enough to claim that the lowest is the fastest.
         partial: whether ``lowest`` leaves out blocks of the winner.
     """
@@ -386,11 +397,20 @@ class Ranked(Generic[_Contestant]):
     not_compared: tuple[_Contestant, ...]
     verdict: bool
     partial: bool
+    broken: tuple[_Contestant, ...] = ()
 
     @property
     def alone(self) -> bool:
         """Whether nobody else was measured."""
         return not self.rivals and not self.not_compared
+
+    @property
+    def contestants(self) -> tuple[_Contestant, ...]:
+        """All that take part, the winner first."""
+        found = [self.winner]
+        found.extend(rival.contestant for rival in self.rivals)
+        found.extend(self.not_compared)
+        return tuple(found)
 
     @property
     def claimed(self) -> bool:
@@ -485,8 +505,10 @@ class RunAnalysis:
         loads: in the order of the plan, as the cells.
         cells: those with at least one counted generation.
         rankings: by shape, then by metric.
+        faithful_rankings: the same among the faithful alone, of those in which others take part too.
         memory_rankings: by set of requests, that of most configurations first.
-        reference: the load whose answers the others are compared with; ``None`` where there is none.
+        reference: the load whose answers the others are compared with; ``None`` where there is none. What their
+            perplexity is compared with is :attr:`bench.analyse.quality.Quality.reference`.
     """
 
     record: Mapping[str, Any]
@@ -499,3 +521,4 @@ class RunAnalysis:
     findings: tuple[Finding, ...]
     memory_rankings: tuple[MemoryRanking, ...] = ()
     reference: LoadResult | None = None
+    faithful_rankings: tuple[Ranking, ...] = ()

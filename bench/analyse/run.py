@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from backends.spec import PRECISIONS, hardware_of
 from bench.analyse.agreement import answers_of
 from bench.analyse.cell_result import cell_result
 from bench.analyse.failures import failures, lost_blocks
+from bench.analyse.grouping import group_by
 from bench.analyse.loads import load_results, read_load_rows, unknown_load
-from bench.analyse.ranking import memory_rankings, rankings
+from bench.analyse.ranking import faithful_rankings, memory_rankings, rankings
 from bench.analyse.read_findings import read_findings
+from bench.analyse.read_quality import read_quality, reference_of
 from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
 from bench.analyse.samples import Generations
 from bench.store.reader import StoredRun
@@ -45,11 +46,15 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     bad = generations.bad_rows()
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
-    reference = _reference(loads.values())
+    named = (run.record.get("options") or {}).get("reference")
+    reference = reference_of((load for load in loads.values() if not load.simulated), named)
     # The ids of simulated answers are made up.
     load_keys = {key: cell.load.load_key for key, cell in results.items() if not cell.load.simulated}
     for key, answers in answers_of(run, load_keys, reference.load_key if reference else None).items():
         results[key] = replace(results[key], answers=answers)
+    for key, quality in read_quality(run, loads.values(), _collapsed(run.record, results.values()), named).items():
+        loads[key] = replace(loads[key], quality=quality)
+    results = {key: replace(cell, load=loads.get(cell.load.load_key, cell.load)) for key, cell in results.items()}
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
     cells = tuple(results[key] for key in order)
     return RunAnalysis(
@@ -60,22 +65,19 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         failures=tuple(failures(bad, load_of, load_rows, results.keys())),
         unreached=tuple(_unreached(cell, load_of("", key)) for key, cell in planned.items() if key not in seen),
         rankings=tuple(rankings(cells)),
+        faithful_rankings=tuple(faithful_rankings(cells)),
         findings=tuple(read_findings(run, load_rows)),
         memory_rankings=tuple(memory_rankings(cells)),
-        reference=reference,
+        reference=loads[reference.load_key] if reference else None,
     )
 
 
-def _reference(loads: Iterable[LoadResult]) -> LoadResult | None:
-    """The load of the widest weights, transformers and the CPU first; ``None`` if none has more than four bits."""
-
-    def place(load: LoadResult) -> tuple[int, int, bool, bool]:
-        computed = {"f32": 2, "bf16": 1, "f16": 1}.get(load.inference_precision or "", 0)
-        of_stack = load.backend == "transformers", hardware_of(load.ran_on) == "CPU"
-        return PRECISIONS.index(load.precision), computed, *of_stack
-
-    known = [load for load in loads if load.processes and not load.simulated and load.precision in PRECISIONS[1:]]
-    return max(known, key=place, default=None)
+def _collapsed(record: Mapping[str, Any], cells: Iterable[CellResult]) -> set[str]:
+    """``load_key`` of each load whose every answer is one token repeated; random weights may answer so."""
+    if (record.get("model") or {}).get("synthetic"):
+        return set()
+    answered = group_by((cell for cell in cells if cell.answers), lambda cell: cell.load.load_key)
+    return {key for key, own in answered.items() if all(cell.answers and cell.answers.collapsed for cell in own)}
 
 
 def _unreached(cell: Mapping[str, Any], load: LoadResult) -> Unreached:

@@ -1,13 +1,18 @@
-"""Latency against memory: which configurations no other beats in both."""
+"""Latency against memory, or against the quality of the answers: which configurations no other beats in both."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from bench.analyse.grouping import group_by
-from bench.analyse.results import CellResult, Measured
+from bench.analyse.interval import over_blocks
+from bench.analyse.results import CellResult
+
+Against = Literal["memory", "perplexity"]
+"""What latency is traded for: peak memory in bytes, or perplexity over that of the reference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +21,14 @@ class TradeoffPoint:
 
     Args:
         tpot_ms: time per output token over the blocks that all points of the shape have.
-        peak_bytes: peak memory of its processes, the median over the same blocks.
-        best: no other cell of the same shape needs at most as much of both, and less of one (Pareto).
+        cost: the other figure, see :data:`Against`; of memory the median over the same blocks.
+        best: no other cell of the same shape needs at most as much of both, and less of one (Pareto). A broken load is
+            never among the best, and beats nobody.
     """
 
     cell: CellResult
     tpot_ms: float
-    peak_bytes: int
+    cost: float
     best: bool
 
 
@@ -31,9 +37,10 @@ class Tradeoff:
     """All cells of one request shape; measured and simulated ones are never mixed.
 
     Args:
-        points: by memory, the smallest first.
+        points: by cost, the smallest first.
     """
 
+    against: Against
     prompt_tokens: int
     new_tokens: int
     batch_size: int
@@ -41,44 +48,55 @@ class Tradeoff:
     points: tuple[TradeoffPoint, ...]
 
 
-def tradeoffs(cells: Sequence[CellResult]) -> list[Tradeoff]:
+def tradeoffs(cells: Sequence[CellResult], against: Against = "memory") -> list[Tradeoff]:
     """One per shape that has at least two cells with both figures; there is nothing to trade otherwise.
 
     First asks alone: what is left of a prefix-cache hit is the decoding of the same answer.
     """
     known = [
-        (cell, cell.tpot_ms, cell.load.peak_memory)
+        (cell, cell.tpot_ms.by_block, costs)
         for cell in cells
-        if cell.tpot_ms and cell.load.peak_memory and cell.ask == "first"
+        if cell.tpot_ms and cell.ask == "first" and (costs := _costs(cell, against))
     ]
     groups = group_by(
         known, lambda one: (one[0].batch_size, one[0].new_tokens, one[0].prompt_tokens, one[0].load.simulated)
     )
     return [
-        Tradeoff(prompt_tokens, new_tokens, batch_size, simulated, points)
+        Tradeoff(against, prompt_tokens, new_tokens, batch_size, simulated, points)
         for (batch_size, new_tokens, prompt_tokens, simulated), group in sorted(groups.items(), key=lambda one: one[0])
         if len(points := _points(group)) > 1
     ]
 
 
-_Known = tuple[CellResult, Measured, Measured]
-"""A cell, its time per output token, and its peak memory."""
+_ByBlock = Mapping[int, float]
+_Known = tuple[CellResult, _ByBlock, _ByBlock]
+"""A cell, its times per output token in ms, and its costs."""
+
+
+def _costs(cell: CellResult, against: Against) -> _ByBlock:
+    """By block; empty where they are not known. A load's perplexity is the same in each."""
+    if against == "memory":
+        return cell.load.peak_memory.by_block if cell.load.peak_memory else {}
+    ratio = cell.load.quality.ratio if cell.load.quality else None
+    return dict.fromkeys(cell.tpot_ms.by_block, ratio.value) if ratio and cell.tpot_ms else {}
 
 
 def _points(known: Sequence[_Known]) -> tuple[TradeoffPoint, ...]:
     blocks, shown = _shared(known)
     figures = []
-    for cell, tpot, peak in shown:
-        within = tpot.within(blocks)
-        assert within is not None
-        peak_bytes = round(statistics.median(peak.by_block[block] for block in blocks))
-        figures.append((peak_bytes, within.estimate.value, cell))
+    for cell, tpots, costs in shown:
+        tpot = over_blocks({block: tpots[block] for block in blocks})
+        assert tpot is not None
+        figures.append((statistics.median(costs[block] for block in blocks), tpot.value, cell))
 
-    def beaten(peak: int, tpot: float) -> bool:
-        return any(p <= peak and t <= tpot and (p, t) != (peak, tpot) for p, t, _ in figures)
+    def best(cost: float, tpot: float, cell: CellResult) -> bool:
+        beaten = any(
+            c <= cost and t <= tpot and (c, t) != (cost, tpot) for c, t, other in figures if not other.load.broken
+        )
+        return not beaten and not cell.load.broken
 
     ordered = sorted(figures, key=lambda one: (one[0], one[1], one[2].cell_key))
-    return tuple(TradeoffPoint(cell, tpot, peak, not beaten(peak, tpot)) for peak, tpot, cell in ordered)
+    return tuple(TradeoffPoint(cell, tpot, cost, best(cost, tpot, cell)) for cost, tpot, cell in ordered)
 
 
 def _shared(known: Sequence[_Known]) -> tuple[set[int], list[_Known]]:
@@ -86,7 +104,7 @@ def _shared(known: Sequence[_Known]) -> tuple[set[int], list[_Known]]:
 
     A cell that shares no block with those that have more of them is left out: its figures are of another time.
     """
-    both = [(one, one[1].by_block.keys() & one[2].by_block.keys()) for one in known]
+    both = [(one, one[1].keys() & one[2].keys()) for one in known]
     blocks: set[int] = set()
     shown: list[_Known] = []
     for one, its in sorted(both, key=lambda pair: -len(pair[1])):

@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> int:
         preparer.prompts()
         _say(f"{model.name}: {model.path}")
         for wanted in wanted_artifacts(plan.loads):
-            _say(f"{' '.join(wanted)}: {preparer.artifact(*wanted).path}")
+            _say(f"{' '.join(filter(None, wanted))}: {preparer.artifact(*wanted).path}")
     except BenchError as error:
         return print_refusal(error)
     except KeyboardInterrupt:

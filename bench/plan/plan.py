@@ -109,7 +109,11 @@ def make_plan(options: Options, surroundings: Surroundings | None = None) -> Pla
 
 def _no_variant(cells: Twins, options: Options) -> str | None:
     """Why one of a cell's variants is none; measuring the other alone would compare nothing."""
-    reasons = (options.variants[cell.load.variant].why_not(cell.load.device) for cell in cells if cell.load.variant)
+    reasons = (
+        options.variants[cell.load.variant].why_not(cell.load.device, cell.load.precision)
+        for cell in cells
+        if cell.load.variant
+    )
     return next(filter(None, reasons), None)
 
 
@@ -170,7 +174,7 @@ def _crossed(options: Options, around: Surroundings) -> Iterator[Twins]:
                     shape = {"prompt_tokens": prompt_tokens, "new_tokens": new_tokens}
                     loads = []
                     for name, of_variant in _variants(options):
-                        own = spec.load_options(device, shape, {**given, **of_variant})
+                        own = spec.load_options(device, precision, shape, {**given, **of_variant})
                         # Where there is no cache, the cell is refused under the options that it would have without one.
                         caching = caching_options(spec, device, own) if ask == "again" else None
                         loads.append(Load(backend, device, precision, caching or own, name))

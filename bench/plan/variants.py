@@ -53,12 +53,12 @@ class Variant:
             )
         return "run `nox -s ab` to have its environment made"
 
-    def why_not(self, device: str) -> str | None:
-        """Why this would be no variant on ``device`` but what runs there anyway; ``None`` if it is one."""
+    def why_not(self, device: str, precision: str) -> str | None:
+        """Why this would be no variant of such a load but what runs there anyway; ``None`` if it is one."""
         spec = BACKENDS[self.backend]
-        idle = [name for name in self.options if not spec.options[name].applies_to(device)]
+        idle = [name for name in self.options if not spec.options[name].applies_to(device, precision)]
         if idle:
-            return f"{', '.join(idle)} is no option of {self.backend} on {device}"
+            return f"{', '.join(idle)} is no option of {self.backend} on {device} in {precision}"
         pinned = environment_for(spec, device)
         if self.requirements and (pinned is None or not pinned.pins_any(self.requirements)):
             has = f"{', '.join(pinned.packages)}" if pinned else "nothing of its own"

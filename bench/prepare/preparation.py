@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from backends.contract import Text
 from bench.errors import PrepareError
@@ -37,8 +37,15 @@ ASSUMED_PARAMETERS = 3_821_079_552  # Phi-3-mini's: what a hub model of unknown 
 
 Say = Callable[[str], None]
 """Shows a line to the user."""
-Wanted = tuple[str, str, str]
-"""Format, precision and device of an artifact."""
+
+
+class Wanted(NamedTuple):
+    """An artifact, as :meth:`Preparation.artifact` is asked for it."""
+
+    artifact_format: str
+    precision: str
+    device: str
+    int4: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +156,14 @@ class Preparation(ABC):
         )
 
     @abstractmethod
-    def artifact(self, artifact_format: str, precision: str, device: str) -> Artifact:
+    def artifact(self, artifact_format: str, precision: str, device: str, int4: str = "") -> Artifact:
         """The model in a format and weight format, for a device.
 
         Args:
             artifact_format: ``huggingface``, ``openvino-ir``, ``ort-genai`` or ``gguf``.
             precision: the weight format; ``original`` takes the weights as they are.
             device: the device that will execute, e.g. ``CPU`` or ``NPU``.
+            int4: see :func:`bench.prepare.recipes.recipe_for`.
 
         Raises:
             UsageError: no converter does that.

@@ -18,9 +18,9 @@ from bench.prepare.recipes import Recipe
 class ReadyMade(Preparation):
     """Takes a model as it is; only its prompts are made."""
 
-    def artifact(self, artifact_format: str, precision: str, device: str) -> Artifact:
+    def artifact(self, artifact_format: str, precision: str, device: str, int4: str = "") -> Artifact:
         """The artifact as it is."""
-        del device
+        del device, int4
         if artifact_format != self._format:
             raise PrepareError(f"{self.source.label} is {self._format} already and cannot be made {artifact_format}")
         inspected = self._inspected

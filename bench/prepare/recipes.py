@@ -37,6 +37,30 @@ _PROVIDERS = {"CPU": "cpu", "OPENVINO": "cpu", "OVEP": "cpu", "DML": "dml", "WIN
 
 _FORMATS = ("int4", "int8", "fp16", "fp32")
 
+INT4: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+    "openvino-ir": {
+        "plain": {"symmetric": True, "ratio": 1.0},
+        "asymmetric": {"symmetric": False, "ratio": 1.0},
+        "calibrated": {"symmetric": True, "ratio": 1.0, "calibrated": True},
+        "document": {"symmetric": True, "ratio": 0.6},
+    },
+    "ort-genai": {
+        "plain": {},
+        "k-quant": {"algo_config": "k_quant"},
+        "k-quant-mixed": {"algo_config": "k_quant", "matmul_mixed_precision": "last_matmul:int8,mixed_layers:int8"},
+    },
+    "gguf": {"plain": {}, "q4_1": {"kind": "q4_1"}},
+}
+"""Artifact format -> the ways in which int4 weights are made, the default first; see ``docs/quality.md``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Texts that a recipe may calibrate weights with."""
+
+    digest: str
+    files: Sequence[str]
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -58,16 +82,30 @@ class Recipe:
         return {"task": self.task, "recipe_version": RECIPE_VERSION, **self.values}
 
 
-def recipe_for(artifact_format: str, precision: str, device: str, facts: ModelFacts) -> Recipe:
+def recipe_for(
+    artifact_format: str, precision: str, device: str, facts: ModelFacts, int4: str = "", corpus: Corpus | None = None
+) -> Recipe:
     """The recipe of a model artifact.
 
+    Args:
+        artifact_format: of the artifact.
+        precision: its weight format.
+        device: that will execute.
+        facts: of the model.
+        int4: how int4 weights are made, a key of :data:`INT4`; the first of the format where it is empty.
+        corpus: texts for a recipe that needs some.
+
     Raises:
-        UsageError: no converter makes ``artifact_format`` in ``precision`` for ``device``.
+        UsageError: no converter makes ``artifact_format`` in ``precision`` for ``device``, or in this way.
     """
     makers = {"huggingface": _cast, "openvino-ir": _openvino, "ort-genai": _ort, "gguf": _gguf}
     if artifact_format not in makers:
         raise UsageError(f"no converter makes {artifact_format!r}: choose one of {', '.join(makers)}")
-    return makers[artifact_format](precision, device.partition(".")[0], facts)
+    known = INT4.get(artifact_format, {})
+    if int4 and int4 not in known:
+        raise UsageError(f"int4 weights of {artifact_format} are made as {', '.join(known)}, not as {int4!r}")
+    settings = known.get(int4 or next(iter(known), ""), {}) if precision == "int4" else {}
+    return makers[artifact_format](precision, device.partition(".")[0], facts, settings, corpus)
 
 
 def group_size(widths: Sequence[int], device: str) -> int:
@@ -84,20 +122,24 @@ def _require(precision: str, formats: Sequence[str], what: str) -> None:
         raise UsageError(f"{what} cannot be made in {precision}: choose one of {', '.join(formats)}")
 
 
-def _cast(precision: str, device: str, facts: ModelFacts) -> Recipe:
-    del device, facts
+def _cast(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any], corpus: Corpus | None) -> Recipe:
+    del device, facts, int4, corpus
     _require(precision, ("fp32", "bf16", "fp16"), "a Hugging Face directory")
     return Recipe("cast", {"weight_format": precision}, {"precision": precision})
 
 
-def _openvino(precision: str, device: str, facts: ModelFacts) -> Recipe:
+def _openvino(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any], corpus: Corpus | None) -> Recipe:
     _require(precision, _FORMATS, "OpenVINO models")
     values: dict[str, Any] = {"weight_format": precision}
     arguments = ["--task", "text-generation-with-past", "--weight-format", precision]
     if precision == "int4":
-        size = group_size(facts.linear_widths, device)
-        values |= {"group_size": size, "symmetric": True, "ratio": 1.0}
-        arguments += ["--group-size", str(size), "--ratio", "1.0", "--sym"]
+        size, symmetric, ratio = group_size(facts.linear_widths, device), int4["symmetric"], int4["ratio"]
+        if device == "NPU" and not symmetric:
+            raise UsageError("an NPU computes with symmetric int4 weights alone: choose another recipe for it")
+        values |= {"group_size": size, "symmetric": symmetric, "ratio": ratio}
+        if int4.get("calibrated"):
+            return _calibrated(values, corpus)
+        arguments += ["--group-size", str(size), "--ratio", str(ratio), *(["--sym"] if symmetric else [])]
     elif precision == "int8":
         # An NPU computes with symmetric weights alone.
         symmetric = device == "NPU"
@@ -106,23 +148,41 @@ def _openvino(precision: str, device: str, facts: ModelFacts) -> Recipe:
     return Recipe("openvino-ir", {**values, "arguments": arguments}, {"arguments": arguments})
 
 
-def _ort(precision: str, device: str, facts: ModelFacts) -> Recipe:
-    del facts
+def _calibrated(values: Mapping[str, Any], corpus: Corpus | None) -> Recipe:
+    """Scales by AWQ and scale estimation, from what the model computes for ``corpus``."""
+    assert corpus is not None
+    arguments = ["--task", "text-generation-with-past", "--weight-format", "fp16"]
+    calibrated = {
+        "bits": 4,
+        "sym": values["symmetric"],
+        "group_size": values["group_size"],
+        "ratio": values["ratio"],
+        "quant_method": "awq",
+        "scale_estimation": True,
+    }
+    identity = {**values, "arguments": arguments, "calibrated": calibrated, "corpus": corpus.digest}
+    return Recipe(
+        "openvino-ir", identity, {"arguments": arguments, "calibrated": calibrated, "corpus": list(corpus.files)}
+    )
+
+
+def _ort(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any], corpus: Corpus | None) -> Recipe:
+    del facts, corpus
     provider = _PROVIDERS.get(device)
     if provider is None or precision not in _FORMATS:
         raise UsageError(f"ONNX Runtime GenAI models cannot be made in {precision} for {device}: see --help")
     # Without this, ORT would compute the logits of every prompt position, of which it samples the last alone.
-    extra = {"prune_lm_head": "true"}
+    extra = {"prune_lm_head": "true", **int4}
     options = [f"{key}={value}" for key, value in extra.items()]
     arguments = ["-p", precision, "-e", provider, "--extra_options", *options]
     values = {"weight_format": precision, "execution_provider": provider, "extra_options": extra}
     return Recipe("ort-genai", {**values, "arguments": arguments}, {"arguments": arguments})
 
 
-def _gguf(precision: str, device: str, facts: ModelFacts) -> Recipe:
-    del device, facts
+def _gguf(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any], corpus: Corpus | None) -> Recipe:
+    del device, facts, corpus
     if precision == ORIGINAL:
         return Recipe("gguf-as-is", {"weight_format": ORIGINAL}, {})
     _require(precision, _FORMATS, "GGUF models")
-    values = {"weight_format": precision}
+    values = {"weight_format": precision, **int4}
     return Recipe("to-gguf", values, values)

@@ -20,7 +20,7 @@ from bench.prepare.model_facts import ModelFacts, facts_of
 from bench.prepare.model_source import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_PACKAGE, resolve_model
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, Say, Wanted
 from bench.prepare.ready_made import ReadyMade
-from bench.prepare.recipes import RECIPE_VERSION, Recipe, recipe_for
+from bench.prepare.recipes import RECIPE_VERSION, Corpus, Recipe, recipe_for
 
 SYNTHETIC_SEED = 20_240_423
 _SOURCE_SUFFIXES = {".json", ".jinja", ".model", ".safetensors", ".txt"}
@@ -38,7 +38,8 @@ def wanted_artifacts(loads: Iterable[Load]) -> list[Wanted]:
 def wanted_artifact(load: Load) -> Wanted:
     """The artifact that ``load`` reads, which may be in another weight format than what it makes of it."""
     spec = BACKENDS[load.backend]
-    return spec.artifact_format, spec.stored_precision(load.precision), load.device
+    recipe = str(load.options.get("recipe", ""))
+    return Wanted(spec.artifact_format, spec.stored_precision(load.precision), load.device, recipe)
 
 
 def preparation_for(options: Options, venvs: Venvs, loads: Iterable[Load], say: Say) -> Preparation | None:
@@ -61,13 +62,13 @@ def preparation_for(options: Options, venvs: Venvs, loads: Iterable[Load], say: 
 class Preparer(Preparation):
     """Converts a Hugging Face model, which it makes or downloads first where it is not a directory already."""
 
-    def artifact(self, artifact_format: str, precision: str, device: str) -> Artifact:
+    def artifact(self, artifact_format: str, precision: str, device: str, int4: str = "") -> Artifact:
         """The model in a format and weight format, for a device."""
         directory, facts = self._path, self._facts
         if _is_there(artifact_format, precision, facts):
             self._check_source()
             return self._as_it_is(precision)
-        job = self._artifact_job((artifact_format, precision, device), facts)
+        job = self._artifact_job(Wanted(artifact_format, precision, device, int4), facts)
         source = self._origin() if job.recipe.task == "gguf-as-is" else str(directory)
         if self._store.find(job.key) is None:
             self._check_source()
@@ -158,9 +159,10 @@ class Preparer(Preparation):
 
     def _artifact_job(self, wanted: Wanted, facts: ModelFacts | None) -> Job:
         """How an artifact is made; without ``facts`` that of a hub model that is not here yet, of unknown size."""
-        artifact_format, precision, device = wanted
-        recipe = recipe_for(artifact_format, precision, device, facts or _UNKNOWN_FACTS)
-        title = f"{self.source.label} to {artifact_format} {precision}"
+        artifact_format, precision, device, int4 = wanted
+        corpus = Corpus(self._corpus_digest, [str(file) for file in self._corpus_files])
+        recipe = recipe_for(artifact_format, precision, device, facts or _UNKNOWN_FACTS, int4, corpus)
+        title = f"{self.source.label} to {artifact_format} {precision}{int4 and f' ({int4})'}"
         if facts is None:
             key = ArtifactKey(artifact_format, precision, self.source.label, "not here yet", recipe.identity, {})
             return Job(key, recipe, title, None, 0, precision)

@@ -127,7 +127,7 @@ def find_target(
     if venv.python is None:
         raise UsageError(f"{backend} cannot be measured: {venv.reason}")
     shape = {"prompt_tokens": Request().prompt_tokens, "new_tokens": Request().new_tokens}
-    told = spec.load_options(DEVICE, shape, _typed(spec, options))
+    told = spec.load_options(DEVICE, wanted, shape, _typed(spec, options))
     threads = limits().default_threads
     if spec.artifact_format == "none":
         return Target(spec, venv.python, None, wanted, threads, PromptBook.made_up(), told)

@@ -31,7 +31,7 @@ NO_CACHE = BlobCache(None)
 
 def options(device: str, threads: int | None = 4, **given: Any) -> LoadOptions:
     shape = {"prompt_tokens": 100, "new_tokens": 64}
-    return LoadOptions("int4", threads, BACKENDS["openvino-genai"].load_options(device, shape, given))
+    return LoadOptions("int4", threads, BACKENDS["openvino-genai"].load_options(device, "int4", shape, given))
 
 
 # -- which device

@@ -20,8 +20,10 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    Scores,
     StepCallback,
     StepCountError,
+    Text,
 )
 from backends.worker import Worker, timed_generation
 
@@ -75,6 +77,11 @@ class ToyBackend:
             raise RuntimeError
         self.loads.append((artifact, options))
         return self.session
+
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        self.load(artifact, device, options)
+        for index, text in enumerate(texts):
+            yield Scores(index, text.start, log_probs=[-0.5] * text.positions)
 
 
 @pytest.fixture(autouse=True)
@@ -315,3 +322,33 @@ def test_the_worker_goes_on_after_a_generation_that_failed(line: Line, monkeypat
     answers = talk(line, OPEN, LOAD, GENERATE, GO, GENERATE, GO)
 
     assert [answer["kind"] for answer in answers[3:]] == ["ready", "error", "ready", "finished", "generation"]
+
+
+# -- scoring texts
+
+
+SCORE: Message = {
+    **LOAD,
+    "kind": "score",
+    "texts": [{"name": "chat-1", "ids": [1, 2, 3], "start": 0}, {"name": "longest-prompt", "ids": [1] * 9, "start": 5}],
+    "reference": None,
+    "seconds": 60,
+}
+
+
+def test_texts_are_scored_without_a_load_of_its_own(line: Line) -> None:
+    *_, scored = talk(line, OPEN, SCORE)
+
+    assert scored["kind"] == "scored"
+    assert [(one["name"], one["log_probs"]) for one in scored["texts"]] == [
+        ("chat-1", [-0.5] * 2),
+        ("longest-prompt", [-0.5] * 3),
+    ]
+    assert [options.extra for _, options in ToyBackend.loads] == [{"attention": "SDPA"}]
+
+
+def test_a_reference_that_cannot_be_read_is_an_error(line: Line, tmp_path: Path) -> None:
+    *_, answer = talk(line, OPEN, {**SCORE, "reference": str(tmp_path / "gone.npz")})
+
+    assert (answer["kind"], answer["error_type"]) == ("error", "BackendError")
+    assert "gone.npz cannot be read" in answer["message"]

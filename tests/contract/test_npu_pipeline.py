@@ -73,7 +73,7 @@ def loaded(worker: WorkerProcess, artifact: Path, on_the_cpu: object) -> dict[st
 
 
 def _options(device: str) -> dict[str, Any]:
-    return SPEC.load_options(device, {"prompt_tokens": 32, "new_tokens": 64}, {})
+    return SPEC.load_options(device, "int4", {"prompt_tokens": 32, "new_tokens": 64}, {})
 
 
 def _ids(worker: WorkerProcess, prompt: tuple[int, ...]) -> list[list[int]]:
@@ -132,7 +132,7 @@ def test_a_batch_is_unsupported(worker: WorkerProcess) -> None:
 
 
 def test_a_long_prompt_is_computed_in_chunks(worker: WorkerProcess, artifact: Path, loaded: object) -> None:
-    options = SPEC.load_options("NPU", {"prompt_tokens": 1_100, "new_tokens": 2}, {})
+    options = SPEC.load_options("NPU", "int4", {"prompt_tokens": 1_100, "new_tokens": 2}, {})
     worker.load(artifact, "NPU", "int4", None, options)
 
     assert _padded(worker.generate([[5 + number % 900 for number in range(1_100)]], 2)) == 2_048

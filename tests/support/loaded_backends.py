@@ -72,7 +72,7 @@ class Case:
     @property
     def options(self) -> dict[str, Any]:
         """The load options that a plan would give."""
-        return self.spec.load_options(self.device, _SHAPE, {})
+        return self.spec.load_options(self.device, self.widest, _SHAPE, {})
 
     @property
     def widest(self) -> str:

@@ -51,3 +51,19 @@ def generation_row(cell: Cell, block: int = 0, **columns: Any) -> dict[str, Any]
         "started_at": NOW,
         "status": "ok",
     } | columns
+
+
+def quality_row(load: Load, **columns: Any) -> dict[str, Any]:
+    """A row of ``quality``: one text, scored whole on the load's own device, whose kind and digest are in its name."""
+    name, log_probs = columns.get("text"), columns.get("log_probs") or ()
+    return {
+        "load_key": load.key,
+        "device": load.device,
+        "kind": name and name.rpartition("-")[0],
+        "text_digest": name,
+        "first_position": 0,
+        "positions": len(log_probs),
+        "status": "ok",
+        "started_at": NOW,
+        "ended_at": NOW,
+    } | columns

@@ -13,7 +13,7 @@ from bench.plan.cells import Cell, Load
 from bench.run.record import recorded_cell
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
-from tests.support.rows import generation_row, load_row
+from tests.support.rows import generation_row, load_row, quality_row
 
 
 @dataclass
@@ -25,6 +25,8 @@ class TinyRun:
     loads: list[dict[str, Any]] = field(default_factory=list)
     planned: list[Cell] = field(default_factory=list)
     plan: dict[str, Any] = field(default_factory=dict)
+    record: dict[str, Any] = field(default_factory=dict)
+    scored: list[dict[str, Any]] = field(default_factory=list)
     ended: bool = True
     reason: str = "finished"
 
@@ -40,14 +42,20 @@ class TinyRun:
     def load(self, load: Load, block: int, **columns: Any) -> None:
         self.loads.append(load_row(load, block, **columns))
 
+    def text(self, load: Load, name: str = "chat-1", log_probs: Sequence[float | None] = (), **columns: Any) -> None:
+        """What a load thinks of a text, whose digest is its name."""
+        self.scored.append(quality_row(load, text=name, log_probs=log_probs, **columns))
+
     def write(self) -> Path:
         writer = RunWriter(self.folder, "run")
         loads = {cell.load.key: cell.load for cell in self.planned}
         cells = [recorded_cell(cell) for cell in self.planned]
         identities = [{"load_key": key, "label": load.label, **load.identity} for key, load in loads.items()]
-        writer.begin({"plan": {"loads": identities, "cells": cells, **self.plan}})
+        writer.begin({"plan": {"loads": identities, "cells": cells, **self.plan}, **self.record})
         writer.rows("generations", self.rows)
         writer.rows("loads", self.loads)
+        if self.scored:
+            writer.rows("quality", self.scored)
         if self.ended:
             writer.finish(self.reason)
         return writer.path

@@ -113,7 +113,7 @@ def _tradeoff_editions(
 
     def draw(canvas: Drawing, logarithmic: bool) -> None:
         axes = canvas.figure.subplots()
-        axes.set_xlim(0, one.points[-1].peak_bytes / 1e6 * 1.06)
+        axes.set_xlim(0, one.points[-1].cost / 1e6 * 1.06)
         value_axis(axes, latencies, logarithmic=logarithmic)
         label_ticks(axes.xaxis, tick_label)
         axes.set_xlabel(_("peak memory, MB"))
@@ -126,11 +126,11 @@ def _tradeoff_editions(
             tip = _("{name}: {tpot} ms per token, {peak} MB{best}").format(
                 name=naming.of(point.cell.load),
                 tpot=number(point.tpot_ms),
-                peak=megabytes(point.peak_bytes),
+                peak=megabytes(point.cost),
                 best=_("; no other needs less of both") if point.best else "",
             )
             mark = canvas.point(tip, style.number, one.prompt_tokens)
-            add_line(axes, [point.peak_bytes / 1e6], [point.tpot_ms], **style.points(), zorder=4, gid=[mark])
+            add_line(axes, [point.cost / 1e6], [point.tpot_ms], **style.points(), zorder=4, gid=[mark])
 
     suited = max(latencies) / min(latencies) >= LOG_FROM
     label = _("time per output token over peak memory, one point per configuration, as in the table")
@@ -139,7 +139,7 @@ def _tradeoff_editions(
 
 def _front(axes: Any, one: Tradeoff) -> None:
     """Rings around the best, joined by steps: what lies above a step is beaten."""
-    best = [(point.peak_bytes / 1e6, point.tpot_ms) for point in one.points if point.best]
+    best = [(point.cost / 1e6, point.tpot_ms) for point in one.points if point.best]
     way = [(best[0][0], axes.get_ylim()[1]), *best, (axes.get_xlim()[1], best[-1][1])]
     axes.plot(*zip(*way, strict=True), drawstyle="steps-post", color=MUTED, linewidth=1.0, dashes=(4, 3), zorder=2)
     rings = chain([place] for place in best)

@@ -18,7 +18,7 @@ from bench.errors import PrepareError
 from bench.prepare import stage
 from bench.prepare.model_facts import facts_of
 from bench.prepare.model_source import DEFAULT_FACTS, SHAPES, resolve_model
-from bench.prepare.preparation import REFERENCE_FILE
+from bench.prepare.preparation import REFERENCE_FILE, Wanted
 from bench.prepare.prompts import PromptKey
 from bench.prepare.stage import Preparer
 from tests.support.models import lacking_a_weight
@@ -157,7 +157,7 @@ def test_a_cast_model_is_stored_as_asked(preparer_for: PreparerFor) -> None:
 
 def test_nothing_is_pending_after_all_was_made(preparer_for: PreparerFor) -> None:
     preparer = preparer_for("synthetic:tiny")
-    wanted = [("huggingface", "bf16", "CPU"), ("openvino-ir", "int4", "CPU")]
+    wanted = [Wanted("huggingface", "bf16", "CPU"), Wanted("openvino-ir", "int4", "CPU")]
     for item in wanted:
         preparer.artifact(*item)
     preparer.prompts()

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bench.analyse.tradeoff import Tradeoff, tradeoffs
+from bench.analyse.tradeoff import Against, Tradeoff, tradeoffs
 
 MakeCell = Callable[..., Any]
 Figures = Mapping[str, tuple[float, int | None]]
@@ -89,3 +90,38 @@ def test_prefix_cache_hits_are_left_out(tiny_run: Any, make_cell: MakeCell) -> N
         tiny_run.generation(cell, 0, 10, [tpot_ms, tpot_ms], ask=ask)
         tiny_run.load(cell.load, 0, peak_memory_bytes=100)
     assert best(tradeoffs(tiny_run.analyse().cells)) == ["int4"]
+
+
+def valued(
+    tiny_run: Any, make_cell: MakeCell, figures: Mapping[str, tuple[float, float]], against: Against = "perplexity"
+) -> list[Tradeoff]:
+    """Precision -> (TPOT in ms, perplexity over the reference's), measured and analysed."""
+    for precision, (tpot_ms, ratio) in figures.items():
+        cell = make_cell(precision=precision)
+        tiny_run.generation(cell, 0, 10, [tpot_ms, tpot_ms])
+        tiny_run.load(cell.load, 0, peak_memory_bytes=100)
+        columns = {"reference": "transformers fp32", "reference_log_probs": [-1.0, -2.0]}
+        tiny_run.text(cell.load, "chat-1", [value - math.log(ratio) for value in (-1.0, -2.0)], **columns)
+    return tradeoffs(tiny_run.analyse().cells, against)
+
+
+def test_latency_is_traded_for_quality_too(tiny_run: Any, make_cell: MakeCell) -> None:
+    found = valued(tiny_run, make_cell, {"fp32": (20, 1.0), "int8": (10, 1.01), "fp16": (25, 1.02), "int4": (5, 1.3)})
+    assert [(point.cell.load.precision, point.best) for point in found[0].points] == [
+        *(("fp32", True), ("int8", True)),
+        *(("fp16", False), ("int4", True)),
+    ]
+    assert [point.cost for point in found[0].points] == pytest.approx([1.0, 1.01, 1.02, 1.3])
+
+
+@pytest.mark.parametrize("against", ["memory", "perplexity"])
+def test_a_broken_load_beats_nobody(tiny_run: Any, make_cell: MakeCell, against: Against) -> None:
+    (found,) = valued(tiny_run, make_cell, {"fp32": (20, 1.0), "int8": (10, 1.01), "int4": (1, 9.0)}, against)
+    bests = {point.cell.load.precision: point.best for point in found.points}
+    assert (bests["int8"], bests["int4"]) == (True, False)
+
+
+def test_without_quality_there_is_nothing_to_trade_for_it(tiny_run: Any, make_cell: MakeCell) -> None:
+    for precision in ("int4", "int8"):
+        tiny_run.generation(make_cell(precision=precision), 0, 10, [5, 5])
+    assert tradeoffs(tiny_run.analyse().cells, "perplexity") == []

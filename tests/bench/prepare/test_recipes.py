@@ -4,7 +4,9 @@ import pytest
 
 from bench.errors import UsageError
 from bench.prepare.model_source import DEFAULT_FACTS, SHAPES
-from bench.prepare.recipes import group_size, recipe_for
+from bench.prepare.recipes import INT4, Corpus, group_size, recipe_for
+
+CORPUS = Corpus("0123", ["chat.txt"])
 
 
 @pytest.mark.parametrize(
@@ -70,3 +72,46 @@ def test_a_device_has_its_execution_provider(device: str, provider: str) -> None
 def test_what_no_converter_makes_is_refused(artifact_format: str, precision: str, device: str) -> None:
     with pytest.raises(UsageError, match=r"cannot be made|no converter"):
         recipe_for(artifact_format, precision, device, DEFAULT_FACTS)
+
+
+@pytest.mark.parametrize(("artifact_format", "int4"), [(name, int4) for name, ways in INT4.items() for int4 in ways])
+def test_each_way_of_making_int4_is_another_artifact(artifact_format: str, int4: str) -> None:
+    ways = [recipe_for(artifact_format, "int4", "CPU", DEFAULT_FACTS, way, CORPUS) for way in INT4[artifact_format]]
+    mine = recipe_for(artifact_format, "int4", "CPU", DEFAULT_FACTS, int4, CORPUS)
+    assert [one.identity for one in ways].count(mine.identity) == 1
+
+
+def test_the_first_way_is_the_default() -> None:
+    assert recipe_for("ort-genai", "int4", "CPU", DEFAULT_FACTS) == recipe_for(
+        "ort-genai", "int4", "CPU", DEFAULT_FACTS, next(iter(INT4["ort-genai"]))
+    )
+
+
+def test_weights_are_calibrated_with_the_texts_that_the_identity_names() -> None:
+    recipe = recipe_for("openvino-ir", "int4", "NPU", DEFAULT_FACTS, "calibrated", CORPUS)
+    assert recipe.options["corpus"] == ["chat.txt"]
+    assert (recipe.values["corpus"], recipe.values["calibrated"]["group_size"]) == ("0123", -1)
+
+
+def test_the_users_document_has_a_recipe_of_its_own() -> None:
+    facts = SHAPES["phi-3-mini"].facts
+    arguments = recipe_for("openvino-ir", "int4", "GPU", facts, "document").options["arguments"]
+    assert arguments[2:] == ["--weight-format", "int4", "--group-size", "128", "--ratio", "0.6", "--sym"]
+
+
+@pytest.mark.parametrize(
+    ("device", "int4", "words"),
+    [
+        ("CPU", "finest", "int4 weights of openvino-ir are made as plain, .*, not as 'finest'"),
+        ("NPU", "asymmetric", "an NPU computes with symmetric int4 weights alone"),
+    ],
+)
+def test_a_way_that_there_is_not_is_refused(device: str, int4: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        recipe_for("openvino-ir", "int4", device, DEFAULT_FACTS, int4)
+
+
+def test_other_weight_formats_have_one_way() -> None:
+    assert recipe_for("openvino-ir", "int8", "CPU", DEFAULT_FACTS, "calibrated", CORPUS) == recipe_for(
+        "openvino-ir", "int8", "CPU", DEFAULT_FACTS
+    )

@@ -9,11 +9,12 @@ import pytest
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.prepare import preparation
 from bench.prepare.model_source import DEFAULT_PACKAGE
+from bench.prepare.preparation import Wanted
 from bench.prepare.stage import Preparer, check_context
 
 pytestmark = pytest.mark.process
 
-WANTED = [("openvino-ir", "int4", "CPU"), ("ort-genai", "int4", "CPU")]
+WANTED = [Wanted("openvino-ir", "int4", "CPU"), Wanted("ort-genai", "int4", "CPU")]
 Make = Callable[..., Preparer]
 
 
@@ -180,7 +181,7 @@ def test_a_hub_model_of_unknown_size_says_so(preparer_of: Make) -> None:
 
 def test_an_impossible_artifact_is_refused_before_anything_is_made(preparer_of: Make, model_directory: Path) -> None:
     with pytest.raises(UsageError):
-        preparer_of(str(model_directory)).pending([("openvino-ir", "bf16", "CPU")])
+        preparer_of(str(model_directory)).pending([Wanted("openvino-ir", "bf16", "CPU")])
 
 
 def test_a_request_may_fill_the_context() -> None:
