@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.analyse.claims import claim, holm
-from bench.analyse.interval import Contrast, paired
-from bench.analyse.quality import Quality, shared
+from bench.analyse.interval import Contrast
+from bench.analyse.quality import Quality, over_texts
 from bench.analyse.results import CellResult, LoadResult
 
 QUALITY_TOLERANCE = 0.01
@@ -97,29 +96,16 @@ def quality_changes(
     return tuple(_judged(one, tolerance, stands=str(place) in standing) for place, one in enumerate(found))
 
 
-def over_texts(head: Quality, base: Quality) -> tuple[Contrast, float, float] | None:
-    """How many times the perplexity of ``base`` that of ``head`` is, and both, base first.
-
-    Perplexities are geometric means over the texts that both scored, as far as both did; ``None`` without one.
-    """
-    pairs = ((mine, base.log_probs.get(text, ())) for text, mine in sorted(head.log_probs.items()))
-    above, below = shared(pairs)
-    contrast = paired(above, below)
-    if contrast is None:
-        return None
-    there, here = (math.exp(math.fsum(map(math.log, side.values())) / len(side)) for side in (below, above))
-    return contrast, there, here
-
-
 def _collapsed(there: CellResult, here: CellResult) -> bool:
     before, now = there.answers, here.answers
     return before is not None and now is not None and now.collapsed and not before.collapsed
 
 
 def _change(there: LoadResult, here: LoadResult, collapsed: int) -> QualityChange:
-    found = over_texts(here.quality, there.quality) if here.quality and there.quality else None
-    contrast, base, head = found or (None, None, None)
-    return QualityChange(there, here, contrast, base, head, collapsed)
+    found = over_texts(*(load.quality.log_probs if load.quality else {} for load in (here, there)))
+    if found is None:
+        return QualityChange(there, here, None, None, None, collapsed)
+    return QualityChange(there, here, found.contrast, found.other, found.one, collapsed)
 
 
 def _judged(one: QualityChange, tolerance: float, *, stands: bool) -> QualityChange:

@@ -14,13 +14,13 @@ import pyarrow.compute as pc
 
 from backends.contract import Text
 from backends.spec import OPENVINO_PROVIDERS, family
-from bench.errors import PrepareError, WorkerFailed
+from bench.errors import MachineError, PrepareError, WorkerFailed
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.scoring import Reference, failure, left_out, score_load
 from bench.measure.store_rows import Row
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
-from bench.prepare.preparation import Preparation, Say
+from bench.prepare.preparation import REFERENCE_FILE, Preparation, Say
 from bench.prepare.prompts import PromptBook, PromptKey
 from bench.store.reader import StoredRun
 
@@ -51,28 +51,38 @@ def texts_of(book: PromptBook, prompt_tokens: Iterable[int]) -> list[Text]:
 
 
 def reference_for(
-    asked: str, loads: Iterable[Load], preparer: Preparation | None, texts: Sequence[Text], say: Say
+    asked: str,
+    loads: Iterable[Load],
+    preparer: Preparation | None,
+    texts: Sequence[Text],
+    context_tokens: int | None,
+    say: Say,
 ) -> Reference | None:
     """The model's own weights in transformers as a reference, made if it is missing; ``None`` if there is none.
 
-    Then the report compares with a load of the run where it can. What cannot be made is said, and fails nothing.
+    The report then compares with a load of the run where it can. What cannot be made is said, and fails nothing.
 
     Args:
         asked: the option ``reference``.
         loads: that are to be compared with it.
         preparer: of their model.
         texts: that it is to score.
+        context_tokens: of the model; longer texts are left out.
         say: prints one line of progress.
     """
     scoring = any(family(load.device) in BACKENDS[load.backend].scores for load in loads)
     if asked != "auto" or preparer is None or not scoring:
         return None
     try:
-        made: Reference | None = getattr(preparer, "reference", lambda _: None)(texts)
-    except PrepareError as error:
+        made = preparer.reference(_fitting(texts, context_tokens))
+    except (PrepareError, MachineError) as error:
         say(f"reference  none: {error}")
         return None
-    return made
+    return Reference(f"transformers {made.precision}", made.path / REFERENCE_FILE)
+
+
+def _fitting(texts: Sequence[Text], context_tokens: int | None) -> list[Text]:
+    return [text for text in texts if context_tokens is None or len(text.ids) <= context_tokens]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +148,6 @@ def on_cpu(load: Load) -> Load | None:
     if family(device) not in spec.scores or family(load.device) not in spec.scores:
         return None
     kept = {name: value for name, value in load.options.items() if name in spec.options}
-    kept = {name: value for name, value in kept.items() if spec.options[name].applies_to(device, load.precision)}
     return replace(load, device=device, options=spec.load_options(device, load.precision, {}, kept))
 
 
@@ -195,7 +204,7 @@ class QualityPass:
 
     def _rows(self, turn: Turn, seconds: float) -> list[Row]:
         load, plan = turn.load, self.load_plans[turn.load_key]
-        fitting = [text for text in self.texts if self.context_tokens is None or len(text.ids) <= self.context_tokens]
+        fitting = _fitting(self.texts, self.context_tokens)
         reason = f"longer than the {self.context_tokens} tokens of the model's context"
         rows = [left_out(load, text, reason) for text in self.texts if text not in fitting]
         if fitting:

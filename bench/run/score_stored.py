@@ -98,12 +98,13 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
         raise StoreError(f"no load of {run.path} can be scored")
     texts = texts_of(book, {cell["prompt_tokens"] for cell in run.record["plan"]["cells"]})
     asked = (run.record.get("options") or {}).get("reference", "auto")
-    reference = reference_for(asked, usable, preparer, texts, say)
+    context = model.get("context_tokens")
+    reference = reference_for(asked, usable, preparer, texts, context, say)
     allowed = quality_seconds(run.record["plan"]["blocks"], measured.seconds) if seconds is None else seconds
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="aipc-bench-", ignore_cleanup_errors=True) as scratch:
         facts = _facts(run, Path(scratch))
-        quality = QualityPass(texts, reference, model.get("context_tokens"), plans, facts, say)
+        quality = QualityPass(texts, reference, context, plans, facts, say)
         try:
             quality.score(usable, measured, allowed, rows.extend)
         finally:

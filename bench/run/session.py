@@ -142,8 +142,8 @@ class BenchSession:
         )
         if self.options.quality:
             texts = texts_of(self._prompts, {cell.prompt_tokens for cell in selected.cells})
-            reference = reference_for(self.options.reference, runnable, preparer, texts, self.say)
             context = model["context_tokens"]
+            reference = reference_for(self.options.reference, runnable, preparer, texts, context, self.say)
             self._quality = QualityPass(texts, reference, context, self._load_plans, facts, self.say)
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(threads or usable.default_threads)

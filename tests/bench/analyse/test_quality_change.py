@@ -9,7 +9,7 @@ import pytest
 from bench.analyse.agreement import Answers
 from bench.analyse.comparison import compare, compare_variants
 from bench.analyse.quality import Quality
-from bench.analyse.quality_change import QualityChange, over_texts
+from bench.analyse.quality_change import QualityChange
 from bench.analyse.results import RunAnalysis
 from tests.support.analyses import made_cell, made_load, made_quality, made_run, with_quality
 
@@ -62,30 +62,6 @@ def test_identical_perplexities_are_the_same_without_any_tolerance() -> None:
 
 def test_a_rise_within_the_tolerance_is_the_same() -> None:
     assert said(made_quality(TEXTS), made_quality(times(1.03)), tolerance=0.10) == ("same", "perplexity")
-
-
-def spoken(**log_probs: Sequence[float]) -> Quality:
-    return Quality("faithful", "ratio", log_probs=log_probs)
-
-
-def test_only_texts_of_both_sides_are_compared_as_far_as_both_scored_them() -> None:
-    head = spoken(a=[-1.0, -3.0], b=[-2.0, -2.0, -9.0], c=[-9.0])
-    found = over_texts(head, spoken(a=[-1.0, -1.0], b=[-1.0, -1.0], d=[-1.0]))
-    assert found is not None
-    contrast, base, there = found
-    assert [contrast.ratio.value, base, there] == pytest.approx([math.e, math.e, math.e**2])
-    assert contrast.ratio.blocks == 2
-
-
-def test_loads_that_share_no_text_have_no_ratio() -> None:
-    assert over_texts(spoken(a=[-1.0]), spoken(b=[-1.0])) is None
-
-
-@pytest.mark.parametrize("value", [math.inf, math.nan, -math.inf])
-def test_a_text_with_a_value_that_is_not_finite_is_left_out(value: float) -> None:
-    found = over_texts(spoken(a=[value], b=[-1.0]), spoken(a=[-1.0], b=[-1.0]))
-    assert found is not None
-    assert found[0].ratio.blocks == 1
 
 
 def test_one_text_gives_a_ratio_without_a_claim() -> None:
@@ -167,7 +143,7 @@ def test_answers_that_collapsed_now_are_worse_without_any_score(before: bool, ve
         (made_quality([], "unknown", reason="failed"), made_quality(TEXTS), "base-unscored"),
         (*[made_quality([], "unknown", reason="no-scores")] * 2, "no-scores"),
         (made_quality(TEXTS), made_quality([], "unknown", reason="failed", error="no memory"), "head-unscored"),
-        (made_quality(TEXTS), replace(made_quality(TEXTS), log_probs={"other": [-2.0]}), "other-texts"),
+        (made_quality(TEXTS), replace(made_quality(TEXTS), log_probs={"other": [-9.0]}), "other-texts"),
     ],
 )
 def test_what_cannot_be_compared_has_a_reason(base: Quality | None, head: Quality | None, reason: str) -> None:

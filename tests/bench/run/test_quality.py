@@ -6,14 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from backends.contract import Text
 from backends.spec import BackendSpec, OptionSpec
-from bench.errors import PrepareError
+from bench.errors import MachineError, PrepareError
 from bench.measure.attempt import LoadPlan, RunFacts
+from bench.measure.scoring import Reference
 from bench.measure.worker import Timeouts
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
@@ -264,22 +266,29 @@ def test_only_loads_with_a_counted_generation_have_numbers(tmp_path: Path) -> No
 class Preparer:
     """Plays the preparation of a model."""
 
-    def __init__(self, problem: str = "") -> None:
+    def __init__(self, problem: Exception | None = None) -> None:
         self.problem = problem
+        self.asked: list[Text] = []
 
     def reference(self, texts: Sequence[Text]) -> Any:
+        self.asked = list(texts)
         if self.problem:
-            raise PrepareError(self.problem)
-        return texts
+            raise self.problem
+        return SimpleNamespace(precision="bf16", path=Path("made"))
 
 
 def refer(asked: str, preparer: Any, *loads: Load) -> tuple[Any, list[str]]:
     said: list[str] = []
-    return reference_for(asked, loads, preparer, [TEXT], said.append), said
+    return reference_for(asked, loads, preparer, [TEXT, Text("code-1", range(20))], 10, said.append), said
 
 
-def test_the_models_own_weights_are_the_reference() -> None:
-    assert refer("auto", Preparer(), load("int4")) == ([TEXT], [])
+def test_the_models_own_weights_are_the_reference_for_what_fits_the_context() -> None:
+    preparer = Preparer()
+    assert refer("auto", preparer, load("int4")) == (
+        Reference("transformers bf16", Path("made") / "reference.npz"),
+        [],
+    )
+    assert preparer.asked == [TEXT]
 
 
 @pytest.mark.parametrize("asked", ["none", "odd-CPU-fp32"])
@@ -291,5 +300,6 @@ def test_none_is_made_where_no_load_can_be_scored() -> None:
     assert refer("auto", Preparer(), load("int4", "XPU")) == (None, [])
 
 
-def test_one_that_cannot_be_made_is_said_and_fails_nothing() -> None:
-    assert refer("auto", Preparer("no room"), load("int4")) == (None, ["reference  none: no room"])
+@pytest.mark.parametrize("problem", [PrepareError("no room"), MachineError("no room")])
+def test_one_that_cannot_be_made_is_said_and_fails_nothing(problem: Exception) -> None:
+    assert refer("auto", Preparer(problem), load("int4")) == (None, ["reference  none: no room"])
