@@ -219,7 +219,8 @@ def _overlay(unused: int, options: LoadOptions, session_options: Mapping[str, An
     threads = {} if options.threads is None else {"intra_op_num_threads": options.threads}
     ours = {**threads, **session_options}
     decoder = {"decoder": {"session_options": ours}} if ours else {}
-    return {"model": {"eos_token_id": unused, **decoder}}
+    # A sequence of a batch that ends with the padding id is computed without it.
+    return {"model": {"eos_token_id": unused, "pad_token_id": unused, **decoder}}
 
 
 def _choose_provider(config: Any, provider: Provider, named: str | None, options: Mapping[str, str]) -> None:
