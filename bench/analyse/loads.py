@@ -25,7 +25,7 @@ _MEDIANS = ("peak_memory_bytes", "private_memory_bytes", "device_memory_bytes")
 _COLUMNS = (
     *("load_id", "load_key", "variant", "block", "backend", "device_requested", "precision", "options", "environment"),
     *("device_verdict", "device_evidence", "device_share", *_NEWEST, *_NEWEST_MAPPINGS, *_JOINED, *_MEDIANS),
-    *("artifact_digest", "compile_cache", "process_start_s", "import_s", "load_s", "first_generation_s"),
+    *("compile_cache", "process_start_s", "import_s", "load_s", "first_generation_s"),
     *("status", "error_type", "error_message", "exit_code", "stderr_tail"),
 )
 

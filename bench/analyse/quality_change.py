@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from bench.analyse.claims import claim, holm
-from bench.analyse.interval import Contrast, paired
-from bench.analyse.quality import Quality
+from bench.analyse.interval import Contrast
+from bench.analyse.quality import Quality, over_texts
 from bench.analyse.results import CellResult, LoadResult
 
 QUALITY_TOLERANCE = 0.01
@@ -96,39 +95,16 @@ def quality_changes(
     return tuple(_judged(one, tolerance, stands=str(place) in standing) for place, one in enumerate(found))
 
 
-def over_texts(head: Mapping[str, float], base: Mapping[str, float]) -> tuple[Contrast, float, float] | None:
-    """How many times ``base`` the perplexity of ``head`` is, and both as geometric means over the texts of both.
-
-    Args:
-        head: digest of a text -> perplexity.
-        base: likewise.
-
-    Returns:
-        ``None`` where no text was scored on both sides.
-    """
-    shared = [text for text in sorted(head.keys() & base.keys()) if _usable(head[text]) and _usable(base[text])]
-    above, below = (dict(enumerate(side[text] for text in shared)) for side in (head, base))
-    contrast = paired(above, below)
-    if contrast is None:
-        return None
-    logs = (math.fsum(map(math.log, side.values())) / len(shared) for side in (below, above))
-    there, here = map(math.exp, logs)
-    return contrast, there, here
-
-
-def _usable(perplexity: float) -> bool:
-    return math.isfinite(perplexity) and perplexity > 0
-
-
 def _collapsed(there: CellResult, here: CellResult) -> bool:
     before, now = there.answers, here.answers
     return before is not None and now is not None and now.collapsed and not before.collapsed
 
 
 def _change(there: LoadResult, here: LoadResult, collapsed: int) -> QualityChange:
-    sides = [load.quality.by_text if load.quality else {} for load in (here, there)]
-    contrast, base, head = over_texts(*sides) or (None, None, None)
-    return QualityChange(there, here, contrast, base, head, collapsed)
+    found = over_texts(*(load.quality.log_probs if load.quality else {} for load in (here, there)))
+    if found is None:
+        return QualityChange(there, here, None, None, None, collapsed)
+    return QualityChange(there, here, found.contrast, found.other, found.one, collapsed)
 
 
 def _judged(one: QualityChange, tolerance: float, *, stands: bool) -> QualityChange:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.analyse.environment import changes
 from bench.analyse.grouping import group_by
-from bench.analyse.quality_change import over_texts
+from bench.analyse.quality import over_texts
 from bench.analyse.timeline import QualitySeries, QualityStep, ReadQuality, ReadRun
 
 ROUNDING = 1e-3
@@ -42,8 +42,8 @@ def _series(runs: Sequence[ReadRun], own: Sequence[_Point]) -> QualitySeries:
 
 def _steps(runs: Sequence[ReadRun], before: _Point, after: _Point) -> Iterator[QualityStep]:
     (low, there), (high, here) = before, after
-    found = over_texts(here.quality.by_text, there.quality.by_text)
-    ratio = found[0].ratio.value if found else None
+    found = over_texts(here.quality.log_probs, there.quality.log_probs)
+    ratio = found.contrast.ratio.value if found else None
     verdicts = there.quality.verdict, here.quality.verdict
     digests = there.artifact_digest, here.artifact_digest
     broken = [verdict == "broken" for verdict in verdicts]

@@ -12,7 +12,7 @@ import numpy as np
 from backends.spec import PRECISIONS, hardware_of
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate
-from bench.analyse.quality import Limits, OfTexts, Quality, Verdict, perplexity, ratio_over_texts
+from bench.analyse.quality import Limits, OfTexts, Quality, Verdict, over_texts, perplexity
 from bench.analyse.results import LoadResult
 from bench.store.reader import StoredRun
 
@@ -261,7 +261,6 @@ def _quality(
         kinds=tuple(_of_texts(kind, texts) for kind, texts in kinds.items()),
         longest=_of_texts(LONGEST, [own.longest]) if own.longest else None,
         cpu_ratio=_over(own.fixed, on_cpu),
-        by_text={text.name: value for text in own.fixed if (value := _perplexity([text])) is not None},
         log_probs={text.name: text.log_probs for text in own.fixed},
         error=own.failure[1] if own.failure else None,
     )
@@ -322,15 +321,15 @@ def _perplexity(texts: Sequence[_Text]) -> float | None:
 
 def _ratio(texts: Iterable[_Text]) -> Estimate | None:
     """Over the reference."""
-    found = ratio_over_texts((text.log_probs, text.right) for text in texts)
-    return found.ratio if found else None
+    known = [text for text in texts if text.right]
+    found = over_texts({text.name: text.log_probs for text in known}, {text.name: text.right for text in known})
+    return found.contrast.ratio if found else None
 
 
 def _over(texts: Iterable[_Text], other: _Scored) -> Estimate | None:
     """Over what the same texts were scored elsewhere."""
-    of_other = {text.name: text.log_probs for text in other.texts}
-    found = ratio_over_texts((text.log_probs, of_other.get(text.name, ())) for text in texts)
-    return found.ratio if found else None
+    found = over_texts(*({text.name: text.log_probs for text in side} for side in (texts, other.texts)))
+    return found.contrast.ratio if found else None
 
 
 def _value(estimate: Estimate | None) -> float | None:

@@ -51,8 +51,8 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     reference = reference_of((load for load in loads.values() if not load.simulated), asked)
     # The ids of simulated answers are made up.
     load_keys = {key: cell.load.load_key for key, cell in results.items() if not cell.load.simulated}
-    twins = _on_cpu(loads, load_rows)
-    for key, answers in answers_of(run, load_keys, reference.load_key if reference else None, twins).items():
+    on_cpu = _on_cpu(loads.values())
+    for key, answers in answers_of(run, load_keys, reference.load_key if reference else None, on_cpu).items():
         results[key] = replace(results[key], answers=answers)
     for key, quality in read_quality(run, loads.values(), _collapsed(run.record, results.values()), asked).items():
         loads[key] = replace(loads[key], quality=quality)
@@ -74,13 +74,18 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     )
 
 
-def _on_cpu(loads: Mapping[str, LoadResult], load_rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _on_cpu(loads: Iterable[LoadResult]) -> dict[str, str]:
     """``load_key`` of each load on another device -> that of the same artifact, with the same stack, on the CPU."""
-    digests = {row["load_key"]: row["artifact_digest"] for row in load_rows if row["artifact_digest"]}
-    known = {key: (load.variant, load.backend, digests[key]) for key, load in loads.items() if key in digests}
-    on_cpu = {twin: key for key, twin in known.items() if hardware_of(loads[key].device_requested) == "CPU"}
-    elsewhere = {key: twin for key, twin in known.items() if hardware_of(loads[key].ran_on) != "CPU"}
-    return {key: on_cpu[twin] for key, twin in elsewhere.items() if twin in on_cpu}
+    alike = group_by(
+        (load for load in loads if load.artifact_digest),
+        lambda load: (load.variant, load.backend, load.artifact_digest),
+    )
+    found: dict[str, str] = {}
+    for own in alike.values():
+        on_cpu = next((load for load in own if hardware_of(load.device_requested) == "CPU"), None)
+        if on_cpu:
+            found |= {load.load_key: on_cpu.load_key for load in own if hardware_of(load.ran_on) != "CPU"}
+    return found
 
 
 def _collapsed(record: Mapping[str, Any], cells: Iterable[CellResult]) -> set[str]:

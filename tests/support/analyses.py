@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -108,8 +109,8 @@ def failed(run: RunAnalysis, cell: CellResult, message: str) -> RunAnalysis:
 
 def made_quality(perplexities: Sequence[float], verdict: Verdict = "faithful", **known: Any) -> Quality:
     """What scoring the texts 0, 1, … gave."""
-    by_text = {f"text {place}": value for place, value in enumerate(perplexities)}
-    return Quality(verdict, **{"reason": "ratio", **known}, by_text=by_text)
+    log_probs = {f"text {place}": [-math.log(value)] for place, value in enumerate(perplexities)}
+    return Quality(verdict, **{"reason": "ratio", **known}, log_probs=log_probs)
 
 
 def with_quality(run: RunAnalysis, quality: Quality | None, artifact: str | None = None) -> RunAnalysis:

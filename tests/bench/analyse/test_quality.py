@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.quality import Quality, between, perplexity
+from bench.analyse.quality import Quality, over_texts, perplexity
 from bench.analyse.ranking import faithful_rankings
 from bench.analyse.results import RunAnalysis
 from bench.plan.cells import Cell, Load
@@ -19,6 +19,8 @@ TEXTS = ("chat-1", "chat-2", "code-1", "writing-1")
 RIGHT = [-1.0, -2.0, -0.5, -4.0, -2.5] * 8
 """What the reference thinks of each text: a perplexity of e^2."""
 OF = "transformers fp32"
+ONE, OTHER = {"a": 4.0, "b": 9.0, "c": 100.0}, {"a": 2.0, "b": 4.5, "d": 1.0}
+"""Text -> perplexity."""
 
 
 @pytest.fixture
@@ -444,22 +446,28 @@ def _loads(contestants: Sequence[Any]) -> list[Any]:
 # -- two runs
 
 
-def test_two_loads_are_compared_over_their_texts(tiny_run: TinyRun, measure: Measure) -> None:
-    head, base = measure(), measure("openvino-genai")
-    score(tiny_run, head, [1.3, 1.3, 1.3, 1.3])
-    score(tiny_run, base, [1.0, 1.0, 1.0, 1.0])
-    found = qualities(tiny_run.analyse())
-    one, other = found[head.label], found[base.label]
-    assert one is not None
-    assert other is not None
-    contrast = between(one, other)
-    assert contrast is not None
-    assert (contrast.ratio.value, contrast.ratio.blocks) == (about(1.3), 4)
+def test_only_texts_of_both_sides_are_compared() -> None:
+    logs = [{name: [-math.log(value)] for name, value in texts.items()} for texts in (ONE, OTHER)]
+    found = over_texts(*logs)
+    assert found is not None
+    assert [found.contrast.ratio.value, found.one, found.other] == pytest.approx([2.0, 6.0, 3.0])
+    assert found.contrast.ratio.blocks == 2
+
+
+def test_a_text_is_compared_as_far_as_both_have_it() -> None:
+    found = over_texts({"a": [-1.0, -2.0, -9.0]}, {"a": [-1.0, -2.0]})
+    assert found is not None
+    assert found.contrast.ratio.value == 1.0
+
+
+def test_a_text_with_a_value_that_is_not_finite_is_left_out() -> None:
+    found = over_texts({"a": [math.nan], "b": [-1.0]}, {"a": [-1.0], "b": [-1.0]})
+    assert found is not None
+    assert found.contrast.ratio.blocks == 1
 
 
 def test_loads_that_share_no_text_are_not_compared() -> None:
-    one, other = (Quality("faithful", "ratio", log_probs={text: RIGHT}) for text in ("a", "b"))
-    assert between(one, other) is None
+    assert over_texts({"a": RIGHT}, {"b": RIGHT}) is None
 
 
 def test_a_perplexity_beyond_what_a_float_holds_is_finite() -> None:

@@ -9,7 +9,7 @@ import pytest
 from bench.analyse.agreement import Answers
 from bench.analyse.comparison import compare, compare_variants
 from bench.analyse.quality import Quality
-from bench.analyse.quality_change import QualityChange, over_texts
+from bench.analyse.quality_change import QualityChange
 from bench.analyse.results import RunAnalysis
 from tests.support.analyses import made_cell, made_load, made_quality, made_run, with_quality
 
@@ -62,21 +62,6 @@ def test_identical_perplexities_are_the_same_without_any_tolerance() -> None:
 
 def test_a_rise_within_the_tolerance_is_the_same() -> None:
     assert said(made_quality(TEXTS), made_quality(times(1.03)), tolerance=0.10) == ("same", "perplexity")
-
-
-def test_only_texts_of_both_sides_are_compared() -> None:
-    found = over_texts({"a": 4.0, "b": 9.0, "c": 100.0}, {"a": 2.0, "b": 4.5, "d": 1.0})
-    assert found is not None
-    contrast, base, head = found
-    assert [contrast.ratio.value, base, head] == pytest.approx([2.0, 3.0, 6.0])
-    assert contrast.ratio.blocks == 2
-
-
-@pytest.mark.parametrize("value", [math.inf, math.nan, 0.0])
-def test_a_perplexity_that_is_none_is_left_out(value: float) -> None:
-    found = over_texts({"a": value, "b": 9.0}, {"a": 2.0, "b": 9.0})
-    assert found is not None
-    assert found[0].ratio.blocks == 1
 
 
 def test_one_text_gives_a_ratio_without_a_claim() -> None:
@@ -157,7 +142,7 @@ def test_answers_that_collapsed_now_are_worse_without_any_score(before: bool, ve
         (made_quality(TEXTS), None, "head-none"),
         (made_quality([], "unknown", reason="failed"), made_quality(TEXTS), "base-unscored"),
         (made_quality(TEXTS), made_quality([], "unknown", reason="failed", error="no memory"), "head-unscored"),
-        (made_quality(TEXTS), replace(made_quality(TEXTS), by_text={"other": 9.0}), "other-texts"),
+        (made_quality(TEXTS), replace(made_quality(TEXTS), log_probs={"other": [-9.0]}), "other-texts"),
     ],
 )
 def test_what_cannot_be_compared_has_a_reason(base: Quality | None, head: Quality | None, reason: str) -> None:

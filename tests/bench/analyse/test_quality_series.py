@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -60,7 +59,7 @@ def test_a_load_that_breaks_is_a_step_without_a_ratio() -> None:
 
 def test_other_texts_are_no_step() -> None:
     other = made_quality([])
-    other = Quality("faithful", "ratio", by_text={"other": math.e})
+    other = Quality("faithful", "ratio", log_probs={"other": [-1.0]})
     assert only(history(*scored(1.0), other)).steps == ()
 
 

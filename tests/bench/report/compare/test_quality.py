@@ -158,7 +158,7 @@ SIDES: dict[str, Callable[[], ComparisonView]] = {
     "unscored": lambda: compared(FAILED, SOUND, artifacts=("a", "b")),
     "failed": lambda: compared(SOUND, made_quality([], "unknown", reason="failed")),
     "base-none": lambda: compared(None, SOUND),
-    "other-texts": lambda: compared(SOUND, replace(SOUND, by_text={"other": 2.0})),
+    "other-texts": lambda: compared(SOUND, replace(SOUND, log_probs={"other": [-1.0]})),
     "degraded": lambda: compared(SOUND, made_quality([*TEXTS[:-1], 90.0], "degraded")),
 }
 
