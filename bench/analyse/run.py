@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.analyse.agreement import answers_of
+from bench.analyse.answer_samples import answer_samples
 from bench.analyse.cell_result import cell_result
 from bench.analyse.failures import failures, lost_blocks
 from bench.analyse.grouping import group_by
@@ -69,6 +70,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         findings=tuple(read_findings(run, load_rows)),
         memory_rankings=tuple(memory_rankings(cells)),
         reference=loads[reference.load_key] if reference else None,
+        samples=answer_samples(run, cells, reference),
     )
 
 
