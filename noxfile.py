@@ -98,12 +98,12 @@ def harness(session: nox.Session, group: str = HARNESS) -> str:
     return str(outcome["python"])
 
 
-def needs(python: str, arguments: Sequence[str]) -> list[Environment]:
+def needs(python: str, arguments: Sequence[str], command: str = "bench.commands.needs") -> list[Environment]:
     """The environments that a command line needs, as the harness's own parser says.
 
     A command line that cannot be ends the session with the parser's exit status; its message has been shown by then.
     """
-    query = [python, "-m", "bench.commands.needs", "--needs", "--", *arguments]
+    query = [python, "-m", command, "--needs", "--", *arguments]
     answer = subprocess.run(query, cwd=ROOT, env=child.utf8(), stdout=subprocess.PIPE, encoding="utf-8", check=False)
     if answer.returncode:
         raise SystemExit(child.exit_status(answer.returncode))
@@ -186,6 +186,14 @@ def models(session: nox.Session) -> None:
 def report(session: nox.Session) -> None:
     """Render runs again: those named, else the newest one in `results/`."""
     finish(session, harness(session), "-m", "bench.commands.report", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def quality(session: nox.Session) -> None:
+    """Score texts with the loads of a stored run, the newest one unless it is named, and render its report again."""
+    python, command = harness(session), "bench.commands.quality"
+    wanted = () if asks_for_help(session.posargs) else needs(python, session.posargs, command)
+    finish(session, python, "-m", command, *session.posargs, made=venvs(session, wanted))
 
 
 @nox.session(venv_backend="none")

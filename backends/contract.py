@@ -243,6 +243,16 @@ class Text:
         return len(self.ids) - 1 - self.start
 
 
+def require_vocabulary(texts: Sequence[Text], vocabulary: int) -> None:
+    """Refuse texts with an id that a model of ``vocabulary`` ids does not have."""
+    for text in texts:
+        if (highest := max(text.ids)) >= vocabulary:
+            raise ArtifactError(
+                f"text {text.name} has id {highest}, this model a vocabulary of {vocabulary}: "
+                "the texts were made with another tokenizer"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class Scores:
     """What a model thinks of the next token at consecutive positions of one text. One of the last two is given.

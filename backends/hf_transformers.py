@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    Scores,
     StepCallback,
+    Text,
     UnsupportedError,
     installed_versions,
     one_line,
@@ -26,7 +28,7 @@ from backends.contract import (
 )
 from backends.hf_model import MAJOR, read_model
 from backends.spec import names_for
-from backends.torch_loop import StoredWeights, format_of, greedy, last_position
+from backends.torch_loop import StoredWeights, format_of, greedy, last_position, scores
 
 _TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.bfloat16}
 """Weight format -> the type that a model is loaded, and so computes, in."""
@@ -61,6 +63,10 @@ class Transformers:
         if options.threads is not None:
             torch.set_num_threads(options.threads)
         return TransformersSession(_read(artifact, options.precision, _torch_name(device)))
+
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """One forward pass per text."""
+        yield from self.load(artifact, device, options).score(texts)
 
 
 def _accelerators(kind: str) -> list[Device]:
@@ -137,6 +143,13 @@ class TransformersSession:
         except RuntimeError as error:
             raise BackendError(f"transformers could not generate: {one_line(error)}") from error
         return GenerationDetails()
+
+    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
+        """The logits of the scored positions."""
+        try:
+            yield from scores(self._model, texts, self._arguments)
+        except (RuntimeError, IndexError) as error:
+            raise BackendError(f"transformers could not score the texts: {one_line(error)}") from error
 
     def evidence(self) -> Evidence:
         """Device, types and attention are read from the loaded model, threads from torch."""

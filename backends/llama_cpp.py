@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,11 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    Scores,
     StepCallback,
+    Text,
     installed_versions,
+    require_vocabulary,
 )
 
 _GGML_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
@@ -63,6 +66,14 @@ class LlamaCpp:
             )
         return LlamaSession(model, options)
 
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """Each text in batches of llama.cpp's own size, with the logits of its scored positions."""
+        session = self.load(artifact, device, options)
+        try:
+            yield from session.score(texts)
+        finally:
+            session.close()
+
 
 class LlamaSession:
     """A loaded model, and the context of its requests.
@@ -89,9 +100,7 @@ class LlamaSession:
         before = time.perf_counter_ns()
         length = len(prompts[0]) + new_tokens
         self._require_context(len(prompts), length)
-        # Without the data: which positions are taken is forgotten. Zeroing the buffers would cost each request a pass
-        # over the largest context so far, whatever its own length.
-        llama.llama_memory_clear(llama.llama_get_memory(self._context), False)
+        self._forget()
         setup_ns = time.perf_counter_ns() - before
         last = self._prefill(np.array(prompts, dtype=np.int32))
         rows: Any = np.arange(len(prompts), dtype=np.int32)
@@ -104,6 +113,36 @@ class LlamaSession:
                 self._decode(_Batch(np.array(ids, dtype=np.int32), positions, rows, wanted))
                 last = range(len(prompts))
         return GenerationDetails(setup_ns=setup_ns)
+
+    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
+        """The logits of the scored positions, as many at once as are in one batch."""
+        vocabulary = int(llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self._model)))
+        require_vocabulary(texts, vocabulary)
+        for index, text in enumerate(texts):
+            self._require_context(1, len(text.ids))
+            self._forget()
+            ids: Any = np.array(text.ids, dtype=np.int32)
+            size = int(llama.llama_n_batch(self._context))
+            for first in range(0, len(ids), size):
+                positions: Any = np.arange(first, min(first + size, len(ids)), dtype=np.int32)
+                # What would follow the last id is not asked.
+                wanted: Any = ((positions >= text.start) & (positions < len(ids) - 1)).astype(np.int8)
+                self._decode(_Batch(ids[positions], positions, np.zeros_like(positions), wanted))
+                if wanted.any():
+                    rows = [self._logits(int(place), vocabulary) for place in np.flatnonzero(wanted)]
+                    yield Scores(index, int(positions[wanted == 1][0]), logits=np.stack(rows))
+
+    def _logits(self, place: int, vocabulary: int) -> Any:
+        """The logits of the entry ``place`` of the last batch, where llama.cpp keeps them until the next."""
+        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, place), (vocabulary,))
+
+    def _forget(self) -> None:
+        """Mark the KV cache empty.
+
+        Without the data: which positions are taken is forgotten. Zeroing the buffers would cost each request a pass
+        over the largest context so far, whatever its own length.
+        """
+        llama.llama_memory_clear(llama.llama_get_memory(self._context), False)
 
     def _prefill(self, prompts: Any) -> Sequence[int]:
         """Compute the prompts, int32 [sequences, positions].

@@ -29,14 +29,16 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    Scores,
     StepCallback,
+    Text,
     UnsupportedError,
     installed_versions,
     one_line,
     require_file,
 )
 from backends.hf_model import read_model
-from backends.torch_loop import StoredWeights, greedy, last_position
+from backends.torch_loop import StoredWeights, greedy, last_position, scores
 
 _TYPES = {"int4": npu.int4, "int8": npu.int8, "fp16": npu.float16}
 
@@ -84,6 +86,10 @@ class IntelNpuLibrary:
             raise ArtifactError(f"the NPU library could not load {artifact}: {one_line(error)}") from error
         return NpuSession(compiled.eval(), device, parameters, cache)
 
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """One forward pass per text; the library compiles a graph for each length, as it does for prompts."""
+        yield from self.load(artifact, device, options).score(texts)
+
 
 def _refuse_attention_bias(model: Any) -> None:
     """Refuse what the library would leave out: its own attention of Llama and Gemma has no biases."""
@@ -125,6 +131,13 @@ class NpuSession:
         except _NATIVE_ERRORS as error:
             raise BackendError(f"the NPU library could not generate: {one_line(error)}") from error
         return GenerationDetails()
+
+    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
+        """The logits of the scored positions."""
+        try:
+            yield from scores(self._model, texts, self._arguments)
+        except (*_NATIVE_ERRORS, IndexError) as error:
+            raise BackendError(f"the NPU library could not score the texts: {one_line(error)}") from error
 
     def evidence(self) -> Evidence:
         """The library's own words for a device cannot be believed; that it finds an NPU and a driver can."""

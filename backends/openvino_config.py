@@ -225,6 +225,11 @@ def read_back(compiled: Any) -> dict[str, str]:
     return read
 
 
+def vocabulary(model: Any) -> int:
+    """How many ids a language model has, compiled or not."""
+    return int(model.output("logits").partial_shape[2].get_length())
+
+
 def as_text(value: Any) -> str:
     """A property as a word: ``f16``, ``LATENCY``, ``CPU`` or, of several, ``GPU.0+CPU``."""
     if isinstance(value, list | tuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,14 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    Scores,
     StepCallback,
+    Text,
     UnsupportedError,
     installed_versions,
     one_line,
     require_file,
+    require_vocabulary,
 )
 from backends.openvino_config import (
     NO_NPU_COMPILER,
@@ -40,13 +43,16 @@ from backends.openvino_config import (
     prefill_chunk,
     read_back,
     require,
+    vocabulary,
 )
 from backends.openvino_log import model_properties, with_log
+from backends.openvino_scores import log_probabilities, logits
 
 _WHOLE_PROMPT = 2**31
 """The scheduler's default of 256 tokens a batch would cut the prefill into pieces."""
 
 _NPU = "NPU"
+_MODEL = "openvino_model.xml"
 
 
 class OpenVinoGenAI:
@@ -61,27 +67,61 @@ class OpenVinoGenAI:
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OpenVinoSession:
         """Compile the IR in ``artifact`` for ``device``."""
-        require(device, self._core.available_devices)
-        require_file(artifact, "openvino_model.xml", "OpenVINO model")
-        cache = BlobCache.for_load(options, artifact, device)
-        hints = common_properties(device, options, cache)
+        cache, hints = self._common(artifact, device, options)
         shapes = None
         caching = device != _NPU and options.extra.get("prefix_caching") == "on"
         if device == _NPU:
             attention, own = None, npu_properties(options)
             shapes = NpuShapes.of(own, prefill_chunk(self._core))
         else:
-            attention = str(options.extra.get("attention_backend", "PA"))
+            attention = _attention_backend(options)
             own = _attention(attention, prefix_caching=caching)
         try:
             pipeline, printed = with_log(lambda: genai.LLMPipeline(artifact, device, **hints, **own))
         except RuntimeError as error:
             if device == _NPU and lacks_npu_compiler(error):
                 raise DeviceUnavailableError(f"{NO_NPU_COMPILER}; it says: {last_line(error)}") from error
-            raise ArtifactError(f"OpenVINO could not compile the model for {device}: {last_line(error)}") from error
+            raise _not_compiled(device, error) from error
         read = {name: value for name, value in model_properties(printed).items() if name in READ_BACK}
         setup = _Setup(hints, attention, caching, cache.outcome(), read)
         return OpenVinoSession(self._core, pipeline, device, setup, shapes)
+
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """With paged attention the log-probabilities that the pipeline's scheduler gives; with SDPA the logits.
+
+        The pipeline hands out no logits. SDPA is the model as it was exported, which OpenVINO runs without it.
+        """
+        if device == _NPU:
+            raise UnsupportedError(
+                "OpenVINO GenAI's pipeline for the NPU gives neither logits nor log-probabilities of a text; only the "
+                "ids that it answers with can be compared"
+            )
+        _, hints = self._common(artifact, device, options)
+        try:
+            model = self._core.read_model(artifact / _MODEL)
+            # The pipeline would read beyond its tables for an id that the model does not have.
+            require_vocabulary(texts, vocabulary(model))
+            if _attention_backend(options) != "PA":
+                return logits(self._core.compile_model(model, device, hints), texts)
+            scheduler = _scheduler(prefix_caching=False)
+            return log_probabilities(genai.ContinuousBatchingPipeline(artifact, scheduler, device, hints), texts)
+        except RuntimeError as error:
+            raise _not_compiled(device, error) from error
+
+    def _common(self, artifact: Path, device: str, options: LoadOptions) -> tuple[BlobCache, dict[str, Any]]:
+        """The compile cache and the properties of a load, once its device and its model are there."""
+        require(device, self._core.available_devices)
+        require_file(artifact, _MODEL, "OpenVINO model")
+        cache = BlobCache.for_load(options, artifact, device)
+        return cache, common_properties(device, options, cache)
+
+
+def _attention_backend(options: LoadOptions) -> str:
+    return str(options.extra.get("attention_backend", "PA"))
+
+
+def _not_compiled(device: str, error: Exception) -> ArtifactError:
+    return ArtifactError(f"OpenVINO could not compile the model for {device}: {last_line(error)}")
 
 
 def _attention(attention: str, *, prefix_caching: bool) -> dict[str, Any]:
@@ -91,10 +131,14 @@ def _attention(attention: str, *, prefix_caching: bool) -> dict[str, Any]:
                 f"OpenVINO GenAI has a prefix cache with attention_backend=PA alone, not {attention}"
             )
         return {"ATTENTION_BACKEND": attention}
+    return {"ATTENTION_BACKEND": attention, "scheduler_config": _scheduler(prefix_caching=prefix_caching)}
+
+
+def _scheduler(*, prefix_caching: bool) -> Any:
     scheduler = genai.SchedulerConfig()
     scheduler.enable_prefix_caching = prefix_caching
     scheduler.max_num_batched_tokens = _WHOLE_PROMPT
-    return {"ATTENTION_BACKEND": attention, "scheduler_config": scheduler}
+    return scheduler
 
 
 def _probe(core: ov.Core, device: str, hints: Mapping[str, Any]) -> dict[str, str]:

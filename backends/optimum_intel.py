@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,24 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    Scores,
     StepCallback,
+    Text,
     installed_versions,
     one_line,
     require_file,
+    require_vocabulary,
 )
-from backends.openvino_config import BlobCache, changed_hints, common_properties, last_line, listed, read_back, require
+from backends.openvino_config import (
+    BlobCache,
+    changed_hints,
+    common_properties,
+    last_line,
+    listed,
+    read_back,
+    require,
+    vocabulary,
+)
 
 AUTO = "AUTO"
 
@@ -59,6 +71,10 @@ class OptimumIntel:
             raise ArtifactError(f"optimum-intel could not load {artifact} for {device}: {last_line(error)}") from error
         return OptimumSession(model, hints, cache.outcome())
 
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """The logits of one forward pass per text."""
+        return self.load(artifact, device, options).score(texts)
+
 
 class OptimumSession:
     """A compiled model behind ``generate``."""
@@ -87,6 +103,18 @@ class OptimumSession:
         except (RuntimeError, ValueError) as error:
             raise BackendError(f"optimum-intel could not generate: {one_line(error)}") from error
         return GenerationDetails()
+
+    def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
+        """The logits of the scored positions. Without past keys and values a pass begins with an empty KV cache."""
+        require_vocabulary(texts, vocabulary(self._model.request.get_compiled_model()))
+        for index, text in enumerate(texts):
+            ids = torch.tensor([text.ids], dtype=torch.long)
+            try:
+                output = self._model(ids, attention_mask=torch.ones_like(ids))
+            except (RuntimeError, ValueError) as error:
+                raise BackendError(f"optimum-intel could not score text {text.name}: {one_line(error)}") from error
+            # Of some architectures the next text's logits come into the same memory.
+            yield Scores(index, text.start, logits=output.logits[0, text.start : -1].numpy().copy())
 
     def evidence(self) -> Evidence:
         """All of it is read back from the compiled model."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.contract import ArtifactError, BackendError, Scores, Text
+from backends.contract import ArtifactError, BackendError, Scores, Text, require_vocabulary
 
 TOP = 256
 """How many of the likeliest ids a reference keeps per position; the others are kept as one sum."""
@@ -169,11 +169,7 @@ def _of_next(distribution: Any, text: Text, position: int) -> Any:
     following = np.asarray(text.ids[position + 1 : position + 1 + len(distribution)], dtype=np.int64)
     if len(following) != len(distribution):
         raise BackendError(f"the stack scored more positions of text {text.name} than it has")
-    if int(following.max()) >= distribution.shape[1]:
-        raise ArtifactError(
-            f"text {text.name} has id {int(following.max())}, this model a vocabulary of {distribution.shape[1]}: "
-            "the texts were made with another tokenizer"
-        )
+    require_vocabulary([text], distribution.shape[1])
     return np.take_along_axis(distribution, following[:, None], axis=1)[:, 0]
 
 

@@ -5,6 +5,7 @@ The stamps come from the real worker clock, so everything between a step and a r
 
 from __future__ import annotations
 
+import math
 import os
 import random
 import time
@@ -20,7 +21,10 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    Scores,
     StepCallback,
+    Text,
+    UnsupportedError,
 )
 from backends.noise import Noise
 
@@ -29,6 +33,9 @@ _SLOWER = {"int4": 1.0, "int8": 1.4, "fp16": 1.8, "bf16": 1.8, "fp32": 2.6}
 
 _CACHED = 0.1
 """What is left of the time to first token of a prompt that the prefix cache knows."""
+
+_GARBAGE = -11.0
+"""Log-probability of a token that is as likely as any other of some tens of thousands."""
 
 _EXIT_CODE = 70
 
@@ -50,6 +57,28 @@ class Simulated:
         _spin_until(time.perf_counter_ns() + round(float(options.extra.get("load_ms", 0)) * 1e6))
         # Without a model it is given its worker's own folder, which lies beside those of the run's other workers.
         return SimulatedSession(device, options, run=str(artifact.parent))
+
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """Log-probabilities of a model whose perplexity is ``perplexity_ratio`` times that of another one's 1.
+
+        Every load thinks the same of a token but for its ratio, so that the ratio of two is that of their options, and
+        so it is on any part of a text.
+        """
+        self.load(artifact, device, options).close()
+        extra = options.extra
+        if extra.get("perplexity_ratio") is None:
+            raise UnsupportedError("the simulated backend has no perplexity unless it is told one by perplexity_ratio")
+        ratio, broken_from = float(extra["perplexity_ratio"]), int(extra.get("broken_from", -1))
+        for number, text in enumerate(texts):
+            seed = f"{extra.get('seed', 0)} {options.precision} {ratio} {text.name}"
+            shift = math.log(ratio) + random.Random(seed).gauss(0, float(extra.get("perplexity_spread", 0)))
+            of_text = random.Random(str(list(text.ids)))
+            shared = [-1 - of_text.expovariate(0.5) for _ in text.ids[1:]]
+            log_probs = [
+                _GARBAGE if 0 <= broken_from <= position else shared[position] - shift
+                for position in range(text.start, len(shared))
+            ]
+            yield Scores(number, text.start, log_probs=log_probs)
 
 
 class SimulatedSession:

@@ -34,6 +34,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="openvino-genai",
             artifact_format="openvino-ir",
             devices={"CPU": _OPENVINO_FORMATS, "GPU": _OPENVINO_FORMATS, "NPU": ("int4", "int8", "fp16")},
+            scores=("CPU", "GPU"),
             timed=TimedRegion(setup="scheduler", prompt_logits="last", loop="native", kv_cache="f16"),
             default_precisions=("int4", "int8", "fp32"),
             default_on={"intel-gpu": "GPU", "intel-npu": "NPU"},
@@ -112,6 +113,7 @@ BACKENDS: dict[str, BackendSpec] = {
                 "NPU": "optimum-intel asks for dynamic shapes, which an NPU cannot run; openvino-genai has a pipeline "
                 "of its own for the NPU"
             },
+            scores=("CPU", "GPU", "AUTO"),
             timed=TimedRegion(setup="generate", prompt_logits="all", loop="generate", kv_cache="f16"),
             default_precisions=("int4", "int8", "fp32"),
             default_on={"intel-gpu": "GPU"},
@@ -129,6 +131,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="npu",
             artifact_format="huggingface",
             devices={"NPU": ("int4", "int8", "fp16")},
+            scores=("NPU",),
             timed=TimedRegion(setup="new cache", prompt_logits="last", loop="bare", kv_cache="weights"),
             default_precisions=("int4", "int8", "fp16"),
             default_on={"intel-npu": "NPU"},
@@ -142,6 +145,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="transformers",
             artifact_format="huggingface",
             devices={"CPU": _TORCH_FORMATS, "CUDA": _TORCH_FORMATS, "XPU": _TORCH_FORMATS},
+            scores=("CPU", "CUDA", "XPU"),
             timed=TimedRegion(setup="new cache", prompt_logits="last", loop="bare", kv_cache="weights"),
             default_precisions=("fp32",),
             by_default=True,
@@ -154,6 +158,7 @@ BACKENDS: dict[str, BackendSpec] = {
             group="llama-cpp",
             artifact_format="gguf",
             devices={"CPU": ("int4", "int8", "fp16", "fp32", ORIGINAL)},
+            scores=("CPU",),
             timed=TimedRegion(setup="clear", prompt_logits="last", loop="bare", kv_cache="f16"),
             default_precisions=("int4", "int8", ORIGINAL),
             # It is compiled.
@@ -174,6 +179,7 @@ BACKENDS: dict[str, BackendSpec] = {
             devices=dict.fromkeys(("CPU", "GPU", "NPU"), PRECISIONS[:-1]),
             default_precisions=("int4", "int8", "fp32"),
             batches=True,
+            scores=("CPU", "GPU", "NPU"),
             simulated=True,
             prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "GPU")),
             options={
@@ -214,6 +220,13 @@ BACKENDS: dict[str, BackendSpec] = {
                     0, "prompt length at which the failures above happen; 0 means at each"
                 ),
                 "extra_tokens": OptionSpec(0, "steps more (or, negative, fewer) than asked for"),
+                "perplexity_ratio": OptionSpec(
+                    None, "perplexity over that of a load with a ratio of 1; without it no perplexity is played"
+                ),
+                "perplexity_spread": OptionSpec(
+                    0.0, "relative standard deviation of that ratio between texts (log-normal, by seed)"
+                ),
+                "broken_from": OptionSpec(-1, "position of a text from which on all tokens are equally unlikely"),
             },
         ),
     )

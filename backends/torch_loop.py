@@ -1,15 +1,15 @@
-"""Greedy decoding with a causal model of transformers: what the stacks that run on PyTorch share."""
+"""Decoding and scoring with a causal model of transformers: what the stacks that run on PyTorch share."""
 
 from __future__ import annotations
 
 import inspect
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from backends.contract import StepCallback
+from backends.contract import Scores, StepCallback, Text, require_vocabulary
 
 _SHORT = {
     torch.float32: "fp32",
@@ -51,6 +51,25 @@ def greedy(
             ids = output.logits[:, -1].argmax(dim=-1, keepdim=True)
             # On an accelerator this waits until the ids are on the host.
             on_step(ids[:, 0].tolist())
+
+
+def scores(model: Any, texts: Sequence[Text], arguments: Mapping[str, int]) -> Iterator[Scores]:
+    """The logits of each text's scored positions, by one forward pass for a text, as for a prompt.
+
+    ``arguments`` are those of a forward pass for the last position alone, see :func:`last_position`.
+    """
+    require_vocabulary(texts, len(model.get_input_embeddings().weight))
+    for index, text in enumerate(texts):
+        yield Scores(index, text.start, logits=_logits(model, text, arguments))
+
+
+def _logits(model: Any, text: Text, arguments: Mapping[str, int]) -> Any:
+    # The last id is read too, so that the pass is that of a prompt of this length; what would follow it is not asked.
+    kept = text.positions + 1
+    with torch.inference_mode():
+        ids = torch.tensor([text.ids], dtype=torch.long, device=model.device)
+        output = model(input_ids=ids, past_key_values=None, use_cache=True, **dict.fromkeys(arguments, kept))
+        return output.logits[0, -kept:-1].to("cpu", torch.float32).numpy()
 
 
 class StoredWeights:

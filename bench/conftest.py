@@ -128,7 +128,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if failure := bench.strict_failure():
         closing.append(failure)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    if interrupted:
+    # The scoring of texts at the end can be interrupted too.
+    if interrupted or bench.stopper.requested:
         session.exitstatus = _INTERRUPTED
     elif bench.measured == 0 and exitstatus == pytest.ExitCode.OK:
         closing.append("error: no cell could be measured; the reasons stand above")

@@ -191,6 +191,12 @@ class Code(Enum):
         "a generation of a cell lies far from the others",
         "It is counted; medians of blocks bear single ones.",
     )
+    BROKEN = (
+        "serious",
+        "Broken",
+        "a load answers too badly for its speed to count",
+        "Do not use it: take another precision, driver or version of the stack, and see the quality of the others.",
+    )
 
     def __init__(self, severity: str, title: str, meaning: str, advice: str) -> None:
         self.severity = severity
@@ -281,6 +287,13 @@ MESSAGES = {
     "outlier-generation": "generation {generation} of block {block} is {ratio:.2g} times the median of its block",
     "without": "without it {metric} would be {without_ms:.3g} ms, {percent:+.0f} %",
     "without-alike": "without it {metric} would still be {without_ms:.3g} ms",
+    "broken-ratio": "its perplexity is {ratio:.3g} times that of {reference}",
+    "broken-device": "its perplexity is {ratio:.3g} times that of the same artifact on the CPU",
+    "broken-chance": "its likeliest token is that of {reference} at only {percent:.0f} % of all positions",
+    "broken-longest": "it goes wrong at the end of the longest prompt, and not on short texts",
+    "broken-not-finite": "a probability that it gives is no number",
+    "broken-constant": "the same token is its likeliest at every position",
+    "broken-collapsed": "each of its answers is one token repeated",
     "may-be-chance": "it may be chance, as one of {tests} tests in this run",
 }
 """Key -> a clause of what was seen."""

@@ -34,6 +34,7 @@ TASKS = {
     "openvino-ir": "backends.convert.to_openvino",
     "ort-genai": "backends.convert.to_ort_genai",
     "prompts": "backends.convert.tokenize_corpus",
+    "reference": "backends.convert.reference",
     "synthetic": "backends.convert.synthetic",
     "to-gguf": "backends.convert.to_gguf",
 }

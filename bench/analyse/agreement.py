@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,9 @@ class Answers:
             for prefix-cache hits.
         repeats_that_differ: how many of these are another answer than the first to that prompt.
         collapsed: every timed answer is one id repeated, :data:`COLLAPSED_FROM` times at least.
+        cpu_first_difference: as ``first_difference``, from the answers of the same artifact with the same stack on the
+            CPU; ``None`` where the run has no such load, or this is one. What differs early is the device's doing.
+        cpu_alike: as ``alike``, beside the same.
     """
 
     distinct: float
@@ -51,15 +55,20 @@ class Answers:
     repeated: int = 0
     repeats_that_differ: int = 0
     collapsed: bool = False
+    cpu_first_difference: float | None = None
+    cpu_alike: float | None = None
 
 
-def answers_of(run: StoredRun, loads: Mapping[str, str], reference: str | None) -> dict[str, Answers]:
+def answers_of(
+    run: StoredRun, loads: Mapping[str, str], reference: str | None, on_cpu: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Answers]:
     """``cell_key`` -> its answers, of cells that have any.
 
     Args:
         run: to read from.
         loads: ``cell_key`` of each measured cell -> its ``load_key``.
         reference: ``load_key`` of what the others are compared with; ``None`` for nothing.
+        on_cpu: ``load_key`` of a load on another device -> that of the same artifact on the CPU.
     """
     found: dict[str, list[tuple[_Request, Any]]] = {}
     first: dict[tuple[str, _Request], Any] = {}
@@ -72,11 +81,17 @@ def answers_of(run: StoredRun, loads: Mapping[str, str], reference: str | None) 
             differs.setdefault(cell_key, []).extend((earlier != ids).any(axis=0).tolist())
         if not warmup:
             found.setdefault(cell_key, []).append((request, ids))
-    right = {request: ids for cell_key, own in found.items() if loads[cell_key] == reference for request, ids in own}
-    return {
-        cell_key: _answers(own, {} if loads[cell_key] == reference else right, differs.get(cell_key, ()))
-        for cell_key, own in found.items()
-    }
+    of_load: dict[str, dict[_Request, Any]] = {}
+    for cell_key, own in found.items():
+        of_load.setdefault(loads[cell_key], {}).update(own)
+    answers = {}
+    for cell_key, own in found.items():
+        load = loads[cell_key]
+        right = of_load.get(reference, {}) if reference and load != reference else {}
+        known = _answers(own, right, differs.get(cell_key, ()))
+        beside = _compared(own, of_load.get(on_cpu.get(load, ""), {}))
+        answers[cell_key] = replace(known, cpu_first_difference=beside.median, cpu_alike=beside.alike)
+    return answers
 
 
 def _generations(run: StoredRun) -> Iterator[tuple[str, _Request, bool, Any]]:
@@ -108,25 +123,33 @@ def _ends(lists: Any) -> Any:
 def _answers(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any], repeats: Sequence[bool]) -> Answers:
     different = np.concatenate([[len(np.unique(answer)) for answer in ids.T] for _, ids in own])
     lengths = np.concatenate([np.full(ids.shape[1], len(ids)) for _, ids in own])
-    answers = Answers(
+    beside = _compared(own, right)
+    return Answers(
         distinct=float(np.median(different / lengths)),
+        compared=beside.count,
+        first_difference=beside.median,
+        mean_first_difference=beside.mean,
+        alike=beside.alike,
         repeated=len(repeats),
         repeats_that_differ=sum(repeats),
         collapsed=bool(np.all((different == 1) & (lengths >= COLLAPSED_FROM))),
     )
-    pairs = [(ids, right[one]) for one, ids in own if one in right and right[one].shape == ids.shape]
-    return _compared(answers, pairs) if pairs else answers
 
 
-def _compared(answers: Answers, pairs: Sequence[tuple[Any, Any]]) -> Answers:
-    """With how far each answer agrees with the other of its pair."""
-    differs = [ids != other for ids, other in pairs]
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """How many answers were compared; the median and the mean of the first difference; the share that are alike."""
+
+    count: int = 0
+    median: float | None = None
+    mean: float | None = None
+    alike: float | None = None
+
+
+def _compared(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any]) -> _Compared:
+    differs = [ids != right[one] for one, ids in own if one in right and right[one].shape == ids.shape]
+    if not differs:
+        return _Compared()
     firsts = np.concatenate([np.where(one.any(axis=0), one.argmax(axis=0), len(one)) for one in differs])
     lengths = np.concatenate([np.full(one.shape[1], len(one)) for one in differs])
-    return replace(
-        answers,
-        compared=len(firsts),
-        first_difference=float(np.median(firsts)),
-        mean_first_difference=float(np.mean(firsts)),
-        alike=float(np.mean(firsts == lengths)),
-    )
+    return _Compared(len(firsts), float(np.median(firsts)), float(np.mean(firsts)), float(np.mean(firsts == lengths)))

@@ -13,6 +13,7 @@ from bench.analyse.change_points import ChangePoint, change_points
 from bench.analyse.environment import changes
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import run_spread
+from bench.analyse.quality_series import quality_series
 from bench.analyse.results import Measured
 from bench.analyse.run_noise import Reading
 from bench.analyse.timeline import Drift, History, Move, Point, ReadRun, Series, Shift, Turn
@@ -48,6 +49,7 @@ def build_history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[s
         turns=tuple(_turn(number, runs, shifted) for number in turns.values()),
         drifts=tuple(drift for number, one in enumerate(shifted) for drift in _drifts(number, one)),
         threshold=threshold,
+        qualities=quality_series(runs),
     )
 
 

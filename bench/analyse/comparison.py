@@ -9,10 +9,12 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
 
+from bench.analyse.claims import claim, holm
 from bench.analyse.conditions import Mismatch, mismatches
 from bench.analyse.environment import recorded, run_changes, variant_changes
-from bench.analyse.interval import CONFIDENCE, Contrast, against_runs, between_runs, both, correlation_over, paired
-from bench.analyse.results import CellResult, Measured, RunAnalysis
+from bench.analyse.interval import Contrast, against_runs, between_runs, both, correlation_over, paired
+from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
+from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 from bench.metrics import COMPARED
 
@@ -20,6 +22,7 @@ VERDICTS = ("slower", "faster", "same", "inconclusive")
 """What may be said of a difference, in the order in which it is shown."""
 CALLED = ("slower", "faster")
 """The verdicts that claim a difference."""
+_OF_LATENCY = {"higher": "slower", "lower": "faster"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Head:
         mismatches: the fatal ones first.
         changes: what else differs, by name -> there and here: packages, drivers, settings.
         earlier: how many runs of this machine show how much runs vary; 0 if that is not known.
+        qualities: of the loads of both sides, in the order of the base, where either side says something of quality.
     """
 
     run: RunAnalysis
@@ -89,6 +93,7 @@ class Head:
     mismatches: tuple[Mismatch, ...]
     changes: Mapping[str, tuple[str, str]]
     earlier: int = 0
+    qualities: tuple[QualityChange, ...] = ()
 
     @property
     def differences(self) -> tuple[Difference, ...]:
@@ -109,6 +114,7 @@ class Comparison:
         heads: at least one.
         paired: whether both sides are variants of one run, compared block by block.
         threshold: half the width of what counts as the same, as a share: 0.03.
+        quality_tolerance: the same of perplexities.
     """
 
     bases: tuple[RunAnalysis, ...]
@@ -116,6 +122,7 @@ class Comparison:
     heads: tuple[Head, ...]
     paired: bool
     threshold: float
+    quality_tolerance: float = QUALITY_TOLERANCE
 
     @property
     def base(self) -> RunAnalysis:
@@ -132,12 +139,22 @@ class Comparison:
         """Of all heads."""
         return tuple(one for head in self.heads for one in head.differences)
 
+    @property
+    def qualities(self) -> tuple[QualityChange, ...]:
+        """Of all heads."""
+        return tuple(one for head in self.heads for one in head.qualities)
+
 
 Pairs = Sequence[tuple[CellResult, CellResult]]
+_Paired = TypeVar("_Paired", CellResult, LoadResult)
 
 
 def compare(
-    base: RunAnalysis, heads: Sequence[RunAnalysis], threshold: float, histories: Sequence[Variation | None] = ()
+    base: RunAnalysis,
+    heads: Sequence[RunAnalysis],
+    threshold: float,
+    histories: Sequence[Variation | None] = (),
+    tolerance: float = QUALITY_TOLERANCE,
 ) -> Comparison:
     """Compare runs with ``base`` cell by cell.
 
@@ -147,12 +164,13 @@ def compare(
         threshold: as a share, 0.03 for 3 %.
         histories: per head, how much runs of its machine vary. Blocks do not sample that, so an interval that covers
             it is taken wherever it is the wider one.
+        tolerance: the threshold of perplexities.
     """
-    found = [_head(base, head, threshold, known) for head, known in zip_longest(heads, histories)]
-    return Comparison((base,), (run_id(base),), tuple(found), paired=False, threshold=threshold)
+    found = [_head(base, head, threshold, known, tolerance) for head, known in zip_longest(heads, histories)]
+    return Comparison((base,), (run_id(base),), tuple(found), False, threshold, tolerance)
 
 
-def _head(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variation | None) -> Head:
+def _head(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variation | None, tolerance: float) -> Head:
     pairs, only_base, only_head = matched(base.cells, head.cells, lambda cell: cell.cell_key)
 
     # One cell alone tells too little of how alike its neighbouring blocks are.
@@ -172,15 +190,17 @@ def _head(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variati
         mismatches=mismatches(base.record, head.record),
         changes=run_changes(base, head),
         earlier=known.runs if known and informed else 0,
+        qualities=quality_changes(matched(base.loads, head.loads, lambda load: load.load_key)[0], pairs, tolerance),
     )
 
 
-def compare_variants(run: RunAnalysis, threshold: float) -> Comparison:
+def compare_variants(run: RunAnalysis, threshold: float, tolerance: float = QUALITY_TOLERANCE) -> Comparison:
     """Compare variant ``b`` of a run with its variant ``a``, paired by block.
 
     Args:
         run: one whose plan has variants.
         threshold: as a share.
+        tolerance: the threshold of perplexities.
     """
     base, head = (_side(run, variant) for variant in "ab")
     pairs, only_base, only_head = matched(base.cells, head.cells, _without_variant)
@@ -197,8 +217,9 @@ def compare_variants(run: RunAnalysis, threshold: float) -> Comparison:
         only_head=only_head,
         mismatches=(),
         changes=variant_changes(run),
+        qualities=quality_changes(matched(base.loads, head.loads, _load_without_variant)[0], pairs, tolerance),
     )
-    return Comparison((base,), (_spec(names, "a"),), (found,), paired=True, threshold=threshold)
+    return Comparison((base,), (_spec(names, "a"),), (found,), True, threshold, tolerance)
 
 
 def run_id(run: RunAnalysis) -> str:
@@ -229,14 +250,18 @@ def _side(run: RunAnalysis, variant: str) -> RunAnalysis:
 
 
 def _without_variant(cell: CellResult) -> str:
-    load, shape = cell.load, (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask)
-    return "\n".join(map(str, (load.backend, load.device_requested, load.precision, *shape)))
+    shape = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask)
+    return "\n".join((_load_without_variant(cell.load), *map(str, shape)))
+
+
+def _load_without_variant(load: LoadResult) -> str:
+    return "\n".join((load.backend, load.device_requested, load.precision))
 
 
 def matched(
-    there: Iterable[CellResult], here: Iterable[CellResult], key: Callable[[CellResult], str]
-) -> tuple[Pairs, tuple[CellResult, ...], tuple[CellResult, ...]]:
-    """The cells of both sides as pairs, and those of either side alone; cells of one key pair in their order."""
+    there: Iterable[_Paired], here: Iterable[_Paired], key: Callable[[_Paired], str]
+) -> tuple[Sequence[tuple[_Paired, _Paired]], tuple[_Paired, ...], tuple[_Paired, ...]]:
+    """Cells or loads of both sides as pairs, and those of either side alone; those of one key pair in their order."""
     base, head = _keyed(there, key), _keyed(here, key)
     return (
         [(cell, head[one]) for one, cell in base.items() if one in head],
@@ -245,14 +270,14 @@ def matched(
     )
 
 
-def _keyed(cells: Iterable[CellResult], key: Callable[[CellResult], str]) -> dict[tuple[str, int], CellResult]:
+def _keyed(found: Iterable[_Paired], key: Callable[[_Paired], str]) -> dict[tuple[str, int], _Paired]:
     seen: Counter[str] = Counter()
-    found = {}
-    for cell in cells:
-        name = key(cell)
-        found[name, seen[name]] = cell
+    keyed = {}
+    for one in found:
+        name = key(one)
+        keyed[name, seen[name]] = one
         seen[name] += 1
-    return found
+    return keyed
 
 
 def _block_medians(metric: str, pairs: Pairs) -> Iterator[Mapping[int, float]]:
@@ -307,48 +332,17 @@ def judged(
 
 
 def judge(family: Mapping[str, Difference], threshold: float) -> dict[str, Difference]:
-    """The differences of one metric with their verdicts.
+    """The differences of one metric with their verdicts, see :func:`bench.analyse.claims.claim`.
 
-    Checked in this order: ``same`` if the 95 % interval lies within the threshold; ``slower`` or ``faster`` if the
-    difference stands after Holm's adjustment for the number of cells, and is beyond half the threshold; otherwise
-    ``inconclusive``.
+    Holm's adjustment is for the number of cells.
 
     Args:
         family: cell -> difference, all of one metric.
         threshold: as a share.
     """
     standing = holm({key: one.contrast.p_value for key, one in family.items()})
-    return {key: replace(one, verdict=_verdict(one, threshold, key in standing)) for key, one in family.items()}
-
-
-def _verdict(one: Difference, threshold: float, stands: bool) -> str:
-    ratio = one.contrast.ratio
-    widest, half = 1 + threshold, 1 + threshold / 2
-    if ratio.low is not None and ratio.high is not None and 1 / widest <= ratio.low and ratio.high <= widest:
-        return "same"
-    if stands and ratio.value > half:
-        return "slower"
-    if stands and ratio.value < 1 / half:
-        return "faster"
-    return "inconclusive"
-
-
-_Name = TypeVar("_Name", str, tuple[str, str])
-
-
-def holm(p_values: Mapping[_Name, float | None]) -> set[_Name]:
-    """The names whose hypothesis of no difference falls, with at most 5 % of families holding a false one (Holm, 1979).
-
-    Args:
-        p_values: name -> p value; ``None`` counts as no test.
-    """
-    ordered = sorted((value, name) for name, value in p_values.items() if value is not None)
-    fallen: set[_Name] = set()
-    for place, (value, name) in enumerate(ordered):
-        if value > (1 - CONFIDENCE) / (len(ordered) - place):
-            break
-        fallen.add(name)
-    return fallen
+    claims = {key: claim(one.contrast.ratio, threshold, stands=key in standing) for key, one in family.items()}
+    return {key: replace(one, verdict=_OF_LATENCY.get(claims[key], claims[key])) for key, one in family.items()}
 
 
 def stand_together(comparison: Comparison) -> set[tuple[str, str, str]]:

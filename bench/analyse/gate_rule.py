@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
@@ -21,8 +22,9 @@ from bench.analyse.conditions import mismatches
 from bench.analyse.environment import run_changes
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
+from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
 from bench.analyse.read_findings import touches
-from bench.analyse.results import CellResult, Finding, Measured, RunAnalysis
+from bench.analyse.results import CellResult, Finding, LoadResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 from bench.metrics import COMPARED
 
@@ -66,13 +68,15 @@ class Gate:
 
     Args:
         comparison: of the run with its baselines, or of its variant ``b`` with its variant ``a``.
-        strict: whether the gate cannot tell either where a slowdown beyond the threshold could hide.
+        strict: whether the gate cannot tell either where a slowdown beyond the threshold, or a rise of perplexity
+            beyond the tolerance, could hide.
         missing: measured in all baselines and not in the head.
         lost: compared, and not measured in all of its blocks.
         void: why no figure here counts; empty if they do.
         gaps: what keeps the gate from saying that no regression is shown.
         notes: what else has to be said.
         basis: what the intervals cover.
+        wants_quality: whether the gate cannot tell either where the quality of a load could not be compared.
     """
 
     comparison: Comparison
@@ -83,13 +87,14 @@ class Gate:
     gaps: tuple[Caveat, ...]
     notes: tuple[Caveat, ...]
     basis: Caveat
+    wants_quality: bool = False
 
     @property
     def outcome(self) -> str:
         """:data:`REGRESSION`, :data:`NONE_SHOWN` or :data:`CANNOT_TELL`."""
         if self.void:
             return CANNOT_TELL
-        if any(one.verdict == "slower" for one in self.comparison.differences):
+        if self.worse or any(one.verdict == "slower" for one in self.comparison.differences):
             return REGRESSION
         return CANNOT_TELL if self.reasons else NONE_SHOWN
 
@@ -103,7 +108,23 @@ class Gate:
             found.append(Caveat("lost", {"count": len(self.lost)}))
         if self.strict and self.hiding:
             found.append(Caveat("hiding"))
-        return tuple(found)
+        return (*found, *self._quality_reasons())
+
+    def _quality_reasons(self) -> Iterator[Caveat]:
+        unknown = [one for one in self.head.qualities if one.verdict == "unknown"]
+        # A load that answers its timed prompts and can no longer be scored is as a cell that is missing.
+        if failed := sum(one.reason == "head-unscored" for one in unknown):
+            yield Caveat("quality-lost", {"count": failed})
+        if self.wants_quality and (not self.head.qualities or len(unknown) > failed):
+            yield Caveat("quality-missing")
+        tolerance = self.comparison.quality_tolerance
+        if self.strict and (hiding := sum(one.could_hide(tolerance) for one in self.head.qualities)):
+            yield Caveat("quality-hiding", {"count": hiding, "tolerance": tolerance})
+
+    @property
+    def worse(self) -> tuple[QualityChange, ...]:
+        """The loads whose quality is worse."""
+        return tuple(one for one in self.head.qualities if one.verdict == "worse")
 
     @property
     def head(self) -> Head:
@@ -129,6 +150,7 @@ def gate(
     known: Variation | None = None,
     *,
     strict: bool = False,
+    tolerance: float | None = None,
 ) -> Gate:
     """Hold a run against its baselines.
 
@@ -139,7 +161,9 @@ def gate(
         baselines: runs of the same model and prompts; those that do not fit otherwise are left out, with a note.
         threshold: as a share, 0.05 for 5 %.
         known: how much runs of this machine vary; used for cells with fewer than :data:`LEAST_BASELINES` baselines.
-        strict: whether the gate cannot tell either where a slowdown beyond the threshold could hide.
+        strict: whether the gate cannot tell either where a slowdown beyond the threshold, or a rise of perplexity
+            beyond the tolerance, could hide.
+        tolerance: of perplexities, as a share; ``None`` for the usual one, and then quality may be missing.
     """
     base, left_out = usable(head, baselines)
     before = _by_key(base)
@@ -148,7 +172,9 @@ def gate(
         return _against(metric, cell, before[cell.cell_key], known.of(cell, metric) if known else None)
 
     held = [cell for cell in head.cells if cell.cell_key in before]
-    cells = judged([(before[cell.cell_key][-1], cell) for cell in held], against, threshold)
+    pairs = [(before[cell.cell_key][-1], cell) for cell in held]
+    cells = judged(pairs, against, threshold)
+    limit = QUALITY_TOLERANCE if tolerance is None else tolerance
     newest = base[-1] if base else None
     here = {cell.cell_key for cell in head.cells}
     found = Head(
@@ -159,9 +185,10 @@ def gate(
         only_head=tuple(cell for cell in head.cells if cell.cell_key not in before),
         mismatches=mismatches(newest.record, head.record) if newest else (),
         changes=run_changes(newest, head) if newest else {},
+        qualities=quality_changes(list(_scored_before(base, head)), pairs, limit),
     )
     return Gate(
-        comparison=Comparison(tuple(base), tuple(map(run_id, base)), (found,), paired=False, threshold=threshold),
+        comparison=Comparison(tuple(base), tuple(map(run_id, base)), (found,), False, threshold, limit),
         strict=strict,
         missing=tuple(_missing(head, before, len(base))),
         lost=tuple(LostBlocks(cell) for cell in held if cell.lost),
@@ -178,14 +205,16 @@ def gate(
             *mixed(base),
             *_doubtful(base, {cell.cell_key for cell in held}),
             *_few(cells, before, len(base)),
+            *_not_compared(found),
         ),
         basis=_basis(cells, len(base), known),
+        wants_quality=tolerance is not None,
     )
 
 
-def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False) -> Gate:
+def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False, tolerance: float | None = None) -> Gate:
     """Hold variant ``b`` of a run against its variant ``a``, paired by block; no other run is needed."""
-    comparison = compare_variants(run, threshold)
+    comparison = compare_variants(run, threshold, QUALITY_TOLERANCE if tolerance is None else tolerance)
     (head,) = comparison.heads
     sides = [(side, cell) for one in head.cells for side, cell in (("a", one.cell), ("b", one.other))]
     return Gate(
@@ -195,8 +224,9 @@ def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False) -
         lost=tuple(LostBlocks(cell, side) for side, cell in sides if cell.lost),
         void=tuple(_void(run, None if head.cells else Caveat("nothing-shared-variants"))),
         gaps=(),
-        notes=(*_simulated(run), *_serious(run, [cell for _, cell in sides])),
+        notes=(*_simulated(run), *_serious(run, [cell for _, cell in sides]), *_not_compared(head)),
         basis=Caveat("paired"),
+        wants_quality=tolerance is not None,
     )
 
 
@@ -206,6 +236,24 @@ def _by_key(runs: Sequence[RunAnalysis]) -> dict[str, list[CellResult]]:
         for cell in run.cells:
             found.setdefault(cell.cell_key, []).append(cell)
     return found
+
+
+def _scored_before(baselines: Sequence[RunAnalysis], head: RunAnalysis) -> Iterator[tuple[LoadResult, LoadResult]]:
+    """Each load with itself in the newest baseline that scored it, or else in the newest one that has it.
+
+    The same artifact and stack give the same perplexities again, so that older baselines add nothing.
+    """
+    for load in head.loads:
+        before = [one for run in baselines for one in run.loads if one.load_key == load.load_key]
+        if before:
+            scored = [one for one in before if one.quality and one.quality.by_text]
+            yield (scored or before)[-1], load
+
+
+def _not_compared(head: Head) -> Iterator[Caveat]:
+    """Why the quality of loads could not be compared, but for what is a reason for the outcome."""
+    found = Counter(one.reason for one in head.qualities if one.verdict == "unknown" and one.reason != "head-unscored")
+    yield from (Caveat(f"quality-{reason}", {"count": count}) for reason, count in found.items())
 
 
 def _against(metric: str, cell: CellResult, before: Sequence[CellResult], known: Spread | None) -> Difference | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,7 +18,7 @@ class Limits:
     """From which ratio of perplexities on a load is called degraded, and broken.
 
     The estimate decides, not its interval: an interval of few texts would leave slow loads without a verdict. What the
-    interval says stands beside it, and decides whether two runs differ (:func:`between`).
+    interval says stands beside it, and decides whether two runs differ (:mod:`bench.analyse.quality_change`).
     """
 
     degraded: float = 1.05
@@ -73,8 +73,7 @@ class Quality:
         kinds: by kind of text.
         longest: on the sweep's longest prompt, which is none of the fixed texts.
         cpu_ratio: perplexity over that of the same artifact with the same stack on the CPU; only for another device.
-        by_text: digest of a fixed text -> perplexity over what was scored of it.
-        log_probs: digest of a fixed text -> log-probability of each scored token, for :func:`between`.
+        log_probs: digest of a fixed text -> log-probability of each scored token, NaN for what is not finite.
         error: why it could not be scored, as recorded.
     """
 
@@ -93,9 +92,14 @@ class Quality:
     kinds: tuple[OfTexts, ...] = ()
     longest: OfTexts | None = None
     cpu_ratio: Estimate | None = None
-    by_text: Mapping[str, float] = field(default_factory=dict)
     log_probs: Mapping[str, Sequence[float]] = field(default_factory=dict)
     error: str | None = None
+
+    @property
+    def by_text(self) -> dict[str, float]:
+        """Digest of a fixed text -> perplexity over what was scored of it, where all of that is finite."""
+        known = {text: own for text, own in self.log_probs.items() if own and all(map(math.isfinite, own))}
+        return {text: perplexity(own) for text, own in known.items()}
 
 
 def perplexity(log_probs: Sequence[float]) -> float:
@@ -104,21 +108,37 @@ def perplexity(log_probs: Sequence[float]) -> float:
     return math.exp(min(700.0, -math.fsum(log_probs) / len(log_probs)))
 
 
-def ratio_over_texts(pairs: Iterable[tuple[Sequence[float], Sequence[float]]]) -> Contrast | None:
-    """How many times the perplexity of the second that of the first is; ``None`` without a pair.
+@dataclass(frozen=True, slots=True)
+class OverTexts:
+    """Two perplexities over the texts that both scored.
 
     Args:
-        pairs: of each text the log-probabilities by both, from the same position on. Where one has fewer, because the
-            time for it was up, the text counts as far as both have it; not at all where a value of these is not finite.
+        contrast: how many times the other the one is, with an interval over texts.
+        one: the geometric mean over these texts.
+        other: likewise.
     """
-    one, other = {}, {}
-    for text, (mine, theirs) in enumerate(pairs):
-        both = min(len(mine), len(theirs))
-        if both and all(map(math.isfinite, (*mine[:both], *theirs[:both]))):
-            one[text], other[text] = perplexity(mine[:both]), perplexity(theirs[:both])
-    return paired(one, other)
+
+    contrast: Contrast
+    one: float
+    other: float
 
 
-def between(head: Quality, base: Quality) -> Contrast | None:
-    """How many times the perplexity of ``base`` that of ``head`` is, over the texts that both were asked for."""
-    return ratio_over_texts((mine, base.log_probs.get(text, ())) for text, mine in head.log_probs.items())
+def over_texts(one: Mapping[str, Sequence[float]], other: Mapping[str, Sequence[float]]) -> OverTexts | None:
+    """Compare what was scored of the same texts, from the same position on; ``None`` where none is scored by both.
+
+    A text counts as far as both have it: where the time for it was up, one has fewer positions. Where a value of these
+    is not finite, it does not count.
+
+    Args:
+        one: digest of a text -> log-probabilities.
+        other: likewise.
+    """
+    above, below = {}, {}
+    for place, text in enumerate(sorted(one.keys() & other.keys())):
+        both = min(len(one[text]), len(other[text]))
+        if both and all(map(math.isfinite, (*one[text][:both], *other[text][:both]))):
+            above[place], below[place] = perplexity(one[text][:both]), perplexity(other[text][:both])
+    contrast = paired(above, below)
+    if contrast is None:
+        return None
+    return OverTexts(contrast, *(math.exp(math.fsum(map(math.log, of.values())) / len(of)) for of in (above, below)))

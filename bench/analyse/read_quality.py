@@ -12,7 +12,7 @@ import numpy as np
 from backends.spec import PRECISIONS, hardware_of
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate
-from bench.analyse.quality import Limits, OfTexts, Quality, Verdict, perplexity, ratio_over_texts
+from bench.analyse.quality import Limits, OfTexts, Quality, Verdict, over_texts, perplexity
 from bench.analyse.results import LoadResult
 from bench.store.reader import StoredRun
 
@@ -39,8 +39,12 @@ _COLUMNS = (
 )
 
 
+NO_REFERENCE = "none"
+"""The option ``reference`` of a run whose loads are compared with nothing."""
+
+
 def read_quality(
-    run: StoredRun, loads: Iterable[LoadResult], collapsed: Collection[str], named: str | None = None
+    run: StoredRun, loads: Iterable[LoadResult], collapsed: Collection[str], asked: str | None = None
 ) -> dict[str, Quality]:
     """``load_key`` -> its quality; empty for a run without rows in the table ``quality``.
 
@@ -51,25 +55,24 @@ def read_quality(
         run: to read from.
         loads: of the run.
         collapsed: keys of loads whose every answer is one token repeated.
-        named: label of the load that is the reference.
+        asked: the option ``reference`` of the run.
     """
     rows = run.table("quality", _COLUMNS).to_pylist()
     scored = {key: _scored(own) for key, own in group_by(rows, lambda row: (row["load_key"], row["device"])).items()}
     limits = limits_of(run.record)
     found: dict[str, Quality] = {}
     for kind in group_by(loads, lambda load: load.simulated).values() if rows else ():
-        own = {load.load_key: scored.get((load.load_key, load.device_requested), _Scored()) for load in kind}
-        sound = (load for load in kind if load.load_key not in collapsed and own[load.load_key].sound)
-        reference = reference_of(sound, named)
+        own = {load.load_key: scored.pop((load.load_key, load.device_requested), _Scored()) for load in kind}
+        sound = [load for load in kind if load.load_key not in collapsed and own[load.load_key].sound]
+        reference = None if asked == NO_REFERENCE else reference_of(sound, asked)
         for load in kind:
             # What a simulated load thinks is only asked where it is told what to say.
             if load.simulated and not own[load.load_key].told:
                 continue
-            on_cpu = scored.get((load.load_key, "CPU")) if load.device_requested != "CPU" else None
             found[load.load_key] = _quality(
                 load,
                 own[load.load_key],
-                on_cpu or _Scored(),
+                next((its for (key, _), its in scored.items() if key == load.load_key), _Scored()),
                 (reference, own[reference.load_key]) if reference else None,
                 limits,
                 collapsed=load.load_key in collapsed,
@@ -77,6 +80,7 @@ def read_quality(
     return found
 
 
+<<<<<<< HEAD
 def limits_of(record: Mapping[str, Any]) -> Limits:
     """Those that a run was asked for, by its run.json."""
     return Limits(**((record.get("options") or {}).get("quality_limits") or {}))
@@ -84,17 +88,24 @@ def limits_of(record: Mapping[str, Any]) -> Limits:
 
 def reference_of(loads: Iterable[LoadResult], named: str | None = None) -> LoadResult | None:
     """The load that others are compared with: that of the label ``named``, or else the one of the widest weights.
+=======
+def reference_of(loads: Iterable[LoadResult], asked: str | None = None) -> LoadResult | None:
+    """The load that others are compared with: that of the label ``asked``, or else the one of the widest weights.
+>>>>>>> main
 
     Of several, transformers and the CPU go first. ``None`` if none has more than four bits and is not simulated.
     """
 
+    def named(load: LoadResult) -> bool:
+        return asked is not None and load.label.lower() == asked.lower()
+
     def place(load: LoadResult) -> tuple[bool, int, int, bool, bool]:
         computed = {"f32": 2, "bf16": 1, "f16": 1}.get(load.inference_precision or "", 0)
         of_stack = load.backend == "transformers", hardware_of(load.ran_on) == "CPU"
-        return load.label == named, PRECISIONS.index(load.precision), computed, *of_stack
+        return named(load), PRECISIONS.index(load.precision), computed, *of_stack
 
     def fits(load: LoadResult) -> bool:
-        any_width = load.simulated or load.label == named
+        any_width = load.simulated or named(load)
         return bool(load.processes) and load.precision in (PRECISIONS if any_width else PRECISIONS[1:])
 
     return max(filter(fits, loads), key=place, default=None)
@@ -136,7 +147,7 @@ class _Scored:
 
     Args:
         fixed: the fixed texts.
-        failure: status and message of the last row, where that is of a load that could not be scored.
+        failure: status and message of the last row, where that says why the load could not be scored.
     """
 
     fixed: Sequence[_Text] = ()
@@ -190,10 +201,11 @@ def _scored(rows: Sequence[Mapping[str, Any]]) -> _Scored:
         for text in texts.values()
     ]
     last = rows[-1]
+    left_out = last["text"] is not None and bool(texts)
     return _Scored(
         fixed=[text for text in known if text.kind != LONGEST],
         longest=next((text for text in known if text.kind == LONGEST), None),
-        failure=None if last["status"] == "ok" else (last["status"], last["error_message"]),
+        failure=(last["status"], last["error_message"]) if last["status"] != "ok" and not left_out else None,
     )
 
 
@@ -259,7 +271,6 @@ def _quality(
         kinds=tuple(_of_texts(kind, texts) for kind, texts in kinds.items()),
         longest=_of_texts(LONGEST, [own.longest]) if own.longest else None,
         cpu_ratio=_over(own.fixed, on_cpu),
-        by_text={text.name: value for text in own.fixed if (value := _perplexity([text])) is not None},
         log_probs={text.name: text.log_probs for text in own.fixed},
         error=own.failure[1] if own.failure else None,
     )
@@ -320,15 +331,15 @@ def _perplexity(texts: Sequence[_Text]) -> float | None:
 
 def _ratio(texts: Iterable[_Text]) -> Estimate | None:
     """Over the reference."""
-    found = ratio_over_texts((text.log_probs, text.right) for text in texts)
-    return found.ratio if found else None
+    known = [text for text in texts if text.right]
+    found = over_texts({text.name: text.log_probs for text in known}, {text.name: text.right for text in known})
+    return found.contrast.ratio if found else None
 
 
 def _over(texts: Iterable[_Text], other: _Scored) -> Estimate | None:
     """Over what the same texts were scored elsewhere."""
-    of_other = {text.name: text.log_probs for text in other.texts}
-    found = ratio_over_texts((text.log_probs, of_other.get(text.name, ())) for text in texts)
-    return found.ratio if found else None
+    found = over_texts(*({text.name: text.log_probs for text in side} for side in (texts, other.texts)))
+    return found.contrast.ratio if found else None
 
 
 def _value(estimate: Estimate | None) -> float | None:

@@ -152,6 +152,7 @@ class LoadResult:
         environment: variables that change how fast a stack runs, of the newest process; ``None`` of a run that did not
             record them.
         quality: ``None`` where nobody asked for it, as in older runs.
+        artifact_digest: of source, recipe and converter versions.
     """
 
     load_key: str
@@ -186,6 +187,7 @@ class LoadResult:
     peak_memory: Measured | None = None
     environment: Mapping[str, str] | None = None
     quality: Quality | None = None
+    artifact_digest: str | None = None
 
     @property
     def simulated(self) -> bool:

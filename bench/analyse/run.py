@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from backends.spec import hardware_of
 from bench.analyse.agreement import answers_of
 from bench.analyse.answer_samples import answer_samples
 from bench.analyse.cell_result import cell_result
@@ -47,13 +48,14 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     bad = generations.bad_rows()
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
-    named = (run.record.get("options") or {}).get("reference")
-    reference = reference_of((load for load in loads.values() if not load.simulated), named)
+    asked = (run.record.get("options") or {}).get("reference")
+    reference = reference_of((load for load in loads.values() if not load.simulated), asked)
     # The ids of simulated answers are made up.
     load_keys = {key: cell.load.load_key for key, cell in results.items() if not cell.load.simulated}
-    for key, answers in answers_of(run, load_keys, reference.load_key if reference else None).items():
+    on_cpu = _on_cpu(loads.values())
+    for key, answers in answers_of(run, load_keys, reference.load_key if reference else None, on_cpu).items():
         results[key] = replace(results[key], answers=answers)
-    for key, quality in read_quality(run, loads.values(), _collapsed(run.record, results.values()), named).items():
+    for key, quality in read_quality(run, loads.values(), _collapsed(run.record, results.values()), asked).items():
         loads[key] = replace(loads[key], quality=quality)
     results = {key: replace(cell, load=loads.get(cell.load.load_key, cell.load)) for key, cell in results.items()}
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
@@ -72,6 +74,20 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         reference=loads[reference.load_key] if reference else None,
         samples=answer_samples(run, cells, reference),
     )
+
+
+def _on_cpu(loads: Iterable[LoadResult]) -> dict[str, str]:
+    """``load_key`` of each load on another device -> that of the same artifact, with the same stack, on the CPU."""
+    alike = group_by(
+        (load for load in loads if load.artifact_digest),
+        lambda load: (load.variant, load.backend, load.artifact_digest),
+    )
+    found: dict[str, str] = {}
+    for own in alike.values():
+        on_cpu = next((load for load in own if hardware_of(load.device_requested) == "CPU"), None)
+        if on_cpu:
+            found |= {load.load_key: on_cpu.load_key for load in own if hardware_of(load.ran_on) != "CPU"}
+    return found
 
 
 def _collapsed(record: Mapping[str, Any], cells: Iterable[CellResult]) -> set[str]:

@@ -12,7 +12,8 @@ from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.conditions import Prompts
 from bench.analyse.environment import Change, Fact, surroundings
 from bench.analyse.interval import Estimate
-from bench.analyse.results import CellResult, Measured, RunAnalysis
+from bench.analyse.quality import Quality, Verdict
+from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
 from bench.metrics import COMPARED
 
 
@@ -54,6 +55,22 @@ class ReadCell:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadQuality:
+    """The quality of a load of one run.
+
+    Args:
+        identity: ``cell_key`` is that of the load; prompts do not matter.
+        name: as of :class:`ReadCell`.
+    """
+
+    identity: Identity
+    name: Callable[[], str]
+    backend: str
+    quality: Quality
+    artifact_digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ReadRun:
     """One run, as far as a history needs it.
 
@@ -61,6 +78,7 @@ class ReadRun:
         ended: or else it is still being written or was killed.
         facts: see :func:`bench.analyse.environment.surroundings`.
         variants: how many cells were left out because they are a variant of an A/B run.
+        qualities: of the loads that were scored, or found broken.
     """
 
     run_id: str
@@ -71,6 +89,7 @@ class ReadRun:
     cells: tuple[ReadCell, ...]
     variants: int
     prompts: Prompts
+    qualities: tuple[ReadQuality, ...] = ()
 
     @property
     def day(self) -> str:
@@ -197,6 +216,42 @@ class Drift:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityStep:
+    """A place at which the perplexity of a load changed, or at which it broke or was mended.
+
+    Args:
+        before: the run before it, a place in :attr:`History.runs`; ``after`` is the one after it.
+        ratio: geometric mean over the texts that both scored, after over before; ``None`` without one.
+        verdicts: on the load before and after.
+        same_artifact: ``None`` where that is not recorded.
+        changes: what else differs there.
+    """
+
+    before: int
+    after: int
+    ratio: float | None
+    verdicts: tuple[Verdict, Verdict]
+    same_artifact: bool | None
+    backends: tuple[str, ...]
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QualitySeries:
+    """The quality of one load over the runs, in their order.
+
+    Args:
+        load: as the newest run has it.
+        points: places in :attr:`History.runs`, and what was found there.
+    """
+
+    load: ReadQuality
+    model: str
+    points: tuple[tuple[int, Quality], ...]
+    steps: tuple[QualityStep, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """The runs of a machine by time, their series, and where these change by half of ``threshold`` or more."""
 
@@ -205,6 +260,7 @@ class History:
     turns: tuple[Turn, ...]
     drifts: tuple[Drift, ...]
     threshold: float
+    qualities: tuple[QualitySeries, ...] = ()
 
 
 def read_analysis(
@@ -213,6 +269,7 @@ def read_analysis(
     run_id: str,
     created_at: datetime,
     name: Callable[[CellResult], Callable[[], str]],
+    load_name: Callable[[LoadResult], Callable[[], str]] = lambda load: lambda: load.label,
 ) -> ReadRun:
     """Keep what a history needs of one analysed run; ``name`` is what :attr:`ReadCell.name` is made by."""
     record = analysis.record
@@ -228,6 +285,17 @@ def read_analysis(
         cells=tuple(_read_cell(cell, known, plan.get("threads"), name(cell)) for cell in own),
         variants=len(analysis.cells) - len(own),
         prompts=prompts,
+        qualities=tuple(
+            ReadQuality(
+                Identity(load.load_key, known, plan.get("threads"), load.ran_on),
+                load_name(load),
+                load.backend,
+                load.quality,
+                load.artifact_digest,
+            )
+            for load in analysis.loads
+            if not load.variant and load.quality and (load.quality.by_text or load.quality.verdict == "broken")
+        ),
     )
 
 

@@ -49,7 +49,7 @@ class Tradeoff:
 
 
 def tradeoffs(cells: Sequence[CellResult], against: Against = "memory") -> list[Tradeoff]:
-    """One per shape that has at least two cells with both figures; there is nothing to trade otherwise.
+    """One per shape that has at least two cells with both figures, and one that is not broken.
 
     First asks alone: what is left of a prefix-cache hit is the decoding of the same answer.
     """
@@ -64,7 +64,7 @@ def tradeoffs(cells: Sequence[CellResult], against: Against = "memory") -> list[
     return [
         Tradeoff(against, prompt_tokens, new_tokens, batch_size, simulated, points)
         for (batch_size, new_tokens, prompt_tokens, simulated), group in sorted(groups.items(), key=lambda one: one[0])
-        if len(points := _points(group)) > 1
+        if len(points := _points(group)) > 1 and any(point.best for point in points)
     ]
 
 

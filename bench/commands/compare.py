@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from bench.analyse.comparison import Comparison, Head, compare, compare_variants, has_variants
 from bench.analyse.conditions import prompts_differ
+from bench.analyse.quality_change import QUALITY_TOLERANCE
 from bench.analyse.run import analyse_run
 from bench.cli import Parser, add_language
 from bench.commands.stored_runs import Analyses, add_folders, add_redact, known_variation, parsed, print_error, share
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             for run_id in named_again(asked.runs, asked.results_dir):
                 print(shown_text(f"note: {run_id} is named more than once and taken once", private), file=sys.stderr)
         else:
-            comparison = _variants(base, threshold)
+            comparison = _variants(base, threshold, share(asked.quality_tolerance, "--quality-tolerance"))
         _refuse_nothing(comparison)
         with speaking(asked.lang):
             lines = write_comparison(comparison, asked.reports_dir / _folder(base, heads), private)
@@ -46,18 +47,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _variants(run: StoredRun, threshold: float) -> Comparison:
+def _variants(run: StoredRun, threshold: float, tolerance: float) -> Comparison:
     analysis = analyse_run(run)
     if not has_variants(analysis):
         raise UsageError("a run cannot be compared with itself: name two different runs, the base first")
-    return compare_variants(analysis, threshold)
+    return compare_variants(analysis, threshold, tolerance)
 
 
 def _compared(base: StoredRun, heads: Sequence[StoredRun], threshold: float, asked: Namespace) -> Comparison:
     analyses = Analyses()
     there, here = analyses.of(base), [analyses.of(head) for head in heads]
     histories = [None if asked.no_history else known_variation(asked.results_dir, one, analyses) for one in here]
-    found = compare(there, here, threshold, histories)
+    found = compare(there, here, threshold, histories, share(asked.quality_tolerance, "--quality-tolerance"))
     checked = (_with_prompts(one, base, run) for one, run in zip(found.heads, heads, strict=True))
     return replace(found, heads=tuple(checked))
 
@@ -103,6 +104,12 @@ def _parser() -> Parser:
         default=f"{THRESHOLD:.0%}",
         metavar="SHARE",
         help=f"differences within it count as the same (default: {THRESHOLD:.0%}%)",
+    )
+    parser.add_argument(
+        "--quality-tolerance",
+        default=f"{QUALITY_TOLERANCE:.0%}",
+        metavar="SHARE",
+        help=f"perplexities within it count as the same (default: {QUALITY_TOLERANCE:.0%}%)",
     )
     parser.add_argument(
         "--force", action="store_true", help="also runs of another model, other prompts or another machine"

@@ -11,6 +11,7 @@ from bench.analyse.baselines import usable
 from bench.analyse.comparison import Caveat, has_variants, run_id
 from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
 from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants
+from bench.analyse.quality_change import QUALITY_TOLERANCE
 from bench.analyse.run import analyse_run
 from bench.cli import Parser
 from bench.commands.stored_runs import add_folders, add_redact, known_variation, parsed, print_error, share
@@ -51,13 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _gate(head: StoredRun, asked: Namespace) -> Gate:
     threshold = share(asked.threshold)
+    tolerance = None if asked.quality_tolerance is None else share(asked.quality_tolerance, "--quality-tolerance")
     analysis = analyse_run(head)
     if has_variants(analysis):
         if asked.baseline:
             raise UsageError(
                 f"{head.run_id} holds two variants, which are compared with each other: leave --baseline out"
             )
-        return gate_variants(analysis, threshold, strict=asked.strict)
+        return gate_variants(analysis, threshold, strict=asked.strict, tolerance=tolerance)
     if not asked.baseline:
         raise UsageError(f"{head.run_id} holds no two variants: name its baselines with --baseline")
     baselines = _baselines(asked, head)
@@ -66,7 +68,7 @@ def _gate(head: StoredRun, asked: Namespace) -> Gate:
     names = set(map(run_id, fitting))
     forced = _refuse([run for run in baselines if run.run_id in names], head, force=asked.force)
     known = known_variation(asked.results_dir, analysis) if len(fitting) < LEAST_BASELINES else None
-    found = gate(analysis, analyses, threshold, known, strict=asked.strict)
+    found = gate(analysis, analyses, threshold, known, strict=asked.strict, tolerance=tolerance)
     return replace(found, notes=(*forced, *found.notes))
 
 
@@ -122,7 +124,17 @@ def parser() -> Parser:
         "--threshold", default="5%", metavar="SHARE", help="differences within it count as the same (default: 5%%)"
     )
     found.add_argument(
-        "--strict", action="store_true", help="cannot tell either where a slowdown beyond the threshold could hide"
+        "--quality-tolerance",
+        metavar="SHARE",
+        help=(
+            f"perplexities within it count as the same (default: {QUALITY_TOLERANCE:.0%}%); "
+            "where it is given, the gate cannot tell without the quality of every load"
+        ),
+    )
+    found.add_argument(
+        "--strict",
+        action="store_true",
+        help="cannot tell either where a slowdown beyond the threshold, or a rise of perplexity, could hide",
     )
     found.add_argument("--force", action="store_true", help="also runs of another model or of other prompts")
     add_redact(found)

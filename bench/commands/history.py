@@ -63,7 +63,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "runs", nargs="*", metavar="RUN", help="ids, folders or globs (default: all that lie in --results-dir)"
     )
-    parser.add_argument("--metric", choices=_METRICS, help="this one alone (default: all of them)")
+    parser.add_argument("--metric", choices=_METRICS, help="this latency alone (default: all of them)")
     parser.add_argument(
         "--threshold",
         default="3%",

@@ -12,10 +12,11 @@ from bench.plan.flags import parser
 from bench.plan.venvs import Venvs
 from bench.prepare.stage import preparation_for, wanted_artifacts
 from bench.run.planning import plan_for
+from bench.run.quality import reference_for, texts_of
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prepare the model, its prompts and every artifact of the sweep; print where each is."""
+    """Prepare the model, its prompts, every artifact of the sweep and the reference; print where each is."""
     try:
         given = vars(parser().parse_args(list(arguments)))
         flags = {name.removeprefix("aipc_"): value for name, value in given.items()}
@@ -25,10 +26,15 @@ def main(arguments: Sequence[str]) -> int:
             _say("nothing to prepare: these backends need no model")
             return 0
         model = preparer.model()
-        preparer.prompts()
+        book = preparer.prompts()
         _say(f"{model.name}: {model.path}")
         for wanted in wanted_artifacts(plan.loads):
             _say(f"{' '.join(filter(None, wanted))}: {preparer.artifact(*wanted).path}")
+        if options.quality:
+            texts = texts_of(book, options.prompt_tokens)
+            found = reference_for(options.reference, plan.loads, preparer, texts, model.context_tokens, _say)
+            if found is not None:
+                _say(f"reference {found.name}: {found.file}")
     except BenchError as error:
         return print_refusal(error)
     except KeyboardInterrupt:

@@ -14,20 +14,20 @@ from pathlib import Path
 from bench.cli import print_refusal
 from bench.errors import UsageError
 from bench.plan.backends import BACKENDS
+from bench.plan.cells import Load
 from bench.plan.environments import CONVERSION, Environment, environment, environment_for, to_json
 from bench.plan.flags import parser, raw_values
 from bench.plan.options import Options
-from bench.plan.plan import Plan
 from bench.run.planning import plan_for
 
 _NO_RUN = ("--version", "-V", "--markers", "--fixtures", "--collect-only", "--co")
 
 
-def environments_needed(plan: Plan, options: Options) -> list[Environment]:
-    """The environments of the plan's backends, that of the conversion first; a user's own interpreter needs none."""
-    needs_model = any(BACKENDS[load.backend].artifact_format != "none" for load in plan.loads)
+def environments_needed(loads: Sequence[Load], options: Options) -> list[Environment]:
+    """The environments of the backends of ``loads``, the conversion's first; a user's own interpreter needs none."""
+    needs_model = any(BACKENDS[load.backend].artifact_format != "none" for load in loads)
     found = [environment(CONVERSION)] if needs_model else []
-    for load in plan.loads:
+    for load in loads:
         pinned = environment_for(BACKENDS[load.backend], load.device)
         variant = options.variants.get(load.variant)
         if pinned is None or load.backend in options.workers or (variant is not None and variant.python is not None):
@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
             parser(session).parse_args([*arguments] or ["--help"])
             return 0
         options, plan = plan_for(raw_values(wanted), Path.cwd())
-        environments = environments_needed(plan, options)
+        environments = environments_needed(plan.loads, options)
     except UsageError as error:
         return print_refusal(error)
     idle = any(argument in _NO_RUN for argument in wanted)

@@ -36,15 +36,15 @@ def add_folders(parser: Parser) -> None:
     )
 
 
-def share(text: str) -> float:
-    """``3%`` or ``0.03`` as 0.03.
+def share(text: str, option: str = "--threshold") -> float:
+    """``3%`` or ``0.03``, of ``option``, as 0.03.
 
     Raises:
         UsageError: it is neither, or negative.
     """
     value = part_of_one(text)
     if value is None or not 0 <= value <= 100:
-        raise UsageError(f"--threshold: expected a share such as 3% or 0.03, got {text!r}")
+        raise UsageError(f"{option}: expected a share such as 3% or 0.03, got {text!r}")
     return value
 
 

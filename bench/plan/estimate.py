@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from backends.spec import ORIGINAL
 from bench.plan.cells import Cell
+from bench.plan.flags import PROFILES
 from bench.plan.options import Options
 from bench.plan.plan import Plan
 
@@ -32,6 +33,13 @@ def generation_seconds(cell: Cell, parameters: int) -> float:
     prefill = 2 * parameters * cell.prompt_tokens * cell.batch_size / _OPERATIONS_PER_S
     step = parameters * _BYTES_PER_WEIGHT[cell.load.precision] / _BANDWIDTH_BYTES_PER_S + _STEP_OVERHEAD_S
     return prefill + cell.new_tokens * step
+
+
+def quality_seconds(blocks: int, measured_s: float) -> float:
+    """The wall time that scoring texts may take after ``blocks`` blocks that took ``measured_s``, in seconds."""
+    if blocks <= PROFILES["quick"][0]:
+        return max(60.0, 0.05 * measured_s)
+    return 0.15 * measured_s
 
 
 def memory_bytes(plan: Plan, parameters: int) -> float:

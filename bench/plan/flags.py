@@ -153,6 +153,25 @@ FLAGS: tuple[Flag, ...] = (
         switch=True,
         shared=True,
     ),
+    Flag(
+        "no_quality",
+        "do not score texts after the last block; the report then calls no load faithful or broken",
+        switch=True,
+    ),
+    Flag(
+        "quality_limits",
+        "from which ratio of its perplexity to the reference's on a load is called degraded, and broken",
+        "degraded=1.05,broken=2",
+        "NAME=RATIO",
+        many=True,
+    ),
+    Flag(
+        "reference",
+        "what perplexities are compared with: 'auto', the model's own weights in transformers, in fp32 where that fits "
+        "into memory; 'none'; or a load of the run by its label, e.g. openvino-genai-CPU-fp32",
+        "auto",
+        "LOAD",
+    ),
     Flag("cooldown_s", "pause between visits, in seconds", "0", "S"),
     Flag("load_timeout_s", "stop a worker that takes longer to load, in seconds", "1800", "S"),
     Flag("generation_timeout_s", "stop a worker that takes longer for one generation, in seconds", "1800", "S"),

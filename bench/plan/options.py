@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ DEFAULT_TIMEOUT_S = 1800.0
 DEFAULT_MAX_BLOCKS = 40
 DEFAULT_WARMUPS = 2
 DEFAULT_MAX_WARMUPS = 6
+DEFAULT_QUALITY_LIMITS = {"degraded": 1.05, "broken": 2.0}
 
 _SPREADING = ("HETERO", "MULTI", "BATCH")
 
@@ -47,6 +49,9 @@ class Options:
         load_options: backend -> option -> value.
         workers: backend -> interpreter.
         variants: the two of an A/B run, by name; empty otherwise.
+        quality: whether texts are scored after the last block.
+        quality_limits: ``degraded`` and ``broken``: from which ratio of perplexities on.
+        reference: what they are ratios to: ``auto``, ``none``, or the label of a load.
     """
 
     backends: tuple[str, ...]
@@ -72,6 +77,9 @@ class Options:
     variants: Mapping[str, Variant]
     allow_fallback: bool
     strict: bool
+    quality: bool
+    quality_limits: Mapping[str, float]
+    reference: str
     cooldown_s: float
     load_timeout_s: float
     generation_timeout_s: float
@@ -149,6 +157,9 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         variants=variants,
         allow_fallback=given.read("allow_fallback", v.switch, default=False),
         strict=given.read("strict", v.switch, default=False),
+        quality=not given.read("no_quality", v.switch, default=False),
+        quality_limits=given.read("quality_limits", _quality_limits, DEFAULT_QUALITY_LIMITS),
+        reference=given.read("reference", v.text, "auto"),
         cooldown_s=given.read("cooldown_s", v.seconds, 0.0, zero=True),
         load_timeout_s=given.read("load_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
         generation_timeout_s=given.read("generation_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
@@ -241,6 +252,19 @@ def _device(name: str, where: str) -> str:
 
 def _threads(value: Any, where: str) -> int | str:
     return "stack" if value == "stack" else v.count(value, where)
+
+
+def _quality_limits(value: Any, where: str) -> dict[str, float]:
+    limits = dict(DEFAULT_QUALITY_LIMITS)
+    for entry in v.words(value, where):
+        name, _, ratio = entry.partition("=")
+        limit = v.part_of_one(ratio)
+        if name not in limits or limit is None or not 1 < limit < math.inf:
+            raise UsageError(f"{where}: expected degraded=RATIO,broken=RATIO with ratios above 1, got {entry!r}")
+        limits[name] = limit
+    if limits["degraded"] > limits["broken"]:
+        raise UsageError(f"{where}: broken={limits['broken']:g} is below degraded={limits['degraded']:g}: give both")
+    return limits
 
 
 def _workers(value: Any, where: str) -> dict[str, str]:

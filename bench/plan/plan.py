@@ -104,7 +104,24 @@ def make_plan(options: Options, surroundings: Surroundings | None = None) -> Pla
         reasons = "; ".join(dict.fromkeys(entry.reason for entry in impossible))
         raise UsageError(f"nothing remains to be measured: {reasons}")
     visits = tuple(_visits(twins, options.most_blocks, options.seed))
-    return Plan(tuple(cell for cells in twins for cell in cells), tuple(impossible), visits)
+    plan = Plan(tuple(cell for cells in twins for cell in cells), tuple(impossible), visits)
+    reference_load(options.reference, plan.loads)
+    return plan
+
+
+def reference_load(asked: str, loads: Sequence[Load]) -> Load | None:
+    """The load of a run that ``--reference`` names; ``None`` where it names none.
+
+    Raises:
+        UsageError: there is no such load.
+    """
+    if asked in ("auto", "none"):
+        return None
+    labels = {load.label: load for load in reversed(loads)}
+    if asked not in labels:
+        there = ", ".join(sorted(labels))
+        raise UsageError(f"--reference: no load {asked!r} in this run; there are {there}, and auto and none")
+    return labels[asked]
 
 
 def _no_variant(cells: Twins, options: Options) -> str | None:

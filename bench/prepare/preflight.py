@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.plan.estimate import format_duration, guess_seconds, memory_bytes
+from bench.plan.estimate import format_duration, guess_seconds, memory_bytes, quality_seconds
 from bench.plan.options import Options
 from bench.plan.plan import Plan
 from bench.prepare.conversion_cost import PendingWork, disk_bytes
@@ -44,11 +44,16 @@ def preflight_lines(
 def _guess(plan: Plan, options: Options, parameters: int, making_s: float) -> str:
     most_s = guess_seconds(plan, options, parameters)
     if options.interval_target is None:
-        return f"about {format_duration(most_s + making_s)}"
+        return f"about {_whole(most_s, options, making_s)}"
     least_s = most_s * options.blocks / options.most_blocks
     limit_s = min(most_s, options.max_time_s or most_s)
-    least = format_duration(min(least_s, limit_s) + making_s)
-    return f"about {least} to {format_duration(limit_s + making_s)}, as the intervals narrow"
+    least, most = (_whole(seconds, options, making_s) for seconds in (min(least_s, limit_s), limit_s))
+    return f"about {least} to {most}, as the intervals narrow"
+
+
+def _whole(measuring_s: float, options: Options, making_s: float) -> str:
+    scoring_s = quality_seconds(options.blocks, measuring_s) if options.quality else 0.0
+    return format_duration(measuring_s + scoring_s + making_s)
 
 
 def _memory(plan: Plan, pending: Sequence[PendingWork], parameters: int, free: Free) -> str:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from backends.contract import Text
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, ArtifactKey, ArtifactStore, Made, damage
@@ -31,6 +32,7 @@ from bench.prepare.recipes import PACKAGES, Recipe
 
 CORPUS = Path(__file__).resolve().parent / "corpus"
 TEXTS = CORPUS.with_name("texts")
+REFERENCE_FILE = "reference.npz"
 ASSUMED_PARAMETERS = 3_821_079_552  # Phi-3-mini's: what a hub model of unknown size is taken for in a preflight
 
 Say = Callable[[str], None]
@@ -185,6 +187,18 @@ class Preparation(ABC):
     def _prompts(self) -> Artifact:
         tokenizer = self._tokenizer()
         return self._made(self._prompts_job(self._facts), str(tokenizer))
+
+    @abstractmethod
+    def reference(self, texts: Sequence[Text]) -> Artifact:
+        """What the model's own weights say of ``texts``, by transformers on the CPU, to hold against what a load says.
+
+        ``precision`` of the result is what they were made float in and computed in: ``fp32``, or ``bf16`` where the
+        memory does not suffice for that. :data:`REFERENCE_FILE` in its folder is for :mod:`backends.scoring`.
+
+        Raises:
+            PrepareError: there are no such weights, transformers failed, or a text is longer than the model's context.
+            MachineError: as :meth:`artifact`; the memory does not suffice for bf16 either.
+        """
 
     def _tokenizer(self) -> Path:
         """The folder with the model's tokenizer."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from backends.contract import Text
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, digests_of
@@ -37,6 +38,14 @@ class ReadyMade(Preparation):
             bits_per_weight=inspected.bits_per_weight,
             bits_read_per_weight=inspected.bits_read_per_weight,
             manifest={**inspected.manifest, "recipe": {"task": "none", "note": self.source.note}},
+        )
+
+    def reference(self, texts: Sequence[Text]) -> Artifact:
+        """Refused: what it was made from is not known."""
+        del texts
+        raise PrepareError(
+            f"{self.source.label} is {self._format} already, and the weights that it was made from are not known: name "
+            "a load of the run with --reference"
         )
 
     def _tokenizer(self) -> Path:

@@ -26,6 +26,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "openvino-ir": ("nncf", "openvino", "openvino-tokenizers", "optimum", "optimum-intel", "torch", "transformers"),
     "ort-genai": ("onnx", "onnx-ir", "onnxruntime", "onnxruntime-genai", "torch", "transformers"),
     "prompts": ("tokenizers", "transformers"),
+    "reference": ("numpy", "safetensors", "torch", "transformers"),
     "synthetic": ("numpy", "safetensors", "tokenizers", "torch", "transformers"),
     "to-gguf": ("gguf", "numpy", "torch"),
 }

@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from backends.contract import Text
 from backends.spec import ORIGINAL
-from bench.errors import PrepareError, UsageError
+from bench.errors import MachineError, PrepareError, UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.cells import digest as digest_of
 from bench.plan.options import Options
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import Artifact, ArtifactKey, cache_root, digests_of, read_artifact, weight_shares
+from bench.prepare.conversion_cost import free_memory_bytes, gigabytes
 from bench.prepare.model_facts import ModelFacts, facts_of
 from bench.prepare.model_source import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_PACKAGE, resolve_model
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, Say, Wanted
@@ -22,6 +24,9 @@ from bench.prepare.recipes import RECIPE_VERSION, Corpus, Recipe, recipe_for
 
 SYNTHETIC_SEED = 20_240_423
 _SOURCE_SUFFIXES = {".json", ".jinja", ".model", ".safetensors", ".txt"}
+_REFERENCE_BYTES = {"fp32": 4, "bf16": 2}
+"""What a reference may be computed in, the better first -> bytes of a weight."""
+
 _UNKNOWN_FACTS = ModelFacts(ASSUMED_PARAMETERS, 0, None, (), {}, 0)
 
 
@@ -68,6 +73,44 @@ class Preparer(Preparation):
         if self._store.find(job.key) is None:
             self._check_source()
         return self._made(job, source)
+
+    def reference(self, texts: Sequence[Text]) -> Artifact:
+        """The reference in the widest type that is there or fits into the memory."""
+        self._check_lengths(texts)
+        jobs = [self._reference_job(precision, texts) for precision in _REFERENCE_BYTES]
+        free = free_memory_bytes()
+        for job in jobs:
+            if self._store.find(job.key) is not None:
+                return self._made(job, str(self._path))
+            if job.work.memory_bytes <= free:
+                self._check_source()
+                return self._made(job, str(self._path))
+        raise MachineError(
+            f"a reference of {self.source.label} needs about {gigabytes(jobs[-1].work.memory_bytes)} of memory, "
+            f"{gigabytes(free)} are free: close programs, or name a load of the run with --reference"
+        )
+
+    def _check_lengths(self, texts: Sequence[Text]) -> None:
+        limit = self._facts.context_tokens
+        for text in texts:
+            if limit is not None and len(text.ids) > limit:
+                raise PrepareError(
+                    f"text {text.name} has {len(text.ids)} tokens, more than the {limit} of {self.source.label}'s "
+                    "context: ask for a shorter one"
+                )
+
+    def _reference_job(self, precision: str, texts: Sequence[Text]) -> Job:
+        given = [{"name": text.name, "ids": list(text.ids), "start": text.start} for text in texts]
+        recipe = Recipe(
+            "reference",
+            {"precision": precision, "texts": digest_of(given, length=64)},
+            {"precision": precision, "texts": given},
+        )
+        key = self._key("reference", precision, self._digest, recipe)
+        title = f"{self.source.label} to reference scores in {precision}"
+        # What is read is made this type: it is what the memory holds.
+        parameters = self._facts.parameters
+        return Job(key, recipe, title, parameters, parameters * _REFERENCE_BYTES[precision])
 
     def _jobs(self, wanted: Sequence[Wanted]) -> Iterator[Job]:
         if self._model_job is not None:

@@ -65,7 +65,8 @@ def run_record(
 
 _PLAN = ("profile", "blocks", "interval_target", "max_blocks", "max_time_s", "repeats", "warmups", "max_warmups")
 _SWEEP = ("backends", "devices", "precisions", "prompt_tokens", "new_tokens", "batch_sizes", "asks")
-_OPTIONS = (*_SWEEP, *_PLAN, "threads", "load_options", "allow_fallback", "cooldown_s")
+_QUALITY = ("quality", "quality_limits", "reference")
+_OPTIONS = (*_SWEEP, *_PLAN, "threads", "load_options", "allow_fallback", "cooldown_s", *_QUALITY)
 """The options that describe the measurement: an allow-list, without folders and interpreters."""
 
 

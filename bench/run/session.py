@@ -29,8 +29,9 @@ from bench.observe.packages import describe_venvs, drift
 from bench.observe.reading_costs import observers
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
+from bench.plan.estimate import quality_seconds
 from bench.plan.options import Options
-from bench.plan.plan import Plan, PlannedVisit
+from bench.plan.plan import Plan, PlannedVisit, reference_load
 from bench.plan.venvs import Venvs
 from bench.prepare.model_source import resolve_model
 from bench.prepare.preflight import Free, preflight_lines
@@ -41,6 +42,7 @@ from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.progress import Progress
+from bench.run.quality import Measured, QualityPass, reference_for, texts_of
 from bench.run.record import NO_MODEL, OWN_MODEL, model_record, run_record, unprepared_record
 from bench.run.stopping import Stopper
 from bench.store.reader import open_run
@@ -72,6 +74,7 @@ class BenchSession:
         self._placements: dict[str, Placement | None] = {}
         self._prompts = PromptBook.made_up()
         self._facts: RunFacts | None = None
+        self._quality: QualityPass | None = None
 
     @property
     def began(self) -> bool:
@@ -98,6 +101,7 @@ class BenchSession:
         assert self.writer is not None
         self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
         self.say(f"run        {self.writer.run_id}")
+        reference_load(self.options.reference, selected.loads)
         self.guard.keep_awake()
         readiness = look(selected.loads, self.venvs)
         for line in readiness.lines(selected.loads):
@@ -136,6 +140,11 @@ class BenchSession:
             watched=self.guard.visit_ended,
             unsettled=self.guard.warm_up_unsettled,
         )
+        if self.options.quality:
+            texts = texts_of(self._prompts, {cell.prompt_tokens for cell in selected.cells})
+            context = model["context_tokens"]
+            reference = reference_for(self.options.reference, runnable, preparer, texts, context, self.say)
+            self._quality = QualityPass(texts, reference, context, self._load_plans, facts, self.say)
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(threads or usable.default_threads)
         record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
@@ -228,9 +237,29 @@ class BenchSession:
         return self.writer.path
 
     def finish(self, reason: str) -> None:
-        """Commit the end of a run that began, with the reason for which it ended."""
-        self.stopper.remove()
-        self._clear_scratch()
+        """Score texts where the run was finished, and commit its end, with the reason for which it ended."""
+        try:
+            if reason == "finished":
+                self._score()
+        finally:
+            self.stopper.remove()
+            self._clear_scratch()
+            self._end(reason)
+
+    def _score(self) -> None:
+        if self._quality is None or self.measured == 0:
+            return
+        writer = self.writer
+        assert writer is not None
+        measured = Measured.of(open_run(writer.path))
+        seconds = quality_seconds(self.options.blocks, measured.seconds)
+        self.stopper.at_once = True
+        try:
+            self._quality.score(self.plan.loads, measured, seconds, lambda rows: writer.rows("quality", rows))
+        except KeyboardInterrupt:
+            self.say("the quality pass was stopped; what was measured is kept")
+
+    def _end(self, reason: str) -> None:
         assert self.writer is not None
         adaptive = self._adaptive and self._adaptive.record(whole=reason == "finished")
         try:

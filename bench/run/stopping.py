@@ -1,4 +1,4 @@
-"""Ctrl-C while measuring: once finishes the current generation, twice stops at once."""
+"""Ctrl-C while measuring: once finishes the current generation, twice stops at once; while scoring, once does."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from types import FrameType
 
 
 class Stopper:
-    """Counts requests to stop, from :meth:`install` to :meth:`remove`; ``say`` confirms the first."""
+    """Counts requests to stop, from :meth:`install` to :meth:`remove`; ``say`` confirms the first.
+
+    While ``at_once`` is set there is no generation to wait for, and the first one raises KeyboardInterrupt.
+    """
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say
         self._previous: dict[int, object] = {}
         self.requested = False
+        self.at_once = False
 
     def install(self) -> None:
         """Take over Ctrl-C (and Ctrl-Break on Windows)."""
@@ -31,7 +35,7 @@ class Stopper:
         self._previous.clear()
 
     def _hear(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the signature of a handler
-        if self.requested:
+        again, self.requested = self.requested, True
+        if again or self.at_once:
             raise KeyboardInterrupt
-        self.requested = True
         self._say("stopping after this generation; Ctrl-C again stops at once")

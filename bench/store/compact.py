@@ -25,11 +25,13 @@ def compact(folder: Path) -> None:
         StoreError: as on a full disk; the parts stay.
     """
     files = live_files(folder)
-    parts = [path for path in files if path.name != COMPACT_NAME]
-    if not parts:
-        return
-    table = pa.concat_tables([_read(path) for path in files])
-    names = sorted({path.name for path in parts} | _gathered(folder))
+    if any(path.name != COMPACT_NAME for path in files):
+        rewrite(folder, pa.concat_tables([_read(path) for path in files]))
+
+
+def rewrite(folder: Path, table: pa.Table) -> None:
+    """Put ``table`` in the place of all rows in ``folder``; raises as :func:`compact`."""
+    names = sorted({path.name for path in live_files(folder) if path.name != COMPACT_NAME} | _gathered(folder))
     table = table.replace_schema_metadata({_GATHERED: json.dumps(names).encode("ascii")})
     write_table(folder / COMPACT_NAME, table)
     for name in names:

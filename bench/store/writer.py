@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench.errors import StoreError
-from bench.store.compact import compact
+from bench.store.compact import compact, rewrite
 from bench.store.files import remove_file, write_json, write_table
+from bench.store.reader import StoredRun
 from bench.store.schema import SCHEMA_VERSION, TABLES
 
 
@@ -21,6 +23,23 @@ def new_run_id(now: datetime | None = None) -> str:
     """``<UTC time>-<short id>``, sortable and unique, e.g. ``20261122T211735Z-3f9a1c``."""
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     return f"{moment:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def as_table(table: str, run_id: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """``rows`` of one of :data:`bench.store.schema.TABLES`; a column that a row leaves out is null."""
+    schema = TABLES[table]
+    unknown = {name for row in rows for name in row} - set(schema.names)
+    if unknown:
+        raise StoreError(f"no such column in {table}: {', '.join(sorted(unknown))}")
+    complete = [{"run_id": run_id, **row} for row in rows]
+    columns = [pa.array([row.get(field.name) for row in complete], field.type) for field in schema]
+    return pa.table(columns, schema=schema)
+
+
+def replace_rows(run: StoredRun, table: str, kept: pc.Expression, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Leave of a table of a finished run what ``kept`` selects, and add ``rows``: all at once, or nothing of it."""
+    stays = run.table(table, where=kept)
+    rewrite(run.path / table, pa.concat_tables([stays, as_table(table, run.run_id, rows)]))
 
 
 class RunWriter:
@@ -46,16 +65,11 @@ class RunWriter:
 
     def rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Commit ``rows`` of one of :data:`bench.store.schema.TABLES`; a column that a row leaves out is null."""
-        schema = TABLES[table]
-        unknown = {name for row in rows for name in row} - set(schema.names)
-        if unknown:
-            raise StoreError(f"no such column in {table}: {', '.join(sorted(unknown))}")
+        made = as_table(table, self.run_id, rows)
         if not rows:
             return
-        complete = [{"run_id": self.run_id, **row} for row in rows]
-        columns = [pa.array([row.get(field.name) for row in complete], field.type) for field in schema]
         self._parts += 1
-        write_table(self.path / table / f"part-{self._parts:05d}.parquet", pa.table(columns, schema=schema))
+        write_table(self.path / table / f"part-{self._parts:05d}.parquet", made)
 
     def gather(self, table: str) -> None:
         """Gather the parts of ``table`` into one file, which is faster to read; more parts may follow.

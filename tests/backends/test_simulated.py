@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import statistics
 import time
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from backends.contract import BackendError, DeviceUnavailableError, LoadOptions
+from backends.contract import BackendError, DeviceUnavailableError, LoadOptions, Text, UnsupportedError
+from backends.scoring import Scored, score_texts
 from backends.simulated import Simulated, SimulatedSession
 from backends.table import BACKENDS
 
@@ -236,3 +238,55 @@ def test_noise_that_cannot_be_fails_the_load_with_its_option() -> None:
 
 def test_each_process_has_noise_of_its_own_when_asked() -> None:
     assert schedule_ms(20, spread=0.1, seed=-1) != schedule_ms(20, spread=0.1, seed=-1)
+
+
+# -- quality
+
+
+TEXTS = [Text("a", range(100, 300), 50), Text("b", range(500, 700))]
+
+
+def scored(texts: Sequence[Text] = TEXTS, precision: str = "int4", **extra: Any) -> list[Scored]:
+    options = LoadOptions(precision, None, extra)
+    return score_texts(Simulated().score(Path(), "CPU", options, texts), texts, None, 60)
+
+
+def ratios(of: Sequence[Scored], over: Sequence[Scored]) -> list[float]:
+    """Perplexity of each text over that of the other."""
+    return [perplexity(one.log_probs) / perplexity(other.log_probs) for one, other in zip(of, over, strict=True)]
+
+
+def perplexity(log_probs: Sequence[float | None]) -> float:
+    return math.exp(-statistics.fmean(value for value in log_probs if value is not None))
+
+
+def test_every_position_is_scored() -> None:
+    assert [len(one.log_probs) for one in scored(perplexity_ratio=1.0)] == [text.positions for text in TEXTS]
+
+
+@pytest.mark.parametrize("ratio", [0.9, 1.0, 1.284, 50.0])
+def test_the_ratio_of_perplexities_is_the_one_asked_for(ratio: float) -> None:
+    base = scored(precision="fp32", perplexity_ratio=1.0)
+
+    assert ratios(scored(perplexity_ratio=ratio), base) == pytest.approx([ratio, ratio])
+
+
+def test_texts_differ_by_the_spread_that_was_asked_for() -> None:
+    texts = [Text(str(number), range(number, number + 9)) for number in range(2000)]
+    base = scored(texts, precision="fp32", perplexity_ratio=1.0)
+    found = ratios(scored(texts, perplexity_ratio=1.3, perplexity_spread=0.1), base)
+
+    assert statistics.stdev(map(math.log, found)) == pytest.approx(0.1, rel=0.1)
+    assert statistics.geometric_mean(found) == pytest.approx(1.3, rel=0.01)
+
+
+def test_garbage_begins_at_its_position() -> None:
+    good, bad = scored(perplexity_ratio=1.0), scored(perplexity_ratio=1.0, broken_from=60)
+
+    assert [one.log_probs[:10] for one in bad] == [one.log_probs[:10] for one in good]
+    assert {*bad[0].log_probs[10:], *bad[1].log_probs[60:]} == {-11.0}
+
+
+def test_without_a_ratio_there_is_nothing_to_score() -> None:
+    with pytest.raises(UnsupportedError, match="perplexity_ratio"):
+        scored()

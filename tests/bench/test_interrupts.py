@@ -111,6 +111,16 @@ def test_ctrl_c_twice_stops_at_once_and_keeps_what_was_committed(sweep: Sweep, w
     assert (status, found, "Traceback" in "".join(run.lines)) == (130, {(first, "ok")}, False)
 
 
+def test_ctrl_c_while_texts_are_scored_keeps_the_run_and_reports(sweep: Sweep, watch: Callable[..., Watched]) -> None:
+    run = watch("--precision", "int4,int8", "--load-option", "simulated.perplexity_ratio=1.3")
+    run.until("quality 1 of 2: simulated CPU int4")
+    run.process.send_signal(INTERRUPT)
+    status = run.end()
+    scored = [(row["status"], row["error_type"]) for row in sweep.stored.table("quality").to_pylist()]
+    assert (status, scored[-1], sweep.stored.end["reason"]) == (130, ("failed", "Interrupted"), "finished")
+    assert (sweep.reported, "Traceback" in "".join(run.lines)) == (True, False)
+
+
 def test_a_harness_that_is_killed_loses_one_cell_at_most(sweep: Sweep, watch: Callable[..., Watched]) -> None:
     first, _ = first_cell(sweep)
     run = watch("--load-option", "simulated.ttft_ms=400")

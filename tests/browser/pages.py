@@ -23,7 +23,7 @@ from bench.report.index import update_index
 from bench.report.language import chosen
 from bench.store.reader import open_run
 from tests.browser.runs import STACKS, hostile, not_numbers, one_cell
-from tests.support.analyses import made_cell, made_load, made_run
+from tests.support.analyses import made_cell, made_load, made_quality, made_run, with_quality
 from tests.support.nights import write_night, write_upgrade
 from tests.support.stored_runs import FakeRun
 
@@ -73,8 +73,11 @@ def several_compared(folder: Path) -> Path:
         cells = [made_cell([time * noise.lognormvariate(0, 0.002) for _ in range(10)], n) for n, time in times.items()]
         return made_run(name, cells)
 
+    sound = made_quality([8.0, 12.0, 20.0])
+    worse, failed = made_quality([9.0, 13.0, 23.0], "degraded"), made_quality([], "unknown", error="no logits")
     heads = made("twin", {}), made("slower", {4: 1.1, 7: 1.4, 9: 1.2}), made("lacking", {11: 0.8}, prompts[9:])
-    write_comparison(compare(made("base", {}), heads, 0.03), folder)
+    scored = [with_quality(*one) for one in zip(heads, (sound, worse, failed), strict=True)]
+    write_comparison(compare(with_quality(made("base", {}), sound), scored, 0.03), folder)
     return folder / "compare.html"
 
 
@@ -152,7 +155,7 @@ def large_history(folder: Path) -> Path:
             for place, load in enumerate(loads)
             for prompt in (32, 128, 512, 1024, 2048)
         ]
-        run = made_run(f"run{night}", cells)
+        run = with_quality(made_run(f"run{night}", cells), made_quality([8.0 if night < 5 else 9.0, 12.0]))
         runs.append(read_analysis(run, {}, f"run{night}", first + timedelta(days=night), _key))
     path = folder / "history.html"
     path.write_text(

@@ -43,12 +43,66 @@ greedy(model, [[1, 2], [3, 8]], 3, steps.append, arguments)
 print(steps, model.kept, len(looks))
 """
 
+SCORED = """
+from types import SimpleNamespace
+
+import torch
+
+from backends.contract import Text
+from backends.torch_loop import last_position, scores
+
+
+class Counting:
+    '''Its logits are the position and the id there.'''
+
+    device = "cpu"
+    embedding = SimpleNamespace(weight=torch.zeros(50, 2))
+
+    def get_input_embeddings(self):
+        return self.embedding
+
+    def logits(self, input_ids):
+        places = torch.arange(input_ids.shape[1])
+        return torch.stack((places, input_ids[0]), dim=1)[None].to(torch.bfloat16)
+
+
+class Whole(Counting):
+    def forward(self, input_ids, past_key_values=None, use_cache=False):
+        return SimpleNamespace(logits=self.logits(input_ids))
+
+    __call__ = forward
+
+
+class Last(Counting):
+    def forward(self, input_ids, past_key_values=None, use_cache=False, logits_to_keep=0):
+        print("keeps", logits_to_keep)
+        return SimpleNamespace(logits=self.logits(input_ids)[:, -logits_to_keep:])
+
+    __call__ = forward
+
+
+texts = [Text("all", (7, 8, 9)), Text("later", (7, 8, 9, 10), 1)]
+for model in (Whole(), Last()):
+    for one in scores(model, texts, last_position(model)):
+        print(one.text, one.position, one.logits.dtype, one.logits.tolist())
+"""
+
+WANTED = ("0 0 float32 [[0.0, 7.0], [1.0, 8.0]]", "1 1 float32 [[1.0, 8.0], [2.0, 9.0]]")
+
 
 def test_a_request_asks_for_the_last_position_without_looking_at_the_signature(venvs: Venvs) -> None:
+    assert _run(venvs, COUNTING) == ["[[3, 9], [4, 0], [5, 1]] [1, 1, 1] 0"]
+
+
+def test_the_scored_positions_are_taken_whatever_a_model_is_told_to_keep(venvs: Venvs) -> None:
+    assert _run(venvs, SCORED) == [*WANTED, "keeps 3", WANTED[0], "keeps 3", WANTED[1]]
+
+
+def _run(venvs: Venvs, program: str) -> list[str]:
     python = venvs.backend(BACKENDS["transformers"], "CPU").python
     if python is None:
         pytest.skip("no venv for transformers: `nox -s tests` makes it and hands it on")
     run = subprocess.run(
-        [python, "-c", COUNTING], cwd=PROJECT_ROOT, capture_output=True, encoding="utf-8", check=True, timeout=300
+        [python, "-c", program], cwd=PROJECT_ROOT, capture_output=True, encoding="utf-8", check=True, timeout=300
     )
-    assert run.stdout.strip() == "[[3, 9], [4, 0], [5, 1]] [1, 1, 1] 0"
+    return run.stdout.splitlines()

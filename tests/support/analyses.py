@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from bench.analyse.interval import over_blocks
+from bench.analyse.quality import Quality, Verdict
 from bench.analyse.results import CellResult, Failure, LoadResult, Measured, Quantiles, RunAnalysis
 
 _NO_LOAD: dict[str, Any] = dict.fromkeys(LoadResult.__dataclass_fields__)
@@ -103,6 +105,19 @@ def failed(run: RunAnalysis, cell: CellResult, message: str) -> RunAnalysis:
     )
     left = tuple(one for one in run.cells if one.cell_key != cell.cell_key)
     return replace(run, cells=left, failures=(failure,))
+
+
+def made_quality(perplexities: Sequence[float], verdict: Verdict = "faithful", **known: Any) -> Quality:
+    """What scoring the texts 0, 1, … gave."""
+    log_probs = {f"text {place}": [-math.log(value)] for place, value in enumerate(perplexities)}
+    return Quality(verdict, **{"reason": "ratio", **known}, log_probs=log_probs)
+
+
+def with_quality(run: RunAnalysis, quality: Quality | None, artifact: str | None = None) -> RunAnalysis:
+    """``run`` with the same quality in all of its loads, each of the artifact with that digest."""
+    loads = {one.load_key: replace(one, quality=quality, artifact_digest=artifact) for one in run.loads}
+    cells = tuple(replace(cell, load=loads[cell.load.load_key]) for cell in run.cells)
+    return replace(run, loads=tuple(loads.values()), cells=cells)
 
 
 def packages(**versions: str) -> Mapping[str, Any]:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 
 def lacking_a_weight(folder: Path, copy: Path, key: str) -> Path:
@@ -16,3 +22,33 @@ def lacking_a_weight(folder: Path, copy: Path, key: str) -> Path:
             # The names stand in the header, whose length must not change.
             file.write_bytes(data.replace(key.encode(), other.encode(), 1))
     return copy
+
+
+@contextmanager
+def with_weights(folder: Path, copy: Path, changes: Mapping[str, Callable[[Any], Any]]) -> Iterator[Path]:
+    """A copy of ``folder``, of fp32 weights, for as long as it is needed, with some of them changed.
+
+    Args:
+        changes: key of a weight -> what makes another flat float array of its one.
+    """
+    shutil.copytree(folder, copy)
+    try:
+        found = [key for file in copy.glob("*.safetensors") for key in _changed(file, changes)]
+        assert sorted(found) == sorted(changes)
+        yield copy
+    finally:
+        shutil.rmtree(copy)
+
+
+def _changed(path: Path, changes: Mapping[str, Callable[[Any], Any]]) -> Iterator[str]:
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        for key in changes.keys() & header.keys():
+            assert header[key]["dtype"] == "F32"
+            begin, end = header[key]["data_offsets"]
+            file.seek(8 + length + begin)
+            values = np.frombuffer(file.read(end - begin), "<f4")
+            file.seek(8 + length + begin)
+            file.write(changes[key](values).astype("<f4").tobytes())
+            yield key

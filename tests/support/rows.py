@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.plan.cells import Cell, Load
+from bench.prepare.prompts import kind_of
 
 NOW = datetime(2026, 11, 22, 21, 17, 35, tzinfo=UTC)
 
@@ -59,7 +60,7 @@ def quality_row(load: Load, **columns: Any) -> dict[str, Any]:
     return {
         "load_key": load.key,
         "device": load.device,
-        "kind": name and name.rpartition("-")[0],
+        "kind": name and kind_of(name),
         "text_digest": name,
         "first_position": 0,
         "positions": len(log_probs),

@@ -42,8 +42,8 @@ class TinyRun:
     def load(self, load: Load, block: int, **columns: Any) -> None:
         self.loads.append(load_row(load, block, **columns))
 
-    def text(self, load: Load, name: str = "chat-1", log_probs: Sequence[float | None] = (), **columns: Any) -> None:
-        """What a load thinks of a text, whose digest is its name."""
+    def text(self, load: Load, name: str | None, log_probs: Sequence[float | None] = (), **columns: Any) -> None:
+        """What a load thinks of a text, whose digest is its name; nameless where it could not be scored at all."""
         self.scored.append(quality_row(load, text=name, log_probs=log_probs, **columns))
 
     def write(self) -> Path:

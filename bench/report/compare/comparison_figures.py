@@ -10,7 +10,7 @@ from bench.report.language import chosen, mark
 from bench.report.language import gettext as _
 from bench.report.names import Naming
 
-MARKS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?"}
+MARKS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?", "worse": "▲", "better": "▼", "unknown": "-"}
 """Verdict -> the sign that stands beside its colour."""
 
 VERDICT_NAMES = {
@@ -18,6 +18,9 @@ VERDICT_NAMES = {
     "faster": mark("faster"),
     "same": mark("same"),
     "inconclusive": mark("inconclusive"),
+    "worse": mark("worse"),
+    "better": mark("better"),
+    "unknown": mark("not compared"),
 }
 
 SERIOUS_MARK = "!"

@@ -8,6 +8,7 @@ from typing import Any
 from bench.analyse.comparison import Difference, Head
 from bench.analyse.conditions import NAMED, Mismatch
 from bench.analyse.gate_rule import Gate, could_hide
+from bench.analyse.quality_change import QualityChange
 from bench.analyse.results import CellResult
 from bench.report.about import about
 from bench.report.compare import gate_text, recorded
@@ -17,8 +18,8 @@ from bench.report.exports.summary_json import json_text
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.names import Naming, name_all
 
-COMPARISON_VERSION = 3
-GATE_VERSION = 1
+COMPARISON_VERSION = 4
+GATE_VERSION = 2
 
 
 @speaking(ENGLISH.code)
@@ -32,6 +33,7 @@ def comparison_json(view: ComparisonView) -> str:
         "base": comparison.base_names[0],
         "paired": comparison.paired,
         "threshold": comparison.threshold,
+        "quality_tolerance": comparison.quality_tolerance,
         "rule": rule(comparison),
         "adjustment": adjustment(view),
         "notes": caveats(view),
@@ -67,6 +69,10 @@ def comparison_json(view: ComparisonView) -> str:
             }
             for row in view.rows
             for one in row.figures
+        ],
+        "quality": [
+            {"configuration": naming.of(one.change.base), "head": one.head, **_quality(one.change)}
+            for one in view.qualities
         ],
     }
     return json_text(value)
@@ -127,6 +133,7 @@ def gate_json(gate: Gate) -> str:
         "baselines": list(comparison.base_names),
         "paired": comparison.paired,
         "threshold": threshold,
+        "quality_tolerance": comparison.quality_tolerance,
         "strict": gate.strict,
         "basis": gate_text.sentence(gate.basis),
         "could_hide_beyond_threshold": len(gate.hiding),
@@ -147,6 +154,14 @@ def gate_json(gate: Gate) -> str:
             for one in gate.lost
         ],
         "new": [_identity(cell, naming) for cell in head.only_head],
+        "quality": [
+            {
+                "configuration": naming.of(one.head),
+                **_quality(one),
+                "could_hide_beyond_tolerance": one.could_hide(comparison.quality_tolerance),
+            }
+            for one in head.qualities
+        ],
     }
     return json_text(value, indent=2)
 
@@ -176,4 +191,26 @@ def _figures(one: Difference) -> dict[str, Any]:
         "p_value": one.contrast.p_value,
         "basis": one.basis,
         "verdict": one.verdict,
+    }
+
+
+def _quality(one: QualityChange) -> dict[str, Any]:
+    """What is known of the quality of one load; its verdicts on either side are those of :class:`Quality`."""
+    over = one.contrast.ratio if one.contrast else None
+    there, here = one.base.quality, one.head.quality
+    return {
+        "load_key": one.head.load_key,
+        "base_perplexity": one.base_perplexity,
+        "head_perplexity": one.head_perplexity,
+        "ratio": over.value if over else None,
+        "ratio_low": over.low if over else None,
+        "ratio_high": over.high if over else None,
+        "p_value": one.contrast.p_value if one.contrast else None,
+        "texts": over.blocks if over else 0,
+        "base_verdict": there.verdict if there else None,
+        "head_verdict": here.verdict if here else None,
+        "collapsed_cells": one.collapsed,
+        "same_artifact": one.same_artifact,
+        "verdict": one.verdict,
+        "reason": one.reason,
     }

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.analyse.comparison import VERDICTS, Changed
 from bench.metrics import METRICS
+from bench.report.compare import comparison_quality
 from bench.report.compare.comparison_figures import MARKS, SERIOUS_MARK, change, shape, signed, span, verdict_name
-from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first, largest_first
+from bench.report.compare.comparison_view import ComparisonView, Figure, QualityFigure, Row, called_first, largest_first
 from bench.report.compare.comparison_words import (
     adjustment,
     alone_lines,
@@ -39,10 +40,10 @@ def markdown(view: ComparisonView) -> str:
     notes = [f"> **{cut(note, _SENTENCE)}**\n" for note in caveats(view)]
     header = _header(view) if view.rows else []
     before = [f"## {cut(heading(comparison))}", "", *_within(notes, _NOTES)]
-    before += [*_sums(view), "", cut(largest(view)), "", *header]
+    before += [*_sums(view), "", cut(largest(view)), "", *_answer(view), *header]
     alone = _within([f"- {cut(line)}" for line in alone_lines(view)], _LISTS)
     reading = f"{rule(comparison)}. {' '.join([*adjustment(view), *bases(comparison)])}"
-    after = ["", *alone, *_changes(view), "", cut(reading, _SENTENCE), ""]
+    after = ["", *_qualities(view), *alone, *_changes(view), "", cut(reading, _SENTENCE), ""]
     rows = _rows(called_first(view.rows), view)
     room = MOST_BYTES - _bytes([*before, *after])
     if _bytes(rows) > room:
@@ -165,6 +166,34 @@ def _sums(view: ComparisonView) -> list[str]:
     header = _line("", _("head"), _("cells"), *(METRICS[metric].short for metric in view.metrics))
     legend = ", ".join(f"{MARKS[verdict]} {verdict_name(verdict)}" for verdict in VERDICTS)
     return [header, f"|--:|---|--:|{'---|' * len(view.metrics)}", *_within(found, _SUMS), "", legend]
+
+
+def _answer(view: ComparisonView) -> list[str]:
+    sentence = comparison_quality.answer(view)
+    return [f"**{cut(sentence, _SENTENCE)}**", ""] if sentence else []
+
+
+def _qualities(view: ComparisonView) -> list[str]:
+    """A table of the quality of loads, those that changed first."""
+    if not view.qualities:
+        return []
+    columns = _("quality of"), _("base"), _("head"), _("perplexity (95 %)"), _("texts"), _("verdict"), ""
+    rows = [_quality(one, view) for one in comparison_quality.changed_first(view.qualities)]
+    reading = cut(comparison_quality.rule(view.comparison.quality_tolerance), _SENTENCE)
+    return [_line(*columns), "|---|--:|--:|---|--:|---|---|", *_within(rows, _LISTS), "", reading, ""]
+
+
+def _quality(figure: QualityFigure, view: ComparisonView) -> str:
+    one, verdict = figure.change, verdict_name(figure.change.verdict)
+    over = one.contrast.ratio if one.contrast else None
+    values = number(one.base_perplexity), number(one.head_perplexity), change(over) if over else ""
+    return _line(
+        cut(comparison_quality.named(figure, view)),
+        *values,
+        str(over.blocks) if over else "",
+        f"**{verdict}**" if one.changed else verdict,
+        cut(comparison_quality.known(one)),
+    )
 
 
 def _changes(view: ComparisonView) -> list[str]:

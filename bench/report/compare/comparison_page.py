@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analyse.comparison import VERDICTS
+from bench.analyse.quality_change import QUALITY_VERDICTS
 from bench.analyse.results import RunAnalysis
 from bench.metrics import METRICS
 from bench.report import finding_words, metric_words
-from bench.report.compare import comparison_figures, comparison_words, recorded
+from bench.report.compare import comparison_figures, comparison_quality, comparison_words, recorded
 from bench.report.compare.comparison_charts import WIDTH, Axis, axis, heat_maps, overviews, tint
 from bench.report.compare.comparison_view import ComparisonView, Row, called_first
 from bench.report.finding_notes import MOST_LINES
@@ -51,6 +52,8 @@ def page(view: ComparisonView) -> str:
         metrics=METRICS,
         metric_title=metric_words.comparison_title,
         words=comparison_words,
+        quality=comparison_quality,
+        quality_verdicts=QUALITY_VERDICTS,
         figures=comparison_figures,
         recorded=recorded,
         finding=finding_words,

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from bench.analyse.comparison import Changed
 from bench.metrics import METRICS
+from bench.report.compare import comparison_quality
 from bench.report.compare.comparison_figures import SERIOUS_MARK, ratio, short_cell_name, values
 from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first
 from bench.report.compare.comparison_words import (
@@ -43,12 +44,14 @@ def lines(view: ComparisonView) -> list[str]:
         *caveats(view),
         "",
         *figures,
+        *limited([f"quality of {line}" for line in comparison_quality.lines(view)], "compare.json"),
         *limited(alone_lines(view), "compare.json"),
         *limited([_changed(one, several=comparison.several) for one in view.changed], "compare.json"),
         "",
         *summaries(view),
-        *filter(None, [largest(view)]),
+        *filter(None, [largest(view), comparison_quality.answer(view)]),
         rule(comparison),
+        *([comparison_quality.rule(comparison.quality_tolerance)] if view.qualities else []),
         *adjustment(view),
         *bases(comparison),
     ]

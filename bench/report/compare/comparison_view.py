@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.comparison import CALLED, Caveat, Changed, Comparison, Difference, changed, stand_together
+from bench.analyse.quality_change import QualityChange
 from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Finding, RunAnalysis
 from bench.metrics import COMPARED
@@ -94,6 +95,21 @@ class Alone:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityFigure:
+    """The quality of one load in one head.
+
+    Args:
+        head: its place among the heads, from 0.
+        change: with its verdict.
+        faster: the load's figure that got faster most; ``None`` where none is called so.
+    """
+
+    head: int
+    change: QualityChange
+    faster: Figure | None
+
+
+@dataclass(frozen=True, slots=True)
 class ComparisonView:
     """All that is shown of a comparison.
 
@@ -106,6 +122,7 @@ class ComparisonView:
         caveats: what has to be said before any figure.
         changed: what is not the same in all runs.
         alone: the cells that were not compared with some heads; those of the base first.
+        qualities: load by load, in the order of the base; empty where no run says anything of quality.
     """
 
     comparison: Comparison
@@ -116,6 +133,7 @@ class ComparisonView:
     caveats: tuple[Caveat, ...]
     changed: tuple[Changed, ...]
     alone: tuple[Alone, ...]
+    qualities: tuple[QualityFigure, ...] = ()
 
     @property
     def figures(self) -> list[Figure]:
@@ -154,7 +172,22 @@ def comparison_view(comparison: Comparison) -> ComparisonView:
             *_alone([head.only_base for head in comparison.heads], in_base=True),
             *_alone([head.only_head for head in comparison.heads], in_base=False),
         ),
+        qualities=_qualities(comparison, rows),
     )
+
+
+def _qualities(comparison: Comparison, rows: Sequence[Row]) -> tuple[QualityFigure, ...]:
+    faster: dict[tuple[int, str], Figure] = {}
+    for one in sorted((one for row in rows for one in row.figures), key=lambda one: one.size):
+        if one.difference.verdict == "faster":
+            faster[one.head, one.cell.load.load_key] = one
+    found = [
+        QualityFigure(place, change, faster.get((place, change.base.load_key)))
+        for place, head in enumerate(comparison.heads)
+        for change in head.qualities
+    ]
+    order = {load.load_key: place for place, load in enumerate(comparison.base.loads)}
+    return tuple(sorted(found, key=lambda one: order[one.change.base.load_key]))
 
 
 def rows_of(comparison: Comparison, findings: Sequence[Touching] = ()) -> tuple[Row, ...]:

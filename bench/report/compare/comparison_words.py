@@ -10,6 +10,7 @@ from bench.analyse.conditions import Mismatch
 from bench.analyse.interval import CONFIDENCE
 from bench.metrics import METRICS
 from bench.report import finding_words
+from bench.report.compare import comparison_quality
 from bench.report.compare.comparison_figures import between, change, percent, short_cell_name, verdict_name
 from bench.report.compare.comparison_view import BASE, Alone, ComparisonView, Figure, Touching
 from bench.report.compare.recorded import condition, pair
@@ -290,7 +291,11 @@ def largest(view: ComparisonView) -> str:
 
 
 def answer(view: ComparisonView) -> str:
-    """The answer in a sentence."""
+    """The answer in a sentence, and another one where the quality of a load changed."""
+    return " ".join(filter(None, (_latencies(view), comparison_quality.answer(view)))).replace(" %", "\u00a0%")
+
+
+def _latencies(view: ComparisonView) -> str:
     one, comparison = view.largest, view.comparison
     if one is None:
         return _("Nothing can be compared: no cell was measured on both sides.")
@@ -308,7 +313,7 @@ def answer(view: ComparisonView) -> str:
         faster=verdicts.count("faster"),
         call=called(one, view),
         change=change(one.difference.contrast.ratio),
-    ).replace(" %", "\u00a0%")
+    )
 
 
 def alone_title(one: Alone, comparison: Comparison) -> str:

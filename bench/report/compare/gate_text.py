@@ -8,6 +8,7 @@ from bench.analyse.comparison import Caveat, Difference
 from bench.analyse.failures import UNREACHED
 from bench.analyse.gate_rule import CANNOT_TELL, LEAST_BASELINES, NONE_SHOWN, REGRESSION, Gate, could_hide
 from bench.analyse.results import CellResult, Lost
+from bench.report.compare import comparison_quality
 from bench.report.compare.comparison_figures import percent, short_cell_name
 from bench.report.compare.comparison_markdown import figures_header, figures_rows
 from bench.report.compare.comparison_text import cells, limited
@@ -40,6 +41,9 @@ _SENTENCES = {
     ),
     "missing": "{cells} measured before and not now",
     "lost": "{cells} not measured in all blocks",
+    "quality-lost": "{loads} scored before and not now",
+    "quality-missing": "the quality of a load is to be judged and could not be compared",
+    "quality-hiding": "behind the quality of {loads} a rise of perplexity beyond {limit} could hide",
     # notes
     "simulated": "simulated: these latencies were played, no model ran",
     "serious": "SERIOUS finding in this run, about {cells}: {code}: {message}. {advice}",
@@ -55,6 +59,10 @@ _SENTENCES = {
         "what that changed counts as variation between runs, and the gate sees less"
     ),
     "few-in-cells": f"{{count}} of the cells were measured in fewer than {LEAST_BASELINES} baselines",
+    "quality-base-none": "quality of {loads} not compared: no baseline scored it",
+    "quality-head-none": "quality of {loads} not compared: this run did not score it",
+    "quality-base-unscored": "quality of {loads} not compared: it could not be scored in the baseline",
+    "quality-other-texts": "quality of {loads} not compared: no text was scored on both sides",
     # why a cell is missing
     "no-metric": "too little was measured for {metrics}",
     "failed": "{status}: {message}",
@@ -74,6 +82,8 @@ def sentence(one: Caveat) -> str:
     values = dict(one.values)
     if one.code in ("missing", "lost"):
         values["cells"] = _cells(values["count"])
+    elif one.code.startswith("quality"):
+        values |= {"loads": _loads(values.get("count", 0)), "limit": percent(values.get("tolerance", 0.0))}
     elif one.code == "few-baselines":
         values["runs"] = "one run" if values["count"] == 1 else f"{values['count']} runs"
     elif one.code == "serious":
@@ -93,6 +103,10 @@ def _cells(count: int) -> str:
     return plural(count, "{count} cell", "{count} cells")
 
 
+def _loads(count: int) -> str:
+    return plural(count, "{count} configuration", "{count} configurations")
+
+
 def _figures(count: int) -> str:
     return plural(count, "{count} figure", "{count} figures")
 
@@ -107,7 +121,9 @@ def headline(gate: Gate) -> str:
     if gate.outcome == REGRESSION:
         slower = [one for one in gate.head.differences if one.verdict == "slower"]
         where = [cell for cell in gate.head.cells if any(one.verdict == "slower" for one in cell.differences)]
-        return f"REGRESSION shown: {_figures(len(slower))} of {_cells(len(where))} slower"
+        found = [f"{_figures(len(slower))} of {_cells(len(where))} slower"] if slower else []
+        found += [f"quality of {_loads(len(gate.worse))} worse"] if gate.worse else []
+        return f"REGRESSION shown: {'; '.join(found)}"
     if gate.outcome == CANNOT_TELL:
         return f"CANNOT TELL: {reasons(gate)[0]}"
     return f"no regression shown in {_cells(len(gate.head.cells))}"
@@ -224,6 +240,11 @@ def _lists(gate: Gate) -> Iterator[tuple[str, bool, list[str]]]:
         f"{lost_text(one.cell)[:_MOST_WORDS]}"
         for one in gate.lost
     ]
+    quality = [
+        comparison_quality.line(one, naming.of(one.head)) for one in gate.head.qualities if one.verdict != "worse"
+    ]
+    yield "quality worse", True, [comparison_quality.line(one, naming.of(one.head)) for one in gate.worse]
+    yield "quality", False, quality
     yield "missing", True, missing
     yield "blocks lost", True, lost
     yield "new", False, [short_cell_name(cell, naming) for cell in gate.head.only_head]
@@ -237,7 +258,10 @@ def _other_reasons(gate: Gate) -> list[str]:
 
 def _rule(gate: Gate) -> str:
     limit, basis = percent(gate.comparison.threshold), sentence(gate.basis)
-    return f"threshold {limit}; intervals cover {basis}; Holm's adjustment over all cells of a metric"
+    found = f"threshold {limit}; intervals cover {basis}; Holm's adjustment over all cells of a metric"
+    if not gate.head.qualities:
+        return found
+    return f"{found}; perplexity: tolerance {percent(gate.comparison.quality_tolerance)}, intervals cover the texts"
 
 
 def _urgent_first(gate: Gate) -> list[Row]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.analyse.timeline import Series
+from bench.analyse.timeline import QualitySeries, Series
 from bench.metrics import METRICS
 from bench.report.about import MOST_HEADLINE, about_fields
 from bench.report.exports.summary_json import json_text
@@ -18,7 +18,10 @@ from bench.report.history.history_text import (
     heading,
     hint,
     notes,
+    over_reference,
     path,
+    quality_levels,
+    quality_verdict,
     rule,
     sentences,
     series_names,
@@ -28,7 +31,7 @@ from bench.report.history.history_view import HistoryView
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.language import gettext as _
 
-HISTORY_VERSION = 1
+HISTORY_VERSION = 2
 
 _COLUMNS = 100
 _MOST_IN_TERMINAL = 40
@@ -75,7 +78,22 @@ def markdown(view: HistoryView) -> str:
     parts += rows[:_MOST_ROWS]
     if len(rows) > _MOST_ROWS:
         parts += ["", _("{count} more rows are in history.json.").format(count=len(rows) - _MOST_ROWS)]
+    parts += _qualities(view)
     return "\n".join([*parts, "", rule(), ""])
+
+
+def _qualities(view: HistoryView) -> list[str]:
+    """A table of the quality of loads, those that changed first; empty where none was scored."""
+    rows = [
+        f"| {' | '.join((escape(one.load.name()), str(len(one.points)), *map(escape, _quality_cells(one))))} |"
+        for one in sorted(view.history.qualities, key=lambda one: not one.steps)
+    ]
+    heads = _("configuration"), _("runs"), _("perplexity"), _("over the reference (95 %)"), _("verdict")
+    return ["", f"| {' | '.join(heads)} |", "|---|--:|---|---|---|", *rows[:_MOST_ROWS]] if rows else []
+
+
+def _quality_cells(one: QualitySeries) -> tuple[str, str, str]:
+    return quality_levels(one), over_reference(one), quality_verdict(one)
 
 
 def _row(one: Series, name: str) -> str:
@@ -112,6 +130,7 @@ def as_json(view: HistoryView) -> str:
             for turn in history.turns
         ],
         "drifts": [asdict(drift) | {"first": ids[drift.first], "last": ids[drift.last]} for drift in history.drifts],
+        "quality": [_quality(one, ids) for one in history.qualities],
         "series": [_series(one, name, ids) for one, name in zip(history.series, series_names(history), strict=True)],
     }
     return json_text(value)
@@ -169,5 +188,38 @@ def _series(one: Series, name: str, ids: Sequence[str]) -> dict[str, Any]:
                 "blocks": point.estimate.blocks,
             }
             for point in one.points
+        ],
+    }
+
+
+def _quality(one: QualitySeries, ids: Sequence[str]) -> dict[str, Any]:
+    identity = one.load.identity
+    return {
+        "load_key": identity.cell_key,
+        "name": one.load.name(),
+        "model": one.model,
+        "model_digest": identity.model,
+        "threads": identity.threads,
+        "steps": [
+            {
+                "before": ids[step.before],
+                "after": ids[step.after],
+                "ratio": step.ratio,
+                "verdicts": list(step.verdicts),
+                "same_artifact": step.same_artifact,
+                "changes": [asdict(change) for change in step.changes],
+            }
+            for step in one.steps
+        ],
+        "points": [
+            {
+                "run_id": ids[run],
+                "perplexity": quality.perplexity,
+                "perplexity_ratio": quality.ratio.value if quality.ratio else None,
+                "perplexity_ratio_low": quality.ratio.low if quality.ratio else None,
+                "perplexity_ratio_high": quality.ratio.high if quality.ratio else None,
+                "verdict": quality.verdict,
+            }
+            for run, quality in one.points
         ],
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from bench.analyse.change_points import LEAST_RUNS
+from bench.analyse.quality_series import ROUNDING
 from bench.analyse.timeline import Series
 from bench.metrics import METRICS
 from bench.report.drawing.svg import Sheet
@@ -56,6 +57,7 @@ def page(view: HistoryView) -> str:
         rows=rows,
         groups=_groups(rows[:drawn]),
         say=history_text,
+        rounding=ROUNDING,
         shapes=sheet.shapes(),
     )
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.environment import Change
-from bench.analyse.timeline import History, Move, Series, Turn
+from bench.analyse.timeline import History, Move, QualitySeries, QualityStep, Series, Turn
 from bench.metrics import METRICS
 from bench.report.compare.comparison_figures import signed
+from bench.report.compare.comparison_quality import now
 from bench.report.compare.recorded import condition, value
-from bench.report.format import listed, number, percent, plural
+from bench.report.format import factor, interval, listed, number, percent, plural
 from bench.report.history.history_view import HistoryView, LeftOut, Reason, SlowChange
 from bench.report.language import gettext as _
 
@@ -138,12 +139,14 @@ def _notes(view: HistoryView) -> Iterator[str]:
 
 
 def sentences(view: HistoryView) -> list[str]:
-    """Each turn in a sentence or two, in their order, then the drifts; then which series are too short for either."""
+    """Each turn in a sentence or two, in their order, the drifts, the steps of quality; then what is too short."""
     history, names = view.history, series_names(view.history)
     found = [turn_sentence(history, turn, names) for turn in history.turns]
     found += [_slow_sentence(one, names) for one in view.slow_changes]
+    latencies = bool(found)
+    found += quality_sentences(history)
     every, short = len(history.series), len(view.too_short)
-    if every > short and not found:
+    if every > short and not latencies:
         message = _("No change point in {series} over {runs}.")
         found.append(message.format(series=_series(every - short), runs=_runs(len(history.runs))))
     if short:
@@ -211,7 +214,7 @@ def _places(value: float) -> int:
     return 1 if 100 * value < 9.95 else 0
 
 
-def cause(turn: Turn) -> str:
+def cause(turn: Turn | QualityStep) -> str:
     """What differs where cells changed: in common and in their own venvs first, then how much in other ones."""
     own = [change for change in turn.changes if not change.backends or set(change.backends) & set(turn.backends)]
     elsewhere = len(turn.changes) - len(own)
@@ -257,6 +260,55 @@ def _slow_sentence(one: SlowChange, names: Sequence[str]) -> str:
         "No single change explains a drift; look for what grows or ages (heat, dust, a filling disk, other programs)."
     )
     return f"{what} {advice}"
+
+
+def quality_sentences(history: History) -> list[str]:
+    """A sentence for each step, in the order of the runs."""
+    steps = [(step, one) for one in history.qualities for step in one.steps]
+    return [_quality_sentence(history, step, one) for step, one in sorted(steps, key=lambda pair: pair[0].after)]
+
+
+def _quality_sentence(history: History, step: QualityStep, one: QualitySeries) -> str:
+    before, after = history.runs[step.before], history.runs[step.after]
+    message = _("Perplexity of {load}: {change} between run {before} ({before_day}) and run {after} ({after_day}).")
+    if step.ratio is None:
+        message = _("{load}: {change} between run {before} ({before_day}) and run {after} ({after_day}).")
+    became = now(*step.verdicts)
+    what = message.format(
+        load=one.load.name(),
+        change=became if step.ratio is None else signed(step.ratio),
+        before=before.run_id,
+        before_day=before.day,
+        after=after.run_id,
+        after_day=after.day,
+    )
+    verdict = _("Verdict: {verdict}.").format(verdict=became) if step.ratio is not None and became else ""
+    if step.same_artifact is not False:
+        return " ".join(filter(None, (what, verdict, cause(step))))
+    others = cause(step) if step.changes else ""
+    return " ".join(filter(None, (what, verdict, _("The artifact is another one."), others)))
+
+
+def quality_levels(one: QualitySeries) -> str:
+    """The perplexity of each stretch between two steps, e.g. ``12.5 -> 13.6``."""
+    starts = {step.after for step in one.steps}
+    shown = [quality for place, (run, quality) in enumerate(one.points) if not place or run in starts]
+    return " -> ".join(_("none") if quality.perplexity is None else number(quality.perplexity) for quality in shown)
+
+
+def over_reference(one: QualitySeries) -> str:
+    """The newest perplexity over that of the reference, with its interval; blank without a reference."""
+    ratio = one.points[-1][1].ratio
+    if ratio is None:
+        return ""
+    ends = interval(ratio)
+    return f"{factor(ratio.value)} ({ends})" if ends else factor(ratio.value)
+
+
+def quality_verdict(one: QualitySeries) -> str:
+    """The newest verdict on the load; blank where it is unknown."""
+    newest = one.points[-1][1].verdict
+    return now(newest, newest)
 
 
 def path(one: Series) -> str:

@@ -11,11 +11,12 @@ from typing import Any
 
 from bench.analyse.build_history import build_history
 from bench.analyse.conditions import prompts_of
-from bench.analyse.results import CellResult, RunAnalysis
+from bench.analyse.results import CellResult, LoadResult
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import Drift, History, Move, ReadRun, Series, read_analysis
 from bench.errors import StoreError, UsageError
 from bench.metrics import COMPARED
+from bench.plan.cells import Ask
 from bench.report import names
 from bench.report.compare.comparison_figures import shape
 from bench.report.format import listed, plural
@@ -236,7 +237,15 @@ def _read(run: StoredRun) -> ReadRun | LeftOut:
         if run.created_at is None:
             return LeftOut(Reason.NO_DATE, str(run.path))
         analysis = analyse_run(run)
-        return read_analysis(analysis, prompts_of(run), run.run_id, run.created_at, _names(analysis))
+        naming = names.name_all(analysis)
+        return read_analysis(
+            analysis,
+            prompts_of(run),
+            run.run_id,
+            run.created_at,
+            _names(naming),
+            lambda load: _Name(_line(naming, load)),
+        )
     except StoreError as error:
         return LeftOut(Reason.UNREADABLE, error=str(error))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -246,21 +255,20 @@ def _read(run: StoredRun) -> ReadRun | LeftOut:
 
 
 @dataclass(frozen=True, slots=True)
-class _CellName:
-    """Forms the name of a cell; holds nothing of its run but what it takes, and can be redacted as all of a view."""
+class _Name:
+    """Forms the name of a cell or load; holds nothing of its run but what it takes, and can be redacted with a view."""
 
     line: names.Series
-    shape: str
+    shape: str = ""
 
     def __call__(self) -> str:
-        return f"{self.line.name}, {self.shape}"
+        return f"{self.line.name}, {self.shape}" if self.shape else self.line.name
 
 
-def _names(analysis: RunAnalysis) -> Callable[[CellResult], _CellName]:
-    naming = names.name_all(analysis)
+def _names(naming: names.Naming) -> Callable[[CellResult], _Name]:
+    return lambda cell: _Name(_line(naming, cell.load, cell.ask), shape(cell))
 
-    def named(cell: CellResult) -> _CellName:
-        line = naming.series_of(cell.load) or names.Series(cell.load, cell.ask, None, cell.load.simulated, ())
-        return _CellName(replace(line, cells=()), shape(cell))
 
-    return named
+def _line(naming: names.Naming, load: LoadResult, ask: Ask = "first") -> names.Series:
+    found = naming.series_of(load) or names.Series(load, ask, None, load.simulated, ())
+    return replace(found, cells=())

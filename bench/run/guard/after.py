@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from bench.analyse.quality import Quality
+from bench.analyse.run import analyse_run
 from bench.analyse.samples import CellSamples, read_cells
 from bench.analyse.series import (
     FEWEST_BLOCKS,
@@ -74,6 +76,33 @@ def _series(samples: CellSamples) -> Iterator[Series]:
     for metric, values in metrics.items():
         if len(values) and bool((values > 0).all()):
             yield Series(metric, samples.cell_key, samples.block, values)
+
+
+def judge_quality(run: StoredRun) -> Iterator[Found]:
+    """Each load that the report calls broken, as far as the loads of ``run`` were scored.
+
+    Raises:
+        StoreError: a file of the run cannot be read.
+    """
+    if run.table("quality", ["load_key"]).num_rows == 0:
+        return
+    rows = run.table("loads", ["load_key", "load_id"]).to_pylist()
+    processes = {row["load_key"]: row["load_id"] for row in reversed(rows)}
+    for load in analyse_run(run).loads:
+        if load.quality is not None and load.quality.verdict == "broken":
+            key, values = f"broken-{load.quality.reason}", _of_quality(load.quality)
+            yield Found(Code.BROKEN, values, (key,), load_id=processes.get(load.load_key))
+
+
+def _of_quality(quality: Quality) -> Values:
+    """The values of its message."""
+    ratio = quality.cpu_ratio if quality.reason == "device" else quality.ratio
+    values: dict[str, float | str] = {"reference": quality.reference or ""}
+    if ratio is not None:
+        values["ratio"] = ratio.value
+    if quality.same_top is not None:
+        values["percent"] = 100 * quality.same_top
+    return values
 
 
 def judge_all(series: Sequence[Series]) -> Iterator[Found]:

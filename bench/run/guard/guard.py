@@ -81,16 +81,17 @@ class Guard:
         self._commit([found])
 
     def finish(self) -> None:
-        """Judge the stored series, and let the machine sleep again.
+        """Judge the stored series and the scored texts, and let the machine sleep again.
 
         Raises:
             StoreError: what was found cannot be written, or the run cannot be read.
         """
-        from bench.run.guard.after import judge_run  # noqa: PLC0415 - scipy is for the end
+        from bench.run.guard.after import judge_quality, judge_run  # noqa: PLC0415 - scipy is for the end
 
         self.release()
         if self._writer is not None:
-            found = list(judge_run(open_run(self._writer.path)))
+            run = open_run(self._writer.path)
+            found = [*judge_run(run), *judge_quality(run)]
             self.found += found
             self._commit(found)
 

@@ -8,13 +8,17 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from backends.contract import Text
+from backends.scoring import TOP, Reference
 from bench.errors import PrepareError
+from bench.prepare import stage
 from bench.prepare.model_facts import facts_of
 from bench.prepare.model_source import DEFAULT_FACTS, SHAPES, resolve_model
-from bench.prepare.preparation import Wanted
+from bench.prepare.preparation import REFERENCE_FILE, Wanted
 from bench.prepare.prompts import PromptKey
 from bench.prepare.stage import Preparer
 from tests.support.models import lacking_a_weight
@@ -158,6 +162,59 @@ def test_nothing_is_pending_after_all_was_made(preparer_for: PreparerFor) -> Non
         preparer.artifact(*item)
     preparer.prompts()
     assert preparer.pending(wanted) == []
+
+
+LONG = Text("longest-prompt", tuple(range(3, 203)), 135)
+SHORT = Text("chat-1", tuple(range(500, 580)))
+
+DIRECTLY = """
+import json, sys, torch
+from transformers import AutoModelForCausalLM
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
+found = []
+with torch.no_grad():
+    for ids in json.loads(sys.argv[2]):
+        rows = torch.log_softmax(model(torch.tensor([ids])).logits[0].double(), dim=-1)
+        found.append([rows[place, ids[place + 1]].item() for place in range(len(ids) - 1)])
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def scored(preparer_for: PreparerFor) -> Reference:
+    return Reference.read(preparer_for("synthetic:tiny").reference([SHORT, LONG]).path / REFERENCE_FILE)
+
+
+def _of(reference: Reference, text: Text) -> tuple[Any, Any, Any]:
+    found = reference.at(text.name, slice(None))
+    assert found is not None
+    return found
+
+
+def test_a_reference_is_what_transformers_computes(
+    preparer_for: PreparerFor, conversion_python: str, scored: Reference
+) -> None:
+    asked = [conversion_python, "-c", DIRECTLY, str(preparer_for("synthetic:tiny").model().path)]
+    done = subprocess.run([*asked, json.dumps([SHORT.ids, LONG.ids])], capture_output=True, check=True, text=True)
+    for text, directly in zip((SHORT, LONG), json.loads(done.stdout.splitlines()[-1]), strict=True):
+        log_probs, _, _ = _of(scored, text)
+        assert log_probs.tolist() == pytest.approx(directly[text.start :], abs=1e-4)
+
+
+def test_a_reference_holds_the_scored_positions_and_no_others(scored: Reference) -> None:
+    _, ids, _ = _of(scored, LONG)
+    assert ids.shape == (LONG.positions, TOP)
+
+
+def test_a_reference_in_bf16_is_near(
+    preparer_for: PreparerFor, scored: Reference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "_REFERENCE_BYTES", {"bf16": 2})
+    made = preparer_for("synthetic:tiny").reference([SHORT])
+    log_probs, _, _ = _of(Reference.read(made.path / REFERENCE_FILE), SHORT)
+    exactly, _, _ = _of(scored, SHORT)
+    assert (made.precision, log_probs.tolist() == exactly.tolist()) == ("bf16", False)
+    assert log_probs.tolist() == pytest.approx(exactly.tolist(), abs=0.2)
 
 
 Strange = Callable[..., Preparer]

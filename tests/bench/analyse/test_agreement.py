@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from bench.analyse.agreement import Answers
-from bench.plan.cells import Cell
+from bench.plan.cells import Cell, Load
 from tests.support.tiny_run import TinyRun
 
 MakeCell = Callable[..., Cell]
@@ -124,3 +124,37 @@ def test_answers_of_one_id_repeated_are_collapsed(
     found = answers(tiny_run)["int4"]
     assert found is not None
     assert found.collapsed is collapsed
+
+
+# -- the same artifact on the CPU
+
+
+def on_devices(tiny_run: TinyRun, digests: Mapping[str, str | None], **columns: Any) -> dict[str, Answers | None]:
+    """Device -> answers of its load of the artifact with that digest; that of the GPU errs in its third id."""
+    for device, digest in digests.items():
+        cell = Cell(Load("openvino-genai", device, "int4"), 10, 4)
+        tiny_run.planned.append(cell)
+        ids = (1, 2, 9, 9) if device == "GPU" else (1, 2, 3, 4)
+        steps = [[one] for one in ids]
+        tiny_run.generation(cell, 0, 10.0, [1.0] * 3, prompt_digest="p", token_ids=steps)
+        tiny_run.load(cell.load, 0, artifact_digest=digest, **columns)
+    return {cell.load.device_requested: cell.answers for cell in tiny_run.analyse().cells}
+
+
+def beside_cpu(found: Mapping[str, Answers | None]) -> dict[str, tuple[float | None, float | None]]:
+    return {device: (one.cpu_first_difference, one.cpu_alike) for device, one in found.items() if one}
+
+
+def test_a_device_is_compared_with_the_same_artifact_on_the_cpu(tiny_run: TinyRun) -> None:
+    found = on_devices(tiny_run, {"CPU": "a", "GPU": "a", "NPU": "a"})
+    assert beside_cpu(found) == {"CPU": (None, None), "GPU": (2.0, 0.0), "NPU": (4.0, 1.0)}
+
+
+def test_another_artifact_is_not_compared(tiny_run: TinyRun) -> None:
+    found = on_devices(tiny_run, {"CPU": "a", "GPU": "b", "NPU": None})
+    assert beside_cpu(found) == dict.fromkeys(("CPU", "GPU", "NPU"), (None, None))
+
+
+def test_a_device_that_fell_back_to_the_cpu_is_not_compared(tiny_run: TinyRun) -> None:
+    found = on_devices(tiny_run, {"CPU": "a", "GPU": "a"}, device_verdict="fallback", device_executed="CPU")
+    assert beside_cpu(found) == dict.fromkeys(("CPU", "GPU"), (None, None))

@@ -6,7 +6,8 @@ import random
 import pytest
 from scipy import stats
 
-from bench.analyse.comparison import Difference, holm, judge
+from bench.analyse.claims import holm
+from bench.analyse.comparison import Difference, judge
 from bench.analyse.interval import Contrast, Estimate, between_runs
 
 

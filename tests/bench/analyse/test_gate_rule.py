@@ -4,15 +4,17 @@ import math
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bench.analyse.comparison import Caveat
 from bench.analyse.gate_rule import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants
+from bench.analyse.quality import Quality, Verdict
 from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
 from bench.analyse.variation import variation
 from bench.report.compare.gate_text import lost_text, sentence
-from tests.support.analyses import failed, made_cell, made_load, made_run, packages
+from tests.support.analyses import failed, made_cell, made_load, made_quality, made_run, packages, with_quality
 
 SHIFTS = (-0.01, -0.005, 0.0, 0.005, 0.01, 0.0)
 FIVE = 0.05
@@ -337,3 +339,85 @@ def test_a_slowdown_of_a_tenth_is_seen_at_one_percent_of_noise() -> None:
     noise = random.Random(12)
     found = [simulated(noise, between=0.01, slowdown=1.1) for _ in range(100)]
     assert sum(gated.outcome == REGRESSION for gated in found) >= 95
+
+
+# -- quality
+
+TEXTS = (8.0, 12.0, 20.0, 9.0)
+
+
+def scored(factor: float = 1.0, verdict: Verdict = "faithful", **known: Any) -> Quality:
+    texts = [value * factor * (1 + place / 1000) for place, value in enumerate(TEXTS)] if factor else []
+    return made_quality(texts, verdict, **known)
+
+
+def judged_with(
+    base: Quality | None, head: Quality | None, *, strict: bool = False, tolerance: float | None = None
+) -> Gate:
+    runs = [with_quality(one, base) for one in baselines()]
+    return gate(with_quality(run("head", 10.0), head), runs, FIVE, strict=strict, tolerance=tolerance)
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (scored(), NONE_SHOWN),
+        (scored(1.05), REGRESSION),
+        (scored(1.004), NONE_SHOWN),
+        (scored(0.8), NONE_SHOWN),
+        (scored(0, "broken", reason="not-finite"), REGRESSION),
+        (scored(0, "unknown", reason="failed"), CANNOT_TELL),
+        (None, NONE_SHOWN),
+    ],
+    ids=["same", "worse", "within", "better", "broken", "failed", "not asked for"],
+)
+def test_quality_decides_as_latency_does(head: Quality | None, said: str) -> None:
+    assert judged_with(scored(), head).outcome == said
+
+
+def test_a_driver_that_gets_faster_by_getting_worse_fails() -> None:
+    head = with_quality(run("head", 5.0), scored(1.1))
+    found = gate(head, [with_quality(one, scored()) for one in baselines()], FIVE)
+    assert ([one.verdict for one in found.head.differences], found.outcome) == (["faster"], REGRESSION)
+
+
+def test_the_tolerance_of_perplexities_is_an_option() -> None:
+    assert judged_with(scored(), scored(1.05), tolerance=0.2).outcome == NONE_SHOWN
+
+
+def test_baselines_that_did_not_score_are_a_note() -> None:
+    found = judged_with(None, scored())
+    assert (found.outcome, sentences(found.notes)) == (
+        NONE_SHOWN,
+        ("quality of 1 configuration not compared: no baseline scored it",),
+    )
+
+
+@pytest.mark.parametrize(("base", "head"), [(None, scored()), (scored(), None), (None, None)])
+def test_where_quality_is_asked_for_it_must_be_there(base: Quality | None, head: Quality | None) -> None:
+    found = judged_with(base, head, tolerance=0.01)
+    assert (found.outcome, sentences(found.reasons)) == (
+        CANNOT_TELL,
+        ("the quality of a load is to be judged and could not be compared",),
+    )
+
+
+def test_the_newest_baseline_that_scored_a_load_is_compared_with() -> None:
+    runs = baselines()
+    known = [None, scored(3.0), scored(1.0), None, scored(0, "unknown", reason="failed"), None]
+    runs = [with_quality(one, quality) for one, quality in zip(runs, known, strict=True)]
+    (one,) = gate(with_quality(run("head", 10.0), scored(1.0)), runs, FIVE).head.qualities
+    assert (one.verdict, one.reason) == ("same", "perplexity")
+
+
+def test_strictly_a_rise_that_could_hide_is_not_told() -> None:
+    head = made_quality([TEXTS[0] * 1.3, *TEXTS[1:]])
+    found = [judged_with(made_quality(TEXTS), head, strict=strict) for strict in (False, True)]
+    assert [one.outcome for one in found] == [NONE_SHOWN, CANNOT_TELL]
+    assert "a rise of perplexity beyond 1 % could hide" in sentence(found[1].reasons[-1])
+
+
+def test_a_variant_whose_quality_is_worse_fails_the_gate() -> None:
+    sides = [replace(made_load(variant=side), quality=scored(factor)) for side, factor in (("a", 1.0), ("b", 1.1))]
+    found = gate_variants(made_run("ab", [made_cell([10.0] * 5, load=load) for load in sides]), FIVE)
+    assert found.outcome == REGRESSION

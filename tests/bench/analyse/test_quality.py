@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.quality import Quality, between, perplexity
+from bench.analyse.quality import Quality, over_texts, perplexity
 from bench.analyse.ranking import faithful_rankings
 from bench.analyse.results import RunAnalysis
 from bench.plan.cells import Cell, Load
@@ -19,6 +19,8 @@ TEXTS = ("chat-1", "chat-2", "code-1", "writing-1")
 RIGHT = [-1.0, -2.0, -0.5, -4.0, -2.5] * 8
 """What the reference thinks of each text: a perplexity of e^2."""
 OF = "transformers fp32"
+ONE, OTHER = {"a": 4.0, "b": 9.0, "c": 100.0}, {"a": 2.0, "b": 4.5, "d": 1.0}
+"""Text -> perplexity."""
 
 
 @pytest.fixture
@@ -178,7 +180,7 @@ def test_the_reference_of_the_rows_goes_before_a_load_of_the_run(tiny_run: TinyR
 
 def test_a_load_can_be_named_as_the_reference(tiny_run: TinyRun, measure: Measure) -> None:
     load, wide = measure(), measure("transformers", "fp32")
-    tiny_run.record = {"options": {"reference": load.label}}
+    tiny_run.record = {"options": {"reference": load.label.lower()}}
     score(tiny_run, load, 1.25, reference=None)
     score(tiny_run, wide, 1.0, reference=None)
     analysis = tiny_run.analyse()
@@ -187,6 +189,13 @@ def test_a_load_can_be_named_as_the_reference(tiny_run: TinyRun, measure: Measur
     assert found.ratio is not None
     assert analysis.reference is not None
     assert (found.ratio.value, found.reference, analysis.reference.label) == (about(0.8), *[load.label] * 2)
+
+
+def test_without_a_reference_asked_for_nothing_is_compared(tiny_run: TinyRun, measure: Measure) -> None:
+    load = measure("transformers", "fp32")
+    tiny_run.record = {"options": {"reference": "none"}}
+    score(tiny_run, load, 1.0, reference=None)
+    assert verdict(tiny_run, load) == ("unknown", "no-reference")
 
 
 def test_a_load_that_is_nonsense_is_no_reference(tiny_run: TinyRun, measure: Measure) -> None:
@@ -286,10 +295,13 @@ def test_only_the_longest_prompt_can_be_wrong(tiny_run: TinyRun, measure: Measur
     assert (found.longest.ratio, found.ratio.value) == (about(50), about(1.0))
 
 
-def test_a_device_that_is_wrong_where_the_cpu_is_right(tiny_run: TinyRun, measure: Measure) -> None:
-    load = measure(device="GPU")
+@pytest.mark.parametrize(("device", "cpu"), [("GPU", "CPU"), ("OPENVINO.GPU", "OPENVINO.CPU")])
+def test_a_device_that_is_wrong_where_the_cpu_is_right(
+    tiny_run: TinyRun, measure: Measure, device: str, cpu: str
+) -> None:
+    load = measure(device=device)
     score(tiny_run, load, 30.0)
-    score(tiny_run, load, 1.2, device="CPU")
+    score(tiny_run, load, 1.2, device=cpu)
     found = quality(tiny_run, load)
     assert found.cpu_ratio is not None
     assert (found.verdict, found.reason, found.cpu_ratio.value) == ("broken", "device", about(25))
@@ -329,14 +341,14 @@ def test_collapsed_answers_are_broken_unless_the_weights_are_random(
     tiny_run.planned.append(cell)
     tiny_run.generation(cell, 0, 10, [1.0] * 7, prompt_digest="p", token_ids=[[7]] * 8)
     tiny_run.load(load, 0)
-    tiny_run.text(load, status="unsupported", error_message="no logits on an NPU", text_digest=None)
+    tiny_run.text(load, None, status="unsupported", error_message="no logits on an NPU")
     found = quality(tiny_run, load)
     assert ((found.verdict, found.reason), found.error) == (expected, "no logits on an NPU")
 
 
 def test_a_pass_that_crashed_leaves_it_unknown(tiny_run: TinyRun, measure: Measure) -> None:
     load = measure()
-    tiny_run.text(load, status="crashed", error_message="exit code 139")
+    tiny_run.text(load, None, status="crashed", error_message="exit code 139")
     found = quality(tiny_run, load)
     assert (found.verdict, found.reason, found.error) == ("unknown", "failed", "exit code 139")
 
@@ -344,9 +356,17 @@ def test_a_pass_that_crashed_leaves_it_unknown(tiny_run: TinyRun, measure: Measu
 def test_what_was_scored_before_a_crash_counts(tiny_run: TinyRun, measure: Measure) -> None:
     load = measure()
     score(tiny_run, load, 1.2)
-    tiny_run.text(load, status="crashed", error_message="exit code 139")
+    tiny_run.text(load, None, status="crashed", error_message="exit code 139")
     found = quality(tiny_run, load)
     assert (found.verdict, found.texts, found.error) == ("degraded", 4, "exit code 139")
+
+
+def test_a_text_that_was_left_out_is_no_failure_of_the_load(tiny_run: TinyRun, measure: Measure) -> None:
+    load = measure()
+    score(tiny_run, load, 1.0)
+    tiny_run.text(load, "longest-prompt", status="unsupported", error_message="longer than the model's context")
+    found = quality(tiny_run, load)
+    assert (found.verdict, found.error, found.longest) == ("faithful", None, None)
 
 
 def test_a_load_that_was_left_out_is_unknown(tiny_run: TinyRun, measure: Measure) -> None:
@@ -426,22 +446,28 @@ def _loads(contestants: Sequence[Any]) -> list[Any]:
 # -- two runs
 
 
-def test_two_loads_are_compared_over_their_texts(tiny_run: TinyRun, measure: Measure) -> None:
-    head, base = measure(), measure("openvino-genai")
-    score(tiny_run, head, [1.3, 1.3, 1.3, 1.3])
-    score(tiny_run, base, [1.0, 1.0, 1.0, 1.0])
-    found = qualities(tiny_run.analyse())
-    one, other = found[head.label], found[base.label]
-    assert one is not None
-    assert other is not None
-    contrast = between(one, other)
-    assert contrast is not None
-    assert (contrast.ratio.value, contrast.ratio.blocks) == (about(1.3), 4)
+def test_only_texts_of_both_sides_are_compared() -> None:
+    logs = [{name: [-math.log(value)] for name, value in texts.items()} for texts in (ONE, OTHER)]
+    found = over_texts(*logs)
+    assert found is not None
+    assert [found.contrast.ratio.value, found.one, found.other] == pytest.approx([2.0, 6.0, 3.0])
+    assert found.contrast.ratio.blocks == 2
+
+
+def test_a_text_is_compared_as_far_as_both_have_it() -> None:
+    found = over_texts({"a": [-1.0, -2.0, -9.0]}, {"a": [-1.0, -2.0]})
+    assert found is not None
+    assert found.contrast.ratio.value == 1.0
+
+
+def test_a_text_with_a_value_that_is_not_finite_is_left_out() -> None:
+    found = over_texts({"a": [math.nan], "b": [-1.0]}, {"a": [-1.0], "b": [-1.0]})
+    assert found is not None
+    assert found.contrast.ratio.blocks == 1
 
 
 def test_loads_that_share_no_text_are_not_compared() -> None:
-    one, other = (Quality("faithful", "ratio", log_probs={text: RIGHT}) for text in ("a", "b"))
-    assert between(one, other) is None
+    assert over_texts({"a": RIGHT}, {"b": RIGHT}) is None
 
 
 def test_a_perplexity_beyond_what_a_float_holds_is_finite() -> None:

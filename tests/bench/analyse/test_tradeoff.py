@@ -121,6 +121,10 @@ def test_a_broken_load_beats_nobody(tiny_run: Any, make_cell: MakeCell, against:
     assert (bests["int8"], bests["int4"]) == (True, False)
 
 
+def test_broken_loads_alone_have_nothing_to_trade(tiny_run: Any, make_cell: MakeCell) -> None:
+    assert valued(tiny_run, make_cell, {"fp32": (20, 7.0), "int4": (1, 9.0)}) == []
+
+
 def test_without_quality_there_is_nothing_to_trade_for_it(tiny_run: Any, make_cell: MakeCell) -> None:
     for precision in ("int4", "int8"):
         tiny_run.generation(make_cell(precision=precision), 0, 10, [5, 5])

@@ -64,6 +64,8 @@ def run(stored: Path, tmp_path: Path) -> Run:
         (["--head", "twin", "--run", "twin", "--baseline", "base*"], 4),
         (["--baseline", "base*", "--head", "twin", "--threshold", "few"], 4),
         (["--baseline", "base*", "--head", "twin", "--nonsense"], 4),
+        (["--baseline", "base*", "--head", "twin", "--quality-tolerance", "1%"], 2),
+        (["--baseline", "base*", "--head", "twin", "--quality-tolerance", "few"], 4),
         (["--baseline", "base*", "--head", "slow", "--threshold", "300%"], 0),
     ],
 )
@@ -141,7 +143,7 @@ def test_what_is_said_is_written_too(tmp_path: Path, run: Run) -> None:
     folder = tmp_path / "out" / "gate-slow"
     told = json.loads((folder / "gate.json").read_text("utf-8"))
     assert {path.name for path in folder.iterdir()} == {"gate.md", "gate.json"}
-    assert (told["gate_version"], told["outcome"], told["exit_status"]) == (1, "regression", 1)
+    assert (told["gate_version"], told["outcome"], told["exit_status"]) == (2, "regression", 1)
 
 
 def test_a_cell_that_crashed_in_nine_of_ten_blocks_cannot_be_told(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from bench.plan.cells import Cell, Load
-from bench.plan.estimate import format_duration, generation_seconds, guess_seconds
+from bench.plan.estimate import format_duration, generation_seconds, guess_seconds, quality_seconds
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
 
@@ -49,3 +49,12 @@ def test_a_longer_prompt_more_tokens_and_wider_weights_take_longer(longer: tuple
 )
 def test_durations_are_said_in_the_unit_that_people_use(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("blocks", "measured_s", "seconds"), [(3, 600, 60), (1, 5, 60), (3, 7200, 360), (10, 2000, 300)]
+)
+def test_scoring_texts_takes_a_minute_or_a_part_of_the_measuring(
+    blocks: int, measured_s: float, seconds: float
+) -> None:
+    assert quality_seconds(blocks, measured_s) == pytest.approx(seconds)

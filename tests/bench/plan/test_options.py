@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.analyse.quality import Limits
 from bench.analyse.results import VERDICT_BLOCKS
 from bench.errors import UsageError
 from bench.plan.flags import FLAGS, LEAST_ADAPTIVE_BLOCKS
@@ -268,3 +269,33 @@ def test_every_message_is_one_line(make_options: MakeOptions) -> None:
     with pytest.raises(UsageError) as caught:
         make_options("--backend", "vl\nlm")
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_quality_is_measured_unless_it_is_left_out(make_options: MakeOptions, write_sweep: WriteSweep) -> None:
+    ways = ((), ("--no-quality",), ("--config", write_sweep("no_quality = true\n")))
+    assert [make_options(*way).quality for way in ways] == [True, False, False]
+
+
+def test_the_limits_are_those_of_the_analysis(make_options: MakeOptions) -> None:
+    assert Limits(**make_options().quality_limits) == Limits()
+
+
+def test_one_limit_leaves_the_other(make_options: MakeOptions, write_sweep: WriteSweep) -> None:
+    in_file = write_sweep('quality_limits = ["degraded=1.2", "broken=4"]\nreference = "none"\n')
+    assert make_options("--quality-limits", "broken=3").quality_limits == {"degraded": 1.05, "broken": 3.0}
+    assert make_options("--config", in_file).quality_limits == {"degraded": 1.2, "broken": 4.0}
+
+
+@pytest.mark.parametrize("limits", ["worse=2", "degraded", "broken=much", "broken=1", "degraded=-2", "broken=inf"])
+def test_a_limit_that_is_none_is_refused(make_options: MakeOptions, limits: str) -> None:
+    with pytest.raises(UsageError, match=f"--quality-limits: expected degraded=RATIO,.* got '{limits}'"):
+        make_options("--quality-limits", limits)
+
+
+def test_broken_is_not_better_than_degraded(make_options: MakeOptions) -> None:
+    with pytest.raises(UsageError, match=r"--quality-limits: broken=2 is below degraded=3: give both"):
+        make_options("--quality-limits", "degraded=3")
+
+
+def test_perplexities_are_compared_with_the_models_own_weights(make_options: MakeOptions) -> None:
+    assert make_options().reference == "auto"

@@ -12,7 +12,7 @@ from bench.errors import UsageError
 from bench.plan.cells import ASKS
 from bench.plan.flags import raw_values
 from bench.plan.options import Options, resolve_options
-from bench.plan.plan import Plan, Surroundings, make_plan
+from bench.plan.plan import Plan, Surroundings, make_plan, reference_load
 
 MakeOptions = Callable[..., Options]
 SIMULATED = ("--backend", "simulated")
@@ -297,3 +297,16 @@ def test_no_load_is_asked_both_ways(make_options: MakeOptions) -> None:
 def test_a_plan_that_adds_blocks_has_visits_for_the_most(make_options: MakeOptions) -> None:
     plan = make_plan(make_options(*SIMULATED, "--precision", "int4", "--interval-target", "5%", "--max-blocks", "11"))
     assert [visit.block for visit in plan.visits] == list(range(11))
+
+
+def test_a_reference_is_a_load_of_the_sweep(make_options: MakeOptions) -> None:
+    base = ("--backend", "simulated", "--precision", "int4,fp32", "--reference")
+    assert make_plan(make_options(*base, "simulated-CPU-fp32")).cells
+    with pytest.raises(UsageError, match="--reference: no load 'simulated-CPU-int8' in this run; there are "):
+        make_plan(make_options(*base, "simulated-CPU-int8"))
+
+
+@pytest.mark.parametrize("asked", ["auto", "none"])
+def test_a_reference_may_be_no_load(make_options: MakeOptions, asked: str) -> None:
+    plan = make_plan(make_options("--backend", "simulated", "--reference", asked))
+    assert reference_load(asked, plan.loads) is None

@@ -130,6 +130,11 @@ def test_it_cannot_be_made_into_another_format(taken: Make, ir: Path) -> None:
         taken(ir).artifact("ort-genai", "original", "CPU")
 
 
+def test_it_has_no_reference_and_says_what_to_do(taken: Make, ir: Path) -> None:
+    with pytest.raises(PrepareError, match="are not known: name a load of the run with --reference"):
+        taken(ir).reference([])
+
+
 def test_the_prompts_of_a_gguf_are_made_with_its_own_tokenizer(taken: Make, gguf: Path, stand_in: StandIn) -> None:
     taken(gguf).prompts()
     assert stand_in.calls == ["gguf-tokenizer", "inspect", "prompts"]

@@ -102,7 +102,7 @@ def test_markdown_keeps_foreign_text_as_text(hostile: Comparison) -> None:
 
 def test_json_has_a_row_per_cell_and_metric(hostile: Comparison) -> None:
     value = json.loads(comparison_json(comparison_view(hostile)))
-    assert (value["comparison_version"], len(value["cells"])) == (3, 9)
+    assert (value["comparison_version"], len(value["cells"])) == (4, 9)
 
 
 @pytest.mark.slow
@@ -199,6 +199,7 @@ def test_runs_are_named_by_id_or_glob(
         (["2026*", "--threshold", "few"], "expected a share such as 3%"),
         (["2026*", "--threshold", "-1"], "expected a share such as 3%"),
         (["2026*", "--threshold", "nan"], "expected a share such as 3%"),
+        (["2026*", "--quality-tolerance", "few"], "--quality-tolerance: expected a share such as 3%"),
         ([], "required: RUN"),
     ],
 )

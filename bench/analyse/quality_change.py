@@ -1,0 +1,149 @@
+"""How the words of loads changed between two sides: their perplexities, paired over the texts that both scored."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bench.analyse.claims import claim, holm
+from bench.analyse.interval import Contrast
+from bench.analyse.quality import Quality, over_texts
+from bench.analyse.results import CellResult, LoadResult
+
+QUALITY_TOLERANCE = 0.01
+"""Half the width of what counts as the same perplexity, unless said otherwise."""
+
+QualityVerdict = Literal["worse", "better", "same", "inconclusive", "unknown"]
+QUALITY_VERDICTS: tuple[QualityVerdict, ...] = ("worse", "better", "same", "inconclusive", "unknown")
+"""What may be said of a change of quality, in the order in which it is shown."""
+
+_OF_PERPLEXITY: Mapping[str, QualityVerdict] = {
+    "higher": "worse",
+    "lower": "better",
+    "same": "same",
+    "inconclusive": "inconclusive",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class QualityChange:
+    """The quality of one load on two sides.
+
+    Args:
+        base: the load as it was there.
+        head: as it is here.
+        contrast: perplexity of the head over that of the base, with an interval over texts; above 1 means worse.
+            ``None`` where no text was scored on both sides.
+        base_perplexity: the geometric mean over these texts.
+        head_perplexity: likewise.
+        collapsed: how many cells answer one token repeated here, and did not there.
+        verdict: one of :data:`QUALITY_VERDICTS`.
+        reason: what it rests on, as a code: ``perplexity``; ``collapsed``; ``broken``, now and not before;
+            ``degraded``, likewise, and its perplexity rose beyond the tolerance; ``mended``, broken before; or why
+            nothing can be said: ``base-none`` and ``head-none``, where nobody asked for it, ``base-unscored`` and
+            ``head-unscored``, where it gave no perplexity, and ``other-texts``.
+    """
+
+    base: LoadResult
+    head: LoadResult
+    contrast: Contrast | None
+    base_perplexity: float | None
+    head_perplexity: float | None
+    collapsed: int = 0
+    verdict: QualityVerdict = "unknown"
+    reason: str = ""
+
+    @property
+    def same_artifact(self) -> bool | None:
+        """Whether both sides loaded the same artifact; ``None`` where that is not recorded."""
+        there, here = self.base.artifact_digest, self.head.artifact_digest
+        return None if there is None or here is None else there == here
+
+    @property
+    def changed(self) -> bool:
+        """Whether a change is claimed."""
+        return self.verdict in ("worse", "better")
+
+    def could_hide(self, tolerance: float) -> bool:
+        """Whether a rise beyond the tolerance is within the interval of a change without a verdict."""
+        high = self.contrast.ratio.high if self.contrast else None
+        return self.verdict == "inconclusive" and (high is None or high > 1 + tolerance)
+
+
+def quality_changes(
+    loads: Sequence[tuple[LoadResult, LoadResult]], cells: Sequence[tuple[CellResult, CellResult]], tolerance: float
+) -> tuple[QualityChange, ...]:
+    """How the quality of loads changed, of those of which either side says something.
+
+    Verdicts are those of latencies, see :func:`bench.analyse.claims.claim`. Holm's adjustment is for the number of
+    loads: they are a family of their own, as each metric is.
+
+    Args:
+        loads: as the base and as the head have them.
+        cells: likewise.
+        tolerance: as a share.
+    """
+    collapsed = Counter(here.load.load_key for there, here in cells if _collapsed(there, here))
+    found = [
+        _change(there, here, collapsed[here.load_key])
+        for there, here in loads
+        if there.quality or here.quality or collapsed[here.load_key]
+    ]
+    standing = holm({str(place): one.contrast.p_value for place, one in enumerate(found) if one.contrast})
+    return tuple(_judged(one, tolerance, stands=str(place) in standing) for place, one in enumerate(found))
+
+
+def _collapsed(there: CellResult, here: CellResult) -> bool:
+    before, now = there.answers, here.answers
+    return before is not None and now is not None and now.collapsed and not before.collapsed
+
+
+def _change(there: LoadResult, here: LoadResult, collapsed: int) -> QualityChange:
+    found = over_texts(*(load.quality.log_probs if load.quality else {} for load in (here, there)))
+    if found is None:
+        return QualityChange(there, here, None, None, None, collapsed)
+    return QualityChange(there, here, found.contrast, found.other, found.one, collapsed)
+
+
+def _judged(one: QualityChange, tolerance: float, *, stands: bool) -> QualityChange:
+    verdict, reason = _verdict(one, tolerance, stands=stands)
+    return replace(one, verdict=verdict, reason=reason)
+
+
+def _verdict(one: QualityChange, tolerance: float, *, stands: bool) -> tuple[QualityVerdict, str]:
+    there, here = one.base.quality, one.head.quality
+    if one.collapsed:
+        return "worse", "collapsed"
+    rise = one.contrast.ratio.value if one.contrast else None
+    if there and here:
+        if _broke(there, here, rise, tolerance):
+            return "worse", "broken"
+        if _broke(here, there, 1 / rise if rise else None, tolerance):
+            return "better", "mended"
+    if one.contrast is None:
+        return "unknown", _why_unknown(there, here)
+    verdict = _OF_PERPLEXITY[claim(one.contrast.ratio, tolerance, stands=stands)]
+    fell = there and here and (there.verdict, here.verdict) == ("faithful", "degraded")
+    if verdict == "inconclusive" and fell and one.contrast.ratio.value > 1 + tolerance:
+        return "worse", "degraded"
+    return verdict, "perplexity"
+
+
+def _broke(before: Quality, now: Quality, rise: float | None, tolerance: float) -> bool:
+    """Whether ``now`` is broken, and ``before`` is known not to be."""
+    sound = before.verdict in ("faithful", "degraded") or (before.verdict == "unknown" and before.by_text and not rise)
+    # What is only just beyond the limit of a verdict is left to the perplexities.
+    by_a_hair = now.reason == "ratio" and rise is not None and rise <= 1 + tolerance
+    return now.verdict == "broken" and bool(sound) and not by_a_hair
+
+
+def _why_unknown(there: Quality | None, here: Quality | None) -> str:
+    for side, quality in (("base", there), ("head", here)):
+        if quality is None:
+            return f"{side}-none"
+    for side, quality in (("base", there), ("head", here)):
+        if quality is not None and not quality.by_text:
+            return f"{side}-unscored"
+    return "other-texts"

@@ -1,0 +1,102 @@
+"""``python -m bench.commands.quality [RUN]``: score texts with the loads of a stored run, and render it again.
+
+``--needs`` prints one line of JSON for the noxfile instead: the venvs that it needs.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from bench import PROJECT_ROOT
+from bench.cli import Parser, add_language, print_refusal
+from bench.commands.needs import environments_needed
+from bench.commands.stored_runs import add_folders
+from bench.errors import BenchError, UsageError
+from bench.plan import values as v
+from bench.plan.environments import to_json
+from bench.plan.flags import BY_NAME
+from bench.plan.options import Options, resolve_options
+from bench.plan.venvs import Venvs
+from bench.report.language import speaking
+from bench.run.score_stored import check, loads_of, score_stored
+from bench.store.lookup import all_folders, find_folders
+from bench.store.reader import StoredRun, open_run
+
+_SHARED = ("worker", "cache_dir")
+"""Flags of a sweep that are taken here too."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Score the run that is named, else the newest one; returns the exit status."""
+    needs = "--needs" in arguments
+    try:
+        asked = _parser().parse_args([word for word in arguments if word not in ("--needs", "--")])
+        run = _run(asked)
+        options = _options(asked, run)
+        if needs:
+            print(json.dumps([to_json(one) for one in environments_needed(loads_of(run), options)]))
+            return 0
+        return _score(run, asked, options)
+    except BenchError as error:
+        return print_refusal(error)
+
+
+def _score(run: StoredRun, asked: Namespace, options: Options) -> int:
+    from bench.report.render import finish_run  # noqa: PLC0415 - draws charts
+
+    seconds = None if asked.max_time is None else v.duration(asked.max_time, "--max-time")
+    status = 0
+    try:
+        score_stored(run, options, Venvs.from_environment(options.workers), seconds, _say)
+    except KeyboardInterrupt:
+        _say("stopped; what was scored is kept")
+        status = 130
+    with speaking(asked.lang):
+        _say("\n".join(finish_run(run.path.resolve(), asked.reports_dir.resolve(), open_report=False)))
+    return status
+
+
+def _run(asked: Namespace) -> StoredRun:
+    folders = find_folders([asked.run], asked.results_dir) if asked.run else all_folders(asked.results_dir)[-1:]
+    if len(folders) > 1:
+        raise UsageError(f"{asked.run} matches {len(folders)} runs: name one")
+    run = open_run(folders[0])
+    check(run)
+    return run
+
+
+def _options(asked: Namespace, run: StoredRun) -> Options:
+    """The options that say where the model and the stacks are."""
+    recorded = run.record.get("options") or {}
+    given = {name: getattr(asked, BY_NAME[name].destination) for name in _SHARED}
+    return resolve_options({**given, "model": recorded.get("model")}, PROJECT_ROOT)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nox -s quality --",
+        description="Score texts with the loads of a stored run, as at the end of a run, and render its report again. "
+        "What it had of their quality is replaced.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("run", nargs="?", metavar="RUN", help="folder or id of a run (default: the newest one)")
+    parser.add_argument(
+        "--max-time", metavar="TIME", help="how long it may take, e.g. 10m (default: as long as at the end of that run)"
+    )
+    for name in _SHARED:
+        parser.add_argument(BY_NAME[name].option, **BY_NAME[name].arguments())
+    add_folders(parser)
+    add_language(parser)
+    return parser
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main(sys.argv[1:]))

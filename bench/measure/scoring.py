@@ -1,0 +1,126 @@
+"""The separate, untimed pass in which a load scores given texts: rows of the table ``quality``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from backends.contract import Text
+from backends.spec import family
+from bench.errors import WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
+from bench.measure.attempt import LoadPlan, RunFacts, start_worker
+from bench.measure.store_rows import Row
+from bench.plan.backends import BACKENDS
+from bench.plan.cells import Load, digest
+from bench.prepare.prompts import kind_of
+
+_SLACK_S = 120.0
+"""How much longer than its time a worker may take to answer: a stack may have to end what it has begun."""
+
+
+_SCORED = ("log_probs", "top_ids", "reference_log_probs", "kl", "same_top")
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What loads are compared with: its name, as it stands in the rows, and the file of its distributions."""
+
+    name: str
+    file: Path
+
+
+def score_load(
+    load: Load,
+    load_plan: LoadPlan,
+    facts: RunFacts,
+    scratch: Path,
+    texts: Sequence[Text],
+    reference: Reference | None,
+    seconds: float,
+) -> list[Row]:
+    """Have a worker of its own load ``load`` and score ``texts``.
+
+    Args:
+        load: what to load, as it is timed.
+        load_plan: its venv and artifact.
+        facts: of the run.
+        scratch: the worker's own folder.
+        texts: what it is to score, in this order.
+        reference: to compare with, if there is one.
+        seconds: how long it may score, the load not counted.
+
+    Returns:
+        one row per text that was reached, or one row that says why there is none. It raises no :class:`WorkerError`.
+    """
+    started_at = datetime.now(UTC)
+    try:
+        scored = _scored(load, load_plan, facts, scratch, texts, reference, seconds)
+    except WorkerError as error:
+        return [failure(load, error, started_at)]
+    by_name = {text.name: text for text in texts}
+    rows = [_row(by_name[one["name"]], one, reference) for one in scored]
+    return [{**row, **_of(load, started_at), "status": "ok"} for row in rows]
+
+
+def failure(load: Load, error: WorkerError, started_at: datetime) -> Row:
+    """The row of a load that could not be scored."""
+    why = {"status": error.status, "error_type": error.error_type, "error_message": str(error)}
+    return {**_of(load, started_at), **why}
+
+
+def left_out(load: Load, text: Text, reason: str) -> Row:
+    """The row of a text that a load is not asked to score."""
+    error = WorkerUnsupported(reason, error_type="UnsupportedError")
+    return {**failure(load, error, datetime.now(UTC)), **_of_text(text)}
+
+
+def _scored(
+    load: Load,
+    plan: LoadPlan,
+    facts: RunFacts,
+    scratch: Path,
+    texts: Sequence[Text],
+    reference: Reference | None,
+    seconds: float,
+) -> Sequence[Mapping[str, Any]]:
+    if family(load.device) not in BACKENDS[load.backend].scores:
+        raise WorkerUnsupported(
+            f"{load.backend} tells neither logits nor log-probabilities of given tokens on {load.device}",
+            error_type="UnsupportedError",
+        )
+    if plan.venv.python is None or plan.unsupported is not None or plan.broken is not None:
+        why = plan.broken or plan.unsupported or plan.venv.reason
+        raise WorkerFailed(why, error_type="PrepareError")
+    # What hangs here has been timed already, so that it need not be waited for as long.
+    timeouts = replace(facts.timeouts, generation_s=min(facts.timeouts.generation_s, _SLACK_S + 4 * seconds))
+    model = (plan.path, load.device, load.precision, facts.threads, load.options)
+    file = reference.file if reference is not None else None
+    with start_worker(load, plan, replace(facts, timeouts=timeouts), scratch) as worker:
+        worker.open()
+        scored = worker.score(*model, texts=[asdict(text) for text in texts], reference=file, seconds=seconds)
+    if not scored:
+        raise WorkerTimeout(f"no token was scored within {seconds:.0f} s")
+    return scored
+
+
+def _of(load: Load, started_at: datetime) -> Row:
+    return {"load_key": load.key, "device": load.device, "started_at": started_at, "ended_at": datetime.now(UTC)}
+
+
+def _of_text(text: Text) -> Row:
+    return {
+        "text": text.name,
+        "kind": kind_of(text.name),
+        "text_digest": digest(list(text.ids)),
+        "first_position": text.start,
+        "positions": text.positions,
+    }
+
+
+def _row(text: Text, scored: Mapping[str, Any], reference: Reference | None) -> Row:
+    known = {name: scored[name] or None for name in _SCORED}
+    compared = reference is not None and known["reference_log_probs"] is not None
+    return {**_of_text(text), **known, "reference": reference.name if reference is not None and compared else None}

@@ -1,0 +1,165 @@
+"""The quality pass of a run that was stored before: the same loads, as long as they are still what was timed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from bench.errors import StoreError
+from bench.findings import Code
+from bench.measure.attempt import LoadPlan, RunFacts
+from bench.measure.store_rows import Row
+from bench.measure.worker import Timeouts
+from bench.observe.machine import machine_id
+from bench.observe.packages import describe_venvs, plain_name
+from bench.plan.backends import BACKENDS
+from bench.plan.cells import Load
+from bench.plan.estimate import quality_seconds
+from bench.plan.options import Options
+from bench.plan.venvs import Venvs
+from bench.prepare.preparation import Say
+from bench.prepare.prompts import PromptBook
+from bench.prepare.stage import preparation_for
+from bench.run.doctor.readiness import look
+from bench.run.guard.after import judge_quality
+from bench.run.load_plans import named_venvs, plan_load
+from bench.run.quality import Measured, QualityPass, reference_for, texts_of
+from bench.store.reader import StoredRun
+from bench.store.writer import replace_rows
+
+_MOST_NAMED = 3
+
+
+def loads_of(run: StoredRun) -> list[Load]:
+    """The loads of the plan of ``run``, as far as this project has their backends.
+
+    Raises:
+        StoreError: the run has no plan.
+    """
+    try:
+        return [
+            Load(one["backend"], one["device"], one["precision"], one["options"], one["variant"])
+            for one in run.record["plan"]["loads"]
+            if one["backend"] in BACKENDS
+        ]
+    except (KeyError, TypeError) as error:
+        raise StoreError(f"{run.path / 'run.json'} has no plan with loads") from error
+
+
+def check(run: StoredRun) -> None:
+    """Whether the loads of ``run`` can be scored here.
+
+    Raises:
+        StoreError: they cannot.
+    """
+    if run.end is None:
+        raise StoreError(f"{run.path} has no end.json: the run still goes on, or was killed")
+    if run.record.get("machine_id") != machine_id():
+        raise StoreError(f"{run.path} was measured on another machine: its loads can be scored there alone")
+
+
+def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float | None, say: Say) -> None:
+    """Score the loads of ``run`` that have numbers; their rows take the place of those that they had.
+
+    Args:
+        run: is finished, and of this machine.
+        options: the model, as in the record of the run, and the cache.
+        venvs: of the stacks.
+        seconds: how long it may take; ``None`` for as long as after a run.
+        say: prints one line of progress.
+
+    Raises:
+        BenchError: no load can be scored, or the rows cannot be written.
+        KeyboardInterrupt: the user asked to stop; what was scored is written.
+    """
+    measured = Measured.of(run)
+    loads = [load for load in loads_of(run) if load.key in measured.load_keys]
+    readiness = look(loads, venvs)
+    preparer = preparation_for(options, venvs, [load for load in loads if readiness.can_run(load)], say)
+    model, book = run.record.get("model") or {}, PromptBook.made_up()
+    if preparer is not None:
+        if preparer.model().digest != model.get("digest"):
+            raise StoreError(f"the model {options.model} is not the one that was measured, {model.get('name')}")
+        book = preparer.prompts()
+    changed = _changed(run, loads, venvs)
+    plans = {}
+    for load in loads:
+        plan = plan_load(load, venvs.of(load), preparer, readiness, {}, say)
+        plans[load.key] = replace(plan, broken=plan.broken or changed.get(load.key) or _other_artifact(run, load, plan))
+        if (why := plans[load.key].broken or plan.unsupported) is not None:
+            say(f"not scored: {load.label}: {why}")
+    usable = [load for load in loads if not plans[load.key].broken and not plans[load.key].unsupported]
+    if not usable:
+        raise StoreError(f"no load of {run.path} can be scored")
+    texts = texts_of(book, {cell["prompt_tokens"] for cell in run.record["plan"]["cells"]})
+    asked = (run.record.get("options") or {}).get("reference", "auto")
+    context = model.get("context_tokens")
+    reference = reference_for(asked, usable, preparer, texts, context, say)
+    allowed = quality_seconds(run.record["plan"]["blocks"], measured.seconds) if seconds is None else seconds
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="aipc-bench-", ignore_cleanup_errors=True) as scratch:
+        facts = _facts(run, Path(scratch))
+        quality = QualityPass(texts, reference, context, plans, facts, say)
+        try:
+            quality.score(usable, measured, allowed, rows.extend)
+        finally:
+            # A load that was not reached keeps the rows that it had.
+            new = [row for row in rows if row.get("error_type") != "Interrupted"]
+            if new:
+                replace_rows(run, "quality", ~pc.field("load_key").isin({row["load_key"] for row in new}), new)
+                broken = [one.row() for one in judge_quality(run)]
+                replace_rows(run, "findings", pc.field("code") != Code.BROKEN.word, broken)
+
+
+def _facts(run: StoredRun, scratch: Path) -> RunFacts:
+    model = run.record.get("model") or {}
+    return RunFacts(
+        machine_id=str(run.record["machine_id"]),
+        model=str(model.get("name")),
+        model_digest=model.get("digest"),
+        threads=run.record["plan"]["threads"],
+        repeats=0,
+        warmups=0,
+        max_warmups=0,
+        timeouts=Timeouts(),
+        scratch=scratch,
+    )
+
+
+def _changed(run: StoredRun, loads: Sequence[Load], venvs: Venvs) -> dict[str, str]:
+    """``load_key`` -> in which of its packages its stack is another one than was timed."""
+    named = named_venvs(loads, venvs)
+    now, then = describe_venvs(named), run.record.get("venvs") or {}
+    differing = {venv: _differing(then.get(name) or {}, now[name]) for name, venv in named.items()}
+    found = {load.key: differing[venvs.of(load)] for load in loads}
+    for load in loads:
+        if load.variant:
+            found[load.key] = "it is a variant of `nox -s ab`, whose stack is not there: measure it again"
+    return {key: why for key, why in found.items() if why is not None}
+
+
+def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    before, after = (
+        {plain_name(name): version for name, version in (one.get("packages") or {}).items()} for one in (then, now)
+    )
+    names = [name for name in before if name in after and before[name] != after[name]]
+    if not names:
+        return None
+    words = ", ".join(f"{name} {after[name]}, which was {before[name]}" for name in names[:_MOST_NAMED])
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return f"its stack is not the one that was timed: {words}{more}; measure it again, or name the old one by --worker"
+
+
+def _other_artifact(run: StoredRun, load: Load, plan: LoadPlan) -> str | None:
+    if plan.artifact is None:
+        return None
+    where = (pc.field("load_key") == load.key) & pc.field("artifact_digest").is_valid()
+    timed = set(run.table("loads", ["artifact_digest"], where)["artifact_digest"].to_pylist())
+    if not timed or plan.artifact.digest in timed:
+        return None
+    return "its artifact is not the one that was timed, which this version would make in another way: measure it again"

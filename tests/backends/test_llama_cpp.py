@@ -1,0 +1,100 @@
+"""Which logits the adapter of llama.cpp asks for and takes, with a few lines in the place of the library."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import sys
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backends.contract import ArtifactError, BackendError, LoadOptions, Text
+
+VOCABULARY = 40
+BATCH = 4
+
+
+class Library(ModuleType):
+    """Logits of two values that are not 0: the position, and the id that stands there."""
+
+    llama_token = llama_pos = llama_seq_id = ctypes.c_int32
+    llama_batch = SimpleNamespace
+
+    def __init__(self) -> None:
+        super().__init__("llama_cpp")
+        self.batches: list[tuple[list[int], list[int]]] = []
+        self.cleared = 0
+        self.status = 0
+        self.rows: Any = None
+
+    def llama_decode(self, context: object, batch: Any) -> int:
+        count = batch.n_tokens
+        ids, positions, wanted = (list(taken[:count]) for taken in (batch.token, batch.pos, batch.logits))
+        self.batches.append((positions, wanted))
+        # As in the library: one buffer, which the next batch takes over.
+        if self.rows is None:
+            self.rows = np.zeros((BATCH, VOCABULARY), np.float32)
+        self.rows[:] = 0
+        self.rows[:count, 0], self.rows[:count, 1] = positions, ids
+        return self.status
+
+    def llama_get_logits_ith(self, context: object, place: int) -> Any:
+        assert self.batches[-1][1][place]
+        return self.rows[place].ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+
+    def llama_memory_clear(self, memory: object, data: bool) -> None:
+        self.cleared += 1
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("llama_"):
+            raise AttributeError(name)
+        numbers = {"llama_n_batch": BATCH, "llama_vocab_n_tokens": VOCABULARY}
+        return lambda *given: numbers.get(name) or SimpleNamespace()
+
+
+@pytest.fixture
+def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
+    library = Library()
+    monkeypatch.setitem(sys.modules, "llama_cpp", library)
+    monkeypatch.delitem(sys.modules, "backends.llama_cpp", raising=False)
+    yield library
+    sys.modules.pop("backends.llama_cpp", None)
+
+
+def scored(*texts: Text) -> list[tuple[int, int, list[list[float]]]]:
+    session = importlib.import_module("backends.llama_cpp").LlamaSession(SimpleNamespace(), LoadOptions("int8"))
+    found = list(session.score(texts))
+    return [(one.text, one.position, one.logits[:, :2].tolist()) for one in found]
+
+
+@pytest.mark.usefixtures("library")
+def test_the_rows_of_a_text_come_in_order_and_its_last_id_is_not_asked() -> None:
+    assert scored(Text("chat-1", (7, 8, 9))) == [(0, 0, [[0, 7], [1, 8]])]
+
+
+def test_a_long_text_is_scored_batch_by_batch_from_where_its_scores_begin(library: Library) -> None:
+    text = Text("longest-prompt", tuple(range(10, 20)), start=5)
+
+    assert scored(text) == [(0, 5, [[5, 15], [6, 16], [7, 17]]), (0, 8, [[8, 18]])]
+    assert library.batches == [([0, 1, 2, 3], [0] * 4), ([4, 5, 6, 7], [0, 1, 1, 1]), ([8, 9], [1, 0])]
+
+
+def test_nothing_is_left_of_the_text_before(library: Library) -> None:
+    assert scored(Text("a", (7, 8)), Text("b", (9, 8))) == [(0, 0, [[0, 7]]), (1, 0, [[0, 9]])]
+    assert library.cleared == 2
+
+
+def test_a_failed_batch_is_an_error(library: Library) -> None:
+    library.status = 1
+    with pytest.raises(BackendError, match="status 1"):
+        scored(Text("chat-1", (7, 8, 9)))
+
+
+def test_an_id_that_the_model_lacks_is_refused_before_anything_is_computed(library: Library) -> None:
+    with pytest.raises(ArtifactError, match=r"chat-1 has id 40, .* another tokenizer"):
+        scored(Text("chat-1", (7, VOCABULARY)))
+    assert library.batches == []
