@@ -161,7 +161,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag(
         "quality_limits",
         "from which ratio of its perplexity to the reference's on a load is called degraded, and broken",
-        "degraded=1.05,broken=2",
+        "degraded=1.05,broken=2.5",
         "NAME=RATIO",
         many=True,
     ),
