@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from backends.contract import BackendError, LoadOptions, Scores, Text
+from backends.contract import BackendError, LoadOptions, Text
 from backends.convert import ConversionError
 from backends.hf_transformers import Transformers
 from backends.scoring import reference_arrays
 
 REFERENCE_FILE = "reference.npz"
-_ROWS = 32
-"""Positions that are reduced at once: of a vocabulary of 256,000, 65 MB in double precision."""
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -27,8 +24,7 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     texts = [Text(**text) for text in options["texts"]]
     precision = options["precision"]
     try:
-        scores = Transformers().score(Path(source), "CPU", LoadOptions(precision), texts)
-        arrays = reference_arrays(_in_parts(scores), texts)
+        arrays = reference_arrays(Transformers().score(Path(source), "CPU", LoadOptions(precision), texts), texts)
     except BackendError as error:
         raise ConversionError(f"{error}; a load of the run can be named with --reference instead") from error
     if any(not np.isfinite(values).all() for name, values in arrays.items() if name.endswith("/log_probs")):
@@ -37,9 +33,3 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
         )
     np.savez_compressed(output / REFERENCE_FILE, **arrays)
     return {"texts": len(texts), "positions": sum(text.positions for text in texts)}
-
-
-def _in_parts(scores: Iterator[Scores]) -> Iterator[Scores]:
-    for one in scores:
-        for first in range(0, len(one.logits), _ROWS):
-            yield Scores(one.text, one.position + first, logits=one.logits[first : first + _ROWS])
