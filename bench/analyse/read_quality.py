@@ -59,7 +59,7 @@ def read_quality(
     """
     rows = run.table("quality", _COLUMNS).to_pylist()
     scored = {key: _scored(own) for key, own in group_by(rows, lambda row: (row["load_key"], row["device"])).items()}
-    limits = Limits(**((run.record.get("options") or {}).get("quality_limits") or {}))
+    limits = limits_of(run.record)
     found: dict[str, Quality] = {}
     for kind in group_by(loads, lambda load: load.simulated).values() if rows else ():
         own = {load.load_key: scored.pop((load.load_key, load.device_requested), _Scored()) for load in kind}
@@ -80,8 +80,18 @@ def read_quality(
     return found
 
 
+<<<<<<< HEAD
+def limits_of(record: Mapping[str, Any]) -> Limits:
+    """Those that a run was asked for, by its run.json."""
+    return Limits(**((record.get("options") or {}).get("quality_limits") or {}))
+
+
+def reference_of(loads: Iterable[LoadResult], named: str | None = None) -> LoadResult | None:
+    """The load that others are compared with: that of the label ``named``, or else the one of the widest weights.
+=======
 def reference_of(loads: Iterable[LoadResult], asked: str | None = None) -> LoadResult | None:
     """The load that others are compared with: that of the label ``asked``, or else the one of the widest weights.
+>>>>>>> main
 
     Of several, transformers and the CPU go first. ``None`` if none has more than four bits and is not simulated.
     """
