@@ -149,7 +149,7 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag(
         "strict",
-        "fail if the guard finds anything that makes a number doubtful; all is measured and kept",
+        "fail if the guard finds anything that makes a number doubtful, or a broken load; all is measured and kept",
         switch=True,
         shared=True,
     ),
