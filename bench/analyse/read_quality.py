@@ -80,18 +80,13 @@ def read_quality(
     return found
 
 
-<<<<<<< HEAD
 def limits_of(record: Mapping[str, Any]) -> Limits:
     """Those that a run was asked for, by its run.json."""
     return Limits(**((record.get("options") or {}).get("quality_limits") or {}))
 
 
-def reference_of(loads: Iterable[LoadResult], named: str | None = None) -> LoadResult | None:
-    """The load that others are compared with: that of the label ``named``, or else the one of the widest weights.
-=======
 def reference_of(loads: Iterable[LoadResult], asked: str | None = None) -> LoadResult | None:
     """The load that others are compared with: that of the label ``asked``, or else the one of the widest weights.
->>>>>>> main
 
     Of several, transformers and the CPU go first. ``None`` if none has more than four bits and is not simulated.
     """
