@@ -111,7 +111,7 @@ class Gate:
         return (*found, *self._quality_reasons())
 
     def _quality_reasons(self) -> Iterator[Caveat]:
-        unknown = [one for one in self.head.qualities if one.verdict == "unknown"]
+        unknown = [one for one in self.head.qualities if one.verdict == "unknown" and one.reason != "no-scores"]
         # A load that answers its timed prompts and can no longer be scored is as a cell that is missing.
         if failed := sum(one.reason == "head-unscored" for one in unknown):
             yield Caveat("quality-lost", {"count": failed})
@@ -252,7 +252,8 @@ def _scored_before(baselines: Sequence[RunAnalysis], head: RunAnalysis) -> Itera
 
 def _not_compared(head: Head) -> Iterator[Caveat]:
     """Why the quality of loads could not be compared, but for what is a reason for the outcome."""
-    found = Counter(one.reason for one in head.qualities if one.verdict == "unknown" and one.reason != "head-unscored")
+    known = "head-unscored", "no-scores"
+    found = Counter(one.reason for one in head.qualities if one.verdict == "unknown" and one.reason not in known)
     yield from (Caveat(f"quality-{reason}", {"count": count}) for reason, count in found.items())
 
 

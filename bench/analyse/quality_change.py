@@ -43,7 +43,8 @@ class QualityChange:
         reason: what it rests on, as a code: ``perplexity``; ``collapsed``; ``broken``, now and not before;
             ``degraded``, likewise, and its perplexity rose beyond the tolerance; ``mended``, broken before; or why
             nothing can be said: ``base-none`` and ``head-none``, where nobody asked for it, ``base-unscored`` and
-            ``head-unscored``, where it gave no perplexity, and ``other-texts``.
+            ``head-unscored``, where it gave no perplexity, ``no-scores``, where the stack gives none on either
+            side, and ``other-texts``.
     """
 
     base: LoadResult
@@ -143,6 +144,8 @@ def _why_unknown(there: Quality | None, here: Quality | None) -> str:
     for side, quality in (("base", there), ("head", here)):
         if quality is None:
             return f"{side}-none"
+    if there and here and there.reason == here.reason == "no-scores":
+        return "no-scores"
     for side, quality in (("base", there), ("head", here)):
         if quality is not None and not quality.by_text:
             return f"{side}-unscored"

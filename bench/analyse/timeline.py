@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from array import array
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bench.analyse.change_points import LEAST_RUNS
@@ -285,18 +286,21 @@ def read_analysis(
         cells=tuple(_read_cell(cell, known, plan.get("threads"), name(cell)) for cell in own),
         variants=len(analysis.cells) - len(own),
         prompts=prompts,
-        qualities=tuple(
-            ReadQuality(
-                Identity(load.load_key, known, plan.get("threads"), load.ran_on),
-                load_name(load),
-                load.backend,
-                load.quality,
-                load.artifact_digest,
-            )
-            for load in analysis.loads
-            if not load.variant and load.quality and (load.quality.by_text or load.quality.verdict == "broken")
-        ),
+        qualities=tuple(_read_qualities(analysis, known, plan.get("threads"), load_name)),
     )
+
+
+def _read_qualities(
+    analysis: RunAnalysis, model: str, threads: int | None, name: Callable[[LoadResult], Callable[[], str]]
+) -> Iterator[ReadQuality]:
+    for load in analysis.loads:
+        found = load.quality
+        if found and not load.variant and (found.by_text or found.verdict == "broken"):
+            identity = Identity(load.load_key, model, threads, load.ran_on)
+            # Those of all runs are kept, and lists would take four times as much.
+            log_probs = {text: array("d", values) for text, values in found.log_probs.items()}
+            quality = replace(found, log_probs=log_probs)
+            yield ReadQuality(identity, name(load), load.backend, quality, load.artifact_digest)
 
 
 def _read_cell(cell: CellResult, model: str, threads: int | None, name: Callable[[], str]) -> ReadCell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.plan.cells import Load
+from bench.store.schema import QUALITY
+from tests.support.rows import quality_row
 from tests.support.stored_runs import FakeRun
 
 FIRST = datetime(2026, 11, 1, 2, 0, tzinfo=UTC)
@@ -81,3 +84,16 @@ def ask(run: Path, text: str) -> None:
         place = table.schema.get_field_index(column)
         table = table.set_column(place, table.schema.field(column), pa.array(values, pa.string()))
     pq.write_table(table, file)
+
+
+def score(run: Path, load: Load, ratio: float, texts: int = 6) -> None:
+    """Write into a stored run that ``load`` scored fixed texts, with ``ratio`` times the perplexity of a reference."""
+    rows = []
+    for text in range(texts):
+        right = [-1.0 - text / 10, -2.0, -0.5]
+        beside = {"reference": "transformers fp32", "reference_log_probs": right}
+        log_probs = [value - math.log(ratio) for value in right]
+        rows.append(quality_row(load, text=f"chat-{text}", run_id=run.name, log_probs=log_probs, **beside))
+    folder = run / "quality"
+    folder.mkdir(exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=QUALITY), folder / f"{load.key}.parquet")

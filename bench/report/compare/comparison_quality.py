@@ -51,6 +51,7 @@ def reason(one: QualityChange) -> str:
         "head-unscored": _("it could not be scored in the head: {error}").format(error=clean(error)[:_LONGEST])
         if error
         else _("it could not be scored in the head"),
+        "no-scores": _("the stack gives no scores"),
         "other-texts": _("no text was scored on both sides"),
     }[one.reason]
 

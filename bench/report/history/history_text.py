@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.environment import Change
+from bench.analyse.grouping import group_by
 from bench.analyse.timeline import History, Move, QualitySeries, QualityStep, Series, Turn
 from bench.metrics import METRICS
-from bench.report.compare.comparison_figures import signed
+from bench.report.compare.comparison_figures import between, signed
 from bench.report.compare.comparison_quality import now
 from bench.report.compare.recorded import condition, value
 from bench.report.format import factor, interval, listed, number, percent, plural
@@ -263,20 +265,26 @@ def _slow_sentence(one: SlowChange, names: Sequence[str]) -> str:
 
 
 def quality_sentences(history: History) -> list[str]:
-    """A sentence for each step, in the order of the runs."""
-    steps = [(step, one) for one in history.qualities for step in one.steps]
-    return [_quality_sentence(history, step, one) for step, one in sorted(steps, key=lambda pair: pair[0].after)]
+    """A sentence for the steps of one stack between two runs, in the order of the runs."""
+    steps = [(step, one.load.name()) for one in history.qualities for step in one.steps]
+    steps.sort(key=lambda pair: (pair[0].after, pair[0].before))
+    groups = group_by(steps, lambda pair: replace(pair[0], ratio=None if pair[0].ratio is None else 1.0))
+    return [_quality_sentence(history, own) for own in groups.values()]
 
 
-def _quality_sentence(history: History, step: QualityStep, one: QualitySeries) -> str:
+def _quality_sentence(history: History, steps: Sequence[tuple[QualityStep, str]]) -> str:
+    """Of steps that have all but their ratios in common, each with the name of its load."""
+    step = steps[0][0]
     before, after = history.runs[step.before], history.runs[step.after]
     message = _("Perplexity of {load}: {change} between run {before} ({before_day}) and run {after} ({after_day}).")
     if step.ratio is None:
         message = _("{load}: {change} between run {before} ({before_day}) and run {after} ({after_day}).")
     became = now(*step.verdicts)
+    least, most = (signed(end([one.ratio or 1.0 for one, _name in steps])) for end in (min, max))
+    change = became if step.ratio is None else least if least == most else between(least, most)
     what = message.format(
-        load=one.load.name(),
-        change=became if step.ratio is None else signed(step.ratio),
+        load=_few([name for _step, name in steps]),
+        change=change,
         before=before.run_id,
         before_day=before.day,
         after=after.run_id,

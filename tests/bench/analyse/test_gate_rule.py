@@ -402,6 +402,11 @@ def test_where_quality_is_asked_for_it_must_be_there(base: Quality | None, head:
     )
 
 
+def test_a_stack_that_gives_no_scores_is_not_asked_for_them() -> None:
+    silent = scored(0, "unknown", reason="no-scores")
+    assert judged_with(silent, silent, tolerance=0.01).outcome == NONE_SHOWN
+
+
 def test_the_newest_baseline_that_scored_a_load_is_compared_with() -> None:
     runs = baselines()
     known = [None, scored(3.0), scored(1.0), None, scored(0, "unknown", reason="failed"), None]

@@ -141,6 +141,7 @@ def test_answers_that_collapsed_now_are_worse_without_any_score(before: bool, ve
         (None, made_quality(TEXTS), "base-none"),
         (made_quality(TEXTS), None, "head-none"),
         (made_quality([], "unknown", reason="failed"), made_quality(TEXTS), "base-unscored"),
+        (*[made_quality([], "unknown", reason="no-scores")] * 2, "no-scores"),
         (made_quality(TEXTS), made_quality([], "unknown", reason="failed", error="no memory"), "head-unscored"),
         (made_quality(TEXTS), replace(made_quality(TEXTS), log_probs={"other": [-9.0]}), "other-texts"),
     ],

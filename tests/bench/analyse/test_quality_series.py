@@ -58,7 +58,6 @@ def test_a_load_that_breaks_is_a_step_without_a_ratio() -> None:
 
 
 def test_other_texts_are_no_step() -> None:
-    other = made_quality([])
     other = Quality("faithful", "ratio", log_probs={"other": [-1.0]})
     assert only(history(*scored(1.0), other)).steps == ()
 

@@ -20,6 +20,7 @@ from bench.report.compare.comparison_json import gate_json
 from bench.report.compare.gate_text import could_hide_text, gate_lines, gate_markdown, headline
 from tests.support.analyses import failed, made_cell, made_load, made_run
 from tests.support.comparisons import ab_run
+from tests.support.nights import score
 from tests.support.stored_runs import FakeRun
 
 Run = Callable[..., int]
@@ -71,6 +72,27 @@ def run(stored: Path, tmp_path: Path) -> Run:
 )
 def test_the_exit_status_is_the_answer(run: Run, arguments: list[str], status: int) -> None:
     assert run(*arguments) == status
+
+
+@pytest.mark.parametrize(
+    ("ratio", "options", "status"),
+    [
+        (1.0, (), 0),
+        (1.2, (), 1),
+        (1.2, ("--quality-tolerance", "30%"), 0),
+        (None, (), 0),
+        (None, ("--quality-tolerance", "1%"), 2),
+    ],
+)
+def test_a_twin_that_answers_worse_fails(
+    tmp_path: Path, ratio: float | None, options: tuple[str, ...], status: int
+) -> None:
+    for name in ("base0", "base1", "base2", "base3", "base4", "head"):
+        folder = small().write(tmp_path, name)
+        if name != "head" or ratio:
+            score(folder, LOADS[0], ratio if name == "head" and ratio else 1.0)
+    asked = ["--baseline", "base*", "--head", "head", *options]
+    assert main([*asked, "--results-dir", str(tmp_path), "--reports-dir", str(tmp_path / "out")]) == status
 
 
 @pytest.mark.parametrize(

@@ -159,6 +159,7 @@ SIDES: dict[str, Callable[[], ComparisonView]] = {
     "failed": lambda: compared(SOUND, made_quality([], "unknown", reason="failed")),
     "base-none": lambda: compared(None, SOUND),
     "other-texts": lambda: compared(SOUND, replace(SOUND, log_probs={"other": [-1.0]})),
+    "no-scores": lambda: compared(*[made_quality([], "unknown", reason="no-scores")] * 2),
     "degraded": lambda: compared(SOUND, made_quality([*TEXTS[:-1], 90.0], "degraded")),
 }
 

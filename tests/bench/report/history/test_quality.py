@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +13,16 @@ import pytest
 from bench.analyse.build_history import build_history
 from bench.analyse.interval import Estimate
 from bench.analyse.timeline import read_analysis
+from bench.commands.history import main
+from bench.plan.cells import Load
 from bench.report.history.history_exports import as_json, lines, markdown
 from bench.report.history.history_page import page
 from bench.report.history.history_text import sentences
 from bench.report.history.history_view import HistoryView
 from bench.report.language import speaking
-from tests.support.analyses import made_cell, made_quality, made_run, packages, with_quality
+from tests.support.analyses import made_cell, made_load, made_quality, made_run, packages, with_quality
 from tests.support.markup import NO_TURKISH, Tags, left_in_english
+from tests.support.nights import run_id, score, write_night
 
 FIRST = datetime(2026, 11, 1, tzinfo=UTC)
 SOUND = made_quality([8.0, 12.0], perplexity=9.8, ratio=Estimate(1.01, 1.0, 1.02, 2))
@@ -64,6 +69,19 @@ def test_another_artifact_and_a_load_that_broke_are_said(after: tuple[Any, str, 
     assert said in sentences(view((SOUND, "a", "1"), after))[0]
 
 
+def test_loads_of_one_stack_that_changed_together_share_a_sentence() -> None:
+    runs = []
+    for night, factors in enumerate(((1.0, 1.0), (1.1, 1.2))):
+        loads = [
+            replace(made_load(precision=precision), quality=made_quality([factor * 8.0, factor * 12.0]))
+            for precision, factor in zip(("int4", "int8"), factors, strict=True)
+        ]
+        run = made_run(f"run{night}", [made_cell([10.0], load=load) for load in loads])
+        runs.append(read_analysis(run, {}, f"run{night}", FIRST + timedelta(days=night), lambda _: lambda: "ort 32"))
+    said = sentences(HistoryView("m" * 16, "a machine", build_history(runs, 0.03)))[0]
+    assert said.startswith("Perplexity of ort-genai-int4 and ort-genai-int8: +10.0 % to +20.0 % between run run0")
+
+
 def test_quality_that_stayed_is_in_the_table_alone() -> None:
     found = view((SOUND, "a", "1"), (SOUND, "a", "1"))
     assert "erplexity" not in "\n".join(lines(found))
@@ -93,3 +111,17 @@ def test_in_turkish_nothing_is_said_in_english(known: Any) -> None:
     with speaking("tr"):
         told = [line for line in markdown(found).splitlines() if NO_TURKISH.search(line)]
         assert (left_in_english(page(found)), told) == ([], [])
+
+
+def test_stored_runs_have_a_series_for_each_load(tmp_path: Path) -> None:
+    load = Load("ort-genai", "CPU", "int4")
+    for night, ratio in enumerate((1.0, 1.0, 1.2)):
+        score(write_night(tmp_path, night, loads=[load]), load, ratio)
+    assert main(["--results-dir", str(tmp_path), "--reports-dir", str(tmp_path / "out"), "--redact"]) == 0
+    (written,) = tmp_path.glob("out/history-*/history.json")
+    (one,) = json.loads(written.read_text("utf-8"))["quality"]
+    assert (one["name"], [point["verdict"] for point in one["points"]]) == (
+        "ort-genai CPU int4",
+        ["faithful", "faithful", "degraded"],
+    )
+    assert [step["after"] for step in one["steps"]] == [run_id(2)]
