@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,19 @@ from backends.ort_providers import PROVIDERS
 from backends.spec import OPENVINO_PROVIDERS, family
 
 
-def unused_id(model: Mapping[str, Any], added: Sequence[int]) -> int:
-    """An id that a model does not generate, used as its end-of-sequence id.
+def unused_id(model: Mapping[str, Any], added: Sequence[int], used: Collection[int] = ()) -> int:
+    """An id that a model does not generate, used as its end-of-sequence and padding id.
 
     ONNX Runtime GenAI takes no "never": a list in an overlay, and an empty one anywhere, are without effect, and an id
     outside the vocabulary is refused. In this order: padding at the end of the vocabulary, behind all tokens; an added
     token (a marker or a reserve) that begins or ends nothing; the last token, the rarest of a merged vocabulary.
 
-    ``model`` is that section of ``genai_config.json``, ``added`` the ids of :func:`added_ids`.
+    ``model`` is that section of ``genai_config.json``, ``added`` the ids of :func:`added_ids`, ``used`` those that it
+    must not be.
     """
     last = int(model["vocab_size"]) - 1
     taken = {known for name in ("eos_token_id", "bos_token_id", "pad_token_id") for known in _as_ids(model.get(name))}
+    taken.update(used)
     inside = [known for known in added if known <= last]
     if inside and last // 2 < max(inside) < last and last not in taken:
         return last

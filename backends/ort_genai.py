@@ -10,7 +10,7 @@ import gc
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,9 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    Scores,
     StepCallback,
+    Text,
     installed_versions,
     one_line,
 )
@@ -47,6 +49,7 @@ from backends.ort_providers import (
     provider_options,
     refusal,
 )
+from backends.ort_scoring import forced_scores
 from backends.spec import OPENVINO_PROVIDERS, family
 
 _ATTENTION = ("GroupQueryAttention", "MultiHeadAttention", "PagedAttention", "Attention")
@@ -80,11 +83,17 @@ class OrtGenAI:
         return self._present
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OrtSession:
-        """Load the model in ``artifact``, with end-of-sequence moved to an id that is not used."""
-        return self._load(artifact, device, options, {})
+        """Load the model in ``artifact``, with end-of-sequence and padding moved to an id that is not used."""
+        return self._load(artifact, device, options)
 
     def _load(
-        self, artifact: Path, device: str, options: LoadOptions, session_options: Mapping[str, Any]
+        self,
+        artifact: Path,
+        device: str,
+        options: LoadOptions,
+        *,
+        session_options: Mapping[str, Any] | None = None,
+        used: Collection[int] = (),
     ) -> OrtSession:
         present = self.devices()
         target = find(device, present)
@@ -92,10 +101,10 @@ class OrtGenAI:
             raise DeviceUnavailableError(refusal(device, present, tuple(installed_versions(*_PACKAGES))))
         settings = read_settings(artifact)
         named = require_provider(artifact, settings, device)
-        unused = unused_id(settings["model"], added_ids(artifact))
+        unused = unused_id(settings["model"], added_ids(artifact), used)
         try:
             config = og.Config(str(artifact))
-            config.overlay(json.dumps(_overlay(unused, options, session_options)))
+            config.overlay(json.dumps(_overlay(unused, options, session_options or {})))
             _choose_provider(
                 config, PROVIDERS[family(device)], named, provider_options(device, target, options.threads)
             )
@@ -118,7 +127,8 @@ class OrtGenAI:
         A fused node counts as the nodes of the model that it stands for; see :func:`backends.ort_profile.placement`.
         """
         with tempfile.TemporaryDirectory(prefix="aipc-bench-profile-", ignore_cleanup_errors=True) as folder:
-            session = self._load(artifact, device, options, {"enable_profiling": str(Path(folder) / "profile")})
+            profiling = {"enable_profiling": str(Path(folder) / "profile")}
+            session = self._load(artifact, device, options, session_options=profiling)
             graph = session.graph()
             try:
                 session.generate([prompt], new_tokens, lambda _ids: None)
@@ -131,6 +141,16 @@ class OrtGenAI:
                 raise BackendError("ONNX Runtime was asked for a profile and wrote none")
             nodes = frozenset().union(*(executed_nodes(file) for file in files))
         return placement(nodes, self.provider_for(device), graph.operators if graph else None)
+
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """Load the model, and have it go through the texts side by side, by the decode steps that are timed."""
+        session = self._load(artifact, device, options, used=frozenset().union(*(text.ids for text in texts)))
+        try:
+            yield from forced_scores(session.generator, texts)
+        except RuntimeError as error:
+            raise BackendError(f"ONNX Runtime GenAI could not score: {one_line(error)}") from error
+        finally:
+            session.close()
 
     def provider_for(self, device: str) -> str:
         """The execution provider of ``device``, as a profile names it."""
@@ -154,7 +174,7 @@ class OrtSession:
         seen: list[Sequence[int]] = []
         try:
             before = time.perf_counter_ns()
-            generator = self._generator(len(prompts), len(prompts[0]) + new_tokens)
+            generator = self.generator(len(prompts), len(prompts[0]) + new_tokens)
             setup_ns = time.perf_counter_ns() - before
             generator.append_tokens(np.array(prompts, dtype=np.int32))
             for _ in range(new_tokens):
@@ -167,7 +187,8 @@ class OrtSession:
         self._require_unused(seen)
         return GenerationDetails(setup_ns=setup_ns)
 
-    def _generator(self, batch_size: int, max_length: int) -> Any:
+    def generator(self, batch_size: int, max_length: int) -> Any:
+        """A generator for one request, greedy."""
         parameters = og.GeneratorParams(self._model)
         parameters.set_search_options(batch_size=batch_size, max_length=max_length, do_sample=False, num_beams=1)
         return og.Generator(self._model, parameters)
@@ -219,7 +240,8 @@ def _overlay(unused: int, options: LoadOptions, session_options: Mapping[str, An
     threads = {} if options.threads is None else {"intra_op_num_threads": options.threads}
     ours = {**threads, **session_options}
     decoder = {"decoder": {"session_options": ours}} if ours else {}
-    return {"model": {"eos_token_id": unused, **decoder}}
+    # A sequence of a batch that ends with the padding id is computed without it.
+    return {"model": {"eos_token_id": unused, "pad_token_id": unused, **decoder}}
 
 
 def _choose_provider(config: Any, provider: Provider, named: str | None, options: Mapping[str, str]) -> None:

@@ -94,6 +94,7 @@ BACKENDS: dict[str, BackendSpec] = {
             by_default=True,
             tested_on=("CPU", "OPENVINO.CPU"),
             tested_if_installed=("OVEP.CPU",),
+            scores=("CPU", "DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
             profiled=("DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
             batches=True,
             options={"recipe": _RECIPE},

@@ -59,7 +59,7 @@ def read_quality(
     """
     rows = run.table("quality", _COLUMNS).to_pylist()
     scored = {key: _scored(own) for key, own in group_by(rows, lambda row: (row["load_key"], row["device"])).items()}
-    limits = Limits(**((run.record.get("options") or {}).get("quality_limits") or {}))
+    limits = limits_of(run.record)
     found: dict[str, Quality] = {}
     for kind in group_by(loads, lambda load: load.simulated).values() if rows else ():
         own = {load.load_key: scored.pop((load.load_key, load.device_requested), _Scored()) for load in kind}
@@ -78,6 +78,11 @@ def read_quality(
                 collapsed=load.load_key in collapsed,
             )
     return found
+
+
+def limits_of(record: Mapping[str, Any]) -> Limits:
+    """Those that a run was asked for, by its run.json."""
+    return Limits(**((record.get("options") or {}).get("quality_limits") or {}))
 
 
 def reference_of(loads: Iterable[LoadResult], asked: str | None = None) -> LoadResult | None:

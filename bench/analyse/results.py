@@ -498,6 +498,32 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class SampledAnswer:
+    """One answer in text, split where it parts from the reference's answer to the same prompt.
+
+    Args:
+        alike: how many of its first tokens are the same.
+        text_alike: these.
+        first_other: the first token that differs; blank where none does.
+        rest: what follows.
+    """
+
+    load: LoadResult
+    alike: int
+    text_alike: str
+    first_other: str
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSample:
+    """The answers to one prompt, that of the reference first."""
+
+    prompt_tokens: int
+    answers: tuple[SampledAnswer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunAnalysis:
     """All that a report says about one run.
 
@@ -511,6 +537,7 @@ class RunAnalysis:
         memory_rankings: by set of requests, that of most configurations first.
         reference: the load whose answers the others are compared with; ``None`` where there is none. What their
             perplexity is compared with is :attr:`bench.analyse.quality.Quality.reference`.
+        samples: of the answers in text, by prompt length.
     """
 
     record: Mapping[str, Any]
@@ -524,3 +551,4 @@ class RunAnalysis:
     memory_rankings: tuple[MemoryRanking, ...] = ()
     reference: LoadResult | None = None
     faithful_rankings: tuple[Ranking, ...] = ()
+    samples: tuple[AnswerSample, ...] = ()

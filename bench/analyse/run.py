@@ -8,6 +8,7 @@ from typing import Any
 
 from backends.spec import hardware_of
 from bench.analyse.agreement import answers_of
+from bench.analyse.answer_samples import answer_samples
 from bench.analyse.cell_result import cell_result
 from bench.analyse.failures import failures, lost_blocks
 from bench.analyse.grouping import group_by
@@ -71,6 +72,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         findings=tuple(read_findings(run, load_rows)),
         memory_rankings=tuple(memory_rankings(cells)),
         reference=loads[reference.load_key] if reference else None,
+        samples=answer_samples(run, cells, reference),
     )
 
 

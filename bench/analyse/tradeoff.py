@@ -74,11 +74,15 @@ _Known = tuple[CellResult, _ByBlock, _ByBlock]
 
 
 def _costs(cell: CellResult, against: Against) -> _ByBlock:
-    """By block; empty where they are not known. A load's perplexity is the same in each."""
+    """By block; empty where they are not known. A load's perplexity is the same in each.
+
+    A ratio counts in hundredths: what is below is chance of the texts, and would leave the slowest of the faithful
+    unbeaten.
+    """
     if against == "memory":
         return cell.load.peak_memory.by_block if cell.load.peak_memory else {}
     ratio = cell.load.quality.ratio if cell.load.quality else None
-    return dict.fromkeys(cell.tpot_ms.by_block, ratio.value) if ratio and cell.tpot_ms else {}
+    return dict.fromkeys(cell.tpot_ms.by_block, round(ratio.value, 2)) if ratio and cell.tpot_ms else {}
 
 
 def _points(known: Sequence[_Known]) -> tuple[TradeoffPoint, ...]:

@@ -32,6 +32,11 @@ def main(arguments: Sequence[str]) -> int:
             _say(f"{' '.join(filter(None, wanted))}: {preparer.artifact(*wanted).path}")
         if options.quality:
             texts = texts_of(book, options.prompt_tokens)
+            reference = reference_for(options.reference, plan.loads, preparer, texts, model.context_tokens, _say)
+            if reference is not None:
+                _say(f"reference: {reference.file.parent}")
+        if options.quality:
+            texts = texts_of(book, options.prompt_tokens)
             found = reference_for(options.reference, plan.loads, preparer, texts, model.context_tokens, _say)
             if found is not None:
                 _say(f"reference {found.name}: {found.file}")

@@ -49,7 +49,7 @@ def note(view: RunView) -> str:
         "to the same prompt, as the median over the timed answers; “64 of 64” means that none differs. The reference "
         "is {reference}, the widest weights of this run; it is no ground truth. Answers are chosen greedily, so those "
         "of a correct conversion part from it too after some tokens, and the figure does not say which answer is "
-        "better. Perplexity is not measured."
+        "better."
     ).format(reference=view.names.of(reference))
 
 
@@ -94,7 +94,8 @@ def collapsed(view: RunView, cell: CellResult) -> bool:
 
 def collapsed_banner(view: RunView) -> str:
     """Which configurations gave no answer worth its time; blank where all did."""
-    found = [cell for cell in view.analysis.cells if collapsed(view, cell)]
+    # What is broken is told with all else that is.
+    found = [cell for cell in view.analysis.cells if collapsed(view, cell) and not cell.load.broken]
     if not found:
         return ""
     return ngettext(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from bench.analyse.grouping import group_by
 from bench.analyse.results import CellResult, Generation, LoadResult, LoadTimes, Use
 from bench.metrics import BY_GENERATION, EXPORTED
-from bench.report import agreement_words, metric_words
+from bench.report import agreement_words, metric_words, quality_words
 from bench.report.drawing.series_chart import SeriesChart, of_many, series_chart
 from bench.report.finding_notes import Note
 from bench.report.format import capital, listed, number, plural, shares, with_interval
@@ -97,7 +97,7 @@ def _detail(view: RunView, row: Row, notes: Sequence[Note], failed: Mapping[str,
         blocks=tuple(_block_rows(cell, known)),
         left_out=(*_excluded(cell.series), *failed.get(cell.cell_key, ())),
         warnings=tuple((note, seen) for note in own for seen in note.messages_about(cell)),
-        facts=tuple((fact, value) for fact, value in (*agreement_words.facts(view, cell), *_facts(cell)) if value),
+        facts=tuple((fact, value) for fact, value in _all_facts(view, cell) if value),
         command=alone(cell.load, [shape_of(cell)], [cell.ask], view.record),
     )
 
@@ -151,6 +151,12 @@ def _exclusion(one: Generation, ordinal: int) -> str:
         times=times or _("no times"),
         reason=one.reason or _("its record lacks a time or a step"),
     )
+
+
+def _all_facts(view: RunView, cell: CellResult) -> Iterator[tuple[str, str | None]]:
+    yield from quality_words.facts(cell.load)
+    yield from agreement_words.facts(view, cell)
+    yield from _facts(cell)
 
 
 def _facts(cell: CellResult) -> Iterator[tuple[str, str | None]]:

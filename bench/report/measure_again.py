@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from bench.analyse.read_quality import NO_REFERENCE
 from bench.analyse.results import LoadResult
 from bench.cli import command_line
 from bench.plan.flags import PROFILES
-from bench.plan.options import DEFAULT_MAX_WARMUPS, DEFAULT_WARMUPS
+from bench.plan.options import DEFAULT_MAX_WARMUPS, DEFAULT_QUALITY_LIMITS, DEFAULT_WARMUPS
 from bench.report.names import Shape
 
 
@@ -60,6 +61,14 @@ def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
         yield from ("--load-option", f"{backend}.{name}={str(value).lower() if isinstance(value, bool) else value}")
     if options.get("allow_fallback"):
         yield "--allow-fallback"
+    if options.get("quality") is False:
+        yield "--no-quality"
+    # A load of the run that it was asked to compare with is not measured again.
+    if options.get("reference") == NO_REFERENCE:
+        yield from ("--reference", NO_REFERENCE)
+    limits = options.get("quality_limits") or DEFAULT_QUALITY_LIMITS
+    if limits != DEFAULT_QUALITY_LIMITS:
+        yield from ("--quality-limits", ",".join(f"{name}={ratio:g}" for name, ratio in limits.items()))
 
 
 def _listed(numbers: Sequence[int]) -> str:

@@ -31,6 +31,7 @@ HEADS = {
     "configuration": (mark("configuration"), ""),
     "device": (mark("device"), ""),
     "prompt": (mark("prompt tokens"), ""),
+    "perplexity_ratio": (mark("perplexity ratio"), ""),
     "first_difference": (mark("first difference"), "tokens"),
     "itl": ("ITL", "ms"),
     "peak": (mark("peak memory"), "MB"),

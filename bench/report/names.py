@@ -245,7 +245,8 @@ def failed_shapes(failure: Failure) -> str:
 
 
 def mark_of(load: LoadResult) -> str:
-    """What has to stand behind a name that leaves the report: that it is simulated, or that another device ran."""
-    if load.simulated:
-        return _(" (simulated)")
-    return _(" (fallback to {device})").format(device=clean(load.ran_on)) if load.device_verdict == "fallback" else ""
+    """What has to stand behind a name that leaves the report: simulated, on another device, or of broken output."""
+    found = _(" (simulated)") if load.simulated else ""
+    if load.device_verdict == "fallback":
+        found = _(" (fallback to {device})").format(device=clean(load.ran_on))
+    return found + (_(" (broken)") if load.broken else "")

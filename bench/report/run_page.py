@@ -14,7 +14,7 @@ from markupsafe import Markup
 from bench import metrics, processes
 from bench.analyse.results import QUANTILES, LoadResult
 from bench.metrics import METRICS, RANKED, RATES
-from bench.report import agreement_words, cell_details, metric_words, names, run_facts, run_words
+from bench.report import agreement_words, cell_details, metric_words, names, quality_words, run_facts, run_words
 from bench.report.drawing import series_chart
 from bench.report.drawing.bars import LOAD_PARTS, load_bars, memory_bars
 from bench.report.drawing.figures import draw
@@ -63,8 +63,10 @@ def run_page(view: RunView, summary_csv: str) -> str:
         names=names,
         m=metric_words,
         metrics=metrics,
-        columns=(*RANKED, *agreement_words.columns(view), "itl", *RATES, "peak", "n"),
+        columns=(*RANKED, *quality_words.columns(view), *agreement_words.columns(view), "itl", *RATES, "peak", "n"),
         agreement=agreement_words,
+        quality=quality_words,
+        quality_loads=quality_words.scored(view),
         percentiles=tuple(QUANTILES),
         course=series_chart,
         most_unfolded=cell_details.MOST_UNFOLDED,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bench.analyse.interval import Estimate
 from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured
 from bench.metrics import BY_GENERATION, METRICS
-from bench.report import run_words
+from bench.report import quality_words, run_words
 from bench.report.agreement_words import collapsed_banner
 from bench.report.finding_notes import in_short
 from bench.report.format import megabytes, number, plain
@@ -18,6 +18,7 @@ from bench.report.run_view import RunView
 
 COLUMNS = 100
 
+_QUALITY = "ppl x"
 _HEADER = (
     "backend",
     "device",
@@ -25,12 +26,13 @@ _HEADER = (
     "in",
     "prompt",
     *(head for key in BY_GENERATION for head in (f"{METRICS[key].short} {METRICS[key].unit}", "+/-")),
+    _QUALITY,
     "tok/s",
     "peak MB",
     "busy",
     "verdict",
 )
-_WIDEST = (16, 12, 8, 4, 12, *(8, 5) * len(BY_GENERATION), 7, 7, 5, 9)
+_WIDEST = (16, 12, 8, 4, 12, *(8, 5) * len(BY_GENERATION), 7, 7, 7, 5, 9)
 _TEXT_COLUMNS = (0, 1, 2, 3, len(_HEADER) - 1)
 
 
@@ -56,6 +58,7 @@ def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
         cell.load.inference_precision or "?",
         _prompt(cell, one_shape=one_shape),
         *(part for key in BY_GENERATION for part in _figure(getattr(cell, key))),
+        _quality(cell.load),
         _figure(cell.decode_tokens_per_s)[0],
         megabytes(cell.load.peak_memory_bytes).replace(",", ""),
         _busy(cell.load.device_share),
@@ -66,6 +69,18 @@ def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
 def _prompt(cell: CellResult, *, one_shape: bool) -> str:
     shape = str(cell.prompt_tokens) if one_shape else f"{cell.prompt_tokens}+{cell.new_tokens}x{cell.batch_size}"
     return f"{shape} hit" if cell.ask == "again" else shape
+
+
+def _quality(load: LoadResult) -> str:
+    """The perplexity ratio, ``!`` behind one of a degraded load."""
+    quality = load.quality
+    if quality is None or quality.is_reference:
+        return "ref" if quality else ""
+    if quality.verdict == "broken":
+        return "broken"
+    return (
+        "?" if quality.ratio is None else number(quality.ratio.value) + ("!" if quality.verdict == "degraded" else "")
+    )
 
 
 def _busy(share: float | None) -> str:
@@ -97,11 +112,13 @@ def spread_of(estimate: Estimate) -> str:
 def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     cut = [[_fitted(value, widest) for value, widest in zip(row, _WIDEST, strict=True)] for row in rows]
     widths = [max(len(row[index]) for row in cut) for index in range(len(_HEADER))]
+    # Of an older run, or one that was not asked for it, nothing is known of quality.
+    known = [index for index, head in enumerate(_HEADER) if head != _QUALITY or any(row[index] for row in rows[1:])]
     lines = []
     for row in cut:
         parts = [
-            value.ljust(width) if index in _TEXT_COLUMNS else value.rjust(width)
-            for index, (value, width) in enumerate(zip(row, widths, strict=True))
+            row[index].ljust(widths[index]) if index in _TEXT_COLUMNS else row[index].rjust(widths[index])
+            for index in known
         ]
         lines.append(" ".join(parts).rstrip()[:COLUMNS])
     return [lines[0], "-" * max(len(line) for line in lines), *lines[1:]]
@@ -134,8 +151,12 @@ def _notes(view: RunView) -> list[str]:
         notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
     if any(cell.load.device_share is not None for cell in cells):
         notes.append("busy: how much of the time the device was at work, of a CPU the CPU time; threads add up")
-    if banner := collapsed_banner(view):
-        notes.append(banner)
+    if quality_words.columns(view):
+        notes.append(
+            f"{_QUALITY}: perplexity over that of the reference (ref), ? where unknown; !: degraded; broken: the "
+            "latencies are of no usable answer"
+        )
+    notes += filter(None, [quality_words.not_measured(view), quality_words.broken_banner(view), collapsed_banner(view)])
     if cells and not all(ranking.verdict for ranking in view.analysis.rankings):
         profile = run_words.VERDICT_PROFILE
         notes.append(f"+/- is half the 95 % interval; no verdict is claimed below {VERDICT_BLOCKS} blocks: {profile}")

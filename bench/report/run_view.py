@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -19,6 +19,9 @@ from bench.report.names import Naming, Shape, name_all
 
 Claim = Literal["only", "fastest", "least", "lowest"]
 """What may be said of the lowest: that it has no rival, that it won, in time or in memory, or no more than that."""
+
+Among = Literal["", "faithful", "all"]
+"""Of whom: of the faithful, of all where another of the faithful is lowest, or of all where nothing has to be told."""
 
 ENERGY_CHARTS = ("energy_j_per_token", "npu_busy_ms", "gpu_busy_ms")
 ENERGY_COLUMNS = ("energy_j", *ENERGY_CHARTS, "cpu_time_ms", "cpu_frequency_mhz")
@@ -36,11 +39,13 @@ class Answer:
         metric: one of the ranked ones, or ``memory``.
         shapes: of the requests; a latency has one.
         ranking: as it was analysed.
+        among: of whom.
     """
 
     metric: str
     shapes: tuple[Shape, ...]
     ranking: Ranking | MemoryRanking
+    among: Among = ""
 
     @property
     def winner(self) -> LoadResult:
@@ -56,6 +61,11 @@ class Answer:
     def not_compared(self) -> list[LoadResult]:
         """Those that could not be compared with it."""
         return [load_of(one) for one in self.ranking.not_compared]
+
+    @property
+    def broken(self) -> list[LoadResult]:
+        """Those that are not ranked, because their output is broken."""
+        return [load_of(one) for one in self.ranking.broken]
 
     @property
     def claim(self) -> Claim:
@@ -98,6 +108,11 @@ class Overview:
     def metric(self) -> str:
         """One of the ranked ones, or ``memory``."""
         return self.answers[0].metric
+
+    @property
+    def among(self) -> Among:
+        """Of whom."""
+        return self.answers[0].among
 
     @property
     def ask(self) -> str:
@@ -192,7 +207,8 @@ class RunView:
     Args:
         analysis: of the run; failures, unreached cells and loads are shown as they are there.
         names: of loads and lines.
-        answers: those to one set of requests together, those by latency before those by memory.
+        answers: those to one set of requests together, those by latency before those by memory; by each metric who is
+            lowest among the faithful, and then who is of all, where that is another.
         overviews: a sentence each.
         groups: of the table of results.
         hits: cells that were asked both ways.
@@ -296,12 +312,28 @@ def shape_of(cell: CellResult) -> Shape:
 
 def _answers(analysis: RunAnalysis) -> tuple[tuple[Answer, ...], ...]:
     """By shape, and apart for prefix-cache hits and for simulated contestants; then by memory."""
-    latencies = [
-        Answer(one.metric, ((one.prompt_tokens, one.new_tokens, one.batch_size),), one) for one in analysis.rankings
-    ]
+    latencies = [answer for one in analysis.rankings for answer in _of_faithful_and_all(one, analysis)]
     groups = group_by(latencies, lambda one: (one.shapes, one.ranking.ask, one.ranking.simulated))
     memory = [(Answer("memory", one.shapes, one),) for one in analysis.memory_rankings]
     return (*map(tuple, groups.values()), *memory)
+
+
+def _of_faithful_and_all(ranking: Ranking, analysis: RunAnalysis) -> Iterator[Answer]:
+    """Who is fastest among the faithful, where there is any, and who of all, where that is another."""
+    shapes = ((ranking.prompt_tokens, ranking.new_tokens, ranking.batch_size),)
+    kind = _kind(ranking)
+    faithful = next((one for one in analysis.faithful_rankings if _kind(one) == kind), None)
+    if faithful is None or faithful.winner.cell_key == ranking.winner.cell_key:
+        yield Answer(ranking.metric, shapes, ranking)
+    else:
+        yield Answer(ranking.metric, shapes, faithful, "faithful")
+        yield Answer(ranking.metric, shapes, ranking, "all")
+
+
+def _kind(ranking: Ranking) -> tuple[object, ...]:
+    """What tells two rankings apart that are not of the same requests by the same metric."""
+    shape = ranking.prompt_tokens, ranking.new_tokens, ranking.batch_size
+    return ranking.metric, shape, ranking.ask, ranking.simulated
 
 
 def _latency_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]:
@@ -315,9 +347,15 @@ def _latency_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview
     several = len({kind[2:] for kind in kinds}) > 1
     for kind in sorted(kinds):
         for metric in RANKED:
-            own = tuple(one for one in kinds[kind] if one.metric == metric and not one.ranking.alone)
-            if own:
-                yield Overview(own, several)
+            of_metric = [one for one in kinds[kind] if one.metric == metric]
+            if not any(one.among for one in of_metric):
+                own = tuple(one for one in of_metric if not one.ranking.alone)
+                yield from [Overview(own, several)] if own else []
+                continue
+            # One that is lowest of all and faithful too stands in both.
+            faithful = (one for one in of_metric if one.among == "faithful" or one.winner.faithful)
+            yield Overview(tuple(replace(one, among="faithful") for one in faithful), several)
+            yield Overview(tuple(replace(one, among="all") for one in of_metric if one.among != "faithful"), several)
 
 
 def _memory_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]:
@@ -348,7 +386,8 @@ def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
 def _least_memory(cells: Sequence[CellResult]) -> Iterator[str]:
     for simulated, ask in product((False, True), ASKS):
         own = [cell for cell in cells if cell.load.simulated is simulated and cell.ask == ask]
-        known = {cell.cell_key: cell.load.peak_memory for cell in own if cell.load.peak_memory}
+        sound = [cell for cell in own if not cell.load.broken]
+        known = {cell.cell_key: cell.load.peak_memory for cell in sound if cell.load.peak_memory}
         if len(known) > 1:
             yield lowest_of(known)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, AnyRival, CellResult, Failure, LoadResult
+from bench.report import quality_words
 from bench.report.agreement_words import collapsed_banner
 from bench.report.format import (
     capital,
@@ -95,6 +96,9 @@ _LATENCY_OVERVIEWS = {
 }
 """Whether it is claimed, and whether of simulated contestants -> what an overview begins with."""
 
+_AMONG = {"faithful": mark("among the faithful"), "all": mark("of all")}
+"""Of whom somebody is the lowest -> its words."""
+
 _ENDS = {
     None: mark("This run has no end: it is still going on, or it was killed. What had been measured by then is shown."),
     "interrupted": mark("This run was interrupted. What had been measured by then is shown."),
@@ -176,7 +180,7 @@ def banners(view: RunView) -> list[str]:
     if view.analysis.unreached:
         found.append(unreached(view))
     found += [adaptive_end(view)] if view.adaptive else []
-    return [*found, *filter(None, [collapsed_banner(view)])]
+    return [*found, *filter(None, [quality_words.broken_banner(view), collapsed_banner(view)])]
 
 
 def unreached(view: RunView) -> str:
@@ -222,9 +226,25 @@ def answer_title(answer: Answer) -> str:
     return requests_name(answer.shapes, ranking.ask) + (_(" (simulated)") if ranking.simulated else "")
 
 
-def claim(answer: Answer) -> str:
-    """What may be said of the lowest, in a word or two."""
-    return _(_CLAIMS[answer.claim, answer.ranking.simulated][0])
+def claim(view: RunView, answer: Answer) -> str:
+    """What may be said of the lowest, in a word or two, and how good its words are."""
+    found = _(_CLAIMS[answer.claim, answer.ranking.simulated][0])
+    if answer.among:
+        found = _("{claim} {among}").format(claim=found, among=_(_AMONG[answer.among]))
+    said = answer.among == "faithful" or not quality_words.columns(view)
+    return found if said else f"{found}; {quality_words.beside(answer.winner)}"
+
+
+def _winner(view: RunView, answer: Answer) -> str:
+    """Its name, with how good its words are where nothing else says so."""
+    return view.names.of(answer.winner) if answer.among == "faithful" else quality_words.named(view, answer.winner)
+
+
+def _among(which: Overview | Answer, sentence: str) -> str:
+    """``sentence`` with of whom it is, where that has to be said."""
+    if not which.among:
+        return sentence
+    return _("{among}: {sentence}").format(among=capital(_(_AMONG[which.among])), sentence=sentence)
 
 
 def shared_part(answer: Answer) -> str:
@@ -238,11 +258,17 @@ def shared_part(answer: Answer) -> str:
 def answer_sentence(view: RunView, answer: Answer) -> str:
     """One ranking as a few sentences."""
     head = _(_CLAIMS[answer.claim, answer.ranking.simulated][1]).format(
-        winner=view.names.of(answer.winner),
+        winner=_winner(view, answer),
         metric=metric_name(answer.metric),
         value=with_interval(answer.lowest, answer.unit) + shared_part(answer),
     )
-    return " ".join(filter(None, (head, *_others(view, answer), not_compared(view, answer))))
+    return " ".join(filter(None, (_among(answer, head), *_others(view, answer), *left_out(view, answer))))
+
+
+def left_out(view: RunView, answer: Answer) -> list[str]:
+    """Who is not among the others, a sentence for each reason."""
+    broken = quality_words.broken_names(view, answer.broken)
+    return list(filter(None, (not_compared(view, answer), broken)))
 
 
 def not_compared(view: RunView, answer: Answer) -> str:
@@ -318,12 +344,12 @@ def overview_sentence(view: RunView, overview: Overview) -> str:
         parts.append(_("batch of {size}").format(size=batch_size))
     if overview.ask == "again" and not (overview.several and memory):
         parts.append(_("prefix-cache hit"))
-    return f"{', '.join(parts)}: {sentence}" if parts else sentence
+    return _among(overview, f"{', '.join(parts)}: {sentence}" if parts else sentence)
 
 
 def _memory_sentence(view: RunView, overview: Overview, claimed: str) -> str:
     (answer,) = overview.answers
-    name = view.names.of(answer.winner)
+    name = _winner(view, answer)
     ties = _(" (others cannot be told apart from it)") if answer.ranking.open else ""
     if not overview.several:
         return _("{claim}: {name}{ties}.").format(claim=claimed, name=name, ties=ties)
@@ -337,7 +363,7 @@ def _latency_sentence(view: RunView, overview: Overview, claimed: str) -> str:
     tied = [length for length, answer in zip(lengths, answers, strict=True) if answer.ranking.open]
     by_name: dict[str, list[str]] = {}
     for length, answer in zip(lengths, answers, strict=True):
-        by_name.setdefault(view.names.of(answer.winner), []).append(length + ("*" if length in tied else ""))
+        by_name.setdefault(_winner(view, answer), []).append(length + ("*" if length in tied else ""))
     if len(by_name) > 1:
         parts = [_("{name} at {lengths}").format(name=name, lengths=listed(own)) for name, own in by_name.items()]
         ties = _(" (* others cannot be told apart from it)") if tied else ""

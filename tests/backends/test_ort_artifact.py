@@ -48,6 +48,10 @@ def test_an_added_token_outside_the_vocabulary_is_passed_over() -> None:
     assert unused_id({"vocab_size": 100, "eos_token_id": 2}, [7, 100]) == 7
 
 
+def test_an_id_that_is_used_is_never_taken() -> None:
+    assert unused_id({"vocab_size": 100, "eos_token_id": 2}, [7], used=(7, 99)) == 98
+
+
 def test_added_tokens_are_read_without_the_vocabulary_behind_them(tmp_path: Path) -> None:
     text = '{"added_tokens": [{"id": 3, "content": "<a>"}, {"id": 5, "content": "]"}], "model": this is not read'
     (tmp_path / "tokenizer.json").write_text(text, encoding="utf-8")

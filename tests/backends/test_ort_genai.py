@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from backends.contract import ArtifactError, BackendError, Device, DeviceUnavailableError, LoadOptions
+from backends.contract import ArtifactError, BackendError, Device, DeviceUnavailableError, LoadOptions, Scores, Text
 
 SETTINGS = {"model": {"vocab_size": 100, "eos_token_id": 2, "decoder": {"filename": "model.onnx"}}}
 
@@ -153,7 +153,8 @@ def test_the_cpu_is_left_as_the_model_has_it(adapter: ModuleType, told: GenAI, t
 def test_threads_and_the_end_of_sequence_go_into_the_overlay(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
     backend(adapter).load(artifact(tmp_path), "CPU", LoadOptions("int4", threads=3))
 
-    assert told.overlay == {"model": {"eos_token_id": 99, "decoder": {"session_options": {"intra_op_num_threads": 3}}}}
+    assert told.overlay["model"]["decoder"] == {"session_options": {"intra_op_num_threads": 3}}
+    assert told.overlay["model"]["eos_token_id"] == 99
 
 
 def test_a_model_that_names_no_provider_is_given_openvino(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
@@ -276,7 +277,38 @@ def test_a_stack_that_writes_no_profile_is_an_error(adapter: ModuleType, told: G
 def test_a_load_without_a_profile_asks_for_none(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
     backend(adapter).load(artifact(tmp_path), "CPU", LoadOptions("int4"))
 
-    assert told.overlay == {"model": {"eos_token_id": 99}}
+    assert "decoder" not in told.overlay["model"]
+
+
+def test_padding_is_moved_too_since_a_sequence_that_ends_with_it_loses_an_id(
+    adapter: ModuleType, told: GenAI, tmp_path: Path
+) -> None:
+    backend(adapter).load(artifact(tmp_path), "CPU", LoadOptions("int4"))
+
+    assert told.overlay == {"model": {"eos_token_id": 99, "pad_token_id": 99}}
+
+
+def test_what_stands_for_the_end_is_in_no_text_that_is_scored(
+    adapter: ModuleType, told: GenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = [Scores(0, 0, logits=[[0.0]])]
+    monkeypatch.setattr(adapter, "forced_scores", lambda _generator, _texts: iter(scores))
+    texts = [Text("a", (1, 99)), Text("b", (98, 2))]
+
+    assert list(backend(adapter).score(artifact(tmp_path), "CPU", LoadOptions("int4"), texts)) == scores
+    assert told.overlay["model"]["eos_token_id"] == 97
+
+
+def test_a_score_that_the_stack_cannot_give_is_an_error_of_ours(
+    adapter: ModuleType, told: GenAI, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_generator: Any, _texts: Any) -> Iterator[Scores]:
+        raise RuntimeError("no\nmemory")
+
+    monkeypatch.setattr(adapter, "forced_scores", refuse)
+
+    with pytest.raises(BackendError, match=r"could not score: no memory$"):
+        list(backend(adapter).score(artifact(tmp_path), "CPU", LoadOptions("int4"), [Text("a", (1, 2))]))
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,16 @@ def noted() -> FakeRun:
     return run
 
 
+def valued() -> FakeRun:
+    """The fastest is degraded, another is broken, one could not be scored, and answers can be read."""
+    run = FakeRun(agreeing=AGREEING)
+    ratios = {"int4": 1.28, "int8": 1.001, "fp32": 1.0}
+    run.perplexity = {load.label: ratios[load.precision] for load in run.loads}
+    run.perplexity |= {"openvino-genai-CPU-int4": 812.0, "openvino-genai-CPU-int8": None}
+    run.pieces = {str(one): f" {'lengthy' * (one % 5)}word{one}" for one in (*range(64), *range(1000, 1064))}
+    return run
+
+
 def large() -> FakeRun:
     """300 cells and about a million tokens."""
     loads = [Load(s, d, p) for s in STACKS for d in ("CPU", "GPU", "NPU") for p in ("int4", "int8", "fp16", "fp32")]
@@ -125,6 +135,7 @@ RUNS: dict[str, Callable[[], FakeRun]] = {
     "doubtful": doubtful,
     "asked twice": asked_twice,
     "noted": noted,
+    "valued": valued,
     "large": large,
     "counted": counted,
 }

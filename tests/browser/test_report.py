@@ -51,6 +51,16 @@ def test_the_results_are_whole_at_1280_pixels_where_notes_stand_beside_names(ope
     assert page.locator(".scroll:has(#table-results), #table-results tbody th").evaluate_all(beyond) == []
 
 
+@pytest.mark.parametrize("language", ["en", "tr"])
+def test_the_results_are_whole_at_1280_pixels_where_quality_stands_beside_latency(
+    open_report: Open, language: str
+) -> None:
+    page = open_report("valued", (1280, 800), language=language).page
+    assert page.locator("#table-results s").count() > 3 * 8
+    beyond = "all => all.filter(one => one.scrollWidth > one.clientWidth + 1).map(one => one.innerText)"
+    assert page.locator(".scroll:has(#table-results), .scroll:has(#table-quality)").evaluate_all(beyond) == []
+
+
 @pytest.mark.parametrize("size", [PHONE, LAPTOP], ids=["phone", "laptop"])
 def test_a_name_in_a_ranking_has_few_lines_where_its_ratio_is_of_shared_blocks(
     open_report: Open, size: tuple[int, int]

@@ -1,4 +1,4 @@
-"""All ways to ask OpenVINO what a model thinks of given texts have the same answer."""
+"""All ways to ask OpenVINO what a model thinks of given texts have the answer of transformers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ pytestmark = pytest.mark.contract
 LONG = 1e9
 """Seconds that are never up."""
 
-GENAI, OPTIMUM = Case("openvino-genai", "CPU"), Case("optimum-intel", "CPU")
+GENAI = Case("openvino-genai", "CPU")
 WAYS: dict[str, tuple[Case, dict[str, str]]] = {
+    "transformers": (Case("transformers", "CPU"), {}),
     "openvino-genai with PA": (GENAI, {}),
     "openvino-genai with SDPA": (GENAI, {"attention_backend": "SDPA"}),
-    "optimum-intel": (OPTIMUM, {}),
+    "optimum-intel": (Case("optimum-intel", "CPU"), {}),
 }
 """Way -> the backend and the options that lead to it."""
 
@@ -39,18 +40,18 @@ def scored(
     preparer: Preparer, venvs: Venvs, model_prompts: Sequence[Ids], tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, list[Mapping[str, Any]]]:
     """By each way, in fp32: two texts, and then the first once more from a later position on."""
-    artifact = preparer.artifact("openvino-ir", "fp32", "CPU").path
     first, second = ({"name": str(ids[0]), "ids": list(ids), "start": 0} for ids in model_prompts)
     texts = [first, second, {**first, "name": "later", "start": LATER}]
     scratch = tmp_path_factory.mktemp("scores")
-    return {way: _score(way, artifact, venvs, scratch / str(number), texts) for number, way in enumerate(WAYS)}
+    return {way: _score(way, preparer, venvs, scratch / str(number), texts) for number, way in enumerate(WAYS)}
 
 
 def _score(
-    way: str, artifact: Path, venvs: Venvs, scratch: Path, texts: Sequence[Mapping[str, Any]]
+    way: str, preparer: Preparer, venvs: Venvs, scratch: Path, texts: Sequence[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
     case, given = WAYS[way]
     python, target = interpreter_and_target(case, venvs)
+    artifact = preparer.artifact(case.spec.artifact_format, "fp32", case.device).path
     options = {**case.options, **case.as_reference, **given}
     with WorkerProcess(python, target, scratch, timeouts=TIMEOUTS, threads=case.threads) as worker:
         worker.open()
@@ -61,15 +62,15 @@ def _score(
 def test_the_log_probabilities_agree(scored: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
     values = np.array([[one["log_probs"] for one in texts[:2]] for texts in scored.values()])
 
-    assert values.shape == (3, 2, 31)
+    assert values.shape == (4, 2, 31)
     assert np.ptp(values, axis=0).max() < ROUNDING
 
 
 def test_where_there_are_logits_the_likeliest_ids_agree(scored: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
-    of_pipeline, of_openvino, of_optimum = ([one["top_ids"] for one in texts] for texts in scored.values())
+    wanted, of_pipeline, *others = ([one["top_ids"] for one in texts] for texts in scored.values())
 
     assert of_pipeline == [[], [], []]
-    assert of_openvino == of_optimum
+    assert others == [wanted, wanted]
 
 
 @pytest.mark.parametrize("way", WAYS)

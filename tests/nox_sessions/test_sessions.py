@@ -14,7 +14,7 @@ from _pytest.mark.expression import Expression
 
 import noxfile
 from bench.commands import child
-from bench.plan.environments import default_groups, environment
+from bench.plan.environments import Environment, default_groups, environment
 from bench.prepare import install, resolve
 from bench.prepare.resolve import resolved
 from tests.nox_sessions.fake import (
@@ -77,6 +77,27 @@ def test_the_gates_exit_status_is_the_sessions(monkeypatch: pytest.MonkeyPatch) 
 def test_report_hands_on_the_runs_that_it_is_given(finished: Finished) -> None:
     noxfile.report(FakeSession("results/x"))
     assert finished.commands == [("-m", "bench.commands.report", "results/x")]
+
+
+def test_quality_makes_what_the_run_needs(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def needs(*query: Any) -> list[Environment]:
+        asked.append(query[1:])
+        return [environment("ort-genai")]
+
+    monkeypatch.setattr(noxfile, "needs", needs)
+    noxfile.quality(FakeSession("results/x"))
+    assert asked == [(["results/x"], "bench.commands.quality")]
+    assert (finished.commands, list(finished.made or {})) == (
+        [("-m", "bench.commands.quality", "results/x")],
+        ["ort-genai"],
+    )
+
+
+def test_the_help_of_quality_needs_no_run(finished: Finished) -> None:
+    noxfile.quality(FakeSession("--help"))
+    assert (finished.commands, finished.made) == ([("-m", "bench.commands.quality", "--help")], {})
 
 
 def test_overhead_is_measured_on_every_stack(finished: Finished) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.plan.cells import Cell, Load
 from bench.run.record import recorded_cell
+from bench.store.files import write_json
 from bench.store.writer import RunWriter
 from tests.support import rows
 from tests.support.rows import NOW
@@ -31,6 +32,8 @@ SPEED = {
 }
 """Stack and precision -> milliseconds per prompt token, and per new token."""
 _BITS = {"int4": 4.9, "int8": 8.5, "fp16": 16.0, "fp32": 32.0}
+
+_TEXTS = ("chat-1", "chat-2", "code-1", "structured-1", "summarising-1", "writing-1", "french-1", "turkish-1")
 
 _home = tempfile.TemporaryDirectory(prefix="stored-runs-")
 atexit.register(_home.cleanup)
@@ -74,6 +77,10 @@ class FakeRun:
     record: dict[str, Any] = field(default_factory=dict)
     agreeing: Mapping[str, int] = field(default_factory=dict)
     """Precision -> how many ids of its answers are those of a full agreement, or 0 for answers of one id repeated."""
+    perplexity: Mapping[str, float | None] = field(default_factory=dict)
+    """Label -> its perplexity over that of the reference, or ``None`` where it could not be scored."""
+    pieces: Mapping[str, str] = field(default_factory=dict)
+    """Id -> text of that token."""
 
     @property
     def cells(self) -> list[Cell]:
@@ -103,6 +110,10 @@ class FakeRun:
         generations = (self._generations(load, block) for load, block, _ in visits)
         writer.rows("generations", list(itertools.chain.from_iterable(generations)))
         writer.rows("loads", [self.load_row(*visit) for visit in visits])
+        if self.perplexity:
+            writer.rows("quality", [row for load in self.loads for row in self._scores(load)])
+        if self.pieces:
+            write_json(writer.path / "pieces.json", dict(self.pieces))
         if self.findings:
             writer.rows("findings", [{"seen_at": NOW, **row} for row in self.findings])
         if self.end:
@@ -139,6 +150,30 @@ class FakeRun:
                 ttft, itl = self._latencies(cell, process + (0.3 if warmup else 0), noise)
                 row = {"iteration": 0 if warmup else iteration - 1, "warmup": warmup, "ttft_ns": ttft, "itl_ns": itl}
                 yield {**base, **row, **self._ids(cell, f"{block}/{iteration}"), **self.counters, "status": "ok"}
+
+    def _scores(self, load: Load) -> Iterator[dict[str, Any]]:
+        if load.label not in self.perplexity:
+            return
+        ratio = self.perplexity[load.label]
+        if ratio is None:
+            error = {"status": "crashed", "error_type": "Crash", "error_message": "the worker was killed by signal 9"}
+            yield rows.quality_row(load, **error)
+            return
+        for name in _TEXTS:
+            noise = random.Random(f"{name}{load.label}")
+            right = [-math.log(27) + random.Random(f"{name}{at}").gauss(0, 1) for at in range(80)]
+            shift = math.log(ratio) * math.exp(noise.gauss(0, 0.2))
+            distance = 0.001 + 1.5 * abs(shift)
+            yield rows.quality_row(
+                load,
+                text=name,
+                log_probs=[value - shift for value in right],
+                top_ids=list(range(len(right))),
+                reference="transformers fp32",
+                reference_log_probs=right,
+                kl=[distance * noise.expovariate(1) for _ in right],
+                same_top=[noise.random() < math.exp(-distance) for _ in right],
+            )
 
     def _ids(self, cell: Cell, prompt: str) -> dict[str, Any]:
         if cell.load.precision not in self.agreeing:

@@ -73,6 +73,8 @@ class Figures:
     arrival_table: ArrivalTable
     tradeoff: ShapeCharts
     tradeoffs: tuple[Tradeoff, ...]
+    quality_tradeoff: ShapeCharts
+    quality_tradeoffs: tuple[Tradeoff, ...]
     roofline: RooflineFigure | None
     shapes: Markup
     large: bool
@@ -87,7 +89,7 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
     styles = line_styles(naming.series)
     by_load = {load.load_key: styles[one.key] for load in analysis.loads if (one := naming.series_of(load))}
     both = len(analysis.cells) <= MOST_IN_BOTH
-    trades = tradeoffs(analysis.cells)
+    trades, quality_trades = tradeoffs(analysis.cells), tradeoffs(analysis.cells, "perplexity")
     swatches = {key: _swatch(style, sheet) for key, style in styles.items()}
     groups = [_group(kind, own, analysis, styles, sheet, both) for kind, own in _by_kind(lines).items()]
     panels = _titled(lines)
@@ -95,6 +97,7 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
     along, spread = tuple(along_panels(shown, styles, sheet)), tuple(spread_panels(shown, styles, sheet))
     arrival, arrival_table = arrival_charts(lines, styles, sheet, both=both)
     tradeoff = tradeoff_charts(trades, naming, by_load, sheet, both=both)
+    quality_tradeoff = tradeoff_charts(quality_trades, naming, by_load, sheet, both=both)
     roof = roofline_figure(roofline(analysis), naming, by_load, sheet)
     return Figures(
         legend=tuple(LegendEntry(one, swatches[one.key], styles[one.key].number) for one in lines),
@@ -107,6 +110,8 @@ def draw(naming: Naming, analysis: RunAnalysis) -> Figures:
         arrival_table=arrival_table,
         tradeoff=tradeoff,
         tradeoffs=tuple(trades),
+        quality_tradeoff=quality_tradeoff,
+        quality_tradeoffs=tuple(quality_trades),
         roofline=roof,
         shapes=sheet.shapes(),
         large=len(analysis.cells) > MOST_AT_ONCE,

@@ -1,20 +1,21 @@
-"""Charts that there is one of per request shape: time to each token of the answer, and latency against memory."""
+"""Charts that there is one of per request shape: time to each token, and latency against memory and quality."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bench.analyse.arrival import MILESTONES, Arrival
 from bench.analyse.results import CellResult
-from bench.analyse.tradeoff import Tradeoff
+from bench.analyse.tradeoff import Tradeoff, TradeoffPoint
 from bench.report.drawing.canvas import LOG_FROM, Drawing, add_line, chain, label_ticks, tick_label, value_axis
 from bench.report.drawing.chart import Chart, Edition, editions
-from bench.report.drawing.style import MUTED, TEXT, LineStyle
+from bench.report.drawing.style import ACCENT, MUTED, TEXT, LineStyle
 from bench.report.drawing.svg import Sheet
 from bench.report.format import megabytes, number
 from bench.report.language import gettext as _
+from bench.report.language import mark
 from bench.report.names import Naming, Series, Shape, shape_name
 
 MOST_SHAPES = 8
@@ -86,8 +87,11 @@ def _arrival_editions(
             tip = _("{name}: first token after {first} ms, token {n} after {last} ms").format(
                 name=one.name, first=number(arrival.median[0]), last=number(arrival.median[-1]), n=number(last[0], 0)
             )
-            mark, point = canvas.tooltip(tip, line=style.number, prompt=prompt), canvas.point(tip, style.number, prompt)
-            add_line(axes, arrival.token, arrival.median, **style.line(1.5), gid=[mark])
+            along, point = (
+                canvas.tooltip(tip, line=style.number, prompt=prompt),
+                canvas.point(tip, style.number, prompt),
+            )
+            add_line(axes, arrival.token, arrival.median, **style.line(1.5), gid=[along])
             add_line(axes, last, arrival.median[-1:], **style.points(), zorder=4, gid=[point])
 
     label = _("time from the request to each token, one line per configuration, as in the table")
@@ -101,45 +105,110 @@ def tradeoff_charts(
     charts = []
     for one in chosen(tradeoffs):
         title = shape_name(one.prompt_tokens, one.new_tokens, one.batch_size)
-        mark = _(" (simulated)") if one.simulated else ""
-        charts.append(Chart(title + mark, _tradeoff_editions(one, naming, styles, sheet, both)))
+        simulated = _(" (simulated)") if one.simulated else ""
+        charts.append(Chart(title + simulated, _tradeoff_editions(one, naming, styles, sheet, both)))
     return ShapeCharts(tuple(charts), left_out(len(charts), len(tradeoffs)))
 
 
 def _tradeoff_editions(
     one: Tradeoff, naming: Naming, styles: Mapping[str, LineStyle], sheet: Sheet, both: bool
 ) -> tuple[Edition, ...]:
-    latencies = [point.tpot_ms for point in one.points]
+    latencies, cost = [point.tpot_ms for point in one.points], _COSTS[one.against]
+    least, most = cost.ends(one.points)
+
+    def place(point: TradeoffPoint) -> tuple[float, float]:
+        return min(point.cost * cost.scale, most), point.tpot_ms
 
     def draw(canvas: Drawing, logarithmic: bool) -> None:
         axes = canvas.figure.subplots()
-        axes.set_xlim(0, one.points[-1].cost / 1e6 * 1.06)
+        axes.set_xlim(least, most)
         value_axis(axes, latencies, logarithmic=logarithmic)
         label_ticks(axes.xaxis, tick_label)
-        axes.set_xlabel(_("peak memory, MB"))
+        axes.set_xlabel(_(cost.axis))
         axes.set_ylabel(_("ms per output token (logarithmic)") if logarithmic else _("ms per output token"))
         axes.grid(visible=True)
         canvas.settle()
-        _front(axes, one)
+        _front(axes, [place(point) for point in one.points if point.best])
         for point in one.points:
-            style = styles[point.cell.load.load_key]
-            tip = _("{name}: {tpot} ms per token, {peak} MB{best}").format(
+            style, broken = styles[point.cell.load.load_key], point.cell.load.broken
+            tip = _(cost.tip).format(
                 name=naming.of(point.cell.load),
                 tpot=number(point.tpot_ms),
-                peak=megabytes(point.cost),
-                best=_("; no other needs less of both") if point.best else "",
+                cost=cost.shown(point.cost),
+                best=_("; no other needs less of both") if point.best else _("; broken") if broken else "",
             )
-            mark = canvas.point(tip, style.number, one.prompt_tokens)
-            add_line(axes, [point.cost / 1e6], [point.tpot_ms], **style.points(), zorder=4, gid=[mark])
+            x, y = place(point)
+            add_line(
+                axes,
+                [x],
+                [y],
+                **style.points(),
+                zorder=4,
+                clip_on=False,
+                gid=[canvas.point(tip, style.number, one.prompt_tokens)],
+            )
+            if broken:
+                cross = {"marker": "x", "markersize": 13, "markeredgewidth": 1.6, "color": ACCENT, "linestyle": "none"}
+                add_line(axes, [x], [y], **cross, zorder=5, clip_on=False)
 
     suited = max(latencies) / min(latencies) >= LOG_FROM
-    label = _("time per output token over peak memory, one point per configuration, as in the table")
-    return editions(sheet, draw, label, latencies, logarithmic=suited, both=both)
+    return editions(sheet, draw, _(cost.label), latencies, logarithmic=suited, both=both)
 
 
-def _front(axes: Any, one: Tradeoff) -> None:
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """How what latency is traded for is drawn.
+
+    Args:
+        scale: from what is kept to what is drawn.
+        ends: of its axis, as it is drawn.
+        shown: a value in a tooltip.
+    """
+
+    scale: float
+    axis: str
+    tip: str
+    label: str
+    ends: Callable[[Sequence[TradeoffPoint]], tuple[float, float]]
+    shown: Callable[[float], str]
+
+
+def _from_zero(points: Sequence[TradeoffPoint]) -> tuple[float, float]:
+    return 0.0, max(point.cost for point in points) / 1e6 * 1.06
+
+
+def _of_sound(points: Sequence[TradeoffPoint]) -> tuple[float, float]:
+    """Around those that are not broken: the perplexity of others can be thousands of times as high."""
+    sound = [point.cost for point in points if not point.cell.load.broken]
+    low, high = min([1.0, *sound]), max([1.1, *sound])
+    margin = 0.08 * (high - low)
+    return low - margin, high + margin
+
+
+_COSTS = {
+    "memory": _Cost(
+        1e-6,
+        mark("peak memory, MB"),
+        mark("{name}: {tpot} ms per token, {cost} MB{best}"),
+        mark("time per output token over peak memory, one point per configuration, as in the table"),
+        _from_zero,
+        megabytes,
+    ),
+    "perplexity": _Cost(
+        1.0,
+        mark("perplexity over that of the reference"),
+        mark("{name}: {tpot} ms per token, {cost} times the perplexity of the reference{best}"),
+        mark("time per output token over the perplexity ratio, one point per configuration, as in the table"),
+        _of_sound,
+        number,
+    ),
+}
+
+
+def _front(axes: Any, best: Sequence[tuple[float, float]]) -> None:
     """Rings around the best, joined by steps: what lies above a step is beaten."""
-    best = [(point.cost / 1e6, point.tpot_ms) for point in one.points if point.best]
+    if not best:
+        return
     way = [(best[0][0], axes.get_ylim()[1]), *best, (axes.get_xlim()[1], best[-1][1])]
     axes.plot(*zip(*way, strict=True), drawstyle="steps-post", color=MUTED, linewidth=1.0, dashes=(4, 3), zorder=2)
     rings = chain([place] for place in best)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.metrics import RANKED
-from bench.report import finding_words, metric_words, run_words
+from bench.report import finding_words, metric_words, quality_words, run_words
 from bench.report.language import chosen
 from bench.report.names import shape_name
 from bench.report.run_view import RunView
@@ -38,8 +38,11 @@ def table_html(view: RunView) -> str:
             heads=[
                 *map(metric_words.one_line, ("configuration", "device")),
                 *(metric_words.one_line(key, interval=True) for key in RANKED),
-                *map(metric_words.one_line, ("decode_tokens_per_s", "peak", "n", "guard")),
+                *map(
+                    metric_words.one_line, (*quality_words.columns(view), "decode_tokens_per_s", "peak", "n", "guard")
+                ),
             ],
             ranked_metrics=RANKED,
+            quality=quality_words,
         )
     )

@@ -18,7 +18,7 @@ from pytest_benchmark.stats import Stats
 from bench.analyse.results import CellResult, Measured
 from bench.metrics import METRICS
 from bench.plan.cells import Cell, Load
-from bench.report.exports.summary_csv import agreement
+from bench.report.exports.summary_csv import agreement, quality
 from bench.report.exports.summary_json import json_text
 from bench.report.names import mark_of
 from bench.report.run_view import RunView
@@ -128,4 +128,5 @@ def _extra(view: RunView, cell: CellResult, metric: str, measured: Measured) -> 
         "interval_high_s": None if high_ms is None else high_ms / _MS_PER_S,
         "blocks": cell.blocks,
         **agreement(cell),
+        **quality(cell.load),
     }

@@ -118,6 +118,7 @@ def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> di
         "new_tokens": new_tokens,
         "batch_size": batch_size,
         "ask": ask,
+        **quality(load),
         **_times("", load.fresh),
         **_times("cached_", load.cached),
         "peak_memory_bytes": load.peak_memory_bytes,
@@ -159,6 +160,20 @@ def _figures(cell: CellResult) -> dict[str, Any]:
 def agreement(cell: CellResult) -> dict[str, float | None]:
     """How far the answers of a cell agree with the reference's, and what they are by themselves."""
     return {name: getattr(cell.answers, field) if cell.answers else None for name, field in _AGREEMENT.items()}
+
+
+def quality(load: LoadResult) -> dict[str, Any]:
+    """The verdict on a load's words and the figures behind it; ``None`` where nothing is known."""
+    known = load.quality
+    ratio = known.ratio if known else None
+    return {
+        "quality": known.verdict if known else None,
+        "perplexity": known.perplexity if known else None,
+        "perplexity_ratio": ratio.value if ratio else None,
+        "perplexity_ratio_low": ratio.low if ratio else None,
+        "perplexity_ratio_high": ratio.high if ratio else None,
+        **{name: getattr(known, name) if known else None for name in ("kl_mean", "kl_p99", "same_top")},
+    }
 
 
 def _with_interval(metric: Metric, measured: Measured | None) -> dict[str, float | None]:

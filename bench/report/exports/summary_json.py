@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, LoadResult, MemoryRanking, Ranking
 from bench.report.about import about
 from bench.report.format import clean
@@ -14,7 +15,7 @@ from bench.report.names import Naming
 from bench.report.run_view import RunView, load_of
 from bench.report.run_words import all_sentences
 
-SUMMARY_VERSION = 5
+SUMMARY_VERSION = 6
 
 _RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "observers", "venvs")
 
@@ -44,8 +45,10 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
         "simulated": view.simulated != "none",
         "answer": all_sentences(view),
         "reference": {"configuration": names.of(reference), "load_key": reference.load_key} if reference else None,
+        "quality": [_quality(names, load) for load in analysis.loads if load.quality],
         "cells": rows,
         "rankings": [_ranking(names, one, "cell_key", "lowest", "ms") for one in analysis.rankings],
+        "faithful_rankings": [_ranking(names, one, "cell_key", "lowest", "ms") for one in analysis.faithful_rankings],
         "memory_rankings": [
             _ranking(names, one, "load_key", "lowest_peak", "bytes") for one in analysis.memory_rankings
         ],
@@ -67,6 +70,39 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
         ],
     }
     return json_text(value)
+
+
+def _quality(names: Naming, load: LoadResult) -> dict[str, Any]:
+    """What is known of the words of one load."""
+    known = load.quality
+    assert known is not None
+    return {
+        "configuration": names.of(load),
+        "load_key": load.load_key,
+        "verdict": known.verdict,
+        "reason": known.reason,
+        "error": known.error,
+        "reference": known.reference,
+        "is_reference": known.is_reference,
+        "texts": known.texts,
+        "positions": known.positions,
+        "perplexity": known.perplexity,
+        **_estimate("perplexity_ratio", known.ratio),
+        **_estimate("cpu_ratio", known.cpu_ratio),
+        "kl_mean": known.kl_mean,
+        "kl_p99": known.kl_p99,
+        "same_top": known.same_top,
+        "kinds": [dataclasses.asdict(one) for one in known.kinds],
+        "longest": dataclasses.asdict(known.longest) if known.longest else None,
+    }
+
+
+def _estimate(name: str, found: Estimate | None) -> dict[str, float | None]:
+    return {
+        name: found.value if found else None,
+        f"{name}_low": found.low if found else None,
+        f"{name}_high": found.high if found else None,
+    }
 
 
 def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: str, unit: str) -> dict[str, Any]:
@@ -102,6 +138,7 @@ def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: 
             for rival in ranking.rivals
         ],
         "not_compared": [contestant(one) for one in ranking.not_compared],
+        "broken": [contestant(one) for one in ranking.broken],
     }
 
 

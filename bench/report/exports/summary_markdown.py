@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Any
 
 from bench.analyse.results import CellResult
 from bench.metrics import RANKED
-from bench.report import agreement_words, metric_words, run_words
+from bench.report import agreement_words, metric_words, quality_words, run_words
 from bench.report.format import clean, interval, megabytes, number
 from bench.report.language import gettext as _
 from bench.report.names import failed_shapes
@@ -30,6 +31,8 @@ def summary_markdown(view: RunView) -> str:
         lines += ["", *_table(view), ""]
         if quantiles := run_words.quantiles_note(analysis.cells):
             lines.append(escape(quantiles))
+        if quality_words.columns(view):
+            lines += ["", escape(quality_words.column_note()), escape(" ".join(quality_words.method(view)))]
         if agreement_words.columns(view):
             lines += ["", escape(agreement_words.note(view))]
     if analysis.failures:
@@ -54,6 +57,8 @@ def _answers(view: RunView) -> list[str]:
     if not view.analysis.cells:
         return [run_words.nothing_measured()]
     lines = [f"- {escape(run_words.overview_sentence(view, overview))}" for overview in view.overviews]
+    if not_measured := quality_words.not_measured(view):
+        lines += ["", escape(not_measured)]
     command = "" if view.verdict else f" `{run_words.VERDICT_COMMAND}`"
     lines += ["", escape(run_words.verdict_sentence(view)) + command, "", escape(run_words.told_apart()), ""]
     for group in view.answers:
@@ -75,36 +80,40 @@ def _findings(view: RunView) -> list[str]:
 
 def _table(view: RunView) -> list[str]:
     cells = sorted(view.analysis.cells, key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
-    agreement = agreement_words.columns(view)
+    quality, agreement = quality_words.columns(view), agreement_words.columns(view)
     heads = [
         *map(metric_words.one_line, ("prompt", "configuration", "device")),
         *(metric_words.one_line(key, interval=True) for key in RANKED),
-        *map(metric_words.one_line, (*agreement, "decode_tokens_per_s", "peak", "n")),
+        *map(metric_words.one_line, (*quality, *agreement, "decode_tokens_per_s", "peak", "n")),
     ]
     lines = [f"| {' | '.join(heads)} |", f"|--:|:--|:--|{'--:|' * (len(heads) - 3)}"]
-    lines += [
-        "| " + " | ".join(_cells(cell, view, with_agreement=bool(agreement))) + " |" for cell in cells[:_MOST_ROWS]
-    ]
+    lines += ["| " + " | ".join(_cells(cell, view, {*quality, *agreement})) + " |" for cell in cells[:_MOST_ROWS]]
     if len(cells) > _MOST_ROWS:
         more = _("{count} more rows are in summary.csv.")
         lines += ["", more.format(count=number(len(cells) - _MOST_ROWS, 0))]
     return lines
 
 
-def _cells(cell: CellResult, view: RunView, *, with_agreement: bool) -> list[str]:
+def _cells(cell: CellResult, view: RunView, columns: Collection[str]) -> list[str]:
+    """One row of the table; ``columns`` are those of the optional ones that it has."""
+
+    def latency(shown: str) -> str:
+        return f"~~{shown}~~" if shown and cell.load.broken else shown
+
     def both(measured: Any) -> str:
         if measured is None:
             return ""
         ends = interval(measured.estimate)
-        return number(measured.estimate.value) + (f" ({ends})" if ends else "")
+        return latency(number(measured.estimate.value) + (f" ({ends})" if ends else ""))
 
     return [
         number(cell.prompt_tokens, 0),
         escape(view.names.of(cell.load)),
         run_words.device_words(cell.load),
         *(both(getattr(cell, key)) for key in RANKED),
-        *([_agreement(cell, view)] if with_agreement else []),
-        number(cell.decode_tokens_per_s.estimate.value) if cell.decode_tokens_per_s else "",
+        *([quality_words.in_one_line(cell.load)] if quality_words.COLUMN in columns else []),
+        *([_agreement(cell, view)] if agreement_words.COLUMN in columns else []),
+        latency(number(cell.decode_tokens_per_s.estimate.value)) if cell.decode_tokens_per_s else "",
         megabytes(cell.load.peak_memory_bytes),
         f"{cell.generations}/{cell.blocks}",
     ]

@@ -129,3 +129,8 @@ def test_without_quality_there_is_nothing_to_trade_for_it(tiny_run: Any, make_ce
     for precision in ("int4", "int8"):
         tiny_run.generation(make_cell(precision=precision), 0, 10, [5, 5])
     assert tradeoffs(tiny_run.analyse().cells, "perplexity") == []
+
+
+def test_ratios_that_are_alike_to_a_hundredth_are_equal(tiny_run: Any, make_cell: MakeCell) -> None:
+    figures = {"int8": (10.0, 1.0012), "fp32": (30.0, 0.9998)}
+    assert best(valued(tiny_run, make_cell, figures)) == ["int8"]

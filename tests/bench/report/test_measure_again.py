@@ -42,6 +42,8 @@ def asked(*arguments: str) -> Options:
         ("--warmups", "9"),
         ("--interval-target", "5%"),
         ("--load-option", "openvino-genai.attention_backend=SDPA", "--allow-fallback", "--cooldown-s", "30"),
+        ("--no-quality",),
+        ("--quality-limits", "degraded=1.1", "--quality-limits", "broken=3", "--reference", "none"),
     ],
     ids=lambda arguments: " ".join(arguments) or "defaults",
 )

@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 
 from bench.errors import StoreError
 from bench.store import writer as writer_module
 from bench.store.reader import open_run
 from bench.store.schema import SCHEMA_VERSION
-from bench.store.writer import RunWriter, new_run_id
+from bench.store.writer import RunWriter, new_run_id, replace_rows
 
 MakeRow = Callable[..., dict[str, Any]]
 
@@ -157,3 +158,18 @@ def test_a_run_on_a_full_disk_can_still_end(small_disk: Path, generation_row: Ma
     committed, _ = fill(writer, generation_row)
     writer.finish("finished")
     assert open_run(writer.path).table("generations").num_rows == committed
+
+
+def test_rows_of_a_finished_run_are_replaced_and_the_others_stay(writer: RunWriter, generation_row: MakeRow) -> None:
+    for block in range(3):
+        writer.rows("generations", [generation_row(block=block)])
+    writer.finish("finished")
+    replace_rows(open_run(writer.path), "generations", pc.field("block") != 1, [generation_row(block=7)])
+    assert open_run(writer.path).table("generations")["block"].to_pylist() == [0, 2, 7]
+    assert [path.name for path in (writer.path / "generations").iterdir()] == ["all.parquet"]
+
+
+def test_a_table_that_a_run_lacks_is_begun(writer: RunWriter, generation_row: MakeRow) -> None:
+    writer.finish("finished")
+    replace_rows(open_run(writer.path), "generations", pc.scalar(value=True), [generation_row()])
+    assert open_run(writer.path).table("generations").num_rows == 1

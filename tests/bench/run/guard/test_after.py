@@ -1,17 +1,26 @@
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from backends.noise import Noise
 from bench.analyse.series import alike_neighbours, block_medians
 from bench.findings import Code
-from bench.run.guard.after import Series, judge_all, judge_series
+from bench.plan.cells import Load
+from bench.run.guard.after import Series, judge_all, judge_quality, judge_series
 from bench.run.guard.found import Found
+from bench.store.reader import open_run
+from bench.store.writer import replace_rows
 from studies.intervals.play import Played, Shape, play
 from studies.intervals.settings import RESTLESS
+from tests.support.rows import quality_row
+from tests.support.stored_runs import FakeRun
 
 
 def series(*blocks: tuple[float, ...], metric: str = "TTFT") -> Series:
@@ -154,3 +163,41 @@ def test_blocks_whose_cells_share_a_mood_are_not_alike_for_that() -> None:
     runs = ([block_medians(one.blocks, one.values) for one in wandering(10, 0.0, 21, seed)] for seed in range(100))
     # 4 of 100 are the 99.6 % point of a true rate of 1 %.
     assert sum(alike_neighbours(run) is not None for run in runs) <= 4
+
+
+# -- the words of loads
+
+
+def scored(folder: Path, worse: float, limits: dict[str, float] | None = None) -> Iterator[Found]:
+    """What is found of two loads, the narrower of which has a perplexity ``worse`` times that of the other."""
+    loads = [Load("simulated", "CPU", precision) for precision in ("int4", "int8")]
+    fake = FakeRun(loads=loads, blocks=1, record={"options": {"quality_limits": limits} if limits else {}}, end=None)
+    path = fake.write(folder)
+    means = {"int4": -1.0 - math.log(worse), "int8": -1.0}
+    rows = [
+        quality_row(load, text=f"chat-{number}", log_probs=[means[load.precision]] * 50)
+        for load in loads
+        for number in range(3)
+    ]
+    replace_rows(open_run(path), "quality", pc.scalar(value=True), rows)
+    return judge_quality(open_run(path))
+
+
+def test_a_broken_load_is_serious_and_fails_strict(tmp_path: Path) -> None:
+    (found,) = scored(tmp_path, worse=3.0)
+    assert (found.code, found.weight, found.fails_strict) == (Code.BROKEN, "serious", True)
+    assert found.message == "its perplexity is 3 times that of simulated-CPU-int8"
+    assert found.load_id == open_run(next(tmp_path.iterdir())).table("loads")["load_id"].to_pylist()[0]
+
+
+def test_a_degraded_load_is_no_finding(tmp_path: Path) -> None:
+    assert list(scored(tmp_path, worse=1.3)) == []
+
+
+def test_what_is_broken_is_a_matter_of_the_runs_limits(tmp_path: Path) -> None:
+    (found,) = scored(tmp_path, worse=1.3, limits={"degraded": 1.1, "broken": 1.2})
+    assert found.code is Code.BROKEN
+
+
+def test_a_run_whose_loads_were_not_scored_has_no_such_finding(tmp_path: Path) -> None:
+    assert list(judge_quality(open_run(FakeRun(blocks=1).write(tmp_path)))) == []

@@ -1,0 +1,247 @@
+"""How faithful each configuration is to the model it was made from, in words that several renderers share."""
+
+# ruff: noqa: RUF001, RUF002 - apostrophes and dashes are meant
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bench.analyse.interval import Estimate
+from bench.analyse.quality import Quality
+from bench.analyse.read_quality import limits_of
+from bench.analyse.results import LoadResult
+from bench.report.format import interval, listed, number, percent, plural
+from bench.report.language import gettext as _
+from bench.report.language import mark, ngettext
+from bench.report.run_view import RunView
+
+COLUMN = "perplexity_ratio"
+"""Of the tables of results, a key of :data:`bench.report.metric_words.HEADS`."""
+
+NOT_KNOWN = "—"
+
+_VERDICTS = {
+    "faithful": mark("faithful"),
+    "degraded": mark("degraded"),
+    "broken": mark("broken"),
+    "unknown": mark("unknown"),
+}
+_KINDS = {
+    "chat": mark("chat"),
+    "code": mark("code"),
+    "structured": mark("structured"),
+    "summarising": mark("summarising"),
+    "writing": mark("writing"),
+    "chinese": mark("Chinese"),
+    "french": mark("French"),
+    "german": mark("German"),
+    "spanish": mark("Spanish"),
+    "turkish": mark("Turkish"),
+}
+_REASONS = {
+    "not-finite": mark("its log-probabilities are not finite numbers"),
+    "constant": mark("the same token is the likeliest everywhere"),
+    "chance": mark("its likeliest token is that of the reference no more often than by chance"),
+    "collapsed": mark("every timed answer is one token repeated"),
+    "longest": mark("on the longest prompt of the sweep, not on the short texts"),
+    "device": mark("the same artifact is right on the CPU, so the device or its driver is at fault"),
+    "no-reference": mark("there is no reference to compare it with"),
+    "no-scores": mark("it was not scored"),
+    "failed": mark("it could not be scored"),
+}
+"""Code of :attr:`bench.analyse.quality.Quality.reason` -> its words; that of a ratio is the ratio itself."""
+
+
+def columns(view: RunView) -> tuple[str, ...]:
+    """:data:`COLUMN` where the quality of any cell's load is known, and no column where of none."""
+    return (COLUMN,) if any(cell.load.quality for cell in view.analysis.cells) else ()
+
+
+def verdict_word(verdict: str) -> str:
+    """The verdict on a load's words."""
+    return _(_VERDICTS[verdict]) if verdict in _VERDICTS else verdict
+
+
+def reason(load: LoadResult) -> str:
+    """Why the verdict is that, in a few words; blank where the ratio says it."""
+    if load.quality is None:
+        return _(_REASONS["no-scores"])
+    code = load.quality.reason
+    return _(_REASONS[code]) if code in _REASONS else ""
+
+
+def ratio(load: LoadResult) -> str:
+    """What stands in the column, e.g. ``1.28``."""
+    quality = load.quality
+    if quality is not None and quality.is_reference:
+        return _("reference")
+    return NOT_KNOWN if quality is None or quality.ratio is None else number(quality.ratio.value)
+
+
+def ratio_help(load: LoadResult) -> str:
+    """What stands behind it: the interval and the reference, or why there is no ratio."""
+    quality = load.quality
+    if quality is None or quality.ratio is None or quality.is_reference:
+        return reason(load)
+    return "; ".join(filter(None, (_ratio_words(quality, quality.ratio), reason(load))))
+
+
+def column_note() -> str:
+    """What the column means."""
+    return _(
+        "Perplexity ratio: how many times the perplexity of the reference the configuration has on the same texts. “1” "
+        "is as sure of the right words as the reference, and the higher, the more of the model is lost."
+    )
+
+
+def in_one_line(load: LoadResult) -> str:
+    """The column where there is no room for a badge, e.g. ``1.28 (1.21–1.36), degraded``."""
+    quality = load.quality
+    if quality is None or quality.is_reference:
+        return ratio(load)
+    ends = interval(quality.ratio)
+    word = verdict_word(quality.verdict) if quality.verdict != "faithful" else ""
+    return ", ".join(filter(None, (ratio(load) + (f" ({ends})" if ends else ""), word)))
+
+
+def beside(load: LoadResult) -> str:
+    """What stands in parentheses behind the name of a winner."""
+    quality = load.quality
+    if quality is None:
+        return _("quality not measured")
+    if quality.is_reference:
+        return _("the reference of quality")
+    if quality.verdict == "degraded" and quality.ratio is not None:
+        return _("degraded, at {ratio} times the perplexity of the reference").format(ratio=number(quality.ratio.value))
+    return _("quality unknown") if quality.verdict == "unknown" else verdict_word(quality.verdict)
+
+
+def named(view: RunView, load: LoadResult) -> str:
+    """The name of ``load`` with its quality, in a run that knows of any."""
+    name = view.names.of(load)
+    return f"{name} ({beside(load)})" if columns(view) else name
+
+
+def not_measured(view: RunView) -> str:
+    """That nothing is known of quality; blank where something is, and where nothing ran that could have one."""
+    if columns(view) or not view.analysis.cells or view.simulated == "all":
+        return ""
+    return _("Quality was not measured: nothing here says whether the answers are right.")
+
+
+def broken_banner(view: RunView) -> str:
+    """Which configurations gave no answer worth its time; blank where all did."""
+    found = [load for load in _measured(view) if load.broken]
+    if not found:
+        return ""
+    names = [f"{view.names.of(load)} ({reason(load) or _ratio_of(load)})" for load in found]
+    return ngettext(
+        "Broken output: {configurations}. Its latencies are struck through and it is in no ranking. Something is wrong "
+        "with the conversion, the stack, the device or the model.",
+        "Broken output: {configurations}. Their latencies are struck through and they are in no ranking. Something is "
+        "wrong with the conversion, the stack, the device or the model.",
+        len(found),
+    ).format(configurations=listed(names))
+
+
+def method(view: RunView) -> list[str]:
+    """What was done, in a few sentences."""
+    known = [load.quality for load in view.analysis.loads if load.quality]
+    texts, positions = max(one.texts for one in known), max(one.positions for one in known)
+    found = [
+        _(
+            "Each configuration was given {texts} ({tokens}), with the stack, artifact, device and options that are "
+            "timed but apart from all timing, and told how likely it finds each next token. Perplexity is the "
+            "exponential of the mean negative log-likelihood of a token: the lower, the surer."
+        ).format(
+            texts=plural(texts, "{count} fixed text", "{count} fixed texts"),
+            tokens=plural(positions, "{count} token", "{count} tokens"),
+        )
+    ]
+    if references := list(dict.fromkeys(one.reference for one in known if one.reference)):
+        found.append(
+            _(
+                "The ratio is to the perplexity of {reference} on the same texts: the geometric mean over texts, with "
+                "its 95 % interval."
+            ).format(reference=listed(references))
+        )
+    return found
+
+
+def limits_note(view: RunView) -> str:
+    """From which ratios on a configuration is called degraded, and broken."""
+    limits = limits_of(view.record)
+    return _("From {degraded} on a configuration is called degraded, and from {broken} on broken.").format(
+        degraded=number(limits.degraded), broken=number(limits.broken)
+    )
+
+
+def kinds(view: RunView) -> tuple[str, ...]:
+    """The kinds of text that any load was scored on."""
+    return tuple(dict.fromkeys(one.kind for load in scored(view) if load.quality for one in load.quality.kinds))
+
+
+def kind_word(kind: str) -> str:
+    """What a kind of text is called."""
+    return _(_KINDS[kind]) if kind in _KINDS else kind
+
+
+def scored(view: RunView) -> list[LoadResult]:
+    """The loads that something is known of."""
+    return [load for load in view.analysis.loads if load.quality is not None]
+
+
+def facts(load: LoadResult) -> Iterator[tuple[str, str]]:
+    """Names and values for the details of a cell of ``load``."""
+    quality = load.quality
+    if quality is None:
+        return
+    yield _("Quality"), "; ".join(filter(None, (verdict_word(quality.verdict), reason(load))))
+    if quality.ratio is not None and not quality.is_reference:
+        yield _("Perplexity ratio"), _ratio_words(quality, quality.ratio)
+    if quality.perplexity is not None:
+        yield (
+            _("Perplexity"),
+            _("{perplexity} over {tokens} of {texts}").format(
+                perplexity=number(quality.perplexity),
+                tokens=plural(quality.positions, "{count} token", "{count} tokens"),
+                texts=plural(quality.texts, "{count} text", "{count} texts"),
+            ),
+        )
+    if quality.kl_mean is not None:
+        yield (
+            _("KL divergence from the reference"),
+            _("{mean} nats in the mean, {high} at the 99th percentile").format(
+                mean=small(quality.kl_mean), high=small(quality.kl_p99) or NOT_KNOWN
+            ),
+        )
+    if quality.same_top is not None:
+        yield _("Likeliest token as the reference’s"), percent(quality.same_top, 1)
+
+
+def small(value: float | None) -> str:
+    """A divergence: three digits that matter, however small it is."""
+    return "" if value is None else number(value, 4) if 0 < abs(value) < 0.1 else number(value)
+
+
+def broken_names(view: RunView, loads: Iterable[LoadResult]) -> str:
+    """Which configurations are left out of a ranking for their quality; blank if none."""
+    names: Sequence[str] = [view.names.of(load) for load in loads]
+    return _("Broken, so not ranked: {names}.").format(names=listed(names)) if names else ""
+
+
+def _measured(view: RunView) -> list[LoadResult]:
+    """The loads of the cells."""
+    return list({cell.load.load_key: cell.load for cell in view.analysis.cells}.values())
+
+
+def _ratio_of(load: LoadResult) -> str:
+    assert load.quality is not None
+    return _ratio_words(load.quality, load.quality.ratio) if load.quality.ratio else verdict_word(load.quality.verdict)
+
+
+def _ratio_words(quality: Quality, found: Estimate) -> str:
+    ends = interval(found)
+    return _("{ratio} times the perplexity of {reference}").format(
+        ratio=number(found.value) + (f" ({ends})" if ends else ""), reference=quality.reference or _("the reference")
+    )
