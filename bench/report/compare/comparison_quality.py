@@ -11,10 +11,10 @@ from bench.report.compare.comparison_figures import change, percent, ratio, shap
 from bench.report.compare.comparison_view import ComparisonView, QualityFigure
 from bench.report.format import clean, number, plural
 from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.quality_words import reason as load_reason
+from bench.report.quality_words import verdict_word
 
 _LONGEST = 300
-_STATES = {"faithful": mark("faithful"), "degraded": mark("degraded"), "broken": mark("broken")}
 
 
 def state(one: QualityChange) -> str:
@@ -28,8 +28,8 @@ def now(there: Verdict, here: Verdict) -> str:
     if here == "unknown":
         return ""
     if there in ("unknown", here):
-        return _(_STATES[here])
-    return _("{before}, now {now}").format(before=_(_STATES[there]), now=_(_STATES[here]))
+        return verdict_word(here)
+    return _("{before}, now {now}").format(before=verdict_word(there), now=verdict_word(here))
 
 
 def reason(one: QualityChange) -> str:
@@ -70,7 +70,9 @@ def artifact(one: QualityChange) -> str:
 
 def known(one: QualityChange) -> str:
     """What is known beside the perplexities, but for errors; blank for nothing."""
-    own = "" if one.reason in ("broken", "degraded", "mended") else state(one)
+    own = "" if one.reason in ("degraded", "mended") else state(one)
+    if one.reason == "broken":
+        own = load_reason(one.head)
     return "; ".join(filter(None, (reason(one), own, artifact(one))))
 
 
