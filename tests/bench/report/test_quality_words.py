@@ -235,6 +235,27 @@ def test_the_section_says_what_was_done(report: ReportPaths) -> None:
     assert "From 1.05 on a configuration is called degraded, and from 2.00 on broken." in shown
 
 
+def test_a_run_whose_every_load_could_not_be_scored_tells_why_and_no_method(
+    stored: RunAnalysis, tmp_path: Path
+) -> None:
+    shown = text_of(section(page(render_analysis(scored(stored, {"": UNKNOWN}), tmp_path)), "quality"))
+    assert "Each configuration was given" not in shown
+    assert shown.count("the worker was killed by signal 9") == 7
+
+
+def test_it_is_said_where_some_scored_fewer_tokens(stored: RunAnalysis) -> None:
+    slow = replace(FAITHFUL, positions=320)
+    told = [
+        quality_words.method(view_run(scored(stored, known))) for known in ({"": FAITHFUL, "ort": slow}, {"": slow})
+    ]
+    assert ["scored fewer" in " ".join(one) for one in told] == [True, False]
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.0, "0.000"), (3e-6, "< 0.0001"), (0.0044, "0.0044"), (0.374, "0.374")])
+def test_a_small_divergence_keeps_its_digits(value: float, shown: str) -> None:
+    assert quality_words.small(value) == shown
+
+
 def test_the_limits_of_the_run_are_told(run: RunAnalysis) -> None:
     options = {"options": {"quality_limits": {"degraded": 1.1, "broken": 3.0}}}
     view = view_run(replace(run, record={**run.record, **options}))
@@ -261,6 +282,13 @@ def test_a_table_tells_the_ratio_by_kind_of_text(report: ReportPaths) -> None:
     shown = text_of(section(page(report), "quality"))
     assert "configuration chat code" in shown
     assert "ort-genai CPU int4 1.28 1.28" in shown
+
+
+def test_a_load_that_was_not_scored_on_a_kind_of_text_has_a_blank_there(stored: RunAnalysis, tmp_path: Path) -> None:
+    slow = replace(FAITHFUL, kinds=FAITHFUL.kinds[1:])
+    run = scored(stored, {"ort-genai-CPU-int8": slow, "": DEGRADED})
+    shown = text_of(section(page(render_analysis(run, tmp_path)), "quality"))
+    assert "ort-genai CPU int8 1.00 ort-genai CPU fp32 1.28 1.28" in shown
 
 
 def test_the_details_of_a_cell_have_its_figures(run: RunAnalysis) -> None:
