@@ -6,15 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
 
-from backends.contract import BackendError, Text, one_line
+from backends.contract import BackendError, LoadOptions, Text
 from backends.convert import ConversionError
-from backends.convert.cast import TORCH_NAMES
-from backends.hf_model import read_model
+from backends.hf_transformers import Transformers
 from backends.scoring import reference_arrays
-from backends.torch_loop import last_position, scores
 
 REFERENCE_FILE = "reference.npz"
 
@@ -26,15 +22,14 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     :class:`backends.contract.Text` of each. The facts are counts.
     """
     texts = [Text(**text) for text in options["texts"]]
+    precision = options["precision"]
     try:
-        model = read_model(Path(source), dtype=getattr(torch, TORCH_NAMES[options["precision"]])).eval()
-        arrays = reference_arrays(scores(model, texts, last_position(model)), texts)
-    except (BackendError, OSError, ValueError, KeyError, RuntimeError, IndexError, SafetensorError) as error:
-        remedy = "name a load of the run with --reference instead"
-        raise ConversionError(f"transformers could not score the texts: {one_line(error)}; {remedy}") from error
+        arrays = reference_arrays(Transformers().score(Path(source), "CPU", LoadOptions(precision), texts), texts)
+    except BackendError as error:
+        raise ConversionError(f"{error}; a load of the run can be named with --reference instead") from error
     if any(not np.isfinite(values).all() for name, values in arrays.items() if name.endswith("/log_probs")):
         raise ConversionError(
-            f"the model's own weights give numbers that are not finite in {options['precision']}: download it again"
+            f"the model's own weights give probabilities that are not finite in {precision}: download it again"
         )
     np.savez_compressed(output / REFERENCE_FILE, **arrays)
     return {"texts": len(texts), "positions": sum(text.positions for text in texts)}

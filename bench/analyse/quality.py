@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from bench.analyse.interval import Contrast, Estimate, paired
+from bench.plan.options import DEFAULT_QUALITY_LIMITS
 
 Verdict = Literal["faithful", "degraded", "broken", "unknown"]
 """What is claimed of a load's words; thresholds are :class:`Limits`."""
@@ -21,8 +22,8 @@ class Limits:
     interval says stands beside it, and decides whether two runs differ (:mod:`bench.analyse.quality_change`).
     """
 
-    degraded: float = 1.05
-    broken: float = 2.0
+    degraded: float = DEFAULT_QUALITY_LIMITS["degraded"]
+    broken: float = DEFAULT_QUALITY_LIMITS["broken"]
 
 
 @dataclass(frozen=True, slots=True)

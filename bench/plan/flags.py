@@ -149,7 +149,7 @@ FLAGS: tuple[Flag, ...] = (
     ),
     Flag(
         "strict",
-        "fail if the guard finds anything that makes a number doubtful; all is measured and kept",
+        "fail if the guard finds anything that makes a number doubtful, or a broken load; all is measured and kept",
         switch=True,
         shared=True,
     ),
@@ -161,7 +161,7 @@ FLAGS: tuple[Flag, ...] = (
     Flag(
         "quality_limits",
         "from which ratio of its perplexity to the reference's on a load is called degraded, and broken",
-        "degraded=1.05,broken=2",
+        "degraded=1.05,broken=2.5",
         "NAME=RATIO",
         many=True,
     ),

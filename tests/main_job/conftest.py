@@ -45,6 +45,7 @@ ELSEWHERE = [
     "--warmups=1",
     "--max-warmups=1",
     "--seed=7",
+    "--no-quality",
     *ONE_THREAD,
 ]
 """Ways to a device that is not simply the CPU; on most machines that run this, only two of them are there."""

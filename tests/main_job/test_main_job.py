@@ -96,6 +96,26 @@ def test_memory_and_load_times_were_measured(job: MainJob) -> None:
     assert all(row[name] > 0 for row in loads(job).values() for name in names)
 
 
+def test_each_load_scored_texts_or_says_why_not(job: MainJob) -> None:
+    rows = job.run.table("quality").to_pylist()
+    assert {row["load_key"] for row in rows} == {row["load_key"] for row in loads(job).values()}
+    for row in rows:
+        if row["status"] == "ok":
+            assert row["reference"] == "transformers fp32"
+            assert len(row["log_probs"]) == len(row["reference_log_probs"])
+        else:
+            assert (row["status"], bool(row["error_message"])) == ("unsupported", True)
+
+
+def test_the_weights_that_the_reference_is_made_of_have_its_perplexity(job: MainJob) -> None:
+    keys = {row["load_key"] for row in loads(job).values() if row["backend"] == "transformers"}
+    rows = [row for row in job.run.table("quality").to_pylist() if row["load_key"] in keys]
+    means = [
+        statistics.fmean(value for row in rows for value in row[name]) for name in ("log_probs", "reference_log_probs")
+    ]
+    assert means[0] == pytest.approx(means[1], abs=0.01)
+
+
 def test_the_record_names_the_packages_that_ran(job: MainJob) -> None:
     packages = {name: venv["packages"] for name, venv in job.run.record["venvs"].items()}
     assert "openvino-genai" in packages["openvino-genai"]

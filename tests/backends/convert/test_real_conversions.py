@@ -217,6 +217,24 @@ def test_a_reference_in_bf16_is_near(
     assert log_probs.tolist() == pytest.approx(exactly.tolist(), abs=0.2)
 
 
+def test_ids_that_the_model_does_not_have_are_told_in_one_line(preparer_for: PreparerFor) -> None:
+    with pytest.raises(PrepareError, match=r"id 5000.*another tokenizer; a load of the run can be named"):
+        preparer_for("synthetic:tiny").reference([Text("chat-1", (1, 5_000, 2))])
+
+
+def test_weights_that_are_no_numbers_make_no_reference(
+    preparer_for: PreparerFor, conversion_python: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "damaged"
+    shutil.copytree(preparer_for("synthetic:tiny").model().path, copy)
+    weights = max(copy.glob("*.safetensors"))
+    weights.write_bytes(weights.read_bytes()[:-1_024] + b"\xff" * 1_024)
+    source = resolve_model(str(copy))
+    preparer = Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+    with pytest.raises(PrepareError, match="not finite in fp32: download it again"):
+        preparer.reference([SHORT])
+
+
 Strange = Callable[..., Preparer]
 
 

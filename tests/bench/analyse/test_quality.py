@@ -236,7 +236,7 @@ def test_without_anything_wide_nothing_is_claimed(tiny_run: TinyRun, measure: Me
 
 @pytest.mark.parametrize(
     ("ratio", "expected"),
-    [(1.0, "faithful"), (1.049, "faithful"), (1.051, "degraded"), (1.99, "degraded"), (2.01, "broken")],
+    [(1.0, "faithful"), (1.049, "faithful"), (1.051, "degraded"), (2.49, "degraded"), (2.51, "broken")],
 )
 def test_the_verdict_follows_the_ratio(tiny_run: TinyRun, measure: Measure, ratio: float, expected: str) -> None:
     load = measure()

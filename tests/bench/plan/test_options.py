@@ -293,7 +293,7 @@ def test_a_limit_that_is_none_is_refused(make_options: MakeOptions, limits: str)
 
 
 def test_broken_is_not_better_than_degraded(make_options: MakeOptions) -> None:
-    with pytest.raises(UsageError, match=r"--quality-limits: broken=2 is below degraded=3: give both"):
+    with pytest.raises(UsageError, match=r"--quality-limits: broken=2.5 is below degraded=3: give both"):
         make_options("--quality-limits", "degraded=3")
 
 

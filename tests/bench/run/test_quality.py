@@ -35,7 +35,7 @@ ODD = BackendSpec(
     target="",
     group=None,
     artifact_format="none",
-    devices={"CPU": ("int4", "fp32"), "NPU": ("int4", "fp16"), "OPENVINO": ("int4",)},
+    devices={"CPU": ("int4", "fp32"), "XPU": ("int4",), "NPU": ("int4", "fp16"), "OPENVINO": ("int4",)},
     default_precisions=("int4",),
     scores=("CPU", "NPU", "OPENVINO"),
     options={
@@ -137,13 +137,8 @@ def test_a_load_on_another_device_is_scored_on_the_cpu_too() -> None:
     assert {first.load_key, second.load_key} == {npu.key}
 
 
-@pytest.mark.parametrize(
-    "one", [load("int4"), load("fp16", "NPU"), load("int4", "OPENVINO.CPU"), load("int4", "GPU", "openvino-genai")]
-)
+@pytest.mark.parametrize("one", [load("int4"), load("fp16", "NPU"), load("int4", "OPENVINO.CPU"), load("int4", "XPU")])
 def test_without_another_device_or_a_way_to_load_it_on_the_cpu_it_is_scored_once(one: Load) -> None:
-    spec = BACKENDS[one.backend]
-    if one.device == "GPU" and "GPU" in spec.scores:
-        pytest.skip("this stack is asked on both by now")
     assert on_cpu(one) is None
 
 
