@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bench.analyse.interval import Estimate
-from bench.analyse.quality import OfTexts, Quality
+from bench.analyse.quality import Limits, OfTexts, Quality
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
@@ -232,7 +232,9 @@ def test_the_section_says_what_was_done(report: ReportPaths) -> None:
     assert "Each configuration was given 12 fixed texts (1,920 tokens)" in shown
     assert "The ratio is to the perplexity of transformers fp32 on the same texts" in shown
     assert "weights stored as Q4_1" in shown
-    assert "From 1.05 on a configuration is called degraded, and from 2.00 on broken." in shown
+    limits = Limits()
+    told = f"From {limits.degraded:.2f} on a configuration is called degraded, and from {limits.broken:.2f} on broken."
+    assert told in shown
 
 
 def test_a_run_whose_every_load_could_not_be_scored_tells_why_and_no_method(
