@@ -163,7 +163,12 @@ def method(view: RunView) -> list[str]:
         )
     ]
     if min(one.positions for one in known if one.positions) < positions:
-        found.append(_("Those that score slowly scored fewer in their share of the time."))
+        found.append(
+            _(
+                "Those that score slowly scored fewer in their share of the time: compare ratios, since their "
+                "perplexity is of fewer tokens."
+            )
+        )
     if references := list(dict.fromkeys(one.reference for one in known if one.reference)):
         found.append(
             _(
