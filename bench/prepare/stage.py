@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from backends.contract import Text
+from backends.scoring import TOP
 from backends.spec import ORIGINAL
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.plan.backends import BACKENDS
@@ -103,7 +104,7 @@ class Preparer(Preparation):
         given = [{"name": text.name, "ids": list(text.ids), "start": text.start} for text in texts]
         recipe = Recipe(
             "reference",
-            {"precision": precision, "texts": digest_of(given, length=64)},
+            {"precision": precision, "texts": digest_of(given, length=64), "top": TOP},
             {"precision": precision, "texts": given},
         )
         key = self._key("reference", precision, self._digest, recipe)

@@ -28,7 +28,7 @@ from bench.prepare.stage import preparation_for
 from bench.run.doctor.readiness import look
 from bench.run.guard.after import judge_quality
 from bench.run.load_plans import named_venvs, plan_load
-from bench.run.quality import Measured, QualityPass, reference_for, texts_of
+from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
 from bench.store.reader import StoredRun
 from bench.store.writer import replace_rows
 
@@ -101,6 +101,7 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     context = model.get("context_tokens")
     reference = reference_for(asked, usable, preparer, texts, context, say)
     allowed = quality_seconds(run.record["plan"]["blocks"], measured.seconds) if seconds is None else seconds
+    keep_pieces(run, preparer, say)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="aipc-bench-", ignore_cleanup_errors=True) as scratch:
         facts = _facts(run, Path(scratch))

@@ -174,6 +174,12 @@ the lists begin at ``first_position`` and have fewer than ``positions`` values w
 ``same_top`` are of. A load that could not be scored has one row without a text, with its status and error.
 """
 
+LONGEST = "longest-prompt"
+"""Name and kind of the text that is the longest prompt of a run, and none of the fixed texts."""
+
+PIECES = "pieces.json"
+"""File in the folder of a run: token id -> the text of that token, of all ids of its answers."""
+
 TABLES: dict[str, pa.Schema] = {
     "loads": LOADS,
     "generations": GENERATIONS,

@@ -31,7 +31,7 @@ def test_openvino_int4_states_group_size_ratio_and_symmetry() -> None:
 
 def test_openvino_is_given_what_the_recipe_states() -> None:
     arguments = recipe_for("openvino-ir", "int4", "CPU", DEFAULT_FACTS).options["arguments"]
-    assert arguments[2:] == ["--weight-format", "int4", "--group-size", "64", "--ratio", "1.0", "--sym"]
+    assert arguments[2:] == ["--weight-format", "int4", "--group-size", "64", "--ratio", "1.0", "--sym", "--awq"]
 
 
 def test_cpu_and_npu_share_a_recipe_where_both_take_it() -> None:
@@ -87,6 +87,13 @@ def test_the_first_way_is_the_default() -> None:
     )
 
 
+@pytest.mark.parametrize("device", ["DML", "CUDA", "WINML", "OPENVINO.GPU", "OVEP.NPU"])
+def test_onnx_weights_for_other_providers_are_plain_unless_asked_otherwise(device: str) -> None:
+    assert recipe_for("ort-genai", "int4", device, DEFAULT_FACTS).values["extra_options"] == {"prune_lm_head": "true"}
+    mixed = recipe_for("ort-genai", "int4", device, DEFAULT_FACTS, "k-quant-mixed").values["extra_options"]
+    assert mixed["algo_config"] == "k_quant"
+
+
 def test_weights_are_calibrated_with_the_texts_that_the_identity_names() -> None:
     recipe = recipe_for("openvino-ir", "int4", "NPU", DEFAULT_FACTS, "calibrated", CORPUS)
     assert recipe.options["corpus"] == ["chat.txt"]
@@ -102,8 +109,8 @@ def test_the_users_document_has_a_recipe_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("device", "int4", "words"),
     [
-        ("CPU", "finest", "int4 weights of openvino-ir are made as plain, .*, not as 'finest'"),
-        ("NPU", "asymmetric", "an NPU computes with symmetric int4 weights alone"),
+        ("CPU", "finest", "int4 weights of openvino-ir are made as awq, .*, not as 'finest'"),
+        ("NPU", "k-quant-mixed", "int4 weights of openvino-ir are made as awq, .*, not as 'k-quant-mixed'"),
     ],
 )
 def test_a_way_that_there_is_not_is_refused(device: str, int4: str, words: str) -> None:
