@@ -128,6 +128,8 @@ def weight_recipe(manifest: Mapping[str, Any]) -> dict[str, str]:
     recipe = manifest.get("recipe") or {}
     values = {**recipe, **recipe.get("extra_options", {}), **recipe.get("calibrated", {})}
     found = {name: str(values[name]).lower() for name in _CHOICES if name in values}
+    if "--awq" in recipe.get("arguments", ()):
+        found["quant_method"] = "awq"
     blocks = (manifest.get("facts") or {}).get("blocks") or ()
     for name in ("block_size", "accuracy_level"):
         if seen := sorted({block[name] for block in blocks}):

@@ -12,6 +12,7 @@ from bench.analyse.run import analyse_run
 from bench.errors import BenchError
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venvs
+from bench.prepare.recipes import INT4
 from bench.store.reader import open_run
 from studies.intervals.real import measure, run_module
 from studies.intervals.stack import DEVICE
@@ -60,20 +61,22 @@ class Setting:
 _GENAI, _ORT, _LLAMA = "openvino-genai", "ort-genai", "llama-cpp"
 _F32 = "inference_precision=f32"
 
+_RECIPES = tuple(
+    Setting(f"{backend}-{recipe}", backend, "int4", f"recipe={recipe}")
+    for backend in (_GENAI, _ORT, _LLAMA)
+    for recipe in list(INT4[BACKENDS[backend].artifact_format])[1:]
+)
+"""All ways in which int4 weights are made, but the default."""
+
 SETTINGS = (
-    Setting("openvino-asymmetric", _GENAI, "int4", "recipe=asymmetric"),
-    Setting("openvino-calibrated", _GENAI, "int4", "recipe=calibrated"),
-    Setting("openvino-document", _GENAI, "int4", "recipe=document"),
-    Setting("openvino-kv-u8", _GENAI, "int4", "kv_cache_precision=u8"),
-    Setting("openvino-sdpa", _GENAI, "int4", "attention_backend=SDPA"),
-    Setting("openvino-fp32-in-f32", _GENAI, "fp32", _F32),
-    Setting("openvino-int4-in-f32", _GENAI, "int4", _F32),
-    Setting("openvino-int8-in-f32", _GENAI, "int8", _F32),
-    Setting("openvino-no-int8-activations", _GENAI, "int4", f"{_F32},dynamic_quantization_group_size=0", _F32),
-    Setting("ort-k-quant", _ORT, "int4", "recipe=k-quant"),
-    Setting("ort-k-quant-mixed", _ORT, "int4", "recipe=k-quant-mixed"),
-    Setting("llama-kv-q8", _LLAMA, "int4", "kv_cache_precision=q8_0"),
-    Setting("llama-q4-1", _LLAMA, "int4", "recipe=q4_1"),
+    *_RECIPES,
+    Setting(f"{_GENAI}-kv-u8", _GENAI, "int4", "kv_cache_precision=u8"),
+    Setting(f"{_GENAI}-sdpa", _GENAI, "int4", "attention_backend=SDPA"),
+    Setting(f"{_GENAI}-fp32-in-f32", _GENAI, "fp32", _F32),
+    Setting(f"{_GENAI}-int4-in-f32", _GENAI, "int4", _F32),
+    Setting(f"{_GENAI}-int8-in-f32", _GENAI, "int8", _F32),
+    Setting(f"{_GENAI}-float-activations", _GENAI, "int4", f"{_F32},dynamic_quantization_group_size=0", _F32),
+    Setting(f"{_LLAMA}-kv-q8_0", _LLAMA, "int4", "kv_cache_precision=q8_0"),
 )
 
 

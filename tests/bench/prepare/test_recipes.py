@@ -129,7 +129,8 @@ def test_other_weight_formats_have_one_way() -> None:
 
 def test_what_was_chosen_for_int4_weights_is_told() -> None:
     made = recipe_for("openvino-ir", "int4", "CPU", DEFAULT_FACTS)
-    assert weight_recipe({"recipe": made.identity}) == {"group_size": "64", "symmetric": "true", "ratio": "1.0"}
+    told = {"group_size": "64", "symmetric": "true", "ratio": "1.0", "quant_method": "awq"}
+    assert weight_recipe({"recipe": made.identity}) == told
 
 
 def test_a_calibrated_recipe_tells_its_method() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from studies.settings.measured import COLUMNS, SETTINGS, Setting
 from tests.support.stored_runs import FakeRun
 
 LOADS = tuple(Load("ort-genai", "CPU", "int4", variant=name) for name in "ab")
-SETTING = Setting("ort-k-quant", "ort-genai", "int4", "recipe=k-quant")
+SETTING = next(setting for setting in SETTINGS if setting.backend == "ort-genai")
 
 
 @dataclass
@@ -58,7 +59,8 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = Bench(FakeRun(loads=LOADS, prompt_tokens=(8,), perplexity=perplexity))
     monkeypatch.setattr(measured, "measure", made.measure)
     monkeypatch.setattr(measured, "run_module", made.run_module)
-    monkeypatch.setenv("AIPC_BENCH_VENVS", '{"ort-genai": {"python": "/somewhere/python"}}')
+    venvs = {name: {"python": "/somewhere/python"} for name in ("ort-genai", "openvino-genai")}
+    monkeypatch.setenv("AIPC_BENCH_VENVS", json.dumps(venvs))
     return made
 
 
@@ -99,7 +101,8 @@ def test_settings_are_told_apart_by_name() -> None:
 
 
 def test_a_setting_is_the_second_variant_and_the_default_the_first() -> None:
-    assert SETTING.variants == ("--a", "current", "--b", "ort-genai.recipe=k-quant")
+    own = Setting("one", "ort-genai", "int4", "recipe=plain")
+    assert own.variants == ("--a", "current", "--b", "ort-genai.recipe=plain")
 
 
 def test_what_it_is_compared_with_may_be_options_too() -> None:
@@ -108,21 +111,21 @@ def test_what_it_is_compared_with_may_be_options_too() -> None:
 
 
 def test_a_run_is_asked_for_as_a_user_would(bench: Bench, study: Study) -> None:
-    study("ort-k-quant")
+    study(SETTING.name)
     (asked,) = bench.asked
     assert asked[-4:] == SETTING.variants
     assert (asked[asked.index("--blocks") + 1], "--no-quality" in asked) == ("3", True)
 
 
 def test_the_run_that_was_made_is_scored(bench: Bench, study: Study) -> None:
-    study("ort-k-quant")
+    study(SETTING.name)
     (scored,) = bench.scored
-    assert scored[:2] == ("bench.commands.quality", str(study.results / "ort-k-quant" / "run-1"))
+    assert scored[:2] == ("bench.commands.quality", str(study.results / SETTING.name / "run-1"))
 
 
 def test_a_row_has_the_ratios_of_times_and_of_perplexities(bench: Bench, study: Study) -> None:
-    (row,) = study("ort-k-quant")
-    assert row[:3] == ["recipe=k-quant", "ort-genai int4", "default"]
+    (row,) = study(SETTING.name)
+    assert row[:3] == [SETTING.options, "ort-genai int4", "default"]
     assert [value(ratio) for ratio in row[5:8]] == pytest.approx([1.1 / 1.2, 1.2, 1.1], rel=0.05)
     assert all(re.fullmatch(r"[\d.]+ \([\d.]+ to [\d.]+\)", ratio) for ratio in row[3:8])
 
@@ -135,24 +138,24 @@ def test_a_load_that_fails_is_told_by_its_reason(bench: Bench, study: Study) -> 
     assert bench.run is not None
     bench.run.break_cells(LOADS[1].label, "failed", "no such kernel")
     bench.fails = "a run failed with status 1"
-    (row,) = study("ort-k-quant")
+    (row,) = study(SETTING.name)
     assert (row[3:5], "no such kernel" in row[8], row[5] != "") == (["", ""], True, True)
 
 
 def test_a_setting_that_fails_ends_no_other(bench: Bench, study: Study) -> None:
     bench.run, bench.fails = None, "a run failed with status 4"
-    rows = study("ort-k-quant", "ort-k-quant-mixed")
+    rows = study(SETTING.name, "openvino-genai-sdpa")
     assert [row[3:] for row in rows] == [["", "", "", "", "", "a run failed with status 4"]] * 2
 
 
 def test_times_are_kept_where_nothing_could_be_scored(bench: Bench, study: Study) -> None:
     bench.run, bench.unscored = FakeRun(loads=LOADS, prompt_tokens=(8,)), "no load can be scored"
-    (row,) = study("ort-k-quant")
+    (row,) = study(SETTING.name)
     assert (row[3] != "", row[5:]) == (True, ["", "", "", "no load can be scored"])
 
 
 def test_a_stack_that_is_not_there_is_a_row_that_says_so(bench: Bench, study: Study) -> None:
-    (row,) = study("llama-q4-1")
+    (row,) = study("llama-cpp-kv-q8_0")
     assert (row[8].startswith("not measured: there is no llama-cpp venv"), bench.asked) == (True, [])
 
 
