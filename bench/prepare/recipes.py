@@ -119,6 +119,29 @@ def recipe_for(
     return makers[artifact_format](precision, family, facts, settings, corpus)
 
 
+_CHOICES = (
+    *("group_size", "symmetric", "ratio", "quant_method", "scale_estimation"),
+    *("algo_config", "matmul_mixed_precision", "kind"),
+)
+
+
+def weight_recipe(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What was chosen where an artifact's weights were quantized, e.g. ``group_size`` -> ``64``; empty for floats.
+
+    From its recipe, and of an ONNX model from the quantized products of its graph: ``4+8`` where they differ.
+    """
+    recipe = manifest.get("recipe") or {}
+    values = {**recipe, **recipe.get("extra_options", {}), **recipe.get("calibrated", {})}
+    found = {name: str(values[name]).lower() for name in _CHOICES if name in values}
+    if "--awq" in recipe.get("arguments", ()):
+        found["quant_method"] = "awq"
+    blocks = (manifest.get("facts") or {}).get("blocks") or ()
+    for name in ("block_size", "accuracy_level"):
+        if seen := sorted({block[name] for block in blocks}):
+            found[name] = "+".join(map(str, seen))
+    return found
+
+
 def group_size(widths: Sequence[int], device: str) -> int:
     """The largest group that divides every linear layer's input width; -1 (one group per channel) if none does.
 
