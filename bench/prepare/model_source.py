@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from backends.hf_weights import is_lfs_pointer, stored_tensors
 from bench.errors import UsageError
-from bench.prepare.model_facts import ModelFacts
+from bench.prepare.model_facts import ModelFacts, unreadable_refused
 
 DEFAULT_SPEC = "default"
 DEFAULT_NAME = "SmolLM2-135M-Instruct"
@@ -165,7 +166,11 @@ def _directory(spec: str) -> ModelSource:
         "(openvino_model.xml), an ONNX Runtime GenAI directory (genai_config.json) or a .gguf file"
     )
     if directory.suffix == ".gguf" and directory.is_file():
+        _refuse_pointers(spec, [directory])
         return ModelSource("gguf", spec, directory.stem)
+    if not directory.is_dir():
+        raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
+    _refuse_pointers(spec, sorted(file for file in directory.iterdir() if file.is_file()))
     tokenizer = any((directory / name).is_file() for name in _TOKENIZER_FILES)
     no_tokenizer = f"the model {spec} has no tokenizer, and prompts are made with the model's own"
     for marker, kind in _MARKERS.items():
@@ -173,12 +178,19 @@ def _directory(spec: str) -> ModelSource:
             if not tokenizer:
                 raise UsageError(f"{no_tokenizer}: copy tokenizer.json of the model that it was made from into it")
             return ModelSource(kind, spec, directory.resolve().name)
-    if not directory.is_dir():
-        raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
     if not (directory / "config.json").is_file():
         raise UsageError(f"the model {spec} has no config.json: {remedy}")
-    if not any(directory.glob("*.safetensors")):
-        raise UsageError(f"the model {spec} has no weights as safetensors (pickled ones are never opened): {remedy}")
+    with unreadable_refused(directory):
+        stored_tensors(directory)
     if not tokenizer:
         raise UsageError(f"{no_tokenizer}: {remedy}")
     return ModelSource("directory", spec, directory.resolve().name)
+
+
+def _refuse_pointers(spec: str, files: Sequence[Path]) -> None:
+    pointers = [file for file in files if is_lfs_pointer(file)]
+    if pointers:
+        raise UsageError(
+            f"{pointers[0].name} of the model {spec} is a Git LFS pointer, not the file that it stands for: run "
+            f"`git lfs pull` in {pointers[0].parent}"
+        )

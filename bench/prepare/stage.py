@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from backends.contract import Text
+from backends.hf_weights import source_files
 from backends.spec import ORIGINAL
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.plan.backends import BACKENDS
@@ -23,7 +24,6 @@ from bench.prepare.ready_made import ReadyMade
 from bench.prepare.recipes import RECIPE_VERSION, Corpus, Recipe, recipe_for
 
 SYNTHETIC_SEED = 20_240_423
-_SOURCE_SUFFIXES = {".json", ".jinja", ".model", ".safetensors", ".txt"}
 _REFERENCE_BYTES = {"fp32": 4, "bf16": 2}
 """What a reference may be computed in, the better first -> bytes of a weight."""
 
@@ -188,8 +188,8 @@ class Preparer(Preparation):
         job = self._model_job
         if job is not None:
             return job.key.digest
-        files = sorted(file for file in self.source.directory.iterdir() if file.suffix in _SOURCE_SUFFIXES)
-        return digest_of({"kind": "directory", "files": digests_of(files, self._store.root)}, length=64)
+        files = digests_of(source_files(self.source.directory), self._store.root)
+        return digest_of({"kind": "directory", "files": files}, length=64)
 
     @cached_property
     def _facts(self) -> ModelFacts:
@@ -212,13 +212,12 @@ class Preparer(Preparation):
         path, facts = self._path, self._facts
         made = read_artifact(path)
         unmade = {"recipe": {"task": "none", "recipe_version": RECIPE_VERSION}, "model": self.source.label}
-        files = (file for file in path.iterdir() if file.suffix in _SOURCE_SUFFIXES)
         return Artifact(
             path=path,
             format="huggingface",
             precision=precision,
             digest=self._digest,
-            bytes=made.bytes if made else sum(file.stat().st_size for file in files),
+            bytes=made.bytes if made else sum(file.stat().st_size for file in source_files(path)),
             weight_bits=weight_shares(facts.weight_elements),
             bits_per_weight=facts.stored_bytes * 8 / facts.parameters,
             # Only torch loads such a folder, and reports itself what it reads of it.

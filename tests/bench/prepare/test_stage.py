@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.errors import MachineError, PrepareError, UsageError
@@ -11,6 +12,7 @@ from bench.prepare import preparation
 from bench.prepare.model_source import DEFAULT_PACKAGE
 from bench.prepare.preparation import Wanted
 from bench.prepare.stage import Preparer, check_context
+from tests.support.models import write_weights
 
 pytestmark = pytest.mark.process
 
@@ -27,6 +29,17 @@ def test_a_directory_in_the_wanted_precision_is_not_converted(
 ) -> None:
     preparer_of(str(model_directory)).artifact("huggingface", "fp32", "CPU")
     assert stand_in.calls == []
+
+
+def test_weights_that_lie_beside_the_models_own_change_nothing(preparer_of: Make, model_directory: Path) -> None:
+    def known() -> tuple[str, int, dict[str, float] | None, float | None, int]:
+        preparer = preparer_of(str(model_directory))
+        made = preparer.artifact("huggingface", "fp32", "CPU")
+        return preparer.model().digest, preparer.model().parameters, made.weight_bits, made.bits_per_weight, made.bytes
+
+    before = known()
+    write_weights(model_directory / "consolidated.safetensors", {"tok_embeddings.weight": np.zeros((8, 4))})
+    assert known() == before
 
 
 def test_everything_is_pending_at_first(preparer_of: Make, model_directory: Path) -> None:
