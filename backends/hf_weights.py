@@ -21,11 +21,21 @@ SIDE_SUFFIXES = {".json", ".jinja", ".model", ".txt"}
 """What lies beside the weights: configuration, tokenizer, chat template."""
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
+_QUANTIZATION = ("quantization_config", "compression_config")
+_QUANTIZATION_FILES = {
+    "quantize_config.json": "gptq",
+    "quant_config.json": "awq",
+    "hf_quant_config.json": "modelopt",
+}
+"""What older tools wrote beside the configuration -> the way of quantization."""
+_CODES = (".qweight", ".weight_packed", ".weight_scale", ".weight_scale_inv", "_blocks", ".SCB", ".absmax")
+"""Ends of the names of tensors that are codes, or belong to codes."""
 _LARGEST_POINTER = 1024
 _LARGEST_HEADER = 100_000_000  # the safetensors format's own limit
 _HEAD = re.compile(r"(^|\.)(lm_head|embed_out)\.weight$")
 _EMBEDDING = re.compile(r"(^|\.)(embed_tokens|word_embeddings|wte|embed_in)\.weight$")
-_ALWAYS_BUFFERS = ("inv_freq", "masked_bias")
+_NEVER_LEARNED = ("inv_freq", "masked_bias", "._weight_scale", "._weight_zero_point")
+"""Ends of names: rotary frequencies, what stands where a mask masks, and what belongs to torchao's codes."""
 _MASKS = ("attn.bias", "attention.bias")
 _MASK_DIMENSIONS = 4
 _CHUNK = 1 << 24
@@ -110,11 +120,44 @@ def learned_tensors(folder: Path, *, tied: bool | None) -> dict[str, Tensor]:
         tied: what its configuration says of the output layer and the embedding; ``None`` if it says nothing. Where both
             are stored, transformers ties them only if they are equal.
     """
-    tensors = {name: tensor for name, tensor in stored_tensors(folder).items() if not _is_buffer(name, tensor)}
+    tensors = {name: tensor for name, tensor in stored_tensors(folder).items() if not _is_beside(name, tensor)}
     head, embedding = output_layer(tensors), embedding_of(tensors)
     if tied is not False and head and embedding and _equal(tensors[head], tensors[embedding]):
         del tensors[head]
     return tensors
+
+
+def quantization_of(folder: Path) -> str | None:
+    """The way in which the weights of ``folder`` are quantized already, e.g. ``fp8``; ``None`` for plain numbers.
+
+    It is read from the configuration, or from the files or tensors that such a folder has where that says nothing.
+
+    Raises as :func:`stored_tensors`.
+    """
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    parts = (config, *(part for part in config.values() if isinstance(part, dict)))
+    stated = [part[name] for part in parts for name in _QUANTIZATION if part.get(name)]
+    if stated:
+        return _named(stated[0])
+    for name, method in _QUANTIZATION_FILES.items():
+        if (folder / name).is_file():
+            return method
+    tensors = stored_tensors(folder)
+    narrow = sorted({tensor.kind for tensor in tensors.values() if tensor.kind.startswith(("F8", "F4", "F6"))})
+    if narrow:
+        return narrow[0].lower()
+    coded = next((name for name in tensors if name.endswith(_CODES)), None)
+    return None if coded is None else f"{coded.rpartition('.')[2]} tensors"
+
+
+def _named(stated: Any) -> str:
+    method = stated.get("quant_method") if isinstance(stated, dict) else None
+    if method is None:
+        bitsandbytes = isinstance(stated, dict) and any(stated.get(f"load_in_{bits}bit") for bits in (4, 8))
+        return "bitsandbytes" if bitsandbytes else "in a way that its configuration does not name"
+    kind = stated.get("quant_type")
+    kind = kind.get("default", {}).get("_type") if isinstance(kind, dict) else None
+    return f"{method} {kind}" if kind else str(method)
 
 
 def output_layer(tensors: Mapping[str, Tensor]) -> str | None:
@@ -192,9 +235,9 @@ def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, tuple[int, ..
     return {name: (tensor.kind, tensor.shape) for name, tensor in tensors.items()}
 
 
-def _is_buffer(name: str, tensor: Tensor) -> bool:
-    """Whether older versions stored ``name`` beside what was learned: causal masks, rotary frequencies."""
-    return name.endswith(_ALWAYS_BUFFERS) or (name.endswith(_MASKS) and len(tensor.shape) == _MASK_DIMENSIONS)
+def _is_beside(name: str, tensor: Tensor) -> bool:
+    """Whether ``name`` is stored beside what was learned, as older versions stored causal masks."""
+    return name.endswith(_NEVER_LEARNED) or (name.endswith(_MASKS) and len(tensor.shape) == _MASK_DIMENSIONS)
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from backends.hf_weights import is_lfs_pointer, stored_tensors
+from backends.hf_weights import is_lfs_pointer, quantization_of, stored_tensors
 from bench.errors import UsageError
 from bench.prepare.model_facts import ModelFacts, unreadable_refused
 
@@ -42,11 +42,19 @@ _MARKERS: Mapping[str, Kind] = {"openvino_model.xml": "openvino-ir", "genai_conf
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A model as the user names it: where it comes from, what was typed, and its name for people."""
+    """A model as the user names it.
+
+    Args:
+        kind: where it comes from.
+        spec: what was typed.
+        label: its name for people.
+        quantized: the way in which its weights are quantized already, of a directory.
+    """
 
     kind: Kind
     spec: str
     label: str
+    quantized: str | None = None
 
     @property
     def directory(self) -> Path:
@@ -182,9 +190,10 @@ def _directory(spec: str) -> ModelSource:
         raise UsageError(f"the model {spec} has no config.json: {remedy}")
     with unreadable_refused(directory):
         stored_tensors(directory)
+        quantized = quantization_of(directory)
     if not tokenizer:
         raise UsageError(f"{no_tokenizer}: {remedy}")
-    return ModelSource("directory", spec, directory.resolve().name)
+    return ModelSource("directory", spec, directory.resolve().name, quantized)
 
 
 def _refuse_pointers(spec: str, files: Sequence[Path]) -> None:

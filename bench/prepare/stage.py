@@ -7,17 +7,18 @@ from functools import cached_property
 from pathlib import Path
 
 from backends.contract import Text
-from backends.hf_weights import source_files
+from backends.hf_weights import quantization_of, source_files
 from backends.spec import ORIGINAL
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.cells import digest as digest_of
 from bench.plan.options import Options
+from bench.plan.plan import quantized_already
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import Artifact, ArtifactKey, cache_root, digests_of, read_artifact, weight_shares
 from bench.prepare.conversion_cost import free_memory_bytes, gigabytes
-from bench.prepare.model_facts import ModelFacts, facts_of
+from bench.prepare.model_facts import ModelFacts, facts_of, unreadable_refused
 from bench.prepare.model_source import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_PACKAGE, resolve_model
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, Say, Wanted
 from bench.prepare.ready_made import ReadyMade
@@ -172,7 +173,15 @@ class Preparer(Preparation):
     @cached_property
     def _path(self) -> Path:
         job = self._model_job
-        return self.source.directory if job is None else self._unverified(job, self._origin()).path
+        if job is None:
+            return self.source.directory
+        path = self._unverified(job, self._origin()).path
+        if self.source.kind == "hub":
+            with unreadable_refused(path):
+                how = quantization_of(path)
+            if how is not None:
+                raise UsageError(f"{self.source.label}: {quantized_already(how)}")
+        return path
 
     def _check_source(self) -> None:
         """Read all of the model's files before they are loaded or converted, where it is known what they should be."""

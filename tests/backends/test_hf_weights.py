@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from backends.hf_weights import NotWholeError, learned_tensors, source_files, stored_tensors, weight_files
+from backends.hf_weights import (
+    NotWholeError,
+    learned_tensors,
+    quantization_of,
+    source_files,
+    stored_tensors,
+    weight_files,
+)
 from tests.support.models import write_index, write_weights
 
 SINGLE = "model.safetensors"
@@ -152,3 +160,62 @@ def test_masks_and_rotary_frequencies_are_not_learned(
 ) -> None:
     write_weights(tmp_path / SINGLE, {name: np.ones(shape)})
     assert (name in learned_tensors(tmp_path, tied=None)) is learned
+
+
+CONFIGURED = [
+    ({"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}}, "fp8"),
+    ({"quantization_config": {"quant_method": "gptq", "bits": 4}}, "gptq"),
+    ({"quantization_config": {"quant_method": "awq"}}, "awq"),
+    ({"quantization_config": {"quant_method": "mxfp4", "modules_to_not_convert": []}}, "mxfp4"),
+    ({"quantization_config": {"load_in_4bit": True}}, "bitsandbytes"),
+    ({"quantization_config": {"bits": 4}}, "in a way that its configuration does not name"),
+    ({"compression_config": {"quant_method": "compressed-tensors"}}, "compressed-tensors"),
+    ({"text_config": {"quantization_config": {"quant_method": "compressed-tensors"}}}, "compressed-tensors"),
+    (
+        {
+            "quantization_config": {
+                "quant_method": "torchao",
+                "quant_type": {"default": {"_type": "Int8WeightOnlyConfig"}},
+            }
+        },
+        "torchao Int8WeightOnlyConfig",
+    ),
+    ({"quantization_config": {"quant_method": "torchao", "quant_type": "int4_weight_only"}}, "torchao"),
+    ({"quantization_config": None}, None),
+    ({}, None),
+]
+
+
+@pytest.mark.parametrize(("config", "named"), CONFIGURED)
+def test_quantized_weights_are_known_by_their_configuration(single: Path, config: object, named: str | None) -> None:
+    (single / "config.json").write_text(json.dumps(config), "utf-8")
+    assert quantization_of(single) == named
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "named"),
+    [
+        ("model.layers.0.mlp.up_proj.weight", "F8_E4M3", "f8_e4m3"),
+        ("model.layers.0.mlp.up_proj.qweight", "I32", "qweight tensors"),
+        ("model.layers.0.mlp.experts.gate_up_proj_blocks", "U8", "gate_up_proj_blocks tensors"),
+        ("model.layers.0.mlp.up_proj.weight.absmax", "F32", "absmax tensors"),
+        ("model.layers.0.mlp.up_proj.weight", "I8", None),
+    ],
+)
+def test_quantized_weights_are_known_by_their_tensors(tmp_path: Path, name: str, kind: str, named: str | None) -> None:
+    (tmp_path / "config.json").write_text("{}", "utf-8")
+    write_weights(tmp_path / SINGLE, {name: np.ones((4, 4))}, kind)
+    assert quantization_of(tmp_path) == named
+
+
+@pytest.mark.parametrize(("file", "named"), [("quantize_config.json", "gptq"), ("hf_quant_config.json", "modelopt")])
+def test_quantized_weights_are_known_by_the_files_of_older_tools(single: Path, file: str, named: str) -> None:
+    for name in ("config.json", file):
+        (single / name).write_text("{}", "utf-8")
+    assert quantization_of(single) == named
+
+
+def test_scales_of_torchao_are_no_parameters(tmp_path: Path) -> None:
+    codes = {f"up_proj._weight_{part}": np.ones(shape) for part, shape in {"qdata": (4, 4), "scale": (4, 1)}.items()}
+    write_weights(tmp_path / SINGLE, codes)
+    assert [*learned_tensors(tmp_path, tied=None)] == ["up_proj._weight_qdata"]

@@ -85,3 +85,9 @@ def test_a_missing_shard_is_refused_at_once_and_named(model_directory: Path) -> 
     write_index(model_directory, {"layer.weight": "model-00003-of-00003.safetensors"})
     with pytest.raises(UsageError, match=r"the weight file model-00003-of-00003\.safetensors is missing"):
         resolve_model(str(model_directory))
+
+
+def test_a_directory_says_how_it_is_quantized_already(model_directory: Path) -> None:
+    assert resolve_model(str(model_directory)).quantized is None
+    (model_directory / "config.json").write_text('{"quantization_config": {"quant_method": "fp8"}}', "utf-8")
+    assert resolve_model(str(model_directory)).quantized == "fp8"

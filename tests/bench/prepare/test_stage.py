@@ -9,6 +9,7 @@ import pytest
 
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.prepare import preparation
+from bench.prepare.cache import ArtifactStore, Made
 from bench.prepare.model_source import DEFAULT_PACKAGE
 from bench.prepare.preparation import Wanted
 from bench.prepare.stage import Preparer, check_context
@@ -185,6 +186,23 @@ def test_the_default_model_needs_its_package(preparer_of: Make) -> None:
 def test_a_synthetic_model_is_pending_before_its_artifacts(preparer_of: Make) -> None:
     labels = [work.label for work in preparer_of("synthetic:tiny").pending(WANTED)]
     assert labels[0] == "synthetic:tiny to a Hugging Face directory"
+
+
+def test_a_downloaded_model_that_is_quantized_already_is_refused_before_it_is_converted(
+    preparer_of: Make, tmp_path: Path, stand_in: Any
+) -> None:
+    preparer = preparer_of("owner/name-FP8")
+    job = preparer._model_job
+
+    def download(output: Path) -> Made:
+        (output / "config.json").write_text('{"quantization_config": {"quant_method": "fp8"}}', "utf-8")
+        return Made({})
+
+    assert job is not None
+    ArtifactStore(tmp_path / "cache").get(job.key, download)
+    with pytest.raises(UsageError, match=r"owner/name-FP8: this model is quantized already \(fp8\)"):
+        preparer.model()
+    assert stand_in.calls == []
 
 
 def test_a_hub_model_of_unknown_size_says_so(preparer_of: Make) -> None:
