@@ -180,6 +180,8 @@ def is_lfs_pointer(file: Path) -> bool:
 
 def _refuse_names(folder: Path) -> list[Path]:
     names = sorted(file.name for file in folder.glob("*.safetensors"))
+    if SINGLE in names:
+        raise NotWholeError(f"{SINGLE} is a link to a file that is not there: download the model again")
     if not names:
         raise NotWholeError("it has no weights as safetensors (pickled ones are never opened)")
     if names == [ADAPTER]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from backends.hf_weights import is_lfs_pointer, quantization_of, stored_tensors
 from bench.errors import UsageError
+from bench.prepare.hub_cache import name_of, revision_of, snapshot_of
 from bench.prepare.model_facts import ModelFacts, unreadable_refused
 
 DEFAULT_SPEC = "default"
@@ -36,6 +37,7 @@ READY_MADE = ("openvino-ir", "ort-genai", "gguf")
 """Kinds that are artifacts already, named as their formats."""
 
 
+_LOCAL = ("directory", *READY_MADE)
 _MARKERS: Mapping[str, Kind] = {"openvino_model.xml": "openvino-ir", "genai_config.json": "ort-genai"}
 """The file that shows what a folder holds -> what it is."""
 
@@ -46,8 +48,8 @@ class ModelSource:
 
     Args:
         kind: where it comes from.
-        spec: what was typed.
-        label: its name for people.
+        spec: what was typed, or the path that this stands for.
+        label: its name for people, without the revision.
         quantized: the way in which its weights are quantized already, of a directory.
     """
 
@@ -68,8 +70,10 @@ class ModelSource:
 
     @property
     def revision(self) -> str | None:
-        """The revision of a hub model, ``None`` for the newest."""
-        return self.spec.partition("@")[2] or None
+        """The revision of a hub model, ``None`` for the newest; of a model in the hub's cache, that of its snapshot."""
+        if self.kind == "hub":
+            return self.spec.partition("@")[2] or None
+        return revision_of(self.directory) if self.kind in _LOCAL else None
 
     @property
     def ready_made(self) -> str | None:
@@ -153,7 +157,7 @@ def resolve_model(spec: str) -> ModelSource:
     if Path(spec).expanduser().exists():
         return _directory(spec)
     if _HUB_ID.fullmatch(spec):
-        return ModelSource("hub", spec, spec)
+        return ModelSource("hub", spec, spec.partition("@")[0])
     raise UsageError(
         f"the model {spec!r} is no existing directory and no hub id: give a Hugging Face directory, owner/name, "
         f"{SYNTHETIC_PREFIX}<{'|'.join(SHAPES)}> or {DEFAULT_SPEC}"
@@ -168,14 +172,16 @@ def _synthetic(spec: str) -> ModelSource:
 
 
 def _directory(spec: str) -> ModelSource:
-    directory = Path(spec).expanduser()
+    typed = Path(spec).expanduser()
+    directory = snapshot_of(typed)
+    found = str(directory)
     remedy = (
         "give a Hugging Face directory (config.json, *.safetensors and a tokenizer), an OpenVINO IR directory "
         "(openvino_model.xml), an ONNX Runtime GenAI directory (genai_config.json) or a .gguf file"
     )
     if directory.suffix == ".gguf" and directory.is_file():
         _refuse_pointers(spec, [directory])
-        return ModelSource("gguf", spec, directory.stem)
+        return ModelSource("gguf", found, directory.stem)
     if not directory.is_dir():
         raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
     _refuse_pointers(spec, sorted(file for file in directory.iterdir() if file.is_file()))
@@ -185,7 +191,7 @@ def _directory(spec: str) -> ModelSource:
         if (directory / marker).is_file():
             if not tokenizer:
                 raise UsageError(f"{no_tokenizer}: copy tokenizer.json of the model that it was made from into it")
-            return ModelSource(kind, spec, directory.resolve().name)
+            return ModelSource(kind, found, name_of(typed))
     if not (directory / "config.json").is_file():
         raise UsageError(f"the model {spec} has no config.json: {remedy}")
     with unreadable_refused(directory):
@@ -193,7 +199,7 @@ def _directory(spec: str) -> ModelSource:
         quantized = quantization_of(directory)
     if not tokenizer:
         raise UsageError(f"{no_tokenizer}: {remedy}")
-    return ModelSource("directory", spec, directory.resolve().name, quantized)
+    return ModelSource("directory", found, name_of(typed), quantized)
 
 
 def _refuse_pointers(spec: str, files: Sequence[Path]) -> None:

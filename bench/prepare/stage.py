@@ -183,6 +183,12 @@ class Preparer(Preparation):
                 raise UsageError(f"{self.source.label}: {quantized_already(how)}")
         return path
 
+    @property
+    def _revision(self) -> str | None:
+        made = read_artifact(self._path) if self.source.kind == "hub" else None
+        # A branch or nothing was asked for: what was downloaded is a commit of it.
+        return self.source.revision if made is None else made.manifest["facts"].get("commit", self.source.revision)
+
     def _check_source(self) -> None:
         """Read all of the model's files before they are loaded or converted, where it is known what they should be."""
         if self._model_job is not None and (found := read_artifact(self._path)) is not None:

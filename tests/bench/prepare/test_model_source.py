@@ -20,6 +20,7 @@ def test_a_directory_is_named_after_itself(model_directory: Path) -> None:
 def test_a_hub_id_may_name_a_revision() -> None:
     source = resolve_model("microsoft/Phi-3-mini-4k-instruct@main")
     assert (source.kind, source.hub_id, source.revision) == ("hub", "microsoft/Phi-3-mini-4k-instruct", "main")
+    assert source.label == "microsoft/Phi-3-mini-4k-instruct"
 
 
 def test_a_hub_id_without_a_revision_means_the_newest() -> None:
