@@ -160,6 +160,7 @@ BACKENDS: dict[str, BackendSpec] = {
             default_precisions=("fp32",),
             by_default=True,
             made_on_load={"int8": ORIGINAL},
+            reads_quantized=("torchao Int8WeightOnlyConfig",),
             batches=True,
         ),
         BackendSpec(

@@ -167,6 +167,19 @@ def test_a_cast_model_is_stored_as_asked(preparer_for: PreparerFor) -> None:
     assert preparer_for("synthetic:tiny").artifact("huggingface", "bf16", "CPU").weight_bits == {"bf16": 1.0}
 
 
+def test_weights_that_lie_beside_the_models_own_are_not_cast(
+    preparer_for: PreparerFor, conversion_python: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "twice"
+    shutil.copytree(preparer_for("synthetic:tiny").model().path, copy)
+    shutil.copyfile(next(copy.glob("model-*.safetensors")), copy / "consolidated.safetensors")
+    source = resolve_model(str(copy))
+    preparer = Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+    made = preparer.artifact("huggingface", "bf16", "CPU")
+    assert not (made.path / "consolidated.safetensors").exists()
+    assert facts_of(made.path).parameters == SHAPES["tiny"].facts.parameters
+
+
 def test_nothing_is_pending_after_all_was_made(preparer_for: PreparerFor) -> None:
     preparer = preparer_for("synthetic:tiny")
     wanted = [Wanted("huggingface", "bf16", "CPU"), Wanted("openvino-ir", "int4", "CPU")]
