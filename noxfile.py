@@ -104,7 +104,9 @@ def needs(python: str, arguments: Sequence[str], command: str = "bench.commands.
     A command line that cannot be ends the session with the parser's exit status; its message has been shown by then.
     """
     query = [python, "-m", command, "--needs", "--", *arguments]
-    answer = subprocess.run(query, cwd=ROOT, env=child.utf8(), stdout=subprocess.PIPE, encoding="utf-8", check=False)
+    answer = subprocess.run(
+        query, cwd=ROOT, env=child.surroundings(), stdout=subprocess.PIPE, encoding="utf-8", check=False
+    )
     if answer.returncode:
         raise SystemExit(child.exit_status(answer.returncode))
     return [from_json(one) for one in json.loads(answer.stdout.strip().splitlines()[-1])]

@@ -1,4 +1,4 @@
-"""Runs the harness as a child of the noxfile, on nox's own Python: the standard library alone is imported here."""
+"""Runs the harness as a child of the noxfile, on nox's own Python, so it imports only what nox brings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 
 from bench import PROJECT_ROOT
+from bench.prepare.install import FOREIGN
 
 CONTROL_C_EXIT = 0xC000013A
 """Windows' status of a process that Ctrl-C, Ctrl-Break or the end of its console ended."""
@@ -22,7 +23,7 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
     nox's ``session.run`` returns at the second Ctrl-C, while the command still writes to the console.
     """
     break_as_interrupt()
-    with subprocess.Popen(command, cwd=PROJECT_ROOT, env={**utf8(), **variables}) as child:
+    with subprocess.Popen(command, cwd=PROJECT_ROOT, env={**surroundings(), **variables}) as child:
         return wait(child)
 
 
@@ -32,7 +33,7 @@ def run_both(shown: Sequence[str], beside: Sequence[str], variables: Mapping[str
     Returns the first exit status that is not 0.
     """
     break_as_interrupt()
-    environment = {**utf8(), **variables}
+    environment = {**surroundings(), **variables}
     with (
         tempfile.TemporaryFile() as output,
         subprocess.Popen(beside, cwd=PROJECT_ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as other,
@@ -46,9 +47,10 @@ def run_both(shown: Sequence[str], beside: Sequence[str], variables: Mapping[str
     return statuses[0] or statuses[1]
 
 
-def utf8() -> dict[str, str]:
-    """The caller's environment, with the same encoding on every system."""
-    return {**os.environ, "PYTHONUTF8": "1"}
+def surroundings() -> dict[str, str]:
+    """The caller's variables, without those that let a venv's Python find other packages, and with one encoding."""
+    theirs = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return {**theirs, "PYTHONUTF8": "1"}
 
 
 def wait(child: subprocess.Popen[bytes]) -> int:
