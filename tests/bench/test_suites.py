@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -351,6 +352,23 @@ def test_plugins_that_would_break_the_order_are_refused(
 
 
 # The guard
+
+
+NO_ACCOUNT = """
+import os, pwd
+def unknown(_):
+    raise KeyError
+pwd.getpwuid = unknown
+for name in ("HOME", "USER", "LOGNAME", "USERNAME"):
+    os.environ.pop(name, None)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a user of Windows has an account")
+def test_a_user_without_an_account_measures_and_has_a_report(sweep: Sweep) -> None:
+    (sweep.home / "no_account.py").write_text(NO_ACCOUNT, encoding="utf-8")
+    process = sweep.run("-p", "no_account", "--redact", PYTHONPATH=str(sweep.home))
+    assert (process.returncode, len(sweep.stored.table("generations")) > 0) == (0, True)
 
 
 def test_what_a_reading_costs_stands_in_the_record(measured: Measured) -> None:
