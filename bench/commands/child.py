@@ -18,12 +18,12 @@ CONTROL_C_EXIT = 0xC000013A
 
 
 def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run a command in the checkout, with additional environment variables; returns its exit status.
+    """Run a command with additional environment variables; returns its exit status.
 
     nox's ``session.run`` returns at the second Ctrl-C, while the command still writes to the console.
     """
     break_as_interrupt()
-    with subprocess.Popen(command, cwd=PROJECT_ROOT, env={**surroundings(), **variables}) as child:
+    with subprocess.Popen(command, env={**surroundings(), **variables}) as child:
         return wait(child)
 
 
@@ -36,8 +36,8 @@ def run_both(shown: Sequence[str], beside: Sequence[str], variables: Mapping[str
     environment = {**surroundings(), **variables}
     with (
         tempfile.TemporaryFile() as output,
-        subprocess.Popen(beside, cwd=PROJECT_ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as other,
-        subprocess.Popen(shown, cwd=PROJECT_ROOT, env=environment) as first,
+        subprocess.Popen(beside, env=environment, stdout=output, stderr=subprocess.STDOUT) as other,
+        subprocess.Popen(shown, env=environment) as first,
     ):
         statuses = wait(first), wait(other)
         output.seek(0)
@@ -48,9 +48,12 @@ def run_both(shown: Sequence[str], beside: Sequence[str], variables: Mapping[str
 
 
 def surroundings() -> dict[str, str]:
-    """The caller's variables, without those that let a venv's Python find other packages, and with one encoding."""
+    """The caller's variables, with one encoding, and such that Python finds our modules and the venv's alone.
+
+    The working folder is the caller's, so nothing is imported from it.
+    """
     theirs = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    return {**theirs, "PYTHONUTF8": "1"}
+    return {**theirs, "PYTHONPATH": str(PROJECT_ROOT), "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
 
 
 def wait(child: subprocess.Popen[bytes]) -> int:

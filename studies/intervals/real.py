@@ -152,11 +152,10 @@ def measure(arguments: Sequence[str], folder: Path) -> None:
     Raises:
         BenchError: it failed; with its last words.
     """
-    command = [sys.executable, "-m", "pytest", "bench/", *arguments]
+    command = [sys.executable, "-m", "pytest", str(PROJECT_ROOT / "bench"), *arguments]
     where = ["--results-dir", str(folder), "--reports-dir", str(folder.parent / "reports")]
     done = subprocess.run(
         [*command, *where],
-        cwd=PROJECT_ROOT,
         env=child_environment({}),
         stdin=subprocess.DEVNULL,
         capture_output=True,

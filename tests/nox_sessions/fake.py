@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,6 +72,7 @@ class FakeSession:
 
     def __init__(self, *posargs: str, failing: str | None = None, errors: str = "", settings: str = "") -> None:
         self.posargs = list(posargs)
+        self.invoked_from = str(Path.cwd())
         self.failing, self.errors, self.settings = failing, errors, settings
         self.calls: list[tuple[str, ...]] = []
         self.options: list[dict[str, Any]] = []
@@ -96,6 +98,9 @@ class FakeSession:
     def _fail_at(self, *arguments: str) -> None:
         if self.failing and any(self.failing in argument for argument in arguments):
             raise nox.command.CommandFailed("Returned code 1", return_code=1)
+
+    def chdir(self, folder: str) -> None:
+        os.chdir(folder)
 
     def log(self, message: str) -> None:
         self.said.append(message)
