@@ -153,7 +153,7 @@ def measure(arguments: Sequence[str], folder: Path) -> None:
         BenchError: it failed; with its last words.
     """
     where = ("--results-dir", str(folder), "--reports-dir", str(folder.parent / "reports"))
-    run_module("pytest", "bench/", *arguments, *where)
+    run_module("pytest", str(PROJECT_ROOT / "bench"), *arguments, *where)
 
 
 def run_module(*arguments: str) -> None:
@@ -164,7 +164,6 @@ def run_module(*arguments: str) -> None:
     """
     done = subprocess.run(
         [sys.executable, "-m", *arguments],
-        cwd=PROJECT_ROOT,
         env=child_environment({}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
