@@ -12,7 +12,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from backends.hf_weights import NotWholeError, Tensor, learned_tensors
+from backends.hf_weights import NotWholeError, Tensor, embedding_of, learned_tensors, output_layer
 from bench.errors import UsageError
 
 WEIGHT_FORMATS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16", "I8": "int8", "U8": "int8"}
@@ -28,6 +28,7 @@ class ModelFacts:
         context_tokens: the longest sequence that it takes; ``None`` where its configuration does not say.
         linear_widths: the input widths of its linear layers, ascending.
         weight_elements: weight format -> parameters stored so.
+        embedding_parameters: of ``parameters``, those of the embedding and the output layer; 0 where that is not known.
     """
 
     parameters: int
@@ -36,6 +37,7 @@ class ModelFacts:
     linear_widths: tuple[int, ...]
     weight_elements: Mapping[str, int]
     stored_bytes: int
+    embedding_parameters: int = 0
 
     @property
     def only_format(self) -> str | None:
@@ -83,6 +85,7 @@ def _facts(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ModelFac
         stored += tensor.end - tensor.begin if width is None else size * width
     widths = {tensor.shape[1] for name, tensor in tensors.items() if len(tensor.shape) == 2 and "embed" not in name}
     context = config.get("max_position_embeddings", config.get("n_positions"))
+    outer = (tensors[name] for name in (embedding_of(tensors), output_layer(tensors)) if name is not None)
     return ModelFacts(
         parameters=sum(elements.values()),
         vocab_size=int(config["vocab_size"]),
@@ -90,6 +93,7 @@ def _facts(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ModelFac
         linear_widths=tuple(sorted(widths)),
         weight_elements=dict(elements),
         stored_bytes=stored,
+        embedding_parameters=sum(prod(tensor.shape) for tensor in outer),
     )
 
 

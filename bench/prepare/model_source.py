@@ -24,6 +24,7 @@ DEFAULT_FACTS = ModelFacts(
     linear_widths=(576, 1_536),
     weight_elements={"fp32": 134_515_008},
     stored_bytes=538_060_032,
+    embedding_parameters=28_311_552,
 )
 """What the default model is known to be before it was unpacked, for the preflight and the recipes."""
 
@@ -132,6 +133,7 @@ class SyntheticShape:
             linear_widths=tuple(sorted({self.hidden_size, self.intermediate_size})),
             weight_elements={precision: parameters},
             stored_bytes=parameters * width,
+            embedding_parameters=2 * self.vocab_size * self.hidden_size,
         )
 
 

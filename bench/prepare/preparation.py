@@ -61,6 +61,7 @@ class PreparedModel:
         parameters: learned numbers, tied ones once where that is known.
         note: what a reader of a report must know about its weights.
         revision: the commit of the repository that it comes from; ``None`` where that is not known.
+        embedding_parameters: see :class:`bench.prepare.model_facts.ModelFacts`.
     """
 
     name: str
@@ -73,6 +74,7 @@ class PreparedModel:
     parameters: int
     note: str | None
     revision: str | None = None
+    embedding_parameters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,7 @@ class Preparation(ABC):
             parameters=facts.parameters,
             note=self.source.note,
             revision=self._revision,
+            embedding_parameters=facts.embedding_parameters,
         )
 
     @property

@@ -128,6 +128,7 @@ class BenchSession:
             machine_id=machine_id(),
             model=model["name"],
             model_digest=model["digest"],
+            embedding_share=(model["embedding_parameters"] or 0) / (model["parameters"] or 1),
             threads=threads,
             repeats=self.options.repeats,
             warmups=self.options.warmups,
