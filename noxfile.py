@@ -74,7 +74,7 @@ from bench.prepare import install  # noqa: E402
 from bench.prepare.install import Outcome, reason  # noqa: E402
 from bench.prepare.resolve import resolve_all  # noqa: E402
 
-STUDIES = ("intervals", "overhead", "report-speed")
+STUDIES = ("intervals", "overhead", "report-speed", "settings")
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
 
@@ -90,8 +90,16 @@ def venvs(session: nox.Session, environments: Iterable[Environment]) -> dict[str
     return install.make(session, list(environments), nox.command.CommandFailed)
 
 
+def go_back(session: nox.Session) -> None:
+    """Have relative paths be the caller's: nox has gone to the checkout, for work on which it stays there."""
+    if Path(session.invoked_from) != Path.cwd():
+        session.chdir(session.invoked_from)
+
+
 def harness(session: nox.Session, group: str = HARNESS) -> str:
     """The harness's interpreter; without one nothing can go on, so that is an error."""
+    if group == HARNESS:
+        go_back(session)
     outcome = venvs(session, [environment(group)])[group]
     if "python" not in outcome:
         session.error(f"nothing works without the {group} venv, and it cannot be made: {reason(outcome)}")
@@ -104,7 +112,7 @@ def needs(python: str, arguments: Sequence[str], command: str = "bench.commands.
     A command line that cannot be ends the session with the parser's exit status; its message has been shown by then.
     """
     query = [python, "-m", command, "--needs", "--", *arguments]
-    answer = subprocess.run(query, cwd=ROOT, env=child.utf8(), stdout=subprocess.PIPE, encoding="utf-8", check=False)
+    answer = subprocess.run(query, env=child.surroundings(), stdout=subprocess.PIPE, encoding="utf-8", check=False)
     if answer.returncode:
         raise SystemExit(child.exit_status(answer.returncode))
     return [from_json(one) for one in json.loads(answer.stdout.strip().splitlines()[-1])]
@@ -131,7 +139,8 @@ def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) ->
 def measure(session: nox.Session, python: str) -> None:
     """Install what the command line needs, then run it."""
     made = venvs(session, needs(python, session.posargs))
-    finish(session, python, "-m", "pytest", "bench/", *session.posargs, made=made)
+    suites = "bench/" if Path.cwd() == ROOT else str(ROOT / "bench")
+    finish(session, python, "-m", "pytest", suites, *session.posargs, made=made)
 
 
 def asks_for_help(arguments: Iterable[str]) -> bool:
@@ -216,7 +225,7 @@ def gate(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments about the benchmark itself: `-- intervals`, `-- overhead` or `-- report-speed`, and its options."""
+    """Experiments about the benchmark: `-- intervals`, `overhead`, `report-speed` or `settings`, with its options."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(
@@ -224,8 +233,10 @@ def studies(session: nox.Session) -> None:
         )
         raise SystemExit(0 if asks_for_help([name]) else 4)
     python = harness(session)
-    on_a_stack = name == "overhead" or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
+    on_a_stack = name in ("overhead", "settings") or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
     made = venvs(session, map(environment, default_groups())) if on_a_stack and not asks_for_help(arguments) else {}
+    # What must be compiled is measured where it is there.
+    made = {**install.as_they_are(map(environment, all_groups())), **made} if name == "settings" else made
     finish(session, python, "-m", f"studies.{name.replace('-', '_')}", *arguments, made=made)
 
 
@@ -258,7 +269,9 @@ def resolve(session: nox.Session) -> None:
 def clean(session: nox.Session) -> None:
     """Say what lies in the caches and in the venvs; `-- --remove` removes it."""
     # A venv of an older recipe is good enough to look into a cache, and needs no disk that may be full.
-    python = str(install.interpreter(HARNESS)) if install.was_made(HARNESS) else harness(session)
+    usable = install.was_made(HARNESS) and install.damage(HARNESS) is None
+    go_back(session)
+    python = str(install.interpreter(HARNESS)) if usable else harness(session)
     finish(session, python, "-m", "bench.commands.clean", *session.posargs)
     if not asks_for_help(session.posargs):
         install.clean(session, remove="--remove" in session.posargs)

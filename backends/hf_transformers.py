@@ -171,6 +171,7 @@ class TransformersSession:
             ),
             inference_precision=computes,
             kv_cache_precision=computes,
+            activation_quantization="none",
             attention_backend=str(self._model.config._attn_implementation).upper(),  # noqa: SLF001 - the only read-back
             threads=torch.get_num_threads(),
             compile_cache="none",

@@ -53,6 +53,14 @@ def speed_variables(environ: Mapping[str, str]) -> dict[str, str]:
     return {name: _value(name, environ[name]) for name in names[:_MOST]}
 
 
+def home_folder() -> Path | None:
+    """The user's home folder; ``None`` where there is none, as for a user id without an account."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return None
+
+
 def _value(name: str, value: str) -> str:
     if _SECRET.intersection(name.upper().split("_")):
         return _HIDDEN
@@ -66,7 +74,7 @@ def _value(name: str, value: str) -> str:
 
 
 def _without_paths(value: str) -> str:
-    home = Path.home().name
+    home = home_folder()
     shown = _PATH.sub(lambda found: found[1], _URL.sub(_HIDDEN, value))
     # The home folder itself is named like its user.
-    return "~" if shown == home and shown != value else shown
+    return "~" if home is not None and shown == home.name and shown != value else shown

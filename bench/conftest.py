@@ -37,12 +37,11 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     _refuse_what_breaks_the_order(config)
     try:
-        options, plan = plan_for({flag.name: config.getoption(flag.destination) for flag in FLAGS}, PROJECT_ROOT)
+        options, plan = plan_for({flag.name: config.getoption(flag.destination) for flag in FLAGS}, Path.cwd())
     except UsageError as error:
         raise pytest.UsageError(str(error)) from error
-    arguments = [
-        str(argument) for argument in config.invocation_params.args if str(argument) not in ("bench", "bench/")
-    ]
+    ours = ("bench", "bench/", str(PROJECT_ROOT / "bench"))
+    arguments = [str(argument) for argument in config.invocation_params.args if str(argument) not in ours]
     name = "ab" if options.variants else "bench"
     command = f"nox -s {name} -- {command_line(arguments)}" if arguments else f"nox -s {name}"
     config.stash[SESSION] = BenchSession(options, plan, command, lambda line: _say(config, line))

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from backends.speed_variables import home_folder
 from bench import PROJECT_ROOT
 
 
@@ -23,7 +24,10 @@ def process_group() -> dict[str, Any]:
 
 
 def child_environment(ours: Mapping[str, str], *, online: bool = False) -> dict[str, str]:
-    """A child's environment: the caller's, this project's modules, ``ours``, and the model hub only if ``online``."""
+    """A child's environment: the caller's, this project's modules, ``ours``, and the model hub only if ``online``.
+
+    Where the user has no home folder, the child gets one within the checkout.
+    """
     common = {
         "PYTHONPATH": str(PROJECT_ROOT),
         # The working folder is no place to import from.
@@ -32,8 +36,11 @@ def child_environment(ours: Mapping[str, str], *, online: bool = False) -> dict[
         "PYTHONUNBUFFERED": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
     }
+    # OpenVINO and nncf are not imported without a home folder.
+    home = str(PROJECT_ROOT / ".nox" / "home")
+    homes = {} if home_folder() else {"HOME": home, "USERPROFILE": home}
     offline = {} if online else {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    return {**os.environ, **common, **offline, **ours}
+    return {**os.environ, **common, **homes, **offline, **ours}
 
 
 def working_process(started: int, told: int) -> int:

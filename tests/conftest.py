@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +33,17 @@ def pytest_collection_finish() -> None:
     """Keep the thousands of collected tests out of every later garbage collection."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user has no home folder, as a user id without an account in a container."""
+
+    def no_folder(*_: object) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", no_folder)
+    monkeypatch.setattr(Path, "expanduser", no_folder)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""Runs the harness as a child of the noxfile, on nox's own Python: the standard library alone is imported here."""
+"""Runs the harness as a child of the noxfile, on nox's own Python, so it imports only what nox brings."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ import tempfile
 from collections.abc import Mapping, Sequence
 
 from bench import PROJECT_ROOT
+from bench.prepare.install import FOREIGN
 
 CONTROL_C_EXIT = 0xC000013A
 """Windows' status of a process that Ctrl-C, Ctrl-Break or the end of its console ended."""
 
 
 def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run a command in the checkout, with additional environment variables; returns its exit status.
+    """Run a command with additional environment variables; returns its exit status.
 
     nox's ``session.run`` returns at the second Ctrl-C, while the command still writes to the console.
     """
     break_as_interrupt()
-    with subprocess.Popen(command, cwd=PROJECT_ROOT, env={**utf8(), **variables}) as child:
+    with subprocess.Popen(command, env={**surroundings(), **variables}) as child:
         return wait(child)
 
 
@@ -32,11 +33,11 @@ def run_both(shown: Sequence[str], beside: Sequence[str], variables: Mapping[str
     Returns the first exit status that is not 0.
     """
     break_as_interrupt()
-    environment = {**utf8(), **variables}
+    environment = {**surroundings(), **variables}
     with (
         tempfile.TemporaryFile() as output,
-        subprocess.Popen(beside, cwd=PROJECT_ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT) as other,
-        subprocess.Popen(shown, cwd=PROJECT_ROOT, env=environment) as first,
+        subprocess.Popen(beside, env=environment, stdout=output, stderr=subprocess.STDOUT) as other,
+        subprocess.Popen(shown, env=environment) as first,
     ):
         statuses = wait(first), wait(other)
         output.seek(0)
@@ -46,9 +47,13 @@ def run_both(shown: Sequence[str], beside: Sequence[str], variables: Mapping[str
     return statuses[0] or statuses[1]
 
 
-def utf8() -> dict[str, str]:
-    """The caller's environment, with the same encoding on every system."""
-    return {**os.environ, "PYTHONUTF8": "1"}
+def surroundings() -> dict[str, str]:
+    """The caller's variables, with one encoding, and such that Python finds our modules and the venv's alone.
+
+    The working folder is the caller's, so nothing is imported from it.
+    """
+    theirs = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return {**theirs, "PYTHONPATH": str(PROJECT_ROOT), "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
 
 
 def wait(child: subprocess.Popen[bytes]) -> int:

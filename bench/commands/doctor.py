@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from bench import PROJECT_ROOT
 from bench.cli import Parser, print_refusal
 from bench.errors import UsageError
 from bench.measure.child_process import worker_variables
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Probe the stacks and print what was found; returns the exit status."""
     try:
         given = {name.removeprefix("aipc_"): value for name, value in vars(_parser().parse_args(arguments)).items()}
-        options = resolve_options(given, PROJECT_ROOT)
+        options = resolve_options(given, Path.cwd())
         venvs = Venvs.from_environment(options.workers)
     except UsageError as error:
         return print_refusal(error)

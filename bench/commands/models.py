@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
-from bench import PROJECT_ROOT
 from bench.cli import print_refusal
 from bench.errors import BenchError
 from bench.plan.flags import parser
@@ -20,7 +20,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         given = vars(parser().parse_args(list(arguments)))
         flags = {name.removeprefix("aipc_"): value for name, value in given.items()}
-        options, plan = plan_for(flags, PROJECT_ROOT)
+        options, plan = plan_for(flags, Path.cwd())
         preparer = preparation_for(options, Venvs.from_environment(options.workers), plan.loads, _say)
         if preparer is None:
             _say("nothing to prepare: these backends need no model")

@@ -9,8 +9,8 @@ import json
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
-from bench import PROJECT_ROOT
 from bench.cli import Parser, add_language, print_refusal
 from bench.commands.needs import environments_needed
 from bench.commands.stored_runs import add_folders
@@ -72,7 +72,7 @@ def _options(asked: Namespace, run: StoredRun) -> Options:
     """The options that say where the model and the stacks are."""
     recorded = run.record.get("options") or {}
     given = {name: getattr(asked, BY_NAME[name].destination) for name in _SHARED}
-    return resolve_options({**given, "model": recorded.get("model")}, PROJECT_ROOT)
+    return resolve_options({**given, "model": recorded.get("model")}, Path.cwd())
 
 
 def _parser() -> Parser:

@@ -15,10 +15,14 @@ from bench.measure.worker import Generated
 from bench.plan.cells import Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt
+from bench.prepare.recipes import weight_recipe
 
 Row = dict[str, Any]
 
-_FROM_EVIDENCE = ("inference_precision", "kv_cache_precision", "attention_backend", "threads", "compile_cache")
+_FROM_EVIDENCE = (
+    *("inference_precision", "kv_cache_precision", "activation_quantization", "attention_backend"),
+    *("threads", "compile_cache"),
+)
 _FROM_DETAILS = ("padded_prompt_tokens", "setup_ns")
 _FROM_GAUGES = ("energy_j", "energy_source", "cpu_frequency_mhz", "invalid_reason")
 _FROM_GENERATED = ("ttft_ns", "itl_ns", "token_ids", "cpu_time_ns")
@@ -145,6 +149,7 @@ def _weights(load: Load, load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Ro
         source = {name: getattr(artifact, name) for name in _BITS}
     return {
         "weight_bits": list(bits.items()) if bits else None,
+        "weight_recipe": None if source is evidence else list(weight_recipe(artifact.manifest).items()) or None,
         **{name: source.get(name) for name in _BITS},
         "artifact_digest": artifact.digest,
         "artifact_bytes": artifact.bytes,

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from backends.speed_variables import home_folder
 from bench.plan.venvs import Venv
 
 PACKAGES_FILE = "packages.json"
@@ -87,7 +88,7 @@ def plain_name(name: str) -> str:
 
 def without_home(text: str) -> str:
     """``text`` with the user's home folder, and so the user's name, replaced by ``~``."""
-    home = str(Path.home()).rstrip("\\/")
+    home = str(home_folder() or "").rstrip("\\/")
     if len(home) < 3:
         return text
     if sys.platform == "win32":

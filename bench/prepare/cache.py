@@ -16,6 +16,7 @@ from typing import Any
 from filelock import FileLock
 from platformdirs import user_cache_path
 
+from bench import PROJECT_ROOT
 from bench.errors import MachineError
 from bench.plan.cells import digest as digest_of
 
@@ -26,11 +27,23 @@ _KEPT_DIGITS = 16
 
 
 def cache_root(setting: Path | None = None) -> Path:
-    """The folder of all artifacts: ``setting``, else the environment's ``AIPC_BENCH_CACHE``, else the user's cache."""
+    """The folder of all artifacts: ``setting``, else the environment's ``AIPC_BENCH_CACHE``, else the user's cache.
+
+    A user without a home folder, or with one that is not there or not theirs as in many containers, has no cache:
+    artifacts then lie in the checkout, beside the venvs.
+    """
     if setting is not None:
         return setting
-    named = os.environ.get(CACHE_VARIABLE)
-    return Path(named) if named else user_cache_path("aipc-bench", appauthor=False)
+    if named := os.environ.get(CACHE_VARIABLE):
+        return Path(named)
+    instead = PROJECT_ROOT / ".nox" / "cache"
+    try:
+        own = user_cache_path("aipc-bench", appauthor=False)
+    except RuntimeError:
+        return instead
+    # Path.exists() raises where a folder above may not be looked into.
+    there = next(path for path in (own, *own.parents) if os.access(path, os.F_OK))
+    return own if there == own or os.access(there, os.W_OK) else instead
 
 
 @dataclass(frozen=True, slots=True)

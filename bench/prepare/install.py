@@ -1,10 +1,12 @@
 """Makes venvs: one per environment, under ``.nox/w`` of the checkout, by virtualenv and pip.
 
-The noxfile calls this on nox's own Python, so it imports the standard library and ``bench.plan.environments`` alone.
+The noxfile calls this on nox's own Python, so beside the standard library it imports only what nox brings.
 """
 
 from __future__ import annotations
 
+import ast
+import csv
 import json
 import os
 import platform
@@ -12,9 +14,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from typing import Any, Protocol
+
+from packaging.utils import canonicalize_name
 
 from bench import PROJECT_ROOT
 from bench.plan.environments import Environment, Here, package_name, this_machine
@@ -27,6 +33,23 @@ BELOW_ROOT = 209
 """Characters that the longest path of a venv has below the checkout: a licence in torch 2.13."""
 UNPACKING = 1.4
 """Space that pip needs while it works, over what is left when it is done: packages lie beside what they unpack to."""
+
+FOREIGN = (
+    *("PYTHONPATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONUSERBASE", "PYTHONSTARTUP", "PYTHONINSPECT"),
+    *("PYTHONSAFEPATH", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"),
+)
+"""Variables that decide what a Python finds installed or what it runs besides: no venv's Python gets the caller's."""
+PASSED_ON = frozenset(
+    (
+        *("index-url", "pypi-url", "extra-index-url", "no-index", "find-links", "trusted-host", "resume-retries"),
+        *("proxy", "cert", "client-cert", "keyring-provider", "timeout", "default-timeout", "retries"),
+        *("cache-dir", "no-cache-dir", "constraint", "build-constraint", "uploaded-prior-to"),
+        *("only-binary", "no-binary", "prefer-binary", "no-color", "progress-bar", "disable-pip-version-check"),
+    )
+)
+"""Settings of pip that say where packages come from and how they are fetched; of the user's no others are taken."""
+INSTALLERS = frozenset(("pip", "setuptools", "wheel"))
+"""Packages that a venv works without, once it is made."""
 
 Outcome = dict[str, Any]
 """What became of a venv: one entry of ``AIPC_BENCH_VENVS``."""
@@ -71,15 +94,52 @@ def was_made(name: str) -> bool:
 
 
 def is_ready(one: Environment) -> bool:
-    """Whether the venv is whole and what its recipe says."""
+    """Whether the venv was finished by what its recipe says now."""
     return was_made(one.name) and (VENVS / one.name / "stamp").read_text("utf-8") == recipe(one)
+
+
+def damage(name: str) -> str | None:
+    """What a finished venv has lost since, in words; ``None`` if nothing.
+
+    Nothing is started for it: what pip listed must still be there, with all files that its wheels brought. Another
+    version than the listed one is somebody's choice, and a finding of the run.
+    """
+    home = VENVS / name
+    try:
+        listed = json.loads((home / "packages.json").read_text("utf-8"))
+        wanted = {canonicalize_name(entry["name"]): entry["version"] for entry in listed}
+    except (OSError, ValueError, KeyError, TypeError):
+        return "its list of packages cannot be read"
+    folders = [str(folder) for folder in (*home.glob("lib/python*/site-packages"), *home.glob("Lib/site-packages"))]
+    found = {canonicalize_name(one.name): one for one in distributions(path=folders) if one.name}
+    for package in sorted(wanted.keys() - INSTALLERS):
+        if package not in found:
+            return f"{package} {wanted[package]} is gone"
+        if (file := _lost_file(found[package])) is not None:
+            return f"{package} has lost {file}"
+    return None
+
+
+def _lost_file(installed: Distribution) -> str | None:
+    """A file that a package brought and that is not there, or is empty and was not."""
+    # Without an object per file, as ``installed.files`` makes them: torch has 10,000.
+    for row in csv.reader((installed.read_text("RECORD") or "").splitlines()):
+        if len(row) != 3 or not row[1]:
+            continue  # made here, such as what is compiled
+        try:
+            size = os.stat(str(installed.locate_file(row[0]))).st_size  # noqa: PTH116 - see above
+        except OSError:
+            return row[0]
+        if size == 0 and row[2] != "0":
+            return row[0]
+    return None
 
 
 def as_it_is(one: Environment, here: Here) -> Outcome | None:
     """What is known of a venv without making it; ``None`` of one that is still to be made."""
     if why := one.facts.unsupported(here):
         return {"unsupported": why}
-    return {"python": str(interpreter(one.name))} if is_ready(one) else None
+    return {"python": str(interpreter(one.name))} if is_ready(one) and damage(one.name) is None else None
 
 
 def as_they_are(environments: Iterable[Environment]) -> dict[str, Outcome]:
@@ -87,7 +147,8 @@ def as_they_are(environments: Iterable[Environment]) -> dict[str, Outcome]:
     here = this_machine()
     outcomes: dict[str, Outcome] = {}
     for one in environments:
-        missing = f"its packages are not installed ({describe(one)}); name it by --backend or --device"
+        state = f"are broken, {lost}" if is_ready(one) and (lost := damage(one.name)) else "are not installed"
+        missing = f"its packages {state} ({describe(one)}); name it by --backend or --device"
         outcomes[one.name] = as_it_is(one, here) or {"failed": [missing]}
     return outcomes
 
@@ -111,38 +172,118 @@ def make(session: Session, environments: Sequence[Environment], failed: type[Exc
     if missing:
         _announce(session, missing)
     for count, one in enumerate(missing, start=1):
-        session.log(f"installing {one.name} ({describe(one)}) {count} of {len(missing)}")
-        outcomes[one.name] = _made(session, one, failed)
+        with _alone(session, one.name):
+            # Whoever had the lock may have made it.
+            if (outcome := as_it_is(one, here)) is None:
+                if is_ready(one):
+                    session.warn(f"the venv of {one.name} is broken: {damage(one.name)}; it is made again")
+                session.log(f"installing {one.name} ({describe(one)}) {count} of {len(missing)}")
+                outcome = _made(session, one, failed)
+            outcomes[one.name] = outcome
     return {name: outcome for name, outcome in outcomes.items() if outcome is not None}
 
 
+@contextmanager
+def _alone(session: Session, name: str) -> Iterator[None]:
+    """Hold the lock under which a venv is made; a process that dies gives it back."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - comes with nox, and is needed for this alone
+
+    # Not in the venv, which is removed under the lock.
+    locks = VENVS.with_name("locks")
+    lock = FileLock(locks / f"{name}.lock")
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        session.log(f"waiting for another session that makes the venv of {name}")
+        lock.acquire()
+    except OSError as error:
+        session.error(
+            f"{VENVS.parent} cannot be written ({error.strerror or error}), and venvs are made there: let the user who "
+            "starts nox write into it, or start from a copy of the checkout that this user owns"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _made(session: Session, one: Environment, failed: type[Exception]) -> Outcome:
-    log = VENVS / one.name / "pip.log"
+    home = VENVS / one.name
+    log = home / "pip.log"
     try:
         _install(session, one)
+        lost = damage(one.name)
+        lines = [f"the installer ended well, and {lost}"] if lost else []
     except failed as error:
         lines = complaints(log, f"no virtual environment could be made: {error}")
+    if lines:
         session.warn(f"{one.name} could not be installed: {lines[-1]} (all of it: {log})")
         return {"failed": lines}
+    log.unlink(missing_ok=True)
+    (home / "stamp").write_text(recipe(one), encoding="utf-8")
     return {"python": str(interpreter(one.name))}
 
 
 def _install(session: Session, one: Environment) -> None:
-    """Make a venv from nothing. Its stamp is written last, so that a half-made venv is never used."""
+    """Make a venv from nothing. Its stamp is written after it was looked at, so that no half-made venv is used."""
     home, python = VENVS / one.name, str(interpreter(one.name))
     virtualenv = ("-m", "virtualenv", "-q", "--clear", "--no-periodic-update", "--python", sys.executable, str(home))
-    session.run(sys.executable, *virtualenv, external=True)
-    pip = (python, "-m", "pip", "install", "--no-input", "--log", str(home / "pip.log"))
+    session.run(sys.executable, *virtualenv, external=True, env=own_virtualenv(os.environ))
+    asked = (python, "-m", "pip", "config", "list", "-vvv", "--disable-pip-version-check")
+    unset = dict.fromkeys(FOREIGN)
+    said = session.run(
+        *asked, external=True, silent=True, stderr=subprocess.DEVNULL, env={**unset, **own_pip(os.environ, "")}
+    )
+    settings = {**unset, **own_pip(os.environ, str(said)), "PIP_CONFIG_FILE": os.devnull}
+    pip, log = (python, "-m", "pip"), ("--log", str(home / "pip.log"))
     torch = torch_index(one.pins, this_machine(), os.environ)
-    session.run(*pip, *torch, *one.pins, external=True, env=one.facts.build)
+    install = (*pip, "install", "--no-input", *log)
+    session.run(*install, *torch, *one.pins, external=True, env={**settings, **one.facts.build})
+    # Before what comes without its dependencies, which would be missed here.
+    session.run(*pip, "check", *log, external=True, silent=True, env=settings)
     if one.beside:
-        session.run(*pip, "--no-deps", *one.beside, external=True)
+        session.run(*install, "--no-deps", *one.beside, external=True, env=settings)
     # The harness compares this with what it finds there when it measures.
-    listing = (python, "-m", "pip", "list", "--format=json", "--disable-pip-version-check")
-    listed = session.run(*listing, external=True, silent=True, stderr=subprocess.DEVNULL)
+    listing = (*pip, "list", "--format=json", "--disable-pip-version-check")
+    listed = session.run(*listing, external=True, silent=True, stderr=subprocess.DEVNULL, env=settings)
     (home / "packages.json").write_text(str(listed), encoding="utf-8")
-    (home / "pip.log").unlink(missing_ok=True)
-    (home / "stamp").write_text(recipe(one), encoding="utf-8")
+
+
+def own_virtualenv(environ: Mapping[str, str]) -> dict[str, str | None]:
+    """What virtualenv gets in place of the caller's settings of it: only where its own data lie is theirs."""
+    theirs = [name for name in environ if name.startswith("VIRTUALENV_") and not name.endswith("APP_DATA")]
+    return {**dict.fromkeys(theirs), "VIRTUALENV_CONFIG_FILE": os.devnull}
+
+
+def own_pip(environ: Mapping[str, str], listed: str) -> dict[str, str | None]:
+    """What pip gets in place of the caller's settings: those of :data:`PASSED_ON`, and no others.
+
+    Args:
+        environ: the caller's variables, which win over files.
+        listed: what ``pip config list`` prints of the files.
+
+    Returns:
+        Variable -> value, ``None`` for one that is to be unset.
+    """
+    theirs: dict[str, str | None] = {}
+    for section in ("global", "install"):
+        for key, value in re.findall(rf"^{section}\.([\w-]+)=(['\"].*)$", listed, re.MULTILINE):
+            if key in PASSED_ON:
+                theirs[_variable(key)] = str(ast.literal_eval(value))
+    passed = {_variable(key) for key in PASSED_ON}
+    # PIP_CONFIG_FILE names a file, whose settings are in the list by then.
+    named = [name for name in environ if name.startswith("PIP_") and name != "PIP_CONFIG_FILE"]
+    return {
+        **dict.fromkeys(named),
+        **theirs,
+        **{name: environ[name] for name in named if environ[name] and name in passed},
+    }
+
+
+def _variable(key: str) -> str:
+    """The variable of a setting of pip."""
+    return "PIP_" + key.upper().replace("-", "_")
 
 
 def complaints(log: Path, otherwise: str) -> list[str]:
@@ -242,10 +383,15 @@ def clean(session: Session, *, remove: bool) -> None:
     for folder in sorted(path for path in VENVS.glob("*") if path.is_dir()):
         session.log(f"{'removing' if remove else 'venv'} {folder} ({_size_bytes(folder) / 1e9:.2f} GB)")
         if remove:
-            try:
-                shutil.rmtree(folder)
-            except OSError as error:
-                session.warn(f"{folder} stays in part: {error.strerror or error}; end what runs from it and try again")
+            with _alone(session, folder.name):
+                _remove(session, folder)
+
+
+def _remove(session: Session, folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        session.warn(f"{folder} stays in part: {error.strerror or error}; end what runs from it and try again")
 
 
 def _size_bytes(folder: Path) -> int:

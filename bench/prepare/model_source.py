@@ -62,7 +62,7 @@ class ModelSource:
     @property
     def directory(self) -> Path:
         """The directory of a local model, or its GGUF file."""
-        return Path(self.spec).expanduser()
+        return _path(self.spec)
 
     @property
     def hub_id(self) -> str:
@@ -156,7 +156,7 @@ def resolve_model(spec: str) -> ModelSource:
         return ModelSource("default", spec, DEFAULT_NAME)
     if spec.startswith(SYNTHETIC_PREFIX):
         return _synthetic(spec)
-    if Path(spec).expanduser().exists():
+    if _path(spec).exists():
         return _directory(spec)
     if _HUB_ID.fullmatch(spec):
         return ModelSource("hub", spec, spec.partition("@")[0])
@@ -164,6 +164,14 @@ def resolve_model(spec: str) -> ModelSource:
         f"the model {spec!r} is no existing directory and no hub id: give a Hugging Face directory, owner/name, "
         f"{SYNTHETIC_PREFIX}<{'|'.join(SHAPES)}> or {DEFAULT_SPEC}"
     )
+
+
+def _path(spec: str) -> Path:
+    """A path as it was typed, without the ``~`` of a user who has a home folder."""
+    try:
+        return Path(spec).expanduser()
+    except RuntimeError:
+        return Path(spec)
 
 
 def _synthetic(spec: str) -> ModelSource:
@@ -174,7 +182,7 @@ def _synthetic(spec: str) -> ModelSource:
 
 
 def _directory(spec: str) -> ModelSource:
-    typed = Path(spec).expanduser()
+    typed = _path(spec)
     directory = snapshot_of(typed)
     found = str(directory)
     remedy = (

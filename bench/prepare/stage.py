@@ -8,6 +8,7 @@ from pathlib import Path
 
 from backends.contract import Text
 from backends.hf_weights import quantization_of, source_files
+from backends.scoring import TOP
 from backends.spec import ORIGINAL
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.plan.backends import BACKENDS
@@ -104,7 +105,7 @@ class Preparer(Preparation):
         given = [{"name": text.name, "ids": list(text.ids), "start": text.start} for text in texts]
         recipe = Recipe(
             "reference",
-            {"precision": precision, "texts": digest_of(given, length=64)},
+            {"precision": precision, "texts": digest_of(given, length=64), "top": TOP},
             {"precision": precision, "texts": given},
         )
         key = self._key("reference", precision, self._digest, recipe)

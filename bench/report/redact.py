@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from backends.speed_variables import home_folder
 from bench import PROJECT_ROOT
 from bench.plan.backends import BACKENDS
 
@@ -52,13 +53,14 @@ def of_this_machine(results: Path | None = None, reports: Path | None = None) ->
         results: where runs lie.
         reports: where reports are written.
     """
-    users = {Path.home().name, os.environ.get("USERNAME", ""), os.environ.get("USER", "")}
+    home = home_folder()
+    users = {home.name if home else "", os.environ.get("USERNAME", ""), os.environ.get("USER", "")}
     with suppress(OSError, KeyError, ImportError):
         users.add(getpass.getuser())
     hosts = {socket.gethostname(), os.environ.get("COMPUTERNAME", ""), os.environ.get("HOSTNAME", "")}
     folders = {
         tempfile.gettempdir(): PATH,
-        str(Path.home()): HOME,
+        **({str(home): HOME} if home else {}),
         str(PROJECT_ROOT): PROJECT,
         **({str(results.absolute()): RESULTS} if results else {}),
         **({str(reports.absolute()): REPORTS} if reports else {}),

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench import PROJECT_ROOT
 from bench.errors import BenchError, UsageError
 from bench.observe.limits import limits
 from bench.plan.backends import BACKENDS
@@ -72,7 +71,7 @@ def _tax(asked: argparse.Namespace) -> Lines:
 
 
 def _wall(asked: argparse.Namespace) -> Lines:
-    yield from wall.said(asked.run or wall.newest_run(PROJECT_ROOT / "results"))
+    yield from wall.said(asked.run or wall.newest_run(Path("results")))
 
 
 def _memory(asked: argparse.Namespace) -> Lines:

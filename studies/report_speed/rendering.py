@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import PROJECT_ROOT
 from bench.errors import BenchError
 from bench.observe.memory import memory_of
 from bench.processes import child_environment
@@ -48,7 +47,6 @@ def render_once(run: Path) -> Rendering:
         begun = time.perf_counter()
         done = subprocess.run(
             command,
-            cwd=PROJECT_ROOT,
             env=child_environment({}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

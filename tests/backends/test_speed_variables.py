@@ -82,6 +82,11 @@ def test_the_home_folder_itself_does_not_tell_its_users_name() -> None:
     assert speed_variables({"TBB_ROOT": str(Path.home())}) == {"TBB_ROOT": "~"}
 
 
+@pytest.mark.usefixtures("no_home")
+def test_a_user_without_a_home_folder_has_variables_too() -> None:
+    assert speed_variables({"TBB_ROOT": "/opt/tbb"}) == {"TBB_ROOT": "tbb"}
+
+
 def test_a_long_value_is_cut() -> None:
     (value,) = speed_variables({"OMP_PLACES": "0," * 500}).values()
     assert (len(value), value[-1]) == (200, "…")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from bench import processes
-from bench.processes import working_process
+from bench import PROJECT_ROOT, processes
+from bench.processes import child_environment, working_process
 from bench.store.schema import LOADS
 
 ACCESS_VIOLATION = 0xC0000005
@@ -25,6 +26,16 @@ def test_a_child_that_says_so_is_the_one_that_works() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
         assert working_process(os.getpid(), child.pid) == child.pid
         child.kill()
+
+
+@pytest.mark.usefixtures("no_home")
+def test_a_child_of_a_user_without_a_home_folder_gets_one_in_the_checkout() -> None:
+    assert child_environment({})["HOME"] == str(PROJECT_ROOT / ".nox" / "home")
+
+
+def test_a_child_has_its_users_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert child_environment({})["HOME"] == str(tmp_path)
 
 
 @pytest.mark.parametrize("told", [0, -1, 2**30])

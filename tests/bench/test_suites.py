@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench import PROJECT_ROOT
 from bench.plan.flags import raw_values
 from bench.plan.options import resolve_options
 from bench.plan.plan import make_plan
@@ -351,6 +354,49 @@ def test_plugins_that_would_break_the_order_are_refused(
 
 
 # The guard
+
+
+def test_a_run_that_is_started_elsewhere_reads_and_writes_there(tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text('backend = ["simulated"]\n', encoding="utf-8")
+    small = (
+        "--config=sweep.toml",
+        "--precision=int4",
+        "--prompt-tokens=8",
+        "--new-tokens=2",
+        "--blocks=1",
+        "--repeats=1",
+    )
+    command = [sys.executable, "-m", "pytest", str(PROJECT_ROOT / "bench"), *small, "--junit-xml=junit.xml"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AIPC_"))}
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(PROJECT_ROOT), "PYTHONSAFEPATH": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    (run,) = (tmp_path / "results").iterdir()
+    assert (done.returncode, (tmp_path / "reports" / run.name / "index.html").is_file()) == (0, True)
+    assert (tmp_path / "junit.xml").is_file()
+    assert "bench/" not in open_run(run).record["command"]
+
+
+NO_ACCOUNT = """
+import os, pwd
+def unknown(_):
+    raise KeyError
+pwd.getpwuid = unknown
+for name in ("HOME", "USER", "LOGNAME", "USERNAME"):
+    os.environ.pop(name, None)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a user of Windows has an account")
+def test_a_user_without_an_account_measures_and_has_a_report(sweep: Sweep) -> None:
+    (sweep.home / "no_account.py").write_text(NO_ACCOUNT, encoding="utf-8")
+    process = sweep.run("-p", "no_account", "--redact", PYTHONPATH=str(sweep.home))
+    assert (process.returncode, len(sweep.stored.table("generations")) > 0) == (0, True)
 
 
 def test_what_a_reading_costs_stands_in_the_record(measured: Measured) -> None:

@@ -25,6 +25,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "a checkout"
     folder.mkdir()
     write_project(folder, PROJECT)
+    monkeypatch.chdir(folder)
     monkeypatch.setattr(noxfile, "ROOT", folder)
     for module in (child, environments, install, resolve):
         monkeypatch.setattr(module, "PROJECT_ROOT", folder)

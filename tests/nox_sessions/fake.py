@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -52,31 +54,53 @@ LISTED = '[{"name": "numpy", "version": "2.4.6"}]'
 """What pip lists of every venv."""
 
 
+def put_package(venv: str) -> Path:
+    """Put into a venv what :data:`LISTED` says; returns the package's only file."""
+    site = install.VENVS / venv / ("Lib" if sys.platform == "win32" else "lib/python3.12") / "site-packages"
+    (site / "numpy").mkdir(parents=True, exist_ok=True)
+    file = site / "numpy" / "__init__.py"
+    file.write_text("pass\n", encoding="utf-8")
+    about = site / "numpy-2.4.6.dist-info"
+    about.mkdir(exist_ok=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 2.4.6\n", encoding="utf-8")
+    (about / "RECORD").write_text("numpy/__init__.py,sha256=0,5\nnumpy-2.4.6.dist-info/RECORD,,\n", encoding="utf-8")
+    return file
+
+
 class FakeSession:
     """Plays virtualenv and pip: records each call, makes what virtualenv would make, and fails where it is told to."""
 
-    def __init__(self, *posargs: str, failing: str | None = None, errors: str = "") -> None:
+    def __init__(self, *posargs: str, failing: str | None = None, errors: str = "", settings: str = "") -> None:
         self.posargs = list(posargs)
-        self.failing, self.errors = failing, errors
+        self.invoked_from = str(Path.cwd())
+        self.failing, self.errors, self.settings = failing, errors, settings
         self.calls: list[tuple[str, ...]] = []
         self.options: list[dict[str, Any]] = []
         self.said: list[str] = []
 
     def run(self, *arguments: str, **options: Any) -> str | None:
         if "list" in arguments:
-            return LISTED
-        self.calls.append(arguments)
-        self.options.append(options)
+            return self.settings if "config" in arguments else LISTED
+        if "check" not in arguments:
+            self.calls.append(arguments)
+            self.options.append(options)
         if "virtualenv" in arguments:
             python = install.interpreter(Path(arguments[-1]).name)
             python.parent.mkdir(parents=True, exist_ok=True)
             Path(arguments[-1]).mkdir(parents=True, exist_ok=True)
             python.touch()
+            put_package(Path(arguments[-1]).name)
         if "--log" in arguments and self.errors:
             Path(arguments[arguments.index("--log") + 1]).write_text(self.errors, encoding="utf-8")
+        self._fail_at(*arguments)
+        return None
+
+    def _fail_at(self, *arguments: str) -> None:
         if self.failing and any(self.failing in argument for argument in arguments):
             raise nox.command.CommandFailed("Returned code 1", return_code=1)
-        return None
+
+    def chdir(self, folder: str) -> None:
+        os.chdir(folder)
 
     def log(self, message: str) -> None:
         self.said.append(message)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from nox.command import CommandFailed
 
 import noxfile
 from bench.plan.environments import Facts, Here, all_groups, environment
 from bench.prepare import install
 from bench.prepare.install import complaints, too_deep
+from tests.nox_sessions import fake as fake_module
 from tests.nox_sessions.fake import (
     ERRORS,
     LINUX,
@@ -88,6 +91,35 @@ def test_an_installer_that_was_killed_is_quoted_by_its_last_lines(tmp_path: Path
     assert complaints(log, "unused") == [f"line {n}" for n in range(4, 9)]
 
 
+def test_what_does_not_go_together_is_a_failed_installation() -> None:
+    class Checking(FakeSession):
+        def run(self, *arguments: str, **options: Any) -> str | None:
+            if "check" in arguments:
+                log = Path(arguments[arguments.index("--log") + 1])
+                log.write_text("2026-01-01T00:00:00,001 a 1 requires b, which is not installed.\n", "utf-8")
+                raise CommandFailed("Returned code 1", return_code=1)
+            return super().run(*arguments, **options)
+
+    outcome = made(Checking(), "ort-genai")
+    assert outcome["ort-genai"]["failed"] == ["a 1 requires b, which is not installed."]
+    assert not install.was_made("ort-genai")
+
+
+def test_a_venv_that_lacks_what_pip_lists_is_a_failed_installation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fake_module, "put_package", lambda venv: None)
+    outcome = made(FakeSession(), "ort-genai")
+    assert outcome["ort-genai"]["failed"] == ["the installer ended well, and numpy 2.4.6 is gone"]
+
+
+def test_a_folder_for_venvs_that_cannot_be_written_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(AbortedError, match=r"\.nox cannot be written \(Permission denied\), .*start from a copy"):
+        made(FakeSession(), "ort-genai")
+
+
 def test_a_venv_that_could_not_be_made_at_all_has_a_reason_too() -> None:
     outcome = made(FakeSession(failing="virtualenv"), "ort-genai")
     assert outcome["ort-genai"]["failed"] == ["no virtual environment could be made: Returned code 1"]
@@ -142,7 +174,7 @@ def test_what_lies_in_a_venv_is_kept_with_it() -> None:
 def test_a_build_is_told_what_to_leave_out() -> None:
     fake = FakeSession()
     made(fake, "llama-cpp")
-    assert fake.options[-1]["env"] == {"CMAKE_ARGS": "-DLLAVA_BUILD=OFF"}
+    assert fake.options[-1]["env"]["CMAKE_ARGS"] == "-DLLAVA_BUILD=OFF"
 
 
 def test_the_tests_take_llama_cpp_where_it_is_compiled(finished: Finished) -> None:

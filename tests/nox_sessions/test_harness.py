@@ -67,6 +67,22 @@ def test_settings_of_the_caller_reach_the_command(monkeypatch: pytest.MonkeyPatc
     noxfile.finish(as_session(FakeSession()), sys.executable, "-c", script)
 
 
+@pytest.mark.parametrize("name", ["PYTHONHOME", "PYTHONINSPECT"])
+def test_the_callers_python_variables_do_not_reach_the_command(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "elsewhere")
+    script = f"import os, sys; sys.exit({name!r} in os.environ)"
+    noxfile.finish(as_session(FakeSession()), sys.executable, "-c", script)
+
+
+def test_a_command_imports_our_modules_and_nothing_of_the_callers(
+    monkeypatch: pytest.MonkeyPatch, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "theirs").mkdir()
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "theirs"))
+    script = "import sys; sys.exit(sys.path[0] != sys.argv[1] or any('theirs' in folder for folder in sys.path))"
+    noxfile.finish(as_session(FakeSession()), sys.executable, "-c", script, str(root))
+
+
 WAITING = """
 import pathlib, sys, time
 own, other = map(pathlib.Path, sys.argv[1:3])

@@ -37,6 +37,39 @@ def test_bench_hands_its_arguments_to_pytest(finished: Finished) -> None:
     assert finished.commands == [("-m", "pytest", "bench/", "--device", "NPU")]
 
 
+@pytest.mark.parametrize(
+    ("session", "arguments"),
+    [
+        *((name, ()) for name in ("bench", "models", "report", "compare", "history", "gate", "doctor", "clean")),
+        ("ab", ("--a=current", "--b=same")),
+        ("studies", ("overhead",)),
+        ("quality", ("--help",)),
+    ],
+)
+def test_relative_paths_are_those_of_whoever_starts_nox_elsewhere(
+    finished: Finished, tmp_path: Path, session: str, arguments: tuple[str, ...]
+) -> None:
+    fake = FakeSession(*arguments)
+    fake.invoked_from = str(tmp_path)
+    getattr(noxfile, session)(fake)
+    assert Path.cwd() == tmp_path
+
+
+def test_the_suites_are_found_from_elsewhere(finished: Finished, tmp_path: Path, root: Path) -> None:
+    fake = FakeSession()
+    fake.invoked_from = str(tmp_path)
+    noxfile.bench(fake)
+    assert finished.commands == [("-m", "pytest", str(root / "bench"))]
+
+
+@pytest.mark.parametrize("session", ["lint", "quick"])
+def test_what_works_on_the_checkout_stays_in_it(finished: Finished, tmp_path: Path, root: Path, session: str) -> None:
+    fake = FakeSession()
+    fake.invoked_from = str(tmp_path)
+    getattr(noxfile, session)(fake)
+    assert Path.cwd() == root
+
+
 def test_bench_makes_the_stacks_that_are_needed_and_no_other(finished: Finished) -> None:
     noxfile.bench(FakeSession())
     assert list(finished.made or {}) == ["conversion", "ort-genai"]
@@ -124,6 +157,11 @@ def test_the_simulated_study_needs_no_stack(finished: Finished) -> None:
 def test_the_study_on_a_real_backend_has_every_stack(finished: Finished, part: str) -> None:
     noxfile.studies(FakeSession("intervals", part))
     assert tuple(finished.made or {}) == default_groups()
+
+
+def test_the_study_of_settings_has_every_stack_and_what_else_is_there(finished: Finished) -> None:
+    noxfile.studies(FakeSession("settings"))
+    assert set(default_groups()) < set(finished.made or {}) >= {"llama-cpp"}
 
 
 @pytest.mark.parametrize(("asked", "status"), [((), 4), (("nothing",), 4), (("--help",), 0)])

@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from nox.command import CommandFailed
 
 import noxfile
 from bench.plan.environments import EXTRAS, PLUGINS, Environment, Here, environment, to_json
-from bench.prepare.install import interpreter, is_ready, recipe, shortage, torch_index
+from bench.prepare.install import (
+    _alone,
+    _made,
+    as_they_are,
+    damage,
+    interpreter,
+    is_ready,
+    own_pip,
+    recipe,
+    shortage,
+    torch_index,
+)
 from tests.nox_sessions.fake import (
     LINUX,
     PROJECT,
     AbortedError,
     FakeSession,
+    as_session,
     made,
+    put_package,
     write_plan,
     write_project,
 )
@@ -88,10 +105,132 @@ def test_a_changed_model_makes_the_conversion_venv_anew(root: Path) -> None:
     assert not is_ready(environment("conversion"))
 
 
-def test_the_environment_reaches_pip_unchanged() -> None:
+# -- a venv that is broken --------------------------------------------------------------------------------------------
+
+
+def test_a_venv_that_lost_a_package_is_named_and_made_again() -> None:
+    made(FakeSession(), "ort-genai")
+    shutil.rmtree(put_package("ort-genai").parents[1] / "numpy-2.4.6.dist-info")
+    fake = FakeSession()
+    made(fake, "ort-genai")
+    assert "the venv of ort-genai is broken: numpy 2.4.6 is gone; it is made again" in fake.said
+    assert made(FakeSession(failing="virtualenv"), "ort-genai") == {
+        "ort-genai": {"python": str(interpreter("ort-genai"))}
+    }
+
+
+def test_a_venv_that_lost_a_file_is_broken() -> None:
+    made(FakeSession(), "ort-genai")
+    put_package("ort-genai").unlink()
+    assert damage("ort-genai") == "numpy has lost numpy/__init__.py"
+
+
+def test_a_venv_with_a_file_cut_to_nothing_is_broken() -> None:
+    made(FakeSession(), "ort-genai")
+    put_package("ort-genai").write_bytes(b"")
+    assert damage("ort-genai") == "numpy has lost numpy/__init__.py"
+
+
+def test_a_venv_with_a_stamp_and_nothing_else_is_broken() -> None:
+    made(FakeSession(), "ort-genai")
+    shutil.rmtree(put_package("ort-genai").parents[1])
+    assert damage("ort-genai") is not None
+
+
+def test_another_version_that_somebody_installed_is_not_broken() -> None:
+    made(FakeSession(), "ort-genai")
+    about = put_package("ort-genai").parents[1] / "numpy-2.4.6.dist-info" / "METADATA"
+    about.write_text(about.read_text("utf-8").replace("2.4.6", "2.4.7"), "utf-8")
+    assert damage("ort-genai") is None
+
+
+def test_the_doctor_says_that_a_venv_is_broken() -> None:
+    made(FakeSession(), "ort-genai")
+    put_package("ort-genai").unlink()
+    state = as_they_are([environment("ort-genai")])["ort-genai"]
+    assert state["failed"][0].startswith("its packages are broken, numpy has lost numpy/__init__.py")
+
+
+def test_another_session_that_makes_the_venv_is_waited_for() -> None:
+    """The other one holds the lock, makes the venv, and gives the lock back while this one waits."""
+    first, second = FakeSession(), FakeSession()
+    waits = threading.Event()
+    said = second.log
+
+    def log(message: str) -> None:
+        said(message)
+        waits.set()
+
+    second.log = log  # type: ignore[method-assign]
+    with ThreadPoolExecutor() as pool, _alone(as_session(first), "ort-genai"):
+        later = pool.submit(made, second, "ort-genai")
+        while not any("waiting for another session" in line for line in second.said):
+            assert waits.wait(60)
+            waits.clear()
+        _made(as_session(first), environment("ort-genai"), CommandFailed)
+    assert (later.result(), second.calls) == ({"ort-genai": {"python": str(interpreter("ort-genai"))}}, [])
+
+
+# -- what decides where pip installs ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "PYTHONPATH",
+            "PYTHONHOME",
+            "PYTHONUSERBASE",
+            "PIP_TARGET",
+            "PIP_PREFIX",
+            "PIP_ROOT",
+            "PIP_USER",
+            "PIP_PYTHON",
+        ),
+        *("PIP_NO_DEPS", "PIP_DRY_RUN", "PIP_QUIET", "PIP_REQUIREMENT", "PIP_PATH"),
+    ],
+)
+def test_pip_does_not_get_what_decides_where_it_installs(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "elsewhere")
     fake = FakeSession()
     made(fake, "conversion")
-    assert all(not options.get("env") and "include_outer_env" not in options for options in fake.options)
+    of_pip = [options["env"] for call, options in zip(fake.calls, fake.options, strict=True) if "pip" in call]
+    assert [env[name] for env in of_pip] == [None, None]
+
+
+def test_pip_gets_where_packages_come_from_and_a_variable_wins_over_a_file() -> None:
+    listed = (
+        "For variant 'user', will try loading '/home/a/pip.conf'\n"
+        "global.index-url='https://file.example'\n"
+        "global.proxy='http://proxy.example:3128'\n"
+        "global.target='/elsewhere'\n"
+        "install.find-links='/one\\n/two'\n"
+        "install.user='true'\n"
+        "list.find-links='/three'\n"
+        ":env:.index-url='https://variable.example'\n"
+    )
+    assert own_pip({"PIP_INDEX_URL": "https://variable.example", "PIP_PROXY": ""}, listed) == {
+        "PIP_INDEX_URL": "https://variable.example",
+        "PIP_PROXY": "http://proxy.example:3128",
+        "PIP_FIND_LINKS": "/one\n/two",
+    }
+
+
+def test_pip_reads_no_file_of_settings_while_it_installs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/elsewhere/pip.conf")
+    fake = FakeSession(settings="global.index-url='https://file.example'\n")
+    made(fake, "ort-genai")
+    assert fake.options[-1]["env"]["PIP_CONFIG_FILE"] == os.devnull
+    assert fake.options[-1]["env"]["PIP_INDEX_URL"] == "https://file.example"
+
+
+def test_virtualenv_takes_no_settings_but_where_its_data_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIRTUALENV_SYSTEM_SITE_PACKAGES", "1")
+    monkeypatch.setenv("VIRTUALENV_OVERRIDE_APP_DATA", "/data")
+    fake = FakeSession()
+    made(fake, "ort-genai")
+    assert fake.options[0]["env"]["VIRTUALENV_SYSTEM_SITE_PACKAGES"] is None
+    assert "VIRTUALENV_OVERRIDE_APP_DATA" not in fake.options[0]["env"]
 
 
 def test_venvs_are_made_from_the_python_that_runs_nox() -> None:

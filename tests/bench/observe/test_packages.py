@@ -40,6 +40,11 @@ def test_the_users_home_is_not_told(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert without_home(f"{tmp_path / 'x'} and {tmp_path}") == f"{Path('~') / 'x'} and ~"
 
 
+@pytest.mark.usefixtures("no_home")
+def test_a_user_without_a_home_folder_has_none_to_take_out() -> None:
+    assert without_home("/usr/bin/python") == "/usr/bin/python"
+
+
 def test_a_root_folder_as_home_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: Path("/"))
     assert without_home("/usr/bin/python") == "/usr/bin/python"

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import platformdirs
 import pytest
 
+from bench import PROJECT_ROOT
 from bench.errors import MachineError
 from bench.prepare import cache
 from bench.prepare.cache import (
@@ -45,6 +47,23 @@ def test_the_environment_names_the_cache(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_cache_is_in_the_users_cache_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIPC_BENCH_CACHE", raising=False)
     assert cache_root() == platformdirs.user_cache_path("aipc-bench", appauthor=False)
+
+
+def test_a_user_without_a_home_folder_has_the_cache_in_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_home(*_: object, **__: object) -> Path:
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("AIPC_BENCH_CACHE", raising=False)
+    monkeypatch.setattr(cache, "user_cache_path", no_home)
+    assert cache_root() == PROJECT_ROOT / ".nox" / "cache"
+
+
+def test_so_has_a_user_whose_home_folder_is_not_theirs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("AIPC_BENCH_CACHE", raising=False)
+    monkeypatch.setattr(cache, "user_cache_path", lambda *_, **__: tmp_path / ".cache" / "aipc-bench")
+    assert cache_root() == tmp_path / ".cache" / "aipc-bench"
+    monkeypatch.setattr(os, "access", lambda path, mode: mode == os.F_OK and Path(path) == tmp_path)
+    assert cache_root() == PROJECT_ROOT / ".nox" / "cache"
 
 
 def test_an_artifact_is_made_once(tmp_path: Path) -> None:

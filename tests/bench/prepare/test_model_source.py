@@ -17,6 +17,17 @@ def test_a_directory_is_named_after_itself(model_directory: Path) -> None:
     assert resolve_model(str(model_directory)).label == "my-model"
 
 
+@pytest.mark.usefixtures("no_home")
+def test_a_user_without_a_home_folder_names_models_too(model_directory: Path) -> None:
+    assert resolve_model(str(model_directory)).directory == model_directory
+
+
+@pytest.mark.usefixtures("no_home")
+def test_a_path_below_a_home_that_does_not_exist_is_no_model() -> None:
+    with pytest.raises(UsageError, match="'~nobody/x' is no existing directory"):
+        resolve_model("~nobody/x")
+
+
 def test_a_hub_id_may_name_a_revision() -> None:
     source = resolve_model("microsoft/Phi-3-mini-4k-instruct@main")
     assert (source.kind, source.hub_id, source.revision) == ("hub", "microsoft/Phi-3-mini-4k-instruct", "main")

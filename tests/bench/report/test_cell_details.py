@@ -146,6 +146,7 @@ def test_the_page_links_a_warning_to_its_note(fake_run: MakeRun, tmp_path: Path)
 def test_the_facts_of_a_cell_are_those_that_are_known(fake_run: MakeRun, tmp_path: Path) -> None:
     more = {
         "weight_bits": [("int8", 0.21), ("int4", 0.79)],
+        "weight_recipe": [("group_size", "64"), ("symmetric", "true")],
         "changed_hints": [("KV_CACHE_PRECISION", "asked f16, got u8")],
         "compile_cache": "hit",
         "inference_precision": "bf16",
@@ -158,6 +159,7 @@ def test_the_facts_of_a_cell_are_those_that_are_known(fake_run: MakeRun, tmp_pat
         "Prefill rate": "494 tokens/s (444–551)",  # noqa: RUF001 - as it is shown
         "Decode rate": "155 tokens/s (141–170)",  # noqa: RUF001 - as it is shown
         "Weights": "int4, 4.9 bits per weight, 79 % int4, 21 % int8",
+        "Weight quantization": "group_size=64, symmetric=true",
         "Computes in": "bf16",
         "Inside the timed region": timed_region("ort-genai"),
         "Load options": "threads=3",

@@ -260,6 +260,15 @@ def test_a_hint_that_the_device_changed_is_shown_as_changed(fake_run: MakeRun, t
     assert "Changed by the device: KV_CACHE_PRECISION: asked f16, got u8" in shown
 
 
+def test_what_activations_are_quantized_to_is_shown_with_the_load_and_with_its_cells(
+    fake_run: MakeRun, tmp_path: Path
+) -> None:
+    run = fake_run(**SMALL, more={"activation_quantization": "int8 allowed, groups of 32"})
+    shown = page_of(run.write(tmp_path / "results"), tmp_path)
+    assert "<dt>Activation quantization</dt><dd>int8 allowed, groups of 32</dd>" in shown
+    assert "<td>int8 allowed, groups of 32</td>" in shown
+
+
 def test_a_mixture_of_weight_formats_is_shown_as_one(fake_run: MakeRun, tmp_path: Path) -> None:
     run = fake_run(**SMALL, more={"weight_bits": [("int8", 0.21), ("int4", 0.79)]})
     assert "79 % int4, 21 % int8" in visible(page_of(run.write(tmp_path / "results"), tmp_path))

@@ -320,6 +320,15 @@ def test_the_figures_of_a_redacted_report_are_those_of_the_other(home: Path) -> 
     assert figures[0] == figures[1]
 
 
+@pytest.mark.usefixtures("no_home")
+def test_a_user_without_a_home_folder_or_a_name_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_account() -> str:
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("getpass.getuser", no_account)
+    assert "<home>" not in redaction.of_this_machine().folders.values()
+
+
 def test_this_machine_is_known_by_its_names_and_folders(tmp_path: Path) -> None:
     found = redaction.of_this_machine(tmp_path / "results", tmp_path / "reports")
     assert Path.home().name in found.users
