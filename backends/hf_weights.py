@@ -183,13 +183,17 @@ def _refuse_names(folder: Path) -> list[Path]:
     if SINGLE in names:
         raise NotWholeError(f"{SINGLE} is a link to a file that is not there: download the model again")
     if not names:
-        raise NotWholeError("it has no weights as safetensors (pickled ones are never opened)")
+        raise NotWholeError(
+            "it has no weights as safetensors (pickled ones are never opened): save it anew with transformers, by "
+            "`save_pretrained`, or give a model that has them"
+        )
     if names == [ADAPTER]:
         raise NotWholeError(f"{ADAPTER} is an adapter, not a model: merge it into the model that it was trained on")
     if any(re.search(r"-of-\d+\.safetensors$", name) for name in names):
         raise NotWholeError(f"{INDEX}, which says what is in {names[0]}, is missing: download the model again")
     raise NotWholeError(
-        f"its weights {names[0]} are not in the layout of transformers, which is {SINGLE}, or files that {INDEX} names"
+        f"its weights {names[0]} are not in the layout of transformers: give a folder with {SINGLE}, or with {INDEX} and "
+        "the files that it names"
     )
 
 
