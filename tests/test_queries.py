@@ -150,3 +150,9 @@ def test_cells_of_two_variants_stay_apart(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_key_identifies_a_row(run: Path, table: str, key: list[str]) -> None:
     rows = open_run(run).table(table, key)
     assert len(rows.group_by(key).aggregate([])) == len(rows)
+
+
+@pytest.mark.parametrize("run", sorted(GOLDEN.iterdir()), ids=lambda run: run.name)
+def test_no_two_findings_are_alike_in_all_columns(run: Path) -> None:
+    rows = [str(row) for row in open_run(run).table("findings").to_pylist()]
+    assert len(set(rows)) == len(rows)

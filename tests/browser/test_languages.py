@@ -16,11 +16,11 @@ pytestmark = pytest.mark.browser
 OTHERS = ["comparison", "comparison of several", "history", "index"]
 """Pages beside the report."""
 NAMES = {
-    "report": {"verified", "reported", "fallback", "unknown", "prefill", "decode"},
+    "report": {"verified", "reported", "fallback", "unknown", "prefill", "decode", "perplexity"},
     "comparison of several": {"base", "slower"},
-    "index": {"oldest", "newest", "middle"},
+    "index": {"oldest", "newest", "middle", "broken"},
 }
-"""Page -> English that belongs on it: terms that stand in parentheses behind their Turkish, and names of runs."""
+"""Page -> English that belongs on it: terms that stand in parentheses behind their Turkish, and names of reports."""
 
 
 @pytest.mark.parametrize("name", ["usual", "hostile", "failures only", "interrupted"])
