@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from bench.plan.flags import FLAGS
 from bench.plan.plan import Plan
 from bench.report.language import speaking
 from bench.run.planning import plan_for
+from bench.run.record import Selection
 from bench.run.session import BenchSession
 from bench.test_measure import SESSION, CellItem, ImpossibleItem, MeasureSuite
 
@@ -24,7 +26,13 @@ _CLOSING = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Our flags, beside pytest's own."""
+    """Our flags, beside pytest's own; these come from the command line alone."""
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        if value := os.environ.get(name):
+            raise pytest.UsageError(
+                f"{name} is set ({value}), and a sweep takes options from its own command line alone: unset it, or "
+                "start by `nox -s bench`, which leaves it out"
+            )
     group = parser.getgroup("aipc-bench", "AIPC Bench")
     for flag in FLAGS:
         if not flag.shared:
@@ -96,7 +104,22 @@ def _begin(session: pytest.Session) -> None:
     bench = session.config.stash[SESSION]
     impossible = [item.impossible for item in session.items if isinstance(item, ImpossibleItem)]
     cells = [cell for cell in bench.plan.cells if cell.key in selected]
-    bench.begin(Plan(tuple(cells), tuple(impossible), tuple(one.planned for one in visits)))
+    bench.begin(Plan(tuple(cells), tuple(impossible), tuple(one.planned for one in visits)), _selection(session))
+
+
+def _selection(session: pytest.Session) -> Selection | None:
+    """What pytest's own options left of the plan; ``None`` if they left all of it."""
+    plan = session.config.stash[SESSION].plan
+    planned = sum(len(visit.cells) for visit in plan.visits) + len(plan.impossible)
+    selected = sum(isinstance(item, CellItem | ImpossibleItem) for item in session.items)
+    if selected == planned:
+        return None
+    given = session.config.option
+    chosen = [("-k", given.keyword), ("-m", given.markexpr)]
+    for name in ("deselect", "ignore", "ignore_glob"):
+        chosen += [(f"--{name.replace('_', '-')}", str(value)) for value in getattr(given, name) or ()]
+    words = [word for option, value in chosen if value for word in (option, value)]
+    return Selection(command_line([*words, *(name for name in session.config.args if "::" in name)]), selected, planned)
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:

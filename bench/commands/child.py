@@ -50,9 +50,11 @@ def run_both(shown: Sequence[str], beside: Sequence[str], variables: Mapping[str
 def surroundings() -> dict[str, str]:
     """The caller's variables, with one encoding, and such that Python finds our modules and the venv's alone.
 
-    The working folder is the caller's, so nothing is imported from it.
+    The working folder is the caller's, so nothing is imported from it. pytest gets options on its command line alone.
     """
-    theirs = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    theirs = {
+        name: value for name, value in os.environ.items() if name not in FOREIGN and not name.startswith("PYTEST_")
+    }
     return {**theirs, "PYTHONPATH": str(PROJECT_ROOT), "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
 
 

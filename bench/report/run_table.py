@@ -143,6 +143,8 @@ def _notes(view: RunView) -> list[str]:
     notes = [f"{name}: {spec}" for name, spec in variants.items()]
     if view.simulated != "none":
         notes.append("simulated: these latencies were played, no model ran")
+    if view.selection:
+        notes.append(run_words.narrowed(view))
     if view.analysis.unreached:
         notes.append(run_words.unreached(view))
     if any(cell.ask == "again" for cell in cells):

@@ -253,6 +253,11 @@ class RunView:
         return self.record.get("plan") or {}
 
     @property
+    def selection(self) -> Mapping[str, Any]:
+        """What run.json says of a run that was narrowed; empty for one of its whole plan."""
+        return self.record.get("selection") or {}
+
+    @property
     def notes(self) -> list[Note]:
         """What the guard found, in the language that is chosen."""
         return finding_notes(self.analysis, self.names)

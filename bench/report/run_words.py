@@ -177,10 +177,23 @@ def banners(view: RunView) -> list[str]:
     reason = view.analysis.end.get("reason") if view.analysis.end is not None else None
     if reason in _ENDS:
         found.append(_(_ENDS[reason]))
+    if view.selection:
+        found.append(narrowed(view))
     if view.analysis.unreached:
         found.append(unreached(view))
     found += [adaptive_end(view)] if view.adaptive else []
     return [*found, *filter(None, [quality_words.broken_banner(view), collapsed_banner(view)])]
+
+
+def narrowed(view: RunView) -> str:
+    """By what the run was narrowed, and how much of its plan was left."""
+    chosen = view.selection
+    counts = {name: number(int(chosen.get(name) or 0), 0) for name in ("selected", "planned")}
+    if not chosen.get("by"):
+        return _("Narrowed to {selected} of {planned} planned cells, each counted once per block.").format(**counts)
+    return _("Narrowed by {by} to {selected} of {planned} planned cells, each counted once per block.").format(
+        by=chosen["by"], **counts
+    )
 
 
 def unreached(view: RunView) -> str:

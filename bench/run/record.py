@@ -7,6 +7,7 @@ import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,6 +21,25 @@ from bench.plan.variants import Variant
 from bench.prepare.model_facts import kv_values_per_token
 from bench.prepare.model_source import ModelSource
 from bench.prepare.preparation import PreparedModel
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What narrowed a run.
+
+    Args:
+        by: the options, as they were typed; empty where it was something else, such as a plugin.
+        selected: cells that are left, each counted once per block.
+        planned: cells of the whole plan, likewise.
+    """
+
+    by: str
+    selected: int
+    planned: int
+
+    def record(self) -> dict[str, Any]:
+        """As it stands in run.json."""
+        return {**asdict(self), "by": without_secrets(without_home(self.by))}
 
 
 def run_record(

@@ -43,7 +43,7 @@ from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.progress import Progress
 from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
-from bench.run.record import NO_MODEL, OWN_MODEL, model_record, run_record, unprepared_record
+from bench.run.record import NO_MODEL, OWN_MODEL, Selection, model_record, run_record, unprepared_record
 from bench.run.stopping import Stopper
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter, new_run_id
@@ -82,15 +82,17 @@ class BenchSession:
         """Whether run.json has been written."""
         return self._facts is not None
 
-    def begin(self, selected: Plan) -> None:
+    def begin(self, selected: Plan, selection: Selection | None = None) -> None:
         """Check, prepare and announce everything for ``selected``, the selected part of the plan; write run.json.
+
+        ``selection`` says what selected it, where that is not the whole plan.
 
         Raises:
             BenchError: the run cannot begin.
         """
         self.writer = RunWriter(self.options.results_dir, new_run_id())
         try:
-            self._begin(selected)
+            self._begin(selected, selection)
         except BaseException:
             if not self.began:
                 self.guard.release()
@@ -98,7 +100,7 @@ class BenchSession:
                 self._clear_scratch()
             raise
 
-    def _begin(self, selected: Plan) -> None:
+    def _begin(self, selected: Plan, selection: Selection | None) -> None:
         assert self.writer is not None
         self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
         self.say(f"run        {self.writer.run_id}")
@@ -151,7 +153,8 @@ class BenchSession:
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(threads or usable.default_threads)
         record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
-        self.writer.begin({**record, "observers": observers(self.guard.instruments)})
+        narrowed = {} if selection is None else {"selection": selection.record()}
+        self.writer.begin({**record, **narrowed, "observers": observers(self.guard.instruments)})
         self._facts = facts
         self.guard.begin(self.writer, worker_variables(threads), threads)
         for impossible in selected.impossible:

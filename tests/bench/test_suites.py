@@ -211,6 +211,37 @@ def test_a_selection_measures_and_records_what_it_names_alone(selected: tuple[Sw
     assert (process.returncode, measured, asked) == (0, {8}, {8})
 
 
+def test_what_narrows_a_run_is_recorded_and_said(selected: tuple[Sweep, Any]) -> None:
+    sweep, process = selected
+    assert sweep.stored.record["selection"] == {"by": "-k p8-n4", "selected": 1, "planned": 2}
+    said = "Narrowed by -k p8-n4 to 1 of 2 planned cells, each counted once per block."
+    assert said in " ".join(process.stdout.split())
+    page = (sweep.home / "reports" / sweep.stored.run_id / "index.html").read_text("utf-8")
+    assert "-k p8-n4" in page[: page.index("<table")]
+
+
+def test_a_run_of_its_whole_plan_was_not_narrowed(measured: Measured) -> None:
+    assert "selection" not in measured.sweep.stored.record
+    assert "Narrowed" not in measured.process.stdout
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--deselect", "test_measure.py::block1-1-simulated-CPU-int4::p8-n4-b1"),
+        ("test_measure.py::block1-1-simulated-CPU-int4::p8-n4-b1",),
+    ],
+)
+def test_every_option_that_narrows_is_named(sweep: Sweep, options: tuple[str, ...]) -> None:
+    if len(options) == 1:
+        options = (f"bench/{options[0]}",)
+        command = [part for part in sweep.command(*options) if part != "bench/"]
+        subprocess.run(command, cwd=PROJECT_ROOT, env=sweep.environment(), capture_output=True, check=False)
+    else:
+        sweep.run(*options)
+    assert sweep.stored.record["selection"] == {"by": " ".join(options), "selected": 1, "planned": 2}
+
+
 def test_a_selection_of_nothing_exits_4_and_makes_no_run(sweep: Sweep) -> None:
     process = sweep.run("-k", "nothing")
     assert (process.returncode, errors(process), sweep.runs) == (
@@ -351,6 +382,28 @@ def test_plugins_that_would_break_the_order_are_refused(
     process = sweep.run("-p", plugin, *arguments, PYTHONPATH=str(sweep.home))
     assert (process.returncode, sweep.runs) == (4, 0)
     assert errors(process)[0].startswith(f"ERROR: {message}")
+
+
+@pytest.mark.parametrize("name", ["PYTEST_ADDOPTS", "PYTEST_PLUGINS"])
+def test_options_from_outside_are_refused_by_name(sweep: Sweep, name: str) -> None:
+    value = {"PYTEST_ADDOPTS": "-k p8", "PYTEST_PLUGINS": "pytester"}[name]
+    process = sweep.run(**{name: value})
+    assert (process.returncode, sweep.runs) == (4, 0)
+    assert errors(process)[0].startswith(f"ERROR: {name} is set ({value}), and a sweep takes options from its own")
+
+
+def test_a_plugin_that_happens_to_be_installed_does_nothing(sweep: Sweep) -> None:
+    """Such as those of ROS, which come in by PYTHONPATH and rely on hooks of another pytest."""
+    about = sweep.home / "installed" / "theirs-1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: theirs\nVersion: 1\n", encoding="utf-8")
+    (about / "entry_points.txt").write_text("[pytest11]\ntheirs = theirs\n", encoding="utf-8")
+    (about.parent / "theirs.py").write_text(
+        "def pytest_pycollect_makemodule(path, module_path, parent):\n    raise RuntimeError('theirs')\n",
+        encoding="utf-8",
+    )
+    process = sweep.run(PYTHONPATH=str(about.parent))
+    assert (process.returncode, "theirs" in process.stdout + process.stderr) == (0, False)
 
 
 # The guard

@@ -67,7 +67,7 @@ def test_settings_of_the_caller_reach_the_command(monkeypatch: pytest.MonkeyPatc
     noxfile.finish(as_session(FakeSession()), sys.executable, "-c", script)
 
 
-@pytest.mark.parametrize("name", ["PYTHONHOME", "PYTHONINSPECT"])
+@pytest.mark.parametrize("name", ["PYTHONHOME", "PYTHONINSPECT", "PYTEST_ADDOPTS", "PYTEST_PLUGINS"])
 def test_the_callers_python_variables_do_not_reach_the_command(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "elsewhere")
     script = f"import os, sys; sys.exit({name!r} in os.environ)"

@@ -139,7 +139,7 @@ def test_warnings_are_those_of_the_cell_alone(analysis: RunAnalysis) -> None:
 def test_the_page_links_a_warning_to_its_note(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(fake_run(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,)).write(tmp_path)))
     finding = Finding("drift", "warning", "<b>rose</b>", "Look.", "cell", None, run.cells[0].cell_key)
-    shown = section(run_page(view_run(dataclasses.replace(run, findings=(finding,))), ""))
+    shown = section(run_page(view_run(dataclasses.replace(run, findings=(finding,))), "", b""))
     assert '<a href="#note-1">Drift</a>: <span>&lt;b&gt;rose&lt;/b&gt;</span>' in shown
 
 
@@ -212,7 +212,7 @@ def test_few_cells_are_not_folded_away_by_shape(html: str) -> None:
 
 def test_many_cells_are(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(fake_run(prompt_tokens=(8, 16, 32, 64), blocks=1).write(tmp_path)))
-    shown = section(run_page(view_run(run), ""))
+    shown = section(run_page(view_run(run), "", b""))
     assert (shown.count('<details class="shape-cells">'), shown.count("<details"), shown.count("</details>")) == (
         4,
         32,
@@ -222,5 +222,5 @@ def test_many_cells_are(fake_run: MakeRun, tmp_path: Path) -> None:
 
 def test_a_run_without_results_has_no_such_section(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(_broken(fake_run, tmp_path)))
-    shown = run_page(view_run(run), "")
+    shown = run_page(view_run(run), "", b"")
     assert ('id="cells"' in shown, 'href="#cells"' in shown) == (False, False)
