@@ -192,7 +192,7 @@ def _refuse_names(folder: Path) -> list[Path]:
     if any(re.search(r"-of-\d+\.safetensors$", name) for name in names):
         raise NotWholeError(f"{INDEX}, which says what is in {names[0]}, is missing: download the model again")
     raise NotWholeError(
-        f"its weights {names[0]} are not in the layout of transformers: give a folder with {SINGLE}, or with {INDEX} and "
+        f"its weights {names[0]} are not in the layout of transformers: give a folder with {SINGLE}, or {INDEX} and "
         "the files that it names"
     )
 
