@@ -124,6 +124,9 @@ class Evidence:
         note: one sentence for the reader of a report on where this knowledge comes from.
         inference_precision: the type in which the stack computes, e.g. ``f32``.
         kv_cache_precision: the type of the KV cache.
+        activation_quantization: what activations are rounded to before they meet quantized weights: ``none`` where it
+            is known that they are not, or e.g. ``int8, groups of 32``; ``int8 allowed, groups of 32`` where the kernels
+            decide and do not report it.
         attention_backend: which attention implementation runs, e.g. ``PA``, ``SDPA``, ``GroupQueryAttention``.
         threads: CPU threads that compute.
         weight_bits: weight format -> share of parameters, only from a stack that changes weights on load.
@@ -139,6 +142,7 @@ class Evidence:
     note: str
     inference_precision: str | None = None
     kv_cache_precision: str | None = None
+    activation_quantization: str | None = None
     attention_backend: str | None = None
     threads: int | None = None
     weight_bits: Mapping[str, float] | None = None

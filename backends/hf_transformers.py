@@ -27,10 +27,16 @@ from backends.contract import (
     variable_set,
 )
 from backends.hf_model import MAJOR, read_model
-from backends.spec import names_for
+from backends.spec import ORIGINAL, names_for
 from backends.torch_loop import StoredWeights, format_of, greedy, last_position, scores
 
-_TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.bfloat16}
+_TYPES = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "int8": torch.bfloat16,
+    ORIGINAL: "auto",
+}
 """Weight format -> the type that a model is loaded, and so computes, in."""
 
 _SHORT = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
@@ -165,6 +171,7 @@ class TransformersSession:
             ),
             inference_precision=computes,
             kv_cache_precision=computes,
+            activation_quantization="none",
             attention_backend=str(self._model.config._attn_implementation).upper(),  # noqa: SLF001 - the only read-back
             threads=torch.get_num_threads(),
             compile_cache="none",
@@ -187,6 +194,6 @@ def _stored(model: Any) -> StoredWeights:
         if (inside := getattr(parameter, "qdata", None)) is None:
             weights.add(parameter, looked_up=apart and parameter is embedding.weight)
         else:
-            weights.add(inside)
+            weights.add(inside, f"int{8 * inside.nbytes // parameter.numel()}", parameter.numel())
             weights.add(parameter.scale, parameters=0)
     return weights

@@ -29,6 +29,10 @@ from backends.contract import (
 _GGML_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 """Types of a KV cache, by their numbers in ``ggml.h``."""
 
+_ACTIVATIONS = {"fp32": "none", "fp16": "none", "int8": "int8, groups of 32", "int4": "int8, groups of 32"}
+"""Weight format -> what a matrix product on the CPU makes of activations: the ``vec_dot_type`` of Q4_0, Q4_1 and Q8_0
+in ``ggml-cpu.c`` is Q8_0 or Q8_1, which have a scale for each 32 values. A GGUF taken as it is can hold other types."""
+
 _FLASH_ATTENTION = {"off": 0, "on": 1}
 _ROOM = 256
 """A context grows by multiples of this, which is how llama.cpp itself rounds it."""
@@ -84,6 +88,7 @@ class LlamaSession:
 
     def __init__(self, model: Any, options: LoadOptions) -> None:
         self._model = model
+        self._precision = options.precision
         self._threads = options.threads
         self._kv_cache = str(options.extra.get("kv_cache_precision", "f16"))
         self._flash_attention = str(options.extra.get("flash_attention", "on"))
@@ -195,6 +200,7 @@ class LlamaSession:
                 f"{_features()}."
             ),
             kv_cache_precision=self._kv_cache,
+            activation_quantization=_ACTIVATIONS.get(self._precision),
             attention_backend="flash" if self._flash_attention == "on" else "softmax",
             threads=int(llama.llama_n_threads(self._context)),
             compile_cache="none",

@@ -33,11 +33,13 @@ class GraphFacts:
         operators: operator -> how many nodes of the main graph are of it.
         outputs: output -> its element type, e.g. ``f32``; outputs of other types are left out.
         accuracy_levels: the levels that the quantized matrix products ask for; 4 allows int8 inside them.
+        block_sizes: how many weights share a scale in them; activations in int8 do so as well.
     """
 
     operators: Mapping[str, int]
     outputs: Mapping[str, str]
     accuracy_levels: frozenset[int]
+    block_sizes: frozenset[int]
 
 
 def read_graph(path: Path) -> GraphFacts | None:
@@ -57,19 +59,19 @@ def read_graph(path: Path) -> GraphFacts | None:
 def _facts(model: _Message) -> GraphFacts:
     operators: Counter[str] = Counter()
     outputs: dict[str, str] = {}
-    levels: set[int] = set()
+    found: dict[str, set[int]] = {"accuracy_level": set(), "block_size": set()}
     for graph in model.parts(_MODEL_GRAPH):
         for node in graph.parts(_GRAPH_NODE):
             operators[node.text(_NODE_OPERATOR)] += 1
             for attribute in node.parts(_NODE_ATTRIBUTE):
-                if attribute.text(_ATTRIBUTE_NAME) == "accuracy_level":
-                    levels.update(attribute.numbers(_ATTRIBUTE_INT))
+                if (name := attribute.text(_ATTRIBUTE_NAME)) in found:
+                    found[name].update(attribute.numbers(_ATTRIBUTE_INT))
         for output in graph.parts(_GRAPH_OUTPUT):
             tensors = [tensor for kind in output.parts(_VALUE_TYPE) for tensor in kind.parts(_TYPE_TENSOR)]
             elements = [number for tensor in tensors for number in tensor.numbers(_TENSOR_ELEMENT)]
             if elements and elements[0] in _ELEMENT_TYPES:
                 outputs[output.text(_VALUE_NAME)] = _ELEMENT_TYPES[elements[0]]
-    return GraphFacts(dict(operators), outputs, frozenset(levels))
+    return GraphFacts(dict(operators), outputs, *map(frozenset, found.values()))
 
 
 class _Message:

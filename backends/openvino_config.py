@@ -16,6 +16,11 @@ INFERENCE_PRECISIONS = ("f32", "bf16", "f16")
 STACKS_CHOICE = "stack"
 """Leaves a property to OpenVINO."""
 
+_WHOLE_TOKEN = 2**64 - 1
+"""A group size for dynamic quantization: one group for all values of a token."""
+_NARROWEST = 256
+"""No language model has fewer values per token."""
+
 _REMEDIES = {
     "NPU": "install the NPU driver, and on Linux join the group `render`",
     "GPU": "install the GPU's compute driver (on Linux: intel-opencl-icd), and on Linux join the group `render`",
@@ -29,6 +34,7 @@ READ_BACK = (
     "EXECUTION_DEVICES",
     "INFERENCE_PRECISION_HINT",
     "KV_CACHE_PRECISION",
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE",
     "INFERENCE_NUM_THREADS",
     "PERFORMANCE_HINT",
 )
@@ -144,6 +150,10 @@ def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> di
     kv_cache = options.extra.get("kv_cache_precision")
     if kv_cache and kv_cache != STACKS_CHOICE:
         properties["KV_CACHE_PRECISION"] = str(kv_cache)
+    if group := options.extra.get("dynamic_quantization_group_size"):
+        if not str(group).isdigit():
+            raise BackendError(f"OpenVINO quantizes activations in groups of a whole number of values, not {group}")
+        properties["DYNAMIC_QUANTIZATION_GROUP_SIZE"] = int(group)
     return properties
 
 
@@ -223,6 +233,29 @@ def read_back(compiled: Any) -> dict[str, str]:
         except RuntimeError:
             continue
     return read
+
+
+def activation_quantization(precision: str, read: Mapping[str, str]) -> str | None:
+    """What :attr:`backends.contract.Evidence.activation_quantization` is by the properties of a compiled model.
+
+    DYNAMIC_QUANTIZATION_GROUP_SIZE is 32 on any CPU, whatever comes of it. Read in OpenVINO 2026
+    (``dnnl_fullyconnected_primitive.cpp``, ``llm_mlp.cpp``): only activations in f32 that meet quantized weights are
+    quantized, and those in bf16 or f16 where a group is all of a token. On a Xeon with AMX, sizes of 0 and of 32 give
+    the same logits bit by bit in bf16, and others in f32.
+
+    Args:
+        precision: weight format.
+        read: as :func:`read_back` gives it.
+    """
+    size = read.get("DYNAMIC_QUANTIZATION_GROUP_SIZE", "")
+    if not size.isdigit():
+        return None
+    group = int(size)
+    on_cpu = read.get("EXECUTION_DEVICES") == "CPU"
+    left_as_is = on_cpu and group < _NARROWEST and read.get("INFERENCE_PRECISION_HINT") in ("bf16", "f16")
+    if group == 0 or left_as_is or precision in ("fp16", "fp32"):
+        return "none"
+    return "int8 allowed, one group per token" if group == _WHOLE_TOKEN else f"int8 allowed, groups of {group}"
 
 
 def vocabulary(model: Any) -> int:

@@ -34,6 +34,7 @@ from backends.openvino_config import (
     READ_BACK,
     BlobCache,
     NpuShapes,
+    activation_quantization,
     changed_hints,
     common_properties,
     lacks_npu_compiler,
@@ -83,7 +84,7 @@ class OpenVinoGenAI:
                 raise DeviceUnavailableError(f"{NO_NPU_COMPILER}; it says: {last_line(error)}") from error
             raise _not_compiled(device, error) from error
         read = {name: value for name, value in model_properties(printed).items() if name in READ_BACK}
-        setup = _Setup(hints, attention, caching, cache.outcome(), read)
+        setup = _Setup(options.precision, hints, attention, caching, cache.outcome(), read)
         return OpenVinoSession(self._core, pipeline, device, setup, shapes)
 
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
@@ -160,6 +161,7 @@ def _probe(core: ov.Core, device: str, hints: Mapping[str, Any]) -> dict[str, st
 class _Setup:
     """How the pipeline was configured, what it printed, and what became of the compile cache."""
 
+    precision: str
     hints: Mapping[str, Any]
     attention: str | None
     prefix_caching: bool
@@ -207,6 +209,7 @@ class OpenVinoSession:
             note=_note(self._device, printed, read, prefix_caching=self._setup.prefix_caching),
             inference_precision=read.get("INFERENCE_PRECISION_HINT"),
             kv_cache_precision=read.get("KV_CACHE_PRECISION"),
+            activation_quantization=activation_quantization(self._setup.precision, read),
             attention_backend=self._setup.attention,
             threads=int(threads) if threads else None,
             compile_cache=self._setup.compile_cache,

@@ -29,6 +29,7 @@ from backends.contract import (
 )
 from backends.openvino_config import (
     BlobCache,
+    activation_quantization,
     changed_hints,
     common_properties,
     last_line,
@@ -69,7 +70,7 @@ class OptimumIntel:
             )
         except (OSError, RuntimeError, ValueError, KeyError) as error:
             raise ArtifactError(f"optimum-intel could not load {artifact} for {device}: {last_line(error)}") from error
-        return OptimumSession(model, hints, cache.outcome())
+        return OptimumSession(model, options.precision, hints, cache.outcome())
 
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
         """The logits of one forward pass per text."""
@@ -79,8 +80,9 @@ class OptimumIntel:
 class OptimumSession:
     """A compiled model behind ``generate``."""
 
-    def __init__(self, model: Any, hints: Mapping[str, Any], compile_cache: CompileCache) -> None:
+    def __init__(self, model: Any, precision: str, hints: Mapping[str, Any], compile_cache: CompileCache) -> None:
         self._model = model
+        self._precision = precision
         self._hints = hints
         self._compile_cache = compile_cache
 
@@ -126,6 +128,7 @@ class OptimumSession:
             note="Device, precisions and threads are those of the compiled model.",
             inference_precision=read.get("INFERENCE_PRECISION_HINT"),
             kv_cache_precision=read.get("KV_CACHE_PRECISION"),
+            activation_quantization=activation_quantization(self._precision, read),
             attention_backend="SDPA",
             threads=int(threads) if threads else None,
             compile_cache=self._compile_cache,

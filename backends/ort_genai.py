@@ -54,6 +54,9 @@ from backends.spec import OPENVINO_PROVIDERS, family
 
 _ATTENTION = ("GroupQueryAttention", "MultiHeadAttention", "PagedAttention", "Attention")
 
+_QUANTIZERS = ("QuantizeLinear", "DynamicQuantizeLinear", "DynamicQuantizeMatMul")
+"""Operators that round activations to 8 bits."""
+
 _PACKAGES = (
     *(provider.package for provider in PROVIDERS.values()),
     "onnxruntime",
@@ -214,6 +217,7 @@ class OrtSession:
             note=_note(graph, self._unused, device, beyond_doubt=beyond_doubt),
             inference_precision=_computes_in(graph) if device == "CPU" else None,
             kv_cache_precision=graph.outputs.get("present.0.key") if graph else None,
+            activation_quantization=_activations(graph) if device == "CPU" else None,
             attention_backend=_attention(graph) if graph else None,
             threads=self._threads,
             compile_cache=_compile_cache(self._settings, device),
@@ -272,6 +276,15 @@ def _computes_in(graph: GraphFacts | None) -> str | None:
     if graph is None or graph.outputs.get("logits") != "f32" or graph.accuracy_levels - {0, 1}:
         return None
     return "f32"
+
+
+def _activations(graph: GraphFacts | None) -> str | None:
+    """Of ``MatMulNBits``: at accuracy_level 4 its input may be rounded to int8, with as many values in a group."""
+    if graph is None or any(name in graph.operators for name in _QUANTIZERS):
+        return None
+    if 4 in graph.accuracy_levels:
+        return f"int8 allowed, groups of {' or '.join(map(str, sorted(graph.block_sizes)))}"
+    return "none" if _computes_in(graph) == "f32" else None
 
 
 def _note(graph: GraphFacts | None, unused: int, device: str, *, beyond_doubt: bool) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 
 from backends.contract import ArtifactError, BackendError, Scores, Text, require_vocabulary
 
-TOP = 256
+TOP = 1024
 """How many of the likeliest ids a reference keeps per position; the others are kept as one sum."""
 
 _ROWS = 32

@@ -121,6 +121,8 @@ class BackendSpec:
         by_default: whether a sweep without ``--backend`` measures it; for backends of this project.
         default_on: hardware that the system lists -> the device that a sweep without ``--device`` then asks for too.
         made_on_load: weight format -> format of the artifact that it is made from while loading.
+        reads_quantized: the ways of quantization in which it loads a Hugging Face folder as it is, see
+            :func:`backends.hf_weights.quantization_of`.
         refuses: device family -> why this stack cannot run there, whatever the machine has.
         scores: device families on which the stack tells what a model thinks of given tokens, see
             :class:`backends.contract.ScoringBackend`.
@@ -146,6 +148,7 @@ class BackendSpec:
     by_default: bool = False
     default_on: Mapping[Hardware, str] = field(default_factory=dict)
     made_on_load: Mapping[str, str] = field(default_factory=dict)
+    reads_quantized: tuple[str, ...] = ()
     refuses: Mapping[str, str] = field(default_factory=dict)
     scores: tuple[str, ...] = ()
     profiled: tuple[str, ...] = ()

@@ -18,6 +18,13 @@ _INFERENCE_PRECISION = OptionSpec(
     "type that is computed in: f32, bf16 or f16; without it OpenVINO chooses, bf16 on a CPU that has it",
     devices=("CPU", "GPU", "AUTO"),
 )
+_DYNAMIC_QUANTIZATION = OptionSpec(
+    "",
+    "how many activations share a scale when they are rounded to int8 for quantized weights; 0 leaves them as they "
+    "are; without it OpenVINO chooses",
+    devices=("CPU", "GPU", "AUTO"),
+    precisions=("int4", "int8"),
+)
 _RECIPE = OptionSpec(
     "", "how int4 weights are made, where the project makes them; see docs/quality.md", precisions=("int4",)
 )
@@ -46,6 +53,7 @@ BACKENDS: dict[str, BackendSpec] = {
                 ),
                 "kv_cache_precision": _KV_CACHE,
                 "inference_precision": _INFERENCE_PRECISION,
+                "dynamic_quantization_group_size": _DYNAMIC_QUANTIZATION,
                 "compile_cache": _COMPILE_CACHE,
                 "recipe": _RECIPE,
                 "max_prompt_len": OptionSpec(
@@ -122,6 +130,7 @@ BACKENDS: dict[str, BackendSpec] = {
             options={
                 "kv_cache_precision": _KV_CACHE,
                 "inference_precision": _INFERENCE_PRECISION,
+                "dynamic_quantization_group_size": _DYNAMIC_QUANTIZATION,
                 "compile_cache": _COMPILE_CACHE,
                 "recipe": _RECIPE,
             },
@@ -151,6 +160,7 @@ BACKENDS: dict[str, BackendSpec] = {
             default_precisions=("fp32",),
             by_default=True,
             made_on_load={"int8": ORIGINAL},
+            reads_quantized=("torchao Int8WeightOnlyConfig",),
             batches=True,
         ),
         BackendSpec(

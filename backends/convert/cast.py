@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 
+from backends.hf_weights import source_files, stored_tensors
+
 TORCH_NAMES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
 
 
@@ -17,13 +19,17 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     """Copy the directory ``source`` with every float weight in ``options["precision"]``, one file at a time."""
     name = TORCH_NAMES[options["precision"]]
     dtype = getattr(torch, name)
-    for file in sorted(Path(source).iterdir()):
+    folder = Path(source)
+    held = stored_tensors(folder)
+    for file in source_files(folder):
         if file.suffix == ".safetensors":
             tensors = {
-                key: value.to(dtype) if value.is_floating_point() else value for key, value in load_file(file).items()
+                key: value.to(dtype) if value.is_floating_point() else value
+                for key, value in load_file(file).items()
+                if key in held and held[key].file == file
             }
             save_file(tensors, output / file.name, metadata={"format": "pt"})
-        elif file.suffix in {".json", ".jinja", ".model", ".txt"}:
+        else:
             shutil.copyfile(file, output / file.name)
     config = json.loads((output / "config.json").read_text("utf-8"))
     config.pop("torch_dtype", None)  # transformers 4's name for it

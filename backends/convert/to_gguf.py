@@ -19,6 +19,7 @@ from safetensors import safe_open
 
 from backends.convert import ConversionError
 from backends.convert.gguf_file import weights_of
+from backends.hf_weights import learned_tensors, output_layer
 
 KINDS = {"int4": Kind.Q4_0, "q4_1": Kind.Q4_1, "int8": Kind.Q8_0, "fp16": Kind.F16, "fp32": Kind.F32}
 """Weight format, or a kind of it -> the GGUF type of the large matrices.
@@ -123,8 +124,8 @@ class _Model:
         self._architecture = architecture
         self._kind = kind
         self._names = gguf.get_tensor_name_map(architecture, config["num_hidden_layers"])
-        self._files = sorted(directory.glob("*.safetensors"))
-        self._tied = bool(config.get("tie_word_embeddings", False))
+        self._held = learned_tensors(directory, tied=config.get("tie_word_embeddings"))
+        self._tied = output_layer(self._held) is None
 
     def index(self) -> Iterator[tuple[str, tuple[int, ...], Any]]:
         """Name, shape and type of each tensor, in the order of :meth:`tensors`."""
@@ -150,12 +151,11 @@ class _Model:
                 yield name, np.array(rotary[setting], dtype=np.float32)
 
     def _keys(self) -> Iterator[tuple[Any, str]]:
-        for file in self._files:
+        for file in sorted({tensor.file for tensor in self._held.values()}):
             with safe_open(file, framework="pt") as handle:
                 for key in handle.keys():  # noqa: SIM118 - it is no mapping
-                    if key.endswith("inv_freq") or (self._tied and key == "lm_head.weight"):
-                        continue
-                    yield handle, key
+                    if key in self._held and self._held[key].file == file:
+                        yield handle, key
 
     def _name(self, key: str) -> str:
         name = self._names.get_name(key, try_suffixes=(".weight", ".bias"))

@@ -13,9 +13,7 @@ from bench.analyse.results import AnswerSample, CellResult, LoadResult, SampledA
 from bench.errors import StoreError
 from bench.store.files import read_json
 from bench.store.reader import StoredRun
-
-PIECES = "pieces.json"
-"""In the folder of a run: token id -> the text of that token."""
+from bench.store.schema import PIECES
 
 _MOST_PROMPTS = 3
 _UNKNOWN_PIECE = "\ufffd"

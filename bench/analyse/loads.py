@@ -18,8 +18,11 @@ from bench.store.reader import StoredRun
 
 # How the rows of several processes become one value, by column.
 _NEWEST = ("bits_per_weight", "bits_read_per_weight", "threads", "artifact_digest", "artifact_bytes")
-_NEWEST_MAPPINGS = ("weight_bits", "node_placement", "changed_hints")
-_JOINED = ("backend_version", "device_executed", "inference_precision", "kv_cache_precision", "attention_backend")
+_NEWEST_MAPPINGS = ("weight_bits", "weight_recipe", "node_placement", "changed_hints")
+_JOINED = (
+    *("backend_version", "device_executed"),
+    *("inference_precision", "kv_cache_precision", "activation_quantization", "attention_backend"),
+)
 _MEDIANS = ("peak_memory_bytes", "private_memory_bytes", "device_memory_bytes")
 
 _COLUMNS = (

@@ -15,9 +15,7 @@ from bench.analyse.interval import Estimate
 from bench.analyse.quality import Limits, OfTexts, Quality, Verdict, over_texts, perplexity
 from bench.analyse.results import LoadResult
 from bench.store.reader import StoredRun
-
-LONGEST = "longest-prompt"
-"""The kind of the text that is none of the fixed ones: the sweep's longest prompt."""
+from bench.store.schema import LONGEST
 
 ENOUGH = 100
 """From how many positions on one likeliest token everywhere, or agreement as by chance, is called that."""

@@ -153,6 +153,8 @@ class LoadResult:
             record them.
         quality: ``None`` where nobody asked for it, as in older runs.
         artifact_digest: of source, recipe and converter versions.
+        activation_quantization: see :class:`backends.contract.Evidence`.
+        weight_recipe: what was chosen where the weights were quantized; see :data:`bench.store.schema.LOADS`.
     """
 
     load_key: str
@@ -188,6 +190,8 @@ class LoadResult:
     environment: Mapping[str, str] | None = None
     quality: Quality | None = None
     artifact_digest: str | None = None
+    activation_quantization: str | None = None
+    weight_recipe: Mapping[str, str] | None = None
 
     @property
     def simulated(self) -> bool:

@@ -53,6 +53,7 @@ class RunFacts:
     Args:
         warmups: per cell and block, at least.
         max_warmups: at most, while the series has not settled.
+        embedding_share: of the model's parameters, in its embedding and its output layer.
         watched: takes the conditions of the machine before and after each visit.
         unsettled: takes each series that had not settled when its warm-ups were used up.
     """
@@ -67,6 +68,7 @@ class RunFacts:
     timeouts: Timeouts
     scratch: Path
     shapes: Shapes = ()
+    embedding_share: float = 0.0
     allow_fallback: bool = False
     stopping: Callable[[], bool] = lambda: False
     instruments: Instruments = field(default_factory=Instruments)

@@ -16,6 +16,7 @@ from bench.measure.store_rows import Row
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load, digest
 from bench.prepare.prompts import kind_of
+from bench.store.schema import LONGEST
 
 _SLACK_S = 120.0
 """How much longer than its time a worker may take to answer: a stack may have to end what it has begun."""
@@ -54,12 +55,24 @@ def score_load(
 
     Returns:
         one row per text that was reached, or one row that says why there is none. It raises no :class:`WorkerError`.
+        A load that fails with the longest prompt is asked for the others without it.
     """
     started_at = datetime.now(UTC)
     try:
         scored = _scored(load, load_plan, facts, scratch, texts, reference, seconds)
-    except WorkerError as error:
+    except WorkerTimeout as error:
         return [failure(load, error, started_at)]
+    except WorkerError as error:
+        # What a device makes of a long prompt is not what it makes of the others.
+        others = [text for text in texts if text.name != LONGEST]
+        if not others or len(others) == len(texts):
+            return [failure(load, error, started_at)]
+        rows = score_load(
+            load, load_plan, facts, scratch.with_name(f"{scratch.name}-again"), others, reference, seconds
+        )
+        (longest,) = (text for text in texts if text not in others)
+        refused = {**failure(load, error, started_at), **_of_text(longest)}
+        return [refused, *rows] if any(row["status"] == "ok" for row in rows) else rows
     by_name = {text.name: text for text in texts}
     rows = [_row(by_name[one["name"]], one, reference) for one in scored]
     return [{**row, **_of(load, started_at), "status": "ok"} for row in rows]

@@ -10,17 +10,23 @@ from typing import Any
 from bench import processes
 from bench.errors import WorkerError, WorkerUnsupported
 from bench.measure.attempt import Attempt, LoadPlan, RunFacts
+from bench.measure.weights import changes_weights, weight_bits
 from bench.measure.worker import Generated
 from bench.plan.cells import Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt
+from bench.prepare.recipes import weight_recipe
 
 Row = dict[str, Any]
 
-_FROM_EVIDENCE = ("inference_precision", "kv_cache_precision", "attention_backend", "threads", "compile_cache")
+_FROM_EVIDENCE = (
+    *("inference_precision", "kv_cache_precision", "activation_quantization", "attention_backend"),
+    *("threads", "compile_cache"),
+)
 _FROM_DETAILS = ("padded_prompt_tokens", "setup_ns")
 _FROM_GAUGES = ("energy_j", "energy_source", "cpu_frequency_mhz", "invalid_reason")
 _FROM_GENERATED = ("ttft_ns", "itl_ns", "token_ids", "cpu_time_ns")
+_BITS = ("bits_per_weight", "bits_read_per_weight")
 _FIRST_REQUEST = ("first_prompt_tokens", "first_new_tokens", "first_batch_size")
 
 
@@ -34,7 +40,7 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
         "block": planned.block,
         "position": planned.position,
         **_device(planned.load.device, attempt),
-        **_weights(load_plan, evidence),
+        **_weights(planned.load, load_plan, evidence),
         "backend_version": next(iter((evidence.get("versions") or {}).values()), None),
         **{name: evidence.get(name) for name in _FROM_EVIDENCE},
         "affinity": worker.affinity if worker else None,
@@ -134,17 +140,17 @@ def _cell(cell: Cell, load_id: str, attempt: int, block: int) -> Row:
     }
 
 
-def _weights(load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:
+def _weights(load: Load, load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:
     artifact = load_plan.artifact
     if artifact is None:
         return {}
-    # A stack that changes weights on load reports it; what lies on disk is then no longer what runs.
-    loaded = evidence.get("weight_bits")
-    bits = loaded or artifact.weight_bits
+    bits, source = weight_bits(load, load_plan, evidence), evidence
+    if not changes_weights(load, evidence):
+        source = {name: getattr(artifact, name) for name in _BITS}
     return {
         "weight_bits": list(bits.items()) if bits else None,
-        "bits_per_weight": evidence.get("bits_per_weight") if loaded else artifact.bits_per_weight,
-        "bits_read_per_weight": evidence.get("bits_read_per_weight") if loaded else artifact.bits_read_per_weight,
+        "weight_recipe": None if source is evidence else list(weight_recipe(artifact.manifest).items()) or None,
+        **{name: source.get(name) for name in _BITS},
         "artifact_digest": artifact.digest,
         "artifact_bytes": artifact.bytes,
     }

@@ -16,6 +16,7 @@ from bench.measure.prompt_keys import prompt_key, warmup_ordinals
 from bench.measure.settling import Pace, settled
 from bench.measure.store_rows import failure_row, load_row, success_row
 from bench.measure.verdict import Placement
+from bench.measure.weights import weight_bits, why_not_as_asked
 from bench.measure.worker import Generated
 from bench.observe.machine_conditions import Watched
 from bench.observe.memory import memory_of
@@ -153,6 +154,8 @@ class Visit:
         attempt.loaded = worker.load(plan.path, load.device, load.precision, self.facts.threads, load.options)
         attempt.memory = memory_of(worker.pid)
         self._refuse_fallback(attempt)
+        if reason := why_not_as_asked(load, weight_bits(load, plan, attempt.evidence), self.facts.embedding_share):
+            raise WorkerFailed(reason, error_type="OtherWeights")
         attempt.gauges = self.facts.instruments.gauges(worker.pid, load.device, worker.affinity)
 
     def _refuse_fallback(self, attempt: Attempt) -> None:

@@ -78,11 +78,13 @@ class Surroundings:
         hardware: what the system lists of accelerators, see :data:`backends.spec.Hardware`.
         ready_made: the artifact format of a model that is one already, which only its own stacks can load.
         has_original: whether the model's own weights lie in a GGUF.
+        quantized: the way in which the weights of a Hugging Face folder are quantized already.
     """
 
     hardware: frozenset[str] = frozenset()
     ready_made: str | None = None
     has_original: bool = True
+    quantized: str | None = None
 
 
 def make_plan(options: Options, surroundings: Surroundings | None = None) -> Plan:
@@ -167,18 +169,40 @@ def _nothing_to_hit(cell: Cell, spec: BackendSpec) -> str | None:
 
 
 def _not_of_this_model(load: Load, spec: BackendSpec, around: Surroundings) -> str | None:
-    if around.ready_made is None:
-        if load.precision != ORIGINAL:
-            return None
-        if spec.artifact_format != "gguf":
-            return f"{load.backend} takes no {ORIGINAL} weights of this model, which is converted for it first"
-        return None if around.has_original else f"{load.backend}: this model has no GGUF of its own to take as it is"
-    if spec.artifact_format != around.ready_made:
-        loads = [name for name, other in BACKENDS.items() if other.artifact_format == around.ready_made]
-        return f"{load.backend} cannot load this model, which is made for {' and '.join(loads)} ({around.ready_made})"
+    if around.quantized is not None:
+        return _not_of_these_codes(load, spec, around.quantized)
+    if around.ready_made is not None:
+        return _not_this_artifact(load, spec, around.ready_made)
+    if load.precision != ORIGINAL:
+        return None
+    if spec.artifact_format != "gguf":
+        return f"{load.backend} takes no {ORIGINAL} weights of this model, which is converted for it first"
+    return None if around.has_original else f"{load.backend}: this model has no GGUF of its own to take as it is"
+
+
+def _not_this_artifact(load: Load, spec: BackendSpec, ready_made: str) -> str | None:
+    if spec.artifact_format != ready_made:
+        loads = [name for name, other in BACKENDS.items() if other.artifact_format == ready_made]
+        return f"{load.backend} cannot load this model, which is made for {' and '.join(loads)} ({ready_made})"
     if load.precision != ORIGINAL:
         return f"a ready-made artifact has the weights that it has, not {load.precision}: leave --precision out"
     return None
+
+
+def _not_of_these_codes(load: Load, spec: BackendSpec, quantized: str) -> str | None:
+    if quantized not in spec.reads_quantized:
+        return quantized_already(quantized)
+    if load.precision != ORIGINAL:
+        return f"a quantized model has the weights that it has, not {load.precision}: leave --precision out"
+    return None
+
+
+def quantized_already(how: str) -> str:
+    """Why a model that is quantized, in the way ``how``, is not converted, and what to give instead."""
+    return (
+        f"this model is quantized already ({how}), and its codes are not made into another format: give the model that "
+        "it was made from, in 16 or 32 bits, or a GGUF, OpenVINO IR or ONNX Runtime GenAI model of it"
+    )
 
 
 def _crossed(options: Options, around: Surroundings) -> Iterator[Twins]:
@@ -221,6 +245,8 @@ def _devices(spec: BackendSpec, options: Options, around: Surroundings) -> tuple
 
 def _default_precisions(spec: BackendSpec, device: str, around: Surroundings) -> tuple[str, ...]:
     if around.ready_made is not None and spec.artifact_format != "none":
+        return (ORIGINAL,)
+    if around.quantized in spec.reads_quantized:
         return (ORIGINAL,)
     taken = spec.precisions(device) or spec.default_precisions
     defaults = tuple(precision for precision in spec.default_precisions if precision in taken)

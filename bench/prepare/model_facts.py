@@ -6,16 +6,17 @@ import json
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from backends.hf_weights import NotWholeError, Tensor, embedding_of, learned_tensors, output_layer
 from bench.errors import UsageError
 
 WEIGHT_FORMATS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16", "I8": "int8", "U8": "int8"}
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I8": 1, "U8": 1, "F8_E4M3": 1, "F8_E5M2": 1}
-_LARGEST_HEADER = 100_000_000  # the safetensors format's own limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class ModelFacts:
         context_tokens: the longest sequence that it takes; ``None`` where its configuration does not say.
         linear_widths: the input widths of its linear layers, ascending.
         weight_elements: weight format -> parameters stored so.
+        embedding_parameters: of ``parameters``, those of the embedding and the output layer; 0 where that is not known.
     """
 
     parameters: int
@@ -35,6 +37,7 @@ class ModelFacts:
     linear_widths: tuple[int, ...]
     weight_elements: Mapping[str, int]
     stored_bytes: int
+    embedding_parameters: int = 0
 
     @property
     def only_format(self) -> str | None:
@@ -46,27 +49,43 @@ def facts_of(directory: Path) -> ModelFacts:
     """Read the facts of the Hugging Face directory ``directory``.
 
     Raises:
-        UsageError: its configuration or a weight file cannot be read.
+        UsageError: its configuration or a weight file cannot be read, or is missing.
     """
-    try:
+    with unreadable_refused(directory):
         config = json.loads((directory / "config.json").read_text("utf-8"))
         text = config.get("text_config", config)
-        tensors = dict(_tensors(directory, tied=bool(config.get("tie_word_embeddings", False))))
-        return _facts(text, tensors)
-    except (OSError, ValueError, KeyError, struct.error) as error:
+        tied = config.get("tie_word_embeddings", text.get("tie_word_embeddings"))
+        return _facts(text, learned_tensors(directory, tied=tied))
+
+
+@contextmanager
+def unreadable_refused(directory: Path) -> Iterator[None]:
+    """Refuse the Hugging Face directory ``directory`` where reading its files inside the ``with`` block fails.
+
+    Raises:
+        UsageError: with the file's name where that is known, and what to do.
+    """
+    try:
+        yield
+    except NotWholeError as error:
+        raise UsageError(f"the model {directory} cannot be used: {error}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
         raise UsageError(
             f"{directory} cannot be read as a model directory ({type(error).__name__}: {error}): download it again"
         ) from error
 
 
-def _facts(config: Mapping[str, Any], tensors: Mapping[str, tuple[str, tuple[int, ...]]]) -> ModelFacts:
+def _facts(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ModelFacts:
     elements: Counter[str] = Counter()
     stored = 0
-    for kind, shape in tensors.values():
-        elements[WEIGHT_FORMATS.get(kind, kind.lower())] += prod(shape)
-        stored += prod(shape) * _BYTES.get(kind, 8)
-    widths = {shape[1] for name, (_, shape) in tensors.items() if len(shape) == 2 and "embed" not in name}
+    for tensor in tensors.values():
+        size = prod(tensor.shape)
+        elements[WEIGHT_FORMATS.get(tensor.kind, tensor.kind.lower())] += size
+        width = _BYTES.get(tensor.kind)
+        stored += tensor.end - tensor.begin if width is None else size * width
+    widths = {tensor.shape[1] for name, tensor in tensors.items() if len(tensor.shape) == 2 and "embed" not in name}
     context = config.get("max_position_embeddings", config.get("n_positions"))
+    outer = (tensors[name] for name in (embedding_of(tensors), output_layer(tensors)) if name is not None)
     return ModelFacts(
         parameters=sum(elements.values()),
         vocab_size=int(config["vocab_size"]),
@@ -74,29 +93,8 @@ def _facts(config: Mapping[str, Any], tensors: Mapping[str, tuple[str, tuple[int
         linear_widths=tuple(sorted(widths)),
         weight_elements=dict(elements),
         stored_bytes=stored,
+        embedding_parameters=sum(prod(tensor.shape) for tensor in outer),
     )
-
-
-def _tensors(directory: Path, *, tied: bool) -> Iterator[tuple[str, tuple[str, tuple[int, ...]]]]:
-    for file in sorted(directory.glob("*.safetensors")):
-        for name, entry in _header(file).items():
-            # A tied head is the embedding over again, and rotary frequencies are computed.
-            if (tied and name.endswith("lm_head.weight")) or name.endswith("inv_freq"):
-                continue
-            yield name, (entry["dtype"], tuple(entry["shape"]))
-
-
-def _header(file: Path) -> dict[str, Any]:
-    with file.open("rb") as stream:
-        (length,) = struct.unpack("<Q", stream.read(8))
-        if length > _LARGEST_HEADER:
-            raise ValueError(f"{file.name} is no safetensors file")
-        header: dict[str, Any] = json.loads(stream.read(length))
-    header.pop("__metadata__", None)
-    whole = 8 + length + max((entry["data_offsets"][1] for entry in header.values()), default=0)
-    if file.stat().st_size < whole:
-        raise ValueError(f"{file.name} is cut off: {file.stat().st_size} bytes of {whole}")
-    return header
 
 
 def kv_values_per_token(directory: Path) -> int | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from backends.hf_weights import is_lfs_pointer, quantization_of, stored_tensors
 from bench.errors import UsageError
-from bench.prepare.model_facts import ModelFacts
+from bench.prepare.hub_cache import name_of, revision_of, snapshot_of
+from bench.prepare.model_facts import ModelFacts, unreadable_refused
 
 DEFAULT_SPEC = "default"
 DEFAULT_NAME = "SmolLM2-135M-Instruct"
@@ -22,6 +24,7 @@ DEFAULT_FACTS = ModelFacts(
     linear_widths=(576, 1_536),
     weight_elements={"fp32": 134_515_008},
     stored_bytes=538_060_032,
+    embedding_parameters=28_311_552,
 )
 """What the default model is known to be before it was unpacked, for the preflight and the recipes."""
 
@@ -35,17 +38,26 @@ READY_MADE = ("openvino-ir", "ort-genai", "gguf")
 """Kinds that are artifacts already, named as their formats."""
 
 
+_LOCAL = ("directory", *READY_MADE)
 _MARKERS: Mapping[str, Kind] = {"openvino_model.xml": "openvino-ir", "genai_config.json": "ort-genai"}
 """The file that shows what a folder holds -> what it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A model as the user names it: where it comes from, what was typed, and its name for people."""
+    """A model as the user names it.
+
+    Args:
+        kind: where it comes from.
+        spec: what was typed, or the path that this stands for.
+        label: its name for people, without the revision.
+        quantized: the way in which its weights are quantized already, of a directory.
+    """
 
     kind: Kind
     spec: str
     label: str
+    quantized: str | None = None
 
     @property
     def directory(self) -> Path:
@@ -59,8 +71,10 @@ class ModelSource:
 
     @property
     def revision(self) -> str | None:
-        """The revision of a hub model, ``None`` for the newest."""
-        return self.spec.partition("@")[2] or None
+        """The revision of a hub model, ``None`` for the newest; of a model in the hub's cache, that of its snapshot."""
+        if self.kind == "hub":
+            return self.spec.partition("@")[2] or None
+        return revision_of(self.directory) if self.kind in _LOCAL else None
 
     @property
     def ready_made(self) -> str | None:
@@ -119,6 +133,7 @@ class SyntheticShape:
             linear_widths=tuple(sorted({self.hidden_size, self.intermediate_size})),
             weight_elements={precision: parameters},
             stored_bytes=parameters * width,
+            embedding_parameters=2 * self.vocab_size * self.hidden_size,
         )
 
 
@@ -144,7 +159,7 @@ def resolve_model(spec: str) -> ModelSource:
     if _path(spec).exists():
         return _directory(spec)
     if _HUB_ID.fullmatch(spec):
-        return ModelSource("hub", spec, spec)
+        return ModelSource("hub", spec, spec.partition("@")[0])
     raise UsageError(
         f"the model {spec!r} is no existing directory and no hub id: give a Hugging Face directory, owner/name, "
         f"{SYNTHETIC_PREFIX}<{'|'.join(SHAPES)}> or {DEFAULT_SPEC}"
@@ -167,26 +182,40 @@ def _synthetic(spec: str) -> ModelSource:
 
 
 def _directory(spec: str) -> ModelSource:
-    directory = _path(spec)
+    typed = _path(spec)
+    directory = snapshot_of(typed)
+    found = str(directory)
     remedy = (
         "give a Hugging Face directory (config.json, *.safetensors and a tokenizer), an OpenVINO IR directory "
         "(openvino_model.xml), an ONNX Runtime GenAI directory (genai_config.json) or a .gguf file"
     )
     if directory.suffix == ".gguf" and directory.is_file():
-        return ModelSource("gguf", spec, directory.stem)
+        _refuse_pointers(spec, [directory])
+        return ModelSource("gguf", found, directory.stem)
+    if not directory.is_dir():
+        raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
+    _refuse_pointers(spec, sorted(file for file in directory.iterdir() if file.is_file()))
     tokenizer = any((directory / name).is_file() for name in _TOKENIZER_FILES)
     no_tokenizer = f"the model {spec} has no tokenizer, and prompts are made with the model's own"
     for marker, kind in _MARKERS.items():
         if (directory / marker).is_file():
             if not tokenizer:
                 raise UsageError(f"{no_tokenizer}: copy tokenizer.json of the model that it was made from into it")
-            return ModelSource(kind, spec, directory.resolve().name)
-    if not directory.is_dir():
-        raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
+            return ModelSource(kind, found, name_of(typed))
     if not (directory / "config.json").is_file():
         raise UsageError(f"the model {spec} has no config.json: {remedy}")
-    if not any(directory.glob("*.safetensors")):
-        raise UsageError(f"the model {spec} has no weights as safetensors (pickled ones are never opened): {remedy}")
+    with unreadable_refused(directory):
+        stored_tensors(directory)
+        quantized = quantization_of(directory)
     if not tokenizer:
         raise UsageError(f"{no_tokenizer}: {remedy}")
-    return ModelSource("directory", spec, directory.resolve().name)
+    return ModelSource("directory", found, name_of(typed), quantized)
+
+
+def _refuse_pointers(spec: str, files: Sequence[Path]) -> None:
+    pointers = [file for file in files if is_lfs_pointer(file)]
+    if pointers:
+        raise UsageError(
+            f"{pointers[0].name} of the model {spec} is a Git LFS pointer, not the file that it stands for: run "
+            f"`git lfs pull` in {pointers[0].parent}"
+        )

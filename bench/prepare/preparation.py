@@ -60,6 +60,8 @@ class PreparedModel:
         context_tokens: the longest sequence that it takes; ``None`` where unknown.
         parameters: learned numbers, tied ones once where that is known.
         note: what a reader of a report must know about its weights.
+        revision: the commit of the repository that it comes from; ``None`` where that is not known.
+        embedding_parameters: see :class:`bench.prepare.model_facts.ModelFacts`.
     """
 
     name: str
@@ -71,6 +73,8 @@ class PreparedModel:
     vocab_size: int
     parameters: int
     note: str | None
+    revision: str | None = None
+    embedding_parameters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +157,14 @@ class Preparation(ABC):
             vocab_size=facts.vocab_size,
             parameters=facts.parameters,
             note=self.source.note,
+            revision=self._revision,
+            embedding_parameters=facts.embedding_parameters,
         )
+
+    @property
+    def _revision(self) -> str | None:
+        """The commit of the repository that the model comes from, where that is known."""
+        return self.source.revision
 
     @abstractmethod
     def artifact(self, artifact_format: str, precision: str, device: str, int4: str = "") -> Artifact:

@@ -37,21 +37,29 @@ _PROVIDERS = {"CPU": "cpu", "OPENVINO": "cpu", "OVEP": "cpu", "DML": "dml", "WIN
 
 _FORMATS = ("int4", "int8", "fp16", "fp32")
 
+_MIXED = {"matmul_mixed_precision": "last_matmul:int8,mixed_layers:int8"}
+"""int8 for the output layer and for the layers that llama.cpp's mixtures keep wider."""
+
 INT4: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "openvino-ir": {
-        "plain": {"symmetric": True, "ratio": 1.0},
-        "asymmetric": {"symmetric": False, "ratio": 1.0},
-        "calibrated": {"symmetric": True, "ratio": 1.0, "calibrated": True},
-        "document": {"symmetric": True, "ratio": 0.6},
+        "awq": {"ratio": 1.0, "awq": True},
+        "plain": {"ratio": 1.0},
+        "calibrated": {"ratio": 1.0, "calibrated": True},
+        "document": {"ratio": 0.6},
     },
     "ort-genai": {
+        "mixed": {"algo_config": "rtn", **_MIXED},
+        "k-quant-mixed": {"algo_config": "k_quant", **_MIXED},
         "plain": {},
-        "k-quant": {"algo_config": "k_quant"},
-        "k-quant-mixed": {"algo_config": "k_quant", "matmul_mixed_precision": "last_matmul:int8,mixed_layers:int8"},
     },
     "gguf": {"plain": {}, "q4_1": {"kind": "q4_1"}},
 }
-"""Artifact format -> the ways in which int4 weights are made, the default first; see ``docs/quality.md``."""
+"""Artifact format -> the ways in which int4 weights are made, the default first; see ``docs/quality.md``.
+
+``awq`` scales weights by their own magnitudes, without data; ``calibrated`` by what the model computes for texts of
+ours; ``document`` is what the tutorial that this project began with used. ``k-quant-mixed`` takes four times as long to
+make as ``mixed``.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,8 @@ def recipe_for(
         precision: its weight format.
         device: that will execute.
         facts: of the model.
-        int4: how int4 weights are made, a key of :data:`INT4`; the first of the format where it is empty.
+        int4: how int4 weights are made, a key of :data:`INT4`; where it is empty, the first of the format on a CPU, and
+            ``plain`` for ONNX Runtime elsewhere: not every provider has a kernel for its mixture.
         corpus: texts for a recipe that needs some.
 
     Raises:
@@ -104,8 +113,33 @@ def recipe_for(
     known = INT4.get(artifact_format, {})
     if int4 and int4 not in known:
         raise UsageError(f"int4 weights of {artifact_format} are made as {', '.join(known)}, not as {int4!r}")
-    settings = known.get(int4 or next(iter(known), ""), {}) if precision == "int4" else {}
-    return makers[artifact_format](precision, device.partition(".")[0], facts, settings, corpus)
+    family = device.partition(".")[0]
+    default = "plain" if artifact_format == "ort-genai" and family != "CPU" else next(iter(known), "")
+    settings = known.get(int4 or default, {}) if precision == "int4" else {}
+    return makers[artifact_format](precision, family, facts, settings, corpus)
+
+
+_CHOICES = (
+    *("group_size", "symmetric", "ratio", "quant_method", "scale_estimation"),
+    *("algo_config", "matmul_mixed_precision", "kind"),
+)
+
+
+def weight_recipe(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """What was chosen where an artifact's weights were quantized, e.g. ``group_size`` -> ``64``; empty for floats.
+
+    From its recipe, and of an ONNX model from the quantized products of its graph: ``4+8`` where they differ.
+    """
+    recipe = manifest.get("recipe") or {}
+    values = {**recipe, **recipe.get("extra_options", {}), **recipe.get("calibrated", {})}
+    found = {name: str(values[name]).lower() for name in _CHOICES if name in values}
+    if "--awq" in recipe.get("arguments", ()):
+        found["quant_method"] = "awq"
+    blocks = (manifest.get("facts") or {}).get("blocks") or ()
+    for name in ("block_size", "accuracy_level"):
+        if seen := sorted({block[name] for block in blocks}):
+            found[name] = "+".join(map(str, seen))
+    return found
 
 
 def group_size(widths: Sequence[int], device: str) -> int:
@@ -133,13 +167,12 @@ def _openvino(precision: str, device: str, facts: ModelFacts, int4: Mapping[str,
     values: dict[str, Any] = {"weight_format": precision}
     arguments = ["--task", "text-generation-with-past", "--weight-format", precision]
     if precision == "int4":
-        size, symmetric, ratio = group_size(facts.linear_widths, device), int4["symmetric"], int4["ratio"]
-        if device == "NPU" and not symmetric:
-            raise UsageError("an NPU computes with symmetric int4 weights alone: choose another recipe for it")
-        values |= {"group_size": size, "symmetric": symmetric, "ratio": ratio}
+        size, ratio = group_size(facts.linear_widths, device), int4["ratio"]
+        values |= {"group_size": size, "symmetric": True, "ratio": ratio}
         if int4.get("calibrated"):
             return _calibrated(values, corpus)
-        arguments += ["--group-size", str(size), "--ratio", str(ratio), *(["--sym"] if symmetric else [])]
+        awq = ["--awq"] if int4.get("awq") else []
+        arguments += ["--group-size", str(size), "--ratio", str(ratio), "--sym", *awq]
     elif precision == "int8":
         # An NPU computes with symmetric weights alone.
         symmetric = device == "NPU"

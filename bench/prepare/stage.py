@@ -7,23 +7,25 @@ from functools import cached_property
 from pathlib import Path
 
 from backends.contract import Text
+from backends.hf_weights import quantization_of, source_files
+from backends.scoring import TOP
 from backends.spec import ORIGINAL
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.cells import digest as digest_of
 from bench.plan.options import Options
+from bench.plan.plan import quantized_already
 from bench.plan.venvs import Venvs
 from bench.prepare.cache import Artifact, ArtifactKey, cache_root, digests_of, read_artifact, weight_shares
 from bench.prepare.conversion_cost import free_memory_bytes, gigabytes
-from bench.prepare.model_facts import ModelFacts, facts_of
+from bench.prepare.model_facts import ModelFacts, facts_of, unreadable_refused
 from bench.prepare.model_source import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_PACKAGE, resolve_model
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, Say, Wanted
 from bench.prepare.ready_made import ReadyMade
 from bench.prepare.recipes import RECIPE_VERSION, Corpus, Recipe, recipe_for
 
 SYNTHETIC_SEED = 20_240_423
-_SOURCE_SUFFIXES = {".json", ".jinja", ".model", ".safetensors", ".txt"}
 _REFERENCE_BYTES = {"fp32": 4, "bf16": 2}
 """What a reference may be computed in, the better first -> bytes of a weight."""
 
@@ -103,7 +105,7 @@ class Preparer(Preparation):
         given = [{"name": text.name, "ids": list(text.ids), "start": text.start} for text in texts]
         recipe = Recipe(
             "reference",
-            {"precision": precision, "texts": digest_of(given, length=64)},
+            {"precision": precision, "texts": digest_of(given, length=64), "top": TOP},
             {"precision": precision, "texts": given},
         )
         key = self._key("reference", precision, self._digest, recipe)
@@ -172,7 +174,21 @@ class Preparer(Preparation):
     @cached_property
     def _path(self) -> Path:
         job = self._model_job
-        return self.source.directory if job is None else self._unverified(job, self._origin()).path
+        if job is None:
+            return self.source.directory
+        path = self._unverified(job, self._origin()).path
+        if self.source.kind == "hub":
+            with unreadable_refused(path):
+                how = quantization_of(path)
+            if how is not None:
+                raise UsageError(f"{self.source.label}: {quantized_already(how)}")
+        return path
+
+    @property
+    def _revision(self) -> str | None:
+        made = read_artifact(self._path) if self.source.kind == "hub" else None
+        # A branch or nothing was asked for: what was downloaded is a commit of it.
+        return self.source.revision if made is None else made.manifest["facts"].get("commit", self.source.revision)
 
     def _check_source(self) -> None:
         """Read all of the model's files before they are loaded or converted, where it is known what they should be."""
@@ -188,8 +204,8 @@ class Preparer(Preparation):
         job = self._model_job
         if job is not None:
             return job.key.digest
-        files = sorted(file for file in self.source.directory.iterdir() if file.suffix in _SOURCE_SUFFIXES)
-        return digest_of({"kind": "directory", "files": digests_of(files, self._store.root)}, length=64)
+        files = digests_of(source_files(self.source.directory), self._store.root)
+        return digest_of({"kind": "directory", "files": files}, length=64)
 
     @cached_property
     def _facts(self) -> ModelFacts:
@@ -212,13 +228,12 @@ class Preparer(Preparation):
         path, facts = self._path, self._facts
         made = read_artifact(path)
         unmade = {"recipe": {"task": "none", "recipe_version": RECIPE_VERSION}, "model": self.source.label}
-        files = (file for file in path.iterdir() if file.suffix in _SOURCE_SUFFIXES)
         return Artifact(
             path=path,
             format="huggingface",
             precision=precision,
             digest=self._digest,
-            bytes=made.bytes if made else sum(file.stat().st_size for file in files),
+            bytes=made.bytes if made else sum(file.stat().st_size for file in source_files(path)),
             weight_bits=weight_shares(facts.weight_elements),
             bits_per_weight=facts.stored_bytes * 8 / facts.parameters,
             # Only torch loads such a folder, and reports itself what it reads of it.

@@ -166,6 +166,7 @@ def _facts(cell: CellResult) -> Iterator[tuple[str, str | None]]:
         if metric not in BY_GENERATION and (measured := getattr(cell, metric)):
             yield capital(metric_words.name(metric)), with_interval(measured.estimate, metric_words.unit(metric))
     yield _("Weights"), _weights(load)
+    yield _("Weight quantization"), _pairs(load.weight_recipe or {})
     yield _("Computes in"), load.inference_precision
     yield _("KV cache"), load.kv_cache_precision
     yield _("Attention"), load.attention_backend

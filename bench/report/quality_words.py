@@ -19,6 +19,8 @@ COLUMN = "perplexity_ratio"
 """Of the tables of results, a key of :data:`bench.report.metric_words.HEADS`."""
 
 NOT_KNOWN = "—"
+_LEAST = 0.0001
+"""What is below of a divergence is rounding."""
 
 _VERDICTS = {
     "faithful": mark("faithful"),
@@ -148,6 +150,8 @@ def method(view: RunView) -> list[str]:
     """What was done, in a few sentences."""
     known = [load.quality for load in view.analysis.loads if load.quality]
     texts, positions = max(one.texts for one in known), max(one.positions for one in known)
+    if not positions:
+        return []
     found = [
         _(
             "Each configuration was given {texts} ({tokens}), with the stack, artifact, device and options that are "
@@ -158,6 +162,13 @@ def method(view: RunView) -> list[str]:
             tokens=plural(positions, "{count} token", "{count} tokens"),
         )
     ]
+    if min(one.positions for one in known if one.positions) < positions:
+        found.append(
+            _(
+                "Those that score slowly scored fewer in their share of the time: compare ratios, since their "
+                "perplexity is of fewer tokens."
+            )
+        )
     if references := list(dict.fromkeys(one.reference for one in known if one.reference)):
         found.append(
             _(
@@ -221,7 +232,11 @@ def facts(load: LoadResult) -> Iterator[tuple[str, str]]:
 
 def small(value: float | None) -> str:
     """A divergence: three digits that matter, however small it is."""
-    return "" if value is None else number(value, 4) if 0 < abs(value) < 0.1 else number(value)
+    if value is None:
+        return ""
+    if 0 < value < _LEAST:
+        return f"< {number(_LEAST, 4)}"
+    return number(value, 4) if 0 < value < 0.1 else number(value)
 
 
 def broken_names(view: RunView, loads: Iterable[LoadResult]) -> str:

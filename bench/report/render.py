@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import webbrowser
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.analyse.results import RunAnalysis
@@ -19,7 +20,9 @@ from bench.report.run_table import run_table
 from bench.report.run_view import RunView, view_run
 from bench.report.run_words import all_sentences, nothing_measured
 from bench.store.files import write_files
-from bench.store.reader import open_run
+from bench.store.reader import as_utc, open_run
+
+_UNKNOWN = datetime(1980, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class ReportPaths:
     index: Path
     summary_md: Path
     summary_csv: Path
+    summary_xlsx: Path
     summary_json: Path
     table: Path
     pytest_benchmark: Path
@@ -41,6 +45,7 @@ class ReportPaths:
             index=folder / "index.html",
             summary_md=folder / "summary.md",
             summary_csv=folder / "summary.csv",
+            summary_xlsx=folder / "summary.xlsx",
             summary_json=folder / "summary.json",
             table=folder / "table.html",
             pytest_benchmark=folder / "pytest-benchmark.json",
@@ -70,21 +75,24 @@ def render_view(view: RunView, folder: Path) -> ReportPaths:
     """
     from bench.report.exports.pasted_table import table_html  # noqa: PLC0415 - jinja2
     from bench.report.exports.pytest_benchmark import pytest_json  # noqa: PLC0415 - so does pytest-benchmark
+    from bench.report.exports.summary_xlsx import summary_xlsx  # noqa: PLC0415 - xlsxwriter
     from bench.report.run_page import run_page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
     paths = ReportPaths.below(folder)
     headlines = in_each(lambda: next(iter(all_sentences(view)), nothing_measured()))
     with speaking(ENGLISH.code):
         rows = cell_rows(view)
-        contents = {
-            paths.summary_csv: summary_csv(rows),
+        csv, xlsx = summary_csv(rows), summary_xlsx(rows, as_utc(view.record.get("created_at")) or _UNKNOWN)
+        contents: dict[Path, str | bytes] = {
+            paths.summary_csv: csv,
+            paths.summary_xlsx: xlsx,
             paths.summary_json: summary_json(view, rows, headlines),
             paths.pytest_benchmark: pytest_json(view),
             paths.action_benchmark: action_json(view),
         }
     contents[paths.summary_md] = summary_markdown(view)
     contents[paths.table] = table_html(view)
-    contents[paths.index] = run_page(view, contents[paths.summary_csv])
+    contents[paths.index] = run_page(view, csv, xlsx)
     write_files(folder, contents)
     return paths
 

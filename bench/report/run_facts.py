@@ -146,6 +146,7 @@ def machine_facts(view: RunView) -> list[tuple[str, str]]:
         *observer_facts(record),
         (_("Machine id"), _("unknown: this system has none") if own_id == NO_ID else own_id),
         (_("Model"), model.get("name")),
+        (_("Model revision"), model.get("revision")),
         (_("Model digest"), model.get("digest")),
         ("AIPC Bench", _joined(project.get("version"), project.get("git_commit"))),
     ]

@@ -27,14 +27,14 @@ from bench.report.template import render_page
 
 @dataclass(frozen=True, slots=True)
 class DataLink:
-    """A link that saves summary.csv, also from a page that came by mail: the address that holds it, and its name."""
+    """A link that saves a file, also from a page that came by mail: the address that holds it, and the file's name."""
 
     href: str
     name: str
 
 
-def run_page(view: RunView, summary_csv: str) -> str:
-    """The page of one run, in the language that is chosen; ``summary_csv`` is that file."""
+def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
+    """The page of one run, in the language that is chosen; ``csv`` and ``xlsx`` are the files that it holds."""
     analysis = view.analysis
     figures = draw(view.names, analysis)
     findings = view.notes
@@ -57,7 +57,8 @@ def run_page(view: RunView, summary_csv: str) -> str:
         load_parts=LOAD_PARTS,
         load_bars=load_bars(analysis),
         memory_bars=memory_bars(analysis),
-        data=data_link(view, summary_csv),
+        csv=data_link(view, csv.encode("utf-8"), "csv", "text/csv;charset=utf-8"),
+        xlsx=data_link(view, xlsx, "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         words=run_words,
         facts=run_facts,
         names=names,
@@ -86,8 +87,8 @@ def weight(metric: str) -> str:
     return METRICS[metric].name if metric in METRICS else metric
 
 
-def data_link(view: RunView, summary_csv: str) -> DataLink:
-    """A link whose file has the bytes of ``summary_csv``."""
-    encoded = base64.b64encode(summary_csv.encode("utf-8")).decode("ascii")
+def data_link(view: RunView, summary: bytes, suffix: str, media_type: str) -> DataLink:
+    """A link whose file has the bytes of ``summary``."""
+    encoded = base64.b64encode(summary).decode("ascii")
     run = re.sub(r"[^0-9A-Za-z_-]", "_", str(view.record.get("run_id")))[:64]
-    return DataLink(f"data:text/csv;charset=utf-8;base64,{encoded}", f"{run}-summary.csv")
+    return DataLink(f"data:{media_type};base64,{encoded}", f"{run}-summary.{suffix}")

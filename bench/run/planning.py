@@ -29,4 +29,5 @@ def plan_for(flags: Mapping[str, Any], root: Path) -> tuple[Options, Plan]:
     if all(BACKENDS[name].artifact_format == "none" for name in options.backends):
         return options, make_plan(options, Surroundings(listed))
     source = resolve_model(options.model)
-    return options, make_plan(options, Surroundings(listed, source.ready_made, source.has_original))
+    around = Surroundings(listed, source.ready_made, source.has_original, source.quantized)
+    return options, make_plan(options, around)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from backends.contract import Text
 from backends.spec import OPENVINO_PROVIDERS, family
-from bench.errors import MachineError, PrepareError, WorkerFailed
+from bench.errors import BenchError, MachineError, PrepareError, WorkerFailed
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.scoring import Reference, failure, left_out, score_load
 from bench.measure.store_rows import Row
@@ -22,10 +22,9 @@ from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.prepare.preparation import REFERENCE_FILE, Preparation, Say
 from bench.prepare.prompts import PromptBook, PromptKey
+from bench.store.files import write_json
 from bench.store.reader import StoredRun
-
-LONGEST = "longest-prompt"
-"""The text that is the longest prompt of a run; it is none of the fixed texts."""
+from bench.store.schema import LONGEST, PIECES
 
 _LONG_TOKENS = 256
 _SCORED_OF_LONGEST = 64
@@ -37,17 +36,18 @@ Commit = Callable[[Sequence[Row]], object]
 
 
 def texts_of(book: PromptBook, prompt_tokens: Iterable[int]) -> list[Text]:
-    """The fixed texts in the order in which they are scored, then the longest prompt if it is a long one.
+    """The texts in the order in which they are scored: the longest prompt, if it is a long one, then the fixed ones.
 
-    Of that the end is scored alone: what a device makes of a long prompt shows there.
+    Of the longest prompt the end is scored alone: what a device makes of a long prompt shows there. It goes first
+    because it takes little time, and a slow load need not come to the end of the others.
     """
     texts = [Text(name, ids) for name, ids in book.texts.items()]
     longest = max(prompt_tokens, default=0)
-    if longest > _LONG_TOKENS:
-        key = PromptKey(longest, 0, 0)
-        ids = book.prompts_for_visit(0, [key])[key].ids
-        texts.append(Text(LONGEST, ids, start=longest - 1 - _SCORED_OF_LONGEST))
-    return texts
+    if longest <= _LONG_TOKENS:
+        return texts
+    key = PromptKey(longest, 0, 0)
+    ids = book.prompts_for_visit(0, [key])[key].ids
+    return [Text(LONGEST, ids, start=longest - 1 - _SCORED_OF_LONGEST), *texts]
 
 
 def reference_for(
@@ -79,6 +79,19 @@ def reference_for(
         say(f"reference  none: {error}")
         return None
     return Reference(f"transformers {made.precision}", made.path / REFERENCE_FILE)
+
+
+def keep_pieces(run: StoredRun, preparer: Preparation | None, say: Say) -> None:
+    """Keep in the run's folder what the ids of its answers read as, so that a report shows them as text."""
+    if preparer is None:
+        return
+    answers = run.table("generations", ["token_ids"])["token_ids"]
+    ids = pc.unique(pc.list_flatten(pc.list_flatten(answers))).to_pylist()
+    try:
+        pieces = preparer.pieces(ids)
+        write_json(run.path / PIECES, {str(one): piece for one, piece in sorted(pieces.items())})
+    except BenchError as error:
+        say(f"answers    are not shown as text: {error}")
 
 
 def _fitting(texts: Sequence[Text], context_tokens: int | None) -> list[Text]:

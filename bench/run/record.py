@@ -97,7 +97,7 @@ def recorded_options(options: Options) -> dict[str, Any]:
 
 
 def _model(name: str, kind: str, note: str | None, **known: Any) -> dict[str, Any]:
-    facts = ("digest", "context_tokens", "parameters", "kv_cache_values_per_token")
+    facts = ("revision", "digest", "context_tokens", "parameters", "embedding_parameters", "kv_cache_values_per_token")
     return {"name": name, "kind": kind, "synthetic": kind == "synthetic", **dict.fromkeys(facts), "note": note, **known}
 
 
@@ -108,16 +108,19 @@ def model_record(model: PreparedModel) -> dict[str, Any]:
         model.kind,
         model.note,
         synthetic=model.synthetic,
+        revision=model.revision,
         digest=model.digest,
         context_tokens=model.context_tokens,
         parameters=model.parameters,
+        embedding_parameters=model.embedding_parameters,
         kv_cache_values_per_token=kv_values_per_token(model.path),
     )
 
 
 def unprepared_record(source: ModelSource) -> dict[str, Any]:
     """What a run records of a model that no stack here can run."""
-    return _model(source.label, source.kind, "not prepared: no stack that was asked for can run here")
+    note = "not prepared: no stack that was asked for can run here"
+    return _model(source.label, source.kind, note, revision=source.revision)
 
 
 NO_MODEL = _model("none (simulated)", "simulated", "latencies were played, no model was run")

@@ -30,7 +30,7 @@ from bench.prepare.stage import preparation_for
 from bench.run.doctor.readiness import look
 from bench.run.guard.after import judge_quality
 from bench.run.load_plans import named_venvs, plan_load
-from bench.run.quality import Measured, QualityPass, reference_for, texts_of
+from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
 from bench.store.reader import StoredRun
 from bench.store.writer import replace_rows
 
@@ -104,6 +104,7 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     context = model.get("context_tokens")
     reference = reference_for(asked, usable, preparer, texts, context, say)
     allowed = quality_seconds(run.record["plan"]["blocks"], measured.seconds) if seconds is None else seconds
+    keep_pieces(run, preparer, say)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="aipc-bench-", ignore_cleanup_errors=True) as scratch:
         facts = _facts(run, Path(scratch))
@@ -140,8 +141,10 @@ def _changed(run: StoredRun, loads: Sequence[Load], venvs: Venvs) -> dict[str, s
     now, then = describe_venvs(named), run.record.get("venvs") or {}
     differing = {venv: _differing(then.get(name) or {}, now[name]) for name, venv in named.items()}
     found = {load.key: differing[venvs.of(load)] for load in loads}
+    variants = run.record["plan"].get("variants") or {}
     for load in loads:
-        if load.variant:
+        # One of load options runs in the project's own venv.
+        if load.variant and (variants.get(load.variant) or {}).get("kind") != "options":
             found[load.key] = "it is a variant of `nox -s ab`, whose stack is not there: measure it again"
     return {key: why for key, why in found.items() if why is not None}
 

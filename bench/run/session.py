@@ -42,7 +42,7 @@ from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.progress import Progress
-from bench.run.quality import Measured, QualityPass, reference_for, texts_of
+from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
 from bench.run.record import NO_MODEL, OWN_MODEL, Selection, model_record, run_record, unprepared_record
 from bench.run.stopping import Stopper
 from bench.store.reader import open_run
@@ -75,6 +75,7 @@ class BenchSession:
         self._prompts = PromptBook.made_up()
         self._facts: RunFacts | None = None
         self._quality: QualityPass | None = None
+        self._preparer: Preparation | None = None
 
     @property
     def began(self) -> bool:
@@ -129,6 +130,7 @@ class BenchSession:
             machine_id=machine_id(),
             model=model["name"],
             model_digest=model["digest"],
+            embedding_share=(model["embedding_parameters"] or 0) / (model["parameters"] or 1),
             threads=threads,
             repeats=self.options.repeats,
             warmups=self.options.warmups,
@@ -147,6 +149,7 @@ class BenchSession:
             context = model["context_tokens"]
             reference = reference_for(self.options.reference, runnable, preparer, texts, context, self.say)
             self._quality = QualityPass(texts, reference, context, self._load_plans, facts, self.say)
+            self._preparer = preparer
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(threads or usable.default_threads)
         record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
@@ -254,6 +257,7 @@ class BenchSession:
             return
         writer = self.writer
         assert writer is not None
+        keep_pieces(open_run(writer.path), self._preparer, self.say)
         measured = Measured.of(open_run(writer.path))
         seconds = quality_seconds(self.options.blocks, measured.seconds)
         self.stopper.at_once = True

@@ -32,7 +32,7 @@ def write_table(path: Path, table: pa.Table) -> None:
     _commit(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
 
 
-def write_files(folder: Path, contents: Mapping[Path, str]) -> None:
+def write_files(folder: Path, contents: Mapping[Path, str | bytes]) -> None:
     """Write the files of a report into ``folder``, each whole or not at all, whoever else writes them meanwhile.
 
     Raises:
@@ -41,19 +41,19 @@ def write_files(folder: Path, contents: Mapping[Path, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():
-            _write_text(path, content)
+            _write(path, content)
     except OSError as error:
         raise MachineError(
             f"cannot write the report to {folder}: {error.strerror or error}; choose another folder with --reports-dir"
         ) from error
 
 
-def _write_text(path: Path, content: str) -> None:
+def _write(path: Path, content: str | bytes) -> None:
     # Named for this process: another one may be writing the same file.
     partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        # One kind of line end everywhere: the page's policy names a digest of its style.
-        partial.write_text(content, encoding="utf-8", newline="\n")
+        # No line end of the system's own: the page's policy names a digest of its style.
+        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         replace_file(partial, path)
     except OSError:
         with suppress(OSError):

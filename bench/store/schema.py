@@ -4,7 +4,7 @@ Version 2 added ``node_placement`` and ``changed_hints`` to the loads; version 3
 ``ask`` and ``cpu_frequency_mhz`` to the generations; version 4 ``bits_read_per_weight`` to the loads; version 5
 ``device_share``, ``environment``, ``first_prompt_tokens``, ``first_new_tokens`` and ``first_batch_size`` to the loads;
 version 6 ``message_keys`` and ``message_values`` to the findings; version 7 defined the columns of ``quality``, a table
-that no version before had written.
+that no version before had written, and added ``weight_recipe`` and ``activation_quantization`` to the loads.
 
 A reader of version v reads every version up to v. Columns are only ever added; a new one raises the version.
 ``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
@@ -42,10 +42,12 @@ LOADS = pa.schema(
         pa.field("changed_hints", pa.map_(pa.string(), pa.string())),
         pa.field("precision", pa.string(), nullable=False),
         pa.field("weight_bits", _BITS),
+        pa.field("weight_recipe", pa.map_(pa.string(), pa.string())),
         pa.field("bits_per_weight", pa.float64()),
         pa.field("bits_read_per_weight", pa.float64()),
         pa.field("inference_precision", pa.string()),
         pa.field("kv_cache_precision", pa.string()),
+        pa.field("activation_quantization", pa.string()),
         pa.field("attention_backend", pa.string()),
         pa.field("options", pa.string(), nullable=False),
         pa.field("threads", pa.int32()),
@@ -171,6 +173,12 @@ the lists begin at ``first_position`` and have fewer than ``positions`` values w
 ``log_probs`` are natural logarithms; ``kl`` is in nats. ``reference`` says what ``reference_log_probs``, ``kl`` and
 ``same_top`` are of. A load that could not be scored has one row without a text, with its status and error.
 """
+
+LONGEST = "longest-prompt"
+"""Name and kind of the text that is the longest prompt of a run, and none of the fixed texts."""
+
+PIECES = "pieces.json"
+"""File in the folder of a run: token id -> the text of that token, of all ids of its answers."""
 
 TABLES: dict[str, pa.Schema] = {
     "loads": LOADS,

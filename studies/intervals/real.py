@@ -152,10 +152,18 @@ def measure(arguments: Sequence[str], folder: Path) -> None:
     Raises:
         BenchError: it failed; with its last words.
     """
-    command = [sys.executable, "-m", "pytest", str(PROJECT_ROOT / "bench"), *arguments]
-    where = ["--results-dir", str(folder), "--reports-dir", str(folder.parent / "reports")]
+    where = ("--results-dir", str(folder), "--reports-dir", str(folder.parent / "reports"))
+    run_module("pytest", str(PROJECT_ROOT / "bench"), *arguments, *where)
+
+
+def run_module(*arguments: str) -> None:
+    """Run a module of the harness to its end.
+
+    Raises:
+        BenchError: it failed; with its last words.
+    """
     done = subprocess.run(
-        [*command, *where],
+        [sys.executable, "-m", *arguments],
         env=child_environment({}),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -41,8 +41,8 @@ def as_markdown(tables: Sequence[Table], level: int = 3) -> str:
     for table in tables:
         parts += [f"{'#' * level} {escape(table.title)}", ""]
         parts += [escape(table.note), ""] if table.note else []
-        parts += [_row(table.columns), "|---|" + "---:|" * (len(table.columns) - 1)]
-        parts += [*map(_row, table.rows), ""]
+        parts += [as_row(table.columns), "|---|" + "---:|" * (len(table.columns) - 1)]
+        parts += [*map(as_row, table.rows), ""]
     return "\n".join(parts)
 
 
@@ -66,7 +66,8 @@ def write_markdown(path: Path, tables: Sequence[Table]) -> None:
         raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
-def _row(cells: Sequence[str]) -> str:
+def as_row(cells: Sequence[str]) -> str:
+    """A row of a Markdown table."""
     return "| " + " | ".join(escape(cell) for cell in cells) + " |"
 
 

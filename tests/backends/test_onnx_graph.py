@@ -67,6 +67,12 @@ def test_accuracy_levels_are_gathered(tmp_path: Path) -> None:
     assert read.accuracy_levels == {4}
 
 
+def test_block_sizes_are_gathered(tmp_path: Path) -> None:
+    read = facts(tmp_path, model(node("MatMulNBits", block_size=32), node("MatMulNBits", block_size=128)))
+
+    assert read.block_sizes == {32, 128}
+
+
 def test_weights_between_the_nodes_are_passed_over(tmp_path: Path) -> None:
     weights = part(5, bytes(range(256)) * 100)
 

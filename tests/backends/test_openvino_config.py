@@ -12,6 +12,7 @@ from backends.contract import BackendError, DeviceUnavailableError, LoadOptions
 from backends.openvino_config import (
     BlobCache,
     NpuShapes,
+    activation_quantization,
     adapter_of,
     as_text,
     changed_hints,
@@ -138,6 +139,17 @@ def test_openvino_chooses_the_type_where_none_is_asked_for() -> None:
 def test_a_type_that_nothing_computes_in_is_refused_with_those_there_are() -> None:
     with pytest.raises(BackendError, match="no inference precision int7; choose one of f32, bf16, f16"):
         common_properties("CPU", options("CPU", inference_precision="int7"), NO_CACHE)
+
+
+@pytest.mark.parametrize("asked", ["0", "64"])
+def test_activations_are_quantized_in_groups_of_the_size_that_is_asked_for(asked: str) -> None:
+    told = common_properties("CPU", options("CPU", dynamic_quantization_group_size=asked), NO_CACHE)
+    assert told["DYNAMIC_QUANTIZATION_GROUP_SIZE"] == int(asked)
+
+
+def test_a_group_size_that_is_no_number_is_refused() -> None:
+    with pytest.raises(BackendError, match="in groups of a whole number of values, not off"):
+        common_properties("CPU", options("CPU", dynamic_quantization_group_size="off"), NO_CACHE)
 
 
 def test_auto_stays_with_what_it_chose() -> None:
@@ -311,3 +323,30 @@ def test_an_npu_without_its_compiler_is_told_from_a_model_that_does_not_compile(
 
 def test_the_last_line_of_a_stack_of_messages_is_the_one_that_says_it() -> None:
     assert last_line(RuntimeError("Exception from a.cpp:1:\nCheck failed\n\n  no libOpenCL \n")) == "no libOpenCL"
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "computes", "group", "known"),
+    [
+        ("CPU", "int4", "f32", "32", "int8 allowed, groups of 32"),
+        ("CPU", "original", "f32", "32", "int8 allowed, groups of 32"),
+        ("CPU", "int8", "bf16", "32", "none"),
+        ("CPU", "int8", "bf16", str(2**64 - 1), "int8 allowed, one group per token"),
+        ("CPU", "int4", "f32", "0", "none"),
+        ("CPU", "fp32", "f32", "32", "none"),
+        ("GPU.0", "int4", "f16", "128", "int8 allowed, groups of 128"),
+    ],
+)
+def test_activations_are_quantized_where_openvino_has_a_kernel_for_it(
+    device: str, precision: str, computes: str, group: str, known: str
+) -> None:
+    read = {
+        "EXECUTION_DEVICES": device,
+        "INFERENCE_PRECISION_HINT": computes,
+        "DYNAMIC_QUANTIZATION_GROUP_SIZE": group,
+    }
+    assert activation_quantization(precision, read) == known
+
+
+def test_where_no_group_size_is_read_nothing_is_known_of_activations() -> None:
+    assert activation_quantization("int4", {"EXECUTION_DEVICES": "NPU"}) is None

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from backends.contract import ArtifactError, BackendError, Device, DeviceUnavailableError, LoadOptions, Scores, Text
+from backends.onnx_graph import GraphFacts
 
 SETTINGS = {"model": {"vocab_size": 100, "eos_token_id": 2, "decoder": {"filename": "model.onnx"}}}
 
@@ -223,6 +224,35 @@ def test_what_a_provider_computes_in_is_not_known(adapter: ModuleType, told: Gen
     session = backend(adapter, "OPENVINO.CPU").load(artifact(tmp_path), "OPENVINO.CPU", LoadOptions("fp32"))
 
     assert session.evidence().inference_precision is None
+
+
+@pytest.mark.parametrize(
+    ("device", "operator", "levels", "known"),
+    [
+        ("CPU", "MatMulNBits", {4}, "int8 allowed, groups of 32"),
+        ("CPU", "MatMulNBits", {0}, "none"),
+        ("CPU", "MatMul", (), "none"),
+        ("CPU", "DynamicQuantizeLinear", (), None),
+        ("CPU", "MatMulNBits", {2}, None),
+        ("OPENVINO.CPU", "MatMulNBits", {4}, None),
+    ],
+)
+def test_activations_are_rounded_where_the_graph_allows_it(
+    adapter: ModuleType,
+    told: GenAI,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    operator: str,
+    levels: set[int],
+    known: str | None,
+) -> None:
+    facts = GraphFacts({operator: 1}, {"logits": "f32"}, frozenset(levels), frozenset([32]))
+    monkeypatch.setattr(adapter, "read_graph", lambda path: facts)
+    told.device_type = "OpenVINO" if device != "CPU" else "CPU"
+    session = backend(adapter, "OPENVINO.CPU").load(artifact(tmp_path), device, LoadOptions("int4"))
+
+    assert session.evidence().activation_quantization == known
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The data of a page that came alone, by mail: its link saves the CSV without a request."""
+"""The data of a page that came alone, by mail: its links save them without a request."""
 
 from __future__ import annotations
 
@@ -14,16 +14,23 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with script", "without"])
 @pytest.mark.parametrize("name", ["usual", "hostile", "failures only"])
-def test_the_link_saves_the_bytes_of_the_csv(
-    open_report: Open, stored: Callable[[str], Stored], tmp_path: Path, name: str, javascript: bool
+@pytest.mark.parametrize(("link", "suffix"), [("as CSV", "csv"), ("as a spreadsheet", "xlsx")])
+def test_a_link_saves_the_bytes_of_its_file(
+    open_report: Open,
+    stored: Callable[[str], Stored],
+    tmp_path: Path,
+    name: str,
+    link: str,
+    suffix: str,
+    javascript: bool,
 ) -> None:
     opened = open_report(name, java_script_enabled=javascript)
     with opened.page.expect_download() as download:
-        opened.page.get_by_role("link", name="Save the data as CSV").click()
-    saved = tmp_path / "saved.csv"
+        opened.page.get_by_role("link", name=f"Save the data {link}").click()
+    saved = tmp_path / f"saved.{suffix}"
     download.value.save_as(saved)
-    assert saved.read_bytes() == stored(name).index.with_name("summary.csv").read_bytes()
-    assert download.value.suggested_filename == f"{stored(name).run.name}-summary.csv"
+    assert saved.read_bytes() == stored(name).index.with_name(f"summary.{suffix}").read_bytes()
+    assert download.value.suggested_filename == f"{stored(name).run.name}-summary.{suffix}"
     assert opened.problems == []
 
 

@@ -5,6 +5,7 @@ A backend whose venv is not at hand is skipped with the command that makes it; `
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -191,6 +192,12 @@ def test_the_stack_tells_its_versions(backend: LoadedBackend) -> None:
 
 def test_the_threads_are_those_asked_for(real: LoadedBackend) -> None:
     assert real.loaded.evidence["threads"] == real.case.threads
+
+
+def test_activations_that_are_rounded_are_told_with_their_groups(real: LoadedBackend) -> None:
+    known = real.loaded.evidence["activation_quantization"]
+
+    assert known in (None, "none") or re.fullmatch(r"int8( allowed)?, (groups of \d+|one group per token)", known)
 
 
 def test_a_simulated_backend_never_claims_a_device(backend: LoadedBackend) -> None:

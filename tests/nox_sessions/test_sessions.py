@@ -159,6 +159,11 @@ def test_the_study_on_a_real_backend_has_every_stack(finished: Finished, part: s
     assert tuple(finished.made or {}) == default_groups()
 
 
+def test_the_study_of_settings_has_every_stack_and_what_else_is_there(finished: Finished) -> None:
+    noxfile.studies(FakeSession("settings"))
+    assert set(default_groups()) < set(finished.made or {}) >= {"llama-cpp"}
+
+
 @pytest.mark.parametrize(("asked", "status"), [((), 4), (("nothing",), 4), (("--help",), 0)])
 def test_a_study_has_to_be_named(finished: Finished, asked: tuple[str, ...], status: int) -> None:
     fake = FakeSession(*asked)

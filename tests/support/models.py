@@ -1,4 +1,4 @@
-"""Hugging Face folders with something wrong in them."""
+"""Hugging Face folders of a few bytes, and with something wrong in them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+
+def write_weights(file: Path, tensors: Mapping[str, Any], kind: str = "F32") -> None:
+    """A safetensors file with float arrays under the names of ``tensors``, said to be of the type ``kind``."""
+    values = {name: np.asarray(array, "<f4") for name, array in tensors.items()}
+    header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
+    end = 0
+    for name, array in values.items():
+        header[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [end, end + array.nbytes]}
+        end += array.nbytes
+    text = json.dumps(header).encode()
+    data = b"".join(array.tobytes() for array in values.values())
+    file.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+def write_index(folder: Path, placed: Mapping[str, str]) -> None:
+    """The index of ``folder``: name of each tensor -> its file."""
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": dict(placed)}), "utf-8")
 
 
 def lacking_a_weight(folder: Path, copy: Path, key: str) -> Path:

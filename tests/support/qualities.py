@@ -32,7 +32,9 @@ def quality(verdict: Verdict, ratio: float | None, **known: Any) -> Quality:
 FAITHFUL = quality("faithful", 1.001, kl_mean=0.0044, kl_p99=0.031, same_top=0.964)
 DEGRADED = quality("degraded", 1.284, kl_mean=0.374, kl_p99=2.41, same_top=0.654)
 BROKEN = quality("broken", 812.0, kl_mean=8.1, kl_p99=14.2, same_top=0.011)
-UNKNOWN = quality("unknown", None, reason="failed", texts=0, positions=0, error="the worker was killed by signal 9")
+UNKNOWN = quality(
+    "unknown", None, reason="failed", reference=None, texts=0, positions=0, error="the worker was killed by signal 9"
+)
 THE_REFERENCE = quality("faithful", 1.0, reason="reference", is_reference=True)
 
 

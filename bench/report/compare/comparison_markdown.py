@@ -192,7 +192,7 @@ def _quality(figure: QualityFigure, view: ComparisonView) -> str:
         *values,
         str(over.blocks) if over else "",
         f"**{verdict}**" if one.changed else verdict,
-        cut(comparison_quality.known(one)),
+        cut("; ".join(filter(None, (comparison_quality.known(one), comparison_quality.error(one))))),
     )
 
 

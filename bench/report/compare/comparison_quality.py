@@ -11,10 +11,10 @@ from bench.report.compare.comparison_figures import change, percent, ratio, shap
 from bench.report.compare.comparison_view import ComparisonView, QualityFigure
 from bench.report.format import clean, number, plural
 from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.quality_words import reason as load_reason
+from bench.report.quality_words import verdict_word
 
 _LONGEST = 300
-_STATES = {"faithful": mark("faithful"), "degraded": mark("degraded"), "broken": mark("broken")}
 
 
 def state(one: QualityChange) -> str:
@@ -28,13 +28,12 @@ def now(there: Verdict, here: Verdict) -> str:
     if here == "unknown":
         return ""
     if there in ("unknown", here):
-        return _(_STATES[here])
-    return _("{before}, now {now}").format(before=_(_STATES[there]), now=_(_STATES[here]))
+        return verdict_word(here)
+    return _("{before}, now {now}").format(before=verdict_word(there), now=verdict_word(here))
 
 
 def reason(one: QualityChange) -> str:
     """What the verdict rests on, or why there is none; blank where the perplexities say all."""
-    error = one.head.quality.error if one.head.quality else None
     return {
         "perplexity": "",
         "collapsed": plural(
@@ -48,12 +47,16 @@ def reason(one: QualityChange) -> str:
         "base-none": _("the base did not score it"),
         "head-none": _("the head did not score it"),
         "base-unscored": _("it could not be scored in the base"),
-        "head-unscored": _("it could not be scored in the head: {error}").format(error=clean(error)[:_LONGEST])
-        if error
-        else _("it could not be scored in the head"),
+        "head-unscored": _("it could not be scored in the head"),
         "no-scores": _("the stack gives no scores"),
         "other-texts": _("no text was scored on both sides"),
     }[one.reason]
+
+
+def error(one: QualityChange) -> str:
+    """Why it could not be scored in the head, as recorded, in English; blank where it could."""
+    quality = one.head.quality
+    return clean(quality.error)[:_LONGEST] if quality and quality.error and one.reason == "head-unscored" else ""
 
 
 def artifact(one: QualityChange) -> str:
@@ -66,8 +69,10 @@ def artifact(one: QualityChange) -> str:
 
 
 def known(one: QualityChange) -> str:
-    """What is known beside the perplexities; blank for nothing."""
-    own = "" if one.reason in ("broken", "degraded", "mended") else state(one)
+    """What is known beside the perplexities, but for errors; blank for nothing."""
+    own = "" if one.reason in ("degraded", "mended") else state(one)
+    if one.reason == "broken":
+        own = load_reason(one.head)
     return "; ".join(filter(None, (reason(one), own, artifact(one))))
 
 
@@ -84,7 +89,7 @@ def line(one: QualityChange, name: str) -> str:
     if one.contrast is not None:
         texts = plural(one.contrast.ratio.blocks, "{count} text", "{count} texts")
         said.append(f"perplexity {perplexities(one)} ({texts}), {ratio(one.contrast.ratio)}")
-    return "; ".join(filter(None, (*said, known(one))))
+    return "; ".join(filter(None, (*said, known(one), error(one))))
 
 
 def lines(view: ComparisonView) -> list[str]:

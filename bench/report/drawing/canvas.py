@@ -111,7 +111,7 @@ class Drawing(FigureCanvasBase):
 
     def _within(self, attributes: str, elements: str) -> Markup:
         width, height = map(coordinate, self.figure.bbox.size)
-        svg = f'<svg viewBox="0 0 {width} {height}" class="chart" {attributes}>{elements}</svg>'
+        svg = f'<svg display="none" viewBox="0 0 {width} {height}" class="chart" {attributes}>{elements}</svg>'
         return Markup(svg)  # noqa: S704 - written by the renderer, which escapes
 
 

@@ -10,6 +10,7 @@ from bench.report.run_view import RunView
 from bench.report.template import environment, source_digest
 
 STYLES = {
+    "unstyled": "display:none",
     "page": "font:11pt/1.4 Calibri,Arial,sans-serif;color:#1b1e23;background:#ffffff;margin:24px",
     "table": "border-collapse:collapse;font:10pt Calibri,Arial,sans-serif;color:#1b1e23",
     "head": "border:1px solid #8a8f98;padding:3px 6px;text-align:left;vertical-align:bottom;background:#eef3f8",

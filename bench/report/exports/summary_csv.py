@@ -111,9 +111,12 @@ def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> di
         "device_share": load.device_share,
         "precision": clean(load.precision),
         "bits_per_weight": load.bits_per_weight,
+        "weight_recipe": _pairs(load.weight_recipe),
         "inference_precision": load.inference_precision,
-        "options": clean(json.dumps(dict(load.options), sort_keys=True)),
-        "environment": None if load.environment is None else clean(json.dumps(dict(load.environment), sort_keys=True)),
+        "kv_cache_precision": load.kv_cache_precision,
+        "activation_quantization": load.activation_quantization,
+        "options": _pairs(load.options),
+        "environment": _pairs(load.environment),
         "prompt_tokens": prompt_tokens,
         "new_tokens": new_tokens,
         "batch_size": batch_size,
@@ -126,6 +129,10 @@ def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> di
         "device_memory_bytes": load.device_memory_bytes,
         "artifact_bytes": load.artifact_bytes,
     }
+
+
+def _pairs(values: Mapping[str, Any] | None) -> str | None:
+    return None if values is None else clean(json.dumps(dict(values), sort_keys=True))
 
 
 def _times(prefix: str, times: LoadTimes | None) -> dict[str, Any]:

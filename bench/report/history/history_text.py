@@ -299,10 +299,10 @@ def _quality_sentence(history: History, steps: Sequence[tuple[QualityStep, str]]
 
 
 def quality_levels(one: QualitySeries) -> str:
-    """The perplexity of each stretch between two steps, e.g. ``12.5 -> 13.6``."""
+    """The perplexity of each stretch between two steps, e.g. ``12.5 -> 13.6``, or ``12.5 -> broken`` without one."""
     starts = {step.after for step in one.steps}
     shown = [quality for place, (run, quality) in enumerate(one.points) if not place or run in starts]
-    return " -> ".join(_("none") if quality.perplexity is None else number(quality.perplexity) for quality in shown)
+    return " -> ".join(number(one.perplexity) or now(one.verdict, one.verdict) for one in shown)
 
 
 def over_reference(one: QualitySeries) -> str:

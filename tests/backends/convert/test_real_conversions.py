@@ -80,8 +80,20 @@ def test_openvino_int4_is_a_mixture_and_says_so(preparer_for: PreparerFor) -> No
     }
 
 
+@pytest.mark.parametrize("int4", ["calibrated", "document"])
+def test_openvino_int4_is_made_in_each_way(preparer_for: PreparerFor, int4: str) -> None:
+    made = preparer_for("synthetic:tiny").artifact("openvino-ir", "int4", "CPU", int4)
+    assert {"openvino_model.xml", "openvino_tokenizer.xml"} <= {file.name for file in made.path.iterdir()}
+    assert 0 < (made.weight_bits or {})["int4"] < 0.9
+
+
+def test_ort_int4_is_a_mixture_too(preparer_for: PreparerFor) -> None:
+    shares = preparer_for("default").artifact("ort-genai", "int4", "CPU").weight_bits or {}
+    assert (round(shares["int4"], 2), round(shares["int8"], 2)) == (0.64, 0.36)
+
+
 def test_ort_int4_counts_its_scales(preparer_for: PreparerFor) -> None:
-    bits = preparer_for("default").artifact("ort-genai", "int4", "CPU").bits_per_weight
+    bits = preparer_for("default").artifact("ort-genai", "int4", "CPU", "plain").bits_per_weight
     assert bits == pytest.approx(5.007, abs=0.001)
 
 
@@ -153,6 +165,19 @@ def test_an_npus_weights_are_symmetric(preparer_for: PreparerFor, precision: str
 
 def test_a_cast_model_is_stored_as_asked(preparer_for: PreparerFor) -> None:
     assert preparer_for("synthetic:tiny").artifact("huggingface", "bf16", "CPU").weight_bits == {"bf16": 1.0}
+
+
+def test_weights_that_lie_beside_the_models_own_are_not_cast(
+    preparer_for: PreparerFor, conversion_python: str, tmp_path: Path
+) -> None:
+    copy = tmp_path / "twice"
+    shutil.copytree(preparer_for("synthetic:tiny").model().path, copy)
+    shutil.copyfile(next(copy.glob("model-*.safetensors")), copy / "consolidated.safetensors")
+    source = resolve_model(str(copy))
+    preparer = Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+    made = preparer.artifact("huggingface", "bf16", "CPU")
+    assert not (made.path / "consolidated.safetensors").exists()
+    assert facts_of(made.path).parameters == SHAPES["tiny"].facts.parameters
 
 
 def test_nothing_is_pending_after_all_was_made(preparer_for: PreparerFor) -> None:

@@ -138,6 +138,12 @@ def test_a_run_that_cannot_be_scored_is_refused(tmp_path: Path, ask: Asked, chan
     assert (status, why in said, ask.rows) == (1, True, [])
 
 
+def test_variants_that_are_load_options_can_be_scored(tmp_path: Path, ask: Asked) -> None:
+    load = Load("simulated", "CPU", "int4", {"perplexity_ratio": 1.0}, variant="a")
+    write(tmp_path, load, variants={"a": {"spec": "simulated.perplexity_ratio=1.0", "kind": "options"}})
+    assert (ask()[0], {row["load_key"] for row in ask.rows}) == (0, {load.key})
+
+
 def test_another_version_of_a_stack_is_not_what_was_timed(
     tmp_path: Path, ask: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,7 +35,7 @@ SCORES = """
         if how == "refuses":
             raise UnsupportedError("this artifact gives no logits")
         for index, text in enumerate(texts):
-            if how == "crashes" and index == 1:
+            if how == "crashes" or (how == "crashes on long" and text.name == "longest-prompt"):
                 os._exit(3)
             if how == "hangs":
                 time.sleep(600)
@@ -157,6 +157,13 @@ def test_a_reference_that_cannot_be_read_is_named(ask: Ask, tmp_path: Path) -> N
 def test_a_load_that_cannot_be_scored_is_a_row_with_its_reason(ask: Ask, how: str, status: str, said: str) -> None:
     found, _, message = why(ask(how))
     assert (found, said in message) == (status, True)
+
+
+def test_a_load_that_fails_with_the_longest_prompt_is_asked_for_the_others(ask: Ask) -> None:
+    refused, scored = ask("crashes on long")
+    assert (refused["text"], refused["status"], refused["first_position"]) == ("longest-prompt", "crashed", 2)
+    assert "the worker died (exit code 3)" in refused["error_message"]
+    assert (scored["text"], scored["status"], scored["log_probs"]) == ("chat-1", "ok", UNIFORM)
 
 
 def test_a_stack_that_the_table_does_not_name_is_not_asked(ask: Ask) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ class StandIn:
     bits_read_per_weight: float | None
     digest: str
     bytes: int
+    manifest: Mapping[str, Any] = field(default_factory=dict)
 
 
 def attempt(**known: Any) -> Attempt:
@@ -178,6 +180,16 @@ def test_a_profile_is_kept_with_the_load() -> None:
 def test_a_hint_that_was_changed_is_kept_with_the_load() -> None:
     row = load_of(attempt(loaded=loaded(changed_hints={"INFERENCE_PRECISION_HINT": "asked f16, got f32"})))
     assert row["changed_hints"] == [("INFERENCE_PRECISION_HINT", "asked f16, got f32")]
+
+
+def test_how_weights_were_quantized_is_kept_with_the_load() -> None:
+    made = StandIn({"int4": 1.0}, 4.5, 4.5, "d", 9, {"recipe": {"task": "openvino-ir", "group_size": 64}})
+    assert load_of(attempt(loaded=loaded()), made)["weight_recipe"] == [("group_size", "64")]
+
+
+def test_a_stack_that_quantizes_on_load_has_not_the_recipe_of_its_artifact() -> None:
+    made = StandIn({"int4": 1.0}, 4.5, 4.5, "d", 9, {"recipe": {"task": "openvino-ir", "group_size": 64}})
+    assert load_of(attempt(loaded=loaded(weight_bits={"int8": 1.0})), made)["weight_recipe"] is None
 
 
 def test_a_simulated_load_has_no_device_that_executed() -> None:

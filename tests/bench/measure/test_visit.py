@@ -22,6 +22,7 @@ from bench.observe.energy_meter import FoundMeter
 from bench.observe.machine_conditions import Watched
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venv
+from bench.prepare.cache import Artifact
 
 pytestmark = pytest.mark.process
 
@@ -357,6 +358,19 @@ def test_what_was_measured_is_kept_when_a_later_repeat_fails(kit: MakeKit) -> No
     one.measure(8)
     found = [(row["warmup"], row["iteration"], row["status"]) for row in one.rows("generations")]
     assert found == [(True, 0, "ok"), (False, 0, "ok"), (False, 1, "failed")]
+
+
+def test_a_load_of_other_weights_than_were_asked_for_is_a_failed_load(kit: MakeKit, tmp_path: Path) -> None:
+    artifact = Artifact(tmp_path, "openvino-ir", "int4", "0", 1, {"int8": 0.9, "int4": 0.1}, 8.0, None, {})
+    one = kit(load_plan=LoadPlan(Venv(sys.executable), artifact))
+    one.measure(8)
+    row = one.rows("loads")[0]
+    assert (row["status"], row["error_type"], row["weight_bits"]) == (
+        "failed",
+        "OtherWeights",
+        [("int8", 0.9), ("int4", 0.1)],
+    )
+    assert row["error_message"].startswith("only 10% of the weights are int4 (90% int8, 10% int4)")
 
 
 def test_a_device_that_is_not_the_one_asked_for_is_a_failed_load(

@@ -267,6 +267,28 @@ def test_a_gguf_that_is_not_there_is_a_reason(make_options: MakeOptions) -> None
     }
 
 
+FP8 = Surroundings(has_original=False, quantized="fp8")
+INT8 = Surroundings(has_original=False, quantized="torchao Int8WeightOnlyConfig")
+
+
+@pytest.mark.parametrize("precision", ["int4", "bf16", "original"])
+def test_a_quantized_model_is_refused_once_for_all_stacks(make_options: MakeOptions, precision: str) -> None:
+    backends = "openvino-genai,ort-genai,llama-cpp,transformers"
+    with pytest.raises(UsageError) as refused:
+        make_plan(make_options("--backend", backends, "--device", "CPU", "--precision", precision), FP8)
+    assert str(refused.value).count("this model is quantized already (fp8)") == 1
+
+
+def test_a_quantized_model_is_measured_as_it_is_by_a_stack_that_reads_it(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options("--backend", "ort-genai,transformers", "--device", "CPU"), INT8)
+    assert [(load.backend, load.precision) for load in plan.loads] == [("transformers", "original")]
+
+
+def test_a_quantized_model_is_not_quantized_again(make_options: MakeOptions) -> None:
+    with pytest.raises(UsageError, match="has the weights that it has, not int8: leave --precision out"):
+        make_plan(make_options("--backend", "transformers", "--device", "CPU", "--precision", "int8"), INT8)
+
+
 # Asking again
 
 

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import json
-import struct
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bench import processes
 from bench.prepare.model_source import resolve_model
 from bench.prepare.stage import Preparer
 from tests.support.converters import StandIn
+from tests.support.models import write_weights
 
 
 def write_model(directory: Path, *, tied: bool = False) -> Path:
     """A directory with an 8 x 4 embedding, a 4 x 8 linear layer and a head of 8 x 4, all zeros."""
     directory.mkdir(parents=True)
-    tensors = {"model.embed_tokens.weight": [8, 4], "layer.weight": [4, 8], "lm_head.weight": [8, 4]}
-    header = {name: {"dtype": "F32", "shape": shape, "data_offsets": [0, 0]} for name, shape in tensors.items()}
-    text = json.dumps({"__metadata__": {"format": "pt"}, **header}).encode()
-    (directory / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text)
+    shapes = {"model.embed_tokens.weight": (8, 4), "layer.weight": (4, 8), "lm_head.weight": (8, 4)}
+    write_weights(directory / "model.safetensors", {name: np.zeros(shape) for name, shape in shapes.items()})
     config = {"vocab_size": 8, "max_position_embeddings": 100, "tie_word_embeddings": tied}
     (directory / "config.json").write_text(json.dumps(config), "utf-8")
     (directory / "tokenizer.json").write_text("{}", "utf-8")

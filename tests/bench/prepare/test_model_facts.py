@@ -79,3 +79,10 @@ def test_a_configuration_in_other_words_is_not_known(tmp_path: Path, config: Any
 
 def test_a_folder_without_a_configuration_is_not_known(tmp_path: Path) -> None:
     assert kv_values_per_token(tmp_path) is None
+
+
+@pytest.mark.parametrize(("fixture", "counted"), [("model_directory", 64), ("tied_directory", 32)])
+def test_the_embedding_and_the_output_layer_are_counted_apart(
+    fixture: str, counted: int, request: pytest.FixtureRequest
+) -> None:
+    assert facts_of(request.getfixturevalue(fixture)).embedding_parameters == counted

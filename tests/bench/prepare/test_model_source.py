@@ -6,6 +6,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.prepare.model_source import SHAPES, resolve_model
+from tests.support.models import write_index
 
 
 def test_the_default_is_named_after_the_model() -> None:
@@ -30,6 +31,7 @@ def test_a_path_below_a_home_that_does_not_exist_is_no_model() -> None:
 def test_a_hub_id_may_name_a_revision() -> None:
     source = resolve_model("microsoft/Phi-3-mini-4k-instruct@main")
     assert (source.kind, source.hub_id, source.revision) == ("hub", "microsoft/Phi-3-mini-4k-instruct", "main")
+    assert source.label == "microsoft/Phi-3-mini-4k-instruct"
 
 
 def test_a_hub_id_without_a_revision_means_the_newest() -> None:
@@ -74,3 +76,30 @@ def test_the_largest_shape_stays_below_eight_gigabytes() -> None:
 @pytest.mark.parametrize("name", SHAPES)
 def test_heads_divide_the_hidden_size(name: str) -> None:
     assert SHAPES[name].hidden_size % SHAPES[name].num_attention_heads == 0
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "openvino_model.bin", "model.onnx.data"])
+def test_a_git_lfs_pointer_is_refused_at_once(model_directory: Path, name: str) -> None:
+    (model_directory / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n", "utf-8")
+    with pytest.raises(UsageError, match=rf"{name} of the model .* is a Git LFS pointer.*`git lfs pull` in .*my-model"):
+        resolve_model(str(model_directory))
+
+
+def test_a_gguf_that_is_a_git_lfs_pointer_is_refused_at_once(tmp_path: Path) -> None:
+    file = tmp_path / "model.gguf"
+    file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n", "utf-8")
+    with pytest.raises(UsageError, match="Git LFS pointer"):
+        resolve_model(str(file))
+
+
+def test_a_missing_shard_is_refused_at_once_and_named(model_directory: Path) -> None:
+    (model_directory / "model.safetensors").unlink()
+    write_index(model_directory, {"layer.weight": "model-00003-of-00003.safetensors"})
+    with pytest.raises(UsageError, match=r"the weight file model-00003-of-00003\.safetensors is missing"):
+        resolve_model(str(model_directory))
+
+
+def test_a_directory_says_how_it_is_quantized_already(model_directory: Path) -> None:
+    assert resolve_model(str(model_directory)).quantized is None
+    (model_directory / "config.json").write_text('{"quantization_config": {"quant_method": "fp8"}}', "utf-8")
+    assert resolve_model(str(model_directory)).quantized == "fp8"

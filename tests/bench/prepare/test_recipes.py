@@ -4,7 +4,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.prepare.model_source import DEFAULT_FACTS, SHAPES
-from bench.prepare.recipes import INT4, Corpus, group_size, recipe_for
+from bench.prepare.recipes import INT4, Corpus, group_size, recipe_for, weight_recipe
 
 CORPUS = Corpus("0123", ["chat.txt"])
 
@@ -31,7 +31,7 @@ def test_openvino_int4_states_group_size_ratio_and_symmetry() -> None:
 
 def test_openvino_is_given_what_the_recipe_states() -> None:
     arguments = recipe_for("openvino-ir", "int4", "CPU", DEFAULT_FACTS).options["arguments"]
-    assert arguments[2:] == ["--weight-format", "int4", "--group-size", "64", "--ratio", "1.0", "--sym"]
+    assert arguments[2:] == ["--weight-format", "int4", "--group-size", "64", "--ratio", "1.0", "--sym", "--awq"]
 
 
 def test_cpu_and_npu_share_a_recipe_where_both_take_it() -> None:
@@ -87,6 +87,13 @@ def test_the_first_way_is_the_default() -> None:
     )
 
 
+@pytest.mark.parametrize("device", ["DML", "CUDA", "WINML", "OPENVINO.GPU", "OVEP.NPU"])
+def test_onnx_weights_for_other_providers_are_plain_unless_asked_otherwise(device: str) -> None:
+    assert recipe_for("ort-genai", "int4", device, DEFAULT_FACTS).values["extra_options"] == {"prune_lm_head": "true"}
+    mixed = recipe_for("ort-genai", "int4", device, DEFAULT_FACTS, "k-quant-mixed").values["extra_options"]
+    assert mixed["algo_config"] == "k_quant"
+
+
 def test_weights_are_calibrated_with_the_texts_that_the_identity_names() -> None:
     recipe = recipe_for("openvino-ir", "int4", "NPU", DEFAULT_FACTS, "calibrated", CORPUS)
     assert recipe.options["corpus"] == ["chat.txt"]
@@ -102,8 +109,8 @@ def test_the_users_document_has_a_recipe_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("device", "int4", "words"),
     [
-        ("CPU", "finest", "int4 weights of openvino-ir are made as plain, .*, not as 'finest'"),
-        ("NPU", "asymmetric", "an NPU computes with symmetric int4 weights alone"),
+        ("CPU", "finest", "int4 weights of openvino-ir are made as awq, .*, not as 'finest'"),
+        ("NPU", "k-quant-mixed", "int4 weights of openvino-ir are made as awq, .*, not as 'k-quant-mixed'"),
     ],
 )
 def test_a_way_that_there_is_not_is_refused(device: str, int4: str, words: str) -> None:
@@ -115,3 +122,39 @@ def test_other_weight_formats_have_one_way() -> None:
     assert recipe_for("openvino-ir", "int8", "CPU", DEFAULT_FACTS, "calibrated", CORPUS) == recipe_for(
         "openvino-ir", "int8", "CPU", DEFAULT_FACTS
     )
+
+
+# -- what a run keeps of it
+
+
+def test_what_was_chosen_for_int4_weights_is_told() -> None:
+    made = recipe_for("openvino-ir", "int4", "CPU", DEFAULT_FACTS)
+    told = {"group_size": "64", "symmetric": "true", "ratio": "1.0", "quant_method": "awq"}
+    assert weight_recipe({"recipe": made.identity}) == told
+
+
+def test_a_calibrated_recipe_tells_its_method() -> None:
+    made = recipe_for("openvino-ir", "int4", "CPU", DEFAULT_FACTS, "calibrated", CORPUS)
+    found = weight_recipe({"recipe": made.identity})
+    assert (found["quant_method"], found["scale_estimation"], found["group_size"]) == ("awq", "true", "64")
+
+
+def test_blocks_of_an_onnx_graph_are_told_with_what_the_builder_was_given() -> None:
+    made = recipe_for("ort-genai", "int4", "CPU", DEFAULT_FACTS, "k-quant-mixed")
+    blocks = [{"block_size": 32, "accuracy_level": 0}, {"block_size": 32, "accuracy_level": 4}]
+    assert weight_recipe({"recipe": made.identity, "facts": {"blocks": blocks}}) == {
+        "algo_config": "k_quant",
+        "matmul_mixed_precision": "last_matmul:int8,mixed_layers:int8",
+        "block_size": "32",
+        "accuracy_level": "0+4",
+    }
+
+
+@pytest.mark.parametrize("artifact_format", ["openvino-ir", "ort-genai", "gguf"])
+def test_float_weights_have_no_recipe(artifact_format: str) -> None:
+    made = recipe_for(artifact_format, "fp32", "CPU", DEFAULT_FACTS)
+    assert weight_recipe({"recipe": made.identity, "facts": {"blocks": []}}) == {}
+
+
+def test_a_ready_made_artifact_tells_no_recipe() -> None:
+    assert weight_recipe({"recipe": {"task": "none", "note": "ready-made"}}) == {}

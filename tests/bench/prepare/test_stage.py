@@ -4,13 +4,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.prepare import preparation
+from bench.prepare.cache import ArtifactStore, Made
 from bench.prepare.model_source import DEFAULT_PACKAGE
 from bench.prepare.preparation import Wanted
 from bench.prepare.stage import Preparer, check_context
+from tests.support.models import write_weights
 
 pytestmark = pytest.mark.process
 
@@ -27,6 +30,17 @@ def test_a_directory_in_the_wanted_precision_is_not_converted(
 ) -> None:
     preparer_of(str(model_directory)).artifact("huggingface", "fp32", "CPU")
     assert stand_in.calls == []
+
+
+def test_weights_that_lie_beside_the_models_own_change_nothing(preparer_of: Make, model_directory: Path) -> None:
+    def known() -> tuple[str, int, dict[str, float] | None, float | None, int]:
+        preparer = preparer_of(str(model_directory))
+        made = preparer.artifact("huggingface", "fp32", "CPU")
+        return preparer.model().digest, preparer.model().parameters, made.weight_bits, made.bits_per_weight, made.bytes
+
+    before = known()
+    write_weights(model_directory / "consolidated.safetensors", {"tok_embeddings.weight": np.zeros((8, 4))})
+    assert known() == before
 
 
 def test_everything_is_pending_at_first(preparer_of: Make, model_directory: Path) -> None:
@@ -172,6 +186,23 @@ def test_the_default_model_needs_its_package(preparer_of: Make) -> None:
 def test_a_synthetic_model_is_pending_before_its_artifacts(preparer_of: Make) -> None:
     labels = [work.label for work in preparer_of("synthetic:tiny").pending(WANTED)]
     assert labels[0] == "synthetic:tiny to a Hugging Face directory"
+
+
+def test_a_downloaded_model_that_is_quantized_already_is_refused_before_it_is_converted(
+    preparer_of: Make, tmp_path: Path, stand_in: Any
+) -> None:
+    preparer = preparer_of("owner/name-FP8")
+    job = preparer._model_job
+
+    def download(output: Path) -> Made:
+        (output / "config.json").write_text('{"quantization_config": {"quant_method": "fp8"}}', "utf-8")
+        return Made({})
+
+    assert job is not None
+    ArtifactStore(tmp_path / "cache").get(job.key, download)
+    with pytest.raises(UsageError, match=r"owner/name-FP8: this model is quantized already \(fp8\)"):
+        preparer.model()
+    assert stand_in.calls == []
 
 
 def test_a_hub_model_of_unknown_size_says_so(preparer_of: Make) -> None:

@@ -139,13 +139,14 @@ def test_warnings_are_those_of_the_cell_alone(analysis: RunAnalysis) -> None:
 def test_the_page_links_a_warning_to_its_note(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(fake_run(loads=[Load("ort-genai", "CPU", "int4")], prompt_tokens=(8,)).write(tmp_path)))
     finding = Finding("drift", "warning", "<b>rose</b>", "Look.", "cell", None, run.cells[0].cell_key)
-    shown = section(run_page(view_run(dataclasses.replace(run, findings=(finding,))), ""))
+    shown = section(run_page(view_run(dataclasses.replace(run, findings=(finding,))), "", b""))
     assert '<a href="#note-1">Drift</a>: <span>&lt;b&gt;rose&lt;/b&gt;</span>' in shown
 
 
 def test_the_facts_of_a_cell_are_those_that_are_known(fake_run: MakeRun, tmp_path: Path) -> None:
     more = {
         "weight_bits": [("int8", 0.21), ("int4", 0.79)],
+        "weight_recipe": [("group_size", "64"), ("symmetric", "true")],
         "changed_hints": [("KV_CACHE_PRECISION", "asked f16, got u8")],
         "compile_cache": "hit",
         "inference_precision": "bf16",
@@ -158,6 +159,7 @@ def test_the_facts_of_a_cell_are_those_that_are_known(fake_run: MakeRun, tmp_pat
         "Prefill rate": "494 tokens/s (444–551)",  # noqa: RUF001 - as it is shown
         "Decode rate": "155 tokens/s (141–170)",  # noqa: RUF001 - as it is shown
         "Weights": "int4, 4.9 bits per weight, 79 % int4, 21 % int8",
+        "Weight quantization": "group_size=64, symmetric=true",
         "Computes in": "bf16",
         "Inside the timed region": timed_region("ort-genai"),
         "Load options": "threads=3",
@@ -210,7 +212,7 @@ def test_few_cells_are_not_folded_away_by_shape(html: str) -> None:
 
 def test_many_cells_are(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(fake_run(prompt_tokens=(8, 16, 32, 64), blocks=1).write(tmp_path)))
-    shown = section(run_page(view_run(run), ""))
+    shown = section(run_page(view_run(run), "", b""))
     assert (shown.count('<details class="shape-cells">'), shown.count("<details"), shown.count("</details>")) == (
         4,
         32,
@@ -220,5 +222,5 @@ def test_many_cells_are(fake_run: MakeRun, tmp_path: Path) -> None:
 
 def test_a_run_without_results_has_no_such_section(fake_run: MakeRun, tmp_path: Path) -> None:
     run = analyse_run(open_run(_broken(fake_run, tmp_path)))
-    shown = run_page(view_run(run), "")
+    shown = run_page(view_run(run), "", b"")
     assert ('id="cells"' in shown, 'href="#cells"' in shown) == (False, False)

@@ -44,7 +44,7 @@ def found(quiet: RunAnalysis) -> RunAnalysis:
 
 @pytest.fixture(scope="module")
 def html(found: RunAnalysis) -> str:
-    return run_page(view_run(found), "")
+    return run_page(view_run(found), "", b"")
 
 
 def notes(analysis: RunAnalysis) -> list[Note]:
@@ -85,7 +85,7 @@ def test_the_page_links_cells_to_notes_that_are_there(html: str) -> None:
 
 
 def test_the_page_of_a_quiet_run_has_no_such_section(quiet: RunAnalysis) -> None:
-    assert 'id="notes"' not in run_page(view_run(quiet), "")
+    assert 'id="notes"' not in run_page(view_run(quiet), "", b"")
 
 
 def test_the_answer_comes_first_and_the_notes_below_the_results(html: str) -> None:
@@ -135,7 +135,7 @@ def test_a_turkish_page_has_findings_whole_in_turkish_and_quotes_those_of_older_
     older = dataclasses.replace(found.findings[1], message="it drifts")
     both = dataclasses.replace(found, findings=(coded, older))
     with speaking("tr"):
-        notes = run_page(view_run(both), "").partition('<section id="notes">')[2].partition("</section>")[0]
+        notes = run_page(view_run(both), "", b"").partition('<section id="notes">')[2].partition("</section>")[0]
     assert "1. blokta: CPU, ziyaretin sonunda 97 °C sıcaklıktaydı" in notes  # noqa: RUF001 - a Turkish letter
     (quoted,) = re.findall('lang="en">(.*?)<', notes)
     assert quoted.endswith(": it drifts")

@@ -142,6 +142,7 @@ def test_a_page_names_its_language(reports: dict[str, ReportPaths]) -> None:
 def test_what_programs_read_is_the_same_in_every_language(reports: dict[str, ReportPaths]) -> None:
     english, turkish = (reports[name] for name in ("en", "tr"))
     assert turkish.summary_csv.read_bytes() == english.summary_csv.read_bytes()
+    assert turkish.summary_xlsx.read_bytes() == english.summary_xlsx.read_bytes()
     assert turkish.summary_json.read_bytes() == english.summary_json.read_bytes()
 
 

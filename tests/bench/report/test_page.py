@@ -98,7 +98,11 @@ def test_the_page_asks_for_nothing_from_outside(full_page: str) -> None:
     tags = Tags(full_page).found
     addresses = [attrs[name] or "" for _, attrs in tags for name in ("src", "href", "xlink:href") if name in attrs]
     outside = {address for address in addresses if not address.startswith("#")}
-    assert {address.partition(",")[0] for address in outside} == {"data:", "data:text/csv;charset=utf-8;base64"}
+    assert {address.partition(",")[0] for address in outside} == {
+        "data:",
+        "data:text/csv;charset=utf-8;base64",
+        "data:application/vnd.openxmlformats-officedocument.spreadsheetml.sheet;base64",
+    }
 
 
 def test_the_style_is_the_one_that_the_policy_names(full_page: str) -> None:
@@ -258,6 +262,15 @@ def test_a_hint_that_the_device_changed_is_shown_as_changed(fake_run: MakeRun, t
     run = fake_run(**SMALL, more={"changed_hints": [("KV_CACHE_PRECISION", "asked f16, got u8")]})
     shown = visible(page_of(run.write(tmp_path / "results"), tmp_path))
     assert "Changed by the device: KV_CACHE_PRECISION: asked f16, got u8" in shown
+
+
+def test_what_activations_are_quantized_to_is_shown_with_the_load_and_with_its_cells(
+    fake_run: MakeRun, tmp_path: Path
+) -> None:
+    run = fake_run(**SMALL, more={"activation_quantization": "int8 allowed, groups of 32"})
+    shown = page_of(run.write(tmp_path / "results"), tmp_path)
+    assert "<dt>Activation quantization</dt><dd>int8 allowed, groups of 32</dd>" in shown
+    assert "<td>int8 allowed, groups of 32</td>" in shown
 
 
 def test_a_mixture_of_weight_formats_is_shown_as_one(fake_run: MakeRun, tmp_path: Path) -> None:

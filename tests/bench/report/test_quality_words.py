@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from bench.analyse.interval import Estimate
-from bench.analyse.quality import OfTexts, Quality
+from bench.analyse.quality import Limits, OfTexts, Quality
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
@@ -232,7 +232,30 @@ def test_the_section_says_what_was_done(report: ReportPaths) -> None:
     assert "Each configuration was given 12 fixed texts (1,920 tokens)" in shown
     assert "The ratio is to the perplexity of transformers fp32 on the same texts" in shown
     assert "weights stored as Q4_1" in shown
-    assert "From 1.05 on a configuration is called degraded, and from 2.00 on broken." in shown
+    limits = Limits()
+    told = f"From {limits.degraded:.2f} on a configuration is called degraded, and from {limits.broken:.2f} on broken."
+    assert told in shown
+
+
+def test_a_run_whose_every_load_could_not_be_scored_tells_why_and_no_method(
+    stored: RunAnalysis, tmp_path: Path
+) -> None:
+    shown = text_of(section(page(render_analysis(scored(stored, {"": UNKNOWN}), tmp_path)), "quality"))
+    assert "Each configuration was given" not in shown
+    assert shown.count("the worker was killed by signal 9") == 7
+
+
+def test_it_is_said_where_some_scored_fewer_tokens(stored: RunAnalysis) -> None:
+    slow = replace(FAITHFUL, positions=320)
+    told = [
+        quality_words.method(view_run(scored(stored, known))) for known in ({"": FAITHFUL, "ort": slow}, {"": slow})
+    ]
+    assert ["scored fewer" in " ".join(one) for one in told] == [True, False]
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.0, "0.000"), (3e-6, "< 0.0001"), (0.0044, "0.0044"), (0.374, "0.374")])
+def test_a_small_divergence_keeps_its_digits(value: float, shown: str) -> None:
+    assert quality_words.small(value) == shown
 
 
 def test_the_limits_of_the_run_are_told(run: RunAnalysis) -> None:
@@ -261,6 +284,13 @@ def test_a_table_tells_the_ratio_by_kind_of_text(report: ReportPaths) -> None:
     shown = text_of(section(page(report), "quality"))
     assert "configuration chat code" in shown
     assert "ort-genai CPU int4 1.28 1.28" in shown
+
+
+def test_a_load_that_was_not_scored_on_a_kind_of_text_has_a_blank_there(stored: RunAnalysis, tmp_path: Path) -> None:
+    slow = replace(FAITHFUL, kinds=FAITHFUL.kinds[1:])
+    run = scored(stored, {"ort-genai-CPU-int8": slow, "": DEGRADED})
+    shown = text_of(section(page(render_analysis(run, tmp_path)), "quality"))
+    assert "ort-genai CPU int8 1.00 ort-genai CPU fp32 1.28 1.28" in shown
 
 
 def test_the_details_of_a_cell_have_its_figures(run: RunAnalysis) -> None:

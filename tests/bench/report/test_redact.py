@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -207,11 +208,19 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def words_of(path: Path) -> str:
+    """All text in a file; that of a workbook is compressed."""
+    if path.suffix != ".xlsx":
+        return path.read_text("utf-8")
+    with zipfile.ZipFile(path) as archive:
+        return "\n".join(archive.read(name).decode("utf-8") for name in archive.namelist())
+
+
 def leaks(folder: Path, printed: str) -> list[str]:
     """What of the secrets stands in any file below ``folder``, in any name, or in what was printed."""
     texts = {"terminal": printed}
     for path in folder.rglob("*"):
-        texts[str(path.relative_to(folder))] = path.read_text("utf-8") if path.is_file() else ""
+        texts[str(path.relative_to(folder))] = words_of(path) if path.is_file() else ""
     return [
         f"{where}: {secret}"
         for where, text in texts.items()
@@ -228,7 +237,7 @@ def test_the_run_itself_would_tell(home: Path, capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize(
     ("session", "arguments", "files", "status"),
     [
-        (report, [], 7, 0),
+        (report, [], 8, 0),
         (compare, ["20261120T000000Z-aaaaa0", "20261121T000000Z-aaaaa1"], 3, 0),
         (history, [], 3, 0),
         (gate, ["--baseline", "20261120T000000Z-aaaaa0", "--head", "20261121T000000Z-aaaaa1"], 2, 2),

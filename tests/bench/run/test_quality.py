@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from backends.contract import Text
 from backends.spec import BackendSpec, OptionSpec
+from bench.analyse.answer_samples import read_pieces
 from bench.errors import MachineError, PrepareError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.scoring import Reference
@@ -22,7 +23,7 @@ from bench.plan.cells import Load
 from bench.plan.venvs import Venv
 from bench.prepare.prompts import PromptBook, PromptKey
 from bench.run import quality
-from bench.run.quality import Measured, QualityPass, in_short, on_cpu, reference_for, texts_of, turns_of
+from bench.run.quality import Measured, QualityPass, in_short, keep_pieces, on_cpu, reference_for, texts_of, turns_of
 from bench.store.reader import open_run
 from tests.support.stored_runs import FakeRun
 
@@ -119,9 +120,9 @@ def test_the_texts_are_those_of_the_book_in_their_order() -> None:
     assert texts_of(book, [32, 256]) == [Text("code-1", (1, 2, 3)), Text("chat-1", (4, 5))]
 
 
-def test_of_a_long_prompt_the_last_64_positions_are_scored_after_all_texts() -> None:
+def test_of_a_long_prompt_the_last_64_positions_are_scored_before_all_texts() -> None:
     book = PromptBook.made_up(vocab_size=1_000)
-    *_, longest = texts_of(book, [32, 300])
+    longest, *_ = texts_of(book, [32, 300])
     key = PromptKey(300, 0, 0)
     assert (longest.name, longest.positions) == ("longest-prompt", 64)
     assert longest.ids == book.prompts_for_visit(0, [key])[key].ids
@@ -253,6 +254,33 @@ def test_only_loads_with_a_counted_generation_have_numbers(tmp_path: Path) -> No
     fake.break_cells("ort-genai-CPU-int4", "failed", "no")
     found = Measured.of(open_run(fake.write(tmp_path)))
     assert found.load_keys == {one.key for one in fake.loads} - {load("int4", backend="ort-genai").key}
+
+
+# -- what answers read as
+
+
+def test_the_text_of_each_id_of_the_answers_is_kept(tmp_path: Path) -> None:
+    run = open_run(FakeRun(agreeing={"int4": 3, "int8": 9}).write(tmp_path))
+    asked: list[int] = []
+
+    def pieces(ids: Sequence[int]) -> dict[int, str]:
+        asked.extend(ids)
+        return {one: f" word{one}" for one in ids}
+
+    keep_pieces(run, cast("Any", SimpleNamespace(pieces=pieces)), print)
+    rows = run.table("generations", ["token_ids"]).to_pylist()
+    answered = {one for row in rows for step in row["token_ids"] or () for one in step}
+    assert sorted(asked) == sorted(answered) != []
+    assert read_pieces(run.path) == {str(one): f" word{one}" for one in answered}
+
+
+def test_answers_whose_text_cannot_be_had_are_said(tmp_path: Path) -> None:
+    def pieces(_: Sequence[int]) -> dict[int, str]:
+        raise PrepareError("no tokenizer")
+
+    said: list[str] = []
+    keep_pieces(open_run(FakeRun().write(tmp_path)), cast("Any", SimpleNamespace(pieces=pieces)), said.append)
+    assert said == ["answers    are not shown as text: no tokenizer"]
 
 
 # -- the reference

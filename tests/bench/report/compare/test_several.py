@@ -213,7 +213,7 @@ def test_the_page_says_what_the_adjustment_covers(made: str) -> None:
 
 
 def test_the_runs_stand_as_they_were_named_and_the_page_says_so(made: str) -> None:
-    runs = made.partition('<table id="table-runs">')[2].partition("</table>")[0]
+    runs = made.partition('<table id="table-runs" cellpadding="6">')[2].partition("</table>")[0]
     assert re.findall(r'<th scope="row">(.*?)</th>', runs) == ["base", "twin", "slow", "lacking"]
     assert "The base stands first, then the heads in the order in which they were named." in visible(made)
 

@@ -5,6 +5,7 @@ import csv
 import dataclasses
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -352,16 +353,21 @@ def test_rows_tell_what_counters_said_and_are_blank_where_there_was_none(fake_ru
     assert (row["gpu_busy_ms"], row["npu_busy_ms"], row["cpu_time_ms"]) == ("0.0", "", "")
 
 
-def test_the_page_holds_the_bytes_of_the_csv(report: ReportPaths) -> None:
+def test_the_page_holds_the_bytes_of_the_spreadsheet_and_of_the_csv(report: ReportPaths) -> None:
     tags = Tags(report.index.read_text(encoding="utf-8")).found
-    (link,) = [attrs for tag, attrs in tags if tag == "a" and "download" in attrs]
-    head, _, body = str(link["href"]).partition(",")
-    assert head == "data:text/csv;charset=utf-8;base64"
-    assert base64.b64decode(body) == report.summary_csv.read_bytes()
+    links = [str(attrs["href"]).partition(",") for tag, attrs in tags if tag == "a" and "download" in attrs]
+    assert [head for head, _, _ in links] == [
+        "data:application/vnd.openxmlformats-officedocument.spreadsheetml.sheet;base64",
+        "data:text/csv;charset=utf-8;base64",
+    ]
+    files = report.summary_xlsx, report.summary_csv
+    assert [base64.b64decode(body) for _, _, body in links] == [file.read_bytes() for file in files]
 
 
-def test_the_saved_file_is_named_after_the_run(report: ReportPaths) -> None:
-    assert f'download="{report.index.parent.name}-summary.csv"' in report.index.read_text(encoding="utf-8")
+def test_the_saved_files_are_named_after_the_run(report: ReportPaths) -> None:
+    page = report.index.read_text(encoding="utf-8")
+    names = [f"{report.index.parent.name}-summary.{suffix}" for suffix in ("xlsx", "csv")]
+    assert re.findall(r'download="(.*?)"', page) == names
 
 
 def test_two_that_write_at_once_do_not_tear_a_file(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What settings that trade quality for speed cost and buy."""
