@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.comparison import Caveat, run_id
-from bench.analyse.conditions import alike
+from bench.analyse.conditions import alike, other_machine
 from bench.analyse.results import RunAnalysis
 
 
@@ -25,10 +25,13 @@ def usable(head: RunAnalysis, baselines: Sequence[RunAnalysis]) -> tuple[list[Ru
 
 def _unusable(head: RunAnalysis, run: RunAnalysis) -> Caveat | None:
     machines = run.record.get("machine_id"), head.record.get("machine_id")
+    other = other_machine(run.record, head.record)
     threads = [(one.record.get("plan") or {}).get("threads") for one in (run, head)]
     values = {"run": run_id(run)}
     if machines[0] != machines[1]:
         return Caveat("other-machine", values | {"base": machines[0], "head": machines[1]})
+    if other is not None:
+        return Caveat("other-hardware", values | {"mismatch": other})
     if threads[0] != threads[1]:
         return Caveat("other-threads", values | {"base": threads[0], "head": threads[1]})
     if run.end is None:

@@ -13,19 +13,25 @@ from bench.store.reader import StoredRun
 _COMPARED: Sequence[tuple[str, Sequence[str], bool]] = (
     ("model", ("model", "name"), True),
     ("model digest", ("model", "digest"), True),
-    ("machine", ("machine_id",), True),
     ("threads", ("plan", "threads"), False),
     ("schema", ("schema_version",), False),
     ("power source", ("machine", "power_source"), False),
     ("power mode", ("machine", "power_mode"), False),
     ("governor", ("machine", "governor"), False),
 )
-_ALIKE = tuple(path for what, path, _ in _COMPARED if what != "schema")
+_ALIKE = (("machine_id",), *(path for what, path, _ in _COMPARED if what != "schema"))
+
+NO_ID = "unknown"
+"""What a run records as the id of a machine whose system has none."""
+MACHINE = ("machine", "cores", "memory")
+"""What a machine is known by, as :func:`other_machine` names it: its id and processor, its cores, its memory."""
+_MEMORY_ALIKE = 1.1
+"""What a kernel or an integrated GPU sets aside changes the memory of one machine by less, another module by more."""
 
 _LIMITS = ("usable CPUs", "CPU quota", "memory limit")
 WHOLE, NO_LIMIT = "all", "none"
 
-NAMED = frozenset((*(what for what, _, _ in _COMPARED), *_LIMITS))
+NAMED = frozenset((*(what for what, _, _ in _COMPARED), *MACHINE, *_LIMITS))
 """What :func:`mismatches` names."""
 
 Prompts = Mapping[int, Mapping[str, str]]
@@ -39,7 +45,7 @@ class Mismatch:
     Args:
         what: one of :data:`NAMED`, or ``prompts``.
         base: as it was recorded there; ``None`` where it was not. Of a machine, the name of its processor, with its id
-            where both are named alike; of prompts, how many there are.
+            where both are named alike; of memory, bytes; of prompts, how many there are.
         head: the same here; of prompts, how many of them have other ids.
         fatal: whether their ratio would not tell of the software, so that they are compared by force alone.
     """
@@ -56,12 +62,38 @@ def mismatches(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Mismat
     for what, path, fatal in _COMPARED:
         there, here = _at(base, path), _at(head, path)
         if there != here:
-            values = _machines(base, head) if what == "machine" else (there, here)
-            found.append(Mismatch(what, *values, fatal))
+            found.append(Mismatch(what, there, here, fatal))
+        if what == "model digest" and (other := other_machine(base, head)) is not None:
+            found.append(other)
     there, here = limits_of(base), limits_of(head)
     shared = (what for what in _LIMITS if what in there and what in here)
     found += [Mismatch(what, there[what], here[what], False) for what in shared if there[what] != here[what]]
     return tuple(sorted(found, key=lambda one: not one.fatal))
+
+
+def other_machine(base: Mapping[str, Any], head: Mapping[str, Any]) -> Mismatch | None:
+    """In what the machines of two runs differ; ``None`` where it is one machine, as far as they record it.
+
+    An id is not enough: images of a disk and of containers are copied with theirs. What one of the two runs does not
+    record tells nothing.
+    """
+    there, here = (_at(record, ("machine", "cpu", "name")) for record in (base, head))
+    if base.get("machine_id") != head.get("machine_id") or (there and here and there != here):
+        return Mismatch("machine", *_machines(base, head), True)
+    cores = _cores(base), _cores(head)
+    if None not in cores and cores[0] != cores[1]:
+        return Mismatch("cores", *cores, True)
+    memory = _at(base, ("machine", "memory_bytes")), _at(head, ("machine", "memory_bytes"))
+    if all(isinstance(one, int) and one > 0 for one in memory) and max(memory) > _MEMORY_ALIKE * min(memory):
+        return Mismatch("memory", *memory, True)
+    return None
+
+
+def _cores(record: Mapping[str, Any]) -> int | None:
+    """Cores that can be switched into two logical ones count once, where that is known."""
+    cpu = _at(record, ("machine", "cpu"))
+    found = (_at({"cpu": cpu}, ("cpu", name)) for name in ("physical_cores", "logical_cores"))
+    return next((count for count in found if isinstance(count, int)), None)
 
 
 def limits_of(record: Mapping[str, Any]) -> dict[str, str]:
@@ -117,7 +149,7 @@ def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:
 def _at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
     value: Any = record
     for name in path:
-        value = (value or {}).get(name)
+        value = value.get(name) if isinstance(value, Mapping) else None
     return value
 
 

@@ -18,7 +18,7 @@ from bench.analyse.comparison import (
     judged,
     run_id,
 )
-from bench.analyse.conditions import mismatches
+from bench.analyse.conditions import NO_ID, mismatches
 from bench.analyse.environment import run_changes
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
@@ -200,6 +200,7 @@ def gate(
         notes=(
             *_simulated(head),
             *_serious(head, held),
+            *(Caveat("no-machine-id") for run in [head.record] if run.get("machine_id") == NO_ID),
             *left_out,
             *(Caveat("different", {"mismatch": one}) for one in found.mismatches if not one.fatal),
             *mixed(base),

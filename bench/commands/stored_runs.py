@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from bench.analyse.conditions import other_machine
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.variation import Variation, variation
@@ -85,13 +86,13 @@ def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[R
 def _precedes(run: StoredRun, head: RunAnalysis) -> bool:
     """Whether a run ended, on the machine of ``head``, with its model, and began no later."""
     earlier, later = run.record, head.record
-    same = _measured(earlier) == _measured(later)
+    same = _model(earlier) == _model(later) and other_machine(earlier, later) is None
     return run.end is not None and same and str(earlier.get("created_at")) <= str(later.get("created_at"))
 
 
-def _measured(record: Mapping[str, Any]) -> tuple[Any, ...]:
+def _model(record: Mapping[str, Any]) -> tuple[Any, ...]:
     model = record.get("model") or {}
-    return record.get("machine_id"), model.get("name"), model.get("digest")
+    return model.get("name"), model.get("digest")
 
 
 def _backends(run: StoredRun) -> set[str]:

@@ -7,17 +7,16 @@ import platform
 import re
 import subprocess
 import sys
-import uuid
 from pathlib import Path
 from typing import Any
 
 from bench.observe.accelerators import gpus, npus
-from bench.observe.limits import limits
+from bench.observe.limits import Limits, limits
 from bench.observe.power import power_source
 from bench.observe.sysfs import text_of
 from bench.observe.windows import registry_value
 
-_MACHINE_ID = Path("/etc/machine-id")
+_MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 _CPUINFO = Path("/proc/cpuinfo")
 _PROFILE = Path("/sys/firmware/acpi/platform_profile")
 _GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
@@ -37,17 +36,8 @@ _KERNEL_OPTIONS = frozenset(
 def machine_facts() -> dict[str, Any]:
     """What the numbers of a run depend on: CPU, memory, system, devices with their drivers, power."""
     usable = limits()
-    counted = usable.machine
     return {
-        "cpu": {
-            "name": cpu_name(),
-            "architecture": platform.machine(),
-            "physical_cores": counted.physical,
-            "logical_cores": counted.logical,
-            "performance_cores": counted.performance,
-            "efficiency_cores": counted.efficiency,
-        },
-        "memory_bytes": usable.machine_memory_bytes,
+        **hardware(usable),
         "usable": usable.record(),
         "os": f"{platform.system()} {_distribution()}".strip(),
         "kernel": platform.version() if sys.platform == "win32" else platform.release(),
@@ -60,10 +50,33 @@ def machine_facts() -> dict[str, Any]:
     }
 
 
+def hardware(usable: Limits) -> dict[str, Any]:
+    """What a machine is known by beside its id: its CPU, and its memory."""
+    counted = usable.machine
+    return {
+        "cpu": {
+            "name": cpu_name(),
+            "architecture": platform.machine(),
+            "physical_cores": counted.physical,
+            "logical_cores": counted.logical,
+            "performance_cores": counted.performance,
+            "efficiency_cores": counted.efficiency,
+        },
+        "memory_bytes": usable.machine_memory_bytes,
+    }
+
+
 def machine_id() -> str:
-    """A salted digest of the system's own id: the same on every run of a machine, and says nothing about it."""
+    """A salted digest of the system's own id: the same on every run of a machine, and says nothing about it.
+
+    ``unknown`` where the system has none, as in many containers: addresses of a network and names change.
+    """
     guid = registry_value(r"SOFTWARE\Microsoft\Cryptography", "MachineGuid")
-    own = text_of(_MACHINE_ID) or guid or f"{uuid.getnode():012x}"
+    # systemd's word in an image that has not been started yet.
+    found = (one for file in _MACHINE_IDS if (one := text_of(file)) != "uninitialized")
+    own = next(filter(None, found), None) or guid
+    if not own:
+        return "unknown"
     return hashlib.sha256(_SALT + own.encode("utf-8")).hexdigest()[:16]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from backends.spec import BackendSpec, hardware_of
-from bench.analyse.conditions import limited
+from bench.analyse.conditions import NO_ID, limited
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.plan.backends import BACKENDS
 from bench.report.format import clean, gibibytes, number, parameters, plural
@@ -127,7 +127,7 @@ def machine_facts(view: RunView) -> list[tuple[str, str]]:
     """Name and value of what is known of the machine and the software."""
     record, model = view.record, view.model
     machine, project = record.get("machine") or {}, record.get("project") or {}
-    cpu = machine.get("cpu") or {}
+    cpu, own_id = machine.get("cpu") or {}, record.get("machine_id")
     source = machine.get("power_source")
     rate = machine.get("memory_read_bytes_per_s")
     facts = [
@@ -144,7 +144,7 @@ def machine_facts(view: RunView) -> list[tuple[str, str]]:
         (_("Power"), _joined(_(_POWER_SOURCES.get(source, source)) if source else "", machine.get("power_mode"))),
         (_("Governor"), machine.get("governor")),
         *observer_facts(record),
-        (_("Machine id"), record.get("machine_id")),
+        (_("Machine id"), _("unknown: this system has none") if own_id == NO_ID else own_id),
         (_("Model"), model.get("name")),
         (_("Model revision"), model.get("revision")),
         (_("Model digest"), model.get("digest")),

@@ -10,12 +10,14 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from bench.analyse.conditions import other_machine
 from bench.errors import StoreError
 from bench.findings import Code
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.store_rows import Row
 from bench.measure.worker import Timeouts
-from bench.observe.machine import machine_id
+from bench.observe.limits import limits
+from bench.observe.machine import hardware, machine_id
 from bench.observe.packages import describe_venvs, plain_name
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
@@ -59,7 +61,8 @@ def check(run: StoredRun) -> None:
     """
     if run.end is None:
         raise StoreError(f"{run.path} has no end.json: the run still goes on, or was killed")
-    if run.record.get("machine_id") != machine_id():
+    here = {"machine_id": machine_id(), "machine": hardware(limits())}
+    if other_machine(run.record, here) is not None:
         raise StoreError(f"{run.path} was measured on another machine: its loads can be scored there alone")
 
 

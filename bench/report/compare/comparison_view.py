@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.comparison import CALLED, Caveat, Changed, Comparison, Difference, changed, stand_together
+from bench.analyse.conditions import MACHINE
 from bench.analyse.quality_change import QualityChange
 from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Finding, RunAnalysis
@@ -272,7 +273,7 @@ def _caveats(comparison: Comparison, rows: Sequence[Row], findings: Sequence[Tou
             place: one for place, head in enumerate(comparison.heads) for one in head.mismatches if one.what == what
         }
         yield Caveat("different", {"what": what, "mismatches": found})
-    if "machine" in whats:
+    if not whats.keys().isdisjoint(MACHINE):
         yield Caveat("machines")
     heads = list(enumerate(head.run for head in comparison.heads))
     for place, run in [(BASE, comparison.base), *([] if comparison.paired else heads)]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.comparison import VERDICTS, Comparison, Head
-from bench.analyse.conditions import Mismatch
+from bench.analyse.conditions import MACHINE, Mismatch
 from bench.analyse.interval import CONFIDENCE
 from bench.metrics import METRICS
 from bench.report import finding_words
@@ -76,7 +76,7 @@ def refusal(comparison: Comparison) -> str:
     fatal = [(base, head.name, one) for head in comparison.heads for one in head.mismatches if one.fatal]
     if not fatal:
         return ""
-    if {one.what for _base, _head, one in fatal} == {"machine"}:
+    if {one.what for _base, _head, one in fatal} <= {*MACHINE}:
         return f"{heading(comparison)} would tell of machines and not of software, {differ(fatal)}"
     return f"{heading(comparison)} would mean nothing, {differ(fatal)}"
 

@@ -50,6 +50,14 @@ _SENTENCES = {
     "serious-baselines": "SERIOUS finding in {runs}: {finding}",
     "lost-baselines": "not all blocks were measured in {runs}",
     "other-machine": "LEFT OUT baseline {run}: another machine ({base}, the head is of {head})",
+    "other-hardware": (
+        "LEFT OUT baseline {run}: another machine with the same id, as copied images have it ({what}: {base}, the head "
+        "has {head})"
+    ),
+    "no-machine-id": (
+        "this system has no id of its machine: that the baselines are of the same one is judged by CPU, cores and "
+        "memory"
+    ),
     "other-threads": "LEFT OUT baseline {run}: other threads ({base}, the head has {head})",
     "unfinished-baseline": "LEFT OUT baseline {run}: it has no end: it is still being written or was killed",
     "empty-baseline": "LEFT OUT baseline {run}: it measured nothing",
@@ -90,7 +98,7 @@ def sentence(one: Caveat) -> str:
         finding = values["finding"]
         values |= {"code": finding.code, "message": finding.message, "advice": finding.advice}
         values["cells"] = "one of the cells" if values["count"] == 1 else f"{values['count']} of the cells"
-    elif one.code == "different":
+    elif one.code in ("different", "other-hardware"):
         there, here = pair(values["mismatch"])
         run = values.get("run", "the newest baseline")
         values = {"what": values["mismatch"].what, "base": there, "head": here, "run": run}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.analyse.conditions import NAMED, Mismatch
-from bench.report.format import number, plural
+from bench.report.format import gibibytes, number, plural
 from bench.report.language import gettext as _
 from bench.report.language import mark
 
@@ -13,6 +13,7 @@ _DRIVER_OF = "driver of "
 
 _NAMES = {
     "memory limit": mark("memory limit, bytes"),
+    "cores": mark("cores of the CPU"),
     "setting huge_pages": mark("transparent huge pages"),
     "setting smt": mark("SMT"),
     "setting turbo": mark("turbo"),
@@ -27,7 +28,7 @@ _NAMES = {
 _SAME = {
     *(mark("model"), mark("model digest"), mark("machine"), mark("threads"), mark("schema"), mark("prompts")),
     *(mark("power source"), mark("power mode"), mark("governor"), mark("usable CPUs"), mark("CPU quota")),
-    *(mark("kernel"), mark("system"), mark("CPU"), mark("cool-down, s")),
+    *(mark("memory"), mark("kernel"), mark("system"), mark("CPU"), mark("cool-down, s")),
 }
 _STATES = {mark("mains"), mark("battery"), mark("none"), mark("all")}
 
@@ -45,6 +46,8 @@ def value(what: str, recorded: Any) -> str:
         name, machine_id = recorded if isinstance(recorded, tuple) else (recorded, None)
         name = name or _("unknown processor")
         return f"{name} ({machine_id})" if machine_id else str(name)
+    if what == "memory":
+        return gibibytes(recorded)
     if what == "threads" and recorded in (None, "None"):
         return _("left to each stack")
     if recorded in (None, "None"):

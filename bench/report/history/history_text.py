@@ -89,6 +89,7 @@ def left_out_text(one: LeftOut) -> str:
         Reason.SAME_RUN: _("left out: {folder} is the same run as {same_as}"),
         Reason.NO_DATE: _("left out: {folder} does not say when it was measured"),
         Reason.OTHER_MACHINE: _("left out: {runs} of other machines, which --machine shows"),
+        Reason.OTHER_HARDWARE: _("left out: {runs} with the same machine id, but another CPU, cores or memory"),
     }[one.reason]
     return message.format(folder=one.folder, same_as=one.same_as, runs=_runs(one.runs))
 

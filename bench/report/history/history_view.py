@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.analyse.build_history import build_history
-from bench.analyse.conditions import prompts_of
+from bench.analyse.conditions import other_machine, prompts_of
 from bench.analyse.results import CellResult, LoadResult
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import Drift, History, Move, ReadRun, Series, read_analysis
@@ -31,6 +31,7 @@ class Reason(Enum):
     SAME_RUN = auto()
     NO_DATE = auto()
     OTHER_MACHINE = auto()
+    OTHER_HARDWARE = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +192,13 @@ def read_history(
     if not opened:
         raise StoreError(f"none of {_count(len(folders))} can be read: {left_out[0].error}")
     machine_id = _chosen_machine(list(opened.values()), machine)
-    own = [run for run in opened.values() if _machine_id(run) == machine_id]
-    if others := len(opened) - len(own):
+    named = [run for run in opened.values() if _machine_id(run) == machine_id]
+    if others := len(opened) - len(named):
         left_out.append(LeftOut(Reason.OTHER_MACHINE, runs=others))
+    newest = max(named, key=lambda run: str(run.created_at or ""))
+    own = [run for run in named if other_machine(run.record, newest.record) is None]
+    if others := len(named) - len(own):
+        left_out.append(LeftOut(Reason.OTHER_HARDWARE, runs=others))
     # One run is in memory at a time.
     read = [_read(run) for run in own]
     runs = [one for one in read if isinstance(one, ReadRun)]

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from bench.analyse.conditions import alike, mismatches, prompts_differ
+from bench.analyse.conditions import NO_ID, Mismatch, alike, mismatches, other_machine, prompts_differ
 from tests.support.analyses import made_load, packages
 
 RECORD: dict[str, Any] = {
@@ -31,6 +31,45 @@ RECORD: dict[str, Any] = {
 )
 def test_what_differs_is_named(change: dict[str, Any], what: str, fatal: bool) -> None:
     assert [(one.what, one.fatal) for one in mismatches(RECORD, RECORD | change)] == [(what, fatal)]
+
+
+def machine(
+    name: str | None = "Core Ultra 7", cores: int | None = 8, memory: int | None = 16 * 2**30
+) -> dict[str, Any]:
+    cpu = {"name": name, "physical_cores": cores, "logical_cores": 16}
+    return {"machine_id": "m", "machine": {"cpu": cpu, "memory_bytes": memory}}
+
+
+@pytest.mark.parametrize(
+    ("head", "what", "values"),
+    [
+        (machine("Core i5"), "machine", ("Core Ultra 7", "Core i5")),
+        (machine(cores=4), "cores", (8, 4)),
+        (machine(memory=32 * 2**30), "memory", (16 * 2**30, 32 * 2**30)),
+        (machine() | {"machine_id": "n"}, "machine", (("Core Ultra 7", "m"), ("Core Ultra 7", "n"))),
+    ],
+)
+def test_a_machine_is_known_by_its_id_processor_cores_and_memory(
+    head: dict[str, Any], what: str, values: tuple[Any, Any]
+) -> None:
+    assert mismatches(machine(), head) == (Mismatch(what, *values, True),)
+
+
+@pytest.mark.parametrize("head", [machine(None), machine(cores=None), machine(memory=None), machine(memory=15 * 2**30)])
+def test_what_is_not_recorded_or_hardly_differs_tells_of_no_other_machine(head: dict[str, Any]) -> None:
+    assert other_machine(machine(), head if head["machine"]["cpu"]["physical_cores"] else without_cores(head)) is None
+
+
+def without_cores(record: dict[str, Any]) -> dict[str, Any]:
+    return record | {"machine": record["machine"] | {"cpu": {"name": "Core Ultra 7"}}}
+
+
+def test_two_machines_without_an_id_are_told_apart_by_the_rest() -> None:
+    found = [
+        other_machine(machine() | {"machine_id": NO_ID}, one | {"machine_id": NO_ID})
+        for one in (machine(), machine("x"))
+    ]
+    assert [one is None for one in found] == [True, False]
 
 
 def test_the_fatal_comes_first() -> None:

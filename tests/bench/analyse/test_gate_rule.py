@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.analyse.comparison import Caveat
+from bench.analyse.conditions import NO_ID
 from bench.analyse.gate_rule import CANNOT_TELL, NONE_SHOWN, REGRESSION, Gate, gate, gate_variants
 from bench.analyse.quality import Quality, Verdict
 from bench.analyse.results import CellResult, Finding, Lost, RunAnalysis
@@ -172,6 +173,30 @@ def test_baselines_of_other_conditions_are_left_out_and_named(record: dict[str, 
     other = made_run("other", [made_cell([99.0] * 5, 1)], **record)
     found = gate(run("head", 10.0), [*baselines(), other], FIVE)
     assert (found.outcome, f"LEFT OUT baseline other: {why}" in sentence(found.notes[0])) == (NONE_SHOWN, True)
+
+
+HARDWARE = {"cpu": {"name": "Core Ultra 7", "physical_cores": 8}, "memory_bytes": 16 * 2**30}
+
+
+@pytest.mark.parametrize(
+    ("other", "why"),
+    [
+        ({"cpu": {"name": "Core i5", "physical_cores": 8}}, "(machine: Core Ultra 7, the head has Core i5)"),
+        ({"cpu": {"name": "Core Ultra 7", "physical_cores": 4}}, "(cores: 8, the head has 4)"),
+        ({"memory_bytes": 32 * 2**30}, "(memory: 16.0 GiB, the head has 32.0 GiB)"),
+    ],
+)
+def test_other_hardware_under_the_same_id_cannot_be_told_and_is_named(other: dict[str, object], why: str) -> None:
+    before = [replace(one, record={**one.record, "machine": HARDWARE}) for one in baselines()]
+    head = made_run("head", [made_cell([12.0] * 5, 1)], machine=HARDWARE | other)
+    found = gate(head, before, FIVE)
+    assert (found.outcome, sentence(found.notes[0]).endswith(f"as copied images have it {why}")) == (CANNOT_TELL, True)
+
+
+def test_a_machine_without_an_id_is_said() -> None:
+    before = [replace(one, record={**one.record, "machine_id": NO_ID}) for one in baselines()]
+    found = gate(made_run("head", [made_cell([10.0] * 5, 1)], machine_id=NO_ID), before, FIVE)
+    assert (found.outcome, "no id of its machine" in sentence(found.notes[0])) == (NONE_SHOWN, True)
 
 
 def test_a_head_of_another_machine_cannot_be_told() -> None:

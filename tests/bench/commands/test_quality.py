@@ -16,7 +16,8 @@ from bench.commands.quality import main
 from bench.findings import Code
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.store_rows import Row
-from bench.observe.machine import machine_id
+from bench.observe.limits import limits
+from bench.observe.machine import hardware, machine_id
 from bench.plan.cells import Load
 from bench.run import score_stored
 from bench.run.doctor.readiness import Readiness
@@ -36,7 +37,8 @@ def simulated(ratio: float, precision: str = "int4") -> Load:
 def write(folder: Path, *loads: Load, **changes: Any) -> Path:
     """A stored run of this machine."""
     fake = FakeRun(loads=loads, blocks=1, repeats=1, prompt_tokens=(8,), new_tokens=(2,))
-    record = {"machine_id": machine_id(), "venvs": {}, **changes.pop("record", {})}
+    here = {"machine_id": machine_id(), "machine": hardware(limits())}
+    record = {**here, "venvs": {}, **changes.pop("record", {})}
     return replace(fake, record={**fake.record, **record}, **changes).write(folder / "results")
 
 
@@ -121,6 +123,7 @@ def test_ctrl_c_keeps_what_was_scored(tmp_path: Path, ask: Asked) -> None:
     [
         ({"end": None}, "has no end.json: the run still goes on, or was killed"),
         ({"record": {"machine_id": "another"}}, "was measured on another machine: its loads can be scored there alone"),
+        ({"record": {"machine": {"cpu": {"name": "another"}}}}, "was measured on another machine"),
         (
             {"loads": (Load("simulated", "CPU", "int4", {"perplexity_ratio": 1}, variant="a"),)},
             "a variant of `nox -s ab`",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.analyse.conditions import NO_ID
 from bench.observe import machine
 from bench.observe.machine import machine_facts, machine_id, plan_name, settings, windows_release
 
@@ -39,6 +40,13 @@ def test_another_machine_has_another_id(monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(machine, "text_of", lambda path, own=own: own)
         ids.add(machine_id())
     assert len(ids) == 2
+
+
+@pytest.mark.parametrize("own", ["", "uninitialized"])
+def test_no_id_is_made_up(monkeypatch: pytest.MonkeyPatch, own: str) -> None:
+    monkeypatch.setattr(machine, "text_of", lambda path: own)
+    monkeypatch.setattr(machine, "registry_value", lambda *_: None)
+    assert machine_id() == NO_ID
 
 
 def test_the_facts_are_json() -> None:

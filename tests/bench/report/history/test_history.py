@@ -207,6 +207,13 @@ def test_a_date_that_has_none_in_utc_gives_way_to_the_one_in_the_id(nights: Path
     assert told(nights, tmp_path)["runs"][-1]["created_at"].startswith("2026-11-03")
 
 
+def test_runs_of_other_hardware_with_the_same_id_are_another_history(nights: Path, tmp_path: Path) -> None:
+    before = len(told(nights, tmp_path)["runs"])
+    write_night(nights, 40, record={"machine": {"cpu": {"name": "another"}}}, loads=[Load("ort-genai", "CPU", "int4")])
+    view = read_history([], nights)
+    assert [(one.reason.name, one.runs) for one in view.left_out] == [("OTHER_HARDWARE", before)]
+
+
 @pytest.mark.parametrize("machine", [None, "a laptop", {"cpu": "fast"}, {"cpu": None}])
 def test_a_machine_that_is_not_recorded_as_one_is_called_unknown(nights: Path, tmp_path: Path, machine: object) -> None:
     path = nights / run_id(1) / "run.json"
