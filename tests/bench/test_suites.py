@@ -17,6 +17,7 @@ from bench.plan.options import resolve_options
 from bench.plan.plan import make_plan
 from bench.store.reader import open_run
 from tests.support import sweeps
+from tests.support.markup import words_of
 
 pytestmark = pytest.mark.process
 
@@ -484,8 +485,8 @@ def test_a_redacted_report_names_no_folder_and_the_run_keeps_them(redacted: tupl
     assert run.returncode == 0
     assert str(sweep.home) in sweep.stored.record["command"]
     folder = sweep.home / "reports" / f"{sweep.stored.run_id}-redacted"
-    texts = [path.read_text(encoding="utf-8") for path in folder.iterdir() if path.stem != "compare"]
-    assert len(texts) == 7
+    texts = [words_of(path) for path in folder.iterdir() if path.stem != "compare"]
+    assert len(texts) == 8
     assert not [text for text in texts if str(sweep.home) in text]
     assert str(sweep.home) not in run.stdout[run.stdout.index("results    ") :]
     assert not sweep.reported
@@ -496,4 +497,4 @@ def test_a_redacted_comparison_lies_beside_its_redacted_report(redacted: tuple[S
     assert run.returncode == 0
     folder = sweep.home / "reports" / f"{sweep.stored.run_id}-redacted"
     assert {"compare.html", "compare.json", "index.html"} <= {path.name for path in folder.iterdir()}
-    assert not [path for path in folder.iterdir() if str(sweep.home) in path.read_text(encoding="utf-8")]
+    assert not [path for path in folder.iterdir() if str(sweep.home) in words_of(path)]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from html.parser import HTMLParser
+from pathlib import Path
 
 NO_TURKISH = re.compile(
     r"\b(the|of|and|was|were|with|from|by|not|prompt|blocks?|cells?|tokens?|first|time|device|peak|more)\b",
@@ -68,3 +70,11 @@ class Tags(HTMLParser):
 
 def visible(page: str) -> str:
     return " ".join(re.sub(r"<(style|script)>.*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL).split())
+
+
+def words_of(path: Path) -> str:
+    """All text in a file; that of a workbook is compressed."""
+    if path.suffix != ".xlsx":
+        return path.read_text("utf-8")
+    with zipfile.ZipFile(path) as archive:
+        return "\n".join(archive.read(name).decode("utf-8") for name in archive.namelist())

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from bench.commands.report import main as report
 from bench.plan.cells import Load
 from bench.report.redact import Private, redacted, redacted_folder, shown_path
 from bench.store.reader import open_run
+from tests.support.markup import words_of
 from tests.support.stored_runs import FakeRun
 
 USERS, HOSTS = ("annagram", "Borys Koval"), ("ACME-LT-0815", "acme-lt-0815.corp.example")
@@ -206,14 +206,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         record = json.loads(file.read_text("utf-8")) | {"created_at": f"2026-11-2{number}T00:00:00+00:00"}
         file.write_text(json.dumps(record), "utf-8")
     return tmp_path
-
-
-def words_of(path: Path) -> str:
-    """All text in a file; that of a workbook is compressed."""
-    if path.suffix != ".xlsx":
-        return path.read_text("utf-8")
-    with zipfile.ZipFile(path) as archive:
-        return "\n".join(archive.read(name).decode("utf-8") for name in archive.namelist())
 
 
 def leaks(folder: Path, printed: str) -> list[str]:
