@@ -293,6 +293,7 @@ MESSAGES = {
     "broken-longest": "it goes wrong at the end of the longest prompt, and not on short texts",
     "broken-not-finite": "a probability that it gives is no number",
     "broken-constant": "the same token is its likeliest at every position",
+    "broken-vocabulary": "it answers with tokens that the vocabulary does not have",
     "broken-collapsed": "each of its answers is one token repeated",
     "may-be-chance": "it may be chance, as one of {tests} tests in this run",
 }

@@ -42,6 +42,7 @@ class Answers:
             for prefix-cache hits.
         repeats_that_differ: how many of these are another answer than the first to that prompt.
         collapsed: every timed answer is one id repeated, :data:`COLLAPSED_FROM` times at least.
+        outside: how many ids of the timed answers the model's vocabulary does not have, as far as its size is recorded.
         cpu_first_difference: as ``first_difference``, from the answers of the same artifact with the same stack on the
             CPU; ``None`` where the run has no such load, or this is one. What differs early is the device's doing.
         cpu_alike: as ``alike``, beside the same.
@@ -55,6 +56,7 @@ class Answers:
     repeated: int = 0
     repeats_that_differ: int = 0
     collapsed: bool = False
+    outside: int = 0
     cpu_first_difference: float | None = None
     cpu_alike: float | None = None
 
@@ -81,6 +83,7 @@ def answers_of(
             differs.setdefault(cell_key, []).extend((earlier != ids).any(axis=0).tolist())
         if not warmup:
             found.setdefault(cell_key, []).append((request, ids))
+    vocabulary = (run.record.get("model") or {}).get("vocab_size")
     of_load: dict[str, dict[_Request, Any]] = {}
     for cell_key, own in found.items():
         of_load.setdefault(loads[cell_key], {}).update(own)
@@ -90,7 +93,8 @@ def answers_of(
         right = of_load.get(reference, {}) if reference and load != reference else {}
         known = _answers(own, right, differs.get(cell_key, ()))
         beside = _compared(own, of_load.get(on_cpu.get(load, ""), {}))
-        answers[cell_key] = replace(known, cpu_first_difference=beside.median, cpu_alike=beside.alike)
+        outside = sum(_outside(ids, vocabulary) for _, ids in own)
+        answers[cell_key] = replace(known, outside=outside, cpu_first_difference=beside.median, cpu_alike=beside.alike)
     return answers
 
 
@@ -118,6 +122,11 @@ def _ends(lists: Any) -> Any:
     """Where each list ends in the flat array, after a 0 where the first begins."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     return np.concatenate([[0], np.cumsum(lengths)])
+
+
+def _outside(ids: Any, vocabulary: int | None) -> int:
+    beyond = np.zeros_like(ids, dtype=bool) if vocabulary is None else ids >= vocabulary
+    return int(np.count_nonzero((ids < 0) | beyond))
 
 
 def _answers(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any], repeats: Sequence[bool]) -> Answers:

@@ -57,9 +57,9 @@ class Quality:
         verdict: see :data:`Verdict`.
         reason: why it is that, as a code that the report words: ``ratio``, ``reference`` (it is compared with itself),
             ``not-finite``, ``constant`` (one likeliest token everywhere), ``chance`` (agrees with the reference as
-            often as chance would), ``collapsed`` (answers of one token repeated), ``longest`` (only on the sweep's
-            longest prompt), ``device`` (the same artifact is right on the CPU), ``no-reference``, ``no-scores``,
-            ``failed``.
+            often as chance would), ``vocabulary`` (answers with tokens that the model does not have), ``collapsed``
+            (answers of one token repeated), ``longest`` (only on the sweep's longest prompt), ``device`` (the same
+            artifact is right on the CPU), ``no-reference``, ``no-scores``, ``failed``.
         perplexity: over all positions of the fixed texts; ``None`` where a value is not finite.
         reference: what it is compared with, e.g. ``transformers fp32``; the label of a load of this run.
         reference_key: ``load_key`` of that load; ``None`` where the reference is none of the run's.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,7 +42,7 @@ NO_REFERENCE = "none"
 
 
 def read_quality(
-    run: StoredRun, loads: Iterable[LoadResult], collapsed: Collection[str], asked: str | None = None
+    run: StoredRun, loads: Iterable[LoadResult], flaws: Mapping[str, str], asked: str | None = None
 ) -> dict[str, Quality]:
     """``load_key`` -> its quality; empty for a run without rows in the table ``quality``.
 
@@ -52,7 +52,7 @@ def read_quality(
     Args:
         run: to read from.
         loads: of the run.
-        collapsed: keys of loads whose every answer is one token repeated.
+        flaws: ``load_key`` -> what is wrong with its answers, where something is.
         asked: the option ``reference`` of the run.
     """
     rows = run.table("quality", _COLUMNS).to_pylist()
@@ -61,7 +61,7 @@ def read_quality(
     found: dict[str, Quality] = {}
     for kind in group_by(loads, lambda load: load.simulated).values() if rows else ():
         own = {load.load_key: scored.pop((load.load_key, load.device_requested), _Scored()) for load in kind}
-        sound = [load for load in kind if load.load_key not in collapsed and own[load.load_key].sound]
+        sound = [load for load in kind if load.load_key not in flaws and own[load.load_key].sound]
         reference = None if asked == NO_REFERENCE else reference_of(sound, asked)
         for load in kind:
             # What a simulated load thinks is only asked where it is told what to say.
@@ -73,7 +73,7 @@ def read_quality(
                 next((its for (key, _), its in scored.items() if key == load.load_key), _Scored()),
                 (reference, own[reference.load_key]) if reference else None,
                 limits,
-                collapsed=load.load_key in collapsed,
+                flaws.get(load.load_key),
             )
     return found
 
@@ -229,8 +229,7 @@ def _quality(
     on_cpu: _Scored,
     of_run: tuple[LoadResult, _Scored] | None,
     limits: Limits,
-    *,
-    collapsed: bool,
+    of_answers: str | None,
 ) -> Quality:
     """What is known of one load.
 
@@ -240,7 +239,7 @@ def _quality(
         on_cpu: the same artifact on the CPU; empty where that is its own device.
         of_run: the run's own reference, and what it says.
         limits: of the verdict.
-        collapsed: whether its every answer is one token repeated.
+        of_answers: what is wrong with its answers, if something is.
     """
     if of_run:
         own, on_cpu = (scored.beside(of_run[1], of_run[0].label) for scored in (own, on_cpu))
@@ -267,7 +266,7 @@ def _quality(
         log_probs={text.name: text.log_probs for text in own.fixed},
         error=own.failure[1] if own.failure else None,
     )
-    flaw = own.flaw or ("collapsed" if collapsed else None)
+    flaw = own.flaw or of_answers
     reason = flaw or _beyond(found, own, on_cpu, limits.broken)
     if reason:
         return replace(found, verdict="broken", reason=reason)

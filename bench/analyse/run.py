@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from backends.spec import hardware_of
-from bench.analyse.agreement import answers_of
+from bench.analyse.agreement import Answers, answers_of
 from bench.analyse.answer_samples import answer_samples
 from bench.analyse.cell_result import cell_result
 from bench.analyse.failures import failures, lost_blocks
@@ -55,7 +55,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     on_cpu = _on_cpu(loads.values())
     for key, answers in answers_of(run, load_keys, reference.load_key if reference else None, on_cpu).items():
         results[key] = replace(results[key], answers=answers)
-    for key, quality in read_quality(run, loads.values(), _collapsed(run.record, results.values()), asked).items():
+    for key, quality in read_quality(run, loads.values(), _flaws(run.record, results.values()), asked).items():
         loads[key] = replace(loads[key], quality=quality)
     results = {key: replace(cell, load=loads.get(cell.load.load_key, cell.load)) for key, cell in results.items()}
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
@@ -90,12 +90,18 @@ def _on_cpu(loads: Iterable[LoadResult]) -> dict[str, str]:
     return found
 
 
-def _collapsed(record: Mapping[str, Any], cells: Iterable[CellResult]) -> set[str]:
-    """``load_key`` of each load whose every answer is one token repeated; random weights may answer so."""
-    if (record.get("model") or {}).get("synthetic"):
-        return set()
-    answered = group_by((cell for cell in cells if cell.answers), lambda cell: cell.load.load_key)
-    return {key for key, own in answered.items() if all(cell.answers and cell.answers.collapsed for cell in own)}
+def _flaws(record: Mapping[str, Any], cells: Iterable[CellResult]) -> dict[str, str]:
+    """``load_key`` -> what is wrong with its answers, as a reason of :class:`bench.analyse.quality.Quality`.
+
+    Random weights may answer with one token repeated.
+    """
+    synthetic = (record.get("model") or {}).get("synthetic")
+    answered: dict[str, list[Answers]] = {}
+    for cell in cells:
+        if cell.answers:
+            answered.setdefault(cell.load.load_key, []).append(cell.answers)
+    found = {key: "collapsed" for key, own in answered.items() if not synthetic and all(one.collapsed for one in own)}
+    return found | {key: "vocabulary" for key, own in answered.items() if any(one.outside for one in own)}
 
 
 def _unreached(cell: Mapping[str, Any], load: LoadResult) -> Unreached:

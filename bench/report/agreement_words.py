@@ -78,6 +78,17 @@ def facts(view: RunView, cell: CellResult) -> Iterator[tuple[str, str]]:
     yield _("Different tokens in an answer"), _("{share}, in the median").format(share=percent(answers.distinct))
     if collapsed(view, cell):
         yield _("Collapsed output"), _("every timed answer is one token repeated")
+    if answers.outside:
+        yield _("Tokens that the vocabulary does not have"), number(answers.outside, 0)
+    if answers.cpu_alike is not None:
+        yield (
+            _("First token that differs from the same artifact’s on the CPU"),
+            _("after {median} tokens in the median, of {length}; {share} of the answers are alike").format(
+                median=number(answers.cpu_first_difference, _places(answers.cpu_first_difference)),
+                length=number(cell.new_tokens, 0),
+                share=small_share(answers.cpu_alike),
+            ),
+        )
     if answers.repeats_that_differ:
         yield (
             _("Prompts asked again"),

@@ -44,6 +44,7 @@ _REASONS = {
     "not-finite": mark("its log-probabilities are not finite numbers"),
     "constant": mark("the same token is the likeliest everywhere"),
     "chance": mark("its likeliest token is that of the reference no more often than by chance"),
+    "vocabulary": mark("it answers with tokens that the vocabulary does not have"),
     "collapsed": mark("every timed answer is one token repeated"),
     "longest": mark("on the longest prompt of the sweep, not on the short texts"),
     "device": mark("the same artifact is right on the CPU, so the device or its driver is at fault"),

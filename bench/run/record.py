@@ -97,7 +97,8 @@ def recorded_options(options: Options) -> dict[str, Any]:
 
 
 def _model(name: str, kind: str, note: str | None, **known: Any) -> dict[str, Any]:
-    facts = ("revision", "digest", "context_tokens", "parameters", "embedding_parameters", "kv_cache_values_per_token")
+    sizes = ("context_tokens", "vocab_size", "parameters", "embedding_parameters", "kv_cache_values_per_token")
+    facts = ("revision", "digest", *sizes)
     return {"name": name, "kind": kind, "synthetic": kind == "synthetic", **dict.fromkeys(facts), "note": note, **known}
 
 
@@ -111,6 +112,7 @@ def model_record(model: PreparedModel) -> dict[str, Any]:
         revision=model.revision,
         digest=model.digest,
         context_tokens=model.context_tokens,
+        vocab_size=model.vocab_size,
         parameters=model.parameters,
         embedding_parameters=model.embedding_parameters,
         kv_cache_values_per_token=kv_values_per_token(model.path),

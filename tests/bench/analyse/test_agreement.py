@@ -126,6 +126,17 @@ def test_answers_of_one_id_repeated_are_collapsed(
     assert found.collapsed is collapsed
 
 
+@pytest.mark.parametrize(("vocab_size", "outside"), [(100, 2), (101, 1), (None, 1)])
+def test_ids_that_the_vocabulary_does_not_have_are_counted(
+    tiny_run: TinyRun, make_cell: MakeCell, vocab_size: int | None, outside: int
+) -> None:
+    tiny_run.record = {"model": {"vocab_size": vocab_size}}
+    ask(tiny_run, make_cell(precision="int4", new_tokens=4), 0, "p", 1, 99, 100, -1)
+    found = answers(tiny_run)["int4"]
+    assert found is not None
+    assert found.outside == outside
+
+
 # -- the same artifact on the CPU
 
 

@@ -346,6 +346,16 @@ def test_collapsed_answers_are_broken_unless_the_weights_are_random(
     assert ((found.verdict, found.reason), found.error) == (expected, "no logits on an NPU")
 
 
+def test_answers_outside_of_the_vocabulary_are_broken_whatever_was_scored(tiny_run: TinyRun) -> None:
+    load = Load("openvino-genai", "NPU", "int4")
+    tiny_run.record = {"model": {"vocab_size": 50}}
+    tiny_run.planned.append(Cell(load, 10, 2))
+    tiny_run.generation(tiny_run.planned[0], 0, 10, [1.0], prompt_digest="p", token_ids=[[7], [50]])
+    tiny_run.load(load, 0)
+    score(tiny_run, load, 1.0)
+    assert verdict(tiny_run, load) == ("broken", "vocabulary")
+
+
 def test_a_pass_that_crashed_leaves_it_unknown(tiny_run: TinyRun, measure: Measure) -> None:
     load = measure()
     tiny_run.text(load, None, status="crashed", error_message="exit code 139")

@@ -151,3 +151,14 @@ def test_random_weights_may_repeat_a_token(made: MakeReport) -> None:
     run = fake({**AGREEING, "int4": 0})
     run.model = {**run.model, "synthetic": True}
     assert "ollapsed output" not in made(run).index.read_text(encoding="utf-8")
+
+
+def test_details_tell_a_device_that_parts_from_the_cpu_and_tokens_that_there_are_not(view: RunView) -> None:
+    cell = view.analysis.cells[0]
+    assert cell.answers is not None
+    answers = dataclasses.replace(cell.answers, cpu_first_difference=2.5, cpu_alike=0.25, outside=3)
+    told = dict(facts(view, dataclasses.replace(cell, answers=answers)))
+    assert told["First token that differs from the same artifact’s on the CPU"] == (
+        "after 2.5 tokens in the median, of 64; 25 % of the answers are alike"
+    )
+    assert told["Tokens that the vocabulary does not have"] == "3"
