@@ -38,8 +38,8 @@ class Answers:
             who_what_benchmark), the median over answers; the whole length where none differs.
         mean_first_difference: the mean of the same.
         alike: share of the answers that are the same to their last id.
-        repeated: how many answers there are, warm-ups too, to prompts that the cell had been asked before, as it is
-            for prefix-cache hits.
+        repeated: how many answers there are, warm-ups too, to prompts that the cell had been asked before: those of
+            warm-ups in every block, and for prefix-cache hits.
         repeats_that_differ: how many of these are another answer than the first to that prompt.
         collapsed: every timed answer is one id repeated, :data:`COLLAPSED_FROM` times at least.
         outside: how many ids of the timed answers the model's vocabulary does not have, as far as its size is recorded.

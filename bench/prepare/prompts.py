@@ -1,8 +1,8 @@
 """Prompts of exactly N ids: the same for every stack, none a beginning of another.
 
-A hash of (prompt_tokens, block, ordinal, row) decides a prompt's first id after the BOS, its kind of work and the place
-in that kind's text. Where it would make two prompts of a visit begin alike, so that a stack could answer the later one
-from a prefix cache, the later one in ascending order takes the next free opener.
+A hash of (prompt_tokens, block, ordinal, row), without the block for a warm-up, decides a prompt's first id after the
+BOS, its kind of work and the place in that kind's text. Where it would make two prompts of a visit begin alike, so that
+a stack could answer the later one from a prefix cache, the later one in ascending order takes the next free opener.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Prompt:
     """A prompt.
 
     Args:
-        prompt_id: names it in a run: ``<prompt_tokens>/<block>/<ordinal>/<row>``.
+        prompt_id: names it in a run: ``<prompt_tokens>/<block>/<ordinal>/<row>``, block 0 for warm-ups.
         kind: the kind of work that its text comes from.
     """
 
@@ -143,7 +143,8 @@ class PromptBook:
             )
 
     def _prompt(self, key: PromptKey, block: int, taken: set[int]) -> Prompt:
-        prompt_id = f"{key.prompt_tokens}/{block}/{key.ordinal}/{key.row}"
+        # Warm-ups are asked the same in every block: a stack that then answers otherwise is not deterministic.
+        prompt_id = f"{key.prompt_tokens}/{block if key.ordinal >= 0 else 0}/{key.ordinal}/{key.row}"
         drawn = hashlib.sha256(prompt_id.encode("ascii")).digest()
         opener = self._opener(int.from_bytes(drawn[:8], "big"), taken)
         kind = sorted(self.kinds)[int.from_bytes(drawn[8:16], "big") % len(self.kinds)]

@@ -93,7 +93,8 @@ def facts(view: RunView, cell: CellResult) -> Iterator[tuple[str, str]]:
         yield (
             _("Prompts asked again"),
             _(
-                "another answer to the same prompt in {differing} of {count}: chance, or a fault of the prefix cache"
+                "another answer to the same prompt in {differing} of {count}: the stack is not deterministic, or a "
+                "prefix cache is at fault"
             ).format(differing=number(answers.repeats_that_differ, 0), count=number(answers.repeated, 0)),
         )
 

@@ -121,7 +121,9 @@ def _cells(cell: CellResult, view: RunView, columns: Collection[str]) -> list[st
 
 def _agreement(cell: CellResult, view: RunView) -> str:
     shown = agreement_words.first_difference(view, cell)
-    return ", ".join(filter(None, (shown, _("collapsed output") if agreement_words.collapsed(view, cell) else "")))
+    collapsed = _("collapsed output") if agreement_words.collapsed(view, cell) else ""
+    varies = _("not deterministic") if cell.answers and cell.answers.repeats_that_differ else ""
+    return ", ".join(filter(None, (shown, collapsed, varies)))
 
 
 def _failures(view: RunView) -> list[str]:

@@ -80,9 +80,15 @@ def test_blocks_get_different_prompts() -> None:
     assert WIDE.prompts_for_visit(0, [key])[key].ids != WIDE.prompts_for_visit(1, [key])[key].ids
 
 
-def test_a_prompt_is_named_after_what_it_depends_on() -> None:
-    key = PromptKey(32, -1, 2)
-    assert BOOK.prompts_for_visit(7, [key])[key].prompt_id == "32/7/-1/2"
+def test_warm_ups_are_asked_the_same_in_every_block() -> None:
+    key = PromptKey(32, -1, 0)
+    assert WIDE.prompts_for_visit(0, [key]) == WIDE.prompts_for_visit(1, [key])
+
+
+@pytest.mark.parametrize(("ordinal", "name"), [(1, "32/7/1/2"), (-1, "32/0/-1/2")])
+def test_a_prompt_is_named_after_what_it_depends_on(ordinal: int, name: str) -> None:
+    key = PromptKey(32, ordinal, 2)
+    assert BOOK.prompts_for_visit(7, [key])[key].prompt_id == name
 
 
 def test_equal_digests_mean_equal_ids() -> None:

@@ -19,7 +19,9 @@ from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.agreement_words import facts
 from bench.report.cell_details import cell_details
+from bench.report.exports.summary_markdown import summary_markdown
 from bench.report.render import ReportPaths, render
+from bench.report.run_page import run_page
 from bench.report.run_table import run_table
 from bench.report.run_view import RunView, view_run
 from bench.store.reader import open_run
@@ -125,6 +127,15 @@ def test_the_details_of_a_cell_tell_of_another_answer_to_the_same_prompt(view: R
     assert cell.answers is not None
     other = dataclasses.replace(cell, answers=dataclasses.replace(cell.answers, repeated=9, repeats_that_differ=2))
     assert dict(facts(view, other))["Prompts asked again"].startswith("another answer to the same prompt in 2 of 9")
+
+
+def test_a_cell_that_answers_otherwise_each_time_is_marked(view: RunView) -> None:
+    cell, *others = view.analysis.cells
+    assert cell.answers is not None
+    varying = dataclasses.replace(cell, answers=dataclasses.replace(cell.answers, repeated=9, repeats_that_differ=2))
+    shown = view_run(dataclasses.replace(view.analysis, cells=(varying, *others)))
+    assert run_page(shown, "", b"").count('<span class="badge">not deterministic</span>') == 1
+    assert summary_markdown(shown).count("not deterministic") == 1
 
 
 def test_collapsed_output_is_told_before_any_number(made: MakeReport) -> None:
