@@ -25,6 +25,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -130,8 +131,13 @@ def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str
 def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) -> None:
     """Run all tests in two processes: those on stacks, which compute in one thread, and beside them all others."""
     session.log("the tests on stacks are shown while they run, those that run beside them when both have ended")
-    on_stacks, others = ([python, "-m", "pytest", "--durations=30", "-m", chosen] for chosen in HALVES)
-    status = child.run_both(on_stacks, others, {"AIPC_BENCH_VENVS": json.dumps(made)})
+    # pytest removes the temporary folders of earlier runs below a folder that all its processes share.
+    with tempfile.TemporaryDirectory(prefix="aipc-bench-tests-", ignore_cleanup_errors=True) as home:
+        on_stacks, others = (
+            [python, "-m", "pytest", "--durations=30", f"--basetemp={Path(home, str(number))}", "-m", chosen]
+            for number, chosen in enumerate(HALVES)
+        )
+        status = child.run_both(on_stacks, others, {"AIPC_BENCH_VENVS": json.dumps(made)})
     if status:
         raise SystemExit(status)
 

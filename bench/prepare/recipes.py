@@ -100,8 +100,8 @@ def recipe_for(
         precision: its weight format.
         device: that will execute.
         facts: of the model.
-        int4: how int4 weights are made, a key of :data:`INT4`; where it is empty, the first of the format on a CPU, and
-            ``plain`` for ONNX Runtime elsewhere: not every provider has a kernel for its mixture.
+        int4: how int4 weights are made, a key of :data:`INT4`; where it is empty, the first of the format, but
+            ``plain`` for ONNX Runtime on other devices than the CPU: not every provider has a kernel for its mixture.
         corpus: texts for a recipe that needs some.
 
     Raises:

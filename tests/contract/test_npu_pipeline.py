@@ -33,7 +33,8 @@ def artifact(venvs: Venvs) -> Path:
     if python is None:
         pytest.skip("no venv that converts models: `nox -s tests` makes it and hands it on")
     preparer = Preparer(resolve_model("synthetic:tiny"), conversion_python=python, cache=cache_root(), say=print)
-    path: Path = preparer.artifact("openvino-ir", "int4", "NPU").path
+    # Random weights leave so little between two ids that AWQ's scales, computed in another order, decide.
+    path: Path = preparer.artifact("openvino-ir", "int4", "NPU", "plain").path
     return path
 
 
