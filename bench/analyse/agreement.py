@@ -14,13 +14,20 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.lib.stride_tricks import sliding_window_view
 
 from bench.store.reader import StoredRun
+
+PHRASE = 4
+"""How many ids in a row are a phrase."""
 
 COLLAPSED_FROM = 8
 """How many tokens an answer has at least, to be called collapsed where all of them are one and the same."""
 
 _COLUMNS = ("cell_key", "prompt_digest", "new_tokens", "batch_size", "warmup", "status", "invalid_reason", "token_ids")
+
+_MIX = np.array([1, 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB], dtype=np.uint64).view(np.int64)
+"""Odd numbers that spread ids over 64 bits (the constants of splitmix64)."""
 
 _Request = tuple[str, int]
 """The digest of a request's prompts, and how many new tokens were asked for."""
@@ -42,6 +49,8 @@ class Answers:
             warm-ups in every block, and for prefix-cache hits.
         repeats_that_differ: how many of these are another answer than the first to that prompt.
         collapsed: every timed answer is one id repeated, :data:`COLLAPSED_FROM` times at least.
+        phrases_again: share of the runs of :data:`PHRASE` ids of an answer that stood in it before, the median over
+            answers; ``None`` for answers shorter than two.
         outside: how many ids of the timed answers the model's vocabulary does not have, as far as its size is recorded.
         cpu_first_difference: as ``first_difference``, from the answers of the same artifact with the same stack on the
             CPU; ``None`` where the run has no such load, or this is one. What differs early is the device's doing.
@@ -56,6 +65,7 @@ class Answers:
     repeated: int = 0
     repeats_that_differ: int = 0
     collapsed: bool = False
+    phrases_again: float | None = None
     outside: int = 0
     cpu_first_difference: float | None = None
     cpu_alike: float | None = None
@@ -142,7 +152,18 @@ def _answers(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any],
         repeated=len(repeats),
         repeats_that_differ=sum(repeats),
         collapsed=bool(np.all((different == 1) & (lengths >= COLLAPSED_FROM))),
+        phrases_again=_phrases_again(own),
     )
+
+
+def _phrases_again(own: Sequence[tuple[_Request, Any]]) -> float | None:
+    answers = [answer for _, ids in own for answer in ids.T if len(answer) >= 2 * PHRASE]
+    if not answers:
+        return None
+    phrases = [sliding_window_view(answer, PHRASE) for answer in answers]
+    # One number per phrase; that two phrases share one is as unlikely as a collision of 64 bits.
+    numbers = [(one * _MIX).sum(axis=1) for one in phrases]
+    return float(np.median([1 - len(np.unique(one)) / len(one) for one in numbers]))
 
 
 @dataclass(frozen=True, slots=True)

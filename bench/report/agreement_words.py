@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bench.analyse.agreement import PHRASE
 from bench.analyse.results import CellResult
 from bench.report.format import listed, number, percent, small_share
 from bench.report.language import gettext as _
@@ -76,6 +77,13 @@ def facts(view: RunView, cell: CellResult) -> Iterator[tuple[str, str]]:
             ),
         )
     yield _("Different tokens in an answer"), _("{share}, in the median").format(share=percent(answers.distinct))
+    if answers.phrases_again is not None:
+        yield (
+            _("Phrases that an answer repeats"),
+            _("{share} of its runs of {count} tokens, in the median").format(
+                share=percent(answers.phrases_again), count=number(PHRASE, 0)
+            ),
+        )
     if collapsed(view, cell):
         yield _("Collapsed output"), _("every timed answer is one token repeated")
     if answers.outside:

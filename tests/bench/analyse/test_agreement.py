@@ -126,6 +126,20 @@ def test_answers_of_one_id_repeated_are_collapsed(
     assert found.collapsed is collapsed
 
 
+@pytest.mark.parametrize(
+    ("ids", "share"),
+    [(tuple(range(8)), 0.0), ((1, 2, 3, 4) * 3, 5 / 9), ((7,) * 8, 0.8), (tuple(range(7)), None)],
+    ids=["none", "a loop", "one id", "too short"],
+)
+def test_phrases_that_stood_in_an_answer_before_are_counted(
+    tiny_run: TinyRun, make_cell: MakeCell, ids: Sequence[int], share: float | None
+) -> None:
+    ask(tiny_run, make_cell(precision="int4", new_tokens=len(ids)), 0, "p", *ids)
+    found = answers(tiny_run)["int4"]
+    assert found is not None
+    assert found.phrases_again == (None if share is None else pytest.approx(share))
+
+
 @pytest.mark.parametrize(("vocab_size", "outside"), [(100, 2), (101, 1), (None, 1)])
 def test_ids_that_the_vocabulary_does_not_have_are_counted(
     tiny_run: TinyRun, make_cell: MakeCell, vocab_size: int | None, outside: int
