@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import print_refusal
-from bench.errors import BenchError
+from bench.errors import BenchError, PrepareError
 from bench.plan.flags import parser
 from bench.plan.venvs import Venvs
 from bench.prepare.stage import preparation_for, wanted_artifacts
@@ -16,7 +16,10 @@ from bench.run.quality import reference_for, texts_of
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Prepare the model, its prompts, every artifact of the sweep and the reference; print where each is."""
+    """Prepare the model, its prompts, every artifact of the sweep and the reference; print where each is.
+
+    What cannot be made is said, and the others are made.
+    """
     try:
         given = vars(parser().parse_args(list(arguments)))
         flags = {name.removeprefix("aipc_"): value for name, value in given.items()}
@@ -28,13 +31,12 @@ def main(arguments: Sequence[str]) -> int:
         model = preparer.model()
         book = preparer.prompts()
         _say(f"{model.name}: {model.path}")
+        status = 0
         for wanted in wanted_artifacts(plan.loads):
-            _say(f"{' '.join(filter(None, wanted))}: {preparer.artifact(*wanted).path}")
-        if options.quality:
-            texts = texts_of(book, options.prompt_tokens)
-            reference = reference_for(options.reference, plan.loads, preparer, texts, model.context_tokens, _say)
-            if reference is not None:
-                _say(f"reference: {reference.file.parent}")
+            try:
+                _say(f"{' '.join(filter(None, wanted))}: {preparer.artifact(*wanted).path}")
+            except PrepareError as error:
+                status = print_refusal(error)
         if options.quality:
             texts = texts_of(book, options.prompt_tokens)
             found = reference_for(options.reference, plan.loads, preparer, texts, model.context_tokens, _say)
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         return print_refusal(error)
     except KeyboardInterrupt:
         return 130
-    return 0
+    return status
 
 
 def _say(line: str) -> None:
