@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -68,6 +68,18 @@ class Plan:
             request = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask)
             groups.setdefault((load.backend, load.device, load.precision, *request), []).append(cell)
         return tuple(tuple(group) for group in groups.values())
+
+    def without(self, reasons: Mapping[str, str]) -> Plan:
+        """The plan with some of its cells among the impossible ones: cell key -> why it cannot be measured."""
+        visits = (
+            replace(one, cells=tuple(cell for cell in one.cells if cell.key not in reasons)) for one in self.visits
+        )
+        refused = (Impossible(cell, reasons[cell.key]) for cell in self.cells if cell.key in reasons)
+        return Plan(
+            tuple(cell for cell in self.cells if cell.key not in reasons),
+            (*self.impossible, *refused),
+            tuple(one for one in visits if one.cells),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,14 +246,14 @@ def _is_there(artifact_format: str, precision: str, facts: ModelFacts) -> bool:
     return artifact_format == "huggingface" and precision in (ORIGINAL, facts.only_format)
 
 
-def check_context(name: str, limit: int | None, prompt_tokens: int, new_tokens: int) -> None:
-    """Whether a request fits into the context of the model ``name``, which is ``limit`` tokens where it is known.
+def beyond_context(name: str, limit: int | None, prompt_tokens: int, new_tokens: int) -> str | None:
+    """Why a request does not fit into the context of the model ``name``; ``None`` where it does.
 
-    Raises:
-        UsageError: it does not; the message names the cell and the limit.
+    ``limit`` is the context's length in tokens, ``None`` where that is unknown.
     """
-    if limit is not None and prompt_tokens + new_tokens > limit:
-        raise UsageError(
-            f"p{prompt_tokens}-n{new_tokens}: {prompt_tokens} prompt + {new_tokens} new tokens are more than the "
-            f"{limit} tokens of {name}'s context: ask for fewer with --prompt-tokens or --new-tokens"
-        )
+    if limit is None or prompt_tokens + new_tokens <= limit:
+        return None
+    return (
+        f"p{prompt_tokens}-n{new_tokens}: {prompt_tokens} prompt + {new_tokens} new tokens are more than the "
+        f"{limit} tokens of {name}'s context: ask for fewer with --prompt-tokens or --new-tokens"
+    )

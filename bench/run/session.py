@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 
+from bench.errors import UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
 from bench.measure.profiling import profile_load
@@ -37,7 +38,7 @@ from bench.prepare.model_source import resolve_model
 from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
-from bench.prepare.stage import check_context, preparation_for, wanted_artifacts
+from bench.prepare.stage import beyond_context, preparation_for, wanted_artifacts
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
@@ -76,6 +77,7 @@ class BenchSession:
         self._facts: RunFacts | None = None
         self._quality: QualityPass | None = None
         self._preparer: Preparation | None = None
+        self._beyond: dict[str, str] = {}
 
     @property
     def began(self) -> bool:
@@ -111,8 +113,11 @@ class BenchSession:
             self.say(line)
         runnable = [load for load in selected.loads if readiness.can_run(load)]
         preparer = preparation_for(self.options, self.venvs, runnable, self.say)
+        if preparer is not None and (expected := preparer.expected_facts) is not None:
+            selected = self._fitting(selected, preparer.source.label, expected.context_tokens)
         self._preflight(selected, preparer, runnable)
         model = self._model(preparer, selected.cells)
+        selected = self._fitting(selected, model["name"], model["context_tokens"])
         named = named_venvs(selected.loads, self.venvs)
         venvs = describe_venvs(named)
         changed = {venv: drift(venv, venvs[name].get("packages", {})) for name, venv in named.items()}
@@ -177,6 +182,8 @@ class BenchSession:
 
     def skip_reason(self, planned: PlannedVisit, cell: Cell) -> str | None:
         """Why a cell is not measured in this visit; ``None`` if it is."""
+        if cell.key in self._beyond:
+            return self._beyond[cell.key]
         return None if self._adaptive is None else self._adaptive.skip_reason(cell.key, planned.block)
 
     def visit(self, planned: PlannedVisit) -> Visit:
@@ -201,8 +208,9 @@ class BenchSession:
     def _prompts_for(self, planned: PlannedVisit) -> dict[PromptKey, Prompt]:
         ordinals = warmup_ordinals(self.options.warmups, self.options.max_warmups)
         always = [*ordinals[: self.options.warmups], *range(self.options.repeats)]
-        wanted = self._prompt_keys(planned.cells, always)
-        spare = self._prompt_keys(planned.cells, ordinals[self.options.warmups :])
+        cells = [cell for cell in planned.cells if cell.key not in self._beyond]
+        wanted = self._prompt_keys(cells, always)
+        spare = self._prompt_keys(cells, ordinals[self.options.warmups :])
         return self._prompts.prompts_for_visit(planned.block, wanted, spare)
 
     def _prompt_keys(self, cells: Sequence[Cell], ordinals: Sequence[int]) -> set[PromptKey]:
@@ -289,18 +297,30 @@ class BenchSession:
             expected = preparer.expected_facts
             parameters = ASSUMED_PARAMETERS
             if expected is not None:
-                self._check_context(plan.cells, preparer.source.label, expected.context_tokens)
                 parameters = expected.parameters
             pending = preparer.pending(wanted_artifacts(runnable))
         free = Free(shutil.disk_usage(self.writer.path).free, usable_memory().available_bytes)
         for line in preflight_lines(plan, self.options, pending, parameters, free):
             self.say(line)
 
-    @staticmethod
-    def _check_context(cells: Sequence[Cell], name: str, limit: int | None) -> None:
-        for cell in cells:
-            if BACKENDS[cell.load.backend].artifact_format != "none":
-                check_context(name, limit, cell.prompt_tokens, cell.new_tokens)
+    def _fitting(self, selected: Plan, name: str, limit: int | None) -> Plan:
+        """The plan with the cells that are longer than the context of the model ``name`` as impossible ones.
+
+        Raises:
+            UsageError: all are.
+        """
+        beyond = {
+            cell.key: reason
+            for cell in selected.cells
+            if BACKENDS[cell.load.backend].artifact_format != "none"
+            and (reason := beyond_context(name, limit, cell.prompt_tokens, cell.new_tokens)) is not None
+        }
+        if beyond.keys() >= {cell.key for cell in selected.cells}:
+            raise UsageError(next(iter(beyond.values())))
+        for reason in dict.fromkeys(beyond.values()):
+            self.say(f"unsupported: {reason}")
+        self._beyond |= beyond
+        return selected.without(beyond)
 
     def _model(self, preparer: Preparation | None, cells: Sequence[Cell]) -> dict[str, Any]:
         if preparer is None:
@@ -309,6 +329,5 @@ class BenchSession:
                 return unprepared_record(resolve_model(self.options.model))
             return NO_MODEL if all(spec.simulated for spec in specs) else OWN_MODEL
         model = preparer.model()
-        self._check_context(cells, model.name, model.context_tokens)
         self._prompts = preparer.prompts()
         return model_record(model)

@@ -332,3 +332,20 @@ def test_a_reference_is_a_load_of_the_sweep(make_options: MakeOptions) -> None:
 def test_a_reference_may_be_no_load(make_options: MakeOptions, asked: str) -> None:
     plan = make_plan(make_options("--backend", "simulated", "--reference", asked))
     assert reference_load(asked, plan.loads) is None
+
+
+def test_cells_that_turn_out_impossible_are_never_visited() -> None:
+    plan = plan_of(1, 2)
+    long = {cell.key: "too long" for cell in plan.cells if cell.prompt_tokens > 8}
+    left = plan.without(long)
+    visited = {cell.prompt_tokens for visit in left.visits for cell in visit.cells}
+    assert {cell.prompt_tokens for cell in left.cells} == visited == {8}
+    assert {one.cell.key: one.reason for one in left.impossible} == long
+    assert len(left.visits) == len(plan.visits)
+
+
+def test_a_visit_without_cells_is_none() -> None:
+    plan = plan_of(1, 2)
+    first = plan.loads[0]
+    left = plan.without({cell.key: "no" for cell in plan.cells if cell.load == first})
+    assert first.key not in {visit.load.key for visit in left.visits}
