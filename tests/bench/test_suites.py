@@ -80,11 +80,21 @@ def test_prompts_are_the_same_for_every_load(measured: Measured) -> None:
     assert by_load["int4"] == by_load["int8"] == by_load["fp32"]
 
 
-def test_prompts_differ_between_blocks(measured: Measured) -> None:
-    first, second = (
-        {row["prompt_digest"] for row in measured.sweep.generations() if row["block"] == b} for b in (0, 1)
-    )
+def prompts(measured: Measured, block: int, *, warmup: bool) -> set[str]:
+    rows = [row for row in measured.sweep.generations() if (row["block"], row["warmup"]) == (block, warmup)]
+    return {row["prompt_digest"] for row in rows}
+
+
+def test_timed_prompts_differ_between_blocks(measured: Measured) -> None:
+    first, second = (prompts(measured, block, warmup=False) for block in (0, 1))
+    assert len(first) == len(second) > 0
     assert not first & second
+
+
+def test_warm_ups_are_asked_the_same_in_every_block(measured: Measured) -> None:
+    first, second = (prompts(measured, block, warmup=True) for block in (0, 1))
+    # A cell that takes longer to settle has more of them.
+    assert first & second == min(first, second, key=len) != set()
 
 
 def test_the_record_names_every_cell_that_was_asked_for(measured: Measured) -> None:
