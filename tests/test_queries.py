@@ -19,6 +19,8 @@ from bench.store.reader import open_run
 from bench.store.schema import TABLES
 from tests.support.stored_runs import FakeRun
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 GOLDEN = ROOT / "tests" / "golden" / "runs"
 VERSION_2, VERSION_3 = "20261128T235139Z-92c760", "20261128T235149Z-00326f"
