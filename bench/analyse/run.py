@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from backends.spec import hardware_of
-from bench.analyse.agreement import Answers, answers_of
+from bench.analyse.agreement import answers_of
 from bench.analyse.answer_samples import answer_samples
 from bench.analyse.cell_result import cell_result
 from bench.analyse.failures import failures, lost_blocks
@@ -96,12 +96,14 @@ def _flaws(record: Mapping[str, Any], cells: Iterable[CellResult]) -> dict[str, 
     Random weights may answer with one token repeated.
     """
     synthetic = (record.get("model") or {}).get("synthetic")
-    answered: dict[str, list[Answers]] = {}
-    for cell in cells:
-        if cell.answers:
-            answered.setdefault(cell.load.load_key, []).append(cell.answers)
-    found = {key: "collapsed" for key, own in answered.items() if not synthetic and all(one.collapsed for one in own)}
-    return found | {key: "vocabulary" for key, own in answered.items() if any(one.outside for one in own)}
+    answered = [(cell.load.load_key, cell.answers) for cell in cells if cell.answers]
+    found = {}
+    for key, own in group_by(answered, lambda one: one[0]).items():
+        if any(answers.outside for _, answers in own):
+            found[key] = "vocabulary"
+        elif not synthetic and all(answers.collapsed for _, answers in own):
+            found[key] = "collapsed"
+    return found
 
 
 def _unreached(cell: Mapping[str, Any], load: LoadResult) -> Unreached:

@@ -265,8 +265,9 @@ class BenchSession:
             return
         writer = self.writer
         assert writer is not None
-        keep_pieces(open_run(writer.path), self._preparer, self.say)
-        measured = Measured.of(open_run(writer.path))
+        run = open_run(writer.path)
+        keep_pieces(run, self._preparer, self.say)
+        measured = Measured.of(run)
         seconds = quality_seconds(self.options.blocks, measured.seconds)
         self.stopper.at_once = True
         try:
