@@ -7,12 +7,16 @@ from functools import cached_property
 from pathlib import Path
 
 from backends.contract import Text
+from backends.gguf_parts import parts_of
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, digests_of
 from bench.prepare.model_facts import ModelFacts
 from bench.prepare.preparation import Job, Preparation, Wanted
 from bench.prepare.recipes import Recipe
+
+_TOKENIZER_MAKER = 2
+"""Raised when the tokenizer that is made of a GGUF file changes."""
 
 
 class ReadyMade(Preparation):
@@ -48,6 +52,15 @@ class ReadyMade(Preparation):
             "a load of the run with --reference"
         )
 
+    @property
+    def _note(self) -> str | None:
+        said = (
+            self._made(self._tokenizer_job, str(self._path)).manifest["facts"].get("note")
+            if self._format == "gguf"
+            else None
+        )
+        return f"{self.source.note}; {said}" if said else self.source.note
+
     def _tokenizer(self) -> Path:
         if self._format == "gguf":
             return self._made(self._tokenizer_job, str(self._path)).path
@@ -75,7 +88,7 @@ class ReadyMade(Preparation):
     @cached_property
     def _files(self) -> list[Path]:
         path = self._path
-        return [path] if path.is_file() else sorted(file for file in path.iterdir() if file.is_file())
+        return parts_of(path) if path.is_file() else sorted(file for file in path.iterdir() if file.is_file())
 
     @cached_property
     def _digest(self) -> str:
@@ -89,7 +102,11 @@ class ReadyMade(Preparation):
 
     @property
     def _tokenizer_job(self) -> Job:
-        return self._job(Recipe("gguf-tokenizer", {}, {}), "tokenizer", "the tokenizer of")
+        beside = self._path.with_name("tokenizer.json")
+        # What lies beside the file may be of its model.
+        values = digests_of([beside], self._store.root) if beside.is_file() else {}
+        recipe = Recipe("gguf-tokenizer", {"beside": values, "maker": _TOKENIZER_MAKER}, {})
+        return self._job(recipe, "tokenizer", "the tokenizer of")
 
     def _job(self, recipe: Recipe, artifact_format: str, words: str) -> Job:
         return Job(self._key(artifact_format, "", self._digest, recipe), recipe, f"{words} {self.source.label}")
