@@ -66,6 +66,10 @@ class ReadyMade(Preparation):
             return self._made(self._tokenizer_job, str(self._path)).path
         return self._path
 
+    @property
+    def _tokenizer_digest(self) -> str:
+        return self._tokenizer_job.key.digest if self._format == "gguf" else self._digest
+
     def _jobs(self, wanted: Sequence[Wanted]) -> Iterator[Job]:
         del wanted
         yield self._inspect_job
