@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import optimum.exporters.openvino.model_configs  # noqa: F401 - its architectures put themselves on a list
 from optimum.commands.optimum_cli import main
 from optimum.exporters.tasks import TasksManager
 from packaging.version import Version

@@ -22,7 +22,6 @@ def main(arguments: Sequence[str]) -> int:
         names, stacks = asked.only or list(MODELS), asked.stack or list(STACKS)
         venvs = Venvs.from_environment(read_workers(asked.worker or [], "--worker"))
         study = Study(asked.folder.resolve(), venvs, _say)
-        study.build(names)
         _print_table(study, names, stacks)
     except BenchError as error:
         return print_refusal(error)
@@ -37,16 +36,15 @@ def _print_table(study: Study, names: Sequence[str], stacks: Sequence[str]) -> N
     print(as_row(columns), "|---" * len(columns) + "|", sep="\n", flush=True)
     reasons: dict[str, int] = {}
     versions: dict[str, str] = {}
-    for number, name in enumerate(names, start=1):
-        _say(f"{number} of {len(names)}: {name}")
-        model = study.model(name)
+    for number, model in enumerate(study.models(names), start=1):
+        _say(f"{number} of {len(names)}: {model.name}")
         cells = []
         for stack in stacks:
             outcome = study.outcome(model, stack)
             note = f" ({reasons.setdefault(outcome.reason, len(reasons) + 1)})" if outcome.reason else ""
             cells.append(outcome.said + note)
             versions |= outcome.versions
-        print(as_row((name, *cells)), flush=True)
+        print(as_row((model.name, *cells)), flush=True)
     print()
     for reason, number in reasons.items():
         print(f"{number}. {reason}")

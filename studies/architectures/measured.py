@@ -48,14 +48,14 @@ class TinyModel:
     Args:
         preparer: makes its artifacts.
         prompts: in the order of :data:`PROMPT_TOKENS`.
-        wanted: the ids that each prompt is answered with.
+        ids: that each prompt is answered with.
         gaps: of each of these, by how much its logit is above the next one's.
     """
 
     name: str
     preparer: Preparer
     prompts: Ids
-    wanted: Ids
+    ids: Ids
     gaps: Sequence[Sequence[float]]
 
 
@@ -88,34 +88,27 @@ class Study:
         self._venvs = venvs
         self._say = say
 
-    def build(self, names: Sequence[str]) -> None:
-        """Write the models ``names`` of :data:`studies.architectures.tiny.MODELS` that are not there yet.
+    def models(self, names: Sequence[str]) -> list[TinyModel]:
+        """Those of :data:`studies.architectures.tiny.MODELS` that are named, made where they are missing.
 
         Raises:
-            BenchError: one cannot be written.
+            BenchError: one cannot be written, or transformers cannot compute what it answers.
         """
-        self._models.mkdir(parents=True, exist_ok=True)
-        told = (str(self._models), str(CORPUS), *names)
-        run_module("studies.architectures.tiny", *told, python=_found(self._venvs.conversion()))
-
-    def model(self, name: str) -> TinyModel:
-        """One of the models that were built.
-
-        Raises:
-            BenchError: its prompts cannot be made, or transformers cannot compute what it answers.
-        """
-        folder = self._models / name
-        python = _found(self._venvs.conversion())
-        preparer = Preparer(
-            resolve_model(str(folder)), conversion_python=python, cache=self._folder / "cache", say=self._say
-        )
-        keys = [PromptKey(length, 0, 0) for length in PROMPT_TOKENS]
-        asked = preparer.prompts().prompts_for_visit(0, keys)
-        prompts = [list(asked[key].ids) for key in keys]
-        told = (str(folder), json.dumps(prompts), str(NEW_TOKENS))
-        printed = run_module("studies.architectures.reference", *told, python=_found(self._venv("transformers")))
+        folder = self._folder / "models"
+        folder.mkdir(parents=True, exist_ok=True)
+        conversion = _found(self._venvs.conversion())
+        run_module("studies.architectures.tiny", str(folder), str(CORPUS), *names, python=conversion)
+        cache = self._folder / "cache"
+        preparers = {
+            name: Preparer(resolve_model(str(folder / name)), conversion_python=conversion, cache=cache, say=self._say)
+            for name in names
+        }
+        prompts = {name: _prompts(preparer) for name, preparer in preparers.items()}
+        asked = json.dumps({str(folder / name): prompts[name] for name in names})
+        python = _found(self._venv("transformers"))
+        printed = run_module("studies.architectures.reference", asked, str(NEW_TOKENS), python=python)
         answers = json.loads(printed.splitlines()[-1])
-        return TinyModel(name, preparer, prompts, answers["ids"], answers["gaps"])
+        return [TinyModel(name, preparers[name], prompts[name], **answers[str(folder / name)]) for name in names]
 
     def answers(self, model: TinyModel, backend: str) -> tuple[Ids, Mapping[str, str]]:
         """The ids that a stack answers the model's prompts with, and the versions of its packages.
@@ -146,17 +139,13 @@ class Study:
             return Outcome("fails", self._words(error, model))
         return Outcome(compared(ids, model), versions=versions)
 
-    @property
-    def _models(self) -> Path:
-        return self._folder / "models"
-
     def _venv(self, backend: str) -> Venv:
         return self._venvs.backend(BACKENDS[backend], DEVICE)
 
     def _words(self, error: BenchError, model: TinyModel) -> str:
         """The first line of an error, without folders of this machine."""
         line = str(error).splitlines()[0].partition(" (all it printed is in ")[0]
-        for folder in (self._models / model.name, self._folder, PROJECT_ROOT):
+        for folder in (self._folder / "models" / model.name, self._folder, PROJECT_ROOT):
             line = line.replace(str(folder), folder.name)
         return line
 
@@ -165,9 +154,15 @@ class _NotThereError(BenchError):
     """A stack is not installed."""
 
 
+def _prompts(preparer: Preparer) -> Ids:
+    keys = [PromptKey(length, 0, 0) for length in PROMPT_TOKENS]
+    asked = preparer.prompts().prompts_for_visit(0, keys)
+    return [asked[key].ids for key in keys]
+
+
 def compared(ids: Ids, model: TinyModel) -> str:
     """Whether ``ids`` are those that the model answers by definition, or where they first differ."""
-    for length, mine, wanted, gaps in zip(PROMPT_TOKENS, ids, model.wanted, model.gaps, strict=True):
+    for length, mine, wanted, gaps in zip(PROMPT_TOKENS, ids, model.ids, model.gaps, strict=True):
         for place, (one, other) in enumerate(zip(mine, wanted, strict=True)):
             if one != other:
                 near = " (a near tie)" if gaps[place] < _NEAR else ""

@@ -93,8 +93,7 @@ def test_the_table_has_a_row_for_each_model_and_each_reason_once(
         "optimum-intel": Outcome("refused", "too new"),
         "openvino-genai": Outcome("refused", "too new"),
     }
-    monkeypatch.setattr(Study, "build", lambda *_: None)
-    monkeypatch.setattr(Study, "model", lambda _, name: name)
+    monkeypatch.setattr(Study, "models", lambda _, names: [SimpleNamespace(name=name) for name in names])
     monkeypatch.setattr(Study, "outcome", lambda _, model, stack: outcomes[stack])
     first, second = list(MODELS)[:2]
     only = ("--only", first, "--only", second, *(part for stack in outcomes for part in ("--stack", stack)))
