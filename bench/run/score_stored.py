@@ -90,13 +90,14 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
             raise StoreError(f"the model {options.model} is not the one that was measured, {model.get('name')}")
         book = preparer.prompts()
     changed = _changed(run, loads, venvs)
-    plans = {}
+    plans, usable = {}, []
     for load in loads:
         plan = plan_load(load, venvs.of(load), preparer, readiness, {}, say)
         plans[load.key] = replace(plan, broken=plan.broken or changed.get(load.key) or _other_artifact(run, load, plan))
-        if (why := plans[load.key].broken or plan.unsupported) is not None:
+        if (why := plans[load.key].broken or plan.refused or plan.unsupported) is not None:
             say(f"not scored: {load.label}: {why}")
-    usable = [load for load in loads if not plans[load.key].broken and not plans[load.key].unsupported]
+        else:
+            usable.append(load)
     if not usable:
         raise StoreError(f"no load of {run.path} can be scored")
     texts = texts_of(book, {cell["prompt_tokens"] for cell in run.record["plan"]["cells"]})
