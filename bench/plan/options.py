@@ -54,6 +54,7 @@ class Options:
         reference: what they are ratios to: ``auto``, ``none``, or the label of a load.
         wait_s: how long to wait for another run that measures on this machine.
         shared: whether to measure beside it.
+        resume: the folder of the run that is carried on, by the options that it was begun with.
     """
 
     backends: tuple[str, ...]
@@ -93,6 +94,7 @@ class Options:
     language: str
     open_report: bool
     redact: bool = False
+    resume: Path | None = None
 
     @property
     def most_blocks(self) -> int:
