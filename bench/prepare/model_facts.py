@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from backends.bounded_json import read_json
 from backends.hf_weights import NotWholeError, Tensor, embedding_of, learned_tensors, output_layer
 from bench.errors import UsageError
 
@@ -52,7 +52,7 @@ def facts_of(directory: Path) -> ModelFacts:
         UsageError: its configuration or a weight file cannot be read, or is missing.
     """
     with unreadable_refused(directory):
-        config = json.loads((directory / "config.json").read_text("utf-8"))
+        config = read_json(directory / "config.json")
         text = config.get("text_config", config)
         tied = config.get("tie_word_embeddings", text.get("tie_word_embeddings"))
         return _facts(text, learned_tensors(directory, tied=tied))
@@ -103,7 +103,7 @@ def kv_values_per_token(directory: Path) -> int | None:
     ``None`` where no configuration says it in the usual words, or where layers do not all keep every token.
     """
     try:
-        config = json.loads((directory / "config.json").read_text("utf-8"))
+        config = read_json(directory / "config.json")
         text = config.get("text_config", config)
         return None if _keeps_less(text) else _values(text)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
