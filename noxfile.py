@@ -182,7 +182,7 @@ def ab(session: nox.Session) -> None:
     if asks_for_help(session.posargs):
         finish(session, python, "-m", "bench.commands.needs", "--help", "ab")
         return
-    if not any(re.match(r"--[ab](=|$)", argument) for argument in session.posargs):
+    if not any(re.match(r"--([ab]|resume)(=|$)", argument) for argument in session.posargs):
         session.warn("error: ab compares two variants, --a SPEC and --b SPEC; see `nox -s ab -- --help`")
         raise SystemExit(4)
     measure(session, python)

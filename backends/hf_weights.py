@@ -147,10 +147,8 @@ def quantization_of(folder: Path) -> str | None:
     Raises as :func:`stored_tensors`.
     """
     config = read_json(folder / "config.json")
-    parts = (config, *(part for part in config.values() if isinstance(part, dict)))
-    stated = [part[name] for part in parts for name in _QUANTIZATION if part.get(name)]
-    if stated:
-        return _named(stated[0])
+    if (stated := stated_quantization(config)) is not None:
+        return stated
     for name, method in _QUANTIZATION_FILES.items():
         if (folder / name).is_file():
             return method
@@ -160,6 +158,13 @@ def quantization_of(folder: Path) -> str | None:
         return narrow[0].lower()
     coded = next((name for name in tensors if name.endswith(_CODES)), None)
     return None if coded is None else f"{coded.rpartition('.')[2]} tensors"
+
+
+def stated_quantization(config: Mapping[str, Any]) -> str | None:
+    """The way of quantization that a configuration states; ``None`` if it states none."""
+    parts = (config, *(part for part in config.values() if isinstance(part, dict)))
+    stated = [part[name] for part in parts for name in _QUANTIZATION if part.get(name)]
+    return _named(stated[0]) if stated else None
 
 
 def _named(stated: Any) -> str:

@@ -30,6 +30,7 @@ TASKS = {
     "gguf-as-is": "backends.convert.gguf_as_is",
     "gguf-tokenizer": "backends.convert.gguf_tokenizer",
     "hub": "backends.convert.hub",
+    "hub-lookup": "backends.convert.hub_lookup",
     "inspect": "backends.convert.inspect_artifact",
     "openvino-ir": "backends.convert.to_openvino",
     "ort-genai": "backends.convert.to_ort_genai",

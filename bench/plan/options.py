@@ -52,6 +52,7 @@ class Options:
         quality: whether texts are scored after the last block.
         quality_limits: ``degraded`` and ``broken``: from which ratio of perplexities on.
         reference: what they are ratios to: ``auto``, ``none``, or the label of a load.
+        resume: the folder of the run that is carried on, by the options that it was begun with.
     """
 
     backends: tuple[str, ...]
@@ -89,6 +90,7 @@ class Options:
     language: str
     open_report: bool
     redact: bool = False
+    resume: Path | None = None
 
     @property
     def most_blocks(self) -> int:

@@ -48,7 +48,7 @@ def test_an_interrupt_ends_the_converter_and_its_children(
     stand_in.behave("hang")
     half = tmp_path / "work" / "out" / "half"
 
-    def interrupt(process: object) -> int:
+    def interrupt(*_: object) -> int:
         while not (half.exists() and half.read_text("utf-8")):
             time.sleep(0.02)
         raise KeyboardInterrupt
