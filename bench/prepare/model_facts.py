@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from backends.bounded_json import read_json
 from backends.hf_folder import context_tokens, text_settings
 from backends.hf_weights import NotWholeError, Tensor, embedding_of, learned_tensors, output_layer
 from bench.errors import UsageError
@@ -53,7 +53,7 @@ def facts_of(directory: Path) -> ModelFacts:
         UsageError: its configuration or a weight file cannot be read, or is missing.
     """
     with unreadable_refused(directory):
-        config = text_settings(json.loads((directory / "config.json").read_text("utf-8")))
+        config = text_settings(read_json(directory / "config.json"))
         return _facts(config, learned_tensors(directory, tied=config.get("tie_word_embeddings")))
 
 
@@ -117,7 +117,7 @@ def kv_values_per_token(directory: Path) -> int | None:
     ``None`` where no configuration says it in the usual words, or where layers do not all keep every token.
     """
     try:
-        text = text_settings(json.loads((directory / "config.json").read_text("utf-8")))
+        text = text_settings(read_json(directory / "config.json"))
         return None if _keeps_less(text) else _values(text)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
         return None
