@@ -160,7 +160,7 @@ class Preparation(ABC):
             context_tokens=facts.context_tokens,
             vocab_size=facts.vocab_size,
             parameters=facts.parameters,
-            note=self.source.note,
+            note=self._note,
             revision=self._revision,
             embedding_parameters=facts.embedding_parameters,
         )
@@ -169,6 +169,11 @@ class Preparation(ABC):
     def _revision(self) -> str | None:
         """The commit of the repository that the model comes from, where that is known."""
         return self.source.revision
+
+    @property
+    def _note(self) -> str | None:
+        """What a reader of a report must know about the model."""
+        return self.source.note
 
     @abstractmethod
     def artifact(self, artifact_format: str, precision: str, device: str, int4: str = "") -> Artifact:

@@ -19,6 +19,9 @@ from bench.prepare.recipes import Recipe
 from bench.prepare.vet.files import Taken, place
 from bench.prepare.vet.take import RULES, take
 
+_TOKENIZER_MAKER = 2
+"""Raised when the tokenizer that is made of a GGUF file changes."""
+
 
 class ReadyMade(Preparation):
     """Takes a model as it is; only its prompts are made."""
@@ -49,10 +52,18 @@ class ReadyMade(Preparation):
             "a load of the run with --reference"
         )
 
+    @property
+    def _note(self) -> str | None:
+        said = self._of_gguf.manifest["facts"].get("note") if self._format == "gguf" else None
+        return f"{self.source.note}; {said}" if said else self.source.note
+
     def _tokenizer(self) -> Path:
-        if self._format == "gguf":
-            return self._made(self._tokenizer_job, self._model).path
-        return self._copy.path
+        return self._of_gguf.path if self._format == "gguf" else self._copy.path
+
+    @property
+    def _of_gguf(self) -> Artifact:
+        """The tokenizer of a GGUF file."""
+        return self._made(self._tokenizer_job, self._model)
 
     def _jobs(self, wanted: Sequence[Wanted]) -> Iterator[Job]:
         del wanted
@@ -99,9 +110,12 @@ class ReadyMade(Preparation):
     @cached_property
     def _digest(self) -> str:
         # Nothing is made before the model has been taken, and all that is made has this in its key.
-        _ = self._taken
+        taken = self._taken
         path = self.source.directory
-        files = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.is_file())
+        if self._format == "gguf":
+            files = [path.with_name(name) for name in taken.files]
+        else:
+            files = sorted(file for file in path.iterdir() if file.is_file())
         return digest_of({"kind": self._format, "files": digests_of(files, self._store.root)}, length=64)
 
     @property
@@ -111,7 +125,8 @@ class ReadyMade(Preparation):
 
     @property
     def _tokenizer_job(self) -> Job:
-        return self._job(Recipe("gguf-tokenizer", {}, {}), "tokenizer", "the tokenizer of")
+        recipe = Recipe("gguf-tokenizer", {"maker": _TOKENIZER_MAKER}, {})
+        return self._job(recipe, "tokenizer", "the tokenizer of")
 
     def _job(self, recipe: Recipe, artifact_format: str, words: str) -> Job:
         return Job(self._key(artifact_format, "", self._digest, recipe), recipe, f"{words} {self.source.label}")

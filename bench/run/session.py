@@ -117,9 +117,7 @@ class BenchSession:
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
         reference_load(self.options.reference, selected.loads)
-        if needs_machine(selected.loads):
-            lock = MachineLock(self.writer.run_id, self.command, self.say)
-            self.guard.found += lock.take(shared=self.options.shared, wait_s=self.options.wait_s)
+        self._take_machine(selected)
         self.guard.keep_awake()
         readiness = look(selected.loads, self.venvs)
         for line in readiness.lines(selected.loads):
@@ -166,6 +164,12 @@ class BenchSession:
         still_open = None if self._adaptive is None else self._adaptive.open
         before = 0 if self._earlier is None else len(self._earlier.whole)
         self._progress = Progress(self.options, selected.visits, still_open, before)
+
+    def _take_machine(self, selected: Plan) -> None:
+        assert self.writer is not None
+        if needs_machine(selected.loads):
+            lock = MachineLock(self.writer.run_id, self.command, self.say)
+            self.guard.found += lock.take(shared=self.options.shared, wait_s=self.options.wait_s)
 
     def _facts_of(self, model: dict[str, Any], scratch: Path) -> RunFacts:
         options = self.options

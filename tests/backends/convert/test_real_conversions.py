@@ -307,7 +307,10 @@ def test_a_model_with_code_of_its_own_is_explained(strange: Strange, artifact_fo
     ("settings", "said"),
     [
         ({"architectures": ["MambaForCausalLM"]}, "MambaForCausalLM cannot be written as GGUF here"),
-        ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "rotary scaling 'yarn' cannot be written"),
+        (
+            {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}},
+            "rotary scaling 'yarn' of Phi3ForCausalLM cannot be written",
+        ),
     ],
 )
 def test_what_cannot_be_a_gguf_says_so_in_one_line(strange: Strange, settings: dict[str, object], said: str) -> None:
