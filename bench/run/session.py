@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import tempfile
 import time
@@ -17,7 +16,7 @@ from bench.errors import UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
 from bench.measure.profiling import profile_load
-from bench.measure.prompt_keys import Shapes, prompt_key, warmup_ordinals
+from bench.measure.prompt_keys import Shapes, prompt_key, shapes_of, warmup_ordinals
 from bench.measure.store_rows import impossible_rows
 from bench.measure.verdict import Placement
 from bench.measure.visit import Outcome, Visit
@@ -43,7 +42,7 @@ from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.progress import Progress
-from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
+from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
 from bench.run.record import NO_MODEL, OWN_MODEL, Selection, model_record, run_record, unprepared_record
 from bench.run.stopping import Stopper
 from bench.store.reader import open_run
@@ -151,8 +150,9 @@ class BenchSession:
         )
         if self.options.quality:
             texts = texts_of(self._prompts, {cell.prompt_tokens for cell in selected.cells})
-            context = model["context_tokens"]
-            reference = reference_for(self.options.reference, runnable, preparer, texts, context, self.say)
+            context, block = model["context_tokens"], selected.visits[0].block
+            questions = questions_of(self._prompts, selected.cells, self._shapes, block, self.options.repeats, context)
+            reference = reference_for(self.options.reference, runnable, preparer, texts, questions, context, self.say)
             self._quality = QualityPass(texts, reference, context, self._load_plans, facts, self.say)
             self._preparer = preparer
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
@@ -161,6 +161,8 @@ class BenchSession:
         narrowed = {} if selection is None else {"selection": selection.record()}
         self.writer.begin({**record, **narrowed, "observers": observers(self.guard.instruments)})
         self._facts = facts
+        if self._quality is not None:
+            keep_answers(self.writer.path, self._quality.reference)
         self.guard.begin(self.writer, worker_variables(threads), threads)
         for impossible in selected.impossible:
             load_row, generation_row = impossible_rows(impossible.cell, impossible.reason, facts)
@@ -203,7 +205,7 @@ class BenchSession:
 
     @property
     def _shapes(self) -> Shapes:
-        return tuple(sorted(itertools.product(self.options.new_tokens, self.options.batch_sizes)))
+        return shapes_of(self.options.new_tokens, self.options.batch_sizes)
 
     def _prompts_for(self, planned: PlannedVisit) -> dict[PromptKey, Prompt]:
         ordinals = warmup_ordinals(self.options.warmups, self.options.max_warmups)
