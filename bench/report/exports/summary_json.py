@@ -16,7 +16,7 @@ from bench.report.names import Naming
 from bench.report.run_view import RunView, load_of
 from bench.report.run_words import all_sentences
 
-SUMMARY_VERSION = 6
+SUMMARY_VERSION = 7
 
 _RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "observers", "venvs")
 

@@ -110,9 +110,10 @@ def test_the_summary_for_github_has_the_column(made: MakeReport) -> None:
 def test_exports_have_the_figures(made: MakeReport) -> None:
     report = made(fake(AGREEING))
     by_precision = {row["precision"]: row for row in rows(report)}
-    keys = ("answers_compared", "first_difference_tokens", "first_difference_tokens_mean", "answers_alike")
-    assert [by_precision["int4"][key] for key in keys] == ["9", "2.0", "2.0", "0.0"]
-    assert [by_precision["fp32"][key] for key in keys] == ["0", "", "", ""]
+    differences = ("first_difference_tokens", "first_difference_tokens_mean")
+    keys = ("answers_compared", "tokens_compared", *differences, "answers_alike")
+    assert [by_precision["int4"][key] for key in keys] == ["9", "64", "2.0", "2.0", "0.0"]
+    assert [by_precision["fp32"][key] for key in keys] == ["0", "", "", "", ""]
     assert by_precision["int4"]["distinct_share"] == "1.0"
     benchmarks = json.loads((report.index.parent / "pytest-benchmark.json").read_text(encoding="utf-8"))["benchmarks"]
     assert {one["extra_info"]["first_difference_tokens"] for one in benchmarks} == {2.0, 28.0, None}
