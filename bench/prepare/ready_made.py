@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from backends.contract import Text
+from backends.contract import Question, Text
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, ArtifactKey, Made, digests_of
@@ -44,9 +44,9 @@ class ReadyMade(Preparation):
             manifest={**inspected.manifest, "recipe": {"task": "none", "note": self.source.note}},
         )
 
-    def reference(self, texts: Sequence[Text]) -> Artifact:
+    def reference(self, texts: Sequence[Text], questions: Sequence[Question] = ()) -> Artifact:
         """Refused: what it was made from is not known."""
-        del texts
+        del texts, questions
         raise PrepareError(
             f"{self.source.label} is {self._format} already, and the weights that it was made from are not known: name "
             "a load of the run with --reference"

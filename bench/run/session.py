@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import tempfile
 import time
@@ -17,7 +16,7 @@ from bench.errors import UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
 from bench.measure.profiling import profile_load
-from bench.measure.prompt_keys import Shapes, prompt_key, warmup_ordinals
+from bench.measure.prompt_keys import Shapes, prompt_key, shapes_of, warmup_ordinals
 from bench.measure.store_rows import impossible_rows
 from bench.measure.verdict import Placement
 from bench.measure.visit import Outcome, Visit
@@ -44,7 +43,7 @@ from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.machine_lock import MachineLock, needs_machine
 from bench.run.progress import Progress
-from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
+from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
 from bench.run.record import NO_MODEL, OWN_MODEL, Selection, model_record, run_record, unprepared_record
 from bench.run.resume import MEASURED_BEFORE, Earlier, offer
 from bench.run.stopping import Stopper
@@ -143,10 +142,7 @@ class BenchSession:
         self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
         facts = self._facts_of(model, self._scratch)
         if self.options.quality:
-            texts = texts_of(self._prompts, {cell.prompt_tokens for cell in selected.cells})
-            context = model["context_tokens"]
-            reference = reference_for(self.options.reference, runnable, preparer, texts, context, self.say)
-            self._quality = QualityPass(texts, reference, context, self._load_plans, facts, self.say)
+            self._quality = self._quality_pass(selected, runnable, preparer, model["context_tokens"], facts)
             self._preparer = preparer
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(facts.threads or limits().default_threads)
@@ -158,6 +154,8 @@ class BenchSession:
         else:
             self._carry_on(self._earlier, record, selected)
         self._facts = facts
+        if self._quality is not None:
+            keep_answers(self.writer.path, self._quality.reference)
         self.guard.begin(self.writer, worker_variables(facts.threads), facts.threads)
         self._write_impossible(selected, facts)
         self.stopper.install()
@@ -170,6 +168,20 @@ class BenchSession:
         if needs_machine(selected.loads):
             lock = MachineLock(self.writer.run_id, self.command, self.say)
             self.guard.found += lock.take(shared=self.options.shared, wait_s=self.options.wait_s)
+
+    def _quality_pass(
+        self,
+        selected: Plan,
+        runnable: Sequence[Load],
+        preparer: Preparation | None,
+        context: int | None,
+        facts: RunFacts,
+    ) -> QualityPass:
+        book, block = self._prompts, selected.visits[0].block
+        texts = texts_of(book, {cell.prompt_tokens for cell in selected.cells})
+        questions = questions_of(book, selected.cells, self._shapes, block, self.options.repeats, context)
+        reference = reference_for(self.options.reference, runnable, preparer, texts, questions, context, self.say)
+        return QualityPass(texts, reference, context, self._load_plans, facts, self.say)
 
     def _facts_of(self, model: dict[str, Any], scratch: Path) -> RunFacts:
         options = self.options
@@ -250,7 +262,7 @@ class BenchSession:
 
     @property
     def _shapes(self) -> Shapes:
-        return tuple(sorted(itertools.product(self.options.new_tokens, self.options.batch_sizes)))
+        return shapes_of(self.options.new_tokens, self.options.batch_sizes)
 
     def _prompts_for(self, planned: PlannedVisit) -> dict[PromptKey, Prompt]:
         ordinals = warmup_ordinals(self.options.warmups, self.options.max_warmups)
