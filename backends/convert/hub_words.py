@@ -144,4 +144,4 @@ def host() -> str:
 
 
 def _address() -> str:
-    return f"{urlsplit(constants.ENDPOINT).scheme}://{host()}"
+    return urlsplit(str(constants.ENDPOINT))._replace(netloc=host()).geturl()
