@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,15 @@ import pytest
 
 from bench import PROJECT_ROOT
 from bench.cli import command_line, quoted
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, StoreError, UsageError
+from bench.plan.cells import Cell
 from bench.plan.flags import FLAGS
 from bench.plan.plan import Plan
 from bench.report.language import speaking
 from bench.run.planning import plan_for
 from bench.run.record import Selection
 from bench.run.session import BenchSession
-from bench.test_measure import SESSION, CellItem, ImpossibleItem, MeasureSuite
+from bench.test_measure import SESSION, CellItem, ImpossibleItem, MeasureSuite, VisitCollector
 
 _INTERRUPTED = 130
 _CLOSING = pytest.StashKey[list[str]]()
@@ -46,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     _refuse_what_breaks_the_order(config)
     try:
         options, plan = plan_for({flag.name: config.getoption(flag.destination) for flag in FLAGS}, Path.cwd())
-    except UsageError as error:
+    except (UsageError, StoreError) as error:
         raise pytest.UsageError(str(error)) from error
     ours = ("bench", "bench/", str(PROJECT_ROOT / "bench"))
     arguments = [str(argument) for argument in config.invocation_params.args if str(argument) not in ours]
@@ -100,11 +102,14 @@ def _begin(session: pytest.Session) -> None:
     if not items:
         raise UsageError("no cell is selected; loosen -k, or see --collect-only")
     selected = {item.cell.key for item in items}
-    visits = dict.fromkeys(item.parent for item in items)
+    visits: dict[VisitCollector, list[Cell]] = {}
+    for item in items:
+        visits.setdefault(item.parent, []).append(item.cell)
     bench = session.config.stash[SESSION]
     impossible = [item.impossible for item in session.items if isinstance(item, ImpossibleItem)]
     cells = [cell for cell in bench.plan.cells if cell.key in selected]
-    bench.begin(Plan(tuple(cells), tuple(impossible), tuple(one.planned for one in visits)), _selection(session))
+    of_selected = (replace(visit.planned, cells=tuple(own)) for visit, own in visits.items())
+    bench.begin(Plan(tuple(cells), tuple(impossible), tuple(of_selected)), _selection(session))
 
 
 def _selection(session: pytest.Session) -> Selection | None:

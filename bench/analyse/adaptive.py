@@ -87,6 +87,10 @@ class Adaptive:
             if values:
                 metric[block] = statistics.median(values)
 
+    def spend(self, seconds: float) -> None:
+        """Count time that was spent before this process began."""
+        self._began -= seconds
+
     def skip_reason(self, cell_key: str, block: int) -> str | None:
         """Why a cell need not be measured in ``block``; ``None`` if it has to be. Asked in the order of the blocks."""
         if block > self._block:

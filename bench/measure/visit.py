@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,6 +44,17 @@ class Outcome:
     tpot_ms: tuple[float, ...]
     excluded: tuple[str, ...] = ()
 
+    @classmethod
+    def of(cls, rows: Iterable[Mapping[str, Any]]) -> Outcome:
+        """That of a cell whose ``rows`` are all of generations that ran."""
+        timed = [row for row in rows if not row["warmup"]]
+        counted = [row for row in timed if row["invalid_reason"] is None]
+        return cls(
+            tuple(row["ttft_ns"] / 1e6 for row in counted),
+            tuple(statistics.fmean(row["itl_ns"]) / 1e6 for row in counted if row["itl_ns"]),
+            tuple(row["invalid_reason"] for row in timed if row["invalid_reason"] is not None),
+        )
+
 
 @dataclass(slots=True)
 class _Series:
@@ -61,15 +72,6 @@ class _Series:
     def timed(self) -> list[dict[str, Any]]:
         """The rows of its timed generations."""
         return [row for row in self.rows if not row["warmup"]]
-
-    def outcome(self) -> Outcome:
-        """The times of the timed generations that count."""
-        counted = [row for row in self.timed if row["invalid_reason"] is None]
-        return Outcome(
-            tuple(row["ttft_ns"] / 1e6 for row in counted),
-            tuple(statistics.fmean(row["itl_ns"]) / 1e6 for row in counted if row["itl_ns"]),
-            tuple(row["invalid_reason"] for row in self.timed if row["invalid_reason"] is not None),
-        )
 
 
 class Visit:
@@ -126,7 +128,7 @@ class Visit:
             raise self._broken
         if self._attempt is None:
             self._attempts += 1
-            load_id = f"b{self.planned.block}/{self.planned.position}/{self.load.key}/a{self._attempts}"
+            load_id = f"{self.planned.id}/a{self._attempts}"
             attempt = Attempt(load_id, self._attempts, datetime.now(UTC), placement=self.placement)
             try:
                 self._start(attempt)
@@ -146,6 +148,8 @@ class Visit:
             raise refusal(plan.venv.reason, error_type="VenvMissing")
         if plan.unsupported is not None:
             raise WorkerUnsupported(plan.unsupported, error_type="DeviceUnavailableError")
+        if plan.refused is not None:
+            raise WorkerUnsupported(plan.refused, error_type="UnsupportedError")
         if plan.broken is not None:
             raise WorkerFailed(plan.broken, error_type="PrepareError")
         attempt.worker = worker = start_worker(load, plan, self.facts, self._scratch(attempt))
@@ -179,7 +183,7 @@ class Visit:
             raise
         finally:
             self.writer.rows("generations", series.rows)
-        return series.outcome()
+        return Outcome.of(series.rows)
 
     def _warm_up(self, cell: Cell, attempt: Attempt, series: _Series) -> None:
         for count, ordinal in enumerate(warmup_ordinals(self.facts.warmups, self.facts.max_warmups)):

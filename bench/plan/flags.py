@@ -20,6 +20,9 @@ Its number of blocks depends on how well they happen to agree, so it needs as ma
 number.
 """
 
+NEWEST = "newest"
+"""What ``--resume`` means that names no run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flag:
@@ -30,6 +33,7 @@ class Flag:
         default: as the help shows it.
         many: takes several values, as comma lists or by repeating it.
         switch: takes no value.
+        bare: what it means without a value, where it may be without one.
         in_file: may stand in a sweep file.
         shared: pytest has an option of this name too, which is then its as well as ours.
     """
@@ -40,6 +44,7 @@ class Flag:
     metavar: str = "VALUE"
     many: bool = False
     switch: bool = False
+    bare: str = ""
     in_file: bool = True
     shared: bool = False
 
@@ -59,6 +64,8 @@ class Flag:
         common = {"dest": self.destination, "help": text.replace("%", "%%")}
         if self.switch:
             return {**common, "action": "store_true", "default": None}
+        if self.bare:
+            common |= {"nargs": "?", "const": self.bare}
         return {**common, "action": "append" if self.many else "store", "metavar": self.metavar, "default": None}
 
 
@@ -172,6 +179,19 @@ FLAGS: tuple[Flag, ...] = (
         "auto",
         "LOAD",
     ),
+    Flag(
+        "wait",
+        "if another run measures on this machine, wait for it so long, e.g. 2h, instead of refusing at once",
+        "",
+        "TIME",
+        in_file=False,
+    ),
+    Flag(
+        "shared",
+        "measure even if another run measures on this machine, and let others do so; a finding about every number",
+        switch=True,
+        in_file=False,
+    ),
     Flag("cooldown_s", "pause between visits, in seconds", "0", "S"),
     Flag("load_timeout_s", "stop a worker that takes longer to load, in seconds", "1800", "S"),
     Flag("generation_timeout_s", "stop a worker that takes longer for one generation, in seconds", "1800", "S"),
@@ -193,6 +213,15 @@ FLAGS: tuple[Flag, ...] = (
         in_file=False,
     ),
     Flag("b", "the other variant; 'same' is what the first is", "", "SPEC", in_file=False),
+    Flag(
+        "resume",
+        "carry on with a run that was killed, interrupted or stopped, by its own options: the newest such run, or the "
+        "one of this id or folder",
+        "",
+        "RUN",
+        bare=NEWEST,
+        in_file=False,
+    ),
     Flag("config", "a sweep file (TOML) that sets any of these; flags win over it", "", "FILE", in_file=False),
     Flag("results_dir", "where runs are written", "results", "DIR", in_file=False),
     Flag("reports_dir", "where reports are written", "reports", "DIR", in_file=False),

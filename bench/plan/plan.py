@@ -40,6 +40,11 @@ class PlannedVisit:
     load: Load
     cells: tuple[Cell, ...]
 
+    @property
+    def id(self) -> str:
+        """What the ids of its processes begin with."""
+        return f"b{self.block}/{self.position}/{self.load.key}"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bench.observe.accelerators import gpus, hardware, npus
+from bench.plan import values as v
 from bench.plan.backends import BACKENDS
 from bench.plan.options import Options, resolve_options
 from bench.plan.plan import Plan, Surroundings, make_plan
+from bench.plan.resume import options_again
 from bench.prepare.model_source import resolve_model
+from bench.run.resume import find_resumable
 
 
 def plan_for(flags: Mapping[str, Any], root: Path) -> tuple[Options, Plan]:
@@ -23,11 +27,19 @@ def plan_for(flags: Mapping[str, Any], root: Path) -> tuple[Options, Plan]:
 
     Raises:
         UsageError: the request is invalid.
+        StoreError: the run that is to be carried on cannot be read.
     """
-    options = resolve_options(flags, root)
+    options = resolve_options(flags, root) if flags.get("resume") is None else _options_again(flags, root)
     listed = hardware(gpus(), npus(), windows=sys.platform == "win32")
     if all(BACKENDS[name].artifact_format == "none" for name in options.backends):
         return options, make_plan(options, Surroundings(listed))
     source = resolve_model(options.model)
     around = Surroundings(listed, source.ready_made, source.has_original, source.quantized)
     return options, make_plan(options, around)
+
+
+def _options_again(flags: Mapping[str, Any], root: Path) -> Options:
+    given = flags.get("results_dir")
+    run = find_resumable(flags["resume"], root / "results" if given is None else v.path(given, "--results-dir"))
+    options = options_again(run.record, flags, root)
+    return replace(options, results_dir=run.path.parent, resume=run.path)

@@ -14,13 +14,19 @@ Open = Callable[[Iterable[str]], bool]
 
 
 class Progress:
-    """Counts the visits of a run; ``still_open`` tells which cells of an adaptive run need more blocks."""
+    """Counts the visits of a run; ``still_open`` tells which cells of an adaptive run need more blocks.
 
-    def __init__(self, options: Options, visits: Sequence[PlannedVisit], still_open: Open | None = None) -> None:
+    ``before`` visits were made by an earlier process.
+    """
+
+    def __init__(
+        self, options: Options, visits: Sequence[PlannedVisit], still_open: Open | None = None, before: int = 0
+    ) -> None:
         self._options = options
         self._visits = visits
         self._open = still_open
         self._since = time.monotonic()
+        self._before = before
         self.begun = 0
 
     def begin(self, planned: PlannedVisit) -> str:
@@ -32,7 +38,7 @@ class Progress:
         variant = f"{load.variant}: " if load.variant else ""
         prefix_cache = ", prefix cache on" if any(cell.ask == "again" for cell in planned.cells) else ""
         name = f"{variant}{load.backend} {load.device} {load.precision}{prefix_cache}"
-        return f"visit {self.begun} of {self._at_most}{len(self._visits)}, {block}: {name}{left}"
+        return f"visit {self._before + self.begun} of {self._at_most}{len(self._visits)}, {block}: {name}{left}"
 
     @property
     def _at_most(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -184,7 +184,14 @@ class QualityPass:
     facts: RunFacts
     say: Say
 
-    def score(self, loads: Iterable[Load], measured: Measured, seconds: float, commit: Commit) -> None:
+    def score(
+        self,
+        loads: Iterable[Load],
+        measured: Measured,
+        seconds: float,
+        commit: Commit,
+        scored: Container[tuple[str, str]] = (),
+    ) -> None:
         """Have each of ``loads`` that has numbers score the texts, and commit its rows when it has.
 
         Args:
@@ -192,13 +199,18 @@ class QualityPass:
             measured: what the run has measured of them.
             seconds: how long all of it may take, starts and loads included. What one load leaves is for the others.
             commit: takes rows of the table ``quality``.
+            scored: load key and device of what was scored before.
 
         Raises:
             KeyboardInterrupt: the user asked to stop at once.
 
         A load that was not reached, because the user asked to stop, has a row that says so.
         """
-        turns = turns_of(load for load in loads if load.key in measured.load_keys)
+        turns = [
+            turn
+            for turn in turns_of(load for load in loads if load.key in measured.load_keys)
+            if (turn.load_key, turn.load.device) not in scored
+        ]
         end = time.monotonic() + seconds
         left = list(turns)
         try:

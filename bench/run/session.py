@@ -42,9 +42,11 @@ from bench.prepare.stage import beyond_context, preparation_for, wanted_artifact
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
+from bench.run.machine_lock import MachineLock, needs_machine
 from bench.run.progress import Progress
 from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
 from bench.run.record import NO_MODEL, OWN_MODEL, Selection, model_record, run_record, unprepared_record
+from bench.run.resume import MEASURED_BEFORE, Earlier, offer
 from bench.run.stopping import Stopper
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter, new_run_id
@@ -78,6 +80,7 @@ class BenchSession:
         self._quality: QualityPass | None = None
         self._preparer: Preparation | None = None
         self._beyond: dict[str, str] = {}
+        self._earlier: Earlier | None = None
 
     @property
     def began(self) -> bool:
@@ -90,15 +93,20 @@ class BenchSession:
         ``selection`` says what selected it, where that is not the whole plan.
 
         Raises:
-            BenchError: the run cannot begin.
+            BenchError: the run cannot begin, or not be carried on.
         """
-        self.writer = RunWriter(self.options.results_dir, new_run_id())
+        if self.options.resume is None:
+            self.writer = RunWriter(self.options.results_dir, new_run_id())
+        else:
+            self.writer = RunWriter(self.options.resume.parent, self.options.resume.name, again=True)
         try:
+            if self.options.resume is not None:
+                self._earlier = Earlier(open_run(self.options.resume), self.options.repeats)
             self._begin(selected, selection)
         except BaseException:
             if not self.began:
                 self.guard.release()
-                self.writer.discard_if_empty()
+                self.writer.give_up()
                 self._clear_scratch()
             raise
 
@@ -106,7 +114,12 @@ class BenchSession:
         assert self.writer is not None
         self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
         self.say(f"run        {self.writer.run_id}")
+        if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
+            self.say(offered)
         reference_load(self.options.reference, selected.loads)
+        if needs_machine(selected.loads):
+            lock = MachineLock(self.writer.run_id, self.command, self.say)
+            self.guard.found += lock.take(shared=self.options.shared, wait_s=self.options.wait_s)
         self.guard.keep_awake()
         readiness = look(selected.loads, self.venvs)
         for line in readiness.lines(selected.loads):
@@ -115,40 +128,22 @@ class BenchSession:
         preparer = preparation_for(self.options, self.venvs, runnable, self.say)
         if preparer is not None and (expected := preparer.expected_facts) is not None:
             selected = self._fitting(selected, preparer.source.label, expected.context_tokens)
-        self._preflight(selected, preparer, runnable)
+        left = selected if self._earlier is None else self._earlier.left_of(selected)
+        self._preflight(left, preparer, runnable)
         model = self._model(preparer, selected.cells)
         selected = self._fitting(selected, model["name"], model["context_tokens"])
         named = named_venvs(selected.loads, self.venvs)
         venvs = describe_venvs(named)
         changed = {venv: drift(venv, venvs[name].get("packages", {})) for name, venv in named.items()}
-        for planned in (visit for visit in selected.visits if visit.block == selected.visits[0].block):
+        in_first = {visit.id for visit in selected.visits if visit.block == selected.visits[0].block}
+        for planned in (visit for visit in self.plan.visits if visit.id in in_first):
             # Prompts that cannot be made are refused before anything is measured; all blocks have the same lengths.
             self._prompts_for(planned)
         for load in selected.loads:
             venv = self.venvs.of(load)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
         self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
-        usable = limits()
-        threads = None if self.options.threads == "stack" else self.options.threads or usable.default_threads
-        assert threads is None or isinstance(threads, int)
-        facts = RunFacts(
-            machine_id=machine_id(),
-            model=model["name"],
-            model_digest=model["digest"],
-            embedding_share=(model["embedding_parameters"] or 0) / (model["parameters"] or 1),
-            threads=threads,
-            repeats=self.options.repeats,
-            warmups=self.options.warmups,
-            max_warmups=self.options.max_warmups,
-            timeouts=Timeouts(load_s=self.options.load_timeout_s, generation_s=self.options.generation_timeout_s),
-            scratch=self._scratch,
-            shapes=self._shapes,
-            allow_fallback=self.options.allow_fallback,
-            stopping=lambda: self.stopper.requested,
-            instruments=self.guard.instruments,
-            watched=self.guard.visit_ended,
-            unsettled=self.guard.warm_up_unsettled,
-        )
+        facts = self._facts_of(model, self._scratch)
         if self.options.quality:
             texts = texts_of(self._prompts, {cell.prompt_tokens for cell in selected.cells})
             context = model["context_tokens"]
@@ -156,20 +151,63 @@ class BenchSession:
             self._quality = QualityPass(texts, reference, context, self._load_plans, facts, self.say)
             self._preparer = preparer
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
-        bandwidth = None if preparer is None else read_bandwidth(threads or usable.default_threads)
+        bandwidth = None if preparer is None else read_bandwidth(facts.threads or limits().default_threads)
         record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
-        narrowed = {} if selection is None else {"selection": selection.record()}
-        self.writer.begin({**record, **narrowed, "observers": observers(self.guard.instruments)})
-        self._facts = facts
-        self.guard.begin(self.writer, worker_variables(threads), threads)
-        for impossible in selected.impossible:
-            load_row, generation_row = impossible_rows(impossible.cell, impossible.reason, facts)
-            self.writer.rows("loads", [load_row])
-            self.writer.rows("generations", [generation_row])
+        record |= {} if selection is None else {"selection": selection.record()}
         self._adaptive = self._begin_adaptive(selected)
+        if self._earlier is None:
+            self.writer.begin({**record, "observers": observers(self.guard.instruments)})
+        else:
+            self._carry_on(self._earlier, record, selected)
+        self._facts = facts
+        self.guard.begin(self.writer, worker_variables(facts.threads), facts.threads)
+        self._write_impossible(selected, facts)
         self.stopper.install()
         still_open = None if self._adaptive is None else self._adaptive.open
-        self._progress = Progress(self.options, selected.visits, still_open)
+        before = 0 if self._earlier is None else len(self._earlier.whole)
+        self._progress = Progress(self.options, selected.visits, still_open, before)
+
+    def _facts_of(self, model: dict[str, Any], scratch: Path) -> RunFacts:
+        options = self.options
+        threads = None if options.threads == "stack" else options.threads or limits().default_threads
+        assert threads is None or isinstance(threads, int)
+        return RunFacts(
+            machine_id=machine_id(),
+            model=model["name"],
+            model_digest=model["digest"],
+            embedding_share=(model["embedding_parameters"] or 0) / (model["parameters"] or 1),
+            threads=threads,
+            repeats=options.repeats,
+            warmups=options.warmups,
+            max_warmups=options.max_warmups,
+            timeouts=Timeouts(load_s=options.load_timeout_s, generation_s=options.generation_timeout_s),
+            scratch=scratch,
+            shapes=self._shapes,
+            allow_fallback=options.allow_fallback,
+            stopping=lambda: self.stopper.requested,
+            instruments=self.guard.instruments,
+            watched=self.guard.visit_ended,
+            unsettled=self.guard.warm_up_unsettled,
+        )
+
+    def _write_impossible(self, selected: Plan, facts: RunFacts) -> None:
+        assert self.writer is not None
+        for impossible in selected.impossible:
+            rows = impossible_rows(impossible.cell, impossible.reason, facts)
+            for table, row in zip(("loads", "generations"), rows, strict=True):
+                if self._earlier is None or self._earlier.lacks(table, row):
+                    self.writer.rows(table, [row])
+
+    def _carry_on(self, earlier: Earlier, record: dict[str, Any], selected: Plan) -> None:
+        """Take up what an earlier process has measured of ``selected``, if nothing has changed since."""
+        from bench.run.changes import other_conditions, refuse_changes  # noqa: PLC0415 - scipy is not for collecting
+
+        assert self.writer is not None
+        refuse_changes(earlier, record, self._load_plans)
+        earlier.replay(selected, self._unneeded, self._count)
+        if self._adaptive is not None:
+            self._adaptive.spend(earlier.seconds)
+        earlier.carry_on(self.writer, selected, other_conditions(earlier.run.record, record))
 
     def _begin_adaptive(self, selected: Plan) -> Adaptive | None:
         if self.options.interval_target is None:
@@ -182,6 +220,11 @@ class BenchSession:
 
     def skip_reason(self, planned: PlannedVisit, cell: Cell) -> str | None:
         """Why a cell is not measured in this visit; ``None`` if it is."""
+        if self._earlier is not None and planned.id in self._earlier.whole:
+            return MEASURED_BEFORE
+        return self._unneeded(planned, cell)
+
+    def _unneeded(self, planned: PlannedVisit, cell: Cell) -> str | None:
         if cell.key in self._beyond:
             return self._beyond[cell.key]
         return None if self._adaptive is None else self._adaptive.skip_reason(cell.key, planned.block)
@@ -226,12 +269,17 @@ class BenchSession:
         if not outcome.ttft_ms:
             self.say(f"    {cell.shape:<16} not counted: {outcome.excluded[0]}")
             return
-        self.measured += 1
-        if self._adaptive is not None:
-            self._adaptive.add(cell.key, planned.block, outcome.ttft_ms, outcome.tpot_ms)
+        self._count(planned, cell, outcome)
         tpot = f", {median_high(outcome.tpot_ms):.2f} ms/token" if outcome.tpot_ms else ""
         simulated = " (simulated)" if BACKENDS[cell.load.backend].simulated else ""
         self.say(f"    {cell.shape:<16} first token {median_high(outcome.ttft_ms):.1f} ms{tpot}{simulated}")
+
+    def _count(self, planned: PlannedVisit, cell: Cell, outcome: Outcome) -> None:
+        if not outcome.ttft_ms:
+            return
+        self.measured += 1
+        if self._adaptive is not None:
+            self._adaptive.add(cell.key, planned.block, outcome.ttft_ms, outcome.tpot_ms)
 
     def samples_ns(self, cell: Cell, metric: str) -> list[int]:
         """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds."""
@@ -269,19 +317,22 @@ class BenchSession:
         keep_pieces(run, self._preparer, self.say)
         measured = Measured.of(run)
         seconds = quality_seconds(self.options.blocks, measured.seconds)
+        scored = () if self._earlier is None else self._earlier.scored
         self.stopper.at_once = True
         try:
-            self._quality.score(self.plan.loads, measured, seconds, lambda rows: writer.rows("quality", rows))
+            self._quality.score(self.plan.loads, measured, seconds, lambda rows: writer.rows("quality", rows), scored)
         except KeyboardInterrupt:
             self.say("the quality pass was stopped; what was measured is kept")
 
     def _end(self, reason: str) -> None:
         assert self.writer is not None
         adaptive = self._adaptive and self._adaptive.record(whole=reason == "finished")
+        sittings = open_run(self.writer.path).record.get("sittings")
+        detail = {name: value for name, value in (("adaptive", adaptive), ("sittings", sittings)) if value}
         try:
             self.guard.finish()
         finally:
-            self.writer.finish(reason, {"adaptive": adaptive} if adaptive else None)
+            self.writer.finish(reason, detail or None)
 
     def strict_failure(self) -> str | None:
         """Why ``--strict`` fails the run; ``None`` if it does not."""

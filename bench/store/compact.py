@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,6 +53,13 @@ def live_files(folder: Path) -> list[Path]:
         return []
     gathered = _gathered(folder)
     return [path for path in sorted(folder.glob("*.parquet")) if path.name not in gathered]
+
+
+def parts_ever(folder: Path) -> int:
+    """The highest number that a part of ``folder`` has or had: a new part must not be named as a gathered one was."""
+    names = [*(path.name for path in live_files(folder)), *_gathered(folder)]
+    numbers = (re.fullmatch(r"part-(\d+)\.parquet", name) for name in names)
+    return max((int(found[1]) for found in numbers if found), default=0)
 
 
 def _gathered(folder: Path) -> set[str]:

@@ -41,6 +41,11 @@ class StoredRun:
         """When the run began, from its record or else from its id; ``None`` if neither tells."""
         return as_utc(self.record.get("created_at")) or as_utc(self.run_id[:16])
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether it was killed, interrupted or stopped, or still goes on."""
+        return self.end is None or self.end.get("reason") != "finished"
+
     def table(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows of one of :data:`bench.store.schema.TABLES`, in the order in which they were committed.
 

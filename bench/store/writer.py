@@ -11,9 +11,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from filelock import FileLock, Timeout
 
 from bench.errors import StoreError
-from bench.store.compact import compact, rewrite
+from bench.store.compact import compact, parts_ever, rewrite
 from bench.store.files import remove_file, write_json, write_table
 from bench.store.reader import StoredRun
 from bench.store.schema import SCHEMA_VERSION, TABLES
@@ -42,18 +43,58 @@ def replace_rows(run: StoredRun, table: str, kept: pc.Expression, rows: Sequence
     rewrite(run.path / table, pa.concat_tables([stays, as_table(table, run.run_id, rows)]))
 
 
-class RunWriter:
-    """Commits rows to ``<results>/<run_id>/``, a whole file at a time."""
+def set_aside(run: StoredRun, table: str, kept: pc.Expression, file: Path) -> None:
+    """Take out of a table of ``run`` the rows that ``kept`` does not select, which is never null, into ``file``.
 
-    def __init__(self, results: Path, run_id: str) -> None:
+    If the process dies in between, the same again makes the same.
+    """
+    dropped = run.table(table, where=~kept)
+    if dropped.num_rows:
+        write_table(file, dropped)
+        replace_rows(run, table, kept, [])
+
+
+def goes_on(path: Path) -> bool:
+    """Whether some process writes the run in the folder ``path``."""
+    lock = FileLock(path / _LOCK, timeout=0)
+    try:
+        if not (path / _LOCK).exists():
+            return False
+        lock.acquire()
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        return False
+    lock.release()
+    return False
+
+
+_LOCK = ".lock"
+"""File that the process which writes a run holds locked: the system frees the lock when that process ends."""
+
+
+class RunWriter:
+    """Commits rows to ``<results>/<run_id>/``, a whole file at a time; ``again`` to a run that was begun before.
+
+    Raises:
+        StoreError: the folder cannot be written, or another process writes the run.
+    """
+
+    def __init__(self, results: Path, run_id: str, *, again: bool = False) -> None:
         self.path = results / run_id
         self.run_id = run_id
         # Room for end.json if the disk fills up during the run.
         self._reserve = self.path / ".reserve"
-        self._parts = 0
+        self._lock = FileLock(self.path / _LOCK, timeout=0)
         try:
-            self.path.mkdir(parents=True)
+            self.path.mkdir(parents=True, exist_ok=again)
+            # There are folders on a network that know no locks.
+            with suppress(NotImplementedError):
+                self._lock.acquire()
             self._reserve.write_bytes(b"\0" * 4096)
+            self._parts = max((parts_ever(self.path / table) for table in TABLES), default=0)
+        except Timeout as error:
+            raise StoreError(f"another process is writing the run {run_id}: wait for its end") from error
         except OSError as error:
             raise StoreError(
                 f"cannot write to {results}: {error.strerror or error}; choose another folder with --results-dir"
@@ -62,6 +103,18 @@ class RunWriter:
     def begin(self, record: Mapping[str, Any]) -> None:
         """Write run.json."""
         write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, "run_id": self.run_id, **record})
+
+    def carry_on(self, record: Mapping[str, Any]) -> None:
+        """Take back the end of a run that was begun before; ``record`` takes the place of its run.json."""
+        with suppress(OSError):
+            for partial in self.path.glob("**/.*.part"):
+                remove_file(partial)
+        try:
+            remove_file(self.path / "end.json")
+        except OSError as error:
+            raise StoreError(f"cannot carry on with {self.path}: {error.strerror or error}") from error
+        self.run_id = str(record.get("run_id") or self.run_id)
+        write_json(self.path / "run.json", record)
 
     def rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Commit ``rows`` of one of :data:`bench.store.schema.TABLES`; a column that a row leaves out is null."""
@@ -87,9 +140,18 @@ class RunWriter:
             remove_file(self._reserve)
         ended_at = datetime.now(UTC).isoformat()
         write_json(self.path / "end.json", {"ended_at": ended_at, "reason": reason, "detail": detail})
+        self._unlock()
 
-    def discard_if_empty(self) -> None:
-        """Remove the folder of a run that never began."""
-        if list(self.path.iterdir()) == [self._reserve]:
-            self._reserve.unlink()
+    def give_up(self) -> None:
+        """Leave a run that did not begin, or was not carried on; a folder without a run is removed."""
+        with suppress(OSError):
+            remove_file(self._reserve)
+        self._unlock()
+        # One that has a run is not empty.
+        with suppress(OSError):
             self.path.rmdir()
+
+    def _unlock(self) -> None:
+        self._lock.release()
+        with suppress(OSError):
+            remove_file(Path(self._lock.lock_file))

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.findings import Code, Values, message
+from bench.findings import BY_WORD, Code, Values, message
+
+JUDGED_AT_THE_END = (
+    *(Code.DRIFT, Code.TREND, Code.ALIKE_BLOCKS, Code.BIMODAL),
+    *(Code.OUTLIER_BLOCK, Code.OUTLIER_GENERATION, Code.BROKEN),
+)
+"""What is found in the whole of a run, and so again where it is carried on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,17 @@ class Found:
     load_id: str | None = None
     cell_key: str | None = None
     block: int | None = None
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Found:
+        """A finding as it was stored."""
+        return cls(
+            BY_WORD[row["code"]],
+            json.loads(row["message_values"]),
+            tuple(row["message_keys"]),
+            row["severity"],
+            *(row[name] for name in ("load_id", "cell_key", "block")),
+        )
 
     @property
     def keys(self) -> tuple[str, ...]:

@@ -53,13 +53,18 @@ class Guard:
             writer: of the run, which has begun.
             environment: what the workers get of it, see :func:`bench.measure.child_process.worker_variables`.
             threads: of the run; ``None`` where each stack is left its own default.
+
+        What a run that is carried on has found already is not found twice.
         """
         self._writer = writer
         self.found += [*check_machine(self.instruments), *judge_environment(environment or {}, threads)]
         self._power = self.instruments.conditions.read().power
         for one in self.found:
             self._say(line(one))
-        self._commit(self.found)
+        before = [Found.of_row(row) for row in open_run(writer.path).table("findings").to_pylist()]
+        known = {one.message for one in before if one.load_id is None}
+        self._commit([one for one in self.found if one.message not in known])
+        self.found = [*before, *self.found]
 
     def visit_ended(self, watched: Watched) -> None:
         """Judge what happened while a worker was measured."""

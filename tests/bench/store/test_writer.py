@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from bench.errors import StoreError
 from bench.store import writer as writer_module
 from bench.store.reader import open_run
 from bench.store.schema import SCHEMA_VERSION
-from bench.store.writer import RunWriter, new_run_id, replace_rows
+from bench.store.writer import RunWriter, goes_on, new_run_id, replace_rows, set_aside
 
 MakeRow = Callable[..., dict[str, Any]]
 
@@ -75,13 +76,54 @@ def test_a_run_is_never_written_over(writer: RunWriter) -> None:
 
 def test_a_run_that_never_began_leaves_no_folder(tmp_path: Path) -> None:
     begun = RunWriter(tmp_path, "run-2")
-    begun.discard_if_empty()
+    begun.give_up()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_that_began_is_not_discarded(writer: RunWriter) -> None:
-    writer.discard_if_empty()
+def test_a_run_that_began_stays_when_it_is_given_up(writer: RunWriter) -> None:
+    writer.give_up()
     assert open_run(writer.path).run_id == "run-1"
+
+
+def test_a_run_is_written_by_one_process_at_a_time(writer: RunWriter) -> None:
+    assert goes_on(writer.path)
+    with pytest.raises(StoreError, match="another process is writing the run run-1"):
+        RunWriter(writer.path.parent, "run-1", again=True)
+    writer.finish("interrupted")
+    assert not goes_on(writer.path)
+
+
+def test_parts_of_a_run_that_is_carried_on_are_named_as_none_was_before(
+    writer: RunWriter, generation_row: MakeRow
+) -> None:
+    writer.rows("generations", [generation_row(iteration=0)])
+    writer.rows("generations", [generation_row(iteration=1)])
+    writer.finish("interrupted")
+    again = RunWriter(writer.path.parent, "run-1", again=True)
+    again.carry_on(open_run(writer.path).record)
+    again.rows("generations", [generation_row(iteration=2)])
+    assert open_run(writer.path).table("generations")["iteration"].to_pylist() == [0, 1, 2]
+
+
+def test_a_run_that_is_carried_on_has_no_end_and_no_half_written_file(writer: RunWriter) -> None:
+    writer.finish("interrupted")
+    half = writer.path / "loads" / ".part-00001.parquet.part"
+    half.parent.mkdir(exist_ok=True)
+    half.write_bytes(b"PAR1")
+    RunWriter(writer.path.parent, "run-1", again=True).carry_on(open_run(writer.path).record)
+    assert (open_run(writer.path).end, half.exists()) == (None, False)
+
+
+def test_rows_that_are_set_aside_are_in_their_file_alone(
+    writer: RunWriter, generation_row: MakeRow, tmp_path: Path
+) -> None:
+    rows = [generation_row(iteration=number, load_id=f"b0/{number}/k/a1") for number in range(3)]
+    writer.rows("generations", rows)
+    run = open_run(writer.path)
+    for _ in range(2):
+        set_aside(run, "generations", pc.field("load_id") != "b0/1/k/a1", tmp_path / "aside.parquet")
+    assert run.table("generations")["iteration"].to_pylist() == [0, 2]
+    assert pq.read_table(tmp_path / "aside.parquet")["iteration"].to_pylist() == [1]
 
 
 def test_a_file_in_the_place_of_the_results_folder_is_said_in_one_line(tmp_path: Path) -> None:
