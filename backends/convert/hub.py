@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from backends.convert import ConversionError
+from backends.convert import RefusedError
 from backends.convert.hub_client import fetch
 from backends.convert.hub_words import UnreachableError
 
@@ -22,8 +22,8 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     Each is linked from its ``place`` on this machine, and else downloaded into ``options["folder"]``, in which it
     survives an interruption, and linked from there.
 
-    Returns:
-        ``commit``, or ``refused``, which says why they cannot be downloaded.
+    Raises:
+        RefusedError: they cannot be downloaded.
     """
     commit, folder = options["commit"], Path(options["folder"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -31,8 +31,8 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     try:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(take, *zip(*options["files"].items(), strict=True)))
-    except (ConversionError, UnreachableError) as error:
-        return {"refused": str(error)}
+    except UnreachableError as error:
+        raise RefusedError(str(error)) from error
     return {"commit": commit}
 
 

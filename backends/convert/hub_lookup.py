@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from backends.convert import ConversionError
+from backends.bounded_json import read_json
+from backends.convert import RefusedError
 from backends.convert.hub_client import cached, describe, fetch
 from backends.convert.hub_files import TOKENIZERS, needed, refusal
 from backends.convert.hub_words import HF, UnreachableError
+from backends.hf_folder import context_tokens, text_settings
 from backends.hf_weights import INDEX, SINGLE, source_files, stated_quantization, stored_tensors
 
 
@@ -24,12 +25,13 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
         them), ``quantized``, ``vocab_size`` and ``context_tokens``. Each file has ``bytes``, ``sha256`` or ``git_sha1``
         where the hub tells it, and ``place``, where it lies on this machine, ``None`` for one that must be downloaded.
         If the hub cannot be asked, ``unreachable`` and ``remedy`` say so, and the rest is that of the user's own cache
-        of the hub, or absent. If there is no such model, ``refused`` alone says why.
+        of the hub, or absent.
+
+    Raises:
+        RefusedError: there is no such model, none that can be converted, or the user has no access to it.
     """
     try:
         return _asked(source, output, options)
-    except ConversionError as error:
-        return {"refused": str(error)}
     except UnreachableError as error:
         why = {"unreachable": error.reason, "remedy": error.remedy}
         return {**why, **_in_cache(source, options["revision"] or "main")}
@@ -40,7 +42,7 @@ def _asked(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]
     if commit in options["here"]:
         return {"commit": commit}
     if (why := refusal(source, files, HF)) is not None:
-        return {"refused": why}
+        raise RefusedError(why)
     for name, file in files.items():
         found = cached(source, commit, name, file["bytes"])
         file["place"] = str(found.resolve()) if found else options["owned"].get(file["sha256"])
@@ -49,7 +51,7 @@ def _asked(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]
     placed = {} if SINGLE in files else _json(source, commit, INDEX, files, output).get("weight_map", {})
     wanted = needed(files, placed)
     if missing := sorted(set(placed.values()) - set(wanted)):
-        return {"refused": f"{source} lacks {missing[0]}, which its {INDEX} names: choose another model or revision"}
+        raise RefusedError(f"{source} lacks {missing[0]}, which its {INDEX} names: choose another model or revision")
     found = {"commit": commit, "files": {name: files[name] for name in wanted}, "parameters": parameters}
     return {**found, **_stated(config)}
 
@@ -58,11 +60,11 @@ def _json(source: str, commit: str, name: str, files: dict[str, dict[str, Any]],
     place = files[name]["place"]
     file = Path(place) if place else fetch(source, commit, name, files[name], folder)
     try:
-        value = json.loads(file.read_text("utf-8"))
+        value = read_json(file)
     except ValueError:
         value = None
     if not isinstance(value, dict):
-        raise ConversionError(f"{name} of {source} is no JSON object: choose another model or revision")
+        raise RefusedError(f"{name} of {source} is no JSON object: choose another model or revision")
     return value
 
 
@@ -74,7 +76,7 @@ def _in_cache(source: str, revision: str) -> dict[str, Any]:
     folder = found.parent
     try:
         stored_tensors(folder)
-        config = json.loads(found.read_text("utf-8"))
+        config = read_json(found)
         files = [file for file in source_files(folder) if file.is_file()]
     except (OSError, ValueError, KeyError):
         return {}
@@ -86,7 +88,6 @@ def _in_cache(source: str, revision: str) -> dict[str, Any]:
 
 def _stated(config: dict[str, Any]) -> dict[str, Any]:
     """What a configuration says of its model."""
-    text = config.get("text_config") or config
-    context = text.get("max_position_embeddings", text.get("n_positions"))
-    quantized = stated_quantization(config)
-    return {"vocab_size": text.get("vocab_size"), "context_tokens": context, "quantized": quantized}
+    text = text_settings(config)
+    known = {"vocab_size": text.get("vocab_size"), "context_tokens": context_tokens(text)}
+    return {**known, "quantized": stated_quantization(config)}

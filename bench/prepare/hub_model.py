@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.errors import MachineError, PrepareError, UsageError
+from bench.errors import MachineError, ModelRefused, PrepareError, UsageError
 from bench.plan.estimate import format_duration
 from bench.plan.plan import quantized_already
 from bench.prepare.cache import CACHE_VARIABLE, ArtifactKey, ArtifactStore, remembered
@@ -104,9 +104,10 @@ def find_model(
         file["sha256"]: str(made.path / name) for made in here.values() for name, file in made.manifest["files"].items()
     }
     options = {"revision": source.revision, "here": list(here), "owned": owned}
-    found = _look_up(source, options, converter)
-    if "refused" in found:
-        raise UsageError(found["refused"])
+    try:
+        found = _look_up(source, options, converter)
+    except ModelRefused as error:
+        raise UsageError(str(error)) from error
     if "unreachable" not in found:
         return _model(source, found)
     if before.get(asked) in here:
@@ -183,9 +184,10 @@ def download(model: HubModel, source: ModelSource, folder: Path, output: Path, c
     recipe = Recipe("hub", {}, {"commit": model.commit, "files": files, "folder": str(folder)})
     progress = Progress(lambda: _bytes_in(folder), whole, say)
     title = f"{source.label} from the hub"
-    found = converter.run(recipe, source.hub_id, output, title=title, log_name="hub", watch=progress)
-    if "refused" in found:
-        raise PrepareError(f"the download of {model.name} broke off: {found['refused']}")
+    try:
+        converter.run(recipe, source.hub_id, output, title=title, log_name="hub", watch=progress)
+    except ModelRefused as error:
+        raise PrepareError(f"the download of {model.name} broke off: {error}") from error
     say(f"downloaded {model.name}: done in {format_duration(time.monotonic() - start)}")
 
 
