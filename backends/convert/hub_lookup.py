@@ -44,8 +44,8 @@ def _asked(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]
     if (why := refusal(source, files, HF)) is not None:
         raise RefusedError(why)
     for name, file in files.items():
-        found = cached(source, commit, name, file["bytes"])
-        file["place"] = str(found.resolve()) if found else options["owned"].get(file["sha256"])
+        here = cached(source, commit, name, file["bytes"])
+        file["place"] = str(here.resolve()) if here else options["owned"].get(file["sha256"])
     # A gated model shows its list to everybody: its configuration is the first that is refused.
     config = _json(source, commit, "config.json", files, output)
     placed = {} if SINGLE in files else _json(source, commit, INDEX, files, output).get("weight_map", {})

@@ -68,7 +68,7 @@ class HubModel:
         """Bytes that the files take on the disk of ``folder``; what lies on it already is linked."""
         disk = existing_parent(folder).stat().st_dev
         taken = (file for file in self.files.values() if file["place"] and Path(file["place"]).stat().st_dev == disk)
-        return self.size - sum(file["bytes"] for file in taken)
+        return self.size - int(sum(file["bytes"] for file in taken))
 
     def work(self, folder: Path) -> PendingWork:
         """What the download into ``folder`` takes."""

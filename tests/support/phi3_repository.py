@@ -45,7 +45,7 @@ def write(folder: Path, conversion_python: str) -> None:
     """Write all files into the new ``folder``; the conversion venv has what makes the tokenizer."""
     folder.mkdir(parents=True)
     corpus = sorted((ROOT / "bench" / "prepare" / "corpus").glob("*.txt"))
-    command = [conversion_python, "-c", _TOKENIZER, folder, str(PIECES), *corpus]
+    command = [conversion_python, "-c", _TOKENIZER, str(folder), str(PIECES), *map(str, corpus)]
     subprocess.run(command, check=True, capture_output=True)
     (folder / "tokenizer.vocab").unlink()
     _write_tokenizer_settings(folder)
