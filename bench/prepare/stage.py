@@ -29,7 +29,7 @@ from bench.prepare.cache import (
     weight_shares,
 )
 from bench.prepare.conversion_cost import free_memory_bytes, gigabytes
-from bench.prepare.hub_model import HubModel, download, find_model
+from bench.prepare.hub_model import HubModel, download, find_model, remember
 from bench.prepare.model_facts import ModelFacts, facts_of, unreadable_refused
 from bench.prepare.model_source import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_PACKAGE, resolve_model
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, Say, Wanted, counted
@@ -147,8 +147,8 @@ class Preparer(Preparation):
             recipe, facts = self._synthetic_recipe(), source.shape.facts
         else:
             model = self._hub_model
-            key = self._hub_key(model.commit)
-            return Job(key, self._hub_recipe(model.commit), model.name, stored_as="fp32", known_work=model.work())
+            key, recipe = self._hub_key(model.commit), self._hub_recipe(model.commit)
+            return Job(key, recipe, model.name, stored_as="fp32", known_work=model.work(self._store.root))
         key = self._key("huggingface", "", source.kind, recipe)
         title = f"{source.label} to a Hugging Face directory"
         return Job(key, recipe, title, facts.parameters, facts.stored_bytes, facts.only_format or "fp32")
@@ -206,6 +206,7 @@ class Preparer(Preparation):
         path = self._unverified(job, self._origin()).path
         if self.source.kind == "hub":
             remove(self._store.downloads / job.key.folder)
+            remember(self.source, self._hub_model.commit, self._store)
             with unreadable_refused(path):
                 how = quantization_of(path)
             if how is not None:

@@ -33,6 +33,7 @@ from bench.run.guard.after import judge_quality
 from bench.run.load_plans import named_venvs, plan_load
 from bench.run.machine_lock import SHARED_QUALITY, MachineLock, needs_machine
 from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
+from bench.run.record import measured_model
 from bench.store.reader import StoredRun
 from bench.store.writer import replace_rows
 
@@ -98,7 +99,8 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
         lock = MachineLock(run.run_id, f"nox -s quality -- {run.run_id}", say)
         lock.take(shared=options.shared, wait_s=options.wait_s)
     readiness = look(loads, venvs)
-    preparer = preparation_for(options, venvs, [load for load in loads if readiness.can_run(load)], say)
+    again = replace(options, model=measured_model(run.record, options.model))
+    preparer = preparation_for(again, venvs, [load for load in loads if readiness.can_run(load)], say)
     model, book = run.record.get("model") or {}, PromptBook.made_up()
     if preparer is not None:
         if preparer.model().digest != model.get("digest"):

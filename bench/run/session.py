@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,15 @@ from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.machine_lock import MachineLock, needs_machine
 from bench.run.progress import Progress
 from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
-from bench.run.record import NO_MODEL, OWN_MODEL, Selection, model_record, run_record, unprepared_record
+from bench.run.record import (
+    NO_MODEL,
+    OWN_MODEL,
+    Selection,
+    measured_model,
+    model_record,
+    run_record,
+    unprepared_record,
+)
 from bench.run.resume import MEASURED_BEFORE, Earlier, offer
 from bench.run.stopping import Stopper
 from bench.store.reader import open_run
@@ -122,7 +131,7 @@ class BenchSession:
         for line in readiness.lines(selected.loads):
             self.say(line)
         runnable = [load for load in selected.loads if readiness.can_run(load)]
-        preparer = preparation_for(self.options, self.venvs, runnable, self.say)
+        preparer = self._preparation(runnable)
         if preparer is not None and (expected := preparer.expected_facts) is not None:
             selected = self._fitting(selected, preparer.source.label, expected.context_tokens)
         left = selected if self._earlier is None else self._earlier.left_of(selected)
@@ -182,6 +191,12 @@ class BenchSession:
         questions = questions_of(book, selected.cells, self._shapes, block, self.options.repeats, context)
         reference = reference_for(self.options.reference, runnable, preparer, texts, questions, context, self.say)
         return QualityPass(texts, reference, context, self._load_plans, facts, self.say)
+
+    def _preparation(self, runnable: Sequence[Load]) -> Preparation | None:
+        options = self.options
+        if self._earlier is not None:
+            options = replace(options, model=measured_model(self._earlier.run.record, options.model))
+        return preparation_for(options, self.venvs, runnable, self.say)
 
     def _facts_of(self, model: dict[str, Any], scratch: Path) -> RunFacts:
         options = self.options
