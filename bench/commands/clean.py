@@ -23,7 +23,7 @@ class Kept:
     Args:
         path: the folder.
         lock: the name of the lock under which it may be removed.
-        kind: the artifact's format, or ``interrupted`` for the rest of a conversion.
+        kind: the artifact's format, or ``interrupted`` for the rest of a conversion or download.
         model: the model's name, ``-`` where unknown.
         precision: the weight format, ``-`` where there is none.
         bytes: of all its files.
@@ -47,10 +47,11 @@ class Kept:
 
 
 def kept(root: Path) -> list[Kept]:
-    """All artifacts and rests of conversions in the cache ``root``, largest first."""
+    """All artifacts and rests of conversions and downloads in the cache ``root``, largest first."""
     store = ArtifactStore(root)
     finished = [_kept(folder, folder.name) for folder in _folders(store.artifacts)]
     left = [_kept(folder, folder.name.rpartition("-")[0], kind="interrupted") for folder in _folders(store.making)]
+    left += [_kept(folder, folder.name, kind="interrupted") for folder in _folders(store.downloads)]
     return sorted([*finished, *left], key=lambda item: -item.bytes)
 
 

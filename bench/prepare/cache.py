@@ -8,12 +8,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from bench import PROJECT_ROOT
@@ -128,15 +129,19 @@ class ArtifactStore:
         self.artifacts = root / "artifacts"
         self.making = root / "making"
         self.locks = root / "locks"
+        self.downloads = root / "downloads"
 
     def find(self, key: ArtifactKey) -> Artifact | None:
         """The artifact of ``key``, ``None`` if it was never finished or files of it are gone."""
         return read_artifact(self.artifacts / key.folder)
 
-    def get(self, key: ArtifactKey, make: Callable[[Path], Made]) -> Artifact:
+    def get(
+        self, key: ArtifactKey, make: Callable[[Path], Made], waiting: Callable[[], object] = lambda: None
+    ) -> Artifact:
         """The artifact of ``key``; if there is none, ``make`` fills an empty folder, whose parent is scratch space.
 
-        Whoever else wants it meanwhile waits.
+        Where another process makes it, ``waiting`` is called, and what that made is taken. If that one is killed, its
+        lock goes with it and the artifact is made here.
 
         Raises:
             MachineError: the cache folder cannot be written.
@@ -144,8 +149,16 @@ class ArtifactStore:
         if (found := self.find(key)) is not None:
             return found
         try:
-            with self.lock(key.folder):
+            lock = self.lock(key.folder)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                waiting()
+                lock.acquire()
+            try:
                 return self.find(key) or self._make(key, make)
+            finally:
+                lock.release()
         except OSError as error:
             reason = error.strerror or str(error)
             raise MachineError(
@@ -225,23 +238,30 @@ def digests_of(files: Iterable[Path], root: Path) -> dict[str, str]:
 
     The cache folder ``root`` keeps the digests, so a file with the same path, size and time is not read again.
     """
-    memory = root / "file-digests.json"
-    root.mkdir(parents=True, exist_ok=True)
-    with FileLock(root / f"{memory.name}.lock"):
-        try:
-            known: dict[str, str] = json.loads(memory.read_text("utf-8"))
-        except (OSError, ValueError):
-            known = {}
-        found, before = {}, dict(known)
+    with remembered(root / "file-digests.json") as known:
+        found = {}
         for file in files:
             state = file.stat()
             key = f"{file.resolve()}|{state.st_size}|{state.st_mtime_ns}"
             found[file.name] = known[key] = known.get(key) or file_sha256(file)
-        if known != before:
-            draft = memory.with_name(f"{memory.name}.{os.getpid()}")
-            draft.write_text(json.dumps(known), "utf-8")
-            replace_when_free(draft, memory)
     return found
+
+
+@contextmanager
+def remembered(file: Path) -> Iterator[dict[str, Any]]:
+    """The JSON object in ``file``, to read and to change, for one process at a time; empty if there is none."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(file.with_name(f"{file.name}.lock")):
+        try:
+            text = file.read_text("utf-8")
+            known: dict[str, Any] = json.loads(text)
+        except (OSError, ValueError):
+            text, known = "", {}
+        yield known
+        if (new := json.dumps(known)) != text:
+            draft = file.with_name(f"{file.name}.{os.getpid()}")
+            draft.write_text(new, "utf-8")
+            replace_when_free(draft, file)
 
 
 def _artifact(folder: Path, manifest: dict[str, Any]) -> Artifact:

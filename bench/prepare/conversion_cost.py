@@ -38,7 +38,6 @@ _COSTS: Mapping[str, _Cost] = {
     "gguf": _Cost(10, 0.11, 0.8e9, per_parameter=6.0),
     "gguf-as-is": _Cost(3, 0, 0.2e9),
     "gguf-tokenizer": _Cost(6, 0, 0.8e9),
-    "hub": _Cost(10, 0.10, 0.2e9),
     "inspect": _Cost(4, 0, 0.5e9),
     "openvino-ir": _Cost(11, 0.05, 0.6e9, per_source_byte=1.3),
     "ort-genai": _Cost(7, 0.045, 0.6e9, per_parameter=4.5),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import MachineError, PrepareError
+from bench.errors import MachineError, ModelRefused, PrepareError
 from bench.observe.packages import installed_packages, plain_name
 from bench.plan.venvs import missing_runtime
 from bench.prepare.recipes import Recipe
@@ -18,6 +18,7 @@ from bench.processes import child_environment, end_tree, exit_in_words, process_
 _TAIL_LINES = 8
 _TAIL_BYTES = 16_384
 _POLL_S = 0.5
+_ONLINE = ("hub", "hub-lookup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +28,26 @@ class Converter:
     python: str
     logs: Path
 
-    def run(self, recipe: Recipe, source: str, output: Path, *, title: str, log_name: str) -> dict[str, Any]:
+    def run(
+        self,
+        recipe: Recipe,
+        source: str,
+        output: Path,
+        *,
+        title: str,
+        log_name: str,
+        watch: Callable[[], None] = lambda: None,
+    ) -> dict[str, Any]:
         """Convert ``source`` by ``recipe`` into the empty folder ``output``, whose parent is scratch space.
+
+        ``watch`` is called again and again meanwhile.
 
         Returns:
             the converter's facts, with ``peak_memory_bytes`` of its process.
 
         Raises:
             PrepareError: it failed; the message names ``title`` and ends in the converter's last lines.
+            ModelRefused: it takes no such model; the message is its reason.
         """
         request, result, scratch = (output.parent / name for name in ("request.json", "result.json", "tmp"))
         scratch.mkdir()
@@ -42,11 +55,13 @@ class Converter:
         request.write_text(json.dumps({**asked, "output": str(output), "result": str(result)}), "utf-8")
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{log_name}.log"
-        status = self._process(request, log, environment(scratch, online=recipe.task == "hub"))
+        status = self._process(request, log, environment(scratch, online=recipe.task in _ONLINE), watch)
         try:
             answer = json.loads(result.read_text("utf-8"))
         except (OSError, ValueError):
             answer = None
+        if answer is not None and answer.get("refused"):
+            raise ModelRefused(answer["message"])
         if answer is None or not answer["ok"]:
             raise PrepareError(_failure(title, answer, status, log))
         return {**answer["facts"], "peak_memory_bytes": answer["peak_memory_bytes"]}
@@ -67,7 +82,7 @@ class Converter:
         versions = {plain_name(name): version for name, version in installed.items()}
         return {name: versions.get(plain_name(name)) for name in packages}
 
-    def _process(self, request: Path, log: Path, env: Mapping[str, str]) -> int:
+    def _process(self, request: Path, log: Path, env: Mapping[str, str], watch: Callable[[], None]) -> int:
         with log.open("wb") as stream:
             try:
                 process = subprocess.Popen(
@@ -87,7 +102,7 @@ class Converter:
             # Its standard input stays open as long as somebody wants the result.
             with process:
                 try:
-                    return _wait(process)
+                    return _wait(process, watch)
                 except BaseException:
                     end_tree(process.pid)
                     process.wait()
@@ -109,13 +124,13 @@ def environment(scratch: Path, *, online: bool) -> dict[str, str]:
     return child_environment(ours, online=online)
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int:
+def _wait(process: subprocess.Popen[bytes], watch: Callable[[], None]) -> int:
     # On Windows a wait without end cannot be interrupted by Ctrl-C.
     while True:
         try:
             return process.wait(timeout=_POLL_S)
         except subprocess.TimeoutExpired:
-            continue
+            watch()
 
 
 def _failure(title: str, answer: Mapping[str, Any] | None, status: int, log: Path) -> str:

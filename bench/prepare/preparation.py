@@ -85,6 +85,7 @@ class Job:
         parameters: of the model; ``None`` if its size is not known yet.
         source_bytes: of the weights that are read.
         stored_as: the weight format of the result; empty if it holds no weights.
+        known_work: what making it takes, where that need not be estimated.
     """
 
     key: ArtifactKey
@@ -93,10 +94,13 @@ class Job:
     parameters: int | None = 0
     source_bytes: int = 0
     stored_as: str = ""
+    known_work: PendingWork | None = None
 
     @property
     def work(self) -> PendingWork:
         """What making it takes."""
+        if self.known_work is not None:
+            return self.known_work
         task = self.recipe.task
         if self.parameters is None:
             label = f"{self.title} (size unknown so far, taken as 3.8 billion parameters)"
@@ -276,7 +280,9 @@ class Preparation(ABC):
             self._checked.add(job.key.digest)
             return self._make(job, source, output)
 
-        return self._store.get(job.key, make)
+        return self._store.get(
+            job.key, make, waiting=lambda: self._say(f"waiting for another run that converts {job.title}")
+        )
 
     def _verified(self, artifact: Artifact) -> Artifact:
         if artifact.digest not in self._checked:
@@ -293,7 +299,7 @@ class Preparation(ABC):
         self._say(f"converting {work.label} (about {work.seconds:.0f} s)")
         start = time.monotonic()
         facts = self._converter.run(job.recipe, source, output, title=job.title, log_name=job.key.folder)
-        made = _counted(job, facts, output)
+        made = counted(job, facts, output)
         size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
         self._say(f"converted {job.title}: done in {time.monotonic() - start:.0f} s, {gigabytes(size)}")
         return made
@@ -317,7 +323,8 @@ def _digest_of_texts(files: Iterable[Path]) -> str:
     return digest_of({file.stem: file.read_text("utf-8") for file in files}, length=64)
 
 
-def _counted(job: Job, facts: Mapping[str, Any], output: Path) -> Made:
+def counted(job: Job, facts: Mapping[str, Any], output: Path) -> Made:
+    """What is known of the result of ``job`` in the folder ``output``, of which its converter told ``facts``."""
     if "weight_elements" in facts:
         # Of a ready-made artifact nobody knows more than what it stores.
         parameters = job.parameters or sum(facts["weight_elements"].values())

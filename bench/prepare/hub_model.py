@@ -1,0 +1,224 @@
+"""A model of the Hugging Face hub: which commit is meant, and its download."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.errors import MachineError, PrepareError, UsageError
+from bench.plan.estimate import format_duration
+from bench.plan.plan import quantized_already
+from bench.prepare.cache import CACHE_VARIABLE, ArtifactKey, ArtifactStore, remembered
+from bench.prepare.conversion_cost import PendingWork, existing_parent, gigabytes
+from bench.prepare.converter import Converter
+from bench.prepare.model_facts import WEIGHT_FORMATS, ModelFacts
+from bench.prepare.model_source import ModelSource
+from bench.prepare.recipes import Recipe
+
+Say = Callable[[str], None]
+
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_MAIN = "main"
+_REVISIONS = "hub-revisions.json"
+_SHOWN_DIGITS = 12
+_EVERY_S = 10.0
+_USUAL_BYTES_PER_S = 20e6
+"""What is assumed before the first byte has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model on the hub at one commit.
+
+    Args:
+        label: ``owner/name``.
+        commit: 40 hex digits.
+        files: name -> ``bytes``, ``download`` and ``room`` of each file, see :mod:`backends.convert.hub_lookup`; empty
+            for a model that was downloaded before.
+        facts: what the hub says of the model; ``None`` where that is not enough.
+    """
+
+    label: str
+    commit: str
+    files: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    facts: ModelFacts | None = None
+
+    @property
+    def name(self) -> str:
+        """The model for people, with its commit."""
+        return f"{self.label} at commit {self.commit[:_SHOWN_DIGITS]}"
+
+    def total(self, what: str) -> int:
+        """``bytes``, ``download`` or ``room`` of all files."""
+        return sum(file[what] for file in self.files.values())
+
+    def work(self) -> PendingWork:
+        """What the download takes."""
+        download = self.total("download")
+        label = f"the download of {self.label} ({gigabytes(download)})"
+        return PendingWork(label, 10 + download / _USUAL_BYTES_PER_S, self.total("room"), 0, 200_000_000)
+
+
+def find_model(
+    source: ModelSource, store: ArtifactStore, converter: Converter, key_of: Callable[[str], ArtifactKey], say: Say
+) -> HubModel:
+    """The commit that ``source`` means now: the hub is asked, unless a commit was named that is here.
+
+    Where the hub cannot be asked, it is the commit that the same revision was before, if that is here.
+
+    Args:
+        source: of the kind ``hub``.
+        store: of what was downloaded.
+        converter: has the hub's client.
+        key_of: the key, by its commit, under which the model is kept.
+        say: shows a line to the user.
+
+    Raises:
+        UsageError: there is no such model, or none that can be converted, or the user has no access to it.
+        PrepareError: the hub cannot be asked, and the model is not here.
+    """
+    asked = source.revision or _MAIN
+    if _COMMIT.fullmatch(asked) and store.find(key_of(asked)):
+        return HubModel(source.label, asked)
+    with remembered(store.root / _REVISIONS) as known:
+        before: dict[str, str] = dict(known.get(source.hub_id, {}))
+    here = [commit for commit in sorted({*before.values()}) if store.find(key_of(commit))]
+    found = _look_up(source, here, store, converter)
+    if "refused" in found:
+        raise UsageError(found["refused"])
+    if "unreachable" in found:
+        if before.get(asked) in here:
+            found |= {"commit": before[asked], "files": {}}
+        elif "commit" not in found:
+            raise PrepareError(
+                f"the model {source.spec} is not here, and the hub cannot be asked: {found['unreachable']}; "
+                f"{found['remedy']}"
+            )
+        model = _model(source, found)
+        say(f"the hub cannot be asked ({found['unreachable']}): {model.name}, which is here, is used")
+        return model
+    with remembered(store.root / _REVISIONS) as known:
+        known.setdefault(source.hub_id, {})[asked] = found["commit"]
+    return _model(source, found)
+
+
+def _look_up(source: ModelSource, here: list[str], store: ArtifactStore, converter: Converter) -> dict[str, Any]:
+    options = {"revision": source.revision, "here": here, "disk": str(existing_parent(store.root))}
+    with tempfile.TemporaryDirectory(prefix="aipc-bench-", ignore_cleanup_errors=True) as scratch:
+        output = Path(scratch) / "out"
+        output.mkdir()
+        title = f"{source.label} to a list of its files"
+        recipe = Recipe("hub-lookup", {}, options)
+        return converter.run(recipe, source.hub_id, output, title=title, log_name=recipe.task)
+
+
+def _model(source: ModelSource, found: Mapping[str, Any]) -> HubModel:
+    files = found.get("files", {})
+    if files and found["quantized"]:
+        raise UsageError(f"{source.label}: {quantized_already(found['quantized'])}")
+    return HubModel(source.label, found["commit"], files, _facts(found) if files else None)
+
+
+def _facts(found: Mapping[str, Any]) -> ModelFacts | None:
+    counted, vocabulary, context = (found[name] for name in ("parameters", "vocab_size", "context_tokens"))
+    if not counted or not isinstance(vocabulary, int) or not isinstance(context, int | None):
+        return None
+    return ModelFacts(
+        parameters=sum(counted.values()),
+        vocab_size=vocabulary,
+        context_tokens=context,
+        linear_widths=(),
+        weight_elements={WEIGHT_FORMATS.get(kind, kind.lower()): count for kind, count in counted.items()},
+        stored_bytes=sum(file["bytes"] for name, file in found["files"].items() if name.endswith(".safetensors")),
+    )
+
+
+def download(model: HubModel, source: ModelSource, folder: Path, output: Path, converter: Converter, say: Say) -> None:
+    """Put the files of ``model`` into ``output``; say every ten seconds how far it is.
+
+    Args:
+        model: which files.
+        source: whose model it is.
+        folder: what has come lies there until all has, so that an interrupted download is gone on with.
+        output: the empty folder of the artifact.
+        converter: has the hub's client.
+        say: shows a line to the user.
+
+    Raises:
+        MachineError: the disk has no room for it.
+        PrepareError: it broke off, or the hub refused it.
+    """
+    here, whole = _bytes_in(folder), model.total("download")
+    check_disk(model, folder, shutil.disk_usage(existing_parent(folder)).free)
+    rest = f", {gigabytes(here)} of it here from before" if here else ""
+    taken = model.total("bytes") - whole
+    linked = f", {gigabytes(taken)} from the hub's cache on this machine" if taken else ""
+    say(f"downloading {model.name}: {len(model.files)} files, {gigabytes(whole)}{rest}{linked}")
+    start = time.monotonic()
+    files = {name: {**file} for name, file in model.files.items()}
+    recipe = Recipe("hub", {}, {"commit": model.commit, "files": files, "folder": str(folder)})
+    progress = Progress(lambda: _bytes_in(folder), whole, say)
+    title = f"{source.label} from the hub"
+    found = converter.run(recipe, source.hub_id, output, title=title, log_name="hub", watch=progress)
+    if "refused" in found:
+        raise PrepareError(f"the download of {model.name} broke off: {found['refused']}")
+    say(f"downloaded {model.name}: done in {format_duration(time.monotonic() - start)}")
+
+
+def check_disk(model: HubModel, folder: Path, free_bytes: int) -> None:
+    """Whether the disk has room for what ``model`` still lacks in ``folder``.
+
+    Raises:
+        MachineError: it has not.
+    """
+    needed = model.total("room") - _bytes_in(folder)
+    if needed > free_bytes:
+        raise MachineError(
+            f"downloading {model.name} needs {gigabytes(needed)} of disk, {gigabytes(free_bytes)} are free: free some "
+            f"(`nox -s clean` shows the cache), or move the cache with {CACHE_VARIABLE}"
+        )
+
+
+class Progress:
+    """Says now and then how far a download is, when called again and again.
+
+    Args:
+        have: bytes that have come so far.
+        whole: bytes that come in all.
+        say: shows a line to the user.
+        clock: in seconds.
+    """
+
+    def __init__(
+        self, have: Callable[[], int], whole: int, say: Say, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._have, self._whole, self._say, self._clock = have, whole, say, clock
+        self._told = (clock(), have())
+
+    def __call__(self) -> None:
+        """Say it, if that was not done in the last seconds."""
+        (then, before), now = self._told, self._clock()
+        if now - then < _EVERY_S:
+            return
+        have = self._have()
+        rate = max(0, have - before) / (now - then)
+        self._told = (now, have)
+        left = f"about {format_duration((self._whole - have) / rate)} left" if rate else "waiting for the hub"
+        share = have / self._whole if self._whole else 1
+        self._say(f"  {have / 1e6:,.0f} MB of {self._whole / 1e6:,.0f} MB ({share:.0%}), {rate / 1e6:.1f} MB/s, {left}")
+
+
+def _bytes_in(folder: Path) -> int:
+    """What lies in ``folder``, of files that may just be getting another name."""
+    total = 0
+    for file in folder.glob("*"):
+        with contextlib.suppress(OSError):
+            total += file.stat().st_size
+    return total
