@@ -158,10 +158,7 @@ class BenchSession:
         record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
         record |= {} if selection is None else {"selection": selection.record()}
         self._adaptive = self._begin_adaptive(selected)
-        if self._earlier is None:
-            self.writer.begin({**record, "observers": observers(self.guard.instruments)})
-        else:
-            self._carry_on(self._earlier, record, selected)
+        self._begin_or_carry_on(record, selected)
         self._facts = facts
         if self._quality is not None:
             keep_answers(self.writer.path, self._quality.reference)
@@ -229,16 +226,22 @@ class BenchSession:
                 if self._earlier is None or self._earlier.lacks(table, row):
                     self.writer.rows(table, [row])
 
-    def _carry_on(self, earlier: Earlier, record: dict[str, Any], selected: Plan) -> None:
-        """Take up what an earlier process has measured of ``selected``, if nothing has changed since."""
+    def _begin_or_carry_on(self, record: dict[str, Any], selected: Plan) -> None:
+        """Write run.json; or take up what an earlier process has measured of ``selected``, if nothing has changed."""
+        assert self.writer is not None
+        if self._earlier is None:
+            self.writer.begin({**record, "observers": observers(self.guard.instruments)})
+        else:
+            self._carry_on(self.writer, self._earlier, record, selected)
+
+    def _carry_on(self, writer: RunWriter, earlier: Earlier, record: dict[str, Any], selected: Plan) -> None:
         from bench.run.changes import other_conditions, refuse_changes  # noqa: PLC0415 - scipy is not for collecting
 
-        assert self.writer is not None
         refuse_changes(earlier, record, self._load_plans)
         earlier.replay(selected, self._unneeded, self._count)
         if self._adaptive is not None:
             self._adaptive.spend(earlier.seconds)
-        earlier.carry_on(self.writer, selected, other_conditions(earlier.run.record, record))
+        earlier.carry_on(writer, selected, other_conditions(earlier.run.record, record))
 
     def _begin_adaptive(self, selected: Plan) -> Adaptive | None:
         if self.options.interval_target is None:
