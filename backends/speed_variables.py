@@ -17,8 +17,22 @@ _FAMILIES = (
     *("OPENVINO_", "OV_", "ORT_", "ORTGENAI_", "ONNXRUNTIME_", "GGML_", "LLAMA_"),
     *("TORCH_", "TORCHINDUCTOR_", "TORCHDYNAMO_", "PYTORCH_", "ATEN_", "IPEX_"),
     # drivers of GPUs and NPUs
-    *("CUDA_", "CUBLAS_", "CUDNN_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "ZE_", "ZES_", "ONEAPI_", "SYCL_", "UR_"),
-    *("IGC_", "IE_NPU_", "VK_"),
+    *(
+        "CUDA_",
+        "CUBLAS_",
+        "CUDNN_",
+        "NVIDIA_",
+        "HIP_",
+        "HSA_",
+        "ROCR_",
+        "AMD_",
+        "ZE_",
+        "ZES_",
+        "ONEAPI_",
+        "SYCL_",
+        "UR_",
+    ),
+    *("IGC_", "IE_NPU_", "VK_", "OCL_", "OPENCL_"),
 )
 """What their names begin with."""
 
@@ -26,7 +40,7 @@ _SINGLE = frozenset(
     (
         *("LD_AUDIT", "LD_BIND_NOW", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES"),
         *("_RJEM_MALLOC_CONF", "NEOReadDebugKeys", "TOKENIZERS_PARALLELISM"),
-        *("PYTHONDEVMODE", "PYTHONMALLOC", "PYTHONTRACEMALLOC", "PYTHON_GIL", "PYTHON_JIT"),
+        *("COVERAGE_PROCESS_START", "PYTHONDEVMODE", "PYTHONMALLOC", "PYTHONTRACEMALLOC", "PYTHON_GIL", "PYTHON_JIT"),
     )
 )
 

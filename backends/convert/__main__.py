@@ -2,7 +2,8 @@
 
 The request is a JSON object: ``task`` (a name in :data:`TASKS`), ``source``, ``output`` (an empty folder), ``options``,
 and ``result``, the file that the answer is written to. The answer is a JSON object too: ``{"ok": true, "facts": …,
-"peak_memory_bytes": …}`` or ``{"ok": false, "message": …}``; no answer means that the process died.
+"peak_memory_bytes": …}`` or ``{"ok": false, "message": …}``, with ``"refused": true`` where the converter
+takes no such model at all; no answer means that the process died.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from backends.convert import ConversionError
+from backends.convert import ConversionError, RefusedError
 from backends.process import unattended
 
 if sys.platform == "win32":
@@ -80,6 +81,8 @@ def carry_out(request: dict[str, Any]) -> dict[str, Any]:
     try:
         task = importlib.import_module(TASKS[request["task"]])
         facts = task.convert(request["source"], Path(request["output"]), request["options"])
+    except RefusedError as error:
+        return {"ok": False, "message": str(error), "refused": True}
     except ConversionError as error:
         return {"ok": False, "message": str(error)}
     except Exception as error:  # noqa: BLE001  converters raise anything; the log keeps the traceback

@@ -25,7 +25,7 @@ from bench.run.score_stored import check, loads_of, score_stored
 from bench.store.lookup import all_folders, find_folders
 from bench.store.reader import StoredRun, open_run
 
-_SHARED = ("worker", "cache_dir")
+_SHARED = ("worker", "cache_dir", "wait", "shared")
 """Flags of a sweep that are taken here too."""
 
 

@@ -104,8 +104,7 @@ def _scored(
             f"{load.backend} tells neither logits nor log-probabilities of given tokens on {load.device}",
             error_type="UnsupportedError",
         )
-    if plan.venv.python is None or plan.unsupported is not None or plan.broken is not None:
-        why = plan.broken or plan.unsupported or plan.venv.reason
+    if (why := plan.why_not) is not None:
         raise WorkerFailed(why, error_type="PrepareError")
     # What hangs here has been timed already, so that it need not be waited for as long.
     timeouts = replace(facts.timeouts, generation_s=min(facts.timeouts.generation_s, _SLACK_S + 4 * seconds))

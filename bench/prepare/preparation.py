@@ -280,7 +280,9 @@ class Preparation(ABC):
             self._checked.add(job.key.digest)
             return self._make(job, source, output)
 
-        return self._store.get(job.key, make)
+        return self._store.get(
+            job.key, make, waiting=lambda: self._say(f"waiting for another run that converts {job.title}")
+        )
 
     def _verified(self, artifact: Artifact) -> Artifact:
         if artifact.digest not in self._checked:

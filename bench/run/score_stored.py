@@ -30,6 +30,7 @@ from bench.prepare.stage import preparation_for
 from bench.run.doctor.readiness import look
 from bench.run.guard.after import judge_quality
 from bench.run.load_plans import named_venvs, plan_load
+from bench.run.machine_lock import SHARED_QUALITY, MachineLock, needs_machine
 from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
 from bench.store.reader import StoredRun
 from bench.store.writer import replace_rows
@@ -71,7 +72,7 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
 
     Args:
         run: is finished, and of this machine.
-        options: the model, as in the record of the run, and the cache.
+        options: the model, as in the record of the run, the cache, and what to do if another run measures here.
         venvs: of the stacks.
         seconds: how long it may take; ``None`` for as long as after a run.
         say: prints one line of progress.
@@ -82,6 +83,10 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     """
     measured = Measured.of(run)
     loads = [load for load in loads_of(run) if load.key in measured.load_keys]
+    beside = options.shared and needs_machine(loads)
+    if needs_machine(loads):
+        lock = MachineLock(run.run_id, f"nox -s quality -- {run.run_id}", say)
+        lock.take(shared=options.shared, wait_s=options.wait_s)
     readiness = look(loads, venvs)
     preparer = preparation_for(options, venvs, [load for load in loads if readiness.can_run(load)], say)
     model, book = run.record.get("model") or {}, PromptBook.made_up()
@@ -90,13 +95,14 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
             raise StoreError(f"the model {options.model} is not the one that was measured, {model.get('name')}")
         book = preparer.prompts()
     changed = _changed(run, loads, venvs)
-    plans = {}
+    plans, usable = {}, []
     for load in loads:
         plan = plan_load(load, venvs.of(load), preparer, readiness, {}, say)
         plans[load.key] = replace(plan, broken=plan.broken or changed.get(load.key) or _other_artifact(run, load, plan))
-        if (why := plans[load.key].broken or plan.unsupported) is not None:
+        if (why := plans[load.key].broken or plan.refused or plan.unsupported) is not None:
             say(f"not scored: {load.label}: {why}")
-    usable = [load for load in loads if not plans[load.key].broken and not plans[load.key].unsupported]
+        else:
+            usable.append(load)
     if not usable:
         raise StoreError(f"no load of {run.path} can be scored")
     texts = texts_of(book, {cell["prompt_tokens"] for cell in run.record["plan"]["cells"]})
@@ -116,8 +122,9 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
             new = [row for row in rows if row.get("error_type") != "Interrupted"]
             if new:
                 replace_rows(run, "quality", ~pc.field("load_key").isin({row["load_key"] for row in new}), new)
-                broken = [one.row() for one in judge_quality(run)]
-                replace_rows(run, "findings", pc.field("code") != Code.BROKEN.word, broken)
+                found = [*judge_quality(run), *([SHARED_QUALITY] if beside else ())]
+                others = (pc.field("code") != Code.BROKEN.word) & (pc.field("message") != SHARED_QUALITY.message)
+                replace_rows(run, "findings", others, [one.row() for one in found])
 
 
 def _facts(run: StoredRun, scratch: Path) -> RunFacts:

@@ -65,8 +65,10 @@ def main_job(folder: Path, arguments: Sequence[str]) -> MainJob:
         f"--reports-dir={reports}",
         *arguments,
     ]
+    # The locks of runs lie in the folder for temporary files, and other tests measure at the same time.
+    env = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
     done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8", timeout=1500, check=False
+        command, cwd=ROOT, env=env, capture_output=True, text=True, encoding="utf-8", timeout=1500, check=False
     )
     output = done.stdout + done.stderr
     runs = sorted(results.iterdir()) if results.is_dir() else []
