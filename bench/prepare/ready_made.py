@@ -65,6 +65,10 @@ class ReadyMade(Preparation):
         """The tokenizer of a GGUF file."""
         return self._made(self._tokenizer_job, self._model)
 
+    @property
+    def _tokenizer_digest(self) -> str:
+        return self._tokenizer_job.key.digest if self._format == "gguf" else self._digest
+
     def _jobs(self, wanted: Sequence[Wanted]) -> Iterator[Job]:
         del wanted
         yield self._inspect_job
