@@ -17,8 +17,22 @@ _FAMILIES = (
     *("OPENVINO_", "OV_", "ORT_", "ORTGENAI_", "ONNXRUNTIME_", "GGML_", "LLAMA_"),
     *("TORCH_", "TORCHINDUCTOR_", "TORCHDYNAMO_", "PYTORCH_", "ATEN_", "IPEX_"),
     # drivers of GPUs and NPUs
-    *("CUDA_", "CUBLAS_", "CUDNN_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "ZE_", "ZES_", "ONEAPI_", "SYCL_", "UR_"),
-    *("IGC_", "IE_NPU_", "VK_"),
+    *(
+        "CUDA_",
+        "CUBLAS_",
+        "CUDNN_",
+        "NVIDIA_",
+        "HIP_",
+        "HSA_",
+        "ROCR_",
+        "AMD_",
+        "ZE_",
+        "ZES_",
+        "ONEAPI_",
+        "SYCL_",
+        "UR_",
+    ),
+    *("IGC_", "IE_NPU_", "VK_", "OCL_", "OPENCL_"),
 )
 """What their names begin with."""
 
@@ -26,7 +40,7 @@ _SINGLE = frozenset(
     (
         *("LD_AUDIT", "LD_BIND_NOW", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES"),
         *("_RJEM_MALLOC_CONF", "NEOReadDebugKeys", "TOKENIZERS_PARALLELISM"),
-        *("PYTHONDEVMODE", "PYTHONMALLOC", "PYTHONTRACEMALLOC", "PYTHON_GIL", "PYTHON_JIT"),
+        *("COVERAGE_PROCESS_START", "PYTHONDEVMODE", "PYTHONMALLOC", "PYTHONTRACEMALLOC", "PYTHON_GIL", "PYTHON_JIT"),
     )
 )
 
@@ -49,8 +63,18 @@ def speed_variables(environ: Mapping[str, str]) -> dict[str, str]:
     only that it is set.
     """
     # Windows has names in capitals only, whatever was typed.
-    names = sorted(name for name in environ if name in _SINGLE or name.startswith(_FAMILIES))
+    names = sorted(name for name in environ if changes_speed(name))
     return {name: _value(name, environ[name]) for name in names[:_MOST]}
+
+
+def changes_speed(name: str) -> bool:
+    """Whether the variable ``name`` changes how fast a stack runs."""
+    return name in _SINGLE or name.startswith(_FAMILIES)
+
+
+def is_secret(name: str) -> bool:
+    """Whether the variable ``name`` is named like a secret."""
+    return bool(_SECRET.intersection(name.upper().split("_")))
 
 
 def home_folder() -> Path | None:
@@ -62,7 +86,7 @@ def home_folder() -> Path | None:
 
 
 def _value(name: str, value: str) -> str:
-    if _SECRET.intersection(name.upper().split("_")):
+    if is_secret(name):
         return _HIDDEN
     if name in _LIST_OF_FILES:
         # Separated by blanks or colons, so that no file's name can hold either.

@@ -77,6 +77,18 @@ class Code(Enum):
         "a variable of the environment pins the threads of a stack, or holds it back",
         "Unset it before the run, unless it is what you measure.",
     )
+    HELD_BACK = (
+        "warning",
+        "Held back",
+        "the system runs the harness and its workers slower than others: a low priority, a tracer, an emulated CPU",
+        "Start the run plainly: without nice, chrt, strace or a debugger, by a Python that is built for this CPU.",
+    )
+    SHARED = (
+        "warning",
+        "Shared",
+        "the run was allowed to measure beside other runs on this machine",
+        "Run again alone, without --shared.",
+    )
     NOT_KEPT_AWAKE = (
         "info",
         "Not kept awake",
@@ -234,6 +246,7 @@ MESSAGES = {
     "cpu-affinity": "CPU affinity allows only {usable} of {logical} CPUs: {cpus}",
     "cpu-quota": "a CPU quota allows only the time of {quota:.3g} of {logical} CPUs",
     "memory-limit": "a memory limit allows only {most_gb:.1f} GB of {total_gb:.1f} GB",
+    "address-space-limit": "a limit on address space (ulimit -v) allows each process only {most_gb:.1f} GB",
     "pins": "{name}={value} decides which CPUs the threads run on",
     "caps": "{name}={value} keeps the stack from instructions that the CPU has",
     "sleeps": "{name}={value} has idle threads sleep, and wakes them for every operation",
@@ -243,7 +256,19 @@ MESSAGES = {
     "limits-threads": "{name}={value} allows fewer threads than the run's",
     "lowers-threads": "{name}={value} lets the library use fewer threads than asked for",
     "serializes": "{name}={value} has every parallel region run on one thread",
+    "recompiles": "{name}={value} has the stack prepare its kernels again and again",
+    "rounds": "{name}={value} lets the library compute in fewer bits than it was asked for",
+    "allocates": "{name}={value} changes how memory is allocated",
     "inserts": "{name}={value} puts a library into the worker that is not the stack's",
+    "shared": "--shared allowed other runs to measure on this machine at the same time",
+    "shared-with": "other runs measured on this machine when this one began: {runs}",
+    "shared-quality": "its texts were scored while other runs could measure on this machine (--shared)",
+    "niceness": "niceness {value}: other programs get the CPU first",
+    "priority-class": "the priority class is {value}: other programs get the CPU first",
+    "policy": "the scheduling policy is {value}: other programs get the CPU first",
+    "weight": "the control group's CPU weight is {percent:.3g} % of the usual one: other programs get the CPU first",
+    "traced": "{program} traces the process and stops it at its system calls or signals",
+    "emulated": "this Python is built for {kind}, and the system translates it for the CPU that is here",
     "inhibitor-missing": "the machine may go to sleep: there is no {program}",
     "inhibitor-refused": "the machine may go to sleep: {program} was refused",
     "windows-refused": "the machine may go to sleep: Windows did not take the request",

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from bench.observe.sysfs import text_of
+from bench.observe.sysfs import count_of, text_of
 
 _OWN = Path("/proc/self")
 
@@ -43,6 +43,10 @@ class Groups:
     def cpu_quota(self) -> float | None:
         """In CPUs; ``None`` without a quota."""
         return min(_known(map(_quota, self.cpu)), default=None)
+
+    def cpu_weight(self) -> float | None:
+        """The smallest weight against neighbouring groups, as a share of the usual one; ``None`` where none is told."""
+        return min(_known(map(_weight, self.cpu)), default=None)
 
     def throttling(self) -> Throttling | None:
         """How often a quota stopped them; ``None`` without a counter."""
@@ -131,6 +135,15 @@ def _quota(group: Path) -> float | None:
         quota, period = (text_of(group / f"cpu.cfs_{what}_us") for what in ("quota", "period"))
     if quota.isdigit() and period.isdigit() and int(quota) > 0 and int(period) > 0:
         return int(quota) / int(period)
+    return None
+
+
+def _weight(group: Path) -> float | None:
+    if text_of(group / "cpu.idle") == "1":
+        return 0.0
+    for name, usual in (("cpu.weight", 100), ("cpu.shares", 1024)):
+        if (weight := count_of(group / name)) is not None:
+            return weight / usual
     return None
 
 

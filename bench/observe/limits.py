@@ -6,6 +6,7 @@ limit (a container, a systemd unit, a Windows job).
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +18,17 @@ from bench.observe.cgroup import own_groups
 from bench.observe.cpu import Cores, cores, cpu_list
 from bench.observe.job import own_job
 
+if sys.platform != "win32":
+    import resource
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What may be used; ``cpus``, the logical ones, is ``None`` where the system does not show them."""
+    """What may be used.
+
+    ``cpus``, the logical ones, is ``None`` where the system does not show them; ``address_space_bytes``, of each
+    process, where there is no limit.
+    """
 
     machine: Cores
     usable: Cores
@@ -28,6 +36,7 @@ class Limits:
     cpu_quota: float | None
     memory_bytes: int
     machine_memory_bytes: int
+    address_space_bytes: int | None = None
 
     @property
     def most_threads(self) -> int:
@@ -46,6 +55,7 @@ class Limits:
             "cpus": None if self.cpus is None else cpu_list(self.cpus),
             "cpu_quota": self.cpu_quota,
             "memory_bytes": self.memory_bytes,
+            "address_space_bytes": self.address_space_bytes,
         }
 
 
@@ -65,7 +75,16 @@ def limits() -> Limits:
         cpu_quota=_quota(machine.logical),
         memory_bytes=memory.total_bytes,
         machine_memory_bytes=memory.machine_bytes,
+        address_space_bytes=_address_space(),
     )
+
+
+def _address_space() -> int | None:
+    if sys.platform == "win32":
+        return None
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        most = resource.getrlimit(resource.RLIMIT_AS)[0]
+        return None if most == resource.RLIM_INFINITY else most
 
 
 def _quota(logical: int) -> float | None:

@@ -52,6 +52,8 @@ class Options:
         quality: whether texts are scored after the last block.
         quality_limits: ``degraded`` and ``broken``: from which ratio of perplexities on.
         reference: what they are ratios to: ``auto``, ``none``, or the label of a load.
+        wait_s: how long to wait for another run that measures on this machine.
+        shared: whether to measure beside it.
         resume: the folder of the run that is carried on, by the options that it was begun with.
     """
 
@@ -81,6 +83,8 @@ class Options:
     quality: bool
     quality_limits: Mapping[str, float]
     reference: str
+    wait_s: float
+    shared: bool
     cooldown_s: float
     load_timeout_s: float
     generation_timeout_s: float
@@ -127,7 +131,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
     given = _Given(flags, file)
     asked = given.read("backend", _backends)
     devices = given.read("device", _devices)
-    workers = given.read("worker", _workers, {})
+    workers = given.read("worker", read_workers, {})
     variants = read_variants(flags.get("a"), flags.get("b"), CommandLine(asked, DEFAULT_BACKENDS, devices, workers))
     measured = tuple(dict.fromkeys(variant.backend for variant in variants.values()))
     profile = given.read("profile", v.one_of, "standard" if variants else "quick", choices=tuple(PROFILES))
@@ -162,6 +166,8 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         quality=not given.read("no_quality", v.switch, default=False),
         quality_limits=given.read("quality_limits", _quality_limits, DEFAULT_QUALITY_LIMITS),
         reference=given.read("reference", v.text, "auto"),
+        wait_s=given.read("wait", v.duration, 0.0),
+        shared=given.read("shared", v.switch, default=False),
         cooldown_s=given.read("cooldown_s", v.seconds, 0.0, zero=True),
         load_timeout_s=given.read("load_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
         generation_timeout_s=given.read("generation_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
@@ -269,7 +275,12 @@ def _quality_limits(value: Any, where: str) -> dict[str, float]:
     return limits
 
 
-def _workers(value: Any, where: str) -> dict[str, str]:
+def read_workers(value: Any, where: str) -> dict[str, str]:
+    """Backend -> interpreter, of ``NAME=PYTHON`` entries.
+
+    Raises:
+        UsageError: an entry is none, or its interpreter is not there.
+    """
     workers = {}
     for entry in v.listed(value):
         name, equals, python = entry.partition("=")

@@ -11,8 +11,13 @@ from bench.errors import UsageError
 from bench.plan.flags import BY_NAME
 from bench.plan.options import Options, resolve_options
 
-_BESIDE = frozenset(("resume", "worker", "cache_dir", "results_dir", "reports_dir", "lang", "open", "redact", "strict"))
-"""Flags that may stand beside ``--resume``: they say where things are, or what becomes of the report."""
+_BESIDE = frozenset(
+    (
+        *("resume", "wait", "shared", "worker", "cache_dir", "results_dir", "reports_dir"),
+        *("lang", "open", "redact", "strict"),
+    )
+)
+"""Flags that may stand beside ``--resume``: where things are, what becomes of the report, what other runs may do."""
 
 _AS_NAMED = (
     *("prompt_tokens", "new_tokens", "profile", "blocks", "interval_target", "max_blocks", "repeats", "warmups"),

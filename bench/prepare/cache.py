@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from bench import PROJECT_ROOT
@@ -135,10 +135,13 @@ class ArtifactStore:
         """The artifact of ``key``, ``None`` if it was never finished or files of it are gone."""
         return read_artifact(self.artifacts / key.folder)
 
-    def get(self, key: ArtifactKey, make: Callable[[Path], Made]) -> Artifact:
+    def get(
+        self, key: ArtifactKey, make: Callable[[Path], Made], waiting: Callable[[], object] = lambda: None
+    ) -> Artifact:
         """The artifact of ``key``; if there is none, ``make`` fills an empty folder, whose parent is scratch space.
 
-        Whoever else wants it meanwhile waits.
+        Where another process makes it, ``waiting`` is called, and what that made is taken. If that one is killed, its
+        lock goes with it and the artifact is made here.
 
         Raises:
             MachineError: the cache folder cannot be written.
@@ -146,8 +149,16 @@ class ArtifactStore:
         if (found := self.find(key)) is not None:
             return found
         try:
-            with self.lock(key.folder):
+            lock = self.lock(key.folder)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                waiting()
+                lock.acquire()
+            try:
                 return self.find(key) or self._make(key, make)
+            finally:
+                lock.release()
         except OSError as error:
             reason = error.strerror or str(error)
             raise MachineError(

@@ -31,6 +31,10 @@ DEFAULT_FACTS = ModelFacts(
 
 SYNTHETIC_PREFIX = "synthetic:"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
+_HUB_PAGE = re.compile(
+    r"(?:https?://)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)(?:/(?:tree|commit)/([\w./-]*[\w.-]))?/?"
+)
+"""The address of a model's page, as it is copied from a browser."""
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 Kind = Literal["default", "directory", "hub", "synthetic", "openvino-ir", "ort-genai", "gguf"]
@@ -159,6 +163,8 @@ def resolve_model(spec: str) -> ModelSource:
         return _synthetic(spec)
     if _path(spec).exists() or _path(spec).is_symlink():
         return _directory(spec)
+    if page := _HUB_PAGE.fullmatch(spec):
+        spec = "@".join(filter(None, page.groups()))
     if _HUB_ID.fullmatch(spec):
         return ModelSource("hub", spec, spec.partition("@")[0])
     raise UsageError(

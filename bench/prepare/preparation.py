@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from backends.contract import Text
+from backends.contract import Question, Text
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, ArtifactKey, ArtifactStore, Made, damage
@@ -33,6 +33,7 @@ from bench.prepare.recipes import PACKAGES, Recipe
 CORPUS = Path(__file__).resolve().parent / "corpus"
 TEXTS = CORPUS.with_name("texts")
 REFERENCE_FILE = "reference.npz"
+ANSWERS_FILE = "answers.json"
 ASSUMED_PARAMETERS = 3_821_079_552  # Phi-3-mini's: what a hub model of unknown size is taken for in a preflight
 
 Say = Callable[[str], None]
@@ -209,11 +210,12 @@ class Preparation(ABC):
         return self._made(self._prompts_job(self._facts), str(tokenizer))
 
     @abstractmethod
-    def reference(self, texts: Sequence[Text]) -> Artifact:
-        """What the model's own weights say of ``texts``, by transformers on the CPU, to hold against what a load says.
+    def reference(self, texts: Sequence[Text], questions: Sequence[Question] = ()) -> Artifact:
+        """What the model's own weights say of ``texts`` and answer to ``questions``, by transformers on the CPU.
 
         ``precision`` of the result is what they were made float in and computed in: ``fp32``, or ``bf16`` where the
-        memory does not suffice for that. :data:`REFERENCE_FILE` in its folder is for :mod:`backends.scoring`.
+        memory does not suffice for that. :data:`REFERENCE_FILE` in its folder is for :mod:`backends.scoring`;
+        :data:`ANSWERS_FILE` maps the digest of each question to the ids of its answer.
 
         Raises:
             PrepareError: there are no such weights, transformers failed, or a text is longer than the model's context.
@@ -291,7 +293,9 @@ class Preparation(ABC):
             self._checked.add(job.key.digest)
             return self._make(job, source, output)
 
-        return self._store.get(job.key, make)
+        return self._store.get(
+            job.key, make, waiting=lambda: self._say(f"waiting for another run that converts {job.title}")
+        )
 
     def _verified(self, artifact: Artifact) -> Artifact:
         if artifact.digest not in self._checked:

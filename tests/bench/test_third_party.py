@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def toy(make_venv: Callable[..., str], tmp_path_factory: pytest.TempPathFactory)
     """A run of the toy beside a simulated backend, as nox would start it; and what it printed."""
     harness, worker = make_venv("harness", harness=True), make_venv("worker", harness=False)
     sweep = Sweep(tmp_path_factory.mktemp("toy"))
-    arguments = sweep.command("--backend", "toy,simulated", "--precision", "fp32", "--blocks", "2")
+    arguments = sweep.command("--backend", "toy,simulated", "--precision", "fp32", "--blocks", "2", "--shared")
     done = subprocess.run(
         [harness, *arguments[1:]],
         cwd=PACKAGE.parents[2],
@@ -100,6 +101,14 @@ def test_its_options_are_recorded(toy: tuple[Sweep, str]) -> None:
 
 def test_its_packages_are_recorded(toy: tuple[Sweep, str]) -> None:
     assert toy[0].stored.record["venvs"]["toy"]["packages"] == {"aipc-toy": "1.0"}
+
+
+def test_what_was_measured_with_leave_to_others_says_so_in_every_row(toy: tuple[Sweep, str]) -> None:
+    (found,) = [row for row in toy[0].findings() if row["code"] == "shared"]
+    assert (found["subject"], found["severity"]) == ("run", "warning")
+    (file,) = (toy[0].home / "reports").glob("*/summary.csv")
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        assert all("shared" in row["run_findings"].split() for row in csv.DictReader(stream))
 
 
 def test_the_run_says_on_what_it_will_run(toy: tuple[Sweep, str]) -> None:

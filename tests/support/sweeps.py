@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,14 +41,19 @@ class Sweep:
         return [sys.executable, "-m", "pytest", "bench/", *own, *played, *arguments]
 
     def environment(self) -> dict[str, str]:
-        """As nox sets it; what this test session's own pytest was told is not for that one."""
-        own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AIPC_"))}
-        return {**own, "PYTHONUTF8": "1"}
+        """As nox sets it; what this test session's own pytest was told is not for that one.
 
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run to the end."""
+        In the folder for temporary files are the locks of runs, and other tests measure at the same time.
+        """
+        own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "AIPC_"))}
+        return {**own, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.home)), "PYTHONUTF8": "1"}
+
+    def run(
+        self, *arguments: str, started_by: Sequence[str] = (), **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run to the end; ``started_by`` is a command such as ``taskset -c 0`` that starts it."""
         return subprocess.run(
-            self.command(*arguments),
+            [*started_by, *self.command(*arguments)],
             cwd=PROJECT_ROOT,
             env={**self.environment(), **environment},
             capture_output=True,
@@ -86,6 +92,10 @@ class Sweep:
     def loads(self) -> list[dict[str, Any]]:
         """What was committed."""
         return list(self.stored.table("loads").to_pylist())
+
+    def findings(self) -> list[dict[str, Any]]:
+        """What was committed."""
+        return list(self.stored.table("findings").to_pylist())
 
     @property
     def reported(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 from backends.spec import family, hardware_of
 from bench.observe.accelerators import AcceleratorFacts, hardware
 from bench.run.doctor.probe import Probe
-from bench.run.doctor.system import SystemFacts
+from bench.run.doctor.system import CHOOSERS, SystemFacts
 
 OLDEST_NPU_DRIVER = "32.0.100.3104"
 """The first Windows driver whose NPU runs language models, as other projects name it, too; never tried."""
@@ -167,6 +167,10 @@ def _gpu_missing(device: str, system: SystemFacts) -> Missing:
         return f"the system lists no {maker} (of GPUs: {others})", "ask for a device that this machine has"
     if wanted == "intel-gpu" and any("dri" in file for file in system.locked):
         return "this user may not open the GPU's device", _JOIN_RENDER
+    chooser = next((name for name in CHOOSERS.get(family(device), ()) if name in system.chosen), None)
+    if chooser is not None:
+        what = f"{chooser}={system.chosen[chooser]} chooses which GPUs a stack sees, and leaves none for {device}"
+        return what, f"unset {chooser}; then `nox -s doctor` says what else is missing"
     article = "a" if maker == "GPU" else "an"
     return f"the system lists {article} {maker}, and this stack cannot use it", _GPU_REMEDIES[wanted]
 

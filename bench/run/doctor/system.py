@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from backends.speed_variables import speed_variables
 from bench.observe.accelerators import NPU_NAMES, AcceleratorFacts, gpus, npus, pci_id
 from bench.observe.machine import cpu_name
 
 _PCI = Path("/sys/bus/pci/devices")
+CHOOSERS = {
+    "CUDA": ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
+    "XPU": ("ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR"),
+    "GPU": ("ZE_AFFINITY_MASK",),
+}
+"""Family of GPUs -> the variables that choose which of them a stack sees."""
 _DEVICE_FILES = ("accel/accel*", "dri/renderD*")
 
 
@@ -26,6 +33,7 @@ class SystemFacts:
         npus: the same of each NPU.
         undriven_npus: names of NPUs on the PCI bus that no kernel driver has taken.
         locked: device files that this user may not open, e.g. ``/dev/accel/accel0``.
+        chosen: variable -> value, of those that choose which devices a stack sees.
     """
 
     windows: bool
@@ -34,12 +42,13 @@ class SystemFacts:
     npus: Sequence[AcceleratorFacts] = ()
     undriven_npus: Sequence[str] = ()
     locked: Sequence[str] = ()
+    chosen: Mapping[str, str] = field(default_factory=dict)
 
 
 def system_facts() -> SystemFacts:
     """Look at this machine."""
     if sys.platform == "win32":
-        return SystemFacts(windows=True, cpu=cpu_name(), gpus=gpus(), npus=npus())
+        return SystemFacts(windows=True, cpu=cpu_name(), gpus=gpus(), npus=npus(), chosen=_chosen())
     return SystemFacts(
         windows=False,
         cpu=cpu_name(),
@@ -47,7 +56,13 @@ def system_facts() -> SystemFacts:
         npus=npus(),
         undriven_npus=undriven_npus(_PCI),
         locked=locked(Path("/dev")),
+        chosen=_chosen(),
     )
+
+
+def _chosen() -> dict[str, str]:
+    names = {name for names in CHOOSERS.values() for name in names}
+    return {name: value for name, value in speed_variables(os.environ).items() if name in names}
 
 
 def undriven_npus(bus: Path) -> tuple[str, ...]:

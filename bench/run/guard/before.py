@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from bench.findings import Code
 from bench.observe.energy_meter import FoundMeter
 from bench.observe.gauges import Instruments
+from bench.observe.hindrance import hindrances
 from bench.observe.limits import limits
 from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.virtual import hypervisor
 from bench.run.guard.found import Found
-from bench.run.guard.setup import judge_limits
+from bench.run.guard.setup import judge_hindrances, judge_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ def check_machine(instruments: Instruments) -> list[Found]:
         *judge_before(first, instruments.conditions.read()),
         *judge_machine(hypervisor(), instruments.energy),
         *judge_limits(limits()),
+        *judge_hindrances(hindrances()),
     ]
 
 

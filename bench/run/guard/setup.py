@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from bench.findings import Code, Values
 from bench.observe.cpu import cpu_list
+from bench.observe.hindrance import Hindrances
 from bench.observe.limits import Limits
 from bench.run.guard.found import Found
 
@@ -22,6 +23,22 @@ def judge_limits(usable: Limits) -> Iterator[Found]:
     if usable.memory_bytes < usable.machine_memory_bytes:
         memory = {"most_gb": usable.memory_bytes / 1e9, "total_gb": usable.machine_memory_bytes / 1e9}
         yield Found(Code.LIMITED, memory, ("memory-limit",))
+    if usable.address_space_bytes is not None:
+        yield Found(Code.LIMITED, {"most_gb": usable.address_space_bytes / 1e9}, ("address-space-limit",))
+
+
+def judge_hindrances(now: Hindrances) -> Iterator[Found]:
+    """What holds all processes of the run back; what shows only while other programs compute is good to know."""
+    if now.tracer is not None:
+        yield Found(Code.HELD_BACK, {"program": now.tracer}, ("traced",), "serious")
+    if now.emulated is not None:
+        yield Found(Code.HELD_BACK, {"kind": now.emulated}, ("emulated",))
+    priorities = {"niceness": now.niceness, "priority-class": now.priority_class, "policy": now.policy}
+    for key, value in priorities.items():
+        if value is not None:
+            yield Found(Code.HELD_BACK, {"value": value}, (key,), "info")
+    if now.weight is not None:
+        yield Found(Code.HELD_BACK, {"percent": 100 * now.weight}, ("weight",), "info")
 
 
 def judge_threads(threads: int | None, usable: Limits) -> Iterator[Found]:
@@ -47,22 +64,58 @@ _UNLESS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "KMP_LIBRARY": ("serializes", ("", "turnaround", "throughput")),
     "OMP_DYNAMIC": ("lowers-threads", _OFF),
     "OMP_WAIT_POLICY": ("sleeps", ("", "active")),
+    "MKL_THREADING_LAYER": ("serializes", ("", "intel", "gnu", "tbb", "pgi")),
+    "DNNL_CPU_ISA_HINTS": ("caps", ("", "no_hints")),
+    "ONEDNN_CPU_ISA_HINTS": ("caps", ("", "no_hints")),
+    "DNNL_DEFAULT_FPMATH_MODE": ("rounds", ("", "strict")),
+    "ONEDNN_DEFAULT_FPMATH_MODE": ("rounds", ("", "strict")),
+    "CUBLAS_EMULATE_SINGLE_PRECISION": ("rounds", _OFF),
+    "NVIDIA_TF32_OVERRIDE": ("rounds", _OFF),
+    "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": ("rounds", _OFF),
+    "MKL_DISABLE_FAST_MM": ("switches-off", _OFF),
+    "PYTORCH_JIT": ("switches-off", ("", "1")),
+    "TORCHDYNAMO_DISABLE": ("switches-off", _OFF),
+    "CUDA_CACHE_DISABLE": ("recompiles", _OFF),
+    "CUDA_FORCE_PTX_JIT": ("recompiles", _OFF),
+    "AMD_SERIALIZE_COPY": ("slows", _OFF),
+    "AMD_SERIALIZE_KERNEL": ("slows", _OFF),
+    "COVERAGE_PROCESS_START": ("slows", ("",)),
     "CUDA_LAUNCH_BLOCKING": ("slows", _OFF),
+    "DNNL_JIT_DUMP": ("slows", _OFF),
     "DNNL_VERBOSE": ("slows", _OFF),
     "GGML_SCHED_DEBUG": ("slows", _OFF),
+    "HIP_LAUNCH_BLOCKING": ("slows", _OFF),
     "MALLOC_CHECK_": ("slows", _OFF),
     "MALLOC_PERTURB_": ("slows", _OFF),
     "MKL_VERBOSE": ("slows", _OFF),
+    "ONEDNN_JIT_DUMP": ("slows", _OFF),
     "ONEDNN_VERBOSE": ("slows", _OFF),
     "PYTHONDEVMODE": ("slows", _OFF[:1]),
+    "PYTHONMALLOC": ("slows", ("", "default", "malloc", "mimalloc", "pymalloc")),
     "PYTHONTRACEMALLOC": ("slows", _OFF[:2]),
     "PYTORCH_NO_CUDA_MEMORY_CACHING": ("slows", _OFF),
     "SYCL_UR_TRACE": ("slows", _OFF),
+    "TORCH_COMPILE_DEBUG": ("slows", _OFF),
+    "UR_L0_SERIALIZE": ("slows", _OFF),
+    "ZE_ENABLE_TRACING_LAYER": ("slows", _OFF),
     "ZE_ENABLE_VALIDATION_LAYER": ("slows", _OFF),
+    "MALLOC_MMAP_MAX_": ("allocates", ("",)),
+    "MALLOC_MMAP_THRESHOLD_": ("allocates", ("",)),
+    "MALLOC_TRIM_THRESHOLD_": ("allocates", ("",)),
     "LD_AUDIT": ("inserts", ("",)),
     "LD_PRELOAD": ("inserts", ("",)),
 }
 """Variable -> key of the message, and the values (in lower case; one of several is enough) that do no harm."""
+
+_BY_ZERO = {
+    "KMP_BLOCKTIME": "sleeps",
+    "GOMP_SPINCOUNT": "sleeps",
+    "DNNL_PRIMITIVE_CACHE_CAPACITY": "recompiles",
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "recompiles",
+}
+"""Variable -> key of the message where it is 0."""
+
+_TUNABLES = (("caps", r"glibc\.cpu\.hwcaps=[^:]*-"), ("allocates", r"glibc\.malloc\.(mmap|trim)_"))
 
 _COUNTS = ("BLIS_NUM_THREADS", "GOTO_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _MOST = ("KMP_ALL_THREADS", "KMP_DEVICE_THREAD_LIMIT", "OMP_THREAD_LIMIT")
@@ -88,11 +141,13 @@ def _does(name: str, value: str, threads: int | None) -> str | None:
     if name in _UNLESS:
         does, harmless = _UNLESS[name]
         return None if parts.intersection(harmless) else does
-    if name == "KMP_BLOCKTIME":
-        return "sleeps" if setting.rstrip("mus") == "0" else None
     if name == "GLIBC_TUNABLES":
-        return "caps" if re.search(r"glibc\.cpu\.hwcaps=[^:]*-", setting) else None
-    if name.startswith("GGML_") and ("_DISABLE" in name or "_NO_" in name):
+        return next((does for does, pattern in _TUNABLES if re.search(pattern, setting)), None)
+    if name in _BY_ZERO:
+        return _BY_ZERO[name] if setting.rstrip("mus") == "0" else None
+    if name in ("VK_INSTANCE_LAYERS", "VK_LOADER_LAYERS_ENABLE"):
+        return "slows" if "validation" in setting else None
+    if name.startswith(("GGML_", "LLAMA_")) and ("_DISABLE" in name or "_NO_" in name) and name != "GGML_NO_BACKTRACE":
         return None if setting in _OFF else "switches-off"
     return _does_to_threads(name, setting, threads)
 

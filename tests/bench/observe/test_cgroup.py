@@ -46,6 +46,24 @@ def test_what_is_no_quota_limits_nothing(tmp_path: Path, text: str) -> None:
     assert unified(tmp_path, "/").cpu_quota() is None
 
 
+@pytest.mark.parametrize(
+    ("files", "weight"),
+    [
+        ({}, None),
+        ({"cpu__weight": "100"}, 1.0),
+        ({"cpu__weight": "20"}, 0.2),
+        ({"cpu__shares": "512"}, 0.5),
+        ({"cpu__weight": "100", "cpu__idle": "1"}, 0.0),
+        ({"cpu__weight": "many"}, None),
+    ],
+)
+def test_the_weight_against_neighbours_is_told_of_either_version(
+    tmp_path: Path, files: dict[str, str], weight: float | None
+) -> None:
+    written(tmp_path, **files)
+    assert unified(tmp_path, "/").cpu_weight() == weight
+
+
 def test_the_smallest_limit_of_memory_on_the_path_holds(tmp_path: Path) -> None:
     written(tmp_path / "a", memory__max=f"{8 * GB}\n", memory__high="max\n")
     written(tmp_path / "a/b", memory__max="max\n", memory__high=f"{2 * GB}\n")

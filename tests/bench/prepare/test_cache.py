@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -229,3 +230,68 @@ def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     first = digests_of([tmp_path / "a"], tmp_path / "cache")
     (tmp_path / "a").write_bytes(b"abcd")
     assert digests_of([tmp_path / "a"], tmp_path / "cache") != first
+
+
+# -- with processes of their own
+
+MAKER = """
+import sys, pathlib
+from bench.prepare.cache import ArtifactKey, ArtifactStore, Made
+key = ArtifactKey("openvino-ir", "int4", "toy", "source", {"task": "toy"}, {"tool": "1.0"})
+def make(output):
+    (output / "weights.bin").write_bytes(b"12")
+    print("makes", flush=True)
+    sys.stdin.readline()
+    (output / "weights.bin").write_bytes(b"1234")
+    return Made({"note": "x"}, {"int4": 6, "fp32": 2}, 4, 8)
+store = ArtifactStore(pathlib.Path(sys.argv[1]))
+made = store.get(key, make, lambda: print("waits", flush=True))
+print((made.path / "weights.bin").read_bytes().decode(), flush=True)
+"""
+
+
+def start(cache: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", MAKER, str(cache)],
+        cwd=PROJECT_ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+
+
+def told(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def go_on(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+@pytest.mark.process
+def test_of_two_runs_that_want_an_artifact_at_once_one_makes_it_and_the_other_waits(tmp_path: Path) -> None:
+    with start(tmp_path) as first, start(tmp_path) as second:
+        answers = {told(first): first, told(second): second}
+        assert answers.keys() == {"makes", "waits"}
+        go_on(answers["makes"])
+        assert [told(first), told(second)] == ["1234", "1234"]
+
+
+@pytest.mark.process
+def test_what_a_killed_run_was_making_is_made_by_the_one_that_waits(tmp_path: Path) -> None:
+    with start(tmp_path) as first:
+        assert told(first) == "makes"
+        with start(tmp_path) as second:
+            assert told(second) == "waits"
+            first.kill()
+            assert told(second) == "makes"
+            go_on(second)
+            assert told(second) == "1234"
+    # Of the half-made one nothing is left.
+    assert not list((tmp_path / "making").glob("*"))
+    found = ArtifactStore(tmp_path).find(KEY)
+    assert found is not None
+    assert damage(found) is None

@@ -39,6 +39,20 @@ def test_a_hub_id_without_a_revision_means_the_newest() -> None:
     assert resolve_model("microsoft/Phi-3-mini-4k-instruct").revision is None
 
 
+@pytest.mark.parametrize(
+    ("page", "spec"),
+    [
+        ("https://huggingface.co/acme/tiny", "acme/tiny"),
+        ("https://huggingface.co/acme/tiny/tree/main", "acme/tiny@main"),
+        ("huggingface.co/acme/tiny/commit/0cb88a4f/", "acme/tiny@0cb88a4f"),
+        ("hf.co/acme/tiny/tree/refs/pr/1", "acme/tiny@refs/pr/1"),
+    ],
+)
+def test_the_address_of_a_models_page_is_a_hub_id(page: str, spec: str) -> None:
+    source = resolve_model(page)
+    assert (source.kind, source.spec, source.label) == ("hub", spec, "acme/tiny")
+
+
 def test_an_unknown_shape_says_which_exist() -> None:
     with pytest.raises(UsageError, match="tiny, small, medium, phi-3-mini"):
         resolve_model("synthetic:huge")

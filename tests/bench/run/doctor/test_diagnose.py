@@ -71,6 +71,18 @@ def answered(backend: str, *devices: dict[str, Any], families: tuple[str, ...] =
         ("XPU", SystemFacts(windows=False, gpus=(ARC,)), "cannot use it", "AIPC_BENCH_TORCH_INDEX"),
         ("CUDA", SystemFacts(windows=False, gpus=(ARC,)), "no NVIDIA GPU", "this machine has"),
         ("CUDA", SystemFacts(windows=False, gpus=(GEFORCE,)), "cannot use it", "NVIDIA's driver"),
+        (
+            "CUDA",
+            SystemFacts(windows=False, gpus=(GEFORCE,), chosen={"CUDA_VISIBLE_DEVICES": "-1"}),
+            "CUDA_VISIBLE_DEVICES=-1 chooses which GPUs a stack sees, and leaves none for CUDA",
+            "unset CUDA_VISIBLE_DEVICES",
+        ),
+        (
+            "CUDA",
+            SystemFacts(windows=False, gpus=(ARC,), chosen={"CUDA_VISIBLE_DEVICES": "-1"}),
+            "no NVIDIA GPU",
+            "this machine has",
+        ),
         ("DML", BARE, "DML exists on Windows only", "OPENVINO.GPU"),
         ("WINML", SystemFacts(windows=True, gpus=(ARC,)), "cannot use it", "DirectX 12"),
         ("OPENVINO.NPU", BARE, "the system lists no Intel NPU", "firmware"),

@@ -7,8 +7,9 @@ import pytest
 from backends.speed_variables import speed_variables
 from bench.findings import Code
 from bench.observe.cpu import Cores
+from bench.observe.hindrance import Hindrances
 from bench.observe.limits import Limits
-from bench.run.guard.setup import judge_environment, judge_limits, judge_threads
+from bench.run.guard.setup import judge_environment, judge_hindrances, judge_limits, judge_threads
 
 GB = 10**9
 WHOLE = Cores(4, 8, None, None)
@@ -26,6 +27,10 @@ def test_a_machine_that_may_be_used_whole_has_no_findings() -> None:
         ({"cpus": (0, 1, 2, 5)}, "CPU affinity allows only 4 of 8 CPUs: 0-2,5"),
         ({"cpu_quota": 1.5}, "a CPU quota allows only the time of 1.5 of 8 CPUs"),
         ({"memory_bytes": 2 * GB}, "a memory limit allows only 2.0 GB of 16.0 GB"),
+        (
+            {"address_space_bytes": 3 * GB},
+            "a limit on address space (ulimit -v) allows each process only 3.0 GB",
+        ),
     ],
 )
 def test_each_limit_is_found(changed: dict[str, object], message: str) -> None:
@@ -41,6 +46,46 @@ def test_more_threads_than_usable_cpus_are_found(threads: int | None, expected: 
 def test_more_threads_than_a_quota_has_time_for_are_found() -> None:
     (found,) = judge_threads(4, dataclasses.replace(FREE, cpu_quota=2.5))
     assert (found.code, found.message) == (Code.TOO_MANY_THREADS, "4 threads compute, and at most 2 can run")
+
+
+def test_a_process_that_nothing_holds_back_has_no_findings() -> None:
+    assert list(judge_hindrances(Hindrances())) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "message", "weight"),
+    [
+        (Hindrances(niceness=10), "niceness 10: other programs get the CPU first", "info"),
+        (
+            Hindrances(priority_class="below normal"),
+            "the priority class is below normal: other programs get the CPU first",
+            "info",
+        ),
+        (
+            Hindrances(policy="SCHED_BATCH"),
+            "the scheduling policy is SCHED_BATCH: other programs get the CPU first",
+            "info",
+        ),
+        (
+            Hindrances(weight=2 / 1024),
+            "the control group's CPU weight is 0.195 % of the usual one: other programs get the CPU first",
+            "info",
+        ),
+        (
+            Hindrances(tracer="gdb"),
+            "gdb traces the process and stops it at its system calls or signals",
+            "serious",
+        ),
+        (
+            Hindrances(emulated="AMD64"),
+            "this Python is built for AMD64, and the system translates it for the CPU that is here",
+            "warning",
+        ),
+    ],
+)
+def test_what_holds_every_process_back_is_found(now: Hindrances, message: str, weight: str) -> None:
+    (found,) = judge_hindrances(now)
+    assert (found.code, found.message, found.weight) == (Code.HELD_BACK, message, weight)
 
 
 def messages(environment: dict[str, str], threads: int | None = 2) -> list[str]:
@@ -76,6 +121,18 @@ def test_what_made_a_load_many_times_slower_is_named() -> None:
         ("CUDA_LAUNCH_BLOCKING", "1"),
         ("GGML_CUDA_DISABLE_GRAPHS", "1"),
         ("GLIBC_TUNABLES", "glibc.malloc.check=0:glibc.cpu.hwcaps=-AVX2_Usable,-ERMS"),
+        ("GLIBC_TUNABLES", "glibc.malloc.mmap_threshold=0"),
+        ("MALLOC_TRIM_THRESHOLD_", "0"),
+        ("GOMP_SPINCOUNT", "0"),
+        ("MKL_THREADING_LAYER", "SEQUENTIAL"),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "0"),
+        ("ONEDNN_DEFAULT_FPMATH_MODE", "BF16"),
+        ("NVIDIA_TF32_OVERRIDE", "1"),
+        ("PYTHONMALLOC", "pymalloc_debug"),
+        ("VK_INSTANCE_LAYERS", "VK_LAYER_KHRONOS_validation"),
+        ("LLAMA_GRAPH_REUSE_DISABLE", "1"),
+        ("CUDA_CACHE_DISABLE", "1"),
+        ("COVERAGE_PROCESS_START", "setup.cfg"),
     ],
 )
 def test_what_pins_or_holds_back_is_found(name: str, value: str) -> None:
@@ -98,6 +155,11 @@ def test_what_pins_or_holds_back_is_found(name: str, value: str) -> None:
         ("MALLOC_ARENA_MAX", "2"),
         ("OPENVINO_LOG_LEVEL", "3"),
         ("CUDA_VISIBLE_DEVICES", "0"),
+        ("GGML_NO_BACKTRACE", "1"),
+        ("MKL_THREADING_LAYER", "INTEL"),
+        ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "1024"),
+        ("PYTHONMALLOC", "malloc"),
+        ("VK_INSTANCE_LAYERS", "VK_LAYER_MESA_overlay"),
     ],
 )
 def test_what_does_neither_is_recorded_without_a_finding(name: str, value: str) -> None:
