@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import re
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -35,6 +37,9 @@ _ACTIVATIONS = {"fp32": "none", "fp16": "none", "int8": "int8, groups of 32", "i
 """Weight format -> what a matrix product on the CPU makes of activations: the ``vec_dot_type`` of Q4_0, Q4_1 and Q8_0
 in ``ggml-cpu.c`` is Q8_0 or Q8_1, which have a scale for each 32 values. A GGUF taken as it is can hold other types."""
 
+_ERROR = 4
+"""The level of an error, by its number in ``ggml.h``."""
+
 _FLASH_ATTENTION = {"off": 0, "on": 1}
 _ROOM = 256
 """A context grows by multiples of this, which is how llama.cpp itself rounds it."""
@@ -44,6 +49,7 @@ class LlamaCpp:
     """The llama.cpp stack, CPU build."""
 
     def __init__(self) -> None:
+        self._log = _Log()
         llama.llama_backend_init()
 
     def devices(self) -> list[Device]:
@@ -64,11 +70,12 @@ class LlamaCpp:
             )
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = 0
+        self._log.errors.clear()
         model = llama.llama_model_load_from_file(str(models[0]).encode("utf-8"), parameters)
         if not model:
             raise ArtifactError(
-                f"llama.cpp could not load {models[0]}; its reason stands in the worker's output; "
-                "make it again with `nox -s models`"
+                f"llama.cpp could not load {models[0]}: {self._log.reason}; give another file, or make a converted one "
+                "again with `nox -s models`"
             )
         return LlamaSession(model, options)
 
@@ -79,6 +86,28 @@ class LlamaCpp:
             yield from session.score(texts)
         finally:
             session.close()
+
+
+class _Log:
+    """What llama.cpp says: all of it goes to standard error, and errors are kept for a message."""
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []
+        # The library keeps the address alone.
+        self._heard = llama.llama_log_callback(self._hear)
+        llama.llama_log_set(self._heard, None)
+
+    @property
+    def reason(self) -> str:
+        """The first error since the last was forgotten, without the name of the function that met it."""
+        said = self.errors[0] if self.errors else "it does not say why"
+        return re.sub(r"^\w+: (error loading model: )?", "", said)
+
+    def _hear(self, level: int, text: bytes, _: object) -> None:
+        line = text.decode("utf-8", "replace")
+        print(line, end="", file=sys.stderr, flush=True)
+        if level == _ERROR:
+            self.errors.append(" ".join(line.split()))
 
 
 class LlamaSession:

@@ -6,6 +6,7 @@ import ctypes
 import importlib
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -38,6 +39,16 @@ class Library(ModuleType):
     def llama_model_meta_val_str(self, model: object, key: bytes, text: Any, size: int) -> int:
         text.value = self.fields.get(key.decode(), "").encode()
         return len(text.value) if key.decode() in self.fields else -1
+
+    def llama_log_callback(self, heard: Any) -> Any:
+        return heard
+
+    def llama_log_set(self, heard: Any, data: object) -> None:
+        self.heard = heard
+
+    def llama_model_load_from_file(self, path: bytes, parameters: object) -> None:
+        self.heard(4, b"llama_model_load: error loading model: unknown model architecture: 'new'\n", None)
+        self.heard(4, b"llama_model_load_from_file_impl: failed to load model\n", None)
 
     def llama_init_from_model(self, model: object, parameters: Any) -> object:
         self.contexts.append(parameters.n_ctx)
@@ -131,3 +142,13 @@ def test_a_context_that_is_stretched_serves_no_text_that_is_not(library: Library
     library.fields["phi3.rope.scaling.original_context_length"] = "512"
     scored(Text("a", (7,) * 600), Text("b", (8, 9)), Text("c", (8,) * 512), Text("d", (7,) * 513))
     assert library.contexts == [768, 256, 512, 768]
+
+
+@pytest.mark.usefixtures("library")
+def test_a_file_that_cannot_be_loaded_is_refused_in_the_librarys_words(tmp_path: Path) -> None:
+    (tmp_path / "new.gguf").write_bytes(b"GGUF")
+    stack = importlib.import_module("backends.llama_cpp").LlamaCpp()
+    with pytest.raises(
+        ArtifactError, match=r"new\.gguf: unknown model architecture: 'new'; give another file, or make"
+    ):
+        stack.load(tmp_path, "CPU", LoadOptions("original"))
