@@ -2,6 +2,8 @@
 
 Where the hub is, the access token, proxies and the user's own cache are found by the client: ``HF_ENDPOINT``,
 ``HF_TOKEN`` or what ``hf auth login`` saved, ``HTTPS_PROXY``, ``HF_HUB_CACHE`` or ``HF_HOME``, ``HF_HUB_OFFLINE``.
+
+Seen to work with a server on loopback; the hub itself was not reachable where this was written.
 """
 
 from __future__ import annotations
