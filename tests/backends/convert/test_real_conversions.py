@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from backends.contract import Text
+from backends.contract import Question, Text
 from backends.scoring import TOP, Reference
 from bench.errors import PrepareError
 from bench.prepare import stage
 from bench.prepare.model_facts import facts_of
 from bench.prepare.model_source import DEFAULT_FACTS, SHAPES, resolve_model
-from bench.prepare.preparation import REFERENCE_FILE, Wanted
+from bench.prepare.preparation import ANSWERS_FILE, REFERENCE_FILE, Wanted
 from bench.prepare.prompts import PromptKey
 from bench.prepare.stage import Preparer
 from tests.support.models import lacking_a_weight
@@ -242,6 +242,31 @@ def test_a_reference_in_bf16_is_near(
     assert log_probs.tolist() == pytest.approx(exactly.tolist(), abs=0.2)
 
 
+GREEDILY = """
+import json, sys, torch
+from transformers import AutoModelForCausalLM
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
+found = []
+with torch.no_grad():
+    for ids, new_tokens in json.loads(sys.argv[2]):
+        all_ids = list(ids)
+        for _ in range(new_tokens):
+            all_ids.append(int(model(torch.tensor([all_ids])).logits[0, -1].argmax()))
+        found.append(all_ids[len(ids):])
+print(json.dumps(found))
+"""
+
+
+def test_a_reference_answers_each_prompt_as_if_it_were_alone(preparer_for: PreparerFor, conversion_python: str) -> None:
+    preparer = preparer_for("synthetic:tiny")
+    prompts = [(list(range(5, 25)), 6), (list(range(40, 60)), 6), (list(range(9)), 3)]
+    made = preparer.reference([SHORT], [Question(f"p{at}", *prompt) for at, prompt in enumerate(prompts)])
+    asked = [conversion_python, "-c", GREEDILY, str(preparer.model().path), json.dumps(prompts)]
+    done = subprocess.run(asked, capture_output=True, check=True, text=True)
+    directly = {f"p{at}": ids for at, ids in enumerate(json.loads(done.stdout.splitlines()[-1]))}
+    assert json.loads((made.path / ANSWERS_FILE).read_text("utf-8")) == directly
+
+
 def test_ids_that_the_model_does_not_have_are_told_in_one_line(preparer_for: PreparerFor) -> None:
     with pytest.raises(PrepareError, match=r"id 5000.*another tokenizer; a load of the run can be named"):
         preparer_for("synthetic:tiny").reference([Text("chat-1", (1, 5_000, 2))])
@@ -307,7 +332,10 @@ def test_a_model_with_code_of_its_own_is_explained(strange: Strange, artifact_fo
     ("settings", "said"),
     [
         ({"architectures": ["MambaForCausalLM"]}, "MambaForCausalLM cannot be written as GGUF here"),
-        ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "rotary scaling 'yarn' cannot be written"),
+        (
+            {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}},
+            "rotary scaling 'yarn' of Phi3ForCausalLM cannot be written",
+        ),
     ],
 )
 def test_what_cannot_be_a_gguf_says_so_in_one_line(strange: Strange, settings: dict[str, object], said: str) -> None:
