@@ -27,10 +27,9 @@ def parts_of(file: Path) -> list[Path]:
     parts = [file.with_name(f"{named['stem']}-{part:05d}-of-{count:05d}.gguf") for part in range(1, count + 1)]
     missing = [part.name for part in parts if not part.is_file()]
     if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise MissingPartError(
-            f"{missing[0]}{more} of its {count} parts are missing: download what is missing into the same folder"
-        )
+        which = f"{missing[0]} and {len(missing) - 1} more" if len(missing) > 1 else missing[0]
+        verb = "are" if len(missing) > 1 else "is"
+        raise MissingPartError(f"{which} of its {count} parts {verb} missing: download it into the same folder")
     return parts
 
 

@@ -15,7 +15,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalize
 
 from backends.convert import ConversionError
 from backends.convert.gguf_file import field, read_gguf
-from backends.convert.tokenizer_files import save_tokenizer, with_byte_level
+from backends.convert.tokenizer_files import byte_level_words, save_tokenizer
 
 BESIDE = "tokenizer.json"
 _CONTROL_TOKEN, _USER_TOKEN = 3, 4  # token types "control" and "user defined" of the GGUF specification
@@ -140,14 +140,20 @@ def _byte_level(reader: Any, tokens: Sequence[str]) -> tuple[Any, str | None]:
     merges = [tuple(merge.split(" ", 1)) for merge in field(reader, "tokenizer.ggml.merges") or ()]
     vocabulary = {token: index for index, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.BPE(vocabulary, merges, ignore_merges=split in _WHOLE_WORDS))
-    if split in _SINGLE_DIGITS:
-        return with_byte_level(tokenizer, single_digits=_SINGLE_DIGITS[split]), None
-    words = pre_tokenizers.Split(Regex(_PATTERNS.get(split, _LLAMA3)), behavior="isolated")
-    letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([words, letters])
-    tokenizer.decoder = decoders.ByteLevel()
-    known = split in _PATTERNS
+    tokenizer.pre_tokenizer, tokenizer.decoder = split_of(split), decoders.ByteLevel()
+    known = split in _SINGLE_DIGITS or split in _PATTERNS
     return tokenizer, None if known else f"texts are split as for Llama 3, because the way {split!r} is not known here"
+
+
+def split_of(named: str) -> Any:
+    """What splits a text into the words that tokens do not cross, as bytes, by its name in GGUF files.
+
+    One that is not known splits as that of Llama 3.
+    """
+    if named in _SINGLE_DIGITS:
+        return byte_level_words(single_digits=_SINGLE_DIGITS[named])
+    words = pre_tokenizers.Split(Regex(_PATTERNS.get(named, _LLAMA3)), behavior="isolated")
+    return pre_tokenizers.Sequence([words, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
 def _sentence_piece(reader: Any, tokens: Sequence[str]) -> Any:

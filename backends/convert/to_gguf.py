@@ -22,6 +22,7 @@ from transformers import AutoConfig
 
 from backends.convert import ConversionError
 from backends.convert.gguf_families import (
+    REMEDY,
     Config,
     Family,
     family_of,
@@ -60,8 +61,7 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     stated = json.loads((directory / "config.json").read_text("utf-8"))
     named = (stated.get("architectures") or ["a model that does not name its architecture"])[0]
     family = family_of(named)
-    # The class knows what a configuration leaves out, and both ways of writing rotary settings.
-    config = AutoConfig.from_pretrained(source, trust_remote_code=False).to_dict()
+    config = _completed(source)
     refuse_what_differs(named, family, config)
     model = _Model(directory, config, family, KINDS[options.get("kind", options["weight_format"])])
     writer = gguf.GGUFWriter(str(output / "model.gguf"), gguf.MODEL_ARCH_NAMES[family.arch])
@@ -79,6 +79,16 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
         writer.write_tensor_data(values)
     writer.close()
     return weights_of(output / "model.gguf")
+
+
+def _completed(source: str) -> Config:
+    """The configuration with what its class knows: what is left out, and both ways of writing rotary settings."""
+    try:
+        config: Config = AutoConfig.from_pretrained(source, trust_remote_code=False).to_dict()
+    except Exception as error:  # each class checks in its own way
+        reason = " ".join(str(error).split())
+        raise ConversionError(f"transformers refuses the model's config.json ({reason}): {REMEDY}") from error
+    return config
 
 
 @dataclass(frozen=True, slots=True)

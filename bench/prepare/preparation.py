@@ -227,6 +227,11 @@ class Preparation(ABC):
         return self._path
 
     @property
+    def _tokenizer_digest(self) -> str:
+        """Of what the tokenizer comes from."""
+        return self._digest
+
+    @property
     @abstractmethod
     def expected_facts(self) -> ModelFacts | None:
         """What is known of the model without making anything; ``None`` if that is nothing yet."""
@@ -262,7 +267,8 @@ class Preparation(ABC):
         recipe = Recipe(
             "prompts", values | digests, values | {name: [str(file) for file in files[name]] for name in files}
         )
-        return Job(self._key("prompts", "", self._digest, recipe), recipe, f"the corpus to ids of {self.source.label}")
+        key = self._key("prompts", "", self._tokenizer_digest, recipe)
+        return Job(key, recipe, f"the corpus to ids of {self.source.label}")
 
     @cached_property
     def _corpus_files(self) -> list[Path]:

@@ -64,6 +64,7 @@ def _read(folder: Path, kind: str, prompts: Sequence[list[int]]) -> Any:
 
     if kind not in READ_BY_TRANSFORMERS:
         return None
+    torch.set_num_threads(1)
     config = transformers.AutoConfig.from_pretrained(folder.parent)
     if hasattr(config, "query_pre_attn_scalar"):
         # llama.cpp divides by the root of a head's width whatever the model says, so the weights make up for it.

@@ -11,10 +11,11 @@ import pytest
 from bench import PROJECT_ROOT
 from bench.measure.attempt import RunFacts
 from bench.measure.worker import Timeouts
+from bench.observe.packages import without_secrets
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
 from bench.prepare.preparation import PreparedModel
-from bench.run.record import git_commit, measured_model, model_record, project_version, run_record, without_secrets
+from bench.run.record import git_commit, measured_model, model_record, project_version, run_record
 
 pytestmark = pytest.mark.process
 
