@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from backends.gguf_parts import MissingPartError, models_among, name_of_parts, parts_of
-from backends.hf_weights import is_lfs_pointer, quantization_of, stored_tensors
+from backends.hf_weights import TOKENIZERS, is_lfs_pointer, quantization_of, stored_tensors
 from bench.errors import UsageError
 from bench.prepare.hub_cache import name_of, revision_of, snapshot_of
 from bench.prepare.model_facts import ModelFacts, unreadable_refused
@@ -35,7 +35,6 @@ _HUB_PAGE = re.compile(
     r"(?:https?://)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)(?:/(?:tree|commit)/([\w./-]*[\w.-]))?/?"
 )
 """The address of a model's page, as it is copied from a browser."""
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 Kind = Literal["default", "directory", "hub", "synthetic", "openvino-ir", "ort-genai", "gguf"]
 
@@ -201,7 +200,7 @@ def _directory(spec: str) -> ModelSource:
     if not directory.is_dir():
         raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
     _refuse_pointers(spec, sorted(file for file in directory.iterdir() if file.is_file()))
-    tokenizer = any((directory / name).is_file() for name in _TOKENIZER_FILES)
+    tokenizer = any((directory / name).is_file() for name in TOKENIZERS)
     no_tokenizer = f"the model {spec} has no tokenizer, and prompts are made with the model's own"
     for marker, kind in _MARKERS.items():
         if (directory / marker).is_file():
