@@ -75,7 +75,7 @@ from bench.prepare import install  # noqa: E402
 from bench.prepare.install import Outcome, reason  # noqa: E402
 from bench.prepare.resolve import resolve_all  # noqa: E402
 
-STUDIES = ("intervals", "overhead", "report-speed", "settings")
+STUDIES = ("architectures", "intervals", "overhead", "report-speed", "settings")
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
 
@@ -231,7 +231,7 @@ def gate(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments about the benchmark: `-- intervals`, `overhead`, `report-speed` or `settings`, with its options."""
+    """Experiments: `-- architectures`, `intervals`, `overhead`, `report-speed` or `settings`, with its options."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(
@@ -239,10 +239,13 @@ def studies(session: nox.Session) -> None:
         )
         raise SystemExit(0 if asks_for_help([name]) else 4)
     python = harness(session)
-    on_a_stack = name in ("overhead", "settings") or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
-    made = venvs(session, map(environment, default_groups())) if on_a_stack and not asks_for_help(arguments) else {}
+    on_stacks = name in ("architectures", "overhead", "settings")
+    on_a_stack = on_stacks or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
+    groups = (*default_groups(), *(["transformers"] if name == "architectures" else []))
+    made = venvs(session, map(environment, groups)) if on_a_stack and not asks_for_help(arguments) else {}
     # What must be compiled is measured where it is there.
-    made = {**install.as_they_are(map(environment, all_groups())), **made} if name == "settings" else made
+    if name in ("architectures", "settings"):
+        made = {**install.as_they_are(map(environment, all_groups())), **made}
     finish(session, python, "-m", f"studies.{name.replace('-', '_')}", *arguments, made=made)
 
 

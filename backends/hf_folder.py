@@ -19,11 +19,33 @@ _ORIGINAL = "original_max_position_embeddings"
 _BESIDE_ORIGINAL = ("llama3", "longrope")
 """Kinds of scaling that look for the original context in every version; yarn of 4.45 takes the extended one for it."""
 
+_TEXT_PARTS = ("text_config", "llm_config", "language_config")
+_CONTEXTS = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len", "seq_length", "n_ctx")
+"""What architectures call the longest sequence that they take."""
+
 _SHOWN = 3
 
 
 class UntranslatableError(ValueError):
     """An older transformers has no name for a setting. The message names the setting."""
+
+
+def text_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a model's text part: of a model that takes pictures too, those under a name of their own.
+
+    What stands beside them holds for the text part where that is silent; on tied weights the whole model's word counts.
+    """
+    nested: Mapping[str, Any] = next(
+        (config[name] for name in _TEXT_PARTS if isinstance(config.get(name), Mapping)), {}
+    )
+    tied = {name: config[name] for name in ("tie_word_embeddings",) if name in config}
+    return {**config, **nested, **tied}
+
+
+def context_tokens(config: Mapping[str, Any]) -> int | None:
+    """The longest sequence that a model takes by its settings; ``None`` where they do not say."""
+    known = next((config[name] for name in _CONTEXTS if config.get(name) is not None), None)
+    return None if known is None else int(known)
 
 
 def in_older_words(config: Mapping[str, Any], accepted: Collection[str]) -> dict[str, Any]:

@@ -28,16 +28,17 @@ def read_model(artifact: Path, **settings: Any) -> Any:
         ArtifactError: this transformers has no such setting, or weights are missing or would be left out.
         OSError, ValueError, KeyError, RuntimeError, SafetensorError: transformers' own.
     """
+    config = _configuration(artifact)
     model, found = AutoModelForCausalLM.from_pretrained(
         artifact,
+        config=config,
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,
-        attn_implementation="sdpa",
+        attn_implementation=_attention(config),
         output_loading_info=True,
         # They are refused below, by name; transformers itself would point to a report that it printed.
         ignore_mismatched_sizes=True,
-        **_configuration(artifact),
         **settings,
     )
     if reason := why_not_as_stored(model, found):
@@ -51,11 +52,27 @@ def why_not_as_stored(model: Any, found: Any) -> str | None:
     return not_as_stored(found, parts, model.base_model_prefix)
 
 
-def _configuration(artifact: Path) -> dict[str, Any]:
-    """The configuration in this transformers' words, where those of the file are younger."""
-    if MAJOR >= RENAMED_IN:
-        return {}
+def attention_of(model: Any) -> str | None:
+    """The attention that a loaded model computes with, in capitals; ``None`` for a model without any."""
+    if getattr(model.config.get_text_config(), "num_attention_heads", None) is None:
+        return None
+    # transformers has no public read-back.
+    return str(model.config._attn_implementation).upper()  # noqa: SLF001
+
+
+def _attention(config: Any) -> str | None:
+    """``None`` for what transformers picks: SDPA where the architecture has it, else its own (``eager``).
+
+    SDPA cannot bound the scores of attention, as Gemma 2 does, and some versions of transformers pick it all the same.
+    """
+    return "eager" if getattr(config.get_text_config(), "attn_logit_softcapping", None) is not None else None
+
+
+def _configuration(artifact: Path) -> Any:
+    """The folder's configuration, in this transformers' words where those of the file are younger."""
     config = AutoConfig.from_pretrained(artifact, local_files_only=True, trust_remote_code=False)
+    if MAJOR >= RENAMED_IN:
+        return config
     stored = json.loads((artifact / "config.json").read_text("utf-8"))
     try:
         translated = in_older_words(stored, inspect.signature(type(config).__init__).parameters)
@@ -64,4 +81,4 @@ def _configuration(artifact: Path) -> dict[str, Any]:
             f"{artifact} was saved by transformers {stored.get('transformers_version', RENAMED_IN)}, and transformers "
             f"{_VERSION} knows no {error}: choose another model for this stack, or another stack for this model"
         ) from error
-    return {"config": type(config).from_dict(translated)}
+    return type(config).from_dict(translated)

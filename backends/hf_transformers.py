@@ -26,7 +26,7 @@ from backends.contract import (
     require_file,
     variable_set,
 )
-from backends.hf_model import MAJOR, read_model
+from backends.hf_model import MAJOR, attention_of, read_model
 from backends.spec import ORIGINAL, names_for
 from backends.torch_loop import StoredWeights, format_of, greedy, last_position, scores
 
@@ -172,7 +172,7 @@ class TransformersSession:
             inference_precision=computes,
             kv_cache_precision=computes,
             activation_quantization="none",
-            attention_backend=str(self._model.config._attn_implementation).upper(),  # noqa: SLF001 - the only read-back
+            attention_backend=attention_of(self._model),
             threads=torch.get_num_threads(),
             compile_cache="none",
             versions=installed_versions("transformers", "torch", *(["torchao"] if "int8" in stored.shares else [])),

@@ -6,13 +6,15 @@ on it loads: ``model.safetensors``, else the files that ``model.safetensors.inde
 
 from __future__ import annotations
 
-import json
 import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
+
+from backends.bounded_json import parse_json, read_json
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"
@@ -32,6 +34,16 @@ _CODES = (".qweight", ".weight_packed", ".weight_scale", ".weight_scale_inv", "_
 """Ends of the names of tensors that are codes, or belong to codes."""
 _LARGEST_POINTER = 1024
 _LARGEST_HEADER = 100_000_000  # the safetensors format's own limit
+_LARGEST_NUMBER = 2**48
+_BITS = {
+    **dict.fromkeys(("F64", "I64", "U64", "C64"), 64),
+    **dict.fromkeys(("F32", "I32", "U32"), 32),
+    **dict.fromkeys(("F16", "BF16", "I16", "U16"), 16),
+    **dict.fromkeys(("BOOL", "I8", "U8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
+    **dict.fromkeys(("F6_E2M3", "F6_E3M2"), 6),
+    "F4": 4,
+}
+"""Type of a tensor -> bits of an element."""
 _HEAD = re.compile(r"(^|\.)(lm_head|embed_out)\.weight$")
 _EMBEDDING = re.compile(r"(^|\.)(embed_tokens|word_embeddings|wte|embed_in)\.weight$")
 _NEVER_LEARNED = ("inv_freq", "masked_bias", "._weight_scale", "._weight_zero_point")
@@ -134,7 +146,7 @@ def quantization_of(folder: Path) -> str | None:
 
     Raises as :func:`stored_tensors`.
     """
-    config = json.loads((folder / "config.json").read_text("utf-8"))
+    config = read_json(folder / "config.json")
     if (stated := stated_quantization(config)) is not None:
         return stated
     for name, method in _QUANTIZATION_FILES.items():
@@ -203,7 +215,7 @@ def _refuse_names(folder: Path) -> list[Path]:
 
 
 def _index(folder: Path) -> dict[str, str]:
-    placed = json.loads((folder / INDEX).read_text("utf-8"))["weight_map"]
+    placed = read_json(folder / INDEX, _LARGEST_HEADER)["weight_map"]
     for file in placed.values():
         if not isinstance(file, str) or re.search(r"[/\\:]", file) or not file.endswith(".safetensors"):
             raise NotWholeError(f"{INDEX} names {file!r}, which is no safetensors file of the folder")
@@ -225,21 +237,40 @@ def _header(file: Path) -> dict[str, Tensor]:
         raise NotWholeError(
             f"{file.name} is a Git LFS pointer, not the file that it stands for: run `git lfs pull` in its folder"
         )
+    size = file.stat().st_size
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
-        if length > _LARGEST_HEADER:
-            raise ValueError(f"{file.name} is no safetensors file")
-        header: dict[str, Any] = json.loads(stream.read(length))
+        if length > min(_LARGEST_HEADER, size - 8):
+            raise ValueError(f"{file.name} is no safetensors file, or is cut off in its header")
+        text = stream.read(length)
+    try:
+        header: dict[str, Any] = parse_json(text, _LARGEST_HEADER)
+    except ValueError as error:
+        raise ValueError(f"{file.name} is no safetensors file: its header has {error}") from error
     header.pop("__metadata__", None)
     first = 8 + length
-    tensors = {
-        name: Tensor(file, entry["dtype"], tuple(entry["shape"]), *(first + offset for offset in entry["data_offsets"]))
-        for name, entry in header.items()
-    }
+    tensors = {name: _tensor(file, name, entry, first) for name, entry in header.items()}
     whole = max((tensor.end for tensor in tensors.values()), default=first)
-    if (size := file.stat().st_size) < whole:
+    if size < whole:
         raise NotWholeError(f"{file.name} is cut off: {size} bytes of {whole}; download the model again")
+    free = first
+    for name, tensor in sorted(tensors.items(), key=lambda item: (item[1].begin, item[1].end)):
+        if tensor.begin < free:
+            raise NotWholeError(f"{file.name} has the tensor {name[:80]!r} where another one lies")
+        free = tensor.end
     return tensors
+
+
+def _tensor(file: Path, name: str, entry: Mapping[str, Any], first: int) -> Tensor:
+    kind, shape, (begin, end) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
+    numbers = all(type(number) is int and 0 <= number < _LARGEST_NUMBER for number in (*shape, begin, end))
+    bits = _BITS.get(kind)
+    if not numbers or begin > end or bits is None or -(-prod(shape) * bits // 8) != end - begin:
+        raise NotWholeError(
+            f"{file.name} has the tensor {name[:80]!r} of {str(kind)[:20]} and the shape {list(shape[:8])} at "
+            f"{begin} to {end}, which cannot be: download the model again"
+        )
+    return Tensor(file, kind, shape, first + begin, first + end)
 
 
 def _shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -37,7 +37,7 @@ from backends.contract import (
     one_line,
     require_file,
 )
-from backends.hf_model import read_model
+from backends.hf_model import attention_of, read_model
 from backends.torch_loop import StoredWeights, greedy, last_position, scores
 
 _TYPES = {"int4": npu.int4, "int8": npu.int8, "fp16": npu.float16}
@@ -149,7 +149,7 @@ class NpuSession:
                 f"The library finds an NPU with driver {get_driver_version()}; it has no read-back that could be "
                 f"believed. {_divided(self._model)}"
             ),
-            attention_backend=str(getattr(self._model.config, "_attn_implementation", "sdpa")).upper(),
+            attention_backend=attention_of(self._model),
             threads=torch.get_num_threads(),
             compile_cache=self._cache,
             versions=installed_versions("intel-npu-acceleration-library", "transformers", "torch"),

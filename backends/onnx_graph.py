@@ -20,6 +20,10 @@ _TYPE_TENSOR, _TENSOR_ELEMENT = 1, 1
 _ELEMENT_TYPES = {1: "f32", 2: "u8", 3: "i8", 10: "f16", 16: "bf16", 21: "u4", 22: "i4"}
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_64_BITS = 2**64 - 1
+
+MOST_FIELDS = 5_000_000
+"""Of one file; a graph of a hundred thousand nodes has two million."""
 
 _LARGEST_BYTES = 64 * 1024 * 1024
 """Reading counts towards the worker's peak memory, so a file larger than any graph without weights is left alone."""
@@ -51,12 +55,12 @@ def read_graph(path: Path) -> GraphFacts | None:
     if path.stat().st_size > _LARGEST_BYTES:
         return None
     try:
-        return _facts(_Message(memoryview(path.read_bytes())))
+        return _facts(Message(memoryview(path.read_bytes())))
     except (IndexError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is no ONNX model") from error
 
 
-def _facts(model: _Message) -> GraphFacts:
+def _facts(model: Message) -> GraphFacts:
     operators: Counter[str] = Counter()
     outputs: dict[str, str] = {}
     found: dict[str, set[int]] = {"accuracy_level": set(), "block_size": set()}
@@ -74,14 +78,25 @@ def _facts(model: _Message) -> GraphFacts:
     return GraphFacts(dict(operators), outputs, *map(frozenset, found.values()))
 
 
-class _Message:
-    """A message of protocol buffers: the numbers, and the texts or messages, of each of its fields."""
+class Message:
+    """A message of protocol buffers: the numbers, and the texts or messages, of each of its fields.
 
-    def __init__(self, data: memoryview) -> None:
+    Whatever the bytes are, reading them takes no more memory than :data:`MOST_FIELDS` fields do, in all messages of a
+    file together: a byte can begin a field.
+
+    Raises:
+        IndexError: these bytes are no message.
+    """
+
+    def __init__(self, data: memoryview, seen: list[int] | None = None) -> None:
         self._numbers: dict[int, list[int]] = {}
         self._parts: dict[int, list[memoryview]] = {}
+        self._seen = [0] if seen is None else seen
         at = 0
         while at < len(data):
+            self._seen[0] += 1
+            if self._seen[0] > MOST_FIELDS:
+                raise IndexError(f"more than {MOST_FIELDS} fields")
             tag, at = _varint(data, at)
             field, kind = tag >> 3, tag & 7
             if kind == _VARINT:
@@ -89,6 +104,8 @@ class _Message:
                 self._numbers.setdefault(field, []).append(value)
             elif kind == _BYTES:
                 length, at = _varint(data, at)
+                if length > len(data) - at:
+                    raise IndexError("a field that ends behind its message")
                 self._parts.setdefault(field, []).append(data[at : at + length])
                 at += length
             elif kind in (_FIXED64, _FIXED32):
@@ -97,21 +114,38 @@ class _Message:
                 raise IndexError(f"no such kind of field: {kind}")
 
     def numbers(self, field: int) -> list[int]:
+        """The numbers of ``field``, each in a field of its own."""
         return self._numbers.get(field, [])
 
-    def parts(self, field: int) -> Iterator[_Message]:
-        return map(_Message, self._parts.get(field, []))
+    def integers(self, field: int) -> list[int]:
+        """The signed numbers of ``field``, packed into one field or not."""
+        found = list(self.numbers(field))
+        for data in self.data(field):
+            at = 0
+            while at < len(data):
+                value, at = _varint(data, at)
+                found.append(value)
+        return [value - 2**64 if value >= 2**63 else value for value in found]
+
+    def data(self, field: int) -> list[memoryview]:
+        """The bytes of ``field``, as often as it stands there."""
+        return self._parts.get(field, [])
+
+    def parts(self, field: int) -> Iterator[Message]:
+        """The messages of ``field``."""
+        return (Message(data, self._seen) for data in self.data(field))
 
     def text(self, field: int) -> str:
-        return bytes(self._parts.get(field, [b""])[0]).decode("utf-8")
+        """The text of ``field``; of several the last, as every reader takes it."""
+        return bytes(self._parts.get(field, [b""])[-1]).decode("utf-8")
 
 
 def _varint(message: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
+    value = 0
+    for shift in range(0, 70, 7):
         byte = message[at]
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
-            return value, at
-        shift += 7
+            return value & _64_BITS, at
+    raise IndexError("a number of more than ten bytes")

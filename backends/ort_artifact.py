@@ -64,6 +64,16 @@ def read_settings(artifact: Path) -> dict[str, Any]:
     return dict(settings)
 
 
+def attention_window(settings: Mapping[str, Any]) -> int:
+    """The tokens that layers with a bounded KV cache of their own look back on; 0 for a model without such layers.
+
+    Their kernel takes no cache that is shorter, whatever the request.
+    """
+    window = settings["model"].get("decoder", {}).get("sliding_window") or {}
+    # Where GenAI slides the window itself, it sizes the cache of all layers.
+    return 0 if window.get("slide_key_value_cache", True) else int(window.get("window_size") or 0)
+
+
 def require_provider(artifact: Path, settings: Mapping[str, Any], device: str) -> str | None:
     """Refuse a model that was built for another provider than that of ``device``.
 

@@ -35,7 +35,7 @@ from backends.contract import (
     one_line,
 )
 from backends.onnx_graph import GraphFacts, read_graph
-from backends.ort_artifact import added_ids, read_settings, require_provider, unused_id
+from backends.ort_artifact import added_ids, attention_window, read_settings, require_provider, unused_id
 from backends.ort_devices import PLUGIN, list_devices, make_findable, plugin_library
 from backends.ort_profile import executed_nodes, placement
 from backends.ort_providers import (
@@ -191,8 +191,9 @@ class OrtSession:
         return GenerationDetails(setup_ns=setup_ns)
 
     def generator(self, batch_size: int, max_length: int) -> Any:
-        """A generator for one request, greedy."""
+        """A generator for one request, greedy; its KV cache has room for the model's attention window at least."""
         parameters = og.GeneratorParams(self._model)
+        max_length = max(max_length, attention_window(self._settings))
         parameters.set_search_options(batch_size=batch_size, max_length=max_length, do_sample=False, num_beams=1)
         return og.Generator(self._model, parameters)
 
@@ -214,7 +215,7 @@ class OrtSession:
         return Evidence(
             device=device,
             device_source=_source(device, beyond_doubt=beyond_doubt),
-            note=_note(graph, self._unused, device, beyond_doubt=beyond_doubt),
+            note=_note(graph, self._unused, device, attention_window(self._settings), beyond_doubt=beyond_doubt),
             inference_precision=_computes_in(graph) if device == "CPU" else None,
             kv_cache_precision=graph.outputs.get("present.0.key") if graph else None,
             activation_quantization=_activations(graph) if device == "CPU" else None,
@@ -287,9 +288,10 @@ def _activations(graph: GraphFacts | None) -> str | None:
     return "none" if _computes_in(graph) == "f32" else None
 
 
-def _note(graph: GraphFacts | None, unused: int, device: str, *, beyond_doubt: bool) -> str:
+def _note(graph: GraphFacts | None, unused: int, device: str, window: int, *, beyond_doubt: bool) -> str:
     where = _on_device(device, beyond_doubt=beyond_doubt)
-    return f"{where} Id {unused} stands in for the end of sequence. {_on_types(graph, device)}"
+    room = f" The KV cache of a request has room for its attention window, {window} tokens, at least." if window else ""
+    return f"{where} Id {unused} stands in for the end of sequence.{room} {_on_types(graph, device)}"
 
 
 def _source(device: str, *, beyond_doubt: bool) -> DeviceSource:

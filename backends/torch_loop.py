@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from backends.contract import Scores, StepCallback, Text, require_vocabulary
+from backends.contract import Scores, StepCallback, Text, UnsupportedError, require_vocabulary
 
 _SHORT = {
     torch.float32: "fp32",
@@ -20,6 +20,12 @@ _SHORT = {
 
 _LAST_POSITION = ("logits_to_keep", "num_logits_to_keep")
 """The argument by which a model computes the logits of its last position alone, newest name first."""
+
+_CACHES = ("past_key_values", "cache_params", "state")
+"""Under which of these a model hands out what it keeps of all tokens so far, and takes it again.
+
+Attention keeps keys and values; state-space models have a name of their own for their state.
+"""
 
 
 def last_position(model: Any) -> dict[str, int]:
@@ -41,16 +47,30 @@ def greedy(
     """One forward pass for the prompts, one for each later step; the cache is made anew for each request.
 
     ``arguments`` are those of each forward pass, see :func:`last_position`.
+
+    Raises:
+        UnsupportedError: the model hands out no cache, without which the next step would see one token alone.
     """
     with torch.inference_mode():
         ids = torch.tensor(prompts, dtype=torch.long, device=model.device)
-        cache = None
+        cache: dict[str, Any] = {}
         for _ in range(new_tokens):
-            output = model(input_ids=ids, past_key_values=cache, use_cache=True, **arguments)
-            cache = output.past_key_values
+            output = model(input_ids=ids, use_cache=True, **cache, **arguments)
+            cache = _cache_of(output)
             ids = output.logits[:, -1].argmax(dim=-1, keepdim=True)
             # On an accelerator this waits until the ids are on the host.
             on_step(ids[:, 0].tolist())
+
+
+def _cache_of(output: Any) -> dict[str, Any]:
+    """What a forward pass keeps, as the argument that the next one takes it by."""
+    for name in _CACHES:
+        if (kept := getattr(output, name, None)) is not None:
+            return {name: kept}
+    raise UnsupportedError(
+        "this model hands out no cache of the tokens so far (past_key_values or a state), so that transformers cannot "
+        "decode it one token at a time: take another stack for it"
+    )
 
 
 def scores(model: Any, texts: Sequence[Text], arguments: Mapping[str, int]) -> Iterator[Scores]:
@@ -68,7 +88,7 @@ def _logits(model: Any, text: Text, arguments: Mapping[str, int]) -> Any:
     kept = text.positions + 1
     with torch.inference_mode():
         ids = torch.tensor([text.ids], dtype=torch.long, device=model.device)
-        output = model(input_ids=ids, past_key_values=None, use_cache=True, **dict.fromkeys(arguments, kept))
+        output = model(input_ids=ids, use_cache=True, **dict.fromkeys(arguments, kept))
         return output.logits[0, -kept:-1].to("cpu", torch.float32).numpy()
 
 

@@ -46,7 +46,7 @@ from backends.contract import (
     UnsupportedError,
     one_line,
 )
-from backends.process import full_speed, unattended, usable_cpus
+from backends.process import end_with_harness, full_speed, unattended, usable_cpus
 from backends.reasons import in_one_line
 from backends.speed_variables import speed_variables
 
@@ -259,6 +259,7 @@ def main() -> None:
     """Connect to the harness and serve it."""
     unattended()
     greeting = json.loads(sys.stdin.readline())
+    end_with_harness()
     full_speed()
     with Client(greeting["address"], authkey=bytes.fromhex(greeting["key"])) as connection:
         try:

@@ -6,6 +6,7 @@
     ├── UsageError            4: the command line or a sweep file asks for something that cannot be
     ├── MachineError     1: the machine lacks what the run needs (venv, disk, memory, a folder to write to)
     ├── PrepareError          1: a model or artifact could not be made
+    │   └── ModelRefused      1: its converter takes no such model; of a load, an unsupported row
     ├── StoreError            1: a run cannot be written or read
     │   └── NewerSchemaError  1: a run was written by a newer version
     └── WorkerError           a row with a status; the run goes on
@@ -36,6 +37,10 @@ class MachineError(BenchError):
 
 class PrepareError(BenchError):
     """A model, an artifact or the prompts could not be made."""
+
+
+class ModelRefused(PrepareError):  # noqa: N818 - named for what happened
+    """A converter takes no such model, which it says before it begins."""
 
 
 class StoreError(BenchError):

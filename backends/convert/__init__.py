@@ -7,3 +7,7 @@ returns facts for the artifact's manifest. What it cannot do is a :class:`Conver
 
 class ConversionError(Exception):
     """The conversion cannot be done. The message is one line for the user and names a remedy."""
+
+
+class RefusedError(ConversionError):
+    """The converter takes no such model, which was known before it began."""

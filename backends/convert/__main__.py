@@ -2,23 +2,22 @@
 
 The request is a JSON object: ``task`` (a name in :data:`TASKS`), ``source``, ``output`` (an empty folder), ``options``,
 and ``result``, the file that the answer is written to. The answer is a JSON object too: ``{"ok": true, "facts": …,
-"peak_memory_bytes": …}`` or ``{"ok": false, "message": …}``; no answer means that the process died.
+"peak_memory_bytes": …}`` or ``{"ok": false, "message": …}``, with ``"refused": true`` where the converter
+takes no such model at all; no answer means that the process died.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
-import threading
 import traceback
 from pathlib import Path
 from typing import Any
 
 from backends.contract import one_line
-from backends.convert import ConversionError
-from backends.process import unattended
+from backends.convert import ConversionError, RefusedError
+from backends.process import end_with_harness, unattended
 
 if sys.platform == "win32":
     import psutil
@@ -49,31 +48,11 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m backends.convert request.json", file=sys.stderr)
         return 2
     unattended()
-    threading.Thread(target=_end_with_harness, args=(_take_input(),), daemon=True).start()
+    end_with_harness()
     request = json.loads(Path(arguments[0]).read_text("utf-8"))
     answer = carry_out(request)
     Path(request["result"]).write_text(json.dumps(answer), "utf-8")
     return 0 if answer["ok"] else 1
-
-
-def _take_input() -> int:
-    """Keep standard input for ourselves, and put nothing in its place.
-
-    On Windows a process that inherits a pipe from which another one is reading hangs as it starts: the compilers and
-    probes that converters call would.
-    """
-    pipe = os.dup(sys.stdin.fileno())
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, sys.stdin.fileno())
-    os.close(nothing)
-    return pipe
-
-
-def _end_with_harness(pipe: int) -> None:
-    # The harness holds the other end of this pipe and writes nothing: its end means that nobody wants the result.
-    # Read without a buffer, whose lock would still be held when the interpreter ends.
-    os.read(pipe, 1)
-    os._exit(3)
 
 
 def carry_out(request: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +60,8 @@ def carry_out(request: dict[str, Any]) -> dict[str, Any]:
     try:
         task = importlib.import_module(TASKS[request["task"]])
         facts = task.convert(request["source"], Path(request["output"]), request["options"])
+    except RefusedError as error:
+        return {"ok": False, "message": str(error), "refused": True}
     except ConversionError as error:
         return {"ok": False, "message": str(error)}
     except Exception as error:  # noqa: BLE001  converters raise anything; the log keeps the traceback

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.convert import ConversionError
+from backends.hf_folder import context_tokens, text_settings
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -54,8 +55,7 @@ def _gguf(file: Path) -> dict[str, Any]:
 
 def _limits(config: Path) -> dict[str, Any]:
     try:
-        settings = json.loads(config.read_text("utf-8"))
+        text = text_settings(json.loads(config.read_text("utf-8")))
     except (OSError, ValueError):
         return {"context_tokens": None, "vocab_size": None}
-    text = settings.get("text_config", settings)
-    return {"context_tokens": text.get("max_position_embeddings"), "vocab_size": text.get("vocab_size")}
+    return {"context_tokens": context_tokens(text), "vocab_size": text.get("vocab_size")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     del source
     config = options["config"]
     _write_config(config, options["dtype"], output)
-    _write_tokenizer(config, [Path(file) for file in options["corpus"]], output)
+    corpus = [Path(file) for file in options["corpus"]]
+    write_tokenizer(config["vocab_size"], corpus, output, config["max_position_embeddings"])
     return {"parameters": _write_weights(config, options["dtype"], options["seed"], output)}
 
 
@@ -54,10 +55,11 @@ def _write_config(config: dict[str, Any], dtype: str, output: Path) -> None:
     GenerationConfig(bos_token_id=1, eos_token_id=2, pad_token_id=2).save_pretrained(output)
 
 
-def _write_tokenizer(config: dict[str, Any], corpus: list[Path], output: Path) -> None:
+def write_tokenizer(vocab_size: int, corpus: Sequence[Path], output: Path, context_tokens: int) -> None:
+    """Train a tokenizer of ``vocab_size`` ids on the text files ``corpus``, and write it into ``output``."""
     tokenizer = with_byte_level(Tokenizer(models.BPE()), single_digits=True)
     trainer = trainers.BpeTrainer(
-        vocab_size=config["vocab_size"],
+        vocab_size=vocab_size,
         special_tokens=list(SPECIAL),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
@@ -68,7 +70,7 @@ def _write_tokenizer(config: dict[str, Any], corpus: list[Path], output: Path) -
         output,
         special={"unk_token": SPECIAL[0], "bos_token": SPECIAL[1], "eos_token": SPECIAL[2], "pad_token": SPECIAL[2]},
         chat_template=CHAT_TEMPLATE,
-        context_tokens=config["max_position_embeddings"],
+        context_tokens=context_tokens,
     )
 
 

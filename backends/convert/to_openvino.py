@@ -7,13 +7,19 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import optimum.exporters.openvino.model_configs  # noqa: F401 - its architectures put themselves on a list
 from optimum.commands.optimum_cli import main
+from optimum.exporters.tasks import TasksManager
+from packaging.version import Version
+from transformers import AutoConfig
 
-from backends.convert import ConversionError
+from backends.contract import installed_versions
+from backends.convert import ConversionError, RefusedError
 from backends.convert.as_stored import refuse_incomplete
 from backends.convert.openvino_weights import weights_of
 
 _MODEL = "openvino_model"
+_TASK = "text-generation-with-past"
 _SHORTEST_SAMPLE = 200
 """Characters; shorter paragraphs say little of how a model's activations are distributed."""
 
@@ -24,6 +30,7 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     With ``options["calibrated"]``, arguments of ``OVWeightQuantizationConfig``, NNCF then compresses the exported
     weights so that they fit what the model computes for the texts in the files ``options["corpus"]``.
     """
+    _refuse_unknown(source)
     refuse_incomplete()
     calibrated = options.get("calibrated")
     exported = output.parent / "exported" if calibrated else output
@@ -34,6 +41,35 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     if calibrated:
         _compress(exported, output, calibrated, [Path(file).read_text("utf-8") for file in options["corpus"]])
     return weights_of(output / f"{_MODEL}.xml")
+
+
+def _refuse_unknown(source: str) -> None:
+    """Refuse what the exporter would refuse too, but only once it has read all weights, and in words for its authors.
+
+    Raises:
+        RefusedError: it has no export for the architecture, not for text alone, or not with this transformers.
+    """
+    config = AutoConfig.from_pretrained(source, local_files_only=True, trust_remote_code=False)
+    kind = config.model_type
+    versions = installed_versions("optimum-intel", "transformers")
+    exporter, mine = f"optimum-intel {versions['optimum-intel']}", versions["transformers"]
+    remedy = "choose another stack for this model, or give an OpenVINO IR of it"
+    tasks = TasksManager._SUPPORTED_MODEL_TYPE.get(kind, {}).get("openvino", {})  # noqa: SLF001 - no public look-up
+    if not tasks:
+        raise RefusedError(f"{exporter} exports no {kind} models: {remedy}")
+    if _TASK not in tasks:
+        raise RefusedError(f"{exporter} exports {kind} models for {', '.join(tasks)} alone, not for text: {remedy}")
+    export = tasks[_TASK](config)
+    oldest, newest = (getattr(export, f"{end}_TRANSFORMERS_VERSION", None) for end in ("MIN", "MAX"))
+    ends = []
+    if newest is not None and Version(mine) > Version(str(newest)):
+        ends.append(f"up to {newest}")
+    if oldest is not None and Version(mine) < Version(str(oldest)):
+        ends.append(f"from {oldest} on")
+    if ends:
+        raise RefusedError(
+            f"{exporter} exports {kind} models with transformers {ends[0]}, the conversion venv has {mine}: {remedy}"
+        )
 
 
 def _compress(exported: Path, output: Path, settings: dict[str, Any], texts: list[str]) -> None:

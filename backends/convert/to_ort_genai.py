@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
-from backends.convert import ConversionError
+from backends.contract import installed_versions
+from backends.convert import ConversionError, RefusedError
 from backends.convert.as_stored import refuse_incomplete
 from backends.convert.onnx_weights import weights_of
+
+_UNKNOWN = "is not currently supported."
+"""What the builder's error ends in where it knows no such architecture, which it finds out before it reads weights."""
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -18,10 +23,24 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     refuse_incomplete()
     scratch = output.parent / "builder-cache"
     sys.argv = ["builder", "-i", source, "-o", str(output), "-c", str(scratch), *options["arguments"]]
-    runpy.run_module("onnxruntime_genai.models.builder", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("onnxruntime_genai.models.builder", run_name="__main__", alter_sys=True)
+    except NotImplementedError as error:
+        if not str(error).endswith(_UNKNOWN):
+            raise
+        raise RefusedError(_refusal(Path(source))) from error
     shutil.rmtree(scratch, ignore_errors=True)
     # Its exit status does not tell whether it wrote a model.
     for file in ("model.onnx", "genai_config.json"):
         if not (output / file).is_file():
             raise ConversionError(f"the builder wrote no {file}: the model's architecture may be unknown to it")
     return weights_of(output / "model.onnx")
+
+
+def _refusal(folder: Path) -> str:
+    named = json.loads((folder / "config.json").read_text("utf-8")).get("architectures") or ["unnamed"]
+    builder = f"onnxruntime-genai {installed_versions('onnxruntime-genai')['onnxruntime-genai']}"
+    return (
+        f"{builder} builds no {named[0]} models: choose another stack for this model, or give an ONNX Runtime GenAI "
+        "model of it"
+    )

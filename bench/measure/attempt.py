@@ -33,12 +33,20 @@ class LoadPlan:
         artifact: ``None`` for a backend without a model.
         broken: why the artifact could not be made, or must not be used.
         unsupported: why this machine cannot run it, as far as that is known before the worker is asked.
+        refused: why its stack takes no such model, as its converter says.
     """
 
     venv: Venv
     artifact: Artifact | None = None
     broken: str | None = None
     unsupported: str | None = None
+    refused: str | None = None
+
+    @property
+    def why_not(self) -> str | None:
+        """Why nothing can be loaded, as far as that is known; ``None`` where it may be."""
+        known = self.broken or self.refused or self.unsupported
+        return known or (self.venv.reason if self.venv.python is None else None)
 
     @property
     def path(self) -> Path | None:

@@ -21,7 +21,7 @@ def profile_load(load: Load, load_plan: LoadPlan, facts: RunFacts, scratch: Path
     A failed pass does not fail the load: the placement then says why there is no profile.
     """
     plan, profiled = load_plan, BACKENDS[load.backend].profiled
-    if load.device.partition(".")[0] not in profiled or plan.venv.python is None or plan.broken or plan.unsupported:
+    if load.device.partition(".")[0] not in profiled or plan.why_not is not None:
         return None
     model = (plan.path, load.device, load.precision, facts.threads, load.options)
     try:

@@ -27,10 +27,17 @@ _SCORED = ("log_probs", "top_ids", "reference_log_probs", "kl", "same_top")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What loads are compared with: its name, as it stands in the rows, and the file of its distributions."""
+    """What loads are compared with.
+
+    Args:
+        name: as it stands in the rows.
+        file: of its distributions.
+        answers: file of its answers to prompts.
+    """
 
     name: str
     file: Path
+    answers: Path
 
 
 def score_load(
@@ -104,8 +111,7 @@ def _scored(
             f"{load.backend} tells neither logits nor log-probabilities of given tokens on {load.device}",
             error_type="UnsupportedError",
         )
-    if plan.venv.python is None or plan.unsupported is not None or plan.broken is not None:
-        why = plan.broken or plan.unsupported or plan.venv.reason
+    if (why := plan.why_not) is not None:
         raise WorkerFailed(why, error_type="PrepareError")
     # What hangs here has been timed already, so that it need not be waited for as long.
     timeouts = replace(facts.timeouts, generation_s=min(facts.timeouts.generation_s, _SLACK_S + 4 * seconds))

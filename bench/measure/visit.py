@@ -148,6 +148,8 @@ class Visit:
             raise refusal(plan.venv.reason, error_type="VenvMissing")
         if plan.unsupported is not None:
             raise WorkerUnsupported(plan.unsupported, error_type="DeviceUnavailableError")
+        if plan.refused is not None:
+            raise WorkerUnsupported(plan.refused, error_type="UnsupportedError")
         if plan.broken is not None:
             raise WorkerFailed(plan.broken, error_type="PrepareError")
         attempt.worker = worker = start_worker(load, plan, self.facts, self._scratch(attempt))

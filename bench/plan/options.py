@@ -131,7 +131,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
     given = _Given(flags, file)
     asked = given.read("backend", _backends)
     devices = given.read("device", _devices)
-    workers = given.read("worker", _workers, {})
+    workers = given.read("worker", read_workers, {})
     variants = read_variants(flags.get("a"), flags.get("b"), CommandLine(asked, DEFAULT_BACKENDS, devices, workers))
     measured = tuple(dict.fromkeys(variant.backend for variant in variants.values()))
     profile = given.read("profile", v.one_of, "standard" if variants else "quick", choices=tuple(PROFILES))
@@ -275,7 +275,12 @@ def _quality_limits(value: Any, where: str) -> dict[str, float]:
     return limits
 
 
-def _workers(value: Any, where: str) -> dict[str, str]:
+def read_workers(value: Any, where: str) -> dict[str, str]:
+    """Backend -> interpreter, of ``NAME=PYTHON`` entries.
+
+    Raises:
+        UsageError: an entry is none, or its interpreter is not there.
+    """
     workers = {}
     for entry in v.listed(value):
         name, equals, python = entry.partition("=")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.errors import MachineError, PrepareError
+from bench.errors import MachineError, ModelRefused, PrepareError
 from bench.last_words import last_words
 from bench.observe.packages import installed_packages, plain_name
 from bench.plan.venvs import missing_runtime
@@ -47,6 +47,7 @@ class Converter:
 
         Raises:
             PrepareError: it failed; the message is one line: ``title``, the reason, and where all it printed is.
+            ModelRefused: it takes no such model; the message is its reason.
         """
         request, result, scratch = (output.parent / name for name in ("request.json", "result.json", "tmp"))
         scratch.mkdir()
@@ -59,6 +60,8 @@ class Converter:
             answer = json.loads(result.read_text("utf-8"))
         except (OSError, ValueError):
             answer = None
+        if answer is not None and answer.get("refused"):
+            raise ModelRefused(answer["message"])
         if answer is None or not answer["ok"]:
             raise PrepareError(_failure(title, answer, status, log))
         return {**answer["facts"], "peak_memory_bytes": answer["peak_memory_bytes"]}

@@ -58,6 +58,13 @@ def revision_of(path: Path) -> str | None:
     return None
 
 
+def blobs_of(folder: Path) -> list[Path]:
+    """The folders that the links in the snapshot ``folder`` lead into: none outside of the cache."""
+    repository, below = _split(Path(os.path.abspath(folder)))  # noqa: PTH100 - as in name_of
+    # Of the folder blobs itself no link is followed: it could lead anywhere.
+    return [repository.resolve() / "blobs"] if repository is not None and below else []
+
+
 def _split(path: Path) -> tuple[Path | None, tuple[str, ...]]:
     """The repository's folder in the cache, and the parts below it from ``snapshots`` on."""
     for parent in (path, *path.parents):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from backends.bounded_json import read_json
+from backends.hf_folder import context_tokens, text_settings
 from backends.hf_weights import NotWholeError, Tensor, embedding_of, learned_tensors, output_layer
 from bench.errors import UsageError
 
@@ -52,10 +53,8 @@ def facts_of(directory: Path) -> ModelFacts:
         UsageError: its configuration or a weight file cannot be read, or is missing.
     """
     with unreadable_refused(directory):
-        config = json.loads((directory / "config.json").read_text("utf-8"))
-        text = config.get("text_config", config)
-        tied = config.get("tie_word_embeddings", text.get("tie_word_embeddings"))
-        return _facts(text, learned_tensors(directory, tied=tied))
+        config = text_settings(read_json(directory / "config.json"))
+        return _facts(config, learned_tensors(directory, tied=config.get("tie_word_embeddings")))
 
 
 @contextmanager
@@ -83,18 +82,33 @@ def _facts(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ModelFac
         elements[WEIGHT_FORMATS.get(tensor.kind, tensor.kind.lower())] += size
         width = _BYTES.get(tensor.kind)
         stored += tensor.end - tensor.begin if width is None else size * width
-    widths = {tensor.shape[1] for name, tensor in tensors.items() if len(tensor.shape) == 2 and "embed" not in name}
-    context = config.get("max_position_embeddings", config.get("n_positions"))
-    outer = (tensors[name] for name in (embedding_of(tensors), output_layer(tensors)) if name is not None)
+    widths = {width for name, tensor in tensors.items() for width in _widths(name, tensor.shape)}
+    embedding = embedding_of(tensors)
+    outer = (tensors[name] for name in (embedding, output_layer(tensors)) if name is not None)
     return ModelFacts(
         parameters=sum(elements.values()),
-        vocab_size=int(config["vocab_size"]),
-        context_tokens=None if context is None else int(context),
+        vocab_size=int(config.get("vocab_size") or _rows(tensors, embedding)),
+        context_tokens=context_tokens(config),
         linear_widths=tuple(sorted(widths)),
         weight_elements=dict(elements),
         stored_bytes=stored,
         embedding_parameters=sum(prod(tensor.shape) for tensor in outer),
     )
+
+
+def _widths(name: str, shape: tuple[int, ...]) -> Iterator[int]:
+    """The input width of a linear layer; of experts in one tensor both sides, of which models differ in the order."""
+    if len(shape) == 2 and "embed" not in name:
+        yield shape[1]
+    elif len(shape) == 3 and "conv" not in name:
+        yield from shape[1:]
+
+
+def _rows(tensors: Mapping[str, Tensor], embedding: str | None) -> int:
+    """The size of the vocabulary of a model whose configuration leaves it to its class."""
+    if embedding is None:
+        raise NotWholeError("its config.json has no vocab_size, and its weights no embedding that would tell it")
+    return tensors[embedding].shape[0]
 
 
 def kv_values_per_token(directory: Path) -> int | None:
@@ -103,8 +117,7 @@ def kv_values_per_token(directory: Path) -> int | None:
     ``None`` where no configuration says it in the usual words, or where layers do not all keep every token.
     """
     try:
-        config = json.loads((directory / "config.json").read_text("utf-8"))
-        text = config.get("text_config", config)
+        text = text_settings(read_json(directory / "config.json"))
         return None if _keeps_less(text) else _values(text)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
         return None
@@ -119,7 +132,12 @@ def _keeps_less(config: Mapping[str, Any]) -> bool:
 
 
 def _values(config: Mapping[str, Any]) -> int:
-    heads = config["num_attention_heads"]
+    heads = _named(config, "num_attention_heads", "n_head", "n_heads")
     kv_heads = config.get("num_key_value_heads") or heads
-    width = config.get("head_dim") or config["hidden_size"] // heads
-    return int(2 * config["num_hidden_layers"] * kv_heads * width)
+    width = config.get("head_dim") or _named(config, "hidden_size", "n_embd", "d_model") // heads
+    return int(2 * _named(config, "num_hidden_layers", "n_layer", "n_layers") * kv_heads * width)
+
+
+def _named(config: Mapping[str, Any], *names: str) -> Any:
+    """The setting that architectures have under one of ``names``."""
+    return config[next((name for name in names if name in config), names[0])]

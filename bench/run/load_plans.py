@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bench.errors import BenchError, UsageError
+from bench.errors import BenchError, ModelRefused, UsageError
 from bench.measure.attempt import LoadPlan
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
@@ -45,7 +45,7 @@ def _place(load: Load) -> tuple[str, str, str]:
 
 
 def _is_lost(load: Load, plan: LoadPlan, readiness: Readiness) -> bool:
-    return plan.venv.python is None or plan.broken is not None or not readiness.can_run(load)
+    return plan.why_not is not None or not readiness.can_run(load)
 
 
 def plan_load(
@@ -73,6 +73,8 @@ def plan_load(
         return LoadPlan(venv, preparer.artifact(*wanted_artifact(load)))
     except UsageError:
         raise
+    except ModelRefused as error:
+        return LoadPlan(venv, refused=str(error))
     except BenchError as error:
         say(f"{load.label}: {error}")
         return LoadPlan(venv, broken=str(error))

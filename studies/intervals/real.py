@@ -156,14 +156,17 @@ def measure(arguments: Sequence[str], folder: Path) -> None:
     run_module("pytest", str(PROJECT_ROOT / "bench"), *arguments, *where)
 
 
-def run_module(*arguments: str) -> None:
-    """Run a module of the harness to its end.
+def run_module(*arguments: str, python: str = sys.executable) -> str:
+    """Run a module of the project to its end, in the harness's venv unless another interpreter is named.
+
+    Returns:
+        what it printed to standard output.
 
     Raises:
         BenchError: it failed; with its last words.
     """
     done = subprocess.run(
-        [sys.executable, "-m", *arguments],
+        [python, "-m", *arguments],
         env=child_environment({}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -174,6 +177,7 @@ def run_module(*arguments: str) -> None:
     if done.returncode:
         words = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise BenchError(f"a run failed with status {done.returncode}: {' | '.join(words[-3:])}")
+    return done.stdout
 
 
 def false_calls(title: str, comparisons: Sequence[Sequence[Said]]) -> Table:

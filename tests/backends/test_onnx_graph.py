@@ -7,21 +7,8 @@ from pathlib import Path
 import pytest
 
 from backends import onnx_graph
-from backends.onnx_graph import GraphFacts, read_graph
-
-
-def varint(value: int) -> bytes:
-    low, rest = value & 0x7F, value >> 7
-    return bytes([low | 0x80]) + varint(rest) if rest else bytes([low])
-
-
-def number(field: int, value: int) -> bytes:
-    return varint(field << 3) + varint(value)
-
-
-def part(field: int, data: bytes | str) -> bytes:
-    raw = data.encode("utf-8") if isinstance(data, str) else data
-    return varint(field << 3 | 2) + varint(len(raw)) + raw
+from backends.onnx_graph import GraphFacts, Message, read_graph
+from tests.support.hostile_models import number, part, varint
 
 
 def node(operator: str, **attributes: int) -> bytes:
@@ -93,7 +80,22 @@ def test_a_large_file_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert read_graph(path) is None
 
 
-@pytest.mark.parametrize("data", [b'{"model": {}}', b"\x3a\x05\x0a", model(part(1, b"\x22\x02\xff\xff")), b"\x80"])
+def test_what_is_packed_is_read_as_what_is_not() -> None:
+    packed, alone = part(1, varint(7) + varint(2**64 - 1)), number(1, 7) + number(1, 2**64 - 1)
+
+    assert Message(memoryview(packed)).integers(1) == Message(memoryview(alone)).integers(1) == [7, -1]
+
+
+def test_a_file_of_fields_alone_takes_no_memory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(onnx_graph, "MOST_FIELDS", 10)
+
+    with pytest.raises(IndexError, match="more than 10 fields"):
+        list(Message(memoryview(part(1, number(2, 1) * 5) * 2)).parts(1))
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"model": {}}', b"\x3a\x05\x0a", model(part(1, b"\x22\x02\xff\xff")), b"\x80", b"\x08" + b"\xff" * 11]
+)
 def test_what_is_no_graph_is_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(data)

@@ -38,6 +38,7 @@ class GenAI:
     provider: str | None = None
     options: dict[str, dict[str, str]] = field(default_factory=dict)
     overlay: dict[str, Any] = field(default_factory=dict)
+    search: dict[str, Any] = field(default_factory=dict)
 
 
 class Config:
@@ -84,7 +85,7 @@ class Parameters:
         self.model = model
 
     def set_search_options(self, **options: Any) -> None:
-        self.options = options
+        self.model.told.search = options
 
 
 class Generator:
@@ -127,9 +128,9 @@ def backend(adapter: ModuleType, *present: str) -> Any:
     return stack
 
 
-def artifact(folder: Path, *providers: dict[str, Any]) -> Path:
+def artifact(folder: Path, *providers: dict[str, Any], **decoder: Any) -> Path:
     settings = json.loads(json.dumps(SETTINGS))
-    settings["model"]["decoder"]["session_options"] = {"provider_options": list(providers)}
+    settings["model"]["decoder"] |= {"session_options": {"provider_options": list(providers)}, **decoder}
     (folder / "genai_config.json").write_text(json.dumps(settings), encoding="utf-8")
     return folder
 
@@ -279,6 +280,31 @@ def test_an_id_that_stands_for_the_end_is_never_an_answer(adapter: ModuleType, t
 
     with pytest.raises(BackendError, match="id 99"):
         session.generate([[1, 2]], 2, lambda ids: None)
+
+
+WINDOW = {"window_size": 64, "slide_key_value_cache": False, "layers": [0]}
+
+
+@pytest.mark.parametrize(("prompt", "room"), [(30, 64), (100, 102)])
+def test_the_cache_has_room_for_the_window_that_layers_look_back_on(
+    adapter: ModuleType, told: GenAI, tmp_path: Path, prompt: int, room: int
+) -> None:
+    session = backend(adapter).load(artifact(tmp_path, sliding_window=WINDOW), "CPU", LoadOptions("fp32"))
+    session.generate([[1] * prompt], 2, lambda ids: None)
+
+    assert told.search["max_length"] == room
+    assert "room for its attention window, 64 tokens" in session.evidence().note
+
+
+@pytest.mark.parametrize("decoder", [{}, {"sliding_window": {**WINDOW, "slide_key_value_cache": True}}])
+def test_a_cache_without_a_window_of_its_own_is_as_long_as_the_request(
+    adapter: ModuleType, told: GenAI, tmp_path: Path, decoder: dict[str, Any]
+) -> None:
+    session = backend(adapter).load(artifact(tmp_path, **decoder), "CPU", LoadOptions("fp32"))
+    session.generate([[1] * 30], 2, lambda ids: None)
+
+    assert told.search["max_length"] == 32
+    assert "attention window" not in session.evidence().note
 
 
 def test_a_profile_says_where_the_nodes_ran(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:

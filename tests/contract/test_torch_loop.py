@@ -30,7 +30,7 @@ class NextId:
     def forward(self, input_ids, past_key_values=None, use_cache=False, logits_to_keep=0):
         self.kept.append(logits_to_keep)
         logits = torch.nn.functional.one_hot((input_ids[:, -1:] + 1) % 10, 10)
-        return SimpleNamespace(logits=logits, past_key_values=past_key_values)
+        return SimpleNamespace(logits=logits, past_key_values=(*(past_key_values or ()), input_ids))
 
     __call__ = forward
 
@@ -41,6 +41,48 @@ look = inspect.signature
 inspect.signature = lambda *given: looks.append(given) or look(*given)
 greedy(model, [[1, 2], [3, 8]], 3, steps.append, arguments)
 print(steps, model.kept, len(looks))
+"""
+
+STATES = """
+from types import SimpleNamespace
+
+import torch
+
+from backends.contract import UnsupportedError
+from backends.torch_loop import greedy
+
+
+class Summing:
+    '''Its answer is the sum of all ids so far, which it keeps under a name of its own.'''
+
+    device = "cpu"
+
+    def __init__(self, name):
+        self.name = name
+
+    def __call__(self, input_ids, use_cache, **given):
+        total = given.get(self.name, 0) + int(input_ids.sum())
+        logits = torch.nn.functional.one_hot(torch.tensor([[total]]), 100)
+        return SimpleNamespace(logits=logits, **{self.name: total})
+
+
+for name in ("past_key_values", "cache_params", "state"):
+    steps = []
+    greedy(Summing(name), [[1, 2]], 3, steps.append, {})
+    print(name, steps)
+
+
+class Forgetting(Summing):
+    def __call__(self, input_ids, use_cache, **given):
+        return SimpleNamespace(logits=torch.zeros(1, 1, 9), past_key_values=None)
+
+
+for steps in (1, 2):
+    answered = []
+    try:
+        greedy(Forgetting("none"), [[1, 2]], steps, answered.append, {})
+    except UnsupportedError as error:
+        print(answered, str(error).partition(" (")[0])
 """
 
 SCORED = """
@@ -67,7 +109,7 @@ class Counting:
 
 
 class Whole(Counting):
-    def forward(self, input_ids, past_key_values=None, use_cache=False):
+    def forward(self, input_ids, use_cache=False):
         return SimpleNamespace(logits=self.logits(input_ids))
 
     __call__ = forward
@@ -92,6 +134,16 @@ WANTED = ("0 0 float32 [[0.0, 7.0], [1.0, 8.0]]", "1 1 float32 [[1.0, 8.0], [2.0
 
 def test_a_request_asks_for_the_last_position_without_looking_at_the_signature(venvs: Venvs) -> None:
     assert _run(venvs, COUNTING) == ["[[3, 9], [4, 0], [5, 1]] [1, 1, 1] 0"]
+
+
+def test_the_next_step_sees_what_the_model_keeps_whatever_its_name(venvs: Venvs) -> None:
+    assert _run(venvs, STATES)[:3] == [
+        f"{name} [[3], [6], [12]]" for name in ("past_key_values", "cache_params", "state")
+    ]
+
+
+def test_a_model_that_keeps_nothing_answers_nothing(venvs: Venvs) -> None:
+    assert _run(venvs, STATES)[3:] == ["[] this model hands out no cache of the tokens so far"] * 2
 
 
 def test_the_scored_positions_are_taken_whatever_a_model_is_told_to_keep(venvs: Venvs) -> None:

@@ -216,3 +216,9 @@ def test_what_pip_hints_at_is_told_with_its_error(tmp_path: Path) -> None:
     log = tmp_path / "pip.log"
     log.write_text("2026-01-01T00:00:00,001 ERROR: no such file\n2026-01-01T00:00:00,001 HINT: long paths\n", "utf-8")
     assert complaints(log, "unused") == ["ERROR: no such file", "HINT: long paths"]
+
+
+def test_keys_in_addresses_are_left_out(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("ERROR: git+https://ada:key@example.org/a.git?token=1 was not found\n", "utf-8")
+    assert complaints(log, "unused") == ["ERROR: git+https://example.org/a.git was not found"]

@@ -19,8 +19,9 @@ if behaviour == "hang":
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     (output / "half").write_text(str(child.pid), "utf-8")
     time.sleep(600)
-if behaviour == "refuse":
+if behaviour in ("refuse", "refuse the model"):
     answer = {"ok": False, "message": "this architecture is unknown: choose another model"}
+    answer["refused"] = behaviour == "refuse the model"
 else:
     answer = pathlib.Path(__file__).with_name("answer")
     facts = json.loads(answer.read_text("utf-8"))

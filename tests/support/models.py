@@ -13,8 +13,9 @@ import numpy as np
 
 
 def write_weights(file: Path, tensors: Mapping[str, Any], kind: str = "F32") -> None:
-    """A safetensors file with float arrays under the names of ``tensors``, said to be of the type ``kind``."""
-    values = {name: np.asarray(array, "<f4") for name, array in tensors.items()}
+    """A safetensors file with the arrays ``tensors``, stored as ``kind``: bytes, but for ``F32`` and ``I32``."""
+    stored = {"F32": "<f4", "I32": "<i4"}.get(kind, "u1")
+    values = {name: np.asarray(array).astype(stored) for name, array in tensors.items()}
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     end = 0
     for name, array in values.items():

@@ -410,6 +410,14 @@ def test_a_device_known_to_be_absent_is_unsupported_without_a_worker(kit: MakeKi
     )
 
 
+def test_a_model_that_its_converter_refuses_is_unsupported_with_the_reason(kit: MakeKit) -> None:
+    why = "optimum-intel 2.1.0 exports no mamba models"
+    one = kit(load_plan=LoadPlan(Venv(sys.executable), refused=why))
+    one.measure(8)
+    row = one.rows("loads")[0]
+    assert (row["status"], row["error_type"], row["error_message"]) == ("unsupported", "UnsupportedError", why)
+
+
 class Counted(Uncounted):
     """An NPU whose counter says in turn what it is given, and stays at the last; ten milliseconds lie between.
 

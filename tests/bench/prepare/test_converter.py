@@ -8,7 +8,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bench.errors import MachineError, PrepareError
+from bench.errors import MachineError, ModelRefused, PrepareError
 from bench.prepare import converter
 from bench.prepare.converter import Converter, environment, tail
 from bench.prepare.recipes import Recipe
@@ -33,6 +33,12 @@ def test_the_converters_facts_come_back(tmp_path: Path, stand_in: Any) -> None:
 def test_a_refusal_comes_back_with_its_reason(tmp_path: Path, stand_in: Any) -> None:
     stand_in.behave("refuse")
     with pytest.raises(PrepareError, match=r"toy to openvino-ir int4 failed: this architecture is unknown: choose"):
+        run(tmp_path)
+
+
+def test_a_model_that_the_converter_takes_never_is_refused_in_its_words_alone(tmp_path: Path, stand_in: Any) -> None:
+    stand_in.behave("refuse the model")
+    with pytest.raises(ModelRefused, match=r"^this architecture is unknown: choose another model$"):
         run(tmp_path)
 
 

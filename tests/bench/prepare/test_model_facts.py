@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from bench.errors import UsageError
 from bench.prepare.model_facts import facts_of, kv_values_per_token
+from tests.support.models import write_weights
 
 SMOLLM = {
     "num_hidden_layers": 30,
@@ -38,6 +40,46 @@ def test_one_weight_format_is_named(model_directory: Path) -> None:
     assert facts_of(model_directory).only_format == "fp32"
 
 
+TEXT = {"hidden_size": 4, "max_position_embeddings": 64}
+"""What the text part of a model says that leaves the size of its vocabulary to its class."""
+
+
+@pytest.mark.parametrize("config", [{"text_config": TEXT}, {"llm_config": TEXT}, TEXT, {"seq_length": 64}])
+def test_what_a_configuration_does_not_say_is_read_from_the_embedding(
+    model_directory: Path, config: dict[str, Any]
+) -> None:
+    (model_directory / "config.json").write_text(json.dumps(config), "utf-8")
+    facts = facts_of(model_directory)
+    assert (facts.vocab_size, facts.context_tokens) == (8, 64)
+
+
+def test_a_vocabulary_beside_the_text_part_is_its_own(model_directory: Path) -> None:
+    (model_directory / "config.json").write_text(json.dumps({"text_config": TEXT, "vocab_size": 7}), "utf-8")
+    assert facts_of(model_directory).vocab_size == 7
+
+
+def test_a_vocabulary_that_nothing_tells_is_refused_by_name(tmp_path: Path) -> None:
+    write_weights(tmp_path / "model.safetensors", {"layer.weight": np.zeros((4, 8))})
+    (tmp_path / "config.json").write_text("{}", "utf-8")
+    with pytest.raises(UsageError, match=r"its config\.json has no vocab_size"):
+        facts_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "widths"),
+    [
+        ({"block_sparse_moe.input_linear.weight": (4, 192, 256), "output_linear.weight": (4, 256, 96)}, (96, 192, 256)),
+        ({"mixer.conv1d.weight": (8, 1, 4), "mixer.in_proj.weight": (16, 8)}, (8,)),
+    ],
+)
+def test_experts_in_one_tensor_have_widths_too(
+    tmp_path: Path, tensors: dict[str, tuple[int, ...]], widths: tuple[int, ...]
+) -> None:
+    write_weights(tmp_path / "model.safetensors", {name: np.zeros(shape) for name, shape in tensors.items()})
+    (tmp_path / "config.json").write_text(json.dumps({"vocab_size": 8}), "utf-8")
+    assert facts_of(tmp_path).linear_widths == widths
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff" * 20, b"\x02\0\0\0\0\0\0\0{]"])
 def test_a_damaged_weight_file_is_refused(model_directory: Path, content: bytes) -> None:
     (model_directory / "model.safetensors").write_bytes(content)
@@ -58,10 +100,15 @@ def values(folder: Path, config: Any) -> int | None:
         ({"head_dim": 100}, 2 * 30 * 3 * 100),
         ({"sliding_window": 9000}, 2 * 30 * 3 * 64),
         ({"sliding_window": 2047, "use_sliding_window": False}, 2 * 30 * 3 * 64),
+        ({"text_config": {"num_hidden_layers": 10}}, 2 * 10 * 3 * 64),
     ],
 )
 def test_keys_and_values_of_all_layers_are_counted(tmp_path: Path, more: dict[str, Any], expected: int) -> None:
     assert values(tmp_path, SMOLLM | more) == expected
+
+
+def test_keys_and_values_are_counted_in_the_words_of_older_architectures(tmp_path: Path) -> None:
+    assert values(tmp_path, {"n_layer": 12, "n_head": 12, "n_embd": 768}) == 2 * 12 * 12 * 64
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import errno
+import json
+import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +14,12 @@ from bench.errors import PrepareError, UsageError
 from bench.prepare.model_source import resolve_model
 from bench.prepare.ready_made import ReadyMade
 from tests.support.converters import StandIn
+from tests.support.hostile_models import gguf as write_gguf
+from tests.support.hostile_models import openvino_ir, ort_genai
 
 pytestmark = pytest.mark.process
+
+needs_links = pytest.mark.skipif(sys.platform == "win32", reason="links need a right that users of Windows lack")
 
 INSPECTED = {
     "weight_elements": {"int4": 60, "int8": 4},
@@ -26,19 +34,12 @@ Make = Callable[..., ReadyMade]
 @pytest.fixture
 def ir(tmp_path: Path) -> Path:
     """What a user exported some time ago."""
-    folder = tmp_path / "my-export"
-    folder.mkdir()
-    (folder / "openvino_model.xml").write_text("<net/>", "utf-8")
-    (folder / "openvino_model.bin").write_bytes(b"0" * 16)
-    (folder / "tokenizer.json").write_text("{}", "utf-8")
-    return folder
+    return openvino_ir(tmp_path / "my-export")
 
 
 @pytest.fixture
 def gguf(tmp_path: Path) -> Path:
-    file = tmp_path / "my-model.Q4_0.gguf"
-    file.write_bytes(b"GGUF")
-    return file
+    return write_gguf(tmp_path / "my-model.Q4_0.gguf")
 
 
 @pytest.fixture
@@ -76,8 +77,66 @@ def test_an_artifact_without_a_tokenizer_is_refused_with_the_remedy(ir: Path) ->
         resolve_model(str(ir))
 
 
-def test_it_is_used_where_it_lies(taken: Make, ir: Path) -> None:
-    assert taken(ir).artifact("openvino-ir", "original", "CPU").path == ir
+def test_no_stack_reads_it_where_it_lies(taken: Make, ir: Path) -> None:
+    one = taken(ir)
+    paths = {one.artifact("openvino-ir", "original", "CPU").path, one.model().path}
+    assert len(paths) == 1
+    assert ir not in paths
+
+
+def test_what_no_stack_needs_is_left_where_it_lies(taken: Make, ir: Path) -> None:
+    for name in ("evil.so", "modeling_evil.py", "pytorch_model.bin", "chat_template.jinja", "openvino_config.json"):
+        (ir / name).write_text("{}", "utf-8")
+    path = taken(ir).artifact("openvino-ir", "original", "CPU").path
+    names = ["manifest.json", "openvino_model.bin", "openvino_model.xml", "tokenizer.json"]
+    assert sorted(file.name for file in path.iterdir()) == names
+
+
+def test_its_large_files_are_not_copied(taken: Make, ir: Path) -> None:
+    path = taken(ir).artifact("openvino-ir", "original", "CPU").path
+    assert (path / "openvino_model.bin").samefile(ir / "openvino_model.bin")
+
+
+def test_on_another_volume_they_are(taken: Make, ir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    path = taken(ir).artifact("openvino-ir", "original", "CPU").path
+    assert (path / "openvino_model.bin").read_bytes() == (ir / "openvino_model.bin").read_bytes()
+
+
+def test_code_that_its_configuration_names_and_chat_templates_are_left_out(taken: Make, ir: Path) -> None:
+    code = {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}
+    (ir / "config.json").write_text(json.dumps({**code, "model_type": "llama"}), "utf-8")
+    (ir / "tokenizer_config.json").write_text(json.dumps({**code, "chat_template": "{{ x }}", "a": 1}), "utf-8")
+    path = taken(ir).artifact("openvino-ir", "original", "CPU").path
+    assert json.loads((path / "config.json").read_text("utf-8")) == {"model_type": "llama"}
+    assert json.loads((path / "tokenizer_config.json").read_text("utf-8")) == {"a": 1}
+
+
+def test_a_model_that_was_taken_can_be_taken_again(taken: Make, tmp_path: Path) -> None:
+    folder = ort_genai(tmp_path / "my-build")
+    before = taken(folder).artifact("ort-genai", "original", "CPU").path
+    shutil.rmtree(before)
+    after = taken(folder).artifact("ort-genai", "original", "CPU").path
+    assert (after, (folder / "model.onnx.data").stat().st_nlink) == (before, 2)
+    assert taken(folder).model().parameters == 64
+
+
+@needs_links
+def test_the_links_of_the_hubs_cache_are_followed(taken: Make, tmp_path: Path) -> None:
+    repository = tmp_path / "models--acme--tiny"
+    folder = repository / "snapshots" / "0cb88a4f"
+    folder.mkdir(parents=True)
+    (repository / "blobs").mkdir()
+    for file in ort_genai(folder).iterdir():
+        blob = repository / "blobs" / f"sha-{file.name}"
+        file.rename(blob)
+        file.symlink_to(Path("..", "..", "blobs", blob.name))
+    path = taken(folder).artifact("ort-genai", "original", "CPU").path
+    assert not [file for file in path.iterdir() if file.is_symlink()]
+    assert (path / "model.onnx.data").samefile(repository / "blobs" / "sha-model.onnx.data")
 
 
 def test_nothing_is_written_into_it(taken: Make, ir: Path) -> None:
@@ -147,3 +206,27 @@ def test_a_gguf_has_a_folder_of_its_own(taken: Make, gguf: Path) -> None:
 def test_what_has_to_be_looked_into_is_announced(taken: Make, gguf: Path) -> None:
     labels = [work.label for work in taken(gguf).pending([])]
     assert labels == ["looking into my-model.Q4_0", "the tokenizer of my-model.Q4_0"]
+
+
+def test_the_parts_of_a_split_gguf_have_one_digest(taken: Make, tmp_path: Path) -> None:
+    parts = [tmp_path / f"big-0000{part}-of-00002.gguf" for part in (1, 2)]
+    for file in parts:
+        write_gguf(file)
+    before = taken(parts[0]).model().digest
+    assert taken(parts[1]).model().digest == before
+    parts[1].write_bytes(parts[1].read_bytes() + b"more")
+    assert taken(parts[0]).model().digest != before
+
+
+def test_a_tokenizer_that_is_put_beside_a_gguf_is_looked_at(taken: Make, gguf: Path, stand_in: StandIn) -> None:
+    taken(gguf).prompts()
+    gguf.with_name("tokenizer.json").write_text("{}", "utf-8")
+    taken(gguf).prompts()
+    assert stand_in.calls == ["gguf-tokenizer", "inspect", "prompts", "gguf-tokenizer", "prompts"]
+
+
+def test_what_has_to_be_known_of_a_tokenizer_is_noted_of_the_model(taken: Make, gguf: Path, stand_in: StandIn) -> None:
+    stand_in.answer({**INSPECTED, "note": "texts are split as for another"})
+    assert (
+        taken(gguf).model().note == "a ready-made artifact: how it was made is unknown; texts are split as for another"
+    )

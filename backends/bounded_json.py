@@ -1,0 +1,42 @@
+"""JSON of unknown origin: of a bounded size and depth, and each name once in an object."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+LARGEST_BYTES = 16 * 1024 * 1024
+"""More than any configuration; a vocabulary is larger, and no business of this module."""
+
+
+def read_json(file: Path, largest: int = LARGEST_BYTES) -> Any:
+    """What the JSON file ``file`` holds.
+
+    Raises:
+        ValueError: it holds no such JSON; the message does not name the file.
+        OSError: it cannot be read.
+    """
+    with file.open("rb") as stream:
+        data = stream.read(largest + 1)
+    return parse_json(data, largest)
+
+
+def parse_json(data: bytes, largest: int = LARGEST_BYTES) -> Any:
+    """What the JSON ``data`` holds; raises ValueError as :func:`read_json`."""
+    if len(data) > largest:
+        raise ValueError(f"more than {largest} bytes of JSON")
+    try:
+        return json.loads(data, object_pairs_hook=_object)
+    except RecursionError as error:
+        raise ValueError("JSON that is nested too deep") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Of a name that stands twice, one reader takes the first value and another the last.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"the name {twice[:80]!r} twice in one object")
+    return found

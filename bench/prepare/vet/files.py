@@ -1,0 +1,106 @@
+"""The files of a model that somebody else made: which of them are taken, and how they come into the cache."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.prepare.hub_cache import blobs_of
+
+DOCUMENT = "docs/security.md"
+"""Where it stands what is refused, and why."""
+
+
+class RefusedError(ValueError):
+    """A model is not taken. The message begins with the name of a file, and says what is wrong with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is taken of a model.
+
+    Args:
+        files: name in the copy -> the file that is linked or copied there.
+        written: name in the copy -> the text that is written there, in place of the model's own.
+    """
+
+    files: Mapping[str, Path]
+    written: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A model's folder.
+
+    Args:
+        path: of the folder.
+        copies: the cache's folder of artifacts, which may have further names of its files.
+    """
+
+    path: Path
+    copies: Path
+
+    def file(self, name: str, named_by: str) -> Path:
+        """The regular file ``name``, which ``named_by`` names, with links followed.
+
+        Raises:
+            RefusedError: the name is no plain name, there is no such file, or it is a link out of the folder.
+        """
+        if not is_plain(name):
+            raise RefusedError(f"{named_by} names the file {name[:200]!r}, which is not a plain name in its folder")
+        if not (self.path / name).exists():
+            raise RefusedError(f"{named_by} names the file {name}, which is not there: download the model again")
+        return self._followed(name)
+
+    def of_these(self, names: Iterator[str] | tuple[str, ...]) -> dict[str, Path]:
+        """Those of ``names`` that are there, as :meth:`file`."""
+        return {name: self._followed(name) for name in names if (self.path / name).exists()}
+
+    def _followed(self, name: str) -> Path:
+        file = (self.path / name).resolve()
+        homes = [self.path.resolve(), *blobs_of(self.path)]
+        if file.parent not in homes:
+            raise RefusedError(
+                f"{name} is a link out of the folder, to {file}: put the file itself there (links of the Hugging Face "
+                "cache into its own blobs are taken)"
+            )
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise RefusedError(f"{name} is no regular file")
+        return file
+
+    def has_other_names(self, file: Path) -> bool:
+        """Whether a hard link gives ``file`` a name elsewhere, except those in the Hugging Face cache or our own."""
+        links = file.stat().st_nlink
+        if links < 2 or file.parent in blobs_of(self.path):
+            return False
+        ours = sum(1 for copy in self.copies.glob(f"*/{file.name}") if copy.samefile(file))
+        return links - ours > 1
+
+
+def is_plain(name: str) -> bool:
+    """Whether ``name`` is that of a file in a folder, on Windows and elsewhere, and nothing else."""
+    # Windows drops dots and spaces at the end of a name.
+    return (
+        len(name) <= 255
+        and name.isprintable()
+        and not set(name) & set('/\\:*?"<>|')
+        and name == name.rstrip(". ") != ""
+    )
+
+
+def place(taken: Taken, output: Path) -> None:
+    """Put what is ``taken`` into the empty folder ``output``: hard links, or copies on another volume.
+
+    No symbolic links: ONNX Runtime 1.24 reads no tensors through one that leaves the model's folder.
+    """
+    for name, file in taken.files.items():
+        try:
+            os.link(file, output / name)
+        except OSError:
+            shutil.copyfile(file, output / name)
+    for name, text in taken.written.items():
+        (output / name).write_text(text, "utf-8", newline="\n")
