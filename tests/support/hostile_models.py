@@ -291,6 +291,10 @@ def _entry(**changes: Any) -> dict[str, Any]:
     return {"model.embed_tokens.weight": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16], **changes}}
 
 
+def _config(**settings: Any) -> Callable[[Path], Path]:
+    return lambda folder: hugging_face(folder, config=settings)
+
+
 def _pickle(name: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         model = hugging_face(folder)
@@ -400,6 +404,8 @@ HOSTILE: Sequence[Hostile] = (
     Hostile("safetensors", "negative offsets", _weights(_entry(data_offsets=[-16, 0]))),
     Hostile("safetensors", "two tensors at one place", _weights({**_entry(), "b": _entry().popitem()[1]})),
     Hostile("safetensors", "a tensor that stands twice", _weights(b'{"a": {}, "a": {}}')),
+    Hostile("config", "a size without end", _config(max_position_embeddings=float("inf"))),
     Hostile("pickle", "weights that run code", _pickle("pytorch_model.bin")),
     Hostile("pickle", "a checkpoint that runs code", _pickle("model.ckpt")),
+    Hostile("pickle", "a file that runs code", lambda folder: _pickle("model.pt")(folder) / "model.pt"),
 )
