@@ -247,6 +247,21 @@ class Text:
         return len(self.ids) - 1 - self.start
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A prompt that a reference answers greedily.
+
+    Args:
+        digest: of its ids, by which its answers are known.
+        ids: all of it, a BOS included where the model wants one.
+        new_tokens: of the answer.
+    """
+
+    digest: str
+    ids: Sequence[int]
+    new_tokens: int
+
+
 def require_vocabulary(texts: Sequence[Text], vocabulary: int) -> None:
     """Refuse texts with an id that a model of ``vocabulary`` ids does not have."""
     for text in texts:

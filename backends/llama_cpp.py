@@ -22,9 +22,11 @@ from backends.contract import (
     Scores,
     StepCallback,
     Text,
+    UnsupportedError,
     installed_versions,
     require_vocabulary,
 )
+from backends.gguf_parts import models_among
 
 _GGML_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 """Types of a KV cache, by their numbers in ``ggml.h``."""
@@ -49,23 +51,23 @@ class LlamaCpp:
         return [Device(name="CPU", description=_features())]
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> LlamaSession:
-        """Load the one GGUF file in ``artifact``."""
+        """Load the one GGUF model in ``artifact``."""
         if device != "CPU":
             raise DeviceUnavailableError(
                 f"llama-cpp finds no {device} on this machine, only CPU: its package is compiled for the CPU; "
                 "ask for --device CPU, or for another stack on that device"
             )
-        files = sorted(artifact.glob("*.gguf"))
-        if len(files) != 1:
+        models = models_among(artifact.glob("*.gguf"))
+        if len(models) != 1:
             raise ArtifactError(
-                f"{artifact} holds {len(files)} GGUF files where one is expected; make it with `nox -s models`"
+                f"{artifact} holds {len(models)} GGUF models where one is expected; make it with `nox -s models`"
             )
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = 0
-        model = llama.llama_model_load_from_file(str(files[0]).encode("utf-8"), parameters)
+        model = llama.llama_model_load_from_file(str(models[0]).encode("utf-8"), parameters)
         if not model:
             raise ArtifactError(
-                f"llama.cpp could not load {files[0]}; its reason stands in the worker's output; "
+                f"llama.cpp could not load {models[0]}; its reason stands in the worker's output; "
                 "make it again with `nox -s models`"
             )
         return LlamaSession(model, options)
@@ -88,6 +90,8 @@ class LlamaSession:
 
     def __init__(self, model: Any, options: LoadOptions) -> None:
         self._model = model
+        self._longest = int(llama.llama_model_n_ctx_train(model))
+        self._unstretched = int(_metadata(model, "rope.scaling.original_context_length") or self._longest)
         self._precision = options.precision
         self._threads = options.threads
         self._kv_cache = str(options.extra.get("kv_cache_precision", "f16"))
@@ -102,8 +106,9 @@ class LlamaSession:
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """The prompt in batches of llama.cpp's own size, then one decode per step for all sequences together."""
-        before = time.perf_counter_ns()
         length = len(prompts[0]) + new_tokens
+        self._require_length(length)
+        before = time.perf_counter_ns()
         self._require_context(len(prompts), length)
         self._forget()
         setup_ns = time.perf_counter_ns() - before
@@ -124,6 +129,7 @@ class LlamaSession:
         vocabulary = int(llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self._model)))
         require_vocabulary(texts, vocabulary)
         for index, text in enumerate(texts):
+            self._require_length(len(text.ids))
             self._require_context(1, len(text.ids))
             self._forget()
             ids: Any = np.array(text.ids, dtype=np.int32)
@@ -166,11 +172,22 @@ class LlamaSession:
         if status != 0:
             raise BackendError(f"llama.cpp could not decode (status {status}); ask for a shorter prompt")
 
+    def _require_length(self, length: int) -> None:
+        """Refuse what is longer than the file says that llama.cpp computes it rightly."""
+        if length > self._longest:
+            raise UnsupportedError(
+                f"{length} tokens are more than the {self._longest} up to which llama.cpp computes what the model does "
+                "(the GGUF's context_length, which ends with the window where a model attends within one and llama.cpp "
+                "does not): ask for fewer with --prompt-tokens or --new-tokens"
+            )
+
     def _require_context(self, sequences: int, length: int) -> None:
-        if sequences == self._size[0] and length <= self._size[1]:
+        room = -(-length // _ROOM) * _ROOM
+        # llama.cpp chooses longrope's factors by the size of the context, transformers by the length of the sequence.
+        stretched = [size > self._unstretched for size in (room, self._size[1])]
+        if sequences == self._size[0] and length <= self._size[1] and len(set(stretched)) == 1:
             return
         self._free_context()
-        room = -(-length // _ROOM) * _ROOM
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = room * sequences
         parameters.n_seq_max = sequences
@@ -267,6 +284,16 @@ class _Batch:
             seq_id=sequence_lists,
             logits=logits,
         )
+
+
+def _metadata(model: Any, key: str) -> str | None:
+    """What the GGUF says under the ``key`` of its architecture; ``None`` if it says nothing."""
+    text = ctypes.create_string_buffer(64)
+    for name in ("general.architecture", f"%s.{key}"):
+        asked = name.replace("%s", text.value.decode("utf-8")).encode("utf-8")
+        if llama.llama_model_meta_val_str(model, asked, text, len(text)) < 0:
+            return None
+    return text.value.decode("utf-8")
 
 
 def _features() -> str:

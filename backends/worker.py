@@ -44,7 +44,7 @@ from backends.contract import (
     Text,
     UnsupportedError,
 )
-from backends.process import full_speed, unattended, usable_cpus
+from backends.process import end_with_harness, full_speed, unattended, usable_cpus
 from backends.speed_variables import speed_variables
 
 _SPARE_STEPS = 64
@@ -250,6 +250,7 @@ def main() -> None:
     """Connect to the harness and serve it."""
     unattended()
     greeting = json.loads(sys.stdin.readline())
+    end_with_harness()
     full_speed()
     with Client(greeting["address"], authkey=bytes.fromhex(greeting["key"])) as connection:
         try:

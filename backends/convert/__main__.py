@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
-import threading
 import traceback
 from pathlib import Path
 from typing import Any
 
 from backends.convert import ConversionError, RefusedError
-from backends.process import unattended
+from backends.process import end_with_harness, unattended
 
 if sys.platform == "win32":
     import psutil
@@ -49,31 +47,11 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m backends.convert request.json", file=sys.stderr)
         return 2
     unattended()
-    threading.Thread(target=_end_with_harness, args=(_take_input(),), daemon=True).start()
+    end_with_harness()
     request = json.loads(Path(arguments[0]).read_text("utf-8"))
     answer = carry_out(request)
     Path(request["result"]).write_text(json.dumps(answer), "utf-8")
     return 0 if answer["ok"] else 1
-
-
-def _take_input() -> int:
-    """Keep standard input for ourselves, and put nothing in its place.
-
-    On Windows a process that inherits a pipe from which another one is reading hangs as it starts: the compilers and
-    probes that converters call would.
-    """
-    pipe = os.dup(sys.stdin.fileno())
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, sys.stdin.fileno())
-    os.close(nothing)
-    return pipe
-
-
-def _end_with_harness(pipe: int) -> None:
-    # The harness holds the other end of this pipe and writes nothing: its end means that nobody wants the result.
-    # Read without a buffer, whose lock would still be held when the interpreter ends.
-    os.read(pipe, 1)
-    os._exit(3)
 
 
 def carry_out(request: dict[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 
-from backends.convert import ConversionError
+from backends.convert import RefusedError
 from backends.convert.hub_words import SERVER_ERRORS, host, in_words
 
 PAUSES_S = (1, 3, 9)
@@ -32,7 +32,7 @@ def describe(source: str, revision: str | None) -> tuple[str, dict[str, dict[str
         -> parameters, ``None`` if the hub did not count them.
 
     Raises:
-        ConversionError, UnreachableError: see :func:`backends.convert.hub_words.in_words`.
+        RefusedError, UnreachableError: see :func:`backends.convert.hub_words.in_words`.
     """
     try:
         info = HfApi().model_info(source, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
@@ -67,7 +67,7 @@ def fetch(source: str, commit: str, name: str, known: dict[str, Any], folder: Pa
     What a transfer that broke off has left in ``folder`` is gone on with; the client's own download would begin again.
 
     Raises:
-        ConversionError, UnreachableError: see :func:`backends.convert.hub_words.in_words`; and the file is another one
+        RefusedError, UnreachableError: see :func:`backends.convert.hub_words.in_words`; and the file is another one
             than the hub describes.
     """
     target, partial = folder / name, folder / f"{name}.incomplete"
@@ -79,7 +79,7 @@ def fetch(source: str, commit: str, name: str, known: dict[str, Any], folder: Pa
         raise in_words(error, source, commit, name) from error
     if not _is_whole(partial, known):
         partial.unlink()
-        raise ConversionError(
+        raise RefusedError(
             f"{name} of {source} did not arrive as the hub describes it: run again; if that does not help, see whether "
             f"a proxy, or {host()}, changes it"
         )

@@ -20,7 +20,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from backends.convert import ConversionError
+from backends.convert import RefusedError
 
 HF = str(Path(sys.executable).with_name("hf"))
 """The program that the client brings along."""
@@ -43,7 +43,7 @@ class UnreachableError(Exception):
 
 def in_words(
     error: Exception, source: str, revision: str | None, name: str | None = None
-) -> ConversionError | UnreachableError:
+) -> RefusedError | UnreachableError:
     """What ``error`` of the client means for the user, who asked for ``source``, or for its file ``name``.
 
     An :class:`UnreachableError` is one of network, hub or settings, where a copy that is here already helps.
@@ -52,13 +52,13 @@ def in_words(
     if unreachable is not None:
         return UnreachableError(*unreachable)
     if isinstance(error, HfHubHTTPError):
-        return ConversionError(_refused(error, source, revision, name))
+        return RefusedError(_refused(error, source, revision, name))
     if isinstance(error, HFValidationError):
-        return ConversionError(f"{source} is no name of a model on the hub: {' '.join(str(error).split())}")
+        return RefusedError(f"{source} is no name of a model on the hub: {' '.join(str(error).split())}")
     if isinstance(error, OSError) and error.errno is not None:
-        return ConversionError(f"{name or source} cannot be written ({error.strerror}): free some space, or unlock it")
+        return RefusedError(f"{name or source} cannot be written ({error.strerror}): free some space, or unlock it")
     said = " ".join(str(error).split())
-    return ConversionError(f"{name or source} cannot be downloaded ({type(error).__name__}: {said}): run again")
+    return RefusedError(f"{name or source} cannot be downloaded ({type(error).__name__}: {said}): run again")
 
 
 def _of_network(error: Exception, source: str) -> tuple[str, str] | None:
@@ -144,4 +144,4 @@ def host() -> str:
 
 
 def _address() -> str:
-    return f"{urlsplit(constants.ENDPOINT).scheme}://{host()}"
+    return urlsplit(str(constants.ENDPOINT))._replace(netloc=host()).geturl()

@@ -85,13 +85,17 @@ class ChildProcess:
             self.process.wait(_GONE_S)
         if hasattr(self, "connection"):
             self.connection.close()
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
 
     def _greet(self, address: Any, key: bytes) -> None:
         line = json.dumps({"address": address, "key": key.hex()}) + "\n"
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(line.encode("ascii"))
-            self.process.stdin.close()
+            # It stays open as long as somebody wants an answer.
+            self.process.stdin.flush()
         except OSError as error:
             raise self._died() from error
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from backends.contract import Text
+from backends.contract import Question, Text
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, ArtifactKey, Made, digests_of
@@ -18,6 +18,9 @@ from bench.prepare.preparation import Job, Preparation, Wanted
 from bench.prepare.recipes import Recipe
 from bench.prepare.vet.files import Taken, place
 from bench.prepare.vet.take import RULES, take
+
+_TOKENIZER_MAKER = 2
+"""Raised when the tokenizer that is made of a GGUF file changes."""
 
 
 class ReadyMade(Preparation):
@@ -41,18 +44,30 @@ class ReadyMade(Preparation):
             manifest={**inspected.manifest, "recipe": {"task": "none", "note": self.source.note}},
         )
 
-    def reference(self, texts: Sequence[Text]) -> Artifact:
+    def reference(self, texts: Sequence[Text], questions: Sequence[Question] = ()) -> Artifact:
         """Refused: what it was made from is not known."""
-        del texts
+        del texts, questions
         raise PrepareError(
             f"{self.source.label} is {self._format} already, and the weights that it was made from are not known: name "
             "a load of the run with --reference"
         )
 
+    @property
+    def _note(self) -> str | None:
+        said = self._of_gguf.manifest["facts"].get("note") if self._format == "gguf" else None
+        return f"{self.source.note}; {said}" if said else self.source.note
+
     def _tokenizer(self) -> Path:
-        if self._format == "gguf":
-            return self._made(self._tokenizer_job, self._model).path
-        return self._copy.path
+        return self._of_gguf.path if self._format == "gguf" else self._copy.path
+
+    @property
+    def _of_gguf(self) -> Artifact:
+        """The tokenizer of a GGUF file."""
+        return self._made(self._tokenizer_job, self._model)
+
+    @property
+    def _tokenizer_digest(self) -> str:
+        return self._tokenizer_job.key.digest if self._format == "gguf" else self._digest
 
     def _jobs(self, wanted: Sequence[Wanted]) -> Iterator[Job]:
         del wanted
@@ -99,9 +114,12 @@ class ReadyMade(Preparation):
     @cached_property
     def _digest(self) -> str:
         # Nothing is made before the model has been taken, and all that is made has this in its key.
-        _ = self._taken
+        taken = self._taken
         path = self.source.directory
-        files = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.is_file())
+        if self._format == "gguf":
+            files = [path.with_name(name) for name in taken.files]
+        else:
+            files = sorted(file for file in path.iterdir() if file.is_file())
         return digest_of({"kind": self._format, "files": digests_of(files, self._store.root)}, length=64)
 
     @property
@@ -111,7 +129,8 @@ class ReadyMade(Preparation):
 
     @property
     def _tokenizer_job(self) -> Job:
-        return self._job(Recipe("gguf-tokenizer", {}, {}), "tokenizer", "the tokenizer of")
+        recipe = Recipe("gguf-tokenizer", {"maker": _TOKENIZER_MAKER}, {})
+        return self._job(recipe, "tokenizer", "the tokenizer of")
 
     def _job(self, recipe: Recipe, artifact_format: str, words: str) -> Job:
         return Job(self._key(artifact_format, "", self._digest, recipe), recipe, f"{words} {self.source.label}")

@@ -22,11 +22,10 @@ from filelock import FileLock, Timeout
 from backends.contract import one_line
 from bench.errors import MachineError
 from bench.findings import Code
-from bench.observe.packages import without_home
+from bench.observe.packages import without_home, without_secrets
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.run.guard.found import Found
-from bench.run.record import without_secrets
 
 _NAME = "aipc-bench"
 _ANYBODY = 0o666

@@ -119,6 +119,14 @@ def model_record(model: PreparedModel) -> dict[str, Any]:
     )
 
 
+def measured_model(record: Mapping[str, Any], spec: str) -> str:
+    """``spec``, the model of a stored run, with the commit that was measured: of a branch the newest may be another."""
+    model = record.get("model") or {}
+    if model.get("kind") != "hub" or not model.get("revision"):
+        return spec
+    return f"{model['name']}@{model['revision']}"
+
+
 def unprepared_record(source: ModelSource) -> dict[str, Any]:
     """What a run records of a model that no stack here can run."""
     note = "not prepared: no stack that was asked for can run here"

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.contract import ArtifactError, BackendError, LoadOptions, Text
+from backends.contract import ArtifactError, BackendError, LoadOptions, Text, UnsupportedError
 
 VOCABULARY = 40
 BATCH = 4
+CONTEXT = 2_048
+"""The longest sequence that the model takes."""
 
 
 class Library(ModuleType):
@@ -30,6 +32,16 @@ class Library(ModuleType):
         self.cleared = 0
         self.status = 0
         self.rows: Any = None
+        self.fields: dict[str, str] = {"general.architecture": "phi3"}
+        self.contexts: list[int] = []
+
+    def llama_model_meta_val_str(self, model: object, key: bytes, text: Any, size: int) -> int:
+        text.value = self.fields.get(key.decode(), "").encode()
+        return len(text.value) if key.decode() in self.fields else -1
+
+    def llama_init_from_model(self, model: object, parameters: Any) -> object:
+        self.contexts.append(parameters.n_ctx)
+        return SimpleNamespace()
 
     def llama_decode(self, context: object, batch: Any) -> int:
         count = batch.n_tokens
@@ -52,7 +64,11 @@ class Library(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if not name.startswith("llama_"):
             raise AttributeError(name)
-        numbers = {"llama_n_batch": BATCH, "llama_vocab_n_tokens": VOCABULARY}
+        numbers = {
+            "llama_n_batch": BATCH,
+            "llama_vocab_n_tokens": VOCABULARY,
+            "llama_model_n_ctx_train": CONTEXT,
+        }
         return lambda *given: numbers.get(name) or SimpleNamespace()
 
 
@@ -98,3 +114,20 @@ def test_an_id_that_the_model_lacks_is_refused_before_anything_is_computed(libra
     with pytest.raises(ArtifactError, match=r"chat-1 has id 40, .* another tokenizer"):
         scored(Text("chat-1", (7, VOCABULARY)))
     assert library.batches == []
+
+
+def test_a_text_beyond_the_context_is_refused_with_the_limit(library: Library) -> None:
+    with pytest.raises(UnsupportedError, match="2049 tokens are more than the 2048 up to which"):
+        scored(Text("chat-1", (7,) * (CONTEXT + 1)))
+    assert library.batches == []
+
+
+def test_a_context_serves_shorter_texts_too(library: Library) -> None:
+    scored(Text("a", (7,) * 600), Text("b", (8, 9)))
+    assert library.contexts == [768]
+
+
+def test_a_context_that_is_stretched_serves_no_text_that_is_not(library: Library) -> None:
+    library.fields["phi3.rope.scaling.original_context_length"] = "512"
+    scored(Text("a", (7,) * 600), Text("b", (8, 9)), Text("c", (8,) * 512), Text("d", (7,) * 513))
+    assert library.contexts == [768, 256, 512, 768]

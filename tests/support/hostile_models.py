@@ -246,6 +246,14 @@ def _hard_linked(folder: Path) -> Path:
     return model
 
 
+def _huge_vocabulary(folder: Path) -> Path:
+    model = ort_genai(folder)
+    with (model / "vocab.json").open("wb") as file:
+        # Of a file with a hole nothing is stored.
+        file.truncate(2**33)
+    return model
+
+
 def _nested_graphs(depth: int) -> bytes:
     graph = onnx_node("Identity")
     for _ in range(depth):
@@ -332,6 +340,8 @@ HOSTILE: Sequence[Hostile] = (
         _decoder(pipeline=[{"one": {"filename": "model.onnx", "session_options": {"custom_ops_library": "x.so"}}}]),
     ),
     Hostile("GenAI", "a part that is no decoder", _model(vision={"filename": "model.onnx"})),
+    Hostile("GenAI", "no graph at all", _model(decoder={})),
+    Hostile("GenAI", "a vocabulary of gigabytes", _huge_vocabulary),
     Hostile("GenAI", "a key that stands twice", lambda folder: ort_genai(folder, '{"model": {}, "model": {}}')),
     Hostile("GenAI", "lists without end", lambda folder: ort_genai(folder, '{"model": ' + "[" * 100_000)),
     Hostile("ONNX", "tensors in a folder above", _placed(location="../secret")),

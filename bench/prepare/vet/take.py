@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.bounded_json import read_json
+from backends.gguf_parts import parts_of
 from bench.errors import UsageError
 from bench.prepare.vet import genai_config, gguf_file, onnx_file, openvino_ir
 from bench.prepare.vet.files import Folder, RefusedError, Taken
@@ -42,13 +43,20 @@ def take(artifact_format: str, source: Path, label: str, copies: Path) -> Taken:
     """
     try:
         if artifact_format == "gguf":
-            file = source.resolve()
-            gguf_file.vet(file, source.name)
-            return Taken({source.name: file})
+            return _gguf(source)
         folder = Folder(source, copies)
         return _openvino(folder) if artifact_format == "openvino-ir" else _ort_genai(folder)
     except RefusedError as error:
         raise UsageError(f"the model {label} is refused: {error}") from error
+
+
+def _gguf(source: Path) -> Taken:
+    # In the hub's cache a file is a link to one of another name.
+    parts = {part.name: part.resolve() for part in parts_of(source)}
+    for name, file in parts.items():
+        gguf_file.vet(file, name)
+    tokenizer = source.with_name("tokenizer.json")
+    return Taken(parts | ({tokenizer.name: tokenizer.resolve()} if tokenizer.is_file() else {}))
 
 
 def _openvino(folder: Folder) -> Taken:
@@ -70,7 +78,7 @@ def _ort_genai(folder: Folder) -> Taken:
 
 def _rewritten(folder: Folder) -> dict[str, str]:
     texts = {}
-    for name in folder.of_these(tuple(_REWRITTEN)):
+    for name in folder.of_these(_REWRITTEN):
         settings = _json(folder, name)
         if not isinstance(settings, dict):
             raise RefusedError(f"{name} is no object")

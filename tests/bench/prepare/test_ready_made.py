@@ -207,3 +207,27 @@ def test_a_gguf_has_a_folder_of_its_own(taken: Make, gguf: Path) -> None:
 def test_what_has_to_be_looked_into_is_announced(taken: Make, gguf: Path) -> None:
     labels = [work.label for work in taken(gguf).pending([])]
     assert labels == ["looking into my-model.Q4_0", "the tokenizer of my-model.Q4_0"]
+
+
+def test_the_parts_of_a_split_gguf_have_one_digest(taken: Make, tmp_path: Path) -> None:
+    parts = [tmp_path / f"big-0000{part}-of-00002.gguf" for part in (1, 2)]
+    for file in parts:
+        file.write_bytes(b"GGUF")
+    before = taken(parts[0]).model().digest
+    assert taken(parts[1]).model().digest == before
+    parts[1].write_bytes(b"GGUF2")
+    assert taken(parts[0]).model().digest != before
+
+
+def test_a_tokenizer_that_is_put_beside_a_gguf_is_looked_at(taken: Make, gguf: Path, stand_in: StandIn) -> None:
+    taken(gguf).prompts()
+    gguf.with_name("tokenizer.json").write_text("{}", "utf-8")
+    taken(gguf).prompts()
+    assert stand_in.calls == ["gguf-tokenizer", "inspect", "prompts", "gguf-tokenizer", "prompts"]
+
+
+def test_what_has_to_be_known_of_a_tokenizer_is_noted_of_the_model(taken: Make, gguf: Path, stand_in: StandIn) -> None:
+    stand_in.answer({**INSPECTED, "note": "texts are split as for another"})
+    assert (
+        taken(gguf).model().note == "a ready-made artifact: how it was made is unknown; texts are split as for another"
+    )
