@@ -15,8 +15,10 @@ from bench.prepare.vet.files import Folder, RefusedError, Taken
 RULES = 1
 """Raised where another copy is made of what is taken."""
 
+TOKENIZER = "tokenizer.json"
+
 _BESIDE = (
-    *("generation_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json"),
+    *("generation_config.json", TOKENIZER, "special_tokens_map.json", "added_tokens.json"),
     *("vocab.json", "vocab.txt", "merges.txt"),
     *("tokenizer.model", "spiece.model", "sentencepiece.bpe.model"),
 )
@@ -55,7 +57,7 @@ def _gguf(source: Path) -> Taken:
     parts = {part.name: part.resolve() for part in parts_of(source)}
     for name, file in parts.items():
         gguf_file.vet(file, name)
-    tokenizer = source.with_name("tokenizer.json")
+    tokenizer = source.with_name(TOKENIZER)
     return Taken(parts | ({tokenizer.name: tokenizer.resolve()} if tokenizer.is_file() else {}))
 
 

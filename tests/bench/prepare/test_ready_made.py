@@ -212,10 +212,10 @@ def test_what_has_to_be_looked_into_is_announced(taken: Make, gguf: Path) -> Non
 def test_the_parts_of_a_split_gguf_have_one_digest(taken: Make, tmp_path: Path) -> None:
     parts = [tmp_path / f"big-0000{part}-of-00002.gguf" for part in (1, 2)]
     for file in parts:
-        file.write_bytes(b"GGUF")
+        write_gguf(file)
     before = taken(parts[0]).model().digest
     assert taken(parts[1]).model().digest == before
-    parts[1].write_bytes(b"GGUF2")
+    parts[1].write_bytes(parts[1].read_bytes() + b"more")
     assert taken(parts[0]).model().digest != before
 
 
