@@ -31,6 +31,7 @@ DEFAULT_FACTS = ModelFacts(
 
 SYNTHETIC_PREFIX = "synthetic:"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
+_PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 _HUB_PAGE = re.compile(
     r"(?:https?://)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)(?:/(?:tree|commit)/([\w./-]*[\w.-]))?/?"
 )
@@ -197,6 +198,10 @@ def _directory(spec: str) -> ModelSource:
     )
     if directory.suffix == ".gguf" and not directory.is_dir():
         return _gguf(spec, directory)
+    if not directory.is_dir() and directory.suffix in _PICKLES:
+        raise UsageError(
+            f"the model {spec} is a pickle, which runs code when it is opened, and is never opened: {remedy}"
+        )
     if not directory.is_dir():
         raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
     _refuse_pointers(spec, sorted(file for file in directory.iterdir() if file.is_file()))

@@ -80,13 +80,18 @@ def _ort_genai(folder: Folder) -> Taken:
 
 def _rewritten(folder: Folder) -> dict[str, str]:
     texts = {}
-    for name in folder.of_these(tuple(_REWRITTEN)):
+    for name in folder.of_these(_REWRITTEN):
         settings = _json(folder, name)
         if not isinstance(settings, dict):
             raise RefusedError(f"{name} is no object")
-        kept = {key: value for key, value in settings.items() if key not in _REWRITTEN[name]}
+        kept = {key: value for key, value in settings.items() if not _left_out(key, _REWRITTEN[name])}
         texts[name] = json.dumps(kept, indent=2, ensure_ascii=False)
     return texts
+
+
+def _left_out(key: str, listed: tuple[str, ...]) -> bool:
+    """Whether ``key`` is ``listed``, or names a file: a tokenizer is made of the files beside it alone."""
+    return key in listed or key.endswith("_file")
 
 
 def _json(folder: Folder, name: str) -> Any:
