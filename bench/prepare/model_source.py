@@ -162,7 +162,7 @@ def resolve_model(spec: str) -> ModelSource:
     if spec.startswith(SYNTHETIC_PREFIX):
         return _synthetic(spec)
     if _path(spec).exists() or _path(spec).is_symlink():
-        return _directory(spec)
+        return _local(spec)
     if page := _HUB_PAGE.fullmatch(spec):
         spec = "@".join(filter(None, page.groups()))
     if _HUB_ID.fullmatch(spec):
@@ -188,22 +188,28 @@ def _synthetic(spec: str) -> ModelSource:
     return ModelSource("synthetic", spec, spec)
 
 
-def _directory(spec: str) -> ModelSource:
+_REMEDY = (
+    "give a Hugging Face directory (config.json, *.safetensors and a tokenizer), an OpenVINO IR directory "
+    "(openvino_model.xml), an ONNX Runtime GenAI directory (genai_config.json) or a .gguf file"
+)
+
+
+def _local(spec: str) -> ModelSource:
+    """The model that lies at the path ``spec``."""
     typed = _path(spec)
-    directory = snapshot_of(typed)
-    found = str(directory)
-    remedy = (
-        "give a Hugging Face directory (config.json, *.safetensors and a tokenizer), an OpenVINO IR directory "
-        "(openvino_model.xml), an ONNX Runtime GenAI directory (genai_config.json) or a .gguf file"
-    )
-    if directory.suffix == ".gguf" and not directory.is_dir():
-        return _gguf(spec, directory)
-    if not directory.is_dir() and directory.suffix in _PICKLES:
+    found = snapshot_of(typed)
+    if found.is_dir():
+        return _directory(spec, typed, found)
+    if found.suffix == ".gguf":
+        return _gguf(spec, found)
+    if found.suffix in _PICKLES:
         raise UsageError(
-            f"the model {spec} is a pickle, which runs code when it is opened, and is never opened: {remedy}"
+            f"the model {spec} is a pickle, which runs code when it is opened, and is never opened: {_REMEDY}"
         )
-    if not directory.is_dir():
-        raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
+    raise UsageError(f"the model {spec} is a file, not a model directory: {_REMEDY}")
+
+
+def _directory(spec: str, typed: Path, directory: Path) -> ModelSource:
     _refuse_pointers(spec, sorted(file for file in directory.iterdir() if file.is_file()))
     tokenizer = any((directory / name).is_file() for name in TOKENIZERS)
     no_tokenizer = f"the model {spec} has no tokenizer, and prompts are made with the model's own"
@@ -211,20 +217,20 @@ def _directory(spec: str) -> ModelSource:
         if (directory / marker).is_file():
             if not tokenizer:
                 raise UsageError(f"{no_tokenizer}: copy tokenizer.json of the model that it was made from into it")
-            return ModelSource(kind, found, name_of(typed))
+            return ModelSource(kind, str(directory), name_of(typed))
     if among := _ggufs_instead(directory):
         if len(among) == 1:
             return _gguf(spec, among[0])
         names = ", ".join(file.name for file in among)
         raise UsageError(f"the model {spec} is a folder of {len(among)} GGUF models: name one of them ({names})")
     if not (directory / "config.json").is_file():
-        raise UsageError(f"the model {spec} has no config.json: {remedy}")
+        raise UsageError(f"the model {spec} has no config.json: {_REMEDY}")
     with unreadable_refused(directory):
         stored_tensors(directory)
         quantized = quantization_of(directory)
     if not tokenizer:
-        raise UsageError(f"{no_tokenizer}: {remedy}")
-    return ModelSource("directory", found, name_of(typed), quantized)
+        raise UsageError(f"{no_tokenizer}: {_REMEDY}")
+    return ModelSource("directory", str(directory), name_of(typed), quantized)
 
 
 def _ggufs_instead(directory: Path) -> list[Path]:
