@@ -6,10 +6,16 @@ import ctypes
 import os
 import signal
 import sys
+import threading
 from typing import Any
+
+if sys.platform != "win32":
+    import resource
 
 _NO_ERROR_WINDOWS = 0x0001 | 0x0002 | 0x8000
 """SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX and SEM_NOOPENFILEERRORBOX."""
+_PR_SET_PDEATHSIG = 1
+"""Of prctl: the signal that a process gets when the thread that started it ends."""
 
 
 def usable_cpus() -> list[int] | None:
@@ -34,16 +40,52 @@ def full_speed() -> bool | None:
 
 
 def unattended(kernel32: Any = None, signals: Any = signal) -> None:
-    """Open no error windows, and ignore Ctrl-Break; has an effect on Windows only.
+    """Leave no core dump; on Windows open no error windows, and ignore Ctrl-Break.
 
-    A crash or a missing DLL would open a window there, and the process would wait until it is closed. Ctrl-Break
-    reaches every process of a console; the harness handles it, and ends a worker after its generation.
+    A dump of a process that has loaded a model is as large as the model. A crash or a missing DLL would open a window
+    on Windows, and the process would wait until it is closed. Ctrl-Break reaches every process of a console; the
+    harness handles it, and ends a worker after its generation.
     """
+    if sys.platform != "win32":
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     library = kernel32 if kernel32 is not None else _library()
     if library is not None:
         library.SetErrorMode(_NO_ERROR_WINDOWS)
     if hasattr(signals, "SIGBREAK"):
         signals.signal(signals.SIGBREAK, signals.SIG_IGN)
+
+
+def end_with_harness() -> None:
+    """End this process, and what it has started, when the harness is gone: nobody wants its result then.
+
+    The harness holds the other end of standard input and writes no more to it; the system closes that end when the
+    harness ends, however it ends. On Linux the system ends this process besides, even where native code holds the
+    interpreter.
+    """
+    threading.Thread(target=_wait_for_end_of, args=(_take_input(),), daemon=True).start()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _take_input() -> int:
+    """Keep standard input for ourselves, and put nothing in its place.
+
+    On Windows a process that inherits a pipe from which another one is reading hangs as it starts: the compilers and
+    probes that converters call would.
+    """
+    pipe = os.dup(sys.stdin.fileno())
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, sys.stdin.fileno())
+    os.close(nothing)
+    return pipe
+
+
+def _wait_for_end_of(pipe: int) -> None:
+    # Read without a buffer, whose lock would still be held when the interpreter ends.
+    os.read(pipe, 1)
+    if sys.platform != "win32" and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
+    os._exit(3)
 
 
 def _library() -> Any:

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import importlib
 import json
-import os
 import sys
-import threading
 import traceback
 from pathlib import Path
 from typing import Any
 
+from backends.contract import one_line
 from backends.convert import ConversionError, RefusedError
-from backends.process import unattended
+from backends.process import end_with_harness, unattended
 
 if sys.platform == "win32":
     import psutil
@@ -49,31 +48,11 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m backends.convert request.json", file=sys.stderr)
         return 2
     unattended()
-    threading.Thread(target=_end_with_harness, args=(_take_input(),), daemon=True).start()
+    end_with_harness()
     request = json.loads(Path(arguments[0]).read_text("utf-8"))
     answer = carry_out(request)
     Path(request["result"]).write_text(json.dumps(answer), "utf-8")
     return 0 if answer["ok"] else 1
-
-
-def _take_input() -> int:
-    """Keep standard input for ourselves, and put nothing in its place.
-
-    On Windows a process that inherits a pipe from which another one is reading hangs as it starts: the compilers and
-    probes that converters call would.
-    """
-    pipe = os.dup(sys.stdin.fileno())
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, sys.stdin.fileno())
-    os.close(nothing)
-    return pipe
-
-
-def _end_with_harness(pipe: int) -> None:
-    # The harness holds the other end of this pipe and writes nothing: its end means that nobody wants the result.
-    # Read without a buffer, whose lock would still be held when the interpreter ends.
-    os.read(pipe, 1)
-    os._exit(3)
 
 
 def carry_out(request: dict[str, Any]) -> dict[str, Any]:
@@ -87,7 +66,7 @@ def carry_out(request: dict[str, Any]) -> dict[str, Any]:
         return {"ok": False, "message": str(error)}
     except Exception as error:  # noqa: BLE001  converters raise anything; the log keeps the traceback
         traceback.print_exc()
-        return {"ok": False, "message": _explained(error)}
+        return {"ok": False, "message": _explained(error, request["source"])}
     return {"ok": True, "facts": facts, "peak_memory_bytes": peak_memory_bytes()}
 
 
@@ -100,15 +79,28 @@ def peak_memory_bytes() -> int:
         return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _explained(error: Exception) -> str:
-    """The converter's own words, or, where a model asks for ``trust_remote_code``, what that means."""
+def _explained(error: Exception, source: str) -> str:
+    """The converter's own words, or, where a model asks for ``trust_remote_code``, what that means.
+
+    Some converters name the folder ``source`` where the model's architecture is what they do not know.
+    """
     if "trust_remote_code" not in str(error):
-        return f"{type(error).__name__}: {error}"
+        words = one_line(error)
+        if isinstance(error, NotImplementedError) and source in words:
+            words = words.replace(source, _architecture(source))
+        return f"{type(error).__name__}: {words}" if str(error) else words
     return (
         "the model wants to run Python code that came with it, with your rights (trust_remote_code), which this tool "
         "never does; if you trust its author, convert it yourself with `optimum-cli export openvino --model MODEL "
         "--trust-remote-code FOLDER` and give FOLDER with --model, or choose a model that transformers knows"
     )
+
+
+def _architecture(folder: str) -> str:
+    try:
+        return str(json.loads(Path(folder, "config.json").read_text("utf-8"))["architectures"][0])
+    except (OSError, ValueError, LookupError, TypeError):
+        return Path(folder).name
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from typing import IO, Any
 from backends.speed_variables import speed_variables
 from bench import processes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout
-from bench.measure.last_words import last_words, without_module_lists
+from bench.last_words import last_words, without_module_lists
 from bench.processes import child_environment, end_tree, process_group
 
 _LAST_WORDS_S = 5.0
@@ -85,13 +85,17 @@ class ChildProcess:
             self.process.wait(_GONE_S)
         if hasattr(self, "connection"):
             self.connection.close()
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
 
     def _greet(self, address: Any, key: bytes) -> None:
         line = json.dumps({"address": address, "key": key.hex()}) + "\n"
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(line.encode("ascii"))
-            self.process.stdin.close()
+            # It stays open as long as somebody wants an answer.
+            self.process.stdin.flush()
         except OSError as error:
             raise self._died() from error
 

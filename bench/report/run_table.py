@@ -15,6 +15,7 @@ from bench.report.format import megabytes, number, plain
 from bench.report.language import ENGLISH, speaking
 from bench.report.names import failed_shapes
 from bench.report.run_view import RunView
+from bench.report.sitting_words import interruptions
 
 COLUMNS = 100
 
@@ -143,6 +144,7 @@ def _notes(view: RunView) -> list[str]:
     notes = [f"{name}: {spec}" for name, spec in variants.items()]
     if view.simulated != "none":
         notes.append("simulated: these latencies were played, no model ran")
+    notes += interruptions(view)
     if view.selection:
         notes.append(run_words.narrowed(view))
     if view.analysis.unreached:

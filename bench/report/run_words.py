@@ -26,6 +26,7 @@ from bench.report.language import mark, ngettext
 from bench.report.metric_words import name as metric_name
 from bench.report.names import cell_name, requests_name, shape_name
 from bench.report.run_view import Answer, Overview, RunView, shape_of
+from bench.report.sitting_words import interruptions
 
 VERDICT_PROFILE = "--profile standard"
 VERDICT_COMMAND = f"nox -s bench -- {VERDICT_PROFILE}"
@@ -99,13 +100,6 @@ _LATENCY_OVERVIEWS = {
 _AMONG = {"faithful": mark("among the faithful"), "all": mark("of all")}
 """Of whom somebody is the lowest -> its words."""
 
-_ENDS = {
-    None: mark("This run has no end: it is still going on, or it was killed. What had been measured by then is shown."),
-    "interrupted": mark("This run was interrupted. What had been measured by then is shown."),
-    "stopped": mark("This run was stopped before its end. What had been measured by then is shown."),
-    "crashed": mark("The harness crashed during this run. What had been measured by then is shown."),
-}
-"""Reason in end.json -> what has to be said of it; ``None`` without such a file."""
 _ADAPTIVE_ENDS = {
     None: mark("The run ended before it was done."),
     "target": mark("No cell needed another block."),
@@ -151,7 +145,7 @@ def nothing_measured() -> str:
 
 
 def banners(view: RunView) -> list[str]:
-    """What has to be said before any number: simulated, synthetic, unfinished, ended by its own choice, or broken."""
+    """What has to be said before any number: simulated, synthetic, unfinished, interrupted, narrowed, or broken."""
     found = []
     if view.simulated == "all":
         found.append(
@@ -174,9 +168,7 @@ def banners(view: RunView) -> list[str]:
                 "that of a real model of this shape, its text is noise."
             )
         )
-    reason = view.analysis.end.get("reason") if view.analysis.end is not None else None
-    if reason in _ENDS:
-        found.append(_(_ENDS[reason]))
+    found += interruptions(view)
     if view.selection:
         found.append(narrowed(view))
     if view.analysis.unreached:

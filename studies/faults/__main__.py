@@ -1,0 +1,66 @@
+"""``python -m studies.faults``: kill the harness at random moments of simulated sweeps, and carry on with their runs.
+
+After each kill every committed cell has to be readable, whole and there once, and no process may be left behind. Each
+run is carried on to its end, where its tables have to be those of an uninterrupted run, but for times.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cli import Parser, print_refusal
+from bench.errors import BenchError, UsageError
+from studies.faults.kills import Outcome, kill_and_resume, uninterrupted
+from studies.faults.sweeps import SWEEPS
+
+_LINE = "{name:<14} {kills:>6} {before:>20} {runs:>12} {faults:>7}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a table of all kills, and each fault; returns 1 if there is one."""
+    try:
+        asked = _parser().parse_args(arguments)
+        if asked.kills < len(SWEEPS):
+            raise UsageError(f"--kills: at least {len(SWEEPS)}, one for each sweep")
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory(prefix="aipc-faults-", ignore_cleanup_errors=True) as folder:
+            outcomes = _kill_all(Path(folder), asked.kills, asked.seed)
+    except BenchError as error:
+        return print_refusal(error)
+    _say(_LINE.format(name="sweep", kills="kills", before="of them before rows", runs="runs ended", faults="faults"))
+    for name, one in outcomes.items():
+        _say(_LINE.format(name=name, kills=one.kills, before=one.before, runs=one.runs, faults=len(one.faults)))
+    faults = [f"{name}: {fault}" for name, one in outcomes.items() for fault in one.faults]
+    kills = sum(one.kills for one in outcomes.values())
+    _say("\n".join([*faults, f"{kills} kills, {len(faults)} faults, {(time.monotonic() - began) / 60:.0f} minutes"]))
+    return 1 if faults else 0
+
+
+def _kill_all(home: Path, kills: int, seed: int) -> dict[str, Outcome]:
+    outcomes = {}
+    for number, (name, options) in enumerate(SWEEPS.items()):
+        own = kills * (number + 1) // len(SWEEPS) - kills * number // len(SWEEPS)
+        expected = uninterrupted(home / str(number) / "whole", options)
+        outcomes[name] = kill_and_resume(home / str(number), options, expected, f"{seed}/{name}", own)
+        _say(f"{name}: {outcomes[name].kills} kills with seed {seed}, {len(outcomes[name].faults)} faults")
+    return outcomes
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="nox -s studies -- faults", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--kills", type=int, default=200, metavar="N", help="how often (default: 200)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the moments (default: 1)")
+    return parser
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main(sys.argv[1:]))

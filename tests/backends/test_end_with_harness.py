@@ -1,0 +1,85 @@
+"""A worker or converter ends with its harness, and hands its standard input to none of its own children."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from bench.processes import child_environment, process_group
+
+pytestmark = pytest.mark.process
+
+READING = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import sys; print(repr(sys.stdin.read()))'])"
+SLEEPING = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', '{sleep}']).pid, flush=True); {sleep}"
+SLEEP = "import time; time.sleep(600)"
+CHILD = """
+from backends.process import end_with_harness
+end_with_harness()
+{then}
+"""
+HARNESS = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdin=subprocess.PIPE, start_new_session=True)
+time.sleep(600)
+"""
+
+Process = subprocess.Popen[str]
+
+
+@pytest.fixture
+def started() -> Iterator[list[Process]]:
+    processes: list[Process] = []
+    yield processes
+    for process in processes:
+        with process:
+            process.kill()
+
+
+def start(started: list[Process], *arguments: str) -> Process:
+    process = subprocess.Popen(
+        [sys.executable, "-c", *arguments],
+        env=child_environment({}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        **process_group(),
+    )
+    started.append(process)
+    return process
+
+
+def first_line(process: Process) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline()
+
+
+def test_its_own_child_has_an_input_that_has_ended(started: list[Process]) -> None:
+    assert first_line(start(started, CHILD.format(then=READING))) == "''\n"
+
+
+def test_it_ends_with_its_children_when_the_harness_is_gone(started: list[Process]) -> None:
+    process = start(started, CHILD.format(then=SLEEPING.format(sleep=SLEEP)))
+    child = psutil.Process(int(first_line(process)))
+    assert process.stdin is not None
+    process.stdin.close()
+    if sys.platform == "win32":
+        child.kill()
+        assert process.wait(60) == 3
+    else:
+        psutil.wait_procs([child], timeout=60)
+        assert (process.wait(60), child.is_running()) == (-signal.SIGKILL, False)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux alone ends a process whose parent has died")
+def test_it_ends_even_where_native_code_holds_the_interpreter(started: list[Process]) -> None:
+    held = CHILD.format(then="import ctypes, os; print(os.getpid(), flush=True); ctypes.PyDLL(None).sleep(600)")
+    harness = start(started, HARNESS, held)
+    child = psutil.Process(int(first_line(harness)))
+    harness.kill()
+    gone, alive = psutil.wait_procs([child], timeout=60)
+    assert (len(gone), alive) == (1, [])
