@@ -199,12 +199,9 @@ def _directory(spec: str) -> ModelSource:
     )
     if directory.suffix == ".gguf" and not directory.is_dir():
         return _gguf(spec, directory)
-    if not directory.is_dir() and directory.suffix in _PICKLES:
-        raise UsageError(
-            f"the model {spec} is a pickle, which runs code when it is opened, and is never opened: {remedy}"
-        )
     if not directory.is_dir():
-        raise UsageError(f"the model {spec} is a file, not a model directory: {remedy}")
+        pickled = ", and a pickle, which would run code as it is read" if directory.suffix in _PICKLES else ""
+        raise UsageError(f"the model {spec} is a file, not a model directory{pickled}: {remedy}")
     _refuse_pointers(spec, sorted(file for file in directory.iterdir() if file.is_file()))
     tokenizer = any((directory / name).is_file() for name in _TOKENIZER_FILES)
     no_tokenizer = f"the model {spec} has no tokenizer, and prompts are made with the model's own"
