@@ -57,8 +57,7 @@ def _gguf(source: Path, copies: Path) -> Taken:
     parts = {part.name: part.resolve() for part in parts_of(source)}
     for name, file in parts.items():
         gguf_file.vet(file, name)
-    tokenizer = source.with_name(TOKENIZER)
-    return Taken(parts | ({tokenizer.name: tokenizer.resolve()} if tokenizer.is_file() else {}))
+    return Taken(parts | Folder(source.parent, copies).of_these((TOKENIZER,)))
 
 
 def _openvino(folder: Folder) -> Taken:
