@@ -202,11 +202,8 @@ def _local(spec: str) -> ModelSource:
         return _directory(spec, typed, found)
     if found.suffix == ".gguf":
         return _gguf(spec, found)
-    if found.suffix in _PICKLES:
-        raise UsageError(
-            f"the model {spec} is a pickle, which runs code when it is opened, and is never opened: {_REMEDY}"
-        )
-    raise UsageError(f"the model {spec} is a file, not a model directory: {_REMEDY}")
+    pickled = ", and a pickle, which would run code as it is read" if found.suffix in _PICKLES else ""
+    raise UsageError(f"the model {spec} is a file, not a model directory{pickled}: {_REMEDY}")
 
 
 def _directory(spec: str, typed: Path, directory: Path) -> ModelSource:
