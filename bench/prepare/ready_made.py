@@ -17,7 +17,7 @@ from bench.prepare.model_facts import ModelFacts
 from bench.prepare.preparation import Job, Preparation, Wanted
 from bench.prepare.recipes import Recipe
 from bench.prepare.vet.files import Taken, place
-from bench.prepare.vet.take import RULES, take
+from bench.prepare.vet.take import RULES, TOKENIZER, take
 
 _TOKENIZER_MAKER = 2
 """Raised when the tokenizer that is made of a GGUF file changes."""
@@ -99,6 +99,13 @@ class ReadyMade(Preparation):
         return take(self._format, self.source.directory, self.source.label, self._store.artifacts)
 
     @cached_property
+    def _beside(self) -> dict[str, str]:
+        """The digest of the tokenizer that lies beside a GGUF file, which is no part of the model itself."""
+        beside = self.source.directory.with_name(TOKENIZER)
+        there = self._format == "gguf" and beside.name in self._taken.files
+        return digests_of([beside], self._store.root) if there else {}
+
+    @cached_property
     def _copy(self) -> Artifact:
         """What is taken of the model, in the cache."""
 
@@ -107,7 +114,7 @@ class ReadyMade(Preparation):
             place(self._taken, output)
             return Made({})
 
-        recipe = {"task": "take", "rules": RULES}
+        recipe = {"task": "take", "rules": RULES, **self._beside}
         key = ArtifactKey(self._format, "", self.source.label, self._digest, recipe, {})
         return self._verified(self._store.get(key, make))
 
@@ -117,7 +124,7 @@ class ReadyMade(Preparation):
         taken = self._taken
         path = self.source.directory
         if self._format == "gguf":
-            files = [path.with_name(name) for name in taken.files]
+            files = [path.with_name(name) for name in taken.files if name != TOKENIZER]
         else:
             files = sorted(file for file in path.iterdir() if file.is_file())
         return digest_of({"kind": self._format, "files": digests_of(files, self._store.root)}, length=64)
@@ -129,7 +136,7 @@ class ReadyMade(Preparation):
 
     @property
     def _tokenizer_job(self) -> Job:
-        recipe = Recipe("gguf-tokenizer", {"maker": _TOKENIZER_MAKER}, {})
+        recipe = Recipe("gguf-tokenizer", {"maker": _TOKENIZER_MAKER, **self._beside}, {})
         return self._job(recipe, "tokenizer", "the tokenizer of")
 
     def _job(self, recipe: Recipe, artifact_format: str, words: str) -> Job:

@@ -15,8 +15,10 @@ from bench.prepare.vet.files import Folder, RefusedError, Taken
 RULES = 1
 """Raised where another copy is made of what is taken."""
 
+TOKENIZER = "tokenizer.json"
+
 _BESIDE = (
-    *("generation_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json"),
+    *("generation_config.json", TOKENIZER, "special_tokens_map.json", "added_tokens.json"),
     *("vocab.json", "vocab.txt", "merges.txt"),
     *("tokenizer.model", "spiece.model", "sentencepiece.bpe.model"),
 )
@@ -55,7 +57,7 @@ def _gguf(source: Path) -> Taken:
     parts = {part.name: part.resolve() for part in parts_of(source)}
     for name, file in parts.items():
         gguf_file.vet(file, name)
-    tokenizer = source.with_name("tokenizer.json")
+    tokenizer = source.with_name(TOKENIZER)
     return Taken(parts | ({tokenizer.name: tokenizer.resolve()} if tokenizer.is_file() else {}))
 
 
@@ -78,13 +80,18 @@ def _ort_genai(folder: Folder) -> Taken:
 
 def _rewritten(folder: Folder) -> dict[str, str]:
     texts = {}
-    for name in folder.of_these(tuple(_REWRITTEN)):
+    for name in folder.of_these(_REWRITTEN):
         settings = _json(folder, name)
         if not isinstance(settings, dict):
             raise RefusedError(f"{name} is no object")
-        kept = {key: value for key, value in settings.items() if key not in _REWRITTEN[name]}
+        kept = {key: value for key, value in settings.items() if not _left_out(key, _REWRITTEN[name])}
         texts[name] = json.dumps(kept, indent=2, ensure_ascii=False)
     return texts
+
+
+def _left_out(key: str, listed: tuple[str, ...]) -> bool:
+    """Whether ``key`` is ``listed``, or names a file: a tokenizer is made of the files beside it alone."""
+    return key in listed or key.endswith("_file")
 
 
 def _json(folder: Folder, name: str) -> Any:

@@ -109,7 +109,8 @@ def test_on_another_volume_they_are(taken: Make, ir: Path, monkeypatch: pytest.M
 def test_code_that_its_configuration_names_and_chat_templates_are_left_out(taken: Make, ir: Path) -> None:
     code = {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}
     (ir / "config.json").write_text(json.dumps({**code, "model_type": "llama"}), "utf-8")
-    (ir / "tokenizer_config.json").write_text(json.dumps({**code, "chat_template": "{{ x }}", "a": 1}), "utf-8")
+    more = {"chat_template": "{{ x }}", "vocab_file": "/etc/passwd", "a": 1}
+    (ir / "tokenizer_config.json").write_text(json.dumps({**code, **more}), "utf-8")
     path = taken(ir).artifact("openvino-ir", "original", "CPU").path
     assert json.loads((path / "config.json").read_text("utf-8")) == {"model_type": "llama"}
     assert json.loads((path / "tokenizer_config.json").read_text("utf-8")) == {"a": 1}
@@ -211,10 +212,10 @@ def test_what_has_to_be_looked_into_is_announced(taken: Make, gguf: Path) -> Non
 def test_the_parts_of_a_split_gguf_have_one_digest(taken: Make, tmp_path: Path) -> None:
     parts = [tmp_path / f"big-0000{part}-of-00002.gguf" for part in (1, 2)]
     for file in parts:
-        file.write_bytes(b"GGUF")
+        write_gguf(file)
     before = taken(parts[0]).model().digest
     assert taken(parts[1]).model().digest == before
-    parts[1].write_bytes(b"GGUF2")
+    parts[1].write_bytes(parts[1].read_bytes() + b"more")
     assert taken(parts[0]).model().digest != before
 
 
