@@ -18,7 +18,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, source: Path, error: Exception) ->
     def convert(*_: object) -> None:
         raise error
 
-    monkeypatch.setitem(sys.modules, "stand_in_converter", SimpleNamespace(convert=convert))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "stand_in_converter", SimpleNamespace(convert=convert))
     monkeypatch.setitem(TASKS, "toy", "stand_in_converter")
     return carry_out({"task": "toy", "source": str(source), "output": str(source), "options": {}})
 
