@@ -29,6 +29,7 @@ from backends.contract import (
     require_vocabulary,
 )
 from backends.gguf_parts import models_among
+from backends.reasons import in_one_line
 
 _GGML_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 """Types of a KV cache, by their numbers in ``ggml.h``."""
@@ -37,19 +38,42 @@ _ACTIVATIONS = {"fp32": "none", "fp16": "none", "int8": "int8, groups of 32", "i
 """Weight format -> what a matrix product on the CPU makes of activations: the ``vec_dot_type`` of Q4_0, Q4_1 and Q8_0
 in ``ggml-cpu.c`` is Q8_0 or Q8_1, which have a scale for each 32 values. A GGUF taken as it is can hold other types."""
 
-_ERROR = 4
-"""The level of an error, by its number in ``ggml.h``."""
-
 _FLASH_ATTENTION = {"off": 0, "on": 1}
 _ROOM = 256
 """A context grows by multiples of this, which is how llama.cpp itself rounds it."""
+
+
+_NO_ROOM = 1
+"""What ``llama_decode`` returns where its KV cache has no room for a batch."""
+
+_WARNING, _ERROR = 3, 4
+"""Levels of ``ggml.h``."""
+
+_errors: list[str] = []
+"""What llama.cpp logged as errors since this was emptied: the first says why, the others what fails by it."""
+
+
+@llama.llama_log_callback  # type: ignore[untyped-decorator]
+def _take(level: int, text: bytes, _: Any) -> None:
+    """Keep errors, and print them and warnings; the rest is hundreds of lines about every model."""
+    words = text.decode("utf-8", "replace")
+    if level in (_WARNING, _ERROR):
+        sys.stderr.write(words)
+    if level == _ERROR:
+        _errors.append(words)
+
+
+def _reason() -> str:
+    """Why llama.cpp failed, without the names of its functions."""
+    said = (re.sub(r"^(\w+: )+(error loading model: )?(\w+: )?", "", words.strip()) for words in _errors)
+    return next(filter(None, map(in_one_line, said)), "it does not say why")
 
 
 class LlamaCpp:
     """The llama.cpp stack, CPU build."""
 
     def __init__(self) -> None:
-        self._log = _Log()
+        llama.llama_log_set(_take, ctypes.c_void_p(0))
         llama.llama_backend_init()
 
     def devices(self) -> list[Device]:
@@ -70,12 +94,11 @@ class LlamaCpp:
             )
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = 0
-        self._log.errors.clear()
+        _errors.clear()
         model = llama.llama_model_load_from_file(str(models[0]).encode("utf-8"), parameters)
         if not model:
             raise ArtifactError(
-                f"llama.cpp could not load {models[0]}: {self._log.reason}; give another file, or make a converted one "
-                "again with `nox -s models`"
+                f"llama.cpp could not load {models[0]}: {_reason()}; make or download it again, or choose another model"
             )
         return LlamaSession(model, options)
 
@@ -86,28 +109,6 @@ class LlamaCpp:
             yield from session.score(texts)
         finally:
             session.close()
-
-
-class _Log:
-    """What llama.cpp says: all of it goes to standard error, and errors are kept for a message."""
-
-    def __init__(self) -> None:
-        self.errors: list[str] = []
-        # The library keeps the address alone.
-        self._heard = llama.llama_log_callback(self._hear)
-        llama.llama_log_set(self._heard, None)
-
-    @property
-    def reason(self) -> str:
-        """The first error since the last was forgotten, without the name of the function that met it."""
-        said = self.errors[0] if self.errors else "it does not say why"
-        return re.sub(r"^\w+: (error loading model: )?", "", said)
-
-    def _hear(self, level: int, text: bytes, _: object) -> None:
-        line = text.decode("utf-8", "replace")
-        print(line, end="", file=sys.stderr, flush=True)
-        if level == _ERROR:
-            self.errors.append(" ".join(line.split()))
 
 
 class LlamaSession:
@@ -197,9 +198,11 @@ class LlamaSession:
         return [int(row) for row in np.flatnonzero(wanted[groups[-1]])]
 
     def _decode(self, batch: _Batch) -> None:
+        _errors.clear()
         status = llama.llama_decode(self._context, batch.raw)
         if status != 0:
-            raise BackendError(f"llama.cpp could not decode (status {status}); ask for a shorter prompt")
+            remedy = "; ask for a shorter prompt" if status == _NO_ROOM else ""
+            raise BackendError(f"llama.cpp could not decode (status {status}): {_reason()}{remedy}")
 
     def _require_length(self, length: int) -> None:
         """Refuse what is longer than the file says that llama.cpp computes it rightly."""
@@ -224,11 +227,10 @@ class LlamaSession:
         parameters.flash_attn_type = _FLASH_ATTENTION[self._flash_attention]
         if self._threads is not None:
             parameters.n_threads = parameters.n_threads_batch = self._threads
+        _errors.clear()
         self._context = llama.llama_init_from_model(self._model, parameters)
         if not self._context:
-            raise BackendError(
-                f"llama.cpp made no context of {sequences} x {room} tokens; ask for fewer, or free memory"
-            )
+            raise BackendError(f"llama.cpp made no context of {sequences} x {room} tokens: {_reason()}")
         self._size = (sequences, room)
 
     def evidence(self) -> Evidence:
