@@ -45,20 +45,19 @@ def take(artifact_format: str, source: Path, label: str, copies: Path) -> Taken:
     """
     try:
         if artifact_format == "gguf":
-            return _gguf(source)
+            return _gguf(source, copies)
         folder = Folder(source, copies)
         return _openvino(folder) if artifact_format == "openvino-ir" else _ort_genai(folder)
     except RefusedError as error:
         raise UsageError(f"the model {label} is refused: {error}") from error
 
 
-def _gguf(source: Path) -> Taken:
+def _gguf(source: Path, copies: Path) -> Taken:
     # In the hub's cache a file is a link to one of another name.
     parts = {part.name: part.resolve() for part in parts_of(source)}
     for name, file in parts.items():
         gguf_file.vet(file, name)
-    tokenizer = source.with_name(TOKENIZER)
-    return Taken(parts | ({tokenizer.name: tokenizer.resolve()} if tokenizer.is_file() else {}))
+    return Taken(parts | Folder(source.parent, copies).of_these((TOKENIZER,)))
 
 
 def _openvino(folder: Folder) -> Taken:
@@ -80,13 +79,18 @@ def _ort_genai(folder: Folder) -> Taken:
 
 def _rewritten(folder: Folder) -> dict[str, str]:
     texts = {}
-    for name in folder.of_these(tuple(_REWRITTEN)):
+    for name in folder.of_these(_REWRITTEN):
         settings = _json(folder, name)
         if not isinstance(settings, dict):
             raise RefusedError(f"{name} is no object")
-        kept = {key: value for key, value in settings.items() if key not in _REWRITTEN[name]}
+        kept = {key: value for key, value in settings.items() if not _left_out(key, _REWRITTEN[name])}
         texts[name] = json.dumps(kept, indent=2, ensure_ascii=False)
     return texts
+
+
+def _left_out(key: str, listed: tuple[str, ...]) -> bool:
+    """Whether ``key`` is ``listed``, or names a file: a tokenizer is made of the files beside it alone."""
+    return key in listed or key.endswith("_file")
 
 
 def _json(folder: Folder, name: str) -> Any:

@@ -145,6 +145,34 @@ def test_a_synthetic_model_converts(preparer_for: PreparerFor, artifact_format: 
     assert (preparer_for("synthetic:tiny").artifact(artifact_format, "int4", "CPU").path / file).is_file()
 
 
+EVIL = """
+import pathlib
+pathlib.Path({marker!r}).touch()
+from transformers import Phi3Config as Config, Phi3ForCausalLM as Model, PreTrainedTokenizerFast as Tokenizer
+"""
+
+
+def test_code_that_came_with_a_model_is_not_run(
+    preparer_for: PreparerFor, conversion_python: str, tmp_path: Path
+) -> None:
+    folder, marker = tmp_path / "evil", tmp_path / "marker"
+    shutil.copytree(preparer_for("synthetic:tiny").model().path, folder)
+    (folder / "evil.py").write_text(EVIL.format(marker=str(marker)), "utf-8")
+    code: dict[str, dict[str, Any]] = {
+        "config.json": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}
+    }
+    code["tokenizer_config.json"] = {"AutoTokenizer": ["evil.Tokenizer", "evil.Tokenizer"]}
+    for name, named in code.items():
+        settings = json.loads((folder / name).read_text("utf-8"))
+        settings |= {"auto_map": named, "chat_template": "{{ raise_exception('rendered') }}"}
+        (folder / name).write_text(json.dumps(settings), "utf-8")
+    source = resolve_model(str(folder))
+    made = Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+    assert made.prompts().kinds
+    assert made.artifact("ort-genai", "fp32", "CPU").weight_bits
+    assert not marker.exists()
+
+
 @pytest.mark.parametrize(
     ("precision", "formats"),
     [("int4", {"q4_0", "q8_0", "fp32"}), ("int8", {"q8_0", "fp32"}), ("fp16", {"fp16", "fp32"}), ("fp32", {"fp32"})],

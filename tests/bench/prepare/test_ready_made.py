@@ -109,7 +109,8 @@ def test_on_another_volume_they_are(taken: Make, ir: Path, monkeypatch: pytest.M
 def test_code_that_its_configuration_names_and_chat_templates_are_left_out(taken: Make, ir: Path) -> None:
     code = {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}
     (ir / "config.json").write_text(json.dumps({**code, "model_type": "llama"}), "utf-8")
-    (ir / "tokenizer_config.json").write_text(json.dumps({**code, "chat_template": "{{ x }}", "a": 1}), "utf-8")
+    more = {"chat_template": "{{ x }}", "vocab_file": "/etc/passwd", "a": 1}
+    (ir / "tokenizer_config.json").write_text(json.dumps({**code, **more}), "utf-8")
     path = taken(ir).artifact("openvino-ir", "original", "CPU").path
     assert json.loads((path / "config.json").read_text("utf-8")) == {"model_type": "llama"}
     assert json.loads((path / "tokenizer_config.json").read_text("utf-8")) == {"a": 1}
