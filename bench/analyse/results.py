@@ -542,6 +542,7 @@ class RunAnalysis:
         reference: the load whose answers the others are compared with; ``None`` where there is none. What their
             perplexity is compared with is :attr:`bench.analyse.quality.Quality.reference`.
         samples: of the answers in text, by prompt length.
+        damaged: file of the run that cannot be read, and whose rows are left out -> why.
     """
 
     record: Mapping[str, Any]
@@ -556,3 +557,4 @@ class RunAnalysis:
     reference: LoadResult | None = None
     faithful_rankings: tuple[Ranking, ...] = ()
     samples: tuple[AnswerSample, ...] = ()
+    damaged: Mapping[str, str] = field(default_factory=dict)

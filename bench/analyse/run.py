@@ -73,6 +73,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         memory_rankings=tuple(memory_rankings(cells)),
         reference=loads[reference.load_key] if reference else None,
         samples=answer_samples(run, cells, reference),
+        damaged={path.relative_to(run.path).as_posix(): why for path, why in run.damaged.items()},
     )
 
 

@@ -32,7 +32,9 @@ from bench.run.guard.after import judge_quality
 from bench.run.load_plans import named_venvs, plan_load
 from bench.run.machine_lock import SHARED_QUALITY, MachineLock, needs_machine
 from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
+from bench.store.digests import record_digests
 from bench.store.reader import StoredRun
+from bench.store.schema import PIECES
 from bench.store.writer import replace_rows
 
 _MOST_NAMED = 3
@@ -125,6 +127,7 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
                 found = [*judge_quality(run), *([SHARED_QUALITY] if beside else ())]
                 others = (pc.field("code") != Code.BROKEN.word) & (pc.field("message") != SHARED_QUALITY.message)
                 replace_rows(run, "findings", others, [one.row() for one in found])
+            record_digests(run.path, ("quality", "findings", PIECES))
 
 
 def _facts(run: StoredRun, scratch: Path) -> RunFacts:
