@@ -247,7 +247,7 @@ def studies(session: nox.Session) -> None:
     python = harness(session)
     on_stacks = name in ("architectures", "overhead", "settings")
     on_a_stack = on_stacks or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
-    groups = (*default_groups(), *(["transformers"] if name == "architectures" else []))
+    groups = contract_groups() if name == "architectures" else default_groups()
     made = venvs(session, map(environment, groups)) if on_a_stack and not asks_for_help(arguments) else {}
     # What must be compiled is measured where it is there.
     if name in ("architectures", "settings"):

@@ -19,6 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from backends.reasons import in_one_line
+
 StepCallback = Callable[[Sequence[int]], None]
 """Takes the ids of one decode step, one per sequence, the moment they are on the host."""
 
@@ -54,9 +56,9 @@ class DeviceUnavailableError(UnsupportedError):
     """The requested device is not among those that the stack can use here."""
 
 
-def one_line(error: Exception) -> str:
-    """The words of a stack's own error without its line breaks, to go into the message of one of ours."""
-    return " ".join(str(error).split()) or type(error).__name__
+def one_line(error: BaseException) -> str:
+    """The cause in a stack's own error, see :mod:`backends.reasons`, to go into the message of one of ours."""
+    return in_one_line(str(error)) or type(error).__name__
 
 
 def require_file(artifact: Path, name: str, model: str) -> None:
@@ -245,6 +247,21 @@ class Text:
     def positions(self) -> int:
         """How many positions are scored."""
         return len(self.ids) - 1 - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A prompt that a reference answers greedily.
+
+    Args:
+        digest: of its ids, by which its answers are known.
+        ids: all of it, a BOS included where the model wants one.
+        new_tokens: of the answer.
+    """
+
+    digest: str
+    ids: Sequence[int]
+    new_tokens: int
 
 
 def require_vocabulary(texts: Sequence[Text], vocabulary: int) -> None:

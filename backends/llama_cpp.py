@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import re
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,9 +24,12 @@ from backends.contract import (
     Scores,
     StepCallback,
     Text,
+    UnsupportedError,
     installed_versions,
     require_vocabulary,
 )
+from backends.gguf_parts import models_among
+from backends.reasons import in_one_line
 
 _GGML_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 """Types of a KV cache, by their numbers in ``ggml.h``."""
@@ -38,10 +43,37 @@ _ROOM = 256
 """A context grows by multiples of this, which is how llama.cpp itself rounds it."""
 
 
+_NO_ROOM = 1
+"""What ``llama_decode`` returns where its KV cache has no room for a batch."""
+
+_WARNING, _ERROR = 3, 4
+"""Levels of ``ggml.h``."""
+
+_errors: list[str] = []
+"""What llama.cpp logged as errors since this was emptied: the first says why, the others what fails by it."""
+
+
+@llama.llama_log_callback  # type: ignore[untyped-decorator]
+def _take(level: int, text: bytes, _: Any) -> None:
+    """Keep errors, and print them and warnings; the rest is hundreds of lines about every model."""
+    words = text.decode("utf-8", "replace")
+    if level in (_WARNING, _ERROR):
+        sys.stderr.write(words)
+    if level == _ERROR:
+        _errors.append(words)
+
+
+def _reason() -> str:
+    """Why llama.cpp failed, without the names of its functions."""
+    said = (re.sub(r"^(\w+: )+(error loading model: )?(\w+: )?", "", words.strip()) for words in _errors)
+    return next(filter(None, map(in_one_line, said)), "it does not say why")
+
+
 class LlamaCpp:
     """The llama.cpp stack, CPU build."""
 
     def __init__(self) -> None:
+        llama.llama_log_set(_take, ctypes.c_void_p(0))
         llama.llama_backend_init()
 
     def devices(self) -> list[Device]:
@@ -49,24 +81,24 @@ class LlamaCpp:
         return [Device(name="CPU", description=_features())]
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> LlamaSession:
-        """Load the one GGUF file in ``artifact``."""
+        """Load the one GGUF model in ``artifact``."""
         if device != "CPU":
             raise DeviceUnavailableError(
                 f"llama-cpp finds no {device} on this machine, only CPU: its package is compiled for the CPU; "
                 "ask for --device CPU, or for another stack on that device"
             )
-        files = sorted(artifact.glob("*.gguf"))
-        if len(files) != 1:
+        models = models_among(artifact.glob("*.gguf"))
+        if len(models) != 1:
             raise ArtifactError(
-                f"{artifact} holds {len(files)} GGUF files where one is expected; make it with `nox -s models`"
+                f"{artifact} holds {len(models)} GGUF models where one is expected; make it with `nox -s models`"
             )
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = 0
-        model = llama.llama_model_load_from_file(str(files[0]).encode("utf-8"), parameters)
+        _errors.clear()
+        model = llama.llama_model_load_from_file(str(models[0]).encode("utf-8"), parameters)
         if not model:
             raise ArtifactError(
-                f"llama.cpp could not load {files[0]}; its reason stands in the worker's output; "
-                "make it again with `nox -s models`"
+                f"llama.cpp could not load {models[0]}: {_reason()}; make or download it again, or choose another model"
             )
         return LlamaSession(model, options)
 
@@ -88,6 +120,8 @@ class LlamaSession:
 
     def __init__(self, model: Any, options: LoadOptions) -> None:
         self._model = model
+        self._longest = int(llama.llama_model_n_ctx_train(model))
+        self._unstretched = int(_metadata(model, "rope.scaling.original_context_length") or self._longest)
         self._precision = options.precision
         self._threads = options.threads
         self._kv_cache = str(options.extra.get("kv_cache_precision", "f16"))
@@ -102,8 +136,9 @@ class LlamaSession:
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """The prompt in batches of llama.cpp's own size, then one decode per step for all sequences together."""
-        before = time.perf_counter_ns()
         length = len(prompts[0]) + new_tokens
+        self._require_length(length)
+        before = time.perf_counter_ns()
         self._require_context(len(prompts), length)
         self._forget()
         setup_ns = time.perf_counter_ns() - before
@@ -124,6 +159,7 @@ class LlamaSession:
         vocabulary = int(llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self._model)))
         require_vocabulary(texts, vocabulary)
         for index, text in enumerate(texts):
+            self._require_length(len(text.ids))
             self._require_context(1, len(text.ids))
             self._forget()
             ids: Any = np.array(text.ids, dtype=np.int32)
@@ -162,15 +198,28 @@ class LlamaSession:
         return [int(row) for row in np.flatnonzero(wanted[groups[-1]])]
 
     def _decode(self, batch: _Batch) -> None:
+        _errors.clear()
         status = llama.llama_decode(self._context, batch.raw)
         if status != 0:
-            raise BackendError(f"llama.cpp could not decode (status {status}); ask for a shorter prompt")
+            remedy = "; ask for a shorter prompt" if status == _NO_ROOM else ""
+            raise BackendError(f"llama.cpp could not decode (status {status}): {_reason()}{remedy}")
+
+    def _require_length(self, length: int) -> None:
+        """Refuse what is longer than the file says that llama.cpp computes it rightly."""
+        if length > self._longest:
+            raise UnsupportedError(
+                f"{length} tokens are more than the {self._longest} up to which llama.cpp computes what the model does "
+                "(the GGUF's context_length, which ends with the window where a model attends within one and llama.cpp "
+                "does not): ask for fewer with --prompt-tokens or --new-tokens"
+            )
 
     def _require_context(self, sequences: int, length: int) -> None:
-        if sequences == self._size[0] and length <= self._size[1]:
+        room = -(-length // _ROOM) * _ROOM
+        # llama.cpp chooses longrope's factors by the size of the context, transformers by the length of the sequence.
+        stretched = [size > self._unstretched for size in (room, self._size[1])]
+        if sequences == self._size[0] and length <= self._size[1] and len(set(stretched)) == 1:
             return
         self._free_context()
-        room = -(-length // _ROOM) * _ROOM
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = room * sequences
         parameters.n_seq_max = sequences
@@ -178,11 +227,10 @@ class LlamaSession:
         parameters.flash_attn_type = _FLASH_ATTENTION[self._flash_attention]
         if self._threads is not None:
             parameters.n_threads = parameters.n_threads_batch = self._threads
+        _errors.clear()
         self._context = llama.llama_init_from_model(self._model, parameters)
         if not self._context:
-            raise BackendError(
-                f"llama.cpp made no context of {sequences} x {room} tokens; ask for fewer, or free memory"
-            )
+            raise BackendError(f"llama.cpp made no context of {sequences} x {room} tokens: {_reason()}")
         self._size = (sequences, room)
 
     def evidence(self) -> Evidence:
@@ -267,6 +315,16 @@ class _Batch:
             seq_id=sequence_lists,
             logits=logits,
         )
+
+
+def _metadata(model: Any, key: str) -> str | None:
+    """What the GGUF says under the ``key`` of its architecture; ``None`` if it says nothing."""
+    text = ctypes.create_string_buffer(64)
+    for name in ("general.architecture", f"%s.{key}"):
+        asked = name.replace("%s", text.value.decode("utf-8")).encode("utf-8")
+        if llama.llama_model_meta_val_str(model, asked, text, len(text)) < 0:
+            return None
+    return text.value.decode("utf-8")
 
 
 def _features() -> str:

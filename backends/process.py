@@ -9,6 +9,9 @@ import sys
 import threading
 from typing import Any
 
+if sys.platform != "win32":
+    import resource
+
 _NO_ERROR_WINDOWS = 0x0001 | 0x0002 | 0x8000
 """SEM_FAILCRITICALERRORS, SEM_NOGPFAULTERRORBOX and SEM_NOOPENFILEERRORBOX."""
 _PR_SET_PDEATHSIG = 1
@@ -37,11 +40,14 @@ def full_speed() -> bool | None:
 
 
 def unattended(kernel32: Any = None, signals: Any = signal) -> None:
-    """Open no error windows, and ignore Ctrl-Break; has an effect on Windows only.
+    """Leave no core dump; on Windows open no error windows, and ignore Ctrl-Break.
 
-    A crash or a missing DLL would open a window there, and the process would wait until it is closed. Ctrl-Break
-    reaches every process of a console; the harness handles it, and ends a worker after its generation.
+    A dump of a process that has loaded a model is as large as the model. A crash or a missing DLL would open a window
+    on Windows, and the process would wait until it is closed. Ctrl-Break reaches every process of a console; the
+    harness handles it, and ends a worker after its generation.
     """
+    if sys.platform != "win32":
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     library = kernel32 if kernel32 is not None else _library()
     if library is not None:
         library.SetErrorMode(_NO_ERROR_WINDOWS)

@@ -63,8 +63,18 @@ def speed_variables(environ: Mapping[str, str]) -> dict[str, str]:
     only that it is set.
     """
     # Windows has names in capitals only, whatever was typed.
-    names = sorted(name for name in environ if name in _SINGLE or name.startswith(_FAMILIES))
+    names = sorted(name for name in environ if changes_speed(name))
     return {name: _value(name, environ[name]) for name in names[:_MOST]}
+
+
+def changes_speed(name: str) -> bool:
+    """Whether the variable ``name`` changes how fast a stack runs."""
+    return name in _SINGLE or name.startswith(_FAMILIES)
+
+
+def is_secret(name: str) -> bool:
+    """Whether the variable ``name`` is named like a secret."""
+    return bool(_SECRET.intersection(name.upper().split("_")))
 
 
 def home_folder() -> Path | None:
@@ -76,7 +86,7 @@ def home_folder() -> Path | None:
 
 
 def _value(name: str, value: str) -> str:
-    if _SECRET.intersection(name.upper().split("_")):
+    if is_secret(name):
         return _HIDDEN
     if name in _LIST_OF_FILES:
         # Separated by blanks or colons, so that no file's name can hold either.

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from backends.speed_variables import home_folder
+from backends.speed_variables import changes_speed, home_folder, is_secret
 from bench import PROJECT_ROOT
 
 
@@ -23,10 +23,39 @@ def process_group() -> dict[str, Any]:
         return {"start_new_session": True}
 
 
-def child_environment(ours: Mapping[str, str], *, online: bool = False) -> dict[str, str]:
-    """A child's environment: the caller's, this project's modules, ``ours``, and the model hub only if ``online``.
+_SYSTEM = frozenset(
+    (
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP"),
+        *("USERPROFILE", "USERNAME", "HOMEDRIVE", "HOMEPATH", "APPDATA", "LOCALAPPDATA", "PROGRAMDATA", "PUBLIC"),
+        *("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "OS", "NUMBER_OF_PROCESSORS", "COMPUTERNAME"),
+        *("PROGRAMFILES", "PROGRAMFILES(X86)", "PROGRAMW6432", "ALLUSERSPROFILE", "DRIVERDATA"),
+        *("COMMONPROGRAMFILES", "COMMONPROGRAMFILES(X86)", "COMMONPROGRAMW6432"),
+        *("PYTHONDONTWRITEBYTECODE", "PYTHONHASHSEED", "PYTHONPYCACHEPREFIX", "PYTHONWARNINGS"),
+    )
+)
+_SYSTEM_FAMILIES = ("LC_", "XDG_", "PROCESSOR_", "ROCM_", "INTEL_", "OCL_", "OPENCL_", "LIBVA_", "MESA_", "DRI_")
+_HUB = ("HF_", "HUGGING_FACE_", "HUGGINGFACE_", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_")
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_IMPLICIT_TOKEN")
+_PROXIES = frozenset(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"))
 
-    Where the user has no home folder, the child gets one within the checkout.
+
+def _passed_on(name: str, *, online: bool) -> bool:
+    """Whether a child gets the caller's variable ``name``.
+
+    What finds programs, folders and drivers, and what changes how fast a stack runs; for the hub its own and the
+    proxies. No keys and tokens of anything else.
+    """
+    if online and (name.startswith((*_HUB, "TRANSFORMERS_OFFLINE")) or name.upper() in _PROXIES):
+        return True
+    known = name.upper() in _SYSTEM or name.startswith(_SYSTEM_FAMILIES) or changes_speed(name)
+    return known and not is_secret(name)
+
+
+def child_environment(ours: Mapping[str, str], *, online: bool = False) -> dict[str, str]:
+    """A child's environment: what it needs of the caller's, this project's modules, ``ours``.
+
+    The model hub, with the user's token and proxies, only if ``online``. Where the user has no home folder, the child
+    gets one within the checkout.
     """
     common = {
         "PYTHONPATH": str(PROJECT_ROOT),
@@ -39,8 +68,9 @@ def child_environment(ours: Mapping[str, str], *, online: bool = False) -> dict[
     # OpenVINO and nncf are not imported without a home folder.
     home = str(PROJECT_ROOT / ".nox" / "home")
     homes = {} if home_folder() else {"HOME": home, "USERPROFILE": home}
-    offline = {} if online else {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-    return {**os.environ, **common, **homes, **offline, **ours}
+    offline = {} if online else dict.fromkeys(_OFFLINE, "1")
+    callers = {name: value for name, value in os.environ.items() if _passed_on(name, online=online)}
+    return {**callers, **common, **homes, **offline, **ours}
 
 
 def working_process(started: int, told: int) -> int:
@@ -73,6 +103,20 @@ def end_tree(pid: int) -> None:
     psutil.wait_procs(children, timeout=10)
 
 
+_SIGNALS = {
+    4: "illegal instruction: a library was built for another CPU",
+    6: "aborted: a library stopped the process",
+    7: "bus error: a file that was mapped was cut off, or its disk failed",
+    8: "division by zero: a library crashed",
+    9: "as the system does when memory runs out",
+    11: "segmentation fault: a library crashed",
+    15: "asked to end by another program",
+    24: "the limit on CPU time was reached (ulimit -t)",
+    25: "the limit on the size of files was reached (ulimit -f)",
+    31: "a system call was refused (seccomp)",
+}
+"""Signals of Linux on x86 and ARM."""
+
 _WINDOWS = {
     0xC0000005: "access violation: a library crashed",
     0xC0000006: "a page could not be read from its file",
@@ -97,10 +141,9 @@ def exit_in_words(code: int) -> str:
 
     ``code`` is that of :class:`subprocess.Popen`: negative for a signal, unsigned on Windows.
     """
-    if code == -9:
-        return "killed by signal 9, as the system does when memory runs out"
     if -255 <= code < 0:
-        return f"killed by signal {-code}"
+        meaning = _SIGNALS.get(-code)
+        return f"killed by signal {-code}" + (f", {meaning}" if meaning else "")
     meaning = _WINDOWS.get(code & 0xFFFFFFFF)
     return f"exit code {format_exit_code(code)}" + (f", {meaning}" if meaning else "")
 

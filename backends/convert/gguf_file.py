@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections import Counter
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from gguf import GGUFReader
 
 from backends.convert import ConversionError
+from backends.gguf_parts import parts_of
 
 _FLOATS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16"}
 
@@ -46,15 +48,16 @@ def read_gguf(file: Path) -> Any:
 
 
 def weights_of(file: Path) -> dict[str, Any]:
-    """Count the weights of the GGUF ``file``, and read its limits as far as it has them.
+    """Count the weights of the GGUF model that ``file`` is or belongs to, and read its limits as far as it has them.
 
     ``weight_elements``: format (``fp32``, ``q4_0``, …) -> parameters stored so; ``stored_bytes``: of weights with their
     scales; ``looked_up_bytes``: of these, the embedding, if the output layer has a table of its own.
     """
-    reader = read_gguf(file)
+    readers = [read_gguf(part) for part in parts_of(file)]
+    reader = readers[0]
     elements: Counter[str] = Counter()
     sizes: dict[str, int] = {}
-    for tensor in reader.tensors:
+    for tensor in chain.from_iterable(one.tensors for one in readers):
         if tensor.name.startswith("rope_"):
             continue
         kind = tensor.tensor_type.name

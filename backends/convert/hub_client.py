@@ -2,6 +2,8 @@
 
 Where the hub is, the access token, proxies and the user's own cache are found by the client: ``HF_ENDPOINT``,
 ``HF_TOKEN`` or what ``hf auth login`` saved, ``HTTPS_PROXY``, ``HF_HUB_CACHE`` or ``HF_HOME``, ``HF_HUB_OFFLINE``.
+
+Seen to work with a server on loopback; the hub itself was not reachable where this was written.
 """
 
 from __future__ import annotations
@@ -12,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from huggingface_hub import HfApi, constants, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
 
-from backends.convert import ConversionError
+from backends.convert import RefusedError
 from backends.convert.hub_words import SERVER_ERRORS, host, in_words
 
 PAUSES_S = (1, 3, 9)
@@ -28,17 +30,17 @@ def describe(source: str, revision: str | None) -> tuple[str, dict[str, dict[str
     """Commit, files and counted parameters of the model ``source``.
 
     Returns:
-        the commit; name -> ``bytes``, ``sha256`` and ``git_sha1`` of each file, one of the two digests; and weight type
-        -> parameters, ``None`` if the hub did not count them.
+        the commit; name -> ``bytes``, ``sha256`` and ``git_sha1`` of each file, as far as the list has them; and weight
+        type -> parameters, ``None`` if the hub did not count them.
 
     Raises:
-        ConversionError, UnreachableError: see :func:`backends.convert.hub_words.in_words`.
+        RefusedError, UnreachableError: see :func:`backends.convert.hub_words.in_words`.
     """
     try:
         info = HfApi().model_info(source, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         files = {
             file.rfilename: {
-                "bytes": int(file.size),
+                "bytes": file.size,
                 "sha256": file.lfs.sha256 if file.lfs else None,
                 "git_sha1": None if file.lfs else file.blob_id,
             }
@@ -47,6 +49,25 @@ def describe(source: str, revision: str | None) -> tuple[str, dict[str, dict[str
     except Exception as error:
         raise in_words(error, source, revision) from error
     return info.sha, files, dict(info.safetensors.parameters) if info.safetensors else None
+
+
+def measure(source: str, commit: str, name: str, known: dict[str, Any]) -> None:
+    """Ask for size and digest of the file ``name``, if ``known`` has no ``bytes``: some mirrors list names alone.
+
+    Raises:
+        RefusedError, UnreachableError: see :func:`backends.convert.hub_words.in_words`.
+    """
+    if known["bytes"] is not None:
+        return
+    try:
+        url = hf_hub_url(source, name, revision=commit)
+        found = get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        known["bytes"] = int(found.size)
+    except Exception as error:
+        raise in_words(error, source, commit, name) from error
+    kind = {64: "sha256", 40: "git_sha1"}.get(len(found.etag or ""))
+    if kind is not None:
+        known[kind] = found.etag
 
 
 def cached(source: str, revision: str, name: str, size: int | None = None) -> Path | None:
@@ -67,7 +88,7 @@ def fetch(source: str, commit: str, name: str, known: dict[str, Any], folder: Pa
     What a transfer that broke off has left in ``folder`` is gone on with; the client's own download would begin again.
 
     Raises:
-        ConversionError, UnreachableError: see :func:`backends.convert.hub_words.in_words`; and the file is another one
+        RefusedError, UnreachableError: see :func:`backends.convert.hub_words.in_words`; and the file is another one
             than the hub describes.
     """
     target, partial = folder / name, folder / f"{name}.incomplete"
@@ -79,7 +100,7 @@ def fetch(source: str, commit: str, name: str, known: dict[str, Any], folder: Pa
         raise in_words(error, source, commit, name) from error
     if not _is_whole(partial, known):
         partial.unlink()
-        raise ConversionError(
+        raise RefusedError(
             f"{name} of {source} did not arrive as the hub describes it: run again; if that does not help, see whether "
             f"a proxy, or {host()}, changes it"
         )

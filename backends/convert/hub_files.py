@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 
-from backends.hf_weights import ADAPTER, INDEX, SIDE_SUFFIXES, SINGLE
+from backends.hf_weights import ADAPTER, INDEX, SIDE_SUFFIXES, SINGLE, TOKENIZERS
 
-TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 _SHOWN = 3
 
@@ -22,14 +21,13 @@ def needed(names: Collection[str], placed: Mapping[str, str]) -> list[str]:
         names: of all files of the repository.
         placed: what the index of the weights says, tensor -> file; empty where there is none.
     """
-    weights = {SINGLE} if SINGLE in names else set(placed.values())
-    indexes = {INDEX} if SINGLE not in names else set()
-    return sorted(name for name in names if _is_beside(name) or name in weights | indexes)
+    weights = {SINGLE} if SINGLE in names else {INDEX, *placed.values()}
+    plain = (name for name in names if not any(sign in name for sign in "/\\:"))
+    return sorted(name for name in plain if name in weights or _is_beside(name))
 
 
 def _is_beside(name: str) -> bool:
-    plain = not any(sign in name for sign in "/\\:")
-    return plain and PurePosixPath(name).suffix in SIDE_SUFFIXES and not name.endswith(".index.json")
+    return PurePosixPath(name).suffix in SIDE_SUFFIXES and not name.endswith(".index.json")
 
 
 def refusal(source: str, names: Collection[str], hf: str) -> str | None:

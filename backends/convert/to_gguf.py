@@ -6,8 +6,10 @@ The file carries no tokenizer, as every stack is given ids.
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,33 +18,54 @@ import numpy as np
 import torch
 from gguf import GGMLQuantizationType as Kind
 from safetensors import safe_open
+from transformers import AutoConfig
 
 from backends.convert import ConversionError
+from backends.convert.gguf_families import (
+    REMEDY,
+    Config,
+    Family,
+    family_of,
+    query_factor,
+    refuse_what_differs,
+    rotary_factors,
+    write_metadata,
+)
 from backends.convert.gguf_file import weights_of
-from backends.hf_weights import learned_tensors, output_layer
+from backends.hf_weights import Tensor, embedding_of, learned_tensors, output_layer
 
 KINDS = {"int4": Kind.Q4_0, "q4_1": Kind.Q4_1, "int8": Kind.Q8_0, "fp16": Kind.F16, "fp32": Kind.F32}
 """Weight format, or a kind of it -> the GGUF type of the large matrices.
 
-Norms stay in float32, as in llama.cpp's own converter.
+What is small stays in float32, as in llama.cpp's own converter.
 """
 
-_ARCHITECTURES = {"LlamaForCausalLM": gguf.MODEL_ARCH.LLAMA, "Phi3ForCausalLM": gguf.MODEL_ARCH.PHI3}
-_LONGROPE = "longrope"
-_SCALINGS = {gguf.MODEL_ARCH.LLAMA: ("default",), gguf.MODEL_ARCH.PHI3: ("default", _LONGROPE)}
-"""The ways of scaling rotary positions that can be written, by architecture."""
-_FACTORS = {"short_factor": "rope_factors_short.weight", "long_factor": "rope_factors_long.weight"}
 _OUTPUT = ("token_embd.weight", "output.weight")
+_ALWAYS_FLOAT = ("ffn_gate_inp.weight", "shortconv.conv.weight")
+"""Ends of names: what chooses experts, and short convolutions."""
+
+_EXPERT = re.compile(r"\.experts\.\d+\.")
+_RENAMED = (
+    ("block_sparse_moe.experts.w1", "mlp.experts.gate_proj"),
+    ("block_sparse_moe.experts.w2", "mlp.experts.down_proj"),
+    ("block_sparse_moe.experts.w3", "mlp.experts.up_proj"),
+)
+"""Mixtral's experts, as the ``gguf`` package knows those of later models."""
+_TWO_IN_ONE = ("mlp.experts.gate_up_proj", "block_sparse_moe.input_linear.weight")
+"""Ends of names of tensors whose rows are first the gate's and then those beside it, of all experts."""
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
     """Write ``model.gguf`` from the directory ``source``, its matrices in a kind of :data:`KINDS`."""
     directory = Path(source)
-    config = json.loads((directory / "config.json").read_text("utf-8"))
-    architecture = _architecture(config)
-    writer = gguf.GGUFWriter(str(output / "model.gguf"), gguf.MODEL_ARCH_NAMES[architecture])
-    _metadata(writer, config, architecture)
-    model = _Model(directory, config, architecture, KINDS[options.get("kind", options["weight_format"])])
+    stated = json.loads((directory / "config.json").read_text("utf-8"))
+    named = (stated.get("architectures") or ["a model that does not name its architecture"])[0]
+    family = family_of(named)
+    config = _completed(source)
+    refuse_what_differs(named, family, config)
+    model = _Model(directory, config, family, KINDS[options.get("kind", options["weight_format"])])
+    writer = gguf.GGUFWriter(str(output / "model.gguf"), gguf.MODEL_ARCH_NAMES[family.arch])
+    write_metadata(writer, family, config)
     for name, shape, kind in model.index():
         # The writer takes the shape in bytes of what is quantized, and the type beside it.
         stored = gguf.quant_shape_to_byte_shape(shape, kind) if kind not in (Kind.F32, Kind.F16) else shape
@@ -52,130 +75,148 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_ti_data_to_file()
-    for values in model.tensors():
+    for values in model.values():
         writer.write_tensor_data(values)
     writer.close()
     return weights_of(output / "model.gguf")
 
 
-def _architecture(config: Mapping[str, Any]) -> Any:
-    named = (config.get("architectures") or ["none"])[0]
-    if named not in _ARCHITECTURES:
-        raise ConversionError(
-            f"{named} cannot be written as GGUF here, only {', '.join(_ARCHITECTURES)}: "
-            "convert it with llama.cpp's own converter and give the .gguf file with --model"
-        )
-    kind = _rotary(config).get("rope_type", "default")
-    if kind not in _SCALINGS[_ARCHITECTURES[named]]:
-        raise ConversionError(
-            f"rotary scaling {kind!r} cannot be written as GGUF here: "
-            "convert the model with llama.cpp's own converter and give the .gguf file with --model"
-        )
-    return _ARCHITECTURES[named]
+def _completed(source: str) -> Config:
+    """The configuration with what its class knows: what is left out, and both ways of writing rotary settings."""
+    try:
+        config: Config = AutoConfig.from_pretrained(source, trust_remote_code=False).to_dict()
+    except Exception as error:  # each class checks in its own way
+        reason = " ".join(str(error).split())
+        raise ConversionError(f"transformers refuses the model's config.json ({reason}): {REMEDY}") from error
+    return config
 
 
-def _rotary(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The rotary settings, which transformers 4 keeps beside each other and transformers 5 in one place."""
-    scaling = dict(config.get("rope_parameters") or config.get("rope_scaling") or {})
-    scaling["rope_type"] = scaling.get("rope_type") or scaling.get("type") or "default"
-    for name in ("rope_theta", "partial_rotary_factor", "original_max_position_embeddings"):
-        if scaling.get(name) is None:
-            scaling[name] = config.get(name)
-    return scaling
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A tensor of the GGUF.
 
+    Args:
+        keys: of the tensors that it is made of; several are stacked, in this order.
+        half: 0 or 1 for the first or second half of the rows; ``None`` for all.
+        shape: of the result.
+    """
 
-def _attention_factor(config: Mapping[str, Any], rotary: Mapping[str, Any]) -> float:
-    """By what longrope scales the attention: sqrt(1 + ln(s) / ln(c)), s the extension of a context that was c."""
-    if rotary.get("attention_factor") is not None:
-        return float(rotary["attention_factor"])
-    original = rotary["original_max_position_embeddings"]
-    extension = config["max_position_embeddings"] / original
-    return math.sqrt(1 + math.log(extension) / math.log(original)) if extension > 1 else 1.0
-
-
-def _metadata(writer: Any, config: Mapping[str, Any], architecture: Any) -> None:
-    heads = config["num_attention_heads"]
-    rotary = _rotary(config)
-    head_size = config.get("head_dim") or config["hidden_size"] // heads
-    writer.add_context_length(config["max_position_embeddings"])
-    writer.add_embedding_length(config["hidden_size"])
-    writer.add_block_count(config["num_hidden_layers"])
-    writer.add_feed_forward_length(config["intermediate_size"])
-    writer.add_head_count(heads)
-    writer.add_head_count_kv(config.get("num_key_value_heads") or heads)
-    writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
-    writer.add_rope_dimension_count(int(head_size * (rotary["partial_rotary_factor"] or 1.0)))
-    writer.add_rope_freq_base(float(rotary["rope_theta"] or 10_000.0))
-    writer.add_vocab_size(config["vocab_size"])
-    writer.add_tokenizer_model("none")
-    if architecture == gguf.MODEL_ARCH.PHI3:
-        original = rotary["original_max_position_embeddings"] or config["max_position_embeddings"]
-        writer.add_rope_scaling_orig_ctx_len(original)
-        if rotary["rope_type"] == _LONGROPE:
-            writer.add_rope_scaling_attn_factors(_attention_factor(config, rotary))
-        writer.add_sliding_window(config.get("sliding_window") or 0)
+    name: str
+    keys: tuple[str, ...]
+    half: int | None
+    shape: tuple[int, ...]
 
 
 class _Model:
     """The tensors of a directory under GGUF's names, one at a time in memory."""
 
-    def __init__(self, directory: Path, config: Mapping[str, Any], architecture: Any, kind: Any) -> None:
+    def __init__(self, directory: Path, config: Config, family: Family, kind: Any) -> None:
         self._config = config
-        self._architecture = architecture
+        self._family = family
         self._kind = kind
-        self._names = gguf.get_tensor_name_map(architecture, config["num_hidden_layers"])
+        self._names = gguf.get_tensor_name_map(family.arch, config["num_hidden_layers"])
         self._held = learned_tensors(directory, tied=config.get("tie_word_embeddings"))
         self._tied = output_layer(self._held) is None
+        self._written = [*self._plan()]
+        # A norm behind the projection would undo what is done to the projection.
+        normed = any(one.name.endswith("attn_q_norm.weight") for one in self._written)
+        self._queries = ("attn_q_norm.weight",) if normed else ("attn_q.weight", "attn_q.bias")
+        self._factors = rotary_factors(config)
+        self._query_factor = query_factor(family, config)
 
     def index(self) -> Iterator[tuple[str, tuple[int, ...], Any]]:
-        """Name, shape and type of each tensor, in the order of :meth:`tensors`."""
-        for handle, key in self._keys():
-            shape = tuple(handle.get_slice(key).get_shape())
-            yield self._name(key), shape, self._kind_of(self._name(key), shape)
-        yield from ((name, values.shape, Kind.F32) for name, values in self._factors())
+        """Name, shape and type of each tensor, in the order of :meth:`values`."""
+        yield from ((one.name, one.shape, self._kind_of(one.name, one.shape)) for one in self._written)
+        yield from ((name, values.shape, Kind.F32) for name, values in self._factors.items())
 
-    def tensors(self) -> Iterator[Any]:
+    def values(self) -> Iterator[Any]:
         """The values of each tensor, as they are stored."""
-        for handle, key in self._keys():
-            name, values = self._name(key), handle.get_tensor(key).to(torch.float32).numpy()
-            if self._architecture == gguf.MODEL_ARCH.LLAMA:
-                values = self._turned(name, values)
-            yield gguf.quants.quantize(np.ascontiguousarray(values), self._kind_of(name, values.shape))
-        yield from (values for _, values in self._factors())
+        for one in self._written:
+            parts = [self._changed(one, key) for key in one.keys]
+            values = parts[0] if len(parts) == 1 else np.stack(parts)
+            yield gguf.quants.quantize(
+                np.ascontiguousarray(values).reshape(one.shape), self._kind_of(one.name, one.shape)
+            )
+        yield from self._factors.values()
 
-    def _factors(self) -> Iterator[tuple[str, Any]]:
-        """Longrope's factors, which a GGUF has among its tensors."""
-        rotary = _rotary(self._config)
-        if rotary["rope_type"] == _LONGROPE:
-            for setting, name in _FACTORS.items():
-                yield name, np.array(rotary[setting], dtype=np.float32)
+    def _plan(self) -> Iterator[_Written]:
+        """What is written of the tensors that the directory holds, in the order of its files."""
+        ordered = sorted(self._held, key=lambda key: (self._held[key].file, self._held[key].begin))
+        experts: dict[str, list[str]] = {}
+        for key in ordered:
+            if _EXPERT.search(key):
+                experts.setdefault(_EXPERT.sub(".experts.", key), []).append(key)
+                continue
+            yield from self._of_one(key, self._held[key])
+        for merged, keys in experts.items():
+            yield self._stacked(merged, sorted(keys, key=_expert))
+        embedding = embedding_of(self._held)
+        if self._family.output == "always" and self._tied and embedding is not None:
+            yield _Written(_OUTPUT[1], (embedding,), None, self._held[embedding].shape)
 
-    def _keys(self) -> Iterator[tuple[Any, str]]:
-        for file in sorted({tensor.file for tensor in self._held.values()}):
-            with safe_open(file, framework="pt") as handle:
-                for key in handle.keys():  # noqa: SIM118 - it is no mapping
-                    if key in self._held and self._held[key].file == file:
-                        yield handle, key
+    def _of_one(self, key: str, tensor: Tensor) -> Iterator[_Written]:
+        for end in _TWO_IN_ONE:
+            if key.endswith(end):
+                shape = (*tensor.shape[:-2], tensor.shape[-2] // 2, tensor.shape[-1])
+                for half, part in enumerate(("gate_proj", "up_proj")):
+                    name = self._name(f"{key.removesuffix(end)}mlp.experts.{part}.weight")
+                    yield _Written(name, (key,), half, shape)
+                return
+        name = self._name(key)
+        shape = (tensor.shape[0], tensor.shape[-1]) if name.endswith("shortconv.conv.weight") else tensor.shape
+        yield _Written(name, (key,), None, shape)
+
+    def _stacked(self, merged: str, keys: list[str]) -> _Written:
+        for old, new in _RENAMED:
+            merged = merged.replace(old, new)
+        return _Written(self._name(merged), tuple(keys), None, (len(keys), *self._held[keys[0]].shape))
 
     def _name(self, key: str) -> str:
+        # A tensor of all experts may have no ``.weight`` behind its name.
         name = self._names.get_name(key, try_suffixes=(".weight", ".bias"))
         if name is None:
             raise ConversionError(f"the tensor {key} has no place in a GGUF of this architecture: see its config.json")
-        return str(name)
+        return str(name) if name.endswith((".weight", ".bias")) else f"{name}.weight"
+
+    def _changed(self, one: _Written, key: str) -> Any:
+        """The float32 values of a tensor, as llama.cpp wants them."""
+        values = _opened(self._held[key].file).get_tensor(key).to(torch.float32).numpy()
+        if one.half is not None:
+            values = np.split(values, 2, axis=-2)[one.half]
+        if self._family.shifted_norms and key.endswith("norm.weight"):
+            values = values + 1
+        if self._family.turned:
+            values = self._turned(one.name, values)
+        if one.name.endswith(self._queries):
+            values = values * np.float32(self._query_factor)
+        return values
 
     def _kind_of(self, name: str, shape: tuple[int, ...]) -> Any:
-        if len(shape) == 1:
+        if len(shape) == 1 or name.endswith(_ALWAYS_FLOAT):
             return Kind.F32
         # llama.cpp keeps what makes the logits wider than the rest; of what this package can write, 8 bits come next.
         output = name == "output.weight" or (self._tied and name == _OUTPUT[0])
-        return Kind.Q8_0 if self._kind in (Kind.Q4_0, Kind.Q4_1) and output else self._kind
+        kind = Kind.Q8_0 if self._kind in (Kind.Q4_0, Kind.Q4_1) and output else self._kind
+        block, _ = gguf.GGML_QUANT_SIZES[kind]
+        return Kind.F16 if shape[-1] % block else kind
 
     def _turned(self, name: str, values: Any) -> Any:
         """Rotary halves interleaved, as llama.cpp has them for this architecture and transformers has not."""
         heads = self._config["num_attention_heads"]
-        if name.endswith("attn_k.weight"):
+        if name.endswith(("attn_k.weight", "attn_k.bias")):
             heads = self._config.get("num_key_value_heads") or heads
-        elif not name.endswith("attn_q.weight"):
+        elif not name.endswith(("attn_q.weight", "attn_q.bias")):
             return values
         halves = values.reshape(heads, 2, values.shape[0] // heads // 2, *values.shape[1:])
         return halves.swapaxes(1, 2).reshape(values.shape)
+
+
+@lru_cache(maxsize=1)
+def _opened(file: Path) -> Any:
+    return safe_open(file, framework="pt")
+
+
+def _expert(key: str) -> int:
+    found = _EXPERT.search(key)
+    assert found is not None
+    return int(re.sub(r"\D", "", found[0]))

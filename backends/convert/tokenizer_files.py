@@ -12,11 +12,15 @@ from transformers import PreTrainedTokenizerFast
 
 def with_byte_level(tokenizer: Any, *, single_digits: bool) -> Any:
     """Give ``tokenizer`` GPT-2's splitting of text into byte-level words, and the way back."""
+    tokenizer.pre_tokenizer, tokenizer.decoder = byte_level_words(single_digits=single_digits), decoders.ByteLevel()
+    return tokenizer
+
+
+def byte_level_words(*, single_digits: bool) -> Any:
+    """GPT-2's splitting of text into byte-level words, or the same with each digit a word of its own."""
     words = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     digits = pre_tokenizers.Digits(individual_digits=True)
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([digits, words]) if single_digits else words
-    tokenizer.decoder = decoders.ByteLevel()
-    return tokenizer
+    return pre_tokenizers.Sequence([digits, words]) if single_digits else words
 
 
 def save_tokenizer(

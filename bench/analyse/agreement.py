@@ -1,13 +1,15 @@
-"""Whether configurations answer alike: the ids of their timed answers beside those of a reference of the same run.
+"""Whether configurations answer alike: the ids of their timed answers beside those of a reference.
 
 All loads of a run are asked the same prompts, so two answers to one prompt can be compared id by id. Answers are chosen
-greedily: after the first id that differs the texts go separate ways, so what counts is how far they agree.
+greedily: after the first id that differs the texts go separate ways, so what counts is how far they agree. The
+reference is the model's own weights, as far as they were asked the prompts too, or else a load of the run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -16,7 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.lib.stride_tricks import sliding_window_view
 
+from bench.errors import StoreError
+from bench.store.files import read_json
 from bench.store.reader import StoredRun
+from bench.store.schema import ANSWERS
 
 PHRASE = 4
 """How many ids in a row are a phrase."""
@@ -32,6 +37,9 @@ _MIX = np.array([1, 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB],
 _Request = tuple[str, int]
 """The digest of a request's prompts, and how many new tokens were asked for."""
 
+_Pair = tuple[Any, Any]
+"""Ids of answers [steps, sequences], and the right ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answers:
@@ -41,10 +49,11 @@ class Answers:
         distinct: number of different ids in an answer as a share of its length, the median over answers.
         compared: how many answers were compared, each sequence of a batch on its own. The reference is not compared
             with itself.
+        compared_tokens: how many of an answer's first tokens were; ``None`` where none were.
         first_difference: the number of ids before the first that differs (first divergent token, FDT, of
-            who_what_benchmark), the median over answers; the whole length where none differs.
+            who_what_benchmark), the median over answers; ``compared_tokens`` where none differs.
         mean_first_difference: the mean of the same.
-        alike: share of the answers that are the same to their last id.
+        alike: share of the answers that are the same to the last id that was compared.
         repeated: how many answers there are, warm-ups too, to prompts that the cell had been asked before: those of
             warm-ups in every block, and for prefix-cache hits.
         repeats_that_differ: how many of these are another answer than the first to that prompt.
@@ -69,17 +78,45 @@ class Answers:
     outside: int = 0
     cpu_first_difference: float | None = None
     cpu_alike: float | None = None
+    compared_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RightAnswers:
+    """What the model's own weights answer.
+
+    Args:
+        reference: what computed them, e.g. ``transformers fp32``.
+        answers: digest of a prompt -> the ids of its answer, which may have fewer tokens than the run asked for.
+    """
+
+    reference: str
+    answers: Mapping[str, Any]
+
+
+def read_right_answers(folder: Path) -> RightAnswers | None:
+    """Those of the run in ``folder``; ``None`` for a run that has none."""
+    try:
+        found = read_json(folder / ANSWERS)
+        answers = {digest: np.array([*ids], dtype=np.int64) for digest, ids in found["answers"].items()}
+        return RightAnswers(str(found["reference"]), answers)
+    except (StoreError, LookupError, TypeError, ValueError, AttributeError, OverflowError):
+        return None
 
 
 def answers_of(
-    run: StoredRun, loads: Mapping[str, str], reference: str | None, on_cpu: Mapping[str, str] = MappingProxyType({})
+    run: StoredRun,
+    loads: Mapping[str, str],
+    reference: RightAnswers | str | None,
+    on_cpu: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Answers]:
     """``cell_key`` -> its answers, of cells that have any.
 
     Args:
         run: to read from.
         loads: ``cell_key`` of each measured cell -> its ``load_key``.
-        reference: ``load_key`` of what the others are compared with; ``None`` for nothing.
+        reference: what answers are compared with: the right ones, those of the load with this ``load_key``, or
+            nothing.
         on_cpu: ``load_key`` of a load on another device -> that of the same artifact on the CPU.
     """
     found: dict[str, list[tuple[_Request, Any]]] = {}
@@ -100,9 +137,12 @@ def answers_of(
     answers = {}
     for cell_key, own in found.items():
         load = loads[cell_key]
-        right = of_load.get(reference, {}) if reference and load != reference else {}
-        known = _answers(own, right, differs.get(cell_key, ()))
-        beside = _compared(own, of_load.get(on_cpu.get(load, ""), {}))
+        if isinstance(reference, RightAnswers):
+            pairs = _beside_right(own, reference.answers)
+        else:
+            pairs = _beside(own, of_load.get(reference, {}) if reference and load != reference else {})
+        known = _answers(own, pairs, differs.get(cell_key, ()))
+        beside = _compared(_beside(own, of_load.get(on_cpu.get(load, ""), {})))
         outside = sum(_outside(ids, vocabulary) for _, ids in own)
         answers[cell_key] = replace(known, outside=outside, cpu_first_difference=beside.median, cpu_alike=beside.alike)
     return answers
@@ -139,10 +179,26 @@ def _outside(ids: Any, vocabulary: int | None) -> int:
     return int(np.count_nonzero((ids < 0) | beyond))
 
 
-def _answers(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any], repeats: Sequence[bool]) -> Answers:
+def _beside(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any]) -> list[_Pair]:
+    """The answers of a cell beside those of another to the same requests."""
+    return [(ids, right[one]) for one, ids in own if one in right and right[one].shape == ids.shape]
+
+
+def _beside_right(own: Sequence[tuple[_Request, Any]], right: Mapping[str, Any]) -> list[_Pair]:
+    """The first sequence of each answer of a cell, as far as the right one to its prompt goes, beside that."""
+    pairs = []
+    for (prompts, length), ids in own:
+        answer = right.get(prompts.partition("+")[0])
+        if answer is not None:
+            known = min(length, len(answer))
+            pairs.append((ids[:known, :1], answer[:known, None]))
+    return pairs
+
+
+def _answers(own: Sequence[tuple[_Request, Any]], pairs: Sequence[_Pair], repeats: Sequence[bool]) -> Answers:
     different = np.concatenate([[len(np.unique(answer)) for answer in ids.T] for _, ids in own])
     lengths = np.concatenate([np.full(ids.shape[1], len(ids)) for _, ids in own])
-    beside = _compared(own, right)
+    beside = _compared(pairs)
     return Answers(
         distinct=float(np.median(different / lengths)),
         compared=beside.count,
@@ -153,6 +209,7 @@ def _answers(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any],
         repeats_that_differ=sum(repeats),
         collapsed=bool(np.all((different == 1) & (lengths >= COLLAPSED_FROM))),
         phrases_again=_phrases_again(own),
+        compared_tokens=beside.tokens,
     )
 
 
@@ -168,18 +225,23 @@ def _phrases_again(own: Sequence[tuple[_Request, Any]]) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """How many answers were compared; the median and the mean of the first difference; the share that are alike."""
+    """How many answers were compared; the median and the mean of the first difference; the share that are alike.
+
+    ``tokens`` is the length of the longest of them.
+    """
 
     count: int = 0
     median: float | None = None
     mean: float | None = None
     alike: float | None = None
+    tokens: int | None = None
 
 
-def _compared(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any]) -> _Compared:
-    differs = [ids != right[one] for one, ids in own if one in right and right[one].shape == ids.shape]
+def _compared(pairs: Sequence[_Pair]) -> _Compared:
+    differs = [ids != right for ids, right in pairs]
     if not differs:
         return _Compared()
     firsts = np.concatenate([np.where(one.any(axis=0), one.argmax(axis=0), len(one)) for one in differs])
     lengths = np.concatenate([np.full(one.shape[1], len(one)) for one in differs])
-    return _Compared(len(firsts), float(np.median(firsts)), float(np.mean(firsts)), float(np.mean(firsts == lengths)))
+    means = float(np.median(firsts)), float(np.mean(firsts)), float(np.mean(firsts == lengths))
+    return _Compared(len(firsts), *means, int(lengths.max()))

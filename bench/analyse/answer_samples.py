@@ -1,4 +1,4 @@
-"""What configurations wrote in answer to a few prompts, in text, beside the answer of the run's reference."""
+"""What configurations wrote in answer to a few prompts, in text, beside the answer of the reference."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from bench.analyse.agreement import RightAnswers
 from bench.analyse.results import AnswerSample, CellResult, LoadResult, SampledAnswer
 from bench.errors import StoreError
 from bench.store.files import read_json
@@ -20,7 +21,7 @@ _UNKNOWN_PIECE = "\ufffd"
 
 
 def answer_samples(
-    run: StoredRun, cells: Sequence[CellResult], reference: LoadResult | None
+    run: StoredRun, cells: Sequence[CellResult], reference: RightAnswers | LoadResult | None
 ) -> tuple[AnswerSample, ...]:
     """One prompt of each of at most three lengths; none of a run that does not hold the text of its tokens.
 
@@ -29,10 +30,17 @@ def answer_samples(
     """
     pieces = read_pieces(run.path)
     answered = [cell for cell in cells if cell.answers is not None and cell.ask == "first"]
-    right = [cell for cell in answered if reference is not None and cell.load.load_key == reference.load_key]
+    if isinstance(reference, RightAnswers):
+        right = [cell for cell in answered if cell.answers is not None and cell.answers.compared]
+    else:
+        right = [cell for cell in answered if reference is not None and cell.load.load_key == reference.load_key]
     if not pieces or not right:
         return ()
-    samples = (_sample(run, one, [cell for cell in answered if _alike(cell, one)], pieces) for one in _spread(right))
+    beside = reference.answers if isinstance(reference, RightAnswers) else None
+    samples = (
+        _sample(run, one, [cell for cell in answered if _shape(cell) == _shape(one)], beside, pieces)
+        for one in _spread(right)
+    )
     return tuple(one for one in samples if one)
 
 
@@ -48,33 +56,49 @@ def read_pieces(folder: Path) -> Mapping[str, str]:
 def _spread(right: Sequence[CellResult]) -> list[CellResult]:
     """Of the smallest batch and the longest answer: the shortest prompt, the longest, and one in between."""
     least = min((cell.batch_size, -cell.new_tokens) for cell in right)
-    own = [cell for cell in right if (cell.batch_size, -cell.new_tokens) == least]
-    own.sort(key=lambda cell: cell.prompt_tokens)
+    by_shape = {_shape(cell): cell for cell in reversed(right) if (cell.batch_size, -cell.new_tokens) == least}
+    own = [by_shape[shape] for shape in sorted(by_shape)]
     return own if len(own) <= _MOST_PROMPTS else [own[0], own[len(own) // 2], own[-1]]
 
 
-def _alike(one: CellResult, other: CellResult) -> bool:
-    shape = one.prompt_tokens, one.new_tokens, one.batch_size
-    return shape == (other.prompt_tokens, other.new_tokens, other.batch_size)
+def _shape(cell: CellResult) -> tuple[int, int, int]:
+    return cell.prompt_tokens, cell.new_tokens, cell.batch_size
 
 
 def _sample(
-    run: StoredRun, right: CellResult, cells: Sequence[CellResult], pieces: Mapping[str, str]
+    run: StoredRun,
+    one: CellResult,
+    cells: Sequence[CellResult],
+    right: Mapping[str, Any] | None,
+    pieces: Mapping[str, str],
 ) -> AnswerSample | None:
-    """The answers to the first timed prompt of ``right``; ``None`` without one beside it."""
-    ids = _ids(run, right, [cell.cell_key for cell in cells])
-    if right.cell_key not in ids:
+    """The answers to the first timed prompt of ``one``; ``None`` without two.
+
+    Args:
+        run: to read from.
+        one: a cell that answered it.
+        cells: that may have, ``one`` among them.
+        right: digest of a prompt -> what the reference answers; ``None`` where ``one`` is the reference.
+        pieces: id -> text.
+    """
+    prompt, ids = _ids(run, one, [cell.cell_key for cell in cells])
+    answered = [cell for cell in cells if cell.cell_key in ids]
+    if right is None:
+        reference, others = ids.get(one.cell_key), [cell for cell in answered if cell.cell_key != one.cell_key]
+    else:
+        known = right.get(prompt.partition("+")[0])
+        reference, others = None if known is None else known.tolist(), answered
+    if reference is None or not others:
         return None
-    others = [cell for cell in cells if cell.cell_key in ids and cell.cell_key != right.cell_key]
-    answers = [_answer(cell, ids[cell.cell_key], ids[right.cell_key], pieces) for cell in (right, *others)]
-    return AnswerSample(right.prompt_tokens, tuple(answers)) if others else None
+    answers = [(one.load if right is None else None, reference), *((cell.load, ids[cell.cell_key]) for cell in others)]
+    return AnswerSample(one.prompt_tokens, tuple(_answer(load, own, reference, pieces) for load, own in answers))
 
 
-def _ids(run: StoredRun, right: CellResult, keys: Sequence[str]) -> dict[str, list[int]]:
-    """``cell_key`` -> the ids of its answer, the first sequence of a batch."""
+def _ids(run: StoredRun, one: CellResult, keys: Sequence[str]) -> tuple[str, dict[str, list[int]]]:
+    """The first timed prompt of ``one``, by its digest, and ``cell_key`` -> its answer, the first of a batch."""
     where = (
         pc.field("cell_key").isin(keys)
-        & (pc.field("block") == min(right.ttft_ms.by_block))
+        & (pc.field("block") == min(one.ttft_ms.by_block))
         & (pc.field("status") == "ok")
         & pc.field("invalid_reason").is_null()
         & ~pc.field("warmup")
@@ -82,19 +106,22 @@ def _ids(run: StoredRun, right: CellResult, keys: Sequence[str]) -> dict[str, li
     columns = ("cell_key", "iteration", "block", "status", "invalid_reason", "warmup", "prompt_digest", "token_ids")
     rows: list[dict[str, Any]] = run.table("generations", columns, where).to_pylist()
     rows.sort(key=lambda row: row["iteration"])
-    prompt = next((row["prompt_digest"] for row in rows if row["cell_key"] == right.cell_key), None)
+    prompt = next((row["prompt_digest"] for row in rows if row["cell_key"] == one.cell_key), None) or ""
     found: dict[str, list[int]] = {}
     for row in rows:
-        if prompt is not None and row["prompt_digest"] == prompt and row["token_ids"]:
+        if prompt and row["prompt_digest"] == prompt and row["token_ids"]:
             found.setdefault(row["cell_key"], [step[0] for step in row["token_ids"] if step])
-    return found
+    return prompt, found
 
 
-def _answer(cell: CellResult, ids: Sequence[int], right: Sequence[int], pieces: Mapping[str, str]) -> SampledAnswer:
+def _answer(
+    load: LoadResult | None, ids: Sequence[int], right: Sequence[int], pieces: Mapping[str, str]
+) -> SampledAnswer:
     alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(ids, right, strict=False)))
-    texts = [pieces.get(str(one), _UNKNOWN_PIECE) for one in ids]
+    # The reference's answer may have fewer tokens than were timed.
+    texts = [pieces.get(str(one), _UNKNOWN_PIECE) for one in ids[: len(right)]]
     return SampledAnswer(
-        load=cell.load,
+        load=load,
         alike=alike,
         text_alike="".join(texts[:alike]),
         first_other="".join(texts[alike : alike + 1]),

@@ -506,13 +506,14 @@ class SampledAnswer:
     """One answer in text, split where it parts from the reference's answer to the same prompt.
 
     Args:
+        load: that answered; ``None`` for the reference where it is none of the run's.
         alike: how many of its first tokens are the same.
         text_alike: these.
         first_other: the first token that differs; blank where none does.
         rest: what follows.
     """
 
-    load: LoadResult
+    load: LoadResult | None
     alike: int
     text_alike: str
     first_other: str
@@ -541,6 +542,8 @@ class RunAnalysis:
         memory_rankings: by set of requests, that of most configurations first.
         reference: the load whose answers the others are compared with; ``None`` where there is none. What their
             perplexity is compared with is :attr:`bench.analyse.quality.Quality.reference`.
+        right_answers: what all answers are compared with where it is the model's own weights and none of the loads,
+            e.g. ``transformers fp32``.
         samples: of the answers in text, by prompt length.
         damaged: file of the run that cannot be read, and whose rows are left out -> why.
     """
@@ -558,3 +561,4 @@ class RunAnalysis:
     faithful_rankings: tuple[Ranking, ...] = ()
     samples: tuple[AnswerSample, ...] = ()
     damaged: Mapping[str, str] = field(default_factory=dict)
+    right_answers: str | None = None

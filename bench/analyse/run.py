@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from backends.spec import hardware_of
-from bench.analyse.agreement import answers_of
+from bench.analyse.agreement import answers_of, read_right_answers
 from bench.analyse.answer_samples import answer_samples
 from bench.analyse.cell_result import cell_result
 from bench.analyse.failures import failures, lost_blocks
@@ -49,11 +49,13 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
     asked = (run.record.get("options") or {}).get("reference")
-    reference = reference_of((load for load in loads.values() if not load.simulated), asked)
+    right = read_right_answers(run.path)
+    reference = None if right else reference_of((load for load in loads.values() if not load.simulated), asked)
     # The ids of simulated answers are made up.
     load_keys = {key: cell.load.load_key for key, cell in results.items() if not cell.load.simulated}
     on_cpu = _on_cpu(loads.values())
-    for key, answers in answers_of(run, load_keys, reference.load_key if reference else None, on_cpu).items():
+    beside = right or (reference.load_key if reference else None)
+    for key, answers in answers_of(run, load_keys, beside, on_cpu).items():
         results[key] = replace(results[key], answers=answers)
     for key, quality in read_quality(run, loads.values(), _flaws(run.record, results.values()), asked).items():
         loads[key] = replace(loads[key], quality=quality)
@@ -72,7 +74,8 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         findings=tuple(read_findings(run, load_rows)),
         memory_rankings=tuple(memory_rankings(cells)),
         reference=loads[reference.load_key] if reference else None,
-        samples=answer_samples(run, cells, reference),
+        right_answers=right.reference if right else None,
+        samples=answer_samples(run, cells, right or reference),
         damaged={path.relative_to(run.path).as_posix(): why for path, why in run.damaged.items()},
     )
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from bench.cli import print_refusal
 from bench.errors import BenchError, PrepareError
+from bench.measure.prompt_keys import shapes_of
 from bench.plan.flags import parser
 from bench.plan.venvs import Venvs
 from bench.prepare.stage import preparation_for, wanted_artifacts
 from bench.run.planning import plan_for
-from bench.run.quality import reference_for, texts_of
+from bench.run.quality import questions_of, reference_for, texts_of
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -39,7 +40,9 @@ def main(arguments: Sequence[str]) -> int:
                 status = print_refusal(error)
         if options.quality:
             texts = texts_of(book, options.prompt_tokens)
-            found = reference_for(options.reference, plan.loads, preparer, texts, model.context_tokens, _say)
+            shapes, context = shapes_of(options.new_tokens, options.batch_sizes), model.context_tokens
+            questions = questions_of(book, plan.cells, shapes, 0, options.repeats, context)
+            found = reference_for(options.reference, plan.loads, preparer, texts, questions, context, _say)
             if found is not None:
                 _say(f"reference {found.name}: {found.file}")
     except BenchError as error:

@@ -72,12 +72,7 @@ def _options(asked: Namespace, run: StoredRun) -> Options:
     """The options that say where the model and the stacks are."""
     recorded = run.record.get("options") or {}
     given = {name: getattr(asked, BY_NAME[name].destination) for name in _SHARED}
-    model = run.record.get("model") or {}
-    spec = recorded.get("model")
-    if model.get("kind") == "hub" and model.get("revision"):
-        # What the newest revision is may have changed since.
-        spec = f"{model['name']}@{model['revision']}"
-    return resolve_options({**given, "model": spec}, Path.cwd())
+    return resolve_options({**given, "model": recorded.get("model")}, Path.cwd())
 
 
 def _parser() -> Parser:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+
 from bench.plan.cells import Cell
 from bench.prepare.prompts import PromptKey
 
@@ -9,6 +12,11 @@ Shapes = tuple[tuple[int, int], ...]
 """The (new tokens, batch size) pairs of a sweep, the same for every stack."""
 
 _ORDINALS_PER_SHAPE = 1000
+
+
+def shapes_of(new_tokens: Iterable[int], batch_sizes: Iterable[int]) -> Shapes:
+    """The shapes of a sweep over these axes."""
+    return tuple(sorted(itertools.product(new_tokens, batch_sizes)))
 
 
 def prompt_key(shapes: Shapes, cell: Cell, ordinal: int, row: int) -> PromptKey:

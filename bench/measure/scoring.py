@@ -27,10 +27,17 @@ _SCORED = ("log_probs", "top_ids", "reference_log_probs", "kl", "same_top")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What loads are compared with: its name, as it stands in the rows, and the file of its distributions."""
+    """What loads are compared with.
+
+    Args:
+        name: as it stands in the rows.
+        file: of its distributions.
+        answers: file of its answers to prompts.
+    """
 
     name: str
     file: Path
+    answers: Path
 
 
 def score_load(

@@ -86,6 +86,11 @@ def plain_name(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def without_secrets(text: str) -> str:
+    """``text`` with the user and the query of every URL left out: either may hold a key."""
+    return re.sub(r"(\w://[^\s?'\"]*)\?[^\s#'\"]*", r"\1", re.sub(r"(\w://)[^\s/@'\"]*@", r"\1", text))
+
+
 def without_home(text: str) -> str:
     """``text`` with the user's home folder, and so the user's name, replaced by ``~``."""
     home = str(home_folder() or "").rstrip("\\/")

@@ -199,12 +199,18 @@ def read_artifact(folder: Path) -> Artifact | None:
     """The artifact in ``folder``; ``None`` if there is none, or files are missing. Only :func:`damage` looks inside."""
     try:
         manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        whole = manifest["schema_version"] == MANIFEST_VERSION and all(
-            (folder / name).is_file() for name in manifest["files"]
+        whole = (
+            manifest["schema_version"] == MANIFEST_VERSION
+            and all((folder / name).is_file() for name in manifest["files"])
+            and not any(_leads_nowhere(path) for path in folder.rglob("*"))
         )
     except (OSError, ValueError, KeyError):
         return None
     return _artifact(folder, manifest) if whole else None
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def damage(artifact: Artifact) -> str | None:

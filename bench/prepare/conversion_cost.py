@@ -42,7 +42,7 @@ _COSTS: Mapping[str, _Cost] = {
     "openvino-ir": _Cost(11, 0.05, 0.6e9, per_source_byte=1.3),
     "ort-genai": _Cost(7, 0.045, 0.6e9, per_parameter=4.5),
     "prompts": _Cost(6, 0, 0.8e9),
-    "reference": _Cost(12, 0.06, 1.0e9, per_source_byte=1.05),
+    "reference": _Cost(12, 0.15, 1.0e9, per_source_byte=1.05),
     "synthetic": _Cost(6, 0.03, 0.5e9, per_source_byte=0.2),
     "to-gguf": _Cost(5, 0.02, 0.8e9, per_parameter=0.5),
 }

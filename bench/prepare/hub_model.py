@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.errors import MachineError, PrepareError, UsageError
+from bench.errors import MachineError, ModelRefused, PrepareError, UsageError
 from bench.plan.estimate import format_duration
 from bench.plan.plan import quantized_already
 from bench.prepare.cache import CACHE_VARIABLE, ArtifactKey, ArtifactStore, remembered
@@ -40,8 +40,7 @@ class HubModel:
     Args:
         label: ``owner/name``.
         commit: 40 hex digits.
-        files: name -> ``bytes``, ``download`` and ``room`` of each file, see :mod:`backends.convert.hub_lookup`; empty
-            for a model that was downloaded before.
+        files: name -> what :mod:`backends.convert.hub_lookup` says of it; empty for a model that was downloaded before.
         facts: what the hub says of the model; ``None`` where that is not enough.
     """
 
@@ -55,15 +54,26 @@ class HubModel:
         """The model for people, with its commit."""
         return f"{self.label} at commit {self.commit[:_SHOWN_DIGITS]}"
 
-    def total(self, what: str) -> int:
-        """``bytes``, ``download`` or ``room`` of all files."""
-        return sum(file[what] for file in self.files.values())
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file["bytes"] for file in self.files.values())
 
-    def work(self) -> PendingWork:
-        """What the download takes."""
-        download = self.total("download")
-        label = f"the download of {self.label} ({gigabytes(download)})"
-        return PendingWork(label, 10 + download / _USUAL_BYTES_PER_S, self.total("room"), 0, 200_000_000)
+    @property
+    def missing(self) -> int:
+        """Bytes that no file on this machine has."""
+        return sum(file["bytes"] for file in self.files.values() if not file["place"])
+
+    def room(self, folder: Path) -> int:
+        """Bytes that the files take on the disk of ``folder``; what lies on it already is linked."""
+        disk = existing_parent(folder).stat().st_dev
+        taken = (file for file in self.files.values() if file["place"] and Path(file["place"]).stat().st_dev == disk)
+        return self.size - int(sum(file["bytes"] for file in taken))
+
+    def work(self, folder: Path) -> PendingWork:
+        """What the download into ``folder`` takes."""
+        label = f"the download of {self.label} ({gigabytes(self.missing)})"
+        return PendingWork(label, 10 + self.missing / _USUAL_BYTES_PER_S, self.room(folder), 0, 200_000_000)
 
 
 def find_model(
@@ -89,28 +99,36 @@ def find_model(
         return HubModel(source.label, asked)
     with remembered(store.root / _REVISIONS) as known:
         before: dict[str, str] = dict(known.get(source.hub_id, {}))
-    here = [commit for commit in sorted({*before.values()}) if store.find(key_of(commit))]
-    found = _look_up(source, here, store, converter)
-    if "refused" in found:
-        raise UsageError(found["refused"])
-    if "unreachable" in found:
-        if before.get(asked) in here:
-            found |= {"commit": before[asked], "files": {}}
-        elif "commit" not in found:
-            raise PrepareError(
-                f"the model {source.spec} is not here, and the hub cannot be asked: {found['unreachable']}; "
-                f"{found['remedy']}"
-            )
-        model = _model(source, found)
-        say(f"the hub cannot be asked ({found['unreachable']}): {model.name}, which is here, is used")
-        return model
+    here = {commit: made for commit in sorted({*before.values()}) if (made := store.find(key_of(commit))) is not None}
+    owned = {
+        file["sha256"]: str(made.path / name) for made in here.values() for name, file in made.manifest["files"].items()
+    }
+    options = {"revision": source.revision, "here": list(here), "owned": owned}
+    try:
+        found = _look_up(source, options, converter)
+    except ModelRefused as error:
+        raise UsageError(str(error)) from error
+    if "unreachable" not in found:
+        return _model(source, found)
+    if before.get(asked) in here:
+        found |= {"commit": before[asked], "files": {}}
+    elif "commit" not in found:
+        raise PrepareError(
+            f"the model {source.spec} is not here, and the hub cannot be asked: {found['unreachable']}; "
+            f"{found['remedy']}"
+        )
+    model = _model(source, found)
+    say(f"the hub cannot be asked ({found['unreachable']}): {model.name}, which is here, is used")
+    return model
+
+
+def remember(source: ModelSource, commit: str, store: ArtifactStore) -> None:
+    """Note that ``source`` means ``commit``, which is here now, for when the hub cannot be asked."""
     with remembered(store.root / _REVISIONS) as known:
-        known.setdefault(source.hub_id, {})[asked] = found["commit"]
-    return _model(source, found)
+        known.setdefault(source.hub_id, {})[source.revision or _MAIN] = commit
 
 
-def _look_up(source: ModelSource, here: list[str], store: ArtifactStore, converter: Converter) -> dict[str, Any]:
-    options = {"revision": source.revision, "here": here, "disk": str(existing_parent(store.root))}
+def _look_up(source: ModelSource, options: Mapping[str, Any], converter: Converter) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="aipc-bench-", ignore_cleanup_errors=True) as scratch:
         output = Path(scratch) / "out"
         output.mkdir()
@@ -155,20 +173,21 @@ def download(model: HubModel, source: ModelSource, folder: Path, output: Path, c
         MachineError: the disk has no room for it.
         PrepareError: it broke off, or the hub refused it.
     """
-    here, whole = _bytes_in(folder), model.total("download")
+    here, whole = _bytes_in(folder), model.missing
     check_disk(model, folder, shutil.disk_usage(existing_parent(folder)).free)
     rest = f", {gigabytes(here)} of it here from before" if here else ""
-    taken = model.total("bytes") - whole
-    linked = f", {gigabytes(taken)} from the hub's cache on this machine" if taken else ""
+    taken = sum(1 for file in model.files.values() if file["place"])
+    linked = f"; {taken} of the files ({gigabytes(model.size - whole)}) are on this machine already" if taken else ""
     say(f"downloading {model.name}: {len(model.files)} files, {gigabytes(whole)}{rest}{linked}")
     start = time.monotonic()
     files = {name: {**file} for name, file in model.files.items()}
     recipe = Recipe("hub", {}, {"commit": model.commit, "files": files, "folder": str(folder)})
     progress = Progress(lambda: _bytes_in(folder), whole, say)
     title = f"{source.label} from the hub"
-    found = converter.run(recipe, source.hub_id, output, title=title, log_name="hub", watch=progress)
-    if "refused" in found:
-        raise PrepareError(f"the download of {model.name} broke off: {found['refused']}")
+    try:
+        converter.run(recipe, source.hub_id, output, title=title, log_name="hub", watch=progress)
+    except ModelRefused as error:
+        raise PrepareError(f"the download of {model.name} broke off: {error}") from error
     say(f"downloaded {model.name}: done in {format_duration(time.monotonic() - start)}")
 
 
@@ -178,7 +197,7 @@ def check_disk(model: HubModel, folder: Path, free_bytes: int) -> None:
     Raises:
         MachineError: it has not.
     """
-    needed = model.total("room") - _bytes_in(folder)
+    needed = model.room(folder) - _bytes_in(folder)
     if needed > free_bytes:
         raise MachineError(
             f"downloading {model.name} needs {gigabytes(needed)} of disk, {gigabytes(free_bytes)} are free: free some "

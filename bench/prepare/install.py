@@ -23,6 +23,7 @@ from typing import Any, Protocol
 from packaging.utils import canonicalize_name
 
 from bench import PROJECT_ROOT
+from bench.observe.packages import without_secrets
 from bench.plan.environments import Environment, Here, package_name, this_machine
 
 # Short, because Windows limits a path to 260 characters and torch's are long.
@@ -287,11 +288,13 @@ def _variable(key: str) -> str:
 
 
 def complaints(log: Path, otherwise: str) -> list[str]:
-    """The installer's errors and hints, or else its last lines, without time stamps; at most five."""
+    """The installer's errors and hints, or else its last lines, without time stamps and keys in URLs; at most five."""
     if not log.exists():
         return [otherwise]
-    logged = (re.sub(r"^\S+,\d+ +", "", line)[:500] for line in log.read_text("utf-8", errors="replace").splitlines())
-    lines = [line for line in logged if line.strip()]
+    text = without_secrets(log.read_text("utf-8", errors="replace"))
+    logged = (re.sub(r"^\S+,\d+ +", "", line)[:500] for line in text.splitlines())
+    # The last error of packages that exclude each other is an address with advice.
+    lines = [line for line in logged if line.strip() and not line.startswith("ERROR: ResolutionImpossible")]
     # What pip hints at is how to mend it, such as Windows' limit to the length of paths.
     return [line for line in lines if line.startswith(("ERROR", "HINT"))][-5:] or lines[-5:] or [otherwise]
 

@@ -68,7 +68,7 @@ def unreadable_refused(directory: Path) -> Iterator[None]:
         yield
     except NotWholeError as error:
         raise UsageError(f"the model {directory} cannot be used: {error}") from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, struct.error) as error:
         raise UsageError(
             f"{directory} cannot be read as a model directory ({type(error).__name__}: {error}): download it again"
         ) from error
@@ -119,7 +119,7 @@ def kv_values_per_token(directory: Path) -> int | None:
     try:
         text = text_settings(read_json(directory / "config.json"))
         return None if _keeps_less(text) else _values(text)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, ZeroDivisionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError):
         return None
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from backends.contract import Text
+from backends.contract import Question, Text
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, ArtifactKey, ArtifactStore, Made, damage
@@ -33,6 +33,7 @@ from bench.prepare.recipes import PACKAGES, Recipe
 CORPUS = Path(__file__).resolve().parent / "corpus"
 TEXTS = CORPUS.with_name("texts")
 REFERENCE_FILE = "reference.npz"
+ANSWERS_FILE = "answers.json"
 ASSUMED_PARAMETERS = 3_821_079_552  # Phi-3-mini's: what a hub model of unknown size is taken for in a preflight
 
 Say = Callable[[str], None]
@@ -160,7 +161,7 @@ class Preparation(ABC):
             context_tokens=facts.context_tokens,
             vocab_size=facts.vocab_size,
             parameters=facts.parameters,
-            note=self.source.note,
+            note=self._note,
             revision=self._revision,
             embedding_parameters=facts.embedding_parameters,
         )
@@ -169,6 +170,11 @@ class Preparation(ABC):
     def _revision(self) -> str | None:
         """The commit of the repository that the model comes from, where that is known."""
         return self.source.revision
+
+    @property
+    def _note(self) -> str | None:
+        """What a reader of a report must know about the model."""
+        return self.source.note
 
     @abstractmethod
     def artifact(self, artifact_format: str, precision: str, device: str, int4: str = "") -> Artifact:
@@ -204,11 +210,12 @@ class Preparation(ABC):
         return self._made(self._prompts_job(self._facts), str(tokenizer))
 
     @abstractmethod
-    def reference(self, texts: Sequence[Text]) -> Artifact:
-        """What the model's own weights say of ``texts``, by transformers on the CPU, to hold against what a load says.
+    def reference(self, texts: Sequence[Text], questions: Sequence[Question] = ()) -> Artifact:
+        """What the model's own weights say of ``texts`` and answer to ``questions``, by transformers on the CPU.
 
         ``precision`` of the result is what they were made float in and computed in: ``fp32``, or ``bf16`` where the
-        memory does not suffice for that. :data:`REFERENCE_FILE` in its folder is for :mod:`backends.scoring`.
+        memory does not suffice for that. :data:`REFERENCE_FILE` in its folder is for :mod:`backends.scoring`;
+        :data:`ANSWERS_FILE` maps the digest of each question to the ids of its answer.
 
         Raises:
             PrepareError: there are no such weights, transformers failed, or a text is longer than the model's context.
@@ -218,6 +225,11 @@ class Preparation(ABC):
     def _tokenizer(self) -> Path:
         """The folder with the model's tokenizer."""
         return self._path
+
+    @property
+    def _tokenizer_digest(self) -> str:
+        """Of what the tokenizer comes from."""
+        return self._digest
 
     @property
     @abstractmethod
@@ -255,7 +267,8 @@ class Preparation(ABC):
         recipe = Recipe(
             "prompts", values | digests, values | {name: [str(file) for file in files[name]] for name in files}
         )
-        return Job(self._key("prompts", "", self._digest, recipe), recipe, f"the corpus to ids of {self.source.label}")
+        key = self._key("prompts", "", self._tokenizer_digest, recipe)
+        return Job(key, recipe, f"the corpus to ids of {self.source.label}")
 
     @cached_property
     def _corpus_files(self) -> list[Path]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from backends.contract import Text
+from backends.contract import Question, Text
 from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, ArtifactKey, Made, digests_of
@@ -17,7 +17,10 @@ from bench.prepare.model_facts import ModelFacts
 from bench.prepare.preparation import Job, Preparation, Wanted
 from bench.prepare.recipes import Recipe
 from bench.prepare.vet.files import Taken, place
-from bench.prepare.vet.take import RULES, take
+from bench.prepare.vet.take import RULES, TOKENIZER, take
+
+_TOKENIZER_MAKER = 2
+"""Raised when the tokenizer that is made of a GGUF file changes."""
 
 
 class ReadyMade(Preparation):
@@ -41,18 +44,30 @@ class ReadyMade(Preparation):
             manifest={**inspected.manifest, "recipe": {"task": "none", "note": self.source.note}},
         )
 
-    def reference(self, texts: Sequence[Text]) -> Artifact:
+    def reference(self, texts: Sequence[Text], questions: Sequence[Question] = ()) -> Artifact:
         """Refused: what it was made from is not known."""
-        del texts
+        del texts, questions
         raise PrepareError(
             f"{self.source.label} is {self._format} already, and the weights that it was made from are not known: name "
             "a load of the run with --reference"
         )
 
+    @property
+    def _note(self) -> str | None:
+        said = self._of_gguf.manifest["facts"].get("note") if self._format == "gguf" else None
+        return f"{self.source.note}; {said}" if said else self.source.note
+
     def _tokenizer(self) -> Path:
-        if self._format == "gguf":
-            return self._made(self._tokenizer_job, self._model).path
-        return self._copy.path
+        return self._of_gguf.path if self._format == "gguf" else self._copy.path
+
+    @property
+    def _of_gguf(self) -> Artifact:
+        """The tokenizer of a GGUF file."""
+        return self._made(self._tokenizer_job, self._model)
+
+    @property
+    def _tokenizer_digest(self) -> str:
+        return self._tokenizer_job.key.digest if self._format == "gguf" else self._digest
 
     def _jobs(self, wanted: Sequence[Wanted]) -> Iterator[Job]:
         del wanted
@@ -84,6 +99,13 @@ class ReadyMade(Preparation):
         return take(self._format, self.source.directory, self.source.label, self._store.artifacts)
 
     @cached_property
+    def _beside(self) -> dict[str, str]:
+        """The digest of the tokenizer that lies beside a GGUF file, which is no part of the model itself."""
+        beside = self.source.directory.with_name(TOKENIZER)
+        there = self._format == "gguf" and beside.name in self._taken.files
+        return digests_of([beside], self._store.root) if there else {}
+
+    @cached_property
     def _copy(self) -> Artifact:
         """What is taken of the model, in the cache."""
 
@@ -92,16 +114,19 @@ class ReadyMade(Preparation):
             place(self._taken, output)
             return Made({})
 
-        recipe = {"task": "take", "rules": RULES}
+        recipe = {"task": "take", "rules": RULES, **self._beside}
         key = ArtifactKey(self._format, "", self.source.label, self._digest, recipe, {})
         return self._verified(self._store.get(key, make))
 
     @cached_property
     def _digest(self) -> str:
         # Nothing is made before the model has been taken, and all that is made has this in its key.
-        _ = self._taken
+        taken = self._taken
         path = self.source.directory
-        files = [path] if path.is_file() else sorted(file for file in path.iterdir() if file.is_file())
+        if self._format == "gguf":
+            files = [path.with_name(name) for name in taken.files if name != TOKENIZER]
+        else:
+            files = sorted(file for file in path.iterdir() if file.is_file())
         return digest_of({"kind": self._format, "files": digests_of(files, self._store.root)}, length=64)
 
     @property
@@ -111,7 +136,8 @@ class ReadyMade(Preparation):
 
     @property
     def _tokenizer_job(self) -> Job:
-        return self._job(Recipe("gguf-tokenizer", {}, {}), "tokenizer", "the tokenizer of")
+        recipe = Recipe("gguf-tokenizer", {"maker": _TOKENIZER_MAKER, **self._beside}, {})
+        return self._job(recipe, "tokenizer", "the tokenizer of")
 
     def _job(self, recipe: Recipe, artifact_format: str, words: str) -> Job:
         return Job(self._key(artifact_format, "", self._digest, recipe), recipe, f"{words} {self.source.label}")

@@ -13,6 +13,9 @@ from bench.prepare.model_facts import ModelFacts
 RECIPE_VERSION = 1
 """Raised when a converter of ours changes its result, so that what was made before is made again."""
 
+_GGUF_WRITER = 2
+"""Raised when our own writer of GGUF files changes what it writes, so that these alone are made again."""
+
 GROUP_SIZES = (128, 64, 32)
 PER_CHANNEL = -1
 
@@ -29,7 +32,7 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
     "prompts": ("tokenizers", "transformers"),
     "reference": ("numpy", "safetensors", "torch", "transformers"),
     "synthetic": ("numpy", "safetensors", "tokenizers", "torch", "transformers"),
-    "to-gguf": ("gguf", "numpy", "torch"),
+    "to-gguf": ("gguf", "numpy", "torch", "transformers"),
 }
 """Converter task -> the packages whose version can change what it makes."""
 
@@ -219,4 +222,4 @@ def _gguf(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any
         return Recipe("gguf-as-is", {"weight_format": ORIGINAL}, {})
     _require(precision, _FORMATS, "GGUF models")
     values = {"weight_format": precision, **int4}
-    return Recipe("to-gguf", values, values)
+    return Recipe("to-gguf", {**values, "writer": _GGUF_WRITER}, values)

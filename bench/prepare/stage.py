@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 
-from backends.contract import Text
+from backends.contract import Question, Text
 from backends.hf_weights import quantization_of, source_files
 from backends.scoring import TOP
 from backends.spec import ORIGINAL
@@ -28,7 +29,7 @@ from bench.prepare.cache import (
     weight_shares,
 )
 from bench.prepare.conversion_cost import free_memory_bytes, gigabytes
-from bench.prepare.hub_model import HubModel, download, find_model
+from bench.prepare.hub_model import HubModel, download, find_model, remember
 from bench.prepare.model_facts import ModelFacts, facts_of, unreadable_refused
 from bench.prepare.model_source import DEFAULT_FACTS, DEFAULT_MODULE, DEFAULT_PACKAGE, resolve_model
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Job, Preparation, Say, Wanted, counted
@@ -86,10 +87,10 @@ class Preparer(Preparation):
             self._check_source()
         return self._made(job, source)
 
-    def reference(self, texts: Sequence[Text]) -> Artifact:
+    def reference(self, texts: Sequence[Text], questions: Sequence[Question] = ()) -> Artifact:
         """The reference in the widest type that is there or fits into the memory."""
         self._check_lengths(texts)
-        jobs = [self._reference_job(precision, texts) for precision in _REFERENCE_BYTES]
+        jobs = [self._reference_job(precision, texts, questions) for precision in _REFERENCE_BYTES]
         free = free_memory_bytes()
         for job in jobs:
             if self._store.find(job.key) is not None:
@@ -111,15 +112,15 @@ class Preparer(Preparation):
                     "context: ask for a shorter one"
                 )
 
-    def _reference_job(self, precision: str, texts: Sequence[Text]) -> Job:
-        given = [{"name": text.name, "ids": list(text.ids), "start": text.start} for text in texts]
-        recipe = Recipe(
-            "reference",
-            {"precision": precision, "texts": digest_of(given, length=64), "top": TOP},
-            {"precision": precision, "texts": given},
-        )
+    def _reference_job(self, precision: str, texts: Sequence[Text], questions: Sequence[Question]) -> Job:
+        given = {
+            "texts": [asdict(text) for text in texts],
+            "questions": [asdict(question) for question in questions],
+        }
+        digests = {name: digest_of(what, length=64) for name, what in given.items()}
+        recipe = Recipe("reference", {"precision": precision, "top": TOP, **digests}, {"precision": precision, **given})
         key = self._key("reference", precision, self._digest, recipe)
-        title = f"{self.source.label} to reference scores in {precision}"
+        title = f"{self.source.label} to a reference in {precision}"
         # What is read is made this type: it is what the memory holds.
         parameters = self._facts.parameters
         return Job(key, recipe, title, parameters, parameters * _REFERENCE_BYTES[precision])
@@ -146,8 +147,8 @@ class Preparer(Preparation):
             recipe, facts = self._synthetic_recipe(), source.shape.facts
         else:
             model = self._hub_model
-            key = self._hub_key(model.commit)
-            return Job(key, self._hub_recipe(model.commit), model.name, stored_as="fp32", known_work=model.work())
+            key, recipe = self._hub_key(model.commit), self._hub_recipe(model.commit)
+            return Job(key, recipe, model.name, stored_as="fp32", known_work=model.work(self._store.root))
         key = self._key("huggingface", "", source.kind, recipe)
         title = f"{source.label} to a Hugging Face directory"
         return Job(key, recipe, title, facts.parameters, facts.stored_bytes, facts.only_format or "fp32")
@@ -205,6 +206,7 @@ class Preparer(Preparation):
         path = self._unverified(job, self._origin()).path
         if self.source.kind == "hub":
             remove(self._store.downloads / job.key.folder)
+            remember(self.source, self._hub_model.commit, self._store)
             with unreadable_refused(path):
                 how = quantization_of(path)
             if how is not None:

@@ -1,4 +1,4 @@
-"""How far the answers of a cell agree with those of the run's reference, in words that several renderers share."""
+"""How far the answers of a cell agree with those of the reference, in words that several renderers share."""
 
 # ruff: noqa: RUF001 - apostrophes are meant
 
@@ -29,6 +29,12 @@ def is_reference(view: RunView, cell: CellResult) -> bool:
     return cell.answers is not None and reference is not None and cell.load.load_key == reference.load_key
 
 
+def reference_name(view: RunView) -> str:
+    """What answers are compared with."""
+    reference = view.analysis.reference
+    return view.names.of(reference) if reference is not None else view.analysis.right_answers or ""
+
+
 def first_difference(view: RunView, cell: CellResult) -> str:
     """In one line, e.g. ``2 of 64``; blank where it is not known."""
     if is_reference(view, cell):
@@ -37,21 +43,28 @@ def first_difference(view: RunView, cell: CellResult) -> str:
         return ""
     return _("{tokens} of {length}").format(
         tokens=number(cell.answers.first_difference, _places(cell.answers.first_difference)),
-        length=number(cell.new_tokens, 0),
+        length=number(cell.answers.compared_tokens, 0),
     )
 
 
 def note(view: RunView) -> str:
     """What the column means, and what it does not."""
-    reference = view.analysis.reference
-    assert reference is not None
+    if view.analysis.right_answers:
+        return _(
+            "First difference: how many tokens of an answer come before the first that differs from the reference’s "
+            "answer to the same prompt, as the median over the answers that were compared, which are a few of the "
+            "first block; “64 of 64” means that none differs in as many tokens. The reference is {reference}, computed "
+            "from the weights that every configuration was made from; it is no ground truth. Answers are chosen "
+            "greedily, so those of a correct conversion part from it too after some tokens, and the figure does not "
+            "say which answer is better."
+        ).format(reference=reference_name(view))
     return _(
         "First difference: how many tokens of an answer come before the first that differs from the reference’s answer "
         "to the same prompt, as the median over the timed answers; “64 of 64” means that none differs. The reference "
         "is {reference}, the widest weights of this run; it is no ground truth. Answers are chosen greedily, so those "
         "of a correct conversion part from it too after some tokens, and the figure does not say which answer is "
         "better."
-    ).format(reference=view.names.of(reference))
+    ).format(reference=reference_name(view))
 
 
 def facts(view: RunView, cell: CellResult) -> Iterator[tuple[str, str]]:
@@ -67,7 +80,7 @@ def facts(view: RunView, cell: CellResult) -> Iterator[tuple[str, str]]:
             _("after {mean} tokens in the mean, {median} in the median, of {length}").format(
                 mean=number(answers.mean_first_difference, 1),
                 median=number(answers.first_difference, _places(answers.first_difference)),
-                length=number(cell.new_tokens, 0),
+                length=number(answers.compared_tokens, 0),
             ),
         )
         yield (

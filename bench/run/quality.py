@@ -8,26 +8,35 @@ import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
-from backends.contract import Text
+from backends.contract import Question, Text
 from backends.spec import OPENVINO_PROVIDERS, family
+from bench.analyse.agreement import read_right_answers
 from bench.errors import BenchError, MachineError, PrepareError, WorkerFailed
 from bench.measure.attempt import LoadPlan, RunFacts
+from bench.measure.prompt_keys import Shapes, prompt_key
 from bench.measure.scoring import Reference, failure, left_out, score_load
 from bench.measure.store_rows import Row
 from bench.plan.backends import BACKENDS
-from bench.plan.cells import Load
-from bench.prepare.preparation import REFERENCE_FILE, Preparation, Say
+from bench.plan.cells import Cell, Load
+from bench.prepare.preparation import ANSWERS_FILE, REFERENCE_FILE, Preparation, Say
 from bench.prepare.prompts import PromptBook, PromptKey
-from bench.store.files import write_json
+from bench.store.files import read_json, write_json
 from bench.store.reader import StoredRun
-from bench.store.schema import LONGEST, PIECES
+from bench.store.schema import ANSWERS, LONGEST, PIECES
 
 _LONG_TOKENS = 256
 _SCORED_OF_LONGEST = 64
+_MOST_QUESTIONS = 3
+"""Per prompt length, over all shapes; each shape has one at least."""
+_ASKED_TOKENS = 2048
+"""Of all prompts of a length together, where they are more than one."""
+_ANSWER_TOKENS = 64
+"""Beyond which an answer of the reference does not go."""
 _LEAST_S = 1.0
 """For which a load may score however little time is left."""
 _ENDED = "the quality pass was stopped before; `nox -s quality` scores this load"
@@ -50,11 +59,41 @@ def texts_of(book: PromptBook, prompt_tokens: Iterable[int]) -> list[Text]:
     return [Text(LONGEST, ids, start=longest - 1 - _SCORED_OF_LONGEST), *texts]
 
 
+def questions_of(
+    book: PromptBook, cells: Iterable[Cell], shapes: Shapes, block: int, repeats: int, context_tokens: int | None
+) -> list[Question]:
+    """The prompts that the reference answers: the first timed ones of ``block``, the first sequence of a batch.
+
+    They are a sample, so that the reference takes a small part of a run: at most three of each prompt length, fewer of
+    long prompts, one at least of each shape; and at most 64 tokens of an answer. Where two prompts of a visit would
+    begin alike, one of them has another first word there than here, and its answers are not compared.
+
+    Args:
+        book: to cut them from.
+        cells: of the run; those beyond the context are left out.
+        shapes: of the sweep.
+        block: the first that is measured.
+        repeats: of each cell.
+        context_tokens: of the model.
+    """
+    new_tokens: dict[int, int] = {}
+    keys: set[PromptKey] = set()
+    for cell in cells:
+        length = cell.prompt_tokens
+        if context_tokens is None or length + cell.new_tokens <= context_tokens:
+            share = min(_MOST_QUESTIONS, _ASKED_TOKENS // length) // max(1, len(shapes))
+            keys |= {prompt_key(shapes, cell, ordinal, 0) for ordinal in range(min(repeats, max(1, share)))}
+            new_tokens[length] = max(new_tokens.get(length, 0), min(cell.new_tokens, _ANSWER_TOKENS))
+    prompts = book.prompts_for_visit(block, keys)
+    return [Question(prompt.digest, prompt.ids, new_tokens[key.prompt_tokens]) for key, prompt in prompts.items()]
+
+
 def reference_for(
     asked: str,
     loads: Iterable[Load],
     preparer: Preparation | None,
     texts: Sequence[Text],
+    questions: Sequence[Question],
     context_tokens: int | None,
     say: Say,
 ) -> Reference | None:
@@ -67,6 +106,7 @@ def reference_for(
         loads: that are to be compared with it.
         preparer: of their model.
         texts: that it is to score.
+        questions: that it is to answer.
         context_tokens: of the model; longer texts are left out.
         say: prints one line of progress.
     """
@@ -74,11 +114,17 @@ def reference_for(
     if asked != "auto" or preparer is None or not scoring:
         return None
     try:
-        made = preparer.reference(_fitting(texts, context_tokens))
+        made = preparer.reference(_fitting(texts, context_tokens), questions)
     except (PrepareError, MachineError) as error:
         say(f"reference  none: {error}")
         return None
-    return Reference(f"transformers {made.precision}", made.path / REFERENCE_FILE)
+    return Reference(f"transformers {made.precision}", made.path / REFERENCE_FILE, made.path / ANSWERS_FILE)
+
+
+def keep_answers(folder: Path, reference: Reference | None) -> None:
+    """Keep the answers of the reference in the run's ``folder``, so that it can be analysed without the cache."""
+    if reference is not None:
+        write_json(folder / ANSWERS, {"reference": reference.name, "answers": read_json(reference.answers)})
 
 
 def keep_pieces(run: StoredRun, preparer: Preparation | None, say: Say) -> None:
@@ -86,7 +132,9 @@ def keep_pieces(run: StoredRun, preparer: Preparation | None, say: Say) -> None:
     if preparer is None:
         return
     answers = run.table("generations", ["token_ids"])["token_ids"]
-    ids = pc.unique(pc.list_flatten(pc.list_flatten(answers))).to_pylist()
+    ids = {*pc.unique(pc.list_flatten(pc.list_flatten(answers))).to_pylist()}
+    right = read_right_answers(run.path)
+    ids.update(*(answer.tolist() for answer in right.answers.values()) if right else ())
     try:
         pieces = preparer.pieces(ids)
         write_json(run.path / PIECES, {str(one): piece for one, piece in sorted(pieces.items())})
@@ -106,11 +154,13 @@ class Measured:
         load_keys: of the loads that have a number.
         start_s: key of a load -> time to start its worker and to load it, the median of its processes.
         seconds: that all its visits took.
+        block: the first in which something was measured.
     """
 
     load_keys: frozenset[str]
     start_s: Mapping[str, float]
     seconds: float
+    block: int = 0
 
     @classmethod
     def of(cls, run: StoredRun) -> Measured:
@@ -118,15 +168,17 @@ class Measured:
         parts = ("process_start_s", "import_s", "load_s")
         loads = run.table("loads", ["load_id", "load_key", "started_at", "ended_at", *parts]).to_pylist()
         counts = (pc.field("status") == "ok") & ~pc.field("warmup") & pc.field("invalid_reason").is_null()
-        counted = set(run.table("generations", ["load_id"], counts)["load_id"].to_pylist())
+        counted = run.table("generations", ["load_id", "block"], counts)
+        with_numbers = set(counted["load_id"].to_pylist())
         starts: dict[str, list[float]] = {}
         for row in loads:
             if row["load_s"] is not None:
                 starts.setdefault(row["load_key"], []).append(sum(row[part] or 0.0 for part in parts))
         return cls(
-            load_keys=frozenset(row["load_key"] for row in loads if row["load_id"] in counted),
+            load_keys=frozenset(row["load_key"] for row in loads if row["load_id"] in with_numbers),
             start_s={key: statistics.median(seconds) for key, seconds in starts.items()},
             seconds=sum((row["ended_at"] - row["started_at"]).total_seconds() for row in loads),
+            block=min(counted["block"].to_pylist(), default=0),
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 from bench import PROJECT_ROOT
 from bench.measure.attempt import RunFacts
 from bench.observe.machine import machine_facts
-from bench.observe.packages import without_home
+from bench.observe.packages import without_home, without_secrets
 from bench.plan.cells import Cell
 from bench.plan.options import Options
 from bench.plan.variants import Variant
@@ -120,6 +119,14 @@ def model_record(model: PreparedModel) -> dict[str, Any]:
     )
 
 
+def measured_model(record: Mapping[str, Any], spec: str) -> str:
+    """``spec``, the model of a stored run, with the commit that was measured: of a branch the newest may be another."""
+    model = record.get("model") or {}
+    if model.get("kind") != "hub" or not model.get("revision"):
+        return spec
+    return f"{model['name']}@{model['revision']}"
+
+
 def unprepared_record(source: ModelSource) -> dict[str, Any]:
     """What a run records of a model that no stack here can run."""
     note = "not prepared: no stack that was asked for can run here"
@@ -137,11 +144,6 @@ def recorded_variant(variant: Variant) -> dict[str, str]:
     """A variant as it stands in the plan of run.json."""
     spec = without_secrets(without_home(variant.spec))
     return {"spec": spec, "kind": variant.kind, "backend": variant.backend}
-
-
-def without_secrets(text: str) -> str:
-    """``text`` with the user and the query of every URL left out: either may hold a key."""
-    return re.sub(r"(\w://[^\s?'\"]*)\?[^\s#'\"]*", r"\1", re.sub(r"(\w://)[^\s/@'\"]*@", r"\1", text))
 
 
 def recorded_cell(cell: Cell) -> dict[str, Any]:

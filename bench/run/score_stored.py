@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ from bench.analyse.conditions import other_machine
 from bench.errors import StoreError
 from bench.findings import Code
 from bench.measure.attempt import LoadPlan, RunFacts
+from bench.measure.prompt_keys import shapes_of
 from bench.measure.store_rows import Row
 from bench.measure.worker import Timeouts
 from bench.observe.limits import limits
 from bench.observe.machine import hardware, machine_id
 from bench.observe.packages import describe_venvs, plain_name
 from bench.plan.backends import BACKENDS
-from bench.plan.cells import Load
+from bench.plan.cells import Cell, Load
 from bench.plan.estimate import quality_seconds
 from bench.plan.options import Options
 from bench.plan.venvs import Venvs
@@ -30,11 +31,12 @@ from bench.prepare.stage import preparation_for
 from bench.run.doctor.readiness import look
 from bench.run.guard.after import judge_quality
 from bench.run.load_plans import named_venvs, plan_load
-from bench.run.machine_lock import SHARED_QUALITY, MachineLock, needs_machine
-from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
+from bench.run.machine_lock import SHARED_QUALITY, hold_machine
+from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
+from bench.run.record import measured_model
 from bench.store.digests import record_digests
 from bench.store.reader import StoredRun
-from bench.store.schema import PIECES
+from bench.store.schema import ANSWERS, PIECES
 from bench.store.writer import replace_rows
 
 _MOST_NAMED = 3
@@ -54,6 +56,15 @@ def loads_of(run: StoredRun) -> list[Load]:
         ]
     except (KeyError, TypeError) as error:
         raise StoreError(f"{run.path / 'run.json'} has no plan with loads") from error
+
+
+def _cells_of(run: StoredRun, loads: Iterable[Load]) -> list[Cell]:
+    by_key = {load.key: load for load in loads}
+    return [
+        Cell(by_key[one["load_key"]], one["prompt_tokens"], one["new_tokens"], one["batch_size"])
+        for one in run.record["plan"]["cells"]
+        if one["load_key"] in by_key
+    ]
 
 
 def check(run: StoredRun) -> None:
@@ -85,12 +96,10 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     """
     measured = Measured.of(run)
     loads = [load for load in loads_of(run) if load.key in measured.load_keys]
-    beside = options.shared and needs_machine(loads)
-    if needs_machine(loads):
-        lock = MachineLock(run.run_id, f"nox -s quality -- {run.run_id}", say)
-        lock.take(shared=options.shared, wait_s=options.wait_s)
+    beside = hold_machine(loads, run.run_id, f"nox -s quality -- {run.run_id}", options, say)
     readiness = look(loads, venvs)
-    preparer = preparation_for(options, venvs, [load for load in loads if readiness.can_run(load)], say)
+    again = replace(options, model=measured_model(run.record, options.model))
+    preparer = preparation_for(again, venvs, [load for load in loads if readiness.can_run(load)], say)
     model, book = run.record.get("model") or {}, PromptBook.made_up()
     if preparer is not None:
         if preparer.model().digest != model.get("digest"):
@@ -108,10 +117,15 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     if not usable:
         raise StoreError(f"no load of {run.path} can be scored")
     texts = texts_of(book, {cell["prompt_tokens"] for cell in run.record["plan"]["cells"]})
-    asked = (run.record.get("options") or {}).get("reference", "auto")
+    asked = run.record.get("options") or {}
+    shapes = shapes_of(asked.get("new_tokens") or (), asked.get("batch_sizes") or ())
     context = model.get("context_tokens")
-    reference = reference_for(asked, usable, preparer, texts, context, say)
+    questions = questions_of(
+        book, _cells_of(run, usable), shapes, measured.block, run.record["plan"]["repeats"], context
+    )
+    reference = reference_for(asked.get("reference", "auto"), usable, preparer, texts, questions, context, say)
     allowed = quality_seconds(run.record["plan"]["blocks"], measured.seconds) if seconds is None else seconds
+    keep_answers(run.path, reference)
     keep_pieces(run, preparer, say)
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="aipc-bench-", ignore_cleanup_errors=True) as scratch:
@@ -127,7 +141,7 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
                 found = [*judge_quality(run), *([SHARED_QUALITY] if beside else ())]
                 others = (pc.field("code") != Code.BROKEN.word) & (pc.field("message") != SHARED_QUALITY.message)
                 replace_rows(run, "findings", others, [one.row() for one in found])
-            record_digests(run.path, ("quality", "findings", PIECES))
+            record_digests(run.path, ("quality", "findings", PIECES, ANSWERS))
 
 
 def _facts(run: StoredRun, scratch: Path) -> RunFacts:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from bench.errors import UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
 from bench.measure.profiling import profile_load
-from bench.measure.prompt_keys import Shapes, prompt_key, warmup_ordinals
+from bench.measure.prompt_keys import Shapes, prompt_key, shapes_of, warmup_ordinals
 from bench.measure.store_rows import impossible_rows
 from bench.measure.verdict import Placement
 from bench.measure.visit import Outcome, Visit
@@ -42,10 +42,18 @@ from bench.prepare.stage import beyond_context, preparation_for, wanted_artifact
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
-from bench.run.machine_lock import MachineLock, needs_machine
+from bench.run.machine_lock import hold_machine
 from bench.run.progress import Progress
-from bench.run.quality import Measured, QualityPass, keep_pieces, reference_for, texts_of
-from bench.run.record import NO_MODEL, OWN_MODEL, Selection, model_record, run_record, unprepared_record
+from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
+from bench.run.record import (
+    NO_MODEL,
+    OWN_MODEL,
+    Selection,
+    measured_model,
+    model_record,
+    run_record,
+    unprepared_record,
+)
 from bench.run.resume import MEASURED_BEFORE, Earlier, offer
 from bench.run.stopping import Stopper
 from bench.store.reader import open_run
@@ -117,15 +125,13 @@ class BenchSession:
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
         reference_load(self.options.reference, selected.loads)
-        if needs_machine(selected.loads):
-            lock = MachineLock(self.writer.run_id, self.command, self.say)
-            self.guard.found += lock.take(shared=self.options.shared, wait_s=self.options.wait_s)
+        self.guard.found += hold_machine(selected.loads, self.writer.run_id, self.command, self.options, self.say)
         self.guard.keep_awake()
         readiness = look(selected.loads, self.venvs)
         for line in readiness.lines(selected.loads):
             self.say(line)
         runnable = [load for load in selected.loads if readiness.can_run(load)]
-        preparer = preparation_for(self.options, self.venvs, runnable, self.say)
+        preparer = self._preparation(runnable)
         if preparer is not None and (expected := preparer.expected_facts) is not None:
             selected = self._fitting(selected, preparer.source.label, expected.context_tokens)
         left = selected if self._earlier is None else self._earlier.left_of(selected)
@@ -145,10 +151,7 @@ class BenchSession:
         self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
         facts = self._facts_of(model, self._scratch)
         if self.options.quality:
-            texts = texts_of(self._prompts, {cell.prompt_tokens for cell in selected.cells})
-            context = model["context_tokens"]
-            reference = reference_for(self.options.reference, runnable, preparer, texts, context, self.say)
-            self._quality = QualityPass(texts, reference, context, self._load_plans, facts, self.say)
+            self._quality = self._quality_pass(selected, runnable, preparer, model["context_tokens"], facts)
             self._preparer = preparer
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(facts.threads or limits().default_threads)
@@ -157,12 +160,34 @@ class BenchSession:
         self._adaptive = self._begin_adaptive(selected)
         self._begin_or_carry_on(record, selected)
         self._facts = facts
+        if self._quality is not None:
+            keep_answers(self.writer.path, self._quality.reference)
         self.guard.begin(self.writer, worker_variables(facts.threads), facts.threads)
         self._write_impossible(selected, facts)
         self.stopper.install()
         still_open = None if self._adaptive is None else self._adaptive.open
         before = 0 if self._earlier is None else len(self._earlier.whole)
         self._progress = Progress(self.options, selected.visits, still_open, before)
+
+    def _quality_pass(
+        self,
+        selected: Plan,
+        runnable: Sequence[Load],
+        preparer: Preparation | None,
+        context: int | None,
+        facts: RunFacts,
+    ) -> QualityPass:
+        book, block = self._prompts, selected.visits[0].block
+        texts = texts_of(book, {cell.prompt_tokens for cell in selected.cells})
+        questions = questions_of(book, selected.cells, self._shapes, block, self.options.repeats, context)
+        reference = reference_for(self.options.reference, runnable, preparer, texts, questions, context, self.say)
+        return QualityPass(texts, reference, context, self._load_plans, facts, self.say)
+
+    def _preparation(self, runnable: Sequence[Load]) -> Preparation | None:
+        options = self.options
+        if self._earlier is not None:
+            options = replace(options, model=measured_model(self._earlier.run.record, options.model))
+        return preparation_for(options, self.venvs, runnable, self.say)
 
     def _facts_of(self, model: dict[str, Any], scratch: Path) -> RunFacts:
         options = self.options
@@ -249,7 +274,7 @@ class BenchSession:
 
     @property
     def _shapes(self) -> Shapes:
-        return tuple(sorted(itertools.product(self.options.new_tokens, self.options.batch_sizes)))
+        return shapes_of(self.options.new_tokens, self.options.batch_sizes)
 
     def _prompts_for(self, planned: PlannedVisit) -> dict[PromptKey, Prompt]:
         ordinals = warmup_ordinals(self.options.warmups, self.options.max_warmups)

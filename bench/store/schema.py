@@ -177,6 +177,9 @@ the lists begin at ``first_position`` and have fewer than ``positions`` values w
 LONGEST = "longest-prompt"
 """Name and kind of the text that is the longest prompt of a run, and none of the fixed texts."""
 
+ANSWERS = "answers.json"
+"""File in the folder of a run: what its loads' answers are compared with, where that is none of them."""
+
 PIECES = "pieces.json"
 """File in the folder of a run: token id -> the text of that token, of all ids of its answers."""
 

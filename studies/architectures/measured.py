@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,8 @@ from bench.plan.cells import Load
 from bench.plan.venvs import Venv, Venvs
 from bench.prepare.model_source import resolve_model
 from bench.prepare.preparation import CORPUS
-from bench.prepare.prompts import PromptKey
 from bench.prepare.stage import Preparer, wanted_artifact
+from studies.architectures.tiny import VOCABULARY
 from studies.intervals.real import run_module
 from studies.intervals.stack import DEVICE
 
@@ -27,14 +28,16 @@ STACKS: Mapping[str, Mapping[str, Any]] = {
     "openvino-genai": _F32,
     "optimum-intel": _F32,
     "ort-genai": {},
-    "llama-cpp": {"kv_cache_precision": "f32"},
+    "llama-cpp": {"kv_cache_precision": "f32", "flash_attention": "off"},
 }
 """Backend -> the load options with which nothing is rounded that the reference does not round."""
 
 PRECISION = "fp32"
 PROMPT_TOKENS = (12, 40)
 NEW_TOKENS = 12
-_NEAR = 1e-3
+_PROMPTS = [random.Random(length).sample(range(100, VOCABULARY), length) for length in PROMPT_TOKENS]
+"""None of the first ids, some of which have a meaning of their own."""
+_NEAR = 1e-4
 """Between two logits so near to each other, the order of a sum decides."""
 _THREADS = 2
 
@@ -47,14 +50,12 @@ class TinyModel:
 
     Args:
         preparer: makes its artifacts.
-        prompts: in the order of :data:`PROMPT_TOKENS`.
-        ids: that each prompt is answered with.
+        ids: that each prompt is answered with, in the order of :data:`PROMPT_TOKENS`.
         gaps: of each of these, by how much its logit is above the next one's.
     """
 
     name: str
     preparer: Preparer
-    prompts: Ids
     ids: Ids
     gaps: Sequence[Sequence[float]]
 
@@ -103,15 +104,14 @@ class Study:
             name: Preparer(resolve_model(str(folder / name)), conversion_python=conversion, cache=cache, say=self._say)
             for name in names
         }
-        prompts = {name: _prompts(preparer) for name, preparer in preparers.items()}
-        asked = json.dumps({str(folder / name): prompts[name] for name in names})
+        asked = json.dumps({str(folder / name): _PROMPTS for name in names})
         python = _found(self._venv("transformers"))
         printed = run_module("studies.architectures.reference", asked, str(NEW_TOKENS), python=python)
         answers = json.loads(printed.splitlines()[-1])
-        return [TinyModel(name, preparers[name], prompts[name], **answers[str(folder / name)]) for name in names]
+        return [TinyModel(name, preparers[name], **answers[str(folder / name)]) for name in names]
 
-    def answers(self, model: TinyModel, backend: str) -> tuple[Ids, Mapping[str, str]]:
-        """The ids that a stack answers the model's prompts with, and the versions of its packages.
+    def answers(self, model: TinyModel, backend: str) -> tuple[Ids, Mapping[str, Any]]:
+        """The ids that a stack answers the model's prompts with, and what it says of the loaded model.
 
         Raises:
             ModelRefused, UsageError, WorkerUnsupported: it takes no such model.
@@ -124,20 +124,20 @@ class Study:
         with WorkerProcess(python, spec.target, scratch, threads=_THREADS) as worker:
             worker.open()
             loaded = worker.load(artifact.path, DEVICE, PRECISION, _THREADS, load.options)
-            found = [[row[0] for row in worker.generate([prompt], NEW_TOKENS).token_ids] for prompt in model.prompts]
-        return found, loaded.evidence["versions"]
+            found = [[row[0] for row in worker.generate([prompt], NEW_TOKENS).token_ids] for prompt in _PROMPTS]
+        return found, loaded.evidence
 
     def outcome(self, model: TinyModel, backend: str) -> Outcome:
         """What becomes of the model on a stack."""
         try:
-            ids, versions = self.answers(model, backend)
+            ids, evidence = self.answers(model, backend)
         except (ModelRefused, UsageError, WorkerUnsupported) as error:
             return Outcome("refused", self._words(error, model))
         except _NotThereError as error:
             return Outcome("not tried", str(error))
         except BenchError as error:
             return Outcome("fails", self._words(error, model))
-        return Outcome(compared(ids, model), versions=versions)
+        return Outcome(compared(ids, model), versions=evidence["versions"])
 
     def _venv(self, backend: str) -> Venv:
         return self._venvs.backend(BACKENDS[backend], DEVICE)
@@ -152,12 +152,6 @@ class Study:
 
 class _NotThereError(BenchError):
     """A stack is not installed."""
-
-
-def _prompts(preparer: Preparer) -> Ids:
-    keys = [PromptKey(length, 0, 0) for length in PROMPT_TOKENS]
-    asked = preparer.prompts().prompts_for_visit(0, keys)
-    return [asked[key].ids for key in keys]
 
 
 def compared(ids: Ids, model: TinyModel) -> str:

@@ -17,9 +17,9 @@ CONTEXT = 1_024
 WINDOW = 24
 """Of the architectures whose layers do not look back on all tokens: between the lengths of the study's two prompts."""
 
-_GAIN = 1.2
-"""Spread of what a layer adds over that of what it is given."""
-_EMBEDDING_SPREAD = 0.05
+_SPREAD = 0.2
+"""Of matrices: so wide that each part of a layer shows in the answer."""
+_EMBEDDING_SPREAD = 0.02
 """So little that the answer depends on the layers, where the output layer is the embedding."""
 _VECTOR_SPREAD = 0.2
 """Of norms and biases: a bias of 0 and a norm of 1 would hide that a converter leaves them out."""
@@ -50,6 +50,10 @@ _LONGROPE = {
     "short_factor": [1.0 + 0.02 * place for place in range(12)],
     "long_factor": [1.0 + 0.5 * place for place in range(12)],
     "original_max_position_embeddings": CONTEXT // 4,
+}
+_SCALED = {
+    "full_attention": {"rope_type": "linear", "rope_theta": 1_000_000.0, "factor": 8.0},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 10_000.0},
 }
 _EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
 _HYBRID = {
@@ -103,7 +107,12 @@ MODELS: dict[str, Callable[[Any], Any]] = {
     "Gemma-2": lambda hf: hf.Gemma2Config(**_BASE, head_dim=32, sliding_window=WINDOW, query_pre_attn_scalar=32),
     "Gemma-3": lambda hf: hf.Gemma3TextConfig(**_gemma_3()),
     "Gemma-3-with-pictures": lambda hf: hf.Gemma3Config(
-        text_config=_gemma_3(), vision_config=_VISION, image_token_index=3, boi_token_index=4, eoi_token_index=5, **_IDS
+        **_IDS,
+        text_config=_gemma_3(rope_parameters=_SCALED),
+        vision_config=_VISION,
+        image_token_index=3,
+        boi_token_index=4,
+        eoi_token_index=5,
     ),
     "Mistral": lambda hf: hf.MistralConfig(**_BASE, sliding_window=None),
     "Mistral-with-window": lambda hf: hf.MistralConfig(**_BASE, sliding_window=WINDOW),
@@ -149,10 +158,10 @@ def write(name: str, output: Path, corpus: Sequence[Path]) -> None:
         values = torch.randn(parameter.shape, generator=draw)
         if parameter.dim() < 2:
             parameter.data += _VECTOR_SPREAD * values
-        elif any(part in key for part in ("embed", "wte", "lm_head")):
+        elif any(part in key for part in ("embed", "wte")):
             parameter.data = _EMBEDDING_SPREAD * values
         elif "A_log" not in key:
-            parameter.data = _GAIN / max(parameter.shape[-2:]) ** 0.5 * values
+            parameter.data = _SPREAD * values
     model.save_pretrained(output)
     write_tokenizer(VOCABULARY, corpus, output, CONTEXT)
 

@@ -240,7 +240,7 @@ def test_an_id_beyond_the_vocabulary_is_refused_before_the_model_reads_it(
 def test_a_model_that_does_not_compile_is_no_model(
     backend: Any, artifact: Path, openvino: OpenVino, attention: str
 ) -> None:
-    openvino.refuses = "Exception from src/core.cpp:\nthe model is torn"
+    openvino.refuses = "Exception from src/core.cpp:84:\nthe model is torn"
     with pytest.raises(ArtifactError, match=r"^OpenVINO could not compile the model for CPU: the model is torn$"):
         score(backend, artifact, attention)
 

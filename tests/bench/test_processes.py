@@ -38,6 +38,49 @@ def test_a_child_has_its_users_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_
     assert child_environment({})["HOME"] == str(tmp_path)
 
 
+SECRETS = (
+    *("AWS_SECRET_ACCESS_KEY", "AZURE_CLIENT_SECRET", "GITHUB_TOKEN", "OPENAI_API_KEY", "SSH_AUTH_SOCK", "PGPASSWORD"),
+    *("GOOGLE_APPLICATION_CREDENTIALS", "KUBECONFIG", "NETRC", "LLAMA_API_KEY", "OPENVINO_MODEL_SERVER_PASSWORD"),
+    *("PIP_INDEX_URL", "UV_INDEX_PASSWORD", "MY_OWN", "PYTHONSTARTUP", "PYTHONHOME", "PYTHONBREAKPOINT"),
+)
+OF_THE_HUB = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HF_ENDPOINT", "HTTPS_PROXY", "http_proxy", "SSL_CERT_FILE")
+NEEDED = (
+    *("PATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "LOCALAPPDATA", "NUMBER_OF_PROCESSORS"),
+    *("OMP_NUM_THREADS", "ONEAPI_ROOT", "OPENVINO_LOG_LEVEL", "CUDA_VISIBLE_DEVICES", "ZE_AFFINITY_MASK"),
+)
+
+
+@pytest.fixture
+def everything_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*SECRETS, *OF_THE_HUB, *NEEDED):
+        monkeypatch.setenv(name, f"mine of {name}")
+
+
+@pytest.mark.parametrize("online", [False, True])
+@pytest.mark.usefixtures("everything_set")
+def test_a_child_gets_no_key_of_anything(online: bool) -> None:
+    assert not {*SECRETS} & child_environment({}, online=online).keys()
+
+
+@pytest.mark.usefixtures("everything_set")
+def test_a_child_gets_what_finds_programs_and_drivers_and_what_changes_its_speed() -> None:
+    assert {name: f"mine of {name}" for name in NEEDED}.items() <= child_environment({}).items()
+
+
+@pytest.mark.usefixtures("everything_set")
+def test_the_hub_alone_gets_its_token_and_the_proxies() -> None:
+    assert {*OF_THE_HUB} <= child_environment({}, online=True).keys()
+    assert not {*OF_THE_HUB} & child_environment({}).keys()
+
+
+def test_a_child_that_needs_no_network_reads_no_token_of_its_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    offline = child_environment({})
+    assert [offline[name] for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_IMPLICIT_TOKEN")] == [
+        *"111"
+    ]
+
+
 @pytest.mark.parametrize("told", [0, -1, 2**30])
 def test_a_process_that_is_none_is_not_believed(told: int) -> None:
     assert working_process(os.getpid(), told) == os.getpid()
@@ -55,7 +98,8 @@ def test_a_process_that_comes_from_elsewhere_is_not_believed() -> None:
     [
         (3, "exit code 3"),
         (-9, "killed by signal 9, as the system does when memory runs out"),
-        (-11, "killed by signal 11"),
+        (-11, "killed by signal 11, segmentation fault: a library crashed"),
+        (-64, "killed by signal 64"),
         (ACCESS_VIOLATION, "exit code 0xC0000005, access violation: a library crashed"),
         (ACCESS_VIOLATION - 2**32, "exit code 0xC0000005, access violation: a library crashed"),
         (0xC0000135, "exit code 0xC0000135, a DLL was not found"),

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
 from bench.plan.venvs import VARIABLE
-from bench.store.reader import open_run
-from tests.support.main_jobs import BLOCKS, NEW_TOKENS, PROMPT_TOKENS, REPEATS, WARMUPS, MainJob
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.main_jobs import BLOCKS, NEW_TOKENS, PROMPT_TOKENS, REPEATS, WARMUPS, MainJob, main_job
 
 ONE_THREAD = ("--threads=1",)
 """On a busy machine threads wait for each other, which takes most of the time."""
@@ -52,28 +46,6 @@ ELSEWHERE = [
 
 if sys.platform != "win32":
     ELSEWHERE[:2] = ["--backend=openvino-genai,ort-genai,optimum-intel,npu", "--device=OPENVINO.CPU,AUTO,GPU,NPU,DML"]
-
-
-def main_job(folder: Path, arguments: Sequence[str]) -> MainJob:
-    results, reports = folder / "results", folder / "reports"
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "bench/",
-        f"--results-dir={results}",
-        f"--reports-dir={reports}",
-        *arguments,
-    ]
-    # The locks of runs lie in the folder for temporary files, and other tests measure at the same time.
-    env = {**os.environ, **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder))}
-    done = subprocess.run(
-        command, cwd=ROOT, env=env, capture_output=True, text=True, encoding="utf-8", timeout=1500, check=False
-    )
-    output = done.stdout + done.stderr
-    runs = sorted(results.iterdir()) if results.is_dir() else []
-    assert runs, output
-    return MainJob(output, done.returncode, open_run(runs[-1]), reports / runs[-1].name)
 
 
 @pytest.fixture(scope="session")

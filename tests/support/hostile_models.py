@@ -246,6 +246,14 @@ def _hard_linked(folder: Path) -> Path:
     return model
 
 
+def _huge_vocabulary(folder: Path) -> Path:
+    model = ort_genai(folder)
+    with (model / "vocab.json").open("wb") as file:
+        # Of a file with a hole nothing is stored.
+        file.truncate(2**33)
+    return model
+
+
 def _nested_graphs(depth: int) -> bytes:
     graph = onnx_node("Identity")
     for _ in range(depth):
@@ -291,6 +299,10 @@ def _entry(**changes: Any) -> dict[str, Any]:
     return {"model.embed_tokens.weight": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16], **changes}}
 
 
+def _config(**settings: Any) -> Callable[[Path], Path]:
+    return lambda folder: hugging_face(folder, config=settings)
+
+
 def _pickle(name: str) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         model = hugging_face(folder)
@@ -328,6 +340,8 @@ HOSTILE: Sequence[Hostile] = (
         _decoder(pipeline=[{"one": {"filename": "model.onnx", "session_options": {"custom_ops_library": "x.so"}}}]),
     ),
     Hostile("GenAI", "a part that is no decoder", _model(vision={"filename": "model.onnx"})),
+    Hostile("GenAI", "no graph at all", _model(decoder={})),
+    Hostile("GenAI", "a vocabulary of gigabytes", _huge_vocabulary),
     Hostile("GenAI", "a key that stands twice", lambda folder: ort_genai(folder, '{"model": {}, "model": {}}')),
     Hostile("GenAI", "lists without end", lambda folder: ort_genai(folder, '{"model": ' + "[" * 100_000)),
     Hostile("ONNX", "tensors in a folder above", _placed(location="../secret")),
@@ -400,6 +414,8 @@ HOSTILE: Sequence[Hostile] = (
     Hostile("safetensors", "negative offsets", _weights(_entry(data_offsets=[-16, 0]))),
     Hostile("safetensors", "two tensors at one place", _weights({**_entry(), "b": _entry().popitem()[1]})),
     Hostile("safetensors", "a tensor that stands twice", _weights(b'{"a": {}, "a": {}}')),
+    Hostile("config", "a size without end", _config(max_position_embeddings=float("inf"))),
     Hostile("pickle", "weights that run code", _pickle("pytorch_model.bin")),
     Hostile("pickle", "a checkpoint that runs code", _pickle("model.ckpt")),
+    Hostile("pickle", "a file that runs code", lambda folder: _pickle("model.pt")(folder) / "model.pt"),
 )

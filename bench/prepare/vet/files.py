@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from bench.prepare.hub_cache import blobs_of
 
 DOCUMENT = "docs/security.md"
 """Where it stands what is refused, and why."""
+
+_LARGEST_BESIDE = 512 * 1024 * 1024
 
 
 class RefusedError(ValueError):
@@ -56,9 +58,17 @@ class Folder:
             raise RefusedError(f"{named_by} names the file {name}, which is not there: download the model again")
         return self._followed(name)
 
-    def of_these(self, names: Iterator[str] | tuple[str, ...]) -> dict[str, Path]:
-        """Those of ``names`` that are there, as :meth:`file`."""
-        return {name: self._followed(name) for name in names if (self.path / name).exists()}
+    def of_these(self, names: Iterable[str]) -> dict[str, Path]:
+        """Those of ``names`` that are there, as :meth:`file`; none of them holds weights.
+
+        Raises:
+            RefusedError: as :meth:`file`, or one is larger than any vocabulary.
+        """
+        found = {name: self._followed(name) for name in names if (self.path / name).exists()}
+        for name, file in found.items():
+            if file.stat().st_size > _LARGEST_BESIDE:
+                raise RefusedError(f"{name} has more than {_LARGEST_BESIDE} bytes, which no such file takes")
+        return found
 
     def _followed(self, name: str) -> Path:
         file = (self.path / name).resolve()

@@ -190,6 +190,8 @@ def vet(folder: Folder, config: Any) -> tuple[str, list[str]]:
     """
     reader = _Reader(folder)
     taken = reader.root(config)
+    if not reader.graphs:
+        raise RefusedError(f"{NAME}: model.decoder.filename is missing: without a graph it is no model")
     # GenAI's own reader of JSON knows no \u0000 for a letter.
     return json.dumps(taken, indent=4, ensure_ascii=False), reader.graphs
 

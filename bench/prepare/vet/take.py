@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.bounded_json import read_json
+from backends.gguf_parts import parts_of
 from bench.errors import UsageError
 from bench.prepare.vet import genai_config, gguf_file, onnx_file, openvino_ir
 from bench.prepare.vet.files import Folder, RefusedError, Taken
@@ -14,8 +15,10 @@ from bench.prepare.vet.files import Folder, RefusedError, Taken
 RULES = 1
 """Raised where another copy is made of what is taken."""
 
+TOKENIZER = "tokenizer.json"
+
 _BESIDE = (
-    *("generation_config.json", "tokenizer.json", "special_tokens_map.json", "added_tokens.json"),
+    *("generation_config.json", TOKENIZER, "special_tokens_map.json", "added_tokens.json"),
     *("vocab.json", "vocab.txt", "merges.txt"),
     *("tokenizer.model", "spiece.model", "sentencepiece.bpe.model"),
 )
@@ -42,13 +45,19 @@ def take(artifact_format: str, source: Path, label: str, copies: Path) -> Taken:
     """
     try:
         if artifact_format == "gguf":
-            file = source.resolve()
-            gguf_file.vet(file, source.name)
-            return Taken({source.name: file})
+            return _gguf(source, copies)
         folder = Folder(source, copies)
         return _openvino(folder) if artifact_format == "openvino-ir" else _ort_genai(folder)
     except RefusedError as error:
         raise UsageError(f"the model {label} is refused: {error}") from error
+
+
+def _gguf(source: Path, copies: Path) -> Taken:
+    # In the hub's cache a file is a link to one of another name.
+    parts = {part.name: part.resolve() for part in parts_of(source)}
+    for name, file in parts.items():
+        gguf_file.vet(file, name)
+    return Taken(parts | Folder(source.parent, copies).of_these((TOKENIZER,)))
 
 
 def _openvino(folder: Folder) -> Taken:
@@ -70,13 +79,18 @@ def _ort_genai(folder: Folder) -> Taken:
 
 def _rewritten(folder: Folder) -> dict[str, str]:
     texts = {}
-    for name in folder.of_these(tuple(_REWRITTEN)):
+    for name in folder.of_these(_REWRITTEN):
         settings = _json(folder, name)
         if not isinstance(settings, dict):
             raise RefusedError(f"{name} is no object")
-        kept = {key: value for key, value in settings.items() if key not in _REWRITTEN[name]}
+        kept = {key: value for key, value in settings.items() if not _left_out(key, _REWRITTEN[name])}
         texts[name] = json.dumps(kept, indent=2, ensure_ascii=False)
     return texts
+
+
+def _left_out(key: str, listed: tuple[str, ...]) -> bool:
+    """Whether ``key`` is ``listed``, or names a file: a tokenizer is made of the files beside it alone."""
+    return key in listed or key.endswith("_file")
 
 
 def _json(folder: Folder, name: str) -> Any:

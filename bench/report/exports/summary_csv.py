@@ -30,6 +30,7 @@ _FORMULA = ("=", "+", "-", "@", "\t")
 
 _AGREEMENT = {
     "answers_compared": "compared",
+    "tokens_compared": "compared_tokens",
     "first_difference_tokens": "first_difference",
     "first_difference_tokens_mean": "mean_first_difference",
     "answers_alike": "alike",

@@ -10,12 +10,13 @@ from typing import Any
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, LoadResult, MemoryRanking, Ranking
 from bench.report.about import about
+from bench.report.agreement_words import reference_name
 from bench.report.format import clean
 from bench.report.names import Naming
 from bench.report.run_view import RunView, load_of
 from bench.report.run_words import all_sentences
 
-SUMMARY_VERSION = 6
+SUMMARY_VERSION = 7
 
 _RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "observers", "venvs")
 
@@ -34,7 +35,6 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
         headlines: code of each language -> the first sentence of the answer.
     """
     analysis, names, plan = view.analysis, view.names, view.plan
-    reference = analysis.reference
     ended = analysis.end is not None and analysis.end.get("reason") == "finished"
     value = {
         "summary_version": SUMMARY_VERSION,
@@ -44,7 +44,7 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
         "end": analysis.end,
         "simulated": view.simulated != "none",
         "answer": all_sentences(view),
-        "reference": {"configuration": names.of(reference), "load_key": reference.load_key} if reference else None,
+        "reference": _reference(view),
         "quality": [_quality(names, load) for load in analysis.loads if load.quality],
         "cells": rows,
         "rankings": [_ranking(names, one, "cell_key", "lowest", "ms") for one in analysis.rankings],
@@ -70,6 +70,13 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
         ],
     }
     return json_text(value)
+
+
+def _reference(view: RunView) -> dict[str, str | None] | None:
+    """What answers are compared with: a load of the run, or what has no key."""
+    reference = view.analysis.reference
+    name = reference_name(view)
+    return {"configuration": name, "load_key": reference.load_key if reference else None} if name else None
 
 
 def _quality(names: Naming, load: LoadResult) -> dict[str, Any]:

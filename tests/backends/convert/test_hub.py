@@ -145,10 +145,17 @@ def test_the_plan_knows_the_model_before_it_is_here(hub: Hub, tmp_path: Path, us
     assert hub.files() == ["config.json"]
 
 
+@pytest.mark.parametrize("saved", [False, True])
 def test_a_token_goes_to_the_hub_alone_and_is_kept_nowhere(
-    hub: Hub, folder: Path, user: User, monkeypatch: pytest.MonkeyPatch
+    hub: Hub, folder: Path, user: User, monkeypatch: pytest.MonkeyPatch, saved: bool
 ) -> None:
-    monkeypatch.setenv("HF_TOKEN", SECRET)
+    if saved:
+        # As `hf auth login` leaves it.
+        file = Path(os.environ["HF_HOME"], "token")
+        file.parent.mkdir()
+        file.write_text(SECRET, "utf-8")
+    else:
+        monkeypatch.setenv("HF_TOKEN", SECRET)
     user.preparer().model()
     assert {one.token for one in hub.asked if one.host == "127.0.0.1" and "agent" not in one.path} == {
         f"Bearer {SECRET}"
@@ -324,6 +331,20 @@ def test_a_proxy_is_gone_through(hub: Hub, folder: Path, user: User, monkeypatch
     assert user.preparer().model().revision == COMMIT
 
 
+def test_a_proxy_that_the_client_cannot_use(hub: Hub, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    said = user.refused()
+    assert "the client cannot use the proxy of the environment (" in said
+    assert said.endswith("; set HTTPS_PROXY to an address that begins with http://, and unset ALL_PROXY")
+
+
+def test_a_mirror_whose_lists_have_no_sizes_is_asked_for_each_file(hub: Hub, folder: Path, user: User) -> None:
+    hub.sizes = False
+    assert names(user.preparer().model().path) == names(folder)
+    assert {one.path.rpartition("/")[2] for one in hub.asked if one.method == "HEAD"} == set(names(folder))
+    assert hub.asked[-1].method == "GET"
+
+
 @pytest.mark.parametrize("endpoint", ["hub.invalid", "https://"])
 def test_an_endpoint_that_is_no_address(hub: Hub, user: User, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
@@ -382,6 +403,16 @@ def test_a_branch_that_has_moved_is_downloaded_again(hub: Hub, folder: Path, tmp
     assert (first.revision, second.revision) == (COMMIT, OLDER)
 
 
+def test_a_commit_with_the_same_weights_takes_them_from_the_one_before(hub: Hub, folder: Path, user: User) -> None:
+    before = user.preparer().model()
+    (folder / "config.json").write_text((folder / "config.json").read_text("utf-8") + "\n", "utf-8")
+    hub.add(NAME, folder, OLDER)
+    hub.asked.clear()
+    after = user.preparer().model()
+    assert (after.revision, hub.files()) == (OLDER, ["config.json", "tokenizer.json"])
+    assert (after.path / "model.safetensors").samefile(before.path / "model.safetensors")
+
+
 # -- without the hub
 
 
@@ -438,7 +469,7 @@ def in_cache(hub: Hub, folder: Path, conversion_python: str) -> Path:
 def test_a_model_in_the_users_cache_is_taken_from_there(hub: Hub, in_cache: Path, user: User) -> None:
     model = user.preparer().model()
     assert (model.revision, names(model.path), hub.files()) == (COMMIT, names(in_cache), [])
-    assert user.said[0].endswith("3 files, 0 MB, 0 MB from the hub's cache on this machine")
+    assert user.said[0].endswith("3 files, 0 MB; 3 of the files (0 MB) are on this machine already")
     weights = "model.safetensors"
     assert (in_cache / weights).resolve().samefile(model.path / weights)
 

@@ -6,20 +6,23 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backends.contract import Text
+from backends.contract import Question, Text
 from backends.scoring import TOP, Reference
 from bench.errors import PrepareError
 from bench.prepare import stage
+from bench.prepare.cache import Artifact
 from bench.prepare.model_facts import facts_of
 from bench.prepare.model_source import DEFAULT_FACTS, SHAPES, resolve_model
-from bench.prepare.preparation import REFERENCE_FILE, Wanted
+from bench.prepare.preparation import ANSWERS_FILE, REFERENCE_FILE, Wanted
 from bench.prepare.prompts import PromptKey
+from bench.prepare.ready_made import ReadyMade
 from bench.prepare.stage import Preparer
 from tests.support.models import lacking_a_weight
 
@@ -142,6 +145,34 @@ def test_a_synthetic_model_converts(preparer_for: PreparerFor, artifact_format: 
     assert (preparer_for("synthetic:tiny").artifact(artifact_format, "int4", "CPU").path / file).is_file()
 
 
+EVIL = """
+import pathlib
+pathlib.Path({marker!r}).touch()
+from transformers import Phi3Config as Config, Phi3ForCausalLM as Model, PreTrainedTokenizerFast as Tokenizer
+"""
+
+
+def test_code_that_came_with_a_model_is_not_run(
+    preparer_for: PreparerFor, conversion_python: str, tmp_path: Path
+) -> None:
+    folder, marker = tmp_path / "evil", tmp_path / "marker"
+    shutil.copytree(preparer_for("synthetic:tiny").model().path, folder)
+    (folder / "evil.py").write_text(EVIL.format(marker=str(marker)), "utf-8")
+    code: dict[str, dict[str, Any]] = {
+        "config.json": {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}
+    }
+    code["tokenizer_config.json"] = {"AutoTokenizer": ["evil.Tokenizer", "evil.Tokenizer"]}
+    for name, named in code.items():
+        settings = json.loads((folder / name).read_text("utf-8"))
+        settings |= {"auto_map": named, "chat_template": "{{ raise_exception('rendered') }}"}
+        (folder / name).write_text(json.dumps(settings), "utf-8")
+    source = resolve_model(str(folder))
+    made = Preparer(source, conversion_python=conversion_python, cache=tmp_path / "cache", say=lambda _: None)
+    assert made.prompts().kinds
+    assert made.artifact("ort-genai", "fp32", "CPU").weight_bits
+    assert not marker.exists()
+
+
 @pytest.mark.parametrize(
     ("precision", "formats"),
     [("int4", {"q4_0", "q8_0", "fp32"}), ("int8", {"q8_0", "fp32"}), ("fp16", {"fp16", "fp32"}), ("fp32", {"fp32"})],
@@ -154,6 +185,58 @@ def test_a_gguf_is_made_of_the_float_weights(preparer_for: PreparerFor, precisio
 def test_the_packages_gguf_is_taken_as_it_is(preparer_for: PreparerFor) -> None:
     shares = preparer_for("default").artifact("gguf", "original", "CPU").weight_bits or {}
     assert max(shares, key=lambda name: shares[name]) == "q4_1"
+
+
+SPLIT = """
+import sys
+import gguf
+reader = gguf.GGUFReader(sys.argv[1])
+writer = gguf.GGUFWriter(sys.argv[2], "phi3", split_max_tensors=20)
+for field in reader.fields.values():
+    if not field.name.startswith(("GGUF.", "general.architecture")):
+        writer.add_key_value(field.name, field.contents(), field.types[0])
+for tensor in reader.tensors:
+    writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+writer.write_header_to_file()
+writer.write_kv_data_to_file()
+writer.write_tensors_to_file()
+writer.close()
+"""
+
+
+def _ready_made(file: Path, conversion_python: str, cache: Path) -> ReadyMade:
+    return ReadyMade(resolve_model(str(file)), conversion_python=conversion_python, cache=cache, say=lambda _: None)
+
+
+@pytest.fixture
+def whole(preparer_for: PreparerFor) -> Artifact:
+    return preparer_for("synthetic:tiny").artifact("gguf", "int8", "CPU")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right that users of Windows lack")
+def test_a_gguf_that_is_a_link_into_the_hubs_cache_arrives_whole(
+    whole: Artifact, conversion_python: str, tmp_path: Path
+) -> None:
+    blob, snapshot = (
+        tmp_path / "models--acme--tiny" / "blobs" / "a",
+        tmp_path / "models--acme--tiny" / "snapshots" / "1",
+    )
+    blob.parent.mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    shutil.copyfile(whole.path / "model.gguf", blob)
+    (snapshot / "tiny.gguf").symlink_to("../../blobs/a")
+    made = _ready_made(snapshot, conversion_python, tmp_path / "cache").artifact("gguf", "original", "CPU")
+    assert (made.path / "tiny.gguf").read_bytes() == blob.read_bytes()
+    assert made.weight_bits == whole.weight_bits
+
+
+def test_the_parts_of_a_gguf_arrive_together(whole: Artifact, conversion_python: str, tmp_path: Path) -> None:
+    asked = [conversion_python, "-c", SPLIT, str(whole.path / "model.gguf"), str(tmp_path / "tiny.gguf")]
+    subprocess.run(asked, check=True, capture_output=True)
+    parts = sorted(tmp_path.glob("*.gguf"))
+    made = _ready_made(parts[1], conversion_python, tmp_path / "cache").artifact("gguf", "original", "CPU")
+    assert [file.name for file in sorted(made.path.glob("*.gguf"))] == [file.name for file in parts]
+    assert (made.weight_bits, made.bits_per_weight) == (whole.weight_bits, whole.bits_per_weight)
 
 
 @pytest.mark.parametrize("precision", ["int4", "int8"])
@@ -242,6 +325,31 @@ def test_a_reference_in_bf16_is_near(
     assert log_probs.tolist() == pytest.approx(exactly.tolist(), abs=0.2)
 
 
+GREEDILY = """
+import json, sys, torch
+from transformers import AutoModelForCausalLM
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
+found = []
+with torch.no_grad():
+    for ids, new_tokens in json.loads(sys.argv[2]):
+        all_ids = list(ids)
+        for _ in range(new_tokens):
+            all_ids.append(int(model(torch.tensor([all_ids])).logits[0, -1].argmax()))
+        found.append(all_ids[len(ids):])
+print(json.dumps(found))
+"""
+
+
+def test_a_reference_answers_each_prompt_as_if_it_were_alone(preparer_for: PreparerFor, conversion_python: str) -> None:
+    preparer = preparer_for("synthetic:tiny")
+    prompts = [(list(range(5, 25)), 6), (list(range(40, 60)), 6), (list(range(9)), 3)]
+    made = preparer.reference([SHORT], [Question(f"p{at}", *prompt) for at, prompt in enumerate(prompts)])
+    asked = [conversion_python, "-c", GREEDILY, str(preparer.model().path), json.dumps(prompts)]
+    done = subprocess.run(asked, capture_output=True, check=True, text=True)
+    directly = {f"p{at}": ids for at, ids in enumerate(json.loads(done.stdout.splitlines()[-1]))}
+    assert json.loads((made.path / ANSWERS_FILE).read_text("utf-8")) == directly
+
+
 def test_ids_that_the_model_does_not_have_are_told_in_one_line(preparer_for: PreparerFor) -> None:
     with pytest.raises(PrepareError, match=r"id 5000.*another tokenizer; a load of the run can be named"):
         preparer_for("synthetic:tiny").reference([Text("chat-1", (1, 5_000, 2))])
@@ -306,8 +414,9 @@ def test_a_model_with_code_of_its_own_is_explained(strange: Strange, artifact_fo
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"architectures": ["MambaForCausalLM"]}, "MambaForCausalLM cannot be written as GGUF here"),
-        ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "rotary scaling 'yarn' cannot be written"),
+        ({"architectures": ["MambaForCausalLM"]}, "MambaForCausalLM cannot be written as GGUF here: give a .gguf file"),
+        ({"rope_parameters": {"rope_type": "longrope"}}, "transformers refuses the model's config.json"),
+        ({"hidden_act": "gelu"}, "llama.cpp does not compute Phi3ForCausalLM with gelu instead of silu: measure"),
     ],
 )
 def test_what_cannot_be_a_gguf_says_so_in_one_line(strange: Strange, settings: dict[str, object], said: str) -> None:

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.agreement import Answers
+from bench.analyse.agreement import Answers, read_right_answers
+from bench.analyse.results import RunAnalysis
+from bench.analyse.run import analyse_run
 from bench.plan.cells import Cell, Load
+from bench.store.files import write_json
+from bench.store.reader import open_run
 from tests.support.tiny_run import TinyRun
 
 MakeCell = Callable[..., Cell]
@@ -41,7 +45,7 @@ def wide(make_cell: MakeCell) -> Cell:
 def test_answers_are_compared_with_those_of_the_widest_weights(tiny_run: TinyRun, narrow: Cell, wide: Cell) -> None:
     ask(tiny_run, narrow, 0, "p", 5, 6, 9, 9)
     ask(tiny_run, wide, 0, "p", 5, 6, 7, 8)
-    assert answers(tiny_run) == {"int4": Answers(0.75, 1, 2.0, 2.0, 0.0), "fp32": Answers(1.0)}
+    assert answers(tiny_run) == {"int4": Answers(0.75, 1, 2.0, 2.0, 0.0, compared_tokens=4), "fp32": Answers(1.0)}
 
 
 def test_the_reference_of_a_run_is_named(tiny_run: TinyRun, narrow: Cell, wide: Cell) -> None:
@@ -63,14 +67,14 @@ def test_an_answer_that_is_the_same_counts_with_its_whole_length(tiny_run: TinyR
         ask(tiny_run, narrow, 0, prompt, *ids)
     ask(tiny_run, wide, 0, "p", 1, 2, 3, 4)
     ask(tiny_run, wide, 0, "q", 4, 7, 4, 5)
-    assert answers(tiny_run)["int4"] == Answers(0.75, 2, 2.5, 2.5, 0.5)
+    assert answers(tiny_run)["int4"] == Answers(0.75, 2, 2.5, 2.5, 0.5, compared_tokens=4)
 
 
 def test_sequences_of_a_batch_are_compared_one_by_one(tiny_run: TinyRun, make_cell: MakeCell) -> None:
     narrow, wide = (make_cell(precision=one, new_tokens=3, batch_size=2) for one in ("int4", "fp32"))
     ask(tiny_run, narrow, 0, "p+q", (1, 1), (2, 2), (3, 9))
     ask(tiny_run, wide, 0, "p+q", (1, 1), (2, 2), (3, 3))
-    assert answers(tiny_run)["int4"] == Answers(1.0, 2, 2.5, 2.5, 0.5)
+    assert answers(tiny_run)["int4"] == Answers(1.0, 2, 2.5, 2.5, 0.5, compared_tokens=3)
 
 
 def test_other_prompts_and_warm_ups_are_not_compared(tiny_run: TinyRun, narrow: Cell, wide: Cell) -> None:
@@ -84,7 +88,7 @@ def test_a_generation_without_ids_is_left_out(tiny_run: TinyRun, narrow: Cell, w
     ask(tiny_run, narrow, 0, "p", 1, 2, 3, 4)
     ask(tiny_run, wide, 0, "p", 1, 2, 3, 4)
     tiny_run.generation(narrow, 1, 10.0, [1.0] * 3, prompt_digest="q")
-    assert answers(tiny_run)["int4"] == Answers(1.0, 1, 4.0, 4.0, 1.0)
+    assert answers(tiny_run)["int4"] == Answers(1.0, 1, 4.0, 4.0, 1.0, compared_tokens=4)
 
 
 def test_simulated_answers_are_no_reference(tiny_run: TinyRun, make_cell: MakeCell) -> None:
@@ -149,6 +153,63 @@ def test_ids_that_the_vocabulary_does_not_have_are_counted(
     found = answers(tiny_run)["int4"]
     assert found is not None
     assert found.outside == outside
+
+
+# -- beside the model's own weights
+
+
+def beside_right(run: TinyRun, answers: object) -> RunAnalysis:
+    """The run, analysed with these answers of the reference by the digest of the prompt."""
+    path = run.write()
+    write_json(path / "answers.json", {"reference": "transformers fp32", "answers": answers})
+    return analyse_run(open_run(path))
+
+
+def test_answers_are_compared_with_those_of_the_models_own_weights(tiny_run: TinyRun, narrow: Cell, wide: Cell) -> None:
+    ask(tiny_run, narrow, 0, "p", 5, 6, 9, 9)
+    ask(tiny_run, wide, 0, "p", 5, 6, 7, 7)
+    found = beside_right(tiny_run, {"p": [5, 6, 7, 8]})
+    assert [cell.answers for cell in found.cells] == [
+        Answers(0.75, 1, 2.0, 2.0, 0.0, compared_tokens=4),
+        Answers(0.75, 1, 3.0, 3.0, 0.0, compared_tokens=4),
+    ]
+    assert (found.reference, found.right_answers) == (None, "transformers fp32")
+
+
+def test_a_run_of_int4_alone_has_the_models_own_weights_to_be_compared_with(tiny_run: TinyRun, narrow: Cell) -> None:
+    ask(tiny_run, narrow, 0, "p", 1, 2, 3, 4)
+    (cell,) = beside_right(tiny_run, {"p": [1, 2, 3, 4]}).cells
+    assert cell.answers == Answers(1.0, 1, 4.0, 4.0, 1.0, compared_tokens=4)
+
+
+def test_prompts_that_the_reference_was_not_asked_are_not_compared(tiny_run: TinyRun, narrow: Cell) -> None:
+    ask(tiny_run, narrow, 0, "p", 1, 2, 3, 4)
+    ask(tiny_run, narrow, 1, "q", 1, 2, 3, 4)
+    (cell,) = beside_right(tiny_run, {"p": [1, 2, 3, 4]}).cells
+    assert cell.answers is not None
+    assert cell.answers.compared == 1
+
+
+@pytest.mark.parametrize("right", [[1, 2], [1, 2, 3, 4, 5]])
+def test_answers_are_compared_as_far_as_both_go(tiny_run: TinyRun, narrow: Cell, right: list[int]) -> None:
+    ask(tiny_run, narrow, 0, "p", 1, 2, 3, 4)
+    (cell,) = beside_right(tiny_run, {"p": right}).cells
+    assert cell.answers is not None
+    assert (cell.answers.compared_tokens, cell.answers.alike) == (min(4, len(right)), 1.0)
+
+
+def test_of_a_batch_the_first_sequence_is_compared(tiny_run: TinyRun, make_cell: MakeCell) -> None:
+    ask(tiny_run, make_cell(precision="int4", new_tokens=3, batch_size=2), 0, "p+q", (1, 9), (2, 9), (3, 9))
+    (cell,) = beside_right(tiny_run, {"p": [1, 2, 4], "q": [1, 2, 3]}).cells
+    assert cell.answers is not None
+    assert (cell.answers.compared, cell.answers.first_difference) == (1, 2.0)
+
+
+@pytest.mark.parametrize("damage", [[], {"p": ["x"]}, {"p": [2**70]}, {"p": None}, {"p": 5}])
+def test_a_file_of_answers_that_is_none_leaves_them_out(tiny_run: TinyRun, narrow: Cell, damage: object) -> None:
+    ask(tiny_run, narrow, 0, "p", 1, 2, 3, 4)
+    found = beside_right(tiny_run, damage)
+    assert (found.right_answers, read_right_answers(tiny_run.folder / "run")) == (None, None)
 
 
 # -- the same artifact on the CPU

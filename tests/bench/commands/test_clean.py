@@ -30,6 +30,14 @@ def test_what_a_killed_conversion_left_is_listed(tmp_path: Path) -> None:
     assert [item.kind for item in kept(tmp_path)] == ["interrupted"]
 
 
+def test_what_an_interrupted_download_left_is_listed_and_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "downloads" / KEY.folder
+    folder.mkdir(parents=True)
+    (folder / "model.safetensors.incomplete").write_bytes(b"12")
+    assert [(item.kind, item.bytes) for item in kept(tmp_path)] == [("interrupted", 2)]
+    assert (remove_kept(tmp_path, kept(tmp_path)), folder.exists()) == ([], False)
+
+
 def test_an_empty_cache_holds_nothing(tmp_path: Path) -> None:
     assert kept(tmp_path / "nothing") == []
 

@@ -70,7 +70,7 @@ def ask(other_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> As
         device: str = "CPU",
     ) -> Rows:
         plan = load_plan or LoadPlan(Venv(sys.executable))
-        known = None if reference is None else Reference("whole model fp32", reference)
+        known = None if reference is None else Reference("whole model fp32", reference, tmp_path)
         load = Load("simulated", device, "int4", {"how": how})
         return score_load(load, plan, facts, tmp_path / "score", TEXTS, known, seconds)
 

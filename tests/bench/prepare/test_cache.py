@@ -204,6 +204,15 @@ def test_a_manifest_that_was_copied_along_is_no_file_of_the_artifact(tmp_path: P
     assert store.find(KEY) is not None
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right that users of Windows lack")
+def test_an_artifact_of_a_link_that_leads_nowhere_is_not_whole_and_made_again(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "cache")
+    made = store.get(KEY, lambda output: Made({}))
+    (made.path / "model.gguf").symlink_to("../../blobs/gone")
+    assert store.find(KEY) is None
+    assert sorted(file.name for file in store.get(KEY, make).path.iterdir()) == ["manifest.json", "weights.bin"]
+
+
 def test_a_file_has_its_sha256(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert digests_of([tmp_path / "a"], tmp_path / "cache") == {"a": hashlib.sha256(b"abc").hexdigest()}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,20 @@ def test_a_hub_id_may_name_a_revision() -> None:
 
 def test_a_hub_id_without_a_revision_means_the_newest() -> None:
     assert resolve_model("microsoft/Phi-3-mini-4k-instruct").revision is None
+
+
+@pytest.mark.parametrize(
+    ("page", "spec"),
+    [
+        ("https://huggingface.co/acme/tiny", "acme/tiny"),
+        ("https://huggingface.co/acme/tiny/tree/main", "acme/tiny@main"),
+        ("huggingface.co/acme/tiny/commit/0cb88a4f/", "acme/tiny@0cb88a4f"),
+        ("hf.co/acme/tiny/tree/refs/pr/1", "acme/tiny@refs/pr/1"),
+    ],
+)
+def test_the_address_of_a_models_page_is_a_hub_id(page: str, spec: str) -> None:
+    source = resolve_model(page)
+    assert (source.kind, source.spec, source.label) == ("hub", spec, "acme/tiny")
 
 
 def test_an_unknown_shape_says_which_exist() -> None:
@@ -103,3 +118,36 @@ def test_a_directory_says_how_it_is_quantized_already(model_directory: Path) -> 
     assert resolve_model(str(model_directory)).quantized is None
     (model_directory / "config.json").write_text('{"quantization_config": {"quant_method": "fp8"}}', "utf-8")
     assert resolve_model(str(model_directory)).quantized == "fp8"
+
+
+def test_a_part_of_a_split_gguf_stands_for_the_model(tmp_path: Path) -> None:
+    parts = [tmp_path / f"big-0000{part}-of-00002.gguf" for part in (1, 2)]
+    for file in parts:
+        file.write_bytes(b"GGUF")
+    source = resolve_model(str(parts[1]))
+    assert (source.kind, source.directory, source.label) == ("gguf", parts[0], "big")
+    parts[0].unlink()
+    with pytest.raises(UsageError, match=r"is not whole: big-00001-of-00002\.gguf of its 2 parts is missing"):
+        resolve_model(str(parts[1]))
+
+
+def test_a_folder_of_one_gguf_model_is_that_model(tmp_path: Path) -> None:
+    for name in ("README.md", "config.json", "mmproj-tiny.gguf", "tiny.Q4_0.gguf"):
+        (tmp_path / name).write_bytes(b"GGUF")
+    source = resolve_model(str(tmp_path))
+    assert (source.kind, source.directory) == ("gguf", tmp_path / "tiny.Q4_0.gguf")
+
+
+def test_of_several_gguf_models_in_a_folder_one_has_to_be_named(tmp_path: Path) -> None:
+    for name in ("tiny.Q4_0.gguf", "tiny.Q8_0.gguf"):
+        (tmp_path / name).write_bytes(b"GGUF")
+    with pytest.raises(UsageError, match=r"a folder of 2 GGUF models: name one of them \(tiny\.Q4_0\.gguf, tiny\.Q8_0"):
+        resolve_model(str(tmp_path))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right that users of Windows lack")
+def test_a_gguf_that_is_a_link_to_nothing_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "tiny.gguf"
+    file.symlink_to("../../blobs/gone")
+    with pytest.raises(UsageError, match=r"tiny\.gguf of the model .* is a link to a file that is not there: download"):
+        resolve_model(str(file))

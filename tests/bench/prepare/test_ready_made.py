@@ -109,7 +109,8 @@ def test_on_another_volume_they_are(taken: Make, ir: Path, monkeypatch: pytest.M
 def test_code_that_its_configuration_names_and_chat_templates_are_left_out(taken: Make, ir: Path) -> None:
     code = {"auto_map": {"AutoTokenizer": ["evil.Evil", None]}}
     (ir / "config.json").write_text(json.dumps({**code, "model_type": "llama"}), "utf-8")
-    (ir / "tokenizer_config.json").write_text(json.dumps({**code, "chat_template": "{{ x }}", "a": 1}), "utf-8")
+    more = {"chat_template": "{{ x }}", "vocab_file": "/etc/passwd", "a": 1}
+    (ir / "tokenizer_config.json").write_text(json.dumps({**code, **more}), "utf-8")
     path = taken(ir).artifact("openvino-ir", "original", "CPU").path
     assert json.loads((path / "config.json").read_text("utf-8")) == {"model_type": "llama"}
     assert json.loads((path / "tokenizer_config.json").read_text("utf-8")) == {"a": 1}
@@ -206,3 +207,27 @@ def test_a_gguf_has_a_folder_of_its_own(taken: Make, gguf: Path) -> None:
 def test_what_has_to_be_looked_into_is_announced(taken: Make, gguf: Path) -> None:
     labels = [work.label for work in taken(gguf).pending([])]
     assert labels == ["looking into my-model.Q4_0", "the tokenizer of my-model.Q4_0"]
+
+
+def test_the_parts_of_a_split_gguf_have_one_digest(taken: Make, tmp_path: Path) -> None:
+    parts = [tmp_path / f"big-0000{part}-of-00002.gguf" for part in (1, 2)]
+    for file in parts:
+        write_gguf(file)
+    before = taken(parts[0]).model().digest
+    assert taken(parts[1]).model().digest == before
+    parts[1].write_bytes(parts[1].read_bytes() + b"more")
+    assert taken(parts[0]).model().digest != before
+
+
+def test_a_tokenizer_that_is_put_beside_a_gguf_is_looked_at(taken: Make, gguf: Path, stand_in: StandIn) -> None:
+    taken(gguf).prompts()
+    gguf.with_name("tokenizer.json").write_text("{}", "utf-8")
+    taken(gguf).prompts()
+    assert stand_in.calls == ["gguf-tokenizer", "inspect", "prompts", "gguf-tokenizer", "prompts"]
+
+
+def test_what_has_to_be_known_of_a_tokenizer_is_noted_of_the_model(taken: Make, gguf: Path, stand_in: StandIn) -> None:
+    stand_in.answer({**INSPECTED, "note": "texts are split as for another"})
+    assert (
+        taken(gguf).model().note == "a ready-made artifact: how it was made is unknown; texts are split as for another"
+    )

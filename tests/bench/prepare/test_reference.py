@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from backends.contract import Text
+from backends.contract import Question, Text
 from bench.errors import MachineError, PrepareError
 from bench.prepare import stage
 from bench.prepare.cache import Artifact
@@ -16,6 +16,7 @@ from bench.prepare.stage import Preparer
 pytestmark = pytest.mark.process
 
 TEXTS = [Text("chat-1", (1, 2, 3)), Text("longest-prompt", (4, 5, 6, 7), 2)]
+QUESTIONS = [Question("a", (1, 2), 3), Question("b", (3, 4), 3)]
 PARAMETERS = 96  # of the directory in conftest.py
 Reference = Callable[..., Artifact]
 
@@ -26,9 +27,9 @@ def reference(
 ) -> Reference:
     """The reference of a small directory, as a new run asks for it, with ``room`` in the memory for that many bytes."""
 
-    def make(texts: list[Text] = TEXTS, room: int = 10**12) -> Artifact:
+    def make(texts: list[Text] = TEXTS, room: int = 10**12, questions: Sequence[Question] = QUESTIONS) -> Artifact:
         monkeypatch.setattr(stage, "free_memory_bytes", lambda: room)
-        return preparer_of(str(model_directory)).reference(texts)
+        return preparer_of(str(model_directory)).reference(texts, questions)
 
     return make
 
@@ -75,9 +76,16 @@ def test_ids_name_and_start_make_a_text(reference: Reference, other: Text) -> No
     assert reference([other]).digest != reference(TEXTS[:1]).digest
 
 
-def test_the_converter_is_given_the_texts(reference: Reference, stand_in: Any) -> None:
+@pytest.mark.parametrize("other", [Question("a", (1, 2), 4), Question("a", (1, 3), 3), Question("b", (1, 2), 3)])
+def test_other_questions_have_another_reference(reference: Reference, other: Question) -> None:
+    assert reference(questions=[other]).digest != reference(questions=QUESTIONS[:1]).digest
+
+
+def test_the_converter_is_given_the_texts_and_the_questions(reference: Reference, stand_in: Any) -> None:
     reference()
-    assert [Text(**{**text, "ids": tuple(text["ids"])}) for text in stand_in.options["texts"]] == TEXTS
+    given = stand_in.options
+    assert [Text(**{**text, "ids": tuple(text["ids"])}) for text in given["texts"]] == TEXTS
+    assert [Question(**{**one, "ids": tuple(one["ids"])}) for one in given["questions"]] == QUESTIONS
 
 
 def test_a_text_may_fill_the_context(reference: Reference) -> None:

@@ -206,7 +206,7 @@ def test_a_downloaded_model_that_is_quantized_already_is_refused_before_it_is_co
 
 
 def test_a_hub_model_of_unknown_size_says_so(preparer_of: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {"model.safetensors": {"bytes": 7_000_000, "download": 7_000_000, "room": 7_000_000}}
+    files = {"model.safetensors": {"bytes": 7_000_000, "place": None}}
     monkeypatch.setattr(stage, "find_model", lambda *_: HubModel("owner/name", COMMIT, files))
     pending = preparer_of("owner/name").pending(WANTED)
     assert (pending[0].label, pending[0].disk_bytes) == ("the download of owner/name (7 MB)", 7_000_000)

@@ -24,6 +24,7 @@ from bench.report.render import ReportPaths, render
 from bench.report.run_page import run_page
 from bench.report.run_table import run_table
 from bench.report.run_view import RunView, view_run
+from bench.store.files import write_json
 from bench.store.reader import open_run
 from tests.support.stored_runs import FakeRun
 
@@ -47,6 +48,17 @@ def made(tmp_path: Path) -> MakeReport:
 @pytest.fixture
 def view(tmp_path: Path) -> RunView:
     return view_run(analyse_run(open_run(fake(AGREEING).write(tmp_path))))
+
+
+@pytest.fixture
+def beside_right(tmp_path: Path) -> ReportPaths:
+    """The report of a run of int4 and int8 alone, beside 32 tokens of what the model's own weights answer."""
+    run = fake(AGREEING, loads=[Load("ort-genai", "CPU", precision) for precision in ("int4", "int8")])
+    path = run.write(tmp_path / "results")
+    answers = {"reference": "transformers fp32", "answers": {"32/0/1": list(range(32)), "32/0/2": list(range(32))}}
+    write_json(path / "answers.json", answers)
+    write_json(path / "pieces.json", {str(one): f" w{one}" for one in (*range(64), *range(1000, 1064))})
+    return render(path, tmp_path / "reports")
 
 
 def rows(report: ReportPaths) -> list[dict[str, str]]:
@@ -98,9 +110,10 @@ def test_the_summary_for_github_has_the_column(made: MakeReport) -> None:
 def test_exports_have_the_figures(made: MakeReport) -> None:
     report = made(fake(AGREEING))
     by_precision = {row["precision"]: row for row in rows(report)}
-    keys = ("answers_compared", "first_difference_tokens", "first_difference_tokens_mean", "answers_alike")
-    assert [by_precision["int4"][key] for key in keys] == ["9", "2.0", "2.0", "0.0"]
-    assert [by_precision["fp32"][key] for key in keys] == ["0", "", "", ""]
+    differences = ("first_difference_tokens", "first_difference_tokens_mean")
+    keys = ("answers_compared", "tokens_compared", *differences, "answers_alike")
+    assert [by_precision["int4"][key] for key in keys] == ["9", "64", "2.0", "2.0", "0.0"]
+    assert [by_precision["fp32"][key] for key in keys] == ["0", "", "", "", ""]
     assert by_precision["int4"]["distinct_share"] == "1.0"
     benchmarks = json.loads((report.index.parent / "pytest-benchmark.json").read_text(encoding="utf-8"))["benchmarks"]
     assert {one["extra_info"]["first_difference_tokens"] for one in benchmarks} == {2.0, 28.0, None}
@@ -110,6 +123,16 @@ def test_the_summary_names_the_reference(made: MakeReport) -> None:
     run = fake(AGREEING)
     summary = json.loads((made(run).index.parent / "summary.json").read_text(encoding="utf-8"))
     assert summary["reference"] == {"configuration": "ort-genai CPU fp32", "load_key": run.loads[-1].key}
+
+
+def test_answers_beside_those_of_the_models_own_weights(beside_right: ReportPaths) -> None:
+    shown = results(beside_right)
+    assert re.findall(r'<td class="n"[^>]*>(\d+ of \d+|reference)</td>', shown) == ["2 of 32", "28 of 32"]
+    note = "The reference is transformers fp32, computed from the weights that every configuration was made from"
+    assert note in text_of(shown)
+    assert {row["answers_compared"] for row in rows(beside_right)} == {"2"}
+    summary = json.loads((beside_right.index.parent / "summary.json").read_text(encoding="utf-8"))
+    assert summary["reference"] == {"configuration": "transformers fp32", "load_key": None}
 
 
 def test_the_details_of_a_cell_tell_how_many_were_compared(view: RunView) -> None:

@@ -24,6 +24,7 @@ from bench.report.cell_details import cell_details
 from bench.report.render import ReportPaths, render_analysis
 from bench.report.run_table import COLUMNS, run_table
 from bench.report.run_view import view_run
+from bench.store.files import write_json
 from bench.store.reader import open_run
 from tests.support.analyses import made_load
 from tests.support.qualities import BROKEN, DEGRADED, FAITHFUL, THE_REFERENCE, UNKNOWN, scored
@@ -350,9 +351,25 @@ def test_answers_stand_side_by_side_and_part_at_a_mark(tmp_path: Path) -> None:
     assert [one.prompt_tokens for one in run.samples] == [32, 128, 256]
     assert "<span> w0 w1</span><mark> w1002</mark> w1003" in shown
     reference, *others = run.samples[0].answers
+    assert reference.load is not None
     assert reference.load.label == "transformers-CPU-fp32"
-    assert {answer.load.precision: answer.alike for answer in others} == {"int4": 2, "int8": 28, "fp32": 64}
-    assert {answer.first_other for answer in others if answer.load.precision == "fp32"} == {""}
+    by_precision = {answer.load.precision: answer for answer in others if answer.load}
+    assert {name: answer.alike for name, answer in by_precision.items()} == {"int4": 2, "int8": 28, "fp32": 64}
+    assert by_precision["fp32"].first_other == ""
+
+
+def test_the_reference_stands_first_where_it_is_no_load_of_the_run(tmp_path: Path) -> None:
+    fake = FakeRun(agreeing={"int4": 2, "int8": 28}, prompt_tokens=(32,), repeats=1, pieces=pieces())
+    path = fake.write(tmp_path / "results")
+    write_json(path / "answers.json", {"reference": "transformers fp32", "answers": {"32/0/1": list(range(32))}})
+    run = scored(analyse_run(open_run(path)), KNOWN)
+    (sample,) = run.samples
+    first, *others = sample.answers
+    assert (first.load, first.alike, first.rest) == (None, 32, "")
+    assert {answer.load.precision: answer.alike for answer in others if answer.load} == {"int4": 2, "int8": 28}
+    shown = section(page(render_analysis(run, tmp_path / "report")), "quality")
+    assert '<th scope="row">transformers fp32</th><td class="n">reference</td>' in shown
+    assert "w32" not in shown
 
 
 @pytest.mark.parametrize("found", [[], {"1": 2}, "text"], ids=["a list", "numbers", "a string"])
@@ -385,7 +402,7 @@ def test_the_rows_of_exports_have_the_columns(report: ReportPaths) -> None:
 def test_the_summary_has_an_object_for_each_load(report: ReportPaths) -> None:
     summary = json.loads(report.summary_json.read_text(encoding="utf-8"))
     by_name = {one["configuration"]: one for one in summary["quality"]}
-    assert summary["summary_version"] == 6
+    assert summary["summary_version"] == 7
     assert by_name["ort-genai CPU int4"]["reason"] == "ratio"
     assert by_name["ort-genai CPU int4"]["kinds"][0]["kind"] == "chat"
     assert by_name["openvino-genai CPU int8"]["error"] == "the worker was killed by signal 9"

@@ -11,25 +11,40 @@ from typing import Any, cast
 
 import pytest
 
-from backends.contract import Text
+from backends.contract import Question, Text
 from backends.spec import BackendSpec, OptionSpec
+from bench.analyse.agreement import read_right_answers
 from bench.analyse.answer_samples import read_pieces
 from bench.errors import MachineError, PrepareError
 from bench.measure.attempt import LoadPlan, RunFacts
+from bench.measure.prompt_keys import shapes_of
 from bench.measure.scoring import Reference
 from bench.measure.worker import Timeouts
 from bench.plan.backends import BACKENDS
-from bench.plan.cells import Load
+from bench.plan.cells import Cell, Load
 from bench.plan.venvs import Venv
 from bench.prepare.prompts import PromptBook, PromptKey
 from bench.run import quality
-from bench.run.quality import Measured, QualityPass, in_short, keep_pieces, on_cpu, reference_for, texts_of, turns_of
+from bench.run.quality import (
+    Measured,
+    QualityPass,
+    in_short,
+    keep_answers,
+    keep_pieces,
+    on_cpu,
+    questions_of,
+    reference_for,
+    texts_of,
+    turns_of,
+)
+from bench.store.files import write_json
 from bench.store.reader import open_run
 from tests.support.stored_runs import FakeRun
 
 Rows = list[dict[str, Any]]
 
 TEXT = Text("chat-1", tuple(range(10)))
+QUESTION = Question("a", (1, 2, 3), 4)
 HERE = LoadPlan(Venv("python"))
 ODD = BackendSpec(
     name="odd",
@@ -126,6 +141,50 @@ def test_of_a_long_prompt_the_last_64_positions_are_scored_before_all_texts() ->
     key = PromptKey(300, 0, 0)
     assert (longest.name, longest.positions) == ("longest-prompt", 64)
     assert longest.ids == book.prompts_for_visit(0, [key])[key].ids
+
+
+# -- prompts that the reference answers
+
+
+def questions(
+    *cells: tuple[int, int, int], repeats: int = 5, block: int = 0, context: int | None = None
+) -> list[Question]:
+    """Those of two loads that are asked these prompt tokens, new tokens and batch sizes."""
+    shapes = shapes_of({new for _, new, _ in cells}, {size for *_, size in cells})
+    asked = [Cell(load(precision), *cell) for precision in ("int4", "fp32") for cell in cells]
+    return questions_of(PromptBook.made_up(vocab_size=1_000), asked, shapes, block, repeats, context)
+
+
+def lengths(found: Sequence[Question]) -> list[tuple[int, int]]:
+    return [(len(one.ids), one.new_tokens) for one in found]
+
+
+def test_the_reference_answers_the_first_timed_prompts_of_each_length() -> None:
+    found = questions((32, 16, 1), (128, 16, 1), block=2)
+    keys = {PromptKey(length, ordinal, 0) for length in (32, 128) for ordinal in range(3)}
+    prompts = PromptBook.made_up(vocab_size=1_000).prompts_for_visit(2, keys)
+    assert found == [Question(one.digest, one.ids, 16) for one in prompts.values()]
+
+
+def test_no_more_prompts_are_answered_than_are_asked() -> None:
+    assert lengths(questions((32, 16, 1), repeats=2)) == [(32, 16)] * 2
+
+
+def test_of_long_prompts_fewer_are_answered() -> None:
+    assert lengths(questions((1024, 8, 1), (4096, 8, 1))) == [(1024, 8), (1024, 8), (4096, 8)]
+
+
+def test_each_shape_has_prompts_of_its_own_and_the_longest_answer_is_made_for_all() -> None:
+    found = questions((32, 4, 1), (32, 16, 1), (32, 4, 2), (32, 16, 2))
+    assert (lengths(found), len({one.digest for one in found})) == ([(32, 16)] * 4, 4)
+
+
+def test_a_long_answer_is_made_in_part() -> None:
+    assert lengths(questions((32, 500, 1), repeats=1)) == [(32, 64)]
+
+
+def test_what_is_beyond_the_context_is_not_answered() -> None:
+    assert lengths(questions((32, 16, 1), (100, 16, 1), repeats=1, context=100)) == [(32, 16)]
 
 
 # -- who is asked
@@ -274,6 +333,33 @@ def test_the_text_of_each_id_of_the_answers_is_kept(tmp_path: Path) -> None:
     assert read_pieces(run.path) == {str(one): f" word{one}" for one in answered}
 
 
+def kept_answers(run: Path, folder: Path) -> None:
+    write_json(folder / "answers.json", {"a": [7, 70_000]})
+    keep_answers(run, Reference("transformers fp32", folder / "reference.npz", folder / "answers.json"))
+
+
+def test_the_answers_of_the_reference_are_kept_in_the_run(tmp_path: Path) -> None:
+    path = FakeRun().write(tmp_path)
+    kept_answers(path, tmp_path)
+    found = read_right_answers(path)
+    assert found is not None
+    assert (found.reference, found.answers["a"].tolist()) == ("transformers fp32", [7, 70_000])
+
+
+def test_without_a_reference_none_are_kept(tmp_path: Path) -> None:
+    path = FakeRun().write(tmp_path)
+    keep_answers(path, None)
+    assert read_right_answers(path) is None
+
+
+def test_the_text_of_the_references_answers_is_kept_too(tmp_path: Path) -> None:
+    path = FakeRun(agreeing={"int4": 3}).write(tmp_path)
+    kept_answers(path, tmp_path)
+    pieces = SimpleNamespace(pieces=lambda ids: {one: f" word{one}" for one in ids})
+    keep_pieces(open_run(path), cast("Any", pieces), print)
+    assert read_pieces(path)["70000"] == " word70000"
+
+
 def test_answers_whose_text_cannot_be_had_are_said(tmp_path: Path) -> None:
     def pieces(_: Sequence[int]) -> dict[int, str]:
         raise PrepareError("no tokenizer")
@@ -292,9 +378,10 @@ class Preparer:
     def __init__(self, problem: Exception | None = None) -> None:
         self.problem = problem
         self.asked: list[Text] = []
+        self.questions: list[Question] = []
 
-    def reference(self, texts: Sequence[Text]) -> Any:
-        self.asked = list(texts)
+    def reference(self, texts: Sequence[Text], questions: Sequence[Question]) -> Any:
+        self.asked, self.questions = list(texts), list(questions)
         if self.problem:
             raise self.problem
         return SimpleNamespace(precision="bf16", path=Path("made"))
@@ -302,16 +389,17 @@ class Preparer:
 
 def refer(asked: str, preparer: Any, *loads: Load) -> tuple[Any, list[str]]:
     said: list[str] = []
-    return reference_for(asked, loads, preparer, [TEXT, Text("code-1", range(20))], 10, said.append), said
+    texts = [TEXT, Text("code-1", range(20))]
+    return reference_for(asked, loads, preparer, texts, [QUESTION], 10, said.append), said
 
 
 def test_the_models_own_weights_are_the_reference_for_what_fits_the_context() -> None:
     preparer = Preparer()
     assert refer("auto", preparer, load("int4")) == (
-        Reference("transformers bf16", Path("made") / "reference.npz"),
+        Reference("transformers bf16", Path("made") / "reference.npz", Path("made") / "answers.json"),
         [],
     )
-    assert preparer.asked == [TEXT]
+    assert (preparer.asked, preparer.questions) == ([TEXT], [QUESTION])
 
 
 @pytest.mark.parametrize("asked", ["none", "odd-CPU-fp32"])

@@ -11,10 +11,11 @@ import pytest
 from bench import PROJECT_ROOT
 from bench.measure.attempt import RunFacts
 from bench.measure.worker import Timeouts
+from bench.observe.packages import without_secrets
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
 from bench.prepare.preparation import PreparedModel
-from bench.run.record import git_commit, model_record, project_version, run_record, without_secrets
+from bench.run.record import git_commit, measured_model, model_record, project_version, run_record
 
 pytestmark = pytest.mark.process
 
@@ -108,3 +109,16 @@ def test_outside_of_a_checkout_there_is_no_commit(monkeypatch: pytest.MonkeyPatc
 )
 def test_urls_lose_user_and_query(text: str, recorded: str) -> None:
     assert without_secrets(text) == recorded
+
+
+@pytest.mark.parametrize(
+    ("model", "again"),
+    [
+        ({"name": "acme/tiny", "kind": "hub", "revision": "0cb88a4f"}, "acme/tiny@0cb88a4f"),
+        ({"name": "acme/tiny", "kind": "directory", "revision": "0cb88a4f"}, "acme/tiny@main"),
+        ({"name": "acme/tiny", "kind": "hub", "revision": None}, "acme/tiny@main"),
+        (None, "acme/tiny@main"),
+    ],
+)
+def test_a_model_of_the_hub_is_measured_again_at_its_commit(model: dict[str, Any] | None, again: str) -> None:
+    assert measured_model({"model": model}, "acme/tiny@main") == again

@@ -21,7 +21,7 @@ GAPS = [[1.0] * NEW_TOKENS for _ in PROMPT_TOKENS]
 
 def tiny(gaps: list[list[float]] = GAPS) -> TinyModel:
     preparer: Any = SimpleNamespace()
-    return TinyModel("Tiny", preparer, [[0] * length for length in PROMPT_TOKENS], WANTED, gaps)
+    return TinyModel("Tiny", preparer, WANTED, gaps)
 
 
 def changed(prompt: int, place: int) -> list[list[int]]:

@@ -1,0 +1,107 @@
+"""Whether our GGUF files answer as transformers does from the folders that they were made of.
+
+llama.cpp reads them where it is installed, and transformers' own reader of GGUF files, which knows some architectures.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backends.table import BACKENDS
+from bench.errors import WorkerUnsupported
+from bench.measure.worker import WorkerProcess
+from bench.plan.venvs import Venvs
+from bench.processes import child_environment
+from tests.support.loaded_backends import REMEDY, TIMEOUTS
+from tests.support.tiny_ggufs import READ_BY_TRANSFORMERS, Answers, converted
+from tests.support.tiny_models import KINDS, NEW_TOKENS, WINDOW, Answered, made
+
+pytestmark = pytest.mark.contract
+
+EXACT = {"kv_cache_precision": "f32", "flash_attention": "off"}
+"""What leaves float32 as it is, so that only mistakes differ."""
+
+ENDS_WITH_ITS_WINDOW = "mistral-window"
+
+
+@pytest.fixture(scope="module")
+def conversion_python(venvs: Venvs) -> str:
+    python = venvs.conversion().python
+    if python is None:
+        pytest.skip(f"no venv that converts models: {REMEDY}")
+    return python
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tiny")
+
+
+@pytest.fixture(scope="module")
+def models(conversion_python: str, folder: Path) -> dict[str, Answered]:
+    return made(conversion_python, folder, list(KINDS))
+
+
+@pytest.fixture(scope="module")
+def read_back(conversion_python: str, folder: Path, models: dict[str, Answered]) -> Answers:
+    return converted(conversion_python, folder, models)
+
+
+@pytest.fixture(scope="module")
+def llama_cpp(venvs: Venvs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
+    spec = BACKENDS["llama-cpp"]
+    python = venvs.backend(spec, "CPU").python
+    if python is None:
+        pytest.skip("llama.cpp is not installed: `nox -s bench -- --backend llama-cpp` compiles it")
+    scratch = tmp_path_factory.mktemp("llama-cpp")
+    with WorkerProcess(python, spec.target, scratch, timeouts=TIMEOUTS, threads=1) as worker:
+        worker.open()
+        yield worker
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tiny_model_does_not_repeat_itself(models: dict[str, Answered], kind: str) -> None:
+    assert all(len(set(ids)) > NEW_TOKENS / 4 for ids in models[kind].answers)
+
+
+@pytest.mark.parametrize("kind", READ_BY_TRANSFORMERS)
+def test_a_gguf_read_by_transformers_answers_as_its_folder(
+    models: dict[str, Answered], read_back: Answers, kind: str
+) -> None:
+    assert read_back[kind] == models[kind].answers
+
+
+def test_every_architecture_that_is_converted_has_a_tiny_model(
+    conversion_python: str, models: dict[str, Answered]
+) -> None:
+    program = "from backends.convert.gguf_families import FAMILIES; print(*FAMILIES)"
+    done = subprocess.run(
+        [conversion_python, "-c", program], env=child_environment({}), capture_output=True, check=True, text=True
+    )
+    made = [json.loads((model.folder / "config.json").read_text("utf-8")) for model in models.values()]
+    assert set(done.stdout.split()) == {name for config in made for name in config["architectures"]}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_llama_cpp_answers_as_transformers(
+    llama_cpp: WorkerProcess, models: dict[str, Answered], read_back: Answers, kind: str
+) -> None:
+    model = models[kind]
+    llama_cpp.load(model.folder / "gguf", "CPU", "fp32", 1, EXACT)
+    asked = [ids for ids in model.prompts if kind != ENDS_WITH_ITS_WINDOW or len(ids) < WINDOW]
+    answers = [[row[0] for row in llama_cpp.generate([ids], NEW_TOKENS).token_ids] for ids in asked]
+    assert answers == model.answers[: len(asked)]
+
+
+def test_what_llama_cpp_would_compute_without_the_models_window_is_refused(
+    llama_cpp: WorkerProcess, models: dict[str, Answered], read_back: Answers
+) -> None:
+    model = models[ENDS_WITH_ITS_WINDOW]
+    llama_cpp.load(model.folder / "gguf", "CPU", "fp32", 1, EXACT)
+    with pytest.raises(WorkerUnsupported, match=rf"more than the {WINDOW} up to which llama\.cpp computes"):
+        llama_cpp.generate([model.prompts[1]], NEW_TOKENS)
