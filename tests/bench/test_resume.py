@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -163,6 +164,20 @@ def test_loads_that_were_not_scored_are_scored_and_others_are_not_again(copied: 
     now = copied.stored.table("quality").to_pylist()
     assert [row for row in now if row["load_key"] == first] == [row for row in scored if row["load_key"] == first]
     assert len(now) == len(scored)
+
+
+def test_a_run_that_filled_the_disk_is_carried_on_when_there_is_room(sweep: Sweep, small_disk: Path) -> None:
+    sizes = ("--new-tokens", "2000", "--blocks", "3", "--load-option", "simulated.itl_ms=0.001", "--no-quality")
+    sweep.run(*sizes)
+    expected = keys(sweep)
+    needed = sum(file.stat().st_size for file in sweep.stored.path.rglob("*") if file.is_file())
+    full = type(sweep)(small_disk)
+    (small_disk / "other data").write_bytes(bytes(2**20 - needed // 2))
+    filled = full.run(*sizes, "--reports-dir", str(sweep.home / "reports"))
+    assert "No space left on device" in filled.stdout
+    assert 0 < len(keys(full)) < len(expected)
+    (small_disk / "other data").unlink()
+    assert (again(full).returncode, keys(full)) == (0, expected)
 
 
 def test_a_narrowed_run_with_a_cell_that_cannot_be_is_carried_on_by_the_same_selection_alone(sweep: Sweep) -> None:
