@@ -75,7 +75,7 @@ from bench.prepare import install  # noqa: E402
 from bench.prepare.install import Outcome, reason  # noqa: E402
 from bench.prepare.resolve import resolve_all  # noqa: E402
 
-STUDIES = ("architectures", "intervals", "overhead", "report-speed", "settings")
+STUDIES = ("architectures", "faults", "intervals", "overhead", "report-speed", "settings")
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
 
@@ -230,8 +230,14 @@ def gate(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def verify(session: nox.Session) -> None:
+    """Check the files of stored runs, the newest unless they are named, against the digests of their end."""
+    finish(session, harness(session), "-m", "bench.commands.verify", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments: `-- architectures`, `intervals`, `overhead`, `report-speed` or `settings`, with its options."""
+    """Experiments: `-- architectures`, `faults`, `intervals`, `overhead`, `report-speed`, `settings`; with options."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(

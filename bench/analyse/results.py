@@ -545,6 +545,7 @@ class RunAnalysis:
         right_answers: what all answers are compared with where it is the model's own weights and none of the loads,
             e.g. ``transformers fp32``.
         samples: of the answers in text, by prompt length.
+        damaged: file of the run that cannot be read, and whose rows are left out -> why.
     """
 
     record: Mapping[str, Any]
@@ -559,4 +560,5 @@ class RunAnalysis:
     reference: LoadResult | None = None
     faithful_rankings: tuple[Ranking, ...] = ()
     samples: tuple[AnswerSample, ...] = ()
+    damaged: Mapping[str, str] = field(default_factory=dict)
     right_answers: str | None = None

@@ -76,6 +76,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         reference=loads[reference.load_key] if reference else None,
         right_answers=right.reference if right else None,
         samples=answer_samples(run, cells, right or reference),
+        damaged={path.relative_to(run.path).as_posix(): why for path, why in run.damaged.items()},
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
+from bench.errors import StoreError
 from bench.report.exports.action import action_json
 from bench.report.exports.summary_csv import cell_rows, summary_csv
 from bench.report.exports.summary_json import summary_json
@@ -20,7 +21,7 @@ from bench.report.run_table import run_table
 from bench.report.run_view import RunView, view_run
 from bench.report.run_words import all_sentences, nothing_measured
 from bench.store.files import write_files
-from bench.store.reader import as_utc, open_run
+from bench.store.reader import as_utc, open_run, without_damaged
 
 _UNKNOWN = datetime(1980, 1, 1, tzinfo=UTC)
 
@@ -60,7 +61,19 @@ def render(run_dir: Path, reports_dir: Path) -> ReportPaths:
         StoreError: ``run_dir`` holds no readable run.
         MachineError: ``reports_dir`` cannot be written to.
     """
-    return render_analysis(analyse_run(open_run(run_dir)), reports_dir / run_dir.resolve().name)
+    return render_analysis(_analysed(run_dir), reports_dir / run_dir.resolve().name)
+
+
+def _analysed(run_dir: Path) -> RunAnalysis:
+    """The analysis of a run, without the files that are damaged."""
+    run = open_run(run_dir)
+    try:
+        return analyse_run(run)
+    except StoreError:
+        left = without_damaged(run)
+        if not left.damaged:
+            raise
+        return analyse_run(left)
 
 
 def render_analysis(analysis: RunAnalysis, folder: Path) -> ReportPaths:
@@ -109,7 +122,7 @@ def finish_run(run: Path, reports_dir: Path, *, open_report: bool, redact: bool 
     Raises:
         StoreError: the run cannot be read, or the report cannot be written.
     """
-    analysis, folder = analyse_run(open_run(run)), reports_dir / run.name
+    analysis, folder = _analysed(run), reports_dir / run.name
     private = of_this_machine(run.parent, reports_dir) if redact else None
     if private is not None:
         analysis, folder = redacted(analysis, private), redacted_folder(folder, private)

@@ -144,7 +144,7 @@ def _notes(view: RunView) -> list[str]:
     notes = [f"{name}: {spec}" for name, spec in variants.items()]
     if view.simulated != "none":
         notes.append("simulated: these latencies were played, no model ran")
-    notes += interruptions(view)
+    notes += [*run_words.damaged(view), *interruptions(view)]
     if view.selection:
         notes.append(run_words.narrowed(view))
     if view.analysis.unreached:

@@ -168,13 +168,21 @@ def banners(view: RunView) -> list[str]:
                 "that of a real model of this shape, its text is noise."
             )
         )
-    found += interruptions(view)
+    found += [*damaged(view), *interruptions(view)]
     if view.selection:
         found.append(narrowed(view))
     if view.analysis.unreached:
         found.append(unreached(view))
     found += [adaptive_end(view)] if view.adaptive else []
     return [*found, *filter(None, [quality_words.broken_banner(view), collapsed_banner(view)])]
+
+
+def damaged(view: RunView) -> list[str]:
+    """The files of a run that cannot be read."""
+    return [
+        _("{file} of this run is damaged ({why}): its rows are left out.").format(file=file, why=clean(why))
+        for file, why in view.analysis.damaged.items()
+    ]
 
 
 def narrowed(view: RunView) -> str:

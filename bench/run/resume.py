@@ -152,11 +152,14 @@ class Earlier:
         begun = self._begun
         if not begun <= {planned.id for planned in plan.visits}:
             raise other_than_before(self.run, ["the order of its visits"])
-        last = max((place for place, planned in enumerate(plan.visits) if planned.id in begun), default=-1)
         ended = {row["load_id"] for row in self._loads}
         twins = {cell.load.key: group[0].load.key for group in plan.twins for cell in group}
         # The two variants of a load are compared visit by visit, so both are kept or neither is.
-        for _, pair in groupby(plan.visits[: last + 1], lambda planned: (planned.block, twins[planned.load.key])):
+        for _, visits in groupby(plan.visits, lambda planned: (planned.block, twins[planned.load.key])):
+            if not begun:
+                break
+            pair = list(visits)
+            begun -= {planned.id for planned in pair}
             wanted = [(planned, cell) for planned in pair for cell in planned.cells if skipped(planned, cell) is None]
             found = [self._cells.get((planned.id, cell.key)) for planned, cell in wanted]
             stored = [cell for cell in found if cell is not None and cell.ended and cell.load_id in ended]

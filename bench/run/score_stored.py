@@ -34,7 +34,9 @@ from bench.run.load_plans import named_venvs, plan_load
 from bench.run.machine_lock import SHARED_QUALITY, hold_machine
 from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
 from bench.run.record import measured_model
+from bench.store.digests import record_digests
 from bench.store.reader import StoredRun
+from bench.store.schema import ANSWERS, PIECES
 from bench.store.writer import replace_rows
 
 _MOST_NAMED = 3
@@ -139,6 +141,7 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
                 found = [*judge_quality(run), *([SHARED_QUALITY] if beside else ())]
                 others = (pc.field("code") != Code.BROKEN.word) & (pc.field("message") != SHARED_QUALITY.message)
                 replace_rows(run, "findings", others, [one.row() for one in found])
+            record_digests(run.path, ("quality", "findings", PIECES, ANSWERS))
 
 
 def _facts(run: StoredRun, scratch: Path) -> RunFacts:

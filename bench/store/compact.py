@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 
@@ -47,12 +48,15 @@ def _read(path: Path) -> pa.Table:
         return file.read()
 
 
-def live_files(folder: Path) -> list[Path]:
-    """The parquet files of ``folder`` whose rows count: parts that were gathered already do not."""
+def live_files(folder: Path, without: Container[Path] = ()) -> list[Path]:
+    """The parquet files of ``folder`` whose rows count: parts that were gathered already do not.
+
+    Those of ``without`` are as good as not there.
+    """
     if not folder.is_dir():
         return []
-    gathered = _gathered(folder)
-    return [path for path in sorted(folder.glob("*.parquet")) if path.name not in gathered]
+    gathered = set() if folder / COMPACT_NAME in without else _gathered(folder)
+    return [path for path in sorted(folder.glob("*.parquet")) if path.name not in gathered and path not in without]
 
 
 def parts_ever(folder: Path) -> int:
@@ -68,6 +72,6 @@ def _gathered(folder: Path) -> set[str]:
         return set()
     try:
         metadata = pq.read_schema(compacted).metadata or {}
-    except (OSError, pa.ArrowInvalid) as error:
+        return set(json.loads(metadata.get(_GATHERED, b"[]")))
+    except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise StoreError(f"cannot read {compacted}: {error}") from error
-    return set(json.loads(metadata.get(_GATHERED, b"[]")))

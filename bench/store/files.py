@@ -29,7 +29,7 @@ def write_json(path: Path, value: object) -> None:
 
 def write_table(path: Path, table: pa.Table) -> None:
     """Write ``table`` as parquet to ``path``, whole or not at all."""
-    _commit(path, lambda partial: pq.write_table(table, partial, compression="zstd"))
+    _commit(path, lambda partial: pq.write_table(table, partial, compression="zstd", write_page_checksum=True))
 
 
 def write_files(folder: Path, contents: Mapping[Path, str | bytes]) -> None:

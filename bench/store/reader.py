@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,15 @@ _BUFFER_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """One folder under ``results/``: run.json, and end.json, which a run lacks that still goes on or was killed."""
+    """One folder under ``results/``: run.json, and end.json, which a run lacks that still goes on or was killed.
+
+    ``damaged`` are files that are left out, each with what is wrong with it.
+    """
 
     path: Path
     record: dict[str, Any]
     end: dict[str, Any] | None
+    damaged: Mapping[Path, str] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -56,17 +61,17 @@ class StoredRun:
         """
         schema, names = TABLES[name], list(columns or TABLES[name].names)
         tables = []
-        for path in live_files(self.path / name):
+        for path in live_files(self.path / name, self.damaged):
             with _named(path):
-                tables.append(pq.read_table(path, schema=schema, columns=names, filters=where))
+                tables.append(_rows(path, schema, names, where))
         return pa.concat_tables(tables) if tables else _part(schema, names).empty_table()
 
     def batches(self, name: str, columns: Sequence[str], rows: int = ROWS_AT_ONCE) -> Iterator[pa.RecordBatch]:
         """The same rows as :meth:`table` gives, at most ``rows`` at a time; for columns too large to hold twice."""
         wanted = _part(TABLES[name], columns)
-        for path in live_files(self.path / name):
+        for path in live_files(self.path / name, self.damaged):
             # Buffered, or the whole column would be read before its first row is there.
-            with _named(path), pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
+            with _named(path), _opened(path) as file:
                 present = [column for column in columns if column in file.schema_arrow.names]
                 for batch in file.iter_batches(rows, columns=present):
                     arrays = [
@@ -76,12 +81,38 @@ class StoredRun:
                     yield pa.RecordBatch.from_arrays(arrays, schema=wanted)
 
 
+def without_damaged(run: StoredRun) -> StoredRun:
+    """The run without those of its files that cannot be read to their end."""
+    damaged = {}
+    for table, schema in TABLES.items():
+        for path in sorted((run.path / table).glob("*.parquet")):
+            try:
+                with _named(path), _opened(path) as file:
+                    _rows(path, schema)
+                    deque(file.iter_batches(), maxlen=0)
+            except StoreError as error:
+                damaged[path] = str(error.__cause__).replace(str(path), path.name)
+    return replace(run, damaged=damaged)
+
+
+def _rows(
+    path: Path, schema: pa.Schema, columns: Sequence[str] | None = None, where: pc.Expression | None = None
+) -> pa.Table:
+    # A page with a bit that has turned is an error, and no other number.
+    return pq.read_table(path, schema=schema, columns=columns, filters=where, page_checksum_verification=True)
+
+
+def _opened(path: Path) -> pq.ParquetFile:
+    return pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
+
+
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
     """Names the file in the error of one that cannot be read."""
     try:
         yield
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
+        # A damaged name is no UTF-8.
         raise StoreError(f"cannot read {path}: {error}") from error
 
 

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from bench.errors import StoreError
 from bench.store.compact import compact, parts_ever, rewrite
+from bench.store.digests import DIGESTS, record_digests
 from bench.store.files import remove_file, write_json, write_table
 from bench.store.reader import StoredRun
 from bench.store.schema import SCHEMA_VERSION, TABLES
@@ -110,6 +111,7 @@ class RunWriter:
             for partial in self.path.glob("**/.*.part"):
                 remove_file(partial)
         try:
+            remove_file(self.path / DIGESTS)
             remove_file(self.path / "end.json")
         except OSError as error:
             raise StoreError(f"cannot carry on with {self.path}: {error.strerror or error}") from error
@@ -140,6 +142,9 @@ class RunWriter:
             remove_file(self._reserve)
         ended_at = datetime.now(UTC).isoformat()
         write_json(self.path / "end.json", {"ended_at": ended_at, "reason": reason, "detail": detail})
+        # A full disk that took the end of the run may not take more.
+        with suppress(StoreError):
+            record_digests(self.path)
         self._unlock()
 
     def give_up(self) -> None:

@@ -70,10 +70,8 @@ def everything(run: StoredRun) -> dict[str, Rows]:
 def by_cell(run: StoredRun) -> dict[str, Rows]:
     """Cell within its visit -> its rows in ``generations``."""
     found: dict[str, Rows] = {}
-    for name, row in zip(
-        run.table("generations", ["cell_id"])["cell_id"].to_pylist(), timeless(run, "generations"), strict=True
-    ):
-        found.setdefault(name, []).append(row)
+    for row in timeless(run, "generations"):
+        found.setdefault(row[_TIMELESS["generations"].index("cell_id")], []).append(row)
     return found
 
 

@@ -1,0 +1,60 @@
+"""The digests of a run's files, recorded at its end: what has changed since then is damaged, or was edited."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from bench.errors import StoreError
+from bench.store.files import read_json, write_json
+
+DIGESTS = "digests.json"
+"""File in the folder of a run: each other file -> the SHA-256 of its bytes."""
+
+
+def record_digests(folder: Path, parts: Iterable[str] | None = None) -> None:
+    """Record the digests of the run in ``folder``; of ``parts``, files or folders of it, alone where they are given.
+
+    Raises:
+        StoreError: a file cannot be read, or the digests cannot be written.
+    """
+    if parts is None:
+        write_json(folder / DIGESTS, dict(_digests(folder, [folder])))
+    elif (folder / DIGESTS).is_file():
+        changed = [folder / part for part in parts]
+        kept = {
+            name: digest
+            for name, digest in read_json(folder / DIGESTS).items()
+            if not any((folder / name).is_relative_to(part) for part in changed)
+        }
+        write_json(folder / DIGESTS, {**kept, **dict(_digests(folder, changed))})
+
+
+def differences(folder: Path) -> list[str]:
+    """What is not as it was recorded, in words, a file each.
+
+    Raises:
+        StoreError: nothing was recorded, or a file cannot be read.
+    """
+    if not (folder / DIGESTS).is_file():
+        raise StoreError(
+            f"{folder} has no {DIGESTS}, which is written at the end of a run: it did not come to its end, or was "
+            "measured by an earlier version"
+        )
+    then, now = read_json(folder / DIGESTS), dict(_digests(folder, [folder]))
+    gone = [f"{name} is missing" for name in then if name not in now]
+    changed = [f"{name} has changed" for name in then if name in now and then[name] != now[name]]
+    return [*gone, *changed, *(f"{name} was not there" for name in now if name not in then)]
+
+
+def _digests(folder: Path, below: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    files = (file for part in below for file in ([part] if part.is_file() else sorted(part.rglob("*"))))
+    for file in files:
+        name = file.relative_to(folder).as_posix()
+        if file.is_file() and name != DIGESTS and not file.name.startswith("."):
+            try:
+                with file.open("rb") as stream:
+                    yield name, hashlib.file_digest(stream, "sha256").hexdigest()
+            except OSError as error:
+                raise StoreError(f"cannot read {file}: {error.strerror or error}") from error
