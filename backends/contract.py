@@ -19,6 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from backends.reasons import in_one_line
+
 StepCallback = Callable[[Sequence[int]], None]
 """Takes the ids of one decode step, one per sequence, the moment they are on the host."""
 
@@ -54,9 +56,9 @@ class DeviceUnavailableError(UnsupportedError):
     """The requested device is not among those that the stack can use here."""
 
 
-def one_line(error: Exception) -> str:
-    """The words of a stack's own error without its line breaks, to go into the message of one of ours."""
-    return " ".join(str(error).split()) or type(error).__name__
+def one_line(error: BaseException) -> str:
+    """The cause in a stack's own error, see :mod:`backends.reasons`, to go into the message of one of ours."""
+    return in_one_line(str(error)) or type(error).__name__
 
 
 def require_file(artifact: Path, name: str, model: str) -> None:

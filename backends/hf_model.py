@@ -37,6 +37,8 @@ def read_model(artifact: Path, **settings: Any) -> Any:
         use_safetensors=True,
         attn_implementation=_attention(config),
         output_loading_info=True,
+        # They are refused below, by name; transformers itself would point to a report that it printed.
+        ignore_mismatched_sizes=True,
         **settings,
     )
     if reason := why_not_as_stored(model, found):

@@ -21,6 +21,8 @@ INDEX = "model.safetensors.index.json"
 ADAPTER = "adapter_model.safetensors"
 SIDE_SUFFIXES = {".json", ".jinja", ".model", ".txt"}
 """What lies beside the weights: configuration, tokenizer, chat template."""
+TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
+"""Files of which a model with a tokenizer has one."""
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _QUANTIZATION = ("quantization_config", "compression_config")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import re
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,6 +29,7 @@ from backends.contract import (
     require_vocabulary,
 )
 from backends.gguf_parts import models_among
+from backends.reasons import in_one_line
 
 _GGML_TYPES = {"f32": 0, "f16": 1, "q8_0": 8}
 """Types of a KV cache, by their numbers in ``ggml.h``."""
@@ -40,10 +43,37 @@ _ROOM = 256
 """A context grows by multiples of this, which is how llama.cpp itself rounds it."""
 
 
+_NO_ROOM = 1
+"""What ``llama_decode`` returns where its KV cache has no room for a batch."""
+
+_WARNING, _ERROR = 3, 4
+"""Levels of ``ggml.h``."""
+
+_errors: list[str] = []
+"""What llama.cpp logged as errors since this was emptied: the first says why, the others what fails by it."""
+
+
+@llama.llama_log_callback  # type: ignore[untyped-decorator]
+def _take(level: int, text: bytes, _: Any) -> None:
+    """Keep errors, and print them and warnings; the rest is hundreds of lines about every model."""
+    words = text.decode("utf-8", "replace")
+    if level in (_WARNING, _ERROR):
+        sys.stderr.write(words)
+    if level == _ERROR:
+        _errors.append(words)
+
+
+def _reason() -> str:
+    """Why llama.cpp failed, without the names of its functions."""
+    said = (re.sub(r"^(\w+: )+(error loading model: )?(\w+: )?", "", words.strip()) for words in _errors)
+    return next(filter(None, map(in_one_line, said)), "it does not say why")
+
+
 class LlamaCpp:
     """The llama.cpp stack, CPU build."""
 
     def __init__(self) -> None:
+        llama.llama_log_set(_take, ctypes.c_void_p(0))
         llama.llama_backend_init()
 
     def devices(self) -> list[Device]:
@@ -64,11 +94,11 @@ class LlamaCpp:
             )
         parameters = llama.llama_model_default_params()
         parameters.n_gpu_layers = 0
+        _errors.clear()
         model = llama.llama_model_load_from_file(str(models[0]).encode("utf-8"), parameters)
         if not model:
             raise ArtifactError(
-                f"llama.cpp could not load {models[0]}; its reason stands in the worker's output; "
-                "make it again with `nox -s models`"
+                f"llama.cpp could not load {models[0]}: {_reason()}; make or download it again, or choose another model"
             )
         return LlamaSession(model, options)
 
@@ -168,9 +198,11 @@ class LlamaSession:
         return [int(row) for row in np.flatnonzero(wanted[groups[-1]])]
 
     def _decode(self, batch: _Batch) -> None:
+        _errors.clear()
         status = llama.llama_decode(self._context, batch.raw)
         if status != 0:
-            raise BackendError(f"llama.cpp could not decode (status {status}); ask for a shorter prompt")
+            remedy = "; ask for a shorter prompt" if status == _NO_ROOM else ""
+            raise BackendError(f"llama.cpp could not decode (status {status}): {_reason()}{remedy}")
 
     def _require_length(self, length: int) -> None:
         """Refuse what is longer than the file says that llama.cpp computes it rightly."""
@@ -195,11 +227,10 @@ class LlamaSession:
         parameters.flash_attn_type = _FLASH_ATTENTION[self._flash_attention]
         if self._threads is not None:
             parameters.n_threads = parameters.n_threads_batch = self._threads
+        _errors.clear()
         self._context = llama.llama_init_from_model(self._model, parameters)
         if not self._context:
-            raise BackendError(
-                f"llama.cpp made no context of {sequences} x {room} tokens; ask for fewer, or free memory"
-            )
+            raise BackendError(f"llama.cpp made no context of {sequences} x {room} tokens: {_reason()}")
         self._size = (sequences, room)
 
     def evidence(self) -> Evidence:

@@ -296,9 +296,3 @@ NO_NPU_COMPILER = (
     "OpenVINO finds an NPU and no compiler for it: on Linux install the newest release of "
     "github.com/intel/linux-npu-driver with its package intel-driver-compiler-npu, on Windows Intel's newest NPU driver"
 )
-
-
-def last_line(error: Exception) -> str:
-    """The last line of OpenVINO's stack of messages, which says what it is about."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__

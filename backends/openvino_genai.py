@@ -38,7 +38,6 @@ from backends.openvino_config import (
     changed_hints,
     common_properties,
     lacks_npu_compiler,
-    last_line,
     listed,
     npu_properties,
     prefill_chunk,
@@ -81,7 +80,7 @@ class OpenVinoGenAI:
             pipeline, printed = with_log(lambda: genai.LLMPipeline(artifact, device, **hints, **own))
         except RuntimeError as error:
             if device == _NPU and lacks_npu_compiler(error):
-                raise DeviceUnavailableError(f"{NO_NPU_COMPILER}; it says: {last_line(error)}") from error
+                raise DeviceUnavailableError(f"{NO_NPU_COMPILER}; it says: {one_line(error)}") from error
             raise _not_compiled(device, error) from error
         read = {name: value for name, value in model_properties(printed).items() if name in READ_BACK}
         setup = _Setup(options.precision, hints, attention, caching, cache.outcome(), read)
@@ -122,7 +121,7 @@ def _attention_backend(options: LoadOptions) -> str:
 
 
 def _not_compiled(device: str, error: Exception) -> ArtifactError:
-    return ArtifactError(f"OpenVINO could not compile the model for {device}: {last_line(error)}")
+    return ArtifactError(f"OpenVINO could not compile the model for {device}: {one_line(error)}")
 
 
 def _attention(attention: str, *, prefix_caching: bool) -> dict[str, Any]:

@@ -32,7 +32,6 @@ from backends.openvino_config import (
     activation_quantization,
     changed_hints,
     common_properties,
-    last_line,
     listed,
     read_back,
     require,
@@ -55,7 +54,8 @@ class OptimumIntel:
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OptimumSession:
         """Compile the IR in ``artifact`` for ``device``, at once and not at the first request."""
         require(device, [*self._core.available_devices, AUTO])
-        require_file(artifact, "openvino_model.xml", "OpenVINO model")
+        for name in ("openvino_model.xml", "config.json"):
+            require_file(artifact, name, "OpenVINO model")
         cache = BlobCache.for_load(options, artifact, device)
         hints = common_properties(device, options, cache)
         try:
@@ -69,7 +69,7 @@ class OptimumIntel:
                 trust_remote_code=False,
             )
         except (OSError, RuntimeError, ValueError, KeyError) as error:
-            raise ArtifactError(f"optimum-intel could not load {artifact} for {device}: {last_line(error)}") from error
+            raise ArtifactError(f"optimum-intel could not load {artifact} for {device}: {one_line(error)}") from error
         return OptimumSession(model, options.precision, hints, cache.outcome())
 
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:

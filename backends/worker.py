@@ -35,6 +35,7 @@ from typing import Any, cast
 from backends.channel import PROTOCOL_VERSION, ChannelClosed, Line, Message, receive, send
 from backends.contract import (
     Backend,
+    BackendError,
     GenerationDetails,
     LoadOptions,
     ProfilingBackend,
@@ -43,12 +44,17 @@ from backends.contract import (
     StepCountError,
     Text,
     UnsupportedError,
+    one_line,
 )
 from backends.process import end_with_harness, full_speed, unattended, usable_cpus
+from backends.reasons import in_one_line
 from backends.speed_variables import speed_variables
 
 _SPARE_STEPS = 64
 """Room for a stack that answers with more steps than asked, so that it is told apart from a fault of ours."""
+
+_BARE = (LookupError, AttributeError, AssertionError, NameError, TypeError, MemoryError, OverflowError)
+"""Errors whose text alone, such as ``'vocab_size'``, does not say what is wrong."""
 
 _LONGEST_MESSAGE = 4000
 """In bytes; what is longer is not an error message but a file that cannot be decoded."""
@@ -236,14 +242,17 @@ def _load_options(request: Message) -> LoadOptions:
 
 
 def _message(error: Exception) -> str:
-    """The text of an error.
+    """The text of an error in one line, with its type where that is half of what it says.
 
     A library's message may hold one of the system's in the user's language, which is not UTF-8 on Windows: what is
     raised then is that it cannot be decoded.
     """
+    if isinstance(error, BackendError):
+        return str(error)
     if isinstance(error, UnicodeDecodeError) and len(error.object) <= _LONGEST_MESSAGE:
-        return error.object.decode(locale.getencoding(), "replace")
-    return str(error) or type(error).__name__
+        return in_one_line(error.object.decode(locale.getencoding(), "replace"))
+    words = one_line(error)
+    return f"{type(error).__name__}: {words}" if isinstance(error, _BARE) and str(error) else words
 
 
 def main() -> None:

@@ -103,6 +103,20 @@ def end_tree(pid: int) -> None:
     psutil.wait_procs(children, timeout=10)
 
 
+_SIGNALS = {
+    4: "illegal instruction: a library was built for another CPU",
+    6: "aborted: a library stopped the process",
+    7: "bus error: a file that was mapped was cut off, or its disk failed",
+    8: "division by zero: a library crashed",
+    9: "as the system does when memory runs out",
+    11: "segmentation fault: a library crashed",
+    15: "asked to end by another program",
+    24: "the limit on CPU time was reached (ulimit -t)",
+    25: "the limit on the size of files was reached (ulimit -f)",
+    31: "a system call was refused (seccomp)",
+}
+"""Signals of Linux on x86 and ARM."""
+
 _WINDOWS = {
     0xC0000005: "access violation: a library crashed",
     0xC0000006: "a page could not be read from its file",
@@ -127,10 +141,9 @@ def exit_in_words(code: int) -> str:
 
     ``code`` is that of :class:`subprocess.Popen`: negative for a signal, unsigned on Windows.
     """
-    if code == -9:
-        return "killed by signal 9, as the system does when memory runs out"
     if -255 <= code < 0:
-        return f"killed by signal {-code}"
+        meaning = _SIGNALS.get(-code)
+        return f"killed by signal {-code}" + (f", {meaning}" if meaning else "")
     meaning = _WINDOWS.get(code & 0xFFFFFFFF)
     return f"exit code {format_exit_code(code)}" + (f", {meaning}" if meaning else "")
 

@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from backends.contract import one_line
 from backends.convert import ConversionError, RefusedError
 from backends.process import end_with_harness, unattended
 
@@ -65,7 +66,7 @@ def carry_out(request: dict[str, Any]) -> dict[str, Any]:
         return {"ok": False, "message": str(error)}
     except Exception as error:  # noqa: BLE001  converters raise anything; the log keeps the traceback
         traceback.print_exc()
-        return {"ok": False, "message": _explained(error)}
+        return {"ok": False, "message": _explained(error, request["source"])}
     return {"ok": True, "facts": facts, "peak_memory_bytes": peak_memory_bytes()}
 
 
@@ -78,15 +79,28 @@ def peak_memory_bytes() -> int:
         return peak if sys.platform == "darwin" else peak * 1024
 
 
-def _explained(error: Exception) -> str:
-    """The converter's own words, or, where a model asks for ``trust_remote_code``, what that means."""
+def _explained(error: Exception, source: str) -> str:
+    """The converter's own words, or, where a model asks for ``trust_remote_code``, what that means.
+
+    Some converters name the folder ``source`` where the model's architecture is what they do not know.
+    """
     if "trust_remote_code" not in str(error):
-        return f"{type(error).__name__}: {error}"
+        words = one_line(error)
+        if isinstance(error, NotImplementedError) and source in words:
+            words = words.replace(source, _architecture(source))
+        return f"{type(error).__name__}: {words}" if str(error) else words
     return (
         "the model wants to run Python code that came with it, with your rights (trust_remote_code), which this tool "
         "never does; if you trust its author, convert it yourself with `optimum-cli export openvino --model MODEL "
         "--trust-remote-code FOLDER` and give FOLDER with --model, or choose a model that transformers knows"
     )
+
+
+def _architecture(folder: str) -> str:
+    try:
+        return str(json.loads(Path(folder, "config.json").read_text("utf-8"))["architectures"][0])
+    except (OSError, ValueError, LookupError, TypeError):
+        return Path(folder).name
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 Where the hub is, the access token, proxies and the user's own cache are found by the client: ``HF_ENDPOINT``,
 ``HF_TOKEN`` or what ``hf auth login`` saved, ``HTTPS_PROXY``, ``HF_HUB_CACHE`` or ``HF_HOME``, ``HF_HUB_OFFLINE``.
+
+Seen to work with a server on loopback; the hub itself was not reachable where this was written.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from huggingface_hub import HfApi, constants, hf_hub_url, try_to_load_from_cache
+from huggingface_hub import HfApi, constants, get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.file_download import http_get
 from huggingface_hub.utils import build_hf_headers
@@ -28,8 +30,8 @@ def describe(source: str, revision: str | None) -> tuple[str, dict[str, dict[str
     """Commit, files and counted parameters of the model ``source``.
 
     Returns:
-        the commit; name -> ``bytes``, ``sha256`` and ``git_sha1`` of each file, one of the two digests; and weight type
-        -> parameters, ``None`` if the hub did not count them.
+        the commit; name -> ``bytes``, ``sha256`` and ``git_sha1`` of each file, as far as the list has them; and weight
+        type -> parameters, ``None`` if the hub did not count them.
 
     Raises:
         RefusedError, UnreachableError: see :func:`backends.convert.hub_words.in_words`.
@@ -38,7 +40,7 @@ def describe(source: str, revision: str | None) -> tuple[str, dict[str, dict[str
         info = HfApi().model_info(source, revision=revision, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT)
         files = {
             file.rfilename: {
-                "bytes": int(file.size),
+                "bytes": file.size,
                 "sha256": file.lfs.sha256 if file.lfs else None,
                 "git_sha1": None if file.lfs else file.blob_id,
             }
@@ -47,6 +49,25 @@ def describe(source: str, revision: str | None) -> tuple[str, dict[str, dict[str
     except Exception as error:
         raise in_words(error, source, revision) from error
     return info.sha, files, dict(info.safetensors.parameters) if info.safetensors else None
+
+
+def measure(source: str, commit: str, name: str, known: dict[str, Any]) -> None:
+    """Ask for size and digest of the file ``name``, if ``known`` has no ``bytes``: some mirrors list names alone.
+
+    Raises:
+        RefusedError, UnreachableError: see :func:`backends.convert.hub_words.in_words`.
+    """
+    if known["bytes"] is not None:
+        return
+    try:
+        url = hf_hub_url(source, name, revision=commit)
+        found = get_hf_file_metadata(url, timeout=constants.HF_HUB_ETAG_TIMEOUT)
+        known["bytes"] = int(found.size)
+    except Exception as error:
+        raise in_words(error, source, commit, name) from error
+    kind = {64: "sha256", 40: "git_sha1"}.get(len(found.etag or ""))
+    if kind is not None:
+        known[kind] = found.etag
 
 
 def cached(source: str, revision: str, name: str, size: int | None = None) -> Path | None:

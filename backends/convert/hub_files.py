@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 
-from backends.hf_weights import ADAPTER, INDEX, SIDE_SUFFIXES, SINGLE
+from backends.hf_weights import ADAPTER, INDEX, SIDE_SUFFIXES, SINGLE, TOKENIZERS
 
-TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 _SHOWN = 3
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from backends.bounded_json import read_json
 from backends.convert import RefusedError
-from backends.convert.hub_client import cached, describe, fetch
-from backends.convert.hub_files import TOKENIZERS, needed, refusal
+from backends.convert.hub_client import cached, describe, fetch, measure
+from backends.convert.hub_files import needed, refusal
 from backends.convert.hub_words import HF, UnreachableError
 from backends.hf_folder import context_tokens, text_settings
-from backends.hf_weights import INDEX, SINGLE, source_files, stated_quantization, stored_tensors
+from backends.hf_weights import INDEX, SINGLE, TOKENIZERS, source_files, stated_quantization, stored_tensors
 
 
 def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]:
@@ -52,11 +52,14 @@ def _asked(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]
     wanted = needed(files, placed)
     if missing := sorted(set(placed.values()) - set(wanted)):
         raise RefusedError(f"{source} lacks {missing[0]}, which its {INDEX} names: choose another model or revision")
+    for name in wanted:
+        measure(source, commit, name, files[name])
     found = {"commit": commit, "files": {name: files[name] for name in wanted}, "parameters": parameters}
     return {**found, **_stated(config)}
 
 
 def _json(source: str, commit: str, name: str, files: dict[str, dict[str, Any]], folder: Path) -> dict[str, Any]:
+    measure(source, commit, name, files[name])
     place = files[name]["place"]
     file = Path(place) if place else fetch(source, commit, name, files[name], folder)
     try:

@@ -22,8 +22,9 @@ from huggingface_hub.errors import (
 
 from backends.convert import RefusedError
 
-HF = str(Path(sys.executable).with_name("hf"))
-"""The program that the client brings along."""
+_PROGRAM = str(Path(sys.executable).with_name("hf"))
+HF = f'"{_PROGRAM}"' if " " in _PROGRAM else _PROGRAM
+"""The program that the client brings along, as it is typed."""
 
 SERVER_ERRORS = 500
 """The first status that says that the server has a problem of its own."""
@@ -54,11 +55,15 @@ def in_words(
     if isinstance(error, HfHubHTTPError):
         return RefusedError(_refused(error, source, revision, name))
     if isinstance(error, HFValidationError):
-        return RefusedError(f"{source} is no name of a model on the hub: {' '.join(str(error).split())}")
+        return RefusedError(f"{source} is no name of a model on the hub: {_line(error)}")
     if isinstance(error, OSError) and error.errno is not None:
         return RefusedError(f"{name or source} cannot be written ({error.strerror}): free some space, or unlock it")
-    said = " ".join(str(error).split())
-    return RefusedError(f"{name or source} cannot be downloaded ({type(error).__name__}: {said}): run again")
+    said = f"{type(error).__name__}: {_line(error)}"
+    return RefusedError(f"{name or source} cannot be downloaded ({said}): run again")
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _of_network(error: Exception, source: str) -> tuple[str, str] | None:
@@ -68,12 +73,17 @@ def _of_network(error: Exception, source: str) -> tuple[str, str] | None:
             f"the certificate of {host()} is not trusted",
             "where a proxy looks into all traffic, set SSL_CERT_FILE to a file with its certificate",
         )
+    if isinstance(error, ImportError | ValueError) and "proxy" in str(error).lower():
+        return (
+            f"the client cannot use the proxy of the environment ({_line(error)})",
+            "set HTTPS_PROXY to an address that begins with http://, and unset ALL_PROXY",
+        )
     known: dict[tuple[type[Exception], ...], tuple[str, str]] = {
         (OfflineModeIsEnabled,): (
             "HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE is set",
             f"unset it, or download {source} where there is a network",
         ),
-        (httpx.ProxyError,): (f"the proxy does not lead to {host()}", "check HTTPS_PROXY and NO_PROXY"),
+        (httpx.ProxyError,): (f"the proxy does not lead to {host()} ({error})", "check HTTPS_PROXY and NO_PROXY"),
         (httpx.InvalidURL, httpx.UnsupportedProtocol): (
             "HF_ENDPOINT is no address",
             "set it to one like https://huggingface.co, or unset it",
@@ -122,7 +132,7 @@ def _refused(error: HfHubHTTPError, source: str, revision: str | None, name: str
         said = f"{source} was disabled on the hub: choose another model"
     elif "credentials in Authorization" in str(error):
         said = f"the hub does not take the access token: {_LOG_IN}; without one, public models can be had"
-    elif isinstance(error, RepositoryNotFoundError) or status == httpx.codes.UNAUTHORIZED:
+    elif isinstance(error, RepositoryNotFoundError) or status in (httpx.codes.UNAUTHORIZED, httpx.codes.NOT_FOUND):
         said = (
             f"there is no folder {source} here and no model of that name on {host()}, or it is private: check the "
             f"name on {_address()}/models; for a private one, {_LOG_IN}"

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from backends.contract import one_line
 from backends.convert import ConversionError
 
 PROMPTS_FILE = "prompts.json"
@@ -52,7 +53,9 @@ def load_tokenizer(source: str) -> Any:
         return AutoTokenizer.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError) as error:
         remedy = "put the tokenizer's files beside the weights (code from a model directory is never run)"
-        raise ConversionError(f"the tokenizer of {Path(source).name} cannot be read ({error}): {remedy}") from error
+        raise ConversionError(
+            f"the tokenizer of {Path(source).name} cannot be read ({one_line(error)}): {remedy}"
+        ) from error
 
 
 def _ids(tokenizer: Any, file: Path, limit: int) -> list[int]:

@@ -21,7 +21,7 @@ from typing import IO, Any
 from backends.speed_variables import speed_variables
 from bench import processes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout
-from bench.measure.last_words import last_words, without_module_lists
+from bench.last_words import last_words, without_module_lists
 from bench.processes import child_environment, end_tree, process_group
 
 _LAST_WORDS_S = 5.0

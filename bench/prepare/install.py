@@ -293,7 +293,8 @@ def complaints(log: Path, otherwise: str) -> list[str]:
         return [otherwise]
     text = without_secrets(log.read_text("utf-8", errors="replace"))
     logged = (re.sub(r"^\S+,\d+ +", "", line)[:500] for line in text.splitlines())
-    lines = [line for line in logged if line.strip()]
+    # The last error of packages that exclude each other is an address with advice.
+    lines = [line for line in logged if line.strip() and not line.startswith("ERROR: ResolutionImpossible")]
     # What pip hints at is how to mend it, such as Windows' limit to the length of paths.
     return [line for line in lines if line.startswith(("ERROR", "HINT"))][-5:] or lines[-5:] or [otherwise]
 

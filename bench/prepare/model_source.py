@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from backends.gguf_parts import MissingPartError, models_among, name_of_parts, parts_of
-from backends.hf_weights import is_lfs_pointer, quantization_of, stored_tensors
+from backends.hf_weights import TOKENIZERS, is_lfs_pointer, quantization_of, stored_tensors
 from bench.errors import UsageError
 from bench.prepare.hub_cache import name_of, revision_of, snapshot_of
 from bench.prepare.model_facts import ModelFacts, unreadable_refused
@@ -36,7 +36,6 @@ _HUB_PAGE = re.compile(
     r"(?:https?://)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)(?:/(?:tree|commit)/([\w./-]*[\w.-]))?/?"
 )
 """The address of a model's page, as it is copied from a browser."""
-_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
 Kind = Literal["default", "directory", "hub", "synthetic", "openvino-ir", "ort-genai", "gguf"]
 
@@ -163,7 +162,7 @@ def resolve_model(spec: str) -> ModelSource:
     if spec.startswith(SYNTHETIC_PREFIX):
         return _synthetic(spec)
     if _path(spec).exists() or _path(spec).is_symlink():
-        return _directory(spec)
+        return _local(spec)
     if page := _HUB_PAGE.fullmatch(spec):
         spec = "@".join(filter(None, page.groups()))
     if _HUB_ID.fullmatch(spec):
@@ -189,40 +188,49 @@ def _synthetic(spec: str) -> ModelSource:
     return ModelSource("synthetic", spec, spec)
 
 
-def _directory(spec: str) -> ModelSource:
+_REMEDY = (
+    "give a Hugging Face directory (config.json, *.safetensors and a tokenizer), an OpenVINO IR directory "
+    "(openvino_model.xml), an ONNX Runtime GenAI directory (genai_config.json) or a .gguf file"
+)
+
+
+def _local(spec: str) -> ModelSource:
+    """The model that lies at the path ``spec``."""
     typed = _path(spec)
-    directory = snapshot_of(typed)
-    found = str(directory)
-    remedy = (
-        "give a Hugging Face directory (config.json, *.safetensors and a tokenizer), an OpenVINO IR directory "
-        "(openvino_model.xml), an ONNX Runtime GenAI directory (genai_config.json) or a .gguf file"
-    )
-    if directory.suffix == ".gguf" and not directory.is_dir():
-        return _gguf(spec, directory)
-    if not directory.is_dir():
-        pickled = ", and a pickle, which would run code as it is read" if directory.suffix in _PICKLES else ""
-        raise UsageError(f"the model {spec} is a file, not a model directory{pickled}: {remedy}")
+    found = snapshot_of(typed)
+    if found.is_dir():
+        return _directory(spec, typed, found)
+    if found.suffix == ".gguf":
+        return _gguf(spec, found)
+    if found.suffix in _PICKLES:
+        raise UsageError(
+            f"the model {spec} is a pickle, which runs code when it is opened, and is never opened: {_REMEDY}"
+        )
+    raise UsageError(f"the model {spec} is a file, not a model directory: {_REMEDY}")
+
+
+def _directory(spec: str, typed: Path, directory: Path) -> ModelSource:
     _refuse_pointers(spec, sorted(file for file in directory.iterdir() if file.is_file()))
-    tokenizer = any((directory / name).is_file() for name in _TOKENIZER_FILES)
+    tokenizer = any((directory / name).is_file() for name in TOKENIZERS)
     no_tokenizer = f"the model {spec} has no tokenizer, and prompts are made with the model's own"
     for marker, kind in _MARKERS.items():
         if (directory / marker).is_file():
             if not tokenizer:
                 raise UsageError(f"{no_tokenizer}: copy tokenizer.json of the model that it was made from into it")
-            return ModelSource(kind, found, name_of(typed))
+            return ModelSource(kind, str(directory), name_of(typed))
     if among := _ggufs_instead(directory):
         if len(among) == 1:
             return _gguf(spec, among[0])
         names = ", ".join(file.name for file in among)
         raise UsageError(f"the model {spec} is a folder of {len(among)} GGUF models: name one of them ({names})")
     if not (directory / "config.json").is_file():
-        raise UsageError(f"the model {spec} has no config.json: {remedy}")
+        raise UsageError(f"the model {spec} has no config.json: {_REMEDY}")
     with unreadable_refused(directory):
         stored_tensors(directory)
         quantized = quantization_of(directory)
     if not tokenizer:
-        raise UsageError(f"{no_tokenizer}: {remedy}")
-    return ModelSource("directory", found, name_of(typed), quantized)
+        raise UsageError(f"{no_tokenizer}: {_REMEDY}")
+    return ModelSource("directory", str(directory), name_of(typed), quantized)
 
 
 def _ggufs_instead(directory: Path) -> list[Path]:

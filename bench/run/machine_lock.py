@@ -25,6 +25,7 @@ from bench.findings import Code
 from bench.observe.packages import without_home, without_secrets
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
+from bench.plan.options import Options
 from bench.run.guard.found import Found
 
 _NAME = "aipc-bench"
@@ -41,9 +42,17 @@ SHARED_QUALITY = Found(Code.SHARED, messages=("shared-quality",), severity="info
 Say = Callable[[str], None]
 
 
-def needs_machine(loads: Iterable[Load]) -> bool:
-    """Whether one of ``loads`` computes anything: where all are played, others lose nothing by it."""
-    return any(not BACKENDS[load.backend].simulated for load in loads)
+def hold_machine(loads: Iterable[Load], run_id: str, command: str, options: Options, say: Say) -> list[Found]:
+    """Hold the machine for a run of ``loads`` until this process ends; what there is to be found about that.
+
+    Where all loads are played, others lose nothing by it, and nothing is held.
+
+    Raises:
+        MachineError: another run measures on this machine.
+    """
+    if all(BACKENDS[load.backend].simulated for load in loads):
+        return []
+    return MachineLock(run_id, command, say).take(shared=options.shared, wait_s=options.wait_s)
 
 
 @dataclass(frozen=True, slots=True)

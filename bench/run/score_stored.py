@@ -31,7 +31,7 @@ from bench.prepare.stage import preparation_for
 from bench.run.doctor.readiness import look
 from bench.run.guard.after import judge_quality
 from bench.run.load_plans import named_venvs, plan_load
-from bench.run.machine_lock import SHARED_QUALITY, MachineLock, needs_machine
+from bench.run.machine_lock import SHARED_QUALITY, hold_machine
 from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
 from bench.run.record import measured_model
 from bench.store.reader import StoredRun
@@ -94,10 +94,7 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     """
     measured = Measured.of(run)
     loads = [load for load in loads_of(run) if load.key in measured.load_keys]
-    beside = options.shared and needs_machine(loads)
-    if needs_machine(loads):
-        lock = MachineLock(run.run_id, f"nox -s quality -- {run.run_id}", say)
-        lock.take(shared=options.shared, wait_s=options.wait_s)
+    beside = hold_machine(loads, run.run_id, f"nox -s quality -- {run.run_id}", options, say)
     readiness = look(loads, venvs)
     again = replace(options, model=measured_model(run.record, options.model))
     preparer = preparation_for(again, venvs, [load for load in loads if readiness.can_run(load)], say)

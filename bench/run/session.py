@@ -42,7 +42,7 @@ from bench.prepare.stage import beyond_context, preparation_for, wanted_artifact
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
-from bench.run.machine_lock import MachineLock, needs_machine
+from bench.run.machine_lock import hold_machine
 from bench.run.progress import Progress
 from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
 from bench.run.record import (
@@ -125,7 +125,7 @@ class BenchSession:
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
         reference_load(self.options.reference, selected.loads)
-        self._take_machine(selected)
+        self.guard.found += hold_machine(selected.loads, self.writer.run_id, self.command, self.options, self.say)
         self.guard.keep_awake()
         readiness = look(selected.loads, self.venvs)
         for line in readiness.lines(selected.loads):
@@ -168,12 +168,6 @@ class BenchSession:
         still_open = None if self._adaptive is None else self._adaptive.open
         before = 0 if self._earlier is None else len(self._earlier.whole)
         self._progress = Progress(self.options, selected.visits, still_open, before)
-
-    def _take_machine(self, selected: Plan) -> None:
-        assert self.writer is not None
-        if needs_machine(selected.loads):
-            lock = MachineLock(self.writer.run_id, self.command, self.say)
-            self.guard.found += lock.take(shared=self.options.shared, wait_s=self.options.wait_s)
 
     def _quality_pass(
         self,

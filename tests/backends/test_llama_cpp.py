@@ -25,12 +25,14 @@ class Library(ModuleType):
 
     llama_token = llama_pos = llama_seq_id = ctypes.c_int32
     llama_batch = SimpleNamespace
+    llama_log_callback = staticmethod(lambda function: function)
 
     def __init__(self) -> None:
         super().__init__("llama_cpp")
         self.batches: list[tuple[list[int], list[int]]] = []
         self.cleared = 0
         self.status = 0
+        self.logs: tuple[tuple[int, str], ...] = ()
         self.rows: Any = None
         self.fields: dict[str, str] = {"general.architecture": "phi3"}
         self.contexts: list[int] = []
@@ -52,6 +54,8 @@ class Library(ModuleType):
             self.rows = np.zeros((BATCH, VOCABULARY), np.float32)
         self.rows[:] = 0
         self.rows[:count, 0], self.rows[:count, 1] = positions, ids
+        for level, line in self.logs:
+            sys.modules["backends.llama_cpp"]._take(level, f"{line}\n".encode(), None)
         return self.status
 
     def llama_get_logits_ith(self, context: object, place: int) -> Any:
@@ -108,6 +112,68 @@ def test_a_failed_batch_is_an_error(library: Library) -> None:
     library.status = 1
     with pytest.raises(BackendError, match="status 1"):
         scored(Text("chat-1", (7, 8, 9)))
+
+
+@pytest.mark.parametrize(
+    ("logs", "reason"),
+    [
+        (
+            ((4, "init: invalid token[2] = 99999"), (4, "decode: failed to initialize batch")),
+            "invalid token[2] = 99999",
+        ),
+        (
+            (
+                (
+                    4,
+                    "gguf_init_from_reader: this GGUF file is version 99 but this software only supports 3",
+                ),
+                (4, "gguf_init_from_reader: failed to read header"),
+                (4, "llama_model_load: error loading model: llama_model_loader: failed to load model from model.gguf"),
+                (4, "llama_model_load_from_file_impl: failed to load model"),
+            ),
+            "this GGUF file is version 99 but this software only supports 3",
+        ),
+        (
+            (
+                (2, "print_info: file size   = 4.25 MiB (16.01 BPW) "),
+                (3, "load: special_eos_id is not in special_eog_ids"),
+                (4, "llama_model_load: error loading model: unknown model architecture: 'quokk'"),
+                (4, "llama_model_load_from_file_impl: failed to load model"),
+            ),
+            "unknown model architecture: 'quokk'",
+        ),
+        (
+            (
+                (
+                    4,
+                    (
+                        "llama_model_load: error loading model: tensor 'blk.0.ffn_down.weight' data is not within the "
+                        "file bounds, model is corrupted or incomplete"
+                    ),
+                ),
+            ),
+            "tensor 'blk.0.ffn_down.weight' data is not within the file bounds, model is corrupted or incomplete",
+        ),
+        (
+            ((4, "llama_model_load: error loading model: check_tensor_dims: tensor 'blk.1.attn_q.weight' not found"),),
+            "tensor 'blk.1.attn_q.weight' not found",
+        ),
+        (
+            ((4, "llama_init_from_model: quantized V cache requires flash_attn to be enabled"),),
+            "quantized V cache requires flash_attn to be enabled",
+        ),
+        ((), "it does not say why"),
+    ],
+)
+def test_the_first_error_that_llama_cpp_logs_is_the_reason(
+    library: Library, capsys: pytest.CaptureFixture[str], logs: tuple[tuple[int, str], ...], reason: str
+) -> None:
+    library.status, library.logs = -1, logs
+    with pytest.raises(BackendError) as failed:
+        scored(Text("chat-1", (7, 8, 9)))
+    assert str(failed.value) == f"llama.cpp could not decode (status -1): {reason}"
+    # Of what it notes about every model nothing takes the place of what a crash would say last.
+    assert capsys.readouterr().err.splitlines() == [line for level, line in logs if level > 2]
 
 
 def test_an_id_that_the_model_lacks_is_refused_before_anything_is_computed(library: Library) -> None:

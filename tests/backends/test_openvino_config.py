@@ -18,7 +18,6 @@ from backends.openvino_config import (
     changed_hints,
     common_properties,
     lacks_npu_compiler,
-    last_line,
     listed,
     npu_properties,
     prefill_chunk,
@@ -319,10 +318,6 @@ def test_only_what_was_asked_for_and_became_something_else_is_changed() -> None:
 )
 def test_an_npu_without_its_compiler_is_told_from_a_model_that_does_not_compile(words: str, lacking: bool) -> None:
     assert lacks_npu_compiler(RuntimeError(words)) is lacking
-
-
-def test_the_last_line_of_a_stack_of_messages_is_the_one_that_says_it() -> None:
-    assert last_line(RuntimeError("Exception from a.cpp:1:\nCheck failed\n\n  no libOpenCL \n")) == "no libOpenCL"
 
 
 @pytest.mark.parametrize(

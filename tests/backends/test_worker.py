@@ -268,6 +268,32 @@ def test_an_error_without_words_is_told_by_its_name(line: Line) -> None:
     assert (error["unsupported"], error["message"]) == (False, "RuntimeError")
 
 
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (KeyError("vocab_size"), "KeyError: 'vocab_size'"),
+        (IndexError("index out of range in self"), "IndexError: index out of range in self"),
+        (MemoryError(), "MemoryError"),
+        (ImportError("libx.so.1: cannot open shared object file"), "libx.so.1: cannot open shared object file"),
+        (
+            RuntimeError("no kernel for Half\nException raised from f at x.cpp:1 (most recent call first):\nframe #0"),
+            "no kernel for Half",
+        ),
+        (BackendError("first line; a remedy. Please keep it."), "first line; a remedy. Please keep it."),
+    ],
+    ids=repr,
+)
+def test_of_what_a_stack_raises_the_cause_is_told_in_a_line(
+    line: Line, monkeypatch: pytest.MonkeyPatch, raised: Exception, message: str
+) -> None:
+    def load(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(ToyBackend, "load", load)
+    error = talk(line, OPEN, LOAD)[-1]
+    assert (error["message"], error["error_type"]) == (message, type(raised).__name__)
+
+
 def test_the_traceback_goes_to_standard_error(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
     talk(line, OPEN, LOAD | {"artifact": "broken"})
 

@@ -98,7 +98,8 @@ def test_a_process_that_comes_from_elsewhere_is_not_believed() -> None:
     [
         (3, "exit code 3"),
         (-9, "killed by signal 9, as the system does when memory runs out"),
-        (-11, "killed by signal 11"),
+        (-11, "killed by signal 11, segmentation fault: a library crashed"),
+        (-64, "killed by signal 64"),
         (ACCESS_VIOLATION, "exit code 0xC0000005, access violation: a library crashed"),
         (ACCESS_VIOLATION - 2**32, "exit code 0xC0000005, access violation: a library crashed"),
         (0xC0000135, "exit code 0xC0000135, a DLL was not found"),

@@ -91,6 +91,13 @@ def test_an_installer_that_was_killed_is_quoted_by_its_last_lines(tmp_path: Path
     assert complaints(log, "unused") == [f"line {n}" for n in range(4, 9)]
 
 
+def test_of_packages_that_exclude_each_other_pips_advice_is_not_the_reason(tmp_path: Path) -> None:
+    log, conflict = tmp_path / "pip.log", "ERROR: Cannot install a and b because these have conflicting dependencies."
+    advice = "ERROR: ResolutionImpossible: for help visit https://pip.pypa.io/x"
+    log.write_text("".join(f"2026-01-02T03:04:05,678 {line}\n" for line in (conflict, advice)), encoding="utf-8")
+    assert complaints(log, "unused") == [conflict]
+
+
 def test_what_does_not_go_together_is_a_failed_installation() -> None:
     class Checking(FakeSession):
         def run(self, *arguments: str, **options: Any) -> str | None:

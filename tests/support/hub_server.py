@@ -62,6 +62,7 @@ class Hub:
         cut: name of a large file -> after how many bytes each connection for it is closed, until it is taken out.
         stall: the same, but the connection stays open and silent.
         altered: names of files that come with another content.
+        sizes: whether lists of files have sizes and digests.
     """
 
     address: str
@@ -72,6 +73,7 @@ class Hub:
     cut: dict[str, int] = field(default_factory=dict)
     stall: dict[str, int] = field(default_factory=dict)
     altered: set[str] = field(default_factory=set)
+    sizes: bool = True
     done: threading.Event = field(default_factory=threading.Event)
 
     def files(self) -> list[str]:
@@ -132,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.hub.status is not None:
             self._refuse(self.hub.status, "", self.hub.error_message)
         elif found := _API.match(path):
-            self._describe(*found.groups(), blobs="blobs=" in self.path)
+            self._describe(*found.groups(), blobs=self.hub.sizes and "blobs=" in self.path)
         elif found := _FILE.match(path):
             self._file(*found.groups(), token=token)
         elif path.startswith("/cdn/"):

@@ -188,7 +188,7 @@ _GPU_REMEDIES = {
 
 def _install_remedy(probe: Probe) -> str | None:
     text = str(probe.error)
-    if "ResolutionImpossible" in text or "No matching distribution" in text:
+    if "conflicting dependencies" in text or "No matching distribution" in text:
         return "its packages cannot be resolved for this Python and platform: see `nox -s resolve`"
     return None
 

@@ -331,6 +331,20 @@ def test_a_proxy_is_gone_through(hub: Hub, folder: Path, user: User, monkeypatch
     assert user.preparer().model().revision == COMMIT
 
 
+def test_a_proxy_that_the_client_cannot_use(hub: Hub, user: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    said = user.refused()
+    assert "the client cannot use the proxy of the environment (" in said
+    assert said.endswith("; set HTTPS_PROXY to an address that begins with http://, and unset ALL_PROXY")
+
+
+def test_a_mirror_whose_lists_have_no_sizes_is_asked_for_each_file(hub: Hub, folder: Path, user: User) -> None:
+    hub.sizes = False
+    assert names(user.preparer().model().path) == names(folder)
+    assert {one.path.rpartition("/")[2] for one in hub.asked if one.method == "HEAD"} == set(names(folder))
+    assert hub.asked[-1].method == "GET"
+
+
 @pytest.mark.parametrize("endpoint", ["hub.invalid", "https://"])
 def test_an_endpoint_that_is_no_address(hub: Hub, user: User, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("HF_ENDPOINT", endpoint)

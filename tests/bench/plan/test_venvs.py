@@ -39,9 +39,26 @@ def test_the_reason_of_an_unsupported_venv_is_handed_on() -> None:
     assert (venv.python, venv.reason) == (None, "no wheels for this Python")
 
 
-def test_the_last_lines_of_a_failed_install_are_the_reason() -> None:
-    venv = Venvs(json.dumps({"ort-genai": {"failed": ["ERROR: a", "ERROR: b"]}}), {}).backend(ORT, "CPU")
-    assert "ERROR: a | ERROR: b" in venv.reason
+@pytest.mark.parametrize(
+    ("failed", "reason"),
+    [
+        (
+            ["ERROR: Could not find a version (from versions: 1, 2)", "ERROR: No matching distribution found for x==9"],
+            "No matching distribution found for x==9",
+        ),
+        (["ERROR: No such file", "HINT: paths are too long"], "No such file; HINT: paths are too long"),
+        (["building", "killed"], "killed"),
+        ([], "its venv could not be made"),
+    ],
+)
+def test_the_last_error_of_a_failed_install_is_the_reason(failed: list[str], reason: str) -> None:
+    venv = Venvs(json.dumps({"ort-genai": {"failed": failed}}), {}).backend(ORT, "CPU")
+    assert venv.reason == reason
+
+
+def test_a_library_that_has_no_room_is_no_missing_one() -> None:
+    said = missing_runtime("libtorch_cpu.so: failed to map segment from shared object")
+    assert said == "lift the limit on address space or memory under which the run was started (ulimit -v)"
 
 
 def test_a_venv_that_nobody_made_says_who_makes_it() -> None:

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from bench.errors import MachineError
 from bench.findings import Code
 from bench.plan.cells import Load
 from bench.run import machine_lock as module
-from bench.run.machine_lock import MachineLock, needs_machine
+from bench.run.machine_lock import MachineLock, hold_machine
 
 # What this fixture gives is defined in the conftest above this folder.
 Sweep = Any
@@ -167,8 +168,13 @@ def test_a_folder_that_cannot_be_used_is_one_line(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("backends", "needs"), [(("simulated",), False), (("simulated", "ort-genai"), True), ((), False)]
 )
-def test_runs_that_are_played_alone_need_no_machine(backends: tuple[str, ...], needs: bool) -> None:
-    assert needs_machine([Load(backend, "CPU", "int4") for backend in backends]) is needs
+def test_runs_that_are_played_alone_hold_nothing(
+    make_options: Any, lock: Any, backends: tuple[str, ...], needs: bool
+) -> None:
+    lock("first").take(shared=False, wait_s=0)
+    loads = [Load(backend, "CPU", "int4") for backend in backends]
+    with pytest.raises(MachineError) if needs else nullcontext():
+        assert hold_machine(loads, "second", "", make_options(), print) == []
 
 
 # -- with processes of their own
