@@ -20,6 +20,7 @@ from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.store_rows import Row
 from bench.observe.limits import limits
 from bench.observe.machine import hardware, machine_id
+from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.run import machine_lock, score_stored
 from bench.run.doctor.readiness import Readiness
@@ -186,7 +187,7 @@ def test_nox_is_told_which_environments_a_run_needs(tmp_path: Path, ask: Asked) 
 @pytest.fixture
 def computing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the locks of runs, where the loads pass for such that compute something."""
-    spec = replace(machine_lock.BACKENDS["simulated"], simulated=False)
+    spec = replace(BACKENDS["simulated"], simulated=False)
     monkeypatch.setattr(machine_lock, "BACKENDS", {"simulated": spec})
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
