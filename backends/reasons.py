@@ -56,7 +56,7 @@ _SENTENCE = re.compile(r"(?<=[.!])\s+(?=[A-Z`\"'])|\s+(?=Please )")
 
 def in_one_line(text: str) -> str:
     """The cause in ``text``, which is the message of a library's error; empty if it has no words."""
-    lines = _without_stack(text.splitlines())
+    lines = _without_stack(plain(text).splitlines())
     kept = "\n".join(lines)
     for pattern, stands in _POSITIONS:
         kept = pattern.sub(stands, kept)
@@ -66,6 +66,11 @@ def in_one_line(text: str) -> str:
     sentences = [sentence for part in meant for sentence in _SENTENCE.split(_INSTALL.sub("", part))]
     causes = [sentence for place, sentence in enumerate(sentences) if place == 0 or not _ADVICE.match(sentence)]
     return shortened(" ".join(causes).strip())
+
+
+def plain(text: str) -> str:
+    """``text`` without colours and other controls of a terminal."""
+    return re.sub(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", "", text)
 
 
 def shortened(text: str) -> str:

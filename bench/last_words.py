@@ -6,7 +6,7 @@ import re
 from itertools import takewhile
 from pathlib import PurePosixPath, PureWindowsPath
 
-from backends.reasons import STACK, in_one_line
+from backends.reasons import STACK, in_one_line, plain
 
 _FATAL = ("Fatal Python error:", "Windows fatal exception:")
 _ABORTED = "Fatal Python error: Aborted"
@@ -45,7 +45,7 @@ def last_words(text: str) -> str | None:
     Of an uncaught C++ exception its type and what it says. Of an abort what the library said of it. Of other fatal
     errors Python's name for them, with the function that it was in. Else the last line, or the last exception.
     """
-    printed = without_module_lists(text).splitlines()
+    printed = without_module_lists(plain(text)).splitlines()
     lines = [line for line in printed if line.strip() and not _DUMP.match(line) and not STACK.match(line)]
     if not lines:
         return None

@@ -37,6 +37,7 @@ class Family:
         output: whether llama.cpp reads the output layer from a tensor of its own: ``free`` to be left out where it is
             the embedding, ``always``, or ``never``.
         windowed: whether llama.cpp computes attention in windows where the model does.
+        biased: whether llama.cpp adds biases elsewhere than to queries, keys and values.
         activation: of the feed-forward layers; llama.cpp has no other for it.
         metadata: writes what only this architecture has.
         unlike: why a configuration computes what llama.cpp does not.
@@ -49,6 +50,7 @@ class Family:
     shifted_norms: bool = False
     output: str = "free"
     windowed: bool = False
+    biased: bool = False
     activation: str = "silu"
     metadata: Callable[[Any, Config], None] | None = None
     unlike: Callable[[Config], str | None] | None = None
@@ -303,7 +305,7 @@ def _lfm2(writer: Any, config: Config) -> None:
 
 
 _ARCH = gguf.MODEL_ARCH
-_LLAMA = Family(_ARCH.LLAMA, ("default", "linear", "llama3", "yarn"), turned=True, unlike=_yarn_differs)
+_LLAMA = Family(_ARCH.LLAMA, ("default", "linear", "llama3", "yarn"), turned=True, biased=True, unlike=_yarn_differs)
 _GELU = "gelu_pytorch_tanh"
 
 FAMILIES: Mapping[str, Family] = {
@@ -336,7 +338,7 @@ FAMILIES: Mapping[str, Family] = {
         unlike=_gemma3_unlike,
         query_scale=_largest_or_head(62),
     ),
-    "GraniteForCausalLM": Family(_ARCH.GRANITE, ("default",), turned=True, metadata=_granite),
+    "GraniteForCausalLM": Family(_ARCH.GRANITE, ("default",), turned=True, biased=True, metadata=_granite),
     "GraniteMoeForCausalLM": Family(_ARCH.GRANITE_MOE, ("default",), turned=True, metadata=_granite_moe),
     "SmolLM3ForCausalLM": Family(_ARCH.SMOLLM3, ("default",), turned=True, unlike=_smollm3_unlike),
     "Olmo2ForCausalLM": Family(_ARCH.OLMO2, ("default",), output="always"),

@@ -44,6 +44,7 @@ _OUTPUT = ("token_embd.weight", "output.weight")
 _ALWAYS_FLOAT = ("ffn_gate_inp.weight", "shortconv.conv.weight")
 """Ends of names: what chooses experts, and short convolutions."""
 
+_BIASES = ("attn_q.bias", "attn_k.bias", "attn_v.bias", "attn_qkv.bias")
 _EXPERT = re.compile(r"\.experts\.\d+\.")
 _RENAMED = (
     ("block_sparse_moe.experts.w1", "mlp.experts.gate_proj"),
@@ -176,6 +177,10 @@ class _Model:
         name = self._names.get_name(key, try_suffixes=(".weight", ".bias"))
         if name is None:
             raise ConversionError(f"the tensor {key} has no place in a GGUF of this architecture: see its config.json")
+        if name.endswith(".bias") and not self._family.biased and not name.endswith(_BIASES):
+            raise ConversionError(
+                f"llama.cpp adds no {key} in a model of this architecture: measure the model with another stack"
+            )
         return str(name) if name.endswith((".weight", ".bias")) else f"{name}.weight"
 
     def _changed(self, one: _Written, key: str) -> Any:

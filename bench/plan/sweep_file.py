@@ -11,6 +11,8 @@ from bench.errors import UsageError
 from bench.plan.flags import BY_NAME, FLAGS
 
 _OPTIONS_TABLE = "load_options"
+_LARGEST_BYTES = 1024 * 1024
+_LONGEST_LINE = 4096
 
 
 def read_sweep_file(path: Path) -> dict[str, tuple[Any, str]]:
@@ -20,13 +22,20 @@ def read_sweep_file(path: Path) -> dict[str, tuple[Any, str]]:
         UsageError: there is no such file, it is no TOML, or it has a key that is not for it.
     """
     try:
+        with path.open("rb") as stream:
+            data = stream.read(_LARGEST_BYTES + 1)
         # Windows' own editors put a byte order mark before UTF-8.
-        text = path.read_text(encoding="utf-8-sig")
+        text = data.decode("utf-8-sig").replace("\r\n", "\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"--config: cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+    # The reader of TOML keeps each beginning of a name with dots: one of 64 KB takes gigabytes.
+    if len(data) > _LARGEST_BYTES or max(map(len, text.split("\n"))) > _LONGEST_LINE:
+        raise UsageError(
+            f"{path}: no sweep file has more than {_LARGEST_BYTES} bytes, or {_LONGEST_LINE} characters in a line"
+        )
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise UsageError(f"{path}: not a TOML file: {error}") from error
     found: dict[str, tuple[Any, str]] = {}
     for key, value in document.items():

@@ -98,6 +98,7 @@ def test_of_what_stacks_raised_the_cause_is_told_in_a_line(case: dict[str, str])
             "ValueError: no such layer",
         ),
         ("Please install sentencepiece.", "Please install sentencepiece."),
+        ("\x1b[1;31mno such layer\x1b[0m\x07", "no such layer"),
     ],
 )
 def test_frames_positions_and_advice_are_left_out(said: str, reason: str) -> None:

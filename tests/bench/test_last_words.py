@@ -85,6 +85,7 @@ Fatal Python error: Aborted
             "Fatal Python error: Aborted\n" + STACK,
             "python: src/x.c:12: work: Assertion `rows > 0' failed.",
         ),
+        ("loading\n\x1b[1;31merror: no room\x1b[0m\n", "error: no room"),
         ("  only words  \n\n", "only words"),
         ("\n", None),
     ],

@@ -19,12 +19,26 @@ from bench.plan.venvs import Venvs
 from bench.processes import child_environment
 from tests.support.loaded_backends import REMEDY, TIMEOUTS
 from tests.support.tiny_ggufs import READ_BY_TRANSFORMERS, Answers, converted
-from tests.support.tiny_models import KINDS, NEW_TOKENS, WINDOW, Answered, made
+from tests.support.tiny_models import KINDS, NEW_TOKENS, REFUSED, WINDOW, Answered, made
 
 pytestmark = pytest.mark.contract
 
 EXACT = {"kv_cache_precision": "f32", "flash_attention": "off"}
 """What leaves float32 as it is, so that only mistakes differ."""
+
+ASK_TO_CONVERT = """
+import json, sys
+from pathlib import Path
+from backends.convert import ConversionError
+from backends.convert.to_gguf import convert
+said = {}
+for folder in map(Path, sys.argv[1:]):
+    try:
+        convert(str(folder), folder, {"weight_format": "fp32"})
+    except ConversionError as error:
+        said[folder.name] = str(error)
+print(json.dumps(said))
+"""
 
 ENDS_WITH_ITS_WINDOW = "mistral-window"
 
@@ -53,6 +67,16 @@ def read_back(conversion_python: str, folder: Path, models: dict[str, Answered])
 
 
 @pytest.fixture(scope="module")
+def refusals(conversion_python: str, folder: Path) -> dict[str, str]:
+    """What the converter says of each model of :data:`REFUSED`."""
+    made(conversion_python, folder, list(REFUSED))
+    asked = [conversion_python, "-c", ASK_TO_CONVERT, *(str(folder / kind) for kind in REFUSED)]
+    done = subprocess.run(asked, env=child_environment({}), capture_output=True, check=True, text=True)
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
 def llama_cpp(venvs: Venvs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
     spec = BACKENDS["llama-cpp"]
     python = venvs.backend(spec, "CPU").python
@@ -74,6 +98,18 @@ def test_a_gguf_read_by_transformers_answers_as_its_folder(
     models: dict[str, Answered], read_back: Answers, kind: str
 ) -> None:
     assert read_back[kind] == models[kind].answers
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("qwen3-biases", "llama.cpp adds no model.layers.0.self_attn.o_proj.bias in a model of this architecture"),
+        ("olmo3-yarn", "rotary scaling 'yarn' of Olmo3ForCausalLM cannot be written as GGUF here: give a .gguf file"),
+        ("olmoe-summing", "does not compute OlmoeForCausalLM with weights of experts that sum to 1: measure"),
+    ],
+)
+def test_what_llama_cpp_would_compute_otherwise_is_not_written(refusals: dict[str, str], kind: str, said: str) -> None:
+    assert said in refusals[kind]
 
 
 def test_every_architecture_that_is_converted_has_a_tiny_model(

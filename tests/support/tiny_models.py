@@ -49,6 +49,7 @@ _LLAMA3 = {
 }
 _YARN = {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 64}
 _LINEAR = {"rope_type": "linear", "rope_theta": 500.0, "factor": 4.0}
+_PLAIN = {"rope_type": "default", "rope_theta": 100.0}
 _LONGROPE = {
     "rope_type": "longrope",
     "rope_theta": 500.0,
@@ -73,7 +74,7 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "llama3": ("Llama", {"rope_parameters": _LLAMA3}),
     "llama-linear": ("Llama", {"rope_parameters": _LINEAR}),
     "llama-yarn": ("Llama", {"rope_parameters": _YARN}),
-    "mistral": ("Mistral", {"sliding_window": None}),
+    "mistral": ("Mistral", {"sliding_window": None, "head_dim": 32}),
     "mistral-window": ("Mistral", {"sliding_window": WINDOW}),
     "mixtral": ("Mixtral", {"num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": None}),
     "phi3": ("Phi3", {}),
@@ -85,8 +86,8 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "qwen3moe": ("Qwen3Moe", {**_EXPERTS, "head_dim": 32, "norm_topk_prob": True}),
     "gemma": ("Gemma", {"head_dim": 32}),
     "gemma2": ("Gemma2", _GEMMA),
-    "gemma3": ("Gemma3Text", {**_GEMMA, "sliding_window_pattern": 3, "layer_types": None}),
-    "granite": ("Granite", _GRANITE),
+    "gemma3": ("Gemma3Text", {**_GEMMA, "rope_parameters": {"full_attention": _LINEAR, "sliding_attention": _PLAIN}}),
+    "granite": ("Granite", {**_GRANITE, "attention_bias": True, "mlp_bias": True}),
     "granitemoe": ("GraniteMoe", {**_GRANITE, "num_local_experts": 4, "num_experts_per_tok": 2}),
     "smollm3": ("SmolLM3", {}),
     "olmo2": ("Olmo2", {"tie_word_embeddings": True}),
@@ -95,6 +96,13 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
     "lfm2": ("Lfm2", {"full_attn_idxs": [1, 3], "block_multiple_of": 32}),
 }
 """Name -> the class of transformers, without ``Config``, and what differs from :data:`_SIZES`."""
+
+REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
+    "qwen3-biases": ("Qwen3", {"attention_bias": True}),
+    "olmo3-yarn": ("Olmo3", {"sliding_window": WINDOW, "rope_parameters": _YARN}),
+    "olmoe-summing": ("Olmoe", {**_EXPERTS, "num_key_value_heads": 4, "norm_topk_prob": True}),
+}
+"""As :data:`KINDS`, of models that llama.cpp would compute otherwise than transformers."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +141,7 @@ def _made(folder: Path, kind: str) -> tuple[list[list[int]], list[list[int]]]:
 
     torch.set_num_threads(1)  # layers as small as these are computed faster by one
     torch.manual_seed(5)
-    named, settings = KINDS[kind]
+    named, settings = (KINDS | REFUSED)[kind]
     config = getattr(transformers, f"{named}Config")(**{**_SIZES, **settings})
     model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager").to(torch.float32).eval()
     for name, weight in model.named_parameters():

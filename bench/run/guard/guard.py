@@ -14,7 +14,7 @@ from bench.observe.power import PowerState
 from bench.run.guard.before import check_machine
 from bench.run.guard.during import judge_visit
 from bench.run.guard.found import Found, line
-from bench.run.guard.setup import judge_environment, judge_threads
+from bench.run.guard.setup import judge_changed_limits, judge_environment, judge_threads
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
 
@@ -73,6 +73,7 @@ class Guard:
             for one in (
                 *judge_visit(watched.before, watched.after, self._power),
                 *judge_threads(watched.threads, self._usable),
+                *judge_changed_limits(self._usable, limits()),
             )
         ]
         self.found += found

@@ -27,6 +27,19 @@ def judge_limits(usable: Limits) -> Iterator[Found]:
         yield Found(Code.LIMITED, {"most_gb": usable.address_space_bytes / 1e9}, ("address-space-limit",))
 
 
+def judge_changed_limits(before: Limits, now: Limits) -> Iterator[Found]:
+    """Where something else may be used than when the run began, as after ``taskset -p`` or ``docker update``."""
+    if before.cpus != now.cpus:
+        values: Values = {"before": cpu_list(before.cpus or ()), "now": cpu_list(now.cpus or ())}
+        yield Found(Code.LIMITED, values, ("cpus-changed",), "serious")
+    quotas = [one.machine.logical if one.cpu_quota is None else one.cpu_quota for one in (before, now)]
+    if quotas[0] != quotas[1]:
+        yield Found(Code.LIMITED, {"before": quotas[0], "now": quotas[1]}, ("quota-changed",), "serious")
+    if before.memory_bytes != now.memory_bytes:
+        memory = {"before_gb": before.memory_bytes / 1e9, "now_gb": now.memory_bytes / 1e9}
+        yield Found(Code.LIMITED, memory, ("memory-limit-changed",), "serious")
+
+
 def judge_hindrances(now: Hindrances) -> Iterator[Found]:
     """What holds all processes of the run back; what shows only while other programs compute is good to know."""
     if now.tracer is not None:

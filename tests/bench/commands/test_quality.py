@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,12 @@ from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.store_rows import Row
 from bench.observe.limits import limits
 from bench.observe.machine import hardware, machine_id
+from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
-from bench.run import score_stored
+from bench.run import machine_lock, score_stored
 from bench.run.doctor.readiness import Readiness
 from bench.run.doctor.system import SystemFacts
+from bench.run.machine_lock import MachineLock
 from bench.store.reader import open_run
 from bench.store.writer import replace_rows
 from tests.support.rows import quality_row
@@ -178,3 +182,37 @@ def test_nox_is_told_which_environments_a_run_needs(tmp_path: Path, ask: Asked) 
     )
     status, said = ask("--needs", "--", RUN_ID)
     assert (status, json.loads(said)) == (0, ["conversion", "openvino-genai"])
+
+
+@pytest.fixture
+def computing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the locks of runs, where the loads pass for such that compute something."""
+    spec = replace(BACKENDS["simulated"], simulated=False)
+    monkeypatch.setattr(machine_lock, "BACKENDS", {"simulated": spec})
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_texts_are_not_scored_beside_another_run(computing: Path, ask: Asked) -> None:
+    write(computing, simulated(1.0))
+    other = MachineLock("other", "nox -s bench", print)
+    other.take(shared=False, wait_s=0)
+    status, said = ask()
+    other.release()
+    assert (status, said.startswith("error: another run measures on this machine: run other (process ")) == (1, True)
+    assert ask.rows == []
+
+
+def test_texts_that_are_scored_beside_other_runs_are_found_once(
+    computing: Path, ask: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_the_end: list[Callable[[], object]] = []
+    monkeypatch.setattr(atexit, "register", at_the_end.append)
+    path = write(computing, simulated(1.0))
+    for given in (["--shared"], ["--shared"], []):
+        assert ask(*given)[0] == 0
+        found = [(row["code"], row["severity"]) for row in open_run(path).table("findings").to_pylist()]
+        # Scored again alone, they take the place of those.
+        assert found == ([("shared", "info")] if given else [])
+        while at_the_end:
+            at_the_end.pop()()

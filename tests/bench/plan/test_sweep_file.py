@@ -81,6 +81,22 @@ def test_a_file_that_is_no_text_is_refused(make_options: MakeOptions, tmp_path: 
         make_options("--config", str(tmp_path / "binary.toml"))
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a = " + "[" * 2_000, "not a TOML file"),
+        (".".join("a" * 50_000) + " = 1", "characters in a line"),
+        ("# a\n" * 400_000, "no sweep file has more than 1048576 bytes"),
+    ],
+    ids=["nested", "dots", "large"],
+)
+def test_a_file_that_would_never_be_read_to_its_end_is_refused(
+    make_options: MakeOptions, write_sweep: WriteSweep, text: str, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        make_options("--config", write_sweep(text))
+
+
 def test_a_byte_order_mark_is_passed_over(make_options: MakeOptions, write_sweep: WriteSweep) -> None:
     assert make_options("--config", write_sweep("\ufeffblocks = 2\n")).blocks == 2
 

@@ -104,7 +104,7 @@ def test_a_file_that_stays_held_is_a_store_error(tmp_path: Path, monkeypatch: py
         files.write_json(tmp_path / "a.json", {})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[1]", "\xff"])
+@pytest.mark.parametrize("text", ["", "{", "[1]", "\xff", '{"a": ' + "[" * 100_000, '{"a": 1, "a": 2}'])
 def test_what_is_no_json_object_cannot_be_read(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(StoreError, match=r"cannot read .*a\.json"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,20 @@ def test_a_finding_of_a_visit_names_its_load_and_block(
     guard.visit_ended(Watched("b2/0/load/a1", 2, moment(), moment(10, busy=0.5)))
     (row,) = stored(writer)
     assert (row["code"], row["subject"], row["load_id"], row["block"]) == ("other-load", "load", "b2/0/load/a1", 2)
+
+
+def test_a_limit_that_came_while_the_run_went_on_is_found_with_the_visit_that_ended_then(
+    writer: RunWriter, monkeypatch: pytest.MonkeyPatch, moment: MakeConditions
+) -> None:
+    monkeypatch.setattr(module, "check_machine", lambda _: [])
+    guard = make()
+    guard.begin(writer)
+    guard._power = moment().power
+    guard.visit_ended(Watched("b0/0/load/a1", 0, moment(), moment(10)))
+    monkeypatch.setattr(module, "limits", lambda: replace(guard._usable, cpu_quota=0.5))
+    guard.visit_ended(Watched("b1/0/load/a1", 1, moment(), moment(10)))
+    (row,) = stored(writer)
+    assert (row["code"], row["severity"], row["load_id"], row["block"]) == ("limited", "serious", "b1/0/load/a1", 1)
 
 
 def test_a_warm_up_that_did_not_settle_names_its_cell_process_and_block(

@@ -9,7 +9,13 @@ from bench.findings import Code
 from bench.observe.cpu import Cores
 from bench.observe.hindrance import Hindrances
 from bench.observe.limits import Limits
-from bench.run.guard.setup import judge_environment, judge_hindrances, judge_limits, judge_threads
+from bench.run.guard.setup import (
+    judge_changed_limits,
+    judge_environment,
+    judge_hindrances,
+    judge_limits,
+    judge_threads,
+)
 
 GB = 10**9
 WHOLE = Cores(4, 8, None, None)
@@ -46,6 +52,23 @@ def test_more_threads_than_usable_cpus_are_found(threads: int | None, expected: 
 def test_more_threads_than_a_quota_has_time_for_are_found() -> None:
     (found,) = judge_threads(4, dataclasses.replace(FREE, cpu_quota=2.5))
     assert (found.code, found.message) == (Code.TOO_MANY_THREADS, "4 threads compute, and at most 2 can run")
+
+
+def test_limits_that_stay_are_no_finding() -> None:
+    assert list(judge_changed_limits(FREE, dataclasses.replace(FREE))) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"cpus": (0, 1, 5)}, "the run may use the CPUs 0-1,5, and 0-7 when it began"),
+        ({"cpu_quota": 1.5}, "the run may use the time of 1.5 CPUs, and of 8 when it began"),
+        ({"memory_bytes": 2 * GB}, "the run may use 2.0 GB of memory, and 16.0 GB when it began"),
+    ],
+)
+def test_a_limit_that_came_while_the_run_went_on_is_serious(changed: dict[str, object], message: str) -> None:
+    (found,) = judge_changed_limits(FREE, dataclasses.replace(FREE, **changed))  # type: ignore[arg-type]
+    assert (found.code, found.weight, found.message) == (Code.LIMITED, "serious", message)
 
 
 def test_a_process_that_nothing_holds_back_has_no_findings() -> None:
