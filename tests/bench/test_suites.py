@@ -123,7 +123,7 @@ def test_a_finished_run_is_few_files(measured: Measured) -> None:
     )
     # Whether there is anything to find depends on the machine.
     files = [file for file in files if file != "findings/all.parquet"]
-    assert files == ["end.json", "generations/all.parquet", "loads/all.parquet", "run.json"]
+    assert files == ["digests.json", "end.json", "generations/all.parquet", "loads/all.parquet", "run.json"]
 
 
 def test_the_report_is_there(measured: Measured) -> None:
