@@ -71,7 +71,9 @@ def attention_window(settings: Mapping[str, Any]) -> int:
     """
     window = settings["model"].get("decoder", {}).get("sliding_window") or {}
     # Where GenAI slides the window itself, it sizes the cache of all layers.
-    return 0 if window.get("slide_key_value_cache", True) else int(window.get("window_size") or 0)
+    if window.get("slide_key_value_cache", True) or not window.get("layers"):
+        return 0
+    return int(window.get("window_size") or 0)
 
 
 def require_provider(artifact: Path, settings: Mapping[str, Any], device: str) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any
 import gguf
 import numpy as np
 
-from backends.convert import ConversionError
+from backends.convert import ConversionError, RefusedError
 
 Config = Mapping[str, Any]
 """The configuration of a model as transformers completes it, with the defaults of its class."""
@@ -61,10 +61,10 @@ def family_of(named: str) -> Family:
     """The family of an architecture, by its name in ``config.json``.
 
     Raises:
-        ConversionError: it has none.
+        RefusedError: it has none.
     """
     if named not in FAMILIES:
-        raise ConversionError(f"{named} cannot be written as GGUF here: {REMEDY}")
+        raise RefusedError(f"{named} cannot be written as GGUF here: {REMEDY}")
     return FAMILIES[named]
 
 
@@ -76,7 +76,7 @@ def refuse_what_differs(named: str, family: Family, config: Config) -> None:
     """
     kind = rotary_of(config)["rope_type"]
     if kind not in family.rotary:
-        raise ConversionError(f"rotary scaling {kind!r} of {named} cannot be written as GGUF here: {REMEDY}")
+        raise RefusedError(f"rotary scaling {kind!r} of {named} cannot be written as GGUF here: {REMEDY}")
     activation = config.get("hidden_act") or config.get("hidden_activation") or family.activation
     if activation not in (family.activation, {"silu": "swish"}.get(family.activation)):
         raise ConversionError(f"{_not_computed(named)} {activation} instead of {family.activation}: {_ELSEWHERE}")

@@ -17,6 +17,8 @@ from backends.hf_weights import NotWholeError, Tensor, embedding_of, learned_ten
 from bench.errors import UsageError
 
 WEIGHT_FORMATS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16", "I8": "int8", "U8": "int8"}
+_ALIKE = ("mistral", "mixtral", "phi3", "phimoe", "starcoder2")
+"""Architectures whose layers all have the window of the configuration, and which have no list of kinds of layers."""
 _BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I8": 1, "U8": 1, "F8_E4M3": 1, "F8_E5M2": 1}
 
 
@@ -30,6 +32,7 @@ class ModelFacts:
         linear_widths: the input widths of its linear layers, ascending.
         weight_elements: weight format -> parameters stored so.
         embedding_parameters: of ``parameters``, those of the embedding and the output layer; 0 where that is not known.
+        window_everywhere: whether every layer looks back on a window alone.
     """
 
     parameters: int
@@ -39,6 +42,7 @@ class ModelFacts:
     weight_elements: Mapping[str, int]
     stored_bytes: int
     embedding_parameters: int = 0
+    window_everywhere: bool = False
 
     @property
     def only_format(self) -> str | None:
@@ -93,6 +97,7 @@ def _facts(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ModelFac
         weight_elements=dict(elements),
         stored_bytes=stored,
         embedding_parameters=sum(prod(tensor.shape) for tensor in outer),
+        window_everywhere=bool(config.get("sliding_window")) and config.get("model_type") in _ALIKE,
     )
 
 

@@ -111,7 +111,7 @@ class ReadyMade(Preparation):
 
         def make(output: Path) -> Made:
             self._checked.add(key.digest)
-            place(self._taken, output)
+            place(self._taken, output, self._say)
             return Made({})
 
         recipe = {"task": "take", "rules": RULES, **self._beside}

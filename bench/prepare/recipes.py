@@ -204,7 +204,7 @@ def _calibrated(values: Mapping[str, Any], corpus: Corpus | None) -> Recipe:
 
 
 def _ort(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any], corpus: Corpus | None) -> Recipe:
-    del facts, corpus
+    del corpus
     provider = _PROVIDERS.get(device)
     if provider is None or precision not in _FORMATS:
         raise UsageError(f"ONNX Runtime GenAI models cannot be made in {precision} for {device}: see --help")
@@ -212,7 +212,10 @@ def _ort(precision: str, device: str, facts: ModelFacts, int4: Mapping[str, Any]
     extra = {"prune_lm_head": "true", **int4}
     options = [f"{key}={value}" for key, value in extra.items()]
     arguments = ["-p", precision, "-e", provider, "--extra_options", *options]
-    values = {"weight_format": precision, "execution_provider": provider, "extra_options": extra}
+    values: dict[str, Any] = {"weight_format": precision, "execution_provider": provider, "extra_options": extra}
+    if facts.window_everywhere:
+        # Our converter tells the builder which layers have the window, where that is all of them.
+        values["windows"] = "every layer"
     return Recipe("ort-genai", {**values, "arguments": arguments}, {"arguments": arguments})
 
 

@@ -39,7 +39,8 @@ _PROMPTS = [random.Random(length).sample(range(100, VOCABULARY), length) for len
 """None of the first ids, some of which have a meaning of their own."""
 _NEAR = 1e-4
 """Between two logits so near to each other, the order of a sum decides."""
-_THREADS = 2
+_THREADS = {"transformers": 1}
+"""Other than two: PyTorch's threads wait for each other in every small layer, while other programs compute."""
 
 Ids = Sequence[Sequence[int]]
 
@@ -120,10 +121,11 @@ class Study:
         spec, python = BACKENDS[backend], _found(self._venv(backend))
         load = Load(backend, DEVICE, PRECISION, spec.load_options(DEVICE, PRECISION, {}, STACKS[backend]))
         artifact = model.preparer.artifact(*wanted_artifact(load))
+        threads = _THREADS.get(backend, 2)
         scratch = self._folder / "scratch" / f"{model.name}-{backend}"
-        with WorkerProcess(python, spec.target, scratch, threads=_THREADS) as worker:
+        with WorkerProcess(python, spec.target, scratch, threads=threads) as worker:
             worker.open()
-            loaded = worker.load(artifact.path, DEVICE, PRECISION, _THREADS, load.options)
+            loaded = worker.load(artifact.path, DEVICE, PRECISION, threads, load.options)
             found = [[row[0] for row in worker.generate([prompt], NEW_TOKENS).token_ids] for prompt in _PROMPTS]
         return found, loaded.evidence
 

@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM
 
 def answer(folder: str, prompts: Sequence[Sequence[int]], new_tokens: int) -> dict[str, Any]:
     """Answer the prompts of one model."""
+    torch.set_num_threads(1)
     model = AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, attn_implementation="eager", local_files_only=True
     ).eval()

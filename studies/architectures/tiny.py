@@ -47,8 +47,8 @@ _LONGROPE = {
     "rope_type": "longrope",
     "rope_theta": 10_000.0,
     "partial_rotary_factor": 0.75,
-    "short_factor": [1.0 + 0.02 * place for place in range(12)],
-    "long_factor": [1.0 + 0.5 * place for place in range(12)],
+    "short_factor": [1.0 + 0.02 * place for place in range(24)],
+    "long_factor": [1.0 + 0.5 * place for place in range(24)],
     "original_max_position_embeddings": CONTEXT // 4,
 }
 _SCALED = {
@@ -97,7 +97,7 @@ MODELS: dict[str, Callable[[Any], Any]] = {
         **{**_BASE, "max_position_embeddings": 4_096}, original_max_position_embeddings=4_096, sliding_window=2_047
     ),
     "Phi-4-mini": lambda hf: hf.Phi3Config(
-        **_BASE,
+        **{**_BASE, "num_attention_heads": 2, "num_key_value_heads": 1},
         sliding_window=262_144,
         original_max_position_embeddings=CONTEXT // 4,
         rope_parameters=_LONGROPE,
@@ -125,7 +125,9 @@ MODELS: dict[str, Callable[[Any], Any]] = {
         **{**_BASE, **_HYBRID, "num_local_experts": 0, "num_experts_per_tok": 0, "tie_word_embeddings": True}
         | {"layer_types": ["attention"] * 4, "position_embedding_type": "rope"}
     ),
-    "GPT-OSS": lambda hf: hf.GptOssConfig(**_BASE, **_EXPERTS, head_dim=32, sliding_window=WINDOW),
+    "GPT-OSS": lambda hf: hf.GptOssConfig(
+        **{**_BASE, **_EXPERTS, "max_position_embeddings": 131_072}, head_dim=32, sliding_window=WINDOW
+    ),
     "SmolLM3": lambda hf: hf.SmolLM3Config(**_BASE, no_rope_layers=[1, 1, 1, 0], tie_word_embeddings=True),
     "LFM2": lambda hf: hf.Lfm2Config(
         **_BASE, layer_types=["conv", "conv", "full_attention", "conv"], block_auto_adjust_ff_dim=False

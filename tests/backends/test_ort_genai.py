@@ -296,7 +296,14 @@ def test_the_cache_has_room_for_the_window_that_layers_look_back_on(
     assert "room for its attention window, 64 tokens" in session.evidence().note
 
 
-@pytest.mark.parametrize("decoder", [{}, {"sliding_window": {**WINDOW, "slide_key_value_cache": True}}])
+@pytest.mark.parametrize(
+    "decoder",
+    [
+        {},
+        {"sliding_window": {**WINDOW, "slide_key_value_cache": True}},
+        {"sliding_window": {**WINDOW, "layers": []}},
+    ],
+)
 def test_a_cache_without_a_window_of_its_own_is_as_long_as_the_request(
     adapter: ModuleType, told: GenAI, tmp_path: Path, decoder: dict[str, Any]
 ) -> None:

@@ -21,7 +21,7 @@ CAPPED = {"Gemma-3": "gemma3_text", "Mamba": "mamba"}
 
 REFUSED = {
     **{("openvino-genai", name): rf"exports {kind} models .* up to 5\.\d" for name, kind in CAPPED.items()},
-    **{("ort-genai", name): "builds no .* models" for name in ("Granite-3-MoE", "BLOOM", "Mamba")},
+    **{("ort-genai", name): "takes no .* models" for name in ("Granite-3-MoE", "BLOOM", "Mamba")},
 }
 """Stack and model -> what is said before anything is converted."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.prepare.conversion_cost import gigabytes
 from bench.prepare.hub_cache import blobs_of
 
 DOCUMENT = "docs/security.md"
@@ -102,8 +103,8 @@ def is_plain(name: str) -> bool:
     )
 
 
-def place(taken: Taken, output: Path) -> None:
-    """Put what is ``taken`` into the empty folder ``output``: hard links, or copies on another volume.
+def place(taken: Taken, output: Path, say: Callable[[str], None]) -> None:
+    """Put what is ``taken`` into the empty folder ``output``: hard links, or copies on another volume, which it says.
 
     No symbolic links: ONNX Runtime 1.24 reads no tensors through one that leaves the model's folder.
     """
@@ -111,6 +112,7 @@ def place(taken: Taken, output: Path) -> None:
         try:
             os.link(file, output / name)
         except OSError:
+            say(f"copying {name} into the cache ({gigabytes(file.stat().st_size)}), where it cannot be linked")
             shutil.copyfile(file, output / name)
     for name, text in taken.written.items():
         (output / name).write_text(text, "utf-8", newline="\n")

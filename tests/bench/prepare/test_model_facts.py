@@ -80,6 +80,22 @@ def test_experts_in_one_tensor_have_widths_too(
     assert facts_of(tmp_path).linear_widths == widths
 
 
+@pytest.mark.parametrize(
+    ("config", "everywhere"),
+    [
+        ({"model_type": "mistral", "sliding_window": 4096}, True),
+        ({"model_type": "mistral", "sliding_window": None}, False),
+        ({"model_type": "gemma2", "sliding_window": 4096}, False),
+        ({"model_type": "qwen2", "sliding_window": 131072, "use_sliding_window": False}, False),
+    ],
+)
+def test_a_window_of_all_layers_is_told_from_one_of_some(
+    model_directory: Path, config: dict[str, Any], everywhere: bool
+) -> None:
+    (model_directory / "config.json").write_text(json.dumps(config), "utf-8")
+    assert facts_of(model_directory).window_everywhere is everywhere
+
+
 @pytest.mark.parametrize("content", [b"", b"\xff" * 20, b"\x02\0\0\0\0\0\0\0{]"])
 def test_a_damaged_weight_file_is_refused(model_directory: Path, content: bytes) -> None:
     (model_directory / "model.safetensors").write_bytes(content)

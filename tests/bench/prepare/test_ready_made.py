@@ -46,9 +46,9 @@ def gguf(tmp_path: Path) -> Path:
 def taken(tmp_path: Path, corpus: Path, stand_in: StandIn) -> Make:
     stand_in.answer(INSPECTED)
 
-    def make(path: Path) -> ReadyMade:
+    def make(path: Path, say: Callable[[str], None] = lambda _: None) -> ReadyMade:
         source, cache = resolve_model(str(path)), tmp_path / "cache"
-        return ReadyMade(source, conversion_python=sys.executable, cache=cache, say=lambda _: None, corpus=corpus)
+        return ReadyMade(source, conversion_python=sys.executable, cache=cache, say=say, corpus=corpus)
 
     return make
 
@@ -102,8 +102,10 @@ def test_on_another_volume_they_are(taken: Make, ir: Path, monkeypatch: pytest.M
         raise OSError(errno.EXDEV, "Invalid cross-device link")
 
     monkeypatch.setattr(os, "link", refuse)
-    path = taken(ir).artifact("openvino-ir", "original", "CPU").path
+    said: list[str] = []
+    path = taken(ir, said.append).artifact("openvino-ir", "original", "CPU").path
     assert (path / "openvino_model.bin").read_bytes() == (ir / "openvino_model.bin").read_bytes()
+    assert any(line.startswith("copying openvino_model.bin into the cache (") for line in said)
 
 
 def test_code_that_its_configuration_names_and_chat_templates_are_left_out(taken: Make, ir: Path) -> None:

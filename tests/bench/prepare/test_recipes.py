@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bench.errors import UsageError
@@ -41,6 +43,12 @@ def test_cpu_and_npu_share_a_recipe_where_both_take_it() -> None:
 
 def test_ort_computes_the_last_logits_only_and_records_it() -> None:
     assert recipe_for("ort-genai", "int8", "CPU", DEFAULT_FACTS).values["extra_options"] == {"prune_lm_head": "true"}
+
+
+def test_a_window_of_all_layers_is_part_of_what_is_made() -> None:
+    facts = replace(DEFAULT_FACTS, window_everywhere=True)
+    assert recipe_for("ort-genai", "fp32", "CPU", facts).values["windows"] == "every layer"
+    assert "windows" not in recipe_for("ort-genai", "fp32", "CPU", DEFAULT_FACTS).values
 
 
 @pytest.mark.parametrize(
