@@ -163,12 +163,18 @@ class Earlier:
             wanted = [(planned, cell) for planned in pair for cell in planned.cells if skipped(planned, cell) is None]
             found = [self._cells.get((planned.id, cell.key)) for planned, cell in wanted]
             stored = [cell for cell in found if cell is not None and cell.ended and cell.load_id in ended]
-            if len(stored) < len(wanted):
+            if len(stored) < len(wanted) or (not begun and self._died_with_a_worker(pair)):
                 continue
             self.whole |= {planned.id for planned, _ in wanted}
             for (planned, cell), one in zip(wanted, stored, strict=True):
                 if one.outcome is not None:
                     take(planned, cell, one.outcome)
+
+    def _died_with_a_worker(self, last: Sequence[PlannedVisit]) -> bool:
+        """Whether the run was killed after a worker died in its last visits: a shutdown may have ended both."""
+        ids = {planned.id for planned in last}
+        crashed = (row for row in self._loads if row["status"] == "crashed" and _visit_of(row["load_id"]) in ids)
+        return self.run.end is None and next(crashed, None) is not None
 
     @property
     def seconds(self) -> float:

@@ -136,6 +136,17 @@ def test_a_run_that_was_interrupted_is_carried_on(sweep: Sweep, whole: Sweep) ->
     assert [one.get("reason") for one in sweep.stored.record["sittings"]] == ["interrupted", None]
 
 
+def test_a_visit_whose_worker_died_just_before_the_harness_is_measured_again(sweep: Sweep) -> None:
+    sweep.run(
+        "--blocks", "2", "--load-option", "simulated.crash_at=2", "--load-option", "simulated.only_prompt_tokens=8"
+    )
+    expected = keys(sweep)
+    cut(sweep, visits=2)
+    assert {row["block"] for row in sweep.generations()} == {0}
+    again(sweep)
+    assert (keys(sweep), sweep.stored.record["sittings"][1]["block"]) == (expected, 0)
+
+
 def test_both_variants_of_a_pair_are_measured_again(sweep: Sweep) -> None:
     sweep.run("--a", "simulated.itl_ms=2", "--b", "simulated.itl_ms=3", "--blocks", "2")
     expected = keys(sweep)

@@ -84,6 +84,14 @@ def test_nothing_is_begun_after_the_time_is_spent() -> None:
     assert [adaptive.skip_reason("a", 0) for _ in range(3)] == [None, None, "time is spent"]
 
 
+def test_time_that_was_spent_before_counts() -> None:
+    adaptive = Adaptive(Rule(0.05, 8, max_time_s=100), ["a"], clock=lambda: 0.0)
+    adaptive.spend(99)
+    assert adaptive.skip_reason("a", 0) is None
+    adaptive.spend(1)
+    assert adaptive.skip_reason("a", 0) == "time is spent"
+
+
 def test_a_block_counts_by_its_median() -> None:
     adaptive = Adaptive(RULE, ["a"])
     for block in range(8):

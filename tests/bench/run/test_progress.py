@@ -75,3 +75,17 @@ def test_loads_that_need_no_more_take_no_more_time(make_options: MakeOptions, cl
 def test_no_more_time_is_left_than_may_be_spent(make_options: MakeOptions, clock: Clock) -> None:
     options = make_options(*SWEEP, "--precision", "int4", "--interval-target", "5%", "--max-time", "60s")
     assert lines(options, clock)[3].endswith("(at most about 30 s left)")
+
+
+def test_a_run_that_is_carried_on_counts_the_visits_before(make_options: MakeOptions, clock: Clock) -> None:
+    options = make_options(*SWEEP, "--precision", "int4", "--blocks", "4")
+    visits = make_plan(options).visits
+    progress = Progress(options, visits, before=2)
+    said = []
+    for visit in visits[2:]:
+        said.append(progress.begin(visit))
+        clock.now_s += 10
+    assert said == [
+        "visit 3 of 4, block 3 of 4: simulated CPU int4",
+        "visit 4 of 4, block 4 of 4: simulated CPU int4 (about 10 s left)",
+    ]

@@ -55,6 +55,19 @@ def test_what_is_found_before_is_said_and_stored(writer: RunWriter, monkeypatch:
     assert (said[0][:7], [row["code"] for row in stored(writer)]) == ("warning", ["on-battery"])
 
 
+def test_a_run_that_is_carried_on_keeps_what_it_found_and_finds_nothing_twice(
+    writer: RunWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "check_machine", lambda _: [Found(Code.ON_BATTERY)])
+    first = make()
+    first.begin(writer)
+    first.warm_up_unsettled("cell", "b0/0/load/a1", 0, 6)
+    again = make()
+    again.begin(writer)
+    assert [row["code"] for row in stored(writer)] == ["on-battery", "warm-up-unsettled"]
+    assert {Code.ON_BATTERY, Code.WARM_UP_UNSETTLED} <= {one.code for one in again.found}
+
+
 def test_a_finding_of_a_visit_names_its_load_and_block(
     writer: RunWriter, monkeypatch: pytest.MonkeyPatch, moment: MakeConditions
 ) -> None:
