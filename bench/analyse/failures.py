@@ -29,16 +29,22 @@ def failures(
     """
     workers = {row["load_id"]: row for row in load_rows}
     seen = {row["load_id"] for row in bad}
-    # The run ended before the rows of their cells were written.
+    # The run ended before the rows of their cells were written, or another process of the visit has those.
     without_cells = [row for row in load_rows if row["status"] != "ok" and row["load_id"] not in seen]
 
-    def reason(row: Row) -> tuple[str, str, str]:
-        return load_of(row["load_id"], row.get("cell_key", "")).load_key, _status(row), _message(row)
+    newest = {(row["load_key"], row["block"]): row["load_id"] for row in load_rows}
+
+    def tried_again(row: Row) -> bool:
+        return "load_key" in row and newest[row["load_key"], row["block"]] != row["load_id"]
+
+    def reason(row: Row) -> tuple[str, str, str, bool]:
+        load = load_of(row["load_id"], row.get("cell_key", ""))
+        return load.load_key, _status(row), _message(row), tried_again(row)
 
     return [
-        _failure(load_of(rows[0]["load_id"], rows[0].get("cell_key", "")), rows, workers, measured)
+        _failure(load_of(rows[0]["load_id"], rows[0].get("cell_key", "")), rows, workers, measured, again=again)
         for kind in (bad, without_cells)
-        for rows in group_by(kind, reason).values()
+        for (*_, again), rows in group_by(kind, reason).items()
     ]
 
 
@@ -50,7 +56,9 @@ def _message(row: Row) -> str:
     return str(row.get("error_message") or row.get("invalid_reason") or "no reason was recorded")
 
 
-def _failure(load: LoadResult, rows: Sequence[Row], workers: Mapping[str, Row], measured: Set[str]) -> Failure:
+def _failure(
+    load: LoadResult, rows: Sequence[Row], workers: Mapping[str, Row], measured: Set[str], *, again: bool
+) -> Failure:
     of_cells = {row["cell_key"]: row for row in rows if "cell_key" in row}
     cells = sorted((_shape(row), key) for key, row in of_cells.items())
     processes = [workers[row["load_id"]] for row in rows if row["load_id"] in workers]
@@ -66,6 +74,7 @@ def _failure(load: LoadResult, rows: Sequence[Row], workers: Mapping[str, Row], 
         cell_keys=tuple(key for _, key in cells),
         blocks=tuple(sorted({row["block"] for row in rows})),
         measured_elsewhere=not measured.isdisjoint(of_cells),
+        tried_again=again,
     )
 
 

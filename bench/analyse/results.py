@@ -310,6 +310,7 @@ class Failure:
         status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: generations that do not count.
         shapes: of each cell that this happened to, as ``asks`` and ``cell_keys``.
         measured_elsewhere: whether some of these cells were measured in other blocks.
+        tried_again: whether a fresh process followed in the same visits, for ``--retry-crashed``; it has no shapes.
     """
 
     load: LoadResult
@@ -323,6 +324,7 @@ class Failure:
     cell_keys: tuple[str, ...]
     blocks: tuple[int, ...]
     measured_elsewhere: bool
+    tried_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

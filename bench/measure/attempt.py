@@ -63,6 +63,8 @@ class RunFacts:
         max_warmups: at most, while the series has not settled.
         embedding_share: of the model's parameters, in its embedding and its output layer.
         watched: takes the conditions of the machine before and after each visit.
+        retry_crashed: whether a worker that crashes or hangs before a timed generation is tried once more.
+        say: prints one line of progress.
         unsettled: takes each series that had not settled when its warm-ups were used up.
     """
 
@@ -78,10 +80,12 @@ class RunFacts:
     shapes: Shapes = ()
     embedding_share: float = 0.0
     allow_fallback: bool = False
+    retry_crashed: bool = False
     stopping: Callable[[], bool] = lambda: False
     instruments: Instruments = field(default_factory=Instruments)
     watched: Callable[[Watched], None] = lambda _: None
     unsettled: Unsettled = lambda *_: None
+    say: Callable[[str], None] = lambda _: None
 
 
 def start_worker(load: Load, plan: LoadPlan, facts: RunFacts, scratch: Path) -> WorkerProcess:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
+from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure.attempt import Attempt, LoadPlan, RunFacts, start_worker
 from bench.measure.prompt_keys import prompt_key, warmup_ordinals
 from bench.measure.settling import Pace, settled
@@ -96,6 +96,7 @@ class Visit:
         self._attempt: Attempt | None = None
         self._broken: WorkerError | None = None
         self._broken_load_id = ""
+        self._tried_again = False
 
     @property
     def load(self) -> Load:
@@ -133,10 +134,13 @@ class Visit:
             try:
                 self._start(attempt)
             except WorkerError as error:
-                # A load that failed once fails again: its other cells get the same reason without another try.
-                attempt.error = self._broken = error
-                self._broken_load_id = attempt.load_id
+                attempt.error = error
                 self._end(attempt)
+                if self._tries_again(attempt, error):
+                    return self._ready()
+                # Its other cells get the same reason without another try.
+                self._broken = error
+                self._broken_load_id = attempt.load_id
                 raise
             self._attempt = attempt
         return self._attempt
@@ -170,20 +174,42 @@ class Visit:
             remedy = "mend the device (`nox -s doctor`), or label it with what ran by --allow-fallback"
             raise WorkerFailed(f"{self.load.label}: {verdict.evidence} {remedy}", error_type="DeviceFallback")
 
+    def _tries_again(self, attempt: Attempt, error: WorkerError) -> bool:
+        """Whether a fresh process takes the place of a worker that has crashed or hung; once in a visit.
+
+        Raises:
+            Interrupted: it would, but the user asked to stop.
+        """
+        gone = attempt.worker is None or not attempt.worker.alive
+        if not (self.facts.retry_crashed and gone and isinstance(error, WorkerCrashed | WorkerTimeout)):
+            return False
+        if self._tried_again:
+            return False
+        if self.facts.stopping():
+            raise Interrupted
+        self._tried_again = True
+        self.facts.say(f"    {error.status}: {error}; trying once more in a fresh process")
+        return True
+
     def _ask(self, cell: Cell, attempt: Attempt) -> Outcome:
-        series = _Series()
+        series, warm = _Series(), False
         try:
             self._warm_up(cell, attempt, series)
+            warm = True
             for ordinal in range(self.facts.repeats):
                 self._turn(cell, attempt, series, ordinal, warmup=False)
         except WorkerError as error:
-            block, timed = self.planned.block, len(series.timed)
-            series.rows.append(failure_row(cell, block, attempt.load_id, attempt.number, error, timed))
             self._bury(attempt, error)
-            raise
+            # What crashed in a timed generation is not measured again. Else the row of the load alone has the reason.
+            if warm or not self._tries_again(attempt, error):
+                block, timed = self.planned.block, len(series.timed)
+                series.rows.append(failure_row(cell, block, attempt.load_id, attempt.number, error, timed))
+                raise
+        else:
+            return Outcome.of(series.rows)
         finally:
             self.writer.rows("generations", series.rows)
-        return Outcome.of(series.rows)
+        return self.measure(cell)
 
     def _warm_up(self, cell: Cell, attempt: Attempt, series: _Series) -> None:
         for count, ordinal in enumerate(warmup_ordinals(self.facts.warmups, self.facts.max_warmups)):

@@ -155,6 +155,12 @@ FLAGS: tuple[Flag, ...] = (
         switch=True,
     ),
     Flag(
+        "retry_crashed",
+        "load once more, in a fresh process, where a worker crashes or hangs while it loads or warms up; the first "
+        "process stays in the report, and no timed generation is repeated",
+        switch=True,
+    ),
+    Flag(
         "strict",
         "fail if the guard finds anything that makes a number doubtful, or a broken load; all is measured and kept",
         switch=True,

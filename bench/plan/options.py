@@ -79,6 +79,7 @@ class Options:
     workers: Mapping[str, str]
     variants: Mapping[str, Variant]
     allow_fallback: bool
+    retry_crashed: bool
     strict: bool
     quality: bool
     quality_limits: Mapping[str, float]
@@ -162,6 +163,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         workers=workers,
         variants=variants,
         allow_fallback=given.read("allow_fallback", v.switch, default=False),
+        retry_crashed=given.read("retry_crashed", v.switch, default=False),
         strict=given.read("strict", v.switch, default=False),
         quality=not given.read("no_quality", v.switch, default=False),
         quality_limits=given.read("quality_limits", _quality_limits, DEFAULT_QUALITY_LIMITS),

@@ -61,6 +61,8 @@ def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
         yield from ("--load-option", f"{backend}.{name}={str(value).lower() if isinstance(value, bool) else value}")
     if options.get("allow_fallback"):
         yield "--allow-fallback"
+    if options.get("retry_crashed"):
+        yield "--retry-crashed"
     if options.get("quality") is False:
         yield "--no-quality"
     # A load of the run that it was asked to compare with is not measured again.

@@ -236,6 +236,8 @@ def cell_name(naming: Naming, cell: CellResult | Unreached) -> str:
 
 def failed_shapes(failure: Failure) -> str:
     """The shapes of a failure in few words, e.g. ``prompt 32, 128, 512``."""
+    if failure.tried_again:
+        return _("before a timed generation, so tried once more")
     if not failure.shapes:
         return _("every cell")
     lengths = ", ".join(number(n, 0) for n in sorted({shape[0] for shape in failure.shapes}))

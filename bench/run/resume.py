@@ -93,8 +93,10 @@ def _counted(run: StoredRun) -> tuple[int, str]:
     """How many cells a run has measured, each counted once per block, and how many it was to measure."""
     plan, selection = run.record.get("plan") or {}, run.record.get("selection")
     ids = pc.unique(run.table("generations", ["cell_id"])["cell_id"]).to_pylist()
-    done = sum(not one.startswith(f"{_NO_VISIT}/") for one in ids)
-    impossible, blocks = len(ids) - done, plan.get("max_blocks") or plan.get("blocks") or 0
+    measured = [one for one in ids if not one.startswith(f"{_NO_VISIT}/")]
+    # A cell whose warm-up crashed may have rows of two processes.
+    done = len({(_visit_of(_visit_of(one)), one.rpartition("/")[2]) for one in measured})
+    impossible, blocks = len(ids) - len(measured), plan.get("max_blocks") or plan.get("blocks") or 0
     planned = (selection or {}).get("selected")
     left = (len(plan.get("cells") or ()) - impossible) * blocks if planned is None else planned - impossible
     return done, f"at most {left}" if plan.get("max_blocks") else str(left)

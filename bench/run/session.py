@@ -206,10 +206,12 @@ class BenchSession:
             scratch=scratch,
             shapes=self._shapes,
             allow_fallback=options.allow_fallback,
+            retry_crashed=options.retry_crashed,
             stopping=lambda: self.stopper.requested,
             instruments=self.guard.instruments,
             watched=self.guard.visit_ended,
             unsettled=self.guard.warm_up_unsettled,
+            say=self.say,
         )
 
     def _write_impossible(self, selected: Plan, facts: RunFacts) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Cell
+from bench.report.names import failed_shapes
 
 MakeCell = Callable[..., Cell]
 
@@ -172,6 +173,19 @@ def test_a_cell_that_failed_in_one_block_is_still_measured(tiny_run: Any, make_c
     tiny_run.generation(make_cell(), 0, 20, (1, 1))
     tiny_run.generation(make_cell(), 1, None, status="crashed", error_message="died", itl_ns=None)
     assert tiny_run.analyse().failures[0].measured_elsewhere
+
+
+def test_a_process_that_was_tried_again_is_told_and_costs_no_block(tiny_run: Any, make_cell: MakeCell) -> None:
+    cell = make_cell()
+    tiny_run.plan = {"blocks": 1}
+    tiny_run.load(cell.load, 0, load_id="v/a1", status="crashed", error_message="died")
+    tiny_run.load(cell.load, 0, attempt=2)
+    tiny_run.generation(cell, 0, 20, (1, 1))
+    run = tiny_run.analyse()
+    (failure,) = run.failures
+    assert (failure.status, failure.message, failure.tried_again) == ("crashed", "died", True)
+    assert (run.cells[0].lost, failure.blocks) == ((), (0,))
+    assert failed_shapes(failure) == "before a timed generation, so tried once more"
 
 
 def test_an_invalid_generation_is_told_with_its_reason(tiny_run: Any, make_cell: MakeCell) -> None:

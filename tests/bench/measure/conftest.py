@@ -138,6 +138,8 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
         generation_s: float = 30.0,
         threads: int | None = None,
         allow_fallback: bool = False,
+        retry_crashed: bool = False,
+        say: Callable[[str], None] = lambda _: None,
     ) -> Kit:
         quick = ("ttft_ms=1", "itl_ms=1", *load_options)
         options = make_options(
@@ -166,6 +168,8 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
             scratch=tmp_path / "scratch",
             stopping=stopping,
             allow_fallback=allow_fallback,
+            retry_crashed=retry_crashed,
+            say=say,
         )
         writer = RunWriter(tmp_path / "results", "run-1")
         writer.begin({})

@@ -535,3 +535,108 @@ def test_of_a_worker_that_died_nothing_is_judged(kit: MakeKit) -> None:
     one.measure(8)
     one.visit.close()
     assert watched == []
+
+
+DIES_ONCE = """
+import os, time
+from pathlib import Path
+from backends.contract import Evidence, GenerationDetails
+
+WHERE, HOW = {where!r}, {how!r}
+SEEN = Path({seen!r})
+
+def mishap(where, most=1):
+    seen = int(SEEN.read_text()) if SEEN.exists() else 0
+    if where == WHERE and seen < most:
+        SEEN.write_text(str(seen + 1))
+        if HOW == "hang":
+            time.sleep(600)
+        os._exit(70)
+
+class Odd:
+    def devices(self):
+        return []
+    def load(self, artifact, device, options):
+        mishap("load")
+        mishap("always", 9)
+        self.asked = 0
+        return self
+    def generate(self, prompts, new_tokens, on_step):
+        self.asked += 1
+        mishap("warm-up" if self.asked == 1 else "second")
+        for step in range(new_tokens):
+            on_step([7] * len(prompts))
+        return GenerationDetails()
+    def evidence(self):
+        return Evidence(device="CPU", device_source="read-back", note="Made up.", versions={{"odd": "3"}})
+    def close(self):
+        pass
+"""
+
+
+@pytest.fixture
+def dies(kit: MakeKit, other_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeKit:
+    """Makes a visit whose first worker dies where it is told to: in ``load``, ``warm-up`` or ``second``."""
+
+    def make(where: str, how: str = "crash", **settings: Any) -> Any:
+        seen = str(tmp_path / "seen")
+        source = DIES_ONCE.format(where=where, how=how, seen=seen)
+        (other_root / "backends" / "odd.py").write_text(source, encoding="utf-8")
+        one = kit(**settings)
+        monkeypatch.setitem(BACKENDS, "simulated", ODD)
+        return one
+
+    return make
+
+
+def loads_of(one: Any) -> list[tuple[int, str]]:
+    one.visit.close()
+    return [(row["attempt"], row["status"]) for row in one.rows("loads")]
+
+
+@pytest.mark.parametrize("where", ["load", "warm-up"])
+def test_a_worker_that_crashes_before_a_timed_generation_is_tried_once_more(dies: MakeKit, where: str) -> None:
+    said: list[str] = []
+    one = dies(where, retry_crashed=True, say=said.append)
+    assert (one.measure(8, 16), loads_of(one)) == (["ok", "ok"], [(1, "crashed"), (2, "ok")])
+    assert by_status(one.rows("generations"), 8) == ["ok"] * 3
+    first, second = one.rows("loads")
+    assert (first["load_id"], first["exit_code"]) == (f"{one.visit.planned.id}/a1", 70)
+    assert {row["load_id"] for row in one.rows("generations")} == {second["load_id"]}
+    assert said == [f"    crashed: {first['error_message']}; trying once more in a fresh process"]
+
+
+def test_a_worker_that_hangs_in_its_warm_up_is_tried_once_more(dies: MakeKit) -> None:
+    one = dies("warm-up", "hang", retry_crashed=True, generation_s=2.0)
+    assert (one.measure(8), loads_of(one)) == (["ok"], [(1, "timeout"), (2, "ok")])
+
+
+def test_a_load_that_crashes_again_is_given_up(dies: MakeKit) -> None:
+    one = dies("always", retry_crashed=True)
+    said = one.measure(8, 16)
+    assert (said, loads_of(one)) == (["WorkerCrashed"] * 2, [(1, "crashed"), (2, "crashed")])
+    rows = one.rows("generations")
+    assert [(row["load_id"], row["status"]) for row in rows] == [(f"{one.visit.planned.id}/a2", "crashed")] * 2
+
+
+def test_a_crash_in_a_timed_generation_is_not_tried_again(dies: MakeKit) -> None:
+    one = dies("second", retry_crashed=True)
+    assert (one.measure(8), loads_of(one)) == (["WorkerCrashed"], [(1, "crashed")])
+    assert by_status(one.rows("generations"), 8) == ["ok", "crashed"]
+
+
+def test_a_load_that_says_what_is_wrong_is_not_tried_again(kit: MakeKit) -> None:
+    one = kit("fail_load=no such model", retry_crashed=True)
+    assert (one.measure(8), loads_of(one)) == (["WorkerFailed"], [(1, "failed")])
+
+
+def test_a_crashed_load_is_not_tried_again_unless_that_was_asked_for(dies: MakeKit) -> None:
+    one = dies("load")
+    assert (one.measure(8), loads_of(one)) == (["WorkerCrashed"], [(1, "crashed")])
+
+
+def test_a_stop_leaves_a_crashed_load_to_the_next_sitting(dies: MakeKit) -> None:
+    one = dies("load", retry_crashed=True, stopping=lambda: True)
+    with pytest.raises(Interrupted):
+        one.visit.measure(one.cells[8])
+    assert (loads_of(one), one.rows("generations")) == ([(1, "crashed")], [])

@@ -52,7 +52,7 @@ def test_a_run_that_cannot_be_carried_on_says_why(tmp_path: Path) -> None:
 
 def test_the_newest_run_is_offered_with_how_much_of_it_was_measured(tmp_path: Path, generation_row: MakeRow) -> None:
     writer = stored(tmp_path, "1")
-    writer.rows("generations", [generation_row(cell_id=f"b0/0/k/a1/{number}") for number in (0, 0, 1)])
+    writer.rows("generations", [generation_row(cell_id=f"b0/0/k/{one}") for one in ("a1/0", "a1/0", "a1/1", "a2/1")])
     assert offer(tmp_path) is None
     writer.give_up()
     shown = str(tmp_path / "1")
