@@ -124,7 +124,9 @@ def _of_run(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
     yield Fact("CPU"), (machine.get("cpu") or {}).get("name")
     yield from ((Fact(what), machine.get(name)) for what, name in _OF_MACHINE.items())
     yield from ((Fact(name), plan.get(name)) for name in _OF_PLAN)
-    yield Fact("cool-down, s"), (record.get("options") or {}).get("cooldown_s")
+    options = record.get("options") or {}
+    yield Fact("cool-down, s"), options.get("cooldown_s")
+    yield Fact("cool-down, °C"), options.get("cooldown_c")
 
 
 def _of_loads(loads: Iterable[LoadResult]) -> Iterator[tuple[Fact, str]]:

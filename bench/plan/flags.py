@@ -199,6 +199,14 @@ FLAGS: tuple[Flag, ...] = (
         in_file=False,
     ),
     Flag("cooldown_s", "pause between visits, in seconds", "0", "S"),
+    Flag(
+        "cooldown_c",
+        "before each visit, wait until the CPU is at most so many degrees Celsius hotter than when the run began, e.g. "
+        "3; where the system shows no temperature (Windows), take --cooldown-s",
+        "off",
+        "DEGREES",
+    ),
+    Flag("cooldown_max_s", "with --cooldown-c: wait so long at most, in seconds", "300", "S"),
     Flag("load_timeout_s", "stop a worker that takes longer to load, in seconds", "1800", "S"),
     Flag("generation_timeout_s", "stop a worker that takes longer for one generation, in seconds", "1800", "S"),
     Flag(

@@ -23,6 +23,7 @@ from bench.plan.variants import CommandLine, Variant, read_variants
 DEFAULT_BACKENDS = tuple(spec.name for spec in OWN.values() if spec.by_default)
 DEFAULT_PROMPT_TOKENS = (32, 128, 512)
 DEFAULT_TIMEOUT_S = 1800.0
+DEFAULT_COOLDOWN_MAX_S = 300.0
 DEFAULT_MAX_BLOCKS = 40
 DEFAULT_WARMUPS = 2
 DEFAULT_MAX_WARMUPS = 6
@@ -54,6 +55,8 @@ class Options:
         reference: what they are ratios to: ``auto``, ``none``, or the label of a load.
         wait_s: how long to wait for another run that measures on this machine.
         shared: whether to measure beside it.
+        cooldown_c: how much hotter than at the run's start the CPU may be when a visit begins.
+        cooldown_max_s: how long it is given to cool at most.
         resume: the folder of the run that is carried on, by the options that it was begun with.
     """
 
@@ -87,6 +90,8 @@ class Options:
     wait_s: float
     shared: bool
     cooldown_s: float
+    cooldown_c: float | None
+    cooldown_max_s: float
     load_timeout_s: float
     generation_timeout_s: float
     results_dir: Path
@@ -171,6 +176,8 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         wait_s=given.read("wait", v.duration, 0.0),
         shared=given.read("shared", v.switch, default=False),
         cooldown_s=given.read("cooldown_s", v.seconds, 0.0, zero=True),
+        cooldown_c=given.read("cooldown_c", v.degrees),
+        cooldown_max_s=given.read("cooldown_max_s", v.seconds, DEFAULT_COOLDOWN_MAX_S),
         load_timeout_s=given.read("load_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
         generation_timeout_s=given.read("generation_timeout_s", v.seconds, DEFAULT_TIMEOUT_S),
         results_dir=given.read("results_dir", v.path, root / "results"),

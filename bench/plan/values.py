@@ -65,6 +65,14 @@ def seconds(value: Any, where: str, *, zero: bool = False) -> float:
     return number
 
 
+def degrees(value: Any, where: str) -> float:
+    """A difference of temperatures above 0, in degrees Celsius."""
+    number = _number(value)
+    if number is None or not 0 < number < math.inf:
+        raise UsageError(f"{where}: expected a number of degrees above 0, such as 3, got {value!r}")
+    return number
+
+
 def share(value: Any, where: str) -> float:
     """``5%`` or ``0.05`` as 0.05; above 0 and below 1."""
     wanted = part_of_one(value)

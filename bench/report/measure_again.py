@@ -9,7 +9,12 @@ from bench.analyse.read_quality import NO_REFERENCE
 from bench.analyse.results import LoadResult
 from bench.cli import command_line
 from bench.plan.flags import PROFILES
-from bench.plan.options import DEFAULT_MAX_WARMUPS, DEFAULT_QUALITY_LIMITS, DEFAULT_WARMUPS
+from bench.plan.options import (
+    DEFAULT_COOLDOWN_MAX_S,
+    DEFAULT_MAX_WARMUPS,
+    DEFAULT_QUALITY_LIMITS,
+    DEFAULT_WARMUPS,
+)
 from bench.report.names import Shape
 
 
@@ -53,6 +58,8 @@ def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
         "max-warmups": (options.get("max_warmups"), max(DEFAULT_MAX_WARMUPS, warmups)),
         "threads": (options.get("threads"), None),
         "cooldown-s": (options.get("cooldown_s"), 0),
+        "cooldown-c": (options.get("cooldown_c"), None),
+        "cooldown-max-s": (options.get("cooldown_max_s"), DEFAULT_COOLDOWN_MAX_S),
     }
     for flag, (value, default) in flags.items():
         if value not in (None, default):

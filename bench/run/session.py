@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from bench.measure.profiling import profile_load
 from bench.measure.prompt_keys import Shapes, prompt_key, shapes_of, warmup_ordinals
 from bench.measure.store_rows import impossible_rows
 from bench.measure.verdict import Placement
-from bench.measure.visit import Outcome, Visit
+from bench.measure.visit import Interrupted, Outcome, Visit
 from bench.measure.worker import Timeouts
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
@@ -39,6 +38,7 @@ from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import beyond_context, preparation_for, wanted_artifacts
+from bench.run.cooling import Cooling
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
@@ -79,6 +79,7 @@ class BenchSession:
         self.writer: RunWriter | None = None
         self.measured = 0
         self._progress = Progress(options, ())
+        self._cooling: Cooling | None = None
         self._adaptive: Adaptive | None = None
         self._scratch: Path | None = None
         self._load_plans: dict[str, LoadPlan] = {}
@@ -126,6 +127,7 @@ class BenchSession:
             self.say(offered)
         reference_load(self.options.reference, selected.loads)
         self.guard.found += hold_machine(selected.loads, self.writer.run_id, self.command, self.options, self.say)
+        self._cooling = Cooling(self.options, lambda: self.stopper.requested)
         self.guard.keep_awake()
         readiness = look(selected.loads, self.venvs)
         for line in readiness.lines(selected.loads):
@@ -260,12 +262,18 @@ class BenchSession:
         return None if self._adaptive is None else self._adaptive.skip_reason(cell.key, planned.block)
 
     def visit(self, planned: PlannedVisit) -> Visit:
-        """Begin a visit."""
+        """Begin a visit.
+
+        Raises:
+            Interrupted: the user asked to stop while the machine cooled.
+        """
         assert self._facts is not None
         assert self.writer is not None
-        if self.options.cooldown_s and self._progress.begun:
-            time.sleep(self.options.cooldown_s)
-        self.say(self._progress.begin(planned))
+        assert self._cooling is not None
+        waited = self._cooling.wait(first=self._progress.begun == 0)
+        if self.stopper.requested:
+            raise Interrupted
+        self.say(self._progress.begin(planned) + waited)
         load, plan = planned.load, self._load_plans[planned.load.key]
         prompts = self._prompts_for(planned)
         if load.key not in self._placements:

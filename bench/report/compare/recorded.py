@@ -29,6 +29,7 @@ _SAME = {
     *(mark("model"), mark("model digest"), mark("machine"), mark("threads"), mark("schema"), mark("prompts")),
     *(mark("power source"), mark("power mode"), mark("governor"), mark("usable CPUs"), mark("CPU quota")),
     *(mark("memory"), mark("kernel"), mark("system"), mark("CPU"), mark("cool-down, s")),
+    mark("cool-down, °C"),
 }
 _STATES = {mark("mains"), mark("battery"), mark("none"), mark("all")}
 

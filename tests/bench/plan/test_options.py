@@ -236,6 +236,7 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
         (("--threads", "0"), "--threads: expected at least 1"),
         (("--seed", "x"), "--seed: expected a whole number"),
         (("--cooldown-s=-1",), "--cooldown-s: expected a number of seconds of at least 0"),
+        (("--cooldown-c", "0"), "--cooldown-c: expected a number of degrees above 0, such as 3, got '0'"),
         (("--load-timeout-s", "0"), "--load-timeout-s: expected a number of seconds above 0"),
         (("--generation-timeout-s", "soon"), "--generation-timeout-s: expected a number of seconds"),
         (("--model", " "), "--model: expected a text"),

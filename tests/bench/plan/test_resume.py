@@ -27,7 +27,7 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("--threads", "stack", "--cooldown-s", "1.5", "--load-timeout-s", "10", "--generation-timeout-s", "20"),
     ("--load-option", "simulated.spread=0.1", "--load-option", "openvino-genai.attention_backend=SDPA"),
     ("--no-quality", "--reference", "none", "--quality-limits", "degraded=1.1,broken=3", "--allow-fallback"),
-    ("--retry-crashed",),
+    ("--retry-crashed", "--cooldown-c", "3", "--cooldown-max-s", "60"),
     ("--a", "simulated.itl_ms=2", "--b", "simulated.itl_ms=3", "--precision", "int4"),
     ("--a", "openvino-genai==2026.3.0.0", "--b", "current"),
 )

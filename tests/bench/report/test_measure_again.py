@@ -43,7 +43,7 @@ def asked(*arguments: str) -> Options:
         ("--interval-target", "5%"),
         ("--load-option", "openvino-genai.attention_backend=SDPA", "--allow-fallback", "--cooldown-s", "30"),
         ("--no-quality",),
-        ("--retry-crashed",),
+        ("--retry-crashed", "--cooldown-c", "3", "--cooldown-max-s", "60"),
         ("--quality-limits", "degraded=1.1", "--quality-limits", "broken=3", "--reference", "none"),
     ],
     ids=lambda arguments: " ".join(arguments) or "defaults",
