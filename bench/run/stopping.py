@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 
@@ -38,4 +39,6 @@ class Stopper:
         again, self.requested = self.requested, True
         if again or self.at_once:
             raise KeyboardInterrupt
-        self._say("stopping after this generation; Ctrl-C again stops at once")
+        # Python refuses to write where the signal came while a line was written; what was to be said follows that line.
+        with suppress(RuntimeError):
+            self._say("stopping after this generation; Ctrl-C again stops at once")

@@ -62,3 +62,14 @@ def test_removing_twice_is_no_fault(stopper: Stopper) -> None:
     stopper.remove()
     stopper.remove()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_line_that_cannot_be_written_just_now_does_not_end_the_run() -> None:
+    def say(_: str) -> None:
+        raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stdout>'>")
+
+    stopper = Stopper(say)
+    stopper.install()
+    signal.raise_signal(signal.SIGINT)
+    stopper.remove()
+    assert stopper.requested
