@@ -80,10 +80,7 @@ STUDIES = ("architectures", "faults", "intervals", "overhead", "report-speed", "
 
 
 HALVES = ("contract", "not contract")
-"""Markers of the tests on stacks, which keep one core busy, and of all others."""
-
-SPREAD = ("-n", "2", "--dist", "loadfile")
-"""Pytest in two processes: by file, so that what a module's tests share is made once."""
+"""Markers of the tests on stacks and of all others: each half keeps one core busy."""
 
 
 # -- what the sessions share ------------------------------------------------------------------------------------------
@@ -132,7 +129,7 @@ def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str
 
 
 def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) -> None:
-    """Run all tests: those on stacks, which compute in one thread, and beside them, in two processes, all others."""
+    """Run all tests in two processes: those on stacks, which compute in one thread, and beside them all others."""
     session.log("the tests on stacks are shown while they run, those that run beside them when both have ended")
     # pytest removes the temporary folders of earlier runs below a folder that all its processes share.
     with tempfile.TemporaryDirectory(prefix="aipc-bench-tests-", ignore_cleanup_errors=True) as home:
@@ -140,8 +137,6 @@ def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) ->
             [python, "-m", "pytest", "--durations=30", f"--basetemp={Path(home, str(number))}", "-m", chosen]
             for number, chosen in enumerate(HALVES)
         )
-        # These wait for processes of their own most of the time.
-        others += SPREAD
         status = child.run_both(on_stacks, others, {"AIPC_BENCH_VENVS": json.dumps(made)})
     if status:
         raise SystemExit(status)
@@ -307,7 +302,9 @@ def lint(session: nox.Session) -> None:
 def quick(session: nox.Session) -> None:
     """The tests of logic alone: no lint, process, browser, stack or long simulation. Takes pytest's options."""
     choice = ("-m", "not process and not slow", "--hypothesis-profile=quick")
-    finish(session, harness(session, TESTS), "-m", "pytest", *choice, *SPREAD, *session.posargs)
+    # By file, so that what a module's tests share is made once.
+    spread = ("-n", "2", "--dist", "loadfile")
+    finish(session, harness(session, TESTS), "-m", "pytest", *choice, *spread, *session.posargs)
 
 
 @nox.session(venv_backend="none")
