@@ -214,7 +214,7 @@ def test_nothing_is_converted_for_what_is_not_there(elsewhere: MainJob) -> None:
     if any(row["status"] == "ok" for (_, device), row in rows_of(elsewhere).items() if device in ("GPU", "NPU", "DML")):
         pytest.skip("this machine has such a device, and a model is converted for it")
     converted = [line for line in elsewhere.output.splitlines() if line.startswith("converted ")]
-    # ONNX Runtime's OpenVINO provider is there, and takes another int4 than its CPU provider; what it takes may be there.
+    # ONNX Runtime's OpenVINO provider is there, and takes another int4 than its CPU provider; it may be there before.
     assert [line for line in converted if " to ort-genai int4: " not in line] == []
 
 
