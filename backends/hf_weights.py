@@ -23,6 +23,8 @@ SIDE_SUFFIXES = {".json", ".jinja", ".model", ".txt"}
 """What lies beside the weights: configuration, tokenizer, chat template."""
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 """Files of which a model with a tokenizer has one."""
+PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
+"""Endings of files that may run code as they are read."""
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _QUANTIZATION = ("quantization_config", "compression_config")
@@ -160,6 +162,14 @@ def quantization_of(folder: Path) -> str | None:
         return narrow[0].lower()
     coded = next((name for name in tensors if name.endswith(_CODES)), None)
     return None if coded is None else f"{coded.rpartition('.')[2]} tensors"
+
+
+def architecture_of(folder: Path) -> str | None:
+    """The architecture that the configuration in ``folder`` names; ``None`` where none can be read there."""
+    try:
+        return str(read_json(folder / "config.json")["architectures"][0])
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def stated_quantization(config: Mapping[str, Any]) -> str | None:

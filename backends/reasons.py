@@ -18,7 +18,8 @@ STACK = re.compile(
 )
 """How the frames of a stack begin, and all that follows."""
 
-_TRACEBACK = "Traceback (most recent call last):"
+TRACEBACK = "Traceback (most recent call last):"
+"""How Python's own stack begins."""
 
 _POSITIONS = (
     # OpenVINO: a line, and what was checked where, before what is wrong
@@ -80,10 +81,10 @@ def shortened(text: str) -> str:
 
 def _without_stack(lines: list[str]) -> list[str]:
     """``lines`` up to the first stack frame; of a Python traceback alone what was raised."""
-    if lines and lines[0].startswith(_TRACEBACK):
-        places = [place for place, line in enumerate(lines) if line.startswith(_TRACEBACK)]
+    if lines and lines[0].startswith(TRACEBACK):
+        places = [place for place, line in enumerate(lines) if line.startswith(TRACEBACK)]
         lines = [line for line in lines[places[-1] + 1 :] if line[:1].strip()]
-    first = next((place for place, line in enumerate(lines) if STACK.match(line) or line == _TRACEBACK), len(lines))
+    first = next((place for place, line in enumerate(lines) if STACK.match(line) or line == TRACEBACK), len(lines))
     return lines[:first] if any(line.strip() for line in lines[:first]) else lines
 
 

@@ -17,21 +17,8 @@ _FAMILIES = (
     *("OPENVINO_", "OV_", "ORT_", "ORTGENAI_", "ONNXRUNTIME_", "GGML_", "LLAMA_"),
     *("TORCH_", "TORCHINDUCTOR_", "TORCHDYNAMO_", "PYTORCH_", "ATEN_", "IPEX_"),
     # drivers of GPUs and NPUs
-    *(
-        "CUDA_",
-        "CUBLAS_",
-        "CUDNN_",
-        "NVIDIA_",
-        "HIP_",
-        "HSA_",
-        "ROCR_",
-        "AMD_",
-        "ZE_",
-        "ZES_",
-        "ONEAPI_",
-        "SYCL_",
-        "UR_",
-    ),
+    *("CUDA_", "CUBLAS_", "CUDNN_", "NVIDIA_", "HIP_", "HSA_", "ROCR_", "AMD_"),
+    *("ZE_", "ZES_", "ONEAPI_", "SYCL_", "UR_"),
     *("IGC_", "IE_NPU_", "VK_", "OCL_", "OPENCL_"),
 )
 """What their names begin with."""

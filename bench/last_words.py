@@ -6,12 +6,11 @@ import re
 from itertools import takewhile
 from pathlib import PurePosixPath, PureWindowsPath
 
-from backends.reasons import STACK, in_one_line, plain
+from backends.reasons import STACK, TRACEBACK, in_one_line, plain
 
 _FATAL = ("Fatal Python error:", "Windows fatal exception:")
 _ABORTED = "Fatal Python error: Aborted"
 _MODULES = "Extension modules:"
-_TRACEBACK = "Traceback (most recent call last):"
 _UNCAUGHT = re.compile(r"terminate called (after throwing an instance of '(?P<type>[^']+)'|\w+)")
 """How the C++ runtime begins to print an uncaught exception, over several lines."""
 
@@ -58,8 +57,8 @@ def last_words(text: str) -> str | None:
         return _said(before)
     if fatal:
         return _with_place(lines[-1].strip(), printed)
-    if _TRACEBACK in lines:
-        return in_one_line("\n".join(lines[len(lines) - 1 - lines[::-1].index(_TRACEBACK) :]))
+    if TRACEBACK in lines:
+        return in_one_line("\n".join(lines[len(lines) - 1 - lines[::-1].index(TRACEBACK) :]))
     return in_one_line(lines[-1])
 
 

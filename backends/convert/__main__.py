@@ -17,6 +17,7 @@ from typing import Any
 
 from backends.contract import one_line
 from backends.convert import ConversionError, RefusedError
+from backends.hf_weights import architecture_of
 from backends.process import end_with_harness, unattended
 
 if sys.platform == "win32":
@@ -87,20 +88,13 @@ def _explained(error: Exception, source: str) -> str:
     if "trust_remote_code" not in str(error):
         words = one_line(error)
         if isinstance(error, NotImplementedError) and source in words:
-            words = words.replace(source, _architecture(source))
+            words = words.replace(source, architecture_of(Path(source)) or Path(source).name)
         return f"{type(error).__name__}: {words}" if str(error) else words
     return (
         "the model wants to run Python code that came with it, with your rights (trust_remote_code), which this tool "
         "never does; if you trust its author, convert it yourself with `optimum-cli export openvino --model MODEL "
         "--trust-remote-code FOLDER` and give FOLDER with --model, or choose a model that transformers knows"
     )
-
-
-def _architecture(folder: str) -> str:
-    try:
-        return str(json.loads(Path(folder, "config.json").read_text("utf-8"))["architectures"][0])
-    except (OSError, ValueError, LookupError, TypeError):
-        return Path(folder).name
 
 
 if __name__ == "__main__":

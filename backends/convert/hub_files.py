@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 
-from backends.hf_weights import ADAPTER, INDEX, SIDE_SUFFIXES, SINGLE, TOKENIZERS
+from backends.hf_weights import ADAPTER, INDEX, PICKLES, SIDE_SUFFIXES, SINGLE, TOKENIZERS
 
-_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 _SHOWN = 3
 
 
@@ -62,7 +61,7 @@ def refusal(source: str, names: Collection[str], hf: str) -> str | None:
         (_ending(names, ".gguf"), gguf),
         (_ending(names, ADAPTER), "is an adapter ({}), not a model: give one that it was merged into"),
         (_ending(names, ".safetensors"), layout),
-        (_ending(names, *_PICKLES), pickles),
+        (_ending(names, *PICKLES), pickles),
         (sorted(names) or ["no file at all"], "holds no weights ({}): choose another model"),
     )
     return next(f"{source} {words.format(_listed(found))}" for found, words in others if found)

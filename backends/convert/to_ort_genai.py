@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import json
 import runpy
 import shutil
 import sys
@@ -17,6 +16,7 @@ from backends.contract import installed_versions
 from backends.convert import ConversionError, RefusedError
 from backends.convert.as_stored import refuse_incomplete
 from backends.convert.onnx_weights import weights_of
+from backends.hf_weights import architecture_of
 
 _UNKNOWN = "is not currently supported."
 """What the builder's error ends in where it knows no such architecture, which it finds out before it reads weights."""
@@ -37,13 +37,11 @@ def convert(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any
     except NotImplementedError as error:
         if not str(error).endswith(_UNKNOWN):
             raise
-        raise RefusedError(f"{_builder()} takes no {_architecture(Path(source))} models: {_REMEDY}") from error
+        raise RefusedError(f"{_builder()} takes no {_named(source)} models: {_REMEDY}") from error
     except _SLIPS as error:
         traceback.print_exc()
         said = f"{type(error).__name__}: {error}"
-        raise ConversionError(
-            f"{_builder()} fails on {_architecture(Path(source))} models ({said}): {_REMEDY}"
-        ) from error
+        raise ConversionError(f"{_builder()} fails on {_named(source)} models ({said}): {_REMEDY}") from error
     shutil.rmtree(scratch, ignore_errors=True)
     # Its exit status does not tell whether it wrote a model.
     for file in ("model.onnx", "genai_config.json"):
@@ -92,5 +90,5 @@ def _builder() -> str:
     return f"the builder of onnxruntime-genai {installed_versions('onnxruntime-genai')['onnxruntime-genai']}"
 
 
-def _architecture(folder: Path) -> str:
-    return str((json.loads((folder / "config.json").read_text("utf-8")).get("architectures") or ["unnamed"])[0])
+def _named(source: str) -> str:
+    return architecture_of(Path(source)) or "unnamed"

@@ -180,8 +180,7 @@ def download(model: HubModel, source: ModelSource, folder: Path, output: Path, c
     linked = f"; {taken} of the files ({gigabytes(model.size - whole)}) are on this machine already" if taken else ""
     say(f"downloading {model.name}: {len(model.files)} files, {gigabytes(whole)}{rest}{linked}")
     start = time.monotonic()
-    files = {name: {**file} for name, file in model.files.items()}
-    recipe = Recipe("hub", {}, {"commit": model.commit, "files": files, "folder": str(folder)})
+    recipe = Recipe("hub", {}, {"commit": model.commit, "files": model.files, "folder": str(folder)})
     progress = Progress(lambda: _bytes_in(folder), whole, say)
     title = f"{source.label} from the hub"
     try:

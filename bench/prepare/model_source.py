@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from backends.gguf_parts import MissingPartError, models_among, name_of_parts, parts_of
-from backends.hf_weights import TOKENIZERS, is_lfs_pointer, quantization_of, stored_tensors
+from backends.hf_weights import PICKLES, TOKENIZERS, is_lfs_pointer, quantization_of, stored_tensors
 from bench.errors import UsageError
 from bench.prepare.hub_cache import name_of, revision_of, snapshot_of
 from bench.prepare.model_facts import ModelFacts, unreadable_refused
@@ -31,7 +31,6 @@ DEFAULT_FACTS = ModelFacts(
 
 SYNTHETIC_PREFIX = "synthetic:"
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(@[\w./-]+)?")
-_PICKLES = (".bin", ".ckpt", ".pickle", ".pkl", ".pt", ".pth")
 _HUB_PAGE = re.compile(
     r"(?:https?://)?(?:huggingface\.co|hf\.co)/([\w.-]+/[\w.-]+)(?:/(?:tree|commit)/([\w./-]*[\w.-]))?/?"
 )
@@ -202,7 +201,7 @@ def _local(spec: str) -> ModelSource:
         return _directory(spec, typed, found)
     if found.suffix == ".gguf":
         return _gguf(spec, found)
-    pickled = ", and a pickle, which would run code as it is read" if found.suffix in _PICKLES else ""
+    pickled = ", and a pickle, which would run code as it is read" if found.suffix in PICKLES else ""
     raise UsageError(f"the model {spec} is a file, not a model directory{pickled}: {_REMEDY}")
 
 

@@ -35,6 +35,8 @@ _POLL_S = 1.0
 _ENTER_S = 30.0
 _LONGEST = 4096
 """Of a description, in bytes."""
+_TOLD = ("run_id", "since", "command")
+"""What a description says in words."""
 
 SHARED_QUALITY = Found(Code.SHARED, messages=("shared-quality",), severity="info")
 """What is found about a run whose texts alone were scored beside other runs."""
@@ -161,9 +163,6 @@ def _read(description: Path) -> Holder | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return holder
-
-
-_TOLD = ("run_id", "since", "command")
 
 
 def _listed(others: Iterable[Holder | None]) -> str:

@@ -8,14 +8,12 @@ prompts, ``null`` where transformers reads no GGUF of that architecture. ``FOLDE
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import PROJECT_ROOT
-from bench.processes import child_environment
+from tests.support.interpreters import told
 from tests.support.tiny_models import KINDS, Answered, answer
 
 READ_BY_TRANSFORMERS = tuple(
@@ -33,18 +31,7 @@ def converted(python: str, folder: Path, models: Mapping[str, Answered]) -> Answ
     """Convert ``models``, which lie in ``folder``, and return what transformers answers from the GGUF files."""
     prompts = {kind: list(model.prompts) for kind, model in models.items()}
     (folder / "prompts.json").write_text(json.dumps(prompts), "utf-8")
-    done = subprocess.run(
-        [python, "-m", "tests.support.tiny_ggufs", str(folder), *models],
-        cwd=PROJECT_ROOT,
-        env=child_environment({}),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
-    found: Answers = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return told(python, "-m", "tests.support.tiny_ggufs", str(folder), *models)
 
 
 def main(folder: Path, kinds: Sequence[str]) -> None:

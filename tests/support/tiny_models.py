@@ -8,15 +8,13 @@ enough that every part of a model shows in its answers: with those that transfor
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import PROJECT_ROOT
-from bench.processes import child_environment
+from tests.support.interpreters import told
 
 NEW_TOKENS = 12
 WINDOW = 24
@@ -116,17 +114,7 @@ class Answered:
 
 def made(python: str, folder: Path, kinds: Sequence[str]) -> dict[str, Answered]:
     """The tiny models ``kinds`` in ``folder``, made by the interpreter ``python``."""
-    done = subprocess.run(
-        [python, "-m", "tests.support.tiny_models", str(folder), *kinds],
-        cwd=PROJECT_ROOT,
-        env=child_environment({}),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
-    found = json.loads(done.stdout.splitlines()[-1])
+    found = told(python, "-m", "tests.support.tiny_models", str(folder), *kinds)
     return {kind: Answered(folder / kind, *found[kind]) for kind in kinds}
 
 

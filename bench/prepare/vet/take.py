@@ -94,9 +94,8 @@ def _left_out(key: str, listed: tuple[str, ...]) -> bool:
 
 
 def _json(folder: Folder, name: str) -> Any:
+    file = folder.file(name, name)
     try:
-        return read_json(folder.file(name, name))
-    except RefusedError:
-        raise
+        return read_json(file)
     except (OSError, ValueError) as error:
         raise RefusedError(f"{name} cannot be read as JSON ({error})") from error

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from bench import PROJECT_ROOT
-from bench.processes import child_environment
 from tests.support.gguf_vocabularies import KINDS, TEXT
+from tests.support.interpreters import told
 
 pytestmark = pytest.mark.contract
 
@@ -43,21 +40,6 @@ print(json.dumps(said))
 """
 
 
-def run(python: str, *arguments: str) -> dict[str, object]:
-    done = subprocess.run(
-        [python, *arguments],
-        cwd=PROJECT_ROOT,
-        env=child_environment({}),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-2_000:]
-    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("vocabularies")
@@ -65,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(conversion_python: str, folder: Path) -> dict[str, object]:
-    return run(conversion_python, "-m", "tests.support.gguf_vocabularies", str(folder))
+    return told(conversion_python, "-m", "tests.support.gguf_vocabularies", str(folder))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +60,7 @@ def said(conversion_python: str, folder: Path, trained: dict[str, object]) -> di
         shutil.copyfile(folder / f"{gguf}.gguf", own / f"{name}.gguf")
         shutil.copyfile(folder / f"{beside}.json", own / "tokenizer.json")
         files.append(own / f"{name}.gguf")
-    return run(conversion_python, "-c", ASK, TEXT, *map(str, files))
+    return told(conversion_python, "-c", ASK, TEXT, *map(str, files))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("unheard-of", "nothing")])
