@@ -178,8 +178,7 @@ def test_loads_that_were_not_scored_are_scored_and_others_are_not_again(copied: 
 
 
 def test_a_run_that_filled_the_disk_is_carried_on_when_there_is_room(sweep: Sweep, small_disk: Path) -> None:
-    # Latencies are most of the run, so that what else it keeps, which depends on the machine, does not decide.
-    sizes = ("--new-tokens", "4000", "--blocks", "3", "--load-option", "simulated.itl_ms=0.001", "--no-quality")
+    sizes = ("--new-tokens", "2000", "--blocks", "3", "--load-option", "simulated.itl_ms=0.001", "--no-quality")
     sweep.run(*sizes)
     expected = keys(sweep)
     needed = sum(file.stat().st_size for file in sweep.stored.path.rglob("*") if file.is_file())
