@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -38,6 +40,16 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
+def _address() -> str | None:
+    """Where a worker connects to: on Linux a name without a file, since a socket's path has 107 bytes at most."""
+    return f"\0aipc-bench-{secrets.token_hex(16)}" if sys.platform == "linux" else None
+
+
+def _told(listener: Listener) -> str:
+    """Its address as text, which one without a file is not told as."""
+    return os.fsdecode(listener.address)
+
+
 class ChildProcess:
     """A process of ``python -m backends.worker`` that has connected within ``start_s``."""
 
@@ -48,13 +60,13 @@ class ChildProcess:
         scratch.mkdir(parents=True, exist_ok=True)
         self.log = scratch / "worker.log"
         key = secrets.token_bytes(32)
-        with Listener(authkey=key) as listener, self.log.open("wb") as log:
+        with Listener(_address(), authkey=key) as listener, self.log.open("wb") as log:
             try:
                 self.process = _spawn(python, scratch, log, threads, launch)
             except OSError as error:
                 raise WorkerFailed(f"cannot start {python}: {error.strerror}; {remedy}") from error
             try:
-                self._greet(listener.address, key)
+                self._greet(_told(listener), key)
                 self.connection = self._accept(listener, start_s)
             except BaseException:
                 self.kill()
@@ -89,7 +101,7 @@ class ChildProcess:
         with contextlib.suppress(OSError):
             self.process.stdin.close()
 
-    def _greet(self, address: Any, key: bytes) -> None:
+    def _greet(self, address: str, key: bytes) -> None:
         line = json.dumps({"address": address, "key": key.hex()}) + "\n"
         assert self.process.stdin is not None
         try:
@@ -118,7 +130,7 @@ class ChildProcess:
             return accepted[0]
         late = self.alive and time.monotonic() >= deadline
         with contextlib.suppress(OSError):
-            Client(listener.address).close()
+            Client(_told(listener)).close()
         thread.join(1.0)
         if late:
             self.kill()

@@ -103,6 +103,15 @@ def test_loading_tells_how_long_it_took(start: Start) -> None:
     assert worker.load(None, "CPU", "int4", None, {"load_ms": 20}).load_s >= 0.02
 
 
+def test_a_deep_folder_of_temporary_files_is_no_fault(
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    deep = tmp_path / ("folder" * 20)
+    deep.mkdir()
+    monkeypatch.setattr("multiprocessing.util.get_temp_dir", lambda: str(deep))
+    assert start().open().devices
+
+
 def test_the_process_start_is_timed(start: Start) -> None:
     assert start().process_start_s > 0
 
