@@ -121,7 +121,7 @@ def needs(python: str, arguments: Sequence[str], command: str = "bench.commands.
 
 def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str, Outcome] | None = None) -> None:
     """Run a command of the harness to its end; a status other than 0 ends the session with exactly that status."""
-    line = ["python", *arguments]
+    line = [Path(python).name, *arguments]
     session.log(subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line))
     status = child.run([python, *arguments], {} if made is None else {"AIPC_BENCH_VENVS": json.dumps(made)})
     if status:
@@ -160,6 +160,12 @@ def lint_with(session: nox.Session, python: str) -> None:
     types_of_other = ("mypy", "--platform", other, "--cache-dir", f".mypy_cache/{other}")
     for check in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), types_of_other):
         finish(session, python, "-m", *check)
+    for schema, files in (("actions", ("action.yml",)), ("workflows", sorted(ROOT.glob(".github/workflows/*.yml")))):
+        finish(
+            session, python, "-m", "check_jsonschema", "--builtin-schema", f"vendor.github-{schema}", *map(str, files)
+        )
+    # Its package has a program and no module.
+    finish(session, str(Path(python).with_name("zizmor")), "--offline", "--quiet", str(ROOT))
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
