@@ -157,15 +157,16 @@ def asks_for_help(arguments: Iterable[str]) -> bool:
 def lint_with(session: nox.Session, python: str) -> None:
     """Style, format and types, the quickest first; types twice, since the checker reads the code of one system."""
     other = "linux" if sys.platform == "win32" else "win32"
-    types_of_other = ("mypy", "--platform", other, "--cache-dir", f".mypy_cache/{other}")
-    for check in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), types_of_other):
-        finish(session, python, "-m", *check)
-    for schema, files in (("actions", ("action.yml",)), ("workflows", sorted(ROOT.glob(".github/workflows/*.yml")))):
-        finish(
-            session, python, "-m", "check_jsonschema", "--builtin-schema", f"vendor.github-{schema}", *map(str, files)
-        )
+    workflows = map(str, sorted(ROOT.glob(".github/workflows/*.yml")))
+    schema = ("check_jsonschema", "--builtin-schema")
+    finish(session, python, "-m", "ruff", "check", ".")
+    finish(session, python, "-m", "ruff", "format", "--check", ".")
+    finish(session, python, "-m", *schema, "vendor.github-actions", "action.yml")
+    finish(session, python, "-m", *schema, "vendor.github-workflows", *workflows)
     # Its package has a program and no module.
-    finish(session, str(Path(python).with_name("zizmor")), "--offline", "--quiet", str(ROOT))
+    finish(session, str(Path(python).with_name("zizmor")), "--offline", "--quiet", ".")
+    finish(session, python, "-m", "mypy")
+    finish(session, python, "-m", "mypy", "--platform", other, "--cache-dir", f".mypy_cache/{other}")
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------

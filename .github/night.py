@@ -58,18 +58,23 @@ def fetch(name: str) -> int:
         if found is None:
             print(f"no artifact {name} yet: the baselines on this disk are used ({len(nights())})")
             return 0
-        archive = zipfile.ZipFile(io.BytesIO(get(found["archive_download_url"])))
-        if sum(one.file_size for one in archive.infolist()) > _LARGEST_ARCHIVE:
-            raise ValueError("it unpacks to more than 2 GiB")
         part = BASELINES.with_name("baselines.part")
         shutil.rmtree(part, ignore_errors=True)
-        archive.extractall(part)  # noqa: S202 - which leaves `..` and drives out of names
+        unpack(get(found["archive_download_url"]), part)
         shutil.rmtree(BASELINES, ignore_errors=True)
         part.replace(BASELINES)
         print(f"{len(nights())} baselines from artifact {name} of {found['created_at']}")
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         print(f"::warning::the baselines {name} cannot be fetched, so those on this disk are used: {error}")
     return 0
+
+
+def unpack(data: bytes, folder: Path) -> None:
+    """Unpack an archive below a folder; zipfile leaves `..` and drives out of names."""
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    if sum(one.file_size for one in archive.infolist()) > _LARGEST_ARCHIVE:
+        raise ValueError("it unpacks to more than 2 GiB")
+    archive.extractall(folder)
 
 
 def newest_artifact(name: str) -> dict[str, Any] | None:

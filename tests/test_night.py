@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -132,7 +132,7 @@ def test_an_unknown_step_is_a_usage_error(night: ModuleType, capsys: pytest.Capt
     assert "STEP" in capsys.readouterr().err
 
 
-# -- baselines from GitHub's artifacts ----------------------------------------------------------------------------------
+# -- baselines from GitHub's artifacts --------------------------------------------------------------------------------
 
 
 def zipped(**files: str) -> bytes:
@@ -146,9 +146,9 @@ def zipped(**files: str) -> bytes:
 class GitHub(http.server.BaseHTTPRequestHandler):
     """Its API for artifacts, and the storage that it redirects to."""
 
-    artifacts: list[dict[str, Any]] = []
-    storage: dict[str, bytes] = {}
-    seen: list[tuple[str, str | None]] = []
+    artifacts: ClassVar[list[dict[str, Any]]] = []
+    storage: ClassVar[dict[str, bytes]] = {}
+    seen: ClassVar[list[tuple[str, str | None]]] = []
 
     def do_GET(self) -> None:
         self.seen.append((self.path, self.headers["Authorization"]))
@@ -246,7 +246,7 @@ def test_the_first_night_has_no_artifact(
     assert "no artifact baselines-x yet" in capsys.readouterr().out
 
 
-# -- the files that GitHub reads ----------------------------------------------------------------------------------------
+# -- the files that GitHub reads --------------------------------------------------------------------------------------
 
 
 def test_the_action_runs_the_steps_that_the_script_has() -> None:
