@@ -36,8 +36,8 @@ def interruptions(view: RunView) -> list[str]:
     if view.analysis.goes_on:
         found.append(
             _(
-                "An interim report: this run still goes on. The page is made anew as it does, and reloads by itself until the "
-                "end of the run; until then intervals change, and configurations may change places."
+                "An interim report: this run still goes on. The page is made anew as it does, and reloads by itself "
+                "until the end of the run; until then intervals change, and configurations may change places."
             )
         )
     elif reason in _ENDS:
