@@ -8,6 +8,7 @@ from typing import Any
 from bench.analyse.comparison import VERDICTS, Comparison, Head
 from bench.analyse.conditions import MACHINE, Mismatch
 from bench.analyse.interval import CONFIDENCE
+from bench.analyse.sittings import Interruption
 from bench.metrics import METRICS
 from bench.report import finding_words
 from bench.report.compare import comparison_quality
@@ -17,6 +18,7 @@ from bench.report.compare.recorded import condition, pair
 from bench.report.format import capital, listed, plural
 from bench.report.language import gettext as _
 from bench.report.names import name_all
+from bench.report.sitting_words import carried_on
 
 _MOST_NAMED = 5
 _LONGEST = 300
@@ -104,6 +106,8 @@ def _caveat(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
     if code == "empty":
         run = run_names([values["place"]], comparison)
         return _("{run} measured nothing that counts: there is no figure to compare").format(run=run)
+    if code == "interrupted":
+        return _interrupted(values["place"], values["interruptions"], comparison)
     return {
         "machines": _(
             "Different machines. A ratio here is that of two whole machines as they stood: processor, memory, "
@@ -131,6 +135,18 @@ def _different(what: str, mismatches: Mapping[int, Mismatch], comparison: Compar
         base=_(" or ").join(dict.fromkeys(base for base, _head in pairs.values())),
         heads=", ".join(heads),
     )
+
+
+def _interrupted(place: int, found: Sequence[Interruption], comparison: Comparison) -> str:
+    message = _(
+        "{run} was carried on after {interruptions}: its blocks are of several sittings, which may differ as two runs "
+        "do. The intervals know only what these sittings differed by"
+    )
+    if comparison.paired:
+        message = _(
+            "{run} was carried on after {interruptions}: the two visits of a ratio are always of the same sitting"
+        )
+    return message.format(run=capital(run_names([place], comparison)), interruptions=carried_on(found))
 
 
 def _lost(place: int, cells: Sequence[Any], view: ComparisonView) -> str:
