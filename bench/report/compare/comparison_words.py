@@ -95,19 +95,10 @@ def _caveat(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
     comparison = view.comparison
     if code == "different":
         return _different(values["what"], values["mismatches"], comparison)
-    if code == "lost":
-        return _lost(values["place"], values["cells"], view)
     if code == "serious":
         return _serious(values["findings"], comparison)
-    if code == "unfinished":
-        return _("{run} has no end: it is still being written or was killed; compared as far as it goes").format(
-            run=run_names([values["place"]], comparison)
-        )
-    if code == "empty":
-        run = run_names([values["place"]], comparison)
-        return _("{run} measured nothing that counts: there is no figure to compare").format(run=run)
-    if code == "interrupted":
-        return _interrupted(values["place"], values["interruptions"], comparison)
+    if "place" in values:
+        return _of_run(code, values, view)
     return {
         "machines": _(
             "Different machines. A ratio here is that of two whole machines as they stood: processor, memory, "
@@ -119,6 +110,20 @@ def _caveat(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
         "partly-simulated": _("partly simulated: some of these latencies were played; the configurations are named so"),
         "one-block": _("one block gives no interval, so no difference can be shown; measure with --profile standard"),
     }[code]
+
+
+def _of_run(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
+    """A caveat about one run."""
+    place, comparison = values["place"], view.comparison
+    if code == "lost":
+        return _lost(place, values["cells"], view)
+    if code == "interrupted":
+        return _interrupted(place, values["interruptions"], comparison)
+    message = {
+        "unfinished": _("{run} has no end: it is still being written or was killed; compared as far as it goes"),
+        "empty": _("{run} measured nothing that counts: there is no figure to compare"),
+    }[code]
+    return message.format(run=run_names([place], comparison))
 
 
 def _different(what: str, mismatches: Mapping[int, Mismatch], comparison: Comparison) -> str:

@@ -51,7 +51,8 @@ _SENTENCES = {
     "serious-baselines": "SERIOUS finding in {runs}: {finding}",
     "lost-baselines": "not all blocks were measured in {runs}",
     "interrupted": (
-        "{run} was carried on after {interruptions}: its blocks are of several sittings, which may differ as two runs do"
+        "{run} was carried on after {interruptions}: its blocks are of several sittings, which may differ as two runs "
+        "do"
     ),
     "interrupted-baselines": "carried on after an interruption, so that their blocks are of several sittings: {runs}",
     "other-machine": "LEFT OUT baseline {run}: another machine ({base}, the head is of {head})",

@@ -18,8 +18,12 @@ from tests.support.nights import run_id, write_night
 SITTINGS = [
     {"began_at": "2026-11-02T02:00:00+00:00", "ended_at": "2026-11-02T02:05:00+00:00", "reason": "killed"},
     {
-        **{"began_at": "2026-11-02T02:10:00+00:00", "block": 1, "position": 0, "changed": {}},
-        **{"ended_at": "2026-11-02T02:20:00+00:00", "reason": "interrupted"},
+        "began_at": "2026-11-02T02:10:00+00:00",
+        "block": 1,
+        "position": 0,
+        "changed": {},
+        "ended_at": "2026-11-02T02:20:00+00:00",
+        "reason": "interrupted",
     },
     {"began_at": "2026-11-02T04:26:00+00:00", "block": 2, "position": 1, "changed": {}},
 ]
