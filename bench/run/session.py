@@ -10,8 +10,6 @@ from pathlib import Path
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
 from bench.errors import UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
@@ -62,6 +60,7 @@ from bench.store.writer import RunWriter, new_run_id
 
 if TYPE_CHECKING:
     from bench.analyse.adaptive import Adaptive
+    from bench.analyse.samples import Generations
 
 Say = Callable[[str], None]
 
@@ -93,6 +92,7 @@ class BenchSession:
         self._earlier: Earlier | None = None
         self._interim: InterimReport | None = None
         self._block: int | None = None
+        self._recorded: tuple[dict[str, str], Generations] | None = None
 
     @property
     def began(self) -> bool:
@@ -332,16 +332,27 @@ class BenchSession:
         if self._adaptive is not None:
             self._adaptive.add(cell.key, planned.block, outcome.ttft_ms, outcome.tpot_ms)
 
-    def samples_ns(self, cell: Cell, metric: str) -> list[int]:
-        """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds."""
+    def samples_ns(self, label: str, metric: str) -> list[float]:
+        """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds.
+
+        Args:
+            label: of the cell.
+            metric: ``ttft`` or ``itl``.
+        """
         if self.writer is None or not self.began:
             return []
-        self.writer.gather("generations")
-        column = {"ttft": "ttft_ns", "itl": "itl_ns"}[metric]
-        counted = (pc.field("cell_key") == cell.key) & (pc.field("status") == "ok")
-        counted &= ~pc.field("warmup") & pc.field("invalid_reason").is_null()
-        values = open_run(self.writer.path).table("generations", [column], counted)[column].to_pylist()
-        return values if metric == "ttft" else [latency for series in values for latency in series]
+        if self._recorded is None:
+            from bench.analyse.samples import Generations  # noqa: PLC0415 - scipy is not for collecting
+
+            self.writer.gather("generations")
+            keys = {cell.label: cell.key for cell in reversed(self.plan.cells)}
+            self._recorded = keys, Generations(open_run(self.writer.path))
+        keys, generations = self._recorded
+        samples = generations.cell(keys[label])
+        if samples is None:
+            return []
+        values: list[float] = (samples.ttft_ns if metric == "ttft" else samples.itl_ns.ravel()).tolist()
+        return values
 
     @property
     def folder(self) -> Path:
@@ -351,6 +362,7 @@ class BenchSession:
 
     def finish(self, reason: str) -> None:
         """Score texts where the run was finished, and commit its end, with the reason for which it ended."""
+        self._recorded = None
         try:
             if reason == "finished":
                 self._score()

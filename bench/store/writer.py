@@ -41,7 +41,7 @@ def as_table(table: str, run_id: str, rows: Sequence[Mapping[str, Any]]) -> pa.T
 def replace_rows(run: StoredRun, table: str, kept: pc.Expression, rows: Sequence[Mapping[str, Any]]) -> None:
     """Leave of a table of a finished run what ``kept`` selects, and add ``rows``: all at once, or nothing of it."""
     stays = run.table(table, where=kept)
-    rewrite(run.path / table, pa.concat_tables([stays, as_table(table, run.run_id, rows)]))
+    rewrite(run.path / table, [stays, as_table(table, run.run_id, rows)])
 
 
 def set_aside(run: StoredRun, table: str, kept: pc.Expression, file: Path) -> None:
