@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.interval import Estimate
-from bench.analyse.results import CellResult, LoadResult, MemoryRanking, Ranking
+from bench.analyse.results import CellResult, LoadResult, Ranking
 from bench.report.about import about
 from bench.report.agreement_words import reference_name
 from bench.report.format import clean
 from bench.report.names import Naming
-from bench.report.run_view import RunView, load_of
+from bench.report.run_view import RunView
 from bench.report.run_words import all_sentences
 
 SUMMARY_VERSION = 7
@@ -112,11 +112,11 @@ def _estimate(name: str, found: Estimate | None) -> dict[str, float | None]:
     }
 
 
-def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: str, unit: str) -> dict[str, Any]:
+def _ranking(names: Naming, ranking: Ranking[Any], key: str, lowest: str, unit: str) -> dict[str, Any]:
     """One ranking; ``key`` is what a contestant is known by, ``lowest`` and ``unit`` name the fields of its figure."""
 
     def contestant(one: CellResult | LoadResult) -> dict[str, Any]:
-        return {"configuration": names.of(load_of(one)), key: getattr(one, key)}
+        return {"configuration": names.of(one.load), key: getattr(one, key)}
 
     return {
         **_requests(ranking),
@@ -124,7 +124,7 @@ def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: 
         "simulated": ranking.simulated,
         "claims_verdict": ranking.verdict,
         "claims_lowest": ranking.claimed,
-        "lowest": names.of(load_of(ranking.winner)),
+        "lowest": names.of(ranking.winner.load),
         f"lowest_{key}": getattr(ranking.winner, key),
         f"{lowest}_{unit}": ranking.lowest.value,
         f"{lowest}_low_{unit}": ranking.lowest.low,
@@ -149,11 +149,9 @@ def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: 
     }
 
 
-def _requests(ranking: Ranking | MemoryRanking) -> dict[str, Any]:
-    names = ("prompt_tokens", "new_tokens", "batch_size")
-    if isinstance(ranking, MemoryRanking):
-        return {"requests": [dict(zip(names, shape, strict=True)) for shape in ranking.shapes]}
-    return {"metric": ranking.metric, **{name: getattr(ranking, name) for name in names}}
+def _requests(ranking: Ranking[Any]) -> dict[str, Any]:
+    shapes = [dict(zip(("prompt_tokens", "new_tokens", "batch_size"), one, strict=True)) for one in ranking.shapes]
+    return {"requests": shapes} if ranking.metric == "memory" else {"metric": ranking.metric, **shapes[0]}
 
 
 def json_text(value: Any, indent: int = 1) -> str:
