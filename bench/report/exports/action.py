@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.analyse.results import CellResult, Measured
 from bench.metrics import METRICS, RANKED
-from bench.report.exports.summary_json import json_text
+from bench.report.exports.fields import json_text
 from bench.report.format import clean, interval
 from bench.report.names import shape_name
 from bench.report.run_view import RunView
