@@ -540,6 +540,7 @@ class RunAnalysis:
         right_answers: what all answers are compared with where it is the model's own weights and none of the loads,
             e.g. ``transformers fp32``.
         samples: of the answers in text, by prompt length.
+        goes_on: whether some process still measures it.
         damaged: file of the run that cannot be read, and whose rows are left out -> why.
     """
 
@@ -557,3 +558,4 @@ class RunAnalysis:
     samples: tuple[AnswerSample, ...] = ()
     damaged: Mapping[str, str] = field(default_factory=dict)
     right_answers: str | None = None
+    goes_on: bool = False

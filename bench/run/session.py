@@ -41,6 +41,7 @@ from bench.prepare.stage import beyond_context, preparation_for, wanted_artifact
 from bench.run.cooling import Cooling
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
+from bench.run.interim import InterimReport
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.machine_lock import hold_machine
 from bench.run.progress import Progress
@@ -90,6 +91,8 @@ class BenchSession:
         self._preparer: Preparation | None = None
         self._beyond: dict[str, str] = {}
         self._earlier: Earlier | None = None
+        self._interim: InterimReport | None = None
+        self._block: int | None = None
 
     @property
     def began(self) -> bool:
@@ -170,6 +173,7 @@ class BenchSession:
         still_open = None if self._adaptive is None else self._adaptive.open
         before = 0 if self._earlier is None else len(self._earlier.whole)
         self._progress = Progress(self.options, selected.visits, still_open, before)
+        self._interim = InterimReport(self.writer.path, self.options)
 
     def _quality_pass(
         self,
@@ -270,6 +274,7 @@ class BenchSession:
         assert self._facts is not None
         assert self.writer is not None
         assert self._cooling is not None
+        self._report_so_far(planned.block)
         waited = self._cooling.wait(first=self._progress.begun == 0)
         if self.stopper.requested:
             raise Interrupted
@@ -281,6 +286,14 @@ class BenchSession:
             longest = max(prompts.values(), key=lambda prompt: len(prompt.ids))
             self._placements[load.key] = profile_load(load, plan, self._facts, scratch, longest)
         return Visit(planned, plan, prompts, self._facts, self.writer, self._placements[load.key])
+
+    def _report_so_far(self, block: int) -> None:
+        """Render the report where ``block`` is the next one and something was measured before it."""
+        before, self._block = self._block, block
+        if before is None or before == block or self.measured == 0 or self._interim is None:
+            return
+        if (line := self._interim.render(before + 1)) is not None:
+            self.say(line)
 
     @property
     def _shapes(self) -> Shapes:
