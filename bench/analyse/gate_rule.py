@@ -315,7 +315,7 @@ def _reason(head: RunAnalysis, cell_key: str) -> Caveat:
 
 def _same_request(side: RunAnalysis, cell: CellResult) -> str:
     """The key of the failed cell of ``side`` that asks what ``cell`` asks of the other variant; or nothing."""
-    load, request = cell.load, ((cell.prompt_tokens, cell.new_tokens, cell.batch_size), cell.ask)
+    load, request = cell.load, (cell.shape, cell.ask)
     wanted = load.backend, load.device_requested, load.precision
     for failure in side.failures:
         other = failure.load
