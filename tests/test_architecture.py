@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "measure": {"plan", "prepare", "observe", "store", "processes", "last_words"},
     "analyse": {"plan", "store", "findings", "metrics"},
     "report": {"plan", "store", "analyse", "cli", "findings", "metrics", "processes"},
-    "run": {"plan", "prepare", "observe", "measure", "store", "analyse", "findings"},
+    "run": {"plan", "prepare", "observe", "measure", "store", "analyse", "findings", "processes"},
     "commands": {"plan", "prepare", "observe", "measure", "store", "analyse", "report", "run", "cli"} | {"metrics"},
     "conftest.py": {"plan", "report", "run", "cli", "test_measure"},
     "test_measure.py": {"plan", "measure", "run"},
