@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import UsageError
+from bench.errors import PrepareError, UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
 from bench.measure.profiling import profile_load
@@ -36,6 +35,7 @@ from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import beyond_context, preparation_for, wanted_artifacts
+from bench.processes import scratch_folder
 from bench.run.cooling import Cooling
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
@@ -124,7 +124,7 @@ class BenchSession:
 
     def _begin(self, selected: Plan, selection: Selection | None) -> None:
         assert self.writer is not None
-        self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
+        self._scratch = scratch_folder()
         self.say(f"run        {self.writer.run_id}")
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
@@ -270,6 +270,7 @@ class BenchSession:
 
         Raises:
             Interrupted: the user asked to stop while the machine cooled.
+            PrepareError: the artifact is gone.
         """
         assert self._facts is not None
         assert self.writer is not None
@@ -280,6 +281,11 @@ class BenchSession:
             raise Interrupted
         self.say(self._progress.begin(planned) + waited)
         load, plan = planned.load, self._load_plans[planned.load.key]
+        if plan.path is not None and not plan.path.exists():
+            raise PrepareError(
+                f"{plan.path} was removed while the run went on: `nox -s bench -- --resume` makes it again and measures "
+                "what is missing"
+            )
         prompts = self._prompts_for(planned)
         if load.key not in self._placements:
             scratch = self._facts.scratch / f"profile-{load.key}"
