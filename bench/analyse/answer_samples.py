@@ -36,7 +36,7 @@ def answer_samples(
         return ()
     beside = reference.answers if isinstance(reference, RightAnswers) else None
     samples = (
-        _sample(run, one, [cell for cell in answered if _shape(cell) == _shape(one)], beside, pieces)
+        _sample(run, one, [cell for cell in answered if cell.shape == one.shape], beside, pieces)
         for one in _spread(right)
     )
     return tuple(one for one in samples if one)
@@ -54,13 +54,9 @@ def read_pieces(run: StoredRun) -> Mapping[str, str]:
 def _spread(right: Sequence[CellResult]) -> list[CellResult]:
     """Of the smallest batch and the longest answer: the shortest prompt, the longest, and one in between."""
     least = min((cell.batch_size, -cell.new_tokens) for cell in right)
-    by_shape = {_shape(cell): cell for cell in reversed(right) if (cell.batch_size, -cell.new_tokens) == least}
+    by_shape = {cell.shape: cell for cell in reversed(right) if (cell.batch_size, -cell.new_tokens) == least}
     own = [by_shape[shape] for shape in sorted(by_shape)]
     return own if len(own) <= _MOST_PROMPTS else [own[0], own[len(own) // 2], own[-1]]
-
-
-def _shape(cell: CellResult) -> tuple[int, int, int]:
-    return cell.prompt_tokens, cell.new_tokens, cell.batch_size
 
 
 def _sample(

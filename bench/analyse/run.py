@@ -19,6 +19,7 @@ from bench.analyse.read_quality import read_quality, reference_of
 from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
 from bench.analyse.samples import Generations
 from bench.store.reader import StoredRun
+from bench.store.writer import goes_on
 
 
 def analyse_run(run: StoredRun) -> RunAnalysis:
@@ -76,6 +77,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         reference=loads[reference.load_key] if reference else None,
         right_answers=right.reference if right else None,
         samples=answer_samples(run, cells, right or reference),
+        goes_on=run.end is None and goes_on(run.path),
         damaged={run.called(path): why for path, why in run.damaged.items()},
     )
 

@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from bench.errors import NewerSchemaError, StoreError
+from bench.store.bounds import check
 from bench.store.files import read_json, write_json
 from bench.store.schema import ANSWERS, PIECES, SCHEMA_VERSION, TABLES, UTC
 
@@ -91,6 +92,7 @@ class HeldFile:
     bytes: int
     sha256: str
     rows: int
+    row_groups: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +201,7 @@ class Dataset:
         """
         for path in self.files("runs", self.held(run_id).partition):
             try:
+                check(path, RUNS)
                 found = pq.read_table(path, schema=RUNS, filters=pc.field("run_id") == run_id).to_pylist()
             except (OSError, ValueError, pa.ArrowException) as error:
                 raise StoreError(f"cannot read {path}: {error}") from error

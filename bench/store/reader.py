@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from backends import bounded_json
 from bench.errors import NewerSchemaError, StoreError
+from bench.store.bounds import check, open_parquet
 from bench.store.compact import live_files
 from bench.store.dataset import DOCUMENTS, is_dataset, open_dataset, row_groups
 from bench.store.files import LARGEST_JSON, read_json
@@ -23,7 +24,6 @@ from bench.store.schema import SCHEMA_VERSION, TABLES
 
 ROWS_AT_ONCE = 512
 """Some megabytes of generations."""
-_BUFFER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class StoredRun:
         wanted = _part(TABLES[name], columns)
         for path in self._files(name):
             # Buffered, or the whole column would be read before its first row is there.
-            with _named(path), _opened(path) as file:
+            with _named(path), _opened(path, TABLES[name]) as file:
                 present = [column for column in columns if column in file.schema_arrow.names]
                 for batch in file.iter_batches(rows, row_groups=self._row_groups(file), columns=present):
                     arrays = [
@@ -131,23 +131,25 @@ def without_damaged(run: StoredRun) -> StoredRun:
         files = run.shared[table] if run.shared is not None else sorted((run.path / table).glob("*.parquet"))
         for path in files:
             try:
-                with _named(path), _opened(path) as file:
+                with _named(path), _opened(path, TABLES[table]) as file:
                     _rows(path, TABLES[table], where=pc.field("run_id") == run.run_id if run.shared else None)
-                    deque(file.iter_batches(), maxlen=0)
+                    deque(file.iter_batches(ROWS_AT_ONCE), maxlen=0)
             except StoreError as error:
-                damaged[path] = str(error.__cause__).replace(str(path), path.name)
+                damaged[path] = str(error).removeprefix(f"cannot read {path}: ").replace(str(path), path.name)
     return replace(run, damaged=damaged)
 
 
 def _rows(
     path: Path, schema: pa.Schema, columns: Sequence[str] | None = None, where: pc.Expression | None = None
 ) -> pa.Table:
+    check(path, schema)
     # A page with a bit that has turned is an error, and no other number.
     return pq.read_table(path, schema=schema, columns=columns, filters=where, page_checksum_verification=True)
 
 
-def _opened(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
+def _opened(path: Path, schema: pa.Schema) -> pq.ParquetFile:
+    check(path, schema)
+    return open_parquet(path)
 
 
 @contextmanager
@@ -157,7 +159,7 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, pa.ArrowException) as error:
         # A damaged name is no UTF-8.
-        raise StoreError(f"cannot read {path}: {error}") from error
+        raise StoreError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def _part(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:

@@ -442,11 +442,14 @@ def test_a_dataset_of_a_newer_version_is_refused(dataset: Path, results: Path, w
     assert "version 99" in collected(dataset, into=dataset.with_name("other"))[1][0][1]
 
 
+FILE = {"bytes": 1, "sha256": "", "rows": 1, "row_groups": 1}
+
+
 @pytest.mark.parametrize(
     "change",
     [
-        {"files": {"../../etc/passwd": {"bytes": 1, "sha256": "", "rows": 1}}},
-        {"files": {"loads/machine=../month=2026-11/ab.parquet": {"bytes": 1, "sha256": "", "rows": 1}}},
+        {"files": {"../../etc/passwd": FILE}},
+        {"files": {"loads/machine=../month=2026-11/ab.parquet": FILE}},
         {"runs": {"../x": {"machine": "m", "month": "2026-11", "digest": ""}}},
         {"runs": {FIRST: {"machine": "../m", "month": "2026-11", "digest": ""}}},
         {"runs": {FIRST: {"machine": 7, "month": "2026-11", "digest": ""}}},
