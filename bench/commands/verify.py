@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from bench.cli import Parser, print_refusal
-from bench.commands.stored_runs import add_folders
+from bench.commands.stored_runs import add_folders, run_name
 from bench.errors import BenchError
 from bench.store.digests import differences
 from bench.store.lookup import all_folders, find_folders
@@ -40,7 +40,9 @@ def _parser() -> Parser:
         description="Whether the files of stored runs are as they were at the end of the run, by their digests.",
         allow_abbrev=False,
     )
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="folder or id of a run, or a glob (default: the newest)")
+    parser.add_argument(
+        "runs", nargs="*", type=run_name, metavar="RUN", help="folder or id of a run, or a glob (default: the newest)"
+    )
     add_folders(parser)
     return parser
 

@@ -14,6 +14,7 @@ from bench.errors import StoreError
 from bench.store.bounds import check, open_parquet
 from bench.store.dataset import DATASET_TABLES, HeldFile, sha256_of
 from bench.store.files import replace_file
+from bench.store.remote import fetch_missing
 
 FULL_BYTES, FULL_ROW_GROUPS = 256 * 2**20, 1000
 """A file of this size is left alone, and more rows go into another one."""
@@ -45,6 +46,7 @@ def merge(
     if not new and not without:
         return
     schema = DATASET_TABLES[partition.partition("/")[0]]
+    fetch_missing(root, small)
     made = scratch / f"{secrets.token_hex(8)}.parquet"
     try:
         kept, more = _groups(schema, [root / name for name in small], without), _groups(schema, new, ())

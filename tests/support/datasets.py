@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -45,5 +46,6 @@ def zipped(run: Path, archive: Path, below: str = "") -> Path:
 def collected(*sources: Path | str, into: Path, again: bool = False) -> tuple[Outcome, list[tuple[str, str]]]:
     """What a collect gave, and what it said."""
     said: list[tuple[str, str]] = []
-    outcome = collect([str(one) for one in sources], into, lambda *words: said.append(words), again=again)
+    cache = Path(tempfile.gettempdir()) / "no-mirrors"
+    outcome = collect([str(one) for one in sources], str(into), lambda *words: said.append(words), cache, again=again)
     return outcome, said
