@@ -22,8 +22,12 @@ from bench.store.reader import StoredRun
 from bench.store.writer import goes_on
 
 
-def analyse_run(run: StoredRun) -> RunAnalysis:
+def analyse_run(run: StoredRun, *, ranked: bool = True) -> RunAnalysis:
     """Estimates, intervals, rankings and failures of ``run``; works on runs that ended early or still go on.
+
+    Args:
+        run: to read from.
+        ranked: whether its cells are ranked, which takes a quarter of the time.
 
     Raises:
         StoreError: a file of the run cannot be read.
@@ -70,10 +74,10 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         cells=cells,
         failures=tuple(failures(bad, load_of, load_rows, results.keys())),
         unreached=tuple(_unreached(cell, load_of("", key)) for key, cell in planned.items() if key not in seen),
-        rankings=tuple(rankings(cells)),
-        faithful_rankings=tuple(faithful_rankings(cells)),
+        rankings=tuple(rankings(cells if ranked else ())),
+        faithful_rankings=tuple(faithful_rankings(cells if ranked else ())),
         findings=tuple(read_findings(run, load_rows)),
-        memory_rankings=tuple(memory_rankings(cells)),
+        memory_rankings=tuple(memory_rankings(cells if ranked else ())),
         reference=loads[reference.load_key] if reference else None,
         right_answers=right.reference if right else None,
         samples=answer_samples(run, cells, right or reference),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +23,12 @@ from bench.plan.cells import Ask
 from bench.report import names
 from bench.report.compare.comparison_figures import shape
 from bench.report.format import listed, plural
-from bench.store.lookup import all_folders, find_folders
+from bench.store.lookup import all_folders, find_folders, known_machine
 from bench.store.reader import StoredRun, open_run
+
+_RUNS_PER_PROCESS = 100
+"""Fewer are read sooner than another process has started."""
+_CHUNKS_PER_PROCESS = 4
 
 
 class Reason(Enum):
@@ -183,7 +190,8 @@ def read_history(
         UsageError: a name means no run, or no run is of that machine.
         StoreError: there is no run that can be read.
     """
-    folders = find_folders(names, results) if names else all_folders(results)
+    named_folders = find_folders(names, results) if names else all_folders(results)
+    folders = _of_machine(named_folders, machine)
     opened: dict[str, StoredRun] = {}
     left_out: list[LeftOut] = []
     for folder in folders:
@@ -198,20 +206,35 @@ def read_history(
         raise StoreError(f"none of {_count(len(folders))} can be read: {left_out[0].error}")
     machine_id = _chosen_machine(list(opened.values()), machine)
     named = [run for run in opened.values() if _machine_id(run) == machine_id]
-    if others := len(opened) - len(named):
+    if others := len(opened) - len(named) + len(named_folders) - len(folders):
         left_out.append(LeftOut(Reason.OTHER_MACHINE, runs=others))
     newest = max(named, key=lambda run: str(run.created_at or ""))
     own = [run for run in named if other_machine(run.record, newest.record) is None]
     if others := len(named) - len(own):
         left_out.append(LeftOut(Reason.OTHER_HARDWARE, runs=others))
-    # One run is in memory at a time.
-    read = [_read(run) for run in own]
+    read = _read_all(own)
     runs = [one for one in read if isinstance(one, ReadRun)]
     left_out += [one for one in read if isinstance(one, LeftOut)]
     if not runs:
         reason = left_out[-1].error or f"{left_out[-1].folder} does not say when it was measured"
         raise StoreError(f"no run of machine {machine_id} can be read: {reason}")
     return HistoryView(machine_id, _cpu(own[-1]), build_history(runs, threshold, metrics), tuple(left_out))
+
+
+def _of_machine(folders: list[Path], asked: str | None) -> list[Path]:
+    """Of runs of a dataset, those of the chosen machine, so that no other is opened; all others as they are."""
+    machines = [known_machine(folder) for folder in folders]
+    if None in machines:
+        return folders
+    # Ids of runs sort by time.
+    newest = max(zip(folders, machines, strict=True), key=lambda one: one[0].name)[1]
+    chosen = {one for one in machines if one and one.startswith(asked)} if asked is not None else {newest}
+    # A machine that is none, or several, is told with all that are there.
+    return (
+        [folder for folder, one in zip(folders, machines, strict=True) if one in chosen]
+        if len(chosen) == 1
+        else folders
+    )
 
 
 def _count(runs: int) -> str:
@@ -242,11 +265,35 @@ def _cpu(run: StoredRun) -> str:
     return str(value or "")
 
 
+def _read_all(runs: Sequence[StoredRun]) -> list[ReadRun | LeftOut]:
+    """What a history needs of each run; one run at a time is in memory, or one per process."""
+    processes = min(_processors(), len(runs) // _RUNS_PER_PROCESS)
+    if processes < 2:
+        return [_read(run) for run in runs]
+    # A child that is forked while pyarrow's threads run may wait for ever. Neighbours share files of a dataset.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        chunk = -(-len(runs) // (processes * _CHUNKS_PER_PROCESS))
+        return list(pool.map(_read_at, [run.path for run in runs], chunksize=chunk))
+
+
+def _processors() -> int:
+    """How many of the processors this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def _read_at(path: Path) -> ReadRun | LeftOut:
+    try:
+        return _read(open_run(path))
+    except StoreError as error:
+        return LeftOut(Reason.UNREADABLE, error=str(error))
+
+
 def _read(run: StoredRun) -> ReadRun | LeftOut:
     try:
         if run.created_at is None:
             return LeftOut(Reason.NO_DATE, str(run.path))
-        analysis = analyse_run(run)
+        analysis = analyse_run(run, ranked=False)
         naming = names.name_all(analysis)
         return read_analysis(
             analysis,
