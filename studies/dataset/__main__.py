@@ -14,7 +14,6 @@ import psutil
 
 from bench.cli import Parser, print_refusal
 from bench.commands.history import main as history
-from bench.dataset.queries import answer_to
 from bench.dataset.views import Views
 from bench.errors import BenchError, UsageError
 from bench.store.dataset import is_dataset, open_dataset
@@ -125,7 +124,7 @@ def _history(root: Path, folder: Path, size: LabSize) -> None:
 
 
 def _rows(views: Views, query: str) -> list[tuple[Any, ...]]:
-    return [row for answer in answer_to(views.connection, query) for batch in answer.batches for row in batch]
+    return [row for answer in views.answers(query) for batch in answer.batches for row in batch]
 
 
 def _peak_bytes() -> float:
