@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -275,8 +275,7 @@ class Visit:
             worker.close()
             tail = worker.stderr_tail()
         self.writer.rows("loads", [load_row(self.facts, self.planned, self.load_plan, attempt, tail)])
-        with suppress(OSError):
-            (self._scratch(attempt) / "worker.log").unlink()
+        shutil.rmtree(self._scratch(attempt), ignore_errors=True)
 
     def _scratch(self, attempt: Attempt) -> Path:
         return self.facts.scratch / attempt.load_id.replace("/", "-")
