@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +34,7 @@ from bench.run.load_plans import named_venvs, plan_load
 from bench.run.machine_lock import SHARED_QUALITY, hold_machine
 from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
 from bench.run.record import measured_model
+from bench.scratch import scratch
 from bench.store.digests import record_digests
 from bench.store.reader import StoredRun
 from bench.store.schema import ANSWERS, PIECES
@@ -129,8 +129,8 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     keep_answers(run.path, reference)
     keep_pieces(run, preparer, say)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="aipc-bench-", ignore_cleanup_errors=True) as scratch:
-        facts = _facts(run, Path(scratch))
+    with scratch() as folder:
+        facts = _facts(run, folder)
         quality = QualityPass(texts, reference, context, plans, facts, say)
         try:
             quality.score(usable, measured, allowed, rows.extend)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +57,7 @@ from bench.run.record import (
 )
 from bench.run.resume import MEASURED_BEFORE, Earlier, offer
 from bench.run.stopping import Stopper
+from bench.scratch import Scratch
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter, new_run_id
 
@@ -83,7 +83,7 @@ class BenchSession:
         self._progress = Progress(options, ())
         self._cooling: Cooling | None = None
         self._adaptive: Adaptive | None = None
-        self._scratch: Path | None = None
+        self._scratch: Scratch | None = None
         self._load_plans: dict[str, LoadPlan] = {}
         self._placements: dict[str, Placement | None] = {}
         self._prompts = PromptBook.made_up()
@@ -123,7 +123,7 @@ class BenchSession:
 
     def _begin(self, selected: Plan, selection: Selection | None) -> None:
         assert self.writer is not None
-        self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
+        self._scratch = Scratch()
         self.say(f"run        {self.writer.run_id}")
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
@@ -153,7 +153,7 @@ class BenchSession:
             venv = self.venvs.of(load)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
         self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
-        facts = self._facts_of(model, self._scratch)
+        facts = self._facts_of(model, self._scratch.path)
         if self.options.quality:
             self._quality = self._quality_pass(selected, runnable, preparer, model["context_tokens"], facts)
             self._preparer = preparer
@@ -381,7 +381,7 @@ class BenchSession:
 
     def _clear_scratch(self) -> None:
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.remove()
 
     def _preflight(self, plan: Plan, preparer: Preparation | None, runnable: Sequence[Load]) -> None:
         assert self.writer is not None
