@@ -138,9 +138,9 @@ def test_a_link_within_an_abandoned_folder_is_removed_and_not_what_it_points_to(
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="root alone can give a folder away")
 @pytest.mark.process
 def test_the_folders_of_other_users_stay(temporary: Path) -> None:
-    assert sys.platform != "win32"
     folder = left(temporary)
-    os.chown(folder, 4711, 4711)
+    if sys.platform != "win32":
+        os.chown(folder, 4711, 4711)
     assert abandoned() == []
 
 
