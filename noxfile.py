@@ -243,6 +243,18 @@ def verify(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def collect(session: nox.Session) -> None:
+    """Bring runs together into a dataset: from `-- SOURCE…`, folders of runs or zips of them, `--into DIR`."""
+    finish(session, harness(session), "-m", "bench.commands.collect", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def sql(session: nox.Session) -> None:
+    """Ask stored runs, or a dataset, in SQL: `-- "select …"`; without a query a shell."""
+    finish(session, harness(session), "-m", "bench.commands.sql", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
     """Experiments: `-- architectures`, `faults`, `intervals`, `overhead`, `report-speed`, `settings`; with options."""
     name, *arguments = session.posargs or ("",)

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from backends import bounded_json
 from bench.errors import MachineError, StoreError
 
-_LARGEST_JSON = 512 * 1024 * 1024
+LARGEST_JSON = 512 * 1024 * 1024
 """Of run.json, which has some hundred bytes for each cell."""
 _GROUP_BYTES = 64 * 1024 * 1024
 _WAITS_S = (0.05, 0.2, 0.5, 1.0)
@@ -92,7 +92,7 @@ def _write(path: Path, content: str | bytes) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object."""
     try:
-        value = bounded_json.read_json(path, _LARGEST_JSON)
+        value = bounded_json.read_json(path, LARGEST_JSON)
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read {path}: {error}") from error
     if not isinstance(value, dict):
