@@ -161,8 +161,8 @@ def _unpacked(stream: BinaryIO, chunk: pq.ColumnChunkMetaData, rows: int, *, in_
 
 def _pages(stream: BinaryIO, chunk: pq.ColumnChunkMetaData) -> Iterator[Mapping[int, Any]]:
     """The header of each page: number of a field -> its value."""
-    places = chunk.dictionary_page_offset, chunk.data_page_offset
-    at = min(place for place in places if place is not None)
+    # Where a column has no rows, its pages of data are said to begin at 0.
+    at = min((place for place in (chunk.dictionary_page_offset, chunk.data_page_offset) if place), default=0)
     end = at + chunk.total_compressed_size
     while 0 <= at < end:
         stream.seek(at)

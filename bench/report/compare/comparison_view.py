@@ -282,8 +282,8 @@ def _caveats(comparison: Comparison, rows: Sequence[Row], findings: Sequence[Tou
             yield Caveat("unfinished", {"place": place})
         if not run.cells and comparison.several:
             yield Caveat("empty", {"place": place})
-        if found := interruptions(run.record):
-            yield Caveat("interrupted", {"place": place, "interruptions": found})
+        if several := interruptions(run.record):
+            yield Caveat("interrupted", {"place": place, "interruptions": several})
     yield from _lost(comparison, rows)
     yield from _simulated([comparison.base, *(run for _, run in heads)])
     if comparison.differences and all(one.contrast.p_value is None for one in comparison.differences):
