@@ -24,7 +24,7 @@ from bench.observe.isolation import network_kept
 from bench.observe.limits import limits, usable_memory
 from bench.observe.machine import machine_id
 from bench.observe.memory import memory_cap
-from bench.observe.packages import describe_venvs, drift
+from bench.observe.packages import describe_venvs, drift, tools
 from bench.observe.reading_costs import observers
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
@@ -163,6 +163,7 @@ class BenchSession:
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(facts.threads or limits().default_threads)
         record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth, network_kept())
+        record["tools"] = tools(None if preparer is None else self.venvs.conversion())
         record |= {} if selection is None else {"selection": selection.record()}
         self._adaptive = self._begin_adaptive(selected)
         self._begin_or_carry_on(record, selected)

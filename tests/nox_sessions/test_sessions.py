@@ -367,6 +367,7 @@ def test_wheels_alone_count_unless_a_stack_is_compiled(
 
 
 def test_the_resolver_fails_if_a_group_does(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noxfile, "renew", lambda *_, **__: iter(["tests"]))
     monkeypatch.setattr(resolve, "resolved", lambda *_: "FAILED no such version")
-    with pytest.raises(AbortedError, match="these cannot be resolved: conversion, "):
-        noxfile.resolve(FakeSession())
+    with pytest.raises(AbortedError, match="these cannot be installed by their locks: conversion, "):
+        noxfile.lock(FakeSession())
