@@ -217,15 +217,38 @@ def damage(artifact: Artifact) -> str | None:
     """Which file of ``artifact`` is not what was made, with what to do; ``None`` if all are. Reads every byte."""
     for name, made in artifact.manifest.get("files", {}).items():
         file = artifact.path / name
-        size = file.stat().st_size
-        if size != made["bytes"]:
-            what = f"is {size} bytes long, {made['bytes']} were made"
-        elif (found := file_sha256(file)) != made["sha256"]:
-            what = f"has the SHA-256 {found[:16]}…, {made['sha256'][:16]}… was made"
-        else:
-            continue
-        return f"{file} is damaged: it {what}; remove the folder {artifact.path} and run again, which makes it anew"
+        if (what := _changed(file, made)) is not None:
+            return f"{file} is damaged: it {what}; remove the folder {artifact.path} and run again, which makes it anew"
     return None
+
+
+def _changed(file: Path, made: Mapping[str, Any]) -> str | None:
+    """In which way ``file`` is not what its manifest says; reads every byte."""
+    size = file.stat().st_size
+    if size != made["bytes"]:
+        return f"is {size} bytes long, {made['bytes']} were made"
+    found = file_sha256(file)
+    return None if found == made["sha256"] else f"has the SHA-256 {found[:16]}…, {made['sha256'][:16]}… was made"
+
+
+def differences(folder: Path) -> list[str]:
+    """All that is not as it was made in the ``folder`` of an artifact, a line each; reads every byte."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        made, version = dict(manifest["files"]), manifest["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return [f"it has no {MANIFEST} that can be read, so no run uses it"]
+    if version != MANIFEST_VERSION:
+        return [f"its {MANIFEST} is of another version of this project, so no run uses it"]
+    found = []
+    for name, expected in made.items():
+        try:
+            what = _changed(folder / name, expected)
+        except OSError as error:
+            what = f"cannot be read ({error.strerror or error})"
+        found += [f"{name} {what}"] if what else []
+    there = (file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")) if not file.is_dir())
+    return [*found, *(f"{name} was not made" for name in there if name not in made and name != MANIFEST)]
 
 
 def remove(folder: Path) -> None:
