@@ -171,13 +171,18 @@ class ArtifactStore:
         self.locks.mkdir(parents=True, exist_ok=True)
         return FileLock(self.locks / f"{folder}.lock", timeout=timeout)
 
-    def leftovers(self, folder: str) -> Iterator[Path]:
-        """What interrupted conversions left behind. Only under the lock is it sure that nobody works there."""
-        return self.making.glob(f"{folder}-*")
+    def _remove_leftovers(self, key: ArtifactKey) -> None:
+        """Remove what interrupted conversions left behind: nobody works where nobody holds the lock but this run."""
+        for old in self.making.glob("*-*"):
+            folder = old.name.rpartition("-")[0]
+            if folder == key.folder:
+                remove(old)
+                continue
+            with suppress(Timeout), self.lock(folder, timeout=0):
+                remove(old)
 
     def _make(self, key: ArtifactKey, make: Callable[[Path], Made]) -> Artifact:
-        for old in self.leftovers(key.folder):
-            remove(old)
+        self._remove_leftovers(key)
         scratch, target = self.making / f"{key.folder}-{os.getpid()}", self.artifacts / key.folder
         output = scratch / "out"
         output.mkdir(parents=True)
