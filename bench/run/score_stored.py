@@ -76,6 +76,10 @@ def check(run: StoredRun) -> None:
     """
     if run.end is None:
         raise StoreError(f"{run.path} has no end.json: the run still goes on, or was killed")
+    if run.shared is not None:
+        raise StoreError(
+            f"{run.path} is a run of a dataset: score it where it was measured, and `nox -s collect -- --replace` it"
+        )
     here = {"machine_id": machine_id(), "machine": hardware(limits())}
     if other_machine(run.record, here) is not None:
         raise StoreError(f"{run.path} was measured on another machine: its loads can be scored there alone")

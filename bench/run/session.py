@@ -9,8 +9,6 @@ from pathlib import Path
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
 from bench.errors import PrepareError, UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
@@ -41,6 +39,7 @@ from bench.processes import scratch_folder
 from bench.run.cooling import Cooling
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
+from bench.run.interim import InterimReport
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.machine_lock import hold_machine
 from bench.run.progress import Progress
@@ -61,6 +60,7 @@ from bench.store.writer import RunWriter, new_run_id
 
 if TYPE_CHECKING:
     from bench.analyse.adaptive import Adaptive
+    from bench.analyse.samples import Generations
 
 Say = Callable[[str], None]
 
@@ -90,6 +90,9 @@ class BenchSession:
         self._preparer: Preparation | None = None
         self._beyond: dict[str, str] = {}
         self._earlier: Earlier | None = None
+        self._interim: InterimReport | None = None
+        self._block: int | None = None
+        self._recorded: tuple[dict[str, str], Generations] | None = None
 
     @property
     def began(self) -> bool:
@@ -170,6 +173,7 @@ class BenchSession:
         still_open = None if self._adaptive is None else self._adaptive.open
         before = 0 if self._earlier is None else len(self._earlier.whole)
         self._progress = Progress(self.options, selected.visits, still_open, before)
+        self._interim = InterimReport(self.writer.path, self.options)
 
     def _quality_pass(
         self,
@@ -271,6 +275,7 @@ class BenchSession:
         assert self._facts is not None
         assert self.writer is not None
         assert self._cooling is not None
+        self._report_so_far(planned.block)
         waited = self._cooling.wait(first=self._progress.begun == 0)
         if self.stopper.requested:
             raise Interrupted
@@ -287,6 +292,14 @@ class BenchSession:
             longest = max(prompts.values(), key=lambda prompt: len(prompt.ids))
             self._placements[load.key] = profile_load(load, plan, self._facts, scratch, longest)
         return Visit(planned, plan, prompts, self._facts, self.writer, self._placements[load.key])
+
+    def _report_so_far(self, block: int) -> None:
+        """Render the report where ``block`` is the next one and something was measured before it."""
+        before, self._block = self._block, block
+        if before is None or before == block or self.measured == 0 or self._interim is None:
+            return
+        if (line := self._interim.render(before + 1)) is not None:
+            self.say(line)
 
     @property
     def _shapes(self) -> Shapes:
@@ -325,16 +338,27 @@ class BenchSession:
         if self._adaptive is not None:
             self._adaptive.add(cell.key, planned.block, outcome.ttft_ms, outcome.tpot_ms)
 
-    def samples_ns(self, cell: Cell, metric: str) -> list[int]:
-        """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds."""
+    def samples_ns(self, label: str, metric: str) -> list[float]:
+        """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds.
+
+        Args:
+            label: of the cell.
+            metric: ``ttft`` or ``itl``.
+        """
         if self.writer is None or not self.began:
             return []
-        self.writer.gather("generations")
-        column = {"ttft": "ttft_ns", "itl": "itl_ns"}[metric]
-        counted = (pc.field("cell_key") == cell.key) & (pc.field("status") == "ok")
-        counted &= ~pc.field("warmup") & pc.field("invalid_reason").is_null()
-        values = open_run(self.writer.path).table("generations", [column], counted)[column].to_pylist()
-        return values if metric == "ttft" else [latency for series in values for latency in series]
+        if self._recorded is None:
+            from bench.analyse.samples import Generations  # noqa: PLC0415 - scipy is not for collecting
+
+            self.writer.gather("generations")
+            keys = {cell.label: cell.key for cell in reversed(self.plan.cells)}
+            self._recorded = keys, Generations(open_run(self.writer.path))
+        keys, generations = self._recorded
+        samples = generations.cell(keys[label])
+        if samples is None:
+            return []
+        values: list[float] = (samples.ttft_ns if metric == "ttft" else samples.itl_ns.ravel()).tolist()
+        return values
 
     @property
     def folder(self) -> Path:
@@ -344,6 +368,7 @@ class BenchSession:
 
     def finish(self, reason: str) -> None:
         """Score texts where the run was finished, and commit its end, with the reason for which it ended."""
+        self._recorded = None
         try:
             if reason == "finished":
                 self._score()

@@ -41,7 +41,7 @@ def as_table(table: str, run_id: str, rows: Sequence[Mapping[str, Any]]) -> pa.T
 def replace_rows(run: StoredRun, table: str, kept: pc.Expression, rows: Sequence[Mapping[str, Any]]) -> None:
     """Leave of a table of a finished run what ``kept`` selects, and add ``rows``: all at once, or nothing of it."""
     stays = run.table(table, where=kept)
-    rewrite(run.path / table, pa.concat_tables([stays, as_table(table, run.run_id, rows)]))
+    rewrite(run.path / table, [stays, as_table(table, run.run_id, rows)])
 
 
 def set_aside(run: StoredRun, table: str, kept: pc.Expression, file: Path) -> None:
@@ -154,16 +154,18 @@ class RunWriter:
 
     def finish(self, reason: str, detail: Mapping[str, Any] | None = None) -> None:
         """Gather the parts of each table into one file, then write end.json with the reason and further facts."""
-        for table in TABLES:
-            self.gather(table)
-        with suppress(OSError):
-            remove_file(self._reserve)
-        ended_at = datetime.now(UTC).isoformat()
-        write_json(self.path / "end.json", {"ended_at": ended_at, "reason": reason, "detail": detail})
-        # A full disk that took the end of the run may not take more.
-        with suppress(StoreError):
-            record_digests(self.path)
-        self._unlock()
+        try:
+            for table in TABLES:
+                self.gather(table)
+            with suppress(OSError):
+                remove_file(self._reserve)
+            ended_at = datetime.now(UTC).isoformat()
+            write_json(self.path / "end.json", {"ended_at": ended_at, "reason": reason, "detail": detail})
+            # A full disk that took the end of the run may not take more.
+            with suppress(StoreError):
+                record_digests(self.path)
+        finally:
+            self._unlock()
 
     def give_up(self) -> None:
         """Leave a run that did not begin, or was not carried on; a folder without a run is removed."""

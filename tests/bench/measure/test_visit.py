@@ -20,9 +20,11 @@ from bench.observe import gauges
 from bench.observe.busy import EngineTime, Reading
 from bench.observe.energy_meter import FoundMeter
 from bench.observe.machine_conditions import Watched
+from bench.observe.nvidia import NvidiaGpus
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venv
 from bench.prepare.cache import Artifact
+from tests.support.nvml import FakeNvml
 
 pytestmark = pytest.mark.process
 
@@ -185,7 +187,7 @@ def test_every_generation_has_the_memory_so_far(kit: MakeKit) -> None:
 class Uncounted:
     """The counters of a machine that counts no device, whatever machine the test runs on."""
 
-    def __call__(self, pid: int, device: str, cpus: object) -> Uncounted:
+    def __call__(self, pid: int, device: str, cpus: object, nvidia: object) -> Uncounted:
         return self
 
     def busy(self) -> Reading:
@@ -207,6 +209,7 @@ class Uncounted:
 def test_a_counter_that_nobody_read_is_null_and_not_zero(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.observe.gauges.counters_of", Uncounted())
     monkeypatch.setattr("bench.observe.gauges.find_energy_meter", lambda: FoundMeter(None))
+    monkeypatch.setattr("bench.observe.gauges.NvidiaGpus", lambda: NvidiaGpus(FakeNvml()))
     one = kit()
     one.measure(8)
     counters = ("setup_ns", "padded_prompt_tokens", "tokenize_ns", "npu_busy_ns", "gpu_busy_ns", "energy_j")

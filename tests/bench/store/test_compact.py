@@ -88,10 +88,10 @@ def test_what_a_dying_process_left_is_removed_with_the_next_parts(
 
 @pytest.mark.fault("disk-full")
 def test_a_write_that_fails_leaves_the_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, table: object) -> None:
+    def full(path: Path, tables: object, metadata: object) -> None:
         raise StoreError("full")
 
-    monkeypatch.setattr(module, "write_table", full)
+    monkeypatch.setattr(module, "write_tables", full)
     with pytest.raises(StoreError, match="full"):
         compact(folder)
     assert iterations(folder) == [0, 1, 2]
@@ -130,3 +130,23 @@ def test_a_part_that_another_program_holds_is_not_counted_again(folder: Path, mo
     monkeypatch.setattr("bench.store.files.time.sleep", lambda _: None)
     compact(folder)
     assert sum(pq.read_metadata(path).num_rows for path in live_files(folder)) == rows
+
+
+def test_a_large_table_is_gathered_group_by_group(
+    folder: Path, writer: RunWriter, generation_row: MakeRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.store.files._GROUP_BYTES", 1)
+    compact(folder)
+    writer.rows("generations", [generation_row(iteration=3)])
+    compact(folder)
+    with pq.ParquetFile(folder / COMPACT_NAME) as file:
+        assert file.num_row_groups == 4
+    assert iterations(folder) == [0, 1, 2, 3]
+
+
+def test_a_part_that_is_damaged_keeps_all_parts(folder: Path) -> None:
+    part = sorted(folder.iterdir())[1]
+    part.write_bytes(part.read_bytes()[:-8])
+    with pytest.raises(StoreError, match="cannot read .*part-"):
+        compact(folder)
+    assert len(list(folder.iterdir())) == 3
