@@ -241,7 +241,7 @@ def gate(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def verify(session: nox.Session) -> None:
-    """Check the files of stored runs, the newest unless they are named, against the digests of their end."""
+    """Check stored runs, the newest unless they are named, against their digests; `-- --artifacts` checks the cache."""
     finish(session, harness(session), "-m", "bench.commands.verify", *session.posargs)
 
 

@@ -287,8 +287,8 @@ class BenchSession:
         load, plan = planned.load, self._load_plans[planned.load.key]
         if plan.path is not None and not plan.path.exists():
             raise PrepareError(
-                f"{plan.path} was removed while the run went on: `nox -s bench -- --resume` makes it again and measures "
-                "what is missing"
+                f"{plan.path} was removed while the run went on: `nox -s bench -- --resume` makes it again and "
+                "measures what is missing"
             )
         prompts = self._prompts_for(planned)
         if load.key not in self._placements:
