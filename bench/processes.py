@@ -1,4 +1,4 @@
-"""Child processes: starting them apart from Ctrl-C, ending them with all that they started, and exit codes."""
+"""Child processes: starting them apart from Ctrl-C, ending them with all they started, exit codes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ import psutil
 
 from backends.speed_variables import changes_speed, home_folder, is_secret
 from bench import PROJECT_ROOT
+
+TEMPORARY_REMEDY = "free some space there, or set TMPDIR (Windows: TEMP) to another folder"
+"""What to do where a temporary file cannot be written."""
 
 
 def process_group() -> dict[str, Any]:

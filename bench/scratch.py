@@ -18,6 +18,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from bench.errors import MachineError
+from bench.processes import TEMPORARY_REMEDY
+
 _PREFIX = "aipc-bench-scratch-"
 _LOCK = ".lock"
 _NEW_S = 3600
@@ -25,14 +28,23 @@ _NEW_S = 3600
 
 
 class Scratch:
-    """A new folder, until :meth:`remove` or the end of the process; it removes what killed ones have left."""
+    """A new folder, until :meth:`remove` or the end of the process; it removes what killed ones have left.
+
+    Raises:
+        MachineError: it cannot be made.
+    """
 
     def __init__(self) -> None:
         for folder in abandoned():
             remove_abandoned(folder)
-        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        self._lock = FileLock(self.path / _LOCK)
-        self._lock.acquire(timeout=0)
+        try:
+            self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+            self._lock = FileLock(self.path / _LOCK)
+            self._lock.acquire(timeout=0)
+        except OSError as error:
+            raise MachineError(
+                f"temporary files cannot be written ({error.strerror or error}): {TEMPORARY_REMEDY}"
+            ) from error
 
     def remove(self) -> None:
         """Remove it with all that is in it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from bench.measure.worker import Loaded, Timeouts, WorkerProcess
 from bench.observe.gauges import Gauged, Gauges, Instruments
 from bench.observe.machine_conditions import Conditions, Watched
 from bench.observe.memory import MemoryUse
+from bench.observe.moment import Moment
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.venvs import Venv
@@ -125,7 +125,7 @@ class Attempt:
 
     load_id: str
     number: int
-    started_at: datetime
+    started: Moment
     worker: WorkerProcess | None = None
     import_s: float | None = None
     devices: Sequence[Mapping[str, Any]] = ()

@@ -130,11 +130,17 @@ def remember(source: ModelSource, commit: str, store: ArtifactStore) -> None:
 
 def _look_up(source: ModelSource, options: Mapping[str, Any], converter: Converter) -> dict[str, Any]:
     with scratch() as folder:
-        output = folder / "out"
-        output.mkdir()
-        title = f"{source.label} to a list of its files"
-        recipe = Recipe("hub-lookup", {}, options)
-        return converter.run(recipe, source.hub_id, output, title=title, log_name=recipe.task)
+        try:
+            output = folder / "out"
+            output.mkdir()
+            title = f"{source.label} to a list of its files"
+            recipe = Recipe("hub-lookup", {}, options)
+            return converter.run(recipe, source.hub_id, output, title=title, log_name=recipe.task)
+        except OSError as error:
+            raise MachineError(
+                f"{error.filename or folder} cannot be written ({error.strerror or error}): free or unlock it, or set "
+                f"{CACHE_VARIABLE}, and TMPDIR (Windows: TEMP), to other folders"
+            ) from error
 
 
 def _model(source: ModelSource, found: Mapping[str, Any]) -> HubModel:
