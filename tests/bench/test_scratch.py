@@ -57,6 +57,7 @@ def test_a_folder_is_gone_after_its_context(temporary: Path) -> None:
     assert list(temporary.iterdir()) == []
 
 
+@pytest.mark.fault("kill-left")
 @pytest.mark.process
 def test_what_a_killed_process_left_goes_at_the_next_start(temporary: Path) -> None:
     folder = left(temporary)
@@ -65,6 +66,7 @@ def test_what_a_killed_process_left_goes_at_the_next_start(temporary: Path) -> N
         assert not folder.exists()
 
 
+@pytest.mark.fault("kill-left")
 @pytest.mark.process
 def test_the_folder_of_a_living_process_stays(temporary: Path) -> None:
     with owner(temporary, "lives") as process:
@@ -78,6 +80,7 @@ def test_the_folder_of_a_living_process_stays(temporary: Path) -> None:
     assert abandoned() == [folder]
 
 
+@pytest.mark.fault("kill-left")
 @pytest.mark.process
 def test_clean_shows_it_and_removes_it_when_it_is_asked(
     temporary: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -144,6 +147,7 @@ def test_the_folders_of_other_users_stay(temporary: Path) -> None:
     assert abandoned() == []
 
 
+@pytest.mark.fault("kill-left")
 @pytest.mark.process
 def test_two_that_remove_the_same_are_no_fault(temporary: Path) -> None:
     folder = left(temporary)
