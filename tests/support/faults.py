@@ -178,7 +178,9 @@ def rows() -> dict[Fault, tuple[list[str], int]]:
     """What the page has: fault -> the files of its tests, and how many these are."""
     text = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
     cells = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
-    return {Fault(*row[:3]): (row[3].strip("`").split("`, `"), sum(map(int, re.findall(r"\d+", row[4])))) for row in cells}
+    return {
+        Fault(*row[:3]): (row[3].strip("`").split("`, `"), sum(map(int, re.findall(r"\d+", row[4])))) for row in cells
+    }
 
 
 def write_between(page: Path, begin: str, end: str, table: list[str]) -> None:

@@ -43,7 +43,9 @@ class PlayedWorker:
         self._session = Simulated().load(Path("model"), device, options)
         return Loaded(0.0, asdict(self._session.evidence()))
 
-    def generate(self, prompts: Any, new_tokens: int, begin: Callable[[], object], end: Callable[[], object]) -> Generated:
+    def generate(
+        self, prompts: Any, new_tokens: int, begin: Callable[[], object], end: Callable[[], object]
+    ) -> Generated:
         assert self._session is not None
         begin()
         made = timed_generation(self._session, prompts, new_tokens)
