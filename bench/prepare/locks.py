@@ -26,6 +26,7 @@ REMEDY = (
     f"if you trust this index although its files are others than those of the public one, set {VARIABLE}=off to "
     "install without the lock, which run.json will say"
 )
+LACKING = f"the index lacks that version, which the lock has: {VARIABLE}=off takes another one, which run.json will say"
 _HEAD = "# Made by `nox -s lock` from the pins of the group; do not edit.\n"
 _PIN = "# pin: "
 
