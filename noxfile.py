@@ -81,9 +81,9 @@ from bench.prepare.resolve import renew, resolve_all  # noqa: E402
 STUDIES = ("architectures", "faults", "intervals", "overhead", "report-speed", "settings")
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
-
-HALVES = ("contract", "not contract")
-"""Markers of the tests on stacks and of all others: each half keeps one core busy."""
+PARTS = ("contract", "(conversion or main_job) and not contract", "not contract and not conversion and not main_job")
+"""Markers of the tests on stacks, of those that convert models, and of all others. Each part waits as often as it
+computes in two threads, so that three of them keep two cores busy."""
 
 
 # -- what the sessions share ------------------------------------------------------------------------------------------
@@ -132,15 +132,15 @@ def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str
 
 
 def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) -> None:
-    """Run all tests in two processes: those on stacks, which compute in one thread, and beside them all others."""
-    session.log("the tests on stacks are shown while they run, those that run beside them when both have ended")
+    """Run all tests, each part in a process of its own."""
+    session.log("the tests on stacks are shown while they run, those that run beside them when all have ended")
     # pytest removes the temporary folders of earlier runs below a folder that all its processes share.
     with tempfile.TemporaryDirectory(prefix="aipc-bench-tests-", ignore_cleanup_errors=True) as home:
-        on_stacks, others = (
+        on_stacks, *others = (
             [python, "-m", "pytest", "--durations=30", f"--basetemp={Path(home, str(number))}", "-m", chosen]
-            for number, chosen in enumerate(HALVES)
+            for number, chosen in enumerate(PARTS)
         )
-        status = child.run_both(on_stacks, others, {"AIPC_BENCH_VENVS": json.dumps(made)})
+        status = child.run_together(on_stacks, others, {"AIPC_BENCH_VENVS": json.dumps(made)})
     if status:
         raise SystemExit(status)
 
@@ -241,7 +241,7 @@ def gate(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def verify(session: nox.Session) -> None:
-    """Check the files of stored runs, the newest unless they are named, against the digests of their end."""
+    """Check stored runs, the newest unless they are named, against their digests; `-- --artifacts` checks the cache."""
     finish(session, harness(session), "-m", "bench.commands.verify", *session.posargs)
 
 

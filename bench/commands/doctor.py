@@ -11,8 +11,10 @@ from bench.errors import UsageError
 from bench.measure.child_process import worker_variables
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
+from bench.observe.isolation import network_kept
 from bench.observe.limits import Limits, limits
 from bench.observe.machine import machine_facts
+from bench.observe.memory import memory_cap
 from bench.observe.packages import locked
 from bench.plan.backends import BACKENDS
 from bench.plan.flags import BY_NAME
@@ -65,7 +67,12 @@ def _machine_lines(usable: Limits) -> list[str]:
         f"machine    {name}, {memory:.1f} GB, {machine['os']}, kernel {machine['kernel']}",
         usable_line(usable),
         f"memory     {read_bandwidth(threads) / 1e9:.1f} GB/s read by {threads} threads",
+        f"workers    {_network(network_kept())}; {memory_cap() / 1e9:.1f} GB of memory at most, on the CPU",
     ]
+
+
+def _network(kept: str | None) -> str:
+    return "no network" if kept is None else f"the network is open to them ({kept})"
 
 
 def _parser() -> Parser:

@@ -87,7 +87,9 @@ def parse(text: str) -> tuple[Row, ...]:
         if requirement and not requirement.startswith("#"):
             rows.append(Row(requirement.strip(), tuple(one.strip() for one in hashes)))
         if comment and rows:
-            rows[-1] = Row(rows[-1].requirement, rows[-1].hashes, tuple(comment.split(", ")))
+            # Of uv's the names of files of constraints are there too.
+            via = tuple(one for one in comment.split(", ") if not one.startswith("-"))
+            rows[-1] = Row(rows[-1].requirement, rows[-1].hashes, via)
     return tuple(rows)
 
 

@@ -40,6 +40,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
     recorder = Finished()
     monkeypatch.setattr(noxfile, "finish", recorder)
-    monkeypatch.setattr(child, "run_both", recorder.run_both)
+    monkeypatch.setattr(child, "run_together", recorder.run_together)
     monkeypatch.setattr(noxfile, "needs", lambda _, arguments: [environment("conversion"), environment("ort-genai")])
     return recorder

@@ -88,7 +88,7 @@ def test_each_row_has_a_version_and_hashes_of_files(real: None) -> None:
 
 def test_what_runs_the_same_code_has_the_same_versions(real: None) -> None:
     held = {row.requirement for row in lock_of(environment("tests")).rows}
-    for group in ("harness", "energy"):
+    for group in ("harness", *environments.extra_groups()):
         rows = parse(locks.lock_file(group).read_text("utf-8"))
         names = {row.name for row in lock_of(environment("tests")).rows}
         assert {row.requirement.split(" ;")[0] for row in rows if row.name in names} <= {
@@ -163,7 +163,7 @@ onnxruntime-genai==6 ; {EVERYWHERE} \\
     --hash=sha256:3
 numpy==1 ; python_full_version < '3.12' and platform_python_implementation == 'CPython' \\
     --hash=sha256:4
-    # via onnxruntime-genai
+    # via onnxruntime-genai, -c /home/me/locks/tests.txt
 """
 WHEEL = '{{ url = "https://x/{}", hashes = {{ sha256 = "{}" }} }}'
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from bench.observe.packages import locked
 from bench.plan.environments import Environment, environment
 from bench.prepare import install, locks
 from bench.prepare.locks import Row
+from bench.processes import end_tree
 from tests.nox_sessions.fake import PROJECT, FakeSession, write_project
 
 pytestmark = pytest.mark.process
@@ -97,16 +99,41 @@ def test_a_venv_without_what_it_needs_has_no_stamp_and_says_what(hostile: Path, 
     assert not install.was_made("toy")
 
 
+PROGRAM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from bench.prepare import install
+from tests.nox_sessions.test_real_pip import TOY, CommandFailed, RealSession
+
+install.VENVS, session = Path(sys.argv[2]), RealSession()
+print(install.make(session, [TOY], CommandFailed)["toy"], "installing" in str(session.said[1:]))
+"""
+
+
+def start() -> subprocess.Popen[str]:
+    """A session that makes the venv."""
+    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parents[2]), str(install.VENVS)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
+
+
+@pytest.mark.fault("venv-killed")
+def test_a_venv_whose_installation_was_killed_is_never_used_and_made_by_the_next_session(hostile: Path) -> None:
+    home, end = install.VENVS / "toy", time.monotonic() + 300
+    for moment in ("pyvenv.cfg", "**/toy.py"):
+        with start() as session:
+            while not any(home.glob(moment)) and session.poll() is None:
+                assert time.monotonic() < end
+                time.sleep(0.005)
+            end_tree(session.pid)
+        assert not install.was_made("toy")
+    assert install.make(RealSession(), [TOY], CommandFailed) == {"toy": {"python": str(install.interpreter("toy"))}}
+    assert install.damage("toy") is None
+
+
 @pytest.mark.fault("venv-two")
 def test_two_sessions_at_once_make_one_venv(hostile: Path) -> None:
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from bench.prepare import install;"
-        "from tests.nox_sessions.test_real_pip import RealSession, TOY, CommandFailed;"
-        "install.VENVS = Path(sys.argv[2]); session = RealSession();"
-        "print(install.make(session, [TOY], CommandFailed)['toy'], 'installing' in str(session.said[1:]))"
-    )
-    command = [sys.executable, "-c", program, str(Path(__file__).parents[2]), str(install.VENVS)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") for _ in range(2)]
+    both = [start() for _ in range(2)]
     said = sorted(process.communicate()[0].strip() for process in both)
     python = {"python": str(install.interpreter("toy"))}
     assert said == [f"{python} False", f"{python} True"]
