@@ -356,7 +356,7 @@ def test_a_version_that_an_index_lacks_need_not_be_the_locks(
     root: Path, tmp_path: Path, package: str, hinted: bool
 ) -> None:
     log = tmp_path / "pip.log"
-    log.write_text(f"2026-01-02T03:04:06,001 ERROR: No matching distribution found for {package}==6\n", encoding="utf-8")
+    log.write_text(f"2026-01-02T03:04:06,001 ERROR: No matching distribution found for {package}==6", encoding="utf-8")
     assert mismatch(log, environment("ort-genai")) == []
     lock("ort-genai", "numpy==6")
     said = [f"ERROR: No matching distribution found for {package}==6", f"HINT: {locks.LACKING}"]
