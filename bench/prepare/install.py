@@ -370,7 +370,7 @@ def complaints(log: Path, otherwise: str) -> list[str]:
 
 
 def mismatch(log: Path, one: Environment) -> list[str]:
-    """Which file of the lock the index lacks, or has another one of, and what to do; empty for other failures of pip."""
+    """Which file of the lock the index lacks or has otherwise, and what to do; empty for other failures of pip."""
     text = without_secrets(log.read_text("utf-8", errors="replace")) if log.exists() else ""
     lacking = re.search(r"No matching distribution found for ([\w.-]+)==\S+", text)
     if lacking and lock_of(one).rows and package_name(lacking[1]) not in one.packages:
