@@ -112,7 +112,7 @@ def faults_of(packages: Iterable[tuple[str, str]], options: Sequence[str]) -> It
         pins = [f"{name}=={found[turn]}" for name, found in versions.items() if turn < len(found)]
         for one in _asked(pins, options):
             for fault in one.get("vulns", ()):
-                ids = tuple(dict.fromkeys([fault["id"], *fault["aliases"]]))
+                ids = (fault["id"], *sorted(fault["aliases"]))
                 yield Fault(one["name"], one["version"], ids, tuple(fault["fix_versions"]))
 
 

@@ -34,7 +34,7 @@ RECORDED = {
     "schema_version": "1.6.0",
 }
 """A fault in the form in which osv.dev tells it."""
-FAULT = Fault("transformers", "4.45.2", ("GHSA-hxxf-235m-72v3", "CVE-2024-11393", "PYSEC-2024-228"), ("4.48.0",))
+FAULT = Fault("transformers", "4.45.2", ("PYSEC-2024-228", "CVE-2024-11393", "GHSA-hxxf-235m-72v3"), ("4.48.0",))
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_a_judged_fault_is_told_and_accepted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     status, lines = told(monkeypatch, capsys, tmp_path, JUDGED, FAULT)
-    fault = "transformers 4.45.2 (npu): GHSA-hxxf-235m-72v3, CVE-2024-11393, PYSEC-2024-228, fixed in 4.48.0"
+    fault = "transformers 4.45.2 (npu): PYSEC-2024-228, CVE-2024-11393, GHSA-hxxf-235m-72v3, fixed in 4.48.0"
     assert status == 0
     assert lines == [
         f"{fault}; accepted on 2026-11-29: not reached",
