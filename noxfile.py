@@ -315,6 +315,15 @@ def lock(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def audit(session: nox.Session) -> None:
+    """Look up known faults of all packages in the lock files; `-- --sbom FOLDER` writes what is installed here."""
+    python = harness(session, TESTS)
+    go_back(session)
+    here = install.as_they_are(map(environment, dict.fromkeys((HARNESS, TESTS, *all_groups()))))
+    finish(session, python, "-m", "bench.commands.audit", *session.posargs, made=here)
+
+
+@nox.session(venv_backend="none")
 def clean(session: nox.Session) -> None:
     """Say what lies in the caches and in the venvs; `-- --remove` removes it."""
     # A venv of an older recipe is good enough to look into a cache, and needs no disk that may be full.
