@@ -129,7 +129,7 @@ class BrokenDisk:
         self._folder, self._number = str(folder), number
         self._open = io.open
         for name in calls:
-            self._break(monkeypatch, os, name)
+            self._break(monkeypatch, name)
         monkeypatch.setattr(io, "open", self._opened)
         self._write_table = pq.write_table
         monkeypatch.setattr(pq, "write_table", self._written)
@@ -146,15 +146,16 @@ class BrokenDisk:
     def _error(self) -> OSError:
         return OSError(self._number, os.strerror(self._number))
 
-    def _break(self, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
-        real = getattr(module, name)
+    def _break(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        real = getattr(os, name)
 
         def call(path: Any, *arguments: Any, **options: Any) -> Any:
-            if self._fails(path):
+            only_read = name == "open" and not arguments[0] & (os.O_WRONLY | os.O_RDWR)
+            if not only_read and self._fails(path):
                 raise self._error()
             return real(path, *arguments, **options)
 
-        monkeypatch.setattr(module, name, call)
+        monkeypatch.setattr(os, name, call)
 
     def _opened(self, file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
         if set(mode) & set("wax+") and self._fails(file):
