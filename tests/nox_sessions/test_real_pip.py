@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -13,10 +14,12 @@ from typing import Any
 import pytest
 from nox.command import CommandFailed
 
-from bench.plan.environments import Environment
-from bench.prepare import install
+from bench.observe.packages import locked
+from bench.plan.environments import Environment, environment
+from bench.prepare import install, locks
+from bench.prepare.locks import Row
 from bench.processes import end_tree
-from tests.nox_sessions.fake import FakeSession
+from tests.nox_sessions.fake import PROJECT, FakeSession, write_project
 
 pytestmark = pytest.mark.process
 TOY = Environment("toy", "toy", ("toy==1",))
@@ -134,3 +137,35 @@ def test_two_sessions_at_once_make_one_venv(hostile: Path) -> None:
     said = sorted(process.communicate()[0].strip() for process in both)
     python = {"python": str(install.interpreter("toy"))}
     assert said == [f"{python} False", f"{python} True"]
+
+
+@pytest.fixture
+def locked_toy(root: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The hash of the toy's wheel, which pip finds in a folder; the toy is a group of the project."""
+    write_project(root, PROJECT.replace("[dependency-groups]", '[dependency-groups]\ntoy = ["toy==1"]'))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    locks.lock_file("toy").parent.mkdir()
+    return hashlib.sha256((wheels / "toy-1-py3-none-any.whl").read_bytes()).hexdigest()
+
+
+def test_a_wheel_whose_hash_the_lock_has_is_installed(locked_toy: str) -> None:
+    locks.write("toy", [Row("toy==1", (f"sha256:{locked_toy}",))])
+    outcome = install.make(RealSession(), [environment("toy")], CommandFailed)
+    assert locked(outcome["toy"]["python"]) == {"locked": True}
+
+
+def test_another_wheel_is_refused_and_without_the_lock_is_taken_and_said(
+    locked_toy: str, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks.write("toy", [Row("toy==1", ("sha256:" + "0" * 64,))])
+    session = RealSession()
+    outcome = install.make(session, [environment("toy")], CommandFailed)
+    place = (wheels / "toy-1-py3-none-any.whl").as_uri()
+    error, hint = outcome["toy"]["failed"]
+    assert error == f"ERROR: toy==1 from {place} is not the file whose hash the lock of toy has"
+    assert not install.was_made("toy")
+    assert "AIPC_BENCH_LOCK=off" in hint
+    monkeypatch.setenv(locks.VARIABLE, "off")
+    outcome = install.make(session, [environment("toy")], CommandFailed)
+    assert locked(outcome["toy"]["python"]) == {"locked": False, "unlocked_reason": "AIPC_BENCH_LOCK=off"}
