@@ -18,7 +18,24 @@ import atheris
 
 LONGEST_S, MOST_MB = 10, 1000
 """Of a single read: its time, and the memory of the process."""
-_VALUES = (None, True, -1, 0, 2**63, 1e308, float("nan"), float("inf"), "", "x", "\x1b[2J", "../x", "\ud800", [], {}, [None])
+_VALUES = (
+    None,
+    True,
+    -1,
+    0,
+    2**63,
+    1e308,
+    float("nan"),
+    float("inf"),
+    "",
+    "x",
+    "\x1b[2J",
+    "../x",
+    "\ud800",
+    [],
+    {},
+    [None],
+)
 """What stands in for a value of JSON."""
 
 
@@ -36,7 +53,7 @@ def mutated(data: bytes, largest: int, seed: int) -> bytes:
         holders += [one for one in _values(holder) if isinstance(one, dict | list) and one]
     holder = draw.choice(holders)
     if isinstance(holder, list):
-        holder[draw.randrange(len(holder) or 1):] = [draw.choice((*_VALUES, *holder))]
+        holder[draw.randrange(len(holder) or 1) :] = [draw.choice((*_VALUES, *holder))]
     else:
         key = draw.choice((*holder, "x"))
         removed = holder.pop(key, None)
@@ -71,8 +88,18 @@ def main(name: str, folder: Path, seconds: int) -> None:
                 known.with_suffix(".bin").write_bytes(data)
                 known.with_suffix(".txt").write_text(traceback.format_exc(), "utf-8", "backslashreplace")
 
-    limits = [f"-max_total_time={seconds}", f"-timeout={LONGEST_S}", f"-rss_limit_mb={MOST_MB}", "-max_len=65536", "-print_final_stats=1"]
-    atheris.Setup([sys.argv[0], *limits, f"-artifact_prefix={found / name}-", "-verbosity=0", str(corpus)], once, custom_mutator=mutated)
+    limits = [
+        f"-max_total_time={seconds}",
+        f"-timeout={LONGEST_S}",
+        f"-rss_limit_mb={MOST_MB}",
+        "-max_len=65536",
+        "-print_final_stats=1",
+    ]
+    atheris.Setup(
+        [sys.argv[0], *limits, f"-artifact_prefix={found / name}-", "-verbosity=0", str(corpus)],
+        once,
+        custom_mutator=mutated,
+    )
     atheris.Fuzz()
 
 

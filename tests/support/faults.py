@@ -75,7 +75,9 @@ FAULTS = {
     "worker-prints": Fault("worker", "prints without end, also to the place of answers", "answers are not disturbed"),
     "worker-children": Fault("worker", "leaves children behind, ignores a lost harness", "all of them end"),
     "worker-memory": Fault(
-        "worker", "the machine is about to run out of memory", "the worker is stopped, with a row that says so"
+        "worker",
+        "the machine is about to run out of memory, or it takes more than its cap; a converter likewise",
+        "stopped, with a row or a line that says so",
     ),
     "disk-full": Fault(
         "disk",
