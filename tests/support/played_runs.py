@@ -66,6 +66,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backends.worker.gc.collect", lambda: 0)
     monkeypatch.setattr("bench.measure.visit.memory_of", lambda _: MemoryUse(None, None))
     monkeypatch.setattr("bench.run.record.git_commit", lambda: None)
+    monkeypatch.setattr("bench.run.session.network_kept", lambda: None)
     monkeypatch.setattr("bench.run.session.observers", lambda _: {})
     monkeypatch.setattr("bench.observe.awake.Awake.begin", lambda _: None)
     monkeypatch.setattr("bench.run.guard.before._WATCH_S", 0.0)
