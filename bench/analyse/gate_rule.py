@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from bench.analyse.baselines import mixed, usable
 from bench.analyse.comparison import (
     Caveat,
     ComparedCell,
@@ -18,7 +17,7 @@ from bench.analyse.comparison import (
     judged,
     run_id,
 )
-from bench.analyse.conditions import NO_ID, mismatches
+from bench.analyse.conditions import NO_ID, alike, mismatches, other_machine
 from bench.analyse.environment import run_changes
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
@@ -377,3 +376,44 @@ def _basis(cells: Sequence[ComparedCell], count: int, known: Variation | None) -
         return Caveat("baselines", {"count": count})
     informed = any(one.contrast.p_value is not None for cell in cells for one in cell.differences)
     return Caveat("history", {"count": known.runs}) if known and informed else Caveat("nothing")
+
+
+def usable(head: RunAnalysis, baselines: Sequence[RunAnalysis]) -> tuple[list[RunAnalysis], list[Caveat]]:
+    """The baselines that say something about ``head``, the oldest first, and why the others are left out.
+
+    Those are of another machine, with other threads, without an end or without a result.
+    """
+    kept, left_out = [], []
+    for run in sorted(baselines, key=lambda run: str(run.record.get("created_at"))):
+        if why := _unusable(head, run):
+            left_out.append(why)
+        else:
+            kept.append(run)
+    return kept, left_out
+
+
+def _unusable(head: RunAnalysis, run: RunAnalysis) -> Caveat | None:
+    machines = run.record.get("machine_id"), head.record.get("machine_id")
+    other = other_machine(run.record, head.record)
+    threads = [(one.record.get("plan") or {}).get("threads") for one in (run, head)]
+    values = {"run": run_id(run)}
+    if machines[0] != machines[1]:
+        return Caveat("other-machine", values | {"base": machines[0], "head": machines[1]})
+    if other is not None:
+        return Caveat("other-hardware", values | {"mismatch": other})
+    if threads[0] != threads[1]:
+        return Caveat("other-threads", values | {"base": threads[0], "head": threads[1]})
+    if run.end is None:
+        return Caveat("unfinished-baseline", values)
+    return None if run.cells else Caveat("empty-baseline", values)
+
+
+def mixed(runs: Sequence[RunAnalysis]) -> Iterator[Caveat]:
+    """Whether the packages, drivers or power of the baselines are not the same in all."""
+    conditions: dict[str, set[str]] = {}
+    for run in runs:
+        for load in run.loads:
+            conditions.setdefault(load.load_key, set()).add(alike(run.record, load))
+    most = max((len(found) for found in conditions.values()), default=0)
+    if most > 1:
+        yield Caveat("mixed-baselines", {"count": most})

@@ -12,8 +12,18 @@ from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, Ranking
 from bench.metrics import CHARTED
 from bench.report import metric_words
-from bench.report.drawing.canvas import LOG_FROM, Drawing, add_line, chain, set_ticks, spaced, value_axis
-from bench.report.drawing.chart import Chart, Edition, editions
+from bench.report.drawing.canvas import (
+    LOG_FROM,
+    Chart,
+    Drawing,
+    Edition,
+    add_line,
+    chain,
+    editions,
+    set_ticks,
+    spaced,
+    value_axis,
+)
 from bench.report.drawing.style import MUTED, LineStyle
 from bench.report.drawing.svg import Sheet
 from bench.report.format import capital, factor, interval, number

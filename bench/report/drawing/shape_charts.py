@@ -9,8 +9,18 @@ from typing import Any, TypeVar
 from bench.analyse.arrival import MILESTONES, Arrival
 from bench.analyse.results import CellResult
 from bench.analyse.tradeoff import Tradeoff, TradeoffPoint
-from bench.report.drawing.canvas import LOG_FROM, Drawing, add_line, chain, label_ticks, tick_label, value_axis
-from bench.report.drawing.chart import Chart, Edition, editions
+from bench.report.drawing.canvas import (
+    LOG_FROM,
+    Chart,
+    Drawing,
+    Edition,
+    add_line,
+    chain,
+    editions,
+    label_ticks,
+    tick_label,
+    value_axis,
+)
 from bench.report.drawing.style import ACCENT, MUTED, TEXT, LineStyle
 from bench.report.drawing.svg import Sheet
 from bench.report.format import megabytes, number

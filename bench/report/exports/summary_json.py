@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import CellResult, LoadResult, Ranking
-from bench.report.about import about
 from bench.report.agreement_words import reference_name
 from bench.report.exports.fields import attributes, json_text, with_ends
+from bench.report.index import about
 from bench.report.names import Naming
 from bench.report.run_view import RunView
 from bench.report.run_words import all_sentences

@@ -11,8 +11,8 @@ import pytest
 
 from bench.commands.history import main
 from bench.plan.cells import Load
-from bench.report.about import MOST_HEADLINE
 from bench.report.history.history_view import read_history
+from bench.report.index import MOST_HEADLINE
 from tests.support.nights import ask, run_day, run_id, write_night
 
 
