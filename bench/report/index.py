@@ -1,4 +1,4 @@
-"""The page of all reports of a folder, by what the JSON beside each says that it is about, which is taken for hostile."""
+"""The page of all reports of a folder, by what the JSON beside each says of it, which is taken for hostile."""
 
 from __future__ import annotations
 

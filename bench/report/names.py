@@ -45,21 +45,6 @@ class Series:
         return self.load.load_key
 
     @property
-    def backend(self) -> str:
-        """The stack."""
-        return self.load.backend
-
-    @property
-    def device(self) -> str:
-        """What ran."""
-        return self.load.ran_on
-
-    @property
-    def precision(self) -> str:
-        """The weight format."""
-        return self.load.precision
-
-    @property
     def family(self) -> tuple[object, ...]:
         """What shares a colour: the stack, its variant, its way to the device and its options."""
         load = self.load

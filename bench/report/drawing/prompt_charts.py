@@ -29,15 +29,10 @@ from bench.report.drawing.svg import Sheet
 from bench.report.format import capital, factor, interval, number
 from bench.report.language import gettext as _
 from bench.report.language import mark
+from bench.report.metric_words import ITL_NAMES
 from bench.report.names import Series
 
 _RATIO = mark("time to first token over the lowest")
-_QUANTILES = {
-    "p50": mark("median inter-token latency"),
-    "p95": mark("95th percentile of inter-token latency"),
-    "p99": mark("99th percentile of inter-token latency"),
-}
-"""Those of a cell's inter-token latencies of which a reader chooses one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +70,16 @@ def prompt_charts(
         both: whether to draw each on both axes; the first two are, whatever it says.
     """
     ratios = _ratios(rankings)
-    for metric in (*CHARTED, "ratio", *_QUANTILES):
+    for metric in (*CHARTED, "ratio", *ITL_NAMES):
         named = _name(metric)
         points = [(styles[one.key], list(_points(one, metric, ratios, named))) for one in lines]
         if shown := [line for line in points if line[1]]:
-            quantile = metric if metric in _QUANTILES else ""
+            quantile = metric if metric in ITL_NAMES else ""
             yield Chart(_title(metric), _editions(metric, shown, sheet, both or metric in CHARTED[:2]), quantile)
 
 
 def _name(metric: str) -> str:
-    return metric_words.name(metric) if metric in CHARTED else _(_QUANTILES.get(metric, _RATIO))
+    return metric_words.name(metric) if metric in CHARTED else _(ITL_NAMES.get(metric, _RATIO))
 
 
 def _title(metric: str) -> str:
