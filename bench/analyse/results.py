@@ -47,21 +47,14 @@ class Measured:
 
 
 QUANTILES = {"p50": (0.5, 10), "p90": (0.9, 50), "p95": (0.95, 100), "p99": (0.99, 500)}
-"""Name -> its share, and how many values it takes until five lie beyond it; attributes of :class:`Quantiles`."""
+"""Name -> its share, and how many values it takes until five lie beyond it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quantiles:
-    """Quantiles of all of a cell's inter-token latencies together, in ms; descriptive, without an interval.
+Quantiles = Mapping[str, float | None]
+"""Of all of a cell's inter-token latencies together, in ms, by the names in :data:`QUANTILES`; without an interval.
 
-    ``None`` where fewer than five values lie beyond the quantile, see :data:`QUANTILES`.
-    """
-
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-
+``None`` where fewer than five values lie beyond the quantile.
+"""
 
 Use = Literal["timed", "warm-up", "excluded"]
 """What became of a generation: only those that were timed count."""

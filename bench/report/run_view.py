@@ -287,7 +287,7 @@ def view_run(analysis: RunAnalysis) -> RunView:
         adaptive=_adaptive_end(analysis),
         axes=_axes(analysis),
         weights=tuple(metric for metric in (*RANKED, "memory") if metric in ranked),
-        quantiles=tuple(name for name in ITL_NAMES if any(getattr(one, name) is not None for one in samples)),
+        quantiles=tuple(name for name in ITL_NAMES if any(one[name] is not None for one in samples)),
         energy=_energy(analysis),
     )
 

@@ -404,7 +404,7 @@ def unreached_cells(view: RunView) -> list[str]:
 
 def quantile(cell: CellResult, name: str) -> str:
     """A percentile of inter-token latency in ms, or how many latencies it needs; blank for answers of one token."""
-    value: float | None = getattr(cell.itl_ms, name)
+    value = cell.itl_ms[name]
     if value is not None or cell.new_tokens == 1:
         return number(value)
     return _("needs {count}").format(count=QUANTILES[name][1])
@@ -412,7 +412,7 @@ def quantile(cell: CellResult, name: str) -> str:
 
 def quantiles_missing(cell: CellResult) -> str:
     """The percentiles that a cell has too few latencies for, e.g. ``p99 needs 500 latencies``; blank if none."""
-    missing = [name for name in QUANTILES if cell.new_tokens > 1 and getattr(cell.itl_ms, name) is None]
+    missing = [name for name in QUANTILES if cell.new_tokens > 1 and cell.itl_ms[name] is None]
     needs = _("{name} needs {count} latencies")
     return ", ".join(needs.format(name=name, count=QUANTILES[name][1]) for name in missing)
 
@@ -422,7 +422,7 @@ def quantiles_note(cells: Sequence[CellResult]) -> str:
     several = [cell for cell in cells if cell.new_tokens > 1]
     sentences = []
     for name, (_share, needed) in QUANTILES.items():
-        short = sum(getattr(cell.itl_ms, name) is None for cell in several)
+        short = sum(cell.itl_ms[name] is None for cell in several)
         if short and short == len(several):
             every = _("{name} of inter-token latency needs {needed} of them, and every cell has fewer.")
             sentences.append(every.format(name=name, needed=needed))

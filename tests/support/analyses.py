@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.analyse.interval import over_blocks
 from bench.analyse.quality import Quality, Verdict
-from bench.analyse.results import CellResult, Failure, LoadResult, Measured, Quantiles, RunAnalysis
+from bench.analyse.results import QUANTILES, CellResult, Failure, LoadResult, Measured, RunAnalysis
 
 _NO_LOAD: dict[str, Any] = dict.fromkeys(LoadResult.__dataclass_fields__)
 
@@ -59,7 +59,7 @@ def made_cell(ttft_ms: Sequence[float], prompt_tokens: int = 32, load: LoadResul
         response_ms=None,
         prefill_tokens_per_s=first,
         decode_tokens_per_s=None,
-        itl_ms=Quantiles(None, None, None, None),
+        itl_ms=dict.fromkeys(QUANTILES),
         along=None,
         histogram=None,
     )

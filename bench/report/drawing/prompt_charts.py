@@ -119,7 +119,7 @@ def _estimate(cell: CellResult, metric: str, ratios: Mapping[str, Estimate]) -> 
         return ratios.get(cell.cell_key)
     if metric in CHARTED:
         return measured.estimate if (measured := getattr(cell, metric)) else None
-    value = getattr(cell.itl_ms, metric)
+    value = cell.itl_ms[metric]
     return None if value is None else Estimate(value, None, None, cell.blocks)
 
 

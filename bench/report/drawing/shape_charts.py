@@ -113,7 +113,7 @@ def tradeoff_charts(
     """A point per configuration; ``styles`` are those of loads by their keys."""
     charts = []
     for one in chosen(tradeoffs):
-        title = shape_name(one.prompt_tokens, one.new_tokens, one.batch_size)
+        title = shape_name(*one.shape)
         simulated = _(" (simulated)") if one.simulated else ""
         charts.append(Chart(title + simulated, _tradeoff_editions(one, naming, styles, sheet, both)))
     return ShapeCharts(tuple(charts), left_out(len(charts), len(tradeoffs)))
@@ -154,7 +154,7 @@ def _tradeoff_editions(
                 **style.points(),
                 zorder=4,
                 clip_on=False,
-                gid=[canvas.point(tip, style.number, one.prompt_tokens)],
+                gid=[canvas.point(tip, style.number, one.shape[0])],
             )
             if broken:
                 cross = {"marker": "x", "markersize": 13, "markeredgewidth": 1.6, "color": ACCENT, "linestyle": "none"}

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import (
-    QUANTILES,
     CellResult,
     Failure,
     LoadResult,
@@ -150,7 +149,7 @@ def _figures(cell: CellResult) -> dict[str, Any]:
         "generations": cell.generations,
         "excluded_generations": cell.excluded,
         **{name: value for key in EXPORTED for name, value in _with_interval(cell, key).items()},
-        **{f"itl_{name}_ms": getattr(cell.itl_ms, name) for name in QUANTILES},
+        **{f"itl_{name}_ms": value for name, value in cell.itl_ms.items()},
         "itl_samples": cell.itl_samples,
         "itl_note": quantiles_missing(cell) or None,
         **agreement(cell),
