@@ -32,9 +32,11 @@ MAY_IMPORT = {
     "prepare": {"plan", "observe", "processes", "last_words"},
     "measure": {"plan", "prepare", "observe", "store", "processes", "last_words"},
     "analyse": {"plan", "store", "findings", "metrics"},
+    "dataset": {"store", "analyse"},
     "report": {"plan", "store", "analyse", "cli", "findings", "metrics", "processes"},
-    "run": {"plan", "prepare", "observe", "measure", "store", "analyse", "findings"},
-    "commands": {"plan", "prepare", "observe", "measure", "store", "analyse", "report", "run", "cli"} | {"metrics"},
+    "run": {"plan", "prepare", "observe", "measure", "store", "analyse", "findings", "processes", "last_words"},
+    "commands": {"plan", "prepare", "observe", "measure", "store", "analyse", "report", "run", "cli"}
+    | {"metrics", "dataset"},
     "conftest.py": {"plan", "report", "run", "cli", "test_measure"},
     "test_measure.py": {"plan", "measure", "run"},
     "test_replay.py": {"test_measure"},

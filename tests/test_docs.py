@@ -25,6 +25,7 @@ from bench.report.run_view import view_run
 from bench.store.reader import open_run
 from bench.store.schema import SCHEMA_VERSION, TABLES
 from bench.store.writer import RunWriter
+from tests.support.faults import FAULTS, Fault, FaultTable, rows
 from tests.support.rows import generation_row, load_row
 from tests.support.stored_runs import FakeRun
 
@@ -148,3 +149,24 @@ def test_the_page_has_every_file_of_a_report() -> None:
 def test_the_chart_over_the_nights_is_of_a_file_that_a_report_has() -> None:
     (name,) = re.findall(r"output-file-path: \S+ steps.bench.outputs.run }}/(\S+)$", page("docs/ci.md"), re.MULTILINE)
     assert name == ReportPaths.below(Path("folder")).action_benchmark.name
+
+
+def test_the_page_has_every_test_of_a_fault_and_no_other(request: pytest.FixtureRequest) -> None:
+    """As far as their files were collected here: all of them, where no test was named."""
+    table = request.config.pluginmanager.get_plugin("faults")
+    assert isinstance(table, FaultTable)
+    if any("::" in argument for argument in request.config.args):
+        pytest.skip("of a file of which tests are named not all are known")
+    shown = {fault: row for fault, row in rows().items() if table.files.issuperset(row[0])}
+    marked: dict[Fault, tuple[list[str], int]] = {
+        FAULTS[name]: (sorted(files), files.total())
+        for name, files in table.collected.items()
+        if FAULTS[name] in shown or table.files.issuperset(rows().get(FAULTS[name], ((), 0))[0])
+    }
+    assert shown == marked, "run `AIPC_BENCH_UPDATE_DOCS=1 nox -s tests -- -m fault`"
+
+
+def test_every_fault_has_its_row() -> None:
+    assert [*rows()] == [*FAULTS.values()]
+    files = {file for files, _ in rows().values() for file in files}
+    assert [file for file in files if not (ROOT / "tests" / file).is_file()] == []

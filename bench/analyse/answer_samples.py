@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
@@ -12,7 +11,6 @@ import pyarrow.compute as pc
 from bench.analyse.agreement import RightAnswers
 from bench.analyse.results import AnswerSample, CellResult, LoadResult, SampledAnswer
 from bench.errors import StoreError
-from bench.store.files import read_json
 from bench.store.reader import StoredRun
 from bench.store.schema import PIECES
 
@@ -28,7 +26,7 @@ def answer_samples(
     Raises:
         StoreError: the generations cannot be read.
     """
-    pieces = read_pieces(run.path)
+    pieces = read_pieces(run)
     answered = [cell for cell in cells if cell.answers is not None and cell.ask == "first"]
     if isinstance(reference, RightAnswers):
         right = [cell for cell in answered if cell.answers is not None and cell.answers.compared]
@@ -44,10 +42,10 @@ def answer_samples(
     return tuple(one for one in samples if one)
 
 
-def read_pieces(folder: Path) -> Mapping[str, str]:
-    """The text of each token of the run in ``folder``; empty where there is no such file, and where it is none."""
+def read_pieces(run: StoredRun) -> Mapping[str, str]:
+    """The text of each token of ``run``; empty where there is no such file, and where it is none."""
     try:
-        found = read_json(folder / PIECES)
+        found = run.document(PIECES)
     except StoreError:
         return {}
     return {key: value for key, value in found.items() if isinstance(value, str)}

@@ -24,6 +24,7 @@ from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
 from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Finding, LoadResult, Measured, RunAnalysis
+from bench.analyse.sittings import interruptions
 from bench.analyse.variation import Spread, Variation
 from bench.metrics import COMPARED
 
@@ -203,6 +204,7 @@ def gate(
             *left_out,
             *(Caveat("different", {"mismatch": one}) for one in found.mismatches if not one.fatal),
             *mixed(base),
+            *_interrupted(head),
             *_doubtful(base, {cell.cell_key for cell in held}),
             *_few(cells, before, len(base)),
             *_not_compared(found),
@@ -224,7 +226,7 @@ def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False, t
         lost=tuple(LostBlocks(cell, side) for side, cell in sides if cell.lost),
         void=tuple(_void(run, None if head.cells else Caveat("nothing-shared-variants"))),
         gaps=(),
-        notes=(*_simulated(run), *_serious(run, [cell for _, cell in sides]), *_not_compared(head)),
+        notes=(*_simulated(run), *_interrupted(run), *_serious(run, [cell for _, cell in sides]), *_not_compared(head)),
         basis=Caveat("paired"),
         wants_quality=tolerance is not None,
     )
@@ -337,6 +339,11 @@ def _simulated(head: RunAnalysis) -> Iterator[Caveat]:
         yield Caveat("simulated")
 
 
+def _interrupted(run: RunAnalysis) -> Iterator[Caveat]:
+    if found := interruptions(run.record):
+        yield Caveat("interrupted", {"run": run_id(run), "interruptions": found})
+
+
 def _serious(run: RunAnalysis, cells: Sequence[CellResult]) -> Iterator[Caveat]:
     """Each kind of serious finding that touches a compared cell."""
     for found in _touching(run, cells).values():
@@ -351,7 +358,7 @@ def _touching(run: RunAnalysis, cells: Sequence[CellResult]) -> dict[str, list[F
 
 
 def _doubtful(baselines: Sequence[RunAnalysis], held: Set[str]) -> Iterator[Caveat]:
-    """What speaks against the figures of baselines: serious findings by kind, and lost blocks."""
+    """What speaks against the figures of baselines: serious findings by kind, lost blocks, and interruptions."""
     kinds: dict[str, list[str]] = {}
     broken = []
     for run in baselines:
@@ -363,6 +370,8 @@ def _doubtful(baselines: Sequence[RunAnalysis], held: Set[str]) -> Iterator[Cave
     yield from (Caveat("serious-baselines", {"finding": code, "runs": tuple(names)}) for code, names in kinds.items())
     if broken:
         yield Caveat("lost-baselines", {"runs": tuple(broken)})
+    if carried_on := tuple(run_id(run) for run in baselines if interruptions(run.record)):
+        yield Caveat("interrupted-baselines", {"runs": carried_on})
 
 
 def _few(cells: Sequence[ComparedCell], before: Mapping[str, Sequence[CellResult]], count: int) -> Iterator[Caveat]:

@@ -50,7 +50,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
     asked = (run.record.get("options") or {}).get("reference")
-    right = read_right_answers(run.path)
+    right = read_right_answers(run)
     reference = None if right else reference_of((load for load in loads.values() if not load.simulated), asked)
     # The ids of simulated answers are made up.
     load_keys = {key: cell.load.load_key for key, cell in results.items() if not cell.load.simulated}
@@ -78,7 +78,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         right_answers=right.reference if right else None,
         samples=answer_samples(run, cells, right or reference),
         goes_on=run.end is None and goes_on(run.path),
-        damaged={path.relative_to(run.path).as_posix(): why for path, why in run.damaged.items()},
+        damaged={run.called(path): why for path, why in run.damaged.items()},
     )
 
 

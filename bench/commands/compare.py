@@ -12,7 +12,16 @@ from bench.analyse.conditions import prompts_differ
 from bench.analyse.quality_change import QUALITY_TOLERANCE
 from bench.analyse.run import analyse_run
 from bench.cli import Parser, add_language
-from bench.commands.stored_runs import Analyses, add_folders, add_redact, known_variation, parsed, print_error, share
+from bench.commands.stored_runs import (
+    Analyses,
+    add_folders,
+    add_redact,
+    known_variation,
+    parsed,
+    print_error,
+    run_name,
+    share,
+)
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.cells import digest
 from bench.report.compare.comparison_files import THRESHOLD, write_comparison
@@ -97,7 +106,11 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="ids, folders or globs; the first is the base, every other one a head"
+        "runs",
+        nargs="+",
+        type=run_name,
+        metavar="RUN",
+        help="ids, folders or globs; the first is the base, every other one a head",
     )
     parser.add_argument(
         "--threshold",

@@ -13,7 +13,7 @@ from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants, 
 from bench.analyse.quality_change import QUALITY_TOLERANCE
 from bench.analyse.run import analyse_run
 from bench.cli import Parser
-from bench.commands.stored_runs import add_folders, add_redact, known_variation, parsed, print_error, share
+from bench.commands.stored_runs import add_folders, add_redact, known_variation, parsed, print_error, run_name, share
 from bench.errors import BenchError, UsageError
 from bench.report.compare.comparison_json import gate_json
 from bench.report.compare.comparison_words import differ
@@ -113,12 +113,15 @@ def parser() -> Parser:
         "--baseline",
         nargs="+",
         action="extend",
+        type=run_name,
         default=[],
         metavar="RUN",
         help="ids, folders or globs of five or more earlier runs",
     )
-    found.add_argument("--head", metavar="RUN", help="the run in question; one of `nox -s ab` needs no baselines")
-    found.add_argument("--run", metavar="RUN", help="the same, for a run of `nox -s ab`")
+    found.add_argument(
+        "--head", type=run_name, metavar="RUN", help="the run in question; one of `nox -s ab` needs no baselines"
+    )
+    found.add_argument("--run", type=run_name, metavar="RUN", help="the same, for a run of `nox -s ab`")
     found.add_argument(
         "--threshold", default="5%", metavar="SHARE", help="differences within it count as the same (default: 5%%)"
     )

@@ -20,6 +20,7 @@ from bench.measure.weights import weight_bits, why_not_as_asked
 from bench.measure.worker import Generated
 from bench.observe.machine_conditions import Watched
 from bench.observe.memory import memory_of
+from bench.observe.moment import Moment
 from bench.plan.cells import Ask, Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt, PromptKey
@@ -130,7 +131,7 @@ class Visit:
         if self._attempt is None:
             self._attempts += 1
             load_id = f"{self.planned.id}/a{self._attempts}"
-            attempt = Attempt(load_id, self._attempts, datetime.now(UTC), placement=self.placement)
+            attempt = Attempt(load_id, self._attempts, Moment(), placement=self.placement)
             try:
                 self._start(attempt)
             except WorkerError as error:
@@ -275,8 +276,10 @@ class Visit:
             worker.close()
             tail = worker.stderr_tail()
         self.writer.rows("loads", [load_row(self.facts, self.planned, self.load_plan, attempt, tail)])
+        # What was traced or profiled there is kept until the end of the run.
         with suppress(OSError):
             (self._scratch(attempt) / "worker.log").unlink()
+            self._scratch(attempt).rmdir()
 
     def _scratch(self, attempt: Attempt) -> Path:
         return self.facts.scratch / attempt.load_id.replace("/", "-")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
-from bench.errors import UsageError
+from bench.errors import PrepareError, UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
 from bench.measure.profiling import profile_load
@@ -23,9 +20,11 @@ from bench.measure.visit import Interrupted, Outcome, Visit
 from bench.measure.worker import Timeouts
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
+from bench.observe.isolation import network_kept
 from bench.observe.limits import limits, usable_memory
 from bench.observe.machine import machine_id
-from bench.observe.packages import describe_venvs, drift
+from bench.observe.memory import memory_cap
+from bench.observe.packages import describe_venvs, drift, tools
 from bench.observe.reading_costs import observers
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
@@ -38,6 +37,7 @@ from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import beyond_context, preparation_for, wanted_artifacts
+from bench.processes import scratch_folder
 from bench.run.cooling import Cooling
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
@@ -62,6 +62,7 @@ from bench.store.writer import RunWriter, new_run_id
 
 if TYPE_CHECKING:
     from bench.analyse.adaptive import Adaptive
+    from bench.analyse.samples import Generations
 
 Say = Callable[[str], None]
 
@@ -93,6 +94,7 @@ class BenchSession:
         self._earlier: Earlier | None = None
         self._interim: InterimReport | None = None
         self._block: int | None = None
+        self._recorded: tuple[dict[str, str], Generations] | None = None
 
     @property
     def began(self) -> bool:
@@ -124,7 +126,7 @@ class BenchSession:
 
     def _begin(self, selected: Plan, selection: Selection | None) -> None:
         assert self.writer is not None
-        self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
+        self._scratch = scratch_folder()
         self.say(f"run        {self.writer.run_id}")
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
@@ -160,7 +162,8 @@ class BenchSession:
             self._preparer = preparer
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(facts.threads or limits().default_threads)
-        record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
+        record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth, network_kept())
+        record["tools"] = tools(None if preparer is None else self.venvs.conversion())
         record |= {} if selection is None else {"selection": selection.record()}
         self._adaptive = self._begin_adaptive(selected)
         self._begin_or_carry_on(record, selected)
@@ -211,6 +214,7 @@ class BenchSession:
             timeouts=Timeouts(load_s=options.load_timeout_s, generation_s=options.generation_timeout_s),
             scratch=scratch,
             shapes=self._shapes,
+            memory_cap_bytes=memory_cap(),
             allow_fallback=options.allow_fallback,
             retry_crashed=options.retry_crashed,
             stopping=lambda: self.stopper.requested,
@@ -270,6 +274,7 @@ class BenchSession:
 
         Raises:
             Interrupted: the user asked to stop while the machine cooled.
+            PrepareError: the artifact is gone.
         """
         assert self._facts is not None
         assert self.writer is not None
@@ -280,6 +285,11 @@ class BenchSession:
             raise Interrupted
         self.say(self._progress.begin(planned) + waited)
         load, plan = planned.load, self._load_plans[planned.load.key]
+        if plan.path is not None and not plan.path.exists():
+            raise PrepareError(
+                f"{plan.path} was removed while the run went on: `nox -s bench -- --resume` makes it again and "
+                "measures what is missing"
+            )
         prompts = self._prompts_for(planned)
         if load.key not in self._placements:
             scratch = self._facts.scratch / f"profile-{load.key}"
@@ -332,16 +342,27 @@ class BenchSession:
         if self._adaptive is not None:
             self._adaptive.add(cell.key, planned.block, outcome.ttft_ms, outcome.tpot_ms)
 
-    def samples_ns(self, cell: Cell, metric: str) -> list[int]:
-        """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds."""
+    def samples_ns(self, label: str, metric: str) -> list[float]:
+        """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds.
+
+        Args:
+            label: of the cell.
+            metric: ``ttft`` or ``itl``.
+        """
         if self.writer is None or not self.began:
             return []
-        self.writer.gather("generations")
-        column = {"ttft": "ttft_ns", "itl": "itl_ns"}[metric]
-        counted = (pc.field("cell_key") == cell.key) & (pc.field("status") == "ok")
-        counted &= ~pc.field("warmup") & pc.field("invalid_reason").is_null()
-        values = open_run(self.writer.path).table("generations", [column], counted)[column].to_pylist()
-        return values if metric == "ttft" else [latency for series in values for latency in series]
+        if self._recorded is None:
+            from bench.analyse.samples import Generations  # noqa: PLC0415 - scipy is not for collecting
+
+            self.writer.gather("generations")
+            keys = {cell.label: cell.key for cell in reversed(self.plan.cells)}
+            self._recorded = keys, Generations(open_run(self.writer.path))
+        keys, generations = self._recorded
+        samples = generations.cell(keys[label])
+        if samples is None:
+            return []
+        values: list[float] = (samples.ttft_ns if metric == "ttft" else samples.itl_ns.ravel()).tolist()
+        return values
 
     @property
     def folder(self) -> Path:
@@ -351,6 +372,7 @@ class BenchSession:
 
     def finish(self, reason: str) -> None:
         """Score texts where the run was finished, and commit its end, with the reason for which it ended."""
+        self._recorded = None
         try:
             if reason == "finished":
                 self._score()

@@ -9,7 +9,8 @@ from bench.analyse.comparison import Difference, Head
 from bench.analyse.conditions import NAMED, Mismatch
 from bench.analyse.gate_rule import Gate, could_hide
 from bench.analyse.quality_change import QualityChange
-from bench.analyse.results import CellResult
+from bench.analyse.results import CellResult, RunAnalysis
+from bench.analyse.sittings import interruptions
 from bench.report.compare import gate_text, recorded
 from bench.report.compare.comparison_view import BASE, ComparisonView
 from bench.report.compare.comparison_words import adjustment, answer, basis, caveats, rule
@@ -17,9 +18,10 @@ from bench.report.exports.fields import attributes, json_text, with_ends
 from bench.report.index import about
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.names import Naming, name_all
+from bench.report.sitting_words import as_values
 
-COMPARISON_VERSION = 4
-GATE_VERSION = 2
+COMPARISON_VERSION = 5
+GATE_VERSION = 3
 
 
 @speaking(ENGLISH.code)
@@ -31,6 +33,7 @@ def comparison_json(view: ComparisonView) -> str:
         "comparison_version": COMPARISON_VERSION,
         "about": _about(view),
         "base": comparison.base_names[0],
+        "base_interruptions": _interruptions(comparison.base),
         "paired": comparison.paired,
         "threshold": comparison.threshold,
         "quality_tolerance": comparison.quality_tolerance,
@@ -87,11 +90,16 @@ def _head(head: Head, naming: Naming) -> dict[str, Any]:
     own_naming = name_all(head.run)
     return {
         "name": head.name,
+        "interruptions": _interruptions(head.run),
         "earlier_runs": head.earlier,
         "mismatches": [_mismatch(one) for one in head.mismatches],
         "only_base": [_identity(cell, naming) for cell in head.only_base],
         "only_head": [_identity(cell, own_naming) for cell in head.only_head],
     }
+
+
+def _interruptions(run: RunAnalysis) -> list[dict[str, Any]]:
+    return as_values(interruptions(run.record))
 
 
 def _mismatch(one: Mismatch) -> dict[str, Any]:
@@ -127,7 +135,9 @@ def gate_json(gate: Gate) -> str:
         "headline": gate_text.headline(gate),
         "reasons": gate_text.reasons(gate),
         "head": head.name,
+        "head_interruptions": _interruptions(head.run),
         "baselines": list(comparison.base_names),
+        "baseline_interruptions": [_interruptions(run) for run in comparison.bases],
         "paired": comparison.paired,
         "threshold": threshold,
         "quality_tolerance": comparison.quality_tolerance,

@@ -8,6 +8,7 @@ from bench.analyse.comparison import VERDICTS, Comparison, Head
 from bench.analyse.conditions import MACHINE, Mismatch
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import CONFIDENCE
+from bench.analyse.sittings import Interruption, interruptions
 from bench.metrics import METRICS
 from bench.report import finding_words
 from bench.report.compare import comparison_quality
@@ -17,6 +18,7 @@ from bench.report.compare.recorded import condition, pair
 from bench.report.format import capital, listed, plural
 from bench.report.language import gettext as _
 from bench.report.names import name_all
+from bench.report.sitting_words import carried_on
 
 _MOST_NAMED = 5
 _LONGEST = 300
@@ -108,6 +110,8 @@ def _caveats(view: ComparisonView, comparison: Comparison) -> Iterator[str]:
             )
         if not run.cells and comparison.several:
             yield _("{run} measured nothing that counts: there is no figure to compare").format(run=name)
+        if found := interruptions(run.record):
+            yield _interrupted(name, found, comparison)
     yield from _lost(view, comparison)
     simulated = {load.simulated for run in runs for load in run.loads}
     if simulated == {True}:
@@ -118,6 +122,18 @@ def _caveats(view: ComparisonView, comparison: Comparison) -> Iterator[str]:
         yield _("one block gives no interval, so no difference can be shown; measure with --profile standard")
     serious = group_by((one for one in view.findings if one.serious), lambda one: one.finding.code)
     yield from (_serious(found, comparison) for found in serious.values())
+
+
+def _interrupted(run: str, found: Sequence[Interruption], comparison: Comparison) -> str:
+    message = _(
+        "{run} was carried on after {interruptions}: its blocks are of several sittings, which may differ as two runs "
+        "do. The intervals know only what these sittings differed by"
+    )
+    if comparison.paired:
+        message = _(
+            "{run} was carried on after {interruptions}: the two visits of a ratio are always of the same sitting"
+        )
+    return message.format(run=capital(run), interruptions=carried_on(found))
 
 
 def _different(what: str, comparison: Comparison) -> str:

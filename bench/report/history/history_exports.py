@@ -30,8 +30,9 @@ from bench.report.history.history_view import HistoryView
 from bench.report.index import MOST_HEADLINE, about_fields
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.language import gettext as _
+from bench.report.sitting_words import as_values
 
-HISTORY_VERSION = 2
+HISTORY_VERSION = 3
 
 _COLUMNS = 100
 _MOST_IN_TERMINAL = 40
@@ -117,7 +118,13 @@ def as_json(view: HistoryView) -> str:
         "notes": all_notes(view),
         "answer": sentences(view),
         "runs": [
-            {"run_id": run.run_id, "created_at": run.created_at.isoformat(), "ended": run.ended, "model": run.model}
+            {
+                "run_id": run.run_id,
+                "created_at": run.created_at.isoformat(),
+                "ended": run.ended,
+                "model": run.model,
+                "interruptions": as_values(run.interruptions),
+            }
             for run in history.runs
         ],
         "turns": [

@@ -17,6 +17,7 @@ from bench.report.compare.recorded import condition, value
 from bench.report.format import factor, interval, listed, number, percent, plural
 from bench.report.history.history_view import HistoryView, LeftOut
 from bench.report.language import gettext as _
+from bench.report.sitting_words import carried_on
 
 _MOST_NAMED = 3
 _MOST_CHANGES = 12
@@ -111,6 +112,14 @@ def _notes(view: HistoryView) -> Iterator[str]:
     if unfinished := [run.run_id for run in runs if not run.ended]:
         message = _("{runs} without an end: still being written or killed; taken as far as measured")
         yield message.format(runs=_few(unfinished))
+    interrupted = [
+        _("{run} ({interruptions})").format(run=run.run_id, interruptions=carried_on(run.interruptions))
+        for run in runs
+        if run.interruptions
+    ]
+    if interrupted:
+        message = _("carried on after an interruption, so of several sittings, which may differ as runs do: {runs}")
+        yield message.format(runs=_few(interrupted))
     lost = [(run.run_id, sum(cell.lost_blocks > 0 for cell in run.cells)) for run in runs]
     if named := [_("{run} ({cells})").format(run=run, cells=_cells(count)) for run, count in lost if count]:
         message = _("not all blocks were measured in {runs}; these points are estimated from the other blocks")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -67,7 +68,7 @@ def test_reports_take_a_twentieth_of_the_time_at_most(
         return "file:///page", None
 
     monkeypatch.setattr(InterimReport, "_made", makes)
-    monkeypatch.setattr(interim.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(interim, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     report = InterimReport(tmp_path, make_options())
     assert report.render(1) == "so far     file:///page (after block 1, made in 3 s)"
     clock[0] += 59
