@@ -16,6 +16,7 @@ from bench.analyse.comparison import (
     compare_variants,
     judged,
     run_id,
+    without_variant,
 )
 from bench.analyse.conditions import NO_ID, alike, mismatches, other_machine
 from bench.analyse.environment import run_changes
@@ -305,7 +306,7 @@ def _missing(head: RunAnalysis, before: Mapping[str, Sequence[CellResult]], coun
 
 
 def _reason(head: RunAnalysis, cell_key: str) -> Caveat:
-    failure = next((one for one in head.failures if cell_key in one.cell_keys), None)
+    failure = next((one for one in head.failures if any(cell.cell_key == cell_key for cell in one.cells)), None)
     if failure is not None:
         return Caveat("failed", {"status": failure.status, "message": failure.message})
     reached = all(one.cell_key != cell_key for one in head.unreached)
@@ -314,15 +315,8 @@ def _reason(head: RunAnalysis, cell_key: str) -> Caveat:
 
 def _same_request(side: RunAnalysis, cell: CellResult) -> str:
     """The key of the failed cell of ``side`` that asks what ``cell`` asks of the other variant; or nothing."""
-    load, request = cell.load, (cell.shape, cell.ask)
-    wanted = load.backend, load.device_requested, load.precision
-    for failure in side.failures:
-        other = failure.load
-        if (other.backend, other.device_requested, other.precision) == wanted:
-            for key, *asked in zip(failure.cell_keys, failure.shapes, failure.asks, strict=True):
-                if tuple(asked) == request:
-                    return key
-    return ""
+    wanted = without_variant(cell)
+    return next((one.cell_key for one in side.failed if without_variant(one) == wanted), "")
 
 
 def _void(head: RunAnalysis, nothing_shared: Caveat | None) -> Iterator[Caveat]:

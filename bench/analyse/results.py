@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -306,14 +306,31 @@ class CellResult:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedCell:
+    """A cell without numbers: it failed, or the run ended before."""
+
+    cell_key: str
+    load: LoadResult
+    prompt_tokens: int
+    new_tokens: int
+    batch_size: int
+    ask: Ask = "first"
+
+    @property
+    def shape(self) -> Request:
+        """What is asked for."""
+        return self.prompt_tokens, self.new_tokens, self.batch_size
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A cell, or all cells of a load, that could not be measured in some blocks, with one reason.
 
     Args:
         status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: generations that do not count.
-        shapes: of each cell that this happened to, as ``asks`` and ``cell_keys``.
+        cells: those that this happened to.
         measured_elsewhere: whether some of these cells were measured in other blocks.
-        tried_again: whether a fresh process followed in the same visits, for ``--retry-crashed``; it has no shapes.
+        tried_again: whether a fresh process followed in the same visits, for ``--retry-crashed``; it has no cells.
     """
 
     load: LoadResult
@@ -322,24 +339,10 @@ class Failure:
     message: str
     exit_code: int | None
     stderr_tail: str | None
-    shapes: tuple[Request, ...]
-    asks: tuple[Ask, ...]
-    cell_keys: tuple[str, ...]
+    cells: tuple[AskedCell, ...]
     blocks: tuple[int, ...]
     measured_elsewhere: bool
     tried_again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unreached:
-    """A planned cell without any row, because the run ended before."""
-
-    cell_key: str
-    load: LoadResult
-    prompt_tokens: int
-    new_tokens: int
-    batch_size: int
-    ask: Ask = "first"
 
 
 _Contestant = TypeVar("_Contestant", CellResult, LoadResult)
@@ -542,7 +545,7 @@ class RunAnalysis:
     loads: tuple[LoadResult, ...]
     cells: tuple[CellResult, ...]
     failures: tuple[Failure, ...]
-    unreached: tuple[Unreached, ...]
+    unreached: tuple[AskedCell, ...]
     rankings: tuple[Ranking[CellResult], ...]
     findings: tuple[Finding, ...]
     memory_rankings: tuple[Ranking[LoadResult], ...] = ()
@@ -552,3 +555,8 @@ class RunAnalysis:
     damaged: Mapping[str, str] = field(default_factory=dict)
     right_answers: str | None = None
     goes_on: bool = False
+
+    @property
+    def failed(self) -> Iterator[AskedCell]:
+        """The cells that failed in some block, again for each reason."""
+        return (cell for failure in self.failures for cell in failure.cells)

@@ -74,8 +74,8 @@ def _failed(view: RunView) -> dict[str, list[str]]:
                 status=word(failure.status),
                 message=failure.message,
             )
-            for key in failure.cell_keys:
-                found.setdefault(key, []).append(sentence)
+            for cell in failure.cells:
+                found.setdefault(cell.cell_key, []).append(sentence)
     return found
 
 
@@ -96,7 +96,7 @@ def _detail(view: RunView, row: Row, notes: Sequence[Note], failed: Mapping[str,
         left_out=(*_excluded(cell.series), *failed.get(cell.cell_key, ())),
         warnings=tuple((note, seen) for note in own for seen in note.messages_about(cell)),
         facts=tuple((fact, value) for fact, value in _all_facts(view, cell) if value),
-        command=alone(cell.load, [cell.shape], [cell.ask], view.record),
+        command=alone(cell.load, [cell], view.record),
     )
 
 

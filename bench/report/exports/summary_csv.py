@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import (
+    AskedCell,
     CellResult,
     LoadResult,
     LoadTimes,
-    Unreached,
 )
 from bench.metrics import EXPORTED, METRICS
 from bench.report.exports.fields import attributes, with_ends
@@ -71,7 +71,7 @@ def cell_rows(view: RunView) -> list[dict[str, Any]]:
     """Measured cells first, then the others, all with the same keys; ``None`` where nothing was measured."""
     analysis, model = view.analysis, _model(view)
 
-    def row(cell: CellResult | Unreached, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    def row(cell: CellResult | AskedCell, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
         found = found_of(cell.cell_key, cell.load.load_key, analysis.findings)
         return {**_identity(view.names, cell, status), **more, **found}
 
@@ -79,10 +79,10 @@ def cell_rows(view: RunView) -> list[dict[str, Any]]:
     known = {cell.cell_key for cell in analysis.cells}
     for failure in analysis.failures:
         reason = {"error_type": failure.error_type, "error_message": clean(failure.message)}
-        for key, shape, ask in zip(failure.cell_keys, failure.shapes, failure.asks, strict=True):
-            if key not in known:
-                known.add(key)
-                rows.append(row(Unreached(key, failure.load, *shape, ask), failure.status, reason))
+        for cell in failure.cells:
+            if cell.cell_key not in known:
+                known.add(cell.cell_key)
+                rows.append(row(cell, failure.status, reason))
     rows += [row(cell, "not reached", {}) for cell in analysis.unreached]
     columns = dict.fromkeys(name for one in rows for name in one)
     return [model | {name: one.get(name) for name in columns} for one in rows]
@@ -96,7 +96,7 @@ def _model(view: RunView) -> dict[str, Any]:
     }
 
 
-def _identity(naming: Naming, cell: CellResult | Unreached, status: str) -> dict[str, Any]:
+def _identity(naming: Naming, cell: CellResult | AskedCell, status: str) -> dict[str, Any]:
     load = cell.load
     return {
         "configuration": naming.of(load),

@@ -58,7 +58,7 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
                 "configuration": names.of(failure.load),
                 "simulated": failure.load.simulated,
                 **attributes(failure, *_FAILURE),
-                "prompt_tokens": sorted({shape[0] for shape in failure.shapes}),
+                "prompt_tokens": sorted({cell.prompt_tokens for cell in failure.cells}),
                 "blocks": failure.blocks,
             }
             for failure in analysis.failures
