@@ -16,7 +16,7 @@ from bench.analyse.loads import load_results, read_load_rows, unknown_load
 from bench.analyse.ranking import faithful_rankings, memory_rankings, rankings
 from bench.analyse.read_findings import read_findings
 from bench.analyse.read_quality import read_quality, reference_of
-from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
+from bench.analyse.results import AskedCell, CellResult, LoadResult, RunAnalysis
 from bench.analyse.samples import Generations
 from bench.store.reader import StoredRun
 from bench.store.writer import goes_on
@@ -112,6 +112,6 @@ def _flaws(record: Mapping[str, Any], cells: Iterable[CellResult]) -> dict[str, 
     return found
 
 
-def _unreached(cell: Mapping[str, Any], load: LoadResult) -> Unreached:
+def _unreached(cell: Mapping[str, Any], load: LoadResult) -> AskedCell:
     shape = (cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"])
-    return Unreached(str(cell["cell_key"]), load, *shape, cell.get("ask", "first"))
+    return AskedCell(str(cell["cell_key"]), load, *shape, cell.get("ask", "first"))

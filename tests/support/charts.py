@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-from bench.report.drawing.canvas import Drawing
-from bench.report.drawing.chart import Edition, editions
+from bench.report.drawing.canvas import Drawing, Edition, editions
 from bench.report.drawing.panels import _axes as panel_axes
-from bench.report.history.history_chart import chart
+from bench.report.history.history_page import chart
 
 _DRAWN = {
     "bench.report.drawing.canvas.Drawing.elements": Drawing.elements,

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.analyse.build_history import build_history
 from bench.analyse.conditions import other_machine, prompts_of
 from bench.analyse.results import CellResult, LoadResult
 from bench.analyse.run import analyse_run
-from bench.analyse.timeline import Drift, History, Move, ReadRun, Series, read_analysis
+from bench.analyse.timeline import History, ReadRun, read_analysis
 from bench.errors import StoreError, UsageError
 from bench.metrics import COMPARED
 from bench.plan.cells import Ask
@@ -23,15 +22,8 @@ from bench.report.format import listed, plural
 from bench.store.lookup import all_folders, find_folders
 from bench.store.reader import StoredRun, open_run
 
-
-class Reason(Enum):
-    """Why runs are not part of a history."""
-
-    UNREADABLE = auto()
-    SAME_RUN = auto()
-    NO_DATE = auto()
-    OTHER_MACHINE = auto()
-    OTHER_HARDWARE = auto()
+Reason = Literal["unreadable", "same run", "no date", "other machine", "other hardware"]
+"""Why runs are not part of a history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +37,11 @@ class LeftOut:
         error: that reading it ended with, in English; blank for none.
     """
 
-    reason: Reason
+    code: Reason
     folder: str = ""
     same_as: str = ""
     runs: int = 1
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NewPrompts:
-    """A run that was the first to use a later prompt set, with the prompt lengths concerned."""
-
-    run: ReadRun
-    prompts: int
-    lengths: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SlowChange:
-    """All drifts of one direction, a move per metric, from the first run of any of them to the last."""
-
-    slower: bool
-    first: ReadRun
-    last: ReadRun
-    moves: tuple[Move, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,72 +68,6 @@ class HistoryView:
     def simulated(self) -> bool:
         """Whether any latency is simulated."""
         return any(one.cell.simulated for one in self.history.series)
-
-    @property
-    def unfinished(self) -> list[str]:
-        """Ids of runs without an end."""
-        return [run.run_id for run in self.history.runs if not run.ended]
-
-    @property
-    def interrupted(self) -> list[ReadRun]:
-        """Runs that were carried on after an interruption."""
-        return [run for run in self.history.runs if run.interruptions]
-
-    @property
-    def lost(self) -> list[tuple[str, int]]:
-        """Id of each run with cells that lack blocks, and how many cells."""
-        counted = ((run.run_id, sum(cell.lost_blocks > 0 for cell in run.cells)) for run in self.history.runs)
-        return [(run_id, cells) for run_id, cells in counted if cells]
-
-    @property
-    def variant_runs(self) -> int:
-        """How many runs have variants, which are left out."""
-        return sum(run.variants > 0 for run in self.history.runs)
-
-    @property
-    def new_prompts(self) -> list[NewPrompts]:
-        """Where series begin anew because the prompts changed."""
-        return list(_new_prompts(self.history.runs))
-
-    @property
-    def too_short(self) -> list[Series]:
-        """Series with too few runs to look for a change point."""
-        return [one for one in self.history.series if one.changed is None]
-
-    @property
-    def slow_changes(self) -> list[SlowChange]:
-        """The drifts, slower ones first."""
-        return [one for slower in (True, False) for one in _slow_change(self.history, slower=slower)]
-
-
-def _new_prompts(runs: tuple[ReadRun, ...]) -> Iterator[NewPrompts]:
-    known: set[tuple[str, int, int]] = set()
-    for run in runs:
-        new: dict[int, list[int]] = {}
-        for cell in run.cells:
-            key = cell.identity.model, cell.prompt_tokens, cell.identity.prompts
-            if cell.identity.prompts > 1 and key not in known:
-                known.add(key)
-                new.setdefault(cell.identity.prompts, []).append(cell.prompt_tokens)
-        for prompts, lengths in sorted(new.items()):
-            yield NewPrompts(run, prompts, tuple(sorted(lengths)))
-
-
-def _slow_change(history: History, *, slower: bool) -> Iterator[SlowChange]:
-    by_metric: dict[str, list[Drift]] = {}
-    for drift in history.drifts:
-        if (drift.ratio > 1) is slower:
-            by_metric.setdefault(history.series[drift.series].metric, []).append(drift)
-    if not by_metric:
-        return
-    measured = Counter(one.metric for one in history.series)
-    moves = []
-    for metric, drifts in by_metric.items():
-        ratios = [drift.ratio for drift in drifts]
-        series = tuple(sorted({drift.series for drift in drifts}))
-        moves.append(Move(metric, slower, series, measured[metric], min(ratios), max(ratios)))
-    ends = [run for drifts in by_metric.values() for drift in drifts for run in (drift.first, drift.last)]
-    yield SlowChange(slower, history.runs[min(ends)], history.runs[max(ends)], tuple(moves))
 
 
 def read_history(
@@ -190,20 +97,20 @@ def read_history(
         try:
             run = open_run(folder)
         except StoreError as error:
-            left_out.append(LeftOut(Reason.UNREADABLE, error=str(error)))
+            left_out.append(LeftOut("unreadable", error=str(error)))
             continue
         if (same := opened.setdefault(run.run_id, run)) is not run:
-            left_out.append(LeftOut(Reason.SAME_RUN, str(folder), same_as=str(same.path)))
+            left_out.append(LeftOut("same run", str(folder), same_as=str(same.path)))
     if not opened:
         raise StoreError(f"none of {_count(len(folders))} can be read: {left_out[0].error}")
     machine_id = _chosen_machine(list(opened.values()), machine)
     named = [run for run in opened.values() if _machine_id(run) == machine_id]
     if others := len(opened) - len(named):
-        left_out.append(LeftOut(Reason.OTHER_MACHINE, runs=others))
+        left_out.append(LeftOut("other machine", runs=others))
     newest = max(named, key=lambda run: str(run.created_at or ""))
     own = [run for run in named if other_machine(run.record, newest.record) is None]
     if others := len(named) - len(own):
-        left_out.append(LeftOut(Reason.OTHER_HARDWARE, runs=others))
+        left_out.append(LeftOut("other hardware", runs=others))
     # One run is in memory at a time.
     read = [_read(run) for run in own]
     runs = [one for one in read if isinstance(one, ReadRun)]
@@ -245,7 +152,7 @@ def _cpu(run: StoredRun) -> str:
 def _read(run: StoredRun) -> ReadRun | LeftOut:
     try:
         if run.created_at is None:
-            return LeftOut(Reason.NO_DATE, str(run.path))
+            return LeftOut("no date", str(run.path))
         analysis = analyse_run(run)
         naming = names.name_all(analysis)
         return read_analysis(
@@ -257,11 +164,11 @@ def _read(run: StoredRun) -> ReadRun | LeftOut:
             lambda load: _Name(_line(naming, load)),
         )
     except StoreError as error:
-        return LeftOut(Reason.UNREADABLE, error=str(error))
+        return LeftOut("unreadable", error=str(error))
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # One record that was edited by hand must not keep all the others from being shown.
         why = f"{run.path / 'run.json'} is not as a run writes it ({type(error).__name__}: {error})"
-        return LeftOut(Reason.UNREADABLE, error=why)
+        return LeftOut("unreadable", error=why)
 
 
 @dataclass(frozen=True, slots=True)

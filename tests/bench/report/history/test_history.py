@@ -11,8 +11,8 @@ import pytest
 
 from bench.commands.history import main
 from bench.plan.cells import Load
-from bench.report.about import MOST_HEADLINE
 from bench.report.history.history_view import read_history
+from bench.report.index import MOST_HEADLINE
 from tests.support.nights import ask, run_day, run_id, write_night
 
 
@@ -211,7 +211,7 @@ def test_runs_of_other_hardware_with_the_same_id_are_another_history(nights: Pat
     before = len(told(nights, tmp_path)["runs"])
     write_night(nights, 40, record={"machine": {"cpu": {"name": "another"}}}, loads=[Load("ort-genai", "CPU", "int4")])
     view = read_history([], nights)
-    assert [(one.reason.name, one.runs) for one in view.left_out] == [("OTHER_HARDWARE", before)]
+    assert [(one.code, one.runs) for one in view.left_out] == [("other hardware", before)]
 
 
 @pytest.mark.parametrize("machine", [None, "a laptop", {"cpu": "fast"}, {"cpu": None}])
