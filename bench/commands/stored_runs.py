@@ -127,3 +127,8 @@ def print_error(error: object, private: Private | None = None) -> int:
     """Print on stderr what went wrong, without what is private; returns the exit status of the command."""
     print(f"error: {shown_text(str(error), private)}", file=sys.stderr)
     return error.exit_status if isinstance(error, BenchError) else BenchError.exit_status
+
+
+def print_left_out(error: StoreError, private: Private | None = None) -> None:
+    """Print on stderr why one of several runs is left out."""
+    print(f"note: left out: {shown_text(str(error), private)}", file=sys.stderr)

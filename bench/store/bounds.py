@@ -162,7 +162,10 @@ def _unpacked(stream: BinaryIO, chunk: pq.ColumnChunkMetaData, rows: int, *, in_
 def _pages(stream: BinaryIO, chunk: pq.ColumnChunkMetaData) -> Iterator[Mapping[int, Any]]:
     """The header of each page: number of a field -> its value."""
     places = chunk.dictionary_page_offset, chunk.data_page_offset
-    at = min(place for place in places if place is not None)
+    # A column without values has no page of data, and 0 for its place.
+    at = min((place for place in places if place is not None and (place or chunk.num_values)), default=0)
+    if not chunk.total_compressed_size:
+        return
     end = at + chunk.total_compressed_size
     while 0 <= at < end:
         stream.seek(at)
@@ -222,7 +225,7 @@ class _Thrift:
             raise BoundsError("the header of a page is nested too deep")
         found: dict[int, Any] = {}
         field = 0
-        while (head := self._byte()) != 0:
+        while (head := self._byte()) & 0xF:
             field = field + (head >> 4) if head >> 4 else self._zigzag()
             kind = head & 0xF
             # A field that is true or false has its value in its type.

@@ -19,7 +19,12 @@ from bench.store.bounds import check, open_parquet
 from bench.store.compact import live_files
 from bench.store.files import read_json
 from bench.store.schema import SCHEMA_VERSION, TABLES
+from bench.store.shape import BESIDE, RUN, flaw
 
+REMEDY = (
+    "put a copy of it back; what was measured lies in the parquet files beside it, which any reader of parquet reads"
+)
+"""What to do where run.json is damaged."""
 ROWS_AT_ONCE = 512
 """Some megabytes of generations."""
 
@@ -28,7 +33,7 @@ ROWS_AT_ONCE = 512
 class StoredRun:
     """One folder under ``results/``: run.json, and end.json, which a run lacks that still goes on or was killed.
 
-    ``damaged`` are files that are left out, each with what is wrong with it.
+    ``damaged`` are files that are left out, each with what is wrong with it; of run.json, parts of it.
     """
 
     path: Path
@@ -83,7 +88,7 @@ class StoredRun:
 
 def without_damaged(run: StoredRun) -> StoredRun:
     """The run without those of its files that cannot be read to their end."""
-    damaged = {}
+    damaged = dict(run.damaged)
     for table, schema in TABLES.items():
         for path in sorted((run.path / table).glob("*.parquet")):
             try:
@@ -91,7 +96,7 @@ def without_damaged(run: StoredRun) -> StoredRun:
                     _rows(path, schema)
                     deque(file.iter_batches(ROWS_AT_ONCE), maxlen=0)
             except StoreError as error:
-                damaged[path] = str(error).removeprefix(f"cannot read {path}: ").replace(str(path), path.name)
+                damaged[path] = _why(error, path)
     return replace(run, damaged=damaged)
 
 
@@ -132,22 +137,70 @@ def as_utc(text: Any) -> datetime | None:
         return None
 
 
-def open_run(path: Path) -> StoredRun:
+def open_run(path: Path, *, rest: bool = False) -> StoredRun:
     """Open the run in the folder ``path``.
 
+    Of its JSON files but run.json those that are damaged are left out, as if they were not there.
+
+    Args:
+        path: of the run.
+        rest: whether a run.json whose parts are not all as a run writes them is taken without those parts.
+
     Raises:
-        StoreError: there is no run.
+        StoreError: there is no run, or its run.json is damaged.
         NewerSchemaError: the run was written by a newer version of this project.
     """
-    if not (path / "run.json").is_file():
+    file = path / "run.json"
+    if not file.is_file():
         raise StoreError(f"{path} holds no run: it has no run.json")
-    record = read_json(path / "run.json")
+    record, damaged = _record(file), {}
+    wrong = {name: why for name, shape in RUN.items() if (why := flaw(record, {name: shape}))}
+    if wrong and not rest:
+        raise StoreError(f"cannot read {file}: {_listed(wrong)}: {REMEDY}, and `nox -s report` shows")
+    if wrong:
+        damaged[file] = _listed(wrong)
+        record = {name: value for name, value in record.items() if name not in wrong}
+    end = None
+    for name, shape in BESIDE.items():
+        try:
+            found = _whole(path / name, shape)
+        except StoreError as error:
+            damaged[path / name] = _why(error, path / name)
+        else:
+            end = found if name == "end.json" else end
+    return StoredRun(path=path, record=record, end=end, damaged=damaged)
+
+
+def _record(file: Path) -> dict[str, Any]:
+    try:
+        record = read_json(file)
+    except StoreError as error:
+        raise StoreError(f"{error}: {REMEDY}") from error
     version = record.get("schema_version")
     if not isinstance(version, int):
-        raise StoreError(f"{path / 'run.json'} names no schema version")
+        raise StoreError(f"{file} names no schema version: {REMEDY}")
     if version > SCHEMA_VERSION:
         raise NewerSchemaError(
-            f"{path} was written with schema {version}, this version reads up to {SCHEMA_VERSION}; update AIPC Bench"
+            f"{file.parent} was written with schema {version}, this version reads up to {SCHEMA_VERSION}; update "
+            "AIPC Bench"
         )
-    end = read_json(path / "end.json") if (path / "end.json").is_file() else None
-    return StoredRun(path=path, record=record, end=end)
+    return record
+
+
+def _whole(file: Path, shape: Any) -> dict[str, Any] | None:
+    """What a JSON file holds; ``None`` where there is none."""
+    if not file.is_file():
+        return None
+    value = read_json(file)
+    if (wrong := flaw(value, shape)) is not None:
+        raise StoreError(f"cannot read {file}: {wrong}")
+    return value
+
+
+def _listed(wrong: Mapping[str, str]) -> str:
+    return "; ".join(wrong.values())
+
+
+def _why(error: StoreError, file: Path) -> str:
+    """What is wrong with ``file``, which the reader of the report knows by its name."""
+    return str(error).removeprefix(f"cannot read {file}: ").replace(str(file), file.name)

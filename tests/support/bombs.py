@@ -149,7 +149,7 @@ BOMBS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "a page that unpacks to 300 MB": (_zeros, "would unpack to 314572"),
     "a page of a negative size": (lambda file: write(file, page(1, size=-9), 1, 1), "1 values in -9 bytes"),
     "pages beyond the file": (lambda file: write(file, page(1), 1, 1, place=10**9), "has no whole header"),
-    "a header without end": (lambda file: write(file, b"\x15\x80" * 99, 1, 1), "header of a page is damaged"),
+    "a header without end": (lambda file: write(file, b"\x15" + b"\x80" * 99, 1, 1), "header of a page is damaged"),
     "headers within headers": (_deep_header, "nested too deep"),
     "pages in the wrong place": (lambda file: write(file, page(1) + b"\x15", 1, 1), "has no whole header"),
     "groups of rows without end": (
