@@ -121,7 +121,7 @@ def needs(python: str, arguments: Sequence[str], command: str = "bench.commands.
 
 def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str, Outcome] | None = None) -> None:
     """Run a command of the harness to its end; a status other than 0 ends the session with exactly that status."""
-    line = ["python", *arguments]
+    line = [Path(python).name, *arguments]
     session.log(subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line))
     status = child.run([python, *arguments], {} if made is None else {"AIPC_BENCH_VENVS": json.dumps(made)})
     if status:
@@ -157,9 +157,16 @@ def asks_for_help(arguments: Iterable[str]) -> bool:
 def lint_with(session: nox.Session, python: str) -> None:
     """Style, format and types, the quickest first; types twice, since the checker reads the code of one system."""
     other = "linux" if sys.platform == "win32" else "win32"
-    types_of_other = ("mypy", "--platform", other, "--cache-dir", f".mypy_cache/{other}")
-    for check in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), types_of_other):
-        finish(session, python, "-m", *check)
+    workflows = map(str, sorted(ROOT.glob(".github/workflows/*.yml")))
+    schema = ("check_jsonschema", "--builtin-schema")
+    finish(session, python, "-m", "ruff", "check", ".")
+    finish(session, python, "-m", "ruff", "format", "--check", ".")
+    finish(session, python, "-m", *schema, "vendor.github-actions", "action.yml")
+    finish(session, python, "-m", *schema, "vendor.github-workflows", *workflows)
+    # Its package has a program and no module.
+    finish(session, str(Path(python).with_name("zizmor")), "--offline", "--quiet", ".")
+    finish(session, python, "-m", "mypy")
+    finish(session, python, "-m", "mypy", "--platform", other, "--cache-dir", f".mypy_cache/{other}")
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -233,6 +240,18 @@ def gate(session: nox.Session) -> None:
 def verify(session: nox.Session) -> None:
     """Check the files of stored runs, the newest unless they are named, against the digests of their end."""
     finish(session, harness(session), "-m", "bench.commands.verify", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def collect(session: nox.Session) -> None:
+    """Bring runs together into a dataset: from `-- SOURCE…`, folders of runs or zips of them, `--into DIR`."""
+    finish(session, harness(session), "-m", "bench.commands.collect", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def sql(session: nox.Session) -> None:
+    """Ask stored runs, or a dataset, in SQL: `-- "select …"`; without a query a shell."""
+    finish(session, harness(session), "-m", "bench.commands.sql", *session.posargs)
 
 
 @nox.session(venv_backend="none")

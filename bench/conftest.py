@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,26 @@ def _selection(session: pytest.Session) -> Selection | None:
         chosen += [(f"--{name.replace('_', '-')}", str(value)) for value in getattr(given, name) or ()]
     words = [word for option, value in chosen if value for word in (option, value)]
     return Selection(command_line([*words, *(name for name in session.config.args if "::" in name)]), selected, planned)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
+    """Have pytest keep no report that it does not show: of a large sweep there are hundreds of thousands."""
+    done = yield
+    reporter: Any = item.config.pluginmanager.get_plugin("terminalreporter")
+    if item.config.getoption("durations", None) is None:
+        for category, shown_by in (("", ""), ("passed", "pP"), ("skipped", "s")):
+            if set(shown_by).isdisjoint(reporter.reportchars):
+                _only_count(reporter.stats.get(category, []))
+    return done
+
+
+def _only_count(reports: list[pytest.TestReport | None]) -> None:
+    """Leave of reports nothing but how many there are; those before the newest were treated so already."""
+    for place in range(len(reports) - 1, -1, -1):
+        if reports[place] is None:
+            return
+        reports[place] = None
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.support.faults import FaultTable
+
 # How long an example takes says nothing on a machine that does other work beside.
 settings.register_profile("bench", deadline=None)
 settings.register_profile("quick", deadline=None, max_examples=20)
@@ -20,6 +22,11 @@ settings.load_profile("bench")
 _STARTS_PROCESSES = ("process", "contract", "browser", "main_job")
 _start = subprocess.Popen.__init__
 _running: list[pytest.Item] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count the tests that inject a fault."""
+    config.pluginmanager.register(FaultTable(), "faults")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +18,6 @@ import pyarrow.compute as pc
 from numpy.lib.stride_tricks import sliding_window_view
 
 from bench.errors import StoreError
-from bench.store.files import read_json
 from bench.store.reader import StoredRun
 from bench.store.schema import ANSWERS
 
@@ -94,10 +92,10 @@ class RightAnswers:
     answers: Mapping[str, Any]
 
 
-def read_right_answers(folder: Path) -> RightAnswers | None:
-    """Those of the run in ``folder``; ``None`` for a run that has none."""
+def read_right_answers(run: StoredRun) -> RightAnswers | None:
+    """Those of ``run``; ``None`` for a run that has none."""
     try:
-        found = read_json(folder / ANSWERS)
+        found = run.document(ANSWERS)
         answers = {digest: np.array([*ids], dtype=np.int64) for digest, ids in found["answers"].items()}
         return RightAnswers(str(found["reference"]), answers)
     except (StoreError, LookupError, TypeError, ValueError, AttributeError, OverflowError):

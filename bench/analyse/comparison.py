@@ -250,8 +250,7 @@ def _side(run: RunAnalysis, variant: str) -> RunAnalysis:
 
 
 def _without_variant(cell: CellResult) -> str:
-    shape = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask)
-    return "\n".join((_load_without_variant(cell.load), *map(str, shape)))
+    return "\n".join((_load_without_variant(cell.load), *map(str, cell.shape), cell.ask))
 
 
 def _load_without_variant(load: LoadResult) -> str:

@@ -25,6 +25,7 @@ from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
 from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Finding, LoadResult, Measured, RunAnalysis
+from bench.analyse.sittings import interruptions
 from bench.analyse.variation import Spread, Variation
 from bench.metrics import COMPARED
 
@@ -204,6 +205,7 @@ def gate(
             *left_out,
             *(Caveat("different", {"mismatch": one}) for one in found.mismatches if not one.fatal),
             *mixed(base),
+            *_interrupted(head),
             *_doubtful(base, {cell.cell_key for cell in held}),
             *_few(cells, before, len(base)),
             *_not_compared(found),
@@ -225,7 +227,7 @@ def gate_variants(run: RunAnalysis, threshold: float, *, strict: bool = False, t
         lost=tuple(LostBlocks(cell, side) for side, cell in sides if cell.lost),
         void=tuple(_void(run, None if head.cells else Caveat("nothing-shared-variants"))),
         gaps=(),
-        notes=(*_simulated(run), *_serious(run, [cell for _, cell in sides]), *_not_compared(head)),
+        notes=(*_simulated(run), *_interrupted(run), *_serious(run, [cell for _, cell in sides]), *_not_compared(head)),
         basis=Caveat("paired"),
         wants_quality=tolerance is not None,
     )
@@ -313,7 +315,7 @@ def _reason(head: RunAnalysis, cell_key: str) -> Caveat:
 
 def _same_request(side: RunAnalysis, cell: CellResult) -> str:
     """The key of the failed cell of ``side`` that asks what ``cell`` asks of the other variant; or nothing."""
-    load, request = cell.load, ((cell.prompt_tokens, cell.new_tokens, cell.batch_size), cell.ask)
+    load, request = cell.load, (cell.shape, cell.ask)
     wanted = load.backend, load.device_requested, load.precision
     for failure in side.failures:
         other = failure.load
@@ -338,6 +340,11 @@ def _simulated(head: RunAnalysis) -> Iterator[Caveat]:
         yield Caveat("simulated")
 
 
+def _interrupted(run: RunAnalysis) -> Iterator[Caveat]:
+    if found := interruptions(run.record):
+        yield Caveat("interrupted", {"run": run_id(run), "interruptions": found})
+
+
 def _serious(run: RunAnalysis, cells: Sequence[CellResult]) -> Iterator[Caveat]:
     """Each kind of serious finding that touches a compared cell."""
     for found in _touching(run, cells).values():
@@ -352,7 +359,7 @@ def _touching(run: RunAnalysis, cells: Sequence[CellResult]) -> dict[str, list[F
 
 
 def _doubtful(baselines: Sequence[RunAnalysis], held: Set[str]) -> Iterator[Caveat]:
-    """What speaks against the figures of baselines: serious findings by kind, and lost blocks."""
+    """What speaks against the figures of baselines: serious findings by kind, lost blocks, and interruptions."""
     kinds: dict[str, list[str]] = {}
     broken = []
     for run in baselines:
@@ -364,6 +371,8 @@ def _doubtful(baselines: Sequence[RunAnalysis], held: Set[str]) -> Iterator[Cave
     yield from (Caveat("serious-baselines", {"finding": code, "runs": tuple(names)}) for code, names in kinds.items())
     if broken:
         yield Caveat("lost-baselines", {"runs": tuple(broken)})
+    if carried_on := tuple(run_id(run) for run in baselines if interruptions(run.record)):
+        yield Caveat("interrupted-baselines", {"runs": carried_on})
 
 
 def _few(cells: Sequence[ComparedCell], before: Mapping[str, Sequence[CellResult]], count: int) -> Iterator[Caveat]:

@@ -194,6 +194,11 @@ class LoadResult:
     weight_recipe: Mapping[str, str] | None = None
 
     @property
+    def load(self) -> LoadResult:
+        """Itself, as a cell has its load: rankings are of cells or of loads."""
+        return self
+
+    @property
     def simulated(self) -> bool:
         """Whether its latencies were simulated, not measured."""
         return self.device_verdict == "simulated"
@@ -297,6 +302,11 @@ class CellResult:
     answers: Answers | None = None
 
     @property
+    def shape(self) -> Request:
+        """What is asked for."""
+        return self.prompt_tokens, self.new_tokens, self.batch_size
+
+    @property
     def lost_blocks(self) -> int:
         """How many blocks were lost."""
         return sum(len(one.blocks) for one in self.lost)
@@ -364,7 +374,7 @@ class Rival(Generic[_Contestant]):
     @property
     def load(self) -> LoadResult:
         """The contestant, or the load of the cell that it is."""
-        return self.contestant.load if isinstance(self.contestant, CellResult) else self.contestant
+        return self.contestant.load
 
     @property
     def higher(self) -> bool:
@@ -377,14 +387,15 @@ class Rival(Generic[_Contestant]):
         return bool(self.distinguishable) and self.ratio.value < 1
 
 
-AnyRival = Rival[CellResult] | Rival[LoadResult]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ranked(Generic[_Contestant]):
-    """Who is lowest by one metric, and how the others compare.
+class Ranking(Generic[_Contestant]):
+    """Who is lowest by one metric, of those that answered the same requests, and how the others compare.
+
+    A peak of memory is one of a process over its whole life, so there is one value per load and none per request.
 
     Args:
+        metric: one of :data:`bench.metrics.RANKED`, whose contestants are cells; or ``memory``, of loads.
+        shapes: of the requests; a latency has one.
         ask: of the contestants; a prefix-cache hit is never ranked with first asks.
         simulated: the contestants are simulated; measured and simulated ones are never ranked together.
         winner: the one that none of the others is below, over the blocks that each of them shares with it.
@@ -397,6 +408,8 @@ class Ranked(Generic[_Contestant]):
         partial: whether ``lowest`` leaves out blocks of the winner.
     """
 
+    metric: str
+    shapes: tuple[Request, ...]
     ask: Ask
     simulated: bool
     winner: _Contestant
@@ -436,26 +449,6 @@ class Ranked(Generic[_Contestant]):
         if self.not_compared:
             return 0
         return min((rival.ratio.blocks for rival in self.rivals), default=self.lowest.blocks)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranking(Ranked[CellResult]):
-    """Who is fastest at one request shape by one metric, which is one of :data:`bench.metrics.RANKED`."""
-
-    metric: str
-    prompt_tokens: int
-    new_tokens: int
-    batch_size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryRanking(Ranked[LoadResult]):
-    """Which configuration needs least memory, of those that answered the same requests.
-
-    A peak is one of a process over its whole life, so there is one value per load and none per request.
-    """
-
-    shapes: tuple[Request, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -547,6 +540,7 @@ class RunAnalysis:
         right_answers: what all answers are compared with where it is the model's own weights and none of the loads,
             e.g. ``transformers fp32``.
         samples: of the answers in text, by prompt length.
+        goes_on: whether some process still measures it.
         damaged: file of the run that cannot be read, and whose rows are left out -> why.
     """
 
@@ -556,11 +550,12 @@ class RunAnalysis:
     cells: tuple[CellResult, ...]
     failures: tuple[Failure, ...]
     unreached: tuple[Unreached, ...]
-    rankings: tuple[Ranking, ...]
+    rankings: tuple[Ranking[CellResult], ...]
     findings: tuple[Finding, ...]
-    memory_rankings: tuple[MemoryRanking, ...] = ()
+    memory_rankings: tuple[Ranking[LoadResult], ...] = ()
     reference: LoadResult | None = None
-    faithful_rankings: tuple[Ranking, ...] = ()
+    faithful_rankings: tuple[Ranking[CellResult], ...] = ()
     samples: tuple[AnswerSample, ...] = ()
     damaged: Mapping[str, str] = field(default_factory=dict)
     right_answers: str | None = None
+    goes_on: bool = False

@@ -22,6 +22,7 @@ from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
 from bench.analyse.samples import Generations
 from bench.errors import StoreError
 from bench.store.reader import StoredRun
+from bench.store.writer import goes_on
 
 _NOT_WRITTEN = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError, pa.ArrowException)
 """What rows end in that no run writes, such as a negative count of tokens."""
@@ -73,7 +74,7 @@ def _analysed(run: StoredRun) -> RunAnalysis:
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
     asked = (run.record.get("options") or {}).get("reference")
-    right = read_right_answers(run.path)
+    right = read_right_answers(run)
     reference = None if right else reference_of((load for load in loads.values() if not load.simulated), asked)
     # The ids of simulated answers are made up.
     load_keys = {key: cell.load.load_key for key, cell in results.items() if not cell.load.simulated}
@@ -100,7 +101,8 @@ def _analysed(run: StoredRun) -> RunAnalysis:
         reference=loads[reference.load_key] if reference else None,
         right_answers=right.reference if right else None,
         samples=answer_samples(run, cells, right or reference),
-        damaged={path.relative_to(run.path).as_posix(): why for path, why in run.damaged.items()},
+        goes_on=run.end is None and goes_on(run.path),
+        damaged={run.called(path): why for path, why in run.damaged.items()},
     )
 
 

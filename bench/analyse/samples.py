@@ -101,6 +101,7 @@ class Generations:
         self._steps = _numbers(table["new_tokens"]).astype(np.int64)
         self._latencies = _latencies(run)
         self._lengths = np.fromiter(map(len, self._latencies), np.int64, len(self._latencies))
+        self._rows = _rows_by_key(table["cell_key"])
 
     def bad_rows(self) -> list[dict[str, Any]]:
         """The generations that failed, or do not count."""
@@ -131,13 +132,12 @@ class Generations:
 
     def cells(self) -> Iterator[CellSamples]:
         """Each cell that has rows, in the order in which they first appear; expands the latencies of one at a time."""
-        encoded = self._table["cell_key"].combine_chunks().dictionary_encode()
-        codes: Any = encoded.indices.to_numpy(zero_copy_only=False)
-        order = np.argsort(codes, kind="stable")
-        keys = encoded.dictionary.to_pylist()
-        bounds = np.searchsorted(codes[order], np.arange(1, len(keys)))
-        for key, rows in zip(keys, np.split(order, bounds), strict=False):
-            yield self._cell(str(key), rows)
+        for key, rows in self._rows.items():
+            yield self._cell(key, rows)
+
+    def cell(self, key: str) -> CellSamples | None:
+        """One cell; ``None`` without a row of it."""
+        return self._cell(key, self._rows[key]) if key in self._rows else None
 
     def _request(self, row: int) -> Request:
         prompt_tokens, new_tokens, batch_size = (
@@ -189,6 +189,16 @@ class Generations:
         if len(latencies) == 0 or len(latencies) != self._steps[row] - 1:
             return None
         return _milliseconds(latencies.mean())
+
+
+def _rows_by_key(cell_keys: pa.ChunkedArray) -> dict[str, Any]:
+    """Cell key -> int array of its rows, in the order in which the keys first appear."""
+    encoded = cell_keys.combine_chunks().dictionary_encode()
+    codes: Any = encoded.indices.to_numpy(zero_copy_only=False)
+    order = np.argsort(codes, kind="stable")
+    keys = encoded.dictionary.to_pylist()
+    bounds = np.searchsorted(codes[order], np.arange(1, len(keys)))
+    return dict(zip(map(str, keys), np.split(order, bounds), strict=False))
 
 
 def _latencies(run: StoredRun) -> list[Any]:

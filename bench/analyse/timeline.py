@@ -15,6 +15,7 @@ from bench.analyse.environment import Change, Fact, surroundings
 from bench.analyse.interval import Estimate
 from bench.analyse.quality import Quality, Verdict
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
+from bench.analyse.sittings import Interruption, interruptions
 from bench.metrics import COMPARED
 
 
@@ -77,6 +78,7 @@ class ReadRun:
 
     Args:
         ended: or else it is still being written or was killed.
+        interruptions: see :mod:`bench.analyse.sittings`.
         facts: see :func:`bench.analyse.environment.surroundings`.
         variants: how many cells were left out because they are a variant of an A/B run.
         qualities: of the loads that were scored, or found broken.
@@ -91,6 +93,7 @@ class ReadRun:
     variants: int
     prompts: Prompts
     qualities: tuple[ReadQuality, ...] = ()
+    interruptions: tuple[Interruption, ...] = ()
 
     @property
     def day(self) -> str:
@@ -287,6 +290,7 @@ def read_analysis(
         variants=len(analysis.cells) - len(own),
         prompts=prompts,
         qualities=tuple(_read_qualities(analysis, known, plan.get("threads"), load_name)),
+        interruptions=interruptions(record),
     )
 
 

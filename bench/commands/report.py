@@ -14,7 +14,7 @@ from bench.report.index import update_index
 from bench.report.language import speaking
 from bench.report.redact import Private, address
 from bench.report.render import finish_run
-from bench.store.lookup import all_folders
+from bench.store.lookup import all_folders, find_folders
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked, private = parsed(_parser(), arguments)
         if asked.index:
             return _index(asked, private)
-        runs = [_find(name, asked.results_dir) for name in asked.runs] or all_folders(asked.results_dir)[-1:]
+        runs = [run for name in asked.runs for run in _find(name, asked.results_dir)] or all_folders(asked.results_dir)[
+            -1:
+        ]
     except BenchError as error:
         return print_error(error, private)
     status = 0
@@ -62,11 +64,12 @@ def _parser() -> Parser:
     return parser
 
 
-def _find(name: str, results: Path) -> Path:
+def _find(name: str, results: Path) -> list[Path]:
     for candidate in (Path(name), results / name):
         if candidate.is_dir():
-            return candidate
-    raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
+            return [candidate]
+    # A run of a dataset has no folder.
+    return find_folders([name], results)
 
 
 if __name__ == "__main__":

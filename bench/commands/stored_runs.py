@@ -17,6 +17,7 @@ from bench.cli import Parser
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.values import part_of_one
 from bench.report.redact import HELP, Private, of_this_machine, shown_text
+from bench.store.lookup import folders_in
 from bench.store.reader import StoredRun, open_run
 
 _MOST_EARLIER = 40
@@ -71,10 +72,10 @@ def known_variation(results: Path, head: RunAnalysis, analyses: Analyses | None 
 def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[RunAnalysis]:
     seen = {str(head.record.get("run_id"))}
     wanted = {cell.load.backend for cell in head.cells}
-    for path in sorted(results.glob("*/run.json"), reverse=True):
+    for path in reversed(folders_in(results)):
         # A run that cannot be read is left out.
         with suppress(StoreError):
-            run = open_run(path.parent)
+            run = open_run(path)
             if run.run_id in seen or not _precedes(run, head) or not wanted & _backends(run):
                 continue
             seen.add(run.run_id)

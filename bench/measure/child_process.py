@@ -24,7 +24,7 @@ from backends.speed_variables import speed_variables
 from bench import processes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout
 from bench.last_words import last_words, without_module_lists
-from bench.processes import child_environment, end_tree, process_group
+from bench.processes import TEMPORARY_REMEDY, child_environment, end_tree, process_group
 
 _LAST_WORDS_S = 5.0
 _GONE_S = 30.0
@@ -57,10 +57,9 @@ class ChildProcess:
         self, python: str, scratch: Path, start_s: float, threads: int | None, launch: Launch, remedy: str
     ) -> None:
         self.scratch = scratch
-        scratch.mkdir(parents=True, exist_ok=True)
         self.log = scratch / "worker.log"
         key = secrets.token_bytes(32)
-        with Listener(_address(), authkey=key) as listener, self.log.open("wb") as log:
+        with Listener(_address(), authkey=key) as listener, _opened(self.log) as log:
             try:
                 self.process = _spawn(python, scratch, log, threads, launch)
             except OSError as error:
@@ -152,6 +151,16 @@ class ChildProcess:
         last = last_words(self._printed())
         words = f"; its last words: {last[:300]}" if last else ""
         return WorkerCrashed(f"the worker died ({processes.exit_in_words(code)}){words}", exit_code=code)
+
+
+def _opened(log: Path) -> IO[bytes]:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("wb")
+    except OSError as error:
+        raise WorkerFailed(
+            f"{log.parent} cannot be written ({error.strerror or error}): {TEMPORARY_REMEDY}", error_type="OSError"
+        ) from error
 
 
 def worker_variables(threads: int | None) -> dict[str, str]:

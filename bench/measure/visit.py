@@ -275,8 +275,10 @@ class Visit:
             worker.close()
             tail = worker.stderr_tail()
         self.writer.rows("loads", [load_row(self.facts, self.planned, self.load_plan, attempt, tail)])
+        # What was traced or profiled there is kept until the end of the run.
         with suppress(OSError):
             (self._scratch(attempt) / "worker.log").unlink()
+            self._scratch(attempt).rmdir()
 
     def _scratch(self, attempt: Attempt) -> Path:
         return self.facts.scratch / attempt.load_id.replace("/", "-")

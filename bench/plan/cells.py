@@ -32,6 +32,7 @@ class Load:
         device: as requested, in canonical spelling (``CPU``, ``GPU.0``, ``NPU``).
         options: load options, as far as they are not a default of the stack's own.
         variant: tells two versions of the same stack apart; empty otherwise.
+        key: ``load_key``, the same in every run that loads the same.
     """
 
     backend: str
@@ -39,6 +40,11 @@ class Load:
     precision: str
     options: Mapping[str, Any] = field(default_factory=dict)
     variant: str = ""
+    key: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the key once: a large plan asks for it many times."""
+        object.__setattr__(self, "key", digest(self.identity))
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -50,11 +56,6 @@ class Load:
             "precision": self.precision,
             "options": dict(self.options),
         }
-
-    @property
-    def key(self) -> str:
-        """``load_key``: the same in every run that loads the same."""
-        return digest(self.identity)
 
     @property
     def label(self) -> str:
@@ -70,6 +71,7 @@ class Cell:
     Args:
         ask: ``again`` times the answer to a prompt that the process was asked just before, so that the stack's prefix
             cache may serve it.
+        key: ``cell_key``, the same in every run that measures the same.
     """
 
     load: Load
@@ -77,21 +79,20 @@ class Cell:
     new_tokens: int
     batch_size: int = 1
     ask: Ask = "first"
+    key: str = field(init=False, compare=False, repr=False)
 
-    @property
-    def key(self) -> str:
-        """``cell_key``: the same in every run that measures the same."""
+    def __post_init__(self) -> None:
+        """Make the key once: a large plan asks for it many times."""
         # A first ask has the key that it had before there was another.
         again = {} if self.ask == "first" else {"ask": self.ask}
-        return digest(
-            {
-                "load": self.load.identity,
-                "prompt_tokens": self.prompt_tokens,
-                "new_tokens": self.new_tokens,
-                "batch_size": self.batch_size,
-                **again,
-            }
-        )
+        identity = {
+            "load": self.load.identity,
+            "prompt_tokens": self.prompt_tokens,
+            "new_tokens": self.new_tokens,
+            "batch_size": self.batch_size,
+            **again,
+        }
+        object.__setattr__(self, "key", digest(identity))
 
     @property
     def size(self) -> tuple[int, int, int]:

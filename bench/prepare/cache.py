@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -256,19 +256,31 @@ def digests_of(files: Iterable[Path], root: Path) -> dict[str, str]:
 
 @contextmanager
 def remembered(file: Path) -> Iterator[dict[str, Any]]:
-    """The JSON object in ``file``, to read and to change, for one process at a time; empty if there is none."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_name(f"{file.name}.lock")):
-        try:
-            text = file.read_text("utf-8")
-            known: dict[str, Any] = json.loads(text)
-        except (OSError, ValueError):
-            text, known = "", {}
+    """The JSON object in ``file``, to read and to change, for one process at a time; empty if there is none.
+
+    Where ``file`` cannot be written nothing is remembered: what is known by it can be found out again.
+    """
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file.with_name(f"{file.name}.lock"))
+    with suppress(OSError):
+        lock.acquire()
+    try:
+        text = file.read_text("utf-8")
+        known: dict[str, Any] = json.loads(text)
+    except (OSError, ValueError):
+        text, known = "", {}
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
         yield known
-        if (new := json.dumps(known)) != text:
-            draft = file.with_name(f"{file.name}.{os.getpid()}")
-            draft.write_text(new, "utf-8")
-            replace_when_free(draft, file)
+        if (new := json.dumps(known)) != text and lock.is_locked:
+            with suppress(OSError):
+                draft.write_text(new, "utf-8")
+                replace_when_free(draft, file)
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        lock.release()
 
 
 def _artifact(folder: Path, manifest: dict[str, Any]) -> Artifact:

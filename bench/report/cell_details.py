@@ -19,7 +19,7 @@ from bench.report.language import mark, ngettext
 from bench.report.measure_again import alone
 from bench.report.names import Shape
 from bench.report.run_facts import timed_region
-from bench.report.run_view import Row, RunView, shape_of
+from bench.report.run_view import Row, RunView
 from bench.report.run_words import status_word
 
 MOST_UNFOLDED = 24
@@ -98,7 +98,7 @@ def _detail(view: RunView, row: Row, notes: Sequence[Note], failed: Mapping[str,
         left_out=(*_excluded(cell.series), *failed.get(cell.cell_key, ())),
         warnings=tuple((note, seen) for note in own for seen in note.messages_about(cell)),
         facts=tuple((fact, value) for fact, value in _all_facts(view, cell) if value),
-        command=alone(cell.load, [shape_of(cell)], [cell.ask], view.record),
+        command=alone(cell.load, [cell.shape], [cell.ask], view.record),
     )
 
 

@@ -134,7 +134,7 @@ def _hits(analysis: RunAnalysis) -> set[str]:
 def _shapes(analysis: RunAnalysis) -> dict[str, set[Shape]]:
     found: dict[str, set[Shape]] = {}
     for cell in analysis.cells:
-        found.setdefault(cell.load.load_key, set()).add((cell.prompt_tokens, cell.new_tokens, cell.batch_size))
+        found.setdefault(cell.load.load_key, set()).add(cell.shape)
     for failure in analysis.failures:
         found.setdefault(failure.load.load_key, set()).update(failure.shapes)
     return found

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, AnyRival, CellResult, Failure, LoadResult
+from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, Failure, LoadResult, Rival
 from bench.report import quality_words
 from bench.report.agreement_words import collapsed_banner
 from bench.report.format import (
@@ -25,7 +26,7 @@ from bench.report.language import gettext as _
 from bench.report.language import mark, ngettext
 from bench.report.metric_words import name as metric_name
 from bench.report.names import cell_name, requests_name, shape_name
-from bench.report.run_view import Answer, Overview, RunView, shape_of
+from bench.report.run_view import Answer, Overview, RunView
 from bench.report.sitting_words import interruptions
 
 VERDICT_PROFILE = "--profile standard"
@@ -218,7 +219,7 @@ def adaptive_end(view: RunView) -> str:
     ]
     missed = set(end.get("not_reached") or ())
     names = [
-        _("{name} at {shape}").format(name=view.names.of(cell.load), shape=shape_name(*shape_of(cell)))
+        _("{name} at {shape}").format(name=view.names.of(cell.load), shape=shape_name(*cell.shape))
         for cell in view.analysis.cells
         if cell.cell_key in missed
     ]
@@ -238,7 +239,7 @@ def adaptive_end(view: RunView) -> str:
 def answer_title(answer: Answer) -> str:
     """The requests that an answer is about, e.g. ``32 prompt tokens, 64 new (simulated)``."""
     ranking = answer.ranking
-    return requests_name(answer.shapes, ranking.ask) + (_(" (simulated)") if ranking.simulated else "")
+    return requests_name(ranking.shapes, ranking.ask) + (_(" (simulated)") if ranking.simulated else "")
 
 
 def claim(view: RunView, answer: Answer) -> str:
@@ -282,15 +283,15 @@ def answer_sentence(view: RunView, answer: Answer) -> str:
 
 def left_out(view: RunView, answer: Answer) -> list[str]:
     """Who is not among the others, a sentence for each reason."""
-    broken = quality_words.broken_names(view, answer.broken)
+    broken = quality_words.broken_names(view, (one.load for one in answer.ranking.broken))
     return list(filter(None, (not_compared(view, answer), broken)))
 
 
 def not_compared(view: RunView, answer: Answer) -> str:
     """Who was measured in no block that the lowest was measured in; blank if nobody."""
-    if not answer.not_compared:
+    if not answer.ranking.not_compared:
         return ""
-    names = listed([view.names.of(load) for load in answer.not_compared])
+    names = listed([view.names.of(one.load) for one in answer.ranking.not_compared])
     return _("Measured in other blocks alone, so not compared with it: {names}.").format(names=names)
 
 
@@ -301,37 +302,37 @@ def untold() -> str:
 
 def _others(view: RunView, answer: Answer) -> list[str]:
     """Statistical ties of the lowest, who comes next, and who last."""
-    rivals = answer.rivals
-    if rivals and all(rival.distinguishable is None for rival, _load in rivals):
+    rivals = answer.ranking.rivals
+    if rivals and all(rival.distinguishable is None for rival in rivals):
         return [untold()]
     memory = answer.metric == "memory"
 
-    def filled(message: str, rival: AnyRival, load: LoadResult) -> str:
+    def filled(message: str, rival: Rival[Any]) -> str:
         over = ratio_figures(answer, rival)
         return message.format(
-            name=view.names.of(load),
+            name=view.names.of(rival.load),
             ratio=factor(rival.ratio.value),
             interval=interval(rival.ratio),
             over=f", {over}" if over else "",
         )
 
-    tied = [view.names.of(load) for rival, load in rivals if not rival.distinguishable]
-    rest = [(rival, load) for rival, load in rivals if rival.higher]
+    tied = [view.names.of(rival.load) for rival in rivals if not rival.distinguishable]
+    rest = [rival for rival in rivals if rival.higher]
     lower = _("Lower over the blocks that both have: {name}, {ratio}{over}.")
-    sentences = [filled(lower, rival, load) for rival, load in rivals if rival.lower]
+    sentences = [filled(lower, rival) for rival in rivals if rival.lower]
     if tied:
         sentences.append(_("Cannot be told apart from it: {names}.").format(names=listed(tied)))
     if rest:
         much = _("Next: {name}, {ratio} as much ({interval}){over}.")
         long = _("Next: {name}, {ratio} as long ({interval}){over}.")
-        sentences.append(filled(much if memory else long, *rest[0]))
+        sentences.append(filled(much if memory else long, rest[0]))
     if len(rest) > 1:
         last = _("Most: {name}, {ratio}{over}.") if memory else _("Longest: {name}, {ratio}{over}.")
-        sentences.append(filled(last, *rest[-1]))
+        sentences.append(filled(last, rest[-1]))
     return sentences
 
 
-def ratio_figures(answer: Answer, rival: AnyRival) -> str:
+def ratio_figures(answer: Answer, rival: Rival[Any]) -> str:
     """What a ratio is of, where it rests on fewer blocks than the figure of the lowest; blank where not."""
     if rival.ratio.blocks >= answer.ranking.lowest.blocks:
         return ""
@@ -354,7 +355,7 @@ def overview_sentence(view: RunView, overview: Overview) -> str:
     parts = []
     memory = overview.metric == "memory"
     if overview.several and not memory:
-        ((_prompt, new_tokens, batch_size),) = overview.answers[0].shapes
+        ((_prompt, new_tokens, batch_size),) = overview.answers[0].ranking.shapes
         parts.append(_("{new} new tokens").format(new=number(new_tokens, 0)))
         parts.append(_("batch of {size}").format(size=batch_size))
     if overview.ask == "again" and not (overview.several and memory):
@@ -368,13 +369,13 @@ def _memory_sentence(view: RunView, overview: Overview, claimed: str) -> str:
     ties = _(" (others cannot be told apart from it)") if answer.ranking.open else ""
     if not overview.several:
         return _("{claim}: {name}{ties}.").format(claim=claimed, name=name, ties=ties)
-    requests = requests_name(answer.shapes, answer.ranking.ask)
+    requests = requests_name(answer.ranking.shapes, answer.ranking.ask)
     return _("{claim} at {requests}: {name}{ties}.").format(claim=claimed, requests=requests, name=name, ties=ties)
 
 
 def _latency_sentence(view: RunView, overview: Overview, claimed: str) -> str:
     answers = overview.answers
-    lengths = [number(answer.shapes[0][0], 0) for answer in answers]
+    lengths = [number(answer.ranking.shapes[0][0], 0) for answer in answers]
     tied = [length for length, answer in zip(lengths, answers, strict=True) if answer.ranking.open]
     by_name: dict[str, list[str]] = {}
     for length, answer in zip(lengths, answers, strict=True):

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from itertools import pairwise
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
+from bench.analyse import sittings
+from bench.analyse.sittings import Interruption
 from bench.plan.resume import resume_command
 from bench.report.format import clean, listed, number, plural
 from bench.report.language import gettext as _
 from bench.report.language import mark
 from bench.report.run_view import RunView
-from bench.store.reader import as_utc
 
 _ENDS = {
     None: mark("This run has no end: it is still going on, or it was killed. What had been measured by then is shown."),
@@ -27,37 +28,39 @@ _HOW = {
     "stopped": mark("It was stopped on {moment} and carried on {pause} later{where}."),
 }
 """Why a sitting ended -> the sentence on that."""
+_MOST_NAMED = 5
 
 
 def interruptions(view: RunView) -> list[str]:
     """That a run did not come to its end, with what carries it on; and that it was carried on before."""
     end, found = view.analysis.end, []
     reason = None if end is None else end.get("reason")
-    if reason in _ENDS:
+    if view.analysis.goes_on:
+        found.append(
+            _(
+                "An interim report: this run still goes on. The page is made anew as it does, and reloads by itself "
+                "until the end of the run; until then intervals change, and configurations may change places."
+            )
+        )
+    elif reason in _ENDS:
         command = resume_command(str(view.record.get("run_id") or ""), view.record)
         carries_on = _("To measure what is missing: {command}").format(command=command)
         found.append(f"{_(_ENDS[reason])} {carries_on}")
-    if len(_sittings(view)) > 1:
-        found.append(_of_several_sittings(_sittings(view)))
+    if between := sittings.interruptions(view.record):
+        found.append(_of_several_sittings(between))
     return found
 
 
-def _sittings(view: RunView) -> list[Mapping[str, Any]]:
-    found = view.record.get("sittings")
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
-
-
-def _of_several_sittings(found: Sequence[Mapping[str, Any]]) -> str:
+def _of_several_sittings(found: Sequence[Interruption]) -> str:
     """When a run was interrupted and for how long, and what that means for its estimates."""
-    sentences = [_interruption(before, after) for before, after in pairwise(found)]
-    count = plural(len(found), "{count} sitting", "{count} sittings")
+    sentences = [_interruption(one) for one in found]
     sentences.append(
         _(
             "So its blocks are of {sittings}, which may differ as two runs do. An interval holds what they differed by "
             "here, and not by how much sittings differ in general; ratios are taken block by block."
-        ).format(sittings=count)
+        ).format(sittings=plural(len(found) + 1, "{count} sitting", "{count} sittings"))
     )
-    shared = sorted({block + 1 for one in found[1:] if one.get("position") and (block := _block(one)) is not None})
+    shared = sorted({one.block + 1 for one in found if one.block is not None and one.within_block})
     if shared:
         sentences.append(
             _("The visits of block {blocks} are of two sittings, whose difference is in its ratios.").format(
@@ -65,42 +68,42 @@ def _of_several_sittings(found: Sequence[Mapping[str, Any]]) -> str:
             )
         )
     changed = [
-        _("{what}: {before}, then {after}").format(what=clean(str(what)), before=_value(before), after=_value(after))
-        for one in found[1:]
-        for what, (before, after) in _changes(one).items()
+        _("{what}: {before}, then {after}").format(what=clean(what), before=_value(before), after=_value(after))
+        for one in found
+        for what, (before, after) in one.changed.items()
     ]
     if changed:
         sentences.append(_("Meanwhile these have changed: {changes}.").format(changes="; ".join(changed)))
     return " ".join(sentences)
 
 
-def _interruption(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
-    ended, began = as_utc(before.get("ended_at")), as_utc(after.get("began_at"))
-    block = _block(after)
-    return _(_HOW.get(str(before.get("reason")), _HOW["interrupted"])).format(
-        moment=_moment(ended),
-        pause=_pause(began - ended) if began and ended else _("some time"),
-        where="" if block is None else _(", in block {block}").format(block=number(block + 1, 0)),
+def _interruption(one: Interruption) -> str:
+    return _(_HOW.get(one.reason, _HOW["interrupted"])).format(
+        moment=_moment(one.at),
+        pause=_pause(one.pause_s),
+        where="" if one.block is None else _(", in block {block}").format(block=number(one.block + 1, 0)),
     )
 
 
-def _block(sitting: Mapping[str, Any]) -> int | None:
-    block = sitting.get("block")
-    return block if isinstance(block, int) else None
+def carried_on(found: Sequence[Interruption]) -> str:
+    """How often a run was interrupted and for how long, e.g. ``2 interruptions (5 min, 2.1 h)``."""
+    pauses = [_pause(one.pause_s) for one in found[:_MOST_NAMED]] + (["…"] if len(found) > _MOST_NAMED else [])
+    times = plural(len(found), "{count} interruption", "{count} interruptions")
+    return f"{times} ({', '.join(pauses)})"
 
 
-def _changes(sitting: Mapping[str, Any]) -> dict[str, list[Any]]:
-    changed = sitting.get("changed")
-    items = changed.items() if isinstance(changed, Mapping) else ()
-    return {what: values for what, values in items if isinstance(values, list) and len(values) == 2}
+def as_values(found: Sequence[Interruption]) -> list[dict[str, Any]]:
+    """Interruptions for a program; blocks count from 0, as in the stored tables."""
+    return [asdict(one) | {"at": one.at and one.at.isoformat()} for one in found]
 
 
 def _moment(at: datetime | None) -> str:
     return f"{at:%Y-%m-%d %H:%M} UTC" if at else _("a day that is not known")
 
 
-def _pause(pause: timedelta) -> str:
-    seconds = max(0.0, pause.total_seconds())
+def _pause(seconds: float | None) -> str:
+    if seconds is None:
+        return _("some time")
     if seconds < 90:
         return _("{count} s").format(count=number(seconds, 0))
     if seconds < 90 * 60:

@@ -24,6 +24,7 @@ class Progress:
     ) -> None:
         self._options = options
         self._visits = visits
+        self._places = {(one.block, one.position): place for place, one in enumerate(visits)}
         self._open = still_open
         self._since = time.monotonic()
         self._before = before
@@ -55,7 +56,7 @@ class Progress:
 
     def _visits_left(self, planned: PlannedVisit) -> int:
         """This one and those after it, without visits whose cells need no more."""
-        left = [one for one in self._visits if (one.block, one.position) >= (planned.block, planned.position)]
+        place = self._places[planned.block, planned.position]
         if self._open is None:
-            return len(left)
-        return sum(self._open(cell.key for cell in one.cells) for one in left)
+            return len(self._visits) - place
+        return sum(self._open(cell.key for cell in one.cells) for one in self._visits[place:])

@@ -133,7 +133,7 @@ def keep_pieces(run: StoredRun, preparer: Preparation | None, say: Say) -> None:
         return
     answers = run.table("generations", ["token_ids"])["token_ids"]
     ids = {*pc.unique(pc.list_flatten(pc.list_flatten(answers))).to_pylist()}
-    right = read_right_answers(run.path)
+    right = read_right_answers(run)
     ids.update(*(answer.tolist() for answer in right.answers.values()) if right else ())
     try:
         pieces = preparer.pieces(ids)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from bench.plan.venvs import Venvs
 from bench.prepare.preparation import Say
 from bench.prepare.prompts import PromptBook
 from bench.prepare.stage import preparation_for
+from bench.processes import scratch_folder
 from bench.run.doctor.readiness import look
 from bench.run.guard.after import judge_quality
 from bench.run.load_plans import named_venvs, plan_load
@@ -75,6 +76,10 @@ def check(run: StoredRun) -> None:
     """
     if run.end is None:
         raise StoreError(f"{run.path} has no end.json: the run still goes on, or was killed")
+    if run.shared is not None:
+        raise StoreError(
+            f"{run.path} is a run of a dataset: score it where it was measured, and `nox -s collect -- --replace` it"
+        )
     here = {"machine_id": machine_id(), "machine": hardware(limits())}
     if other_machine(run.record, here) is not None:
         raise StoreError(f"{run.path} was measured on another machine: its loads can be scored there alone")
@@ -128,20 +133,20 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     keep_answers(run.path, reference)
     keep_pieces(run, preparer, say)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="aipc-bench-", ignore_cleanup_errors=True) as scratch:
-        facts = _facts(run, Path(scratch))
-        quality = QualityPass(texts, reference, context, plans, facts, say)
-        try:
-            quality.score(usable, measured, allowed, rows.extend)
-        finally:
-            # A load that was not reached keeps the rows that it had.
-            new = [row for row in rows if row.get("error_type") != "Interrupted"]
-            if new:
-                replace_rows(run, "quality", ~pc.field("load_key").isin({row["load_key"] for row in new}), new)
-                found = [*judge_quality(run), *([SHARED_QUALITY] if beside else ())]
-                others = (pc.field("code") != Code.BROKEN.word) & (pc.field("message") != SHARED_QUALITY.message)
-                replace_rows(run, "findings", others, [one.row() for one in found])
-            record_digests(run.path, ("quality", "findings", PIECES, ANSWERS))
+    scratch = scratch_folder()
+    quality = QualityPass(texts, reference, context, plans, _facts(run, scratch), say)
+    try:
+        quality.score(usable, measured, allowed, rows.extend)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+        # A load that was not reached keeps the rows that it had.
+        new = [row for row in rows if row.get("error_type") != "Interrupted"]
+        if new:
+            replace_rows(run, "quality", ~pc.field("load_key").isin({row["load_key"] for row in new}), new)
+            found = [*judge_quality(run), *([SHARED_QUALITY] if beside else ())]
+            others = (pc.field("code") != Code.BROKEN.word) & (pc.field("message") != SHARED_QUALITY.message)
+            replace_rows(run, "findings", others, [one.row() for one in found])
+        record_digests(run.path, ("quality", "findings", PIECES, ANSWERS))
 
 
 def _facts(run: StoredRun, scratch: Path) -> RunFacts:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
-import pyarrow.compute as pc
-
-from bench.errors import UsageError
+from bench.errors import PrepareError, UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
 from bench.measure.profiling import profile_load
@@ -38,9 +35,11 @@ from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import beyond_context, preparation_for, wanted_artifacts
+from bench.processes import scratch_folder
 from bench.run.cooling import Cooling
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
+from bench.run.interim import InterimReport
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.machine_lock import hold_machine
 from bench.run.progress import Progress
@@ -61,6 +60,7 @@ from bench.store.writer import RunWriter, new_run_id
 
 if TYPE_CHECKING:
     from bench.analyse.adaptive import Adaptive
+    from bench.analyse.samples import Generations
 
 Say = Callable[[str], None]
 
@@ -90,6 +90,9 @@ class BenchSession:
         self._preparer: Preparation | None = None
         self._beyond: dict[str, str] = {}
         self._earlier: Earlier | None = None
+        self._interim: InterimReport | None = None
+        self._block: int | None = None
+        self._recorded: tuple[dict[str, str], Generations] | None = None
 
     @property
     def began(self) -> bool:
@@ -121,7 +124,7 @@ class BenchSession:
 
     def _begin(self, selected: Plan, selection: Selection | None) -> None:
         assert self.writer is not None
-        self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
+        self._scratch = scratch_folder()
         self.say(f"run        {self.writer.run_id}")
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
@@ -170,6 +173,7 @@ class BenchSession:
         still_open = None if self._adaptive is None else self._adaptive.open
         before = 0 if self._earlier is None else len(self._earlier.whole)
         self._progress = Progress(self.options, selected.visits, still_open, before)
+        self._interim = InterimReport(self.writer.path, self.options)
 
     def _quality_pass(
         self,
@@ -266,21 +270,36 @@ class BenchSession:
 
         Raises:
             Interrupted: the user asked to stop while the machine cooled.
+            PrepareError: the artifact is gone.
         """
         assert self._facts is not None
         assert self.writer is not None
         assert self._cooling is not None
+        self._report_so_far(planned.block)
         waited = self._cooling.wait(first=self._progress.begun == 0)
         if self.stopper.requested:
             raise Interrupted
         self.say(self._progress.begin(planned) + waited)
         load, plan = planned.load, self._load_plans[planned.load.key]
+        if plan.path is not None and not plan.path.exists():
+            raise PrepareError(
+                f"{plan.path} was removed while the run went on: `nox -s bench -- --resume` makes it again and measures "
+                "what is missing"
+            )
         prompts = self._prompts_for(planned)
         if load.key not in self._placements:
             scratch = self._facts.scratch / f"profile-{load.key}"
             longest = max(prompts.values(), key=lambda prompt: len(prompt.ids))
             self._placements[load.key] = profile_load(load, plan, self._facts, scratch, longest)
         return Visit(planned, plan, prompts, self._facts, self.writer, self._placements[load.key])
+
+    def _report_so_far(self, block: int) -> None:
+        """Render the report where ``block`` is the next one and something was measured before it."""
+        before, self._block = self._block, block
+        if before is None or before == block or self.measured == 0 or self._interim is None:
+            return
+        if (line := self._interim.render(before + 1)) is not None:
+            self.say(line)
 
     @property
     def _shapes(self) -> Shapes:
@@ -319,16 +338,27 @@ class BenchSession:
         if self._adaptive is not None:
             self._adaptive.add(cell.key, planned.block, outcome.ttft_ms, outcome.tpot_ms)
 
-    def samples_ns(self, cell: Cell, metric: str) -> list[int]:
-        """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds."""
+    def samples_ns(self, label: str, metric: str) -> list[float]:
+        """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds.
+
+        Args:
+            label: of the cell.
+            metric: ``ttft`` or ``itl``.
+        """
         if self.writer is None or not self.began:
             return []
-        self.writer.gather("generations")
-        column = {"ttft": "ttft_ns", "itl": "itl_ns"}[metric]
-        counted = (pc.field("cell_key") == cell.key) & (pc.field("status") == "ok")
-        counted &= ~pc.field("warmup") & pc.field("invalid_reason").is_null()
-        values = open_run(self.writer.path).table("generations", [column], counted)[column].to_pylist()
-        return values if metric == "ttft" else [latency for series in values for latency in series]
+        if self._recorded is None:
+            from bench.analyse.samples import Generations  # noqa: PLC0415 - scipy is not for collecting
+
+            self.writer.gather("generations")
+            keys = {cell.label: cell.key for cell in reversed(self.plan.cells)}
+            self._recorded = keys, Generations(open_run(self.writer.path))
+        keys, generations = self._recorded
+        samples = generations.cell(keys[label])
+        if samples is None:
+            return []
+        values: list[float] = (samples.ttft_ns if metric == "ttft" else samples.itl_ns.ravel()).tolist()
+        return values
 
     @property
     def folder(self) -> Path:
@@ -338,6 +368,7 @@ class BenchSession:
 
     def finish(self, reason: str) -> None:
         """Score texts where the run was finished, and commit its end, with the reason for which it ended."""
+        self._recorded = None
         try:
             if reason == "finished":
                 self._score()

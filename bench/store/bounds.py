@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 _BUFFER_BYTES = 1 << 20
-_LARGEST_FOOTER = 16 * 1024 * 1024
-"""The names of the parts that were gathered into a file take 24 bytes each; the rest takes some ten thousand."""
+_LARGEST_FOOTER = 32 * 1024 * 1024
+"""The names of the parts that were gathered into a file take 24 bytes each; each group of rows some ten thousand."""
 _LARGEST_HEADER = 64 * 1024
-_MOST_COLUMNS, _MOST_CHUNKS = 1_000, 100_000
+_MOST_COLUMNS, _MOST_CHUNKS = 1_000, 200_000
 _DEEPEST = 16
 
 _ROWS_ANYWAY = 10_000
@@ -204,7 +204,7 @@ def _leaves(array: Any) -> Iterator[Any]:
     elif isinstance(array, pa.StructArray):
         for part in array.flatten():
             yield from _leaves(part)
-    elif isinstance(array, pa.StringArray | pa.DictionaryArray):
+    else:
         yield array
 
 

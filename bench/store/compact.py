@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from backends.bounded_json import parse_json
 from bench.errors import StoreError
 from bench.store.bounds import open_parquet
-from bench.store.files import remove_file, write_table
+from bench.store.files import remove_file, write_tables
 
 COMPACT_NAME = "all.parquet"
 _GATHERED = b"aipc_bench.gathered_parts"
@@ -30,24 +30,32 @@ def compact(folder: Path) -> None:
     """
     files = live_files(folder)
     if any(path.name != COMPACT_NAME for path in files):
-        rewrite(folder, pa.concat_tables([_read(path) for path in files]))
+        rewrite(folder, (group for path in files for group in _groups(path)))
 
 
-def rewrite(folder: Path, table: pa.Table) -> None:
-    """Put ``table`` in the place of all rows in ``folder``; raises as :func:`compact`."""
+def rewrite(folder: Path, tables: Iterable[pa.Table]) -> None:
+    """Put ``tables`` in the place of all rows in ``folder``; raises as :func:`compact`.
+
+    They are taken one after the other, so that a large table need not be in memory at once.
+    """
     names = sorted({path.name for path in live_files(folder) if path.name != COMPACT_NAME} | _gathered(folder))
-    table = table.replace_schema_metadata({_GATHERED: json.dumps(names).encode("ascii")})
-    write_table(folder / COMPACT_NAME, table)
+    write_tables(folder / COMPACT_NAME, tables, {_GATHERED: json.dumps(names).encode("ascii")})
     for name in names:
         # A part that another program holds open stays; its rows are not counted twice.
         with suppress(OSError):
             remove_file(folder / name)
 
 
-def _read(path: Path) -> pa.Table:
-    # Closed before the file is written over or removed, which Windows refuses otherwise.
-    with pq.ParquetFile(path) as file:
-        return file.read()
+def _groups(path: Path) -> Iterator[pa.Table]:
+    """The rows of a file, group by group."""
+    try:
+        # Closed before the file is written over or removed, which Windows refuses otherwise.
+        with pq.ParquetFile(path) as file:
+            yield from (file.read_row_group(place) for place in range(file.num_row_groups))
+            if not file.num_row_groups:
+                yield file.schema_arrow.empty_table()
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise StoreError(f"cannot read {path}: {error}") from error
 
 
 def live_files(folder: Path, without: Container[Path] = ()) -> list[Path]:

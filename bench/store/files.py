@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 from backends import bounded_json
 from bench.errors import MachineError, StoreError
 
-_LARGEST_JSON = 32 * 1024 * 1024
+LARGEST_JSON = 32 * 1024 * 1024
 """Of run.json, which has some three hundred bytes for each cell."""
+_GROUP_BYTES = 64 * 1024 * 1024
 _WAITS_S = (0.05, 0.2, 0.5, 1.0)
 
 
@@ -33,6 +34,30 @@ def write_json(path: Path, value: object) -> None:
 def write_table(path: Path, table: pa.Table) -> None:
     """Write ``table`` as parquet to ``path``, whole or not at all."""
     _commit(path, lambda partial: pq.write_table(table, partial, compression="zstd", write_page_checksum=True))
+
+
+def write_tables(path: Path, tables: Iterable[pa.Table], metadata: Mapping[bytes, bytes] | None = None) -> None:
+    """Write ``tables`` of one schema, one at least, as one parquet file to ``path``, whole or not at all.
+
+    Args:
+        path: of the file.
+        tables: taken one after the other; a group of rows is written when it has some tens of megabytes.
+        metadata: of the file's schema.
+    """
+    _commit(path, lambda partial: _write_groups(partial, iter(tables), metadata))
+
+
+def _write_groups(path: Path, tables: Iterator[pa.Table], metadata: Mapping[bytes, bytes] | None) -> None:
+    group = [next(tables)]
+    size, schema = group[0].nbytes, group[0].schema.with_metadata(metadata)
+    with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+        for table in tables:
+            if size >= _GROUP_BYTES:
+                writer.write_table(pa.concat_tables(group))
+                group, size = [], 0
+            group.append(table)
+            size += table.nbytes
+        writer.write_table(pa.concat_tables(group))
 
 
 def write_files(folder: Path, contents: Mapping[Path, str | bytes]) -> None:
@@ -67,7 +92,7 @@ def _write(path: Path, content: str | bytes) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object."""
     try:
-        value = bounded_json.read_json(path, _LARGEST_JSON, finite=True)
+        value = bounded_json.read_json(path, LARGEST_JSON, finite=True)
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(value, dict):
@@ -84,11 +109,12 @@ def _commit(path: Path, write: Callable[[Path], object]) -> None:
             os.fsync(stream.fileno())
         replace_file(partial, path)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
         raise StoreError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose --results-dir"
         ) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
 
 
 def replace_file(partial: Path, path: Path) -> None:

@@ -1,7 +1,11 @@
-"""Which stored runs the names on a command line mean: ids, folders, or globs of either."""
+"""Which stored runs the names on a command line mean: ids, folders, or globs of either.
+
+Runs lie in a results folder, each in a folder of its own, or in a dataset, whose runs are named as if they did.
+"""
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -9,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.errors import StoreError, UsageError
+from bench.store.dataset import is_dataset, open_dataset
 from bench.store.reader import StoredRun, open_run
 
 
@@ -63,13 +68,24 @@ def named_again(names: Sequence[str], results: Path) -> list[str]:
     return [run_id for run_id, count in counted.items() if count > 1]
 
 
+def folders_in(results: Path) -> list[Path]:
+    """The folders of all runs in ``results``, a folder of runs or a dataset, by name.
+
+    Raises:
+        StoreError: the dataset cannot be read.
+    """
+    if is_dataset(results):
+        return [results / run_id for run_id in sorted(open_dataset(results).manifest.runs)]
+    return sorted(path.parent for path in results.glob("*/run.json"))
+
+
 def all_folders(results: Path) -> list[Path]:
-    """The folders of all runs in ``results``, by name.
+    """The same.
 
     Raises:
         StoreError: there is none.
     """
-    found = sorted(path.parent for path in results.glob("*/run.json"))
+    found = folders_in(results)
     if not found:
         raise StoreError(f"{results} holds no run; measure one with `nox -s bench`, or name its folder")
     return found
@@ -80,6 +96,7 @@ def find_folders(names: Sequence[str], results: Path) -> list[Path]:
 
     Raises:
         UsageError: a name means no run.
+        StoreError: a dataset cannot be read.
     """
     found: list[Path] = []
     for name in names:
@@ -89,6 +106,7 @@ def find_folders(names: Sequence[str], results: Path) -> list[Path]:
         # Not Path.glob, which takes no absolute pattern.
         matches = [Path(path) for pattern in patterns for path in sorted(glob.glob(pattern))]  # noqa: PTH207
         runs = [path.resolve() for path in matches if (path / "run.json").is_file()]
+        runs += [path for place in (Path(name), results / name) for path in _in_dataset(place)]
         if not runs and matches:
             count = "1 file or folder" if len(matches) == 1 else f"{len(matches)} files and folders"
             raise UsageError(f"{name} matches {count} and no run, which is a folder with a run.json")
@@ -96,3 +114,10 @@ def find_folders(names: Sequence[str], results: Path) -> list[Path]:
             raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
         found += runs
     return list(dict.fromkeys(found))
+
+
+def _in_dataset(place: Path) -> list[Path]:
+    """The runs of a dataset that ``place`` means: the dataset's folder, and the id of a run or a glob of ids."""
+    if not is_dataset(place.parent):
+        return []
+    return [path.resolve() for path in folders_in(place.parent) if fnmatch.fnmatchcase(path.name, place.name)]

@@ -239,6 +239,7 @@ def test_the_session_is_closed_at_goodbye(line: Line) -> None:
     assert ToyBackend.session.closed
 
 
+@pytest.mark.fault("worker-children")
 def test_a_harness_that_is_gone_ends_the_worker(line: Line) -> None:
     line[0].close()
 

@@ -86,6 +86,7 @@ def test_packages_go_into_the_venv_whatever_the_surroundings_say(hostile: Path) 
     assert "include-system-site-packages = false" in (home / "pyvenv.cfg").read_text("utf-8")
 
 
+@pytest.mark.fault("venv-killed")
 def test_a_venv_without_what_it_needs_has_no_stamp_and_says_what(hostile: Path, wheels: Path) -> None:
     (wheels / "toy-1-py3-none-any.whl").unlink()
     outcome = install.make(RealSession(), [TOY], CommandFailed)
@@ -93,6 +94,7 @@ def test_a_venv_without_what_it_needs_has_no_stamp_and_says_what(hostile: Path, 
     assert not install.was_made("toy")
 
 
+@pytest.mark.fault("venv-two")
 def test_two_sessions_at_once_make_one_venv(hostile: Path) -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from bench.prepare import install;"

@@ -198,6 +198,9 @@ def test_tests_lint_before_they_install_a_stack(finished: Finished, monkeypatch:
     assert [(command[1], pips) for command, pips in zip(finished.commands, finished.pip_calls_before, strict=True)] == [
         ("ruff", 1),
         ("ruff", 1),
+        ("check_jsonschema", 1),
+        ("check_jsonschema", 1),
+        ("--quiet", 1),
         ("mypy", 1),
         ("mypy", 1),
         ("pytest", 8),
@@ -249,7 +252,8 @@ def test_ctrl_break_of_windows_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_lint_runs_no_tests(finished: Finished) -> None:
     noxfile.lint(FakeSession())
-    assert [command[1] for command in finished.commands] == ["ruff", "ruff", "mypy", "mypy"]
+    tools = [command[1] if command[0] == "-m" else "zizmor" for command in finished.commands]
+    assert tools == ["ruff", "ruff", "check_jsonschema", "check_jsonschema", "zizmor", "mypy", "mypy"]
 
 
 @pytest.mark.parametrize(("here", "other"), [("linux", "win32"), ("win32", "linux")])

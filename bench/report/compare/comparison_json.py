@@ -9,17 +9,19 @@ from bench.analyse.comparison import Difference, Head
 from bench.analyse.conditions import NAMED, Mismatch
 from bench.analyse.gate_rule import Gate, could_hide
 from bench.analyse.quality_change import QualityChange
-from bench.analyse.results import CellResult
+from bench.analyse.results import CellResult, RunAnalysis
+from bench.analyse.sittings import interruptions
 from bench.report.about import about
 from bench.report.compare import gate_text, recorded
 from bench.report.compare.comparison_view import BASE, ComparisonView
 from bench.report.compare.comparison_words import adjustment, answer, basis, caveats, rule
-from bench.report.exports.summary_json import json_text
+from bench.report.exports.fields import attributes, json_text, with_ends
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.names import Naming, name_all
+from bench.report.sitting_words import as_values
 
-COMPARISON_VERSION = 4
-GATE_VERSION = 2
+COMPARISON_VERSION = 5
+GATE_VERSION = 3
 
 
 @speaking(ENGLISH.code)
@@ -31,6 +33,7 @@ def comparison_json(view: ComparisonView) -> str:
         "comparison_version": COMPARISON_VERSION,
         "about": _about(view),
         "base": comparison.base_names[0],
+        "base_interruptions": _interruptions(comparison.base),
         "paired": comparison.paired,
         "threshold": comparison.threshold,
         "quality_tolerance": comparison.quality_tolerance,
@@ -52,10 +55,7 @@ def comparison_json(view: ComparisonView) -> str:
         "findings": [
             {
                 "head": None if one.place == BASE else one.place,
-                "code": one.finding.code,
-                "severity": one.finding.severity,
-                "message": one.finding.message,
-                "advice": one.finding.advice,
+                **attributes(one.finding, "code", "severity", "message", "advice"),
                 "cell_keys": [cell.cell_key for cell in one.cells],
             }
             for one in view.findings
@@ -90,11 +90,16 @@ def _head(head: Head, naming: Naming) -> dict[str, Any]:
     own_naming = name_all(head.run)
     return {
         "name": head.name,
+        "interruptions": _interruptions(head.run),
         "earlier_runs": head.earlier,
         "mismatches": [_mismatch(one) for one in head.mismatches],
         "only_base": [_identity(cell, naming) for cell in head.only_base],
         "only_head": [_identity(cell, own_naming) for cell in head.only_head],
     }
+
+
+def _interruptions(run: RunAnalysis) -> list[dict[str, Any]]:
+    return as_values(interruptions(run.record))
 
 
 def _mismatch(one: Mismatch) -> dict[str, Any]:
@@ -130,7 +135,9 @@ def gate_json(gate: Gate) -> str:
         "headline": gate_text.headline(gate),
         "reasons": gate_text.reasons(gate),
         "head": head.name,
+        "head_interruptions": _interruptions(head.run),
         "baselines": list(comparison.base_names),
+        "baseline_interruptions": [_interruptions(run) for run in comparison.bases],
         "paired": comparison.paired,
         "threshold": threshold,
         "quality_tolerance": comparison.quality_tolerance,
@@ -172,25 +179,17 @@ def _identity(cell: CellResult, naming: Naming) -> dict[str, Any]:
         "cell_key": cell.cell_key,
         "configuration": naming.of(cell.load),
         "simulated": cell.load.simulated,
-        "prompt_tokens": cell.prompt_tokens,
-        "new_tokens": cell.new_tokens,
-        "batch_size": cell.batch_size,
+        **attributes(cell, "prompt_tokens", "new_tokens", "batch_size"),
     }
 
 
 def _figures(one: Difference) -> dict[str, Any]:
     """What is known of one metric."""
-    over = one.contrast.ratio
     return {
-        "metric": one.metric,
-        "base_ms": one.base_ms,
-        "head_ms": one.head_ms,
-        "ratio": over.value,
-        "ratio_low": over.low,
-        "ratio_high": over.high,
+        **attributes(one, "metric", "base_ms", "head_ms"),
+        **with_ends("ratio{}", one.contrast.ratio),
         "p_value": one.contrast.p_value,
-        "basis": one.basis,
-        "verdict": one.verdict,
+        **attributes(one, "basis", "verdict"),
     }
 
 
@@ -200,17 +199,12 @@ def _quality(one: QualityChange) -> dict[str, Any]:
     there, here = one.base.quality, one.head.quality
     return {
         "load_key": one.head.load_key,
-        "base_perplexity": one.base_perplexity,
-        "head_perplexity": one.head_perplexity,
-        "ratio": over.value if over else None,
-        "ratio_low": over.low if over else None,
-        "ratio_high": over.high if over else None,
-        "p_value": one.contrast.p_value if one.contrast else None,
+        **attributes(one, "base_perplexity", "head_perplexity"),
+        **with_ends("ratio{}", over),
+        **attributes(one.contrast, "p_value"),
         "texts": over.blocks if over else 0,
         "base_verdict": there.verdict if there else None,
         "head_verdict": here.verdict if here else None,
         "collapsed_cells": one.collapsed,
-        "same_artifact": one.same_artifact,
-        "verdict": one.verdict,
-        "reason": one.reason,
+        **attributes(one, "same_artifact", "verdict", "reason"),
     }

@@ -12,6 +12,7 @@ from bench.analyse.conditions import MACHINE
 from bench.analyse.quality_change import QualityChange
 from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Finding, RunAnalysis
+from bench.analyse.sittings import interruptions
 from bench.metrics import COMPARED
 from bench.report.names import Naming, name_all
 
@@ -281,6 +282,8 @@ def _caveats(comparison: Comparison, rows: Sequence[Row], findings: Sequence[Tou
             yield Caveat("unfinished", {"place": place})
         if not run.cells and comparison.several:
             yield Caveat("empty", {"place": place})
+        if several := interruptions(run.record):
+            yield Caveat("interrupted", {"place": place, "interruptions": several})
     yield from _lost(comparison, rows)
     yield from _simulated([comparison.base, *(run for _, run in heads)])
     if comparison.differences and all(one.contrast.p_value is None for one in comparison.differences):

@@ -8,6 +8,7 @@ from typing import Any
 from bench.analyse.comparison import VERDICTS, Comparison, Head
 from bench.analyse.conditions import MACHINE, Mismatch
 from bench.analyse.interval import CONFIDENCE
+from bench.analyse.sittings import Interruption
 from bench.metrics import METRICS
 from bench.report import finding_words
 from bench.report.compare import comparison_quality
@@ -17,6 +18,7 @@ from bench.report.compare.recorded import condition, pair
 from bench.report.format import capital, listed, plural
 from bench.report.language import gettext as _
 from bench.report.names import name_all
+from bench.report.sitting_words import carried_on
 
 _MOST_NAMED = 5
 _LONGEST = 300
@@ -93,17 +95,10 @@ def _caveat(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
     comparison = view.comparison
     if code == "different":
         return _different(values["what"], values["mismatches"], comparison)
-    if code == "lost":
-        return _lost(values["place"], values["cells"], view)
     if code == "serious":
         return _serious(values["findings"], comparison)
-    if code == "unfinished":
-        return _("{run} has no end: it is still being written or was killed; compared as far as it goes").format(
-            run=run_names([values["place"]], comparison)
-        )
-    if code == "empty":
-        run = run_names([values["place"]], comparison)
-        return _("{run} measured nothing that counts: there is no figure to compare").format(run=run)
+    if "place" in values:
+        return _of_run(code, values, view)
     return {
         "machines": _(
             "Different machines. A ratio here is that of two whole machines as they stood: processor, memory, "
@@ -115,6 +110,20 @@ def _caveat(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
         "partly-simulated": _("partly simulated: some of these latencies were played; the configurations are named so"),
         "one-block": _("one block gives no interval, so no difference can be shown; measure with --profile standard"),
     }[code]
+
+
+def _of_run(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
+    """A caveat about one run."""
+    place, comparison = values["place"], view.comparison
+    if code == "lost":
+        return _lost(place, values["cells"], view)
+    if code == "interrupted":
+        return _interrupted(place, values["interruptions"], comparison)
+    message = {
+        "unfinished": _("{run} has no end: it is still being written or was killed; compared as far as it goes"),
+        "empty": _("{run} measured nothing that counts: there is no figure to compare"),
+    }[code]
+    return message.format(run=run_names([place], comparison))
 
 
 def _different(what: str, mismatches: Mapping[int, Mismatch], comparison: Comparison) -> str:
@@ -131,6 +140,18 @@ def _different(what: str, mismatches: Mapping[int, Mismatch], comparison: Compar
         base=_(" or ").join(dict.fromkeys(base for base, _head in pairs.values())),
         heads=", ".join(heads),
     )
+
+
+def _interrupted(place: int, found: Sequence[Interruption], comparison: Comparison) -> str:
+    message = _(
+        "{run} was carried on after {interruptions}: its blocks are of several sittings, which may differ as two runs "
+        "do. The intervals know only what these sittings differed by"
+    )
+    if comparison.paired:
+        message = _(
+            "{run} was carried on after {interruptions}: the two visits of a ratio are always of the same sitting"
+        )
+    return message.format(run=capital(run_names([place], comparison)), interruptions=carried_on(found))
 
 
 def _lost(place: int, cells: Sequence[Any], view: ComparisonView) -> str:

@@ -18,6 +18,7 @@ from bench.report.exports.summary_markdown import escape
 from bench.report.format import plain, plural
 from bench.report.language import ENGLISH, speaking
 from bench.report.names import name_all
+from bench.report.sitting_words import carried_on
 
 STATUS = {NONE_SHOWN: 0, REGRESSION: 1, CANNOT_TELL: 2}
 """Outcome -> exit status."""
@@ -49,6 +50,11 @@ _SENTENCES = {
     "serious": "SERIOUS finding in this run, about {cells}: {code}: {message}. {advice}",
     "serious-baselines": "SERIOUS finding in {runs}: {finding}",
     "lost-baselines": "not all blocks were measured in {runs}",
+    "interrupted": (
+        "{run} was carried on after {interruptions}: its blocks are of several sittings, which may differ as two runs "
+        "do"
+    ),
+    "interrupted-baselines": "carried on after an interruption, so that their blocks are of several sittings: {runs}",
     "other-machine": "LEFT OUT baseline {run}: another machine ({base}, the head is of {head})",
     "other-hardware": (
         "LEFT OUT baseline {run}: another machine with the same id, as copied images have it ({what}: {base}, the head "
@@ -102,6 +108,8 @@ def sentence(one: Caveat) -> str:
         there, here = pair(values["mismatch"])
         run = values.get("run", "the newest baseline")
         values = {"what": values["mismatch"].what, "base": there, "head": here, "run": run}
+    elif one.code == "interrupted":
+        values["interruptions"] = carried_on(values["interruptions"])
     elif isinstance(values.get("runs"), tuple):
         values["runs"] = _baselines(values["runs"])
     return _SENTENCES[one.code].format(**values)

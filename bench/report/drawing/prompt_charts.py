@@ -48,7 +48,12 @@ Lines = list[tuple[LineStyle, list[_Point]]]
 
 
 def prompt_charts(
-    lines: Sequence[Series], rankings: Sequence[Ranking], styles: Mapping[str, LineStyle], sheet: Sheet, *, both: bool
+    lines: Sequence[Series],
+    rankings: Sequence[Ranking[CellResult]],
+    styles: Mapping[str, LineStyle],
+    sheet: Sheet,
+    *,
+    both: bool,
 ) -> Iterator[Chart]:
     """A chart per metric that has values, of lines that hold one combination of new tokens and batch size.
 
@@ -78,7 +83,7 @@ def _title(metric: str) -> str:
     return metric_words.chart_title(metric) if metric in CHARTED else capital(f"{_name(metric)}, ms")
 
 
-def _ratios(rankings: Sequence[Ranking]) -> dict[str, Estimate]:
+def _ratios(rankings: Sequence[Ranking[CellResult]]) -> dict[str, Estimate]:
     """Cell key -> time to first token over the lowest at the same shape, which itself is 1 and has no interval.
 
     First asks alone: a prefix-cache hit has no place on that scale. Empty where nothing stands beside the lowest.

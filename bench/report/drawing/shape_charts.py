@@ -50,8 +50,7 @@ def arrival_charts(
     for one in lines:
         for cell in one.cells:
             if cell.arrival_ms:
-                shape = cell.prompt_tokens, cell.new_tokens, cell.batch_size
-                shapes.setdefault(shape, []).append((one, cell, cell.arrival_ms))
+                shapes.setdefault(cell.shape, []).append((one, cell, cell.arrival_ms))
     ordered = sorted(shapes, key=lambda shape: shape[::-1])
     several = [shape for shape in ordered if shape[1] > 1]
     charts = [

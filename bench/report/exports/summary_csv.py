@@ -15,10 +15,10 @@ from bench.analyse.results import (
     Failure,
     LoadResult,
     LoadTimes,
-    Measured,
     Unreached,
 )
-from bench.metrics import EXPORTED, METRICS, Metric
+from bench.metrics import EXPORTED, METRICS
+from bench.report.exports.fields import attributes, with_ends
 from bench.report.finding_notes import found_of
 from bench.report.format import clean
 from bench.report.names import Naming
@@ -27,6 +27,14 @@ from bench.report.run_words import quantiles_missing
 
 # A spreadsheet takes text that begins so for a formula.
 _FORMULA = ("=", "+", "-", "@", "\t")
+
+_OF_LOAD = (
+    *("variant", "backend", "backend_version", "device_requested", "device_executed", "device_verdict"),
+    *("device_share", "precision", "bits_per_weight", "weight_recipe", "inference_precision", "kv_cache_precision"),
+    *("activation_quantization", "options", "environment"),
+)
+_SIZES = ("peak_memory_bytes", "private_memory_bytes", "device_memory_bytes", "artifact_bytes")
+"""Attributes of :class:`bench.analyse.results.LoadResult`, each a column."""
 
 _AGREEMENT = {
     "answers_compared": "compared",
@@ -103,21 +111,7 @@ def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> di
         "simulated": load.simulated,
         "status": status,
         "cell_key": key,
-        "variant": clean(load.variant),
-        "backend": clean(load.backend),
-        "backend_version": load.backend_version,
-        "device_requested": clean(load.device_requested),
-        "device_executed": load.device_executed,
-        "device_verdict": load.device_verdict,
-        "device_share": load.device_share,
-        "precision": clean(load.precision),
-        "bits_per_weight": load.bits_per_weight,
-        "weight_recipe": _pairs(load.weight_recipe),
-        "inference_precision": load.inference_precision,
-        "kv_cache_precision": load.kv_cache_precision,
-        "activation_quantization": load.activation_quantization,
-        "options": _pairs(load.options),
-        "environment": _pairs(load.environment),
+        **{name: _flat(value) for name, value in attributes(load, *_OF_LOAD).items()},
         "prompt_tokens": prompt_tokens,
         "new_tokens": new_tokens,
         "batch_size": batch_size,
@@ -125,21 +119,20 @@ def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> di
         **quality(load),
         **_times("", load.fresh),
         **_times("cached_", load.cached),
-        "peak_memory_bytes": load.peak_memory_bytes,
-        "private_memory_bytes": load.private_memory_bytes,
-        "device_memory_bytes": load.device_memory_bytes,
-        "artifact_bytes": load.artifact_bytes,
+        **attributes(load, *_SIZES),
     }
 
 
-def _pairs(values: Mapping[str, Any] | None) -> str | None:
-    return None if values is None else clean(json.dumps(dict(values), sort_keys=True))
+def _flat(value: Any) -> Any:
+    """Names and values as JSON, and texts without control characters."""
+    text = json.dumps(dict(value), sort_keys=True) if isinstance(value, Mapping) else value
+    return clean(text) if isinstance(text, str) else text
 
 
 def _times(prefix: str, times: LoadTimes | None) -> dict[str, Any]:
     """The times of loads that compiled, and with a prefix those of loads that a compile cache served."""
     names = ("process_start_s", "import_s", "load_s", "first_generation_s")
-    found = {name: getattr(times, name) if times else None for name in names}
+    found = attributes(times, *names)
     request = (times.first_request if times else None) or (None, None, None)
     found |= zip(("first_prompt_tokens", "first_new_tokens", "first_batch_size"), request, strict=True)
     found |= {
@@ -156,7 +149,7 @@ def _figures(cell: CellResult) -> dict[str, Any]:
         "blocks": cell.blocks,
         "generations": cell.generations,
         "excluded_generations": cell.excluded,
-        **{name: value for key in EXPORTED for name, value in _with_interval(METRICS[key], getattr(cell, key)).items()},
+        **{name: value for key in EXPORTED for name, value in _with_interval(cell, key).items()},
         **{f"itl_{name}_ms": getattr(cell.itl_ms, name) for name in QUANTILES},
         "itl_samples": cell.itl_samples,
         "itl_note": quantiles_missing(cell) or None,
@@ -173,23 +166,17 @@ def agreement(cell: CellResult) -> dict[str, float | None]:
 def quality(load: LoadResult) -> dict[str, Any]:
     """The verdict on a load's words and the figures behind it; ``None`` where nothing is known."""
     known = load.quality
-    ratio = known.ratio if known else None
     return {
         "quality": known.verdict if known else None,
-        "perplexity": known.perplexity if known else None,
-        "perplexity_ratio": ratio.value if ratio else None,
-        "perplexity_ratio_low": ratio.low if ratio else None,
-        "perplexity_ratio_high": ratio.high if ratio else None,
-        **{name: getattr(known, name) if known else None for name in ("kl_mean", "kl_p99", "same_top")},
+        **attributes(known, "perplexity"),
+        **with_ends("perplexity_ratio{}", known.ratio if known else None),
+        **attributes(known, "kl_mean", "kl_p99", "same_top"),
     }
 
 
-def _with_interval(metric: Metric, measured: Measured | None) -> dict[str, float | None]:
-    return {
-        metric.key: measured.estimate.value if measured else None,
-        metric.with_unit("low"): measured.estimate.low if measured else None,
-        metric.with_unit("high"): measured.estimate.high if measured else None,
-    }
+def _with_interval(cell: CellResult, key: str) -> dict[str, float | None]:
+    measured = getattr(cell, key)
+    return with_ends(METRICS[key].names, measured.estimate if measured else None)
 
 
 def _reason(failure: Failure) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from bench.report.compare.recorded import condition, value
 from bench.report.format import factor, interval, listed, number, percent, plural
 from bench.report.history.history_view import HistoryView, LeftOut, Reason, SlowChange
 from bench.report.language import gettext as _
+from bench.report.sitting_words import carried_on
 
 _MOST_NAMED = 3
 _MOST_CHANGES = 12
@@ -110,6 +111,16 @@ def _notes(view: HistoryView) -> Iterator[str]:
     if view.unfinished:
         message = _("{runs} without an end: still being written or killed; taken as far as measured")
         yield message.format(runs=_few(view.unfinished))
+    if view.interrupted:
+        message = _("carried on after an interruption, so of several sittings, which may differ as runs do: {runs}")
+        yield message.format(
+            runs=_few(
+                [
+                    _("{run} ({interruptions})").format(run=run.run_id, interruptions=carried_on(run.interruptions))
+                    for run in view.interrupted
+                ]
+            )
+        )
     if view.lost:
         message = _("not all blocks were measured in {runs}; these points are estimated from the other blocks")
         yield message.format(

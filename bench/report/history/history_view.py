@@ -102,6 +102,11 @@ class HistoryView:
         return [run.run_id for run in self.history.runs if not run.ended]
 
     @property
+    def interrupted(self) -> list[ReadRun]:
+        """Runs that were carried on after an interruption."""
+        return [run for run in self.history.runs if run.interruptions]
+
+    @property
     def lost(self) -> list[tuple[str, int]]:
         """Id of each run with cells that lack blocks, and how many cells."""
         counted = ((run.run_id, sum(cell.lost_blocks > 0 for cell in run.cells)) for run in self.history.runs)

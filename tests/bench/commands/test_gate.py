@@ -165,7 +165,7 @@ def test_what_is_said_is_written_too(tmp_path: Path, run: Run) -> None:
     folder = tmp_path / "out" / "gate-slow"
     told = json.loads((folder / "gate.json").read_text("utf-8"))
     assert {path.name for path in folder.iterdir()} == {"gate.md", "gate.json"}
-    assert (told["gate_version"], told["outcome"], told["exit_status"]) == (2, "regression", 1)
+    assert (told["gate_version"], told["outcome"], told["exit_status"]) == (3, "regression", 1)
 
 
 def test_a_cell_that_crashed_in_nine_of_ten_blocks_cannot_be_told(

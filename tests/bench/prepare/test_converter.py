@@ -42,6 +42,7 @@ def test_a_model_that_the_converter_takes_never_is_refused_in_its_words_alone(tm
         run(tmp_path)
 
 
+@pytest.mark.fault("convert-killed")
 def test_a_death_comes_back_with_the_last_lines(tmp_path: Path, stand_in: Any) -> None:
     stand_in.behave("die")
     with pytest.raises(PrepareError) as failed:
@@ -52,6 +53,7 @@ def test_a_death_comes_back_with_the_last_lines(tmp_path: Path, stand_in: Any) -
     )
 
 
+@pytest.mark.fault("convert-killed")
 def test_an_interrupt_ends_the_converter_and_its_children(
     tmp_path: Path, stand_in: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,7 @@ def bomb(name: str, folder: Path, table: str = "generations") -> Path:
 def test_it_is_refused_with_the_file_and_the_reason(tmp_path: Path, name: str) -> None:
     table = "loads" if "maps" in name else "generations"
     file, run = bomb(name, tmp_path, table), StoredRun(tmp_path, {}, None)
-    assert file.stat().st_size < 50 * 2**20
+    assert file.stat().st_size < 100 * 2**20
     columns = {"generations": "status", "loads": "status"}[table]
     for read in (lambda: run.table(table), lambda: list(run.batches(table, [columns]))):
         with pytest.raises(StoreError) as refused:

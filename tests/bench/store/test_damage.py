@@ -32,6 +32,7 @@ def flipped(data: bytes, draw: random.Random) -> bytes:
     return data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :]
 
 
+@pytest.mark.fault("disk-damaged")
 def test_any_bit_that_turns_is_named_or_changes_no_number(run: Path) -> None:
     file, draw = run / "generations" / "all.parquet", random.Random(1)
     data, columns = file.read_bytes(), ["cell_key", "block", "ttft_ns", "itl_ns", "token_ids", "status"]
@@ -50,6 +51,7 @@ def test_any_bit_that_turns_is_named_or_changes_no_number(run: Path) -> None:
             assert all(value in (None, before[name]) for name, value in row.items())
 
 
+@pytest.mark.fault("disk-damaged")
 def test_any_bit_that_turns_in_any_file_is_found(run: Path) -> None:
     draw = random.Random(1)
     for file in sorted(path for path in run.rglob("*") if path.is_file() and path.name != "digests.json"):
@@ -61,6 +63,7 @@ def test_any_bit_that_turns_in_any_file_is_found(run: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+@pytest.mark.fault("disk-damaged")
 def test_a_file_that_was_cut_is_named_and_the_rest_is_reported(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], share: float
 ) -> None:
@@ -142,6 +145,7 @@ def test_of_many_runs_a_damaged_one_is_named_and_the_others_are_compared(
     assert compare.main([run.name, "run[12]", *folders]) == 4
 
 
+@pytest.mark.fault("disk-damaged")
 def test_a_run_is_verified_by_its_name(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folders = ["--results-dir", str(run.parent)]
     assert verify.main([run.name, *folders]) == 0

@@ -102,7 +102,7 @@ def test_markdown_keeps_foreign_text_as_text(hostile: Comparison) -> None:
 
 def test_json_has_a_row_per_cell_and_metric(hostile: Comparison) -> None:
     value = json.loads(comparison_json(comparison_view(hostile)))
-    assert (value["comparison_version"], len(value["cells"])) == (4, 9)
+    assert (value["comparison_version"], len(value["cells"])) == (5, 9)
 
 
 @pytest.mark.slow
