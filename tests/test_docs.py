@@ -153,7 +153,8 @@ def test_the_chart_over_the_nights_is_of_a_file_that_a_report_has() -> None:
 
 def test_the_page_has_every_test_of_a_fault_and_no_other(request: pytest.FixtureRequest) -> None:
     """As far as their files were collected here: all of them, where no test was named."""
-    table: FaultTable = request.config.pluginmanager.get_plugin("faults")
+    table = request.config.pluginmanager.get_plugin("faults")
+    assert isinstance(table, FaultTable)
     if any("::" in argument for argument in request.config.args):
         pytest.skip("of a file of which tests are named not all are known")
     shown = {fault: row for fault, row in rows().items() if table.files.issuperset(row[0])}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +19,7 @@ from bench.measure.weights import weight_bits, why_not_as_asked
 from bench.measure.worker import Generated
 from bench.observe.machine_conditions import Watched
 from bench.observe.memory import memory_of
+from bench.observe.moment import Moment
 from bench.plan.cells import Ask, Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt, PromptKey
@@ -130,7 +130,7 @@ class Visit:
         if self._attempt is None:
             self._attempts += 1
             load_id = f"{self.planned.id}/a{self._attempts}"
-            attempt = Attempt(load_id, self._attempts, datetime.now(UTC), placement=self.placement)
+            attempt = Attempt(load_id, self._attempts, Moment(), placement=self.placement)
             try:
                 self._start(attempt)
             except WorkerError as error:

@@ -148,6 +148,7 @@ def machine_facts(view: RunView) -> list[tuple[str, str]]:
         (_("Model"), model.get("name")),
         (_("Model revision"), model.get("revision")),
         (_("Model digest"), model.get("digest")),
+        (_("Packages"), _packages({**(record.get("tools") or {}), **(record.get("venvs") or {})})),
         ("AIPC Bench", _joined(project.get("version"), project.get("git_commit"))),
     ]
     return [(name, value if isinstance(value, str) else str(value)) for name, value in facts if value]
@@ -189,6 +190,19 @@ def _environment(analysis: RunAnalysis) -> str:
     """What the workers had set, whichever of them; each cell's details tell its own."""
     found = {f"{name}={value}" for load in analysis.loads for name, value in (load.environment or {}).items()}
     return ", ".join(sorted(found))
+
+
+def _packages(venvs: Mapping[str, Any]) -> str:
+    """Whether the packages of the venvs were installed by the hashes of their locks; empty where no run says so."""
+    told = {name: venv for name, venv in venvs.items() if "locked" in (venv or {})}
+    names: dict[str, list[str]] = {}
+    for name, venv in told.items():
+        if not venv["locked"]:
+            names.setdefault(clean(str(venv.get("unlocked_reason"))), []).append(name)
+    if not told or not names:
+        return _("all installed by the hashes of the lock files") if told else ""
+    reasons = "; ".join(f"{', '.join(those)}: {reason}" for reason, those in names.items())
+    return _("not all installed by the hashes of the lock files: {reasons}").format(reasons=reasons)
 
 
 def _cores(cpu: Mapping[str, Any]) -> str:

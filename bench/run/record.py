@@ -49,6 +49,7 @@ def run_record(
     facts: RunFacts,
     venvs: Mapping[str, Mapping[str, Any]],
     memory_read_bytes_per_s: float | None,
+    network: str | None = None,
 ) -> dict[str, Any]:
     """The record of a run, without its id and schema version.
 
@@ -60,6 +61,7 @@ def run_record(
         facts: what the visits share.
         venvs: backend -> its Python and packages.
         memory_read_bytes_per_s: see :func:`bench.observe.bandwidth.read_bandwidth`; ``None`` if no model is run.
+        network: why workers keep the network of the machine; ``None`` where they have none.
     """
     loads = {cell.load.key: cell.load for cell in cells}
     return {
@@ -78,6 +80,7 @@ def run_record(
         },
         "machine": {**machine_facts(), "memory_read_bytes_per_s": memory_read_bytes_per_s},
         "machine_id": facts.machine_id,
+        "workers": {"network": network or "none", "memory_cap_bytes": facts.memory_cap_bytes},
         "venvs": venvs,
     }
 

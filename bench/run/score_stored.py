@@ -19,6 +19,7 @@ from bench.measure.store_rows import Row
 from bench.measure.worker import Timeouts
 from bench.observe.limits import limits
 from bench.observe.machine import hardware, machine_id
+from bench.observe.memory import memory_cap
 from bench.observe.packages import describe_venvs, plain_name
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
@@ -161,6 +162,7 @@ def _facts(run: StoredRun, scratch: Path) -> RunFacts:
         max_warmups=0,
         timeouts=Timeouts(),
         scratch=scratch,
+        memory_cap_bytes=memory_cap(),
     )
 
 

@@ -20,9 +20,11 @@ from bench.measure.visit import Interrupted, Outcome, Visit
 from bench.measure.worker import Timeouts
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
+from bench.observe.isolation import network_kept
 from bench.observe.limits import limits, usable_memory
 from bench.observe.machine import machine_id
-from bench.observe.packages import describe_venvs, drift
+from bench.observe.memory import memory_cap
+from bench.observe.packages import describe_venvs, drift, tools
 from bench.observe.reading_costs import observers
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
@@ -160,7 +162,8 @@ class BenchSession:
             self._preparer = preparer
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(facts.threads or limits().default_threads)
-        record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
+        record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth, network_kept())
+        record["tools"] = tools(None if preparer is None else self.venvs.conversion())
         record |= {} if selection is None else {"selection": selection.record()}
         self._adaptive = self._begin_adaptive(selected)
         self._begin_or_carry_on(record, selected)
@@ -211,6 +214,7 @@ class BenchSession:
             timeouts=Timeouts(load_s=options.load_timeout_s, generation_s=options.generation_timeout_s),
             scratch=scratch,
             shapes=self._shapes,
+            memory_cap_bytes=memory_cap(),
             allow_fallback=options.allow_fallback,
             retry_crashed=options.retry_crashed,
             stopping=lambda: self.stopper.requested,
@@ -283,8 +287,8 @@ class BenchSession:
         load, plan = planned.load, self._load_plans[planned.load.key]
         if plan.path is not None and not plan.path.exists():
             raise PrepareError(
-                f"{plan.path} was removed while the run went on: `nox -s bench -- --resume` makes it again and measures "
-                "what is missing"
+                f"{plan.path} was removed while the run went on: `nox -s bench -- --resume` makes it again and "
+                "measures what is missing"
             )
         prompts = self._prompts_for(planned)
         if load.key not in self._placements:

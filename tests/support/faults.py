@@ -91,7 +91,7 @@ FAULTS = {
     "removed": Fault(
         "disk",
         "the results or the cache are removed while a run goes on",
-        "the cell under way has a line that says so; the run stops, and `--resume` makes and measures again what is gone",
+        "a line that says so; the run stops, and `--resume` makes and measures again what is gone",
     ),
     "disk-held": Fault(
         "disk", "file held by another program for a moment, or for good", "a moment is waited for; else one line"
@@ -122,6 +122,12 @@ FAULTS = {
         "preparation",
         "an installation fails or is killed; a venv loses files",
         "never taken for whole; made again, its reason said",
+    ),
+    "clock": Fault(
+        "machine",
+        "the wall clock is set forwards or backwards during a run",
+        "a finding; all durations are of clocks that nobody sets, no process ends before it began, and `--resume` goes "
+        "on",
     ),
     "suspend": Fault(
         "machine", "suspended during a generation", "that generation is not counted, and says why; a finding"
@@ -162,7 +168,7 @@ class FaultTable:
         if not os.environ.get("AIPC_BENCH_UPDATE_DOCS") or hasattr(session.config, "workerinput"):
             return
         whole = {file for files, _ in rows().values() for file in files if (ROOT / "tests" / file).exists()}
-        ran = all(sum(files.values()) == self.ended[name].total() for name, files in self.collected.items())
+        ran = all(self.collected[name].total() == self.ended[name].total() > 0 for name in FAULTS)
         if ran and whole <= self.files and not any(ends["failed"] for ends in self.ended.values()):
             table = [*_HEAD, *(_row(name, self.collected[name], self.ended[name]) for name in FAULTS)]
             write_between(PAGE, BEGIN, END, table)

@@ -62,7 +62,7 @@ class PlayedWorker:
 def play(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the runs of this process start no process, and watch nothing that takes time."""
     monkeypatch.setattr("bench.measure.visit.start_worker", PlayedWorker)
-    monkeypatch.setattr("bench.run.session.describe_venvs", lambda venvs: dict.fromkeys(venvs, {}))
+    monkeypatch.setattr("bench.run.session.describe_venvs", lambda venvs: {name: {} for name in venvs})
     monkeypatch.setattr("backends.worker.gc.collect", lambda: 0)
     monkeypatch.setattr("bench.measure.visit.memory_of", lambda _: MemoryUse(None, None))
     monkeypatch.setattr("bench.run.record.git_commit", lambda: None)
@@ -80,7 +80,7 @@ class Ended:
     measured: list[tuple[str, str]]
 
 
-def run(home: Path, *arguments: str, say: Callable[[str], object] = lambda _: None) -> Ended:
+def run(home: Path, *arguments: str, say: Callable[[str], None] = lambda _: None) -> Ended:
     """Measure a sweep, in the order of calls that the suites make."""
     options, plan = plan_for(raw_values([*arguments, "--results-dir", str(home / "results")]), home)
     session, ended = BenchSession(options, plan, "nox -s bench", say), Ended([], [])

@@ -26,7 +26,7 @@ from bench.prepare.ready_made import ReadyMade
 from bench.prepare.stage import Preparer
 from tests.support.models import lacking_a_weight
 
-pytestmark = pytest.mark.contract
+pytestmark = pytest.mark.conversion
 
 PreparerFor = Callable[[str], Preparer]
 

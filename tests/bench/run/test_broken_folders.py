@@ -1,4 +1,4 @@
-"""Folders that are removed during a run, or cannot be written to: a line with a remedy, and the rest is measured later."""
+"""Folders that are removed during a run or cannot be written: a line with a remedy, and the rest is measured later."""
 
 from __future__ import annotations
 
@@ -95,11 +95,8 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BrokenDisk:
 def test_temporary_files_that_cannot_be_written_are_a_line(
     tmp_path: Path, whole: dict[str, Any], temporary: BrokenDisk
 ) -> None:
-    ended = run(tmp_path, *SWEEP)
-    assert ended.errors == [
-        "temporary files cannot be written (Read-only file system): free some space there, or set TMPDIR (Windows: "
-        "TEMP) to another folder"
-    ]
+    (error,) = run(tmp_path, *SWEEP).errors
+    assert error.startswith("temporary files cannot be written (Read-only file system): free some space there, or set")
     assert list((tmp_path / "results").iterdir()) == []
 
 

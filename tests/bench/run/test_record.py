@@ -47,6 +47,7 @@ def test_the_record_has_the_parts_of_the_design(recorded: dict[str, Any]) -> Non
         "plan",
         "machine",
         "machine_id",
+        "workers",
         "venvs",
     }
 
