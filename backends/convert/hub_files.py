@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from backends.file_names import is_plain
 from backends.hf_weights import ADAPTER, INDEX, PICKLES, SIDE_SUFFIXES, SINGLE, TOKENIZERS
 
 _SHOWN = 3
@@ -30,8 +31,7 @@ def needed(names: Collection[str], where: Mapping[str, str]) -> list[str]:
         where: :func:`placed`; empty where there is no index.
     """
     weights = {SINGLE} if SINGLE in names else {INDEX, *where.values()}
-    plain = (name for name in names if not any(sign in name for sign in "/\\:"))
-    return sorted(name for name in plain if name in weights or _is_beside(name))
+    return sorted(name for name in filter(is_plain, names) if name in weights or _is_beside(name))
 
 
 def _is_beside(name: str) -> bool:

@@ -11,7 +11,7 @@ from bench.analyse.comparison import Comparison, Head, compare, compare_variants
 from bench.analyse.conditions import prompts_differ
 from bench.analyse.quality_change import QUALITY_TOLERANCE
 from bench.analyse.results import RunAnalysis
-from bench.cli import Parser, add_language
+from bench.cli import Parser, add_language, one_line, print_lines
 from bench.commands.stored_runs import (
     Analyses,
     add_folders,
@@ -47,13 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if not asked.force and (why := refusal(comparison)):
                 raise UsageError(why)
             for run_id in named_again(asked.runs, asked.results_dir):
-                print(shown_text(f"note: {run_id} is named more than once and taken once", private), file=sys.stderr)
+                note = f"note: {run_id} is named more than once and taken once"
+                print(one_line(shown_text(note, private)), file=sys.stderr)
         else:
             comparison = _variants(analyses.of(base), threshold, share(asked.quality_tolerance, "--quality-tolerance"))
         _refuse_nothing(comparison)
         with speaking(asked.lang):
             lines = write_comparison(comparison, asked.reports_dir / _folder(base, heads), private)
-        print("\n".join(lines))
+        print_lines(lines)
     except BenchError as error:
         return print_error(error, private)
     return 0

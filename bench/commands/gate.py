@@ -12,7 +12,7 @@ from bench.analyse.comparison import Caveat, has_variants, run_id
 from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
 from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants
 from bench.analyse.quality_change import QUALITY_TOLERANCE
-from bench.cli import Parser
+from bench.cli import Parser, print_lines
 from bench.commands.stored_runs import (
     Analyses,
     add_folders,
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             found, folder = redacted(found, private), redacted_folder(folder, private)
         write_files(folder, {folder / "gate.md": gate_markdown(found), folder / "gate.json": gate_json(found)})
         index = index_lines(asked.reports_dir, private)
-        print("\n".join([*gate_lines(found), "", *index, f"written    {shown_path(folder / 'gate.md', private)}"]))
+        print_lines([*gate_lines(found), "", *index, f"written    {shown_path(folder / 'gate.md', private)}"])
         return STATUS[found.outcome]
     except BenchError as error:
         print_error(error, private)
