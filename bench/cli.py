@@ -37,7 +37,7 @@ def clean(text: str) -> str:
 
 
 def one_line(text: object) -> str:
-    """``text`` cleaned, in a line, and no command to the program that runs CI, as ``::error::`` and ``##[group]`` are."""
+    """``text`` cleaned, in a line, and no command to what runs CI, as ``::error::`` and ``##[group]`` are."""
     line = " ".join(clean(str(text)).splitlines())
     return _TO_CI.sub(lambda found: " ".join(found.group()), line)
 

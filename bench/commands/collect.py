@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from bench.cli import Parser
 from bench.commands.stored_runs import print_error
 from bench.dataset.collect import Outcome, collect
 from bench.errors import BenchError
+from bench.prepare.cache import cache_root
 
 _INTERRUPTED = 130
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Take what can be taken; returns 1 where a source was refused."""
     try:
         asked = _parser().parse_args(arguments)
-        outcome = collect(asked.sources, asked.into, _say, again=asked.replace)
+        outcome = collect(asked.sources, asked.into, _say, cache_root(), again=asked.replace)
     except BenchError as error:
         return print_error(error)
     except KeyboardInterrupt:
@@ -32,7 +32,7 @@ def _say(what: str, line: str) -> None:
     print(f"{what:<10} {line}", file=sys.stderr if what == "refused" else sys.stdout)
 
 
-def _summary(outcome: Outcome, into: Path) -> str:
+def _summary(outcome: Outcome, into: str) -> str:
     counts = {
         "taken": outcome.taken,
         "known already": outcome.known,
@@ -61,10 +61,10 @@ def _parser() -> Parser:
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="folders of runs, results folders, datasets, zips of these, or globs",
+        help="folders of runs, results folders, datasets, zips of these, or globs; here or by URL (s3://, gs://, …)",
     )
     parser.add_argument(
-        "--into", type=Path, default=Path("dataset"), metavar="DIR", help="the dataset (default: dataset)"
+        "--into", default="dataset", metavar="DATASET", help="the dataset, a folder or a URL (default: dataset)"
     )
     parser.add_argument(
         "--replace",

@@ -20,6 +20,7 @@ from bench.commands.stored_runs import (
     parsed,
     print_error,
     print_left_out,
+    run_name,
     share,
 )
 from bench.errors import BenchError, StoreError, UsageError
@@ -110,7 +111,11 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="ids, folders or globs; the first is the base, every other one a head"
+        "runs",
+        nargs="+",
+        type=run_name,
+        metavar="RUN",
+        help="ids, folders or globs; the first is the base, every other one a head",
     )
     parser.add_argument(
         "--threshold",

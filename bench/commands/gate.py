@@ -21,6 +21,7 @@ from bench.commands.stored_runs import (
     parsed,
     print_error,
     print_left_out,
+    run_name,
     share,
 )
 from bench.errors import BenchError, UsageError
@@ -123,12 +124,15 @@ def parser() -> Parser:
         "--baseline",
         nargs="+",
         action="extend",
+        type=run_name,
         default=[],
         metavar="RUN",
         help="ids, folders or globs of five or more earlier runs",
     )
-    found.add_argument("--head", metavar="RUN", help="the run in question; one of `nox -s ab` needs no baselines")
-    found.add_argument("--run", metavar="RUN", help="the same, for a run of `nox -s ab`")
+    found.add_argument(
+        "--head", type=run_name, metavar="RUN", help="the run in question; one of `nox -s ab` needs no baselines"
+    )
+    found.add_argument("--run", type=run_name, metavar="RUN", help="the same, for a run of `nox -s ab`")
     found.add_argument(
         "--threshold", default="5%", metavar="SHARE", help="differences within it count as the same (default: 5%%)"
     )

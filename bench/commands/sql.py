@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from bench.cli import Parser
-from bench.commands.stored_runs import print_error
+from bench.commands.stored_runs import print_error, results_folder
 from bench.dataset.answers import FORMATS
 from bench.dataset.queries import answer_to
 from bench.dataset.views import Views
@@ -111,10 +111,10 @@ def _parser() -> Parser:
     )
     parser.add_argument(
         "--results-dir",
-        type=Path,
+        type=results_folder,
         default=Path("results"),
         metavar="DIR",
-        help="a folder of runs, or a dataset (default: results)",
+        help="a folder of runs, or a dataset by its folder or URL (default: results)",
     )
     parser.add_argument("--format", choices=FORMATS, default="table", help="of the answer (default: table)")
     parser.add_argument(

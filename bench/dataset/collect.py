@@ -6,7 +6,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -15,19 +15,21 @@ from filelock import FileLock, Timeout
 from bench.dataset.bins import count_latencies
 from bench.dataset.check import NotYet, candidate, read_whole
 from bench.dataset.machines import Machines
+from bench.dataset.mirror import alone, mirror_of, publish, renew
 from bench.dataset.partitions import merge
 from bench.dataset.sources import Found, runs_of
 from bench.errors import StoreError, UsageError
 from bench.store.dataset import DATASET_TABLES, MANIFEST, HeldRun, Manifest, is_dataset, open_dataset
 from bench.store.files import remove_file, write_table
 from bench.store.machine_names import MACHINES
+from bench.store.remote import ORIGIN, Store, is_url
 
 Say = Callable[[str, str], None]
 """Takes what became of a run, in a word, and the rest of the line."""
 
 _LOCK = ".lock"
 _NEW = ".new-"
-_OWN = re.compile(rf"{re.escape(_LOCK)}|{re.escape(_NEW)}.*|{re.escape(MACHINES)}|{'|'.join(DATASET_TABLES)}")
+_OWN = re.compile("|".join([*map(re.escape, (_LOCK, ORIGIN, MACHINES)), rf"{re.escape(_NEW)}.*", *DATASET_TABLES]))
 
 
 @dataclass(slots=True)
@@ -42,30 +44,37 @@ class Outcome:
     manifest: Manifest = field(default_factory=Manifest)
 
 
-def collect(sources: Iterable[str], root: Path, say: Say, *, again: bool = False) -> Outcome:
-    """Take the runs of ``sources`` into the dataset in the folder ``root``, which is made where it is missing.
+def collect(sources: Iterable[str], into: str, say: Say, cache: Path, *, again: bool = False) -> Outcome:
+    """Take the runs of ``sources`` into a dataset, which is made where it is missing.
 
     Args:
         sources: see :func:`bench.dataset.sources.runs_of`.
-        root: the dataset.
+        into: the folder or URL of the dataset.
+        cache: where mirrors of datasets lie.
         say: told of each run that is not known already.
         again: whether a run that is known with other files takes the place of that one; it is refused otherwise.
 
     Raises:
-        UsageError: ``root`` is a folder of something else.
+        UsageError: it is a folder of something else, or there is no such store.
         StoreError: the dataset cannot be read or written, or another process writes it.
     """
-    with _locked(root):
+    store = Store(into) if is_url(into) else None
+    root = Path(into) if store is None else mirror_of(into, cache)
+    with _locked(root), nullcontext() if store is None else alone(store):
+        if store is not None:
+            renew(store, root)
         before = open_dataset(root).manifest if is_dataset(root) else Manifest()
         _clean(root, before)
         with tempfile.TemporaryDirectory(prefix=_NEW, dir=root, ignore_cleanup_errors=True) as scratch:
             taking = _Taking(before, Path(scratch), say, again=again)
             for source in sources:
-                for found in runs_of(source, Path(scratch)):
+                for found in runs_of(source, Path(scratch), cache):
                     taking.take(found)
             outcome = taking.outcome
             if taking.new or not is_dataset(root):
                 outcome.manifest = _commit(root, taking)
+                if store is not None:
+                    publish(store, root, outcome.manifest)
                 _clean(root, outcome.manifest)
         return outcome
 
@@ -106,6 +115,8 @@ class _Taking:
             return
         if known is not None and (not self._again or run_id in self.new):
             raise StoreError(f"the run {run_id} is known with other files; `--replace` takes this one in its place")
+        if found.fetch is not None:
+            found.fetch()
         tables = read_whole(one)
         tables["latencies"] = count_latencies(tables["generations"], tables["loads"])
         created_at = one.run.created_at

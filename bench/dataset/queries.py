@@ -33,7 +33,9 @@ class Answer:
 
 
 def answer_to(connection: duckdb.DuckDBPyConnection, text: str) -> Iterator[Answer]:
-    """The answers to the queries in ``text``, which are separated by semicolons; one that has no rows gives none.
+    """The answers to the queries in ``text``, which are separated by semicolons; one without rows gives none.
+
+    Each answer is read before the next one is asked for.
 
     Raises:
         UsageError: a query is wrong, writes files, or needs more memory than there is.

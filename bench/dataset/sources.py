@@ -1,18 +1,23 @@
-"""What can be collected: folders of runs, results folders, datasets, and zips of these."""
+"""What can be collected: folders of runs, results folders, datasets, and zips of these, here or on an object store."""
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.dataset.archives import unpack
-from bench.errors import StoreError
-from bench.store.dataset import is_dataset
+from bench.dataset.mirror import mirrored
+from bench.errors import BenchError, StoreError
+from bench.store.dataset import DOCUMENTS, MANIFEST, is_dataset
 from bench.store.lookup import folders_in
+from bench.store.remote import Store, is_url
 from bench.store.schema import TABLES
+
+Fetch = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,20 +28,29 @@ class Found:
         shown: how it is named to people.
         folder: of the run, which is there until the next one is asked for; ``None`` where there is none.
         why_not: ``None`` where there is a run.
+        fetch: fetches the files of a run on an object store beside its JSON; ``None`` where all are there.
     """
 
     shown: str
     folder: Path | None
     why_not: str | None = None
+    fetch: Fetch | None = None
 
 
-def runs_of(source: str, scratch: Path) -> Iterator[Found]:
-    """All runs of a source: the path or a glob of run folders, of results folders, of datasets, or of zips.
+def runs_of(source: str, scratch: Path, cache: Path) -> Iterator[Found]:
+    """All runs of a source: the path, URL or a glob of run folders, of results folders, of datasets, or of zips.
 
     Args:
-        source: as it is named on the command line.
-        scratch: a folder for what is unpacked.
+        source: as it is named on the command line; of a URL the last part alone may be a glob.
+        scratch: a folder for what is unpacked or fetched.
+        cache: where mirrors of datasets lie.
     """
+    if is_url(source):
+        try:
+            yield from _runs_at_url(source, scratch, cache)
+        except BenchError as error:
+            yield Found(source, None, str(error))
+        return
     paths = [Path(source)]
     if not paths[0].exists():
         # Windows' shells do not expand globs.
@@ -87,3 +101,34 @@ def _runs_in_zip(archive: Path, scratch: Path) -> Iterator[Found]:
         for folder in found:
             inside = folder.relative_to(below).as_posix()
             yield Found(str(archive) if inside == "." else f"{archive}!{inside}", folder)
+
+
+def _runs_at_url(url: str, scratch: Path, cache: Path) -> Iterator[Found]:
+    above, _, last = url.rstrip("/").rpartition("/")
+    some = glob.has_magic(last) or last.endswith(".zip")
+    store = Store(above if some else url)
+    if not some and store.read(MANIFEST) is not None:
+        yield from _runs_in(mirrored(url, cache), scratch)
+        return
+    names = [name for name in store.names() if not some or fnmatch.fnmatchcase(name.partition("/")[0], last)]
+    # A run's folder, or one below it: a results folder may hold others.
+    runs = sorted(name.removesuffix("run.json") for name in names if name.endswith("run.json") and name.count("/") < 2)
+    zips = [name for name in names if name.endswith(".zip") and name.count("/") < 2]
+    if not runs and not zips:
+        yield Found(url, None, "holds no run and no zip")
+    for start in runs:
+        with tempfile.TemporaryDirectory(dir=scratch) as below:
+            own = [name for name in names if name.startswith(start)]
+            documents = [name for name in own if name.removeprefix(start) in DOCUMENTS.values()]
+            store.fetch(documents, Path(below))
+            rest = [name for name in own if name not in documents]
+            yield Found(
+                f"{store.url}/{start}".rstrip("/"),
+                Path(below, start),
+                fetch=lambda rest=rest, below=below: store.fetch(rest, Path(below)),  # type: ignore[misc]
+            )
+    for name in zips:
+        with tempfile.TemporaryDirectory(dir=scratch) as below:
+            store.fetch([name], Path(below))
+            for found in _runs_in_zip(Path(below, name), scratch):
+                yield replace(found, shown=found.shown.replace(str(Path(below)), store.url))

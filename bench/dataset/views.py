@@ -174,7 +174,8 @@ class Views:
         latencies = _LATENCIES if is_dataset(results) else _LATENCIES_OF_FOLDERS
         self.connection.execute(f"CREATE VIEW latencies AS {latencies}")
         # Whoever made the data: a query reads these files and nothing else, and installs nothing.
-        self.connection.execute(f"SET allowed_paths = [{', '.join(map(_quoted, files))}]")
+        allowed = [named for path in files for named in (_quoted(path), _pattern(path))]
+        self.connection.execute(f"SET allowed_paths = [{', '.join(allowed)}]")
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 

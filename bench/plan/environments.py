@@ -33,7 +33,8 @@ CONVERSION = "conversion"
 PLUGINS = "AIPC_BENCH_PLUGINS"
 """Names packages that bring backends of their own, as pip requirements separated by semicolons."""
 EXTRAS = "AIPC_BENCH_EXTRAS"
-"""Names groups of packages that the harness can do without, separated by commas: ``energy``."""
+"""Names groups of packages that the harness can do without, separated by commas: ``energy``,
+``object-stores``."""
 
 
 class Here(NamedTuple):

@@ -28,6 +28,7 @@ from backends.file_names import is_plain
 from bench.errors import NewerSchemaError, StoreError
 from bench.store.bounds import check
 from bench.store.files import read_json, write_json
+from bench.store.remote import fetch_missing
 from bench.store.schema import ANSWERS, PIECES, SCHEMA_VERSION, TABLES, UTC
 
 MANIFEST = "dataset.json"
@@ -92,6 +93,7 @@ class HeldFile:
     bytes: int
     sha256: str
     rows: int
+    row_groups: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,11 @@ class Manifest:
         )
 
 
+def is_data_file(name: str) -> bool:
+    """Whether a path below a dataset is one that its data may have."""
+    return _FILE.fullmatch(name) is not None
+
+
 def read_manifest(path: Path) -> Manifest:
     """The manifest in the file ``path``.
 
@@ -168,7 +175,7 @@ def read_manifest(path: Path) -> Manifest:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise StoreError(f"{path} is not as `nox -s collect` writes it: {type(error).__name__}: {error}") from error
     # Nobody's manifest names a file elsewhere.
-    wrong = [name for name in manifest.files if not _FILE.fullmatch(name)]
+    wrong = [name for name in manifest.files if not is_data_file(name)]
     wrong += [run_id for run_id, one in manifest.runs.items() if not _is_run(run_id, one)]
     if wrong:
         raise StoreError(f"{path} is not as `nox -s collect` writes it: it names {wrong[0][:100]!r}")
@@ -193,9 +200,11 @@ class Dataset:
     manifest: Manifest
 
     def files(self, table: str, partition: str | None = None) -> list[Path]:
-        """The files of a table, of one partition where that is given."""
+        """The files of a table, of one partition where that is given; those of a mirror are fetched."""
         start = f"{table}/{partition}/" if partition else f"{table}/"
-        return [self.root / name for name in sorted(self.manifest.files) if name.startswith(start)]
+        names = [name for name in sorted(self.manifest.files) if name.startswith(start)]
+        fetch_missing(self.root, names)
+        return [self.root / name for name in names]
 
     def documents(self, run_id: str) -> dict[str, Any]:
         """A run's row of :data:`RUNS`.

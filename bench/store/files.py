@@ -31,6 +31,15 @@ def write_json(path: Path, value: object) -> None:
     _commit(path, lambda partial: partial.write_bytes(data))
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path``, whole or not at all, whoever else writes it meanwhile."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, content)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
+
+
 def write_table(path: Path, table: pa.Table) -> None:
     """Write ``table`` as parquet to ``path``, whole or not at all."""
     _commit(path, lambda partial: pq.write_table(table, partial, compression="zstd", write_page_checksum=True))
