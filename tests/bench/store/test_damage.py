@@ -28,6 +28,7 @@ def flipped(data: bytes, draw: random.Random) -> bytes:
     return data[:at] + bytes([data[at] ^ bit]) + data[at + 1 :]
 
 
+@pytest.mark.slow
 def test_any_bit_that_turns_is_named_or_changes_no_number(run: Path) -> None:
     file, draw = run / "generations" / "all.parquet", random.Random(1)
     data, columns = file.read_bytes(), ["cell_key", "block", "ttft_ns", "itl_ns", "token_ids", "status"]
@@ -56,6 +57,7 @@ def test_any_bit_that_turns_in_any_file_is_found(run: Path) -> None:
     assert differences(run) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
 def test_a_file_that_was_cut_is_named_and_the_rest_is_reported(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], share: float
