@@ -4,7 +4,7 @@
 ``results/``, ``reports/`` and ``baselines/`` lie from night to night::
 
     set-up                make .venv in the checkout, with nox
-    fetch NAME            baselines/ from the newest artifact of that name, if GitHub has one
+    fetch NAME FOLDER     a folder from the newest artifact of that name, if GitHub has one
     bench [ARGUMENT …]    nox -s bench; the exit status is its own
     gate [ARGUMENT …]     compare the run with baselines/; a good night becomes a baseline
 
@@ -48,24 +48,24 @@ def set_up() -> int:
     return ended.returncode
 
 
-def fetch(name: str) -> int:
-    """Replace ``baselines/`` by the newest artifact of that name which this branch of this repository made.
+def fetch(name: str, folder: Path) -> int:
+    """Replace ``folder`` by the newest artifact of that name which this branch of this repository made.
 
     Without one, or if it cannot be had, what lies on the disk of the runner stays: that is no failure of the night.
     """
     try:
         found = newest_artifact(name)
         if found is None:
-            print(f"no artifact {name} yet: the baselines on this disk are used ({len(nights())})")
+            print(f"no artifact {name} yet: {folder} is as it lies on this disk")
             return 0
-        part = BASELINES.with_name("baselines.part")
+        part = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         unpack(get(found["archive_download_url"]), part)
-        shutil.rmtree(BASELINES, ignore_errors=True)
-        part.replace(BASELINES)
-        print(f"{len(nights())} baselines from artifact {name} of {found['created_at']}")
+        shutil.rmtree(folder, ignore_errors=True)
+        part.replace(folder)
+        print(f"{folder} is the artifact {name} of {found['created_at']}")
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-        print(f"::warning::the baselines {name} cannot be fetched, so those on this disk are used: {error}")
+        print(f"::warning::the artifact {name} cannot be fetched, so {folder} is as it lies on this disk: {error}")
     return 0
 
 
@@ -168,8 +168,8 @@ def main(arguments: Sequence[str]) -> int:
     match arguments:
         case ["set-up"]:
             return set_up()
-        case ["fetch", name]:
-            return fetch(name)
+        case ["fetch", name, folder]:
+            return fetch(name, Path(folder))
         case ["bench", *rest]:
             return bench(rest)
         case ["gate", *rest]:

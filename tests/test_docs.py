@@ -153,7 +153,8 @@ def test_the_chart_over_the_nights_is_of_a_file_that_a_report_has() -> None:
 
 def test_the_page_has_every_test_of_a_fault_and_no_other(request: pytest.FixtureRequest) -> None:
     """As far as their files were collected here: all of them, where no test was named."""
-    table: FaultTable = request.config.pluginmanager.get_plugin("faults")
+    table = request.config.pluginmanager.get_plugin("faults")
+    assert isinstance(table, FaultTable)
     if any("::" in argument for argument in request.config.args):
         pytest.skip("of a file of which tests are named not all are known")
     shown = {fault: row for fault, row in rows().items() if table.files.issuperset(row[0])}
@@ -169,3 +170,8 @@ def test_every_fault_has_its_row() -> None:
     assert [*rows()] == [*FAULTS.values()]
     files = {file for files, _ in rows().values() for file in files}
     assert [file for file in files if not (ROOT / "tests" / file).is_file()] == []
+
+
+def test_the_tests_that_the_page_on_security_names_are_there() -> None:
+    named = re.findall(r"`(tests/[\w/.]+)`", page("docs/security.md"))
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -200,7 +200,7 @@ def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[GitHub]]:
 @pytest.mark.process
 def test_baselines_are_those_of_the_newest_artifact_of_this_branch(night: ModuleType, github: type[GitHub]) -> None:
     write_run(Path("baselines", "of-a-disk"))
-    assert night.main(["fetch", "baselines-lunar lake"]) == 0
+    assert night.main(["fetch", "baselines-lunar lake", "baselines"]) == 0
     assert [path.name for path in Path("baselines").iterdir()] == ["20300101T000000Z-aaaaaa"]
     (listing, token), _, (storage, to_storage) = github.seen
     assert listing == "/api/repos/lab/bench/actions/artifacts?name=baselines-lunar+lake&per_page=100"
@@ -218,9 +218,9 @@ def test_baselines_of_the_disk_stay_where_the_artifact_cannot_be_had(
 ) -> None:
     github.storage = {} if archive is None else {"good": archive}
     write_run(Path("baselines", "of-a-disk"))
-    assert night.main(["fetch", "baselines-x"]) == 0
+    assert night.main(["fetch", "baselines-x", "baselines"]) == 0
     assert [path.name for path in Path("baselines").iterdir()] == ["of-a-disk"]
-    assert "::warning::the baselines baselines-x cannot be fetched" in capsys.readouterr().out
+    assert "::warning::the artifact baselines-x cannot be fetched" in capsys.readouterr().out
 
 
 @pytest.mark.process
@@ -228,7 +228,7 @@ def test_an_artifact_writes_nothing_outside_the_baselines(
     night: ModuleType, github: type[GitHub], tmp_path: Path
 ) -> None:
     github.storage = {"good": zipped(**{"../../out": "x", "/root": "x", "a/run.json": "{}"})}
-    assert night.main(["fetch", "baselines-x"]) == 0
+    assert night.main(["fetch", "baselines-x", "baselines"]) == 0
     assert not (tmp_path.parent / "out").exists()
     assert sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()) == [
         str(Path("baselines", "a", "run.json")),
@@ -242,7 +242,7 @@ def test_the_first_night_has_no_artifact(
     night: ModuleType, github: type[GitHub], capsys: pytest.CaptureFixture[str]
 ) -> None:
     github.artifacts = []
-    assert night.main(["fetch", "baselines-x"]) == 0
+    assert night.main(["fetch", "baselines-x", "baselines"]) == 0
     assert "no artifact baselines-x yet" in capsys.readouterr().out
 
 
@@ -270,6 +270,7 @@ def test_default_options_exist(text: str) -> None:
 
 def test_the_workflow_hands_the_action_inputs_that_it_has() -> None:
     inputs = re.findall(r"^  ([a-z-]+):$", ACTION.partition("\noutputs:\n")[0], flags=re.MULTILINE)
-    handed = re.findall(r"^ {10}([a-z-]+):", WORKFLOW.partition("uses: ./aipc-bench\n")[2], flags=re.MULTILINE)
+    step = WORKFLOW.partition("uses: ./aipc-bench")[2].partition("\n\n")[0]
+    handed = re.findall(r"^ {10}([a-z-]+):", step, flags=re.MULTILINE)
     assert set(inputs) - set(handed) == {"token"}
     assert set(handed) <= set(inputs)

@@ -87,7 +87,7 @@ def _block_p95(blocks: Any, itl: Any) -> Measured | None:
 def _quantiles(values: Any) -> Quantiles:
     told = {name: share for name, (share, needed) in QUANTILES.items() if len(values) >= needed}
     found = np.quantile(values, [*told.values()]).tolist() if told else []
-    return Quantiles(**{**dict.fromkeys(QUANTILES), **dict(zip(told, found, strict=True))})
+    return {**dict.fromkeys(QUANTILES), **dict(zip(told, found, strict=True))}
 
 
 def _along(itl: Any) -> TokenSeries | None:

@@ -9,6 +9,8 @@ import contextlib
 import json
 import os
 import secrets
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -28,6 +30,8 @@ from bench.processes import TEMPORARY_REMEDY, child_environment, end_tree, proce
 
 _LAST_WORDS_S = 5.0
 _GONE_S = 30.0
+MESSAGE_S = 60
+"""How long a message that has begun to come or go may take, in seconds."""
 _TAIL_BYTES = 4000
 _CRASH_BYTES = 65_536
 
@@ -50,6 +54,18 @@ def _told(listener: Listener) -> str:
     return os.fsdecode(listener.address)
 
 
+def limited(connection: Any) -> Any:
+    """``connection``, on which a message that is cut off is an error after :data:`MESSAGE_S`, and no wait without end.
+
+    Pipes of Windows pass on whole messages alone.
+    """
+    if sys.platform != "win32":
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            for limit in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                line.setsockopt(socket.SOL_SOCKET, limit, struct.pack("ll", MESSAGE_S, 0))
+    return connection
+
+
 class ChildProcess:
     """A process of ``python -m backends.worker`` that has connected within ``start_s``."""
 
@@ -66,7 +82,7 @@ class ChildProcess:
                 raise WorkerFailed(f"cannot start {python}: {error.strerror}; {remedy}") from error
             try:
                 self._greet(_told(listener), key)
-                self.connection = self._accept(listener, start_s)
+                self.connection = limited(self._accept(listener, start_s))
             except BaseException:
                 self.kill()
                 raise
@@ -180,6 +196,7 @@ def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None, laun
         stdout=log,
         stderr=subprocess.STDOUT,
         cwd=scratch,
-        env=_environment(threads, launch.environment),
+        # What it leaves behind goes with its folder.
+        env=_environment(threads, {**dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)), **launch.environment}),
         **process_group(),
     )

@@ -20,9 +20,11 @@ from bench.measure.visit import Interrupted, Outcome, Visit
 from bench.measure.worker import Timeouts
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
+from bench.observe.isolation import network_kept
 from bench.observe.limits import limits, usable_memory
 from bench.observe.machine import machine_id
-from bench.observe.packages import describe_venvs, drift
+from bench.observe.memory import memory_cap
+from bench.observe.packages import describe_venvs, drift, tools
 from bench.observe.reading_costs import observers
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
@@ -35,7 +37,6 @@ from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import beyond_context, preparation_for, wanted_artifacts
-from bench.processes import scratch_folder
 from bench.run.cooling import Cooling
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
@@ -55,6 +56,7 @@ from bench.run.record import (
 )
 from bench.run.resume import MEASURED_BEFORE, Earlier, offer
 from bench.run.stopping import Stopper
+from bench.scratch import Scratch
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter, new_run_id
 
@@ -81,7 +83,7 @@ class BenchSession:
         self._progress = Progress(options, ())
         self._cooling: Cooling | None = None
         self._adaptive: Adaptive | None = None
-        self._scratch: Path | None = None
+        self._scratch: Scratch | None = None
         self._load_plans: dict[str, LoadPlan] = {}
         self._placements: dict[str, Placement | None] = {}
         self._prompts = PromptBook.made_up()
@@ -124,7 +126,7 @@ class BenchSession:
 
     def _begin(self, selected: Plan, selection: Selection | None) -> None:
         assert self.writer is not None
-        self._scratch = scratch_folder()
+        self._scratch = Scratch()
         self.say(f"run        {self.writer.run_id}")
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
@@ -154,13 +156,14 @@ class BenchSession:
             venv = self.venvs.of(load)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
         self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
-        facts = self._facts_of(model, self._scratch)
+        facts = self._facts_of(model, self._scratch.path)
         if self.options.quality:
             self._quality = self._quality_pass(selected, runnable, preparer, model["context_tokens"], facts)
             self._preparer = preparer
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(facts.threads or limits().default_threads)
-        record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
+        record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth, network_kept())
+        record["tools"] = tools(None if preparer is None else self.venvs.conversion())
         record |= {} if selection is None else {"selection": selection.record()}
         self._adaptive = self._begin_adaptive(selected)
         self._begin_or_carry_on(record, selected)
@@ -211,6 +214,7 @@ class BenchSession:
             timeouts=Timeouts(load_s=options.load_timeout_s, generation_s=options.generation_timeout_s),
             scratch=scratch,
             shapes=self._shapes,
+            memory_cap_bytes=memory_cap(),
             allow_fallback=options.allow_fallback,
             retry_crashed=options.retry_crashed,
             stopping=lambda: self.stopper.requested,
@@ -283,8 +287,8 @@ class BenchSession:
         load, plan = planned.load, self._load_plans[planned.load.key]
         if plan.path is not None and not plan.path.exists():
             raise PrepareError(
-                f"{plan.path} was removed while the run went on: `nox -s bench -- --resume` makes it again and measures "
-                "what is missing"
+                f"{plan.path} was removed while the run went on: `nox -s bench -- --resume` makes it again and "
+                "measures what is missing"
             )
         prompts = self._prompts_for(planned)
         if load.key not in self._placements:
@@ -409,7 +413,7 @@ class BenchSession:
 
     def _clear_scratch(self) -> None:
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.remove()
 
     def _preflight(self, plan: Plan, preparer: Preparation | None, runnable: Sequence[Load]) -> None:
         assert self.writer is not None

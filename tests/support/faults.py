@@ -49,6 +49,9 @@ FAULTS = {
         "another machine, model, artifact, package, option, selection or version at `--resume`",
         "refused by name; nothing is touched",
     ),
+    "kill-left": Fault(
+        "harness", "killed, and its folder of temporary files left", "the next start removes it, and no other one"
+    ),
     "two-writers": Fault("harness", "two processes write one run", "the second is refused"),
     "two-runs": Fault(
         "harness",
@@ -75,7 +78,9 @@ FAULTS = {
     "worker-prints": Fault("worker", "prints without end, also to the place of answers", "answers are not disturbed"),
     "worker-children": Fault("worker", "leaves children behind, ignores a lost harness", "all of them end"),
     "worker-memory": Fault(
-        "worker", "the machine is about to run out of memory", "the worker is stopped, with a row that says so"
+        "worker",
+        "takes more memory than its cap, or than the machine has left",
+        "refused or stopped, it alone, with a row that says so and a remedy",
     ),
     "disk-full": Fault(
         "disk",
@@ -91,7 +96,7 @@ FAULTS = {
     "removed": Fault(
         "disk",
         "the results or the cache are removed while a run goes on",
-        "the cell under way has a line that says so; the run stops, and `--resume` makes and measures again what is gone",
+        "a line that says so; the run stops, and `--resume` makes and measures again what is gone",
     ),
     "disk-held": Fault(
         "disk", "file held by another program for a moment, or for good", "a moment is waited for; else one line"
@@ -105,6 +110,11 @@ FAULTS = {
         "preparation",
         "a conversion fails or is killed at any moment",
         "nothing half-made is used; the next start removes the rest and converts again",
+    ),
+    "convert-memory": Fault(
+        "preparation",
+        "a converter takes more memory than its cap, or than the machine has left",
+        "refused or stopped, it alone, with a line that says so and a remedy",
     ),
     "convert-two": Fault(
         "preparation", "two runs want an artifact at once", "one makes it; the other waits, says so and takes that"
@@ -122,6 +132,12 @@ FAULTS = {
         "preparation",
         "an installation fails or is killed; a venv loses files",
         "never taken for whole; made again, its reason said",
+    ),
+    "clock": Fault(
+        "machine",
+        "the wall clock is set forwards or backwards during a run",
+        "a finding; all durations are of clocks that nobody sets, no process ends before it began, and `--resume` goes "
+        "on",
     ),
     "suspend": Fault(
         "machine", "suspended during a generation", "that generation is not counted, and says why; a finding"
@@ -162,7 +178,7 @@ class FaultTable:
         if not os.environ.get("AIPC_BENCH_UPDATE_DOCS") or hasattr(session.config, "workerinput"):
             return
         whole = {file for files, _ in rows().values() for file in files if (ROOT / "tests" / file).exists()}
-        ran = all(sum(files.values()) == self.ended[name].total() for name, files in self.collected.items())
+        ran = all(self.collected[name].total() == self.ended[name].total() > 0 for name in FAULTS)
         if ran and whole <= self.files and not any(ends["failed"] for ends in self.ended.values()):
             table = [*_HEAD, *(_row(name, self.collected[name], self.ended[name]) for name in FAULTS)]
             write_between(PAGE, BEGIN, END, table)
@@ -178,7 +194,9 @@ def rows() -> dict[Fault, tuple[list[str], int]]:
     """What the page has: fault -> the files of its tests, and how many these are."""
     text = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
     cells = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
-    return {Fault(*row[:3]): (row[3].strip("`").split("`, `"), sum(map(int, re.findall(r"\d+", row[4])))) for row in cells}
+    return {
+        Fault(*row[:3]): (row[3].strip("`").split("`, `"), sum(map(int, re.findall(r"\d+", row[4])))) for row in cells
+    }
 
 
 def write_between(page: Path, begin: str, end: str, table: list[str]) -> None:

@@ -43,7 +43,9 @@ class PlayedWorker:
         self._session = Simulated().load(Path("model"), device, options)
         return Loaded(0.0, asdict(self._session.evidence()))
 
-    def generate(self, prompts: Any, new_tokens: int, begin: Callable[[], object], end: Callable[[], object]) -> Generated:
+    def generate(
+        self, prompts: Any, new_tokens: int, begin: Callable[[], object], end: Callable[[], object]
+    ) -> Generated:
         assert self._session is not None
         begin()
         made = timed_generation(self._session, prompts, new_tokens)
@@ -60,11 +62,13 @@ class PlayedWorker:
 def play(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the runs of this process start no process, and watch nothing that takes time."""
     monkeypatch.setattr("bench.measure.visit.start_worker", PlayedWorker)
-    monkeypatch.setattr("bench.run.session.describe_venvs", lambda venvs: dict.fromkeys(venvs, {}))
+    monkeypatch.setattr("bench.run.session.describe_venvs", lambda venvs: {name: {} for name in venvs})
     monkeypatch.setattr("backends.worker.gc.collect", lambda: 0)
     monkeypatch.setattr("bench.measure.visit.memory_of", lambda _: MemoryUse(None, None))
     monkeypatch.setattr("bench.run.record.git_commit", lambda: None)
+    monkeypatch.setattr("bench.run.session.network_kept", lambda: None)
     monkeypatch.setattr("bench.run.session.observers", lambda _: {})
+    monkeypatch.setattr("bench.run.session.network_kept", lambda: None)
     monkeypatch.setattr("bench.observe.awake.Awake.begin", lambda _: None)
     monkeypatch.setattr("bench.run.guard.before._WATCH_S", 0.0)
     monkeypatch.setattr("bench.store.files._WAITS_S", (0.0,))
@@ -78,7 +82,7 @@ class Ended:
     measured: list[tuple[str, str]]
 
 
-def run(home: Path, *arguments: str, say: Callable[[str], object] = lambda _: None) -> Ended:
+def run(home: Path, *arguments: str, say: Callable[[str], None] = lambda _: None) -> Ended:
     """Measure a sweep, in the order of calls that the suites make."""
     options, plan = plan_for(raw_values([*arguments, "--results-dir", str(home / "results")]), home)
     session, ended = BenchSession(options, plan, "nox -s bench", say), Ended([], [])
@@ -127,7 +131,7 @@ class BrokenDisk:
         self._folder, self._number = str(folder), number
         self._open = io.open
         for name in calls:
-            self._break(monkeypatch, os, name)
+            self._break(monkeypatch, name)
         monkeypatch.setattr(io, "open", self._opened)
         self._write_table = pq.write_table
         monkeypatch.setattr(pq, "write_table", self._written)
@@ -144,15 +148,16 @@ class BrokenDisk:
     def _error(self) -> OSError:
         return OSError(self._number, os.strerror(self._number))
 
-    def _break(self, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
-        real = getattr(module, name)
+    def _break(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        real = getattr(os, name)
 
         def call(path: Any, *arguments: Any, **options: Any) -> Any:
-            if self._fails(path):
+            only_read = name == "open" and not arguments[0] & (os.O_WRONLY | os.O_RDWR)
+            if not only_read and self._fails(path):
                 raise self._error()
             return real(path, *arguments, **options)
 
-        monkeypatch.setattr(module, name, call)
+        monkeypatch.setattr(os, name, call)
 
     def _opened(self, file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
         if set(mode) & set("wax+") and self._fails(file):

@@ -25,7 +25,7 @@ from bench.prepare.stage import Preparer
 from tests.support.hub_server import Hub, serving
 from tests.support.models import write_index, write_weights
 
-pytestmark = pytest.mark.contract
+pytestmark = pytest.mark.conversion
 
 NAME, COMMIT, OLDER = (
     "acme/tiny",

@@ -132,11 +132,14 @@ def test_leftovers_of_a_killed_conversion_are_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("convert-killed")
-def test_leftovers_of_other_artifacts_stay(tmp_path: Path) -> None:
-    other = tmp_path / "making" / "openvino-ir-0000000000000000-4711"
-    other.mkdir(parents=True)
-    ArtifactStore(tmp_path).get(KEY, make)
-    assert other.exists()
+def test_of_other_artifacts_what_is_being_made_stays(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    dead, alive = (tmp_path / "making" / f"openvino-ir-{number * 16}-4711" for number in "01")
+    for folder in (dead, alive):
+        folder.mkdir(parents=True)
+    with store.lock("openvino-ir-1111111111111111"):
+        store.get(KEY, make)
+    assert (dead.exists(), alive.exists()) == (False, True)
 
 
 def test_a_whole_artifact_is_not_damaged(tmp_path: Path) -> None:
