@@ -259,7 +259,7 @@ def sql(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments: architectures, dataset, faults, fuzz, intervals, overhead, report-speed or settings; with options."""
+    """Experiments: architectures, dataset, faults, fuzz, intervals, overhead, report-speed, settings; with options."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(
