@@ -23,8 +23,9 @@ from typing import Any, Protocol
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from backends.no_secrets import without_secrets
 from bench import PROJECT_ROOT
-from bench.observe.packages import LOCK_FILE, without_secrets
+from bench.observe.packages import LOCK_FILE
 from bench.plan.environments import Environment, Here, package_name, this_machine
 from bench.prepare import locks
 from bench.prepare.locks import Lock, Row, fingerprint, lock_of

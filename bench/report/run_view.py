@@ -287,7 +287,7 @@ def view_run(analysis: RunAnalysis) -> RunView:
         adaptive=_adaptive_end(analysis),
         axes=_axes(analysis),
         weights=tuple(metric for metric in (*RANKED, "memory") if metric in ranked),
-        quantiles=tuple(name for name in ITL_NAMES if any(getattr(one, name) is not None for one in samples)),
+        quantiles=tuple(name for name in ITL_NAMES if any(one[name] is not None for one in samples)),
         energy=_energy(analysis),
     )
 
@@ -405,7 +405,7 @@ def _axes(analysis: RunAnalysis) -> dict[str, tuple[str, ...]]:
     if not analysis.cells:
         return {}
     loads = [cell.load for cell in analysis.cells] + [failure.load for failure in analysis.failures]
-    asks = {cell.ask for cell in analysis.cells} | {ask for failure in analysis.failures for ask in failure.asks}
+    asks = {cell.ask for cell in analysis.cells} | {cell.ask for cell in analysis.failed}
     found = {
         "backend": dict.fromkeys(load.backend for load in loads),
         "device": dict.fromkeys(load.ran_on for load in loads),
