@@ -78,7 +78,7 @@ from bench.prepare.install import Outcome, reason  # noqa: E402
 from bench.prepare.locks import problem  # noqa: E402
 from bench.prepare.resolve import renew, resolve_all  # noqa: E402
 
-STUDIES = ("architectures", "faults", "fuzz", "intervals", "overhead", "report-speed", "settings")
+STUDIES = ("architectures", "dataset", "faults", "fuzz", "intervals", "overhead", "report-speed", "settings")
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
 PARTS = ("contract", "(conversion or main_job) and not contract", "not contract and not conversion and not main_job")
@@ -259,7 +259,7 @@ def sql(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments: `-- architectures`, `faults`, `fuzz`, `intervals`, `overhead`, `report-speed` or `settings`."""
+    """Experiments: architectures, dataset, faults, fuzz, intervals, overhead, report-speed, settings; with options."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(
