@@ -1,47 +1,17 @@
-"""Whatever the bytes of a model are, it is taken or refused in one line: no other error, and not without end."""
+"""Whatever strangers' bytes are, they are taken or refused in one line: no other error, and not without end."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from hypothesis import given
+import pytest
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.errors import UsageError
-from bench.prepare.model_facts import facts_of
-from bench.prepare.vet.take import take
-from tests.support.hostile_models import gguf, gguf_field, gguf_text, hugging_face, openvino_ir, ort_genai
-
-FIELDS = [gguf_field("general.alignment", 4, (32).to_bytes(4, "little")), gguf_field("a", 8, gguf_text("b"))]
-
-
-def _gguf(folder: Path) -> tuple[Path, Callable[[], object]]:
-    file = gguf(folder / "m.gguf", FIELDS)
-    return file, lambda: take("gguf", file, "m", folder)
-
-
-def _onnx(folder: Path) -> tuple[Path, Callable[[], object]]:
-    return ort_genai(folder) / "model.onnx", lambda: take("ort-genai", folder, "m", folder)
-
-
-def _genai(folder: Path) -> tuple[Path, Callable[[], object]]:
-    return ort_genai(folder) / "genai_config.json", lambda: take("ort-genai", folder, "m", folder)
-
-
-def _ir(folder: Path) -> tuple[Path, Callable[[], object]]:
-    return openvino_ir(folder) / "openvino_model.xml", lambda: take("openvino-ir", folder, "m", folder)
-
-
-def _safetensors(folder: Path) -> tuple[Path, Callable[[], object]]:
-    return hugging_face(folder) / "model.safetensors", lambda: facts_of(folder)
-
-
-def _config(folder: Path) -> tuple[Path, Callable[[], object]]:
-    return hugging_face(folder) / "config.json", lambda: facts_of(folder)
-
+from bench.errors import BenchError
+from tests.support.readers import READERS
 
 TELLING = st.sampled_from(
     [b"\0", b"\xff" * 8, b"\x80", b"[", b"{", b"<", b"&", b'"', b"-1", b"1e999", b"NaN", b"9" * 30]
@@ -51,16 +21,16 @@ EDITS = st.lists(
 )
 
 
-@given(make=st.sampled_from([_gguf, _onnx, _genai, _ir, _safetensors, _config]), edits=EDITS)
-def test_it_is_taken_or_refused(
-    make: Callable[[Path], tuple[Path, Callable[[], object]]], edits: list[tuple[float, int, bytes]]
-) -> None:
+@pytest.mark.parametrize("name", READERS)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+@given(edits=EDITS)
+def test_it_is_taken_or_refused(name: str, edits: list[tuple[float, int, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        file, read = make(Path(folder))
+        file, read = READERS[name](Path(folder))
         data = file.read_bytes()
         for place, length, put in edits:
             at = int(place * len(data))
             data = data[:at] + put + data[at + length :]
         file.write_bytes(data)
-        with suppress(UsageError):
+        with suppress(BenchError):
             read()

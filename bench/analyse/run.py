@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+
 from backends.spec import hardware_of
 from bench.analyse.agreement import answers_of, read_right_answers
 from bench.analyse.answer_samples import answer_samples
@@ -18,19 +20,41 @@ from bench.analyse.read_findings import read_findings
 from bench.analyse.read_quality import read_quality, reference_of
 from bench.analyse.results import AskedCell, CellResult, LoadResult, RunAnalysis
 from bench.analyse.samples import Generations
+from bench.errors import StoreError
 from bench.store.reader import StoredRun
 from bench.store.writer import goes_on
+
+_NOT_WRITTEN = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError, pa.ArrowException)
+"""What rows end in that no run writes, such as a negative count of tokens."""
 
 
 def analyse_run(run: StoredRun) -> RunAnalysis:
     """Estimates, intervals, rankings and failures of ``run``; works on runs that ended early or still go on.
 
     Raises:
-        StoreError: a file of the run cannot be read.
+        StoreError: a file of the run cannot be read, or holds what no run writes.
     """
+    try:
+        return _analysed(run)
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        TypeError,
+        ValueError,
+        pa.ArrowException,
+    ) as error:
+        raise StoreError(
+            f"cannot read {run.path}: its rows are not those that a run writes ({type(error).__name__}: {error}); any "
+            "reader of parquet still shows them (docs/schema.md)"
+        ) from error
+
+
+def _analysed(run: StoredRun) -> RunAnalysis:
     load_rows, generations = read_load_rows(run), Generations(run)
     loads = load_results(run, load_rows, generations.first_requests())
-    planned = {str(cell["cell_key"]): cell for cell in run.record.get("plan", {}).get("cells", [])}
+    planned = {str(cell["cell_key"]): cell for cell in (run.record.get("plan") or {}).get("cells") or ()}
     key_of_process = {str(row["load_id"]): str(row["load_key"]) for row in load_rows}
 
     def load_of(load_id: str, cell_key: str) -> LoadResult:

@@ -7,7 +7,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from bench.cli import Parser, add_language
+from bench.cli import Parser, add_language, print_lines
 from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error, run_name, share
 from bench.errors import BenchError
 from bench.metrics import COMPARED, METRICS
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     private = None
     try:
         asked, private = parsed(_parser(), arguments)
-        print("\n".join(_history(asked, private)))
+        print_lines(_history(asked, private))
     except BenchError as error:
         return print_error(error, private)
     return 0

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, add_language
+from bench.cli import Parser, add_language, print_lines
 from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error, run_name
 from bench.errors import BenchError, UsageError
 from bench.report.index import update_index
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 lines = finish_run(
                     run.resolve(), asked.reports_dir.resolve(), open_report=asked.open, redact=asked.redact
                 )
-            print("\n".join(lines))
+            print_lines(lines)
         except BenchError as error:
             status = print_error(error, private)
     return status

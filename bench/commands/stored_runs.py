@@ -13,7 +13,7 @@ from bench.analyse.conditions import other_machine
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.variation import Variation, variation
-from bench.cli import Parser
+from bench.cli import Parser, one_line
 from bench.dataset.mirror import mirrored
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.values import part_of_one
@@ -154,5 +154,10 @@ def parsed(parser: Parser, arguments: Sequence[str] | None) -> tuple[Namespace, 
 
 def print_error(error: object, private: Private | None = None) -> int:
     """Print on stderr what went wrong, without what is private; returns the exit status of the command."""
-    print(f"error: {shown_text(str(error), private)}", file=sys.stderr)
+    print(f"error: {one_line(shown_text(str(error), private))}", file=sys.stderr)
     return error.exit_status if isinstance(error, BenchError) else BenchError.exit_status
+
+
+def print_left_out(error: StoreError, private: Private | None = None) -> None:
+    """Print on stderr why one of several runs is left out."""
+    print(f"note: left out: {one_line(shown_text(str(error), private))}", file=sys.stderr)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from bench.cli import Parser, print_refusal
+from bench.cli import Parser, one_line, print_refusal
 from bench.commands.stored_runs import add_folders, run_name
 from bench.errors import BenchError
 from bench.prepare.cache import ArtifactStore, cache_root, remove
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status = print_refusal(error)
             continue
         for line in found:
-            print(f"{folder.name}: {line}")
+            print(one_line(f"{folder.name}: {line}"))
         if not found:
             print(f"{folder.name}: as it was recorded at its end")
         status = 1 if found else status
@@ -58,7 +58,7 @@ def _artifacts(store: ArtifactStore, runs: Sequence[Path], *, remove_them: bool)
         wanted |= digests
         for line in lines:
             status = 1
-            print(f"{folder.name}: {line}")
+            print(one_line(f"{folder.name}: {line}"))
     count, seen, damaged = 0, set[str](), list[Path]()
     for one in check_artifacts(store, wanted if runs else None):
         count += 1

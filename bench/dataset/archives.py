@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import stat
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
 
+from backends.file_names import is_plain
 from bench.errors import StoreError
 
 _MOST_FILES = 200_000
@@ -16,9 +16,6 @@ _MOST_BYTES = 32 * 2**30
 _MOST_TIMES = 200
 """How many times its own size a zip may unpack to, beyond the first :data:`_FREE_BYTES`; JSON compresses to a tenth."""
 _FREE_BYTES = 64 * 2**20
-_NO_NAME = re.compile(r'[<>:"|?*\\\x00-\x1f]|[ .]$')
-"""What no name of a file may hold or end with on Windows."""
-_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 
 def unpack(archive: Path, folder: Path) -> list[Path]:
@@ -49,7 +46,7 @@ def unpack(archive: Path, folder: Path) -> list[Path]:
 def _checked(member: zipfile.ZipInfo, archive: Path) -> PurePosixPath:
     name = PurePosixPath(member.filename)
     inside = not name.is_absolute() and ".." not in name.parts
-    if not inside or any(_NO_NAME.search(part) or _DEVICES.fullmatch(part) for part in name.parts):
+    if not inside or not all(map(is_plain, name.parts)):
         raise StoreError(f"{archive} holds {member.filename[:100]!r}, which would leave its folder: nothing is taken")
     if stat.S_ISLNK(member.external_attr >> 16):
         raise StoreError(f"{archive} holds the link {member.filename[:100]!r}: nothing is taken")

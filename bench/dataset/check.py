@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.errors import StoreError
-from bench.store.dataset import DOCUMENTS, RUN_ID, RUNS, open_dataset
+from bench.store.dataset import DOCUMENTS, RUNS, is_run_id, open_dataset
 from bench.store.digests import DIGESTS, differences, digests_of
 from bench.store.files import read_json
 from bench.store.reader import StoredRun, open_run
@@ -57,7 +57,7 @@ def candidate(folder: Path) -> Candidate:
         raise NotYet(
             "has no end.json: it goes on elsewhere, was killed, or is not copied whole; it is taken once it has an end"
         )
-    if not RUN_ID.fullmatch(run.run_id):
+    if not is_run_id(run.run_id):
         raise StoreError(f"its run_id {run.run_id[:100]!r} is none that `nox -s bench` gives")
     if run.created_at is None:
         raise StoreError("run.json does not say when it was measured")

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from backends.no_secrets import without_secrets
 from backends.speed_variables import home_folder
 from bench.plan.venvs import Venv
 
@@ -102,11 +103,6 @@ def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
 def plain_name(name: str) -> str:
     """A package's name, however it is spelled."""
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def without_secrets(text: str) -> str:
-    """``text`` with the user and the query of every URL left out: either may hold a key."""
-    return re.sub(r"(\w://[^\s?'\"]*)\?[^\s#'\"]*", r"\1", re.sub(r"(\w://)[^\s/@'\"]*@", r"\1", text))
 
 
 def without_home(text: str) -> str:

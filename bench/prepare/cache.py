@@ -17,6 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
+from backends.bounded_json import read_json
 from bench import PROJECT_ROOT
 from bench.errors import MachineError
 from bench.plan.cells import digest as digest_of
@@ -203,15 +204,15 @@ class ArtifactStore:
 def read_artifact(folder: Path) -> Artifact | None:
     """The artifact in ``folder``; ``None`` if there is none, or files are missing. Only :func:`damage` looks inside."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        manifest = read_json(folder / MANIFEST)
         whole = (
             manifest["schema_version"] == MANIFEST_VERSION
             and all((folder / name).is_file() for name in manifest["files"])
             and not any(_leads_nowhere(path) for path in folder.rglob("*"))
         )
-    except (OSError, ValueError, KeyError):
+        return _artifact(folder, manifest) if whole else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    return _artifact(folder, manifest) if whole else None
 
 
 def _leads_nowhere(path: Path) -> bool:

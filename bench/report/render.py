@@ -57,12 +57,12 @@ def render(run_dir: Path, reports_dir: Path) -> ReportPaths:
 
 def _analysed(run_dir: Path) -> RunAnalysis:
     """The analysis of a run, without the files that are damaged."""
-    run = open_run(run_dir)
+    run = open_run(run_dir, rest=True)
     try:
         return analyse_run(run)
     except StoreError:
         left = without_damaged(run)
-        if not left.damaged:
+        if left.damaged == run.damaged:
             raise
         return analyse_run(left)
 

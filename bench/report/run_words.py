@@ -150,8 +150,10 @@ def banners(view: RunView) -> list[str]:
 
 def damaged(view: RunView) -> list[str]:
     """The files of a run that cannot be read."""
+    rows = _("{file} of this run is damaged ({why}): its rows are left out.")
+    others = _("{file} of this run is damaged ({why}): what it holds is left out.")
     return [
-        _("{file} of this run is damaged ({why}): its rows are left out.").format(file=file, why=clean(why))
+        (rows if file.endswith(".parquet") else others).format(file=clean(file), why=clean(why))
         for file, why in view.analysis.damaged.items()
     ]
 

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from backends.no_secrets import scrubbed, without_secrets
 from bench import PROJECT_ROOT
 from bench.measure.attempt import RunFacts
 from bench.observe.machine import machine_facts
-from bench.observe.packages import without_home, without_secrets
+from bench.observe.packages import without_home
 from bench.plan.cells import Cell
 from bench.plan.options import Options
 from bench.plan.variants import Variant
@@ -64,9 +65,9 @@ def run_record(
         network: why workers keep the network of the machine; ``None`` where they have none.
     """
     loads = {cell.load.key: cell.load for cell in cells}
-    return {
+    record = {
         "created_at": datetime.now(UTC).isoformat(),
-        "command": without_secrets(without_home(command)),
+        "command": without_home(command),
         "options": recorded_options(options),
         "seed": options.seed,
         "project": {"version": project_version(), "git_commit": git_commit()},
@@ -83,6 +84,8 @@ def run_record(
         "workers": {"network": network or "none", "memory_cap_bytes": facts.memory_cap_bytes},
         "venvs": venvs,
     }
+    scrub: dict[str, Any] = scrubbed(record)
+    return scrub
 
 
 _PLAN = ("profile", "blocks", "interval_target", "max_blocks", "max_time_s", "repeats", "warmups", "max_warmups")

@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 _BUFFER_BYTES = 1 << 20
-_LARGEST_FOOTER = 16 * 1024 * 1024
-"""The names of the parts that were gathered into a file take 24 bytes each; the rest takes some ten thousand."""
+_LARGEST_FOOTER = 32 * 1024 * 1024
+"""The names of the parts that were gathered into a file take 24 bytes each; each group of rows some ten thousand."""
 _LARGEST_HEADER = 64 * 1024
-_MOST_COLUMNS, _MOST_CHUNKS = 1_000, 100_000
+_MOST_COLUMNS, _MOST_CHUNKS = 1_000, 200_000
 _DEEPEST = 16
 
 _ROWS_ANYWAY = 10_000
@@ -161,8 +161,11 @@ def _unpacked(stream: BinaryIO, chunk: pq.ColumnChunkMetaData, rows: int, *, in_
 
 def _pages(stream: BinaryIO, chunk: pq.ColumnChunkMetaData) -> Iterator[Mapping[int, Any]]:
     """The header of each page: number of a field -> its value."""
-    # Where a column has no rows, its pages of data are said to begin at 0.
-    at = min((place for place in (chunk.dictionary_page_offset, chunk.data_page_offset) if place), default=0)
+    places = chunk.dictionary_page_offset, chunk.data_page_offset
+    # A column without values has no page of data, and 0 for its place.
+    at = min((place for place in places if place is not None and (place or chunk.num_values)), default=0)
+    if not chunk.total_compressed_size:
+        return
     end = at + chunk.total_compressed_size
     while 0 <= at < end:
         stream.seek(at)
@@ -201,7 +204,7 @@ def _leaves(array: Any) -> Iterator[Any]:
     elif isinstance(array, pa.StructArray):
         for part in array.flatten():
             yield from _leaves(part)
-    elif isinstance(array, pa.StringArray | pa.DictionaryArray):
+    else:
         yield array
 
 
@@ -222,7 +225,7 @@ class _Thrift:
             raise BoundsError("the header of a page is nested too deep")
         found: dict[int, Any] = {}
         field = 0
-        while (head := self._byte()) != 0:
+        while (head := self._byte()) & 0xF:
             field = field + (head >> 4) if head >> 4 else self._zigzag()
             kind = head & 0xF
             # A field that is true or false has its value in its type.

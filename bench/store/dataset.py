@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from backends.file_names import is_plain
 from bench.errors import NewerSchemaError, StoreError
 from bench.store.bounds import check
 from bench.store.files import read_json, write_json
@@ -79,8 +80,7 @@ DOCUMENTS = {
 """Column of :data:`RUNS` -> the file of a run's folder whose text it holds."""
 
 _ID = r"[0-9A-Za-z][0-9A-Za-z_.-]{0,127}"
-RUN_ID = re.compile(_ID)
-"""What the id of a run in a dataset looks like: it becomes the name of a report's folder."""
+_RUN_ID = re.compile(_ID)
 MACHINE = re.compile(r"[0-9A-Za-z_-]{1,80}")
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _FILE = re.compile(rf"({'|'.join(DATASET_TABLES)})/machine={MACHINE.pattern}/month=\d{{4}}-\d{{2}}/[0-9a-f]+\.parquet")
@@ -182,9 +182,14 @@ def read_manifest(path: Path) -> Manifest:
     return manifest
 
 
+def is_run_id(run_id: str) -> bool:
+    """Whether a run of that id can be in a dataset: it becomes the name of a report's folder."""
+    return _RUN_ID.fullmatch(run_id) is not None and is_plain(run_id)
+
+
 def _is_run(run_id: str, run: HeldRun) -> bool:
     texts = all(isinstance(one, str) for one in (run.machine, run.month, run.digest))
-    return bool(texts and RUN_ID.fullmatch(run_id) and MACHINE.fullmatch(run.machine) and _MONTH.fullmatch(run.month))
+    return bool(texts and is_run_id(run_id) and MACHINE.fullmatch(run.machine) and _MONTH.fullmatch(run.month))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from backends import bounded_json
 from bench.errors import MachineError, StoreError
 
-LARGEST_JSON = 512 * 1024 * 1024
-"""Of run.json, which has some hundred bytes for each cell."""
+LARGEST_JSON = 32 * 1024 * 1024
+"""Of run.json, which has some three hundred bytes for each cell."""
 _GROUP_BYTES = 64 * 1024 * 1024
 _WAITS_S = (0.05, 0.2, 0.5, 1.0)
 
@@ -101,9 +101,9 @@ def _write(path: Path, content: str | bytes) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object."""
     try:
-        value = bounded_json.read_json(path, LARGEST_JSON)
+        value = bounded_json.read_json(path, LARGEST_JSON, finite=True)
     except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read {path}: {error}") from error
+        raise StoreError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(value, dict):
         raise StoreError(f"cannot read {path}: it holds no JSON object")
     return value

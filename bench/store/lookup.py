@@ -8,7 +8,8 @@ from __future__ import annotations
 import fnmatch
 import glob
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bench.errors import StoreError, UsageError
@@ -16,24 +17,54 @@ from bench.store.dataset import is_dataset, open_dataset
 from bench.store.reader import StoredRun, open_run
 
 
-def find_runs(names: Sequence[str], results: Path) -> list[StoredRun]:
+def find_runs(
+    names: Sequence[str],
+    results: Path,
+    read: Callable[[StoredRun], object] | None = None,
+    leave_out: Callable[[StoreError], object] | None = None,
+) -> list[StoredRun]:
     """The runs that ``names`` mean, in their order, each once.
+
+    Args:
+        names: ids, folders or globs.
+        results: where runs lie.
+        read: what is done with each run first.
+        leave_out: told why a run that a glob means cannot be opened or read; ``None``: that is an error too.
 
     Raises:
         UsageError: a name means no run.
-        StoreError: a run cannot be read.
+        StoreError: a run cannot be opened or read.
     """
     found: dict[str, StoredRun] = {}
-    for path in find_folders(names, results):
-        # A copy in another folder is the same run.
-        run = open_run(path)
-        found.setdefault(run.run_id, run)
+    for name in names:
+        for path in find_folders([name], results):
+            try:
+                run = open_run(path)
+                # A copy in another folder is the same run.
+                if run.run_id not in found and read is not None:
+                    read(run)
+                found.setdefault(run.run_id, run)
+            except StoreError as error:
+                if leave_out is None or not is_glob(name):
+                    raise
+                leave_out(error)
+    if not found and names:
+        raise StoreError(f"no run of {', '.join(names)} can be read")
     return list(found.values())
+
+
+def is_glob(name: str) -> bool:
+    """Whether ``name`` may mean several runs."""
+    return glob.has_magic(name) and not Path(name).exists()
 
 
 def named_again(names: Sequence[str], results: Path) -> list[str]:
     """The ids of runs that ``names`` mean more than once, as by the names of copies."""
-    counted = Counter(open_run(path).run_id for name in names for path in find_folders([name], results))
+    counted: Counter[str] = Counter()
+    for name in names:
+        for path in find_folders([name], results):
+            with suppress(StoreError):
+                counted[open_run(path).run_id] += 1
     return [run_id for run_id, count in counted.items() if count > 1]
 
 

@@ -21,7 +21,12 @@ from bench.store.compact import live_files
 from bench.store.dataset import DOCUMENTS, is_dataset, open_dataset, row_groups
 from bench.store.files import LARGEST_JSON, read_json
 from bench.store.schema import SCHEMA_VERSION, TABLES
+from bench.store.shape import BESIDE, RUN, flaw
 
+REMEDY = (
+    "put a copy of it back; what was measured lies in the parquet files beside it, which any reader of parquet reads"
+)
+"""What to do where run.json is damaged."""
 ROWS_AT_ONCE = 512
 """Some megabytes of generations."""
 
@@ -34,7 +39,7 @@ class StoredRun:
         path: the folder; of a run of a dataset, the dataset's folder and the run's id.
         record: run.json.
         end: end.json, which a run lacks that still goes on or was killed.
-        damaged: files that are left out, each with what is wrong with it.
+        damaged: files that are left out, each with what is wrong with it; of run.json, parts of it.
         shared: of a run of a dataset, table -> the files that hold its rows among those of other runs.
         texts: of a run of a dataset, the text of its JSON files by their names.
     """
@@ -101,6 +106,10 @@ class StoredRun:
         """
         return read_json(self.path / name) if self.shared is None else _parsed(self.texts, name, self.path)
 
+    def has(self, name: str) -> bool:
+        """Whether the run has a JSON file of that name."""
+        return (self.path / name).is_file() if self.shared is None else name in self.texts
+
     def called(self, file: Path) -> str:
         """A file of the run as people know it: by its path below the run's folder, or below the dataset."""
         return file.relative_to(self.path if self.shared is None else self.path.parent).as_posix()
@@ -116,7 +125,7 @@ class StoredRun:
 
 def _parsed(texts: Mapping[str, str], name: str, path: Path) -> dict[str, Any]:
     try:
-        found = bounded_json.parse_json(texts[name].encode("utf-8"), LARGEST_JSON)
+        found = bounded_json.parse_json(texts[name].encode("utf-8", "replace"), LARGEST_JSON, finite=True)
     except (LookupError, ValueError) as error:
         raise StoreError(f"cannot read {name} of {path}: {error}") from error
     if not isinstance(found, dict):
@@ -126,7 +135,7 @@ def _parsed(texts: Mapping[str, str], name: str, path: Path) -> dict[str, Any]:
 
 def without_damaged(run: StoredRun) -> StoredRun:
     """The run without those of its files that cannot be read to their end."""
-    damaged = {}
+    damaged = dict(run.damaged)
     for table in TABLES:
         files = run.shared[table] if run.shared is not None else sorted((run.path / table).glob("*.parquet"))
         for path in files:
@@ -135,7 +144,7 @@ def without_damaged(run: StoredRun) -> StoredRun:
                     _rows(path, TABLES[table], where=pc.field("run_id") == run.run_id if run.shared else None)
                     deque(file.iter_batches(ROWS_AT_ONCE), maxlen=0)
             except StoreError as error:
-                damaged[path] = str(error).removeprefix(f"cannot read {path}: ").replace(str(path), path.name)
+                damaged[path] = _why(error, path)
     return replace(run, damaged=damaged)
 
 
@@ -176,43 +185,70 @@ def as_utc(text: Any) -> datetime | None:
         return None
 
 
-def open_run(path: Path) -> StoredRun:
+def open_run(path: Path, *, rest: bool = False) -> StoredRun:
     """Open the run in the folder ``path``, or of the dataset that is the folder above it.
 
+    Of its JSON files but run.json those that are damaged are left out, as if they were not there.
+
+    Args:
+        path: of the run.
+        rest: whether a run.json whose parts are not all as a run writes them is taken without those parts.
+
     Raises:
-        StoreError: there is no run.
+        StoreError: there is no run, or its run.json is damaged.
         NewerSchemaError: the run was written by a newer version of this project.
     """
-    if not (path / "run.json").is_file():
-        if is_dataset(path.parent):
-            return _held_run(path)
+    if (path / "run.json").is_file():
+        return _with_documents(StoredRun(path, {}, None), rest=rest)
+    if not is_dataset(path.parent):
         raise StoreError(f"{path} holds no run: it has no run.json")
-    record = read_json(path / "run.json")
-    _check_version(record, path, path / "run.json")
-    end = read_json(path / "end.json") if (path / "end.json").is_file() else None
-    return StoredRun(path=path, record=record, end=end)
-
-
-def _held_run(path: Path) -> StoredRun:
     dataset = open_dataset(path.parent)
     row = dataset.documents(path.name)
     texts = {name: row[column] for column, name in DOCUMENTS.items() if row[column] is not None}
-    record = _parsed(texts, "run.json", path)
-    _check_version(record, path, f"run.json of {path}")
-    return StoredRun(
-        path=path,
-        record=record,
-        end=_parsed(texts, "end.json", path),
-        shared=dataset.shared(path.name),
-        texts=texts,
-    )
+    return _with_documents(StoredRun(path, {}, None, shared=dataset.shared(path.name), texts=texts), rest=rest)
 
 
-def _check_version(record: Mapping[str, Any], path: Path, file: object) -> None:
+def _with_documents(run: StoredRun, *, rest: bool) -> StoredRun:
+    file = run.path / "run.json"
+    record, damaged = _record(run, file), {}
+    wrong = {name: why for name, shape in RUN.items() if (why := flaw(record, {name: shape}))}
+    listed = "; ".join(wrong.values())
+    if wrong and not rest:
+        raise StoreError(f"cannot read {file}: {listed}: {REMEDY}, and `nox -s report` shows")
+    if wrong:
+        damaged[file] = listed
+        record = {name: value for name, value in record.items() if name not in wrong}
+    end = None
+    for name, shape in BESIDE.items():
+        try:
+            found = run.document(name) if run.has(name) else None
+            why = None if found is None else flaw(found, shape)
+        except StoreError as error:
+            why = _why(error, run.path / name)
+        if why:
+            damaged[run.path / name] = why
+        elif name == "end.json":
+            end = found
+    return replace(run, record=record, end=end, damaged=damaged)
+
+
+def _record(run: StoredRun, file: Path) -> dict[str, Any]:
+    try:
+        record = run.document("run.json")
+    except StoreError as error:
+        raise StoreError(f"{error}: {REMEDY}") from error
     version = record.get("schema_version")
     if not isinstance(version, int):
-        raise StoreError(f"{file} names no schema version")
+        raise StoreError(f"{file} names no schema version: {REMEDY}")
     if version > SCHEMA_VERSION:
         raise NewerSchemaError(
-            f"{path} was written with schema {version}, this version reads up to {SCHEMA_VERSION}; update AIPC Bench"
+            f"{run.path} was written with schema {version}, this version reads up to {SCHEMA_VERSION}; update "
+            "AIPC Bench"
         )
+    return record
+
+
+def _why(error: StoreError, file: Path) -> str:
+    """What is wrong with ``file``, which the reader of the report knows by its name."""
+    said = str(error).removeprefix(f"cannot read {file}: ").removeprefix(f"cannot read {file.name} of {file.parent}: ")
+    return said.replace(str(file), file.name)

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
+from backends.no_secrets import without_secrets
 from bench.errors import StoreError
 from bench.store.compact import compact, parts_ever, rewrite
 from bench.store.digests import DIGESTS, record_digests
@@ -34,8 +35,19 @@ def as_table(table: str, run_id: str, rows: Sequence[Mapping[str, Any]]) -> pa.T
     if unknown:
         raise StoreError(f"no such column in {table}: {', '.join(sorted(unknown))}")
     complete = [{"run_id": run_id, **row} for row in rows]
-    columns = [pa.array([row.get(field.name) for row in complete], field.type) for field in schema]
+    columns = [pa.array([_value(row, field.name) for row in complete], field.type) for field in schema]
     return pa.table(columns, schema=schema)
+
+
+_SAID = frozenset(
+    ("error_message", "stderr_tail", "invalid_reason", "device_evidence", "message", "advice", "message_values")
+)
+"""Columns that hold what stacks and systems say, which may be the environment, a command or an address."""
+
+
+def _value(row: Mapping[str, Any], name: str) -> Any:
+    value = row.get(name)
+    return without_secrets(value) if name in _SAID and isinstance(value, str) else value
 
 
 def replace_rows(run: StoredRun, table: str, kept: pc.Expression, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -335,7 +335,7 @@ def test_a_worker_gets_no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_extra_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(EXTRAS, "enegry")
-    with pytest.raises(SystemExit, match="no group 'enegry'; there is energy, object-stores"):
+    with pytest.raises(SystemExit, match="no group 'enegry'; there is energy, fuzz, object-stores"):
         environment("harness")
 
 

@@ -111,7 +111,7 @@ def _twice(file: Path) -> None:
 
 
 def _absurd_metadata(file: Path) -> None:
-    pq.write_table(pa.table({"status": ["ok"]}, metadata={"x": "y" * 2**24}), file)
+    pq.write_table(pa.table({"status": ["ok"]}, metadata={"x": "y" * 2**25}), file)
 
 
 def _encrypted(file: Path) -> None:
@@ -149,15 +149,15 @@ BOMBS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "a page that unpacks to 300 MB": (_zeros, "would unpack to 314572"),
     "a page of a negative size": (lambda file: write(file, page(1, size=-9), 1, 1), "1 values in -9 bytes"),
     "pages beyond the file": (lambda file: write(file, page(1), 1, 1, place=10**9), "has no whole header"),
-    "a header without end": (lambda file: write(file, b"\x15\x80" * 99, 1, 1), "header of a page is damaged"),
+    "a header without end": (lambda file: write(file, b"\x15" + b"\x80" * 99, 1, 1), "header of a page is damaged"),
     "headers within headers": (_deep_header, "nested too deep"),
     "pages in the wrong place": (lambda file: write(file, page(1) + b"\x15", 1, 1), "has no whole header"),
     "groups of rows without end": (
         lambda file: write(file, page(1), 1, 1, groups_said=HUGE),
         "Couldn't deserialize thrift",
     ),
-    "a hundred thousand groups of rows": (
-        lambda file: write(file, page(1, b"\0" * 8), 1, 1, groups=100_001),
+    "groups of rows by the hundred thousand": (
+        lambda file: write(file, page(1, b"\0" * 8), 1, 1, groups=200_001),
         "Couldn't deserialize thrift",
     ),
     "texts of which each is the one before": (
@@ -166,7 +166,7 @@ BOMBS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     ),
     "a text repeated to gigabytes": (_repeated_text, "most of it in error_message"),
     "a text in maps repeated to gigabytes": (_repeated_in_maps, "its column environment is of the type"),
-    "metadata of megabytes": (_absurd_metadata, "a run's has at most 16777216"),
+    "metadata of megabytes": (_absurd_metadata, "a run's has at most 33554432"),
     "an encrypted file": (_encrypted, "it is encrypted"),
     "a column of another type": (_table(ttft_ns=pa.array(["1"])), "ttft_ns is of the type string, where int64 is due"),
     "a list where a number is due": (_table(block=pa.array([[1]])), "block is of the type list<element: int64>"),

@@ -14,8 +14,6 @@ from bench.analyse.run import analyse_run
 from bench.store.reader import StoredRun
 
 _CALLERS = (
-    "bench.commands.compare",
-    "bench.commands.gate",
     "bench.commands.stored_runs",
     "bench.report.compare.comparison_files",
     "bench.report.history.history_view",

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,8 +24,8 @@ from bench.report.names import Naming
 from bench.report.run_view import RunView
 from bench.report.run_words import quantiles_missing
 
-# A spreadsheet takes text that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t")
+_FORMULA = re.compile(r"(^|[;\t\n])(?=\s*[=+\-@\t＝＋－＠])")  # noqa: RUF001
+"""Where a spreadsheet takes text for a formula: also behind what separates cells where a comma is for decimals."""
 
 _OF_LOAD = (
     *("variant", "backend", "backend_version", "device_requested", "device_executed", "device_verdict"),
@@ -63,7 +64,7 @@ def _plain(value: object) -> object:
         return "true" if value else "false"
     if isinstance(value, str):
         shown = clean(value)
-        return f"'{shown}" if shown.startswith(_FORMULA) else shown
+        return _FORMULA.sub(r"\1'", shown)
     return value
 
 

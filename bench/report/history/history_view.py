@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +19,7 @@ from bench.plan.cells import Ask
 from bench.report import names
 from bench.report.compare.comparison_figures import shape
 from bench.report.format import listed, plural
-from bench.store.lookup import all_folders, find_folders
+from bench.store.lookup import all_folders, find_folders, is_glob
 from bench.store.reader import StoredRun, open_run
 
 Reason = Literal["unreadable", "same run", "no date", "other machine", "other hardware"]
@@ -77,7 +77,7 @@ def read_history(
     threshold: float = 0.03,
     metrics: Sequence[str] = COMPARED,
 ) -> HistoryView:
-    """The history of the runs that a command line names. A run that cannot be read is left out.
+    """The history of the runs that a command line names. A run of a glob that cannot be read is left out.
 
     Args:
         names: ids, folders or globs; without any, all in ``results``.
@@ -88,37 +88,46 @@ def read_history(
 
     Raises:
         UsageError: a name means no run, or no run is of that machine.
-        StoreError: there is no run that can be read.
+        StoreError: there is no run that can be read, or one that is named itself cannot be.
     """
     folders = find_folders(names, results) if names else all_folders(results)
-    opened: dict[str, StoredRun] = {}
-    left_out: list[LeftOut] = []
-    for folder in folders:
-        try:
-            run = open_run(folder)
-        except StoreError as error:
-            left_out.append(LeftOut("unreadable", error=str(error)))
-            continue
-        if (same := opened.setdefault(run.run_id, run)) is not run:
-            left_out.append(LeftOut("same run", str(folder), same_as=str(same.path)))
+    named = {*find_folders([name for name in names if not is_glob(name)], results)}
+    opened, left_out = _opened(folders, named)
     if not opened:
         raise StoreError(f"none of {_count(len(folders))} can be read: {left_out[0].error}")
     machine_id = _chosen_machine(list(opened.values()), machine)
-    named = [run for run in opened.values() if _machine_id(run) == machine_id]
-    if others := len(opened) - len(named):
+    of_id = [run for run in opened.values() if _machine_id(run) == machine_id]
+    if others := len(opened) - len(of_id):
         left_out.append(LeftOut("other machine", runs=others))
-    newest = max(named, key=lambda run: str(run.created_at or ""))
-    own = [run for run in named if other_machine(run.record, newest.record) is None]
-    if others := len(named) - len(own):
+    newest = max(of_id, key=lambda run: str(run.created_at or ""))
+    own = [run for run in of_id if other_machine(run.record, newest.record) is None]
+    if others := len(of_id) - len(own):
         left_out.append(LeftOut("other hardware", runs=others))
     # One run is in memory at a time.
-    read = [_read(run) for run in own]
+    read = [_read(run, named=run.path in named) for run in own]
     runs = [one for one in read if isinstance(one, ReadRun)]
     left_out += [one for one in read if isinstance(one, LeftOut)]
     if not runs:
         reason = left_out[-1].error or f"{left_out[-1].folder} does not say when it was measured"
         raise StoreError(f"no run of machine {machine_id} can be read: {reason}")
     return HistoryView(machine_id, _cpu(own[-1]), build_history(runs, threshold, metrics), tuple(left_out))
+
+
+def _opened(folders: Sequence[Path], named: Collection[Path]) -> tuple[dict[str, StoredRun], list[LeftOut]]:
+    """Id -> run, and what is left out; a run that is ``named`` itself is not."""
+    opened: dict[str, StoredRun] = {}
+    left_out: list[LeftOut] = []
+    for folder in folders:
+        try:
+            run = open_run(folder)
+        except StoreError as error:
+            if folder in named:
+                raise
+            left_out.append(LeftOut("unreadable", error=str(error)))
+            continue
+        if (same := opened.setdefault(run.run_id, run)) is not run:
+            left_out.append(LeftOut("same run", str(folder), same_as=str(same.path)))
+    return opened, left_out
 
 
 def _count(runs: int) -> str:
@@ -149,26 +158,20 @@ def _cpu(run: StoredRun) -> str:
     return str(value or "")
 
 
-def _read(run: StoredRun) -> ReadRun | LeftOut:
+def _read(run: StoredRun, *, named: bool) -> ReadRun | LeftOut:
+    if run.created_at is None:
+        return LeftOut("no date", str(run.path))
     try:
-        if run.created_at is None:
-            return LeftOut("no date", str(run.path))
         analysis = analyse_run(run)
-        naming = names.name_all(analysis)
-        return read_analysis(
-            analysis,
-            prompts_of(run),
-            run.run_id,
-            run.created_at,
-            _names(naming),
-            lambda load: _Name(_line(naming, load)),
-        )
+        prompts = prompts_of(run)
     except StoreError as error:
+        if named:
+            raise
         return LeftOut("unreadable", error=str(error))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # One record that was edited by hand must not keep all the others from being shown.
-        why = f"{run.path / 'run.json'} is not as a run writes it ({type(error).__name__}: {error})"
-        return LeftOut("unreadable", error=why)
+    naming = names.name_all(analysis)
+    return read_analysis(
+        analysis, prompts, run.run_id, run.created_at, _names(naming), lambda load: _Name(_line(naming, load))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,8 +161,10 @@ EXITS = {"kill": -9, "abort": -6, "segfault": -11}
 WINDOWS_EXITS = {"kill": 15, "abort": 3, "segfault": 0xC0000005}
 
 
+@pytest.mark.fault("worker-dies")
 @pytest.mark.parametrize("fault", ENDS)
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.fault("worker-dies")
 def test_a_worker_that_dies_costs_its_cell(kit: MakeKit, faulty: Callable[..., Path], place: str, fault: str) -> None:
     folder = faulty(place, fault)
     one = kit()
@@ -180,8 +182,10 @@ def test_a_worker_that_dies_costs_its_cell(kit: MakeKit, faulty: Callable[..., P
         assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.fault("worker-dies")
 @pytest.mark.parametrize("fault", ENDS)
 @pytest.mark.parametrize("place", ["load", "answer-load"])
+@pytest.mark.fault("worker-dies")
 def test_a_worker_that_dies_as_it_loads_costs_the_cells_of_its_visit(
     kit: MakeKit, faulty: Callable[..., Path], place: str, fault: str
 ) -> None:
@@ -192,7 +196,9 @@ def test_a_worker_that_dies_as_it_loads_costs_the_cells_of_its_visit(
     assert (load["status"], load["stderr_tail"].splitlines()[0]) == ("crashed", f"about to {fault}")
 
 
+@pytest.mark.fault("worker-hangs")
 @pytest.mark.parametrize("place", ["warm-up", "generation"])
+@pytest.mark.fault("worker-hangs")
 def test_native_code_that_holds_the_interpreter_is_stopped_in_time(
     kit: MakeKit, faulty: Callable[..., Path], place: str
 ) -> None:
@@ -203,6 +209,7 @@ def test_native_code_that_holds_the_interpreter_is_stopped_in_time(
     assert (load["status"], load["stderr_tail"]) == ("timeout", "about to hang")
 
 
+@pytest.mark.fault("worker-breaks-protocol")
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
@@ -211,6 +218,7 @@ def test_native_code_that_holds_the_interpreter_is_stopped_in_time(
     ],
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of Windows pass on whole messages alone")
+@pytest.mark.fault("worker-breaks-protocol")
 def test_a_worker_that_says_half_of_something_is_stopped(
     kit: MakeKit, faulty: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, fault: str, message: str
 ) -> None:
@@ -222,7 +230,9 @@ def test_a_worker_that_says_half_of_something_is_stopped(
     assert (load["status"], load["stderr_tail"]) == ("failed", f"about to {fault}")
 
 
+@pytest.mark.fault("worker-hangs")
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of Windows have no such limit")
+@pytest.mark.fault("worker-hangs")
 def test_a_worker_that_takes_no_request_is_stopped(
     other_root: Path, start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,11 +248,13 @@ def test_a_worker_that_takes_no_request_is_stopped(
 CAP = 200_000_000
 
 
+@pytest.mark.fault("worker-memory")
 @pytest.mark.parametrize(
     ("fault", "status", "started"),
     [("exhaust", "failed", 1), ("die_exhausted", "crashed", 2)],
 )
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.fault("worker-memory")
 def test_a_worker_that_takes_more_than_its_cap_costs_its_cell_and_says_so(
     kit: MakeKit, faulty: Callable[..., Path], place: str, fault: str, status: str, started: int
 ) -> None:
@@ -257,11 +269,20 @@ def test_a_worker_that_takes_more_than_its_cap_costs_its_cell_and_says_so(
     assert load["status"] == ("ok" if status == "failed" else status)
 
 
+@pytest.mark.fault("worker-memory")
+def test_what_the_cap_refused_is_not_tried_again(kit: MakeKit, faulty: Callable[..., Path]) -> None:
+    faulty("load", "die_exhausted")
+    one = kit(memory_cap_bytes=CAP, retry_crashed=True)
+    assert met(one)[0] == ["WorkerCrashed", "WorkerCrashed"]
+    assert len(one.rows("loads")) == 1
+
+
 def test_without_a_cap_as_much_is_granted(kit: MakeKit, faulty: Callable[..., Path]) -> None:
     faulty("generation", "exhaust")
     assert met(kit())[0] == ["ok", "ok"]
 
 
+@pytest.mark.fault("worker-memory")
 def test_a_load_beyond_the_cap_says_so(kit: MakeKit, faulty: Callable[..., Path]) -> None:
     faulty("load", "exhaust")
     _, rows, load = met(kit(memory_cap_bytes=CAP))

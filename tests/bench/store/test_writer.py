@@ -54,6 +54,13 @@ def test_a_finished_run_says_when_and_why(writer: RunWriter) -> None:
     )
 
 
+def test_what_stacks_say_is_stored_without_secrets(writer: RunWriter, generation_row: MakeRow) -> None:
+    said = "HF_TOKEN=abc: cannot load https://me:key@example.org/model?sig=1"
+    writer.rows("generations", [generation_row(error_message=said, invalid_reason=said, status="failed")])
+    (row,) = open_run(writer.path).table("generations", ["error_message", "invalid_reason"]).to_pylist()
+    assert set(row.values()) == {"HF_TOKEN=*** cannot load https://example.org/model"}
+
+
 def test_no_rows_write_no_file(writer: RunWriter) -> None:
     writer.rows("findings", [])
     assert not (writer.path / "findings").exists()
