@@ -75,7 +75,7 @@ from bench.prepare import install  # noqa: E402
 from bench.prepare.install import Outcome, reason  # noqa: E402
 from bench.prepare.resolve import resolve_all  # noqa: E402
 
-STUDIES = ("architectures", "faults", "intervals", "overhead", "report-speed", "settings")
+STUDIES = ("architectures", "faults", "intervals", "overhead", "report-speed", "scale", "settings", "soak")
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
 
@@ -237,7 +237,7 @@ def verify(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments: `-- architectures`, `faults`, `intervals`, `overhead`, `report-speed`, `settings`; with options."""
+    """Experiments: architectures, faults, intervals, overhead, report-speed, scale, settings, soak; `-- NAME --help`."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(
@@ -245,7 +245,7 @@ def studies(session: nox.Session) -> None:
         )
         raise SystemExit(0 if asks_for_help([name]) else 4)
     python = harness(session)
-    on_stacks = name in ("architectures", "overhead", "settings")
+    on_stacks = name in ("architectures", "overhead", "settings", "soak")
     on_a_stack = on_stacks or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
     groups = contract_groups() if name == "architectures" else default_groups()
     made = venvs(session, map(environment, groups)) if on_a_stack and not asks_for_help(arguments) else {}

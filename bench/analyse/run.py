@@ -62,6 +62,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     results = {key: replace(cell, load=loads.get(cell.load.load_key, cell.load)) for key, cell in results.items()}
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
     cells = tuple(results[key] for key in order)
+    ranked = tuple(rankings(cells))
     return RunAnalysis(
         record=run.record,
         end=run.end,
@@ -69,8 +70,8 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         cells=cells,
         failures=tuple(failures(bad, load_of, load_rows, results.keys())),
         unreached=tuple(_unreached(cell, load_of("", key)) for key, cell in planned.items() if key not in seen),
-        rankings=tuple(rankings(cells)),
-        faithful_rankings=tuple(faithful_rankings(cells)),
+        rankings=ranked,
+        faithful_rankings=tuple(faithful_rankings(cells, ranked)),
         findings=tuple(read_findings(run, load_rows)),
         memory_rankings=tuple(memory_rankings(cells)),
         reference=loads[reference.load_key] if reference else None,
