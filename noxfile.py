@@ -237,7 +237,7 @@ def verify(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments: architectures, faults, intervals, overhead, report-speed, scale, settings, soak; `-- NAME --help`."""
+    """Experiments: architectures, faults, intervals, overhead, report-speed, scale, settings, soak (`-- NAME`)."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(

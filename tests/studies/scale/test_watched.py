@@ -14,6 +14,13 @@ from studies.scale.costs import cost_of
 from studies.scale.watched import Held, Sample, course, growth, held_by, run_below, sit, stretches
 
 
+SWEEP = (
+    *("--backend", "simulated", "--precision", "int4", "--prompt-tokens", "1,2,3", "--new-tokens", "2"),
+    *("--blocks", "4", "--repeats", "1", "--warmups", "0", "--max-warmups", "0"),
+    *("--load-option", "simulated.ttft_ms=50", "--load-option", "simulated.itl_ms=1"),
+)
+
+
 def sample(cells: int, at_s: float = 0.0, resident_bytes: int = 10**8) -> Sample:
     return Sample(at_s, cells, temporary=3, harness=Held(1, resident_bytes, files=7, threads=2), worker=None)
 
@@ -28,6 +35,12 @@ def test_a_course_has_the_pace_of_each_stretch() -> None:
 @pytest.mark.parametrize("samples", [[], [sample(4)], [sample(4), sample(4)]])
 def test_a_course_in_which_nothing_was_measured_has_no_stretch(samples: list[Sample]) -> None:
     assert list(stretches(samples, 10)) == []
+
+
+def test_a_sweep_has_at_least_the_cells_that_were_asked_for() -> None:
+    asked = options(1000, blocks=3, repeats=2)
+    lengths = {name: asked[asked.index(name) + 1].split(",") for name in ("--prompt-tokens", "--new-tokens")}
+    assert 1000 <= 15 * len(lengths["--prompt-tokens"]) * len(lengths["--new-tokens"]) < 1200
 
 
 def test_growth_is_from_the_first_fifth_to_the_last() -> None:
@@ -47,12 +60,12 @@ def test_what_this_process_holds_is_known() -> None:
 
 @pytest.mark.process
 def test_a_sweep_is_killed_and_carried_on_while_it_is_watched(tmp_path: Path) -> None:
-    first = sit(tmp_path, options(30, blocks=4, repeats=1), 0.05, lambda done: done >= 60)
-    assert first.samples[-1].cells >= 60
+    first = sit(tmp_path, SWEEP, 0.02, lambda done: done >= 4)
+    assert first.samples[-1].cells >= 4
     assert open_run(run_below(tmp_path)).unfinished
-    second = sit(tmp_path, ["--resume"], 0.05)
+    second = sit(tmp_path, ["--resume"], 0.02)
     assert not open_run(run_below(tmp_path)).unfinished
-    assert second.before >= 60
+    assert second.before >= 4
     assert second.peak_bytes > 0
 
 
