@@ -60,6 +60,7 @@ sys.path.insert(0, str(ROOT))
 
 from backends.table import BACKENDS  # noqa: E402 - found from here on
 from bench.commands import child  # noqa: E402
+from bench.errors import PrepareError  # noqa: E402
 from bench.plan.environments import (  # noqa: E402
     CONVERSION,
     HARNESS,
@@ -70,17 +71,19 @@ from bench.plan.environments import (  # noqa: E402
     default_groups,
     environment,
     from_json,
+    known_groups,
 )
 from bench.prepare import install  # noqa: E402
 from bench.prepare.install import Outcome, reason  # noqa: E402
-from bench.prepare.resolve import resolve_all  # noqa: E402
+from bench.prepare.locks import problem  # noqa: E402
+from bench.prepare.resolve import renew, resolve_all  # noqa: E402
 
-STUDIES = ("architectures", "faults", "intervals", "overhead", "report-speed", "scale", "settings", "soak")
+STUDIES = ("architectures", "faults", "fuzz", "intervals", "overhead", "report-speed", "scale", "settings", "soak")
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
-
-HALVES = ("contract", "not contract")
-"""Markers of the tests on stacks and of all others: each half keeps one core busy."""
+PARTS = ("contract", "(conversion or main_job) and not contract", "not contract and not conversion and not main_job")
+"""Markers of the tests on stacks, of those that convert models, and of all others. Each part waits as often as it
+computes in two threads, so that three of them keep two cores busy."""
 
 
 # -- what the sessions share ------------------------------------------------------------------------------------------
@@ -121,7 +124,7 @@ def needs(python: str, arguments: Sequence[str], command: str = "bench.commands.
 
 def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str, Outcome] | None = None) -> None:
     """Run a command of the harness to its end; a status other than 0 ends the session with exactly that status."""
-    line = ["python", *arguments]
+    line = [Path(python).name, *arguments]
     session.log(subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line))
     status = child.run([python, *arguments], {} if made is None else {"AIPC_BENCH_VENVS": json.dumps(made)})
     if status:
@@ -129,15 +132,15 @@ def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str
 
 
 def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) -> None:
-    """Run all tests in two processes: those on stacks, which compute in one thread, and beside them all others."""
-    session.log("the tests on stacks are shown while they run, those that run beside them when both have ended")
+    """Run all tests, each part in a process of its own."""
+    session.log("the tests on stacks are shown while they run, those that run beside them when all have ended")
     # pytest removes the temporary folders of earlier runs below a folder that all its processes share.
     with tempfile.TemporaryDirectory(prefix="aipc-bench-tests-", ignore_cleanup_errors=True) as home:
-        on_stacks, others = (
+        on_stacks, *others = (
             [python, "-m", "pytest", "--durations=30", f"--basetemp={Path(home, str(number))}", "-m", chosen]
-            for number, chosen in enumerate(HALVES)
+            for number, chosen in enumerate(PARTS)
         )
-        status = child.run_both(on_stacks, others, {"AIPC_BENCH_VENVS": json.dumps(made)})
+        status = child.run_together(on_stacks, others, {"AIPC_BENCH_VENVS": json.dumps(made)})
     if status:
         raise SystemExit(status)
 
@@ -157,9 +160,16 @@ def asks_for_help(arguments: Iterable[str]) -> bool:
 def lint_with(session: nox.Session, python: str) -> None:
     """Style, format and types, the quickest first; types twice, since the checker reads the code of one system."""
     other = "linux" if sys.platform == "win32" else "win32"
-    types_of_other = ("mypy", "--platform", other, "--cache-dir", f".mypy_cache/{other}")
-    for check in (("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",), types_of_other):
-        finish(session, python, "-m", *check)
+    workflows = map(str, sorted(ROOT.glob(".github/workflows/*.yml")))
+    schema = ("check_jsonschema", "--builtin-schema")
+    finish(session, python, "-m", "ruff", "check", ".")
+    finish(session, python, "-m", "ruff", "format", "--check", ".")
+    finish(session, python, "-m", *schema, "vendor.github-actions", "action.yml")
+    finish(session, python, "-m", *schema, "vendor.github-workflows", *workflows)
+    # Its package has a program and no module.
+    finish(session, str(Path(python).with_name("zizmor")), "--offline", "--quiet", ".")
+    finish(session, python, "-m", "mypy")
+    finish(session, python, "-m", "mypy", "--platform", other, "--cache-dir", f".mypy_cache/{other}")
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -231,13 +241,25 @@ def gate(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def verify(session: nox.Session) -> None:
-    """Check the files of stored runs, the newest unless they are named, against the digests of their end."""
+    """Check stored runs, the newest unless they are named, against their digests; `-- --artifacts` checks the cache."""
     finish(session, harness(session), "-m", "bench.commands.verify", *session.posargs)
 
 
 @nox.session(venv_backend="none")
+def collect(session: nox.Session) -> None:
+    """Bring runs together into a dataset: from `-- SOURCE…`, folders of runs or zips of them, `--into DIR`."""
+    finish(session, harness(session), "-m", "bench.commands.collect", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def sql(session: nox.Session) -> None:
+    """Ask stored runs, or a dataset, in SQL: `-- "select …"`; without a query a shell."""
+    finish(session, harness(session), "-m", "bench.commands.sql", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments: architectures, faults, intervals, overhead, report-speed, scale, settings, soak (`-- NAME`)."""
+    """Experiments: architectures, faults, fuzz, intervals, overhead, report-speed, scale, settings, soak."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(
@@ -269,15 +291,36 @@ def doctor(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
-def resolve(session: nox.Session) -> None:
-    """Prove that every worker's packages resolve for Windows and Linux, Python 3.11 to 3.13; nothing is installed."""
-    python = harness(session, "resolver")
+def lock(session: nox.Session) -> None:
+    """Make the lock files for Windows and Linux, Python 3.11 to 3.13. Takes --upgrade, or --check, which only looks."""
+    if unknown := set(session.posargs) - {"--check", "--upgrade"}:
+        session.warn(f"error: lock knows no {min(unknown)}; it takes --check and --upgrade")
+        raise SystemExit(0 if asks_for_help(unknown) else 4)
+    if "--check" in session.posargs:
+        if outdated := [why for group in known_groups() if (why := problem(group)) is not None]:
+            session.error("; ".join(outdated))
+        return
+    python, minors = harness(session, "resolver"), range(OLDEST[1], NEWEST[1] + 1)
+    try:
+        for said in renew(python, minors, upgrade="--upgrade" in session.posargs):
+            session.log(said)
+    except PrepareError as error:
+        session.error(str(error))
     failed = []
-    for group, system, version, said in resolve_all(python, range(OLDEST[1], NEWEST[1] + 1)):
+    for group, system, version, said in resolve_all(python, minors):
         session.log(f"{group:<20} {system:<8} {version}  {said}")
         failed += [group] if said.startswith("FAILED") else []
     if failed:
-        session.error(f"these cannot be resolved: {', '.join(dict.fromkeys(failed))}")
+        session.error(f"these cannot be installed by their locks: {', '.join(dict.fromkeys(failed))}")
+
+
+@nox.session(venv_backend="none")
+def audit(session: nox.Session) -> None:
+    """Look up known faults of all packages in the lock files; `-- --sbom FOLDER` writes what is installed here."""
+    python = harness(session, TESTS)
+    go_back(session)
+    here = install.as_they_are(map(environment, dict.fromkeys((HARNESS, TESTS, *all_groups()))))
+    finish(session, python, "-m", "bench.commands.audit", *session.posargs, made=here)
 
 
 @nox.session(venv_backend="none")

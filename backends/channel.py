@@ -46,11 +46,16 @@ def send(connection: Line, kind: str, **body: Any) -> None:
 
 
 def receive(connection: Line) -> Message:
-    """Wait for one message; :class:`ProtocolError` if what came is too long or no message."""
+    """Wait for one message; :class:`ProtocolError` if what came is too long, no message, or a part of one.
+
+    That a part came is found out where the connection has a time limit: see ``limited`` of the harness.
+    """
     try:
         data = connection.recv_bytes(MAX_MESSAGE_BYTES)
     except EOFError as error:
         raise ChannelClosed("the other side closed the channel") from error
+    except BlockingIOError as error:
+        raise ProtocolError("a message came in part, and the rest of it did not follow") from error
     except OSError as error:
         if str(error) == "bad message length":
             raise ProtocolError(f"a message over the limit of {MAX_MESSAGE_BYTES} bytes came") from error

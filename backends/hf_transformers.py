@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,8 +85,18 @@ def _accelerators(kind: str) -> list[Device]:
         properties = module.get_device_properties(number)
         driver = getattr(properties, "driver_version", None)
         memory = int(properties.total_memory)
-        found.append(Device(f"{kind}.{number}", module.get_device_name(number), driver, memory))
+        adapter = _pci_address(properties)
+        found.append(Device(f"{kind}.{number}", module.get_device_name(number), driver, memory, adapter))
     return found
+
+
+def _pci_address(properties: Any) -> str | None:
+    """The adapter by which Linux' counters name a GPU; Windows' have another id, which torch does not tell."""
+    parts = [getattr(properties, f"pci_{part}_id", None) for part in ("domain", "bus", "device")]
+    if sys.platform == "win32" or None in parts:
+        return None
+    domain, bus, device = parts
+    return f"{domain:04x}:{bus:02x}:{device:02x}.0"
 
 
 def _remedy(device: str) -> str:

@@ -114,11 +114,15 @@ def _cuda_device(driver: Any, number: int, version: str | None) -> Device:
 
 
 def _cuda_adapter(driver: Any, handle: ctypes.c_int) -> str | None:
-    """The id of its adapter on Windows; Linux has no counter of NVIDIA's GPUs that it could be matched with."""
-    luid, nodes = (ctypes.c_ubyte * 8)(), ctypes.c_uint()
-    if sys.platform != "win32" or driver.cuDeviceGetLuid(luid, ctypes.byref(nodes), handle):
+    """Its adapter as the system's counters name it: its locally unique id on Windows, its PCI address on Linux."""
+    if sys.platform == "win32":
+        luid, nodes = (ctypes.c_ubyte * 8)(), ctypes.c_uint()
+        failed = driver.cuDeviceGetLuid(luid, ctypes.byref(nodes), handle)
+        return None if failed else f"{int.from_bytes(bytes(luid), 'little'):x}"
+    address = ctypes.create_string_buffer(_NAME_BYTES)
+    if driver.cuDeviceGetPCIBusId(address, _NAME_BYTES, handle):
         return None
-    return f"{int.from_bytes(bytes(luid), 'little'):x}"
+    return address.value.decode("ascii", "replace").lower()
 
 
 def _openvino() -> list[Device]:

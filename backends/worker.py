@@ -46,7 +46,16 @@ from backends.contract import (
     UnsupportedError,
     one_line,
 )
-from backends.process import end_with_harness, full_speed, unattended, usable_cpus
+from backends.process import (
+    cap_memory,
+    end_children_too,
+    end_with_harness,
+    first_to_end,
+    full_speed,
+    leave_network,
+    unattended,
+    usable_cpus,
+)
 from backends.reasons import in_one_line
 from backends.speed_variables import speed_variables
 
@@ -125,8 +134,8 @@ class Worker:
         self.backend: Backend | None = None
         self.session: Session | None = None
 
-    def serve(self) -> None:
-        """Answer until the harness ends the session or is gone."""
+    def greet(self) -> None:
+        """Say who we are."""
         send(
             self.connection,
             "hello",
@@ -136,6 +145,9 @@ class Worker:
             affinity=usable_cpus(),
             environment=speed_variables(os.environ),
         )
+
+    def serve(self) -> None:
+        """Answer until the harness ends the session or is gone."""
         while True:
             request = receive(self.connection)
             if request["kind"] == "bye":
@@ -218,8 +230,11 @@ class Worker:
         send(self.connection, "scored", texts=[asdict(one) for one in scored])
 
     def _opened(self, request: Message) -> Backend:
+        """The backend that is to load a model, from here on under the cap on memory."""
         if self.backend is None:
             raise RuntimeError(f"{request['kind']} came before open")
+        if request.get("memory_cap") is not None:
+            cap_memory(request["memory_cap"])
         return self.backend
 
     def generate(self, prompts: list[list[int]], new_tokens: int) -> None:
@@ -258,12 +273,18 @@ def _message(error: Exception) -> str:
 def main() -> None:
     """Connect to the harness and serve it."""
     unattended()
+    first_to_end()
+    end_children_too()
     greeting = json.loads(sys.stdin.readline())
-    end_with_harness()
     full_speed()
     with Client(greeting["address"], authkey=bytes.fromhex(greeting["key"])) as connection:
+        worker = Worker(connection)
         try:
-            Worker(connection).serve()
+            # Its start is timed until here. From another network the harness cannot be reached any more.
+            worker.greet()
+            leave_network()
+            end_with_harness()
+            worker.serve()
         except ChannelClosed:
             sys.exit("the harness is gone")
 

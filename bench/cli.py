@@ -14,6 +14,11 @@ from bench.errors import BenchError, UsageError
 LANGUAGES = ("en", "tr")
 """What ``--lang`` takes; the first one is the default."""
 
+# C0 and C1 controls but tab and newline, separators of lines, and the characters that reorder text: terminal escapes
+# and disguises.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_TO_CI = re.compile(r"(?<!\S)::(?=\S)|##(?=\w*\[)")
+"""GitHub reads commands at the beginning of a line, after spaces, and with Azure and TeamCity the others anywhere."""
 _HERE = sys.platform == "win32"
 _PLAIN = re.compile(r"(?!@)[\w@%+=:,./\\~-]+")
 
@@ -26,9 +31,25 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see --help")
 
 
+def clean(text: str) -> str:
+    """``text`` without control characters, and such that it can be encoded."""
+    return _UNPRINTABLE.sub("", text).encode("utf-8", "replace").decode("utf-8")
+
+
+def one_line(text: object) -> str:
+    """``text`` cleaned, in a line, and no command to what runs CI, as ``::error::`` and ``##[group]`` are."""
+    line = " ".join(clean(str(text)).splitlines())
+    return _TO_CI.sub(lambda found: " ".join(found.group()), line)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines, each of which stays one."""
+    print("\n".join(map(one_line, lines)))
+
+
 def print_refusal(error: BenchError) -> int:
     """Print an error in one line; returns the exit status."""
-    print(f"error: {error}", file=sys.stderr)
+    print(f"error: {one_line(error)}", file=sys.stderr)
     return error.exit_status
 
 

@@ -21,199 +21,167 @@ Fill = Callable[..., str]
 
 
 class Code(Enum):
-    """A kind of finding: its usual severity, its title, what it means, and what to do about it."""
+    """A kind of finding: its usual severity, its title, and what to do about it. ``docs/metrics.md`` says more."""
 
     ON_BATTERY = (
         "warning",
         "On battery",
-        "the machine runs on battery, where its clock is lower and falls further as the battery does",
         "Plug it in.",
     )
     SAVING_POWER = (
         "warning",
         "Saving power",
-        "the system is set to save power",
         "Choose the power mode for best performance, or compare only with runs in the same mode.",
     )
     BUSY_BEFORE = (
         "warning",
         "Busy before",
-        "other programs used the CPU before the run began",
         "Close them, or wait until they are done.",
     )
     LITTLE_MEMORY = (
         "warning",
         "Little memory",
-        "little memory is available",
         "Close other programs, or use a smaller model.",
     )
     SWAP_IN_USE = (
         "info",
         "Swap in use",
-        "memory lies in the swap or page file, from before the run",
         "If swapping is found during the run too, close other programs or restart.",
     )
     VIRTUAL_MACHINE = (
         "info",
         "Virtual machine",
-        "the machine is virtual: what its neighbours do is not visible, and its clock and counters may not be real",
         "Trust ratios within one run more than times, and compare variants with blocks of the same run.",
     )
     ENERGY_LOCKED = (
         "info",
         "Energy locked",
-        "the machine counts energy and it cannot be read as things are, so `energy_j` is null",
         "Allow it, or do without.",
     )
     LIMITED = (
         "info",
         "Limited",
-        "the run may use less than the machine has: fewer CPUs, less of their time, or less memory",
         "Compare only with runs under the same limits, or lift them (taskset, cpuset, the container's or the unit's).",
     )
     ENVIRONMENT = (
         "warning",
         "Environment",
-        "a variable of the environment pins the threads of a stack, or holds it back",
         "Unset it before the run, unless it is what you measure.",
     )
     HELD_BACK = (
         "warning",
         "Held back",
-        "the system runs the harness and its workers slower than others: a low priority, a tracer, an emulated CPU",
         "Start the run plainly: without nice, chrt, strace or a debugger, by a Python that is built for this CPU.",
     )
     SHARED = (
         "warning",
         "Shared",
-        "the run was allowed to measure beside other runs on this machine",
         "Run again alone, without --shared.",
     )
     NOT_KEPT_AWAKE = (
         "info",
         "Not kept awake",
-        "the system could not be asked to stay awake",
         "Switch its sleep off for the time of the run.",
     )
     OTHER_LOAD = (
         "warning",
         "Other load",
-        "other programs used the CPU while a load was measured",
         "Close them and run again, or take more blocks (--profile standard).",
     )
     STOLEN_TIME = (
         "warning",
         "Stolen time",
-        "the hypervisor gave CPU time of this virtual machine to others",
         "Use a machine with cores of its own, or take more blocks.",
     )
     QUOTA_REACHED = (
         "warning",
         "Quota reached",
-        "a CPU quota stopped the harness and the worker for a while, while a load was measured",
         "Raise the quota, or take fewer threads (--threads): what ran in the rest of a period looks slow.",
     )
     TOO_MANY_THREADS = (
         "warning",
         "Too many threads",
-        "a stack computes with more threads than can run at once, by affinity or quota",
         "Leave --threads to its default, or ask for fewer.",
     )
     SWAPPING = (
         "warning",
         "Swapping",
-        "memory went to the swap file or came from it while a load was measured",
         "Close other programs, or use a smaller model.",
     )
     PAGED_FROM_DISK = (
         "info",
         "Paged from disk",
-        "the worker waited for pages from disk after it had loaded",
         "If it is found in one block only, that block is slower for it; more memory keeps the model in.",
     )
     HOT = (
         "warning",
         "Hot",
-        "the CPU was near the temperature at which it slows down",
         "Let it cool between visits (--cooldown-s 30), and see to its air.",
     )
     THROTTLED = (
         "warning",
         "Throttled",
-        "the CPU was slowed down, for heat or for power",
         "Let it cool between visits (--cooldown-s 30), and see to its air and its power supply.",
     )
     POWER_CHANGED = (
         "serious",
         "Power changed",
-        "the power source or mode changed while the run went on",
         "Run again and leave both alone; the blocks before and after do not belong together.",
     )
     SUSPENDED = (
         "serious",
         "Suspended",
-        "the machine slept while a load was measured; a generation during which it slept does not count",
         "Run again with sleep switched off; what was measured after waking may be slower.",
     )
     CLOCK_JUMPED = (
         "info",
         "Clock jumped",
-        "the time of day was set, or the virtual machine was stopped for a while",
         "Latencies are read from another clock; only the times in the files are off.",
     )
     WARM_UP_UNSETTLED = (
         "warning",
         "Warm-up unsettled",
-        "a cell was still getting faster when its warm-ups were used up",
         "Its timed generations may hold some warm-up: allow more (--max-warmups 12).",
     )
     DRIFT = (
         "warning",
         "Drift",
-        "a cell became slower or faster from block to block",
         "Find out what changed (heat, power, other programs); compare variants within the same blocks.",
     )
     TREND = (
         "warning",
         "Trend",
-        "a cell still became faster or slower from one timed generation of a process to the next",
         "Where it falls, take more warm-ups (--warmups 5); where it rises, look for heat, memory and other programs.",
     )
     ALIKE_BLOCKS = (
         "warning",
         "Alike blocks",
-        "blocks resemble the one before, so that they tell less than as many independent ones",
         "Intervals may be too narrow: give the blocks more time (--cooldown-s 30), and compare variants in one run.",
     )
     BIMODAL = (
         "warning",
         "Bimodal",
-        "the blocks of a cell fall into two groups, as if there were two ways of running it",
         "The mean of the two is the time of neither: take more blocks, and look at threads and placement.",
     )
     OUTLIER_BLOCK = (
         "warning",
         "Outlier block",
-        "a block of a cell lies far from the others",
         "It is counted; see what else is found in that block, and what the cell would be without it.",
     )
     OUTLIER_GENERATION = (
         "info",
         "Outlier generation",
-        "a generation of a cell lies far from the others",
         "It is counted; medians of blocks bear single ones.",
     )
     BROKEN = (
         "serious",
         "Broken",
-        "a load answers too badly for its speed to count",
         "Do not use it: take another precision, driver or version of the stack, and see the quality of the others.",
     )
 
-    def __init__(self, severity: str, title: str, meaning: str, advice: str) -> None:
+    def __init__(self, severity: str, title: str, advice: str) -> None:
         self.severity = severity
         self.title = title
-        self.meaning = meaning
         self.advice = advice
 
     @property

@@ -41,11 +41,12 @@ class Metric:
     @property
     def key(self) -> str:
         """The attribute of :class:`bench.analyse.results.CellResult`, and the column of exports."""
-        return self.with_unit()
+        return self.names.format("")
 
-    def with_unit(self, what: str = "") -> str:
-        """Name and unit as one word, e.g. ``ttft_ms``; of an end of the interval ``ttft_low_ms``."""
-        return "_".join(filter(None, (self.name, what, self.unit.replace("/", "_per_"))))
+    @property
+    def names(self) -> str:
+        """Of its value and of the ends of its interval: ``ttft{}_ms`` for ``ttft_ms``, ``ttft_low_ms`` and so on."""
+        return f"{self.name}{{}}_{self.unit.replace('/', '_per_')}"
 
 
 _ENTRIES = (

@@ -1,9 +1,10 @@
-"""Child processes: starting them apart from Ctrl-C, ending them with all that they started, and exit codes."""
+"""Child processes: starting them apart from Ctrl-C, ending them with all they started, exit codes."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,9 @@ import psutil
 
 from backends.speed_variables import changes_speed, home_folder, is_secret
 from bench import PROJECT_ROOT
+
+TEMPORARY_REMEDY = "free some space there, or set TMPDIR (Windows: TEMP) to another folder"
+"""What to do where a temporary file cannot be written."""
 
 
 def process_group() -> dict[str, Any]:
@@ -92,18 +96,32 @@ def working_process(started: int, told: int) -> int:
 
 
 def end_tree(pid: int) -> None:
-    """Kill the process ``pid`` and all that it started; the caller waits for ``pid`` itself."""
+    """Kill the process ``pid``, of a :func:`process_group`, and all that it started; the caller waits for ``pid``.
+
+    Of one that has ended by itself, what it left behind in its group; Windows ends that by itself, see
+    :func:`backends.process.end_children_too`.
+    """
     try:
         root = psutil.Process(pid)
         children = root.children(recursive=True)
     except psutil.Error:
+        _end_group(pid)
         return
     for process in (*children, root):
         # On Windows a process that is just dying cannot be killed.
         with contextlib.suppress(psutil.Error):
             process.kill()
+    _end_group(pid)
     # Not the root: the caller waits for it, and needs its exit status.
     psutil.wait_procs(children, timeout=10)
+
+
+def _end_group(leader: int) -> None:
+    """Kill what is left of the group of ``leader``; as long as there is some, no other process gets its number."""
+    if sys.platform != "win32":
+        with contextlib.suppress(OSError):
+            if not psutil.pid_exists(leader) or os.getpgid(leader) == leader:
+                os.killpg(leader, signal.SIGKILL)
 
 
 _SIGNALS = {

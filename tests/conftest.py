@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,21 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.support.faults import FaultTable
+
 # How long an example takes says nothing on a machine that does other work beside.
 settings.register_profile("bench", deadline=None)
-settings.register_profile("quick", deadline=None, max_examples=20)
+settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("bench")
 
-_STARTS_PROCESSES = ("process", "contract", "browser", "main_job")
+_STARTS_PROCESSES = ("process", "contract", "conversion", "browser", "main_job")
 _start = subprocess.Popen.__init__
 _running: list[pytest.Item] = []
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Count the tests that inject a fault."""
+    config.pluginmanager.register(FaultTable(), "faults")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -63,6 +71,10 @@ def _checked(popen: Any, *arguments: Any, **options: Any) -> None:
 
 
 subprocess.Popen.__init__ = _checked  # type: ignore[method-assign,assignment]
+
+# Compiled modules are kept even where the caller says otherwise: hundreds of processes import the same ones.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # What tests write need not survive a power cut, and waiting for the disk takes longer than most of them.
 os.fsync = lambda _: None  # type: ignore[assignment]

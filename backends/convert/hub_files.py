@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
+from typing import Any
 
+from backends.file_names import is_plain
 from backends.hf_weights import ADAPTER, INDEX, PICKLES, SIDE_SUFFIXES, SINGLE, TOKENIZERS
 
 _SHOWN = 3
 
 
-def needed(names: Collection[str], placed: Mapping[str, str]) -> list[str]:
+def placed(index: Mapping[str, Any]) -> dict[str, str]:
+    """What the index of the weights says, tensor -> file; empty where it says it in another way."""
+    found = index.get("weight_map")
+    if not isinstance(found, dict) or not all(isinstance(file, str) for file in found.values()):
+        return {}
+    return found
+
+
+def needed(names: Collection[str], where: Mapping[str, str]) -> list[str]:
     """What of ``names`` is downloaded: the weights as safetensors, once, with configuration and tokenizer.
 
     No pickles, no code, no second copy of the weights, and nothing of another format: only names of the repository's
@@ -18,11 +28,10 @@ def needed(names: Collection[str], placed: Mapping[str, str]) -> list[str]:
 
     Args:
         names: of all files of the repository.
-        placed: what the index of the weights says, tensor -> file; empty where there is none.
+        where: :func:`placed`; empty where there is no index.
     """
-    weights = {SINGLE} if SINGLE in names else {INDEX, *placed.values()}
-    plain = (name for name in names if not any(sign in name for sign in "/\\:"))
-    return sorted(name for name in plain if name in weights or _is_beside(name))
+    weights = {SINGLE} if SINGLE in names else {INDEX, *where.values()}
+    return sorted(name for name in filter(is_plain, names) if name in weights or _is_beside(name))
 
 
 def _is_beside(name: str) -> bool:

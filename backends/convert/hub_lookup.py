@@ -8,7 +8,7 @@ from typing import Any
 from backends.bounded_json import read_json
 from backends.convert import RefusedError
 from backends.convert.hub_client import cached, describe, fetch, measure
-from backends.convert.hub_files import needed, refusal
+from backends.convert.hub_files import needed, placed, refusal
 from backends.convert.hub_words import HF, UnreachableError
 from backends.hf_folder import context_tokens, text_settings
 from backends.hf_weights import INDEX, SINGLE, TOKENIZERS, source_files, stated_quantization, stored_tensors
@@ -48,9 +48,11 @@ def _asked(source: str, output: Path, options: dict[str, Any]) -> dict[str, Any]
         file["place"] = str(here.resolve()) if here else options["owned"].get(file["sha256"])
     # A gated model shows its list to everybody: its configuration is the first that is refused.
     config = _json(source, commit, "config.json", files, output)
-    placed = {} if SINGLE in files else _json(source, commit, INDEX, files, output).get("weight_map", {})
-    wanted = needed(files, placed)
-    if missing := sorted(set(placed.values()) - set(wanted)):
+    where = {} if SINGLE in files else placed(_json(source, commit, INDEX, files, output))
+    if not where and SINGLE not in files:
+        raise RefusedError(f"{INDEX} of {source} does not say where the weights are: choose another model or revision")
+    wanted = needed(files, where)
+    if missing := sorted(set(where.values()) - set(wanted)):
         raise RefusedError(f"{source} lacks {missing[0]}, which its {INDEX} names: choose another model or revision")
     for name in wanted:
         measure(source, commit, name, files[name])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
-from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
@@ -12,7 +11,6 @@ import pyarrow.compute as pc
 from bench.analyse.agreement import RightAnswers
 from bench.analyse.results import AnswerSample, CellResult, LoadResult, SampledAnswer
 from bench.errors import StoreError
-from bench.store.files import read_json
 from bench.store.reader import StoredRun
 from bench.store.schema import PIECES
 
@@ -28,7 +26,7 @@ def answer_samples(
     Raises:
         StoreError: the generations cannot be read.
     """
-    pieces = read_pieces(run.path)
+    pieces = read_pieces(run)
     answered = [cell for cell in cells if cell.answers is not None and cell.ask == "first"]
     if isinstance(reference, RightAnswers):
         right = [cell for cell in answered if cell.answers is not None and cell.answers.compared]
@@ -38,16 +36,16 @@ def answer_samples(
         return ()
     beside = reference.answers if isinstance(reference, RightAnswers) else None
     samples = (
-        _sample(run, one, [cell for cell in answered if _shape(cell) == _shape(one)], beside, pieces)
+        _sample(run, one, [cell for cell in answered if cell.shape == one.shape], beside, pieces)
         for one in _spread(right)
     )
     return tuple(one for one in samples if one)
 
 
-def read_pieces(folder: Path) -> Mapping[str, str]:
-    """The text of each token of the run in ``folder``; empty where there is no such file, and where it is none."""
+def read_pieces(run: StoredRun) -> Mapping[str, str]:
+    """The text of each token of ``run``; empty where there is no such file, and where it is none."""
     try:
-        found = read_json(folder / PIECES)
+        found = run.document(PIECES)
     except StoreError:
         return {}
     return {key: value for key, value in found.items() if isinstance(value, str)}
@@ -56,13 +54,9 @@ def read_pieces(folder: Path) -> Mapping[str, str]:
 def _spread(right: Sequence[CellResult]) -> list[CellResult]:
     """Of the smallest batch and the longest answer: the shortest prompt, the longest, and one in between."""
     least = min((cell.batch_size, -cell.new_tokens) for cell in right)
-    by_shape = {_shape(cell): cell for cell in reversed(right) if (cell.batch_size, -cell.new_tokens) == least}
+    by_shape = {cell.shape: cell for cell in reversed(right) if (cell.batch_size, -cell.new_tokens) == least}
     own = [by_shape[shape] for shape in sorted(by_shape)]
     return own if len(own) <= _MOST_PROMPTS else [own[0], own[len(own) // 2], own[-1]]
-
-
-def _shape(cell: CellResult) -> tuple[int, int, int]:
-    return cell.prompt_tokens, cell.new_tokens, cell.batch_size
 
 
 def _sample(

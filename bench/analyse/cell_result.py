@@ -80,12 +80,10 @@ def _block_p95(blocks: Any, itl: Any) -> Measured | None:
 
 
 def _quantiles(values: Any) -> Quantiles:
-    return Quantiles(
-        **{
-            name: float(np.quantile(values, share)) if len(values) >= needed else None
-            for name, (share, needed) in QUANTILES.items()
-        }
-    )
+    return {
+        name: float(np.quantile(values, share)) if len(values) >= needed else None
+        for name, (share, needed) in QUANTILES.items()
+    }
 
 
 def _along(itl: Any) -> TokenSeries | None:

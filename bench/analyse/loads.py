@@ -53,8 +53,8 @@ def _known(value: Any) -> Any:
 
 def load_results(run: StoredRun, rows: Sequence[Row], first: Mapping[str, FirstRequest]) -> dict[str, LoadResult]:
     """``load_key`` -> result, in the order of the plan; loads that only the rows know come last."""
-    plan = run.record.get("plan", {})
-    planned = {str(load["load_key"]): load for load in plan.get("loads", [])}
+    plan = run.record.get("plan") or {}
+    planned = {str(load["load_key"]): load for load in plan.get("loads") or ()}
     by_key = {**{key: [] for key in planned}, **group_by(rows, lambda row: str(row["load_key"]))}
     first = _widest_first(by_key.values(), first)
     specs = {name: str(variant["spec"]) for name, variant in (plan.get("variants") or {}).items()}

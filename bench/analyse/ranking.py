@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 from bench.analyse.claims import holm
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, Estimate, paired
-from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured, MemoryRanking, Ranking, Rival
+from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured, Ranking, Rival
 from bench.metrics import RANKED
 
 _Contestant = TypeVar("_Contestant", CellResult, LoadResult)
 
 
-def rankings(cells: Sequence[CellResult]) -> list[Ranking]:
+def rankings(cells: Sequence[CellResult]) -> list[Ranking[CellResult]]:
     """One ranking per shape and metric; simulated cells and prefix-cache hits are kept apart from the others.
 
     Broken loads take no part: a wrong answer is worth nothing however fast it comes.
@@ -26,7 +26,7 @@ def rankings(cells: Sequence[CellResult]) -> list[Ranking]:
     return [ranking for ranking in found if ranking]
 
 
-def faithful_rankings(cells: Sequence[CellResult], found: Sequence[Ranking]) -> list[Ranking]:
+def faithful_rankings(cells: Sequence[CellResult], found: Sequence[Ranking[CellResult]]) -> list[Ranking[CellResult]]:
     """The rankings among the faithful alone, where others than these take part.
 
     Args:
@@ -43,7 +43,7 @@ def faithful_rankings(cells: Sequence[CellResult], found: Sequence[Ranking]) -> 
     return [ranking for ranking in fewer if ranking]
 
 
-def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking | None:
+def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking[CellResult] | None:
     measured = [(cell, value) for cell in cells if (value := getattr(cell, metric))]
     known = {cell.cell_key: (cell, value) for cell, value in measured if not cell.load.broken}
     if not known:
@@ -51,9 +51,7 @@ def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking | None:
     one = cells[0]
     return Ranking(
         metric=metric,
-        prompt_tokens=one.prompt_tokens,
-        new_tokens=one.new_tokens,
-        batch_size=one.batch_size,
+        shapes=(one.shape,),
         ask=one.ask,
         simulated=one.load.simulated,
         broken=tuple(cell for cell, _ in measured if cell.load.broken),
@@ -61,7 +59,7 @@ def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking | None:
     )
 
 
-def memory_rankings(cells: Sequence[CellResult]) -> list[MemoryRanking]:
+def memory_rankings(cells: Sequence[CellResult]) -> list[Ranking[LoadResult]]:
     """One ranking per set of requests that loads answered, that of most loads first; measured ones before simulated.
 
     A load that failed at the longest prompt never held what that takes, so it is ranked with others that failed there.
@@ -73,7 +71,8 @@ def memory_rankings(cells: Sequence[CellResult]) -> list[MemoryRanking]:
     groups = group_by(weighed, lambda load: (load.simulated, requests_of[load.load_key]))
     ordered = sorted(groups.items(), key=lambda one: (one[0][0], -len(one[1]), one[0][1]))
     return [
-        MemoryRanking(
+        Ranking(
+            metric="memory",
             shapes=tuple(dict.fromkeys(request[:3] for request in requests)),
             ask="again" if all(again for *_, again in requests) else "first",
             simulated=simulated,
@@ -92,7 +91,7 @@ def _kind(cell: CellResult) -> tuple[tuple[int, int, int, bool], bool]:
 
 def _request(cell: CellResult) -> tuple[int, int, int, bool]:
     """What is asked, first asks before prefix-cache hits."""
-    return cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask == "again"
+    return *cell.shape, cell.ask == "again"
 
 
 # -- what latencies and memory have in common
@@ -149,7 +148,7 @@ class _Pairs:
 
 
 def _ranked(known: Mapping[str, tuple[_Contestant, Measured]]) -> dict[str, Any]:
-    """The fields of :class:`bench.analyse.results.Ranked` that follow from what was measured of the contestants."""
+    """The fields of :class:`bench.analyse.results.Ranking` that follow from what was measured of the contestants."""
     contestants = {name: measured for name, (_, measured) in known.items()}
     pairs = _Pairs.of(contestants)
     winner = pairs.lowest(contestants)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -80,7 +80,8 @@ def read_quality(
 
 def limits_of(record: Mapping[str, Any]) -> Limits:
     """Those that a run was asked for, by its run.json."""
-    return Limits(**((record.get("options") or {}).get("quality_limits") or {}))
+    asked = (record.get("options") or {}).get("quality_limits") or {}
+    return Limits(**{one.name: asked[one.name] for one in fields(Limits) if asked.get(one.name) is not None})
 
 
 def reference_of(loads: Iterable[LoadResult], asked: str | None = None) -> LoadResult | None:

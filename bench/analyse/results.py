@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -47,21 +47,14 @@ class Measured:
 
 
 QUANTILES = {"p50": (0.5, 10), "p90": (0.9, 50), "p95": (0.95, 100), "p99": (0.99, 500)}
-"""Name -> its share, and how many values it takes until five lie beyond it; attributes of :class:`Quantiles`."""
+"""Name -> its share, and how many values it takes until five lie beyond it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quantiles:
-    """Quantiles of all of a cell's inter-token latencies together, in ms; descriptive, without an interval.
+Quantiles = Mapping[str, float | None]
+"""Of all of a cell's inter-token latencies together, in ms, by the names in :data:`QUANTILES`; without an interval.
 
-    ``None`` where fewer than five values lie beyond the quantile, see :data:`QUANTILES`.
-    """
-
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-
+``None`` where fewer than five values lie beyond the quantile.
+"""
 
 Use = Literal["timed", "warm-up", "excluded"]
 """What became of a generation: only those that were timed count."""
@@ -194,6 +187,11 @@ class LoadResult:
     weight_recipe: Mapping[str, str] | None = None
 
     @property
+    def load(self) -> LoadResult:
+        """Itself, as a cell has its load: rankings are of cells or of loads."""
+        return self
+
+    @property
     def simulated(self) -> bool:
         """Whether its latencies were simulated, not measured."""
         return self.device_verdict == "simulated"
@@ -297,9 +295,31 @@ class CellResult:
     answers: Answers | None = None
 
     @property
+    def shape(self) -> Request:
+        """What is asked for."""
+        return self.prompt_tokens, self.new_tokens, self.batch_size
+
+    @property
     def lost_blocks(self) -> int:
         """How many blocks were lost."""
         return sum(len(one.blocks) for one in self.lost)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedCell:
+    """A cell without numbers: it failed, or the run ended before."""
+
+    cell_key: str
+    load: LoadResult
+    prompt_tokens: int
+    new_tokens: int
+    batch_size: int
+    ask: Ask = "first"
+
+    @property
+    def shape(self) -> Request:
+        """What is asked for."""
+        return self.prompt_tokens, self.new_tokens, self.batch_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,9 +328,9 @@ class Failure:
 
     Args:
         status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: generations that do not count.
-        shapes: of each cell that this happened to, as ``asks`` and ``cell_keys``.
+        cells: those that this happened to.
         measured_elsewhere: whether some of these cells were measured in other blocks.
-        tried_again: whether a fresh process followed in the same visits, for ``--retry-crashed``; it has no shapes.
+        tried_again: whether a fresh process followed in the same visits, for ``--retry-crashed``; it has no cells.
     """
 
     load: LoadResult
@@ -319,24 +339,10 @@ class Failure:
     message: str
     exit_code: int | None
     stderr_tail: str | None
-    shapes: tuple[Request, ...]
-    asks: tuple[Ask, ...]
-    cell_keys: tuple[str, ...]
+    cells: tuple[AskedCell, ...]
     blocks: tuple[int, ...]
     measured_elsewhere: bool
     tried_again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unreached:
-    """A planned cell without any row, because the run ended before."""
-
-    cell_key: str
-    load: LoadResult
-    prompt_tokens: int
-    new_tokens: int
-    batch_size: int
-    ask: Ask = "first"
 
 
 _Contestant = TypeVar("_Contestant", CellResult, LoadResult)
@@ -364,7 +370,7 @@ class Rival(Generic[_Contestant]):
     @property
     def load(self) -> LoadResult:
         """The contestant, or the load of the cell that it is."""
-        return self.contestant.load if isinstance(self.contestant, CellResult) else self.contestant
+        return self.contestant.load
 
     @property
     def higher(self) -> bool:
@@ -377,14 +383,15 @@ class Rival(Generic[_Contestant]):
         return bool(self.distinguishable) and self.ratio.value < 1
 
 
-AnyRival = Rival[CellResult] | Rival[LoadResult]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ranked(Generic[_Contestant]):
-    """Who is lowest by one metric, and how the others compare.
+class Ranking(Generic[_Contestant]):
+    """Who is lowest by one metric, of those that answered the same requests, and how the others compare.
+
+    A peak of memory is one of a process over its whole life, so there is one value per load and none per request.
 
     Args:
+        metric: one of :data:`bench.metrics.RANKED`, whose contestants are cells; or ``memory``, of loads.
+        shapes: of the requests; a latency has one.
         ask: of the contestants; a prefix-cache hit is never ranked with first asks.
         simulated: the contestants are simulated; measured and simulated ones are never ranked together.
         winner: the one that none of the others is below, over the blocks that each of them shares with it.
@@ -397,6 +404,8 @@ class Ranked(Generic[_Contestant]):
         partial: whether ``lowest`` leaves out blocks of the winner.
     """
 
+    metric: str
+    shapes: tuple[Request, ...]
     ask: Ask
     simulated: bool
     winner: _Contestant
@@ -436,26 +445,6 @@ class Ranked(Generic[_Contestant]):
         if self.not_compared:
             return 0
         return min((rival.ratio.blocks for rival in self.rivals), default=self.lowest.blocks)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranking(Ranked[CellResult]):
-    """Who is fastest at one request shape by one metric, which is one of :data:`bench.metrics.RANKED`."""
-
-    metric: str
-    prompt_tokens: int
-    new_tokens: int
-    batch_size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryRanking(Ranked[LoadResult]):
-    """Which configuration needs least memory, of those that answered the same requests.
-
-    A peak is one of a process over its whole life, so there is one value per load and none per request.
-    """
-
-    shapes: tuple[Request, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -547,6 +536,7 @@ class RunAnalysis:
         right_answers: what all answers are compared with where it is the model's own weights and none of the loads,
             e.g. ``transformers fp32``.
         samples: of the answers in text, by prompt length.
+        goes_on: whether some process still measures it.
         damaged: file of the run that cannot be read, and whose rows are left out -> why.
     """
 
@@ -555,12 +545,18 @@ class RunAnalysis:
     loads: tuple[LoadResult, ...]
     cells: tuple[CellResult, ...]
     failures: tuple[Failure, ...]
-    unreached: tuple[Unreached, ...]
-    rankings: tuple[Ranking, ...]
+    unreached: tuple[AskedCell, ...]
+    rankings: tuple[Ranking[CellResult], ...]
     findings: tuple[Finding, ...]
-    memory_rankings: tuple[MemoryRanking, ...] = ()
+    memory_rankings: tuple[Ranking[LoadResult], ...] = ()
     reference: LoadResult | None = None
-    faithful_rankings: tuple[Ranking, ...] = ()
+    faithful_rankings: tuple[Ranking[CellResult], ...] = ()
     samples: tuple[AnswerSample, ...] = ()
     damaged: Mapping[str, str] = field(default_factory=dict)
     right_answers: str | None = None
+    goes_on: bool = False
+
+    @property
+    def failed(self) -> Iterator[AskedCell]:
+        """The cells that failed in some block, again for each reason."""
+        return (cell for failure in self.failures for cell in failure.cells)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import pyarrow as pa
+
 from backends.spec import hardware_of
 from bench.analyse.agreement import answers_of, read_right_answers
 from bench.analyse.answer_samples import answer_samples
@@ -16,20 +18,43 @@ from bench.analyse.loads import load_results, read_load_rows, unknown_load
 from bench.analyse.ranking import faithful_rankings, memory_rankings, rankings
 from bench.analyse.read_findings import read_findings
 from bench.analyse.read_quality import read_quality, reference_of
-from bench.analyse.results import CellResult, LoadResult, RunAnalysis, Unreached
+from bench.analyse.results import AskedCell, CellResult, LoadResult, RunAnalysis
 from bench.analyse.samples import Generations
+from bench.errors import StoreError
 from bench.store.reader import StoredRun
+from bench.store.writer import goes_on
+
+_NOT_WRITTEN = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError, pa.ArrowException)
+"""What rows end in that no run writes, such as a negative count of tokens."""
 
 
 def analyse_run(run: StoredRun) -> RunAnalysis:
     """Estimates, intervals, rankings and failures of ``run``; works on runs that ended early or still go on.
 
     Raises:
-        StoreError: a file of the run cannot be read.
+        StoreError: a file of the run cannot be read, or holds what no run writes.
     """
+    try:
+        return _analysed(run)
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        MemoryError,
+        TypeError,
+        ValueError,
+        pa.ArrowException,
+    ) as error:
+        raise StoreError(
+            f"cannot read {run.path}: its rows are not those that a run writes ({type(error).__name__}: {error}); any "
+            "reader of parquet still shows them (docs/schema.md)"
+        ) from error
+
+
+def _analysed(run: StoredRun) -> RunAnalysis:
     load_rows, generations = read_load_rows(run), Generations(run)
     loads = load_results(run, load_rows, generations.first_requests())
-    planned = {str(cell["cell_key"]): cell for cell in run.record.get("plan", {}).get("cells", [])}
+    planned = {str(cell["cell_key"]): cell for cell in (run.record.get("plan") or {}).get("cells") or ()}
     key_of_process = {str(row["load_id"]): str(row["load_key"]) for row in load_rows}
 
     def load_of(load_id: str, cell_key: str) -> LoadResult:
@@ -49,7 +74,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     for key, lost in lost_blocks(run, bad, {key: cell.ttft_ms.by_block for key, cell in results.items()}).items():
         results[key] = replace(results[key], lost=lost)
     asked = (run.record.get("options") or {}).get("reference")
-    right = read_right_answers(run.path)
+    right = read_right_answers(run)
     reference = None if right else reference_of((load for load in loads.values() if not load.simulated), asked)
     # The ids of simulated answers are made up.
     load_keys = {key: cell.load.load_key for key, cell in results.items() if not cell.load.simulated}
@@ -77,7 +102,8 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
         reference=loads[reference.load_key] if reference else None,
         right_answers=right.reference if right else None,
         samples=answer_samples(run, cells, right or reference),
-        damaged={path.relative_to(run.path).as_posix(): why for path, why in run.damaged.items()},
+        goes_on=run.end is None and goes_on(run.path),
+        damaged={run.called(path): why for path, why in run.damaged.items()},
     )
 
 
@@ -111,6 +137,6 @@ def _flaws(record: Mapping[str, Any], cells: Iterable[CellResult]) -> dict[str, 
     return found
 
 
-def _unreached(cell: Mapping[str, Any], load: LoadResult) -> Unreached:
+def _unreached(cell: Mapping[str, Any], load: LoadResult) -> AskedCell:
     shape = (cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"])
-    return Unreached(str(cell["cell_key"]), load, *shape, cell.get("ask", "first"))
+    return AskedCell(str(cell["cell_key"]), load, *shape, cell.get("ask", "first"))

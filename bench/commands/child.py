@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 
 from bench import PROJECT_ROOT
 from bench.prepare.install import FOREIGN
@@ -27,24 +28,27 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
         return wait(child)
 
 
-def run_both(shown: Sequence[str], beside: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run two commands at the same time; what ``beside`` writes is shown when both have ended.
+def run_together(shown: Sequence[str], beside: Iterable[Sequence[str]], variables: Mapping[str, str]) -> int:
+    """Run commands at the same time; what those ``beside`` write is shown, one after the other, when all have ended.
 
     Returns the first exit status that is not 0.
     """
     break_as_interrupt()
     environment = {**surroundings(), **variables}
-    with (
-        tempfile.TemporaryFile() as output,
-        subprocess.Popen(beside, env=environment, stdout=output, stderr=subprocess.STDOUT) as other,
-        subprocess.Popen(shown, env=environment) as first,
-    ):
-        statuses = wait(first), wait(other)
-        output.seek(0)
+    with ExitStack() as stack:
+        first = stack.enter_context(subprocess.Popen(shown, env=environment))
+        others = []
+        for command in beside:
+            output = stack.enter_context(tempfile.TemporaryFile())
+            process = subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT)
+            others.append((stack.enter_context(process), output))
+        statuses = [wait(first), *(wait(process) for process, _ in others)]
         sys.stdout.flush()
-        shutil.copyfileobj(output, sys.stdout.buffer)
+        for _, output in others:
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout.buffer)
         sys.stdout.buffer.flush()
-    return statuses[0] or statuses[1]
+    return next(filter(None, statuses), 0)
 
 
 def surroundings() -> dict[str, str]:

@@ -10,9 +10,19 @@ from dataclasses import replace
 from bench.analyse.comparison import Comparison, Head, compare, compare_variants, has_variants
 from bench.analyse.conditions import prompts_differ
 from bench.analyse.quality_change import QUALITY_TOLERANCE
-from bench.analyse.run import analyse_run
-from bench.cli import Parser, add_language
-from bench.commands.stored_runs import Analyses, add_folders, add_redact, known_variation, parsed, print_error, share
+from bench.analyse.results import RunAnalysis
+from bench.cli import Parser, add_language, one_line, print_lines
+from bench.commands.stored_runs import (
+    Analyses,
+    add_folders,
+    add_redact,
+    known_variation,
+    parsed,
+    print_error,
+    print_left_out,
+    run_name,
+    share,
+)
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.cells import digest
 from bench.report.compare.comparison_files import THRESHOLD, write_comparison
@@ -29,33 +39,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asked, private = parsed(_parser(), arguments)
         threshold = share(asked.threshold)
-        base, *heads = find_runs(asked.runs, asked.results_dir)
+        analyses = Analyses()
+        base, *heads = find_runs(
+            asked.runs, asked.results_dir, analyses.of, lambda error: print_left_out(error, private)
+        )
         if heads:
-            comparison = _compared(base, heads, threshold, asked)
+            comparison = _compared(base, heads, threshold, asked, analyses)
             if not asked.force and (why := refusal(comparison)):
                 raise UsageError(why)
             for run_id in named_again(asked.runs, asked.results_dir):
-                print(shown_text(f"note: {run_id} is named more than once and taken once", private), file=sys.stderr)
+                note = f"note: {run_id} is named more than once and taken once"
+                print(one_line(shown_text(note, private)), file=sys.stderr)
         else:
-            comparison = _variants(base, threshold, share(asked.quality_tolerance, "--quality-tolerance"))
+            comparison = _variants(analyses.of(base), threshold, share(asked.quality_tolerance, "--quality-tolerance"))
         _refuse_nothing(comparison)
         with speaking(asked.lang):
             lines = write_comparison(comparison, asked.reports_dir / _folder(base, heads), private)
-        print("\n".join(lines))
+        print_lines(lines)
     except BenchError as error:
         return print_error(error, private)
     return 0
 
 
-def _variants(run: StoredRun, threshold: float, tolerance: float) -> Comparison:
-    analysis = analyse_run(run)
+def _variants(analysis: RunAnalysis, threshold: float, tolerance: float) -> Comparison:
     if not has_variants(analysis):
         raise UsageError("a run cannot be compared with itself: name two different runs, the base first")
     return compare_variants(analysis, threshold, tolerance)
 
 
-def _compared(base: StoredRun, heads: Sequence[StoredRun], threshold: float, asked: Namespace) -> Comparison:
-    analyses = Analyses()
+def _compared(
+    base: StoredRun, heads: Sequence[StoredRun], threshold: float, asked: Namespace, analyses: Analyses
+) -> Comparison:
     there, here = analyses.of(base), [analyses.of(head) for head in heads]
     histories = [None if asked.no_history else known_variation(asked.results_dir, one, analyses) for one in here]
     found = compare(there, here, threshold, histories, share(asked.quality_tolerance, "--quality-tolerance"))
@@ -97,7 +111,11 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "runs", nargs="+", metavar="RUN", help="ids, folders or globs; the first is the base, every other one a head"
+        "runs",
+        nargs="+",
+        type=run_name,
+        metavar="RUN",
+        help="ids, folders or globs; the first is the base, every other one a head",
     )
     parser.add_argument(
         "--threshold",

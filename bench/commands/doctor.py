@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench.cli import Parser, print_refusal
@@ -11,14 +11,17 @@ from bench.errors import UsageError
 from bench.measure.child_process import worker_variables
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
+from bench.observe.isolation import network_kept
 from bench.observe.limits import Limits, limits
 from bench.observe.machine import machine_facts
+from bench.observe.memory import memory_cap
+from bench.observe.packages import locked
 from bench.plan.backends import BACKENDS
 from bench.plan.flags import BY_NAME
 from bench.plan.options import resolve_options
 from bench.plan.venvs import Venvs
 from bench.run.doctor.diagnose import diagnose
-from bench.run.doctor.probe import probe, stacks_of
+from bench.run.doctor.probe import Stack, probe, stacks_of
 from bench.run.doctor.system import system_facts
 from bench.run.doctor.text import full_lines, system_lines, usable_line
 from bench.run.guard.before import check_machine
@@ -42,10 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     threads = usable.default_threads
     found = (*check_machine(Instruments()), *judge_environment(worker_variables(threads), threads))
     print(*_machine_lines(usable), *system_lines(system), *map(line, found), sep="\n", flush=True)
-    probes = probe([stack for name in names for stack in stacks_of(BACKENDS[name], venvs, options.devices)])
-    for text in full_lines([one for asked in probes for one in diagnose(asked, system)]):
+    stacks = [stack for name in names for stack in stacks_of(BACKENDS[name], venvs, options.devices)]
+    for text in full_lines([one for asked in probe(stacks) for one in diagnose(asked, system)]):
+        print(text)
+    for text in _lock_lines(stacks):
         print(text)
     return 0
+
+
+def _lock_lines(stacks: Iterable[Stack]) -> Iterator[str]:
+    """The environments of which not all was installed by the hashes of a lock file, with the reason."""
+    for stack in stacks:
+        if (python := stack.venv.python) is not None and not (found := locked(python))["locked"]:
+            yield f"packages   {stack.spec.name}, {' '.join(stack.families)}: {found['unlocked_reason']}"
 
 
 def _machine_lines(usable: Limits) -> list[str]:
@@ -55,7 +67,12 @@ def _machine_lines(usable: Limits) -> list[str]:
         f"machine    {name}, {memory:.1f} GB, {machine['os']}, kernel {machine['kernel']}",
         usable_line(usable),
         f"memory     {read_bandwidth(threads) / 1e9:.1f} GB/s read by {threads} threads",
+        f"workers    {_network(network_kept())}; {memory_cap() / 1e9:.1f} GB of memory at most, on the CPU",
     ]
+
+
+def _network(kept: str | None) -> str:
+    return "no network" if kept is None else f"the network is open to them ({kept})"
 
 
 def _parser() -> Parser:

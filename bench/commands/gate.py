@@ -7,20 +7,28 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from bench.analyse.baselines import usable
 from bench.analyse.comparison import Caveat, has_variants, run_id
 from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
-from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants
+from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants, usable
 from bench.analyse.quality_change import QUALITY_TOLERANCE
-from bench.analyse.run import analyse_run
-from bench.cli import Parser
-from bench.commands.stored_runs import add_folders, add_redact, known_variation, parsed, print_error, share
+from bench.cli import Parser, print_lines
+from bench.commands.stored_runs import (
+    Analyses,
+    add_folders,
+    add_redact,
+    known_variation,
+    parsed,
+    print_error,
+    print_left_out,
+    run_name,
+    share,
+)
 from bench.errors import BenchError, UsageError
 from bench.report.compare.comparison_json import gate_json
 from bench.report.compare.comparison_words import differ
 from bench.report.compare.gate_text import STATUS, gate_lines, gate_markdown
 from bench.report.index import index_lines
-from bench.report.redact import redacted, redacted_folder, shown_path
+from bench.report.redact import Private, redacted, redacted_folder, shown_path
 from bench.store.files import write_files
 from bench.store.lookup import find_runs
 from bench.store.reader import StoredRun
@@ -34,13 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asked, private = parsed(parser(), arguments)
         head = _one_head(asked)
-        found = _gate(head, asked)
+        found = _gate(head, asked, private)
         folder = asked.reports_dir / f"gate-{head.path.name}"
         if private is not None:
             found, folder = redacted(found, private), redacted_folder(folder, private)
         write_files(folder, {folder / "gate.md": gate_markdown(found), folder / "gate.json": gate_json(found)})
         index = index_lines(asked.reports_dir, private)
-        print("\n".join([*gate_lines(found), "", *index, f"written    {shown_path(folder / 'gate.md', private)}"]))
+        print_lines([*gate_lines(found), "", *index, f"written    {shown_path(folder / 'gate.md', private)}"])
         return STATUS[found.outcome]
     except BenchError as error:
         print_error(error, private)
@@ -50,10 +58,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _CANNOT_TELL
 
 
-def _gate(head: StoredRun, asked: Namespace) -> Gate:
+def _gate(head: StoredRun, asked: Namespace, private: Private | None) -> Gate:
     threshold = share(asked.threshold)
     tolerance = None if asked.quality_tolerance is None else share(asked.quality_tolerance, "--quality-tolerance")
-    analysis = analyse_run(head)
+    analyses = Analyses()
+    analysis = analyses.of(head)
     if has_variants(analysis):
         if asked.baseline:
             raise UsageError(
@@ -62,13 +71,13 @@ def _gate(head: StoredRun, asked: Namespace) -> Gate:
         return gate_variants(analysis, threshold, strict=asked.strict, tolerance=tolerance)
     if not asked.baseline:
         raise UsageError(f"{head.run_id} holds no two variants: name its baselines with --baseline")
-    baselines = _baselines(asked, head)
-    analyses = [analyse_run(run) for run in {run.run_id: run for run in baselines}.values()]
-    fitting, _ = usable(analysis, analyses)
+    baselines = _baselines(asked, head, analyses, private)
+    analysed = [analyses.of(run) for run in baselines]
+    fitting, _ = usable(analysis, analysed)
     names = set(map(run_id, fitting))
     forced = _refuse([run for run in baselines if run.run_id in names], head, force=asked.force)
-    known = known_variation(asked.results_dir, analysis) if len(fitting) < LEAST_BASELINES else None
-    found = gate(analysis, analyses, threshold, known, strict=asked.strict, tolerance=tolerance)
+    known = known_variation(asked.results_dir, analysis, analyses) if len(fitting) < LEAST_BASELINES else None
+    found = gate(analysis, analysed, threshold, known, strict=asked.strict, tolerance=tolerance)
     return replace(found, notes=(*forced, *found.notes))
 
 
@@ -81,8 +90,8 @@ def _one_head(asked: Namespace) -> StoredRun:
     return found[0]
 
 
-def _baselines(asked: Namespace, head: StoredRun) -> list[StoredRun]:
-    found = find_runs(asked.baseline, asked.results_dir)
+def _baselines(asked: Namespace, head: StoredRun, analyses: Analyses, private: Private | None) -> list[StoredRun]:
+    found = find_runs(asked.baseline, asked.results_dir, analyses.of, lambda error: print_left_out(error, private))
     if any(run.run_id == head.run_id for run in found):
         raise UsageError(f"{head.run_id} cannot be its own baseline: take it out of what --baseline names")
     return found
@@ -114,12 +123,15 @@ def parser() -> Parser:
         "--baseline",
         nargs="+",
         action="extend",
+        type=run_name,
         default=[],
         metavar="RUN",
         help="ids, folders or globs of five or more earlier runs",
     )
-    found.add_argument("--head", metavar="RUN", help="the run in question; one of `nox -s ab` needs no baselines")
-    found.add_argument("--run", metavar="RUN", help="the same, for a run of `nox -s ab`")
+    found.add_argument(
+        "--head", type=run_name, metavar="RUN", help="the run in question; one of `nox -s ab` needs no baselines"
+    )
+    found.add_argument("--run", type=run_name, metavar="RUN", help="the same, for a run of `nox -s ab`")
     found.add_argument(
         "--threshold", default="5%", metavar="SHARE", help="differences within it count as the same (default: 5%%)"
     )

@@ -7,8 +7,8 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from bench.cli import Parser, add_language
-from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error, share
+from bench.cli import Parser, add_language, print_lines
+from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error, run_name, share
 from bench.errors import BenchError
 from bench.metrics import COMPARED, METRICS
 from bench.report.history.history_exports import as_json, lines, markdown
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     private = None
     try:
         asked, private = parsed(_parser(), arguments)
-        print("\n".join(_history(asked, private)))
+        print_lines(_history(asked, private))
     except BenchError as error:
         return print_error(error, private)
     return 0
@@ -61,7 +61,11 @@ def _parser() -> Parser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "runs", nargs="*", metavar="RUN", help="ids, folders or globs (default: all that lie in --results-dir)"
+        "runs",
+        nargs="*",
+        type=run_name,
+        metavar="RUN",
+        help="ids, folders or globs (default: all that lie in --results-dir)",
     )
     parser.add_argument("--metric", choices=_METRICS, help="this latency alone (default: all of them)")
     parser.add_argument(

@@ -7,14 +7,14 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, add_language
-from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error
+from bench.cli import Parser, add_language, print_lines
+from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error, run_name
 from bench.errors import BenchError, UsageError
 from bench.report.index import update_index
 from bench.report.language import speaking
 from bench.report.redact import Private, address
 from bench.report.render import finish_run
-from bench.store.lookup import all_folders
+from bench.store.lookup import all_folders, find_folders
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked, private = parsed(_parser(), arguments)
         if asked.index:
             return _index(asked, private)
-        runs = [_find(name, asked.results_dir) for name in asked.runs] or all_folders(asked.results_dir)[-1:]
+        runs = [run for name in asked.runs for run in _find(name, asked.results_dir)] or all_folders(asked.results_dir)[
+            -1:
+        ]
     except BenchError as error:
         return print_error(error, private)
     status = 0
@@ -34,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 lines = finish_run(
                     run.resolve(), asked.reports_dir.resolve(), open_report=asked.open, redact=asked.redact
                 )
-            print("\n".join(lines))
+            print_lines(lines)
         except BenchError as error:
             status = print_error(error, private)
     return status
@@ -51,7 +53,9 @@ def _index(asked: Namespace, private: Private | None) -> int:
 
 def _parser() -> Parser:
     parser = Parser(prog="nox -s report --", description="Render stored runs again.", allow_abbrev=False)
-    parser.add_argument("runs", nargs="*", metavar="RUN", help="folder or id of a run (default: the newest one)")
+    parser.add_argument(
+        "runs", nargs="*", type=run_name, metavar="RUN", help="folder or id of a run (default: the newest one)"
+    )
     add_folders(parser)
     add_language(parser)
     parser.add_argument("--open", action="store_true", help="open each report in the browser")
@@ -62,11 +66,12 @@ def _parser() -> Parser:
     return parser
 
 
-def _find(name: str, results: Path) -> Path:
+def _find(name: str, results: Path) -> list[Path]:
     for candidate in (Path(name), results / name):
         if candidate.is_dir():
-            return candidate
-    raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
+            return [candidate]
+    # A run of a dataset has no folder.
+    return find_folders([name], results)
 
 
 if __name__ == "__main__":

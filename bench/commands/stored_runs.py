@@ -13,11 +13,15 @@ from bench.analyse.conditions import other_machine
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.variation import Variation, variation
-from bench.cli import Parser
+from bench.cli import Parser, one_line
+from bench.dataset.mirror import mirrored
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.values import part_of_one
+from bench.prepare.cache import cache_root
 from bench.report.redact import HELP, Private, of_this_machine, shown_text
+from bench.store.lookup import folders_in
 from bench.store.reader import StoredRun, open_run
+from bench.store.remote import is_url
 
 _MOST_EARLIER = 40
 """Runs that are read for their variation, the newest first; more would add little."""
@@ -26,7 +30,11 @@ _MOST_EARLIER = 40
 def add_folders(parser: Parser) -> None:
     """The options that name folders, as every session has them."""
     parser.add_argument(
-        "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
+        "--results-dir",
+        type=results_folder,
+        default=Path("results"),
+        metavar="DIR",
+        help="where runs lie: a folder, or a dataset by its folder or URL (default: results)",
     )
     parser.add_argument(
         "--reports-dir",
@@ -35,6 +43,27 @@ def add_folders(parser: Parser) -> None:
         metavar="DIR",
         help="where it is written (default: reports)",
     )
+
+
+def results_folder(text: str) -> Path:
+    """The folder of runs or the dataset that is named on a command line; of a URL the mirror.
+
+    Raises:
+        BenchError: the URL leads to no dataset.
+    """
+    return mirrored(text, cache_root()) if is_url(text) else Path(text)
+
+
+def run_name(text: str) -> str:
+    """The name of a run on a command line; one in a dataset on an object store becomes a path in its mirror.
+
+    Raises:
+        BenchError: the URL leads to no dataset.
+    """
+    if not is_url(text):
+        return text
+    dataset, _, run = text.rstrip("/").rpartition("/")
+    return str(mirrored(dataset, cache_root()) / run)
 
 
 def share(text: str, option: str = "--threshold") -> float:
@@ -71,10 +100,10 @@ def known_variation(results: Path, head: RunAnalysis, analyses: Analyses | None 
 def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[RunAnalysis]:
     seen = {str(head.record.get("run_id"))}
     wanted = {cell.load.backend for cell in head.cells}
-    for path in sorted(results.glob("*/run.json"), reverse=True):
+    for path in reversed(folders_in(results)):
         # A run that cannot be read is left out.
         with suppress(StoreError):
-            run = open_run(path.parent)
+            run = open_run(path)
             if run.run_id in seen or not _precedes(run, head) or not wanted & _backends(run):
                 continue
             seen.add(run.run_id)
@@ -125,5 +154,10 @@ def parsed(parser: Parser, arguments: Sequence[str] | None) -> tuple[Namespace, 
 
 def print_error(error: object, private: Private | None = None) -> int:
     """Print on stderr what went wrong, without what is private; returns the exit status of the command."""
-    print(f"error: {shown_text(str(error), private)}", file=sys.stderr)
+    print(f"error: {one_line(shown_text(str(error), private))}", file=sys.stderr)
     return error.exit_status if isinstance(error, BenchError) else BenchError.exit_status
+
+
+def print_left_out(error: StoreError, private: Private | None = None) -> None:
+    """Print on stderr why one of several runs is left out."""
+    print(f"note: left out: {one_line(shown_text(str(error), private))}", file=sys.stderr)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from backends.spec import hardware_of
 from bench.errors import WorkerError
 from bench.measure.prompt_keys import Shapes
 from bench.measure.verdict import Counters, Placement, Verdict, judge
@@ -15,6 +15,7 @@ from bench.measure.worker import Loaded, Timeouts, WorkerProcess
 from bench.observe.gauges import Gauged, Gauges, Instruments
 from bench.observe.machine_conditions import Conditions, Watched
 from bench.observe.memory import MemoryUse
+from bench.observe.moment import Moment
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.venvs import Venv
@@ -61,6 +62,7 @@ class RunFacts:
     Args:
         warmups: per cell and block, at least.
         max_warmups: at most, while the series has not settled.
+        memory_cap_bytes: the most memory that a worker may take, without its model's files; ``None`` for no cap.
         embedding_share: of the model's parameters, in its embedding and its output layer.
         watched: takes the conditions of the machine before and after each visit.
         retry_crashed: whether a worker that crashes or hangs before a timed generation is tried once more.
@@ -78,6 +80,7 @@ class RunFacts:
     timeouts: Timeouts
     scratch: Path
     shapes: Shapes = ()
+    memory_cap_bytes: int | None = None
     embedding_share: float = 0.0
     allow_fallback: bool = False
     retry_crashed: bool = False
@@ -89,10 +92,24 @@ class RunFacts:
 
 
 def start_worker(load: Load, plan: LoadPlan, facts: RunFacts, scratch: Path) -> WorkerProcess:
-    """A worker for ``load``, whose venv has to be there."""
+    """A worker for ``load``, whose venv has to be there.
+
+    On other devices than the CPU it has no cap on memory, since what their drivers reserve is no measure of what is
+    used. Files of the model may be mapped beside what it takes, since the system can take these back.
+    """
     assert plan.venv.python is not None
-    python, target, remedy = plan.venv.python, BACKENDS[load.backend].target, plan.venv.remedy
-    return WorkerProcess(python, target, scratch, timeouts=facts.timeouts, threads=facts.threads, remedy=remedy)
+    cap = facts.memory_cap_bytes if hardware_of(load.device) == "CPU" else None
+    if cap is not None and plan.artifact is not None:
+        cap += plan.artifact.bytes
+    return WorkerProcess(
+        plan.venv.python,
+        BACKENDS[load.backend].target,
+        scratch,
+        timeouts=facts.timeouts,
+        threads=facts.threads,
+        memory_cap=cap,
+        remedy=plan.venv.remedy,
+    )
 
 
 @dataclass(slots=True)
@@ -108,7 +125,7 @@ class Attempt:
 
     load_id: str
     number: int
-    started_at: datetime
+    started: Moment
     worker: WorkerProcess | None = None
     import_s: float | None = None
     devices: Sequence[Mapping[str, Any]] = ()

@@ -9,6 +9,8 @@ import contextlib
 import json
 import os
 import secrets
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -24,10 +26,12 @@ from backends.speed_variables import speed_variables
 from bench import processes
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout
 from bench.last_words import last_words, without_module_lists
-from bench.processes import child_environment, end_tree, process_group
+from bench.processes import TEMPORARY_REMEDY, child_environment, end_tree, process_group
 
 _LAST_WORDS_S = 5.0
 _GONE_S = 30.0
+MESSAGE_S = 60
+"""How long a message that has begun to come or go may take, in seconds."""
 _TAIL_BYTES = 4000
 _CRASH_BYTES = 65_536
 
@@ -50,6 +54,18 @@ def _told(listener: Listener) -> str:
     return os.fsdecode(listener.address)
 
 
+def limited(connection: Any) -> Any:
+    """``connection``, on which a message that is cut off is an error after :data:`MESSAGE_S`, and no wait without end.
+
+    Pipes of Windows pass on whole messages alone.
+    """
+    if sys.platform != "win32":
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            for limit in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+                line.setsockopt(socket.SOL_SOCKET, limit, struct.pack("ll", MESSAGE_S, 0))
+    return connection
+
+
 class ChildProcess:
     """A process of ``python -m backends.worker`` that has connected within ``start_s``."""
 
@@ -57,17 +73,16 @@ class ChildProcess:
         self, python: str, scratch: Path, start_s: float, threads: int | None, launch: Launch, remedy: str
     ) -> None:
         self.scratch = scratch
-        scratch.mkdir(parents=True, exist_ok=True)
         self.log = scratch / "worker.log"
         key = secrets.token_bytes(32)
-        with Listener(_address(), authkey=key) as listener, self.log.open("wb") as log:
+        with Listener(_address(), authkey=key) as listener, _opened(self.log) as log:
             try:
                 self.process = _spawn(python, scratch, log, threads, launch)
             except OSError as error:
                 raise WorkerFailed(f"cannot start {python}: {error.strerror}; {remedy}") from error
             try:
                 self._greet(_told(listener), key)
-                self.connection = self._accept(listener, start_s)
+                self.connection = limited(self._accept(listener, start_s))
             except BaseException:
                 self.kill()
                 raise
@@ -154,6 +169,16 @@ class ChildProcess:
         return WorkerCrashed(f"the worker died ({processes.exit_in_words(code)}){words}", exit_code=code)
 
 
+def _opened(log: Path) -> IO[bytes]:
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        return log.open("wb")
+    except OSError as error:
+        raise WorkerFailed(
+            f"{log.parent} cannot be written ({error.strerror or error}): {TEMPORARY_REMEDY}", error_type="OSError"
+        ) from error
+
+
 def worker_variables(threads: int | None) -> dict[str, str]:
     """The :func:`backends.speed_variables.speed_variables` that a worker will get; it reports those that it did get."""
     return speed_variables(_environment(threads, {}))
@@ -171,6 +196,7 @@ def _spawn(python: str, scratch: Path, log: IO[bytes], threads: int | None, laun
         stdout=log,
         stderr=subprocess.STDOUT,
         cwd=scratch,
-        env=_environment(threads, launch.environment),
+        # What it leaves behind goes with its folder.
+        env=_environment(threads, {**dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch)), **launch.environment}),
         **process_group(),
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from backends.spec import family
 from bench.errors import WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure.attempt import LoadPlan, RunFacts, start_worker
 from bench.measure.store_rows import Row
+from bench.observe.moment import Moment
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load, digest
 from bench.prepare.prompts import kind_of
@@ -64,37 +64,37 @@ def score_load(
         one row per text that was reached, or one row that says why there is none. It raises no :class:`WorkerError`.
         A load that fails with the longest prompt is asked for the others without it.
     """
-    started_at = datetime.now(UTC)
+    started = Moment()
     try:
         scored = _scored(load, load_plan, facts, scratch, texts, reference, seconds)
     except WorkerTimeout as error:
-        return [failure(load, error, started_at)]
+        return [failure(load, error, started)]
     except WorkerError as error:
         # What a device makes of a long prompt is not what it makes of the others.
         others = [text for text in texts if text.name != LONGEST]
         if not others or len(others) == len(texts):
-            return [failure(load, error, started_at)]
+            return [failure(load, error, started)]
         rows = score_load(
             load, load_plan, facts, scratch.with_name(f"{scratch.name}-again"), others, reference, seconds
         )
         (longest,) = (text for text in texts if text not in others)
-        refused = {**failure(load, error, started_at), **_of_text(longest)}
+        refused = {**failure(load, error, started), **_of_text(longest)}
         return [refused, *rows] if any(row["status"] == "ok" for row in rows) else rows
     by_name = {text.name: text for text in texts}
     rows = [_row(by_name[one["name"]], one, reference) for one in scored]
-    return [{**row, **_of(load, started_at), "status": "ok"} for row in rows]
+    return [{**row, **_of(load, started), "status": "ok"} for row in rows]
 
 
-def failure(load: Load, error: WorkerError, started_at: datetime) -> Row:
+def failure(load: Load, error: WorkerError, started: Moment) -> Row:
     """The row of a load that could not be scored."""
     why = {"status": error.status, "error_type": error.error_type, "error_message": str(error)}
-    return {**_of(load, started_at), **why}
+    return {**_of(load, started), **why}
 
 
 def left_out(load: Load, text: Text, reason: str) -> Row:
     """The row of a text that a load is not asked to score."""
     error = WorkerUnsupported(reason, error_type="UnsupportedError")
-    return {**failure(load, error, datetime.now(UTC)), **_of_text(text)}
+    return {**failure(load, error, Moment()), **_of_text(text)}
 
 
 def _scored(
@@ -125,8 +125,8 @@ def _scored(
     return scored
 
 
-def _of(load: Load, started_at: datetime) -> Row:
-    return {"load_key": load.key, "device": load.device, "started_at": started_at, "ended_at": datetime.now(UTC)}
+def _of(load: Load, started: Moment) -> Row:
+    return {"load_key": load.key, "device": load.device, "started_at": started.at, "ended_at": started.now()}
 
 
 def _of_text(text: Text) -> Row:

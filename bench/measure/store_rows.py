@@ -55,8 +55,8 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
         "device_memory_bytes": attempt.gauges.device_memory_bytes if attempt.gauges else None,
         "cpu_temperature_c": attempt.after.temperature_c if attempt.after else None,
         **_ending(attempt.error, tail),
-        "started_at": attempt.started_at,
-        "ended_at": datetime.now(UTC),
+        "started_at": attempt.started.at,
+        "ended_at": attempt.started.now(),
     }
 
 

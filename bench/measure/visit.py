@@ -20,6 +20,7 @@ from bench.measure.weights import weight_bits, why_not_as_asked
 from bench.measure.worker import Generated
 from bench.observe.machine_conditions import Watched
 from bench.observe.memory import memory_of
+from bench.observe.moment import Moment
 from bench.plan.cells import Ask, Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt, PromptKey
@@ -130,7 +131,7 @@ class Visit:
         if self._attempt is None:
             self._attempts += 1
             load_id = f"{self.planned.id}/a{self._attempts}"
-            attempt = Attempt(load_id, self._attempts, datetime.now(UTC), placement=self.placement)
+            attempt = Attempt(load_id, self._attempts, Moment(), placement=self.placement)
             try:
                 self._start(attempt)
             except WorkerError as error:
@@ -183,7 +184,7 @@ class Visit:
         gone = attempt.worker is None or not attempt.worker.alive
         if not (self.facts.retry_crashed and gone and isinstance(error, WorkerCrashed | WorkerTimeout)):
             return False
-        if self._tried_again:
+        if self._tried_again or error.error_type == "OutOfMemory":
             return False
         if self.facts.stopping():
             raise Interrupted

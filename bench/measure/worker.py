@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from backends.channel import PROTOCOL_VERSION, ChannelClosed, Message, ProtocolError, receive, send
-from bench.errors import WorkerFailed, WorkerUnsupported
-from bench.measure.child_process import ChildProcess, Launch
+from bench.errors import WorkerError, WorkerFailed, WorkerUnsupported
+from bench.measure.child_process import MESSAGE_S, ChildProcess, Launch
 from bench.measure.verdict import Placement
-from bench.observe.memory import starving
+from bench.observe.memory import refused_by_cap, starving
 from bench.plan.venvs import REMEDY, missing_runtime
 from bench.processes import working_process
 
@@ -83,6 +83,7 @@ class WorkerProcess(ChildProcess):
         scratch: this worker's own folder: its working directory, with its output.
         timeouts: how long each step may take.
         threads: the thread count for numeric libraries, in the environment; ``None`` leaves it.
+        memory_cap: the most memory that it may take for a model, in bytes; ``None`` for no cap.
         launch: additions to the start.
         remedy: what to do where the interpreter cannot be started or lacks the stack.
 
@@ -100,11 +101,13 @@ class WorkerProcess(ChildProcess):
         *,
         timeouts: Timeouts | None = None,
         threads: int | None = None,
+        memory_cap: int | None = None,
         launch: Launch | None = None,
         remedy: str = REMEDY,
     ) -> None:
         self.target = target
         self.remedy = remedy
+        self.memory_cap = memory_cap
         self.timeouts = timeouts or Timeouts()
         self._owes_answer = True
         started = time.perf_counter()
@@ -171,8 +174,8 @@ class WorkerProcess(ChildProcess):
     def _model(
         self, artifact: Path | None, device: str, precision: str, threads: int | None, extra: Mapping[str, Any]
     ) -> dict[str, Any]:
-        path = str(artifact or self.scratch)
-        return {"artifact": path, "device": device, "precision": precision, "threads": threads, "extra": dict(extra)}
+        model = {"artifact": str(artifact or self.scratch), "device": device, "precision": precision}
+        return {**model, "threads": threads, "extra": dict(extra), "memory_cap": self.memory_cap}
 
     def generate(
         self,
@@ -212,6 +215,9 @@ class WorkerProcess(ChildProcess):
         try:
             send(self.connection, kind, **body)
         except ChannelClosed as error:
+            if isinstance(error.__cause__, BlockingIOError):
+                self.kill()
+                raise self._late(f"take the request '{kind}'", MESSAGE_S) from error
             raise self._died() from error
         except ProtocolError as error:
             raise WorkerFailed(str(error), error_type="ProtocolError") from error
@@ -233,14 +239,21 @@ class WorkerProcess(ChildProcess):
             message = receive(self.connection)
             self._owes_answer = False
         except (ChannelClosed, BrokenPipeError) as error:
-            raise self._died() from error
+            raise self._with_cap(self._died()) from error
         except ProtocolError as error:
             self.kill()
             raise WorkerFailed(f"the worker broke the protocol: {error}") from error
         if message["kind"] == "error":
             refusal = WorkerUnsupported if message.get("unsupported") else WorkerFailed
-            raise refusal(str(message["message"]), error_type=str(message["error_type"]))
+            raise self._with_cap(refusal(str(message["message"]), error_type=str(message["error_type"])))
         if message["kind"] != kind:
             self.kill()
             raise WorkerFailed(f"the worker answered '{message['kind']}' where '{kind}' was due")
         return message
+
+    def _with_cap(self, error: WorkerError) -> WorkerError:
+        """``error``; where memory was refused to a worker that has a cap, with how large that is."""
+        why = None if self.memory_cap is None else refused_by_cap(str(error), self.memory_cap)
+        if why is None:
+            return error
+        return type(error)(f"{error}; {why}", error_type="OutOfMemory", exit_code=error.exit_code)

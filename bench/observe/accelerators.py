@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from backends.spec import Hardware
+from bench.observe.nvidia import NvidiaGpus
 from bench.observe.sysfs import text_of
 from bench.observe.windows import registry_keys, registry_value
 
@@ -34,7 +35,18 @@ AcceleratorFacts = dict[str, str | None]
 
 def gpus() -> list[AcceleratorFacts]:
     """The GPUs."""
-    return _from_registry(_DISPLAY_CLASS) if sys.platform == "win32" else from_sysfs(_DRM, "card*", "GPU")
+    return _from_registry(_DISPLAY_CLASS) if sys.platform == "win32" else linux_gpus(_DRM, NvidiaGpus())
+
+
+def linux_gpus(drm: Path, nvidia: NvidiaGpus) -> list[AcceleratorFacts]:
+    """The GPUs of DRM, and those of NVIDIA's driver as it names them: without its part for displays DRM has none."""
+    driver = nvidia.driver() if nvidia.gpus else None
+    shown = f"nvidia {driver}" if driver else None
+    named: list[AcceleratorFacts] = [
+        {"name": gpu.name, "pci_id": gpu.pci_id, "driver": shown} for gpu in nvidia.gpus.values()
+    ]
+    known = {gpu["pci_id"] for gpu in named}
+    return [gpu for gpu in from_sysfs(drm, "card*", "GPU") if gpu["pci_id"] not in known] + named
 
 
 def npus() -> list[AcceleratorFacts]:

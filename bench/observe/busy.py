@@ -37,6 +37,19 @@ class EngineTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """How busy a process kept a GPU, as its driver sampled it, in place of a counter.
+
+    Args:
+        at_us: when, in microseconds of the system's clock since 1970.
+        share: of the time of the sample in which work of the process ran.
+    """
+
+    at_us: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """All counters at a moment.
 
@@ -46,6 +59,8 @@ class Reading:
         npu: the same of NPUs.
         gpus: the adapters of all GPUs of the system, counted or not.
         npus: the same of NPUs.
+        wall_us: the moment in microseconds since 1970, as samples have it.
+        samples: adapter of each GPU that is sampled and that the process uses -> the last sample.
     """
 
     at_ns: int
@@ -53,14 +68,21 @@ class Reading:
     npu: Mapping[str, EngineTime] | None = None
     gpus: frozenset[str] = frozenset()
     npus: frozenset[str] = frozenset()
+    wall_us: int = 0
+    samples: Mapping[str, Sample | None] = field(default_factory=dict)
 
     def since(self, earlier: Reading) -> Busy:
         """The increase since ``earlier``; an engine that was not there then began at 0.
 
-        Where a counter moved as no time can, the time of its adapter and the sum are ``None``.
+        Where a counter moved as no time can, or no sample was taken since, the time of its adapter and the sum are
+        ``None``.
         """
         elapsed_ns = self.at_ns - earlier.at_ns
-        gpus = _by_adapter(self.gpu, earlier.gpu, elapsed_ns)
+        sampled = {
+            adapter: round(sample.share * elapsed_ns) if sample is not None and sample.at_us > earlier.wall_us else None
+            for adapter, sample in self.samples.items()
+        }
+        gpus = _by_adapter(self.gpu, earlier.gpu, elapsed_ns) | sampled
         npus = _by_adapter(self.npu, earlier.npu, elapsed_ns)
         all_gpus, all_npus = dict.fromkeys(self.gpus) | gpus, dict.fromkeys(self.npus) | npus
         return Busy(_total(gpus), _total(npus), elapsed_ns, all_gpus, all_npus)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Protocol
 
 from bench.observe.sysfs import count_of, text_of
 
@@ -121,5 +122,26 @@ class EmiMeter:
         return self._total_j
 
 
-EnergyMeter = RaplMeter | EmiMeter
-"""Joules that only go up; ``source`` says which counter, and what it covers."""
+class EnergyMeter(Protocol):
+    """Joules that only go up; ``source`` says which counter, and what it covers."""
+
+    @property
+    def source(self) -> str:
+        """Which counter, and what it covers."""
+
+    def read_j(self) -> float | None:
+        """Joules since some moment; ``None`` where the counter does not answer."""
+
+
+class SumOfMeters:
+    """Meters of different parts of the machine, added up."""
+
+    def __init__(self, meters: Sequence[EnergyMeter]) -> None:
+        self._meters = meters
+        self.source = " + ".join(meter.source for meter in meters)
+
+    def read_j(self) -> float | None:
+        """Joules of all parts; ``None`` where one does not answer."""
+        read = [meter.read_j() for meter in self._meters]
+        known = [joules for joules in read if joules is not None]
+        return sum(known) if len(known) == len(read) else None

@@ -7,9 +7,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from bench.observe.busy import Busy, Reading
-from bench.observe.energy_meter import EnergyMeter, find_energy_meter
+from bench.observe.energy_meter import EnergyMeter, SumOfMeters, find_energy_meter
 from bench.observe.linux_counters import LinuxCounters
 from bench.observe.machine_conditions import ConditionReader, Conditions
+from bench.observe.nvidia import NvidiaGpus
 from bench.observe.sleep import SLEPT_S, slept_s
 from bench.observe.windows_counters import WindowsCounters
 
@@ -43,9 +44,9 @@ class Gauged:
         return SUSPENDED if self.slept_s is not None and self.slept_s >= SLEPT_S else None
 
 
-def counters_of(pid: int, device: str, cpus: Collection[int] | None) -> Counters:
+def counters_of(pid: int, device: str, cpus: Collection[int] | None, nvidia: NvidiaGpus | None = None) -> Counters:
     """This system's counters for the worker ``pid`` on ``device``, on the logical CPUs ``cpus`` (``None``: all)."""
-    return WindowsCounters(pid) if sys.platform == "win32" else LinuxCounters(pid, device, cpus)
+    return WindowsCounters(pid) if sys.platform == "win32" else LinuxCounters(pid, device, cpus, nvidia=nvidia)
 
 
 class Instruments:
@@ -53,11 +54,23 @@ class Instruments:
 
     def __init__(self) -> None:
         self.energy = find_energy_meter()
+        self.nvidia = NvidiaGpus()
         self.conditions = ConditionReader()
+
+    def meter(self, device: str) -> EnergyMeter | None:
+        """What counts the energy of a load on ``device``: CPU packages, with the boards of NVIDIA's GPUs if any.
+
+        The boards are added for loads on the CPU too, so that devices compare. Where no package is counted, the boards
+        alone are the energy of a load on one of them.
+        """
+        cpu, boards = self.energy.meter, self.nvidia if self.nvidia.read_j() is not None else None
+        if cpu is not None and boards is not None:
+            return SumOfMeters((cpu, boards))
+        return cpu or (boards if device.partition(".")[0] == "CUDA" else None)
 
     def gauges(self, pid: int, device: str, cpus: Collection[int] | None) -> Gauges:
         """The gauges of a worker, as for :func:`counters_of`."""
-        return Gauges(pid, self.conditions, self.energy.meter, counters_of(pid, device, cpus))
+        return Gauges(pid, self.conditions, self.meter(device), counters_of(pid, device, cpus, self.nvidia))
 
 
 class Gauges:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from dataclasses import dataclass
 
+from backends.process import ExtendedLimit
 from bench.observe.windows import library
 
 _RATE_ENABLED, _RATE_WEIGHTED, _RATE_HARD_CAP, _RATE_MIN_MAX = 0x1, 0x2, 0x4, 0x10
@@ -45,31 +46,12 @@ class _CpuRate(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint32), ("rate", ctypes.c_uint32))
 
 
-class _ExtendedLimit(ctypes.Structure):
-    _fields_ = (
-        ("process_time", ctypes.c_int64),
-        ("job_time", ctypes.c_int64),
-        ("flags", ctypes.c_uint32),
-        ("least_working_set", ctypes.c_size_t),
-        ("most_working_set", ctypes.c_size_t),
-        ("processes", ctypes.c_uint32),
-        ("affinity", ctypes.c_size_t),
-        ("priority", ctypes.c_uint32),
-        ("scheduling", ctypes.c_uint32),
-        ("io_counters", ctypes.c_uint64 * 6),
-        ("process_memory", ctypes.c_size_t),
-        ("job_memory", ctypes.c_size_t),
-        ("peak_process_memory", ctypes.c_size_t),
-        ("peak_job_memory", ctypes.c_size_t),
-    )
-
-
 def own_job() -> JobLimits:
     """The limits of this process's job; on other systems there are none."""
     kernel32 = library("kernel32")
     if kernel32 is None:
         return JobLimits()
-    rate, limit = _CpuRate(), _ExtendedLimit()
+    rate, limit = _CpuRate(), ExtendedLimit()
     for kind, found in ((_CPU_RATE, rate), (_EXTENDED_LIMIT, limit)):
         # No handle means this process's own job; a structure that is not filled has no limit.
         kernel32.QueryInformationJobObject(None, kind, ctypes.byref(found), ctypes.sizeof(found), None)

@@ -14,6 +14,7 @@ from pathlib import Path
 from backends.spec import hardware_of
 from bench.observe.accelerators import pci_id
 from bench.observe.busy import EngineTime, Reading
+from bench.observe.nvidia import NvidiaGpus
 from bench.observe.sysfs import count_of, counts_of, text_of, texts_of
 
 _SIZE = re.compile(r"(\d+)\s*(|KiB|MiB|GiB)")
@@ -23,12 +24,21 @@ _UNITS = {"": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
 class LinuxCounters:
     """The counters of the process ``pid`` on ``device``, which may use the logical CPUs ``cpus`` (``None``: all)."""
 
-    def __init__(self, pid: int, device: str, cpus: Collection[int] | None, root: Path = Path("/")) -> None:
+    def __init__(
+        self,
+        pid: int,
+        device: str,
+        cpus: Collection[int] | None,
+        root: Path = Path("/"),
+        nvidia: NvidiaGpus | None = None,
+    ) -> None:
+        self._pid = pid
+        self._nvidia = nvidia
         npus, cpu_folder = root / "sys/bus/pci/drivers/intel_vpu", root / "sys/devices/system/cpu"
         self._descriptors = root / "proc" / str(pid) / "fdinfo"
         self._npu_busy = sorted(npus.glob("*/npu_busy_time_us"))
         self._npu_memory = sorted(npus.glob("*/npu_memory_utilization")) if hardware_of(device) == "NPU" else []
-        self._gpus = gpu_adapters(root / "sys/class/drm")
+        self._gpus = gpu_adapters(root / "sys/class/drm").union(nvidia.gpus if nvidia else ())
         self._cpus = cpus
         self._cpuinfo = root / "proc/cpuinfo"
         folders = cpu_folder.glob("cpu[0-9]*") if cpus is None else (cpu_folder / f"cpu{number}" for number in cpus)
@@ -39,11 +49,13 @@ class LinuxCounters:
         self.clock_source = f"{name}, mean of the CPUs that the process may use" if known else None
 
     def busy(self) -> Reading:
-        """Read the NPUs' counters and those of the process's GPU engines."""
-        at_ns = time.perf_counter_ns()
+        """Read the NPUs' counters, those of the process's GPU engines, and the samples of NVIDIA's driver."""
+        at_ns, wall_us = time.perf_counter_ns(), time.time_ns() // 1000
         counts = {file.parent.name: count_of(file) for file in self._npu_busy}
         npu = {name: EngineTime(count * 1000) for name, count in counts.items() if count is not None}
-        return Reading(at_ns, gpu_engines(texts_of(self._descriptors)), npu or None, self._gpus, frozenset(npu))
+        engines = gpu_engines(texts_of(self._descriptors))
+        samples = self._nvidia.samples(self._pid) if self._nvidia is not None else {}
+        return Reading(at_ns, engines, npu or None, self._gpus, frozenset(npu), wall_us, samples)
 
     def begin_clock(self) -> None:
         """Read the clock just before a timed region."""
@@ -66,7 +78,9 @@ class LinuxCounters:
         if self._npu_memory:
             counts = counts_of(self._npu_memory)
             return sum(counts) if counts else None
-        return gpu_memory_bytes(texts_of(self._descriptors))
+        counted = gpu_memory_bytes(texts_of(self._descriptors))
+        nvidia = self._nvidia.memory_bytes(self._pid) if self._nvidia is not None else None
+        return counted if nvidia is None else (counted or 0) + nvidia
 
     def close(self) -> None:
         """Nothing is held open."""

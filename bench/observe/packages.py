@@ -11,11 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from backends.no_secrets import without_secrets
 from backends.speed_variables import home_folder
 from bench.plan.venvs import Venv
 
 PACKAGES_FILE = "packages.json"
 """pip's list of packages, which the noxfile writes into a venv that it has made."""
+LOCK_FILE = "lock.json"
+"""Whether all of a venv was installed by hash, which is written there as the list is."""
 
 _INSTALLERS = {"pip", "setuptools", "wheel"}
 """Updates of these do not change a stack."""
@@ -49,9 +52,25 @@ def _describe(venv: Venv) -> dict[str, Any]:
     if venv.python is None:
         return {"unsupported": venv.unsupported} if venv.unsupported is not None else {"failed": list(venv.failed)}
     try:
-        return {"interpreter": without_home(venv.python), **installed_packages(venv.python)}
+        return {"interpreter": without_home(venv.python), **installed_packages(venv.python), **locked(venv.python)}
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         return {"interpreter": without_home(venv.python), "failed": [f"it does not list its packages: {error}"]}
+
+
+def tools(conversion: Venv | None) -> dict[str, dict[str, Any]]:
+    """Whether the environments that measure nothing were installed by their locks: this one, and one that converts."""
+    pythons = {"harness": sys.executable, "conversion": conversion.python if conversion is not None else None}
+    return {name: locked(python) for name, python in pythons.items() if python is not None}
+
+
+def locked(python: str) -> dict[str, Any]:
+    """Whether every package of the venv of ``python`` was installed by a hash of its lock, and where not why."""
+    try:
+        noted = json.loads((Path(python).parents[1] / LOCK_FILE).read_text(encoding="utf-8"))
+        why = None if noted["locked"] else str(noted["unlocked_reason"])
+    except (OSError, ValueError, KeyError, TypeError):
+        why = "not an environment that nox made"
+    return {"locked": True} if why is None else {"locked": False, "unlocked_reason": without_secrets(why)}
 
 
 def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
@@ -84,11 +103,6 @@ def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
 def plain_name(name: str) -> str:
     """A package's name, however it is spelled."""
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def without_secrets(text: str) -> str:
-    """``text`` with the user and the query of every URL left out: either may hold a key."""
-    return re.sub(r"(\w://[^\s?'\"]*)\?[^\s#'\"]*", r"\1", re.sub(r"(\w://)[^\s/@'\"]*@", r"\1", text))
 
 
 def without_home(text: str) -> str:

@@ -33,12 +33,16 @@ def observers(instruments: Instruments) -> dict[str, Observer | None]:
     This process takes the place of a worker; a reading of a worker's open files costs more where there are more.
     """
     pid = os.getpid()
-    with closing(counters_of(pid, "GPU", None)) as counters:
-        meter = instruments.energy.meter
+    nvidia = bool(instruments.nvidia.gpus)
+    with closing(counters_of(pid, "GPU", None, instruments.nvidia)) as counters:
+        meter = instruments.meter("CUDA" if nvidia else "CPU")
         windows = sys.platform == "win32"
         gpu = "GPU Engine, Running Time" if windows else "drm-engine-* or drm-cycles-* in the worker's fdinfo"
         npu = "GPU Engine, Running Time" if windows else "npu_busy_time_us of intel_vpu"
         held = "GPU Process Memory" if windows else "drm-resident-* in the worker's fdinfo"
+        if nvidia and not windows:
+            gpu += "; of NVIDIA's GPUs the share of time in NVML's last sample, times the region's"
+            held += "; NVML's of the process"
         steps = ", in Windows' steps of 15.6 ms" if windows else ""
         has_gpu = bool(gpus())
         has_npu = windows or any(_NPU_DRIVER.glob("*/npu_busy_time_us"))

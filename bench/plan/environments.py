@@ -33,7 +33,8 @@ CONVERSION = "conversion"
 PLUGINS = "AIPC_BENCH_PLUGINS"
 """Names packages that bring backends of their own, as pip requirements separated by semicolons."""
 EXTRAS = "AIPC_BENCH_EXTRAS"
-"""Names groups of packages that the harness can do without, separated by commas: ``energy``."""
+"""Names groups of packages that the harness can do without, separated by commas: ``energy``,
+``object-stores``."""
 
 
 class Here(NamedTuple):
@@ -120,10 +121,21 @@ class Environment:
 
 def environment(group: str) -> Environment:
     """The environment of a dependency group, with what the user adds to that of the harness."""
-    own = Environment(group, group, _pins(group))
+    pinned = tuple(pin for one in sources(group) for pin in pins(one))
+    own = Environment(group, group, (*pinned, *plugins(group)))
     extra = own.facts.without_dependencies
-    added = (*_plugins(), *_extras()) if group in (HARNESS, TESTS) else ()
-    return replace(own, pins=(*own.pins, *added), beside=_pins(extra) if extra else ())
+    return replace(own, beside=pins(extra) if extra else ())
+
+
+def sources(group: str) -> tuple[str, ...]:
+    """The dependency groups that a venv's pins are from: its own, and to the harness those that the user adds."""
+    return (group, *_extras()) if group in (HARNESS, TESTS) else (group,)
+
+
+def plugins(group: str) -> tuple[str, ...]:
+    """What the user adds to the harness by :data:`PLUGINS`."""
+    names = os.environ.get(PLUGINS, "").split(";") if group in (HARNESS, TESTS) else ()
+    return tuple(name.strip() for name in names if name.strip())
 
 
 def environment_for(spec: BackendSpec, device: str) -> Environment | None:
@@ -140,7 +152,7 @@ def to_json(one: Environment) -> str | dict[str, Any]:
     A dependency group is named alone, and the noxfile reads its pins itself: another version of ``packaging`` in the
     harness may write them in another way, and the venv would be made anew for that.
     """
-    return one.name if one.name in _project()["dependency-groups"] else asdict(one)
+    return one.name if one.name in known_groups() else asdict(one)
 
 
 def from_json(message: str | dict[str, Any]) -> Environment:
@@ -190,19 +202,26 @@ def _replaced(pins: Iterable[str], wanted: Sequence[Requirement]) -> tuple[str, 
     return tuple(result)
 
 
-def _plugins() -> tuple[str, ...]:
-    return tuple(name.strip() for name in os.environ.get(PLUGINS, "").split(";") if name.strip())
-
-
 def _extras() -> tuple[str, ...]:
-    known: list[str] = _project()["tool"]["aipc-bench"]["extras"]
+    known = extra_groups()
     asked = [name.strip() for name in os.environ.get(EXTRAS, "").split(",") if name.strip()]
     if unknown := [name for name in asked if name not in known]:
         raise SystemExit(f"{EXTRAS}: no group {unknown[0]!r}; there is {', '.join(known)}")
-    return tuple(pin for name in asked for pin in _pins(name))
+    return tuple(asked)
 
 
-def _pins(group: str) -> tuple[str, ...]:
+def known_groups() -> tuple[str, ...]:
+    """The dependency groups of the project."""
+    return tuple(_project()["dependency-groups"])
+
+
+def extra_groups() -> tuple[str, ...]:
+    """The groups that the user can add to the harness."""
+    return tuple(_project()["tool"]["aipc-bench"]["extras"])
+
+
+def pins(group: str) -> tuple[str, ...]:
+    """The requirements of a dependency group, those of the groups that it includes among them."""
     return resolve_dependency_groups(_project()["dependency-groups"], group)
 
 

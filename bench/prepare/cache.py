@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
+from backends.bounded_json import read_json
 from bench import PROJECT_ROOT
 from bench.errors import MachineError
 from bench.plan.cells import digest as digest_of
@@ -171,13 +172,18 @@ class ArtifactStore:
         self.locks.mkdir(parents=True, exist_ok=True)
         return FileLock(self.locks / f"{folder}.lock", timeout=timeout)
 
-    def leftovers(self, folder: str) -> Iterator[Path]:
-        """What interrupted conversions left behind. Only under the lock is it sure that nobody works there."""
-        return self.making.glob(f"{folder}-*")
+    def _remove_leftovers(self, key: ArtifactKey) -> None:
+        """Remove what interrupted conversions left behind: nobody works where nobody holds the lock but this run."""
+        for old in self.making.glob("*-*"):
+            folder = old.name.rpartition("-")[0]
+            if folder == key.folder:
+                remove(old)
+                continue
+            with suppress(Timeout), self.lock(folder, timeout=0):
+                remove(old)
 
     def _make(self, key: ArtifactKey, make: Callable[[Path], Made]) -> Artifact:
-        for old in self.leftovers(key.folder):
-            remove(old)
+        self._remove_leftovers(key)
         scratch, target = self.making / f"{key.folder}-{os.getpid()}", self.artifacts / key.folder
         output = scratch / "out"
         output.mkdir(parents=True)
@@ -198,15 +204,15 @@ class ArtifactStore:
 def read_artifact(folder: Path) -> Artifact | None:
     """The artifact in ``folder``; ``None`` if there is none, or files are missing. Only :func:`damage` looks inside."""
     try:
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        manifest = read_json(folder / MANIFEST)
         whole = (
             manifest["schema_version"] == MANIFEST_VERSION
             and all((folder / name).is_file() for name in manifest["files"])
             and not any(_leads_nowhere(path) for path in folder.rglob("*"))
         )
-    except (OSError, ValueError, KeyError):
+        return _artifact(folder, manifest) if whole else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-    return _artifact(folder, manifest) if whole else None
 
 
 def _leads_nowhere(path: Path) -> bool:
@@ -217,15 +223,38 @@ def damage(artifact: Artifact) -> str | None:
     """Which file of ``artifact`` is not what was made, with what to do; ``None`` if all are. Reads every byte."""
     for name, made in artifact.manifest.get("files", {}).items():
         file = artifact.path / name
-        size = file.stat().st_size
-        if size != made["bytes"]:
-            what = f"is {size} bytes long, {made['bytes']} were made"
-        elif (found := file_sha256(file)) != made["sha256"]:
-            what = f"has the SHA-256 {found[:16]}…, {made['sha256'][:16]}… was made"
-        else:
-            continue
-        return f"{file} is damaged: it {what}; remove the folder {artifact.path} and run again, which makes it anew"
+        if (what := _changed(file, made)) is not None:
+            return f"{file} is damaged: it {what}; remove the folder {artifact.path} and run again, which makes it anew"
     return None
+
+
+def _changed(file: Path, made: Mapping[str, Any]) -> str | None:
+    """In which way ``file`` is not what its manifest says; reads every byte."""
+    size = file.stat().st_size
+    if size != made["bytes"]:
+        return f"is {size} bytes long, {made['bytes']} were made"
+    found = file_sha256(file)
+    return None if found == made["sha256"] else f"has the SHA-256 {found[:16]}…, {made['sha256'][:16]}… was made"
+
+
+def differences(folder: Path) -> list[str]:
+    """All that is not as it was made in the ``folder`` of an artifact, a line each; reads every byte."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        made, version = dict(manifest["files"]), manifest["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return [f"it has no {MANIFEST} that can be read, so no run uses it"]
+    if version != MANIFEST_VERSION:
+        return [f"its {MANIFEST} is of another version of this project, so no run uses it"]
+    found = []
+    for name, expected in made.items():
+        try:
+            what = _changed(folder / name, expected)
+        except OSError as error:
+            what = f"cannot be read ({error.strerror or error})"
+        found += [f"{name} {what}"] if what else []
+    there = (file.relative_to(folder).as_posix() for file in sorted(folder.rglob("*")) if not file.is_dir())
+    return [*found, *(f"{name} was not made" for name in there if name not in made and name != MANIFEST)]
 
 
 def remove(folder: Path) -> None:
@@ -255,19 +284,31 @@ def digests_of(files: Iterable[Path], root: Path) -> dict[str, str]:
 
 @contextmanager
 def remembered(file: Path) -> Iterator[dict[str, Any]]:
-    """The JSON object in ``file``, to read and to change, for one process at a time; empty if there is none."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_name(f"{file.name}.lock")):
-        try:
-            text = file.read_text("utf-8")
-            known: dict[str, Any] = json.loads(text)
-        except (OSError, ValueError):
-            text, known = "", {}
+    """The JSON object in ``file``, to read and to change, for one process at a time; empty if there is none.
+
+    Where ``file`` cannot be written nothing is remembered: what is known by it can be found out again.
+    """
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(file.with_name(f"{file.name}.lock"))
+    with suppress(OSError):
+        lock.acquire()
+    try:
+        text = file.read_text("utf-8")
+        known: dict[str, Any] = json.loads(text)
+    except (OSError, ValueError):
+        text, known = "", {}
+    draft = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
         yield known
-        if (new := json.dumps(known)) != text:
-            draft = file.with_name(f"{file.name}.{os.getpid()}")
-            draft.write_text(new, "utf-8")
-            replace_when_free(draft, file)
+        if (new := json.dumps(known)) != text and lock.is_locked:
+            with suppress(OSError):
+                draft.write_text(new, "utf-8")
+                replace_when_free(draft, file)
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        lock.release()
 
 
 def _artifact(folder: Path, manifest: dict[str, Any]) -> Artifact:

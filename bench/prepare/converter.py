@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.errors import MachineError, ModelRefused, PrepareError
 from bench.last_words import last_words
+from bench.observe.memory import memory_cap, refused_by_cap, starving
 from bench.observe.packages import installed_packages, plain_name
 from bench.plan.venvs import missing_runtime
 from bench.prepare.recipes import Recipe
@@ -46,16 +47,25 @@ class Converter:
             the converter's facts, with ``peak_memory_bytes`` of its process.
 
         Raises:
-            PrepareError: it failed; the message is one line: ``title``, the reason, and where all it printed is.
+            PrepareError: it failed, or was stopped before memory ran out; the message is one line: ``title``, the
+                reason, and where all it printed is.
             ModelRefused: it takes no such model; the message is its reason.
         """
         request, result, scratch = (output.parent / name for name in ("request.json", "result.json", "tmp"))
         scratch.mkdir()
-        asked = {"task": recipe.task, "source": source, "options": dict(recipe.options)}
-        request.write_text(json.dumps({**asked, "output": str(output), "result": str(result)}), "utf-8")
+        online, cap = recipe.task in _ONLINE, memory_cap() + _mapped_bytes(Path(source))
+        asked = {"task": recipe.task, "source": source, "options": dict(recipe.options), "online": online}
+        files = {"output": str(output), "result": str(result)}
+        request.write_text(json.dumps({**asked, **files, "memory_cap": cap}), "utf-8")
+
+        def watching() -> None:
+            watch()
+            if (shortage := starving()) is not None:
+                raise PrepareError(f"converting {title} was stopped before the machine ran out of memory: {shortage}")
+
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{log_name}.log"
-        status = self._process(request, log, environment(scratch, online=recipe.task in _ONLINE), watch)
+        status = self._process(request, log, environment(scratch, online=online), watching)
         try:
             answer = json.loads(result.read_text("utf-8"))
         except (OSError, ValueError):
@@ -63,7 +73,7 @@ class Converter:
         if answer is not None and answer.get("refused"):
             raise ModelRefused(answer["message"])
         if answer is None or not answer["ok"]:
-            raise PrepareError(_failure(title, answer, status, log))
+            raise PrepareError(_failure(title, answer, status, log, cap))
         return {**answer["facts"], "peak_memory_bytes": answer["peak_memory_bytes"]}
 
     def versions(self, packages: Iterable[str]) -> dict[str, str | None]:
@@ -133,9 +143,16 @@ def _wait(process: subprocess.Popen[bytes], watch: Callable[[], None]) -> int:
             watch()
 
 
-def _failure(title: str, answer: Mapping[str, Any] | None, status: int, log: Path) -> str:
+def _mapped_bytes(source: Path) -> int:
+    """Of a model's files, which a converter may map into its memory; the system can take these back."""
+    if source.is_file():
+        return source.stat().st_size
+    return sum(file.stat().st_size for file in source.glob("*") if file.is_file()) if source.is_dir() else 0
+
+
+def _failure(title: str, answer: Mapping[str, Any] | None, status: int, log: Path, cap_bytes: int) -> str:
     reason = answer["message"] if answer else _death(status, log)
-    remedy = missing_runtime(reason)
+    remedy = missing_runtime(reason) or refused_by_cap(reason, cap_bytes)
     said = f"converting {title} failed: {reason} (all it printed is in {log})"
     return f"{said}; {remedy}" if remedy else said
 

@@ -21,10 +21,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
+from backends.no_secrets import without_secrets
 from bench import PROJECT_ROOT
-from bench.observe.packages import without_secrets
+from bench.observe.packages import LOCK_FILE
 from bench.plan.environments import Environment, Here, package_name, this_machine
+from bench.prepare import locks
+from bench.prepare.locks import Lock, Row, fingerprint, lock_of
 
 # Short, because Windows limits a path to 260 characters and torch's are long.
 VENVS = PROJECT_ROOT / ".nox" / "w"
@@ -83,7 +87,7 @@ def interpreter(name: str) -> Path:
 def recipe(one: Environment) -> str:
     """All that a venv is made from, as text: a venv whose stamp says the same need not be made again."""
     torch = torch_index(one.pins, this_machine(), os.environ)
-    packages = [one.pins, one.beside, torch, one.facts.build]
+    packages = [one.pins, one.beside, torch, one.facts.build, fingerprint(one)]
     made_from = [*packages, platform.python_version(), sys.platform, platform.machine()]
     return json.dumps(made_from)
 
@@ -218,6 +222,7 @@ def _made(session: Session, one: Environment, failed: type[Exception]) -> Outcom
         lines = [f"the installer ended well, and {lost}"] if lost else []
     except failed as error:
         lines = complaints(log, f"no virtual environment could be made: {error}")
+        lines = mismatch(log, one) or lines
     if lines:
         session.warn(f"{one.name} could not be installed: {lines[-1]} (all of it: {log})")
         return {"failed": lines}
@@ -229,7 +234,17 @@ def _made(session: Session, one: Environment, failed: type[Exception]) -> Outcom
 def _install(session: Session, one: Environment) -> None:
     """Make a venv from nothing. Its stamp is written after it was looked at, so that no half-made venv is used."""
     home, python = VENVS / one.name, str(interpreter(one.name))
-    virtualenv = ("-m", "virtualenv", "-q", "--clear", "--no-periodic-update", "--python", sys.executable, str(home))
+    virtualenv = (
+        "-m",
+        "virtualenv",
+        "-q",
+        "--clear",
+        "--no-periodic-update",
+        "--no-setuptools",
+        "--python",
+        sys.executable,
+        str(home),
+    )
     session.run(sys.executable, *virtualenv, external=True, env=own_virtualenv(os.environ))
     asked = (python, "-m", "pip", "config", "list", "-vvv", "--disable-pip-version-check")
     unset = dict.fromkeys(FOREIGN)
@@ -240,15 +255,71 @@ def _install(session: Session, one: Environment) -> None:
     pip, log = (python, "-m", "pip"), ("--log", str(home / "pip.log"))
     torch = torch_index(one.pins, this_machine(), os.environ)
     install = (*pip, "install", "--no-input", *log)
-    session.run(*install, *torch, *one.pins, external=True, env={**settings, **one.facts.build})
+    lock = lock_of(one)
+    by_hash = (
+        *install,
+        "--no-deps",
+        "--require-hashes",
+        *([] if one.facts.build else ["--only-binary", ":all:"]),
+        "-r",
+    )
+    rows, by_name = lock.rows, [*lock.by_name] if lock.rows else [*one.pins]
+    if lock.missing:
+        session.warn(f"{one.name} is installed without a lock: {lock.missing}")
+    elif (build := _provided_torch(session, one, (*install, *torch), settings)) is not None:
+        rows = locks.without(rows, one.pins, "torch", build.get("requires_dist", []))
+        by_name.append(f"torch=={build['version']}")
+    if rows:
+        session.run(*by_hash, _written(home, rows), external=True, env={**settings, **one.facts.build})
+    if by_name:
+        session.run(*install, *torch, *by_name, external=True, env={**settings, **one.facts.build})
     # Before what comes without its dependencies, which would be missed here.
     session.run(*pip, "check", *log, external=True, silent=True, env=settings)
-    if one.beside:
+    if lock.beside:
+        session.run(*by_hash, _written(home, lock.beside), external=True, env=settings)
+    elif one.beside:
         session.run(*install, "--no-deps", *one.beside, external=True, env=settings)
     # The harness compares this with what it finds there when it measures.
     listing = (*pip, "list", "--format=json", "--disable-pip-version-check")
-    listed = session.run(*listing, external=True, silent=True, stderr=subprocess.DEVNULL, env=settings)
-    (home / "packages.json").write_text(str(listed), encoding="utf-8")
+    listed = str(session.run(*listing, external=True, silent=True, stderr=subprocess.DEVNULL, env=settings))
+    (home / "packages.json").write_text(listed, encoding="utf-8")
+    _note_lock(one, lock, (*rows, *lock.beside), listed)
+
+
+def _written(home: Path, rows: Iterable[Row]) -> str:
+    """The path of a file for pip that holds the rows of a lock."""
+    file = home / "requirements.txt"
+    file.write_text("".join(map(str, rows)), encoding="utf-8")
+    return str(file)
+
+
+def _provided_torch(
+    session: Session, one: Environment, install: Sequence[str], settings: Mapping[str, str | None]
+) -> dict[str, Any] | None:
+    """The metadata of the build of torch that pip takes where an index of the user's has one, else ``None``.
+
+    A version with a local label, such as 2.13.0+cpu, cannot be of the public index, whose hashes the lock has.
+    """
+    pins = [pin for pin in one.pins if package_name(pin) == "torch"]
+    file = VENVS / one.name / "torch.json"
+    if not pins:
+        return None
+    asked = ("--dry-run", "--no-deps", "--quiet", "--report", str(file))
+    session.run(*install, *asked, *pins, external=True, silent=True, env=settings)
+    metadata: dict[str, Any] = json.loads(file.read_text("utf-8"))["install"][0]["metadata"]
+    return metadata if Version(metadata["version"]).local else None
+
+
+def _note_lock(one: Environment, lock: Lock, rows: Iterable[Row], listed: str) -> None:
+    """Write into a venv whether all of it was installed by hash, for run.json."""
+    why = lock.missing
+    if why is None:
+        installed = {entry["name"]: entry["version"] for entry in json.loads(listed) if entry["name"] != "pip"}
+        added = locks.unlocked(rows, installed)
+        compiled = "compiled here, by build tools that no lock has" if one.facts.build else None
+        why = f"installed by name, from an index of yours: {', '.join(added)}" if added else compiled
+    noted = {"locked": why is None} if why is None else {"locked": False, "unlocked_reason": why}
+    (VENVS / one.name / LOCK_FILE).write_text(json.dumps(noted), encoding="utf-8")
 
 
 def own_virtualenv(environ: Mapping[str, str]) -> dict[str, str | None]:
@@ -297,6 +368,19 @@ def complaints(log: Path, otherwise: str) -> list[str]:
     lines = [line for line in logged if line.strip() and not line.startswith("ERROR: ResolutionImpossible")]
     # What pip hints at is how to mend it, such as Windows' limit to the length of paths.
     return [line for line in lines if line.startswith(("ERROR", "HINT"))][-5:] or lines[-5:] or [otherwise]
+
+
+def mismatch(log: Path, one: Environment) -> list[str]:
+    """Which file of the lock the index lacks or has otherwise, and what to do; empty for other failures of pip."""
+    text = without_secrets(log.read_text("utf-8", errors="replace")) if log.exists() else ""
+    lacking = re.search(r"No matching distribution found for ([\w.-]+)==\S+", text)
+    if lacking and lock_of(one).rows and package_name(lacking[1]) not in one.packages:
+        return [*complaints(log, lacking[0]), f"HINT: {locks.LACKING}"]
+    if "DO NOT MATCH THE HASHES" not in text:
+        return []
+    found = re.search(r"^\S* +(\S+==\S+) from ([^\s#]+)[^\n]*:$", text, re.MULTILINE)
+    file = f"{found[1]} from {found[2]}" if found else "a package"
+    return [f"ERROR: {file} is not the file whose hash the lock of {one.group} has", f"HINT: {locks.REMEDY}"]
 
 
 def torch_index(requirements: Iterable[str], here: Here, environ: Mapping[str, str]) -> list[str]:

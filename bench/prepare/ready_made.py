@@ -14,6 +14,7 @@ from bench.errors import PrepareError
 from bench.plan.cells import digest as digest_of
 from bench.prepare.cache import Artifact, ArtifactKey, Made, digests_of
 from bench.prepare.model_facts import ModelFacts
+from bench.prepare.model_source import ModelSource
 from bench.prepare.preparation import Job, Preparation, Wanted
 from bench.prepare.recipes import Recipe
 from bench.prepare.vet.files import Taken, place
@@ -21,6 +22,14 @@ from bench.prepare.vet.take import RULES, TOKENIZER, take
 
 _TOKENIZER_MAKER = 2
 """Raised when the tokenizer that is made of a GGUF file changes."""
+
+
+def own_files(source: ModelSource, taken: Taken) -> list[Path]:
+    """The files of a ready-made model that its digest is of."""
+    path = source.directory
+    if source.kind == "gguf":
+        return [path.with_name(name) for name in taken.files if name != TOKENIZER]
+    return sorted(file for file in path.iterdir() if file.is_file())
 
 
 class ReadyMade(Preparation):
@@ -121,12 +130,7 @@ class ReadyMade(Preparation):
     @cached_property
     def _digest(self) -> str:
         # Nothing is made before the model has been taken, and all that is made has this in its key.
-        taken = self._taken
-        path = self.source.directory
-        if self._format == "gguf":
-            files = [path.with_name(name) for name in taken.files if name != TOKENIZER]
-        else:
-            files = sorted(file for file in path.iterdir() if file.is_file())
+        files = own_files(self.source, self._taken)
         return digest_of({"kind": self._format, "files": digests_of(files, self._store.root)}, length=64)
 
     @property

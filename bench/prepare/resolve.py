@@ -1,17 +1,150 @@
-"""Asks uv's resolver whether the packages of each venv exist together, for systems and Pythons that are not here."""
+"""Makes the lock files by uv's resolver, which answers for systems and Pythons that are not here."""
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import Iterable, Iterator
+import tempfile
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import product
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from packaging.requirements import Requirement
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from bench import PROJECT_ROOT
-from bench.plan.environments import Environment, Here, all_groups, environment
+from bench.errors import PrepareError
+from bench.plan.environments import (
+    HARNESS,
+    TESTS,
+    Environment,
+    Here,
+    all_groups,
+    environment,
+    extra_groups,
+    known_groups,
+    pins,
+)
+from bench.prepare import locks
+from bench.prepare.locks import Row
 
 SYSTEMS = {"windows": "win32", "linux": "linux"}
 """uv's name of a platform -> Python's."""
+_PLATFORM = re.compile(r"any|win_amd64|win_arm64|(many|musl)?linux\w*_(x86_64|aarch64)")
+"""The platforms of files that a lock has."""
+_CPYTHON = " and platform_python_implementation == 'CPython'"
+"""Said to the resolver, and left out of the locks."""
+
+
+# -- locks ------------------------------------------------------------------------------------------------------------
+
+
+def renew(python: str, minors: Iterable[int], *, upgrade: bool) -> Iterator[str]:
+    """Write the lock of every dependency group, one after the other, and say what is in it.
+
+    Args:
+        python: has uv.
+        minors: of the Pythons 3 that count.
+        upgrade: whether packages that are not pinned become the newest; else they stay as they are in the lock.
+
+    Raises:
+        PrepareError: a group has no solution, or no wheels, for one of the systems and Pythons.
+    """
+    locks.lock_file(TESTS).parent.mkdir(exist_ok=True)
+    # The harness and the tests run the same code, so they have the same versions of what both hold.
+    for group in sorted(known_groups(), key=lambda group: group != TESTS):
+        rows = _rows(python, group, list(minors), upgrade=upgrade)
+        locks.write(group, rows)
+        yield f"{group:<26} {len(rows):>3} packages, {sum(len(row.hashes) for row in rows):>4} files"
+
+
+def _rows(python: str, group: str, minors: Sequence[int], *, upgrade: bool) -> list[Row]:
+    """What the lock of a group is to hold."""
+    facts = Environment(group, group, ()).facts
+    systems = [
+        f"sys_platform == '{system}' and python_version == '3.{minor}'{_CPYTHON}"
+        for system, minor in product(SYSTEMS.values(), minors)
+        if facts.unsupported(Here(system, "x86_64", (3, minor))) is None
+    ]
+    options = ["--universal", "--python-version", f"3.{min(minors)}"]
+    options += ["--no-deps"] if group in _installed_beside() else []
+    options += [] if facts.build else ["--only-binary", ":all:"]
+    options += ["-c", str(locks.lock_file(TESTS))] if group in (HARNESS, *extra_groups()) else []
+    with tempfile.TemporaryDirectory(prefix="aipc-bench-lock-") as folder:
+        # uv reads from the settings of a project for which systems it answers.
+        settings = Path(folder, "pyproject.toml")
+        settings.write_text(f"[tool.uv]\nenvironments = {systems}\n", encoding="utf-8")
+        plain, full = Path(folder, "lock.txt"), Path(folder, "pylock.toml")
+        if not upgrade and locks.lock_file(group).exists():
+            plain.write_bytes(locks.lock_file(group).read_bytes())
+        hashes = ("--generate-hashes", "--annotation-style", "line", "-o", str(plain))
+        _compile(python, group, pins(group), [*options, *hashes])
+        found = locks.parse(plain.read_text(encoding="utf-8"))
+        # The other format names the file of each hash.
+        again = ("--universal", "--python-version", f"3.{min(minors)}", "--no-deps", "--format", "pylock.toml")
+        _compile(python, group, [row.requirement for row in found], [*again, "-o", str(full)])
+        packages = tomllib.loads(full.read_text(encoding="utf-8"))["packages"]
+    return _plain(_trimmed(found, packages, minors), pins(group))
+
+
+def _installed_beside() -> set[str | None]:
+    """The groups that are installed without what they depend on."""
+    return {Environment(group, group, ()).facts.without_dependencies for group in known_groups()}
+
+
+def _compile(python: str, group: str, requirements: Iterable[str], options: Sequence[str]) -> None:
+    if (why := _problem(python, requirements, options, Path(options[-1]).parent)) is not None:
+        raise PrepareError(f"the packages of {group} cannot be resolved: {why}")
+
+
+def _trimmed(rows: Sequence[Row], packages: Iterable[Mapping[str, Any]], minors: Sequence[int]) -> list[Row]:
+    """``rows`` with the hashes of files that can be installed alone.
+
+    Args:
+        rows: of the resolver.
+        packages: the same in the format of ``pylock.toml``.
+        minors: of the Pythons 3 that count.
+    """
+    accepted: set[str] = set()
+    for package in packages:
+        wheels = [wheel for wheel in package.get("wheels", ()) if _can_be_installed(_file_name(wheel), minors)]
+        # What has no wheel is compiled.
+        for file in wheels or [package["sdist"]]:
+            accepted.add(f"sha256:{file['hashes']['sha256']}")
+    return [Row(row.requirement, tuple(one for one in row.hashes if one in accepted), row.via) for row in rows]
+
+
+def _plain(rows: Sequence[Row], pinned: Iterable[str]) -> list[Row]:
+    """``rows`` without the marker that stands for all systems of the group, which its pins have too."""
+    roots = {canonicalize_name(pin.name) for pin in map(Requirement, pinned) if pin.marker is None}
+    everywhere = {marker for row in rows if row.name in roots and (marker := row.requirement.partition(" ; ")[2])}
+    shortest = f" ; {min(everywhere, key=len)}" if everywhere else ""
+    plain = [row.requirement.removesuffix(shortest).replace(_CPYTHON, "") for row in rows]
+    return [Row(requirement, row.hashes, row.via) for requirement, row in zip(plain, rows, strict=True)]
+
+
+def _file_name(wheel: Mapping[str, Any]) -> str:
+    return str(wheel.get("name") or str(wheel["url"]).rpartition("/")[2])
+
+
+def _can_be_installed(wheel: str, minors: Sequence[int]) -> bool:
+    """Whether a wheel is for a system and a Python of this project."""
+    try:
+        tags = parse_wheel_filename(wheel)[3]
+    except InvalidWheelFilename:
+        return False
+    return any(_PLATFORM.fullmatch(tag.platform) and _is_ours(tag.interpreter, tag.abi, minors) for tag in tags)
+
+
+def _is_ours(interpreter: str, abi: str, minors: Sequence[int]) -> bool:
+    known = re.fullmatch(r"(?:cp|py)3(\d*)", interpreter)
+    minor = int(known[1] or 0) if known else max(minors) + 1
+    return minor in minors if abi == interpreter else abi in ("none", "abi3") and minor <= max(minors)
+
+
+# -- proof ------------------------------------------------------------------------------------------------------------
 
 
 class Answer(NamedTuple):
@@ -36,14 +169,17 @@ def resolved(python: str, one: Environment, here: Here, system: str) -> str:
         return f"not published: {why}"
     options = [] if one.facts.build else ["--only-binary", ":all:"]
     options += ["--python-platform", system, "--python-version", ".".join(map(str, here.python))]
-    for requirements, without in ((one.pins, []), (one.beside, ["--no-deps"])):
-        if requirements and (problem := _problem(python, requirements, [*options, *without])):
+    groups: list[tuple[str | None, tuple[str, ...], list[str]]]
+    groups = [(one.group, one.pins, []), (one.facts.without_dependencies, one.beside, ["--no-deps"])]
+    for group, requirements, without in groups:
+        lock = ["-c", str(locks.lock_file(str(group)))]
+        if requirements and (problem := _problem(python, requirements, [*options, *lock, *without], PROJECT_ROOT)):
             return f"FAILED {problem}"
     return "ok"
 
 
-def _problem(python: str, requirements: Iterable[str], options: Iterable[str]) -> str | None:
+def _problem(python: str, requirements: Iterable[str], options: Iterable[str], folder: Path) -> str | None:
     command = [python, "-m", "uv", "pip", "compile", "--quiet", "--no-header", *options, "-"]
     lines = "\n".join(requirements)
-    done = subprocess.run(command, cwd=PROJECT_ROOT, input=lines, capture_output=True, encoding="utf-8", check=False)
-    return " ".join(done.stderr.split())[-300:] or "without a word" if done.returncode else None
+    done = subprocess.run(command, cwd=folder, input=lines, capture_output=True, encoding="utf-8", check=False)
+    return " ".join(done.stderr.split())[-3000:] or "without a word" if done.returncode else None

@@ -53,11 +53,6 @@ class Note:
         return finding_words.quoted(self.findings[0])
 
     @property
-    def meaning(self) -> str:
-        """What that kind means, where its lines are quoted; blank where not."""
-        return finding_words.meaning(self.findings[0])
-
-    @property
     def open_lines(self) -> tuple[str, ...]:
         """The lines that are shown at once: some of those that have the severity of the note."""
         return self.lines[: self._opened]

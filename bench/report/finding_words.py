@@ -11,7 +11,7 @@ from typing import Any
 from bench.analyse.read_findings import describe
 from bench.analyse.results import Finding
 from bench.findings import BY_WORD
-from bench.report.format import capital, localized, number
+from bench.report.format import localized, number
 from bench.report.language import ENGLISH, chosen
 from bench.report.language import gettext as _
 
@@ -42,11 +42,6 @@ def message(finding: Finding) -> str:
     return describe(finding.occurrences, _fill) if finding.coded else finding.message
 
 
-def meaning(finding: Finding) -> str:
-    """What such a finding means, as a sentence, where what was seen is quoted."""
-    return f"{capital(_meaning(finding))}." if quoted(finding) and finding.code in BY_WORD else ""
-
-
 def advice(finding: Finding) -> str:
     """What to do about it."""
     # That of older runs is translated as long as nobody reworded it.
@@ -54,11 +49,6 @@ def advice(finding: Finding) -> str:
 
 
 def brief(finding: Finding, longest: int) -> str:
-    """Its kind and what was seen, or what that means where it would be quoted."""
-    known = quoted(finding) and finding.code in BY_WORD
+    """Its kind and what was seen."""
     name = finding.code if chosen() is ENGLISH else title(finding.code)
-    return f"{name}: {_meaning(finding) if known else message(finding)[:longest]}"
-
-
-def _meaning(finding: Finding) -> str:
-    return _(BY_WORD[finding.code].meaning)
+    return f"{name}: {message(finding)[:longest]}"

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from bench.analyse.interval import Estimate
+from bench.cli import clean as clean  # noqa: PLC0414 - taken from here by all that render
 from bench.report.language import chosen, gettext, ngettext
 
-# C0 and C1 controls but tab and newline, and the characters that reorder text: terminal escapes and disguises.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
 _ASCII = str.maketrans({"–": "-", "×": "x", "→": ">", "’": "'", "“": '"', "”": '"'})  # noqa: RUF001
-
-
-def clean(text: str) -> str:
-    """``text`` without control characters, and such that it can be encoded."""
-    return _UNPRINTABLE.sub("", text).encode("utf-8", "replace").decode("utf-8")
 
 
 def plain(text: str) -> str:

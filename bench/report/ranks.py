@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.analyse.interval import Estimate
-from bench.analyse.results import AnyRival, LoadResult
+from bench.analyse.results import LoadResult, Rival
 
 MOST = 8
 """Of a large run, so many are drawn beside the lowest, and the last one in any case."""
@@ -67,9 +68,9 @@ class Ranks:
 
 
 def ranks(
-    rivals: Sequence[AnyRival],
+    rivals: Sequence[Rival[Any]],
     naming: Callable[[LoadResult], str],
-    sides: Callable[[AnyRival], str],
+    sides: Callable[[Rival[Any]], str],
 ) -> Ranks | None:
     """The marks of a ranking; ``None`` where nobody is there to be compared with.
 
@@ -86,7 +87,7 @@ def ranks(
     near, far = tied[:MOST], _first_and_last(rest, max(2, MOST - len(tied)))
     place = _axis([rival.ratio for rival in (*lower, *near, *far)])
 
-    def rank(rival: AnyRival) -> Rank:
+    def rank(rival: Rival[Any]) -> Rank:
         low, high = (None if end is None else place(end) for end in (rival.ratio.low, rival.ratio.high))
         return Rank(
             rival.load,
@@ -110,7 +111,7 @@ def ranks(
     )
 
 
-def _first_and_last(ordered: Sequence[AnyRival], most: int) -> Sequence[AnyRival]:
+def _first_and_last(ordered: Sequence[Rival[Any]], most: int) -> Sequence[Rival[Any]]:
     return ordered if len(ordered) <= most else [*ordered[: most - 1], ordered[-1]]
 
 

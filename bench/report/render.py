@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,28 +30,19 @@ _UNKNOWN = datetime(1980, 1, 1, tzinfo=UTC)
 class ReportPaths:
     """The files of one report."""
 
-    index: Path
-    summary_md: Path
-    summary_csv: Path
-    summary_xlsx: Path
-    summary_json: Path
-    table: Path
-    pytest_benchmark: Path
-    action_benchmark: Path
+    index: Path = Path("index.html")
+    summary_md: Path = Path("summary.md")
+    summary_csv: Path = Path("summary.csv")
+    summary_xlsx: Path = Path("summary.xlsx")
+    summary_json: Path = Path("summary.json")
+    table: Path = Path("table.html")
+    pytest_benchmark: Path = Path("pytest-benchmark.json")
+    action_benchmark: Path = Path("github-action-benchmark.json")
 
     @classmethod
     def below(cls, folder: Path) -> ReportPaths:
         """As they are called in ``folder``."""
-        return cls(
-            index=folder / "index.html",
-            summary_md=folder / "summary.md",
-            summary_csv=folder / "summary.csv",
-            summary_xlsx=folder / "summary.xlsx",
-            summary_json=folder / "summary.json",
-            table=folder / "table.html",
-            pytest_benchmark=folder / "pytest-benchmark.json",
-            action_benchmark=folder / "github-action-benchmark.json",
-        )
+        return cls(*(folder / name for name in astuple(cls())))
 
 
 def render(run_dir: Path, reports_dir: Path) -> ReportPaths:
@@ -66,12 +57,12 @@ def render(run_dir: Path, reports_dir: Path) -> ReportPaths:
 
 def _analysed(run_dir: Path) -> RunAnalysis:
     """The analysis of a run, without the files that are damaged."""
-    run = open_run(run_dir)
+    run = open_run(run_dir, rest=True)
     try:
         return analyse_run(run)
     except StoreError:
         left = without_damaged(run)
-        if not left.damaged:
+        if left.damaged == run.damaged:
             raise
         return analyse_run(left)
 

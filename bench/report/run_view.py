@@ -10,7 +10,7 @@ from typing import Any, Literal
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, paired
 from bench.analyse.ranking import lowest_of
-from bench.analyse.results import AnyRival, CellResult, LoadResult, Measured, MemoryRanking, Ranking, RunAnalysis
+from bench.analyse.results import CellResult, LoadResult, Measured, Ranking, RunAnalysis
 from bench.metrics import RANKED
 from bench.plan.cells import ASKS, digest
 from bench.report.finding_notes import Note, finding_notes
@@ -38,36 +38,23 @@ class Answer:
     """Who is lowest by one metric, of those that answered the same requests.
 
     Args:
-        metric: one of the ranked ones, or ``memory``.
-        shapes: of the requests; a latency has one.
         ranking: as it was analysed.
         among: of whom.
     """
 
-    metric: str
-    shapes: tuple[Shape, ...]
-    ranking: Ranking | MemoryRanking
+    ranking: Ranking[Any]
     among: Among = ""
 
     @property
     def winner(self) -> LoadResult:
         """The lowest."""
-        return load_of(self.ranking.winner)
+        found: LoadResult = self.ranking.winner.load
+        return found
 
     @property
-    def rivals(self) -> list[tuple[AnyRival, LoadResult]]:
-        """The others, nearest first."""
-        return [(rival, rival.load) for rival in self.ranking.rivals]
-
-    @property
-    def not_compared(self) -> list[LoadResult]:
-        """Those that could not be compared with it."""
-        return [load_of(one) for one in self.ranking.not_compared]
-
-    @property
-    def broken(self) -> list[LoadResult]:
-        """Those that are not ranked, because their output is broken."""
-        return [load_of(one) for one in self.ranking.broken]
+    def metric(self) -> str:
+        """One of the ranked ones, or ``memory``."""
+        return self.ranking.metric
 
     @property
     def claim(self) -> Claim:
@@ -304,7 +291,7 @@ def view_run(analysis: RunAnalysis) -> RunView:
         adaptive=_adaptive_end(analysis),
         axes=_axes(analysis),
         weights=tuple(metric for metric in (*RANKED, "memory") if metric in ranked),
-        quantiles=tuple(name for name in ITL_NAMES if any(getattr(one, name) is not None for one in samples)),
+        quantiles=tuple(name for name in ITL_NAMES if any(one[name] is not None for one in samples)),
         energy=_energy(analysis),
     )
 
@@ -321,12 +308,12 @@ def on_a_page(view: RunView) -> RunView:
             break
         shown.add(group.shape)
 
-    def of_shown(found: Iterable[Ranking]) -> tuple[Ranking, ...]:
-        return tuple(one for one in found if (one.prompt_tokens, one.new_tokens, one.batch_size) in shown)
+    def of_shown(found: Iterable[Ranking[CellResult]]) -> tuple[Ranking[CellResult], ...]:
+        return tuple(one for one in found if one.shapes[0] in shown)
 
     analysis = replace(
         view.analysis,
-        cells=tuple(cell for cell in view.analysis.cells if shape_of(cell) in shown),
+        cells=tuple(cell for cell in view.analysis.cells if cell.shape in shown),
         rankings=of_shown(view.analysis.rankings),
         faithful_rankings=of_shown(view.analysis.faithful_rankings),
     )
@@ -334,46 +321,38 @@ def on_a_page(view: RunView) -> RunView:
     return replace(view_run(analysis), names=view.names, beyond=beyond)
 
 
-def load_of(one: CellResult | LoadResult) -> LoadResult:
-    """The load of a contestant."""
-    return one if isinstance(one, LoadResult) else one.load
-
-
-def shape_of(cell: CellResult) -> Shape:
-    """Prompt tokens, new tokens and batch size."""
-    return cell.prompt_tokens, cell.new_tokens, cell.batch_size
-
-
 def _answers(analysis: RunAnalysis) -> tuple[tuple[Answer, ...], ...]:
     """By shape, and apart for prefix-cache hits and for simulated contestants; then by memory."""
-    faithful = {_kind(one): one for one in reversed(analysis.faithful_rankings)}
-    latencies = [answer for one in analysis.rankings for answer in _of_faithful_and_all(one, faithful.get(_kind(one)))]
-    groups = group_by(latencies, lambda one: (one.shapes, one.ranking.ask, one.ranking.simulated))
-    memory = [(Answer("memory", one.shapes, one),) for one in analysis.memory_rankings]
+    faithful = {(one.metric, _request(one)): one for one in reversed(analysis.faithful_rankings)}
+    latencies = [
+        answer
+        for one in analysis.rankings
+        for answer in _of_faithful_and_all(one, faithful.get((one.metric, _request(one))))
+    ]
+    groups = group_by(latencies, lambda one: _request(one.ranking))
+    memory = [(Answer(one),) for one in analysis.memory_rankings]
     return (*map(tuple, groups.values()), *memory)
 
 
-def _of_faithful_and_all(ranking: Ranking, faithful: Ranking | None) -> Iterator[Answer]:
+def _of_faithful_and_all(ranking: Ranking[CellResult], faithful: Ranking[CellResult] | None) -> Iterator[Answer]:
     """Who is fastest among the faithful, where there is any, and who of all, where that is another."""
-    shapes = ((ranking.prompt_tokens, ranking.new_tokens, ranking.batch_size),)
     if faithful is None or faithful.winner.cell_key == ranking.winner.cell_key:
-        yield Answer(ranking.metric, shapes, ranking)
+        yield Answer(ranking)
     else:
-        yield Answer(ranking.metric, shapes, faithful, "faithful")
-        yield Answer(ranking.metric, shapes, ranking, "all")
+        yield Answer(faithful, "faithful")
+        yield Answer(ranking, "all")
 
 
-def _kind(ranking: Ranking) -> tuple[object, ...]:
-    """What tells two rankings apart that are not of the same requests by the same metric."""
-    shape = ranking.prompt_tokens, ranking.new_tokens, ranking.batch_size
-    return ranking.metric, shape, ranking.ask, ranking.simulated
+def _request(ranking: Ranking[Any]) -> tuple[object, ...]:
+    """What is the same for all who answer the same requests."""
+    return ranking.shapes, ranking.ask, ranking.simulated
 
 
 def _latency_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]:
     """For each combination of the other axes, each metric over all prompt lengths."""
 
     def kind_of(answer: Answer) -> tuple[bool, bool, int, int]:
-        ((_, new_tokens, batch_size),) = answer.shapes
+        ((_, new_tokens, batch_size),) = answer.ranking.shapes
         return answer.ranking.simulated, answer.ranking.ask == "again", batch_size, new_tokens
 
     kinds = group_by((one for group in answers for one in group if one.metric != "memory"), kind_of)
@@ -415,7 +394,7 @@ def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
         return Row(cell, own, tuple(note.number for note in notes if note.touches(cell)))
 
     return tuple(
-        Group(shape_of(cells[0]), tuple(row(cell) for cell in sorted(cells, key=_place)))
+        Group(cells[0].shape, tuple(row(cell) for cell in sorted(cells, key=_place)))
         for _, cells in sorted(groups.items())
     )
 
@@ -438,7 +417,7 @@ def _hits(analysis: RunAnalysis) -> Iterator[Hit]:
 
     def asked(cell: CellResult) -> tuple[object, ...]:
         load = cell.load
-        return load.variant, load.backend, load.device_requested, load.precision, shape_of(cell)
+        return load.variant, load.backend, load.device_requested, load.precision, cell.shape
 
     again = {asked(cell): cell for cell in analysis.cells if cell.ask == "again"}
     for cell in analysis.cells:
@@ -462,7 +441,7 @@ def _axes(analysis: RunAnalysis) -> dict[str, tuple[str, ...]]:
     if not analysis.cells:
         return {}
     loads = [cell.load for cell in analysis.cells] + [failure.load for failure in analysis.failures]
-    asks = {cell.ask for cell in analysis.cells} | {ask for failure in analysis.failures for ask in failure.asks}
+    asks = {cell.ask for cell in analysis.cells} | {cell.ask for cell in analysis.failed}
     found = {
         "backend": dict.fromkeys(load.backend for load in loads),
         "device": dict.fromkeys(load.ran_on for load in loads),

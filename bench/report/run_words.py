@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, AnyRival, CellResult, Failure, LoadResult
+from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, Failure, LoadResult, Rival
 from bench.report import quality_words
 from bench.report.agreement_words import collapsed_banner
+from bench.report.code_words import word
 from bench.report.format import (
     capital,
     clean,
@@ -25,7 +27,7 @@ from bench.report.language import gettext as _
 from bench.report.language import mark, ngettext
 from bench.report.metric_words import name as metric_name
 from bench.report.names import cell_name, requests_name, shape_name
-from bench.report.run_view import Answer, Overview, RunView, shape_of
+from bench.report.run_view import Answer, Overview, RunView
 from bench.report.sitting_words import interruptions
 
 VERDICT_PROFILE = "--profile standard"
@@ -34,22 +36,6 @@ VERDICT_COMMAND = f"nox -s bench -- {VERDICT_PROFILE}"
 
 _MOST_MISSED = 6
 
-STATUSES = {
-    "failed": mark("failed"),
-    "timeout": mark("timed out"),
-    "crashed": mark("crashed"),
-    "unsupported": mark("unsupported"),
-    "invalid": mark("not counted"),
-}
-SEVERITIES = {"serious": mark("serious"), "warning": mark("warning"), "info": mark("info")}
-VERDICTS = {
-    "verified": mark("verified"),
-    "reported": mark("reported"),
-    "fallback": mark("fallback"),
-    "simulated": mark("simulated"),
-    "unknown": mark("unknown"),
-}
-"""Verdict on a load's device -> its word."""
 VERDICT_HELP = {
     "verified": mark(
         "The stack named the device that ran, and its own counter showed it busy for at least 5 % of the measured time "
@@ -108,21 +94,6 @@ _ADAPTIVE_ENDS = {
 }
 
 
-def status_word(status: str) -> str:
-    """How a cell failed."""
-    return _(STATUSES[status]) if status in STATUSES else status
-
-
-def severity_word(severity: str) -> str:
-    """How much a finding of the guard matters."""
-    return _(SEVERITIES[severity]) if severity in SEVERITIES else severity
-
-
-def verdict_word(verdict: str) -> str:
-    """The verdict on a load's device."""
-    return _(VERDICTS[verdict]) if verdict in VERDICTS else verdict
-
-
 def verdict_help(verdict: str) -> str:
     """What that means; blank for a verdict that is not known."""
     return _(VERDICT_HELP[verdict]) if verdict in VERDICT_HELP else ""
@@ -135,8 +106,8 @@ def busy(share: float) -> str:
 
 def device_words(load: LoadResult) -> str:
     """The verdict with how much of the time the device was busy, e.g. ``verified, busy 93 %``."""
-    word = verdict_word(load.device_verdict)
-    return word if load.device_share is None else f"{word}, {busy(load.device_share)}"
+    verdict = word(load.device_verdict)
+    return verdict if load.device_share is None else f"{verdict}, {busy(load.device_share)}"
 
 
 def nothing_measured() -> str:
@@ -181,8 +152,10 @@ def banners(view: RunView) -> list[str]:
 
 def damaged(view: RunView) -> list[str]:
     """The files of a run that cannot be read."""
+    rows = _("{file} of this run is damaged ({why}): its rows are left out.")
+    others = _("{file} of this run is damaged ({why}): what it holds is left out.")
     return [
-        _("{file} of this run is damaged ({why}): its rows are left out.").format(file=file, why=clean(why))
+        (rows if file.endswith(".parquet") else others).format(file=clean(file), why=clean(why))
         for file, why in view.analysis.damaged.items()
     ]
 
@@ -230,7 +203,7 @@ def adaptive_end(view: RunView) -> str:
     ]
     missed = set(end.get("not_reached") or ())
     names = [
-        _("{name} at {shape}").format(name=view.names.of(cell.load), shape=shape_name(*shape_of(cell)))
+        _("{name} at {shape}").format(name=view.names.of(cell.load), shape=shape_name(*cell.shape))
         for cell in view.analysis.cells
         if cell.cell_key in missed
     ]
@@ -250,7 +223,7 @@ def adaptive_end(view: RunView) -> str:
 def answer_title(answer: Answer) -> str:
     """The requests that an answer is about, e.g. ``32 prompt tokens, 64 new (simulated)``."""
     ranking = answer.ranking
-    return requests_name(answer.shapes, ranking.ask) + (_(" (simulated)") if ranking.simulated else "")
+    return requests_name(ranking.shapes, ranking.ask) + (_(" (simulated)") if ranking.simulated else "")
 
 
 def claim(view: RunView, answer: Answer) -> str:
@@ -294,15 +267,15 @@ def answer_sentence(view: RunView, answer: Answer) -> str:
 
 def left_out(view: RunView, answer: Answer) -> list[str]:
     """Who is not among the others, a sentence for each reason."""
-    broken = quality_words.broken_names(view, answer.broken)
+    broken = quality_words.broken_names(view, (one.load for one in answer.ranking.broken))
     return list(filter(None, (not_compared(view, answer), broken)))
 
 
 def not_compared(view: RunView, answer: Answer) -> str:
     """Who was measured in no block that the lowest was measured in; blank if nobody."""
-    if not answer.not_compared:
+    if not answer.ranking.not_compared:
         return ""
-    names = listed([view.names.of(load) for load in answer.not_compared])
+    names = listed([view.names.of(one.load) for one in answer.ranking.not_compared])
     return _("Measured in other blocks alone, so not compared with it: {names}.").format(names=names)
 
 
@@ -313,37 +286,37 @@ def untold() -> str:
 
 def _others(view: RunView, answer: Answer) -> list[str]:
     """Statistical ties of the lowest, who comes next, and who last."""
-    rivals = answer.rivals
-    if rivals and all(rival.distinguishable is None for rival, _load in rivals):
+    rivals = answer.ranking.rivals
+    if rivals and all(rival.distinguishable is None for rival in rivals):
         return [untold()]
     memory = answer.metric == "memory"
 
-    def filled(message: str, rival: AnyRival, load: LoadResult) -> str:
+    def filled(message: str, rival: Rival[Any]) -> str:
         over = ratio_figures(answer, rival)
         return message.format(
-            name=view.names.of(load),
+            name=view.names.of(rival.load),
             ratio=factor(rival.ratio.value),
             interval=interval(rival.ratio),
             over=f", {over}" if over else "",
         )
 
-    tied = [view.names.of(load) for rival, load in rivals if not rival.distinguishable]
-    rest = [(rival, load) for rival, load in rivals if rival.higher]
+    tied = [view.names.of(rival.load) for rival in rivals if not rival.distinguishable]
+    rest = [rival for rival in rivals if rival.higher]
     lower = _("Lower over the blocks that both have: {name}, {ratio}{over}.")
-    sentences = [filled(lower, rival, load) for rival, load in rivals if rival.lower]
+    sentences = [filled(lower, rival) for rival in rivals if rival.lower]
     if tied:
         sentences.append(_("Cannot be told apart from it: {names}.").format(names=listed(tied)))
     if rest:
         much = _("Next: {name}, {ratio} as much ({interval}){over}.")
         long = _("Next: {name}, {ratio} as long ({interval}){over}.")
-        sentences.append(filled(much if memory else long, *rest[0]))
+        sentences.append(filled(much if memory else long, rest[0]))
     if len(rest) > 1:
         last = _("Most: {name}, {ratio}{over}.") if memory else _("Longest: {name}, {ratio}{over}.")
-        sentences.append(filled(last, *rest[-1]))
+        sentences.append(filled(last, rest[-1]))
     return sentences
 
 
-def ratio_figures(answer: Answer, rival: AnyRival) -> str:
+def ratio_figures(answer: Answer, rival: Rival[Any]) -> str:
     """What a ratio is of, where it rests on fewer blocks than the figure of the lowest; blank where not."""
     if rival.ratio.blocks >= answer.ranking.lowest.blocks:
         return ""
@@ -366,7 +339,7 @@ def overview_sentence(view: RunView, overview: Overview) -> str:
     parts = []
     memory = overview.metric == "memory"
     if overview.several and not memory:
-        ((_prompt, new_tokens, batch_size),) = overview.answers[0].shapes
+        ((_prompt, new_tokens, batch_size),) = overview.answers[0].ranking.shapes
         parts.append(_("{new} new tokens").format(new=number(new_tokens, 0)))
         parts.append(_("batch of {size}").format(size=batch_size))
     if overview.ask == "again" and not (overview.several and memory):
@@ -380,13 +353,13 @@ def _memory_sentence(view: RunView, overview: Overview, claimed: str) -> str:
     ties = _(" (others cannot be told apart from it)") if answer.ranking.open else ""
     if not overview.several:
         return _("{claim}: {name}{ties}.").format(claim=claimed, name=name, ties=ties)
-    requests = requests_name(answer.shapes, answer.ranking.ask)
+    requests = requests_name(answer.ranking.shapes, answer.ranking.ask)
     return _("{claim} at {requests}: {name}{ties}.").format(claim=claimed, requests=requests, name=name, ties=ties)
 
 
 def _latency_sentence(view: RunView, overview: Overview, claimed: str) -> str:
     answers = overview.answers
-    lengths = [number(answer.shapes[0][0], 0) for answer in answers]
+    lengths = [number(answer.ranking.shapes[0][0], 0) for answer in answers]
     tied = [length for length, answer in zip(lengths, answers, strict=True) if answer.ranking.open]
     by_name: dict[str, list[str]] = {}
     for length, answer in zip(lengths, answers, strict=True):
@@ -447,7 +420,7 @@ def unreached_cells(view: RunView) -> list[str]:
 
 def quantile(cell: CellResult, name: str) -> str:
     """A percentile of inter-token latency in ms, or how many latencies it needs; blank for answers of one token."""
-    value: float | None = getattr(cell.itl_ms, name)
+    value = cell.itl_ms[name]
     if value is not None or cell.new_tokens == 1:
         return number(value)
     return _("needs {count}").format(count=QUANTILES[name][1])
@@ -455,7 +428,7 @@ def quantile(cell: CellResult, name: str) -> str:
 
 def quantiles_missing(cell: CellResult) -> str:
     """The percentiles that a cell has too few latencies for, e.g. ``p99 needs 500 latencies``; blank if none."""
-    missing = [name for name in QUANTILES if cell.new_tokens > 1 and getattr(cell.itl_ms, name) is None]
+    missing = [name for name in QUANTILES if cell.new_tokens > 1 and cell.itl_ms[name] is None]
     needs = _("{name} needs {count} latencies")
     return ", ".join(needs.format(name=name, count=QUANTILES[name][1]) for name in missing)
 
@@ -465,7 +438,7 @@ def quantiles_note(cells: Sequence[CellResult]) -> str:
     several = [cell for cell in cells if cell.new_tokens > 1]
     sentences = []
     for name, (_share, needed) in QUANTILES.items():
-        short = sum(getattr(cell.itl_ms, name) is None for cell in several)
+        short = sum(cell.itl_ms[name] is None for cell in several)
         if short and short == len(several):
             every = _("{name} of inter-token latency needs {needed} of them, and every cell has fewer.")
             sentences.append(every.format(name=name, needed=needed))

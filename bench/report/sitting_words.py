@@ -35,7 +35,14 @@ def interruptions(view: RunView) -> list[str]:
     """That a run did not come to its end, with what carries it on; and that it was carried on before."""
     end, found = view.analysis.end, []
     reason = None if end is None else end.get("reason")
-    if reason in _ENDS:
+    if view.analysis.goes_on:
+        found.append(
+            _(
+                "An interim report: this run still goes on. The page is made anew as it does, and reloads by itself "
+                "until the end of the run; until then intervals change, and configurations may change places."
+            )
+        )
+    elif reason in _ENDS:
         command = resume_command(str(view.record.get("run_id") or ""), view.record)
         carries_on = _("To measure what is missing: {command}").format(command=command)
         found.append(f"{_(_ENDS[reason])} {carries_on}")

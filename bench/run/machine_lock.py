@@ -20,9 +20,10 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from backends.contract import one_line
+from backends.no_secrets import without_secrets
 from bench.errors import MachineError
 from bench.findings import Code
-from bench.observe.packages import without_home, without_secrets
+from bench.observe.packages import without_home
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.options import Options

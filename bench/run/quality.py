@@ -7,7 +7,6 @@ import statistics
 import time
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.prompt_keys import Shapes, prompt_key
 from bench.measure.scoring import Reference, failure, left_out, score_load
 from bench.measure.store_rows import Row
+from bench.observe.moment import Moment
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.prepare.preparation import ANSWERS_FILE, REFERENCE_FILE, Preparation, Say
@@ -133,7 +133,7 @@ def keep_pieces(run: StoredRun, preparer: Preparation | None, say: Say) -> None:
         return
     answers = run.table("generations", ["token_ids"])["token_ids"]
     ids = {*pc.unique(pc.list_flatten(pc.list_flatten(answers))).to_pylist()}
-    right = read_right_answers(run.path)
+    right = read_right_answers(run)
     ids.update(*(answer.tolist() for answer in right.answers.values()) if right else ())
     try:
         pieces = preparer.pieces(ids)
@@ -277,7 +277,7 @@ class QualityPass:
         finally:
             stopped = WorkerFailed(_ENDED, error_type="Interrupted")
             for turn in left:
-                commit([_filed(failure(turn.load, stopped, datetime.now(UTC)), turn)])
+                commit([_filed(failure(turn.load, stopped, Moment()), turn)])
 
     def _rows(self, turn: Turn, seconds: float) -> list[Row]:
         load, plan = turn.load, self.load_plans[turn.load_key]

@@ -10,10 +10,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from backends.no_secrets import scrubbed, without_secrets
 from bench import PROJECT_ROOT
 from bench.measure.attempt import RunFacts
 from bench.observe.machine import machine_facts
-from bench.observe.packages import without_home, without_secrets
+from bench.observe.packages import without_home
 from bench.plan.cells import Cell
 from bench.plan.options import Options
 from bench.plan.variants import Variant
@@ -49,6 +50,7 @@ def run_record(
     facts: RunFacts,
     venvs: Mapping[str, Mapping[str, Any]],
     memory_read_bytes_per_s: float | None,
+    network: str | None = None,
 ) -> dict[str, Any]:
     """The record of a run, without its id and schema version.
 
@@ -60,11 +62,12 @@ def run_record(
         facts: what the visits share.
         venvs: backend -> its Python and packages.
         memory_read_bytes_per_s: see :func:`bench.observe.bandwidth.read_bandwidth`; ``None`` if no model is run.
+        network: why workers keep the network of the machine; ``None`` where they have none.
     """
     loads = {cell.load.key: cell.load for cell in cells}
-    return {
+    record = {
         "created_at": datetime.now(UTC).isoformat(),
-        "command": without_secrets(without_home(command)),
+        "command": without_home(command),
         "options": recorded_options(options),
         "seed": options.seed,
         "project": {"version": project_version(), "git_commit": git_commit()},
@@ -78,8 +81,11 @@ def run_record(
         },
         "machine": {**machine_facts(), "memory_read_bytes_per_s": memory_read_bytes_per_s},
         "machine_id": facts.machine_id,
+        "workers": {"network": network or "none", "memory_cap_bytes": facts.memory_cap_bytes},
         "venvs": venvs,
     }
+    scrub: dict[str, Any] = scrubbed(record)
+    return scrub
 
 
 _PLAN = ("profile", "blocks", "interval_target", "max_blocks", "max_time_s", "repeats", "warmups", "max_warmups")

@@ -63,6 +63,8 @@ def find_resumable(name: str, results: Path) -> StoredRun:
     if len(folders) > 1:
         raise UsageError(f"--resume: {name} matches {len(folders)} runs: name one")
     run = open_run(folders[0])
+    if run.shared is not None:
+        raise UsageError(f"--resume: {run.path} is a run of a dataset: carry it on where it was measured")
     if not run.unfinished:
         raise UsageError(f"--resume: the run {run.run_id} came to its end, so nothing of it is left to be measured")
     if goes_on(run.path):

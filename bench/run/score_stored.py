@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from bench.measure.store_rows import Row
 from bench.measure.worker import Timeouts
 from bench.observe.limits import limits
 from bench.observe.machine import hardware, machine_id
+from bench.observe.memory import memory_cap
 from bench.observe.packages import describe_venvs, plain_name
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
@@ -34,6 +34,7 @@ from bench.run.load_plans import named_venvs, plan_load
 from bench.run.machine_lock import SHARED_QUALITY, hold_machine
 from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
 from bench.run.record import measured_model
+from bench.scratch import Scratch
 from bench.store.digests import record_digests
 from bench.store.reader import StoredRun
 from bench.store.schema import ANSWERS, PIECES
@@ -75,6 +76,10 @@ def check(run: StoredRun) -> None:
     """
     if run.end is None:
         raise StoreError(f"{run.path} has no end.json: the run still goes on, or was killed")
+    if run.shared is not None:
+        raise StoreError(
+            f"{run.path} is a run of a dataset: score it where it was measured, and `nox -s collect -- --replace` it"
+        )
     here = {"machine_id": machine_id(), "machine": hardware(limits())}
     if other_machine(run.record, here) is not None:
         raise StoreError(f"{run.path} was measured on another machine: its loads can be scored there alone")
@@ -128,20 +133,20 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     keep_answers(run.path, reference)
     keep_pieces(run, preparer, say)
     rows: list[Row] = []
-    with tempfile.TemporaryDirectory(prefix="aipc-bench-", ignore_cleanup_errors=True) as scratch:
-        facts = _facts(run, Path(scratch))
-        quality = QualityPass(texts, reference, context, plans, facts, say)
-        try:
-            quality.score(usable, measured, allowed, rows.extend)
-        finally:
-            # A load that was not reached keeps the rows that it had.
-            new = [row for row in rows if row.get("error_type") != "Interrupted"]
-            if new:
-                replace_rows(run, "quality", ~pc.field("load_key").isin({row["load_key"] for row in new}), new)
-                found = [*judge_quality(run), *([SHARED_QUALITY] if beside else ())]
-                others = (pc.field("code") != Code.BROKEN.word) & (pc.field("message") != SHARED_QUALITY.message)
-                replace_rows(run, "findings", others, [one.row() for one in found])
-            record_digests(run.path, ("quality", "findings", PIECES, ANSWERS))
+    scratch = Scratch()
+    quality = QualityPass(texts, reference, context, plans, _facts(run, scratch.path), say)
+    try:
+        quality.score(usable, measured, allowed, rows.extend)
+    finally:
+        scratch.remove()
+        # A load that was not reached keeps the rows that it had.
+        new = [row for row in rows if row.get("error_type") != "Interrupted"]
+        if new:
+            replace_rows(run, "quality", ~pc.field("load_key").isin({row["load_key"] for row in new}), new)
+            found = [*judge_quality(run), *([SHARED_QUALITY] if beside else ())]
+            others = (pc.field("code") != Code.BROKEN.word) & (pc.field("message") != SHARED_QUALITY.message)
+            replace_rows(run, "findings", others, [one.row() for one in found])
+        record_digests(run.path, ("quality", "findings", PIECES, ANSWERS))
 
 
 def _facts(run: StoredRun, scratch: Path) -> RunFacts:
@@ -156,6 +161,7 @@ def _facts(run: StoredRun, scratch: Path) -> RunFacts:
         max_warmups=0,
         timeouts=Timeouts(),
         scratch=scratch,
+        memory_cap_bytes=memory_cap(),
     )
 
 

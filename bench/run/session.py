@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median_high
 from typing import TYPE_CHECKING, Any
 
-from bench.errors import UsageError
+from bench.errors import PrepareError, UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
 from bench.measure.profiling import profile_load
@@ -21,9 +20,11 @@ from bench.measure.visit import Interrupted, Outcome, Visit
 from bench.measure.worker import Timeouts
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
+from bench.observe.isolation import network_kept
 from bench.observe.limits import limits, usable_memory
 from bench.observe.machine import machine_id
-from bench.observe.packages import describe_venvs, drift
+from bench.observe.memory import memory_cap
+from bench.observe.packages import describe_venvs, drift, tools
 from bench.observe.reading_costs import observers
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
@@ -39,6 +40,7 @@ from bench.prepare.stage import beyond_context, preparation_for, wanted_artifact
 from bench.run.cooling import Cooling
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
+from bench.run.interim import InterimReport
 from bench.run.load_plans import in_pairs, named_venvs, plan_load
 from bench.run.machine_lock import hold_machine
 from bench.run.progress import Progress
@@ -54,6 +56,7 @@ from bench.run.record import (
 )
 from bench.run.resume import MEASURED_BEFORE, Earlier, offer
 from bench.run.stopping import Stopper
+from bench.scratch import Scratch
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter, new_run_id
 
@@ -80,7 +83,7 @@ class BenchSession:
         self._progress = Progress(options, ())
         self._cooling: Cooling | None = None
         self._adaptive: Adaptive | None = None
-        self._scratch: Path | None = None
+        self._scratch: Scratch | None = None
         self._load_plans: dict[str, LoadPlan] = {}
         self._placements: dict[str, Placement | None] = {}
         self._prompts = PromptBook.made_up()
@@ -89,6 +92,8 @@ class BenchSession:
         self._preparer: Preparation | None = None
         self._beyond: dict[str, str] = {}
         self._earlier: Earlier | None = None
+        self._interim: InterimReport | None = None
+        self._block: int | None = None
         self._recorded: tuple[dict[str, str], Generations] | None = None
 
     @property
@@ -121,7 +126,7 @@ class BenchSession:
 
     def _begin(self, selected: Plan, selection: Selection | None) -> None:
         assert self.writer is not None
-        self._scratch = Path(tempfile.mkdtemp(prefix="aipc-bench-"))
+        self._scratch = Scratch()
         self.say(f"run        {self.writer.run_id}")
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
@@ -151,13 +156,14 @@ class BenchSession:
             venv = self.venvs.of(load)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
         self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
-        facts = self._facts_of(model, self._scratch)
+        facts = self._facts_of(model, self._scratch.path)
         if self.options.quality:
             self._quality = self._quality_pass(selected, runnable, preparer, model["context_tokens"], facts)
             self._preparer = preparer
         asked = (*selected.cells, *(entry.cell for entry in selected.impossible))
         bandwidth = None if preparer is None else read_bandwidth(facts.threads or limits().default_threads)
-        record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth)
+        record = run_record(self.command, self.options, asked, model, facts, venvs, bandwidth, network_kept())
+        record["tools"] = tools(None if preparer is None else self.venvs.conversion())
         record |= {} if selection is None else {"selection": selection.record()}
         self._adaptive = self._begin_adaptive(selected)
         self._begin_or_carry_on(record, selected)
@@ -170,6 +176,7 @@ class BenchSession:
         still_open = None if self._adaptive is None else self._adaptive.open
         before = 0 if self._earlier is None else len(self._earlier.whole)
         self._progress = Progress(self.options, selected.visits, still_open, before)
+        self._interim = InterimReport(self.writer.path, self.options)
 
     def _quality_pass(
         self,
@@ -207,6 +214,7 @@ class BenchSession:
             timeouts=Timeouts(load_s=options.load_timeout_s, generation_s=options.generation_timeout_s),
             scratch=scratch,
             shapes=self._shapes,
+            memory_cap_bytes=memory_cap(),
             allow_fallback=options.allow_fallback,
             retry_crashed=options.retry_crashed,
             stopping=lambda: self.stopper.requested,
@@ -266,21 +274,36 @@ class BenchSession:
 
         Raises:
             Interrupted: the user asked to stop while the machine cooled.
+            PrepareError: the artifact is gone.
         """
         assert self._facts is not None
         assert self.writer is not None
         assert self._cooling is not None
+        self._report_so_far(planned.block)
         waited = self._cooling.wait(first=self._progress.begun == 0)
         if self.stopper.requested:
             raise Interrupted
         self.say(self._progress.begin(planned) + waited)
         load, plan = planned.load, self._load_plans[planned.load.key]
+        if plan.path is not None and not plan.path.exists():
+            raise PrepareError(
+                f"{plan.path} was removed while the run went on: `nox -s bench -- --resume` makes it again and "
+                "measures what is missing"
+            )
         prompts = self._prompts_for(planned)
         if load.key not in self._placements:
             scratch = self._facts.scratch / f"profile-{load.key}"
             longest = max(prompts.values(), key=lambda prompt: len(prompt.ids))
             self._placements[load.key] = profile_load(load, plan, self._facts, scratch, longest)
         return Visit(planned, plan, prompts, self._facts, self.writer, self._placements[load.key])
+
+    def _report_so_far(self, block: int) -> None:
+        """Render the report where ``block`` is the next one and something was measured before it."""
+        before, self._block = self._block, block
+        if before is None or before == block or self.measured == 0 or self._interim is None:
+            return
+        if (line := self._interim.render(before + 1)) is not None:
+            self.say(line)
 
     @property
     def _shapes(self) -> Shapes:
@@ -390,7 +413,7 @@ class BenchSession:
 
     def _clear_scratch(self) -> None:
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.remove()
 
     def _preflight(self, plan: Plan, preparer: Preparation | None, runnable: Sequence[Load]) -> None:
         assert self.writer is not None

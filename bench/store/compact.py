@@ -11,7 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from backends.bounded_json import parse_json
 from bench.errors import StoreError
+from bench.store.bounds import open_parquet
 from bench.store.files import remove_file, write_tables
 
 COMPACT_NAME = "all.parquet"
@@ -79,7 +81,8 @@ def _gathered(folder: Path) -> set[str]:
     if not compacted.is_file():
         return set()
     try:
-        metadata = pq.read_schema(compacted).metadata or {}
-        return set(json.loads(metadata.get(_GATHERED, b"[]")))
+        with open_parquet(compacted) as file:
+            metadata = file.schema_arrow.metadata or {}
+        return set(parse_json(metadata.get(_GATHERED, b"[]")))
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
         raise StoreError(f"cannot read {compacted}: {error}") from error

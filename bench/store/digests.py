@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from bench.errors import StoreError
+from bench.store.dataset import is_dataset, open_dataset, sha256_of
 from bench.store.files import read_json, write_json
 
 DIGESTS = "digests.json"
@@ -32,11 +32,13 @@ def record_digests(folder: Path, parts: Iterable[str] | None = None) -> None:
 
 
 def differences(folder: Path) -> list[str]:
-    """What is not as it was recorded, in words, a file each.
+    """What is not as it was recorded, in words, a file each; of a run of a dataset, the files that hold it.
 
     Raises:
         StoreError: nothing was recorded, or a file cannot be read.
     """
+    if is_dataset(folder.parent) and not folder.is_dir():
+        return list(open_dataset(folder.parent).differences(folder.name))
     if not (folder / DIGESTS).is_file():
         raise StoreError(
             f"{folder} has no {DIGESTS}, which is written at the end of a run: it did not come to its end, or was "
@@ -48,13 +50,14 @@ def differences(folder: Path) -> list[str]:
     return [*gone, *changed, *(f"{name} was not there" for name in now if name not in then)]
 
 
+def digests_of(folder: Path) -> dict[str, str]:
+    """The digests of the files of the run in ``folder``, as they are now; raises StoreError as :func:`differences`."""
+    return dict(_digests(folder, [folder]))
+
+
 def _digests(folder: Path, below: Iterable[Path]) -> Iterator[tuple[str, str]]:
     files = (file for part in below for file in ([part] if part.is_file() else sorted(part.rglob("*"))))
     for file in files:
         name = file.relative_to(folder).as_posix()
         if file.is_file() and name != DIGESTS and not file.name.startswith("."):
-            try:
-                with file.open("rb") as stream:
-                    yield name, hashlib.file_digest(stream, "sha256").hexdigest()
-            except OSError as error:
-                raise StoreError(f"cannot read {file}: {error.strerror or error}") from error
+            yield name, sha256_of(file)

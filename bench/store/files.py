@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 from backends import bounded_json
 from bench.errors import MachineError, StoreError
 
-_LARGEST_JSON = 512 * 1024 * 1024
-"""Of run.json, which has some hundred bytes for each cell."""
+LARGEST_JSON = 32 * 1024 * 1024
+"""Of run.json, which has some three hundred bytes for each cell."""
 _GROUP_BYTES = 64 * 1024 * 1024
 _WAITS_S = (0.05, 0.2, 0.5, 1.0)
 
@@ -29,6 +29,15 @@ def write_json(path: Path, value: object) -> None:
     # An undecodable byte of a path is a lone surrogate, which JSON can escape and UTF-8 cannot encode.
     data = text.encode("utf-8", "backslashreplace")
     _commit(path, lambda partial: partial.write_bytes(data))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content`` to ``path``, whole or not at all, whoever else writes it meanwhile."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write(path, content)
+    except OSError as error:
+        raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -92,9 +101,9 @@ def _write(path: Path, content: str | bytes) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object."""
     try:
-        value = bounded_json.read_json(path, _LARGEST_JSON)
+        value = bounded_json.read_json(path, LARGEST_JSON, finite=True)
     except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read {path}: {error}") from error
+        raise StoreError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(value, dict):
         raise StoreError(f"cannot read {path}: it holds no JSON object")
     return value

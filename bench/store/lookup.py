@@ -1,44 +1,91 @@
-"""Which stored runs the names on a command line mean: ids, folders, or globs of either."""
+"""Which stored runs the names on a command line mean: ids, folders, or globs of either.
+
+Runs lie in a results folder, each in a folder of its own, or in a dataset, whose runs are named as if they did.
+"""
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bench.errors import StoreError, UsageError
+from bench.store.dataset import is_dataset, open_dataset
 from bench.store.reader import StoredRun, open_run
 
 
-def find_runs(names: Sequence[str], results: Path) -> list[StoredRun]:
+def find_runs(
+    names: Sequence[str],
+    results: Path,
+    read: Callable[[StoredRun], object] | None = None,
+    leave_out: Callable[[StoreError], object] | None = None,
+) -> list[StoredRun]:
     """The runs that ``names`` mean, in their order, each once.
+
+    Args:
+        names: ids, folders or globs.
+        results: where runs lie.
+        read: what is done with each run first.
+        leave_out: told why a run that a glob means cannot be opened or read; ``None``: that is an error too.
 
     Raises:
         UsageError: a name means no run.
-        StoreError: a run cannot be read.
+        StoreError: a run cannot be opened or read.
     """
     found: dict[str, StoredRun] = {}
-    for path in find_folders(names, results):
-        # A copy in another folder is the same run.
-        run = open_run(path)
-        found.setdefault(run.run_id, run)
+    for name in names:
+        for path in find_folders([name], results):
+            try:
+                run = open_run(path)
+                # A copy in another folder is the same run.
+                if run.run_id not in found and read is not None:
+                    read(run)
+                found.setdefault(run.run_id, run)
+            except StoreError as error:
+                if leave_out is None or not is_glob(name):
+                    raise
+                leave_out(error)
+    if not found and names:
+        raise StoreError(f"no run of {', '.join(names)} can be read")
     return list(found.values())
+
+
+def is_glob(name: str) -> bool:
+    """Whether ``name`` may mean several runs."""
+    return glob.has_magic(name) and not Path(name).exists()
 
 
 def named_again(names: Sequence[str], results: Path) -> list[str]:
     """The ids of runs that ``names`` mean more than once, as by the names of copies."""
-    counted = Counter(open_run(path).run_id for name in names for path in find_folders([name], results))
+    counted: Counter[str] = Counter()
+    for name in names:
+        for path in find_folders([name], results):
+            with suppress(StoreError):
+                counted[open_run(path).run_id] += 1
     return [run_id for run_id, count in counted.items() if count > 1]
 
 
+def folders_in(results: Path) -> list[Path]:
+    """The folders of all runs in ``results``, a folder of runs or a dataset, by name.
+
+    Raises:
+        StoreError: the dataset cannot be read.
+    """
+    if is_dataset(results):
+        return [results / run_id for run_id in sorted(open_dataset(results).manifest.runs)]
+    return sorted(path.parent for path in results.glob("*/run.json"))
+
+
 def all_folders(results: Path) -> list[Path]:
-    """The folders of all runs in ``results``, by name.
+    """The same.
 
     Raises:
         StoreError: there is none.
     """
-    found = sorted(path.parent for path in results.glob("*/run.json"))
+    found = folders_in(results)
     if not found:
         raise StoreError(f"{results} holds no run; measure one with `nox -s bench`, or name its folder")
     return found
@@ -49,6 +96,7 @@ def find_folders(names: Sequence[str], results: Path) -> list[Path]:
 
     Raises:
         UsageError: a name means no run.
+        StoreError: a dataset cannot be read.
     """
     found: list[Path] = []
     for name in names:
@@ -58,6 +106,7 @@ def find_folders(names: Sequence[str], results: Path) -> list[Path]:
         # Not Path.glob, which takes no absolute pattern.
         matches = [Path(path) for pattern in patterns for path in sorted(glob.glob(pattern))]  # noqa: PTH207
         runs = [path.resolve() for path in matches if (path / "run.json").is_file()]
+        runs += [path for place in (Path(name), results / name) for path in _in_dataset(place)]
         if not runs and matches:
             count = "1 file or folder" if len(matches) == 1 else f"{len(matches)} files and folders"
             raise UsageError(f"{name} matches {count} and no run, which is a folder with a run.json")
@@ -65,3 +114,10 @@ def find_folders(names: Sequence[str], results: Path) -> list[Path]:
             raise UsageError(f"there is no run {name}, neither as a folder nor in {results}")
         found += runs
     return list(dict.fromkeys(found))
+
+
+def _in_dataset(place: Path) -> list[Path]:
+    """The runs of a dataset that ``place`` means: the dataset's folder, and the id of a run or a glob of ids."""
+    if not is_dataset(place.parent):
+        return []
+    return [path.resolve() for path in folders_in(place.parent) if fnmatch.fnmatchcase(path.name, place.name)]

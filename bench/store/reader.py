@@ -14,27 +14,42 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from backends import bounded_json
 from bench.errors import NewerSchemaError, StoreError
+from bench.store.bounds import check, open_parquet
 from bench.store.compact import live_files
-from bench.store.files import read_json
+from bench.store.dataset import DOCUMENTS, is_dataset, open_dataset, row_groups
+from bench.store.files import LARGEST_JSON, read_json
 from bench.store.schema import SCHEMA_VERSION, TABLES
+from bench.store.shape import BESIDE, RUN, flaw
 
+REMEDY = (
+    "put a copy of it back; what was measured lies in the parquet files beside it, which any reader of parquet reads"
+)
+"""What to do where run.json is damaged."""
 ROWS_AT_ONCE = 512
 """Some megabytes of generations."""
-_BUFFER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class StoredRun:
-    """One folder under ``results/``: run.json, and end.json, which a run lacks that still goes on or was killed.
+    """One folder under ``results/``, or one run of a dataset.
 
-    ``damaged`` are files that are left out, each with what is wrong with it.
+    Args:
+        path: the folder; of a run of a dataset, the dataset's folder and the run's id.
+        record: run.json.
+        end: end.json, which a run lacks that still goes on or was killed.
+        damaged: files that are left out, each with what is wrong with it; of run.json, parts of it.
+        shared: of a run of a dataset, table -> the files that hold its rows among those of other runs.
+        texts: of a run of a dataset, the text of its JSON files by their names.
     """
 
     path: Path
     record: dict[str, Any]
     end: dict[str, Any] | None
     damaged: Mapping[Path, str] = field(default_factory=dict)
+    shared: Mapping[str, Sequence[Path]] | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def run_id(self) -> str:
@@ -61,7 +76,10 @@ class StoredRun:
         """
         schema, names = TABLES[name], list(columns or TABLES[name].names)
         tables = []
-        for path in live_files(self.path / name, self.damaged):
+        if self.shared is not None:
+            own = pc.field("run_id") == self.run_id
+            where = own if where is None else own & where
+        for path in self._files(name):
             with _named(path):
                 tables.append(_rows(path, schema, names, where))
         return pa.concat_tables(tables) if tables else _part(schema, names).empty_table()
@@ -69,41 +87,78 @@ class StoredRun:
     def batches(self, name: str, columns: Sequence[str], rows: int = ROWS_AT_ONCE) -> Iterator[pa.RecordBatch]:
         """The same rows as :meth:`table` gives, at most ``rows`` at a time; for columns too large to hold twice."""
         wanted = _part(TABLES[name], columns)
-        for path in live_files(self.path / name, self.damaged):
+        for path in self._files(name):
             # Buffered, or the whole column would be read before its first row is there.
-            with _named(path), _opened(path) as file:
+            with _named(path), _opened(path, TABLES[name]) as file:
                 present = [column for column in columns if column in file.schema_arrow.names]
-                for batch in file.iter_batches(rows, columns=present):
+                for batch in file.iter_batches(rows, row_groups=self._row_groups(file), columns=present):
                     arrays = [
                         batch.column(field.name) if field.name in present else pa.nulls(batch.num_rows, field.type)
                         for field in wanted
                     ]
                     yield pa.RecordBatch.from_arrays(arrays, schema=wanted)
 
+    def document(self, name: str) -> dict[str, Any]:
+        """A JSON file of the run, such as :data:`bench.store.schema.ANSWERS`.
+
+        Raises:
+            StoreError: the run has none of that name, or it cannot be read.
+        """
+        return read_json(self.path / name) if self.shared is None else _parsed(self.texts, name, self.path)
+
+    def has(self, name: str) -> bool:
+        """Whether the run has a JSON file of that name."""
+        return (self.path / name).is_file() if self.shared is None else name in self.texts
+
+    def called(self, file: Path) -> str:
+        """A file of the run as people know it: by its path below the run's folder, or below the dataset."""
+        return file.relative_to(self.path if self.shared is None else self.path.parent).as_posix()
+
+    def _files(self, table: str) -> list[Path]:
+        if self.shared is None:
+            return live_files(self.path / table, self.damaged)
+        return [path for path in self.shared.get(table, ()) if path not in self.damaged]
+
+    def _row_groups(self, file: pq.ParquetFile) -> Sequence[int] | None:
+        return None if self.shared is None else row_groups(file, self.run_id)
+
+
+def _parsed(texts: Mapping[str, str], name: str, path: Path) -> dict[str, Any]:
+    try:
+        found = bounded_json.parse_json(texts[name].encode("utf-8", "replace"), LARGEST_JSON, finite=True)
+    except (LookupError, ValueError) as error:
+        raise StoreError(f"cannot read {name} of {path}: {error}") from error
+    if not isinstance(found, dict):
+        raise StoreError(f"cannot read {name} of {path}: it holds no JSON object")
+    return found
+
 
 def without_damaged(run: StoredRun) -> StoredRun:
     """The run without those of its files that cannot be read to their end."""
-    damaged = {}
-    for table, schema in TABLES.items():
-        for path in sorted((run.path / table).glob("*.parquet")):
+    damaged = dict(run.damaged)
+    for table in TABLES:
+        files = run.shared[table] if run.shared is not None else sorted((run.path / table).glob("*.parquet"))
+        for path in files:
             try:
-                with _named(path), _opened(path) as file:
-                    _rows(path, schema)
-                    deque(file.iter_batches(), maxlen=0)
+                with _named(path), _opened(path, TABLES[table]) as file:
+                    _rows(path, TABLES[table], where=pc.field("run_id") == run.run_id if run.shared else None)
+                    deque(file.iter_batches(ROWS_AT_ONCE), maxlen=0)
             except StoreError as error:
-                damaged[path] = str(error.__cause__).replace(str(path), path.name)
+                damaged[path] = _why(error, path)
     return replace(run, damaged=damaged)
 
 
 def _rows(
     path: Path, schema: pa.Schema, columns: Sequence[str] | None = None, where: pc.Expression | None = None
 ) -> pa.Table:
+    check(path, schema)
     # A page with a bit that has turned is an error, and no other number.
     return pq.read_table(path, schema=schema, columns=columns, filters=where, page_checksum_verification=True)
 
 
-def _opened(path: Path) -> pq.ParquetFile:
-    return pq.ParquetFile(path, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
+def _opened(path: Path, schema: pa.Schema) -> pq.ParquetFile:
+    check(path, schema)
+    return open_parquet(path)
 
 
 @contextmanager
@@ -113,7 +168,7 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, pa.ArrowException) as error:
         # A damaged name is no UTF-8.
-        raise StoreError(f"cannot read {path}: {error}") from error
+        raise StoreError(f"cannot read {path}: {' '.join(str(error).split())}") from error
 
 
 def _part(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
@@ -130,22 +185,70 @@ def as_utc(text: Any) -> datetime | None:
         return None
 
 
-def open_run(path: Path) -> StoredRun:
-    """Open the run in the folder ``path``.
+def open_run(path: Path, *, rest: bool = False) -> StoredRun:
+    """Open the run in the folder ``path``, or of the dataset that is the folder above it.
+
+    Of its JSON files but run.json those that are damaged are left out, as if they were not there.
+
+    Args:
+        path: of the run.
+        rest: whether a run.json whose parts are not all as a run writes them is taken without those parts.
 
     Raises:
-        StoreError: there is no run.
+        StoreError: there is no run, or its run.json is damaged.
         NewerSchemaError: the run was written by a newer version of this project.
     """
-    if not (path / "run.json").is_file():
+    if (path / "run.json").is_file():
+        return _with_documents(StoredRun(path, {}, None), rest=rest)
+    if not is_dataset(path.parent):
         raise StoreError(f"{path} holds no run: it has no run.json")
-    record = read_json(path / "run.json")
+    dataset = open_dataset(path.parent)
+    row = dataset.documents(path.name)
+    texts = {name: row[column] for column, name in DOCUMENTS.items() if row[column] is not None}
+    return _with_documents(StoredRun(path, {}, None, shared=dataset.shared(path.name), texts=texts), rest=rest)
+
+
+def _with_documents(run: StoredRun, *, rest: bool) -> StoredRun:
+    file = run.path / "run.json"
+    record, damaged = _record(run, file), {}
+    wrong = {name: why for name, shape in RUN.items() if (why := flaw(record, {name: shape}))}
+    listed = "; ".join(wrong.values())
+    if wrong and not rest:
+        raise StoreError(f"cannot read {file}: {listed}: {REMEDY}, and `nox -s report` shows")
+    if wrong:
+        damaged[file] = listed
+        record = {name: value for name, value in record.items() if name not in wrong}
+    end = None
+    for name, shape in BESIDE.items():
+        try:
+            found = run.document(name) if run.has(name) else None
+            why = None if found is None else flaw(found, shape)
+        except StoreError as error:
+            why = _why(error, run.path / name)
+        if why:
+            damaged[run.path / name] = why
+        elif name == "end.json":
+            end = found
+    return replace(run, record=record, end=end, damaged=damaged)
+
+
+def _record(run: StoredRun, file: Path) -> dict[str, Any]:
+    try:
+        record = run.document("run.json")
+    except StoreError as error:
+        raise StoreError(f"{error}: {REMEDY}") from error
     version = record.get("schema_version")
     if not isinstance(version, int):
-        raise StoreError(f"{path / 'run.json'} names no schema version")
+        raise StoreError(f"{file} names no schema version: {REMEDY}")
     if version > SCHEMA_VERSION:
         raise NewerSchemaError(
-            f"{path} was written with schema {version}, this version reads up to {SCHEMA_VERSION}; update AIPC Bench"
+            f"{run.path} was written with schema {version}, this version reads up to {SCHEMA_VERSION}; update "
+            "AIPC Bench"
         )
-    end = read_json(path / "end.json") if (path / "end.json").is_file() else None
-    return StoredRun(path=path, record=record, end=end)
+    return record
+
+
+def _why(error: StoreError, file: Path) -> str:
+    """What is wrong with ``file``, which the reader of the report knows by its name."""
+    said = str(error).removeprefix(f"cannot read {file}: ").removeprefix(f"cannot read {file.name} of {file.parent}: ")
+    return said.replace(str(file), file.name)

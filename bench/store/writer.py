@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from filelock import FileLock, Timeout
 
+from backends.no_secrets import without_secrets
 from bench.errors import StoreError
 from bench.store.compact import compact, parts_ever, rewrite
 from bench.store.digests import DIGESTS, record_digests
@@ -34,8 +35,19 @@ def as_table(table: str, run_id: str, rows: Sequence[Mapping[str, Any]]) -> pa.T
     if unknown:
         raise StoreError(f"no such column in {table}: {', '.join(sorted(unknown))}")
     complete = [{"run_id": run_id, **row} for row in rows]
-    columns = [pa.array([row.get(field.name) for row in complete], field.type) for field in schema]
+    columns = [pa.array([_value(row, field.name) for row in complete], field.type) for field in schema]
     return pa.table(columns, schema=schema)
+
+
+_SAID = frozenset(
+    ("error_message", "stderr_tail", "invalid_reason", "device_evidence", "message", "advice", "message_values")
+)
+"""Columns that hold what stacks and systems say, which may be the environment, a command or an address."""
+
+
+def _value(row: Mapping[str, Any], name: str) -> Any:
+    value = row.get(name)
+    return without_secrets(value) if name in _SAID and isinstance(value, str) else value
 
 
 def replace_rows(run: StoredRun, table: str, kept: pc.Expression, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -84,6 +96,7 @@ class RunWriter:
     def __init__(self, results: Path, run_id: str, *, again: bool = False) -> None:
         self.path = results / run_id
         self.run_id = run_id
+        self._record: Mapping[str, Any] = {}
         # Room for end.json if the disk fills up during the run.
         self._reserve = self.path / ".reserve"
         self._lock = FileLock(self.path / _LOCK, timeout=0)
@@ -103,7 +116,11 @@ class RunWriter:
 
     def begin(self, record: Mapping[str, Any]) -> None:
         """Write run.json."""
-        write_json(self.path / "run.json", {"schema_version": SCHEMA_VERSION, "run_id": self.run_id, **record})
+        self._write_record({"schema_version": SCHEMA_VERSION, "run_id": self.run_id, **record})
+
+    def _write_record(self, record: Mapping[str, Any]) -> None:
+        self._record = record
+        write_json(self.path / "run.json", record)
 
     def carry_on(self, record: Mapping[str, Any]) -> None:
         """Take back the end of a run that was begun before; ``record`` takes the place of its run.json."""
@@ -116,15 +133,28 @@ class RunWriter:
         except OSError as error:
             raise StoreError(f"cannot carry on with {self.path}: {error.strerror or error}") from error
         self.run_id = str(record.get("run_id") or self.run_id)
-        write_json(self.path / "run.json", record)
+        self._write_record(record)
 
     def rows(self, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Commit ``rows`` of one of :data:`bench.store.schema.TABLES`; a column that a row leaves out is null."""
+        """Commit ``rows`` of one of :data:`bench.store.schema.TABLES`; a column that a row leaves out is null.
+
+        Raises:
+            StoreError: they cannot be written; or the run's folder is gone, and is made again so that the run can be
+                carried on.
+        """
         made = as_table(table, self.run_id, rows)
         if not rows:
             return
+        gone = bool(self._record) and not (self.path / "run.json").exists()
+        if gone:
+            self._write_record(self._record)
         self._parts += 1
         write_table(self.path / table / f"part-{self._parts:05d}.parquet", made)
+        if gone:
+            raise StoreError(
+                f"{self.path} was removed while the run went on, with what it held: `nox -s bench -- --resume` "
+                "measures that again"
+            )
 
     def gather(self, table: str) -> None:
         """Gather the parts of ``table`` into one file, which is faster to read; more parts may follow.
@@ -136,16 +166,18 @@ class RunWriter:
 
     def finish(self, reason: str, detail: Mapping[str, Any] | None = None) -> None:
         """Gather the parts of each table into one file, then write end.json with the reason and further facts."""
-        for table in TABLES:
-            self.gather(table)
-        with suppress(OSError):
-            remove_file(self._reserve)
-        ended_at = datetime.now(UTC).isoformat()
-        write_json(self.path / "end.json", {"ended_at": ended_at, "reason": reason, "detail": detail})
-        # A full disk that took the end of the run may not take more.
-        with suppress(StoreError):
-            record_digests(self.path)
-        self._unlock()
+        try:
+            for table in TABLES:
+                self.gather(table)
+            with suppress(OSError):
+                remove_file(self._reserve)
+            ended_at = datetime.now(UTC).isoformat()
+            write_json(self.path / "end.json", {"ended_at": ended_at, "reason": reason, "detail": detail})
+            # A full disk that took the end of the run may not take more.
+            with suppress(StoreError):
+                record_digests(self.path)
+        finally:
+            self._unlock()
 
     def give_up(self) -> None:
         """Leave a run that did not begin, or was not carried on; a folder without a run is removed."""

@@ -62,6 +62,7 @@ def test_its_own_child_has_an_input_that_has_ended(started: list[Process]) -> No
     assert first_line(start(started, CHILD.format(then=READING))) == "''\n"
 
 
+@pytest.mark.fault("worker-children")
 def test_it_ends_with_its_children_when_the_harness_is_gone(started: list[Process]) -> None:
     process = start(started, CHILD.format(then=SLEEPING.format(sleep=SLEEP)))
     child = psutil.Process(int(first_line(process)))
@@ -76,6 +77,7 @@ def test_it_ends_with_its_children_when_the_harness_is_gone(started: list[Proces
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux alone ends a process whose parent has died")
+@pytest.mark.fault("worker-children")
 def test_it_ends_even_where_native_code_holds_the_interpreter(started: list[Process]) -> None:
     held = CHILD.format(then="import ctypes, os; print(os.getpid(), flush=True); ctypes.PyDLL(None).sleep(600)")
     harness = start(started, HARNESS, held)

@@ -73,6 +73,10 @@ class Driver:
         luid[:] = (0xD1C2).to_bytes(8, "little")
         return 0
 
+    def cuDeviceGetPCIBusId(self, address: Any, size: int, handle: Any) -> int:  # noqa: N802
+        address.value = b"0000:AF:00.0"
+        return 0
+
     def cuDeviceTotalMem_v2(self, size: Any, handle: Any) -> int:  # noqa: N802
         ctypes.cast(size, ctypes.POINTER(ctypes.c_size_t))[0] = 8 * 1024**3
         return 0
@@ -133,7 +137,7 @@ def test_an_adapter_goes_by_the_id_of_the_performance_counters() -> None:
 
 
 def test_the_gpus_of_nvidia_are_listed_with_what_the_driver_tells() -> None:
-    adapter = "d1c2" if sys.platform == "win32" else None
+    adapter = "d1c2" if sys.platform == "win32" else "0000:af:00.0"
     assert cuda_devices(Driver(["RTX"])) == [Device("CUDA.0", "RTX", "CUDA 13.2", 8 * 1024**3, adapter)]
 
 

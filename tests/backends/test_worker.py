@@ -98,12 +98,18 @@ def line() -> Iterator[Line]:
         yield harness, worker
 
 
+def serve(connection: Any) -> None:
+    worker = Worker(connection)
+    worker.greet()
+    worker.serve()
+
+
 def talk(line: Line, *requests: Message) -> list[Message]:
     """Say all requests beforehand, let the worker serve them, and return its answers."""
     harness, worker = line
     for request in (*requests, {"kind": "bye"}):
         send(harness, **request)
-    Worker(worker).serve()
+    serve(worker)
     answers = []
     while harness.poll(0):
         answers.append(receive(harness))
@@ -239,11 +245,12 @@ def test_the_session_is_closed_at_goodbye(line: Line) -> None:
     assert ToyBackend.session.closed
 
 
+@pytest.mark.fault("worker-children")
 def test_a_harness_that_is_gone_ends_the_worker(line: Line) -> None:
     line[0].close()
 
     with pytest.raises(ChannelClosed):
-        Worker(line[1]).serve()
+        serve(line[1])
 
 
 # -- what goes wrong

@@ -15,8 +15,11 @@ def test_every_kind_has_a_known_severity_and_ends_in_advice(code: Code) -> None:
 
 @pytest.mark.parametrize("code", Code, ids=lambda code: code.word)
 def test_every_kind_stands_in_the_documentation(code: Code) -> None:
-    row = f"| `{code.word}` | {code.severity} | {code.meaning} | {code.advice} |"
-    assert row in (PROJECT_ROOT / "docs/metrics.md").read_text(encoding="utf-8").splitlines()
+    rows = (PROJECT_ROOT / "docs/metrics.md").read_text(encoding="utf-8").splitlines()
+    (row,) = (row for row in rows if row.startswith(f"| `{code.word}` |"))
+    severity, meaning, advice = (part.strip() for part in row.strip("|").split("|")[1:])
+    assert (severity, advice) == (code.severity, code.advice)
+    assert meaning
 
 
 def test_kinds_are_told_apart_by_their_words_and_titles() -> None:

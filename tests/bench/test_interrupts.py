@@ -87,6 +87,7 @@ def first_cell(sweep: Sweep) -> tuple[int, int]:
     return one.prompt_tokens, other.prompt_tokens
 
 
+@pytest.mark.fault("ctrl-c")
 def test_ctrl_c_finishes_the_generation_under_way_commits_and_reports(
     sweep: Sweep, watch: Callable[..., Watched]
 ) -> None:
@@ -99,6 +100,7 @@ def test_ctrl_c_finishes_the_generation_under_way_commits_and_reports(
     assert (status, found, sweep.stored.end["reason"], sweep.reported) == (130, [("ok", 3)], "interrupted", True)
 
 
+@pytest.mark.fault("ctrl-c")
 def test_ctrl_c_twice_stops_at_once_and_keeps_what_was_committed(sweep: Sweep, watch: Callable[..., Watched]) -> None:
     first, second = first_cell(sweep)
     run = watch("--load-option", "simulated.hang_at=1", "--load-option", f"simulated.only_prompt_tokens={second}")
@@ -111,6 +113,7 @@ def test_ctrl_c_twice_stops_at_once_and_keeps_what_was_committed(sweep: Sweep, w
     assert (status, found, "Traceback" in "".join(run.lines)) == (130, {(first, "ok")}, False)
 
 
+@pytest.mark.fault("ctrl-c")
 def test_ctrl_c_while_texts_are_scored_keeps_the_run_and_reports(sweep: Sweep, watch: Callable[..., Watched]) -> None:
     run = watch("--precision", "int4,int8", "--load-option", "simulated.perplexity_ratio=1.3")
     run.until("quality 1 of 2: simulated CPU int4")
@@ -121,6 +124,7 @@ def test_ctrl_c_while_texts_are_scored_keeps_the_run_and_reports(sweep: Sweep, w
     assert (sweep.reported, "Traceback" in "".join(run.lines)) == (True, False)
 
 
+@pytest.mark.fault("kill")
 def test_a_harness_that_is_killed_loses_one_cell_at_most(sweep: Sweep, watch: Callable[..., Watched]) -> None:
     first, _ = first_cell(sweep)
     run = watch("--load-option", "simulated.ttft_ms=400")
@@ -131,6 +135,7 @@ def test_a_harness_that_is_killed_loses_one_cell_at_most(sweep: Sweep, watch: Ca
     assert (found, sweep.stored.end) == ({(first, True, "ok"), (first, False, "ok")}, None)
 
 
+@pytest.mark.fault("worker-children")
 def test_a_worker_ends_when_its_harness_was_killed(sweep: Sweep, watch: Callable[..., Watched]) -> None:
     run = watch("--load-option", "simulated.ttft_ms=400")
     run.until("first token")
@@ -140,6 +145,7 @@ def test_a_worker_ends_when_its_harness_was_killed(sweep: Sweep, watch: Callable
     assert (len(gone), alive) == (1, [])
 
 
+@pytest.mark.fault("kill")
 def test_a_killed_run_says_when_it_began(sweep: Sweep, watch: Callable[..., Watched]) -> None:
     run = watch("--load-option", "simulated.ttft_ms=400")
     run.until("visit 1 of 1")

@@ -36,7 +36,7 @@ def test_what_is_better_higher_is_a_rate() -> None:
 
 
 def test_keys_have_the_unit_and_ends_of_intervals_too() -> None:
-    found = [(one.key, one.with_unit("low")) for one in (METRICS["ttft_ms"], METRICS["decode_tokens_per_s"])]
+    found = [(one.key, one.names.format("_low")) for one in (METRICS["ttft_ms"], METRICS["decode_tokens_per_s"])]
     assert found == [("ttft_ms", "ttft_low_ms"), ("decode_tokens_per_s", "decode_low_tokens_per_s")]
 
 

@@ -97,6 +97,7 @@ def refusal(process: subprocess.CompletedProcess[str]) -> str:
     return " ".join((process.stdout + process.stderr).split())
 
 
+@pytest.mark.fault("kill")
 def test_what_is_missing_is_measured_and_what_is_there_stays(copied: Sweep, whole: Sweep) -> None:
     cut(copied, visits=2)
     edit(copied, lambda record: record["machine"].update(kernel="0.1", power_source="a bicycle"))
@@ -114,6 +115,7 @@ def test_what_is_missing_is_measured_and_what_is_there_stays(copied: Sweep, whol
     assert scored[0] == scored[1] != []
 
 
+@pytest.mark.fault("kill")
 def test_a_visit_that_is_not_whole_is_measured_again_and_its_rows_are_set_aside(copied: Sweep, whole: Sweep) -> None:
     cut(copied, visits=2, cells=1)
     half = copied.generations()[-1]
@@ -123,6 +125,7 @@ def test_a_visit_that_is_not_whole_is_measured_again_and_its_rows_are_set_aside(
     assert half not in copied.generations()
 
 
+@pytest.mark.fault("ctrl-c")
 def test_a_run_that_was_interrupted_is_carried_on(sweep: Sweep, whole: Sweep) -> None:
     process = sweep.start(*LONG)
     assert process.stdout is not None
@@ -136,6 +139,7 @@ def test_a_run_that_was_interrupted_is_carried_on(sweep: Sweep, whole: Sweep) ->
     assert [one.get("reason") for one in sweep.stored.record["sittings"]] == ["interrupted", None]
 
 
+@pytest.mark.fault("kill")
 def test_a_visit_whose_worker_died_just_before_the_harness_is_measured_again(sweep: Sweep) -> None:
     sweep.run(
         "--blocks", "2", "--load-option", "simulated.crash_at=2", "--load-option", "simulated.only_prompt_tokens=8"
@@ -147,6 +151,7 @@ def test_a_visit_whose_worker_died_just_before_the_harness_is_measured_again(swe
     assert (keys(sweep), sweep.stored.record["sittings"][1]["block"]) == (expected, 0)
 
 
+@pytest.mark.fault("kill")
 def test_both_variants_of_a_pair_are_measured_again(sweep: Sweep) -> None:
     sweep.run("--a", "simulated.itl_ms=2", "--b", "simulated.itl_ms=3", "--blocks", "2")
     expected = keys(sweep)
@@ -155,6 +160,7 @@ def test_both_variants_of_a_pair_are_measured_again(sweep: Sweep) -> None:
     assert sweep.stored.record["sittings"][1]["position"] == 0
 
 
+@pytest.mark.fault("kill")
 def test_a_run_that_adds_blocks_goes_on_to_its_target(sweep: Sweep) -> None:
     played = ("--load-option", "simulated.ttft_ms=40", "--load-option", "simulated.itl_ms=20")
     sweep.run("--prompt-tokens", "8", "--interval-target", "99%", "--blocks", "10", "--max-blocks", "12", *played)
@@ -164,6 +170,7 @@ def test_a_run_that_adds_blocks_goes_on_to_its_target(sweep: Sweep) -> None:
     assert sweep.stored.end["detail"]["adaptive"] == end
 
 
+@pytest.mark.fault("kill")
 def test_loads_that_were_not_scored_are_scored_and_others_are_not_again(copied: Sweep) -> None:
     run = copied.stored
     scored = run.table("quality").to_pylist()
@@ -177,6 +184,7 @@ def test_loads_that_were_not_scored_are_scored_and_others_are_not_again(copied: 
     assert len(now) == len(scored)
 
 
+@pytest.mark.fault("disk-full")
 def test_a_run_that_filled_the_disk_is_carried_on_when_there_is_room(sweep: Sweep, small_disk: Path) -> None:
     sizes = ("--new-tokens", "2000", "--blocks", "3", "--load-option", "simulated.itl_ms=0.001", "--no-quality")
     sweep.run(*sizes)
@@ -191,6 +199,7 @@ def test_a_run_that_filled_the_disk_is_carried_on_when_there_is_room(sweep: Swee
     assert (again(full).returncode, keys(full)) == (0, expected)
 
 
+@pytest.mark.fault("changed")
 def test_a_narrowed_run_with_a_cell_that_cannot_be_is_carried_on_by_the_same_selection_alone(sweep: Sweep) -> None:
     sweep.run("--precision", "int4,int8", "--device", "CPU,XPU", "--blocks", "2", "-k", "int4")
     expected = keys(sweep)
@@ -207,6 +216,7 @@ def test_a_run_is_offered_at_the_next_start(copied: Sweep) -> None:
     assert offered in copied.run().stdout
 
 
+@pytest.mark.fault("changed")
 def test_what_has_changed_is_named_and_nothing_is_touched(copied: Sweep) -> None:
     def change(record: dict[str, Any]) -> None:
         record["machine"]["cpu"]["name"] = "8086"

@@ -14,6 +14,7 @@ import pytest
 
 from backends.process import usable_cpus
 from bench.observe.limits import limits
+from bench.store.schema import TABLES
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -153,3 +154,21 @@ def test_a_run_with_a_cpu_quota_computes_with_the_threads_that_it_has_time_for(
     record, logical = sweep.stored.record, limits().machine.logical
     assert f"a CPU quota allows only the time of 0.5 of {logical} CPUs" in said(sweep, "limited")
     assert (record["plan"]["threads"], record["machine"]["usable"]["cpu_quota"]) == (1, 0.5)
+
+
+def test_no_secret_is_in_anything_that_is_written(sweep: Sweep) -> None:
+    secret = "hf_QWERTYUIOPASDFGHJKLZ"
+    told = {
+        "HF_TOKEN": secret,
+        "AWS_SECRET_ACCESS_KEY": secret,
+        "OMP_AUTH_TOKEN": secret,
+        "PIP_INDEX_URL": f"https://me:{secret}@example.org/simple",
+    }
+    by = f"p8 and not {secret}"
+    ended = sweep.run("--load-option", "simulated.crash_at=2", "-k", by, **told)
+    assert sweep.stored.record["selection"]["by"] == "-k 'p8 and not ***'"
+    written = [path.read_bytes() for path in sweep.home.rglob("*") if path.is_file()]
+    rows = [str(sweep.stored.table(table).to_pylist()) for table in TABLES]
+    assert not [one for one in written if secret.encode() in one]
+    assert not [one for one in (*rows, ended.stdout) if secret in one]
+    assert "crashed" in rows[0]

@@ -136,8 +136,8 @@ def many_prompts(prompt_book: PromptBook) -> Sequence[Ids]:
 
 @pytest.fixture(scope="session")
 def long_prompts(spec_book: PromptBook) -> Sequence[Ids]:
-    """Prompts of 512 ids, of which no two begin alike."""
-    return _prompts(spec_book, 512, 4)
+    """Prompts of 256 ids, of which no two begin alike: long enough for a repeat from a cache to stand out."""
+    return _prompts(spec_book, 256, 4)
 
 
 def _prompts(book: PromptBook, length: int, count: int) -> Sequence[Ids]:

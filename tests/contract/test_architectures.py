@@ -11,7 +11,7 @@ from bench.errors import ModelRefused
 from bench.plan.venvs import Venvs
 from studies.architectures.measured import Study, TinyModel, compared
 
-pytestmark = pytest.mark.contract
+pytestmark = pytest.mark.conversion
 
 MODELS = ("Llama-3", "Gemma-3", "Granite-3-MoE", "BLOOM", "Mamba")
 """Scaled rotary positions; windows, norms of queries and keys; experts; no SDPA; no attention."""

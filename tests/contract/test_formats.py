@@ -26,7 +26,8 @@ AT_LEAST = {"int4": 0.25, "int8": 0.8, "original": 0.8}
 AT_LEAST_OF_FLOATS = 0.9
 
 
-@pytest.fixture(scope="module")
+# A module's fixtures are made anew for each backend, of which all modules' tests run together.
+@pytest.fixture(scope="session")
 def expected(reference: LoadedBackend, many_prompts: Sequence[Ids]) -> list[int]:
     """The next id of each text, by the reference."""
     return _next_ids(reference, many_prompts)

@@ -24,6 +24,7 @@ from bench.commands.gate import main as gate
 from bench.commands.history import main as history
 from bench.commands.report import main as report
 from tests.support.charts import blank_charts
+from tests.support.datasets import collected
 from tests.support.shared_analyses import shared_analyses
 
 HERE = Path(__file__).resolve().parent
@@ -67,12 +68,31 @@ EXPORTS = (
 )
 
 
-@pytest.mark.parametrize("name", COMMANDS)
-def test_exports_are_as_before(name: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The runs in a dataset."""
+    made = tmp_path_factory.mktemp("collected") / "dataset"
+    collected(RUNS, into=made)
+    return made
+
+
+def exports(name: str, results: Path, reports: Path) -> dict[str, Path]:
     command, arguments, status = COMMANDS[name]
     with blank_charts(), shared_analyses():
-        assert command([*arguments, "--results-dir", str(RUNS), "--reports-dir", str(tmp_path)]) == status
-    found = {path.name: path for path in sorted(tmp_path.rglob("*")) if path.name in EXPORTS}
+        assert command([*arguments, "--results-dir", str(results), "--reports-dir", str(reports)]) == status
+    return {path.name: path for path in sorted(reports.rglob("*")) if path.name in EXPORTS}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_exports_of_a_dataset_are_those_of_its_runs(name: str, dataset: Path, tmp_path: Path) -> None:
+    found = exports(name, dataset, tmp_path)
+    for path in sorted((EXPECTED / name).iterdir()):
+        assert [*_differences(path.name, _read(found[path.name]), _read(path))] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_exports_are_as_before(name: str, tmp_path: Path) -> None:
+    found = exports(name, RUNS, tmp_path)
     if os.environ.get("AIPC_BENCH_UPDATE_GOLDEN"):
         _write(EXPECTED / name, found)
     expected = {path.name: path for path in sorted((EXPECTED / name).iterdir())}

@@ -10,7 +10,7 @@ import noxfile
 from bench.commands import child
 from bench.plan import environments
 from bench.plan.environments import environment
-from bench.prepare import install, resolve
+from bench.prepare import install, locks, resolve
 from tests.nox_sessions.fake import (
     LINUX,
     PROJECT,
@@ -27,11 +27,12 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_project(folder, PROJECT)
     monkeypatch.chdir(folder)
     monkeypatch.setattr(noxfile, "ROOT", folder)
-    for module in (child, environments, install, resolve):
+    for module in (child, environments, install, locks, resolve):
         monkeypatch.setattr(module, "PROJECT_ROOT", folder)
     monkeypatch.setattr(install, "VENVS", folder / ".nox" / "w")
     monkeypatch.setattr(install, "this_machine", lambda: LINUX)
-    monkeypatch.delenv("AIPC_BENCH_TORCH_INDEX", raising=False)
+    for name in ("AIPC_BENCH_TORCH_INDEX", locks.VARIABLE):
+        monkeypatch.delenv(name, raising=False)
     return folder
 
 
@@ -39,6 +40,6 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
     recorder = Finished()
     monkeypatch.setattr(noxfile, "finish", recorder)
-    monkeypatch.setattr(child, "run_both", recorder.run_both)
+    monkeypatch.setattr(child, "run_together", recorder.run_together)
     monkeypatch.setattr(noxfile, "needs", lambda _, arguments: [environment("conversion"), environment("ort-genai")])
     return recorder

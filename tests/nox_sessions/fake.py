@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -146,12 +146,12 @@ def write_plan(root: Path, text: str) -> None:
 
 
 class Finished:
-    """Stands for ``finish`` and for ``run_both``: records what would have run."""
+    """Stands for ``finish`` and for ``run_together``: records what would have run."""
 
     def __init__(self, status: int = 0) -> None:
         self.status = status
         self.commands: list[tuple[str, ...]] = []
-        self.both: list[Sequence[str]] = []
+        self.together: list[Sequence[str]] = []
         self.made: dict[str, Outcome] | None = None
         self.pip_calls_before: list[int] = []
 
@@ -168,7 +168,7 @@ class Finished:
         if self.status:
             raise SystemExit(self.status)
 
-    def run_both(self, shown: Sequence[str], beside: Sequence[str], variables: Mapping[str, str]) -> int:
-        self.both = [shown, beside]
+    def run_together(self, shown: Sequence[str], beside: Iterable[Sequence[str]], variables: Mapping[str, str]) -> int:
+        self.together = [shown, *beside]
         self.made = json.loads(variables["AIPC_BENCH_VENVS"])
         return self.status

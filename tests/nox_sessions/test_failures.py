@@ -85,6 +85,7 @@ def test_a_failed_installation_leaves_the_other_stacks_alone() -> None:
     assert "python" in outcome["openvino-genai"]
 
 
+@pytest.mark.fault("venv-killed")
 def test_an_installer_that_was_killed_is_quoted_by_its_last_lines(tmp_path: Path) -> None:
     log = tmp_path / "pip.log"
     log.write_text("".join(f"2026-01-02T03:04:05,678 line {n}\n" for n in range(9)), encoding="utf-8")
@@ -112,12 +113,14 @@ def test_what_does_not_go_together_is_a_failed_installation() -> None:
     assert not install.was_made("ort-genai")
 
 
+@pytest.mark.fault("venv-killed")
 def test_a_venv_that_lacks_what_pip_lists_is_a_failed_installation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fake_module, "put_package", lambda venv: None)
     outcome = made(FakeSession(), "ort-genai")
     assert outcome["ort-genai"]["failed"] == ["the installer ended well, and numpy 2.4.6 is gone"]
 
 
+@pytest.mark.fault("disk-read-only")
 def test_a_folder_for_venvs_that_cannot_be_written_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")

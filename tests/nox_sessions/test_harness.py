@@ -85,27 +85,29 @@ def test_a_command_imports_our_modules_and_nothing_of_the_callers(
 
 WAITING = """
 import pathlib, sys, time
-own, other = map(pathlib.Path, sys.argv[1:3])
-own.touch()
+status, own, *others = sys.argv[1:]
+pathlib.Path(own).touch()
 until = time.monotonic() + 60
-while not other.exists() and time.monotonic() < until:
+while not all(pathlib.Path(other).exists() for other in others) and time.monotonic() < until:
     time.sleep(0.01)
-print(own.name)
-sys.exit(int(sys.argv[3]) if other.exists() else 99)
+print(pathlib.Path(own).name)
+sys.exit(int(status) if time.monotonic() < until else 99)
 """
-"""Ends once another one runs at the same time."""
+"""Ends once others run at the same time."""
 
 
-@pytest.mark.parametrize(("shown", "beside", "status"), [(0, 0, 0), (0, 3, 3), (2, 0, 2), (2, 3, 2)])
-def test_two_commands_run_at_the_same_time_and_the_second_is_shown_afterwards(
-    root: Path, capfd: pytest.CaptureFixture[str], shown: int, beside: int, status: int
+@pytest.mark.parametrize(
+    ("statuses", "status"), [((0, 0, 0), 0), ((0, 3, 0), 3), ((0, 0, 3), 3), ((2, 0, 0), 2), ((2, 3, 4), 2)]
+)
+def test_commands_run_at_the_same_time_and_all_but_the_first_are_shown_afterwards(
+    root: Path, capfd: pytest.CaptureFixture[str], statuses: tuple[int, ...], status: int
 ) -> None:
-    one, other = str(root / "one"), str(root / "other")
-    commands = (
-        [sys.executable, "-c", WAITING, one, other, str(shown)],
-        [sys.executable, "-c", WAITING, other, one, str(beside)],
+    files = [str(root / name) for name in ("one", "second", "third")]
+    shown, *beside = (
+        [sys.executable, "-c", WAITING, str(own), *files[at:], *files[:at]] for at, own in enumerate(statuses)
     )
-    assert (child.run_both(*commands, {}), capfd.readouterr().out.split()) == (status, ["one", "other"])
+    assert child.run_together(shown, beside, {}) == status
+    assert capfd.readouterr().out.split() == ["one", "second", "third"]
 
 
 class Interrupted:

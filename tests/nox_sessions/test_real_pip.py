@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,12 @@ from typing import Any
 import pytest
 from nox.command import CommandFailed
 
-from bench.plan.environments import Environment
-from bench.prepare import install
-from tests.nox_sessions.fake import FakeSession
+from bench.observe.packages import locked
+from bench.plan.environments import Environment, environment
+from bench.prepare import install, locks
+from bench.prepare.locks import Row
+from bench.processes import end_tree
+from tests.nox_sessions.fake import PROJECT, FakeSession, write_project
 
 pytestmark = pytest.mark.process
 TOY = Environment("toy", "toy", ("toy==1",))
@@ -86,6 +91,7 @@ def test_packages_go_into_the_venv_whatever_the_surroundings_say(hostile: Path) 
     assert "include-system-site-packages = false" in (home / "pyvenv.cfg").read_text("utf-8")
 
 
+@pytest.mark.fault("venv-killed")
 def test_a_venv_without_what_it_needs_has_no_stamp_and_says_what(hostile: Path, wheels: Path) -> None:
     (wheels / "toy-1-py3-none-any.whl").unlink()
     outcome = install.make(RealSession(), [TOY], CommandFailed)
@@ -93,15 +99,73 @@ def test_a_venv_without_what_it_needs_has_no_stamp_and_says_what(hostile: Path, 
     assert not install.was_made("toy")
 
 
+PROGRAM = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from bench.prepare import install
+from tests.nox_sessions.test_real_pip import TOY, CommandFailed, RealSession
+
+install.VENVS, session = Path(sys.argv[2]), RealSession()
+print(install.make(session, [TOY], CommandFailed)["toy"], "installing" in str(session.said[1:]))
+"""
+
+
+def start() -> subprocess.Popen[str]:
+    """A session that makes the venv."""
+    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parents[2]), str(install.VENVS)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8")
+
+
+@pytest.mark.fault("venv-killed")
+def test_a_venv_whose_installation_was_killed_is_never_used_and_made_by_the_next_session(hostile: Path) -> None:
+    home, end = install.VENVS / "toy", time.monotonic() + 300
+    for moment in ("pyvenv.cfg", "**/toy.py"):
+        with start() as session:
+            while not any(home.glob(moment)) and session.poll() is None:
+                assert time.monotonic() < end
+                time.sleep(0.005)
+            end_tree(session.pid)
+        assert not install.was_made("toy")
+    assert install.make(RealSession(), [TOY], CommandFailed) == {"toy": {"python": str(install.interpreter("toy"))}}
+    assert install.damage("toy") is None
+
+
+@pytest.mark.fault("venv-two")
 def test_two_sessions_at_once_make_one_venv(hostile: Path) -> None:
-    program = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; from bench.prepare import install;"
-        "from tests.nox_sessions.test_real_pip import RealSession, TOY, CommandFailed;"
-        "install.VENVS = Path(sys.argv[2]); session = RealSession();"
-        "print(install.make(session, [TOY], CommandFailed)['toy'], 'installing' in str(session.said[1:]))"
-    )
-    command = [sys.executable, "-c", program, str(Path(__file__).parents[2]), str(install.VENVS)]
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") for _ in range(2)]
+    both = [start() for _ in range(2)]
     said = sorted(process.communicate()[0].strip() for process in both)
     python = {"python": str(install.interpreter("toy"))}
     assert said == [f"{python} False", f"{python} True"]
+
+
+@pytest.fixture
+def locked_toy(root: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The hash of the toy's wheel, which pip finds in a folder; the toy is a group of the project."""
+    write_project(root, PROJECT.replace("[dependency-groups]", '[dependency-groups]\ntoy = ["toy==1"]'))
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
+    locks.lock_file("toy").parent.mkdir()
+    return hashlib.sha256((wheels / "toy-1-py3-none-any.whl").read_bytes()).hexdigest()
+
+
+def test_a_wheel_whose_hash_the_lock_has_is_installed(locked_toy: str) -> None:
+    locks.write("toy", [Row("toy==1", (f"sha256:{locked_toy}",))])
+    outcome = install.make(RealSession(), [environment("toy")], CommandFailed)
+    assert locked(outcome["toy"]["python"]) == {"locked": True}
+
+
+def test_another_wheel_is_refused_and_without_the_lock_is_taken_and_said(
+    locked_toy: str, wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks.write("toy", [Row("toy==1", ("sha256:" + "0" * 64,))])
+    session = RealSession()
+    outcome = install.make(session, [environment("toy")], CommandFailed)
+    place = (wheels / "toy-1-py3-none-any.whl").as_uri()
+    error, hint = outcome["toy"]["failed"]
+    assert error == f"ERROR: toy==1 from {place} is not the file whose hash the lock of toy has"
+    assert not install.was_made("toy")
+    assert "AIPC_BENCH_LOCK=off" in hint
+    monkeypatch.setenv(locks.VARIABLE, "off")
+    outcome = install.make(session, [environment("toy")], CommandFailed)
+    assert locked(outcome["toy"]["python"]) == {"locked": False, "unlocked_reason": "AIPC_BENCH_LOCK=off"}

@@ -194,18 +194,22 @@ def test_quick_lints_nothing_and_needs_no_stack(finished: Finished) -> None:
 def test_tests_lint_before_they_install_a_stack(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeSession()
 
-    def run_both(shown: list[str], beside: list[str], _: object) -> int:
-        for command in (shown, beside):
+    def run_together(shown: list[str], beside: list[list[str]], _: object) -> int:
+        for command in (shown, *beside):
             finished(fake, *command)
         return 0
 
-    monkeypatch.setattr(child, "run_both", run_both)
+    monkeypatch.setattr(child, "run_together", run_together)
     noxfile.tests(fake)
     assert [(command[1], pips) for command, pips in zip(finished.commands, finished.pip_calls_before, strict=True)] == [
         ("ruff", 1),
         ("ruff", 1),
+        ("check_jsonschema", 1),
+        ("check_jsonschema", 1),
+        ("--quiet", 1),
         ("mypy", 1),
         ("mypy", 1),
+        ("pytest", 8),
         ("pytest", 8),
         ("pytest", 8),
     ]
@@ -218,22 +222,28 @@ def test_tests_take_pytests_arguments_and_then_lint_nothing(finished: Finished) 
 
 def test_tests_tell_what_took_longest(finished: Finished) -> None:
     noxfile.tests(FakeSession())
-    options = [[option for option in command[3:] if "basetemp" not in option] for command in finished.both]
-    assert options == [["--durations=30", "-m", half] for half in noxfile.HALVES]
-    assert len({option for command in finished.both for option in command if "basetemp" in option}) == 2
+    options = [[option for option in command[3:] if "basetemp" not in option] for command in finished.together]
+    assert options == [["--durations=30", "-m", part] for part in noxfile.PARTS]
+    assert len({option for command in finished.together for option in command if "basetemp" in option}) == 3
 
 
-@pytest.mark.parametrize("marks", [(), ("contract",), ("main_job",), ("contract", "main_job"), ("process", "browser")])
-def test_each_test_is_in_one_half(marks: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "marks",
+    [
+        *((), ("contract",), ("conversion",), ("main_job",), ("process", "browser")),
+        *(("contract", "conversion"), ("contract", "main_job"), ("conversion", "main_job")),
+    ],
+)
+def test_each_test_is_in_one_part(marks: tuple[str, ...]) -> None:
     def marked(name: str, /, **_: Any) -> bool:
         return name in marks
 
-    assert sum(Expression.compile(half).evaluate(marked) for half in noxfile.HALVES) == 1
+    assert sum(Expression.compile(part).evaluate(marked) for part in noxfile.PARTS) == 1
 
 
 @pytest.mark.usefixtures("finished")
-def test_a_half_that_fails_fails_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "run_both", lambda *_: 1)
+def test_a_part_that_fails_fails_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "run_together", lambda *_: 1)
     with pytest.raises(SystemExit) as ended:
         noxfile.tests(FakeSession())
     assert ended.value.code == 1
@@ -255,7 +265,8 @@ def test_ctrl_break_of_windows_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_lint_runs_no_tests(finished: Finished) -> None:
     noxfile.lint(FakeSession())
-    assert [command[1] for command in finished.commands] == ["ruff", "ruff", "mypy", "mypy"]
+    tools = [command[1] if command[0] == "-m" else "zizmor" for command in finished.commands]
+    assert tools == ["ruff", "ruff", "check_jsonschema", "check_jsonschema", "zizmor", "mypy", "mypy"]
 
 
 @pytest.mark.parametrize(("here", "other"), [("linux", "win32"), ("win32", "linux")])
@@ -369,6 +380,7 @@ def test_wheels_alone_count_unless_a_stack_is_compiled(
 
 
 def test_the_resolver_fails_if_a_group_does(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noxfile, "renew", lambda *_, **__: iter(["tests"]))
     monkeypatch.setattr(resolve, "resolved", lambda *_: "FAILED no such version")
-    with pytest.raises(AbortedError, match="these cannot be resolved: conversion, "):
-        noxfile.resolve(FakeSession())
+    with pytest.raises(AbortedError, match="these cannot be installed by their locks: conversion, "):
+        noxfile.lock(FakeSession())

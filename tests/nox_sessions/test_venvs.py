@@ -88,6 +88,7 @@ def test_a_venv_that_lost_its_interpreter_is_made_anew() -> None:
     assert not is_ready(environment("ort-genai"))
 
 
+@pytest.mark.fault("venv-killed")
 def test_a_venv_whose_installation_failed_is_never_taken_for_whole() -> None:
     made(FakeSession(failing="onnxruntime-genai"), "ort-genai")
     assert not is_ready(environment("ort-genai"))
@@ -108,6 +109,7 @@ def test_a_changed_model_makes_the_conversion_venv_anew(root: Path) -> None:
 # -- a venv that is broken --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("venv-killed")
 def test_a_venv_that_lost_a_package_is_named_and_made_again() -> None:
     made(FakeSession(), "ort-genai")
     shutil.rmtree(put_package("ort-genai").parents[1] / "numpy-2.4.6.dist-info")
@@ -119,6 +121,7 @@ def test_a_venv_that_lost_a_package_is_named_and_made_again() -> None:
     }
 
 
+@pytest.mark.fault("venv-killed")
 def test_a_venv_that_lost_a_file_is_broken() -> None:
     made(FakeSession(), "ort-genai")
     put_package("ort-genai").unlink()
@@ -131,6 +134,7 @@ def test_a_venv_with_a_file_cut_to_nothing_is_broken() -> None:
     assert damage("ort-genai") == "numpy has lost numpy/__init__.py"
 
 
+@pytest.mark.fault("venv-killed")
 def test_a_venv_with_a_stamp_and_nothing_else_is_broken() -> None:
     made(FakeSession(), "ort-genai")
     shutil.rmtree(put_package("ort-genai").parents[1])
@@ -151,6 +155,7 @@ def test_the_doctor_says_that_a_venv_is_broken() -> None:
     assert state["failed"][0].startswith("its packages are broken, numpy has lost numpy/__init__.py")
 
 
+@pytest.mark.fault("venv-two")
 def test_another_session_that_makes_the_venv_is_waited_for() -> None:
     """The other one holds the lock, makes the venv, and gives the lock back while this one waits."""
     first, second = FakeSession(), FakeSession()
@@ -330,7 +335,7 @@ def test_a_worker_gets_no_extras(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_extra_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(EXTRAS, "enegry")
-    with pytest.raises(SystemExit, match="no group 'enegry'; there is energy"):
+    with pytest.raises(SystemExit, match="no group 'enegry'; there is energy, fuzz, object-stores"):
         environment("harness")
 
 

@@ -19,7 +19,7 @@ from bench.plan.venvs import Venv, Venvs
 
 Ids = tuple[int, ...]
 
-_SHAPE = {"prompt_tokens": 512, "new_tokens": 64}
+_SHAPE = {"prompt_tokens": 256, "new_tokens": 64}
 """The largest request of the suite, as the plan would tell it to a stack that compiles for a shape."""
 
 

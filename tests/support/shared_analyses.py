@@ -14,8 +14,6 @@ from bench.analyse.run import analyse_run
 from bench.store.reader import StoredRun
 
 _CALLERS = (
-    "bench.commands.compare",
-    "bench.commands.gate",
     "bench.commands.stored_runs",
     "bench.report.compare.comparison_files",
     "bench.report.history.history_view",
@@ -35,7 +33,7 @@ def _contents(folder: Path) -> bytes:
 
 
 def _analyse_once(run: StoredRun) -> RunAnalysis:
-    contents = _contents(run.path)
+    contents = _contents(run.path) if run.shared is None else repr((run.path, run.texts)).encode()
     if contents not in _made:
         _made[contents] = analyse_run(run)
     return _made[contents]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from backends.file_names import is_plain
 from bench.prepare.conversion_cost import gigabytes
 from bench.prepare.hub_cache import blobs_of
 
@@ -90,17 +91,6 @@ class Folder:
             return False
         ours = sum(1 for copy in self.copies.glob(f"*/{file.name}") if copy.samefile(file))
         return links - ours > 1
-
-
-def is_plain(name: str) -> bool:
-    """Whether ``name`` is that of a file in a folder, on Windows and elsewhere, and nothing else."""
-    # Windows drops dots and spaces at the end of a name.
-    return (
-        len(name) <= 255
-        and name.isprintable()
-        and not set(name) & set('/\\:*?"<>|')
-        and name == name.rstrip(". ") != ""
-    )
 
 
 def place(taken: Taken, output: Path, say: Callable[[str], None]) -> None:

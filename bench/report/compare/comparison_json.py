@@ -11,11 +11,11 @@ from bench.analyse.gate_rule import Gate, could_hide
 from bench.analyse.quality_change import QualityChange
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.sittings import interruptions
-from bench.report.about import about
 from bench.report.compare import gate_text, recorded
 from bench.report.compare.comparison_view import BASE, ComparisonView
 from bench.report.compare.comparison_words import adjustment, answer, basis, caveats, rule
-from bench.report.exports.summary_json import json_text
+from bench.report.exports.fields import attributes, json_text, with_ends
+from bench.report.index import about
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.names import Naming, name_all
 from bench.report.sitting_words import as_values
@@ -55,10 +55,7 @@ def comparison_json(view: ComparisonView) -> str:
         "findings": [
             {
                 "head": None if one.place == BASE else one.place,
-                "code": one.finding.code,
-                "severity": one.finding.severity,
-                "message": one.finding.message,
-                "advice": one.finding.advice,
+                **attributes(one.finding, "code", "severity", "message", "advice"),
                 "cell_keys": [cell.cell_key for cell in one.cells],
             }
             for one in view.findings
@@ -182,25 +179,17 @@ def _identity(cell: CellResult, naming: Naming) -> dict[str, Any]:
         "cell_key": cell.cell_key,
         "configuration": naming.of(cell.load),
         "simulated": cell.load.simulated,
-        "prompt_tokens": cell.prompt_tokens,
-        "new_tokens": cell.new_tokens,
-        "batch_size": cell.batch_size,
+        **attributes(cell, "prompt_tokens", "new_tokens", "batch_size"),
     }
 
 
 def _figures(one: Difference) -> dict[str, Any]:
     """What is known of one metric."""
-    over = one.contrast.ratio
     return {
-        "metric": one.metric,
-        "base_ms": one.base_ms,
-        "head_ms": one.head_ms,
-        "ratio": over.value,
-        "ratio_low": over.low,
-        "ratio_high": over.high,
+        **attributes(one, "metric", "base_ms", "head_ms"),
+        **with_ends("ratio{}", one.contrast.ratio),
         "p_value": one.contrast.p_value,
-        "basis": one.basis,
-        "verdict": one.verdict,
+        **attributes(one, "basis", "verdict"),
     }
 
 
@@ -210,17 +199,12 @@ def _quality(one: QualityChange) -> dict[str, Any]:
     there, here = one.base.quality, one.head.quality
     return {
         "load_key": one.head.load_key,
-        "base_perplexity": one.base_perplexity,
-        "head_perplexity": one.head_perplexity,
-        "ratio": over.value if over else None,
-        "ratio_low": over.low if over else None,
-        "ratio_high": over.high if over else None,
-        "p_value": one.contrast.p_value if one.contrast else None,
+        **attributes(one, "base_perplexity", "head_perplexity"),
+        **with_ends("ratio{}", over),
+        **attributes(one.contrast, "p_value"),
         "texts": over.blocks if over else 0,
         "base_verdict": there.verdict if there else None,
         "head_verdict": here.verdict if here else None,
         "collapsed_cells": one.collapsed,
-        "same_artifact": one.same_artifact,
-        "verdict": one.verdict,
-        "reason": one.reason,
+        **attributes(one, "same_artifact", "verdict", "reason"),
     }

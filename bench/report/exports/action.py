@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.analyse.results import CellResult, Measured
 from bench.metrics import METRICS, RANKED
-from bench.report.exports.summary_json import json_text
+from bench.report.exports.fields import json_text
 from bench.report.format import clean, interval
 from bench.report.names import shape_name
 from bench.report.run_view import RunView
@@ -30,7 +30,7 @@ def action_json(view: RunView) -> str:
 
 
 def _entry(view: RunView, name: str, cell: CellResult, metric: str, measured: Measured) -> dict[str, Any]:
-    shape = shape_name(cell.prompt_tokens, cell.new_tokens, cell.batch_size)
+    shape = shape_name(*cell.shape)
     ends = interval(measured.estimate)
     return {
         "name": f"{name}, {shape}: {METRICS[metric].short}",

@@ -18,8 +18,8 @@ from pytest_benchmark.stats import Stats
 from bench.analyse.results import CellResult, Measured
 from bench.metrics import METRICS
 from bench.plan.cells import Cell, Load
+from bench.report.exports.fields import attributes, json_text
 from bench.report.exports.summary_csv import agreement, quality
-from bench.report.exports.summary_json import json_text
 from bench.report.names import mark_of
 from bench.report.run_view import RunView
 
@@ -92,10 +92,7 @@ def _benchmark(
             "device": load.device_requested,
             "precision": load.precision,
             "options": json.dumps(dict(load.options), sort_keys=True),
-            "prompt_tokens": cell.prompt_tokens,
-            "new_tokens": cell.new_tokens,
-            "batch_size": cell.batch_size,
-            "ask": cell.ask,
+            **attributes(cell, "prompt_tokens", "new_tokens", "batch_size", "ask"),
         },
         "param": f"{load.label}{own}-{planned.shape}",
         "extra_info": _extra(view, cell, metric, measured),
@@ -119,10 +116,7 @@ def _extra(view: RunView, cell: CellResult, metric: str, measured: Measured) -> 
         "run_id": view.record.get("run_id"),
         "model": view.model.get("name"),
         "unit": "seconds per request" if metric == "ttft" else "seconds per token",
-        "simulated": cell.load.simulated,
-        "device_executed": cell.load.device_executed,
-        "device_verdict": cell.load.device_verdict,
-        "device_share": cell.load.device_share,
+        **attributes(cell.load, "simulated", "device_executed", "device_verdict", "device_share"),
         "estimate_s": estimate.value / _MS_PER_S,
         "interval_low_s": None if low_ms is None else low_ms / _MS_PER_S,
         "interval_high_s": None if high_ms is None else high_ms / _MS_PER_S,

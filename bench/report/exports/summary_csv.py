@@ -6,27 +6,34 @@ import csv
 import dataclasses
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import (
-    QUANTILES,
+    AskedCell,
     CellResult,
-    Failure,
     LoadResult,
     LoadTimes,
-    Measured,
-    Unreached,
 )
-from bench.metrics import EXPORTED, METRICS, Metric
+from bench.metrics import EXPORTED, METRICS
+from bench.report.exports.fields import attributes, with_ends
 from bench.report.finding_notes import by_subject, found_of
 from bench.report.format import clean
 from bench.report.names import Naming
 from bench.report.run_view import RunView
 from bench.report.run_words import quantiles_missing
 
-# A spreadsheet takes text that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t")
+_FORMULA = re.compile(r"(^|[;\t\n])(?=\s*[=+\-@\t＝＋－＠])")  # noqa: RUF001
+"""Where a spreadsheet takes text for a formula: also behind what separates cells where a comma is for decimals."""
+
+_OF_LOAD = (
+    *("variant", "backend", "backend_version", "device_requested", "device_executed", "device_verdict"),
+    *("device_share", "precision", "bits_per_weight", "weight_recipe", "inference_precision", "kv_cache_precision"),
+    *("activation_quantization", "options", "environment"),
+)
+_SIZES = ("peak_memory_bytes", "private_memory_bytes", "device_memory_bytes", "artifact_bytes")
+"""Attributes of :class:`bench.analyse.results.LoadResult`, each a column."""
 
 _AGREEMENT = {
     "answers_compared": "compared",
@@ -40,9 +47,6 @@ _AGREEMENT = {
     "repeats_that_differ": "repeats_that_differ",
 }
 """Column -> attribute of :class:`bench.analyse.agreement.Answers`."""
-
-_Asked = tuple[str, int, int, int, str]
-"""Key, prompt tokens, new tokens, batch size and ask of a cell."""
 
 
 def summary_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -60,7 +64,7 @@ def _plain(value: object) -> object:
         return "true" if value else "false"
     if isinstance(value, str):
         shown = clean(value)
-        return f"'{shown}" if shown.startswith(_FORMULA) else shown
+        return _FORMULA.sub(r"\1'", shown)
     return value
 
 
@@ -69,24 +73,21 @@ def cell_rows(view: RunView) -> list[dict[str, Any]]:
     analysis, model = view.analysis, _model(view)
     findings = by_subject(analysis.findings)
 
-    def row(load: LoadResult, cell: _Asked, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
-        found = found_of(cell[0], load.load_key, findings)
-        return {**_identity(view.names, load, cell, status), **more, **found}
+    def row(cell: CellResult | AskedCell, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
+        found = found_of(cell.cell_key, cell.load.load_key, findings)
+        return {**_identity(view.names, cell, status), **more, **found}
 
-    rows = [row(cell.load, _asked(cell), "ok", _figures(cell)) for cell in analysis.cells]
+    rows = [row(cell, "ok", _figures(cell)) for cell in analysis.cells]
     known = {cell.cell_key for cell in analysis.cells}
     for failure in analysis.failures:
-        for key, shape, ask in zip(failure.cell_keys, failure.shapes, failure.asks, strict=True):
-            if key not in known:
-                known.add(key)
-                rows.append(row(failure.load, (key, *shape, ask), failure.status, _reason(failure)))
-    rows += [row(cell.load, _asked(cell), "not reached", {}) for cell in analysis.unreached]
+        reason = {"error_type": failure.error_type, "error_message": clean(failure.message)}
+        for cell in failure.cells:
+            if cell.cell_key not in known:
+                known.add(cell.cell_key)
+                rows.append(row(cell, failure.status, reason))
+    rows += [row(cell, "not reached", {}) for cell in analysis.unreached]
     columns = dict.fromkeys(name for one in rows for name in one)
     return [model | {name: one.get(name) for name in columns} for one in rows]
-
-
-def _asked(cell: CellResult | Unreached) -> _Asked:
-    return cell.cell_key, cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask
 
 
 def _model(view: RunView) -> dict[str, Any]:
@@ -97,50 +98,32 @@ def _model(view: RunView) -> dict[str, Any]:
     }
 
 
-def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> dict[str, Any]:
-    key, prompt_tokens, new_tokens, batch_size, ask = cell
+def _identity(naming: Naming, cell: CellResult | AskedCell, status: str) -> dict[str, Any]:
+    load = cell.load
     return {
         "configuration": naming.of(load),
         "simulated": load.simulated,
         "status": status,
-        "cell_key": key,
-        "variant": clean(load.variant),
-        "backend": clean(load.backend),
-        "backend_version": load.backend_version,
-        "device_requested": clean(load.device_requested),
-        "device_executed": load.device_executed,
-        "device_verdict": load.device_verdict,
-        "device_share": load.device_share,
-        "precision": clean(load.precision),
-        "bits_per_weight": load.bits_per_weight,
-        "weight_recipe": _pairs(load.weight_recipe),
-        "inference_precision": load.inference_precision,
-        "kv_cache_precision": load.kv_cache_precision,
-        "activation_quantization": load.activation_quantization,
-        "options": _pairs(load.options),
-        "environment": _pairs(load.environment),
-        "prompt_tokens": prompt_tokens,
-        "new_tokens": new_tokens,
-        "batch_size": batch_size,
-        "ask": ask,
+        "cell_key": cell.cell_key,
+        **{name: _flat(value) for name, value in attributes(load, *_OF_LOAD).items()},
+        **attributes(cell, "prompt_tokens", "new_tokens", "batch_size", "ask"),
         **quality(load),
         **_times("", load.fresh),
         **_times("cached_", load.cached),
-        "peak_memory_bytes": load.peak_memory_bytes,
-        "private_memory_bytes": load.private_memory_bytes,
-        "device_memory_bytes": load.device_memory_bytes,
-        "artifact_bytes": load.artifact_bytes,
+        **attributes(load, *_SIZES),
     }
 
 
-def _pairs(values: Mapping[str, Any] | None) -> str | None:
-    return None if values is None else clean(json.dumps(dict(values), sort_keys=True))
+def _flat(value: Any) -> Any:
+    """Names and values as JSON, and texts without control characters."""
+    text = json.dumps(dict(value), sort_keys=True) if isinstance(value, Mapping) else value
+    return clean(text) if isinstance(text, str) else text
 
 
 def _times(prefix: str, times: LoadTimes | None) -> dict[str, Any]:
     """The times of loads that compiled, and with a prefix those of loads that a compile cache served."""
     names = ("process_start_s", "import_s", "load_s", "first_generation_s")
-    found = {name: getattr(times, name) if times else None for name in names}
+    found = attributes(times, *names)
     request = (times.first_request if times else None) or (None, None, None)
     found |= zip(("first_prompt_tokens", "first_new_tokens", "first_batch_size"), request, strict=True)
     found |= {
@@ -157,8 +140,8 @@ def _figures(cell: CellResult) -> dict[str, Any]:
         "blocks": cell.blocks,
         "generations": cell.generations,
         "excluded_generations": cell.excluded,
-        **{name: value for key in EXPORTED for name, value in _with_interval(METRICS[key], getattr(cell, key)).items()},
-        **{f"itl_{name}_ms": getattr(cell.itl_ms, name) for name in QUANTILES},
+        **{name: value for key in EXPORTED for name, value in _with_interval(cell, key).items()},
+        **{f"itl_{name}_ms": value for name, value in cell.itl_ms.items()},
         "itl_samples": cell.itl_samples,
         "itl_note": quantiles_missing(cell) or None,
         **agreement(cell),
@@ -174,24 +157,14 @@ def agreement(cell: CellResult) -> dict[str, float | None]:
 def quality(load: LoadResult) -> dict[str, Any]:
     """The verdict on a load's words and the figures behind it; ``None`` where nothing is known."""
     known = load.quality
-    ratio = known.ratio if known else None
     return {
         "quality": known.verdict if known else None,
-        "perplexity": known.perplexity if known else None,
-        "perplexity_ratio": ratio.value if ratio else None,
-        "perplexity_ratio_low": ratio.low if ratio else None,
-        "perplexity_ratio_high": ratio.high if ratio else None,
-        **{name: getattr(known, name) if known else None for name in ("kl_mean", "kl_p99", "same_top")},
+        **attributes(known, "perplexity"),
+        **with_ends("perplexity_ratio{}", known.ratio if known else None),
+        **attributes(known, "kl_mean", "kl_p99", "same_top"),
     }
 
 
-def _with_interval(metric: Metric, measured: Measured | None) -> dict[str, float | None]:
-    return {
-        metric.key: measured.estimate.value if measured else None,
-        metric.with_unit("low"): measured.estimate.low if measured else None,
-        metric.with_unit("high"): measured.estimate.high if measured else None,
-    }
-
-
-def _reason(failure: Failure) -> dict[str, Any]:
-    return {"error_type": failure.error_type, "error_message": clean(failure.message)}
+def _with_interval(cell: CellResult, key: str) -> dict[str, float | None]:
+    measured = getattr(cell, key)
+    return with_ends(METRICS[key].names, measured.estimate if measured else None)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.interval import Estimate
-from bench.analyse.results import CellResult, LoadResult, MemoryRanking, Ranking
-from bench.report.about import about
+from bench.analyse.results import CellResult, LoadResult, Ranking
 from bench.report.agreement_words import reference_name
-from bench.report.format import clean
+from bench.report.exports.fields import attributes, json_text, with_ends
+from bench.report.index import about
 from bench.report.names import Naming
-from bench.report.run_view import RunView, load_of
+from bench.report.run_view import RunView
 from bench.report.run_words import all_sentences
 
 SUMMARY_VERSION = 7
 
 _RECORD = ("run_id", "created_at", "command", "seed", "project", "model", "machine", "machine_id", "observers", "venvs")
+
+_QUALITY = ("verdict", "reason", "error", "reference", "is_reference", "texts", "positions", "perplexity")
+_FAILURE = ("status", "error_type", "message")
 
 _PLAN = (
     *("profile", "blocks", "interval_target", "max_blocks", "max_time_s"),
@@ -56,10 +57,8 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
             {
                 "configuration": names.of(failure.load),
                 "simulated": failure.load.simulated,
-                "status": failure.status,
-                "error_type": failure.error_type,
-                "message": failure.message,
-                "prompt_tokens": sorted({shape[0] for shape in failure.shapes}),
+                **attributes(failure, *_FAILURE),
+                "prompt_tokens": sorted({cell.prompt_tokens for cell in failure.cells}),
                 "blocks": failure.blocks,
             }
             for failure in analysis.failures
@@ -86,37 +85,20 @@ def _quality(names: Naming, load: LoadResult) -> dict[str, Any]:
     return {
         "configuration": names.of(load),
         "load_key": load.load_key,
-        "verdict": known.verdict,
-        "reason": known.reason,
-        "error": known.error,
-        "reference": known.reference,
-        "is_reference": known.is_reference,
-        "texts": known.texts,
-        "positions": known.positions,
-        "perplexity": known.perplexity,
-        **_estimate("perplexity_ratio", known.ratio),
-        **_estimate("cpu_ratio", known.cpu_ratio),
-        "kl_mean": known.kl_mean,
-        "kl_p99": known.kl_p99,
-        "same_top": known.same_top,
+        **attributes(known, *_QUALITY),
+        **with_ends("perplexity_ratio{}", known.ratio),
+        **with_ends("cpu_ratio{}", known.cpu_ratio),
+        **attributes(known, "kl_mean", "kl_p99", "same_top"),
         "kinds": [dataclasses.asdict(one) for one in known.kinds],
         "longest": dataclasses.asdict(known.longest) if known.longest else None,
     }
 
 
-def _estimate(name: str, found: Estimate | None) -> dict[str, float | None]:
-    return {
-        name: found.value if found else None,
-        f"{name}_low": found.low if found else None,
-        f"{name}_high": found.high if found else None,
-    }
-
-
-def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: str, unit: str) -> dict[str, Any]:
+def _ranking(names: Naming, ranking: Ranking[Any], key: str, lowest: str, unit: str) -> dict[str, Any]:
     """One ranking; ``key`` is what a contestant is known by, ``lowest`` and ``unit`` name the fields of its figure."""
 
     def contestant(one: CellResult | LoadResult) -> dict[str, Any]:
-        return {"configuration": names.of(load_of(one)), key: getattr(one, key)}
+        return {"configuration": names.of(one.load), key: getattr(one, key)}
 
     return {
         **_requests(ranking),
@@ -124,18 +106,14 @@ def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: 
         "simulated": ranking.simulated,
         "claims_verdict": ranking.verdict,
         "claims_lowest": ranking.claimed,
-        "lowest": names.of(load_of(ranking.winner)),
+        "lowest": names.of(ranking.winner.load),
         f"lowest_{key}": getattr(ranking.winner, key),
-        f"{lowest}_{unit}": ranking.lowest.value,
-        f"{lowest}_low_{unit}": ranking.lowest.low,
-        f"{lowest}_high_{unit}": ranking.lowest.high,
+        **with_ends(lowest + "{}_" + unit, ranking.lowest),
         "blocks": ranking.lowest.blocks,
         "others": [
             {
                 **contestant(rival.contestant),
-                "ratio": rival.ratio.value,
-                "ratio_low": rival.ratio.low,
-                "ratio_high": rival.ratio.high,
+                **with_ends("ratio{}", rival.ratio),
                 "distinguishable": rival.distinguishable,
                 # Over the blocks that both have, as the values are.
                 "blocks": rival.ratio.blocks,
@@ -149,23 +127,6 @@ def _ranking(names: Naming, ranking: Ranking | MemoryRanking, key: str, lowest: 
     }
 
 
-def _requests(ranking: Ranking | MemoryRanking) -> dict[str, Any]:
-    names = ("prompt_tokens", "new_tokens", "batch_size")
-    if isinstance(ranking, MemoryRanking):
-        return {"requests": [dict(zip(names, shape, strict=True)) for shape in ranking.shapes]}
-    return {"metric": ranking.metric, **{name: getattr(ranking, name) for name in names}}
-
-
-def json_text(value: Any, indent: int = 1) -> str:
-    """A file of JSON, whose texts have no control characters."""
-    return json.dumps(_cleaned(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _cleaned(value: Any) -> Any:
-    if isinstance(value, str):
-        return clean(value)
-    if isinstance(value, Mapping):
-        return {clean(str(key)): _cleaned(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_cleaned(one) for one in value]
-    return value
+def _requests(ranking: Ranking[Any]) -> dict[str, Any]:
+    shapes = [dict(zip(("prompt_tokens", "new_tokens", "batch_size"), one, strict=True)) for one in ranking.shapes]
+    return {"requests": shapes} if ranking.metric == "memory" else {"metric": ranking.metric, **shapes[0]}

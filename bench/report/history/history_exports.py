@@ -9,8 +9,7 @@ from typing import Any
 
 from bench.analyse.timeline import QualitySeries, Series
 from bench.metrics import METRICS
-from bench.report.about import MOST_HEADLINE, about_fields
-from bench.report.exports.summary_json import json_text
+from bench.report.exports.fields import attributes, json_text, with_ends
 from bench.report.exports.summary_markdown import escape
 from bench.report.format import clean, interval, listed, number, plain
 from bench.report.history.history_text import (
@@ -28,6 +27,7 @@ from bench.report.history.history_text import (
     share,
 )
 from bench.report.history.history_view import HistoryView
+from bench.report.index import MOST_HEADLINE, about_fields
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.language import gettext as _
 from bench.report.sitting_words import as_values
@@ -180,18 +180,14 @@ def _series(one: Series, name: str, ids: Sequence[str]) -> dict[str, Any]:
         "shifts": [
             {
                 "after": ids[one.points[shift.index].run],
-                "ratio": shift.ratio,
-                "p_value": shift.p_value,
-                "turn": shift.turn,
+                **attributes(shift, "ratio", "p_value", "turn"),
             }
             for shift in one.shifts
         ],
         "points": [
             {
                 "run_id": ids[point.run],
-                "value_ms": point.estimate.value,
-                "low_ms": point.estimate.low,
-                "high_ms": point.estimate.high,
+                **{f"{end}_ms": getattr(point.estimate, end) for end in ("value", "low", "high")},
                 "blocks": point.estimate.blocks,
             }
             for point in one.points
@@ -211,9 +207,7 @@ def _quality(one: QualitySeries, ids: Sequence[str]) -> dict[str, Any]:
             {
                 "before": ids[step.before],
                 "after": ids[step.after],
-                "ratio": step.ratio,
-                "verdicts": list(step.verdicts),
-                "same_artifact": step.same_artifact,
+                **attributes(step, "ratio", "verdicts", "same_artifact"),
                 "changes": [asdict(change) for change in step.changes],
             }
             for step in one.steps
@@ -222,9 +216,7 @@ def _quality(one: QualitySeries, ids: Sequence[str]) -> dict[str, Any]:
             {
                 "run_id": ids[run],
                 "perplexity": quality.perplexity,
-                "perplexity_ratio": quality.ratio.value if quality.ratio else None,
-                "perplexity_ratio_low": quality.ratio.low if quality.ratio else None,
-                "perplexity_ratio_high": quality.ratio.high if quality.ratio else None,
+                **with_ends("perplexity_ratio{}", quality.ratio),
                 "verdict": quality.verdict,
             }
             for run, quality in one.points

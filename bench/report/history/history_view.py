@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.analyse.build_history import build_history
 from bench.analyse.conditions import other_machine, prompts_of
 from bench.analyse.results import CellResult, LoadResult
 from bench.analyse.run import analyse_run
-from bench.analyse.timeline import Drift, History, Move, ReadRun, Series, read_analysis
+from bench.analyse.timeline import History, ReadRun, read_analysis
 from bench.errors import StoreError, UsageError
 from bench.metrics import COMPARED
 from bench.plan.cells import Ask
 from bench.report import names
 from bench.report.compare.comparison_figures import shape
 from bench.report.format import listed, plural
-from bench.store.lookup import all_folders, find_folders
+from bench.store.lookup import all_folders, find_folders, is_glob
 from bench.store.reader import StoredRun, open_run
 
-
-class Reason(Enum):
-    """Why runs are not part of a history."""
-
-    UNREADABLE = auto()
-    SAME_RUN = auto()
-    NO_DATE = auto()
-    OTHER_MACHINE = auto()
-    OTHER_HARDWARE = auto()
+Reason = Literal["unreadable", "same run", "no date", "other machine", "other hardware"]
+"""Why runs are not part of a history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +37,11 @@ class LeftOut:
         error: that reading it ended with, in English; blank for none.
     """
 
-    reason: Reason
+    code: Reason
     folder: str = ""
     same_as: str = ""
     runs: int = 1
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NewPrompts:
-    """A run that was the first to use a later prompt set, with the prompt lengths concerned."""
-
-    run: ReadRun
-    prompts: int
-    lengths: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SlowChange:
-    """All drifts of one direction, a move per metric, from the first run of any of them to the last."""
-
-    slower: bool
-    first: ReadRun
-    last: ReadRun
-    moves: tuple[Move, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,72 +69,6 @@ class HistoryView:
         """Whether any latency is simulated."""
         return any(one.cell.simulated for one in self.history.series)
 
-    @property
-    def unfinished(self) -> list[str]:
-        """Ids of runs without an end."""
-        return [run.run_id for run in self.history.runs if not run.ended]
-
-    @property
-    def interrupted(self) -> list[ReadRun]:
-        """Runs that were carried on after an interruption."""
-        return [run for run in self.history.runs if run.interruptions]
-
-    @property
-    def lost(self) -> list[tuple[str, int]]:
-        """Id of each run with cells that lack blocks, and how many cells."""
-        counted = ((run.run_id, sum(cell.lost_blocks > 0 for cell in run.cells)) for run in self.history.runs)
-        return [(run_id, cells) for run_id, cells in counted if cells]
-
-    @property
-    def variant_runs(self) -> int:
-        """How many runs have variants, which are left out."""
-        return sum(run.variants > 0 for run in self.history.runs)
-
-    @property
-    def new_prompts(self) -> list[NewPrompts]:
-        """Where series begin anew because the prompts changed."""
-        return list(_new_prompts(self.history.runs))
-
-    @property
-    def too_short(self) -> list[Series]:
-        """Series with too few runs to look for a change point."""
-        return [one for one in self.history.series if one.changed is None]
-
-    @property
-    def slow_changes(self) -> list[SlowChange]:
-        """The drifts, slower ones first."""
-        return [one for slower in (True, False) for one in _slow_change(self.history, slower=slower)]
-
-
-def _new_prompts(runs: tuple[ReadRun, ...]) -> Iterator[NewPrompts]:
-    known: set[tuple[str, int, int]] = set()
-    for run in runs:
-        new: dict[int, list[int]] = {}
-        for cell in run.cells:
-            key = cell.identity.model, cell.prompt_tokens, cell.identity.prompts
-            if cell.identity.prompts > 1 and key not in known:
-                known.add(key)
-                new.setdefault(cell.identity.prompts, []).append(cell.prompt_tokens)
-        for prompts, lengths in sorted(new.items()):
-            yield NewPrompts(run, prompts, tuple(sorted(lengths)))
-
-
-def _slow_change(history: History, *, slower: bool) -> Iterator[SlowChange]:
-    by_metric: dict[str, list[Drift]] = {}
-    for drift in history.drifts:
-        if (drift.ratio > 1) is slower:
-            by_metric.setdefault(history.series[drift.series].metric, []).append(drift)
-    if not by_metric:
-        return
-    measured = Counter(one.metric for one in history.series)
-    moves = []
-    for metric, drifts in by_metric.items():
-        ratios = [drift.ratio for drift in drifts]
-        series = tuple(sorted({drift.series for drift in drifts}))
-        moves.append(Move(metric, slower, series, measured[metric], min(ratios), max(ratios)))
-    ends = [run for drifts in by_metric.values() for drift in drifts for run in (drift.first, drift.last)]
-    yield SlowChange(slower, history.runs[min(ends)], history.runs[max(ends)], tuple(moves))
-
 
 def read_history(
     names: Sequence[str],
@@ -170,7 +77,7 @@ def read_history(
     threshold: float = 0.03,
     metrics: Sequence[str] = COMPARED,
 ) -> HistoryView:
-    """The history of the runs that a command line names. A run that cannot be read is left out.
+    """The history of the runs that a command line names. A run of a glob that cannot be read is left out.
 
     Args:
         names: ids, folders or globs; without any, all in ``results``.
@@ -181,37 +88,46 @@ def read_history(
 
     Raises:
         UsageError: a name means no run, or no run is of that machine.
-        StoreError: there is no run that can be read.
+        StoreError: there is no run that can be read, or one that is named itself cannot be.
     """
     folders = find_folders(names, results) if names else all_folders(results)
-    opened: dict[str, StoredRun] = {}
-    left_out: list[LeftOut] = []
-    for folder in folders:
-        try:
-            run = open_run(folder)
-        except StoreError as error:
-            left_out.append(LeftOut(Reason.UNREADABLE, error=str(error)))
-            continue
-        if (same := opened.setdefault(run.run_id, run)) is not run:
-            left_out.append(LeftOut(Reason.SAME_RUN, str(folder), same_as=str(same.path)))
+    named = {*find_folders([name for name in names if not is_glob(name)], results)}
+    opened, left_out = _opened(folders, named)
     if not opened:
         raise StoreError(f"none of {_count(len(folders))} can be read: {left_out[0].error}")
     machine_id = _chosen_machine(list(opened.values()), machine)
-    named = [run for run in opened.values() if _machine_id(run) == machine_id]
-    if others := len(opened) - len(named):
-        left_out.append(LeftOut(Reason.OTHER_MACHINE, runs=others))
-    newest = max(named, key=lambda run: str(run.created_at or ""))
-    own = [run for run in named if other_machine(run.record, newest.record) is None]
-    if others := len(named) - len(own):
-        left_out.append(LeftOut(Reason.OTHER_HARDWARE, runs=others))
+    of_id = [run for run in opened.values() if _machine_id(run) == machine_id]
+    if others := len(opened) - len(of_id):
+        left_out.append(LeftOut("other machine", runs=others))
+    newest = max(of_id, key=lambda run: str(run.created_at or ""))
+    own = [run for run in of_id if other_machine(run.record, newest.record) is None]
+    if others := len(of_id) - len(own):
+        left_out.append(LeftOut("other hardware", runs=others))
     # One run is in memory at a time.
-    read = [_read(run) for run in own]
+    read = [_read(run, named=run.path in named) for run in own]
     runs = [one for one in read if isinstance(one, ReadRun)]
     left_out += [one for one in read if isinstance(one, LeftOut)]
     if not runs:
         reason = left_out[-1].error or f"{left_out[-1].folder} does not say when it was measured"
         raise StoreError(f"no run of machine {machine_id} can be read: {reason}")
     return HistoryView(machine_id, _cpu(own[-1]), build_history(runs, threshold, metrics), tuple(left_out))
+
+
+def _opened(folders: Sequence[Path], named: Collection[Path]) -> tuple[dict[str, StoredRun], list[LeftOut]]:
+    """Id -> run, and what is left out; a run that is ``named`` itself is not."""
+    opened: dict[str, StoredRun] = {}
+    left_out: list[LeftOut] = []
+    for folder in folders:
+        try:
+            run = open_run(folder)
+        except StoreError as error:
+            if folder in named:
+                raise
+            left_out.append(LeftOut("unreadable", error=str(error)))
+            continue
+        if (same := opened.setdefault(run.run_id, run)) is not run:
+            left_out.append(LeftOut("same run", str(folder), same_as=str(same.path)))
+    return opened, left_out
 
 
 def _count(runs: int) -> str:
@@ -242,26 +158,20 @@ def _cpu(run: StoredRun) -> str:
     return str(value or "")
 
 
-def _read(run: StoredRun) -> ReadRun | LeftOut:
+def _read(run: StoredRun, *, named: bool) -> ReadRun | LeftOut:
+    if run.created_at is None:
+        return LeftOut("no date", str(run.path))
     try:
-        if run.created_at is None:
-            return LeftOut(Reason.NO_DATE, str(run.path))
         analysis = analyse_run(run)
-        naming = names.name_all(analysis)
-        return read_analysis(
-            analysis,
-            prompts_of(run),
-            run.run_id,
-            run.created_at,
-            _names(naming),
-            lambda load: _Name(_line(naming, load)),
-        )
+        prompts = prompts_of(run)
     except StoreError as error:
-        return LeftOut(Reason.UNREADABLE, error=str(error))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        # One record that was edited by hand must not keep all the others from being shown.
-        why = f"{run.path / 'run.json'} is not as a run writes it ({type(error).__name__}: {error})"
-        return LeftOut(Reason.UNREADABLE, error=why)
+        if named:
+            raise
+        return LeftOut("unreadable", error=str(error))
+    naming = names.name_all(analysis)
+    return read_analysis(
+        analysis, prompts, run.run_id, run.created_at, _names(naming), lambda load: _Name(_line(naming, load))
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 from tests.support.gguf_vocabularies import KINDS, TEXT
 from tests.support.interpreters import told
 
-pytestmark = pytest.mark.contract
+pytestmark = pytest.mark.conversion
 
 Said = dict[str, dict[str, object]]
 

@@ -25,7 +25,7 @@ from bench.prepare.stage import Preparer
 from tests.support.hub_server import Hub, serving
 from tests.support.models import write_index, write_weights
 
-pytestmark = pytest.mark.contract
+pytestmark = pytest.mark.conversion
 
 NAME, COMMIT, OLDER = (
     "acme/tiny",
@@ -191,6 +191,7 @@ def ranges(hub: Hub) -> list[str | None]:
     return [one.range for one in hub.asked if one.path.endswith("model.safetensors") and one.host == "localhost"]
 
 
+@pytest.mark.fault("download")
 def test_a_connection_that_breaks_is_gone_on_with(hub: Hub, large: Path, user: User) -> None:
     hub.cut["model.safetensors"] = CHUNK + CHUNK // 2
     preparer = user.preparer()
@@ -225,6 +226,7 @@ def interrupt(patch: pytest.MonkeyPatch, cache: Path, least: int) -> None:
     patch.setattr(converter, "_wait", interrupted)
 
 
+@pytest.mark.fault("download")
 def test_a_second_start_goes_on_where_the_first_was_interrupted(
     hub: Hub, large: Path, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

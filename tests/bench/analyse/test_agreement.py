@@ -209,7 +209,7 @@ def test_of_a_batch_the_first_sequence_is_compared(tiny_run: TinyRun, make_cell:
 def test_a_file_of_answers_that_is_none_leaves_them_out(tiny_run: TinyRun, narrow: Cell, damage: object) -> None:
     ask(tiny_run, narrow, 0, "p", 1, 2, 3, 4)
     found = beside_right(tiny_run, damage)
-    assert (found.right_answers, read_right_answers(tiny_run.folder / "run")) == (None, None)
+    assert (found.right_answers, read_right_answers(open_run(tiny_run.folder / "run"))) == (None, None)
 
 
 # -- the same artifact on the CPU

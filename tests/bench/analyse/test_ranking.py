@@ -18,7 +18,7 @@ from tests.support.analyses import made_cell, made_load
 MakeCell = Callable[..., Cell]
 
 
-def ttft(analysis: RunAnalysis) -> Ranking:
+def ttft(analysis: RunAnalysis) -> Ranking[CellResult]:
     return next(ranking for ranking in analysis.rankings if ranking.metric == "ttft_ms")
 
 
@@ -84,7 +84,7 @@ def test_simulated_cells_are_never_ranked_with_measured_ones(tiny_run: Any, make
 def test_each_prompt_length_has_its_own_ranking(tiny_run: Any, make_cell: MakeCell) -> None:
     for prompt_tokens in (10, 20):
         measure(tiny_run, make_cell(prompt_tokens=prompt_tokens), [20, 21])
-    lengths = [r.prompt_tokens for r in tiny_run.analyse().rankings if r.metric == "tpot_ms"]
+    lengths = [r.shapes[0][0] for r in tiny_run.analyse().rankings if r.metric == "tpot_ms"]
     assert lengths == [10, 20]
 
 
@@ -121,7 +121,7 @@ def by_block(medians: Mapping[int, float]) -> Measured:
     return Measured(estimate, medians)
 
 
-def ranked(contestants: Mapping[str, Mapping[int, float]]) -> Ranking:
+def ranked(contestants: Mapping[str, Mapping[int, float]]) -> Ranking[CellResult]:
     """The ranking by time to first token of backends with these block medians."""
 
     def cell(backend: str, medians: Mapping[int, float]) -> CellResult:
@@ -235,7 +235,9 @@ def test_drift_under_adaptive_stopping_makes_nobody_fastest_who_is_not() -> None
 # -- how many false calls there are
 
 
-def identical(contestants: int, blocks: int, noise: random.Random, spread: Callable[[int], float]) -> Ranking:
+def identical(
+    contestants: int, blocks: int, noise: random.Random, spread: Callable[[int], float]
+) -> Ranking[CellResult]:
     """A ranking of configurations that take equally long."""
     mood = [noise.gauss(0, 0.03) for _ in range(blocks)]
     return ranked(

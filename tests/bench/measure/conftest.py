@@ -139,6 +139,7 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
         threads: int | None = None,
         allow_fallback: bool = False,
         retry_crashed: bool = False,
+        memory_cap_bytes: int | None = None,
         say: Callable[[str], None] = lambda _: None,
     ) -> Kit:
         quick = ("ttft_ms=1", "itl_ms=1", *load_options)
@@ -169,6 +170,7 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
             stopping=stopping,
             allow_fallback=allow_fallback,
             retry_crashed=retry_crashed,
+            memory_cap_bytes=memory_cap_bytes,
             say=say,
         )
         writer = RunWriter(tmp_path / "results", "run-1")

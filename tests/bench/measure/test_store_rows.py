@@ -17,6 +17,7 @@ from bench.measure.worker import Generated, Loaded, Timeouts
 from bench.observe.busy import Busy
 from bench.observe.gauges import Gauged
 from bench.observe.memory import MemoryUse
+from bench.observe.moment import Moment
 from bench.plan.cells import Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.plan.venvs import Venv
@@ -44,7 +45,7 @@ class StandIn:
 
 
 def attempt(**known: Any) -> Attempt:
-    return Attempt("b0/1/key/a1", 1, NOW, **known)
+    return Attempt("b0/1/key/a1", 1, Moment(NOW), **known)
 
 
 def load_of(one: Attempt, artifact: StandIn | None = None) -> dict[str, Any]:

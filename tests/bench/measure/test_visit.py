@@ -20,9 +20,11 @@ from bench.observe import gauges
 from bench.observe.busy import EngineTime, Reading
 from bench.observe.energy_meter import FoundMeter
 from bench.observe.machine_conditions import Watched
+from bench.observe.nvidia import NvidiaGpus
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venv
 from bench.prepare.cache import Artifact
+from tests.support.nvml import FakeNvml
 
 pytestmark = pytest.mark.process
 
@@ -185,7 +187,7 @@ def test_every_generation_has_the_memory_so_far(kit: MakeKit) -> None:
 class Uncounted:
     """The counters of a machine that counts no device, whatever machine the test runs on."""
 
-    def __call__(self, pid: int, device: str, cpus: object) -> Uncounted:
+    def __call__(self, pid: int, device: str, cpus: object, nvidia: object) -> Uncounted:
         return self
 
     def busy(self) -> Reading:
@@ -207,6 +209,7 @@ class Uncounted:
 def test_a_counter_that_nobody_read_is_null_and_not_zero(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.observe.gauges.counters_of", Uncounted())
     monkeypatch.setattr("bench.observe.gauges.find_energy_meter", lambda: FoundMeter(None))
+    monkeypatch.setattr("bench.observe.gauges.NvidiaGpus", lambda: NvidiaGpus(FakeNvml()))
     one = kit()
     one.measure(8)
     counters = ("setup_ns", "padded_prompt_tokens", "tokenize_ns", "npu_busy_ns", "gpu_busy_ns", "energy_j")
@@ -228,11 +231,13 @@ def test_a_load_says_what_it_was_given(kit: MakeKit) -> None:
     assert json.loads(one.rows("loads")[0]["options"]) == {"ttft_ms": 1, "itl_ms": 1, "load_ms": 1}
 
 
+@pytest.mark.fault("worker-dies")
 def test_a_crash_costs_its_cell_only(kit: MakeKit) -> None:
     one = kit("crash_at=2", "only_prompt_tokens=8")
     assert one.measure(8, 16) == ["WorkerCrashed", "ok"]
 
 
+@pytest.mark.fault("worker-dies")
 def test_the_cell_after_a_crash_gets_a_new_load(kit: MakeKit) -> None:
     one = kit("crash_at=2", "only_prompt_tokens=8")
     one.measure(8, 16)
@@ -252,6 +257,7 @@ def test_rows_belong_to_the_load_that_gave_them(kit: MakeKit) -> None:
     ]
 
 
+@pytest.mark.fault("worker-dies")
 def test_a_crash_leaves_one_row_with_its_reason(kit: MakeKit) -> None:
     one = kit("crash_at=2", "only_prompt_tokens=8")
     one.measure(8)
@@ -259,6 +265,7 @@ def test_a_crash_leaves_one_row_with_its_reason(kit: MakeKit) -> None:
     assert found == [("crashed", "WorkerCrashed")]
 
 
+@pytest.mark.fault("worker-dies")
 def test_a_crash_between_cells_costs_the_next_cell_and_no_more(kit: MakeKit) -> None:
     one = kit()
     one.measure(8)
@@ -266,12 +273,14 @@ def test_a_crash_between_cells_costs_the_next_cell_and_no_more(kit: MakeKit) -> 
     assert one.measure(16, 8) == ["WorkerCrashed", "ok"]
 
 
+@pytest.mark.fault("worker-hangs")
 def test_a_hang_is_a_row_and_the_next_cell_goes_on(kit: MakeKit) -> None:
     one = kit("hang_at=1", "only_prompt_tokens=16", generation_s=0.5)
     said = one.measure(16, 8)
     assert (said, by_status(one.rows("generations"), 16)) == (["WorkerTimeout", "ok"], ["timeout"])
 
 
+@pytest.mark.fault("worker-errs")
 def test_an_error_that_the_worker_survives_needs_no_new_load(kit: MakeKit) -> None:
     one = kit("fail_at=1", "only_prompt_tokens=8")
     said = one.measure(8, 16)
@@ -280,6 +289,7 @@ def test_an_error_that_the_worker_survives_needs_no_new_load(kit: MakeKit) -> No
 
 
 @pytest.mark.parametrize(("more", "took"), [(2, 6), (-1, 3)])
+@pytest.mark.fault("worker-errs")
 def test_more_or_fewer_tokens_are_a_failed_row_with_the_reason(kit: MakeKit, more: int, took: int) -> None:
     one = kit(f"extra_tokens={more}")
     one.measure(8)
@@ -289,6 +299,7 @@ def test_more_or_fewer_tokens_are_a_failed_row_with_the_reason(kit: MakeKit, mor
     assert found == [("failed", "StepCountError", f"asked for 4 steps, the stack answered with {took}", None)]
 
 
+@pytest.mark.fault("worker-errs")
 def test_a_load_that_fails_gives_each_of_its_cells_a_row(kit: MakeKit) -> None:
     one = kit("fail_load=no such model")
     said = one.measure(8, 16)
@@ -299,6 +310,7 @@ def test_a_load_that_fails_gives_each_of_its_cells_a_row(kit: MakeKit) -> None:
     )
 
 
+@pytest.mark.fault("worker-errs")
 def test_a_load_that_fails_is_tried_once(kit: MakeKit) -> None:
     one = kit("fail_load=no such model")
     one.measure(8, 16)
@@ -344,6 +356,7 @@ def test_a_stop_finishes_the_generation_under_way_and_keeps_it(kit: MakeKit) -> 
     assert [(row["warmup"], row["status"]) for row in one.rows("generations")] == [(True, "ok")]
 
 
+@pytest.mark.fault("worker-dies")
 def test_what_was_measured_is_kept_when_a_later_repeat_fails(kit: MakeKit) -> None:
     one = kit()
     answers = iter([None, None])
@@ -487,6 +500,7 @@ def test_busy_time_is_recorded_per_generation(kit: MakeKit, monkeypatch: pytest.
     assert {(row["npu_busy_ns"], row["gpu_busy_ns"]) for row in one.rows("generations")} == {(0, None)}
 
 
+@pytest.mark.fault("worker-prints")
 def test_the_workers_output_does_not_pile_up(kit: MakeKit) -> None:
     one = kit()
     one.measure(8)
@@ -497,6 +511,7 @@ def test_the_workers_output_does_not_pile_up(kit: MakeKit) -> None:
 # -- what is read beside the times
 
 
+@pytest.mark.fault("suspend")
 def test_a_generation_during_which_the_machine_slept_is_marked(kit: MakeKit, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(0.0, 30.0)
     monkeypatch.setattr("bench.observe.gauges.slept_s", lambda: next(clock))
@@ -528,6 +543,7 @@ def test_the_machine_around_a_visit_is_handed_on(kit: MakeKit) -> None:
     assert around.before.awake_s < around.after.awake_s
 
 
+@pytest.mark.fault("worker-dies")
 def test_of_a_worker_that_died_nothing_is_judged(kit: MakeKit) -> None:
     one = kit("crash_at=2")
     watched: list[Watched] = []
@@ -595,6 +611,7 @@ def loads_of(one: Any) -> list[tuple[int, str]]:
 
 
 @pytest.mark.parametrize("where", ["load", "warm-up"])
+@pytest.mark.fault("worker-dies")
 def test_a_worker_that_crashes_before_a_timed_generation_is_tried_once_more(dies: MakeKit, where: str) -> None:
     said: list[str] = []
     one = dies(where, retry_crashed=True, say=said.append)
@@ -606,11 +623,13 @@ def test_a_worker_that_crashes_before_a_timed_generation_is_tried_once_more(dies
     assert said == [f"    crashed: {first['error_message']}; trying once more in a fresh process"]
 
 
+@pytest.mark.fault("worker-hangs")
 def test_a_worker_that_hangs_in_its_warm_up_is_tried_once_more(dies: MakeKit) -> None:
     one = dies("warm-up", "hang", retry_crashed=True, generation_s=2.0)
     assert (one.measure(8), loads_of(one)) == (["ok"], [(1, "timeout"), (2, "ok")])
 
 
+@pytest.mark.fault("worker-dies")
 def test_a_load_that_crashes_again_is_given_up(dies: MakeKit) -> None:
     one = dies("always", retry_crashed=True)
     said = one.measure(8, 16)
@@ -619,6 +638,7 @@ def test_a_load_that_crashes_again_is_given_up(dies: MakeKit) -> None:
     assert [(row["load_id"], row["status"]) for row in rows] == [(f"{one.visit.planned.id}/a2", "crashed")] * 2
 
 
+@pytest.mark.fault("worker-dies")
 def test_a_crash_in_a_timed_generation_is_not_tried_again(dies: MakeKit) -> None:
     one = dies("second", retry_crashed=True)
     assert (one.measure(8), loads_of(one)) == (["WorkerCrashed"], [(1, "crashed")])
@@ -630,11 +650,13 @@ def test_a_load_that_says_what_is_wrong_is_not_tried_again(kit: MakeKit) -> None
     assert (one.measure(8), loads_of(one)) == (["WorkerFailed"], [(1, "failed")])
 
 
+@pytest.mark.fault("worker-dies")
 def test_a_crashed_load_is_not_tried_again_unless_that_was_asked_for(dies: MakeKit) -> None:
     one = dies("load")
     assert (one.measure(8), loads_of(one)) == (["WorkerCrashed"], [(1, "crashed")])
 
 
+@pytest.mark.fault("worker-dies")
 def test_a_stop_leaves_a_crashed_load_to_the_next_sitting(dies: MakeKit) -> None:
     one = dies("load", retry_crashed=True, stopping=lambda: True)
     with pytest.raises(Interrupted):

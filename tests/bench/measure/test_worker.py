@@ -135,12 +135,14 @@ def test_closing_twice_is_no_fault(start: Start) -> None:
     assert gone(worker)
 
 
+@pytest.mark.fault("worker-dies")
 def test_a_crash_is_told_with_its_exit_code(loaded: Start) -> None:
     with pytest.raises(WorkerCrashed, match=r"the worker died \(exit code 70\)") as caught:
         loaded(crash_at=1).generate(PROMPT, 4)
     assert (caught.value.exit_code, caught.value.status) == (70, "crashed")
 
 
+@pytest.mark.fault("worker-dies")
 def test_a_process_that_crashed_is_gone(loaded: Start) -> None:
     worker = loaded(crash_at=0)
     with pytest.raises(WorkerCrashed):
@@ -148,6 +150,7 @@ def test_a_process_that_crashed_is_gone(loaded: Start) -> None:
     assert not worker.alive
 
 
+@pytest.mark.fault("worker-dies")
 def test_a_worker_that_died_while_idle_is_a_crash_too(loaded: Start) -> None:
     worker = loaded()
     psutil.Process(worker.pid).kill()
@@ -157,6 +160,7 @@ def test_a_worker_that_died_while_idle_is_a_crash_too(loaded: Start) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that kill")
+@pytest.mark.fault("worker-dies")
 def test_a_kill_is_told_as_what_it_mostly_is(loaded: Start) -> None:
     worker = loaded()
     psutil.Process(worker.pid).kill()
@@ -164,11 +168,13 @@ def test_a_kill_is_told_as_what_it_mostly_is(loaded: Start) -> None:
         worker.generate(PROMPT, 1)
 
 
+@pytest.mark.fault("worker-hangs")
 def test_a_hang_is_stopped_in_time(loaded: Start) -> None:
     with pytest.raises(WorkerTimeout, match=r"did not answer with 'finished' within 0\.3 s and was stopped"):
         loaded(hang_at=0, generation_s=0.3).generate(PROMPT, 2)
 
 
+@pytest.mark.fault("worker-hangs")
 def test_a_process_that_hung_is_gone(loaded: Start) -> None:
     worker = loaded(hang_at=0, generation_s=0.3)
     with pytest.raises(WorkerTimeout):
@@ -176,6 +182,7 @@ def test_a_process_that_hung_is_gone(loaded: Start) -> None:
     assert gone(worker)
 
 
+@pytest.mark.fault("worker-hangs")
 def test_a_busy_worker_is_not_waited_for_when_it_is_closed(loaded: Start) -> None:
     worker = loaded(hang_at=0)
     ready = threading.Event()
@@ -195,12 +202,14 @@ def test_a_busy_worker_is_not_waited_for_when_it_is_closed(loaded: Start) -> Non
     assert took < worker.timeouts.close_s / 2
 
 
+@pytest.mark.fault("worker-errs")
 def test_an_error_of_the_backend_is_told_in_its_words(loaded: Start) -> None:
     with pytest.raises(WorkerFailed, match="the simulated backend was told to fail at step 1") as caught:
         loaded(fail_at=1).generate(PROMPT, 4)
     assert caught.value.error_type == "BackendError"
 
 
+@pytest.mark.fault("worker-errs")
 def test_a_worker_that_refused_can_be_asked_again(loaded: Start) -> None:
     worker = loaded(fail_at=1, only_prompt_tokens=3)
     with pytest.raises(WorkerFailed):
@@ -209,12 +218,14 @@ def test_a_worker_that_refused_can_be_asked_again(loaded: Start) -> None:
 
 
 @pytest.mark.parametrize("more", [1, -1])
+@pytest.mark.fault("worker-errs")
 def test_more_or_fewer_steps_than_asked_are_an_error(loaded: Start, more: int) -> None:
     with pytest.raises(WorkerFailed, match=f"asked for 4 steps, the stack answered with {4 + more}") as caught:
         loaded(extra_tokens=more).generate(PROMPT, 4)
     assert caught.value.error_type == "StepCountError"
 
 
+@pytest.mark.fault("worker-errs")
 def test_a_load_that_fails_is_told_in_its_words(start: Start) -> None:
     worker = start()
     worker.open()
@@ -252,18 +263,21 @@ def test_an_interpreter_that_is_not_there_is_told_with_a_remedy(tmp_path: Path) 
         WorkerProcess(str(tmp_path / "nowhere"), "backends.simulated:Simulated", tmp_path / "w")
 
 
+@pytest.mark.fault("worker-dies")
 def test_an_interpreter_without_the_worker_is_told_by_its_last_words(other_root: Path, start: Start) -> None:
     (other_root / "backends" / "worker.py").unlink()
     with pytest.raises(WorkerCrashed, match=r"exit code 1\); its last words: .*No module named backends\.worker"):
         start()
 
 
+@pytest.mark.fault("worker-hangs")
 def test_a_worker_that_never_comes_up_is_stopped(other_root: Path, start: Start) -> None:
     (other_root / "backends" / "worker.py").write_text("import time\ntime.sleep(600)\n", encoding="utf-8")
     with pytest.raises(WorkerTimeout, match=r"did not come up within 0\.5 s"):
         start(timeouts=Timeouts(start_s=0.5))
 
 
+@pytest.mark.fault("worker-hangs")
 def test_a_worker_that_never_came_up_is_gone(other_root: Path, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     spawn = child_process._spawn
     spawned: list[subprocess.Popen[bytes]] = []
@@ -279,6 +293,7 @@ def test_a_worker_that_never_came_up_is_gone(other_root: Path, start: Start, mon
     assert [process.poll() is not None for process in spawned] == [True]
 
 
+@pytest.mark.fault("worker-breaks-protocol")
 def test_a_worker_that_does_not_know_the_key_is_refused(other_root: Path, start: Start) -> None:
     stranger = CONNECT.replace('bytes.fromhex(greeting["key"])', 'b"guess"')
     (other_root / "backends" / "worker.py").write_text(stranger, encoding="utf-8")
@@ -286,6 +301,7 @@ def test_a_worker_that_does_not_know_the_key_is_refused(other_root: Path, start:
         start()
 
 
+@pytest.mark.fault("worker-breaks-protocol")
 def test_a_worker_of_another_version_is_refused(other_root: Path, start: Start) -> None:
     stand_in(other_root, "hello(protocol=99)\ntime.sleep(600)")
     with pytest.raises(WorkerFailed, match="the worker speaks protocol 99, the harness 1"):
@@ -301,6 +317,7 @@ def test_a_worker_of_another_version_is_refused(other_root: Path, start: Start) 
         ("send(connection, 'loaded')", "the worker answered 'loaded' where 'opened' was due"),
     ],
 )
+@pytest.mark.fault("worker-breaks-protocol")
 def test_a_breach_of_the_protocol_is_told(
     other_root: Path, start: Start, monkeypatch: pytest.MonkeyPatch, answer: str, message: str
 ) -> None:
@@ -312,6 +329,7 @@ def test_a_breach_of_the_protocol_is_told(
     assert gone(worker)
 
 
+@pytest.mark.fault("worker-breaks-protocol")
 def test_a_worker_that_closes_its_channel_and_stays_is_stopped(
     other_root: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +351,7 @@ def test_a_request_that_is_too_long_is_refused_before_it_is_sent(
     assert worker.alive
 
 
+@pytest.mark.fault("worker-prints")
 def test_what_a_stack_prints_does_not_disturb(other_root: Path, start: Start) -> None:
     worker = start("backends.odd:Odd")
     worker.open()
@@ -340,6 +359,7 @@ def test_what_a_stack_prints_does_not_disturb(other_root: Path, start: Start) ->
     assert worker.generate(PROMPT, 3).token_ids == [[3], [3], [3]]
 
 
+@pytest.mark.fault("worker-prints")
 def test_what_a_stack_prints_is_kept(other_root: Path, start: Start) -> None:
     worker = start("backends.odd:Odd")
     worker.open()
@@ -371,6 +391,7 @@ def test_numeric_libraries_are_told_the_threads(
     assert worker.stderr_tail() == said
 
 
+@pytest.mark.fault("worker-children")
 def test_what_a_worker_started_goes_with_it(other_root: Path, start: Start) -> None:
     worker = start("backends.odd:Odd")
     worker.open()
@@ -380,6 +401,7 @@ def test_what_a_worker_started_goes_with_it(other_root: Path, start: Start) -> N
     assert psutil.wait_procs([child], timeout=10)[1] == []
 
 
+@pytest.mark.fault("worker-memory")
 def test_a_worker_is_stopped_before_the_machine_runs_out_of_memory(
     loaded: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,6 +419,7 @@ def test_the_consoles_ctrl_c_does_not_reach_a_worker(start: Start) -> None:
         assert os.getpgid(worker.pid) != os.getpgid(0)
 
 
+@pytest.mark.fault("worker-hangs")
 def test_a_process_that_cannot_be_ended_is_told_and_left(loaded: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = loaded(hang_at=0, generation_s=0.3)
     monkeypatch.setattr(child_process, "end_tree", lambda pid: None)

@@ -74,6 +74,7 @@ def test_energy_that_cannot_be_read_has_no_source_either(meter: Meter | None) ->
     assert (found.energy_j, found.energy_source) == (None, None)
 
 
+@pytest.mark.fault("suspend")
 def test_a_generation_during_which_the_machine_slept_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
     slept = iter((100.0, 160.0))
     monkeypatch.setattr(module, "slept_s", lambda: next(slept))

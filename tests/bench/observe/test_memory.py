@@ -7,7 +7,16 @@ import sys
 import pytest
 
 from bench.observe.cgroup import Groups
-from bench.observe.memory import MemoryUse, memory_of, parse_high_water_mark, shortage, starving
+from bench.observe.limits import UsableMemory
+from bench.observe.memory import (
+    MemoryUse,
+    cap_of,
+    memory_of,
+    parse_high_water_mark,
+    refused_by_cap,
+    shortage,
+    starving,
+)
 
 GIB = 1024**3
 STATUS = "Name:\tpython\nVmPeak:\t  999999 kB\nVmHWM:\t   12345 kB\nVmRSS:\t   11111 kB\n"
@@ -69,3 +78,47 @@ def test_this_machine_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.observe.limits.psutil.virtual_memory", Full)
     monkeypatch.setattr("bench.observe.limits.own_groups", Groups)
     assert str(starving()).startswith("0 MB of 8192 MB left")
+
+
+GB = 10**9
+
+
+@pytest.mark.parametrize(
+    ("machine", "usable", "free", "swap", "cap"),
+    [
+        (16 * GB, 16 * GB, 10 * GB, 0, 10 * GB - 320_000_000),
+        (16 * GB, 16 * GB, 10 * GB, 4 * GB, 14 * GB - 320_000_000),
+        # The machine's swap is none of a container's.
+        (64 * GB, 16 * GB, 10 * GB, 4 * GB, 10 * GB - 320_000_000),
+        (4 * GB, 4 * GB, GB // 10, 0, 0),
+    ],
+)
+def test_the_cap_is_what_can_be_had_less_what_is_kept_free(
+    machine: int, usable: int, free: int, swap: int, cap: int
+) -> None:
+    assert cap_of(UsableMemory(machine, usable, free), swap) == cap
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "MemoryError",
+        "out of memory (std::bad_alloc)",
+        "RuntimeError: std::bad_alloc",
+        "[enforce fail at alloc_cpu.cpp:125] . DefaultCPUAllocator: can't allocate memory: you tried to get 4",
+        "Unable to allocate 8.00 GiB for an array with shape (1073741824,)",
+        "Failed to allocate memory for requested buffer of size 1024",
+        "[Errno 12] Cannot allocate memory",
+        "OpenVINO could not compile the model for CPU: Resource temporarily unavailable",
+        "memory allocation of 1024 bytes failed",
+        "The paging file is too small for this operation to complete",
+    ],
+)
+def test_words_of_a_refusal_get_the_cap_and_a_remedy(said: str) -> None:
+    added = refused_by_cap(said, 12 * GB)
+    assert added is not None
+    assert added.startswith("memory cap: it may take 12.0 GB")
+
+
+def test_other_errors_say_nothing_of_a_cap() -> None:
+    assert refused_by_cap("Fatal Python error: Segmentation fault in load (x.py)", 12 * GB) is None

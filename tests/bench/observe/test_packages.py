@@ -8,7 +8,7 @@ from pathlib import Path, PureWindowsPath
 
 import pytest
 
-from bench.observe.packages import PACKAGES_FILE, describe_venvs, drift, without_home
+from bench.observe.packages import LOCK_FILE, PACKAGES_FILE, describe_venvs, drift, locked, tools, without_home
 from bench.plan.venvs import Venv
 
 
@@ -101,3 +101,30 @@ def test_an_interpreter_that_nox_did_not_make_is_the_users_own(venv: Venv, tmp_p
 
 def test_a_venv_that_cannot_be_listed_is_left_to_the_worker(tmp_path: Path) -> None:
     assert drift(made_venv(tmp_path, numpy="2"), {}) is None
+
+
+def note_lock(home: Path, text: str) -> str:
+    (home / "bin").mkdir(exist_ok=True)
+    (home / LOCK_FILE).write_text(text, encoding="utf-8")
+    return str(home / "bin" / "python")
+
+
+def test_a_venv_says_whether_it_was_installed_by_hash(tmp_path: Path) -> None:
+    assert locked(note_lock(tmp_path, '{"locked": true}')) == {"locked": True}
+
+
+def test_why_not_is_told_without_keys_of_an_index(tmp_path: Path) -> None:
+    why = "installed by name: x from https://me:key@index/simple?token=1"
+    told = locked(note_lock(tmp_path, json.dumps({"locked": False, "unlocked_reason": why})))
+    assert told == {"locked": False, "unlocked_reason": "installed by name: x from https://index/simple"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"locked": false}'])
+def test_an_interpreter_that_says_nothing_is_not_locked(tmp_path: Path, text: str) -> None:
+    told = locked(note_lock(tmp_path, text))
+    assert told == {"locked": False, "unlocked_reason": "not an environment that nox made"}
+
+
+def test_the_harness_and_what_converts_are_told_where_there_is_one(tmp_path: Path) -> None:
+    conversion = Venv(note_lock(tmp_path, '{"locked": true}'))
+    assert (list(tools(None)), tools(conversion)["conversion"]) == (["harness"], {"locked": True})

@@ -4,7 +4,9 @@ import pytest
 
 from bench.observe.energy_meter import FoundMeter
 from bench.observe.gauges import Instruments
+from bench.observe.nvidia import NvidiaGpus
 from bench.observe.reading_costs import observers
+from tests.support.nvml import FakeNvml
 
 
 class Counting:
@@ -31,13 +33,15 @@ def test_what_every_system_counts_is_read_and_has_a_cost(name: str) -> None:
 def test_a_counter_that_the_machine_lacks_is_null() -> None:
     instruments = Instruments()
     instruments.energy = FoundMeter(None)
+    instruments.nvidia = NvidiaGpus(FakeNvml())
     assert observers(instruments)["energy"] is None
 
 
 def test_a_counter_that_the_machine_has_is_read() -> None:
     instruments = Instruments()
     meter = Counting()
-    instruments.energy = FoundMeter(meter)  # type: ignore[arg-type]
+    instruments.energy = FoundMeter(meter)
+    instruments.nvidia = NvidiaGpus(FakeNvml())
     one = observers(instruments)["energy"]
     assert one is not None
     assert (one["source"], meter.readings) == ("a counter of joules", 20)

@@ -104,6 +104,7 @@ def test_the_digest_changes_with_what_changes_the_result(other: ArtifactKey) -> 
     assert other.digest != KEY.digest
 
 
+@pytest.mark.fault("convert-killed")
 def test_a_failed_conversion_leaves_nothing(tmp_path: Path) -> None:
     def fail(output: Path) -> Made:
         make(output)
@@ -114,6 +115,7 @@ def test_a_failed_conversion_leaves_nothing(tmp_path: Path) -> None:
     assert [file for file in tmp_path.rglob("*") if file.name == "weights.bin"] == []
 
 
+@pytest.mark.fault("convert-killed")
 def test_the_next_call_after_a_failure_makes_the_artifact(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
     with pytest.raises(ZeroDivisionError):
@@ -121,6 +123,7 @@ def test_the_next_call_after_a_failure_makes_the_artifact(tmp_path: Path) -> Non
     assert store.get(KEY, make).bytes == 4
 
 
+@pytest.mark.fault("convert-killed")
 def test_leftovers_of_a_killed_conversion_are_removed(tmp_path: Path) -> None:
     left = tmp_path / "making" / f"{KEY.folder}-4711" / "out"
     left.mkdir(parents=True)
@@ -128,11 +131,15 @@ def test_leftovers_of_a_killed_conversion_are_removed(tmp_path: Path) -> None:
     assert list((tmp_path / "making").iterdir()) == []
 
 
-def test_leftovers_of_other_artifacts_stay(tmp_path: Path) -> None:
-    other = tmp_path / "making" / "openvino-ir-0000000000000000-4711"
-    other.mkdir(parents=True)
-    ArtifactStore(tmp_path).get(KEY, make)
-    assert other.exists()
+@pytest.mark.fault("convert-killed")
+def test_of_other_artifacts_what_is_being_made_stays(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path)
+    dead, alive = (tmp_path / "making" / f"openvino-ir-{number * 16}-4711" for number in "01")
+    for folder in (dead, alive):
+        folder.mkdir(parents=True)
+    with store.lock("openvino-ir-1111111111111111"):
+        store.get(KEY, make)
+    assert (dead.exists(), alive.exists()) == (False, True)
 
 
 def test_a_whole_artifact_is_not_damaged(tmp_path: Path) -> None:
@@ -147,18 +154,21 @@ def test_a_whole_artifact_is_not_damaged(tmp_path: Path) -> None:
     ],
     ids=["cut off", "flipped"],
 )
+@pytest.mark.fault("artifact-damaged")
 def test_a_damaged_file_is_named_with_what_is_wrong(tmp_path: Path, content: bytes, words: str) -> None:
     artifact = ArtifactStore(tmp_path).get(KEY, make)
     (artifact.path / "weights.bin").write_bytes(content)
     assert words in str(damage(artifact))
 
 
+@pytest.mark.fault("artifact-damaged")
 def test_a_damaged_artifact_is_not_made_again_behind_the_users_back(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
     (store.get(KEY, make).path / "weights.bin").write_bytes(b"1")
     assert damage(store.get(KEY, refuse)) is not None
 
 
+@pytest.mark.fault("artifact-damaged")
 def test_an_artifact_of_which_a_file_is_gone_is_made_again(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
     file = store.get(KEY, make).path / "weights.bin"
@@ -172,6 +182,7 @@ def test_a_folder_without_a_manifest_is_no_artifact(tmp_path: Path) -> None:
     assert ArtifactStore(tmp_path).find(KEY) is None
 
 
+@pytest.mark.fault("disk-read-only")
 def test_a_cache_that_cannot_be_written_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MachineError, match="AIPC_BENCH_CACHE"):
@@ -272,6 +283,7 @@ def go_on(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.fault("convert-two")
 def test_of_two_runs_that_want_an_artifact_at_once_one_makes_it_and_the_other_waits(tmp_path: Path) -> None:
     with start(tmp_path) as first, start(tmp_path) as second:
         answers = {told(first): first, told(second): second}
@@ -281,6 +293,7 @@ def test_of_two_runs_that_want_an_artifact_at_once_one_makes_it_and_the_other_wa
 
 
 @pytest.mark.process
+@pytest.mark.fault("convert-killed")
 def test_what_a_killed_run_was_making_is_made_by_the_one_that_waits(tmp_path: Path) -> None:
     with start(tmp_path) as first:
         assert told(first) == "makes"

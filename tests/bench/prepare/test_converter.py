@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+import socket
 import sys
 import time
 from pathlib import Path
@@ -8,7 +10,9 @@ from typing import Any
 import psutil
 import pytest
 
+from bench import PROJECT_ROOT
 from bench.errors import MachineError, ModelRefused, PrepareError
+from bench.observe.isolation import network_kept
 from bench.prepare import converter
 from bench.prepare.converter import Converter, environment, tail
 from bench.prepare.recipes import Recipe
@@ -42,6 +46,7 @@ def test_a_model_that_the_converter_takes_never_is_refused_in_its_words_alone(tm
         run(tmp_path)
 
 
+@pytest.mark.fault("convert-killed")
 def test_a_death_comes_back_with_the_last_lines(tmp_path: Path, stand_in: Any) -> None:
     stand_in.behave("die")
     with pytest.raises(PrepareError) as failed:
@@ -52,6 +57,7 @@ def test_a_death_comes_back_with_the_last_lines(tmp_path: Path, stand_in: Any) -
     )
 
 
+@pytest.mark.fault("convert-killed")
 def test_an_interrupt_ends_the_converter_and_its_children(
     tmp_path: Path, stand_in: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,6 +74,71 @@ def test_an_interrupt_ends_the_converter_and_its_children(
         run(tmp_path)
     child = int(half.read_text("utf-8"))
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.fault("convert-memory")
+def test_a_converter_is_stopped_before_the_machine_runs_out_of_memory(
+    tmp_path: Path, stand_in: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in.behave("hang")
+    half = tmp_path / "work" / "out" / "half"
+
+    def shortage() -> str | None:
+        return "1 MB of 8192 MB left" if half.exists() and half.read_text("utf-8") else None
+
+    monkeypatch.setattr(converter, "starving", shortage)
+    with pytest.raises(PrepareError, match=r"int4 was stopped before the machine ran out of memory: 1 MB of 8192 MB"):
+        run(tmp_path)
+    child = int(half.read_text("utf-8"))
+    assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+
+
+REACHES = """
+import socket
+from backends.convert import ConversionError
+def convert(source, output, options):
+    with socket.socket() as one:
+        reached = one.connect_ex(("127.0.0.1", options["port"])) == 0
+    return {"reached": reached, "granted": len(bytearray(400_000_000))}
+"""
+
+
+@pytest.fixture
+def other_converters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The real start of a converter, and converters that tell what they reach."""
+    root = tmp_path / "other project"
+    shutil.copytree(PROJECT_ROOT / "backends", root / "backends", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("cast", "hub"):
+        (root / "backends" / "convert" / f"{name}.py").write_text(REACHES, encoding="utf-8")
+    monkeypatch.setattr("bench.processes.PROJECT_ROOT", root)
+
+
+def reaches(tmp_path: Path, task: str) -> dict[str, Any]:
+    output = tmp_path / "work" / "out"
+    output.mkdir(parents=True)
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        recipe = Recipe(task, {}, {"port": listening.getsockname()[1]})
+        return Converter(sys.executable, tmp_path / "logs").run(
+            recipe, "somewhere", output, title="toy", log_name="toy"
+        )
+
+
+def test_the_download_alone_reaches_anybody(tmp_path: Path, other_converters: None) -> None:
+    assert reaches(tmp_path / "hub", "hub")["reached"]
+    if (kept := network_kept()) is not None:
+        pytest.skip(f"converters keep the network here: {kept}")
+    assert not reaches(tmp_path / "cast", "cast")["reached"]
+
+
+@pytest.mark.fault("convert-memory")
+def test_a_converter_that_takes_more_than_its_cap_says_so(
+    tmp_path: Path, other_converters: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(converter, "memory_cap", lambda: 200_000_000)
+    with pytest.raises(PrepareError, match=r"MemoryError.*; memory cap: it may take 0\.2 GB, .* use a smaller model"):
+        reaches(tmp_path, "cast")
 
 
 def test_an_interpreter_that_is_not_there_names_the_remedy(tmp_path: Path) -> None:
@@ -99,6 +170,6 @@ def test_the_tail_shows_the_last_state_of_a_progress_bar(tmp_path: Path) -> None
 def test_a_dll_that_a_converter_lacks_is_told_with_where_to_get_it(tmp_path: Path) -> None:
     (tmp_path / "log").write_text("Traceback", encoding="utf-8")
     answer = {"ok": False, "message": "ImportError: DLL load failed while importing _pybind_state"}
-    said = converter._failure("toy to int4", answer, 1, tmp_path / "log")
+    said = converter._failure("toy to int4", answer, 1, tmp_path / "log", 10**9)
     assert "; install Microsoft's Visual C++ Redistributable" in said
     assert "\n" not in said

@@ -15,6 +15,7 @@ from bench.prepare.preparation import Preparation
 from bench.prepare.ready_made import ReadyMade
 from bench.prepare.stage import Preparer
 from tests.support.converters import StandIn
+from tests.support.faults import write_between
 from tests.support.hostile_models import HOSTILE, Hostile, gguf, hugging_face, openvino_ir, ort_genai
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -87,15 +88,13 @@ def test_the_page_has_no_other_rows() -> None:
 
 def write(lines: dict[str, str]) -> None:
     """Bring the table of the page up to date; ``AIPC_BENCH_UPDATE_DOCS=1`` has this test do so."""
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     table = [
         f"| {hostile.format} | {hostile.trick} | `` {lines[name]} `` |"
         for name, hostile in zip(NAMES, HOSTILE, strict=True)
         if name in lines
     ]
     head = ["| format | what it tries | what you are told |", "|---|---|---|"]
-    text = "\n".join([f"{before}{BEGIN}", "", *head, *table, "", f"{END}{rest.partition(END)[2]}"])
-    PAGE.write_text(text, "utf-8", newline="\n")
+    write_between(PAGE, BEGIN, END, [*head, *table])
 
 
 @pytest.mark.parametrize(

@@ -46,11 +46,11 @@ def test_every_message_has_its_turkish_with_the_same_values(key: str) -> None:
 
 
 @pytest.mark.parametrize("code", Code, ids=lambda code: code.word)
-def test_every_kind_has_its_turkish_title_meaning_and_advice(code: Code) -> None:
+def test_every_kind_has_its_turkish_title_and_advice(code: Code) -> None:
     old = replace(OLD, code=code.word, advice=code.advice)
-    english = finding_words.title(code.word), f"{code.meaning}.", code.advice
+    english = finding_words.title(code.word), code.advice
     with speaking("tr"):
-        turkish = finding_words.title(code.word), finding_words.meaning(old), finding_words.advice(old)
+        turkish = finding_words.title(code.word), finding_words.advice(old)
     assert [one for one, other in zip(turkish, english, strict=True) if one.lower() == other.lower()] == []
 
 
@@ -61,24 +61,16 @@ def test_a_rewording_loses_no_translation() -> None:
         assert finding_words.message(reworded) == finding_words.message(CODED)
 
 
-def test_what_an_older_run_stored_is_quoted_with_its_meaning() -> None:
+def test_what_an_older_run_stored_is_quoted_where_the_page_is_in_another_language() -> None:
     with speaking("tr"):
         assert (finding_words.quoted(OLD), finding_words.message(OLD)) == (True, "in English")
-        assert finding_words.meaning(OLD).startswith("Bir yükleme ölçülürken CPU kotası")
-
-
-def test_what_is_stored_as_codes_needs_no_meaning_beside_it() -> None:
-    with speaking("tr"):
-        assert (finding_words.quoted(CODED), finding_words.meaning(CODED)) == (False, "")
-
-
-def test_an_english_page_quotes_nothing() -> None:
-    assert (finding_words.quoted(OLD), finding_words.meaning(OLD)) == (False, "")
+        assert not finding_words.quoted(CODED)
+    assert not finding_words.quoted(OLD)
 
 
 def test_a_kind_to_come_keeps_its_word() -> None:
     new = replace(OLD, code="new-kind", advice="Do.")
     with speaking("tr"):
-        told = finding_words.title("new-kind", 2), finding_words.meaning(new), finding_words.advice(new)
+        told = finding_words.title("new-kind", 2), finding_words.advice(new)
         assert finding_words.brief(new, 5) == "new-kind: in En"
-    assert told == ("new-kind (2 kez)", "", "Do.")
+    assert told == ("new-kind (2 kez)", "Do.")

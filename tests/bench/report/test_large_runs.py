@@ -43,7 +43,7 @@ def test_of_a_large_run_whole_shapes_are_shown(view: RunView, per_shape: int, mo
     shown = on_a_page(view)
     assert shown.groups == view.groups[:3]
     assert shown.beyond == (SHAPES - 3) * per_shape
-    assert {one.prompt_tokens for one in shown.analysis.rankings} == {8, 16, 24}
+    assert {one.shapes[0][0] for one in shown.analysis.rankings} == {8, 16, 24}
     assert shown.names is view.names
 
 
@@ -73,4 +73,4 @@ def test_rankings_among_the_faithful_stay_with_their_shapes(
 ) -> None:
     monkeypatch.setattr(run_view, "MOST_CELLS", per_shape)
     more = replace(view, analysis=replace(view.analysis, faithful_rankings=view.analysis.rankings))
-    assert {one.prompt_tokens for one in on_a_page(more).analysis.faithful_rankings} == {8}
+    assert {one.shapes[0][0] for one in on_a_page(more).analysis.faithful_rankings} == {8}

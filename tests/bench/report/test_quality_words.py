@@ -128,7 +128,7 @@ def test_a_broken_one_is_in_no_ranking_and_named_beside_it(run: RunAnalysis) -> 
     for group in view.answers:
         for answer in group:
             assert not answer.winner.broken
-            assert not any(load.broken for _, load in answer.rivals)
+            assert not any(rival.load.broken for rival in answer.ranking.rivals)
     sentence = run_words.answer_sentence(view, view.answers[0][-1])
     assert sentence.endswith("Broken, so not ranked: openvino-genai CPU int4.")
 

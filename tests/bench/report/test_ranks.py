@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
-from typing import cast
 
 from bench.analyse.interval import Estimate
+from bench.analyse.loads import unknown_load
 from bench.analyse.results import LoadResult, Rival
 from bench.analyse.run import analyse_run
 from bench.report.names import name_all
@@ -18,7 +20,7 @@ def rival(value: float, low: float | None = None, high: float | None = None) -> 
     """Of a load that only has a name here."""
     told = None if low is None or high is None else low > 1 or high < 1
     return Rival(
-        contestant=cast("LoadResult", f"load at {value:g}"),
+        contestant=replace(unknown_load(""), label=f"load at {value:g}"),
         ratio=Estimate(value, low, high, 3),
         distinguishable=told,
         value=value,
@@ -31,7 +33,7 @@ def no_sides(_: object) -> str:
 
 
 def drawn(*rivals: Rival[LoadResult]) -> Ranks:
-    found = ranks(rivals, str, no_sides)
+    found = ranks(rivals, attrgetter("label"), no_sides)
     assert found is not None
     return found
 

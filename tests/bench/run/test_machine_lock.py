@@ -70,6 +70,7 @@ def lock(said: list[str]) -> Iterator[Any]:
         one.release()
 
 
+@pytest.mark.fault("two-runs")
 def test_the_second_run_is_refused_and_told_who_holds_the_machine(lock: Any) -> None:
     lock("first", "nox -s bench -- --model m").take(shared=False, wait_s=0)
     with pytest.raises(MachineError) as refused:
@@ -82,6 +83,7 @@ def test_the_second_run_is_refused_and_told_who_holds_the_machine(lock: Any) -> 
     )
 
 
+@pytest.mark.fault("two-runs")
 def test_a_run_that_has_ended_leaves_the_machine_and_no_file(lock: Any, own_folder: Path) -> None:
     first = lock("first")
     first.take(shared=False, wait_s=0)
@@ -92,6 +94,7 @@ def test_a_run_that_has_ended_leaves_the_machine_and_no_file(lock: Any, own_fold
     }
 
 
+@pytest.mark.fault("two-runs")
 def test_a_shared_run_measures_beside_others_and_is_marked(lock: Any) -> None:
     lock("first").take(shared=False, wait_s=0)
     (found,) = lock("second").take(shared=True, wait_s=0)
@@ -109,6 +112,7 @@ def test_a_shared_run_is_marked_even_where_it_was_alone_so_far(lock: Any) -> Non
     assert (found.code, found.weight) == (Code.SHARED, "warning")
 
 
+@pytest.mark.fault("two-runs")
 def test_a_run_that_waits_takes_the_machine_when_it_is_free(
     lock: Any, said: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +132,7 @@ def test_a_run_that_waits_takes_the_machine_when_it_is_free(
         lock("third").take(shared=False, wait_s=0)
 
 
+@pytest.mark.fault("two-runs")
 def test_a_wait_that_was_too_short_is_said(lock: Any) -> None:
     lock("first").take(shared=False, wait_s=0)
     with pytest.raises(MachineError, match=r"another run measures on this machine and did not end within 0\.01 s"):
@@ -135,6 +140,7 @@ def test_a_wait_that_was_too_short_is_said(lock: Any) -> None:
 
 
 @pytest.mark.parametrize("told", ["", "{}", "[1]", '{"run_id": 1, "pid": "x", "since": "y", "command": ""}', "\xff"])
+@pytest.mark.fault("two-runs")
 def test_a_holder_that_cannot_be_read_still_holds(lock: Any, own_folder: Path, told: str) -> None:
     lock("first").take(shared=False, wait_s=0)
     (description,) = own_folder.glob("*.json")
@@ -158,6 +164,7 @@ def test_a_secret_of_the_command_line_is_not_shown_to_others(lock: Any, own_fold
     assert json.loads(description.read_text("utf-8"))["command"] == "nox -s ab -- --a 'x @ https://host/x.whl'"
 
 
+@pytest.mark.fault("disk-read-only")
 def test_a_folder_that_cannot_be_used_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "file"))
@@ -200,6 +207,7 @@ def answer(process: subprocess.Popen[str]) -> str:
 
 
 @pytest.mark.process
+@pytest.mark.fault("two-runs")
 def test_a_killed_run_holds_nothing(lock: Any, own_folder: Path) -> None:
     with start("killed") as process:
         assert answer(process) == "held"
@@ -213,6 +221,7 @@ def test_a_killed_run_holds_nothing(lock: Any, own_folder: Path) -> None:
 
 
 @pytest.mark.process
+@pytest.mark.fault("two-runs")
 def test_of_runs_that_begin_at_once_one_has_the_machine() -> None:
     processes = [start(f"run{number}") for number in range(4)]
     try:
@@ -234,6 +243,7 @@ def test_of_runs_that_begin_at_once_one_has_the_machine() -> None:
 
 @pytest.mark.process
 @pytest.mark.slow
+@pytest.mark.fault("two-runs")
 def test_bench_is_refused_beside_another_run_and_nothing_is_written(sweep: Sweep, lock: Any, own_folder: Path) -> None:
     lock("first").take(shared=False, wait_s=0)
     done = sweep.run("--backend", "ort-genai")

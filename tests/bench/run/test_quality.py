@@ -330,7 +330,7 @@ def test_the_text_of_each_id_of_the_answers_is_kept(tmp_path: Path) -> None:
     rows = run.table("generations", ["token_ids"]).to_pylist()
     answered = {one for row in rows for step in row["token_ids"] or () for one in step}
     assert sorted(asked) == sorted(answered) != []
-    assert read_pieces(run.path) == {str(one): f" word{one}" for one in answered}
+    assert read_pieces(run) == {str(one): f" word{one}" for one in answered}
 
 
 def kept_answers(run: Path, folder: Path) -> None:
@@ -341,7 +341,7 @@ def kept_answers(run: Path, folder: Path) -> None:
 def test_the_answers_of_the_reference_are_kept_in_the_run(tmp_path: Path) -> None:
     path = FakeRun().write(tmp_path)
     kept_answers(path, tmp_path)
-    found = read_right_answers(path)
+    found = read_right_answers(open_run(path))
     assert found is not None
     assert (found.reference, found.answers["a"].tolist()) == ("transformers fp32", [7, 70_000])
 
@@ -349,7 +349,7 @@ def test_the_answers_of_the_reference_are_kept_in_the_run(tmp_path: Path) -> Non
 def test_without_a_reference_none_are_kept(tmp_path: Path) -> None:
     path = FakeRun().write(tmp_path)
     keep_answers(path, None)
-    assert read_right_answers(path) is None
+    assert read_right_answers(open_run(path)) is None
 
 
 def test_the_text_of_the_references_answers_is_kept_too(tmp_path: Path) -> None:
@@ -357,7 +357,7 @@ def test_the_text_of_the_references_answers_is_kept_too(tmp_path: Path) -> None:
     kept_answers(path, tmp_path)
     pieces = SimpleNamespace(pieces=lambda ids: {one: f" word{one}" for one in ids})
     keep_pieces(open_run(path), cast("Any", pieces), print)
-    assert read_pieces(path)["70000"] == " word70000"
+    assert read_pieces(open_run(path))["70000"] == " word70000"
 
 
 def test_answers_whose_text_cannot_be_had_are_said(tmp_path: Path) -> None:

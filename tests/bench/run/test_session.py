@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from bench.measure.visit import Outcome
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
@@ -22,6 +24,7 @@ def taken_up(options: Options, outcome: Outcome) -> tuple[int, list[str]]:
     return session.measured, said
 
 
+@pytest.mark.fault("suspend")
 def test_a_block_that_does_not_count_at_all_is_said_and_is_no_measured_cell(
     make_options: Callable[..., Options],
 ) -> None:

@@ -54,6 +54,7 @@ def test_any_reader_of_parquet_sees_the_schema(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("left", ["part-00001.parquet", "part-00003.parquet"])
+@pytest.mark.fault("kill")
 def test_a_part_that_a_dying_process_left_is_not_counted_again(folder: Path, tmp_path: Path, left: str) -> None:
     shutil.copy(folder / left, tmp_path / left)
     compact(folder)
@@ -61,6 +62,7 @@ def test_a_part_that_a_dying_process_left_is_not_counted_again(folder: Path, tmp
     assert iterations(folder) == [0, 1, 2]
 
 
+@pytest.mark.fault("kill")
 def test_parts_that_a_dying_process_left_do_not_hide_new_ones(
     folder: Path, writer: RunWriter, generation_row: MakeRow, tmp_path: Path
 ) -> None:
@@ -72,6 +74,7 @@ def test_parts_that_a_dying_process_left_do_not_hide_new_ones(
     assert iterations(folder) == [0, 1, 2, 3]
 
 
+@pytest.mark.fault("kill")
 def test_what_a_dying_process_left_is_removed_with_the_next_parts(
     folder: Path, writer: RunWriter, generation_row: MakeRow, tmp_path: Path
 ) -> None:
@@ -83,6 +86,7 @@ def test_what_a_dying_process_left_is_removed_with_the_next_parts(
     assert [path.name for path in folder.iterdir()] == [COMPACT_NAME]
 
 
+@pytest.mark.fault("disk-full")
 def test_a_write_that_fails_leaves_the_parts(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(path: Path, tables: object, metadata: object) -> None:
         raise StoreError("full")
@@ -107,6 +111,7 @@ def test_half_written_files_are_not_counted(folder: Path) -> None:
     assert iterations(folder) == [0, 1, 2]
 
 
+@pytest.mark.fault("disk-damaged")
 def test_a_gathered_file_that_is_damaged_is_a_store_error(folder: Path) -> None:
     compact(folder)
     (folder / COMPACT_NAME).write_bytes(b"PAR1 no more")
@@ -114,6 +119,7 @@ def test_a_gathered_file_that_is_damaged_is_a_store_error(folder: Path) -> None:
         live_files(folder)
 
 
+@pytest.mark.fault("disk-held")
 def test_a_part_that_another_program_holds_is_not_counted_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = sum(pq.read_metadata(path).num_rows for path in live_files(folder))
 

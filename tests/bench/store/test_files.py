@@ -34,6 +34,7 @@ def test_nothing_but_the_file_is_left_behind(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
 
 
+@pytest.mark.fault("disk-full")
 def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.store.files.os.fsync", full_disk)
     with pytest.raises(StoreError):
@@ -41,6 +42,7 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault("disk-full")
 def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files.write_json(tmp_path / "a.json", {"version": "old"})
     monkeypatch.setattr("bench.store.files.os.fsync", full_disk)
@@ -49,6 +51,7 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path: Path, monkeypatch: p
     assert files.read_json(tmp_path / "a.json") == {"version": "old"}
 
 
+@pytest.mark.fault("disk-full")
 def test_a_write_that_is_interrupted_shows_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(table: pa.Table, where: Path, **_: Any) -> None:
         where.write_bytes(b"PAR1 and no more")
@@ -60,6 +63,7 @@ def test_a_write_that_is_interrupted_shows_no_half_file(tmp_path: Path, monkeypa
     assert list(tmp_path.glob("*.parquet")) == []
 
 
+@pytest.mark.fault("disk-full")
 def test_a_full_disk_is_said_in_one_line_with_the_place_and_a_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,12 +75,14 @@ def test_a_full_disk_is_said_in_one_line_with_the_place_and_a_remedy(
     assert str(caught.value) == f"cannot write {place}: No space left on device; {remedy}"
 
 
+@pytest.mark.fault("disk-read-only")
 def test_a_file_in_the_place_of_the_folder_is_a_store_error(tmp_path: Path) -> None:
     (tmp_path / "results").write_bytes(b"")
     with pytest.raises(StoreError, match="cannot write"):
         files.write_json(tmp_path / "results" / "a.json", {})
 
 
+@pytest.mark.fault("disk-held")
 def test_a_reader_that_holds_the_file_for_a_moment_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -94,6 +100,7 @@ def test_a_reader_that_holds_the_file_for_a_moment_is_waited_for(
     assert files.read_json(tmp_path / "a.json") == {"whole": True}
 
 
+@pytest.mark.fault("disk-held")
 def test_a_file_that_stays_held_is_a_store_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def locked(self: Path, target: Path) -> Path:
         raise PermissionError(errno.EACCES, "held by a scanner")
@@ -144,6 +151,7 @@ def held(times: int) -> Callable[..., None]:
     return locked
 
 
+@pytest.mark.fault("disk-held")
 def test_a_file_that_is_held_for_a_moment_is_removed_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a").touch()
     monkeypatch.setattr(Path, "unlink", held(2))

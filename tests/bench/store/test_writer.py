@@ -54,6 +54,13 @@ def test_a_finished_run_says_when_and_why(writer: RunWriter) -> None:
     )
 
 
+def test_what_stacks_say_is_stored_without_secrets(writer: RunWriter, generation_row: MakeRow) -> None:
+    said = "HF_TOKEN=abc: cannot load https://me:key@example.org/model?sig=1"
+    writer.rows("generations", [generation_row(error_message=said, invalid_reason=said, status="failed")])
+    (row,) = open_run(writer.path).table("generations", ["error_message", "invalid_reason"]).to_pylist()
+    assert set(row.values()) == {"HF_TOKEN=*** cannot load https://example.org/model"}
+
+
 def test_no_rows_write_no_file(writer: RunWriter) -> None:
     writer.rows("findings", [])
     assert not (writer.path / "findings").exists()
@@ -85,6 +92,7 @@ def test_a_run_that_began_stays_when_it_is_given_up(writer: RunWriter) -> None:
     assert open_run(writer.path).run_id == "run-1"
 
 
+@pytest.mark.fault("two-writers")
 def test_a_run_is_written_by_one_process_at_a_time(writer: RunWriter) -> None:
     assert goes_on(writer.path)
     with pytest.raises(StoreError, match="another process is writing the run run-1"):
@@ -105,6 +113,7 @@ def test_parts_of_a_run_that_is_carried_on_are_named_as_none_was_before(
     assert open_run(writer.path).table("generations")["iteration"].to_pylist() == [0, 1, 2]
 
 
+@pytest.mark.fault("kill-resuming")
 def test_a_run_that_is_carried_on_has_no_end_and_no_half_written_file(writer: RunWriter) -> None:
     writer.finish("interrupted")
     half = writer.path / "loads" / ".part-00001.parquet.part"
@@ -114,6 +123,7 @@ def test_a_run_that_is_carried_on_has_no_end_and_no_half_written_file(writer: Ru
     assert (open_run(writer.path).end, half.exists()) == (None, False)
 
 
+@pytest.mark.fault("kill-resuming")
 def test_rows_that_are_set_aside_are_in_their_file_alone(
     writer: RunWriter, generation_row: MakeRow, tmp_path: Path
 ) -> None:
@@ -126,12 +136,14 @@ def test_rows_that_are_set_aside_are_in_their_file_alone(
     assert pq.read_table(tmp_path / "aside.parquet")["iteration"].to_pylist() == [1]
 
 
+@pytest.mark.fault("disk-read-only")
 def test_a_file_in_the_place_of_the_results_folder_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "results").write_bytes(b"")
     with pytest.raises(StoreError, match=r"^cannot write to .*results: .*; choose another folder with --results-dir$"):
         RunWriter(tmp_path / "results", "run-1")
 
 
+@pytest.mark.fault("disk-read-only")
 def test_a_folder_that_takes_no_writing_is_said_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def read_only(self: Path, data: bytes) -> int:
         raise OSError(errno.EROFS, "Read-only file system")
@@ -149,6 +161,7 @@ def test_gathering_in_between_loses_and_doubles_nothing(writer: RunWriter, gener
     assert open_run(writer.path).table("generations")["iteration"].to_pylist() == list(range(6))
 
 
+@pytest.mark.fault("disk-full")
 def test_a_disk_without_room_for_gathering_still_gets_its_end(
     writer: RunWriter, generation_row: MakeRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,6 +187,7 @@ def fill(writer: RunWriter, row: MakeRow) -> tuple[int, str]:
 
 
 @pytest.mark.process
+@pytest.mark.fault("disk-full")
 def test_a_full_disk_is_said_in_one_line_that_names_the_folder(small_disk: Path, generation_row: MakeRow) -> None:
     writer = RunWriter(small_disk, "run-1")
     writer.begin({})
@@ -186,6 +200,7 @@ def test_a_full_disk_is_said_in_one_line_that_names_the_folder(small_disk: Path,
 
 
 @pytest.mark.process
+@pytest.mark.fault("disk-full")
 def test_what_was_committed_before_the_disk_was_full_stays_readable(small_disk: Path, generation_row: MakeRow) -> None:
     writer = RunWriter(small_disk, "run-1")
     writer.begin({})
@@ -194,6 +209,7 @@ def test_what_was_committed_before_the_disk_was_full_stays_readable(small_disk: 
 
 
 @pytest.mark.process
+@pytest.mark.fault("disk-full")
 def test_a_run_on_a_full_disk_can_still_end(small_disk: Path, generation_row: MakeRow) -> None:
     writer = RunWriter(small_disk, "run-1")
     writer.begin({})

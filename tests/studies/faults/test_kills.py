@@ -15,6 +15,7 @@ SEED = "10 kills"
 
 
 @pytest.mark.parametrize(("name", "kills"), [("two loads", 4), ("two variants", 3), ("crashing", 3)])
+@pytest.mark.fault("kill")
 def test_a_harness_that_is_killed_at_any_moment_loses_nothing_and_is_carried_on(
     tmp_path: Path, name: str, kills: int
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.prepare.vet import gguf_file, onnx_file, openvino_ir
-from bench.prepare.vet.files import Folder, RefusedError, is_plain
+from bench.prepare.vet.files import Folder, RefusedError
 from tests.support.hostile_models import (
     CONST,
     PLACE,
@@ -119,15 +119,3 @@ def test_a_gguf_that_is_cut_off_anywhere_is_refused(tmp_path: Path, size: int) -
     file.write_bytes(file.read_bytes()[:size])
     with pytest.raises(RefusedError, match=r"^m\.gguf "):
         gguf_file.vet(file, file.name)
-
-
-@pytest.mark.parametrize("name", ["model.onnx", "a b.onnx", "é.data", ".hidden"])
-def test_a_plain_name(name: str) -> None:
-    assert is_plain(name)
-
-
-@pytest.mark.parametrize(
-    "name", ["", ".", "..", "a/b", "a\\b", "C:a", "/a", "a\0", "a\nb", "a*", "a.", "a ", "x" * 256, "\\\\a\\b"]
-)
-def test_no_plain_name(name: str) -> None:
-    assert not is_plain(name)

@@ -11,8 +11,7 @@ from bench.analyse.comparison import Comparison, compare
 from bench.analyse.interval import Estimate
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.compare.comparison_charts import WIDTH, axis
-from bench.report.compare.comparison_page import MOST_MARKS, page
+from bench.report.compare.comparison_page import MOST_MARKS, WIDTH, axis, page
 from bench.report.compare.comparison_view import comparison_view
 from bench.report.compare.comparison_words import answer
 from bench.report.language import speaking

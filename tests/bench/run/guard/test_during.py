@@ -152,6 +152,7 @@ def test_stolen_time_is_counted_in_cpus(
     assert all(one.message == f"the hypervisor gave {stolen:.2f} CPUs out of {cpus} to others" for one in found)
 
 
+@pytest.mark.fault("suspend")
 def test_a_machine_that_slept_did_not_have_its_clock_set(moment: MakeConditions) -> None:
     found = judged(moment(), moment(10, slept_s=60.0, wall_s=1070.0))
     assert [one.message for one in found] == ["the machine was suspended for 60 s"]

@@ -1,0 +1,79 @@
+"""``python -m bench.commands.collect SOURCE …``: bring runs together into a dataset."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from bench.cli import Parser
+from bench.commands.stored_runs import print_error
+from bench.dataset.collect import Outcome, collect
+from bench.errors import BenchError
+from bench.prepare.cache import cache_root
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Take what can be taken; returns 1 where a source was refused."""
+    try:
+        asked = _parser().parse_args(arguments)
+        outcome = collect(asked.sources, asked.into, _say, cache_root(), again=asked.replace)
+    except BenchError as error:
+        return print_error(error)
+    except KeyboardInterrupt:
+        print(f"interrupted: {asked.into} is as it was before", file=sys.stderr)
+        return _INTERRUPTED
+    print(_summary(outcome, asked.into))
+    return 1 if outcome.refused else 0
+
+
+def _say(what: str, line: str) -> None:
+    print(f"{what:<10} {line}", file=sys.stderr if what == "refused" else sys.stdout)
+
+
+def _summary(outcome: Outcome, into: str) -> str:
+    counts = {
+        "taken": outcome.taken,
+        "known already": outcome.known,
+        "for later": outcome.later,
+        "refused": outcome.refused,
+    }
+    said = ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing"
+    without = f"\nnote       {outcome.unproven} of these have no digests.json: nothing tells whether they were changed"
+    manifest = outcome.manifest
+    size = sum(file.bytes for file in manifest.files.values()) / 1e6
+    machines = len({run.machine for run in manifest.runs.values()})
+    return (
+        f"runs       {said}{without if outcome.unproven else ''}\n"
+        f"dataset    {into}: runs: {len(manifest.runs)}, machines: {machines}, "
+        f"files: {len(manifest.files)} with {size:.1f} MB"
+    )
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nox -s collect --",
+        description="Bring runs together into a dataset; a run is taken once, and only as it was at its end.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "sources",
+        nargs="+",
+        metavar="SOURCE",
+        help="folders of runs, results folders, datasets, zips of these, or globs; here or by URL (s3://, gs://, …)",
+    )
+    parser.add_argument(
+        "--into", default="dataset", metavar="DATASET", help="the dataset, a folder or a URL (default: dataset)"
+    )
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="a run that is known with other files, as after --resume or `nox -s quality`, takes the place of that one",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""``python -m bench.commands.sql "select …"``: ask stored runs in SQL; without a query, a shell."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from bench.cli import Parser
+from bench.commands.stored_runs import print_error, results_folder
+from bench.dataset.answers import FORMATS
+from bench.dataset.queries import answer_to
+from bench.dataset.views import Views
+from bench.errors import BenchError, MachineError
+from bench.report.redact import Private, of_this_machine, redacted
+from bench.store.files import replace_file
+
+_INTERRUPTED = 130
+_PROMPT, _MORE = "sql> ", "...> "
+_LEAVE = {".exit", ".quit", "exit", "quit", "exit;", "quit;"}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Answer; returns the exit status."""
+    private = None
+    try:
+        asked = _parser().parse_args(arguments)
+        private = of_this_machine(asked.results_dir) if asked.redact else None
+        with Views(asked.results_dir, lambda line: print(line, file=sys.stderr), named=not asked.redact) as views:
+            if asked.query is None and sys.stdin.isatty():
+                return _shell(views, asked, private)
+            _written(asked.output, lambda to: _answer(views, asked.query or sys.stdin.read(), asked, private, to))
+    except BenchError as error:
+        return print_error(error, private)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return 0
+
+
+def _answer(views: Views, query: str, asked: Namespace, private: Private | None, to: IO[str]) -> None:
+    for answer in answer_to(views.connection, query):
+        found = answer if private is None else answer.changed(lambda rows: redacted(rows, private))
+        FORMATS[asked.format](found, to)
+
+
+def _written(output: Path | None, write: Callable[[IO[str]], None]) -> None:
+    """Write to stdout, or to a file that is there whole or not at all."""
+    if output is None:
+        write(sys.stdout)
+        return
+    partial = output.with_name(f".{output.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with partial.open("w", encoding="utf-8", newline="") as stream:
+            write(stream)
+        replace_file(partial, output)
+    except OSError as error:
+        raise MachineError(
+            f"cannot write {output}: {error.strerror or error}; name another file with --output"
+        ) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+
+
+def _shell(views: Views, asked: Namespace, private: Private | None) -> int:
+    with suppress(ImportError):
+        import readline  # noqa: F401, PLC0415 - lines can be edited where it is there
+    print("Views: runs, machines, loads, generations, tokens, latencies, cells, findings, quality.")
+    print("A query ends with a semicolon; `DESCRIBE cells;` lists columns, .exit leaves.")
+    query = ""
+    while True:
+        try:
+            line = input(_MORE if query else _PROMPT)
+        except EOFError:
+            print()
+            return 0
+        except KeyboardInterrupt:
+            print()
+            query = ""
+            continue
+        if not query and line.strip().casefold() in _LEAVE:
+            return 0
+        query = f"{query}\n{line}".strip()
+        if query.endswith(";"):
+            _try(views, query, asked, private)
+            query = ""
+
+
+def _try(views: Views, query: str, asked: Namespace, private: Private | None) -> None:
+    try:
+        _answer(views, query, asked, private, sys.stdout)
+    except BenchError as error:
+        print_error(error, private)
+    except KeyboardInterrupt:
+        print("interrupted")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nox -s sql --",
+        description="Ask stored runs in SQL, by DuckDB. Without a query a shell opens, or stdin is read.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "query", nargs="?", metavar="QUERY", help='such as "select * from cells"; docs/datasets.md has more'
+    )
+    parser.add_argument(
+        "--results-dir",
+        type=results_folder,
+        default=Path("results"),
+        metavar="DIR",
+        help="a folder of runs, or a dataset by its folder or URL (default: results)",
+    )
+    parser.add_argument("--format", choices=FORMATS, default="table", help="of the answer (default: table)")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="where the answer is written (default: the terminal)"
+    )
+    parser.add_argument(
+        "--redact",
+        action="store_true",
+        help="take names of users, hosts and machines, and paths, out of the answer",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Runs of many machines in one place: bringing them together, and views over them for queries."""

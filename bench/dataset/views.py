@@ -1,0 +1,256 @@
+"""Views over stored runs for DuckDB, which may read nothing else on this machine.
+
+Runs of a results folder and of a dataset have the same views, and runs of all schema versions the same columns.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.dataset.bins import BASE
+from bench.dataset.machines import Machines
+from bench.errors import StoreError
+from bench.store.compact import live_files
+from bench.store.dataset import DATASET_TABLES, DOCUMENTS, RUNS, is_dataset, open_dataset
+from bench.store.lookup import all_folders
+from bench.store.machine_names import machine_names
+from bench.store.reader import open_run
+from bench.store.schema import TABLES
+
+Say = Callable[[str], None]
+
+_PLACE = pa.schema([pa.field("machine", pa.string()), pa.field("month", pa.string())])
+_OF_RUN = pa.schema([*RUNS, *_PLACE])
+
+_MACROS = (
+    """ran_on(verdict, requested, executed) AS CASE
+        WHEN verdict = 'fallback' THEN coalesce(executed, 'unknown device')
+        WHEN requested = 'AUTO' THEN coalesce(executed, requested)
+        ELSE requested END""",
+    f"bin_of(ns) AS floor(ln(greatest(ns, 1)) / ln({BASE}))",
+    f"bin_centre(bin) AS pow({BASE}, bin + 0.5)",
+)
+_VIEWS = {
+    "runs": """
+        SELECT machine, month, run_id, machine_id, created_at,
+               TRY_CAST(finish ->> '$.ended_at' AS TIMESTAMPTZ) AS ended_at,
+               finish ->> '$.reason' AS reason,
+               TRY_CAST(record ->> '$.schema_version' AS INTEGER) AS schema_version,
+               record ->> '$.project.version' AS project_version,
+               record ->> '$.project.git_commit' AS git_commit,
+               record ->> '$.command' AS command,
+               record ->> '$.plan.profile' AS profile,
+               record ->> '$.model.name' AS model,
+               record ->> '$.model.digest' AS model_digest,
+               record ->> '$.machine.cpu.name' AS cpu,
+               TRY_CAST(record ->> '$.machine.cpu.physical_cores' AS INTEGER) AS cores,
+               TRY_CAST(record ->> '$.machine.memory_bytes' AS BIGINT) AS memory_bytes,
+               record ->> '$.machine.os' AS os,
+               record ->> '$.machine.kernel' AS kernel,
+               record ->> '$.machine.power_source' AS power_source,
+               record ->> '$.machine.power_mode' AS power_mode,
+               list_concat(record ->> '$.machine.gpus[*].name', record ->> '$.machine.npus[*].name') AS devices,
+               list_concat(record ->> '$.machine.gpus[*].driver', record ->> '$.machine.npus[*].driver') AS drivers,
+               record -> '$.venvs' AS venvs,
+               record, finish
+        FROM (
+            SELECT *, CASE WHEN json_valid(run_json) THEN run_json::JSON END AS record,
+                   CASE WHEN json_valid(end_json) THEN end_json::JSON END AS finish
+            FROM stored_runs
+        )""",
+    "machines": """
+        SELECT machine, any_value(machine_id) AS machine_id, any_value(named.name) AS name,
+               any_value(named.labels) AS labels, arg_max(cpu, run_id) AS cpu, arg_max(cores, run_id) AS cores,
+               arg_max(memory_bytes, run_id) AS memory_bytes, arg_max(os, run_id) AS os,
+               arg_max(kernel, run_id) AS kernel, arg_max(devices, run_id) AS devices,
+               arg_max(drivers, run_id) AS drivers, count(*) AS runs, min(created_at) AS first_run,
+               max(created_at) AS last_run
+        FROM runs LEFT JOIN named USING (machine)
+        GROUP BY machine""",
+    "loads": """
+        SELECT machine, month, * EXCLUDE (machine, month),
+               ran_on(device_verdict, device_requested, device_executed) AS device
+        FROM stored_loads""",
+    "generations": """
+        SELECT machine, month, * EXCLUDE (machine, month),
+               coalesce(status = 'ok' AND NOT warmup AND invalid_reason IS NULL AND ttft_ns > 0
+                        AND len(itl_ns) = new_tokens - 1, false) AS counted
+        FROM stored_generations""",
+    "tokens": """
+        SELECT g.machine, g.month, g.run_id, g.load_id, g.cell_key, model, backend, device, precision, g.block,
+               iteration, warmup, counted, prompt_tokens, new_tokens, batch_size,
+               generate_subscripts(itl_ns, 1) AS step, unnest(itl_ns) AS itl_ns
+        FROM generations g LEFT JOIN loads USING (run_id, load_id)""",
+    "cells": """
+        WITH blocks AS (
+            SELECT machine, month, run_id, cell_key, coalesce(ask, 'first') AS ask, prompt_tokens, new_tokens,
+                   batch_size, block, any_value(load_id) AS load_id, count(*) FILTER (counted) AS generations,
+                   median(ttft_ns) FILTER (counted) / 1e6 AS ttft_ms,
+                   median(list_avg(itl_ns)) FILTER (counted) / 1e6 AS tpot_ms,
+                   any_value(status) FILTER (status <> 'ok') AS failure,
+                   any_value(error_message) FILTER (status <> 'ok') AS reason
+            FROM generations
+            GROUP BY ALL
+        )
+        SELECT b.machine, b.month, run_id, cell_key, load_key, l.variant, model, backend, device, precision, ask,
+               prompt_tokens, new_tokens, batch_size, sum(generations)::BIGINT AS generations,
+               count(*) FILTER (generations > 0) AS blocks, exp(avg(ln(ttft_ms))) AS ttft_ms,
+               exp(avg(ln(nullif(tpot_ms, 0)))) AS tpot_ms,
+               CASE WHEN sum(generations) > 0 THEN 'ok' ELSE any_value(failure) END AS status,
+               any_value(reason) AS error_message
+        FROM blocks b LEFT JOIN loads l USING (run_id, load_id)
+        GROUP BY ALL""",
+    "findings": "SELECT machine, month, * EXCLUDE (machine, month) FROM stored_findings",
+    "quality": "SELECT machine, month, * EXCLUDE (machine, month) FROM stored_quality",
+}
+_LATENCIES = """
+    SELECT machine, month, run_id, cell_key, model, backend, device, precision, prompt_tokens, new_tokens, batch_size,
+           bin_centre(bin) AS itl_ns, tokens
+    FROM (SELECT * EXCLUDE (bin, tokens), unnest(bin) AS bin, unnest(tokens) AS tokens FROM stored_latencies)"""
+_LATENCIES_OF_FOLDERS = """
+    SELECT machine, month, run_id, cell_key, model, backend, device, precision, prompt_tokens, new_tokens, batch_size,
+           bin_centre(bin_of(itl_ns)) AS itl_ns, count(*) AS tokens
+    FROM tokens WHERE counted
+    GROUP BY ALL"""
+
+
+class Views:
+    """A connection to DuckDB in which stored runs are views; a context manager.
+
+    Args:
+        results: a folder of runs, or a dataset.
+        say: told of each run or file that is left out.
+        named: whether the names and labels of ``machines.toml`` are among the views.
+
+    Raises:
+        StoreError: there is no run, or the dataset cannot be read.
+        UsageError: ``machines.toml`` is not as it should be.
+    """
+
+    def __init__(self, results: Path, say: Say, *, named: bool = True) -> None:
+        self._spill = tempfile.TemporaryDirectory(prefix="aipc-bench-sql-", ignore_cleanup_errors=True)
+        self.connection = duckdb.connect(
+            config={
+                "temp_directory": self._spill.name,
+                "python_enable_replacements": False,
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            }
+        )
+        try:
+            self.connection.execute("SET TimeZone = 'UTC'")
+            self._make(results, say, names=machine_names(results) if named else {})
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Views:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.connection.close()
+        self._spill.cleanup()
+
+    def _make(self, results: Path, say: Say, names: Mapping[str, Any]) -> None:
+        rows = [{"machine": machine, "name": one.name, "labels": list(one.labels)} for machine, one in names.items()]
+        schema = pa.schema([("machine", pa.string()), ("name", pa.string()), ("labels", pa.list_(pa.string()))])
+        self._table("named", pa.Table.from_pylist(rows, schema=schema))
+        files = self._of_dataset(results) if is_dataset(results) else self._of_folders(results, say)
+        for macro in _MACROS:
+            self.connection.execute(f"CREATE MACRO {macro}")
+        for name, query in _VIEWS.items():
+            self.connection.execute(f"CREATE VIEW {name} AS {query}")
+        latencies = _LATENCIES if is_dataset(results) else _LATENCIES_OF_FOLDERS
+        self.connection.execute(f"CREATE VIEW latencies AS {latencies}")
+        # Whoever made the data: a query reads these files and nothing else, and installs nothing.
+        allowed = [named for path in files for named in (_quoted(path), _pattern(path))]
+        self.connection.execute(f"SET allowed_paths = [{', '.join(allowed)}]")
+        self.connection.execute("SET enable_external_access = false")
+        self.connection.execute("SET lock_configuration = true")
+
+    def _of_dataset(self, results: Path) -> list[Path]:
+        dataset = open_dataset(results)
+        for table, schema in DATASET_TABLES.items():
+            self._stored(table, schema, dataset.files(table), hive=True)
+        return [path for table in DATASET_TABLES for path in dataset.files(table)]
+
+    def _of_folders(self, results: Path, say: Say) -> list[Path]:
+        machines = Machines({})
+        rows: dict[str, dict[str, Any]] = {}
+        files: dict[str, list[Path]] = {table: [] for table in TABLES}
+        for folder in all_folders(results):
+            try:
+                run = open_run(folder)
+                own = {table: live_files(folder / table) for table in TABLES}
+                there = {column: folder / DOCUMENTS[column] for column in ("run_json", "end_json")}
+                texts = {column: file.read_text("utf-8") for column, file in there.items() if file.is_file()}
+            except (StoreError, OSError, ValueError) as error:
+                say(f"left out: {error}")
+                continue
+            if run.run_id in rows:
+                say(f"left out: {folder} is a copy of the run {run.run_id}")
+                continue
+            rows[run.run_id] = {
+                "run_id": run.run_id,
+                "machine_id": str(run.record.get("machine_id") or "unknown"),
+                "created_at": run.created_at,
+                **texts,
+                "machine": machines.of(run.record)[0],
+                "month": None if run.created_at is None else f"{run.created_at:%Y-%m}",
+            }
+            for table, paths in own.items():
+                files[table] += [path for path in paths if _readable(path, say)]
+        if not rows:
+            raise StoreError(f"no run in {results} can be read")
+        nullable = pa.schema([field.with_nullable(True) for field in _OF_RUN])
+        self._table("stored_runs", pa.Table.from_pylist([*rows.values()], schema=nullable))
+        for table, paths in files.items():
+            self._stored(table, TABLES[table], paths, hive=False)
+        return [path for paths in files.values() for path in paths]
+
+    def _stored(self, table: str, schema: pa.Schema, files: list[Path], *, hive: bool) -> None:
+        """A view of the files of a table with all columns of the newest schema, and where they are from."""
+        place = list(_PLACE) if hive else []
+        self._table(f"no_{table}", pa.schema([*schema, *place]).empty_table())
+        query = f"FROM no_{table}"
+        if files:
+            listed = ", ".join(map(_pattern, files))
+            options = "hive_partitioning = true, hive_types_autocast = false" if hive else "hive_partitioning = false"
+            query += f" UNION ALL BY NAME FROM read_parquet([{listed}], union_by_name = true, {options})"
+        if not hive:
+            query = f"SELECT t.*, r.machine, r.month FROM ({query}) t JOIN stored_runs r USING (run_id)"  # noqa: S608 - of our own names
+        self.connection.execute(f"CREATE VIEW stored_{table} AS {query}")
+
+    def _table(self, name: str, rows: pa.Table) -> None:
+        self.connection.register("handed_over", rows)
+        self.connection.execute(f"CREATE TABLE {name} AS FROM handed_over")
+        self.connection.unregister("handed_over")
+
+
+def _readable(path: Path, say: Say) -> bool:
+    try:
+        pq.read_metadata(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        say(f"left out: cannot read {path}: {error}")
+        return False
+    return True
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path.absolute()).replace("'", "''") + "'"
+
+
+def _pattern(path: Path) -> str:
+    """The path as a glob of DuckDB's that matches it alone."""
+    return "".join(f"[{sign}]" if sign in "[*?" else sign for sign in _quoted(path))
