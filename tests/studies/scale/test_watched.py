@@ -13,7 +13,6 @@ from studies.scale.__main__ import main, options
 from studies.scale.costs import cost_of
 from studies.scale.watched import Held, Sample, course, growth, held_by, run_below, sit, stretches
 
-
 SWEEP = (
     *("--backend", "simulated", "--precision", "int4", "--prompt-tokens", "1,2,3", "--new-tokens", "2"),
     *("--blocks", "4", "--repeats", "1", "--warmups", "0", "--max-warmups", "0"),
