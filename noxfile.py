@@ -78,7 +78,10 @@ from bench.prepare.install import Outcome, reason  # noqa: E402
 from bench.prepare.locks import problem  # noqa: E402
 from bench.prepare.resolve import renew, resolve_all  # noqa: E402
 
-STUDIES = ("architectures", "dataset", "faults", "fuzz", "intervals", "overhead", "report-speed", "settings")
+STUDIES = (
+    *("architectures", "dataset", "faults", "fuzz", "intervals"),
+    *("overhead", "report-speed", "scale", "settings", "soak"),
+)
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
 PARTS = ("contract", "(conversion or main_job) and not contract", "not contract and not conversion and not main_job")
@@ -259,7 +262,7 @@ def sql(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments: architectures, dataset, faults, fuzz, intervals, overhead, report-speed, settings; with options."""
+    """Experiments: architectures, dataset, faults, fuzz, intervals, overhead, report-speed, scale, settings, soak."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(
@@ -267,7 +270,7 @@ def studies(session: nox.Session) -> None:
         )
         raise SystemExit(0 if asks_for_help([name]) else 4)
     python = harness(session)
-    on_stacks = name in ("architectures", "overhead", "settings")
+    on_stacks = name in ("architectures", "overhead", "settings", "soak")
     on_a_stack = on_stacks or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
     groups = contract_groups() if name == "architectures" else default_groups()
     made = venvs(session, map(environment, groups)) if on_a_stack and not asks_for_help(arguments) else {}

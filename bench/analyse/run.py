@@ -91,6 +91,7 @@ def _analysed(run: StoredRun, *, ranked: bool) -> RunAnalysis:
     results = {key: replace(cell, load=loads.get(cell.load.load_key, cell.load)) for key, cell in results.items()}
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
     cells = tuple(results[key] for key in order)
+    found = tuple(rankings(cells if ranked else ()))
     return RunAnalysis(
         record=run.record,
         end=run.end,
@@ -98,8 +99,8 @@ def _analysed(run: StoredRun, *, ranked: bool) -> RunAnalysis:
         cells=cells,
         failures=tuple(failures(bad, load_of, load_rows, results.keys())),
         unreached=tuple(_unreached(cell, load_of("", key)) for key, cell in planned.items() if key not in seen),
-        rankings=tuple(rankings(cells if ranked else ())),
-        faithful_rankings=tuple(faithful_rankings(cells if ranked else ())),
+        rankings=found,
+        faithful_rankings=tuple(faithful_rankings(cells, found)),
         findings=tuple(read_findings(run, load_rows)),
         memory_rankings=tuple(memory_rankings(cells if ranked else ())),
         reference=loads[reference.load_key] if reference else None,

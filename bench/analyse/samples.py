@@ -89,7 +89,8 @@ class Generations:
     """
 
     def __init__(self, run: StoredRun) -> None:
-        self._table = table = run.table("generations", columns=(*_COLUMNS, *STORED.values(), *COUNTERS))
+        # In one piece: rows of a column in several are taken by going through all of them, for each cell.
+        self._table = table = run.table("generations", (*_COLUMNS, *STORED.values(), *COUNTERS)).combine_chunks()
         self._block = _numbers(table["block"])
         self._warmup = _booleans(table["warmup"])
         self._ok = _booleans(pc.equal(table["status"], "ok"))

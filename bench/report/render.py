@@ -18,7 +18,7 @@ from bench.report.index import index_lines
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.redact import address, of_this_machine, redacted, redacted_folder, shown_path
 from bench.report.run_table import run_table
-from bench.report.run_view import RunView, view_run
+from bench.report.run_view import RunView, on_a_page, view_run
 from bench.report.run_words import all_sentences, nothing_measured
 from bench.store.files import write_files
 from bench.store.reader import as_utc, open_run, without_damaged
@@ -94,9 +94,10 @@ def render_view(view: RunView, folder: Path) -> ReportPaths:
             paths.pytest_benchmark: pytest_json(view),
             paths.action_benchmark: action_json(view),
         }
-    contents[paths.summary_md] = summary_markdown(view)
-    contents[paths.table] = table_html(view)
-    contents[paths.index] = run_page(view, csv, xlsx)
+    shown = on_a_page(view)
+    contents[paths.summary_md] = summary_markdown(shown)
+    contents[paths.table] = table_html(shown)
+    contents[paths.index] = run_page(shown, csv, xlsx)
     write_files(folder, contents)
     return paths
 
@@ -123,7 +124,7 @@ def finish_run(run: Path, reports_dir: Path, *, open_report: bool, redact: bool 
         webbrowser.open(paths.index.as_uri())
     return [
         "",
-        *run_table(view).splitlines(),
+        *run_table(on_a_page(view)).splitlines(),
         "",
         f"results    {shown_path(run, private)}",
         *index_lines(reports_dir, private),

@@ -146,6 +146,8 @@ def _notes(view: RunView) -> list[str]:
     if view.simulated != "none":
         notes.append("simulated: these latencies were played, no model ran")
     notes += [*run_words.damaged(view), *interruptions(view)]
+    if view.beyond:
+        notes.append(run_words.beyond(view))
     if view.selection:
         notes.append(run_words.narrowed(view))
     if view.analysis.unreached:

@@ -140,6 +140,8 @@ def banners(view: RunView) -> list[str]:
             )
         )
     found += [*damaged(view), *interruptions(view)]
+    if view.beyond:
+        found.append(beyond(view))
     if view.selection:
         found.append(narrowed(view))
     if view.analysis.unreached:
@@ -166,6 +168,18 @@ def narrowed(view: RunView) -> str:
         return _("Narrowed to {selected} of {planned} planned cells, each counted once per block.").format(**counts)
     return _("Narrowed by {by} to {selected} of {planned} planned cells, each counted once per block.").format(
         by=chosen["by"], **counts
+    )
+
+
+def beyond(view: RunView) -> str:
+    """That a page shows a part of a large run."""
+    return _(
+        "{shown} of {cells} cells are shown, those of the first {shapes}; what is said of the fastest is of these "
+        "alone. summary.xlsx, summary.csv and summary.json have all."
+    ).format(
+        shown=number(len(view.analysis.cells), 0),
+        cells=number(len(view.analysis.cells) + view.beyond, 0),
+        shapes=plural(len(view.groups), "{count} request shape", "{count} request shapes"),
     )
 
 

@@ -18,7 +18,7 @@ from bench.analyse.results import (
 )
 from bench.metrics import EXPORTED, METRICS
 from bench.report.exports.fields import attributes, with_ends
-from bench.report.finding_notes import found_of
+from bench.report.finding_notes import by_subject, found_of
 from bench.report.format import clean
 from bench.report.names import Naming
 from bench.report.run_view import RunView
@@ -71,9 +71,10 @@ def _plain(value: object) -> object:
 def cell_rows(view: RunView) -> list[dict[str, Any]]:
     """Measured cells first, then the others, all with the same keys; ``None`` where nothing was measured."""
     analysis, model = view.analysis, _model(view)
+    findings = by_subject(analysis.findings)
 
     def row(cell: CellResult | AskedCell, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
-        found = found_of(cell.cell_key, cell.load.load_key, analysis.findings)
+        found = found_of(cell.cell_key, cell.load.load_key, findings)
         return {**_identity(view.names, cell, status), **more, **found}
 
     rows = [row(cell, "ok", _figures(cell)) for cell in analysis.cells]
