@@ -24,7 +24,10 @@ from bench.errors import StoreError
 from bench.store.reader import StoredRun
 from bench.store.writer import goes_on
 
-_NOT_WRITTEN = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError, pa.ArrowException)
+_NOT_WRITTEN = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError, pa.ArrowException),
+    *(MemoryError, RecursionError),
+)
 """What rows end in that no run writes, such as a negative count of tokens."""
 
 

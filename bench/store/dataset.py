@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from backends.file_names import is_plain
 from bench.errors import NewerSchemaError, StoreError
-from bench.store.bounds import check
+from bench.store.bounds import check, read_footer
 from bench.store.files import read_json, write_json
 from bench.store.remote import fetch_missing
 from bench.store.schema import ANSWERS, PIECES, SCHEMA_VERSION, TABLES, UTC
@@ -272,20 +272,13 @@ def _opened(folder: Path, changed_ns: int, size: int) -> Dataset:  # noqa: ARG00
     return Dataset(folder, read_manifest(folder / MANIFEST))
 
 
-def row_groups(file: pq.ParquetFile, run_id: str) -> Sequence[int]:
+def row_groups(path: Path, run_id: str) -> Sequence[int]:
     """The row groups of a file of a dataset that hold a run's rows, in their order.
 
     Raises:
         ValueError: one holds rows of several runs, as no file does that `nox -s collect` wrote.
     """
-    metadata = file.metadata
-    # The first column of every table.
-    column = file.schema_arrow.names.index("run_id")
-    found = []
-    for group in range(metadata.num_row_groups):
-        statistics = metadata.row_group(group).column(column).statistics
-        if statistics is None or not statistics.has_min_max or statistics.min != statistics.max:
-            raise ValueError("a row group holds rows of several runs")
-        if statistics.min == run_id:
-            found.append(group)
-    return found
+    own = [chunk for chunk in read_footer(path).chunks if chunk.leaf.name == "run_id"]
+    if any(chunk.least is None or chunk.least != chunk.greatest for chunk in own):
+        raise ValueError("a row group holds rows of several runs")
+    return [group for group, chunk in enumerate(own) if chunk.least == run_id.encode("utf-8")]

@@ -91,7 +91,7 @@ class StoredRun:
             # Buffered, or the whole column would be read before its first row is there.
             with _named(path), _opened(path, TABLES[name]) as file:
                 present = [column for column in columns if column in file.schema_arrow.names]
-                for batch in file.iter_batches(rows, row_groups=self._row_groups(file), columns=present):
+                for batch in file.iter_batches(rows, row_groups=self._row_groups(path), columns=present):
                     arrays = [
                         batch.column(field.name) if field.name in present else pa.nulls(batch.num_rows, field.type)
                         for field in wanted
@@ -119,8 +119,8 @@ class StoredRun:
             return live_files(self.path / table, self.damaged)
         return [path for path in self.shared.get(table, ()) if path not in self.damaged]
 
-    def _row_groups(self, file: pq.ParquetFile) -> Sequence[int] | None:
-        return None if self.shared is None else row_groups(file, self.run_id)
+    def _row_groups(self, path: Path) -> Sequence[int] | None:
+        return None if self.shared is None else row_groups(path, self.run_id)
 
 
 def _parsed(texts: Mapping[str, str], name: str, path: Path) -> dict[str, Any]:
