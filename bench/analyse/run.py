@@ -39,15 +39,7 @@ def analyse_run(run: StoredRun) -> RunAnalysis:
     """
     try:
         return _analysed(run)
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        TypeError,
-        ValueError,
-        pa.ArrowException,
-    ) as error:
+    except _NOT_WRITTEN as error:
         raise StoreError(
             f"cannot read {run.path}: its rows are not those that a run writes ({type(error).__name__}: {error}); any "
             "reader of parquet still shows them (docs/schema.md)"
