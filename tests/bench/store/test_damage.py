@@ -134,7 +134,7 @@ def test_a_part_of_the_record_that_is_damaged_is_named_and_the_rest_is_reported(
         {"new_tokens": -5},
         {"new_tokens": 2**31 - 1},
         {"options": "[" * 100_000},
-        {"precision": "int3", "block": -(2**31)},
+        {"iteration": -1, "prompt_tokens": 0, "device_verdict": "x"},
     ],
 )
 def test_rows_that_no_run_writes_end_in_one_line_or_in_a_report(tmp_path: Path, changed: dict[str, Any]) -> None:
