@@ -78,7 +78,10 @@ from bench.prepare.install import Outcome, reason  # noqa: E402
 from bench.prepare.locks import problem  # noqa: E402
 from bench.prepare.resolve import renew, resolve_all  # noqa: E402
 
-STUDIES = ("architectures", "faults", "fuzz", "intervals", "overhead", "report-speed", "settings")
+STUDIES = (
+    *("architectures", "dataset", "faults", "fuzz", "intervals"),
+    *("overhead", "report-speed", "scale", "settings", "soak"),
+)
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
 PARTS = ("contract", "(conversion or main_job) and not contract", "not contract and not conversion and not main_job")
@@ -259,7 +262,7 @@ def sql(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments: `-- architectures`, `faults`, `fuzz`, `intervals`, `overhead`, `report-speed` or `settings`."""
+    """Experiments: architectures, dataset, faults, fuzz, intervals, overhead, report-speed, scale, settings, soak."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(
@@ -267,7 +270,7 @@ def studies(session: nox.Session) -> None:
         )
         raise SystemExit(0 if asks_for_help([name]) else 4)
     python = harness(session)
-    on_stacks = name in ("architectures", "overhead", "settings")
+    on_stacks = name in ("architectures", "overhead", "settings", "soak")
     on_a_stack = on_stacks or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
     groups = contract_groups() if name == "architectures" else default_groups()
     made = venvs(session, map(environment, groups)) if on_a_stack and not asks_for_help(arguments) else {}
@@ -312,6 +315,15 @@ def lock(session: nox.Session) -> None:
         failed += [group] if said.startswith("FAILED") else []
     if failed:
         session.error(f"these cannot be installed by their locks: {', '.join(dict.fromkeys(failed))}")
+
+
+@nox.session(venv_backend="none")
+def audit(session: nox.Session) -> None:
+    """Look up known faults of all packages in the lock files; `-- --sbom FOLDER` writes what is installed here."""
+    python = harness(session, TESTS)
+    go_back(session)
+    here = install.as_they_are(map(environment, dict.fromkeys((HARNESS, TESTS, *all_groups()))))
+    finish(session, python, "-m", "bench.commands.audit", *session.posargs, made=here)
 
 
 @nox.session(venv_backend="none")

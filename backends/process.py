@@ -183,6 +183,16 @@ def _wait_for_end_of(pipe: int) -> None:
     os._exit(3)
 
 
+if sys.platform != "win32":
+
+    def _data_bytes() -> int:
+        """The memory of this process that counts against its limit; 0 where the system does not tell."""
+        try:
+            return int(Path("/proc/self/statm").read_text("utf-8").split()[5]) * resource.getpagesize()
+        except (OSError, ValueError, IndexError):
+            return 0
+
+
 if sys.platform == "linux":
 
     def _unshare(namespaces: int) -> int:
@@ -215,15 +225,6 @@ if sys.platform == "linux":
             finally:
                 os._exit(error)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def _data_bytes() -> int:
-    """The memory of this process that counts against its limit; 0 where the system does not tell."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text("ascii").split()[5])
-    except (OSError, ValueError, IndexError):
-        return 0
-    return pages * resource.getpagesize() if sys.platform != "win32" else 0
 
 
 def _library() -> Any:

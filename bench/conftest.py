@@ -7,6 +7,7 @@ import sys
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -140,12 +141,16 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, b
     return done
 
 
-def _only_count(reports: list[pytest.TestReport | None]) -> None:
+_COUNTED = SimpleNamespace(when="", nodeid="")
+"""In the place of a report: pytest looks through all of them for those of a test that failed."""
+
+
+def _only_count(reports: list[Any]) -> None:
     """Leave of reports nothing but how many there are; those before the newest were treated so already."""
     for place in range(len(reports) - 1, -1, -1):
-        if reports[place] is None:
+        if reports[place] is _COUNTED:
             return
-        reports[place] = None
+        reports[place] = _COUNTED
 
 
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:

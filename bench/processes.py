@@ -1,4 +1,4 @@
-"""Child processes: starting them apart from Ctrl-C, their folders, ending them with all they started, exit codes."""
+"""Child processes: starting them apart from Ctrl-C, ending them with all they started, exit codes."""
 
 from __future__ import annotations
 
@@ -7,33 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import psutil
 
 from backends.speed_variables import changes_speed, home_folder, is_secret
 from bench import PROJECT_ROOT
-from bench.errors import MachineError
 
 TEMPORARY_REMEDY = "free some space there, or set TMPDIR (Windows: TEMP) to another folder"
 """What to do where a temporary file cannot be written."""
-
-
-def scratch_folder() -> Path:
-    """A new folder among the system's temporary files, which the caller removes.
-
-    Raises:
-        MachineError: it cannot be made.
-    """
-    try:
-        return Path(tempfile.mkdtemp(prefix="aipc-bench-"))
-    except OSError as error:
-        raise MachineError(
-            f"temporary files cannot be written ({error.strerror or error}): {TEMPORARY_REMEDY}"
-        ) from error
 
 
 def process_group() -> dict[str, Any]:

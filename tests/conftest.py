@@ -17,7 +17,7 @@ from tests.support.faults import FaultTable
 
 # How long an example takes says nothing on a machine that does other work beside.
 settings.register_profile("bench", deadline=None)
-settings.register_profile("quick", deadline=None, max_examples=20)
+settings.register_profile("quick", deadline=None, max_examples=10)
 settings.load_profile("bench")
 
 _STARTS_PROCESSES = ("process", "contract", "conversion", "browser", "main_job")

@@ -170,3 +170,8 @@ def test_every_fault_has_its_row() -> None:
     assert [*rows()] == [*FAULTS.values()]
     files = {file for files, _ in rows().values() for file in files}
     assert [file for file in files if not (ROOT / "tests" / file).is_file()] == []
+
+
+def test_the_tests_that_the_page_on_security_names_are_there() -> None:
+    named = re.findall(r"`(tests/[\w/.]+)`", page("docs/security.md"))
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -142,7 +142,8 @@ def answers_of(
         known = _answers(own, pairs, differs.get(cell_key, ()))
         beside = _compared(_beside(own, of_load.get(on_cpu.get(load, ""), {})))
         outside = sum(_outside(ids, vocabulary) for _, ids in own)
-        answers[cell_key] = replace(known, outside=outside, cpu_first_difference=beside.median, cpu_alike=beside.alike)
+        on_its_cpu = {f"cpu_{name}": beside[name] for name in ("first_difference", "alike") if beside}
+        answers[cell_key] = replace(known, outside=outside, **on_its_cpu)
     return answers
 
 
@@ -196,18 +197,13 @@ def _beside_right(own: Sequence[tuple[_Request, Any]], right: Mapping[str, Any])
 def _answers(own: Sequence[tuple[_Request, Any]], pairs: Sequence[_Pair], repeats: Sequence[bool]) -> Answers:
     different = np.concatenate([[len(np.unique(answer)) for answer in ids.T] for _, ids in own])
     lengths = np.concatenate([np.full(ids.shape[1], len(ids)) for _, ids in own])
-    beside = _compared(pairs)
     return Answers(
+        **_compared(pairs),
         distinct=float(np.median(different / lengths)),
-        compared=beside.count,
-        first_difference=beside.median,
-        mean_first_difference=beside.mean,
-        alike=beside.alike,
         repeated=len(repeats),
         repeats_that_differ=sum(repeats),
         collapsed=bool(np.all((different == 1) & (lengths >= COLLAPSED_FROM))),
         phrases_again=_phrases_again(own),
-        compared_tokens=beside.tokens,
     )
 
 
@@ -221,25 +217,17 @@ def _phrases_again(own: Sequence[tuple[_Request, Any]]) -> float | None:
     return float(np.median([1 - len(np.unique(one)) / len(one) for one in numbers]))
 
 
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """How many answers were compared; the median and the mean of the first difference; the share that are alike.
-
-    ``tokens`` is the length of the longest of them.
-    """
-
-    count: int = 0
-    median: float | None = None
-    mean: float | None = None
-    alike: float | None = None
-    tokens: int | None = None
-
-
-def _compared(pairs: Sequence[_Pair]) -> _Compared:
+def _compared(pairs: Sequence[_Pair]) -> dict[str, Any]:
+    """The fields of :class:`Answers` that follow from answers beside others; none without any."""
     differs = [ids != right for ids, right in pairs]
     if not differs:
-        return _Compared()
+        return {}
     firsts = np.concatenate([np.where(one.any(axis=0), one.argmax(axis=0), len(one)) for one in differs])
     lengths = np.concatenate([np.full(one.shape[1], len(one)) for one in differs])
-    means = float(np.median(firsts)), float(np.mean(firsts)), float(np.mean(firsts == lengths))
-    return _Compared(len(firsts), *means, int(lengths.max()))
+    return {
+        "compared": len(firsts),
+        "first_difference": float(np.median(firsts)),
+        "mean_first_difference": float(np.mean(firsts)),
+        "alike": float(np.mean(firsts == lengths)),
+        "compared_tokens": int(lengths.max()),
+    }

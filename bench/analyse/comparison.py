@@ -14,7 +14,7 @@ from bench.analyse.conditions import Mismatch, mismatches
 from bench.analyse.environment import recorded, run_changes, variant_changes
 from bench.analyse.interval import Contrast, against_runs, between_runs, both, correlation_over, paired
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
-from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
+from bench.analyse.results import AskedCell, CellResult, LoadResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
 from bench.metrics import COMPARED
 
@@ -203,7 +203,7 @@ def compare_variants(run: RunAnalysis, threshold: float, tolerance: float = QUAL
         tolerance: the threshold of perplexities.
     """
     base, head = (_side(run, variant) for variant in "ab")
-    pairs, only_base, only_head = matched(base.cells, head.cells, _without_variant)
+    pairs, only_base, only_head = matched(base.cells, head.cells, without_variant)
 
     def contrasted(metric: str, there: CellResult, here: CellResult) -> Difference | None:
         return _within_run(metric, getattr(there, metric), getattr(here, metric))
@@ -249,7 +249,8 @@ def _side(run: RunAnalysis, variant: str) -> RunAnalysis:
     )
 
 
-def _without_variant(cell: CellResult) -> str:
+def without_variant(cell: CellResult | AskedCell) -> str:
+    """What is the same for cells of both variants that ask the same."""
     return "\n".join((_load_without_variant(cell.load), *map(str, cell.shape), cell.ask))
 
 

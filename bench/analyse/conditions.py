@@ -91,8 +91,7 @@ def other_machine(base: Mapping[str, Any], head: Mapping[str, Any]) -> Mismatch 
 
 def _cores(record: Mapping[str, Any]) -> int | None:
     """Cores that can be switched into two logical ones count once, where that is known."""
-    cpu = _at(record, ("machine", "cpu"))
-    found = (_at({"cpu": cpu}, ("cpu", name)) for name in ("physical_cores", "logical_cores"))
+    found = (_at(record, ("machine", "cpu", name)) for name in ("physical_cores", "logical_cores"))
     return next((count for count in found if isinstance(count, int)), None)
 
 

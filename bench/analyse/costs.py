@@ -42,17 +42,11 @@ def costs(counters: Mapping[str, Any], energy_source: str | None, new_tokens: in
 
     ``counters`` has the float arrays [generations] of :data:`COUNTERS`, NaN where the counter was not read.
     """
-    medians = {name: _median(name, values) for name, values in counters.items()}
+    medians: dict[str, Any] = {name.replace("_ns", "_ms"): _median(name, values) for name, values in counters.items()}
     energy_j = medians.get("energy_j")
-    return Costs(
-        energy_j=energy_j,
-        energy_j_per_token=None if energy_j is None else energy_j / new_tokens,
-        energy_source=None if energy_j is None else energy_source,
-        npu_busy_ms=medians.get("npu_busy_ns"),
-        gpu_busy_ms=medians.get("gpu_busy_ns"),
-        cpu_time_ms=medians.get("cpu_time_ns"),
-        cpu_frequency_mhz=medians.get("cpu_frequency_mhz"),
-    )
+    if energy_j is None:
+        return Costs(**medians)
+    return Costs(**medians, energy_j_per_token=energy_j / new_tokens, energy_source=energy_source)
 
 
 def _median(name: str, values: Any) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import Any
 
 from bench.analyse.grouping import group_by
-from bench.analyse.results import Failure, LoadResult, Lost, Request
+from bench.analyse.results import AskedCell, Failure, LoadResult, Lost, Request
 from bench.store.reader import StoredRun
 
 UNREACHED = "unreached"
@@ -60,7 +60,10 @@ def _failure(
     load: LoadResult, rows: Sequence[Row], workers: Mapping[str, Row], measured: Set[str], *, again: bool
 ) -> Failure:
     of_cells = {row["cell_key"]: row for row in rows if "cell_key" in row}
-    cells = sorted((_shape(row), key) for key, row in of_cells.items())
+    cells = [
+        AskedCell(key, load, *_shape(row), "again" if row["ask"] == "again" else "first")
+        for key, row in sorted(of_cells.items(), key=lambda one: (_shape(one[1]), one[0]))
+    ]
     processes = [workers[row["load_id"]] for row in rows if row["load_id"] in workers]
     return Failure(
         load=load,
@@ -69,9 +72,7 @@ def _failure(
         message=_message(rows[0]),
         exit_code=next((row["exit_code"] for row in processes if row["exit_code"] is not None), None),
         stderr_tail=next((row["stderr_tail"] for row in processes if row["stderr_tail"]), None),
-        shapes=tuple(shape for shape, _ in cells),
-        asks=tuple("again" if of_cells[key]["ask"] == "again" else "first" for _, key in cells),
-        cell_keys=tuple(key for _, key in cells),
+        cells=tuple(cells),
         blocks=tuple(sorted({row["block"] for row in rows})),
         measured_elsewhere=not measured.isdisjoint(of_cells),
         tried_again=again,

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
-from bench.analyse.baselines import mixed, usable
 from bench.analyse.comparison import (
     Caveat,
     ComparedCell,
@@ -17,8 +16,9 @@ from bench.analyse.comparison import (
     compare_variants,
     judged,
     run_id,
+    without_variant,
 )
-from bench.analyse.conditions import NO_ID, mismatches
+from bench.analyse.conditions import NO_ID, alike, mismatches, other_machine
 from bench.analyse.environment import run_changes
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
@@ -306,7 +306,7 @@ def _missing(head: RunAnalysis, before: Mapping[str, Sequence[CellResult]], coun
 
 
 def _reason(head: RunAnalysis, cell_key: str) -> Caveat:
-    failure = next((one for one in head.failures if cell_key in one.cell_keys), None)
+    failure = next((one for one in head.failures if any(cell.cell_key == cell_key for cell in one.cells)), None)
     if failure is not None:
         return Caveat("failed", {"status": failure.status, "message": failure.message})
     reached = all(one.cell_key != cell_key for one in head.unreached)
@@ -315,15 +315,8 @@ def _reason(head: RunAnalysis, cell_key: str) -> Caveat:
 
 def _same_request(side: RunAnalysis, cell: CellResult) -> str:
     """The key of the failed cell of ``side`` that asks what ``cell`` asks of the other variant; or nothing."""
-    load, request = cell.load, (cell.shape, cell.ask)
-    wanted = load.backend, load.device_requested, load.precision
-    for failure in side.failures:
-        other = failure.load
-        if (other.backend, other.device_requested, other.precision) == wanted:
-            for key, *asked in zip(failure.cell_keys, failure.shapes, failure.asks, strict=True):
-                if tuple(asked) == request:
-                    return key
-    return ""
+    wanted = without_variant(cell)
+    return next((one.cell_key for one in side.failed if without_variant(one) == wanted), "")
 
 
 def _void(head: RunAnalysis, nothing_shared: Caveat | None) -> Iterator[Caveat]:
@@ -386,3 +379,44 @@ def _basis(cells: Sequence[ComparedCell], count: int, known: Variation | None) -
         return Caveat("baselines", {"count": count})
     informed = any(one.contrast.p_value is not None for cell in cells for one in cell.differences)
     return Caveat("history", {"count": known.runs}) if known and informed else Caveat("nothing")
+
+
+def usable(head: RunAnalysis, baselines: Sequence[RunAnalysis]) -> tuple[list[RunAnalysis], list[Caveat]]:
+    """The baselines that say something about ``head``, the oldest first, and why the others are left out.
+
+    Those are of another machine, with other threads, without an end or without a result.
+    """
+    kept, left_out = [], []
+    for run in sorted(baselines, key=lambda run: str(run.record.get("created_at"))):
+        if why := _unusable(head, run):
+            left_out.append(why)
+        else:
+            kept.append(run)
+    return kept, left_out
+
+
+def _unusable(head: RunAnalysis, run: RunAnalysis) -> Caveat | None:
+    machines = run.record.get("machine_id"), head.record.get("machine_id")
+    other = other_machine(run.record, head.record)
+    threads = [(one.record.get("plan") or {}).get("threads") for one in (run, head)]
+    values = {"run": run_id(run)}
+    if machines[0] != machines[1]:
+        return Caveat("other-machine", values | {"base": machines[0], "head": machines[1]})
+    if other is not None:
+        return Caveat("other-hardware", values | {"mismatch": other})
+    if threads[0] != threads[1]:
+        return Caveat("other-threads", values | {"base": threads[0], "head": threads[1]})
+    if run.end is None:
+        return Caveat("unfinished-baseline", values)
+    return None if run.cells else Caveat("empty-baseline", values)
+
+
+def mixed(runs: Sequence[RunAnalysis]) -> Iterator[Caveat]:
+    """Whether the packages, drivers or power of the baselines are not the same in all."""
+    conditions: dict[str, set[str]] = {}
+    for run in runs:
+        for load in run.loads:
+            conditions.setdefault(load.load_key, set()).add(alike(run.record, load))
+    most = max((len(found) for found in conditions.values()), default=0)
+    if most > 1:
+        yield Caveat("mixed-baselines", {"count": most})

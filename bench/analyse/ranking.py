@@ -21,16 +21,26 @@ def rankings(cells: Sequence[CellResult]) -> list[Ranking[CellResult]]:
 
     Broken loads take no part: a wrong answer is worth nothing however fast it comes.
     """
-    groups = group_by(cells, lambda cell: (_request(cell), cell.load.simulated))
+    groups = group_by(cells, _kind)
     found = (_rank(metric, groups[kind]) for kind in sorted(groups) for metric in RANKED)
     return [ranking for ranking in found if ranking]
 
 
-def faithful_rankings(cells: Sequence[CellResult]) -> list[Ranking[CellResult]]:
-    """The rankings among the faithful alone, where others than these take part in :func:`rankings`."""
-    parts = {(one.metric, _request(one.winner), one.simulated): len(one.contestants) for one in rankings(cells)}
-    found = rankings([cell for cell in cells if cell.load.faithful])
-    return [one for one in found if len(one.contestants) < parts[one.metric, _request(one.winner), one.simulated]]
+def faithful_rankings(cells: Sequence[CellResult], found: Sequence[Ranking[CellResult]]) -> list[Ranking[CellResult]]:
+    """The rankings among the faithful alone, where others than these take part.
+
+    Args:
+        cells: of the run.
+        found: the :func:`rankings` of these.
+    """
+    faithful = group_by([cell for cell in cells if cell.load.faithful], _kind)
+    own = ((one, faithful.get(_kind(one.winner), [])) for one in found)
+    fewer = (
+        _rank(one.metric, cells)
+        for one, cells in own
+        if sum(bool(getattr(cell, one.metric)) for cell in cells) < len(one.contestants)
+    )
+    return [ranking for ranking in fewer if ranking]
 
 
 def _rank(metric: str, cells: Sequence[CellResult]) -> Ranking[CellResult] | None:
@@ -72,6 +82,11 @@ def memory_rankings(cells: Sequence[CellResult]) -> list[Ranking[LoadResult]]:
         for (simulated, requests), loads in ordered
         if (known := {one.load_key: (one, one.peak_memory) for one in loads if one.peak_memory and not one.broken})
     ]
+
+
+def _kind(cell: CellResult) -> tuple[tuple[int, int, int, bool], bool]:
+    """What has to be the same for cells to be ranked together."""
+    return _request(cell), cell.load.simulated
 
 
 def _request(cell: CellResult) -> tuple[int, int, int, bool]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -47,21 +47,14 @@ class Measured:
 
 
 QUANTILES = {"p50": (0.5, 10), "p90": (0.9, 50), "p95": (0.95, 100), "p99": (0.99, 500)}
-"""Name -> its share, and how many values it takes until five lie beyond it; attributes of :class:`Quantiles`."""
+"""Name -> its share, and how many values it takes until five lie beyond it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Quantiles:
-    """Quantiles of all of a cell's inter-token latencies together, in ms; descriptive, without an interval.
+Quantiles = Mapping[str, float | None]
+"""Of all of a cell's inter-token latencies together, in ms, by the names in :data:`QUANTILES`; without an interval.
 
-    ``None`` where fewer than five values lie beyond the quantile, see :data:`QUANTILES`.
-    """
-
-    p50: float | None
-    p90: float | None
-    p95: float | None
-    p99: float | None
-
+``None`` where fewer than five values lie beyond the quantile.
+"""
 
 Use = Literal["timed", "warm-up", "excluded"]
 """What became of a generation: only those that were timed count."""
@@ -313,14 +306,31 @@ class CellResult:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedCell:
+    """A cell without numbers: it failed, or the run ended before."""
+
+    cell_key: str
+    load: LoadResult
+    prompt_tokens: int
+    new_tokens: int
+    batch_size: int
+    ask: Ask = "first"
+
+    @property
+    def shape(self) -> Request:
+        """What is asked for."""
+        return self.prompt_tokens, self.new_tokens, self.batch_size
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A cell, or all cells of a load, that could not be measured in some blocks, with one reason.
 
     Args:
         status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: generations that do not count.
-        shapes: of each cell that this happened to, as ``asks`` and ``cell_keys``.
+        cells: those that this happened to.
         measured_elsewhere: whether some of these cells were measured in other blocks.
-        tried_again: whether a fresh process followed in the same visits, for ``--retry-crashed``; it has no shapes.
+        tried_again: whether a fresh process followed in the same visits, for ``--retry-crashed``; it has no cells.
     """
 
     load: LoadResult
@@ -329,24 +339,10 @@ class Failure:
     message: str
     exit_code: int | None
     stderr_tail: str | None
-    shapes: tuple[Request, ...]
-    asks: tuple[Ask, ...]
-    cell_keys: tuple[str, ...]
+    cells: tuple[AskedCell, ...]
     blocks: tuple[int, ...]
     measured_elsewhere: bool
     tried_again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Unreached:
-    """A planned cell without any row, because the run ended before."""
-
-    cell_key: str
-    load: LoadResult
-    prompt_tokens: int
-    new_tokens: int
-    batch_size: int
-    ask: Ask = "first"
 
 
 _Contestant = TypeVar("_Contestant", CellResult, LoadResult)
@@ -549,7 +545,7 @@ class RunAnalysis:
     loads: tuple[LoadResult, ...]
     cells: tuple[CellResult, ...]
     failures: tuple[Failure, ...]
-    unreached: tuple[Unreached, ...]
+    unreached: tuple[AskedCell, ...]
     rankings: tuple[Ranking[CellResult], ...]
     findings: tuple[Finding, ...]
     memory_rankings: tuple[Ranking[LoadResult], ...] = ()
@@ -559,3 +555,8 @@ class RunAnalysis:
     damaged: Mapping[str, str] = field(default_factory=dict)
     right_answers: str | None = None
     goes_on: bool = False
+
+    @property
+    def failed(self) -> Iterator[AskedCell]:
+        """The cells that failed in some block, again for each reason."""
+        return (cell for failure in self.failures for cell in failure.cells)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import over_blocks
-from bench.analyse.results import CellResult
+from bench.analyse.results import CellResult, Request
 
 Against = Literal["memory", "perplexity"]
 """What latency is traded for: peak memory in bytes, or perplexity over that of the reference."""
@@ -41,9 +41,7 @@ class Tradeoff:
     """
 
     against: Against
-    prompt_tokens: int
-    new_tokens: int
-    batch_size: int
+    shape: Request
     simulated: bool
     points: tuple[TradeoffPoint, ...]
 
@@ -58,12 +56,10 @@ def tradeoffs(cells: Sequence[CellResult], against: Against = "memory") -> list[
         for cell in cells
         if cell.tpot_ms and cell.ask == "first" and (costs := _costs(cell, against))
     ]
-    groups = group_by(
-        known, lambda one: (one[0].batch_size, one[0].new_tokens, one[0].prompt_tokens, one[0].load.simulated)
-    )
+    groups = group_by(known, lambda one: (one[0].shape, one[0].load.simulated))
     return [
-        Tradeoff(against, prompt_tokens, new_tokens, batch_size, simulated, points)
-        for (batch_size, new_tokens, prompt_tokens, simulated), group in sorted(groups.items(), key=lambda one: one[0])
+        Tradeoff(against, shape, simulated, points)
+        for (shape, simulated), group in sorted(groups.items(), key=lambda one: (one[0][0][::-1], one[0][1]))
         if len(points := _points(group)) > 1 and any(point.best for point in points)
     ]
 

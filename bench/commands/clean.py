@@ -1,4 +1,7 @@
-"""Lists the cache of models and removes it: ``python -m bench.commands.clean [--remove]``."""
+"""Lists the cache of models, and what killed runs left elsewhere, and removes it all.
+
+``python -m bench.commands.clean [--remove]``.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from filelock import Timeout
 
 from bench.prepare.cache import MANIFEST, ArtifactStore, cache_root, remove
 from bench.prepare.conversion_cost import gigabytes
+from bench.scratch import abandoned, remove_abandoned
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +85,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"{root}: {len(items)} folders, {gigabytes(sum(item.bytes for item in items))}")
     for item in items:
         print(item.line)
+    left = abandoned()
+    for folder in left:
+        print(f"  left by a run that was killed: {gigabytes(_bytes(folder))}  {folder}")
     if not options.remove:
-        if items:
+        if items or left:
             print("nothing was removed; add --remove to do so")
         return 0
-    stayed = remove_kept(root, items)
-    print(f"removed {len(items) - len(stayed)} folders")
-    for item in stayed:
-        print(f"in use, stayed: {item.path}")
+    stayed = [
+        *(item.path for item in remove_kept(root, items)),
+        *(folder for folder in left if not remove_abandoned(folder)),
+    ]
+    print(f"removed {len(items) + len(left) - len(stayed)} folders")
+    for path in stayed:
+        print(f"in use, stayed: {path}")
     return 1 if stayed else 0
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _folders(parent: Path) -> list[Path]:
@@ -107,7 +121,7 @@ def _kept(folder: Path, lock: str, kind: str | None = None) -> Kept:
         kind=kind or manifest.get("format", "damaged"),
         model=manifest.get("model") or "-",
         precision=manifest.get("precision") or "-",
-        bytes=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+        bytes=_bytes(folder),
     )
 
 

@@ -7,10 +7,9 @@ from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from bench.analyse.baselines import usable
 from bench.analyse.comparison import Caveat, has_variants, run_id
 from bench.analyse.conditions import Mismatch, mismatches, prompts_differ
-from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants
+from bench.analyse.gate_rule import LEAST_BASELINES, Gate, gate, gate_variants, usable
 from bench.analyse.quality_change import QUALITY_TOLERANCE
 from bench.cli import Parser, print_lines
 from bench.commands.stored_runs import (

@@ -184,7 +184,7 @@ class Visit:
         gone = attempt.worker is None or not attempt.worker.alive
         if not (self.facts.retry_crashed and gone and isinstance(error, WorkerCrashed | WorkerTimeout)):
             return False
-        if self._tried_again:
+        if self._tried_again or error.error_type == "OutOfMemory":
             return False
         if self.facts.stopping():
             raise Interrupted

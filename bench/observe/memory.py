@@ -78,7 +78,8 @@ def memory_cap() -> int:
 
 _REFUSED = re.compile(
     r"bad.alloc|out.of.memory|MemoryError|(can't|cannot|could not|failed to|unable to) allocate|not enough memory"
-    r"|insufficient memory|memory allocation of \d+ bytes failed|paging file is too small|can't start new thread",
+    r"|insufficient memory|memory allocation of \d+ bytes failed|paging file is too small|can't start new thread"
+    r"|resource temporarily unavailable",
     re.IGNORECASE,
 )
 """How stacks, converters and the languages that they are written in say that memory was refused to them."""

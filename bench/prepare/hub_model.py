@@ -20,7 +20,7 @@ from bench.prepare.converter import Converter
 from bench.prepare.model_facts import WEIGHT_FORMATS, ModelFacts
 from bench.prepare.model_source import ModelSource
 from bench.prepare.recipes import Recipe
-from bench.processes import scratch_folder
+from bench.scratch import scratch
 
 Say = Callable[[str], None]
 
@@ -129,20 +129,18 @@ def remember(source: ModelSource, commit: str, store: ArtifactStore) -> None:
 
 
 def _look_up(source: ModelSource, options: Mapping[str, Any], converter: Converter) -> dict[str, Any]:
-    scratch = scratch_folder()
-    try:
-        output = scratch / "out"
-        output.mkdir()
-        title = f"{source.label} to a list of its files"
-        recipe = Recipe("hub-lookup", {}, options)
-        return converter.run(recipe, source.hub_id, output, title=title, log_name=recipe.task)
-    except OSError as error:
-        raise MachineError(
-            f"{error.filename or scratch} cannot be written ({error.strerror or error}): free or unlock it, or set "
-            f"{CACHE_VARIABLE}, and TMPDIR (Windows: TEMP), to other folders"
-        ) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with scratch() as folder:
+        try:
+            output = folder / "out"
+            output.mkdir()
+            title = f"{source.label} to a list of its files"
+            recipe = Recipe("hub-lookup", {}, options)
+            return converter.run(recipe, source.hub_id, output, title=title, log_name=recipe.task)
+        except OSError as error:
+            raise MachineError(
+                f"{error.filename or folder} cannot be written ({error.strerror or error}): free or unlock it, or set "
+                f"{CACHE_VARIABLE}, and TMPDIR (Windows: TEMP), to other folders"
+            ) from error
 
 
 def _model(source: ModelSource, found: Mapping[str, Any]) -> HubModel:

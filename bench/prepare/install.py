@@ -371,8 +371,11 @@ def complaints(log: Path, otherwise: str) -> list[str]:
 
 
 def mismatch(log: Path, one: Environment) -> list[str]:
-    """Which file of the index is not the one of the lock, and what to do; empty where that is not why pip failed."""
+    """Which file of the lock the index lacks or has otherwise, and what to do; empty for other failures of pip."""
     text = without_secrets(log.read_text("utf-8", errors="replace")) if log.exists() else ""
+    lacking = re.search(r"No matching distribution found for ([\w.-]+)==\S+", text)
+    if lacking and lock_of(one).rows and package_name(lacking[1]) not in one.packages:
+        return [*complaints(log, lacking[0]), f"HINT: {locks.LACKING}"]
     if "DO NOT MATCH THE HASHES" not in text:
         return []
     found = re.search(r"^\S* +(\S+==\S+) from ([^\s#]+)[^\n]*:$", text, re.MULTILINE)

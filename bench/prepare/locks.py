@@ -26,6 +26,7 @@ REMEDY = (
     f"if you trust this index although its files are others than those of the public one, set {VARIABLE}=off to "
     "install without the lock, which run.json will say"
 )
+LACKING = f"the index lacks that version, which the lock has: {VARIABLE}=off takes another one, which run.json will say"
 _HEAD = "# Made by `nox -s lock` from the pins of the group; do not edit.\n"
 _PIN = "# pin: "
 
@@ -86,7 +87,9 @@ def parse(text: str) -> tuple[Row, ...]:
         if requirement and not requirement.startswith("#"):
             rows.append(Row(requirement.strip(), tuple(one.strip() for one in hashes)))
         if comment and rows:
-            rows[-1] = Row(rows[-1].requirement, rows[-1].hashes, tuple(comment.split(", ")))
+            # Of uv's the names of files of constraints are there too.
+            via = tuple(one for one in comment.split(", ") if not one.startswith("-"))
+            rows[-1] = Row(rows[-1].requirement, rows[-1].hashes, via)
     return tuple(rows)
 
 

@@ -11,23 +11,21 @@ from bench.analyse.grouping import group_by
 from bench.analyse.results import CellResult, Generation, LoadResult, LoadTimes, Use
 from bench.metrics import BY_GENERATION, EXPORTED
 from bench.report import agreement_words, metric_words, quality_words
+from bench.report.code_words import word
 from bench.report.drawing.series_chart import SeriesChart, of_many, series_chart
 from bench.report.finding_notes import Note
 from bench.report.format import capital, listed, number, plural, shares, with_interval
 from bench.report.language import gettext as _
-from bench.report.language import mark, ngettext
+from bench.report.language import ngettext
 from bench.report.measure_again import alone
 from bench.report.names import Shape
 from bench.report.run_facts import timed_region
 from bench.report.run_view import Row, RunView
-from bench.report.run_words import status_word
 
 MOST_UNFOLDED = 24
 """With more cells than this, those of one shape are folded away together."""
 _MOST_LEFT_OUT = 12
 """So many generations that do not count are told one by one."""
-
-_CACHE_STATES = {"none": mark("none"), "cold": mark("cold"), "hit": mark("hit"), "unknown": mark("not told")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +71,11 @@ def _failed(view: RunView) -> dict[str, list[str]]:
                 "Block {blocks}: {status}, {message}", "Blocks {blocks}: {status}, {message}", len(failure.blocks)
             ).format(
                 blocks=listed([number(block + 1, 0) for block in failure.blocks]),
-                status=status_word(failure.status),
+                status=word(failure.status),
                 message=failure.message,
             )
-            for key in failure.cell_keys:
-                found.setdefault(key, []).append(sentence)
+            for cell in failure.cells:
+                found.setdefault(cell.cell_key, []).append(sentence)
     return found
 
 
@@ -98,7 +96,7 @@ def _detail(view: RunView, row: Row, notes: Sequence[Note], failed: Mapping[str,
         left_out=(*_excluded(cell.series), *failed.get(cell.cell_key, ())),
         warnings=tuple((note, seen) for note in own for seen in note.messages_about(cell)),
         facts=tuple((fact, value) for fact, value in _all_facts(view, cell) if value),
-        command=alone(cell.load, [cell.shape], [cell.ask], view.record),
+        command=alone(cell.load, [cell], view.record),
     )
 
 
@@ -192,5 +190,5 @@ def _weights(load: LoadResult) -> str:
 
 def cache_state(times: LoadTimes) -> str:
     """A state of the compile cache and how many processes found it so, e.g. ``hit × 9``."""
-    state = _CACHE_STATES.get(times.compile_cache)
-    return f"{_(state) if state else times.compile_cache} × {number(times.processes, 0)}"
+    state = _("not told") if times.compile_cache == "unknown" else word(times.compile_cache)
+    return f"{state} × {number(times.processes, 0)}"

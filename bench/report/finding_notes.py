@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.analyse.grouping import group_by
@@ -146,16 +146,29 @@ def in_short(notes: Sequence[Note]) -> list[str]:
     return [f"guard: {counted}{named}; the report has them with advice", *serious]
 
 
-def found_of(cell_key: str, load_key: str, findings: Sequence[Finding]) -> dict[str, str | None]:
-    """What the guard found about a cell or its load, and about the whole run: kinds, and the weightiest severity."""
-    own = [one for one in findings if cell_key == one.cell_key or (one.cell_key is None and load_key == one.load_key)]
-    run = [one for one in findings if one.cell_key is None and one.load_key is None]
+def found_of(
+    cell_key: str, load_key: str, findings: Mapping[str | None, Sequence[tuple[int, Finding]]]
+) -> dict[str, str | None]:
+    """What the guard found about a cell or its load, and about the whole run: kinds, and the weightiest severity.
+
+    Args:
+        cell_key: of the cell.
+        load_key: of its load.
+        findings: of the run, see :func:`by_subject`.
+    """
+    of_both = sorted((*findings.get(cell_key, ()), *findings.get(load_key, ())), key=lambda one: one[0])
+    own, run = ([one for _, one in found] for found in (of_both, findings.get(None, ())))
     return {
         "findings": _kinds(own),
         "findings_severity": _weightiest(own),
         "run_findings": _kinds(run),
         "run_findings_severity": _weightiest(run),
     }
+
+
+def by_subject(findings: Sequence[Finding]) -> dict[str | None, list[tuple[int, Finding]]]:
+    """Key of a cell or a load, or ``None`` for the run -> the findings about it, each with its place among all."""
+    return group_by(enumerate(findings), lambda one: _about(one[1]))
 
 
 def _kinds(findings: Sequence[Finding]) -> str | None:

@@ -1,19 +1,19 @@
-"""The page of all reports of a folder, by the JSON beside their pages, which is taken for hostile."""
+"""The page of all reports of a folder, by what the JSON beside each says of it, which is taken for hostile."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from bench.analyse.results import CellResult, Finding
 from bench.errors import MachineError
 from bench.report import finding_words
-from bench.report.about import MOST_HEADLINE
 from bench.report.language import ENGLISH, chosen
 from bench.report.language import gettext as _
 from bench.report.redact import Private, address, shown_text
@@ -234,3 +234,67 @@ def _refuse_another(index: Path) -> None:
         raise MachineError(f"cannot read {index}: {error.strerror or error}") from error
     if f'content="{GENERATOR}"'.encode() not in head:
         raise MachineError(f"{index} is another page and stays; choose another folder with --reports-dir")
+
+
+# -- what the JSON beside a page says that it is about
+
+MOST_HEADLINE = 400
+"""Characters of a headline."""
+
+
+def about(
+    record: Mapping[str, Any],
+    headlines: Mapping[str, str],
+    cells: Iterable[CellResult],
+    findings: Iterable[Finding],
+    *,
+    ended: bool,
+) -> dict[str, Any]:
+    """What a page is about whose newest run has this ``record``.
+
+    Args:
+        record: run.json of that run.
+        headlines: code of each language -> the answer in a sentence; English is among them.
+        cells: that the page has numbers of.
+        findings: of the guard, of all runs of the page.
+        ended: whether all of its runs came to an end.
+    """
+    measured = list(cells)
+    model = record.get("model") or {}
+    return about_fields(
+        created_at=record.get("created_at"),
+        machine=((record.get("machine") or {}).get("cpu") or {}).get("name"),
+        machine_id=record.get("machine_id"),
+        model=model.get("name"),
+        synthetic_model=bool(model.get("synthetic")),
+        backends=[cell.load.backend for cell in measured],
+        simulated=[cell.load.simulated for cell in measured],
+        cells=len({cell.cell_key for cell in measured}),
+        headlines=headlines,
+        serious=[one.code for one in findings if one.severity == "serious"],
+        ended=ended,
+    )
+
+
+def about_fields(
+    *,
+    backends: Iterable[str],
+    simulated: Iterable[bool],
+    serious: Iterable[str],
+    headlines: Mapping[str, str],
+    **fields: Any,
+) -> dict[str, Any]:
+    """The fields of an entry, from what is not yet gathered; ``simulated`` is ``none``, ``some`` or ``all``.
+
+    ``headline`` is in English, as all that programs read; ``headlines`` has it in the other languages.
+    """
+    kinds = set(simulated)
+    shortened = {code: headline[:MOST_HEADLINE] for code, headline in headlines.items()}
+    return {
+        **fields,
+        "backends": list(dict.fromkeys(backends)),
+        "simulated": "none" if True not in kinds else "some" if False in kinds else "all",
+        "serious": list(dict.fromkeys(serious)),
+        "headline": shortened.pop(ENGLISH.code),
+        "headlines": shortened,
+    }

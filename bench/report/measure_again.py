@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.analyse.read_quality import NO_REFERENCE
-from bench.analyse.results import LoadResult
+from bench.analyse.results import AskedCell, CellResult, LoadResult
 from bench.cli import command_line
 from bench.plan.flags import PROFILES
 from bench.plan.options import (
@@ -15,16 +15,14 @@ from bench.plan.options import (
     DEFAULT_QUALITY_LIMITS,
     DEFAULT_WARMUPS,
 )
-from bench.report.names import Shape
 
 
-def alone(load: LoadResult, shapes: Sequence[Shape], asks: Sequence[str], record: Mapping[str, Any]) -> str:
+def alone(load: LoadResult, cells: Sequence[CellResult | AskedCell], record: Mapping[str, Any]) -> str:
     """The command that measures these cells of ``load`` and nothing else; of an A/B run, in both of its variants.
 
     Args:
         load: what is loaded.
-        shapes: of the cells; all that a run measures by default where there are none.
-        asks: ``first`` or ``again``, of the same.
+        cells: of ``load``; all that a run measures by default where there are none.
         record: run.json. What it does not tell, such as a worker of the user's own, is left out.
     """
     variants = (record.get("plan") or {}).get("variants") or {}
@@ -32,11 +30,11 @@ def alone(load: LoadResult, shapes: Sequence[Shape], asks: Sequence[str], record
     for name, variant in variants.items():
         parts += [f"--{name}", str(variant["spec"])]
     parts += ["--backend", load.backend, "--device", load.device_requested, "--precision", load.precision]
-    if shapes:
-        prompts, news, batches = (sorted(set(values)) for values in zip(*shapes, strict=True))
+    if cells:
+        prompts, news, batches = (sorted(set(values)) for values in zip(*(cell.shape for cell in cells), strict=True))
         parts += ["--prompt-tokens", _listed(prompts), "--new-tokens", _listed(news)]
         parts += ["--batch-size", _listed(batches)] if batches != [1] else []
-    parts += ["--ask", "again"] if "again" in asks else []
+    parts += ["--ask", "again"] if any(cell.ask == "again" for cell in cells) else []
     parts += _conditions(record.get("options") or {}, load.backend, "standard" if variants else "quick")
     windows = str((record.get("machine") or {}).get("os") or "").startswith("Windows")
     return command_line(parts, windows=windows)

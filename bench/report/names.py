@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from backends.spec import family
-from bench.analyse.results import CellResult, Failure, LoadResult, LoadTimes, RunAnalysis, Unreached
+from bench.analyse.grouping import group_by
+from bench.analyse.results import AskedCell, CellResult, Failure, LoadResult, LoadTimes, RunAnalysis
 from bench.plan.cells import Ask
 from bench.report.format import clean, listed, number
 from bench.report.language import gettext as _
@@ -43,21 +44,6 @@ class Series:
     def key(self) -> str:
         """The key of its first load."""
         return self.load.load_key
-
-    @property
-    def backend(self) -> str:
-        """The stack."""
-        return self.load.backend
-
-    @property
-    def device(self) -> str:
-        """What ran."""
-        return self.load.ran_on
-
-    @property
-    def precision(self) -> str:
-        """The weight format."""
-        return self.load.precision
 
     @property
     def family(self) -> tuple[object, ...]:
@@ -104,8 +90,11 @@ class Naming:
 
 def name_all(analysis: RunAnalysis) -> Naming:
     """Name every load of a run."""
-    shapes = _shapes(analysis)
-    hits = _hits(analysis)
+    cells: list[CellResult | AskedCell] = [*analysis.cells, *analysis.failed, *analysis.unreached]
+    asked = group_by(cells, lambda cell: cell.load.load_key)
+    shapes = {key: {cell.shape for cell in own} for key, own in asked.items()}
+    # Loads that were asked nothing but prompts again.
+    hits = {key for key, own in asked.items() if all(cell.ask == "again" for cell in own)}
     groups: dict[tuple[str, str, str, str, Ask], list[LoadResult]] = {}
     for load in analysis.loads:
         ask: Ask = "again" if load.load_key in hits else "first"
@@ -118,26 +107,6 @@ def name_all(analysis: RunAnalysis) -> Naming:
             series = _series(part, ask, _differing(part[0], common) if len(parts) > 1 else None, analysis.cells)
             by_load.update({load.load_key: series for load in part})
     return Naming(tuple({series.key: series for series in by_load.values()}.values()), by_load)
-
-
-def _hits(analysis: RunAnalysis) -> set[str]:
-    """The loads that were asked nothing but prompts again."""
-    asks: dict[str, set[str]] = {}
-    pairs = [(cell.load, cell.ask) for cell in analysis.cells]
-    for load, ask in [*pairs, *((cell.load, cell.ask) for cell in analysis.unreached)]:
-        asks.setdefault(load.load_key, set()).add(ask)
-    for failure in analysis.failures:
-        asks.setdefault(failure.load.load_key, set()).update(failure.asks)
-    return {key for key, found in asks.items() if found == {"again"}}
-
-
-def _shapes(analysis: RunAnalysis) -> dict[str, set[Shape]]:
-    found: dict[str, set[Shape]] = {}
-    for cell in analysis.cells:
-        found.setdefault(cell.load.load_key, set()).add(cell.shape)
-    for failure in analysis.failures:
-        found.setdefault(failure.load.load_key, set()).update(failure.shapes)
-    return found
 
 
 def _disjoint(sets: Sequence[set[Shape]]) -> bool:
@@ -226,7 +195,7 @@ def first_request(times: LoadTimes) -> str:
     )
 
 
-def cell_name(naming: Naming, cell: CellResult | Unreached) -> str:
+def cell_name(naming: Naming, cell: CellResult | AskedCell) -> str:
     """Its configuration and shape, e.g. ``ort-genai CPU int4, prompt 128, 64 new``; a batch where there is one."""
     name = _("{name}, prompt {prompt}, {new} new").format(
         name=naming.of(cell.load), prompt=number(cell.prompt_tokens, 0), new=number(cell.new_tokens, 0)
@@ -238,10 +207,10 @@ def failed_shapes(failure: Failure) -> str:
     """The shapes of a failure in few words, e.g. ``prompt 32, 128, 512``."""
     if failure.tried_again:
         return _("before a timed generation, so tried once more")
-    if not failure.shapes:
+    if not failure.cells:
         return _("every cell")
-    lengths = ", ".join(number(n, 0) for n in sorted({shape[0] for shape in failure.shapes}))
-    if set(failure.asks) == {"again"}:
+    lengths = ", ".join(number(n, 0) for n in sorted({cell.prompt_tokens for cell in failure.cells}))
+    if all(cell.ask == "again" for cell in failure.cells):
         return _("prompt {lengths}, asked again").format(lengths=lengths)
     return _("prompt {lengths}").format(lengths=lengths)
 

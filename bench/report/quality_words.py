@@ -10,6 +10,7 @@ from bench.analyse.interval import Estimate
 from bench.analyse.quality import Quality
 from bench.analyse.read_quality import limits_of
 from bench.analyse.results import LoadResult
+from bench.report.code_words import word
 from bench.report.format import interval, listed, number, percent, plural
 from bench.report.language import gettext as _
 from bench.report.language import mark, ngettext
@@ -22,24 +23,6 @@ NOT_KNOWN = "—"
 _LEAST = 0.0001
 """What is below of a divergence is rounding."""
 
-_VERDICTS = {
-    "faithful": mark("faithful"),
-    "degraded": mark("degraded"),
-    "broken": mark("broken"),
-    "unknown": mark("unknown"),
-}
-_KINDS = {
-    "chat": mark("chat"),
-    "code": mark("code"),
-    "structured": mark("structured"),
-    "summarising": mark("summarising"),
-    "writing": mark("writing"),
-    "chinese": mark("Chinese"),
-    "french": mark("French"),
-    "german": mark("German"),
-    "spanish": mark("Spanish"),
-    "turkish": mark("Turkish"),
-}
 _REASONS = {
     "not-finite": mark("its log-probabilities are not finite numbers"),
     "constant": mark("the same token is the likeliest everywhere"),
@@ -58,11 +41,6 @@ _REASONS = {
 def columns(view: RunView) -> tuple[str, ...]:
     """:data:`COLUMN` where the quality of any cell's load is known, and no column where of none."""
     return (COLUMN,) if any(cell.load.quality for cell in view.analysis.cells) else ()
-
-
-def verdict_word(verdict: str) -> str:
-    """The verdict on a load's words."""
-    return _(_VERDICTS[verdict]) if verdict in _VERDICTS else verdict
 
 
 def reason(load: LoadResult) -> str:
@@ -103,8 +81,8 @@ def in_one_line(load: LoadResult) -> str:
     if quality is None or quality.is_reference:
         return ratio(load)
     ends = interval(quality.ratio)
-    word = verdict_word(quality.verdict) if quality.verdict != "faithful" else ""
-    return ", ".join(filter(None, (ratio(load) + (f" ({ends})" if ends else ""), word)))
+    verdict = word(quality.verdict) if quality.verdict != "faithful" else ""
+    return ", ".join(filter(None, (ratio(load) + (f" ({ends})" if ends else ""), verdict)))
 
 
 def beside(load: LoadResult) -> str:
@@ -116,7 +94,7 @@ def beside(load: LoadResult) -> str:
         return _("the reference of quality")
     if quality.verdict == "degraded" and quality.ratio is not None:
         return _("degraded, at {ratio} times the perplexity of the reference").format(ratio=number(quality.ratio.value))
-    return _("quality unknown") if quality.verdict == "unknown" else verdict_word(quality.verdict)
+    return _("quality unknown") if quality.verdict == "unknown" else word(quality.verdict)
 
 
 def named(view: RunView, load: LoadResult) -> str:
@@ -193,11 +171,6 @@ def kinds(view: RunView) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.kind for load in scored(view) if load.quality for one in load.quality.kinds))
 
 
-def kind_word(kind: str) -> str:
-    """What a kind of text is called."""
-    return _(_KINDS[kind]) if kind in _KINDS else kind
-
-
 def scored(view: RunView) -> list[LoadResult]:
     """The loads that something is known of."""
     return [load for load in view.analysis.loads if load.quality is not None]
@@ -208,7 +181,7 @@ def facts(load: LoadResult) -> Iterator[tuple[str, str]]:
     quality = load.quality
     if quality is None:
         return
-    yield _("Quality"), "; ".join(filter(None, (verdict_word(quality.verdict), reason(load))))
+    yield _("Quality"), "; ".join(filter(None, (word(quality.verdict), reason(load))))
     if quality.ratio is not None and not quality.is_reference:
         yield _("Perplexity ratio"), _ratio_words(quality, quality.ratio)
     if quality.perplexity is not None:
@@ -253,7 +226,7 @@ def _measured(view: RunView) -> list[LoadResult]:
 
 def _ratio_of(load: LoadResult) -> str:
     assert load.quality is not None
-    return _ratio_words(load.quality, load.quality.ratio) if load.quality.ratio else verdict_word(load.quality.verdict)
+    return _ratio_words(load.quality, load.quality.ratio) if load.quality.ratio else word(load.quality.verdict)
 
 
 def _ratio_words(quality: Quality, found: Estimate) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import webbrowser
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from bench.report.index import index_lines
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.redact import address, of_this_machine, redacted, redacted_folder, shown_path
 from bench.report.run_table import run_table
-from bench.report.run_view import RunView, view_run
+from bench.report.run_view import RunView, on_a_page, view_run
 from bench.report.run_words import all_sentences, nothing_measured
 from bench.store.files import write_files
 from bench.store.reader import as_utc, open_run, without_damaged
@@ -30,28 +30,19 @@ _UNKNOWN = datetime(1980, 1, 1, tzinfo=UTC)
 class ReportPaths:
     """The files of one report."""
 
-    index: Path
-    summary_md: Path
-    summary_csv: Path
-    summary_xlsx: Path
-    summary_json: Path
-    table: Path
-    pytest_benchmark: Path
-    action_benchmark: Path
+    index: Path = Path("index.html")
+    summary_md: Path = Path("summary.md")
+    summary_csv: Path = Path("summary.csv")
+    summary_xlsx: Path = Path("summary.xlsx")
+    summary_json: Path = Path("summary.json")
+    table: Path = Path("table.html")
+    pytest_benchmark: Path = Path("pytest-benchmark.json")
+    action_benchmark: Path = Path("github-action-benchmark.json")
 
     @classmethod
     def below(cls, folder: Path) -> ReportPaths:
         """As they are called in ``folder``."""
-        return cls(
-            index=folder / "index.html",
-            summary_md=folder / "summary.md",
-            summary_csv=folder / "summary.csv",
-            summary_xlsx=folder / "summary.xlsx",
-            summary_json=folder / "summary.json",
-            table=folder / "table.html",
-            pytest_benchmark=folder / "pytest-benchmark.json",
-            action_benchmark=folder / "github-action-benchmark.json",
-        )
+        return cls(*(folder / name for name in astuple(cls())))
 
 
 def render(run_dir: Path, reports_dir: Path) -> ReportPaths:
@@ -103,9 +94,10 @@ def render_view(view: RunView, folder: Path) -> ReportPaths:
             paths.pytest_benchmark: pytest_json(view),
             paths.action_benchmark: action_json(view),
         }
-    contents[paths.summary_md] = summary_markdown(view)
-    contents[paths.table] = table_html(view)
-    contents[paths.index] = run_page(view, csv, xlsx)
+    shown = on_a_page(view)
+    contents[paths.summary_md] = summary_markdown(shown)
+    contents[paths.table] = table_html(shown)
+    contents[paths.index] = run_page(shown, csv, xlsx)
     write_files(folder, contents)
     return paths
 
@@ -132,7 +124,7 @@ def finish_run(run: Path, reports_dir: Path, *, open_report: bool, redact: bool 
         webbrowser.open(paths.index.as_uri())
     return [
         "",
-        *run_table(view).splitlines(),
+        *run_table(on_a_page(view)).splitlines(),
         "",
         f"results    {shown_path(run, private)}",
         *index_lines(reports_dir, private),

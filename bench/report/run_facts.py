@@ -15,6 +15,7 @@ from backends.spec import BackendSpec, hardware_of
 from bench.analyse.conditions import NO_ID, limited
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.plan.backends import BACKENDS
+from bench.report.code_words import word
 from bench.report.format import clean, gibibytes, number, parameters, plural
 from bench.report.language import gettext as _
 from bench.report.language import mark
@@ -62,18 +63,6 @@ _LIMITS = {
     "memory limit": mark("{value} of memory"),
 }
 _CORE_KINDS = {"performance_cores": mark("{count} performance"), "efficiency_cores": mark("{count} efficiency")}
-_POWER_SOURCES = {"mains": mark("mains"), "battery": mark("battery")}
-_OBSERVERS = {
-    "memory": mark("memory"),
-    "cpu_time": mark("cpu time"),
-    "gpu_busy": mark("gpu busy"),
-    "npu_busy": mark("npu busy"),
-    "device_memory": mark("device memory"),
-    "energy": mark("energy"),
-    "cpu_frequency": mark("cpu frequency"),
-    "cpu_temperature": mark("cpu temperature"),
-    "conditions": mark("conditions"),
-}
 
 
 def timed_facts(spec: BackendSpec | None) -> Mapping[str, str]:
@@ -141,7 +130,7 @@ def machine_facts(view: RunView) -> list[tuple[str, str]]:
         (_("NPU"), _devices(machine.get("npus"))),
         (_("System"), machine.get("os")),
         (_("Kernel"), machine.get("kernel")),
-        (_("Power"), _joined(_(_POWER_SOURCES.get(source, source)) if source else "", machine.get("power_mode"))),
+        (_("Power"), _joined(word(source or ""), machine.get("power_mode"))),
         (_("Governor"), machine.get("governor")),
         *observer_facts(record),
         (_("Machine id"), _("unknown: this system has none") if own_id == NO_ID else own_id),
@@ -158,16 +147,12 @@ def observer_facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The counters that were read beside the times, a line each, and those that the machine does not have."""
     observers = record.get("observers") or {}
     read = [
-        Markup("{}: {}, {}").format(_observer(name), recorded(one.get("source")), _cost(one.get("cost_us")))
+        Markup("{}: {}, {}").format(clean(word(name)), recorded(one.get("source")), _cost(one.get("cost_us")))
         for name, one in observers.items()
         if one
     ]
-    missing = [_observer(name) for name, one in observers.items() if not one]
+    missing = [clean(word(name)) for name, one in observers.items() if not one]
     return [(_("Read beside the times"), Markup("\n").join(read)), (_("No counter for"), ", ".join(missing))]
-
-
-def _observer(name: str) -> str:
-    return _(_OBSERVERS[name]) if name in _OBSERVERS else clean(str(name).replace("_", " "))
 
 
 def _cost(microseconds: Any) -> str:

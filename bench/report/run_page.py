@@ -57,8 +57,8 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
         load_parts=LOAD_PARTS,
         load_bars=load_bars(analysis),
         memory_bars=memory_bars(analysis),
-        csv=data_link(view, csv.encode("utf-8"), "csv", "text/csv;charset=utf-8"),
-        xlsx=data_link(view, xlsx, "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        csv=_link(view, csv.encode("utf-8"), "csv", "text/csv;charset=utf-8"),
+        xlsx=_link(view, xlsx, "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         words=run_words,
         facts=run_facts,
         names=names,
@@ -85,6 +85,12 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
 def weight(metric: str) -> str:
     """The address of a metric where a reader chooses what matters, or of ``memory``."""
     return METRICS[metric].name if metric in METRICS else metric
+
+
+def _link(view: RunView, summary: bytes, suffix: str, media_type: str) -> DataLink:
+    """The file within the page, or beside it where it would be larger than the page."""
+    beside = f"summary.{suffix}"
+    return DataLink(beside, beside) if view.beyond else data_link(view, summary, suffix, media_type)
 
 
 def data_link(view: RunView, summary: bytes, suffix: str, media_type: str) -> DataLink:

@@ -10,6 +10,7 @@ from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measur
 from bench.metrics import BY_GENERATION, METRICS
 from bench.report import quality_words, run_words
 from bench.report.agreement_words import collapsed_banner
+from bench.report.code_words import word
 from bench.report.finding_notes import in_short
 from bench.report.format import megabytes, number, plain
 from bench.report.language import ENGLISH, speaking
@@ -132,7 +133,7 @@ def _fitted(value: str, widest: int) -> str:
 
 def _failures(view: RunView) -> list[str]:
     return [
-        f"{run_words.status_word(failure.status)}: {view.names.of(failure.load)}, {failed_shapes(failure)}: "
+        f"{word(failure.status)}: {view.names.of(failure.load)}, {failed_shapes(failure)}: "
         f"{textwrap.shorten(failure.message, 300, placeholder=' ...')}"
         for failure in view.analysis.failures
     ]
@@ -145,6 +146,8 @@ def _notes(view: RunView) -> list[str]:
     if view.simulated != "none":
         notes.append("simulated: these latencies were played, no model ran")
     notes += [*run_words.damaged(view), *interruptions(view)]
+    if view.beyond:
+        notes.append(run_words.beyond(view))
     if view.selection:
         notes.append(run_words.narrowed(view))
     if view.analysis.unreached:

@@ -26,6 +26,8 @@ Among = Literal["", "faithful", "all"]
 ENERGY_CHARTS = ("energy_j_per_token", "npu_busy_ms", "gpu_busy_ms")
 ENERGY_COLUMNS = ("energy_j", *ENERGY_CHARTS, "cpu_time_ms", "cpu_frequency_mhz")
 """Attributes of :class:`bench.analyse.costs.Costs`."""
+MOST_CELLS = 500
+"""Of a page, which then has some ten megabytes."""
 _MOST_BARS = 40
 _SHOWN_TIMES = {"energy_j_per_token": 1e3}
 """What is shown in another unit than it is kept in: a token takes millijoules."""
@@ -204,6 +206,7 @@ class RunView:
         weights: metrics that anything is ranked by, and ``memory``.
         quantiles: of inter-token latency, those that any sample of the run can carry.
         energy: ``None`` where no counter was read.
+        beyond: how many cells of the run are not among these, see :func:`on_a_page`.
     """
 
     analysis: RunAnalysis
@@ -217,6 +220,7 @@ class RunView:
     weights: tuple[str, ...]
     quantiles: tuple[str, ...]
     energy: Energy | None
+    beyond: int = 0
 
     @property
     def record(self) -> Mapping[str, Any]:
@@ -287,23 +291,51 @@ def view_run(analysis: RunAnalysis) -> RunView:
         adaptive=_adaptive_end(analysis),
         axes=_axes(analysis),
         weights=tuple(metric for metric in (*RANKED, "memory") if metric in ranked),
-        quantiles=tuple(name for name in ITL_NAMES if any(getattr(one, name) is not None for one in samples)),
+        quantiles=tuple(name for name in ITL_NAMES if any(one[name] is not None for one in samples)),
         energy=_energy(analysis),
     )
 
 
+def on_a_page(view: RunView) -> RunView:
+    """What is shown to people: of a run of more than :data:`MOST_CELLS` cells those of its first shapes alone."""
+    if len(view.analysis.cells) <= MOST_CELLS:
+        return view
+    shown: set[Shape] = set()
+    count = 0
+    for group in view.groups:
+        count += len(group.rows)
+        if shown and count > MOST_CELLS:
+            break
+        shown.add(group.shape)
+
+    def of_shown(found: Iterable[Ranking[CellResult]]) -> tuple[Ranking[CellResult], ...]:
+        return tuple(one for one in found if one.shapes[0] in shown)
+
+    analysis = replace(
+        view.analysis,
+        cells=tuple(cell for cell in view.analysis.cells if cell.shape in shown),
+        rankings=of_shown(view.analysis.rankings),
+        faithful_rankings=of_shown(view.analysis.faithful_rankings),
+    )
+    beyond = len(view.analysis.cells) - len(analysis.cells)
+    return replace(view_run(analysis), names=view.names, beyond=beyond)
+
+
 def _answers(analysis: RunAnalysis) -> tuple[tuple[Answer, ...], ...]:
     """By shape, and apart for prefix-cache hits and for simulated contestants; then by memory."""
-    latencies = [answer for one in analysis.rankings for answer in _of_faithful_and_all(one, analysis)]
+    faithful = {(one.metric, _request(one)): one for one in reversed(analysis.faithful_rankings)}
+    latencies = [
+        answer
+        for one in analysis.rankings
+        for answer in _of_faithful_and_all(one, faithful.get((one.metric, _request(one))))
+    ]
     groups = group_by(latencies, lambda one: _request(one.ranking))
     memory = [(Answer(one),) for one in analysis.memory_rankings]
     return (*map(tuple, groups.values()), *memory)
 
 
-def _of_faithful_and_all(ranking: Ranking[CellResult], analysis: RunAnalysis) -> Iterator[Answer]:
+def _of_faithful_and_all(ranking: Ranking[CellResult], faithful: Ranking[CellResult] | None) -> Iterator[Answer]:
     """Who is fastest among the faithful, where there is any, and who of all, where that is another."""
-    kind = ranking.metric, _request(ranking)
-    faithful = next((one for one in analysis.faithful_rankings if (one.metric, _request(one)) == kind), None)
     if faithful is None or faithful.winner.cell_key == ranking.winner.cell_key:
         yield Answer(ranking)
     else:
@@ -349,12 +381,16 @@ def _memory_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]
 def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
     """By batch size, new tokens and prompt tokens."""
     groups = group_by(analysis.cells, lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
-    lowest = {(one.winner.cell_key, one.metric) for one in analysis.rankings if not one.alone}
+    lowest: dict[str, set[str]] = {}
+    for one in analysis.rankings:
+        if not one.alone:
+            lowest.setdefault(one.winner.cell_key, set()).add(one.metric)
     for cells in groups.values():
-        lowest.update((key, "memory") for key in _least_memory(cells))
+        for key in _least_memory(cells):
+            lowest.setdefault(key, set()).add("memory")
 
     def row(cell: CellResult) -> Row:
-        own = frozenset(column for key, column in lowest if key == cell.cell_key)
+        own = frozenset(lowest.get(cell.cell_key, ()))
         return Row(cell, own, tuple(note.number for note in notes if note.touches(cell)))
 
     return tuple(
@@ -405,7 +441,7 @@ def _axes(analysis: RunAnalysis) -> dict[str, tuple[str, ...]]:
     if not analysis.cells:
         return {}
     loads = [cell.load for cell in analysis.cells] + [failure.load for failure in analysis.failures]
-    asks = {cell.ask for cell in analysis.cells} | {ask for failure in analysis.failures for ask in failure.asks}
+    asks = {cell.ask for cell in analysis.cells} | {cell.ask for cell in analysis.failed}
     found = {
         "backend": dict.fromkeys(load.backend for load in loads),
         "device": dict.fromkeys(load.ran_on for load in loads),

@@ -10,6 +10,7 @@ from typing import Any
 from bench.analyse.results import QUANTILES, VERDICT_BLOCKS, CellResult, Failure, LoadResult, Rival
 from bench.report import quality_words
 from bench.report.agreement_words import collapsed_banner
+from bench.report.code_words import word
 from bench.report.format import (
     capital,
     clean,
@@ -35,22 +36,6 @@ VERDICT_COMMAND = f"nox -s bench -- {VERDICT_PROFILE}"
 
 _MOST_MISSED = 6
 
-STATUSES = {
-    "failed": mark("failed"),
-    "timeout": mark("timed out"),
-    "crashed": mark("crashed"),
-    "unsupported": mark("unsupported"),
-    "invalid": mark("not counted"),
-}
-SEVERITIES = {"serious": mark("serious"), "warning": mark("warning"), "info": mark("info")}
-VERDICTS = {
-    "verified": mark("verified"),
-    "reported": mark("reported"),
-    "fallback": mark("fallback"),
-    "simulated": mark("simulated"),
-    "unknown": mark("unknown"),
-}
-"""Verdict on a load's device -> its word."""
 VERDICT_HELP = {
     "verified": mark(
         "The stack named the device that ran, and its own counter showed it busy for at least 5 % of the measured time "
@@ -109,21 +94,6 @@ _ADAPTIVE_ENDS = {
 }
 
 
-def status_word(status: str) -> str:
-    """How a cell failed."""
-    return _(STATUSES[status]) if status in STATUSES else status
-
-
-def severity_word(severity: str) -> str:
-    """How much a finding of the guard matters."""
-    return _(SEVERITIES[severity]) if severity in SEVERITIES else severity
-
-
-def verdict_word(verdict: str) -> str:
-    """The verdict on a load's device."""
-    return _(VERDICTS[verdict]) if verdict in VERDICTS else verdict
-
-
 def verdict_help(verdict: str) -> str:
     """What that means; blank for a verdict that is not known."""
     return _(VERDICT_HELP[verdict]) if verdict in VERDICT_HELP else ""
@@ -136,8 +106,8 @@ def busy(share: float) -> str:
 
 def device_words(load: LoadResult) -> str:
     """The verdict with how much of the time the device was busy, e.g. ``verified, busy 93 %``."""
-    word = verdict_word(load.device_verdict)
-    return word if load.device_share is None else f"{word}, {busy(load.device_share)}"
+    verdict = word(load.device_verdict)
+    return verdict if load.device_share is None else f"{verdict}, {busy(load.device_share)}"
 
 
 def nothing_measured() -> str:
@@ -170,6 +140,8 @@ def banners(view: RunView) -> list[str]:
             )
         )
     found += [*damaged(view), *interruptions(view)]
+    if view.beyond:
+        found.append(beyond(view))
     if view.selection:
         found.append(narrowed(view))
     if view.analysis.unreached:
@@ -196,6 +168,18 @@ def narrowed(view: RunView) -> str:
         return _("Narrowed to {selected} of {planned} planned cells, each counted once per block.").format(**counts)
     return _("Narrowed by {by} to {selected} of {planned} planned cells, each counted once per block.").format(
         by=chosen["by"], **counts
+    )
+
+
+def beyond(view: RunView) -> str:
+    """That a page shows a part of a large run."""
+    return _(
+        "{shown} of {cells} cells are shown, those of the first {shapes}; what is said of the fastest is of these "
+        "alone. summary.xlsx, summary.csv and summary.json have all."
+    ).format(
+        shown=number(len(view.analysis.cells), 0),
+        cells=number(len(view.analysis.cells) + view.beyond, 0),
+        shapes=plural(len(view.groups), "{count} request shape", "{count} request shapes"),
     )
 
 
@@ -436,7 +420,7 @@ def unreached_cells(view: RunView) -> list[str]:
 
 def quantile(cell: CellResult, name: str) -> str:
     """A percentile of inter-token latency in ms, or how many latencies it needs; blank for answers of one token."""
-    value: float | None = getattr(cell.itl_ms, name)
+    value = cell.itl_ms[name]
     if value is not None or cell.new_tokens == 1:
         return number(value)
     return _("needs {count}").format(count=QUANTILES[name][1])
@@ -444,7 +428,7 @@ def quantile(cell: CellResult, name: str) -> str:
 
 def quantiles_missing(cell: CellResult) -> str:
     """The percentiles that a cell has too few latencies for, e.g. ``p99 needs 500 latencies``; blank if none."""
-    missing = [name for name in QUANTILES if cell.new_tokens > 1 and getattr(cell.itl_ms, name) is None]
+    missing = [name for name in QUANTILES if cell.new_tokens > 1 and cell.itl_ms[name] is None]
     needs = _("{name} needs {count} latencies")
     return ", ".join(needs.format(name=name, count=QUANTILES[name][1]) for name in missing)
 
@@ -454,7 +438,7 @@ def quantiles_note(cells: Sequence[CellResult]) -> str:
     several = [cell for cell in cells if cell.new_tokens > 1]
     sentences = []
     for name, (_share, needed) in QUANTILES.items():
-        short = sum(getattr(cell.itl_ms, name) is None for cell in several)
+        short = sum(cell.itl_ms[name] is None for cell in several)
         if short and short == len(several):
             every = _("{name} of inter-token latency needs {needed} of them, and every cell has fewer.")
             sentences.append(every.format(name=name, needed=needed))

@@ -13,6 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from bench.report import format as fmt
+from bench.report.code_words import word
 from bench.report.format import clean, listed, plural
 from bench.report.language import ENGLISH, chosen, gettext, ngettext, pgettext
 
@@ -37,7 +38,7 @@ def environment() -> jinja2.Environment:
     )
     # Messages are filled in with ``format`` here as in code: {{ _("{count} more").format(count=3) }}.
     made.install_gettext_callables(gettext, ngettext, newstyle=False, pgettext=pgettext)  # type: ignore[attr-defined]
-    made.globals |= {"f": fmt, "plural": plural, "listed": listed}
+    made.globals |= {"f": fmt, "word": word, "plural": plural, "listed": listed}
     made.filters |= {"commands": commands, "recorded": recorded}
     return made
 

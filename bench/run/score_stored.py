@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,13 +28,13 @@ from bench.plan.venvs import Venvs
 from bench.prepare.preparation import Say
 from bench.prepare.prompts import PromptBook
 from bench.prepare.stage import preparation_for
-from bench.processes import scratch_folder
 from bench.run.doctor.readiness import look
 from bench.run.guard.after import judge_quality
 from bench.run.load_plans import named_venvs, plan_load
 from bench.run.machine_lock import SHARED_QUALITY, hold_machine
 from bench.run.quality import Measured, QualityPass, keep_answers, keep_pieces, questions_of, reference_for, texts_of
 from bench.run.record import measured_model
+from bench.scratch import Scratch
 from bench.store.digests import record_digests
 from bench.store.reader import StoredRun
 from bench.store.schema import ANSWERS, PIECES
@@ -134,12 +133,12 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     keep_answers(run.path, reference)
     keep_pieces(run, preparer, say)
     rows: list[Row] = []
-    scratch = scratch_folder()
-    quality = QualityPass(texts, reference, context, plans, _facts(run, scratch), say)
+    scratch = Scratch()
+    quality = QualityPass(texts, reference, context, plans, _facts(run, scratch.path), say)
     try:
         quality.score(usable, measured, allowed, rows.extend)
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.remove()
         # A load that was not reached keeps the rows that it had.
         new = [row for row in rows if row.get("error_type") != "Interrupted"]
         if new:

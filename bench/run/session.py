@@ -37,7 +37,6 @@ from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import beyond_context, preparation_for, wanted_artifacts
-from bench.processes import scratch_folder
 from bench.run.cooling import Cooling
 from bench.run.doctor.readiness import look
 from bench.run.guard.guard import Guard, strict_failure
@@ -57,6 +56,7 @@ from bench.run.record import (
 )
 from bench.run.resume import MEASURED_BEFORE, Earlier, offer
 from bench.run.stopping import Stopper
+from bench.scratch import Scratch
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter, new_run_id
 
@@ -83,7 +83,7 @@ class BenchSession:
         self._progress = Progress(options, ())
         self._cooling: Cooling | None = None
         self._adaptive: Adaptive | None = None
-        self._scratch: Path | None = None
+        self._scratch: Scratch | None = None
         self._load_plans: dict[str, LoadPlan] = {}
         self._placements: dict[str, Placement | None] = {}
         self._prompts = PromptBook.made_up()
@@ -126,7 +126,7 @@ class BenchSession:
 
     def _begin(self, selected: Plan, selection: Selection | None) -> None:
         assert self.writer is not None
-        self._scratch = scratch_folder()
+        self._scratch = Scratch()
         self.say(f"run        {self.writer.run_id}")
         if self._earlier is None and (offered := offer(self.options.results_dir)) is not None:
             self.say(offered)
@@ -156,7 +156,7 @@ class BenchSession:
             venv = self.venvs.of(load)
             self._load_plans[load.key] = plan_load(load, venv, preparer, readiness, changed, self.say)
         self._load_plans = in_pairs(selected.loads, self._load_plans, readiness)
-        facts = self._facts_of(model, self._scratch)
+        facts = self._facts_of(model, self._scratch.path)
         if self.options.quality:
             self._quality = self._quality_pass(selected, runnable, preparer, model["context_tokens"], facts)
             self._preparer = preparer
@@ -413,7 +413,7 @@ class BenchSession:
 
     def _clear_scratch(self) -> None:
         if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.remove()
 
     def _preflight(self, plan: Plan, preparer: Preparation | None, runnable: Sequence[Load]) -> None:
         assert self.writer is not None

@@ -30,17 +30,19 @@ class RunSize:
     """How much a run holds.
 
     Args:
-        cells: how many of the 300 that there are at most.
-        new_tokens: of each generation; three generations a block, ten blocks.
+        cells: how many; beyond 300, further ones differ in how many tokens are asked for, which are more.
+        new_tokens: of each generation, at least; there are ten blocks.
+        repeats: timed generations in a block, after one warm-up.
     """
 
     cells: int
     new_tokens: int
+    repeats: int = REPEATS
 
     @property
     def tokens(self) -> int:
-        """All recorded tokens, warm-ups aside."""
-        return self.cells * self.new_tokens * BLOCKS * REPEATS
+        """All recorded tokens, warm-ups aside, of at most 300 cells."""
+        return self.cells * self.new_tokens * BLOCKS * self.repeats
 
 
 def size_of(tokens: int, cells: int = CELLS) -> RunSize:
@@ -51,31 +53,36 @@ def size_of(tokens: int, cells: int = CELLS) -> RunSize:
 def write_run(folder: Path, size: RunSize) -> Path:
     """Write a finished run of ``size`` below ``folder``; returns its own folder. The same size gives the same rows."""
     by_load: dict[str, list[Cell]] = {}
-    cells = list(itertools.islice(_cells(size.new_tokens), size.cells))
+    cells = list(itertools.islice(_cells(size.new_tokens, -(-size.cells // CELLS)), size.cells))
     for cell in cells:
         by_load.setdefault(cell.load.key, []).append(cell)
-    writer = RunWriter(folder, f"20260102T000000Z-{digest([size.cells, size.new_tokens], 6)}")
+    writer = RunWriter(folder, f"20260102T000000Z-{digest([size.cells, size.new_tokens, size.repeats], 6)}")
     writer.begin(_record(cells))
     noise = np.random.default_rng(7)
     for block in range(BLOCKS):
         for position, own in enumerate(by_load.values()):
             load_id = f"b{block}-l{position}"
-            writer.rows("generations", [row for cell in own for row in _generations(cell, load_id, block, noise)])
+            writer.rows(
+                "generations", [row for cell in own for row in _generations(cell, load_id, block, size.repeats, noise)]
+            )
             writer.rows("loads", [_load_row(own[0].load, load_id, block, position)])
     writer.finish("finished")
     return writer.path
 
 
-def _cells(new_tokens: int) -> Iterator[Cell]:
+def _cells(new_tokens: int, lengths: int) -> Iterator[Cell]:
     for device, precision, itl_ms in itertools.product(_DEVICES, _BITS, _ITL_MS):
         load = Load("simulated", device, precision, {"itl_ms": itl_ms})
-        yield from (Cell(load, prompt_tokens, new_tokens) for prompt_tokens in _PROMPTS)
+        for more in range(lengths):
+            yield from (Cell(load, prompt_tokens, new_tokens + more) for prompt_tokens in _PROMPTS)
 
 
-def _generations(cell: Cell, load_id: str, block: int, noise: np.random.Generator) -> Iterator[Mapping[str, Any]]:
+def _generations(
+    cell: Cell, load_id: str, block: int, repeats: int, noise: np.random.Generator
+) -> Iterator[Mapping[str, Any]]:
     process = float(noise.lognormal(0, 0.03))
     itl_ns = float(cell.load.options["itl_ms"]) * 1e6 * process * (1 + cell.prompt_tokens / 20_000)
-    for iteration in range(-1, REPEATS):
+    for iteration in range(-1, repeats):
         steps = itl_ns * noise.lognormal(0, 0.05, cell.new_tokens - 1) * (1 + np.arange(cell.new_tokens - 1) / 20_000)
         tokens = noise.integers(0, 49_152, cell.new_tokens)
         yield {

@@ -101,18 +101,6 @@ def test_the_only_backend_that_plays_latencies_says_so() -> None:
     assert [spec.name for spec in BACKENDS.values() if spec.simulated] == ["simulated"]
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "backends").rglob("*.py")), ids=lambda path: path.stem)
-def test_nothing_in_backends_imports_the_harness(file: Path) -> None:
-    imported = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            imported |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            imported.add((node.module or "").partition(".")[0])
-
-    assert "bench" not in imported
-
-
 @every_backend
 def test_a_prefix_cache_is_on_devices_that_the_backend_has_and_no_option_of_the_user(spec: BackendSpec) -> None:
     cache = spec.prefix_cache

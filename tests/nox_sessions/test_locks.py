@@ -88,7 +88,7 @@ def test_each_row_has_a_version_and_hashes_of_files(real: None) -> None:
 
 def test_what_runs_the_same_code_has_the_same_versions(real: None) -> None:
     held = {row.requirement for row in lock_of(environment("tests")).rows}
-    for group in ("harness", "energy"):
+    for group in ("harness", *environments.extra_groups()):
         rows = parse(locks.lock_file(group).read_text("utf-8"))
         names = {row.name for row in lock_of(environment("tests")).rows}
         assert {row.requirement.split(" ;")[0] for row in rows if row.name in names} <= {
@@ -163,7 +163,7 @@ onnxruntime-genai==6 ; {EVERYWHERE} \\
     --hash=sha256:3
 numpy==1 ; python_full_version < '3.12' and platform_python_implementation == 'CPython' \\
     --hash=sha256:4
-    # via onnxruntime-genai
+    # via onnxruntime-genai, -c /home/me/locks/tests.txt
 """
 WHEEL = '{{ url = "https://x/{}", hashes = {{ sha256 = "{}" }} }}'
 
@@ -349,6 +349,18 @@ PIPS_WORDS = """\
 2026-01-02T03:04:05,678         Expected sha256 00
 2026-01-02T03:04:05,678              Got        47
 """
+
+
+@pytest.mark.parametrize(("package", "hinted"), [("numpy", True), ("onnxruntime-genai", False)])
+def test_a_version_that_an_index_lacks_need_not_be_the_locks(
+    root: Path, tmp_path: Path, package: str, hinted: bool
+) -> None:
+    log = tmp_path / "pip.log"
+    log.write_text(f"2026-01-02T03:04:06,001 ERROR: No matching distribution found for {package}==6", encoding="utf-8")
+    assert mismatch(log, environment("ort-genai")) == []
+    lock("ort-genai", "numpy==6")
+    said = [f"ERROR: No matching distribution found for {package}==6", f"HINT: {locks.LACKING}"]
+    assert mismatch(log, environment("ort-genai")) == (said if hinted else [])
 
 
 def test_another_file_than_the_locks_is_named_with_a_remedy(tmp_path: Path) -> None:

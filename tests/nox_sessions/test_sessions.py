@@ -138,6 +138,12 @@ def test_overhead_is_measured_on_every_stack(finished: Finished) -> None:
     assert tuple(finished.made or {}) == default_groups()
 
 
+def test_a_soak_has_every_stack(finished: Finished) -> None:
+    noxfile.studies(FakeSession("soak", "--minutes", "1"))
+    assert tuple(finished.made or {}) == default_groups()
+    assert finished.commands == [("-m", "studies.soak", "--minutes", "1")]
+
+
 def test_history_hands_on_what_it_is_given(finished: Finished) -> None:
     noxfile.history(FakeSession("--metric", "ttft"))
     assert finished.commands == [("-m", "bench.commands.history", "--metric", "ttft")]

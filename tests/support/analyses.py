@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.analyse.interval import over_blocks
 from bench.analyse.quality import Quality, Verdict
-from bench.analyse.results import CellResult, Failure, LoadResult, Measured, Quantiles, RunAnalysis
+from bench.analyse.results import QUANTILES, AskedCell, CellResult, Failure, LoadResult, Measured, RunAnalysis
 
 _NO_LOAD: dict[str, Any] = dict.fromkeys(LoadResult.__dataclass_fields__)
 
@@ -59,7 +59,7 @@ def made_cell(ttft_ms: Sequence[float], prompt_tokens: int = 32, load: LoadResul
         response_ms=None,
         prefill_tokens_per_s=first,
         decode_tokens_per_s=None,
-        itl_ms=Quantiles(None, None, None, None),
+        itl_ms=dict.fromkeys(QUANTILES),
         along=None,
         histogram=None,
     )
@@ -89,7 +89,6 @@ def made_run(run_id: str, cells: Sequence[CellResult], **record: Any) -> RunAnal
 
 def failed(run: RunAnalysis, cell: CellResult, message: str) -> RunAnalysis:
     """``run`` with a failure of ``cell`` in place of its result."""
-    shape = (cell.prompt_tokens, cell.new_tokens, cell.batch_size)
     failure = Failure(
         load=cell.load,
         status="crashed",
@@ -97,9 +96,7 @@ def failed(run: RunAnalysis, cell: CellResult, message: str) -> RunAnalysis:
         message=message,
         exit_code=None,
         stderr_tail=None,
-        shapes=(shape,),
-        asks=(cell.ask,),
-        cell_keys=(cell.cell_key,),
+        cells=(AskedCell(cell.cell_key, cell.load, *cell.shape, cell.ask),),
         blocks=(0,),
         measured_elsewhere=False,
     )

@@ -9,41 +9,59 @@ from typing import Any
 import pytest
 from markupsafe import Markup
 
-from bench.report.drawing.canvas import Drawing
-from bench.report.drawing.chart import Edition, editions
-from bench.report.drawing.panels import _axes as panel_axes
-from bench.report.history.history_chart import chart
+from bench.report.drawing.canvas import Drawing, Edition, Frame, drawing, editions
+from bench.report.drawing.svg import Sheet
+from bench.report.history.history_page import chart
 
 _DRAWN = {
-    "bench.report.drawing.canvas.Drawing.elements": Drawing.elements,
-    "bench.report.drawing.canvas.Drawing.settle": Drawing.settle,
-    "bench.report.drawing.panels._axes": panel_axes,
+    "bench.report.drawing.canvas.drawing": drawing,
+    "bench.report.drawing.figures.drawing": drawing,
+    "bench.report.drawing.panels.drawing": drawing,
+    "bench.report.drawing.roofline_chart.drawing": drawing,
     "bench.report.drawing.prompt_charts.editions": editions,
     "bench.report.drawing.shape_charts.editions": editions,
     "bench.report.history.history_page.chart": chart,
 }
 
 
-def _nothing(*_: Any) -> str:
-    return ""
-
-
-def _axes(canvas: Drawing) -> Any:
-    return canvas.figure.axes[0]
-
-
 class _Nowhere:
-    """Axes that hold nothing: to make real ones takes half the time of a page without its charts."""
+    """A figure and axes that hold nothing: to make real ones takes half the time of a page without its charts."""
 
     def __getattr__(self, _: str) -> _Nowhere:
+        return self
+
+    def __getitem__(self, _: object) -> _Nowhere:
         return self
 
     def __call__(self, *_: Any, **__: Any) -> _Nowhere:
         return self
 
 
-def _no_axes(*_: Any) -> _Nowhere:
-    return _Nowhere()
+class _Undrawn(Drawing):
+    """A drawing of which only the size is known."""
+
+    def __init__(self, sheet: Sheet, inches: tuple[float, float], spare: bool) -> None:
+        figure: Any = _Nowhere()
+        figure.bbox.size = [72 * side for side in inches]
+        self.figure = figure
+        self._sheet = sheet
+        self._spare = spare
+
+    def settle(self) -> Any:
+        return _Nowhere()
+
+    def elements(self) -> str:
+        return ""
+
+    def as_frame(self) -> Frame:
+        return Frame((0, 0, 1, 1), self._sheet.shape(""))
+
+
+@contextmanager
+def _blank(
+    sheet: Sheet, inches: tuple[float, float], layout: object = None, *, spare: bool = False
+) -> Iterator[_Undrawn]:
+    yield _Undrawn(sheet, inches, spare)
 
 
 def _undrawn(sheet: Any, _: Any, *arguments: Any, **options: Any) -> tuple[Edition, ...]:
@@ -54,7 +72,7 @@ def _no_chart(*_: Any) -> Markup:
     return Markup("<svg></svg>")
 
 
-_BLANK = dict(zip(_DRAWN, (_nothing, _axes, _no_axes, _undrawn, _undrawn, _no_chart), strict=True))
+_BLANK = dict(zip(_DRAWN, (_blank, _blank, _blank, _blank, _undrawn, _undrawn, _no_chart), strict=True))
 
 
 @contextmanager

@@ -49,6 +49,9 @@ FAULTS = {
         "another machine, model, artifact, package, option, selection or version at `--resume`",
         "refused by name; nothing is touched",
     ),
+    "kill-left": Fault(
+        "harness", "killed, and its folder of temporary files left", "the next start removes it, and no other one"
+    ),
     "two-writers": Fault("harness", "two processes write one run", "the second is refused"),
     "two-runs": Fault(
         "harness",
@@ -75,7 +78,9 @@ FAULTS = {
     "worker-prints": Fault("worker", "prints without end, also to the place of answers", "answers are not disturbed"),
     "worker-children": Fault("worker", "leaves children behind, ignores a lost harness", "all of them end"),
     "worker-memory": Fault(
-        "worker", "the machine is about to run out of memory", "the worker is stopped, with a row that says so"
+        "worker",
+        "takes more memory than its cap, or than the machine has left",
+        "refused or stopped, it alone, with a row that says so and a remedy",
     ),
     "disk-full": Fault(
         "disk",
@@ -105,6 +110,11 @@ FAULTS = {
         "preparation",
         "a conversion fails or is killed at any moment",
         "nothing half-made is used; the next start removes the rest and converts again",
+    ),
+    "convert-memory": Fault(
+        "preparation",
+        "a converter takes more memory than its cap, or than the machine has left",
+        "refused or stopped, it alone, with a line that says so and a remedy",
     ),
     "convert-two": Fault(
         "preparation", "two runs want an artifact at once", "one makes it; the other waits, says so and takes that"

@@ -66,7 +66,9 @@ def play(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backends.worker.gc.collect", lambda: 0)
     monkeypatch.setattr("bench.measure.visit.memory_of", lambda _: MemoryUse(None, None))
     monkeypatch.setattr("bench.run.record.git_commit", lambda: None)
+    monkeypatch.setattr("bench.run.session.network_kept", lambda: None)
     monkeypatch.setattr("bench.run.session.observers", lambda _: {})
+    monkeypatch.setattr("bench.run.session.network_kept", lambda: None)
     monkeypatch.setattr("bench.observe.awake.Awake.begin", lambda _: None)
     monkeypatch.setattr("bench.run.guard.before._WATCH_S", 0.0)
     monkeypatch.setattr("bench.store.files._WAITS_S", (0.0,))
@@ -129,7 +131,7 @@ class BrokenDisk:
         self._folder, self._number = str(folder), number
         self._open = io.open
         for name in calls:
-            self._break(monkeypatch, os, name)
+            self._break(monkeypatch, name)
         monkeypatch.setattr(io, "open", self._opened)
         self._write_table = pq.write_table
         monkeypatch.setattr(pq, "write_table", self._written)
@@ -146,15 +148,16 @@ class BrokenDisk:
     def _error(self) -> OSError:
         return OSError(self._number, os.strerror(self._number))
 
-    def _break(self, monkeypatch: pytest.MonkeyPatch, module: Any, name: str) -> None:
-        real = getattr(module, name)
+    def _break(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        real = getattr(os, name)
 
         def call(path: Any, *arguments: Any, **options: Any) -> Any:
-            if self._fails(path):
+            only_read = name == "open" and not arguments[0] & (os.O_WRONLY | os.O_RDWR)
+            if not only_read and self._fails(path):
                 raise self._error()
             return real(path, *arguments, **options)
 
-        monkeypatch.setattr(module, name, call)
+        monkeypatch.setattr(os, name, call)
 
     def _opened(self, file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
         if set(mode) & set("wax+") and self._fails(file):

@@ -46,11 +46,12 @@ def scored(run: RunAnalysis, known: Mapping[str, Quality]) -> RunAnalysis:
 
     loads = {load.load_key: replace(load, quality=of_label(load.label)) for load in run.loads}
     cells = [replace(cell, load=loads[cell.load.load_key]) for cell in run.cells]
+    ranked = rankings(cells)
     return replace(
         run,
         loads=tuple(loads.values()),
         cells=tuple(cells),
-        rankings=tuple(rankings(cells)),
-        faithful_rankings=tuple(faithful_rankings(cells)),
+        rankings=tuple(ranked),
+        faithful_rankings=tuple(faithful_rankings(cells, ranked)),
         memory_rankings=tuple(memory_rankings(cells)),
     )

@@ -5,23 +5,14 @@ from __future__ import annotations
 from bench.analyse.comparison import Difference
 from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult
+from bench.report.code_words import word
 from bench.report.format import localized, number
-from bench.report.language import chosen, mark
+from bench.report.language import chosen
 from bench.report.language import gettext as _
 from bench.report.names import Naming
 
 MARKS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?", "worse": "▲", "better": "▼", "unknown": "-"}
 """Verdict -> the sign that stands beside its colour."""
-
-VERDICT_NAMES = {
-    "slower": mark("slower"),
-    "faster": mark("faster"),
-    "same": mark("same"),
-    "inconclusive": mark("inconclusive"),
-    "worse": mark("worse"),
-    "better": mark("better"),
-    "unknown": mark("not compared"),
-}
 
 SERIOUS_MARK = "!"
 """What stands beside a figure that a serious finding touches."""
@@ -40,7 +31,7 @@ def shape(cell: CellResult) -> str:
 
 def verdict_name(verdict: str) -> str:
     """What a verdict is called."""
-    return _(VERDICT_NAMES[verdict])
+    return _("not compared") if verdict == "unknown" else word(verdict)
 
 
 def values(one: Difference) -> str:

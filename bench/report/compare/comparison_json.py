@@ -11,11 +11,11 @@ from bench.analyse.gate_rule import Gate, could_hide
 from bench.analyse.quality_change import QualityChange
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.sittings import interruptions
-from bench.report.about import about
 from bench.report.compare import gate_text, recorded
 from bench.report.compare.comparison_view import BASE, ComparisonView
 from bench.report.compare.comparison_words import adjustment, answer, basis, caveats, rule
 from bench.report.exports.fields import attributes, json_text, with_ends
+from bench.report.index import about
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.names import Naming, name_all
 from bench.report.sitting_words import as_values

@@ -1,19 +1,22 @@
-"""compare.html: one file, no request, a policy that allows nothing but its own style and script."""
+"""compare.html: one file, no request, a policy that allows nothing but its own style and script; and its charts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analyse.comparison import VERDICTS
+from bench.analyse.comparison import VERDICTS, Difference
 from bench.analyse.quality_change import QUALITY_VERDICTS
 from bench.analyse.results import RunAnalysis
 from bench.metrics import METRICS
 from bench.report import finding_words, metric_words
 from bench.report.compare import comparison_figures, comparison_quality, comparison_words, recorded
-from bench.report.compare.comparison_charts import WIDTH, Axis, axis, heat_maps, overviews, tint
-from bench.report.compare.comparison_view import ComparisonView, Row, called_first
+from bench.report.compare.comparison_figures import shape, signed_percent
+from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first
+from bench.report.drawing.ratio_axis import RatioAxis
 from bench.report.finding_notes import MOST_LINES
 from bench.report.template import render_page
 
@@ -80,3 +83,147 @@ def _facts(run: RunAnalysis) -> dict[str, Any]:
         "model": (record.get("model") or {}).get("name"),
         "id": record.get("run_id"),
     }
+
+
+WIDTH = 300
+"""Of a drawing, in its own units."""
+
+_EDGE = 16
+_WIDEST = math.log(20)
+_TICKS = (
+    (0.995, 1.005),
+    (0.99, 1.01),
+    (0.98, 1.02),
+    (0.95, 1.05),
+    (0.9, 1.1),
+    (0.8, 1.2),
+    (0.7, 1.4),
+    (0.5, 2.0),
+    (0.2, 5.0),
+    (0.1, 10.0),
+)
+"""Pairs of ratios, one on either side of 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis(RatioAxis):
+    """An axis with 1 in its middle; ``threshold`` is half the width of what counts as the same, as a share."""
+
+    threshold: float
+
+    def place(self, ratio: float) -> float:
+        """In units of the drawing, from 0 to :data:`WIDTH`."""
+        return round(RatioAxis.place(self, ratio), 1)
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """Left end and width of what counts as the same."""
+        left, right = self.place(1 / (1 + self.threshold)), self.place(1 + self.threshold)
+        return left, round(right - left, 1)
+
+    @property
+    def ticks(self) -> tuple[tuple[float, str], ...]:
+        """Places and labels: 1 in the middle, and two on either side at most."""
+        room = self.high * 0.36
+        kept: list[tuple[float, float]] = []
+        for low, high in reversed(_TICKS):
+            inside = room <= math.log(high) and -math.log(low) <= self.high * 0.95
+            if inside and (not kept or math.log(kept[-1][1] / high) >= room):
+                kept.append((low, high))
+        return tuple(
+            (self.place(tick), _label(tick)) for tick in sorted({1.0, *(end for pair in kept for end in pair)})
+        )
+
+
+def _label(ratio: float) -> str:
+    if ratio == 1:
+        return "0"
+    # Short, so that it fits beside the end of the axis.
+    return f"{ratio:g}×" if ratio >= 2 else signed_percent(f"{100 * (ratio - 1):+.3g}")  # noqa: RUF001 - the sign of multiplication
+
+
+def axis(differences: Sequence[Difference], threshold: float) -> Axis:
+    """An axis that shows every estimate, most intervals whole, and the threshold.
+
+    A few intervals may be so wide that an axis for them would flatten all others: those go on beyond its end.
+    """
+    ratios = [one.contrast.ratio for one in differences]
+    values = [abs(math.log(ratio.value)) for ratio in ratios]
+    ends = [abs(math.log(end)) for ratio in ratios for end in (ratio.low, ratio.high) if end is not None]
+    usual = statistics.quantiles(ends, n=10)[-1] if len(ends) > 1 else max(ends, default=0.0)
+    span = max(2.2 * math.log1p(threshold), 1.25 * max(values, default=0.0), 1.1 * min(usual, 1.0), 0.01)
+    span = min(span, max(_WIDEST, 1.05 * max(values, default=0.0)))
+    return Axis(-span, span, _EDGE, WIDTH - _EDGE, threshold)
+
+
+MOST_FIGURES = 4000
+"""Of one metric in a heat map; the rows of the largest calls come first, and compare.json holds all."""
+FOLDED_FROM = 40
+"""From how many rows on those without a call are folded away."""
+_STEPS = (1.1, 1.3)
+"""Ratios from which on a call has a deeper colour."""
+_MOST_SHAPES = 16
+_MOST_ROWS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class HeatMap:
+    """One metric: cells down, heads across.
+
+    Args:
+        metric: which.
+        rows: those to be seen at once.
+        folded: those in which nothing is called, where there are many rows.
+        left_out: how many rows are not on the page.
+    """
+
+    metric: str
+    rows: list[Row]
+    folded: list[Row]
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """One metric of one head: configurations down, request shapes across; blank where one was not measured."""
+
+    metric: str
+    shapes: list[str]
+    rows: dict[str, list[Figure | None]]
+
+
+def tint(one: Figure) -> str:
+    """The classes that colour a figure: its verdict, and of calls how deep."""
+    depth = 1 + sum(one.size > math.log(step) for step in _STEPS)
+    return f"{one.difference.verdict} d{depth}" if one.called else one.difference.verdict
+
+
+def heat_maps(view: ComparisonView) -> Iterator[HeatMap]:
+    """A heat map per metric; none of a single head, whose overview says it in less room."""
+    for metric in view.metrics if view.comparison.several else ():
+        found = [row for row in view.rows if row.of(metric)]
+        most = max(1, MOST_FIGURES // len(view.comparison.heads))
+        rows = found if len(found) <= most else called_first(found)[:most]
+        called = [row for row in rows if any(one.called for one in row.of(metric).values())]
+        others = [row for row in rows if not any(one.called for one in row.of(metric).values())]
+        if len(rows) <= FOLDED_FROM or not called:
+            called, others = rows, []
+        yield HeatMap(metric, called, others, len(found) - len(rows))
+
+
+def overviews(view: ComparisonView) -> Iterator[Overview]:
+    """An overview per metric of a single head; none where there are too many shapes for one."""
+    if view.comparison.several:
+        return
+    requests = {
+        (one.batch_size, one.new_tokens, one.prompt_tokens): shape(one) for one in (row.cell for row in view.rows)
+    }
+    shapes = [requests[key] for key in sorted(requests)]
+    for metric in view.metrics:
+        table: dict[str, dict[str, Figure]] = {}
+        for row in view.rows:
+            for figure in row.of(metric).values():
+                table.setdefault(view.names.of(row.cell.load), {})[shape(row.cell)] = figure
+        # What is no overview any more is left to the lists below.
+        if len(shapes) <= _MOST_SHAPES and len(table) <= _MOST_ROWS:
+            yield Overview(metric, shapes, {name: [found.get(one) for one in shapes] for name, found in table.items()})

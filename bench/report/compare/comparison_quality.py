@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from bench.analyse.quality import Verdict
 from bench.analyse.quality_change import QualityChange
 from bench.metrics import METRICS
+from bench.report.code_words import word
 from bench.report.compare.comparison_figures import change, percent, ratio, shape, verdict_name
 from bench.report.compare.comparison_view import ComparisonView, QualityFigure
 from bench.report.format import clean, number, plural
 from bench.report.language import gettext as _
 from bench.report.quality_words import reason as load_reason
-from bench.report.quality_words import verdict_word
 
 _LONGEST = 300
 
@@ -28,8 +28,8 @@ def now(there: Verdict, here: Verdict) -> str:
     if here == "unknown":
         return ""
     if there in ("unknown", here):
-        return verdict_word(here)
-    return _("{before}, now {now}").format(before=verdict_word(there), now=verdict_word(here))
+        return word(here)
+    return _("{before}, now {now}").format(before=word(there), now=word(here))
 
 
 def reason(one: QualityChange) -> str:

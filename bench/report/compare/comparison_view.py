@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.analyse.comparison import CALLED, Caveat, Changed, Comparison, Difference, changed, stand_together
-from bench.analyse.conditions import MACHINE
+from bench.analyse.comparison import CALLED, Changed, Comparison, Difference, changed, stand_together
+from bench.analyse.grouping import group_by
 from bench.analyse.quality_change import QualityChange
 from bench.analyse.read_findings import touches
-from bench.analyse.results import CellResult, Finding, RunAnalysis
-from bench.analyse.sittings import interruptions
+from bench.analyse.results import CellResult, Finding
 from bench.metrics import COMPARED
 from bench.report.names import Naming, name_all
 
@@ -121,7 +120,6 @@ class ComparisonView:
         rows: in the order of the base.
         counts: by head: metric -> how many cells have which verdict.
         findings: those that touch a compared cell, run by run, the base first.
-        caveats: what has to be said before any figure.
         changed: what is not the same in all runs.
         alone: the cells that were not compared with some heads; those of the base first.
         qualities: load by load, in the order of the base; empty where no run says anything of quality.
@@ -132,7 +130,6 @@ class ComparisonView:
     rows: tuple[Row, ...]
     counts: tuple[Mapping[str, Counter[str]], ...]
     findings: tuple[Touching, ...]
-    caveats: tuple[Caveat, ...]
     changed: tuple[Changed, ...]
     alone: tuple[Alone, ...]
     qualities: tuple[QualityFigure, ...] = ()
@@ -168,7 +165,6 @@ def comparison_view(comparison: Comparison) -> ComparisonView:
         rows=rows,
         counts=tuple(_counts(head.differences) for head in comparison.heads),
         findings=findings,
-        caveats=tuple(_caveats(comparison, rows, findings)),
         changed=tuple(changed(comparison.heads)),
         alone=(
             *_alone([head.only_base for head in comparison.heads], in_base=True),
@@ -258,51 +254,9 @@ def _touching(place: int, comparison: Comparison) -> Iterator[Touching]:
     else:
         run = comparison.heads[place].run
         pairs = [(cell.cell, cell.other) for cell in comparison.heads[place].cells]
+    by_key = group_by(pairs, lambda pair: pair[1].cell_key)
     for finding in run.findings:
-        cells = tuple(named for named, own in pairs if touches(finding, own))
+        candidates = pairs if finding.cell_key is None else by_key.get(finding.cell_key, [])
+        cells = tuple(named for named, own in candidates if touches(finding, own))
         if cells:
             yield Touching(finding, place, cells)
-
-
-# -- what has to be said first
-
-
-def _caveats(comparison: Comparison, rows: Sequence[Row], findings: Sequence[Touching]) -> Iterator[Caveat]:
-    whats = dict.fromkeys(one.what for head in comparison.heads for one in head.mismatches)
-    for what in whats:
-        found = {
-            place: one for place, head in enumerate(comparison.heads) for one in head.mismatches if one.what == what
-        }
-        yield Caveat("different", {"what": what, "mismatches": found})
-    if not whats.keys().isdisjoint(MACHINE):
-        yield Caveat("machines")
-    heads = list(enumerate(head.run for head in comparison.heads))
-    for place, run in [(BASE, comparison.base), *([] if comparison.paired else heads)]:
-        if run.end is None:
-            yield Caveat("unfinished", {"place": place})
-        if not run.cells and comparison.several:
-            yield Caveat("empty", {"place": place})
-        if several := interruptions(run.record):
-            yield Caveat("interrupted", {"place": place, "interruptions": several})
-    yield from _lost(comparison, rows)
-    yield from _simulated([comparison.base, *(run for _, run in heads)])
-    if comparison.differences and all(one.contrast.p_value is None for one in comparison.differences):
-        yield Caveat("one-block")
-    serious = [one for one in findings if one.serious]
-    for code in dict.fromkeys(one.finding.code for one in serious):
-        yield Caveat("serious", {"findings": tuple(one for one in serious if one.finding.code == code)})
-
-
-def _lost(comparison: Comparison, rows: Sequence[Row]) -> Iterator[Caveat]:
-    """Each side that has a compared cell which was not measured in all of its blocks."""
-    sides = [[row.cell for row in rows]]
-    sides += [[cell.other for cell in head.cells] for head in comparison.heads]
-    for place, cells in enumerate(sides, start=BASE):
-        if broken := tuple(cell for cell in cells if cell.lost):
-            yield Caveat("lost", {"place": place, "cells": broken})
-
-
-def _simulated(runs: Sequence[RunAnalysis]) -> Iterator[Caveat]:
-    simulated = {load.simulated for run in runs for load in run.loads}
-    if True in simulated:
-        yield Caveat("partly-simulated" if False in simulated else "simulated")

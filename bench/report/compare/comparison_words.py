@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from bench.analyse.comparison import VERDICTS, Comparison, Head
 from bench.analyse.conditions import MACHINE, Mismatch
+from bench.analyse.grouping import group_by
 from bench.analyse.interval import CONFIDENCE
-from bench.analyse.sittings import Interruption
+from bench.analyse.sittings import Interruption, interruptions
 from bench.metrics import METRICS
 from bench.report import finding_words
 from bench.report.compare import comparison_quality
@@ -88,61 +88,43 @@ def refusal(comparison: Comparison) -> str:
 
 def caveats(view: ComparisonView) -> list[str]:
     """What has to be said before any figure."""
-    return [_caveat(one.code, one.values, view) for one in view.caveats]
+    return list(_caveats(view, view.comparison))
 
 
-def _caveat(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
-    comparison = view.comparison
-    if code == "different":
-        return _different(values["what"], values["mismatches"], comparison)
-    if code == "serious":
-        return _serious(values["findings"], comparison)
-    if "place" in values:
-        return _of_run(code, values, view)
-    return {
-        "machines": _(
+def _caveats(view: ComparisonView, comparison: Comparison) -> Iterator[str]:
+    whats = dict.fromkeys(one.what for head in comparison.heads for one in head.mismatches)
+    yield from (_different(what, comparison) for what in whats)
+    if not whats.keys().isdisjoint(MACHINE):
+        yield _(
             "Different machines. A ratio here is that of two whole machines as they stood: processor, memory, "
             "cooling, power, system, drivers, and what a stack chooses by them, such as its threads. It tells how long "
             "the same request took on either. It cannot tell which of these makes the difference, nor how other "
             "machines of the same kind do, for which each is a sample of one. The intervals know nothing of that."
-        ),
-        "simulated": _("simulated: these latencies were played, no model ran"),
-        "partly-simulated": _("partly simulated: some of these latencies were played; the configurations are named so"),
-        "one-block": _("one block gives no interval, so no difference can be shown; measure with --profile standard"),
-    }[code]
+        )
+    runs = [comparison.base, *(head.run for head in comparison.heads)]
+    for place, run in enumerate(runs[:1] if comparison.paired else runs, start=BASE):
+        name = run_names([place], comparison)
+        if run.end is None:
+            yield _("{run} has no end: it is still being written or was killed; compared as far as it goes").format(
+                run=name
+            )
+        if not run.cells and comparison.several:
+            yield _("{run} measured nothing that counts: there is no figure to compare").format(run=name)
+        if found := interruptions(run.record):
+            yield _interrupted(name, found, comparison)
+    yield from _lost(view, comparison)
+    simulated = {load.simulated for run in runs for load in run.loads}
+    if simulated == {True}:
+        yield _("simulated: these latencies were played, no model ran")
+    elif simulated == {True, False}:
+        yield _("partly simulated: some of these latencies were played; the configurations are named so")
+    if comparison.differences and all(one.contrast.p_value is None for one in comparison.differences):
+        yield _("one block gives no interval, so no difference can be shown; measure with --profile standard")
+    serious = group_by((one for one in view.findings if one.serious), lambda one: one.finding.code)
+    yield from (_serious(found, comparison) for found in serious.values())
 
 
-def _of_run(code: str, values: Mapping[str, Any], view: ComparisonView) -> str:
-    """A caveat about one run."""
-    place, comparison = values["place"], view.comparison
-    if code == "lost":
-        return _lost(place, values["cells"], view)
-    if code == "interrupted":
-        return _interrupted(place, values["interruptions"], comparison)
-    message = {
-        "unfinished": _("{run} has no end: it is still being written or was killed; compared as far as it goes"),
-        "empty": _("{run} measured nothing that counts: there is no figure to compare"),
-    }[code]
-    return message.format(run=run_names([place], comparison))
-
-
-def _different(what: str, mismatches: Mapping[int, Mismatch], comparison: Comparison) -> str:
-    pairs = {place: pair(one) for place, one in mismatches.items()}
-    places: dict[str, list[int]] = {}
-    for place, (_base, head) in pairs.items():
-        places.setdefault(head, []).append(place)
-    heads = [
-        _("{value} in {heads}").format(value=value, heads=head_names(own, several=comparison.several))
-        for value, own in places.items()
-    ]
-    return _("DIFFERENT {what}: {base} in the base, {heads}").format(
-        what=condition(what),
-        base=_(" or ").join(dict.fromkeys(base for base, _head in pairs.values())),
-        heads=", ".join(heads),
-    )
-
-
-def _interrupted(place: int, found: Sequence[Interruption], comparison: Comparison) -> str:
+def _interrupted(run: str, found: Sequence[Interruption], comparison: Comparison) -> str:
     message = _(
         "{run} was carried on after {interruptions}: its blocks are of several sittings, which may differ as two runs "
         "do. The intervals know only what these sittings differed by"
@@ -151,20 +133,39 @@ def _interrupted(place: int, found: Sequence[Interruption], comparison: Comparis
         message = _(
             "{run} was carried on after {interruptions}: the two visits of a ratio are always of the same sitting"
         )
-    return message.format(run=capital(run_names([place], comparison)), interruptions=carried_on(found))
+    return message.format(run=capital(run), interruptions=carried_on(found))
 
 
-def _lost(place: int, cells: Sequence[Any], view: ComparisonView) -> str:
-    comparison = view.comparison
-    names = comparison.base_names[0], *(head.name for head in comparison.heads)
-    named = [
-        _("{cell} ({lost} lost)").format(cell=short_cell_name(cell, view.names), lost=cell.lost_blocks)
-        for cell in cells[:_MOST_NAMED]
+def _different(what: str, comparison: Comparison) -> str:
+    bases, places = [], dict[str, list[int]]()
+    for place, head in enumerate(comparison.heads):
+        for base, value in (pair(one) for one in head.mismatches if one.what == what):
+            bases.append(base)
+            places.setdefault(value, []).append(place)
+    heads = [
+        _("{value} in {heads}").format(value=value, heads=head_names(own, several=comparison.several))
+        for value, own in places.items()
     ]
-    return _("BLOCKS LOST in {run}: its figures of these cells rest on the blocks that are left: {cells}").format(
-        run=names[place + 1] if comparison.paired else run_names([place], comparison),
-        cells="; ".join([*named, *_more(len(cells) - _MOST_NAMED)]),
+    return _("DIFFERENT {what}: {base} in the base, {heads}").format(
+        what=condition(what), base=_(" or ").join(dict.fromkeys(bases)), heads=", ".join(heads)
     )
+
+
+def _lost(view: ComparisonView, comparison: Comparison) -> Iterator[str]:
+    """Each side that has compared cells which were not measured in all of its blocks."""
+    names = comparison.base_names[0], *(head.name for head in comparison.heads)
+    sides = [[row.cell for row in view.rows], *([cell.other for cell in head.cells] for head in comparison.heads)]
+    for place, cells in enumerate(sides, start=BASE):
+        if lost := [cell for cell in cells if cell.lost]:
+            named = [
+                _("{cell} ({lost} lost)").format(cell=short_cell_name(cell, view.names), lost=cell.lost_blocks)
+                for cell in lost[:_MOST_NAMED]
+            ]
+            message = _("BLOCKS LOST in {run}: its figures of these cells rest on the blocks that are left: {cells}")
+            yield message.format(
+                run=names[place + 1] if comparison.paired else run_names([place], comparison),
+                cells="; ".join([*named, *_more(len(lost) - _MOST_NAMED)]),
+            )
 
 
 def _serious(findings: Sequence[Touching], comparison: Comparison) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bench.analyse.conditions import NAMED, Mismatch
+from bench.report.code_words import word
 from bench.report.format import gibibytes, number, plural
 from bench.report.language import gettext as _
 from bench.report.language import mark
@@ -31,7 +32,7 @@ _SAME = {
     *(mark("memory"), mark("kernel"), mark("system"), mark("CPU"), mark("cool-down, s")),
     mark("cool-down, °C"),
 }
-_STATES = {mark("mains"), mark("battery"), mark("none"), mark("all")}
+_STATES = {"mains", "battery", "none", "all"}
 
 
 def condition(what: str) -> str:
@@ -53,7 +54,7 @@ def value(what: str, recorded: Any) -> str:
         return _("left to each stack")
     if recorded in (None, "None"):
         return _("not recorded")
-    return _(recorded) if recorded in _STATES else str(recorded)
+    return word(recorded) if recorded in _STATES else str(recorded)
 
 
 def pair(one: Mismatch) -> tuple[str, str]:

@@ -11,11 +11,11 @@ drawing calls and writes the elements that a page needs:
 - *Tooltips.* ``Line2D(…, gid=[Mark(…), …])`` makes a group of the line, or of each of its markers, with a ``<title>``
   and ``data-`` attributes, by which ``run.js`` finds the points for the mouse and the keyboard.
 - *Size.* Markers, clips and axes that several drawings have in common stand once in the page, among the ``<defs>`` of
-  the ``Sheet``. Coordinates have one decimal, see :mod:`bench.report.drawing.paths`.
+  the ``Sheet``. Coordinates have one decimal, see :mod:`bench.report.drawing.svg`.
 
-A chart is a function that draws on ``canvas.Drawing``; ``chart.chart`` draws it for each value axis that a reader can
-choose. ``figures.draw`` makes all charts of a page. What there are hundreds or thousands of, such as the bars and the
-series of each cell, is no matplotlib figure: the modules return places, and the templates write the shapes.
+A chart is a function that draws on ``canvas.Drawing``; ``canvas.editions`` draws it for each value axis that a reader
+can choose. ``figures.draw`` makes all charts of a page. What there are hundreds or thousands of, such as the bars and
+the series of each cell, is no matplotlib figure: the modules return places, and the templates write the shapes.
 
 Names from data stay out of the charts but for their tooltips: the page writes them beside. So no string is taken for
 mathematics or lacks a glyph. Only modules of this package and those that draw with it import matplotlib.

@@ -10,8 +10,7 @@ from markupsafe import Markup
 from bench.analyse.results import RunAnalysis
 from bench.analyse.roofline import roofline
 from bench.analyse.tradeoff import Tradeoff, tradeoffs
-from bench.report.drawing.canvas import add_line, drawing
-from bench.report.drawing.chart import Chart
+from bench.report.drawing.canvas import Chart, add_line, drawing
 from bench.report.drawing.panels import Panel, along_panels, spread_panels
 from bench.report.drawing.prompt_charts import prompt_charts
 from bench.report.drawing.roofline_chart import RooflineFigure, roofline_figure

@@ -185,9 +185,9 @@ def _outline_of(shape: Histogram, base: int) -> list[tuple[float, float]]:
 
 def _quantiles(axes: Any, quantiles: Sequence[Quantiles]) -> None:
     """A tick at each median, and a triangle at each 95th percentile."""
-    medians = [(base, one.p50) for base, one in enumerate(quantiles) if one.p50 is not None]
+    medians = [(base, one["p50"]) for base, one in enumerate(quantiles) if one["p50"] is not None]
     ticks = chain([(median, base - 0.06), (median, base + 0.3)] for base, median in medians)
     add_line(axes, *ticks, color=TEXT, linewidth=1.6, solid_capstyle="butt")
-    highs = [(one.p95, base - 0.02) for base, one in enumerate(quantiles) if one.p95 is not None]
+    highs = [(one["p95"], base - 0.02) for base, one in enumerate(quantiles) if one["p95"] is not None]
     triangle = {"marker": "^", "markersize": 5, "color": ACCENT, "markeredgecolor": PAPER, "linestyle": "none"}
     add_line(axes, [x for x, _ in highs], [y for _, y in highs], **triangle)

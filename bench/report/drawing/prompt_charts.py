@@ -12,22 +12,27 @@ from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult, Ranking
 from bench.metrics import CHARTED
 from bench.report import metric_words
-from bench.report.drawing.canvas import LOG_FROM, Drawing, add_line, chain, set_ticks, spaced, value_axis
-from bench.report.drawing.chart import Chart, Edition, editions
+from bench.report.drawing.canvas import (
+    LOG_FROM,
+    Chart,
+    Drawing,
+    Edition,
+    add_line,
+    chain,
+    editions,
+    set_ticks,
+    spaced,
+    value_axis,
+)
 from bench.report.drawing.style import MUTED, LineStyle
 from bench.report.drawing.svg import Sheet
 from bench.report.format import capital, factor, interval, number
 from bench.report.language import gettext as _
 from bench.report.language import mark
+from bench.report.metric_words import ITL_NAMES
 from bench.report.names import Series
 
 _RATIO = mark("time to first token over the lowest")
-_QUANTILES = {
-    "p50": mark("median inter-token latency"),
-    "p95": mark("95th percentile of inter-token latency"),
-    "p99": mark("99th percentile of inter-token latency"),
-}
-"""Those of a cell's inter-token latencies of which a reader chooses one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +70,16 @@ def prompt_charts(
         both: whether to draw each on both axes; the first two are, whatever it says.
     """
     ratios = _ratios(rankings)
-    for metric in (*CHARTED, "ratio", *_QUANTILES):
+    for metric in (*CHARTED, "ratio", *ITL_NAMES):
         named = _name(metric)
         points = [(styles[one.key], list(_points(one, metric, ratios, named))) for one in lines]
         if shown := [line for line in points if line[1]]:
-            quantile = metric if metric in _QUANTILES else ""
+            quantile = metric if metric in ITL_NAMES else ""
             yield Chart(_title(metric), _editions(metric, shown, sheet, both or metric in CHARTED[:2]), quantile)
 
 
 def _name(metric: str) -> str:
-    return metric_words.name(metric) if metric in CHARTED else _(_QUANTILES.get(metric, _RATIO))
+    return metric_words.name(metric) if metric in CHARTED else _(ITL_NAMES.get(metric, _RATIO))
 
 
 def _title(metric: str) -> str:
@@ -114,7 +119,7 @@ def _estimate(cell: CellResult, metric: str, ratios: Mapping[str, Estimate]) -> 
         return ratios.get(cell.cell_key)
     if metric in CHARTED:
         return measured.estimate if (measured := getattr(cell, metric)) else None
-    value = getattr(cell.itl_ms, metric)
+    value = cell.itl_ms[metric]
     return None if value is None else Estimate(value, None, None, cell.blocks)
 
 

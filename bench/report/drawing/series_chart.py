@@ -13,7 +13,7 @@ from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate
 from bench.analyse.results import Generation, Measured
 from bench.report.drawing.canvas import LOG_FROM, log_ticks, round_ticks, tick_label
-from bench.report.drawing.paths import line, vertices
+from bench.report.drawing.svg import line, vertices
 from bench.report.format import number
 
 WIDTH, HEIGHT = 640, 256

@@ -9,8 +9,18 @@ from typing import Any, TypeVar
 from bench.analyse.arrival import MILESTONES, Arrival
 from bench.analyse.results import CellResult
 from bench.analyse.tradeoff import Tradeoff, TradeoffPoint
-from bench.report.drawing.canvas import LOG_FROM, Drawing, add_line, chain, label_ticks, tick_label, value_axis
-from bench.report.drawing.chart import Chart, Edition, editions
+from bench.report.drawing.canvas import (
+    LOG_FROM,
+    Chart,
+    Drawing,
+    Edition,
+    add_line,
+    chain,
+    editions,
+    label_ticks,
+    tick_label,
+    value_axis,
+)
 from bench.report.drawing.style import ACCENT, MUTED, TEXT, LineStyle
 from bench.report.drawing.svg import Sheet
 from bench.report.format import megabytes, number
@@ -103,7 +113,7 @@ def tradeoff_charts(
     """A point per configuration; ``styles`` are those of loads by their keys."""
     charts = []
     for one in chosen(tradeoffs):
-        title = shape_name(one.prompt_tokens, one.new_tokens, one.batch_size)
+        title = shape_name(*one.shape)
         simulated = _(" (simulated)") if one.simulated else ""
         charts.append(Chart(title + simulated, _tradeoff_editions(one, naming, styles, sheet, both)))
     return ShapeCharts(tuple(charts), left_out(len(charts), len(tradeoffs)))
@@ -144,7 +154,7 @@ def _tradeoff_editions(
                 **style.points(),
                 zorder=4,
                 clip_on=False,
-                gid=[canvas.point(tip, style.number, one.prompt_tokens)],
+                gid=[canvas.point(tip, style.number, one.shape[0])],
             )
             if broken:
                 cross = {"marker": "x", "markersize": 13, "markeredgewidth": 1.6, "color": ACCENT, "linestyle": "none"}

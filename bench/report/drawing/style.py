@@ -72,15 +72,15 @@ class LineStyle:
 def line_styles(series: Sequence[Series]) -> dict[str, LineStyle]:
     """Series key -> style."""
     families = list(dict.fromkeys(one.family for one in series))
-    unknown = [p for p in dict.fromkeys(one.precision for one in series) if p not in _MARKERS]
+    unknown = [p for p in dict.fromkeys(one.load.precision for one in series) if p not in _MARKERS]
     markers = _MARKERS | {p: _OTHER_MARKERS[index % len(_OTHER_MARKERS)] for index, p in enumerate(unknown)}
     return {
         one.key: LineStyle(
             number=number,
             colour=STACKS[families.index(one.family) % len(STACKS)],
-            marker=markers[one.precision],
-            dashes=_DASHES.get(one.precision, SOLID),
-            fill=_FILLS.get(hardware_of(one.device) or "", "full"),
+            marker=markers[one.load.precision],
+            dashes=_DASHES.get(one.load.precision, SOLID),
+            fill=_FILLS.get(hardware_of(one.load.ran_on) or "", "full"),
         )
         for number, one in enumerate(series)
     }

@@ -11,16 +11,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import (
-    QUANTILES,
+    AskedCell,
     CellResult,
-    Failure,
     LoadResult,
     LoadTimes,
-    Unreached,
 )
 from bench.metrics import EXPORTED, METRICS
 from bench.report.exports.fields import attributes, with_ends
-from bench.report.finding_notes import found_of
+from bench.report.finding_notes import by_subject, found_of
 from bench.report.format import clean
 from bench.report.names import Naming
 from bench.report.run_view import RunView
@@ -50,9 +48,6 @@ _AGREEMENT = {
 }
 """Column -> attribute of :class:`bench.analyse.agreement.Answers`."""
 
-_Asked = tuple[str, int, int, int, str]
-"""Key, prompt tokens, new tokens, batch size and ask of a cell."""
-
 
 def summary_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows of :func:`cell_rows` as CSV; what was not measured is empty."""
@@ -76,25 +71,23 @@ def _plain(value: object) -> object:
 def cell_rows(view: RunView) -> list[dict[str, Any]]:
     """Measured cells first, then the others, all with the same keys; ``None`` where nothing was measured."""
     analysis, model = view.analysis, _model(view)
+    findings = by_subject(analysis.findings)
 
-    def row(load: LoadResult, cell: _Asked, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
-        found = found_of(cell[0], load.load_key, analysis.findings)
-        return {**_identity(view.names, load, cell, status), **more, **found}
+    def row(cell: CellResult | AskedCell, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
+        found = found_of(cell.cell_key, cell.load.load_key, findings)
+        return {**_identity(view.names, cell, status), **more, **found}
 
-    rows = [row(cell.load, _asked(cell), "ok", _figures(cell)) for cell in analysis.cells]
+    rows = [row(cell, "ok", _figures(cell)) for cell in analysis.cells]
     known = {cell.cell_key for cell in analysis.cells}
     for failure in analysis.failures:
-        for key, shape, ask in zip(failure.cell_keys, failure.shapes, failure.asks, strict=True):
-            if key not in known:
-                known.add(key)
-                rows.append(row(failure.load, (key, *shape, ask), failure.status, _reason(failure)))
-    rows += [row(cell.load, _asked(cell), "not reached", {}) for cell in analysis.unreached]
+        reason = {"error_type": failure.error_type, "error_message": clean(failure.message)}
+        for cell in failure.cells:
+            if cell.cell_key not in known:
+                known.add(cell.cell_key)
+                rows.append(row(cell, failure.status, reason))
+    rows += [row(cell, "not reached", {}) for cell in analysis.unreached]
     columns = dict.fromkeys(name for one in rows for name in one)
     return [model | {name: one.get(name) for name in columns} for one in rows]
-
-
-def _asked(cell: CellResult | Unreached) -> _Asked:
-    return cell.cell_key, cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask
 
 
 def _model(view: RunView) -> dict[str, Any]:
@@ -105,18 +98,15 @@ def _model(view: RunView) -> dict[str, Any]:
     }
 
 
-def _identity(naming: Naming, load: LoadResult, cell: _Asked, status: str) -> dict[str, Any]:
-    key, prompt_tokens, new_tokens, batch_size, ask = cell
+def _identity(naming: Naming, cell: CellResult | AskedCell, status: str) -> dict[str, Any]:
+    load = cell.load
     return {
         "configuration": naming.of(load),
         "simulated": load.simulated,
         "status": status,
-        "cell_key": key,
+        "cell_key": cell.cell_key,
         **{name: _flat(value) for name, value in attributes(load, *_OF_LOAD).items()},
-        "prompt_tokens": prompt_tokens,
-        "new_tokens": new_tokens,
-        "batch_size": batch_size,
-        "ask": ask,
+        **attributes(cell, "prompt_tokens", "new_tokens", "batch_size", "ask"),
         **quality(load),
         **_times("", load.fresh),
         **_times("cached_", load.cached),
@@ -151,7 +141,7 @@ def _figures(cell: CellResult) -> dict[str, Any]:
         "generations": cell.generations,
         "excluded_generations": cell.excluded,
         **{name: value for key in EXPORTED for name, value in _with_interval(cell, key).items()},
-        **{f"itl_{name}_ms": getattr(cell.itl_ms, name) for name in QUANTILES},
+        **{f"itl_{name}_ms": value for name, value in cell.itl_ms.items()},
         "itl_samples": cell.itl_samples,
         "itl_note": quantiles_missing(cell) or None,
         **agreement(cell),
@@ -178,7 +168,3 @@ def quality(load: LoadResult) -> dict[str, Any]:
 def _with_interval(cell: CellResult, key: str) -> dict[str, float | None]:
     measured = getattr(cell, key)
     return with_ends(METRICS[key].names, measured.estimate if measured else None)
-
-
-def _reason(failure: Failure) -> dict[str, Any]:
-    return {"error_type": failure.error_type, "error_message": clean(failure.message)}

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench.analyse.results import CellResult, LoadResult, Ranking
-from bench.report.about import about
 from bench.report.agreement_words import reference_name
 from bench.report.exports.fields import attributes, json_text, with_ends
+from bench.report.index import about
 from bench.report.names import Naming
 from bench.report.run_view import RunView
 from bench.report.run_words import all_sentences
@@ -58,7 +58,7 @@ def summary_json(view: RunView, rows: Sequence[Mapping[str, Any]], headlines: Ma
                 "configuration": names.of(failure.load),
                 "simulated": failure.load.simulated,
                 **attributes(failure, *_FAILURE),
-                "prompt_tokens": sorted({shape[0] for shape in failure.shapes}),
+                "prompt_tokens": sorted({cell.prompt_tokens for cell in failure.cells}),
                 "blocks": failure.blocks,
             }
             for failure in analysis.failures

@@ -9,6 +9,7 @@ from typing import Any
 from bench.analyse.results import CellResult
 from bench.metrics import RANKED
 from bench.report import agreement_words, metric_words, quality_words, run_words
+from bench.report.code_words import word
 from bench.report.format import clean, interval, megabytes, number
 from bench.report.language import gettext as _
 from bench.report.names import failed_shapes
@@ -73,7 +74,7 @@ def _findings(view: RunView) -> list[str]:
     for note in view.notes:
         more = _(" (and {count} more)").format(count=len(note.lines) - 1) if len(note.lines) > 1 else ""
         seen = f"{escape(note.lines[0][:_MOST_CHARACTERS])}{more}. {escape(note.advice)}"
-        lines.append(f"- **{escape(run_words.severity_word(note.severity))}**, {escape(note.title)}: {seen}")
+        lines.append(f"- **{escape(word(note.severity))}**, {escape(note.title)}: {seen}")
     title = _("What the guard saw")
     return [f"**{title}**", "", *lines, ""] if lines else []
 
@@ -129,6 +130,6 @@ def _agreement(cell: CellResult, view: RunView) -> str:
 def _failures(view: RunView) -> list[str]:
     return [
         f"- {escape(view.names.of(failure.load))}, {escape(failed_shapes(failure))}: "
-        f"**{run_words.status_word(failure.status)}**: {escape(failure.message[:_MOST_CHARACTERS])}"
+        f"**{word(failure.status)}**: {escape(failure.message[:_MOST_CHARACTERS])}"
         for failure in view.analysis.failures
     ]

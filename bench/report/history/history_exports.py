@@ -9,7 +9,6 @@ from typing import Any
 
 from bench.analyse.timeline import QualitySeries, Series
 from bench.metrics import METRICS
-from bench.report.about import MOST_HEADLINE, about_fields
 from bench.report.exports.fields import attributes, json_text, with_ends
 from bench.report.exports.summary_markdown import escape
 from bench.report.format import clean, interval, listed, number, plain
@@ -28,6 +27,7 @@ from bench.report.history.history_text import (
     share,
 )
 from bench.report.history.history_view import HistoryView
+from bench.report.index import MOST_HEADLINE, about_fields
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.language import gettext as _
 from bench.report.sitting_words import as_values

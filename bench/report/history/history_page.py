@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 
+from bench.analyse.build_history import ROUNDING
 from bench.analyse.change_points import LEAST_RUNS
-from bench.analyse.quality_series import ROUNDING
-from bench.analyse.timeline import Series
+from bench.analyse.timeline import History, Point, Series
 from bench.metrics import METRICS
+from bench.report.drawing.canvas import Drawing, chain, drawing, log_ticks, set_ticks
+from bench.report.drawing.style import ACCENT, PAPER, STACKS, TEXT
 from bench.report.drawing.svg import Sheet
+from bench.report.format import interval, number
 from bench.report.history import history_text
-from bench.report.history.history_chart import chart
 from bench.report.history.history_view import HistoryView
 from bench.report.language import gettext as _
 from bench.report.template import render_page
@@ -75,3 +79,100 @@ def _groups(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
 
 def _largest_change(one: Series) -> float:
     return max((max(shift.ratio, 1 / shift.ratio) for shift in one.shifts), default=0.0)
+
+
+_INCHES = (3.6, 2.0)
+_AXES = (0.135, 0.13, 0.845, 0.755)
+_POINTS = STACKS[0]
+_MOST_DATES = 3
+_MOST_TIPS = 60
+"""With more runs a point is too small to be pointed at; the table beside has its figures."""
+_LEAST_ROOM = math.log(1.03)
+
+
+def chart(one: Series, history: History, sheet: Sheet) -> Markup:
+    """Draw one series of ``history``, whose runs are the horizontal axis, the same in all drawings of a page."""
+    with drawing(sheet, _INCHES, None) as canvas:
+        axes = canvas.figure.add_axes(_AXES)
+        _value_axis(axes, one)
+        _run_axis(axes, history)
+        _intervals(axes, one.points)
+        _points(canvas, axes, one, history)
+        _levels(axes, one)
+        _turns(axes, one, history)
+        return canvas.svg(_("{metric} in ms over the runs, as in the table").format(metric=METRICS[one.metric].short))
+
+
+def _value_axis(axes: Any, one: Series) -> None:
+    """Logarithmic, and as narrow as the estimates ask for: an interval that is much wider leaves the drawing."""
+    logs = [math.log(point.estimate.value) for point in one.points]
+    low, high = min(logs), max(logs)
+    ends = [math.log(end) for point in one.points for end in (point.estimate.low, point.estimate.high) if end]
+    room = max(high - low, _LEAST_ROOM)
+    low = max(low - room, min([low, *ends])) - room / 8
+    high = min(high + room, max([high, *ends])) + room / 8
+    axes.set_yscale("log")
+    axes.set_ylim(math.exp(low), math.exp(high))
+    set_ticks(axes.yaxis, log_ticks(math.exp(low), math.exp(high)))
+    axes.tick_params(axis="y", labelsize=8, length=0)
+    axes.grid(visible=True, axis="y")
+
+
+def _run_axis(axes: Any, history: History) -> None:
+    last = len(history.runs) - 1
+    axes.set_xlim(-0.7, last + 0.7)
+    shown = dated(len(history.runs))
+    set_ticks(axes.xaxis, shown, lambda run: history.runs[round(run)].day)
+    axes.tick_params(axis="x", labelsize=8)
+    # The outer dates stand within the drawing.
+    for place, label in enumerate(axes.get_xticklabels()):
+        at_end = place == len(shown) - 1 and last > 0
+        label.set_horizontalalignment("right" if at_end else "left" if place == 0 and last > 0 else "center")
+
+
+def dated(runs: int) -> list[int]:
+    """The runs whose dates stand below: the first, the last, and some between."""
+    count = min(runs, _MOST_DATES)
+    return sorted({round(place * (runs - 1) / max(1, count - 1)) for place in range(count)})
+
+
+def _intervals(axes: Any, points: Sequence[Point]) -> None:
+    ends = [(point.run, point.estimate.low, point.estimate.high) for point in points]
+    bars = chain([(run, low), (run, high)] for run, low, high in ends if low is not None and high is not None)
+    axes.plot(*bars, color=_POINTS, linewidth=1.0, alpha=0.55, solid_capstyle="butt", zorder=2)
+
+
+def _points(canvas: Drawing, axes: Any, one: Series, history: History) -> None:
+    size = 4.2 if len(history.runs) <= _MOST_TIPS else 2.4
+    marker = {"linestyle": "none", "marker": "o", "markersize": size, "zorder": 4, "markeredgewidth": 0.8}
+    for points, filled in _by_end(one, history):
+        colours = {"markerfacecolor": _POINTS if filled else PAPER, "markeredgecolor": PAPER if filled else _POINTS}
+        tips = [canvas.tooltip(_tip(point, history)) for point in points if len(history.runs) <= _MOST_TIPS]
+        places = [point.run for point in points], [point.estimate.value for point in points]
+        axes.plot(*places, **marker, **colours, gid=tips)
+
+
+def _by_end(one: Series, history: History) -> Iterator[tuple[list[Point], bool]]:
+    for ended in (True, False):
+        if points := [point for point in one.points if history.runs[point.run].ended is ended]:
+            yield points, ended
+
+
+def _tip(point: Point, history: History) -> str:
+    ends = interval(point.estimate) or _("no interval")
+    return f"{history.runs[point.run].day}: {number(point.estimate.value)} ms ({ends})"
+
+
+def _levels(axes: Any, one: Series) -> None:
+    for low, high, level in one.levels:
+        ends = [one.points[low].run - 0.4, one.points[high - 1].run + 0.4]
+        axes.plot(ends, [level, level], color=TEXT, linewidth=1.4, solid_capstyle="butt", zorder=3)
+
+
+def _turns(axes: Any, one: Series, history: History) -> None:
+    above = axes.get_xaxis_transform()
+    for number_ in dict.fromkeys(shift.turn for shift in one.shifts if shift.turn is not None):
+        turn = history.turns[number_]
+        at = (turn.before + turn.after) / 2
+        axes.axvline(at, color=ACCENT, linewidth=1.1, dashes=(3, 2), zorder=1)
+        axes.text(at, 1.03, str(number_ + 1), color=ACCENT, fontsize=9, ha="center", va="bottom", transform=above)

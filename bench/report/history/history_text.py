@@ -9,13 +9,13 @@ from dataclasses import replace
 from bench.analyse.change_points import LEAST_RUNS
 from bench.analyse.environment import Change
 from bench.analyse.grouping import group_by
-from bench.analyse.timeline import History, Move, QualitySeries, QualityStep, Series, Turn
+from bench.analyse.timeline import Drift, History, Move, QualitySeries, QualityStep, ReadRun, Series, Turn
 from bench.metrics import METRICS
 from bench.report.compare.comparison_figures import between, signed
 from bench.report.compare.comparison_quality import now
 from bench.report.compare.recorded import condition, value
 from bench.report.format import factor, interval, listed, number, percent, plural
-from bench.report.history.history_view import HistoryView, LeftOut, Reason, SlowChange
+from bench.report.history.history_view import HistoryView, LeftOut
 from bench.report.language import gettext as _
 from bench.report.sitting_words import carried_on
 
@@ -86,12 +86,12 @@ def _and_more(names: str, count: int) -> str:
 def left_out_text(one: LeftOut) -> str:
     """What is left out, and why; an error follows it, in English."""
     message = {
-        Reason.UNREADABLE: _("left out:"),
-        Reason.SAME_RUN: _("left out: {folder} is the same run as {same_as}"),
-        Reason.NO_DATE: _("left out: {folder} does not say when it was measured"),
-        Reason.OTHER_MACHINE: _("left out: {runs} of other machines, which --machine shows"),
-        Reason.OTHER_HARDWARE: _("left out: {runs} with the same machine id, but another CPU, cores or memory"),
-    }[one.reason]
+        "unreadable": _("left out:"),
+        "same run": _("left out: {folder} is the same run as {same_as}"),
+        "no date": _("left out: {folder} does not say when it was measured"),
+        "other machine": _("left out: {runs} of other machines, which --machine shows"),
+        "other hardware": _("left out: {runs} with the same machine id, but another CPU, cores or memory"),
+    }[one.code]
     return message.format(folder=one.folder, same_as=one.same_as, runs=_runs(one.runs))
 
 
@@ -108,38 +108,26 @@ def notes(view: HistoryView) -> list[str]:
 def _notes(view: HistoryView) -> Iterator[str]:
     if view.simulated:
         yield _("simulated: no model ran for some or all of these latencies")
-    if view.unfinished:
+    runs = view.history.runs
+    if unfinished := [run.run_id for run in runs if not run.ended]:
         message = _("{runs} without an end: still being written or killed; taken as far as measured")
-        yield message.format(runs=_few(view.unfinished))
-    if view.interrupted:
+        yield message.format(runs=_few(unfinished))
+    interrupted = [
+        _("{run} ({interruptions})").format(run=run.run_id, interruptions=carried_on(run.interruptions))
+        for run in runs
+        if run.interruptions
+    ]
+    if interrupted:
         message = _("carried on after an interruption, so of several sittings, which may differ as runs do: {runs}")
-        yield message.format(
-            runs=_few(
-                [
-                    _("{run} ({interruptions})").format(run=run.run_id, interruptions=carried_on(run.interruptions))
-                    for run in view.interrupted
-                ]
-            )
-        )
-    if view.lost:
+        yield message.format(runs=_few(interrupted))
+    lost = [(run.run_id, sum(cell.lost_blocks > 0 for cell in run.cells)) for run in runs]
+    if named := [_("{run} ({cells})").format(run=run, cells=_cells(count)) for run, count in lost if count]:
         message = _("not all blocks were measured in {runs}; these points are estimated from the other blocks")
-        yield message.format(
-            runs=_few([_("{run} ({cells})").format(run=run, cells=_cells(cells)) for run, cells in view.lost])
-        )
-    if view.variant_runs:
+        yield message.format(runs=_few(named))
+    if variants := sum(run.variants > 0 for run in runs):
         message = _("variants of {runs} are not part of a history; `nox -s compare` shows them")
-        yield message.format(runs=plural(view.variant_runs, "{count} A/B run", "{count} A/B runs"))
-    if new := view.new_prompts:
-        place = _("{run} ({day}; {lengths} prompt tokens, {prompts})")
-        places = [
-            place.format(
-                run=one.run.run_id,
-                day=one.run.day,
-                lengths=listed([number(length, 0) for length in one.lengths]),
-                prompts=_prompt_set(one.prompts),
-            )
-            for one in new
-        ]
+        yield message.format(runs=plural(variants, "{count} A/B run", "{count} A/B runs"))
+    if places := list(_new_prompts(runs)):
         message = _(
             "the prompts changed with {places}: cells of those prompt lengths have one series per prompt set, "
             "and prompt sets are not compared"
@@ -149,6 +137,25 @@ def _notes(view: HistoryView) -> Iterator[str]:
         yield _("nothing was measured in these runs")
 
 
+def _new_prompts(runs: Sequence[ReadRun]) -> Iterator[str]:
+    """Each run that was the first to use a later prompt set, with the prompt lengths concerned."""
+    known: set[tuple[str, int, int]] = set()
+    for run in runs:
+        new: dict[int, list[int]] = {}
+        for cell in run.cells:
+            key = cell.identity.model, cell.prompt_tokens, cell.identity.prompts
+            if cell.identity.prompts > 1 and key not in known:
+                known.add(key)
+                new.setdefault(cell.identity.prompts, []).append(cell.prompt_tokens)
+        for prompts, lengths in sorted(new.items()):
+            yield _("{run} ({day}; {lengths} prompt tokens, {prompts})").format(
+                run=run.run_id,
+                day=run.day,
+                lengths=listed([number(length, 0) for length in sorted(lengths)]),
+                prompts=_prompt_set(prompts),
+            )
+
+
 # -- what changed
 
 
@@ -156,10 +163,15 @@ def sentences(view: HistoryView) -> list[str]:
     """Each turn in a sentence or two, in their order, the drifts, the steps of quality; then what is too short."""
     history, names = view.history, series_names(view.history)
     found = [turn_sentence(history, turn, names) for turn in history.turns]
-    found += [_slow_sentence(one, names) for one in view.slow_changes]
+    found += [
+        _slow_sentence(history, own, names)
+        for slower in (True, False)
+        if (own := [drift for drift in history.drifts if (drift.ratio > 1) is slower])
+    ]
     latencies = bool(found)
     found += quality_sentences(history)
-    every, short = len(history.series), len(view.too_short)
+    too_short = [one for one in history.series if one.changed is None]
+    every, short = len(history.series), len(too_short)
     if every > short and not latencies:
         message = _("No change point in {series} over {runs}.")
         found.append(message.format(series=_series(every - short), runs=_runs(len(history.runs))))
@@ -173,7 +185,7 @@ def sentences(view: HistoryView) -> list[str]:
             "has {longest}; measure again with `nox -s bench`."
         )
         counts = {"short": number(short, 0), "every": number(every, 0)}
-        longest = max(len(one.points) for one in view.too_short)
+        longest = max(len(one.points) for one in too_short)
         found.append((none if short == every else some).format(**counts, least=LEAST_RUNS, longest=longest))
     return found
 
@@ -261,15 +273,19 @@ def change_text(change: Change) -> str:
     return _("{change} (in {venvs})").format(change=text, venvs=listed(venvs)) if venvs else text
 
 
-def _slow_sentence(one: SlowChange, names: Sequence[str]) -> str:
-    named: set[str] = set()
-    move = _("{cells} by {by}")
-    moves = "; ".join(move.format(cells=_moved(each, names, named), by=_by(each)) for each in one.moves)
-    slower, faster = (
-        _("Gradually slower between {first} and {last}: {moves}."),
-        _("Gradually faster between {first} and {last}: {moves}."),
-    )
-    what = (slower if one.slower else faster).format(first=one.first.day, last=one.last.day, moves=moves)
+def _slow_sentence(history: History, drifts: Sequence[Drift], names: Sequence[str]) -> str:
+    """All drifts of one direction, from the first run of any of them to the last, metric by metric."""
+    slower, named, parts = drifts[0].ratio > 1, set[str](), []
+    for metric, own in group_by(drifts, lambda one: history.series[one.series].metric).items():
+        ratios, places = [one.ratio for one in own], tuple(sorted({one.series for one in own}))
+        of = sum(one.metric == metric for one in history.series)
+        move = Move(metric, slower, places, of, min(ratios), max(ratios))
+        parts.append(_("{cells} by {by}").format(cells=_moved(move, names, named), by=_by(move)))
+    message = _("Gradually faster between {first} and {last}: {moves}.")
+    if slower:
+        message = _("Gradually slower between {first} and {last}: {moves}.")
+    first, last = min(one.first for one in drifts), max(one.last for one in drifts)
+    what = message.format(first=history.runs[first].day, last=history.runs[last].day, moves="; ".join(parts))
     advice = _(
         "No single change explains a drift; look for what grows or ages (heat, dust, a filling disk, other programs)."
     )

@@ -2,36 +2,35 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from enum import Enum, auto
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench.analyse.build_history import build_history
 from bench.analyse.conditions import other_machine, prompts_of
 from bench.analyse.results import CellResult, LoadResult
 from bench.analyse.run import analyse_run
-from bench.analyse.timeline import Drift, History, Move, ReadRun, Series, read_analysis
+from bench.analyse.timeline import History, ReadRun, read_analysis
 from bench.errors import StoreError, UsageError
 from bench.metrics import COMPARED
 from bench.plan.cells import Ask
 from bench.report import names
 from bench.report.compare.comparison_figures import shape
 from bench.report.format import listed, plural
-from bench.store.lookup import all_folders, find_folders, is_glob
+from bench.store.lookup import all_folders, find_folders, is_glob, known_machine
 from bench.store.reader import StoredRun, open_run
 
+_RUNS_PER_PROCESS = 100
+"""Fewer are read sooner than another process has started."""
+_CHUNKS_PER_PROCESS = 4
 
-class Reason(Enum):
-    """Why runs are not part of a history."""
-
-    UNREADABLE = auto()
-    SAME_RUN = auto()
-    NO_DATE = auto()
-    OTHER_MACHINE = auto()
-    OTHER_HARDWARE = auto()
+Reason = Literal["unreadable", "same run", "no date", "other machine", "other hardware"]
+"""Why runs are not part of a history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,30 +44,11 @@ class LeftOut:
         error: that reading it ended with, in English; blank for none.
     """
 
-    reason: Reason
+    code: Reason
     folder: str = ""
     same_as: str = ""
     runs: int = 1
     error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class NewPrompts:
-    """A run that was the first to use a later prompt set, with the prompt lengths concerned."""
-
-    run: ReadRun
-    prompts: int
-    lengths: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SlowChange:
-    """All drifts of one direction, a move per metric, from the first run of any of them to the last."""
-
-    slower: bool
-    first: ReadRun
-    last: ReadRun
-    moves: tuple[Move, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,72 +76,6 @@ class HistoryView:
         """Whether any latency is simulated."""
         return any(one.cell.simulated for one in self.history.series)
 
-    @property
-    def unfinished(self) -> list[str]:
-        """Ids of runs without an end."""
-        return [run.run_id for run in self.history.runs if not run.ended]
-
-    @property
-    def interrupted(self) -> list[ReadRun]:
-        """Runs that were carried on after an interruption."""
-        return [run for run in self.history.runs if run.interruptions]
-
-    @property
-    def lost(self) -> list[tuple[str, int]]:
-        """Id of each run with cells that lack blocks, and how many cells."""
-        counted = ((run.run_id, sum(cell.lost_blocks > 0 for cell in run.cells)) for run in self.history.runs)
-        return [(run_id, cells) for run_id, cells in counted if cells]
-
-    @property
-    def variant_runs(self) -> int:
-        """How many runs have variants, which are left out."""
-        return sum(run.variants > 0 for run in self.history.runs)
-
-    @property
-    def new_prompts(self) -> list[NewPrompts]:
-        """Where series begin anew because the prompts changed."""
-        return list(_new_prompts(self.history.runs))
-
-    @property
-    def too_short(self) -> list[Series]:
-        """Series with too few runs to look for a change point."""
-        return [one for one in self.history.series if one.changed is None]
-
-    @property
-    def slow_changes(self) -> list[SlowChange]:
-        """The drifts, slower ones first."""
-        return [one for slower in (True, False) for one in _slow_change(self.history, slower=slower)]
-
-
-def _new_prompts(runs: tuple[ReadRun, ...]) -> Iterator[NewPrompts]:
-    known: set[tuple[str, int, int]] = set()
-    for run in runs:
-        new: dict[int, list[int]] = {}
-        for cell in run.cells:
-            key = cell.identity.model, cell.prompt_tokens, cell.identity.prompts
-            if cell.identity.prompts > 1 and key not in known:
-                known.add(key)
-                new.setdefault(cell.identity.prompts, []).append(cell.prompt_tokens)
-        for prompts, lengths in sorted(new.items()):
-            yield NewPrompts(run, prompts, tuple(sorted(lengths)))
-
-
-def _slow_change(history: History, *, slower: bool) -> Iterator[SlowChange]:
-    by_metric: dict[str, list[Drift]] = {}
-    for drift in history.drifts:
-        if (drift.ratio > 1) is slower:
-            by_metric.setdefault(history.series[drift.series].metric, []).append(drift)
-    if not by_metric:
-        return
-    measured = Counter(one.metric for one in history.series)
-    moves = []
-    for metric, drifts in by_metric.items():
-        ratios = [drift.ratio for drift in drifts]
-        series = tuple(sorted({drift.series for drift in drifts}))
-        moves.append(Move(metric, slower, series, measured[metric], min(ratios), max(ratios)))
-    ends = [run for drifts in by_metric.values() for drift in drifts for run in (drift.first, drift.last)]
-    yield SlowChange(slower, history.runs[min(ends)], history.runs[max(ends)], tuple(moves))
-
 
 def read_history(
     names: Sequence[str],
@@ -183,27 +97,42 @@ def read_history(
         UsageError: a name means no run, or no run is of that machine.
         StoreError: there is no run that can be read, or one that is named itself cannot be.
     """
-    folders = find_folders(names, results) if names else all_folders(results)
+    all_named = find_folders(names, results) if names else all_folders(results)
+    folders = _of_machine(all_named, machine)
     named = {*find_folders([name for name in names if not is_glob(name)], results)}
     opened, left_out = _opened(folders, named)
     if not opened:
         raise StoreError(f"none of {_count(len(folders))} can be read: {left_out[0].error}")
     machine_id = _chosen_machine(list(opened.values()), machine)
     of_id = [run for run in opened.values() if _machine_id(run) == machine_id]
-    if others := len(opened) - len(of_id):
-        left_out.append(LeftOut(Reason.OTHER_MACHINE, runs=others))
+    if others := len(opened) - len(of_id) + len(all_named) - len(folders):
+        left_out.append(LeftOut("other machine", runs=others))
     newest = max(of_id, key=lambda run: str(run.created_at or ""))
     own = [run for run in of_id if other_machine(run.record, newest.record) is None]
     if others := len(of_id) - len(own):
-        left_out.append(LeftOut(Reason.OTHER_HARDWARE, runs=others))
-    # One run is in memory at a time.
-    read = [_read(run, named=run.path in named) for run in own]
+        left_out.append(LeftOut("other hardware", runs=others))
+    read = _read_all(own, named)
     runs = [one for one in read if isinstance(one, ReadRun)]
     left_out += [one for one in read if isinstance(one, LeftOut)]
     if not runs:
         reason = left_out[-1].error or f"{left_out[-1].folder} does not say when it was measured"
         raise StoreError(f"no run of machine {machine_id} can be read: {reason}")
     return HistoryView(machine_id, _cpu(own[-1]), build_history(runs, threshold, metrics), tuple(left_out))
+
+
+def _of_machine(folders: list[Path], asked: str | None) -> list[Path]:
+    """Of runs of a dataset, those of the chosen machine, so that no other is opened; all others as they are."""
+    machines = [known_machine(folder) for folder in folders]
+    if None in machines:
+        return folders
+    of = dict(zip(folders, machines, strict=True))
+    if asked is None:
+        # Ids of runs sort by time.
+        chosen = {of[max(folders, key=lambda folder: folder.name)]}
+    else:
+        chosen = {one for one in machines if one and one.startswith(asked)}
+    # A machine that is none, or several, is told with all that are there.
+    return [folder for folder in folders if of[folder] in chosen] if len(chosen) == 1 else folders
 
 
 def _opened(folders: Sequence[Path], named: Collection[Path]) -> tuple[dict[str, StoredRun], list[LeftOut]]:
@@ -216,10 +145,10 @@ def _opened(folders: Sequence[Path], named: Collection[Path]) -> tuple[dict[str,
         except StoreError as error:
             if folder in named:
                 raise
-            left_out.append(LeftOut(Reason.UNREADABLE, error=str(error)))
+            left_out.append(LeftOut("unreadable", error=str(error)))
             continue
         if (same := opened.setdefault(run.run_id, run)) is not run:
-            left_out.append(LeftOut(Reason.SAME_RUN, str(folder), same_as=str(same.path)))
+            left_out.append(LeftOut("same run", str(folder), same_as=str(same.path)))
     return opened, left_out
 
 
@@ -251,16 +180,38 @@ def _cpu(run: StoredRun) -> str:
     return str(value or "")
 
 
+def _read_all(runs: Sequence[StoredRun], named: Collection[Path]) -> list[ReadRun | LeftOut]:
+    """What a history needs of each run; one run at a time is in memory, or one per process."""
+    processes = min(_processors(), len(runs) // _RUNS_PER_PROCESS)
+    if processes < 2:
+        return [_read(run, named=run.path in named) for run in runs]
+    paths = [run.path for run in runs]
+    # A child that is forked while pyarrow's threads run may wait for ever. Neighbours share files of a dataset.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        chunk = -(-len(runs) // (processes * _CHUNKS_PER_PROCESS))
+        return list(pool.map(_read_at, paths, [path in named for path in paths], chunksize=chunk))
+
+
+def _processors() -> int:
+    """How many of the processors this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def _read_at(path: Path, named: bool) -> ReadRun | LeftOut:
+    return _read(open_run(path), named=named)
+
+
 def _read(run: StoredRun, *, named: bool) -> ReadRun | LeftOut:
     if run.created_at is None:
-        return LeftOut(Reason.NO_DATE, str(run.path))
+        return LeftOut("no date", str(run.path))
     try:
-        analysis = analyse_run(run)
+        analysis = analyse_run(run, ranked=False)
         prompts = prompts_of(run)
     except StoreError as error:
         if named:
             raise
-        return LeftOut(Reason.UNREADABLE, error=str(error))
+        return LeftOut("unreadable", error=str(error))
     naming = names.name_all(analysis)
     return read_analysis(
         analysis, prompts, run.run_id, run.created_at, _names(naming), lambda load: _Name(_line(naming, load))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from backends.spec import BackendSpec, family, names_for
 from bench.errors import WorkerError
 from bench.measure.worker import WorkerProcess
 from bench.plan.venvs import Venv, Venvs
-from bench.processes import scratch_folder
+from bench.scratch import scratch
 
 _AT_ONCE = 4
 
@@ -73,12 +72,8 @@ def stacks_of(spec: BackendSpec, venvs: Venvs, families: Iterable[str] | None = 
 
 def probe(stacks: Sequence[Stack]) -> list[Probe]:
     """Import each stack in a process of its own, several at once, and ask it."""
-    folder = scratch_folder()
-    try:
-        with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            return list(pool.map(_ask, stacks, (folder / str(number) for number in range(len(stacks)))))
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with scratch() as folder, ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        return list(pool.map(_ask, stacks, (folder / str(number) for number in range(len(stacks)))))
 
 
 def _ask(stack: Stack, scratch: Path) -> Probe:

@@ -17,7 +17,7 @@ from bench import PROJECT_ROOT
 from bench.prepare.cache import ArtifactStore, differences, remove
 from tests.support.models import write_weights
 
-pytestmark = pytest.mark.contract
+pytestmark = pytest.mark.conversion
 
 RUN = """
 import sys

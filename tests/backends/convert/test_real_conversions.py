@@ -24,6 +24,7 @@ from bench.prepare.preparation import ANSWERS_FILE, REFERENCE_FILE, Wanted
 from bench.prepare.prompts import PromptKey
 from bench.prepare.ready_made import ReadyMade
 from bench.prepare.stage import Preparer
+from tests.support.interpreters import told
 from tests.support.models import lacking_a_weight
 
 pytestmark = pytest.mark.conversion
@@ -275,22 +276,46 @@ def test_nothing_is_pending_after_all_was_made(preparer_for: PreparerFor) -> Non
 LONG = Text("longest-prompt", tuple(range(3, 203)), 135)
 SHORT = Text("chat-1", tuple(range(500, 580)))
 
+QUESTIONS = tuple(
+    Question(f"{ids[0]}-{ids[-1]}", tuple(ids), new_tokens)
+    for ids, new_tokens in ((range(5, 25), 6), (range(40, 60), 6), (range(9), 3))
+)
+
 DIRECTLY = """
 import json, sys, torch
 from transformers import AutoModelForCausalLM
 model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
-found = []
+scored, answered = [], {}
 with torch.no_grad():
     for ids in json.loads(sys.argv[2]):
         rows = torch.log_softmax(model(torch.tensor([ids])).logits[0].double(), dim=-1)
-        found.append([rows[place, ids[place + 1]].item() for place in range(len(ids) - 1)])
-print(json.dumps(found))
+        scored.append([rows[place, ids[place + 1]].item() for place in range(len(ids) - 1)])
+    for digest, ids, new_tokens in json.loads(sys.argv[3]):
+        all_ids = list(ids)
+        for _ in range(new_tokens):
+            all_ids.append(int(model(torch.tensor([all_ids])).logits[0, -1].argmax()))
+        answered[digest] = all_ids[len(ids):]
+print(json.dumps({"scored": scored, "answered": answered}))
 """
 
 
 @pytest.fixture(scope="module")
-def scored(preparer_for: PreparerFor) -> Reference:
-    return Reference.read(preparer_for("synthetic:tiny").reference([SHORT, LONG]).path / REFERENCE_FILE)
+def directly(preparer_for: PreparerFor, conversion_python: str) -> dict[str, Any]:
+    """What transformers itself computes: the scores of the texts, and greedy answers, each prompt alone."""
+    asked = [(one.digest, one.ids, one.new_tokens) for one in QUESTIONS]
+    arguments = (str(preparer_for("synthetic:tiny").model().path), json.dumps([SHORT.ids, LONG.ids]), json.dumps(asked))
+    return told(conversion_python, "-c", DIRECTLY, *arguments)
+
+
+@pytest.fixture(scope="module")
+def made(preparer_for: PreparerFor) -> Artifact:
+    """The reference of the texts, with answers."""
+    return preparer_for("synthetic:tiny").reference([SHORT, LONG], QUESTIONS)
+
+
+@pytest.fixture(scope="module")
+def scored(made: Artifact) -> Reference:
+    return Reference.read(made.path / REFERENCE_FILE)
 
 
 def _of(reference: Reference, text: Text) -> tuple[Any, Any, Any]:
@@ -299,14 +324,10 @@ def _of(reference: Reference, text: Text) -> tuple[Any, Any, Any]:
     return found
 
 
-def test_a_reference_is_what_transformers_computes(
-    preparer_for: PreparerFor, conversion_python: str, scored: Reference
-) -> None:
-    asked = [conversion_python, "-c", DIRECTLY, str(preparer_for("synthetic:tiny").model().path)]
-    done = subprocess.run([*asked, json.dumps([SHORT.ids, LONG.ids])], capture_output=True, check=True, text=True)
-    for text, directly in zip((SHORT, LONG), json.loads(done.stdout.splitlines()[-1]), strict=True):
+def test_a_reference_is_what_transformers_computes(directly: dict[str, Any], scored: Reference) -> None:
+    for text, computed in zip((SHORT, LONG), directly["scored"], strict=True):
         log_probs, _, _ = _of(scored, text)
-        assert log_probs.tolist() == pytest.approx(directly[text.start :], abs=1e-4)
+        assert log_probs.tolist() == pytest.approx(computed[text.start :], abs=1e-4)
 
 
 def test_a_reference_holds_the_scored_positions_and_no_others(scored: Reference) -> None:
@@ -325,29 +346,8 @@ def test_a_reference_in_bf16_is_near(
     assert log_probs.tolist() == pytest.approx(exactly.tolist(), abs=0.2)
 
 
-GREEDILY = """
-import json, sys, torch
-from transformers import AutoModelForCausalLM
-model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.float32)
-found = []
-with torch.no_grad():
-    for ids, new_tokens in json.loads(sys.argv[2]):
-        all_ids = list(ids)
-        for _ in range(new_tokens):
-            all_ids.append(int(model(torch.tensor([all_ids])).logits[0, -1].argmax()))
-        found.append(all_ids[len(ids):])
-print(json.dumps(found))
-"""
-
-
-def test_a_reference_answers_each_prompt_as_if_it_were_alone(preparer_for: PreparerFor, conversion_python: str) -> None:
-    preparer = preparer_for("synthetic:tiny")
-    prompts = [(list(range(5, 25)), 6), (list(range(40, 60)), 6), (list(range(9)), 3)]
-    made = preparer.reference([SHORT], [Question(f"p{at}", *prompt) for at, prompt in enumerate(prompts)])
-    asked = [conversion_python, "-c", GREEDILY, str(preparer.model().path), json.dumps(prompts)]
-    done = subprocess.run(asked, capture_output=True, check=True, text=True)
-    directly = {f"p{at}": ids for at, ids in enumerate(json.loads(done.stdout.splitlines()[-1]))}
-    assert json.loads((made.path / ANSWERS_FILE).read_text("utf-8")) == directly
+def test_a_reference_answers_each_prompt_as_if_it_were_alone(directly: dict[str, Any], made: Artifact) -> None:
+    assert json.loads((made.path / ANSWERS_FILE).read_text("utf-8")) == directly["answered"]
 
 
 def test_ids_that_the_model_does_not_have_are_told_in_one_line(preparer_for: PreparerFor) -> None:

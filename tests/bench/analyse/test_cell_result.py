@@ -121,13 +121,13 @@ def test_rows_of_other_cells_between_do_not_mix(tiny_run: Any, make_cell: MakeCe
 def test_a_percentile_needs_five_values_beyond_it(tiny_run: Any, make_cell: MakeCell) -> None:
     tiny_run.generation(make_cell(new_tokens=51), 0, 20, [1.0] * 50)
     itl = only(tiny_run).itl_ms
-    assert [itl.p90 is None, itl.p95 is None] == [False, True]
+    assert [itl["p90"] is None, itl["p95"] is None] == [False, True]
 
 
 def test_percentiles_are_over_all_generations_together(tiny_run: Any, make_cell: MakeCell) -> None:
     for low in (0, 100):
         tiny_run.generation(make_cell(new_tokens=101), 0, 20, [low + k for k in range(1, 101)])
-    assert only(tiny_run).itl_ms.p50 == pytest.approx(100.5)
+    assert only(tiny_run).itl_ms["p50"] == pytest.approx(100.5)
 
 
 def test_latency_of_token_k_is_the_median_over_generations(tiny_run: Any, make_cell: MakeCell) -> None:

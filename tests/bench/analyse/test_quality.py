@@ -446,7 +446,7 @@ def test_the_faithful_have_no_ranking_where_it_would_be_the_same_or_empty(
 def test_where_all_are_broken_nobody_wins(tiny_run: TinyRun, measure: Measure) -> None:
     score(tiny_run, measure(), 9.0)
     analysis = tiny_run.analyse()
-    assert (analysis.rankings, analysis.memory_rankings, faithful_rankings(analysis.cells)) == ((), (), [])
+    assert (analysis.rankings, analysis.memory_rankings, faithful_rankings(analysis.cells, ())) == ((), (), [])
 
 
 def _loads(contestants: Sequence[Any]) -> list[Any]:

@@ -212,4 +212,4 @@ def test_keys_and_shapes_of_a_failure_belong_together(tiny_run: Any, make_cell: 
         tiny_run.load(cell.load, 0)
     (failure,) = tiny_run.analyse().failures
     by_key = {cell.key: (cell.prompt_tokens, 3, 1) for cell in cells}
-    assert dict(zip(failure.cell_keys, failure.shapes, strict=True)) == by_key
+    assert {cell.cell_key: cell.shape for cell in failure.cells} == by_key

@@ -16,7 +16,6 @@ import pytest
 
 from bench.analyse.run import analyse_run
 from bench.commands.sql import main
-from bench.dataset.queries import answer_to
 from bench.dataset.views import Views
 from bench.errors import StoreError, UsageError
 from bench.plan.cells import Load
@@ -29,7 +28,7 @@ VIEWS = ("runs", "machines", "loads", "generations", "tokens", "latencies", "cel
 
 
 def rows(views: Views, query: str) -> list[tuple[Any, ...]]:
-    (answer,) = answer_to(views.connection, query)
+    (answer,) = views.answers(query)
     return [row for batch in answer.batches for row in batch]
 
 
@@ -68,7 +67,7 @@ def test_a_dataset_and_its_folders_answer_alike(name: str, folders: Path, datase
     answers = []
     for place in (folders, dataset):
         with Views(place, print) as made:
-            (answer,) = answer_to(made.connection, f"FROM {name} ORDER BY ALL")
+            (answer,) = made.answers(f"FROM {name} ORDER BY ALL")
             answers.append((answer.columns, [row for batch in answer.batches for row in batch]))
     (columns, there), (again, here) = answers
     assert columns == again
@@ -214,7 +213,7 @@ def test_a_query_reads_the_runs_and_writes_nothing(views: Views, results: Path, 
     before = held.read_bytes()
     asked = query.format(elsewhere=elsewhere, folder=tmp_path, held=held)
     with pytest.raises(UsageError) as raised:
-        [list(answer.batches) for answer in answer_to(views.connection, asked)]
+        [list(answer.batches) for answer in views.answers(asked)]
     assert "\n" not in str(raised.value)
     assert [path.name for path in tmp_path.iterdir()] == ["secret.csv"]
     assert held.read_bytes() == before

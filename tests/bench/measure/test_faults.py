@@ -161,6 +161,7 @@ EXITS = {"kill": -9, "abort": -6, "segfault": -11}
 WINDOWS_EXITS = {"kill": 15, "abort": 3, "segfault": 0xC0000005}
 
 
+@pytest.mark.fault("worker-dies")
 @pytest.mark.parametrize("fault", ENDS)
 @pytest.mark.parametrize("place", PLACES)
 def test_a_worker_that_dies_costs_its_cell(kit: MakeKit, faulty: Callable[..., Path], place: str, fault: str) -> None:
@@ -180,6 +181,7 @@ def test_a_worker_that_dies_costs_its_cell(kit: MakeKit, faulty: Callable[..., P
         assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.fault("worker-dies")
 @pytest.mark.parametrize("fault", ENDS)
 @pytest.mark.parametrize("place", ["load", "answer-load"])
 def test_a_worker_that_dies_as_it_loads_costs_the_cells_of_its_visit(
@@ -192,6 +194,7 @@ def test_a_worker_that_dies_as_it_loads_costs_the_cells_of_its_visit(
     assert (load["status"], load["stderr_tail"].splitlines()[0]) == ("crashed", f"about to {fault}")
 
 
+@pytest.mark.fault("worker-hangs")
 @pytest.mark.parametrize("place", ["warm-up", "generation"])
 def test_native_code_that_holds_the_interpreter_is_stopped_in_time(
     kit: MakeKit, faulty: Callable[..., Path], place: str
@@ -203,6 +206,7 @@ def test_native_code_that_holds_the_interpreter_is_stopped_in_time(
     assert (load["status"], load["stderr_tail"]) == ("timeout", "about to hang")
 
 
+@pytest.mark.fault("worker-breaks-protocol")
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
@@ -222,6 +226,7 @@ def test_a_worker_that_says_half_of_something_is_stopped(
     assert (load["status"], load["stderr_tail"]) == ("failed", f"about to {fault}")
 
 
+@pytest.mark.fault("worker-hangs")
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of Windows have no such limit")
 def test_a_worker_that_takes_no_request_is_stopped(
     other_root: Path, start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
@@ -238,6 +243,7 @@ def test_a_worker_that_takes_no_request_is_stopped(
 CAP = 200_000_000
 
 
+@pytest.mark.fault("worker-memory")
 @pytest.mark.parametrize(
     ("fault", "status", "started"),
     [("exhaust", "failed", 1), ("die_exhausted", "crashed", 2)],
@@ -257,11 +263,20 @@ def test_a_worker_that_takes_more_than_its_cap_costs_its_cell_and_says_so(
     assert load["status"] == ("ok" if status == "failed" else status)
 
 
+@pytest.mark.fault("worker-memory")
+def test_what_the_cap_refused_is_not_tried_again(kit: MakeKit, faulty: Callable[..., Path]) -> None:
+    faulty("load", "die_exhausted")
+    one = kit(memory_cap_bytes=CAP, retry_crashed=True)
+    assert met(one)[0] == ["WorkerCrashed", "WorkerCrashed"]
+    assert len(one.rows("loads")) == 1
+
+
 def test_without_a_cap_as_much_is_granted(kit: MakeKit, faulty: Callable[..., Path]) -> None:
     faulty("generation", "exhaust")
     assert met(kit())[0] == ["ok", "ok"]
 
 
+@pytest.mark.fault("worker-memory")
 def test_a_load_beyond_the_cap_says_so(kit: MakeKit, faulty: Callable[..., Path]) -> None:
     faulty("load", "exhaust")
     _, rows, load = met(kit(memory_cap_bytes=CAP))

@@ -109,6 +109,7 @@ def test_the_cap_is_what_can_be_had_less_what_is_kept_free(
         "Unable to allocate 8.00 GiB for an array with shape (1073741824,)",
         "Failed to allocate memory for requested buffer of size 1024",
         "[Errno 12] Cannot allocate memory",
+        "OpenVINO could not compile the model for CPU: Resource temporarily unavailable",
         "memory allocation of 1024 bytes failed",
         "The paging file is too small for this operation to complete",
     ],

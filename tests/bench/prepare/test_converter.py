@@ -76,6 +76,7 @@ def test_an_interrupt_ends_the_converter_and_its_children(
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
+@pytest.mark.fault("convert-memory")
 def test_a_converter_is_stopped_before_the_machine_runs_out_of_memory(
     tmp_path: Path, stand_in: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,6 +132,7 @@ def test_the_download_alone_reaches_anybody(tmp_path: Path, other_converters: No
     assert not reaches(tmp_path / "cast", "cast")["reached"]
 
 
+@pytest.mark.fault("convert-memory")
 def test_a_converter_that_takes_more_than_its_cap_says_so(
     tmp_path: Path, other_converters: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

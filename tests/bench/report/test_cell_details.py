@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.results import CellResult, Finding, Generation, RunAnalysis
+from bench.analyse.results import AskedCell, CellResult, Finding, Generation, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
 from bench.report.cell_details import CellDetail, cell_details
@@ -110,7 +110,7 @@ def test_a_block_in_which_the_cell_failed_is_told(fake_run: MakeRun, tmp_path: P
     run = analyse_run(open_run(fake_run(loads=[Load("ort-genai", "CPU", "int4")]).write(tmp_path)))
     cell = run.cells[0]
     failures = analyse_run(open_run(_broken(fake_run, tmp_path / "broken"))).failures
-    failed = dataclasses.replace(failures[0], cell_keys=(cell.cell_key,), blocks=(1, 2))
+    failed = dataclasses.replace(failures[0], cells=(AskedCell(cell.cell_key, cell.load, *cell.shape),), blocks=(1, 2))
     told = of(dataclasses.replace(run, failures=(failed,)), cell).left_out
     assert told == ("Blocks 2 and 3: timed out, no token within 1800 s",)
 

@@ -15,8 +15,7 @@ from bench.commands.history import main as history
 from bench.commands.report import main as report
 from bench.errors import MachineError
 from bench.plan.cells import Load
-from bench.report.about import MOST_HEADLINE
-from bench.report.index import Entry, Found, index_lines, page, read_entries, update_index
+from bench.report.index import MOST_HEADLINE, Entry, Found, index_lines, page, read_entries, update_index
 from bench.report.language import speaking
 from bench.report.render import finish_run
 from bench.report.template import source_digest

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.results import LoadResult
+from bench.analyse.results import AskedCell, LoadResult, Request
 from bench.analyse.run import analyse_run
-from bench.plan.cells import Load
+from bench.plan.cells import Ask, Load
 from bench.plan.flags import raw_values
 from bench.plan.options import Options, resolve_options
 from bench.report.measure_again import alone
@@ -26,6 +26,10 @@ def load(fake_run: MakeRun, tmp_path_factory: pytest.TempPathFactory) -> LoadRes
     run = fake_run(loads=[Load("openvino-genai", "CPU", "int4")], prompt_tokens=(8,), blocks=1)
     (found,) = analyse_run(open_run(run.write(tmp_path_factory.mktemp("commands")))).loads
     return found
+
+
+def asks(load: LoadResult, shape: Request = SHAPE, ask: Ask = "first") -> AskedCell:
+    return AskedCell("", load, *shape, ask)
 
 
 def asked(*arguments: str) -> Options:
@@ -50,7 +54,7 @@ def asked(*arguments: str) -> Options:
 )
 def test_the_command_asks_for_the_conditions_of_the_run(load: LoadResult, arguments: tuple[str, ...]) -> None:
     run = asked(*arguments)
-    command = alone(load, [SHAPE], ["first"], {"options": recorded_options(run)})
+    command = alone(load, [asks(load)], {"options": recorded_options(run)})
     again = asked(*shlex.split(command)[4:])
     axes = ("backends", "devices", "precisions", "prompt_tokens", "new_tokens", "batch_sizes", "asks", "seed")
     same = [name for name in Options.__dataclass_fields__ if name not in axes]
@@ -60,35 +64,35 @@ def test_the_command_asks_for_the_conditions_of_the_run(load: LoadResult, argume
 
 
 def test_a_plain_run_has_a_short_command(load: LoadResult) -> None:
-    command = alone(load, [SHAPE], ["first"], {"options": recorded_options(asked())})
+    command = alone(load, [asks(load)], {"options": recorded_options(asked())})
     said = "nox -s bench -- --backend openvino-genai --device CPU --precision int4 --prompt-tokens 512 --new-tokens 64"
     assert command == said
 
 
 def test_several_shapes_are_asked_for_together(load: LoadResult) -> None:
-    command = alone(load, [(512, 64, 2), (32, 64, 2)], ["again"], {})
+    command = alone(load, [asks(load, (length, 64, 2), "again") for length in (512, 32)], {})
     assert command.endswith("--prompt-tokens 32,512 --new-tokens 64 --batch-size 2 --ask again")
 
 
 def test_a_load_that_failed_before_any_cell_is_asked_for_as_a_whole(load: LoadResult) -> None:
-    assert alone(load, [], [], {}).endswith("--precision int4")
+    assert alone(load, [], {}).endswith("--precision int4")
 
 
 def test_variants_are_measured_together(load: LoadResult) -> None:
     variants = {"a": {"spec": "openvino-genai==2026.4 x"}, "b": {"spec": "current"}}
-    command = alone(load, [SHAPE], ["first"], {"plan": {"variants": variants}, "options": {"profile": "standard"}})
+    command = alone(load, [asks(load)], {"plan": {"variants": variants}, "options": {"profile": "standard"}})
     assert command.startswith("nox -s ab -- --a 'openvino-genai==2026.4 x' --b current --backend openvino-genai ")
     assert "--profile" not in command
 
 
 def test_what_a_record_holds_is_never_a_word_of_the_shell(load: LoadResult) -> None:
     evil = replace(load, backend="x; rm -rf y", precision="$(id)")
-    words = shlex.split(alone(evil, [SHAPE], ["first"], {"options": {"model": "a && b"}}))
+    words = shlex.split(alone(evil, [asks(evil)], {"options": {"model": "a && b"}}))
     assert {"x; rm -rf y", "$(id)", "a && b"} <= set(words)
 
 
 def test_a_model_in_the_home_folder_is_found_there(load: LoadResult) -> None:
-    assert "--model ~/'my models/x'" in alone(load, [SHAPE], ["first"], {"options": {"model": "~/my models/x"}})
+    assert "--model ~/'my models/x'" in alone(load, [asks(load)], {"options": {"model": "~/my models/x"}})
 
 
 @pytest.mark.parametrize(
@@ -103,4 +107,4 @@ def test_the_command_is_for_the_shell_of_the_machine_that_measured(
     load: LoadResult, system: str | None, typed: str
 ) -> None:
     record = {"options": {"model": "C:\\my models\\phi"}, "machine": {"os": system}}
-    assert typed in alone(load, [SHAPE], ["first"], record)
+    assert typed in alone(load, [asks(load)], record)

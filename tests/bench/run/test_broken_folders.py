@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from bench.commands import report
+from bench.errors import MachineError
 from bench.measure.attempt import LoadPlan
 from bench.measure.child_process import ChildProcess
 from bench.plan.venvs import Venv
-from bench.prepare.cache import ArtifactKey, ArtifactStore, Made
+from bench.prepare.cache import ArtifactKey, ArtifactStore, Made, damage, digests_of
 from bench.store.reader import open_run
 from studies.faults.sweeps import everything
 from tests.support.played_runs import BrokenDisk, play, run
@@ -27,6 +28,7 @@ SWEEP = (
     *("--blocks", "3", "--repeats", "1", "--warmups", "1", "--max-warmups", "1", "--no-quality"),
     *("--load-option", "simulated.ttft_ms=0.01", "--load-option", "simulated.itl_ms=0.01"),
 )
+KEY = ArtifactKey("openvino-ir", "int4", "toy", "source", {}, {})
 
 
 def at_second_visit(act: Callable[[], object]) -> Callable[[str], None]:
@@ -67,10 +69,10 @@ def test_results_that_are_removed_during_a_run_are_measured_again(tmp_path: Path
 def test_a_cache_that_is_removed_during_a_run_is_made_again(
     tmp_path: Path, whole: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, key = ArtifactStore(tmp_path / "cache"), ArtifactKey("openvino-ir", "int4", "toy", "source", {}, {})
+    store = ArtifactStore(tmp_path / "cache")
     monkeypatch.setattr(
         "bench.run.session.plan_load",
-        lambda *_: LoadPlan(Venv("python"), store.get(key, lambda output: Made({}))),
+        lambda *_: LoadPlan(Venv("python"), store.get(KEY, lambda output: Made({}))),
     )
     ended = run(tmp_path, *SWEEP, say=at_second_visit(lambda: shutil.rmtree(tmp_path / "cache")))
     (error,) = ended.errors
@@ -78,6 +80,44 @@ def test_a_cache_that_is_removed_during_a_run_is_made_again(
     assert (stored(tmp_path).end["reason"], stored(tmp_path).table("generations").num_rows) == ("stopped", 2)
     assert run(tmp_path, "--resume").errors == []
     assert everything(stored(tmp_path)) == whole
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(errno.ENOSPC, marks=pytest.mark.fault("disk-full"), id="full"),
+        pytest.param(errno.EROFS, marks=pytest.mark.fault("disk-read-only"), id="read-only"),
+    ],
+)
+def test_a_cache_that_breaks_at_any_change_is_a_line_and_gives_no_half_made_artifact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def make(output: Path) -> Made:
+        (output / "weights.bin").write_bytes(b"1234")
+        return Made({})
+
+    monkeypatch.setattr("bench.prepare.cache.time.sleep", lambda _: None)
+    disk = BrokenDisk(monkeypatch, tmp_path, number, ("mkdir", "replace", "open"))
+    (tmp_path / "model").write_bytes(b"1234")
+    for first in count(1):
+        store = ArtifactStore(tmp_path / f"cache-{first}")
+        disk.fail_from(first)
+        # What it remembers of a model's files it can find out again.
+        assert digests_of([tmp_path / "model"], store.root)["model"].startswith("03ac674216f3")
+        error = None
+        try:
+            store.get(KEY, make)
+        except MachineError as refused:
+            error = str(refused)
+        disk.mended = True
+        if disk.changes < first:
+            assert first > 10
+            return
+        found = store.find(KEY)
+        assert (error is None) == (found is not None)
+        assert error is None or error.endswith("free or unlock it, or set AIPC_BENCH_CACHE to another folder")
+        assert damage(store.get(KEY, make)) is None
+        assert list(store.making.iterdir()) == []
 
 
 @pytest.fixture

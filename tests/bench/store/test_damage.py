@@ -37,6 +37,7 @@ def flipped(data: bytes, draw: random.Random) -> bytes:
 
 
 @pytest.mark.fault("disk-damaged")
+@pytest.mark.slow
 def test_any_bit_that_turns_is_named_or_changes_no_number(run: Path) -> None:
     file, draw = run / "generations" / "all.parquet", random.Random(1)
     data, columns = file.read_bytes(), ["cell_key", "block", "ttft_ns", "itl_ns", "token_ids", "status"]
@@ -66,6 +67,7 @@ def test_any_bit_that_turns_in_any_file_is_found(run: Path) -> None:
     assert differences(run) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
 @pytest.mark.fault("disk-damaged")
 def test_a_file_that_was_cut_is_named_and_the_rest_is_reported(

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from bench.plan.cells import Load
-from bench.report.drawing.canvas import Drawing
-from bench.report.drawing.chart import editions
+from bench.report.drawing.canvas import Drawing, editions
 from bench.report.drawing.svg import Sheet
 from bench.report.render import ReportPaths, render
 

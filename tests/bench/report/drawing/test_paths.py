@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.report.drawing.paths import commands, coordinate, line, vertices, written
+from bench.report.drawing.svg import commands, coordinate, line, vertices, written
 
 PLACES = st.floats(-500, 500, allow_nan=False)
 LINES = st.lists(st.tuples(PLACES, PLACES), min_size=2, max_size=30)

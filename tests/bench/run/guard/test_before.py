@@ -87,5 +87,6 @@ def test_energy_that_is_locked_says_how_to_allow_it() -> None:
     assert found.message == "RAPL is there, but only root may read it (`sudo chmod` allows it)"
 
 
+@pytest.mark.slow
 def test_this_machine_can_be_looked_at() -> None:
     assert all(one.row()["subject"] == "run" for one in check_machine(Instruments()))

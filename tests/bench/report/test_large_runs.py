@@ -1,0 +1,76 @@
+"""What is shown to people of a run of more cells than a page takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.analyse.run import analyse_run
+from bench.report import run_view
+from bench.report.render import finish_run
+from bench.report.run_view import RunView, on_a_page, view_run
+from bench.store.reader import open_run
+from tests.support.stored_runs import FakeRun
+
+SHAPES = 6
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    prompts = tuple(8 * length for length in range(1, SHAPES + 1))
+    return FakeRun(prompt_tokens=prompts, blocks=2, repeats=1).write(tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def view(run: Path) -> RunView:
+    return view_run(analyse_run(open_run(run)))
+
+
+@pytest.fixture
+def per_shape(view: RunView) -> int:
+    return len(view.groups[0].rows)
+
+
+def test_a_usual_run_is_shown_whole(view: RunView) -> None:
+    assert on_a_page(view) is view
+
+
+def test_of_a_large_run_whole_shapes_are_shown(view: RunView, per_shape: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_view, "MOST_CELLS", 3 * per_shape + 1)
+    shown = on_a_page(view)
+    assert shown.groups == view.groups[:3]
+    assert shown.beyond == (SHAPES - 3) * per_shape
+    assert {one.shapes[0][0] for one in shown.analysis.rankings} == {8, 16, 24}
+    assert shown.names is view.names
+
+
+def test_a_shape_that_is_too_large_is_shown_all_the_same(view: RunView, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_view, "MOST_CELLS", 1)
+    assert on_a_page(view).groups == view.groups[:1]
+
+
+def test_every_file_for_people_says_so_and_those_for_programs_have_all(
+    run: Path, view: RunView, per_shape: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(run_view, "MOST_CELLS", per_shape)
+    lines = finish_run(run, tmp_path, open_report=False)
+    said = f"{per_shape} of {SHAPES * per_shape} cells are shown, those of the first 1 request shape;"
+    assert said in " ".join(" ".join(lines).split())
+    files: dict[str, Any] = {path.name: path for path in (tmp_path / run.name).iterdir()}
+    for name in ("index.html", "summary.md", "table.html"):
+        assert said in files[name].read_text("utf-8")
+    page = files["index.html"].read_text("utf-8")
+    assert 'href="summary.csv" download="summary.csv"' in page
+    assert "both lie beside this page" in page
+    assert len(files["summary.csv"].read_text("utf-8").splitlines()) == 1 + SHAPES * per_shape
+
+
+def test_rankings_among_the_faithful_stay_with_their_shapes(
+    view: RunView, per_shape: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_view, "MOST_CELLS", per_shape)
+    more = replace(view, analysis=replace(view.analysis, faithful_rankings=view.analysis.rankings))
+    assert {one.shapes[0][0] for one in on_a_page(more).analysis.faithful_rankings} == {8}
