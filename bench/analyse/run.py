@@ -24,7 +24,10 @@ from bench.errors import StoreError
 from bench.store.reader import StoredRun
 from bench.store.writer import goes_on
 
-_NOT_WRITTEN = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError, pa.ArrowException)
+_NOT_WRITTEN = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError, pa.ArrowException),
+    *(MemoryError, RecursionError),
+)
 """What rows end in that no run writes, such as a negative count of tokens."""
 
 
@@ -40,15 +43,7 @@ def analyse_run(run: StoredRun, *, ranked: bool = True) -> RunAnalysis:
     """
     try:
         return _analysed(run, ranked=ranked)
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        TypeError,
-        ValueError,
-        pa.ArrowException,
-    ) as error:
+    except _NOT_WRITTEN as error:
         raise StoreError(
             f"cannot read {run.path}: its rows are not those that a run writes ({type(error).__name__}: {error}); any "
             "reader of parquet still shows them (docs/schema.md)"

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from backends.file_names import is_plain
 from bench.errors import NewerSchemaError, StoreError
-from bench.store.bounds import check, open_parquet
+from bench.store.bounds import check, open_parquet, read_footer
 from bench.store.files import read_json, write_json
 from bench.store.remote import fetch_missing
 from bench.store.schema import ANSWERS, PIECES, SCHEMA_VERSION, TABLES, UTC
@@ -287,11 +287,11 @@ def open_part(path: Path) -> tuple[pq.ParquetFile, Mapping[str, Sequence[int]]]:
 @lru_cache(maxsize=512)
 def _index(path: Path, changed_ns: int, size: int) -> tuple[pq.FileMetaData, dict[str, list[int]]]:  # noqa: ARG001
     with open_parquet(path) as file:
-        metadata, column = file.metadata, file.schema_arrow.names.index("run_id")
+        metadata = file.metadata
     groups: dict[str, list[int]] = {}
-    for group in range(metadata.num_row_groups):
-        statistics = metadata.row_group(group).column(column).statistics
-        if statistics is None or not statistics.has_min_max or statistics.min != statistics.max:
+    own = (chunk for chunk in read_footer(path).chunks if chunk.leaf.name == "run_id")
+    for group, chunk in enumerate(own):
+        if chunk.least is None or chunk.least != chunk.greatest:
             raise ValueError("a row group holds rows of several runs")
-        groups.setdefault(statistics.min, []).append(group)
+        groups.setdefault(chunk.least.decode("utf-8", "replace"), []).append(group)
     return metadata, groups
