@@ -78,7 +78,10 @@ from bench.prepare.install import Outcome, reason  # noqa: E402
 from bench.prepare.locks import problem  # noqa: E402
 from bench.prepare.resolve import renew, resolve_all  # noqa: E402
 
-STUDIES = ("architectures", "faults", "fuzz", "intervals", "overhead", "report-speed", "scale", "settings", "soak")
+STUDIES = (
+    *("architectures", "dataset", "faults", "fuzz", "intervals"),
+    *("overhead", "report-speed", "scale", "settings", "soak"),
+)
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
 PARTS = ("contract", "(conversion or main_job) and not contract", "not contract and not conversion and not main_job")
@@ -259,7 +262,7 @@ def sql(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments: architectures, faults, fuzz, intervals, overhead, report-speed, scale, settings, soak."""
+    """Experiments: architectures, dataset, faults, fuzz, intervals, overhead, report-speed, scale, settings, soak."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(

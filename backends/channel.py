@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any, Protocol
 
+from backends.bounded_json import parse_json
+
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
@@ -61,7 +63,7 @@ def receive(connection: Line) -> Message:
             raise ProtocolError(f"a message over the limit of {MAX_MESSAGE_BYTES} bytes came") from error
         raise ChannelClosed(str(error)) from error
     try:
-        message = json.loads(data)
+        message = parse_json(data, MAX_MESSAGE_BYTES)
     except ValueError as error:
         raise ProtocolError("what came is no JSON") from error
     if not isinstance(message, dict) or not isinstance(message.get("kind"), str):

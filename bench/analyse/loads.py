@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
 from collections import Counter
@@ -10,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from backends.bounded_json import parse_json
 from bench.analyse.grouping import group_by
 from bench.analyse.results import LoadResult, LoadTimes, Measured, Request
 from bench.analyse.samples import FirstRequest
@@ -188,5 +188,5 @@ def _weakest(rows: Sequence[Row], verdict: str) -> Row:
 def _options(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         with suppress(ValueError):
-            value = json.loads(value)
+            value = parse_json(value.encode("utf-8", "replace"))
     return dict(value) if isinstance(value, Mapping) else {}

@@ -24,34 +24,33 @@ from bench.errors import StoreError
 from bench.store.reader import StoredRun
 from bench.store.writer import goes_on
 
-_NOT_WRITTEN = (ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError, pa.ArrowException)
+_NOT_WRITTEN = (
+    *(ArithmeticError, AttributeError, LookupError, TypeError, ValueError, pa.ArrowException),
+    *(MemoryError, RecursionError),
+)
 """What rows end in that no run writes, such as a negative count of tokens."""
 
 
-def analyse_run(run: StoredRun) -> RunAnalysis:
+def analyse_run(run: StoredRun, *, ranked: bool = True) -> RunAnalysis:
     """Estimates, intervals, rankings and failures of ``run``; works on runs that ended early or still go on.
+
+    Args:
+        run: to read from.
+        ranked: whether its cells are ranked, which takes a quarter of the time.
 
     Raises:
         StoreError: a file of the run cannot be read, or holds what no run writes.
     """
     try:
-        return _analysed(run)
-    except (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        MemoryError,
-        TypeError,
-        ValueError,
-        pa.ArrowException,
-    ) as error:
+        return _analysed(run, ranked=ranked)
+    except _NOT_WRITTEN as error:
         raise StoreError(
             f"cannot read {run.path}: its rows are not those that a run writes ({type(error).__name__}: {error}); any "
             "reader of parquet still shows them (docs/schema.md)"
         ) from error
 
 
-def _analysed(run: StoredRun) -> RunAnalysis:
+def _analysed(run: StoredRun, *, ranked: bool) -> RunAnalysis:
     load_rows, generations = read_load_rows(run), Generations(run)
     loads = load_results(run, load_rows, generations.first_requests())
     planned = {str(cell["cell_key"]): cell for cell in (run.record.get("plan") or {}).get("cells") or ()}
@@ -87,7 +86,7 @@ def _analysed(run: StoredRun) -> RunAnalysis:
     results = {key: replace(cell, load=loads.get(cell.load.load_key, cell.load)) for key, cell in results.items()}
     order = [*(key for key in planned if key in results), *(key for key in results if key not in planned)]
     cells = tuple(results[key] for key in order)
-    ranked = tuple(rankings(cells))
+    found = tuple(rankings(cells if ranked else ()))
     return RunAnalysis(
         record=run.record,
         end=run.end,
@@ -95,10 +94,10 @@ def _analysed(run: StoredRun) -> RunAnalysis:
         cells=cells,
         failures=tuple(failures(bad, load_of, load_rows, results.keys())),
         unreached=tuple(_unreached(cell, load_of("", key)) for key, cell in planned.items() if key not in seen),
-        rankings=ranked,
-        faithful_rankings=tuple(faithful_rankings(cells, ranked)),
+        rankings=found,
+        faithful_rankings=tuple(faithful_rankings(cells, found)),
         findings=tuple(read_findings(run, load_rows)),
-        memory_rankings=tuple(memory_rankings(cells)),
+        memory_rankings=tuple(memory_rankings(cells if ranked else ())),
         reference=loads[reference.load_key] if reference else None,
         right_answers=right.reference if right else None,
         samples=answer_samples(run, cells, right or reference),

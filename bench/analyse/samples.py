@@ -100,7 +100,7 @@ class Generations:
         self._ttft = self._durations["ttft_ns"]
         self._counters = {name: _floats(table[name]) for name in COUNTERS}
         self._steps = _numbers(table["new_tokens"]).astype(np.int64)
-        self._latencies = _latencies(run)
+        self._latencies, self._sums = _latencies(run)
         self._lengths = np.fromiter(map(len, self._latencies), np.int64, len(self._latencies))
         self._rows = _rows_by_key(table["cell_key"])
 
@@ -119,11 +119,11 @@ class Generations:
         counted = self._ok & self._valid & ~self._warmup & ~self._again
         first: dict[str, int] = {}
         answers_s: dict[str, list[float]] = {}
+        answer_ns = np.nan_to_num(self._ttft) + self._sums
         for row in np.flatnonzero(self._ok).tolist():
             begun = first.setdefault(load_ids[row], row)
             if counted[row] and cell_keys[row] == cell_keys[begun]:
-                answer_ns = np.nan_to_num(self._ttft[row]) + self._latencies[row].sum()
-                answers_s.setdefault(load_ids[row], []).append(float(answer_ns) / _NS_PER_S)
+                answers_s.setdefault(load_ids[row], []).append(float(answer_ns[row]) / _NS_PER_S)
         return {
             load_id: FirstRequest(
                 self._request(row), statistics.median(answers_s[load_id]) if load_id in answers_s else None
@@ -186,10 +186,10 @@ class Generations:
             )
 
     def _tpot_ms(self, row: int) -> float | None:
-        latencies = self._latencies[row]
-        if len(latencies) == 0 or len(latencies) != self._steps[row] - 1:
+        count = self._lengths[row]
+        if count == 0 or count != self._steps[row] - 1:
             return None
-        return _milliseconds(latencies.mean())
+        return _milliseconds(self._sums[row] / count)
 
 
 def _rows_by_key(cell_keys: pa.ChunkedArray) -> dict[str, Any]:
@@ -202,14 +202,17 @@ def _rows_by_key(cell_keys: pa.ChunkedArray) -> dict[str, Any]:
     return dict(zip(map(str, keys), np.split(order, bounds), strict=False))
 
 
-def _latencies(run: StoredRun) -> list[Any]:
-    """Each generation's inter-token latencies."""
+def _latencies(run: StoredRun) -> tuple[list[Any], Any]:
+    """Each generation's inter-token latencies, and their sums [generations]."""
     found: list[Any] = []
+    sums: list[Any] = [np.empty(0)]
     for batch in run.batches("generations", ["itl_ns"], ROWS_AT_ONCE):
         column = batch.column(0)
-        lengths = _numbers(pc.fill_null(pc.list_value_length(column), 0))
-        found += np.split(_numbers(column.flatten()), np.cumsum(lengths))[:-1]
-    return found
+        ends = np.cumsum(_numbers(pc.fill_null(pc.list_value_length(column), 0)))
+        own = np.split(_numbers(column.flatten()), ends)[:-1]
+        found += own
+        sums.append(np.fromiter((one.sum() for one in own), float, len(own)))
+    return found, np.concatenate(sums)
 
 
 def _milliseconds(nanoseconds: Any) -> float | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench.cli import Parser, print_refusal
-from bench.errors import UsageError
+from bench.errors import BenchError, UsageError
 from bench.measure.child_process import worker_variables
 from bench.observe.bandwidth import read_bandwidth
 from bench.observe.gauges import Instruments
@@ -46,7 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = (*check_machine(Instruments()), *judge_environment(worker_variables(threads), threads))
     print(*_machine_lines(usable), *system_lines(system), *map(line, found), sep="\n", flush=True)
     stacks = [stack for name in names for stack in stacks_of(BACKENDS[name], venvs, options.devices)]
-    for text in full_lines([one for asked in probe(stacks) for one in diagnose(asked, system)]):
+    try:
+        probes = probe(stacks)
+    except BenchError as error:
+        return print_refusal(error)
+    for text in full_lines([one for asked in probes for one in diagnose(asked, system)]):
         print(text)
     for text in _lock_lines(stacks):
         print(text)

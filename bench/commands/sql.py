@@ -14,7 +14,6 @@ from typing import IO
 from bench.cli import Parser
 from bench.commands.stored_runs import print_error, results_folder
 from bench.dataset.answers import FORMATS
-from bench.dataset.queries import answer_to
 from bench.dataset.views import Views
 from bench.errors import BenchError, MachineError
 from bench.report.redact import Private, of_this_machine, redacted
@@ -43,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _answer(views: Views, query: str, asked: Namespace, private: Private | None, to: IO[str]) -> None:
-    for answer in answer_to(views.connection, query):
+    for answer in views.answers(query):
         found = answer if private is None else answer.changed(lambda rows: redacted(rows, private))
         FORMATS[asked.format](found, to)
 

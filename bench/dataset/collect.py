@@ -118,7 +118,10 @@ class _Taking:
         if found.fetch is not None:
             found.fetch()
         tables = read_whole(one)
-        tables["latencies"] = count_latencies(tables["generations"], tables["loads"])
+        try:
+            tables["latencies"] = count_latencies(tables["generations"], tables["loads"])
+        except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+            raise StoreError(f"its rows are not those that a run writes ({type(error).__name__}: {error})") from error
         created_at = one.run.created_at
         assert created_at is not None
         machine, shared = self.machines.of(one.run.record)

@@ -48,7 +48,7 @@ def answer_to(connection: duckdb.DuckDBPyConnection, text: str) -> Iterator[Answ
                 reader = found.to_arrow_reader(_ROWS)
                 yield Answer(tuple(reader.schema.names), _batches(reader))
     except duckdb.Error as error:
-        raise UsageError(_line(error)) from error
+        raise UsageError(in_a_line(error)) from error
 
 
 def _batches(reader: pa.RecordBatchReader) -> Iterator[list[tuple[Any, ...]]]:
@@ -56,7 +56,7 @@ def _batches(reader: pa.RecordBatchReader) -> Iterator[list[tuple[Any, ...]]]:
         for batch in reader:
             yield [*zip(*(_values(column) for column in batch.columns), strict=True)]
     except (duckdb.Error, OSError, pa.ArrowException) as error:
-        raise UsageError(_line(error)) from error
+        raise UsageError(in_a_line(error)) from error
 
 
 def _values(column: pa.Array) -> Sequence[Any]:
@@ -73,6 +73,6 @@ def _refuse_writing(text: str) -> None:
             raise UsageError(f"a query writes no files ({word}): use --format and --output")
 
 
-def _line(error: Exception) -> str:
+def in_a_line(error: Exception) -> str:
     """What went wrong, without the query that DuckDB repeats."""
     return " ".join(str(error).partition("\n\nLINE ")[0].split())

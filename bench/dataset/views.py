@@ -5,8 +5,11 @@ Runs of a results folder and of a dataset have the same views, and runs of all s
 
 from __future__ import annotations
 
+import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,7 @@ import pyarrow.parquet as pq
 
 from bench.dataset.bins import BASE
 from bench.dataset.machines import Machines
+from bench.dataset.queries import Answer, answer_to, in_a_line
 from bench.errors import StoreError
 from bench.store.compact import live_files
 from bench.store.dataset import DATASET_TABLES, DOCUMENTS, RUNS, is_dataset, open_dataset
@@ -122,7 +126,7 @@ _LATENCIES_OF_FOLDERS = """
 
 
 class Views:
-    """A connection to DuckDB in which stored runs are views; a context manager.
+    """A connection to DuckDB in which stored runs are views, each made when it is asked for; a context manager.
 
     Args:
         results: a folder of runs, or a dataset.
@@ -144,6 +148,9 @@ class Views:
                 "autoload_known_extensions": False,
             }
         )
+        self._queries = dict(_VIEWS)
+        self._files: dict[str, Callable[[], list[Path]]] = {}
+        self._there: set[str] = set()
         try:
             self.connection.execute("SET TimeZone = 'UTC'")
             self._make(results, say, names=machine_names(results) if named else {})
@@ -162,30 +169,63 @@ class Views:
         self.connection.close()
         self._spill.cleanup()
 
+    def answers(self, text: str) -> Iterator[Answer]:
+        """The answers to queries, see :func:`bench.dataset.queries.answer_to`.
+
+        Raises:
+            StoreError: a file of the runs cannot be read.
+        """
+        words = _tables(text)
+        some = (*self._queries, *(f"stored_{table}" for table in self._files))
+        # What lists views lists all of them.
+        asked = some if any(map(_lists, words)) else words.intersection(some)
+        try:
+            for name in some:
+                if name in asked:
+                    self._view(name)
+        except duckdb.Error as error:
+            raise StoreError(f"cannot read the runs: {in_a_line(error)}") from error
+        return answer_to(self.connection, text)
+
     def _make(self, results: Path, say: Say, names: Mapping[str, Any]) -> None:
         rows = [{"machine": machine, "name": one.name, "labels": list(one.labels)} for machine, one in names.items()]
         schema = pa.schema([("machine", pa.string()), ("name", pa.string()), ("labels", pa.list_(pa.string()))])
         self._table("named", pa.Table.from_pylist(rows, schema=schema))
-        files = self._of_dataset(results) if is_dataset(results) else self._of_folders(results, say)
         for macro in _MACROS:
             self.connection.execute(f"CREATE MACRO {macro}")
-        for name, query in _VIEWS.items():
-            self.connection.execute(f"CREATE VIEW {name} AS {query}")
-        latencies = _LATENCIES if is_dataset(results) else _LATENCIES_OF_FOLDERS
-        self.connection.execute(f"CREATE VIEW latencies AS {latencies}")
+        if is_dataset(results):
+            dataset = open_dataset(results)
+            paths = [results / name for name in dataset.manifest.files]
+            self._queries["latencies"] = _LATENCIES
+            # Those on an object store are fetched when they are asked for.
+            self._files = {table: partial(dataset.files, table) for table in DATASET_TABLES}
+        else:
+            files = self._of_folders(results, say)
+            paths = [path for own in files.values() for path in own]
+            self._queries["latencies"] = _LATENCIES_OF_FOLDERS
+            self._files = {table: partial(list, own) for table, own in files.items()}
         # Whoever made the data: a query reads these files and nothing else, and installs nothing.
-        allowed = [named for path in files for named in (_quoted(path), _pattern(path))]
+        allowed = [named for path in paths for named in (_quoted(path), _pattern(path))]
         self.connection.execute(f"SET allowed_paths = [{', '.join(allowed)}]")
         self.connection.execute("SET enable_external_access = false")
         self.connection.execute("SET lock_configuration = true")
 
-    def _of_dataset(self, results: Path) -> list[Path]:
-        dataset = open_dataset(results)
-        for table, schema in DATASET_TABLES.items():
-            self._stored(table, schema, dataset.files(table), hive=True)
-        return [path for table in DATASET_TABLES for path in dataset.files(table)]
+    def _view(self, name: str) -> None:
+        """Make a view, and those that it is made from, unless they are there."""
+        if name in self._there:
+            return
+        self._there.add(name)
+        if name in self._queries:
+            query = self._queries[name]
+            for word in re.findall(r"\b(?:FROM|JOIN) (\w+)", query):
+                if word in self._queries or word in {f"stored_{table}" for table in self._files}:
+                    self._view(word)
+        else:
+            query = self._stored(name.removeprefix("stored_"))
+        self.connection.execute(f"CREATE VIEW {name} AS {query}")
 
-    def _of_folders(self, results: Path, say: Say) -> list[Path]:
+    def _of_folders(self, results: Path, say: Say) -> dict[str, list[Path]]:
+        """The files of each table; the runs themselves become a table."""
         machines = Machines({})
         rows: dict[str, dict[str, Any]] = {}
         files: dict[str, list[Path]] = {table: [] for table in TABLES}
@@ -215,27 +255,42 @@ class Views:
             raise StoreError(f"no run in {results} can be read")
         nullable = pa.schema([field.with_nullable(True) for field in _OF_RUN])
         self._table("stored_runs", pa.Table.from_pylist([*rows.values()], schema=nullable))
-        for table, paths in files.items():
-            self._stored(table, TABLES[table], paths, hive=False)
-        return [path for paths in files.values() for path in paths]
+        return files
 
-    def _stored(self, table: str, schema: pa.Schema, files: list[Path], *, hive: bool) -> None:
-        """A view of the files of a table with all columns of the newest schema, and where they are from."""
-        place = list(_PLACE) if hive else []
-        self._table(f"no_{table}", pa.schema([*schema, *place]).empty_table())
+    def _stored(self, table: str) -> str:
+        """The query for the files of a table with all columns of the newest schema, and where they are from."""
+        hive, files = "runs" in self._files, self._files[table]()
+        self._table(f"no_{table}", pa.schema([*DATASET_TABLES[table], *(_PLACE if hive else ())]).empty_table())
         query = f"FROM no_{table}"
         if files:
             listed = ", ".join(map(_pattern, files))
             options = "hive_partitioning = true, hive_types_autocast = false" if hive else "hive_partitioning = false"
             query += f" UNION ALL BY NAME FROM read_parquet([{listed}], union_by_name = true, {options})"
-        if not hive:
-            query = f"SELECT t.*, r.machine, r.month FROM ({query}) t JOIN stored_runs r USING (run_id)"  # noqa: S608 - of our own names
-        self.connection.execute(f"CREATE VIEW stored_{table} AS {query}")
+        if hive:
+            return query
+        return f"SELECT t.*, r.machine, r.month FROM ({query}) t JOIN stored_runs r USING (run_id)"  # noqa: S608
 
     def _table(self, name: str, rows: pa.Table) -> None:
         self.connection.register("handed_over", rows)
         self.connection.execute(f"CREATE TABLE {name} AS FROM handed_over")
         self.connection.unregister("handed_over")
+
+
+def _tables(text: str) -> set[str]:
+    """The tables that queries are about; where DuckDB cannot tell them yet, all words, which are too many at worst."""
+    words = {*re.findall(r"\w+", text.casefold())}
+    with suppress(duckdb.Error), duckdb.connect() as apart:
+        tables = {
+            name.casefold() for one in apart.extract_statements(text) for name in apart.get_table_names(one.query)
+        }
+        # Those that are listed, and not asked, are no tables of the query.
+        return tables | {word for word in words if _lists(word)}
+    return words
+
+
+def _lists(word: str) -> bool:
+    """Whether a query with this word may list views."""
+    return word in {"show", "information_schema", "pragma"} or word.startswith("duckdb_")
 
 
 def _readable(path: Path, say: Say) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.analyse.interval import Estimate
 from bench.analyse.results import LoadResult, Rival
+from bench.report.drawing.ratio_axis import Mark, RatioAxis
 
 MOST = 8
 """Of a large run, so many are drawn beside the lowest, and the last one in any case."""
@@ -28,22 +29,14 @@ class Rank:
         name: as the page names it.
         ratio: above 1 means slower, or more.
         sides: what the ratio is of, where it rests on fewer blocks than the figure of the lowest; blank otherwise.
-        place: of the estimate, in percent of the axis.
-        low: lower end of the interval, in percent; ``None`` without one.
-        high: upper end.
-        open_low: the interval goes on beyond the axis.
-        open_high: the same at the other end.
+        mark: its places, in percent of the axis.
     """
 
     load: LoadResult
     name: str
     ratio: Estimate
     sides: str
-    place: float
-    low: float | None = None
-    high: float | None = None
-    open_low: bool = False
-    open_high: bool = False
+    mark: Mark
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,24 +78,13 @@ def ranks(
     lower = [rival for rival in rivals if rival.lower]
     rest = [rival for rival in rivals if rival.higher]
     near, far = tied[:MOST], _first_and_last(rest, max(2, MOST - len(tied)))
-    place = _axis([rival.ratio for rival in (*lower, *near, *far)])
+    axis = _axis([rival.ratio for rival in (*lower, *near, *far)])
 
     def rank(rival: Rival[Any]) -> Rank:
-        low, high = (None if end is None else place(end) for end in (rival.ratio.low, rival.ratio.high))
-        return Rank(
-            rival.load,
-            naming(rival.load),
-            rival.ratio,
-            sides(rival),
-            _within(place(rival.ratio.value)),
-            None if low is None else _within(low),
-            None if high is None else _within(high),
-            open_low=low is not None and low < 0,
-            open_high=high is not None and high > 100,
-        )
+        return Rank(rival.load, naming(rival.load), rival.ratio, sides(rival), axis.mark(rival.ratio))
 
     return Ranks(
-        _within(place(1.0)),
+        axis.place(1.0),
         tuple(map(rank, lower)),
         tuple(map(rank, near)),
         tuple(map(rank, far)),
@@ -115,8 +97,8 @@ def _first_and_last(ordered: Sequence[Rival[Any]], most: int) -> Sequence[Rival[
     return ordered if len(ordered) <= most else [*ordered[: most - 1], ordered[-1]]
 
 
-def _axis(ratios: Sequence[Estimate]) -> Callable[[float], float]:
-    """Ratio -> percent of the axis, which holds 1, every estimate, and most of the intervals."""
+def _axis(ratios: Sequence[Estimate]) -> RatioAxis:
+    """In percent; it holds 1, every estimate, and most of the intervals."""
     values = [math.log(ratio.value) for ratio in ratios]
     lows = [math.log(ratio.low) for ratio in ratios if ratio.low is not None]
     highs = [math.log(ratio.high) for ratio in ratios if ratio.high is not None]
@@ -124,8 +106,5 @@ def _axis(ratios: Sequence[Estimate]) -> Callable[[float], float]:
     low = max(min(bottom, *lows), bottom - _BEYOND) if lows else bottom
     high = min(max(top, *highs), top + _BEYOND) if highs else top
     span = max(high - low, 0.01)
-    return lambda ratio: _EDGE + (100 - 2 * _EDGE) * (math.log(ratio) - low) / span
-
-
-def _within(percent: float) -> float:
-    return min(100.0, max(0.0, percent))
+    room = _EDGE / (100 - 2 * _EDGE) * span
+    return RatioAxis(low - room, low + span + room, 0.0, 100.0)

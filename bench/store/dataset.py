@@ -21,12 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from backends.file_names import is_plain
 from bench.errors import NewerSchemaError, StoreError
-from bench.store.bounds import check
+from bench.store.bounds import check, open_parquet, read_footer
 from bench.store.files import read_json, write_json
 from bench.store.remote import fetch_missing
 from bench.store.schema import ANSWERS, PIECES, SCHEMA_VERSION, TABLES, UTC
@@ -215,7 +214,9 @@ class Dataset:
         for path in self.files("runs", self.held(run_id).partition):
             try:
                 check(path, RUNS)
-                found = pq.read_table(path, schema=RUNS, filters=pc.field("run_id") == run_id).to_pylist()
+                file, groups = open_part(path)
+                with file:
+                    found = file.read_row_groups(groups.get(run_id, []), use_threads=False).to_pylist()
             except (OSError, ValueError, pa.ArrowException) as error:
                 raise StoreError(f"cannot read {path}: {error}") from error
             if found:
@@ -272,20 +273,25 @@ def _opened(folder: Path, changed_ns: int, size: int) -> Dataset:  # noqa: ARG00
     return Dataset(folder, read_manifest(folder / MANIFEST))
 
 
-def row_groups(file: pq.ParquetFile, run_id: str) -> Sequence[int]:
-    """The row groups of a file of a dataset that hold a run's rows, in their order.
+def open_part(path: Path) -> tuple[pq.ParquetFile, Mapping[str, Sequence[int]]]:
+    """A file of a dataset, and id of each run in it -> its row groups, in their order.
 
     Raises:
-        ValueError: one holds rows of several runs, as no file does that `nox -s collect` wrote.
+        ValueError: a row group holds rows of several runs, as none does that `nox -s collect` wrote.
     """
-    metadata = file.metadata
-    # The first column of every table.
-    column = file.schema_arrow.names.index("run_id")
-    found = []
-    for group in range(metadata.num_row_groups):
-        statistics = metadata.row_group(group).column(column).statistics
-        if statistics is None or not statistics.has_min_max or statistics.min != statistics.max:
+    found = path.stat()
+    metadata, groups = _index(path, found.st_mtime_ns, found.st_size)
+    return open_parquet(path, metadata=metadata), groups
+
+
+@lru_cache(maxsize=512)
+def _index(path: Path, changed_ns: int, size: int) -> tuple[pq.FileMetaData, dict[str, list[int]]]:  # noqa: ARG001
+    with open_parquet(path) as file:
+        metadata = file.metadata
+    groups: dict[str, list[int]] = {}
+    own = (chunk for chunk in read_footer(path).chunks if chunk.leaf.name == "run_id")
+    for group, chunk in enumerate(own):
+        if chunk.least is None or chunk.least != chunk.greatest:
             raise ValueError("a row group holds rows of several runs")
-        if statistics.min == run_id:
-            found.append(group)
-    return found
+        groups.setdefault(chunk.least.decode("utf-8", "replace"), []).append(group)
+    return metadata, groups

@@ -91,6 +91,15 @@ def all_folders(results: Path) -> list[Path]:
     return found
 
 
+def known_machine(path: Path) -> str | None:
+    """The machine id of a run of a dataset, as it was recorded, without opening the run; ``None`` of any other run."""
+    if not is_dataset(path.parent) or (path / "run.json").is_file():
+        return None
+    manifest = open_dataset(path.parent).manifest
+    held = manifest.runs.get(path.name)
+    return None if held is None else str(manifest.machines.get(held.machine, {}).get("machine_id", held.machine))
+
+
 def find_folders(names: Sequence[str], results: Path) -> list[Path]:
     """The folders of the runs that ``names`` mean, in their order.
 

@@ -18,7 +18,7 @@ from backends import bounded_json
 from bench.errors import NewerSchemaError, StoreError
 from bench.store.bounds import check, open_parquet
 from bench.store.compact import live_files
-from bench.store.dataset import DOCUMENTS, is_dataset, open_dataset, row_groups
+from bench.store.dataset import DOCUMENTS, is_dataset, open_dataset, open_part
 from bench.store.files import LARGEST_JSON, read_json
 from bench.store.schema import SCHEMA_VERSION, TABLES
 from bench.store.shape import BESIDE, RUN, flaw
@@ -76,12 +76,12 @@ class StoredRun:
         """
         schema, names = TABLES[name], list(columns or TABLES[name].names)
         tables = []
-        if self.shared is not None:
-            own = pc.field("run_id") == self.run_id
-            where = own if where is None else own & where
         for path in self._files(name):
             with _named(path):
-                tables.append(_rows(path, schema, names, where))
+                if self.shared is None:
+                    tables.append(_rows(path, schema, names, where))
+                else:
+                    tables.append(self._own_rows(path, schema, names, where))
         return pa.concat_tables(tables) if tables else _part(schema, names).empty_table()
 
     def batches(self, name: str, columns: Sequence[str], rows: int = ROWS_AT_ONCE) -> Iterator[pa.RecordBatch]:
@@ -89,9 +89,9 @@ class StoredRun:
         wanted = _part(TABLES[name], columns)
         for path in self._files(name):
             # Buffered, or the whole column would be read before its first row is there.
-            with _named(path), _opened(path, TABLES[name]) as file:
+            with _named(path), self._opened(path, TABLES[name]) as (file, groups):
                 present = [column for column in columns if column in file.schema_arrow.names]
-                for batch in file.iter_batches(rows, row_groups=self._row_groups(file), columns=present):
+                for batch in file.iter_batches(rows, row_groups=groups, columns=present):
                     arrays = [
                         batch.column(field.name) if field.name in present else pa.nulls(batch.num_rows, field.type)
                         for field in wanted
@@ -119,8 +119,26 @@ class StoredRun:
             return live_files(self.path / table, self.damaged)
         return [path for path in self.shared.get(table, ()) if path not in self.damaged]
 
-    def _row_groups(self, file: pq.ParquetFile) -> Sequence[int] | None:
-        return None if self.shared is None else row_groups(file, self.run_id)
+    @contextmanager
+    def _opened(self, path: Path, schema: pa.Schema) -> Iterator[tuple[pq.ParquetFile, Sequence[int] | None]]:
+        """A file with the row groups of this run; ``None`` where all are."""
+        check(path, schema)
+        file, groups = (open_parquet(path), None) if self.shared is None else open_part(path)
+        with file:
+            yield file, None if groups is None else groups.get(self.run_id, [])
+
+    def _own_rows(self, path: Path, schema: pa.Schema, names: Sequence[str], where: pc.Expression | None) -> pa.Table:
+        """As :func:`_rows`, of a file that holds rows of other runs too: theirs are not read."""
+        with self._opened(path, schema) as (file, groups):
+            # What selects rows may stand in any column.
+            wanted = [name for name in (names if where is None else schema.names) if name in file.schema_arrow.names]
+            found = file.read_row_groups(groups, columns=wanted, use_threads=False)
+        columns = [
+            found[field.name] if field.name in wanted else pa.nulls(found.num_rows, field.type)
+            for field in (_part(schema, names) if where is None else schema)
+        ]
+        rows = pa.table(columns, schema=_part(schema, names) if where is None else schema)
+        return rows if where is None else rows.filter(where).select(names)
 
 
 def _parsed(texts: Mapping[str, str], name: str, path: Path) -> dict[str, Any]:
@@ -140,9 +158,10 @@ def without_damaged(run: StoredRun) -> StoredRun:
         files = run.shared[table] if run.shared is not None else sorted((run.path / table).glob("*.parquet"))
         for path in files:
             try:
-                with _named(path), _opened(path, TABLES[table]) as file:
-                    _rows(path, TABLES[table], where=pc.field("run_id") == run.run_id if run.shared else None)
-                    deque(file.iter_batches(ROWS_AT_ONCE), maxlen=0)
+                with _named(path), run._opened(path, TABLES[table]) as (file, groups):  # noqa: SLF001 - its own module
+                    if run.shared is None:
+                        _rows(path, TABLES[table])
+                    deque(file.iter_batches(ROWS_AT_ONCE, row_groups=groups), maxlen=0)
             except StoreError as error:
                 damaged[path] = _why(error, path)
     return replace(run, damaged=damaged)
@@ -154,11 +173,6 @@ def _rows(
     check(path, schema)
     # A page with a bit that has turned is an error, and no other number.
     return pq.read_table(path, schema=schema, columns=columns, filters=where, page_checksum_verification=True)
-
-
-def _opened(path: Path, schema: pa.Schema) -> pq.ParquetFile:
-    check(path, schema)
-    return open_parquet(path)
 
 
 @contextmanager

@@ -57,6 +57,13 @@ def test_a_message_over_the_limit_is_refused_by_the_sender(line: Line, monkeypat
         send(line[0], "generate", text="x" * 100)
 
 
+@pytest.mark.parametrize("sent", [b"[" * 50_000, b'{"kind": ' * 5_000, b'{"kind": "a", "kind": "b"}', b"\xff\xfe"])
+def test_what_is_nested_without_end_or_said_twice_is_no_message(line: Line, sent: bytes) -> None:
+    line[0].send_bytes(sent)
+    with pytest.raises(ProtocolError, match="what came is no JSON"):
+        receive(line[1])
+
+
 @pytest.mark.fault("worker-breaks-protocol")
 def test_a_message_over_the_limit_is_not_read_by_the_receiver(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     send(line[0], "generate", text="x" * 200)

@@ -37,10 +37,12 @@ def text(value: str) -> tuple[int, bytes]:
 
 
 def structure(**fields: tuple[int, bytes]) -> tuple[int, bytes]:
-    """Fields are named ``_1``, ``_2``, … by their numbers, in that order."""
+    """Fields are named ``_1``, ``_2``, … by their numbers, in that order; ``_2b`` is the second once more."""
     data, before = b"", 0
     for name, (kind, value) in fields.items():
-        data, before = data + bytes([(int(name[1:]) - before) << 4 | kind]) + value, int(name[1:])
+        field = int(name.strip("_b"))
+        head = bytes([(field - before) << 4 | kind]) if field > before else bytes([kind]) + varint(2 * field)
+        data, before = data + head + value, field
     return 12, data + b"\0"
 
 
@@ -72,19 +74,31 @@ def write(
     groups: int = 1,
     groups_said: int | None = None,
     place: int = 4,
+    more: Mapping[str, tuple[int, bytes]] | None = None,
+    elsewhere: Mapping[str, tuple[int, bytes]] | None = None,
 ) -> Path:
-    """A file whose groups of rows all have these pages."""
+    """A file whose groups of rows all have these pages; ``more`` are further fields of its column's metadata.
+
+    ``elsewhere`` is the first field of its column, which names another file.
+    """
     leaf = structure(_1=short(kind), _3=short(1), _4=text(name), **({"_6": short(0)} if kind == BYTE_ARRAY else {}))
     root = structure(_4=text("schema"), _5=short(1))
     size = number(len(pages))
     known = {"_1": short(kind), "_2": several(short(PLAIN)), "_3": several(text(name)), "_4": short(codec)}
-    chunk = structure(**known, _5=number(values), _6=size, _7=size, _9=number(place))
-    group = structure(_1=several(structure(_2=number(place), _3=chunk)), _2=size, _3=number(rows))
+    chunk = structure(**known, _5=number(values), _6=size, _7=size, _9=number(place), **(more or {}))
+    group = structure(_1=several(structure(**(elsewhere or {}), _2=number(place), _3=chunk)), _2=size, _3=number(rows))
     listed = several(*[group] * groups, said=groups_said)
     footer = structure(_1=short(1), _2=several(root, leaf), _3=number(rows * groups), _4=listed)[1]
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"PAR1" + pages + footer + struct.pack("<I", len(footer)) + b"PAR1")
     return file
+
+
+def miscounted(file: Path) -> Path:
+    """A file of one row at which pyarrow's metadata of the column, where they are asked for, end the process."""
+    return write(
+        file, page(1, b"\x02\0\0\0\x02\x01" + b"\7" * 8), 1, 1, more={"_16": structure(_3=several(*[number(0)] * 4))}
+    )
 
 
 def _repeated_text(file: Path) -> None:
@@ -149,8 +163,8 @@ BOMBS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "a page that unpacks to 300 MB": (_zeros, "would unpack to 314572"),
     "a page of a negative size": (lambda file: write(file, page(1, size=-9), 1, 1), "1 values in -9 bytes"),
     "pages beyond the file": (lambda file: write(file, page(1), 1, 1, place=10**9), "has no whole header"),
-    "a header without end": (lambda file: write(file, b"\x15" + b"\x80" * 99, 1, 1), "header of a page is damaged"),
-    "headers within headers": (_deep_header, "nested too deep"),
+    "a header without end": (lambda file: write(file, b"\x15" + b"\x80" * 99, 1, 1), "is damaged"),
+    "headers within headers": (_deep_header, "is damaged"),
     "pages in the wrong place": (lambda file: write(file, page(1) + b"\x15", 1, 1), "has no whole header"),
     "groups of rows without end": (
         lambda file: write(file, page(1), 1, 1, groups_said=HUGE),
@@ -172,6 +186,18 @@ BOMBS: Mapping[str, tuple[Callable[[Path], object], str]] = {
     "a list where a number is due": (_table(block=pa.array([[1]])), "block is of the type list<element: int64>"),
     "a column that is there twice": (_twice, "its column status is there 2 times"),
     "lists within lists": (_deep, "epth"),
+    "a place that is said twice": (
+        lambda file: write(file, page(1, b"\0" * 8), 1, 1, more={"_9b": number(5)}),
+        "is damaged",
+    ),
+    "a place of another kind": (
+        lambda file: write(file, page(1, b"\0" * 8), 1, 1, more={"_11": short(4)}),
+        "is damaged",
+    ),
+    "a column in another file": (
+        lambda file: write(file, page(1, b"\0" * 8), 1, 1, elsewhere={"_1": text("x")}),
+        "lies in another file",
+    ),
     "no byte at all": (lambda file: file.write_bytes(b""), "it has 0 bytes"),
 }
 """What it is -> what writes it, and what the reader says of it."""

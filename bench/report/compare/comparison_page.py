@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analyse.comparison import VERDICTS, Difference
-from bench.analyse.interval import Estimate
 from bench.analyse.quality_change import QUALITY_VERDICTS
 from bench.analyse.results import RunAnalysis
 from bench.metrics import METRICS
@@ -17,6 +16,7 @@ from bench.report import finding_words, metric_words
 from bench.report.compare import comparison_figures, comparison_quality, comparison_words, recorded
 from bench.report.compare.comparison_figures import shape, signed_percent
 from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first
+from bench.report.drawing.ratio_axis import RatioAxis
 from bench.report.finding_notes import MOST_LINES
 from bench.report.template import render_page
 
@@ -106,40 +106,14 @@ _TICKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """One ratio on the axis.
+class Axis(RatioAxis):
+    """An axis with 1 in its middle; ``threshold`` is half the width of what counts as the same, as a share."""
 
-    Args:
-        x: of the estimate.
-        low: left end of its interval; ``None`` without one.
-        high: right end.
-        open_left: the interval goes on beyond the axis.
-        open_right: the same at the other end.
-    """
-
-    x: float
-    low: float | None
-    high: float | None
-    open_left: bool
-    open_right: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """A logarithmic axis with 1 in its middle.
-
-    Args:
-        span: the natural logarithm of the ratio at its right end.
-        threshold: half the width of what counts as the same, as a share.
-    """
-
-    span: float
     threshold: float
 
-    def place(self, value: float) -> float:
-        """Where a ratio stands, from 0 to :data:`WIDTH`."""
-        share = max(-1.0, min(1.0, math.log(value) / self.span))
-        return round(WIDTH / 2 + share * (WIDTH / 2 - _EDGE), 1)
+    def place(self, ratio: float) -> float:
+        """In units of the drawing, from 0 to :data:`WIDTH`."""
+        return round(RatioAxis.place(self, ratio), 1)
 
     @property
     def band(self) -> tuple[float, float]:
@@ -150,26 +124,14 @@ class Axis:
     @property
     def ticks(self) -> tuple[tuple[float, str], ...]:
         """Places and labels: 1 in the middle, and two on either side at most."""
-        room = self.span * 0.36
+        room = self.high * 0.36
         kept: list[tuple[float, float]] = []
         for low, high in reversed(_TICKS):
-            inside = room <= math.log(high) and -math.log(low) <= self.span * 0.95
+            inside = room <= math.log(high) and -math.log(low) <= self.high * 0.95
             if inside and (not kept or math.log(kept[-1][1] / high) >= room):
                 kept.append((low, high))
         return tuple(
             (self.place(tick), _label(tick)) for tick in sorted({1.0, *(end for pair in kept for end in pair)})
-        )
-
-    def mark(self, ratio: Estimate) -> Mark:
-        """Where a ratio and its interval stand."""
-        if ratio.low is None or ratio.high is None:
-            return Mark(self.place(ratio.value), None, None, open_left=False, open_right=False)
-        return Mark(
-            self.place(ratio.value),
-            self.place(ratio.low),
-            self.place(ratio.high),
-            open_left=math.log(ratio.low) < -self.span,
-            open_right=math.log(ratio.high) > self.span,
         )
 
 
@@ -190,7 +152,8 @@ def axis(differences: Sequence[Difference], threshold: float) -> Axis:
     ends = [abs(math.log(end)) for ratio in ratios for end in (ratio.low, ratio.high) if end is not None]
     usual = statistics.quantiles(ends, n=10)[-1] if len(ends) > 1 else max(ends, default=0.0)
     span = max(2.2 * math.log1p(threshold), 1.25 * max(values, default=0.0), 1.1 * min(usual, 1.0), 0.01)
-    return Axis(min(span, max(_WIDEST, 1.05 * max(values, default=0.0))), threshold)
+    span = min(span, max(_WIDEST, 1.05 * max(values, default=0.0)))
+    return Axis(-span, span, _EDGE, WIDTH - _EDGE, threshold)
 
 
 MOST_FIGURES = 4000

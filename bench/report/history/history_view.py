@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,8 +22,12 @@ from bench.plan.cells import Ask
 from bench.report import names
 from bench.report.compare.comparison_figures import shape
 from bench.report.format import listed, plural
-from bench.store.lookup import all_folders, find_folders, is_glob
+from bench.store.lookup import all_folders, find_folders, is_glob, known_machine
 from bench.store.reader import StoredRun, open_run
+
+_RUNS_PER_PROCESS = 100
+"""Fewer are read sooner than another process has started."""
+_CHUNKS_PER_PROCESS = 4
 
 Reason = Literal["unreadable", "same run", "no date", "other machine", "other hardware"]
 """Why runs are not part of a history."""
@@ -90,27 +97,42 @@ def read_history(
         UsageError: a name means no run, or no run is of that machine.
         StoreError: there is no run that can be read, or one that is named itself cannot be.
     """
-    folders = find_folders(names, results) if names else all_folders(results)
+    all_named = find_folders(names, results) if names else all_folders(results)
+    folders = _of_machine(all_named, machine)
     named = {*find_folders([name for name in names if not is_glob(name)], results)}
     opened, left_out = _opened(folders, named)
     if not opened:
         raise StoreError(f"none of {_count(len(folders))} can be read: {left_out[0].error}")
     machine_id = _chosen_machine(list(opened.values()), machine)
     of_id = [run for run in opened.values() if _machine_id(run) == machine_id]
-    if others := len(opened) - len(of_id):
+    if others := len(opened) - len(of_id) + len(all_named) - len(folders):
         left_out.append(LeftOut("other machine", runs=others))
     newest = max(of_id, key=lambda run: str(run.created_at or ""))
     own = [run for run in of_id if other_machine(run.record, newest.record) is None]
     if others := len(of_id) - len(own):
         left_out.append(LeftOut("other hardware", runs=others))
-    # One run is in memory at a time.
-    read = [_read(run, named=run.path in named) for run in own]
+    read = _read_all(own, named)
     runs = [one for one in read if isinstance(one, ReadRun)]
     left_out += [one for one in read if isinstance(one, LeftOut)]
     if not runs:
         reason = left_out[-1].error or f"{left_out[-1].folder} does not say when it was measured"
         raise StoreError(f"no run of machine {machine_id} can be read: {reason}")
     return HistoryView(machine_id, _cpu(own[-1]), build_history(runs, threshold, metrics), tuple(left_out))
+
+
+def _of_machine(folders: list[Path], asked: str | None) -> list[Path]:
+    """Of runs of a dataset, those of the chosen machine, so that no other is opened; all others as they are."""
+    machines = [known_machine(folder) for folder in folders]
+    if None in machines:
+        return folders
+    of = dict(zip(folders, machines, strict=True))
+    if asked is None:
+        # Ids of runs sort by time.
+        chosen = {of[max(folders, key=lambda folder: folder.name)]}
+    else:
+        chosen = {one for one in machines if one and one.startswith(asked)}
+    # A machine that is none, or several, is told with all that are there.
+    return [folder for folder in folders if of[folder] in chosen] if len(chosen) == 1 else folders
 
 
 def _opened(folders: Sequence[Path], named: Collection[Path]) -> tuple[dict[str, StoredRun], list[LeftOut]]:
@@ -158,11 +180,33 @@ def _cpu(run: StoredRun) -> str:
     return str(value or "")
 
 
+def _read_all(runs: Sequence[StoredRun], named: Collection[Path]) -> list[ReadRun | LeftOut]:
+    """What a history needs of each run; one run at a time is in memory, or one per process."""
+    processes = min(_processors(), len(runs) // _RUNS_PER_PROCESS)
+    if processes < 2:
+        return [_read(run, named=run.path in named) for run in runs]
+    paths = [run.path for run in runs]
+    # A child that is forked while pyarrow's threads run may wait for ever. Neighbours share files of a dataset.
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        chunk = -(-len(runs) // (processes * _CHUNKS_PER_PROCESS))
+        return list(pool.map(_read_at, paths, [path in named for path in paths], chunksize=chunk))
+
+
+def _processors() -> int:
+    """How many of the processors this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def _read_at(path: Path, named: bool) -> ReadRun | LeftOut:
+    return _read(open_run(path), named=named)
+
+
 def _read(run: StoredRun, *, named: bool) -> ReadRun | LeftOut:
     if run.created_at is None:
         return LeftOut("no date", str(run.path))
     try:
-        analysis = analyse_run(run)
+        analysis = analyse_run(run, ranked=False)
         prompts = prompts_of(run)
     except StoreError as error:
         if named:

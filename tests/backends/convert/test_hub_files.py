@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from backends.convert.hub_files import needed, refusal
+from backends.convert.hub_files import needed, placed, refusal
 from tests.support import phi3_repository as phi3
 
 PLAIN = ["config.json", "tokenizer.json"]
 
 
 def test_of_phi_3_mini_what_is_needed_is_taken() -> None:
-    placed = dict.fromkeys(("a", "b"), "model-00001-of-00002.safetensors") | {"c": "model-00002-of-00002.safetensors"}
-    assert needed([*phi3.NEEDED, *phi3.BESIDE], placed) == sorted(phi3.NEEDED)
+    where = dict.fromkeys(("a", "b"), "model-00001-of-00002.safetensors") | {"c": "model-00002-of-00002.safetensors"}
+    assert needed([*phi3.NEEDED, *phi3.BESIDE], where) == sorted(phi3.NEEDED)
 
 
 def test_one_file_of_weights_comes_before_shards() -> None:
@@ -23,6 +23,22 @@ def test_one_file_of_weights_comes_before_shards() -> None:
 def test_nothing_of_a_folder_is_taken_even_where_the_index_names_it() -> None:
     names = [*PLAIN, "model.safetensors.index.json", "sub/model.safetensors", "sub/config.json"]
     assert needed(names, {"a": "sub/model.safetensors"}) == [*PLAIN[:1], "model.safetensors.index.json", *PLAIN[1:]]
+
+
+@pytest.mark.parametrize(
+    "name", ["NUL.json", "a\\b.json", "C:x.json", "config.json.", "\u202egnp.json", "x" * 300 + ".json"]
+)
+def test_a_name_that_is_no_files_everywhere_is_not_taken(name: str) -> None:
+    assert needed([*PLAIN, name, "model.safetensors"], {}) == [*PLAIN[:1], "model.safetensors", *PLAIN[1:]]
+
+
+@pytest.mark.parametrize("where", [None, [], "x", {"a": None}, {"a": ["b"]}, {"a": 1}])
+def test_an_index_of_another_kind_places_nothing(where: object) -> None:
+    assert placed({"weight_map": where}) == {}
+
+
+def test_an_index_places_each_tensor() -> None:
+    assert placed({"weight_map": {"a": "b"}, "metadata": {}}) == {"a": "b"}
 
 
 @pytest.mark.parametrize("weights", ["model.safetensors", "model.safetensors.index.json"])

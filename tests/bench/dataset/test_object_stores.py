@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,9 @@ def test_only_what_is_asked_for_is_fetched(bucket: Any, results: Path, tmp_path:
     open_run(mirrored(URL, tmp_path / "cache") / DECEMBER).table("generations")
     fetched = {path.parent.name for path in mirror_of(URL, tmp_path / "cache").glob("generations/*/*/*.parquet")}
     assert fetched == {"month=2026-12"}
+    assert sql(["SELECT count(*) FROM loads", "--results-dir", URL]) == 0
+    tables = {path.parts[-4] for path in mirror_of(URL, tmp_path / "cache").glob("*/*/*/*.parquet")}
+    assert tables == {"runs", "generations", "loads"}
 
 
 def test_an_interrupted_collect_leaves_the_old_state(
@@ -164,7 +167,12 @@ def test_a_known_run_on_a_store_is_not_fetched(
     collect([str(results), "--into", str(tmp_path / "dataset")])
     fetched: list[str] = []
     fetch = Store.fetch
-    monkeypatch.setattr(Store, "fetch", lambda self, some, folder: (fetched.extend(some), fetch(self, some, folder))[1])
+
+    def noted(self: Store, some: Sequence[str], folder: Path) -> None:
+        fetched.extend(some)
+        fetch(self, some, folder)
+
+    monkeypatch.setattr(Store, "fetch", noted)
     assert collect(["s3://lab/lab-results", "--into", str(tmp_path / "dataset")]) == 0
     assert fetched
     assert not [name for name in fetched if name.endswith(".parquet")]

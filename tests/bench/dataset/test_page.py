@@ -10,7 +10,6 @@ from typing import Any
 import polars as pl
 import pytest
 
-from bench.dataset.queries import answer_to
 from bench.dataset.views import Views
 from bench.store.dataset import DATASET_TABLES
 from tests.support.datasets import FIRST, collected, write_run
@@ -39,7 +38,7 @@ def answers(dataset: Path) -> list[list[dict[str, Any]]]:
         return [
             [dict(zip(answer.columns, row, strict=True)) for batch in answer.batches for row in batch]
             for query in examples("sql")
-            for answer in answer_to(views.connection, query)
+            for answer in views.answers(query)
         ]
 
 
@@ -56,7 +55,7 @@ def test_the_second_gives_quantiles(answers: list[list[dict[str, Any]]], dataset
                    quantile_disc(itl_ns, 0.95) / 1e6
             FROM tokens WHERE counted GROUP BY ALL ORDER BY ALL
         """
-        (exact,) = answer_to(views.connection, query)
+        (exact,) = views.answers(query)
         expected = [row for batch in exact.batches for row in batch]
     assert [tuple(row.values())[:5] for row in answers[1]] == [row[:5] for row in expected]
     for row, (*_, p50, p95) in zip(answers[1], expected, strict=True):
@@ -75,7 +74,7 @@ def test_polars_reads_the_layout(dataset: Path, monkeypatch: pytest.MonkeyPatch)
             FROM generations JOIN loads USING (run_id, load_id, machine, month)
             WHERE counted GROUP BY ALL ORDER BY ALL
         """
-        (same,) = answer_to(views.connection, query)
+        (same,) = views.answers(query)
         expected = [(*row[:-1], pytest.approx(row[-1])) for batch in same.batches for row in batch]
     assert names["answer"].rows() == expected
 

@@ -29,7 +29,7 @@ VIEWS = ("runs", "machines", "loads", "generations", "tokens", "latencies", "cel
 
 
 def rows(views: Views, query: str) -> list[tuple[Any, ...]]:
-    (answer,) = answer_to(views.connection, query)
+    (answer,) = views.answers(query)
     return [row for batch in answer.batches for row in batch]
 
 
@@ -63,12 +63,31 @@ def views(results: Path) -> Iterator[Views]:
         yield made
 
 
+@pytest.mark.parametrize("name", [*VIEWS, "stored_generations"])
+def test_each_can_be_asked_first(results: Path, name: str) -> None:
+    with Views(results, print) as made:
+        assert rows(made, f"SELECT count(*) FROM {name}")[0][0] > 0
+
+
+def test_only_what_is_asked_for_is_made(dataset: Path) -> None:
+    with Views(dataset, print) as made:
+        rows(made, "SELECT sum(tokens) FROM latencies")
+        names = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+        (answer,) = answer_to(made.connection, names)
+        assert {name for batch in answer.batches for (name,) in batch} == {"latencies", "stored_latencies"}
+
+
+def test_all_are_listed(results: Path) -> None:
+    with Views(results, print) as made:
+        assert {*VIEWS} <= {name for (name,) in rows(made, "SELECT view_name FROM duckdb_views()")}
+
+
 @pytest.mark.parametrize("name", VIEWS)
 def test_a_dataset_and_its_folders_answer_alike(name: str, folders: Path, dataset: Path) -> None:
     answers = []
     for place in (folders, dataset):
         with Views(place, print) as made:
-            (answer,) = answer_to(made.connection, f"FROM {name} ORDER BY ALL")
+            (answer,) = made.answers(f"FROM {name} ORDER BY ALL")
             answers.append((answer.columns, [row for batch in answer.batches for row in batch]))
     (columns, there), (again, here) = answers
     assert columns == again
@@ -214,7 +233,7 @@ def test_a_query_reads_the_runs_and_writes_nothing(views: Views, results: Path, 
     before = held.read_bytes()
     asked = query.format(elsewhere=elsewhere, folder=tmp_path, held=held)
     with pytest.raises(UsageError) as raised:
-        [list(answer.batches) for answer in answer_to(views.connection, asked)]
+        [list(answer.batches) for answer in views.answers(asked)]
     assert "\n" not in str(raised.value)
     assert [path.name for path in tmp_path.iterdir()] == ["secret.csv"]
     assert held.read_bytes() == before

@@ -164,7 +164,6 @@ WINDOWS_EXITS = {"kill": 15, "abort": 3, "segfault": 0xC0000005}
 @pytest.mark.fault("worker-dies")
 @pytest.mark.parametrize("fault", ENDS)
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.fault("worker-dies")
 def test_a_worker_that_dies_costs_its_cell(kit: MakeKit, faulty: Callable[..., Path], place: str, fault: str) -> None:
     folder = faulty(place, fault)
     one = kit()
@@ -185,7 +184,6 @@ def test_a_worker_that_dies_costs_its_cell(kit: MakeKit, faulty: Callable[..., P
 @pytest.mark.fault("worker-dies")
 @pytest.mark.parametrize("fault", ENDS)
 @pytest.mark.parametrize("place", ["load", "answer-load"])
-@pytest.mark.fault("worker-dies")
 def test_a_worker_that_dies_as_it_loads_costs_the_cells_of_its_visit(
     kit: MakeKit, faulty: Callable[..., Path], place: str, fault: str
 ) -> None:
@@ -198,7 +196,6 @@ def test_a_worker_that_dies_as_it_loads_costs_the_cells_of_its_visit(
 
 @pytest.mark.fault("worker-hangs")
 @pytest.mark.parametrize("place", ["warm-up", "generation"])
-@pytest.mark.fault("worker-hangs")
 def test_native_code_that_holds_the_interpreter_is_stopped_in_time(
     kit: MakeKit, faulty: Callable[..., Path], place: str
 ) -> None:
@@ -218,7 +215,6 @@ def test_native_code_that_holds_the_interpreter_is_stopped_in_time(
     ],
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of Windows pass on whole messages alone")
-@pytest.mark.fault("worker-breaks-protocol")
 def test_a_worker_that_says_half_of_something_is_stopped(
     kit: MakeKit, faulty: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, fault: str, message: str
 ) -> None:
@@ -232,7 +228,6 @@ def test_a_worker_that_says_half_of_something_is_stopped(
 
 @pytest.mark.fault("worker-hangs")
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of Windows have no such limit")
-@pytest.mark.fault("worker-hangs")
 def test_a_worker_that_takes_no_request_is_stopped(
     other_root: Path, start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -254,7 +249,6 @@ CAP = 200_000_000
     [("exhaust", "failed", 1), ("die_exhausted", "crashed", 2)],
 )
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.fault("worker-memory")
 def test_a_worker_that_takes_more_than_its_cap_costs_its_cell_and_says_so(
     kit: MakeKit, faulty: Callable[..., Path], place: str, fault: str, status: str, started: int
 ) -> None:

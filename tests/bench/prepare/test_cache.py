@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from bench.prepare.cache import (
     cache_root,
     damage,
     digests_of,
+    read_artifact,
     weight_shares,
 )
 
@@ -183,6 +185,17 @@ def test_a_folder_without_a_manifest_is_no_artifact(tmp_path: Path) -> None:
 
 
 @pytest.mark.fault("disk-read-only")
+@pytest.mark.parametrize(
+    "changed",
+    [{"files": 1}, {"files": [1]}, {"files": {"weights.bin": 1}}, {"files": {"weights.bin": {}}}, {"weight_bits": ...}],
+)
+def test_a_manifest_of_another_kind_is_no_artifact(tmp_path: Path, changed: dict[str, object]) -> None:
+    made = ArtifactStore(tmp_path).get(KEY, make, lambda: None)
+    manifest = {name: value for name, value in {**made.manifest, **changed}.items() if value is not ...}
+    (made.path / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    assert read_artifact(made.path) is None
+
+
 def test_a_cache_that_cannot_be_written_names_the_setting(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MachineError, match="AIPC_BENCH_CACHE"):

@@ -60,35 +60,35 @@ def test_one_that_is_lower_stands_neither_with_the_tied_nor_with_who_takes_longe
 def test_equal_factors_lie_equally_far_apart() -> None:
     found = drawn(rival(2.0, 1.9, 2.1), rival(4.0, 3.9, 4.1))
     two, four = found.rest
-    assert abs((two.place - found.even) - (four.place - two.place)) < 1e-9
+    assert abs((two.mark.place - found.even) - (four.mark.place - two.mark.place)) < 1e-9
 
 
 def test_an_interval_crosses_the_line_of_one_exactly_where_it_holds_one() -> None:
     found = drawn(rival(1.1, 0.9, 1.3), rival(1.2, 1.1, 1.3))
     (tied,), (longer,) = found.tied, found.rest
-    assert tied.low is not None
-    assert longer.low is not None
-    assert tied.low < found.even < longer.low < longer.place
+    assert tied.mark.low is not None
+    assert longer.mark.low is not None
+    assert tied.mark.low < found.even < longer.mark.low < longer.mark.place
 
 
 def test_an_interval_that_goes_far_beyond_ends_open_at_the_edge() -> None:
     (wide,) = drawn(rival(1.2, 0.01, 90.0)).tied
-    assert (wide.low, wide.high, wide.open_low, wide.open_high) == (0.0, 100.0, True, True)
+    assert (wide.mark.low, wide.mark.high, wide.mark.open_low, wide.mark.open_high) == (0.0, 100.0, True, True)
 
 
 def test_every_mark_has_a_place_on_the_axis() -> None:
     found = drawn(rival(1.0, 0.99, 1.01), rival(1.5, 1.2, 1.9), rival(300.0, 200.0, 450.0))
     for rank in (*found.tied, *found.rest):
-        assert rank.low is not None
-        assert rank.high is not None
-        assert 0 <= rank.low <= rank.place <= rank.high <= 100
+        assert rank.mark.low is not None
+        assert rank.mark.high is not None
+        assert 0 <= rank.mark.low <= rank.mark.place <= rank.mark.high <= 100
 
 
 def test_one_block_draws_dots_without_intervals_and_tells_nobody_apart() -> None:
     found = drawn(rival(1.1), rival(3.0))
     assert found.untold
     assert names(found.tied) == ["1.1", "3"]
-    assert all(rank.low is None and rank.high is None for rank in found.tied)
+    assert all(rank.mark.low is None and rank.mark.high is None for rank in found.tied)
 
 
 def test_of_many_the_nearest_are_drawn_and_the_last_and_the_others_are_counted() -> None:

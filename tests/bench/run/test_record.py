@@ -107,3 +107,12 @@ def test_outside_of_a_checkout_there_is_no_commit(monkeypatch: pytest.MonkeyPatc
 )
 def test_a_model_of_the_hub_is_measured_again_at_its_commit(model: dict[str, Any] | None, again: str) -> None:
     assert measured_model({"model": model}, "acme/tiny@main") == again
+
+
+@pytest.mark.parametrize(("kept", "network"), [(None, "none"), ("Permission denied", "Permission denied")])
+def test_the_record_says_how_workers_are_kept(
+    tmp_path: Path, make_options: Any, kept: str | None, network: str
+) -> None:
+    facts = RunFacts("0" * 16, "model", None, 4, 3, 1, 1, Timeouts(), tmp_path, memory_cap_bytes=5)
+    found = run_record("", make_options(), (), {}, facts, {}, None, kept)["workers"]
+    assert found == {"network": network, "memory_cap_bytes": 5}

@@ -16,7 +16,7 @@ from bench.store.files import write_table
 from bench.store.reader import StoredRun, without_damaged
 from bench.store.schema import TABLES
 from bench.store.writer import as_table
-from tests.support.bombs import BOMBS
+from tests.support.bombs import BOMBS, miscounted
 from tests.support.rows import NOW
 from tests.support.stored_runs import FakeRun
 
@@ -65,6 +65,23 @@ def test_all_of_them_are_refused_with_little_memory(tmp_path: Path) -> None:
     command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=100)
     assert done.stdout.split() == ["1"] * len(BOMBS)
+
+
+@pytest.mark.process
+def test_levels_that_are_counted_wrong_end_no_process(tmp_path: Path) -> None:
+    miscounted(tmp_path / "generations" / "part-00001.parquet")
+    program = """
+        import sys
+        from pathlib import Path
+        from bench.store.reader import StoredRun
+
+        print(StoredRun(Path(sys.argv[1]), {}, None).table("generations", ["ttft_ns"]).to_pylist())
+    """
+    command = [sys.executable, "-c", textwrap.dedent(program), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=100)
+    assert "StoreError: cannot read " in done.stderr
+    assert "istogram size mismatch" in done.stderr
+    assert done.returncode == 1
 
 
 def test_the_rest_of_the_run_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

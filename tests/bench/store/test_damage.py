@@ -7,7 +7,9 @@ import random
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import pyarrow.compute as pc
 import pytest
 
 from bench.analyse.run import analyse_run
@@ -17,6 +19,8 @@ from bench.report.run_table import run_table
 from bench.report.run_view import view_run
 from bench.store.digests import differences, record_digests
 from bench.store.reader import REMEDY, open_run, without_damaged
+from bench.store.schema import TABLES
+from bench.store.writer import replace_rows
 from tests.support.stored_runs import FakeRun
 
 FLIPS = 300
@@ -124,6 +128,26 @@ def test_a_part_of_the_record_that_is_damaged_is_named_and_the_rest_is_reported(
     said = " ".join(run_table(view).split())
     assert f"run.json of this run is damaged ({name} is no " in said
     assert "openvino-genai" in said
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"new_tokens": -5},
+        {"new_tokens": 2**31 - 1},
+        {"options": "[" * 100_000},
+        {"iteration": -1, "prompt_tokens": 0, "device_verdict": "x"},
+    ],
+)
+def test_rows_that_no_run_writes_end_in_one_line_or_in_a_report(tmp_path: Path, changed: dict[str, Any]) -> None:
+    fake = FakeRun(prompt_tokens=(32,), new_tokens=(4,), blocks=2, repeats=1)
+    fake.more = {name: value for name, value in changed.items() if name in TABLES["loads"].names}
+    run = fake.write(tmp_path)
+    of_generations = {name: value for name, value in changed.items() if name in TABLES["generations"].names}
+    rows = [{**row, **of_generations} for row in open_run(run).table("generations").to_pylist()]
+    replace_rows(open_run(run), "generations", pc.scalar(value=False), rows)
+    with suppress(StoreError):
+        run_table(view_run(analyse_run(open_run(run))))
 
 
 def test_of_many_runs_a_damaged_one_is_named_and_the_others_are_compared(

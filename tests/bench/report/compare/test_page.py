@@ -121,14 +121,14 @@ def test_one_stands_in_the_middle() -> None:
 def test_every_place_is_on_the_axis(values: Sequence[float], threshold: float) -> None:
     found = axis([difference(value, value / 1e3, value * 1e3) for value in values], threshold)
     marks = [found.mark(Estimate(value, value / 1e3, value * 1e3, 3)) for value in values]
-    places = [x for mark in marks for x in (mark.x, mark.low, mark.high)] + [x for x, _ in found.ticks]
+    places = [x for mark in marks for x in (mark.place, mark.low, mark.high)] + [x for x, _ in found.ticks]
     assert all(x is not None and math.isfinite(x) and 0 <= x <= WIDTH for x in places)
 
 
 def test_one_wide_interval_does_not_flatten_the_others() -> None:
     narrow = [difference(1.02, 1.0, 1.04) for _ in range(30)]
     found = axis([*narrow, difference(1.0, 0.01, 100.0)], 0.03)
-    assert (found.span < 1, found.mark(Estimate(1.0, 0.01, 100.0, 5)).open_right) == (True, True)
+    assert (found.high < 1, found.mark(Estimate(1.0, 0.01, 100.0, 5)).open_high) == (True, True)
 
 
 def test_a_ratio_without_interval_is_a_mark_alone() -> None:

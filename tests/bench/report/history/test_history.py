@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.commands.history import main
+from bench.errors import UsageError
 from bench.plan.cells import Load
+from bench.report.history import history_view
 from bench.report.history.history_view import read_history
 from bench.report.index import MOST_HEADLINE
+from bench.store.digests import record_digests
+from bench.store.reader import StoredRun, open_run
+from tests.support.datasets import collected
 from tests.support.nights import ask, run_day, run_id, write_night
 
 
@@ -320,3 +326,36 @@ def test_prompts_that_come_back_are_no_new_ones(nights: Path, tmp_path: Path) ->
 
 def test_one_set_of_prompts_needs_no_word(nights: Path, tmp_path: Path) -> None:
     assert told(nights, tmp_path)["notes"] == []
+
+
+@pytest.mark.process
+def test_a_long_history_is_read_in_several_processes(
+    upgraded: Path, upgrade: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_view, "_RUNS_PER_PROCESS", 5)
+    monkeypatch.setattr(history_view, "_processors", lambda: 2)
+    found = told(upgraded, tmp_path, "--metric", "tpot")
+    assert {**found, "about": None} == {**upgrade, "about": None}
+
+
+def test_of_a_dataset_no_run_of_another_machine_is_opened(
+    upgraded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = write_night(tmp_path / "results", 40, record={"machine_id": "other"})
+    record_digests(other)
+    for run in upgraded.iterdir():
+        record_digests(shutil.copytree(run, tmp_path / "results" / run.name))
+    collected(tmp_path / "results", into=tmp_path / "dataset")
+    opened: list[str] = []
+
+    def opening(path: Path) -> StoredRun:
+        opened.append(path.name)
+        return open_run(path)
+
+    monkeypatch.setattr(history_view, "open_run", opening)
+    view = read_history([], tmp_path / "dataset", "mmmm")
+    assert (len(view.history.runs), other.name in opened) == (10, False)
+    assert [(one.code, one.runs) for one in view.left_out] == [("other machine", 1)]
+    assert read_history([], tmp_path / "dataset").machine_id == "other"
+    with pytest.raises(UsageError, match=r"no run is of it; there are runs of m+ \(10 runs\) and other \(1 run\)"):
+        read_history([], tmp_path / "dataset", "x")

@@ -1,0 +1,1 @@
+"""How fast a year of a lab's runs is asked."""
