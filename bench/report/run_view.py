@@ -318,7 +318,7 @@ def on_a_page(view: RunView) -> RunView:
         faithful_rankings=of_shown(view.analysis.faithful_rankings),
     )
     beyond = len(view.analysis.cells) - len(analysis.cells)
-    return replace(view_run(analysis), names=view.names, beyond=beyond)
+    return replace(view_run(analysis), beyond=beyond)
 
 
 def _answers(analysis: RunAnalysis) -> tuple[tuple[Answer, ...], ...]:

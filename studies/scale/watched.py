@@ -140,7 +140,7 @@ def _watch(
         harness = held_by(interpreter(process.pid))
         if harness is not None:
             peak = max(peak, harness.resident_bytes)
-            cells, worker = _cells(home), _worker_of(harness.pid)
+            cells, worker = _cells(home, before), _worker_of(harness.pid)
             if cells is not None and (cells > before or worker is not None):
                 at_s, temporary = time.monotonic() - began, _entries(home / "temporary")
                 samples.append(Sample(at_s, cells, temporary, harness, worker))
@@ -173,11 +173,18 @@ def _worker_of(harness: int) -> Held | None:
     return max(held, key=lambda one: one.resident_bytes, default=None)
 
 
-def _cells(home: Path) -> int | None:
-    """The cells that a run has committed, a file each; ``None`` once they are gathered."""
+def _cells(home: Path, before: int = 0) -> int | None:
+    """The cells that a run has committed, a file each; ``None`` once they are gathered.
+
+    Where a run that is carried on has had its files gathered, ``before`` cells are in that file; those of a visit that
+    is measured again count twice.
+    """
     folder = next((home / "results").glob("*/generations"), None)
     names = [] if folder is None else [file.name for file in folder.iterdir()]
-    return None if COMPACT_NAME in names else sum(name.startswith("part-") for name in names)
+    parts = sum(name.startswith("part-") for name in names)
+    if COMPACT_NAME not in names:
+        return parts
+    return before + parts if parts else None
 
 
 def _entries(folder: Path) -> int:

@@ -44,7 +44,10 @@ def test_of_a_large_run_whole_shapes_are_shown(view: RunView, per_shape: int, mo
     assert shown.groups == view.groups[:3]
     assert shown.beyond == (SHAPES - 3) * per_shape
     assert {one.shapes[0][0] for one in shown.analysis.rankings} == {8, 16, 24}
-    assert shown.names is view.names
+    assert [shown.names.of(load) for load in view.analysis.loads] == [
+        view.names.of(load) for load in view.analysis.loads
+    ]
+    assert {cell.shape for line in shown.names.series for cell in line.cells} == {group.shape for group in shown.groups}
 
 
 def test_a_shape_that_is_too_large_is_shown_all_the_same(view: RunView, monkeypatch: pytest.MonkeyPatch) -> None:
