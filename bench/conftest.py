@@ -8,7 +8,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -25,6 +25,8 @@ from bench.run.session import BenchSession
 from bench.test_measure import SESSION, CellItem, ImpossibleItem, MeasureSuite, VisitCollector
 
 _INTERRUPTED = 130
+_RAN = pytest.StashKey[int]()
+"""How many items have run."""
 _CLOSING = pytest.StashKey[list[str]]()
 """The lines that the run ends with."""
 
@@ -131,8 +133,12 @@ def _selection(session: pytest.Session) -> Selection | None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
-    """Have pytest keep no report that it does not show: of a large sweep there are hundreds of thousands."""
+    """Have pytest keep no item that has run, and no report that it does not show: a large sweep has very many."""
     done = yield
+    ran = item.config.stash.get(_RAN, 0)
+    item.config.stash[_RAN] = ran + 1
+    if item.session.items[ran] is item:
+        item.session.items[ran] = cast("pytest.Item", None)
     reporter: Any = item.config.pluginmanager.get_plugin("terminalreporter")
     if item.config.getoption("durations", None) is None:
         for category, shown_by in (("", ""), ("passed", "pP"), ("skipped", "s")):

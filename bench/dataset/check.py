@@ -53,6 +53,8 @@ def candidate(folder: Path) -> Candidate:
         return Candidate(run, open_dataset(folder.parent).held(run.run_id).digest, recorded=True)
     if goes_on(folder):
         raise NotYet("still goes on: collect it when it has ended")
+    for file, why in run.damaged.items():
+        raise StoreError(f"{file.name} is not as a run writes it: {why}")
     if run.end is None:
         raise NotYet(
             "has no end.json: it goes on elsewhere, was killed, or is not copied whole; it is taken once it has an end"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import os
 import socket
@@ -65,9 +64,8 @@ def alone(store: Store) -> Iterator[None]:
     Raises:
         StoreError: another one holds it.
     """
-    holder = (
-        f"{getpass.getuser()} on {socket.gethostname()}, process {os.getpid()}, since {datetime.now(UTC):%F %T} UTC"
-    )
+    now = datetime.now(UTC).isoformat(" ", "seconds")
+    holder = f"process {os.getpid()} on {socket.gethostname()}, since {now}"
     if not store.create(_LOCK, holder.encode("utf-8")):
         other = (store.read(_LOCK) or b"nobody any more").decode("utf-8", "replace")[:200]
         raise StoreError(

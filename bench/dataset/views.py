@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,6 @@ Say = Callable[[str], None]
 _PLACE = pa.schema([pa.field("machine", pa.string()), pa.field("month", pa.string())])
 _OF_RUN = pa.schema([*RUNS, *_PLACE])
 
-_LISTING = {"show", "information_schema", "pragma"}
 _MACROS = (
     """ran_on(verdict, requested, executed) AS CASE
         WHEN verdict = 'fallback' THEN coalesce(executed, 'unknown device')
@@ -175,12 +175,10 @@ class Views:
         Raises:
             StoreError: a file of the runs cannot be read.
         """
-        words = _words(text)
+        words = _tables(text)
         some = (*self._queries, *(f"stored_{table}" for table in self._files))
         # What lists views lists all of them.
-        asked = (
-            some if words & _LISTING or any(word.startswith("duckdb_") for word in words) else words.intersection(some)
-        )
+        asked = some if any(map(_lists, words)) else words.intersection(some)
         try:
             for name in some:
                 if name in asked:
@@ -217,10 +215,13 @@ class Views:
         if name in self._there:
             return
         self._there.add(name)
-        query = self._queries.get(name) or self._stored(name.removeprefix("stored_"))
-        for word in sorted(_words(query)):
-            if word in self._queries or word in {f"stored_{table}" for table in self._files}:
-                self._view(word)
+        if name in self._queries:
+            query = self._queries[name]
+            for word in re.findall(r"\b(?:FROM|JOIN) (\w+)", query):
+                if word in self._queries or word in {f"stored_{table}" for table in self._files}:
+                    self._view(word)
+        else:
+            query = self._stored(name.removeprefix("stored_"))
         self.connection.execute(f"CREATE VIEW {name} AS {query}")
 
     def _of_folders(self, results: Path, say: Say) -> dict[str, list[Path]]:
@@ -275,8 +276,21 @@ class Views:
         self.connection.unregister("handed_over")
 
 
-def _words(text: str) -> set[str]:
-    return set(re.findall(r"\w+", text.casefold()))
+def _tables(text: str) -> set[str]:
+    """The tables that queries are about; where DuckDB cannot tell them yet, all words, which are too many at worst."""
+    words = {*re.findall(r"\w+", text.casefold())}
+    with suppress(duckdb.Error), duckdb.connect() as apart:
+        tables = {
+            name.casefold() for one in apart.extract_statements(text) for name in apart.get_table_names(one.query)
+        }
+        # Those that are listed, and not asked, are no tables of the query.
+        return tables | {word for word in words if _lists(word)}
+    return words
+
+
+def _lists(word: str) -> bool:
+    """Whether a query with this word may list views."""
+    return word in {"show", "information_schema", "pragma"} or word.startswith("duckdb_")
 
 
 def _readable(path: Path, say: Say) -> bool:

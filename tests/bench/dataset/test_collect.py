@@ -238,6 +238,16 @@ def test_a_record_that_no_run_has_is_refused(tmp_path: Path, record: dict[str, A
     assert why in said[0][1]
 
 
+@pytest.mark.parametrize("name", ["end.json", "answers.json"])
+def test_a_run_with_a_damaged_document_is_refused(tmp_path: Path, name: str) -> None:
+    run = write_run(tmp_path / "results")
+    (run / name).write_text("[", "utf-8")
+    record_digests(run)
+    outcome, said = collected(run, into=tmp_path / "dataset")
+    assert (outcome.taken, outcome.later, outcome.refused) == (0, 0, 1)
+    assert said[0][1].startswith(f"{run}: {name} is not as a run writes it")
+
+
 @pytest.mark.parametrize(
     ("made", "why"),
     [

@@ -16,6 +16,7 @@ import pytest
 
 from bench.analyse.run import analyse_run
 from bench.commands.sql import main
+from bench.dataset.queries import answer_to
 from bench.dataset.views import Views
 from bench.errors import StoreError, UsageError
 from bench.plan.cells import Load
@@ -60,6 +61,25 @@ def results(request: pytest.FixtureRequest, folders: Path, dataset: Path) -> Pat
 def views(results: Path) -> Iterator[Views]:
     with Views(results, print) as made:
         yield made
+
+
+@pytest.mark.parametrize("name", [*VIEWS, "stored_generations"])
+def test_each_can_be_asked_first(results: Path, name: str) -> None:
+    with Views(results, print) as made:
+        assert rows(made, f"SELECT count(*) FROM {name}")[0][0] > 0
+
+
+def test_only_what_is_asked_for_is_made(dataset: Path) -> None:
+    with Views(dataset, print) as made:
+        rows(made, "SELECT sum(tokens) FROM latencies")
+        names = "SELECT view_name FROM duckdb_views() WHERE NOT internal"
+        (answer,) = answer_to(made.connection, names)
+        assert {name for batch in answer.batches for (name,) in batch} == {"latencies", "stored_latencies"}
+
+
+def test_all_are_listed(results: Path) -> None:
+    with Views(results, print) as made:
+        assert {*VIEWS} <= {name for (name,) in rows(made, "SELECT view_name FROM duckdb_views()")}
 
 
 @pytest.mark.parametrize("name", VIEWS)
