@@ -89,7 +89,7 @@ RUN: Final[Mapping[str, Any]] = {
     ),
     "observers": Each({"source": str, "cost_us": Number}),
     "selection": {"by": str, "selected": int, "planned": int},
-    "sittings": [Each(object)],
+    "sittings": object,
 }
 """Of run.json."""
 

@@ -61,4 +61,4 @@ class TinyRun:
         return writer.path
 
     def analyse(self) -> RunAnalysis:
-        return analyse_run(open_run(self.write()))
+        return analyse_run(open_run(self.write(), rest=True))

@@ -14,7 +14,8 @@ from bench.run.resume import find_resumable, offer
 from bench.store.writer import RunWriter
 
 MakeRow = Callable[..., dict[str, Any]]
-RECORD = {"plan": {"blocks": 3, "cells": [{"cell_key": "a"}, {"cell_key": "b"}]}}
+CELL = {"load_key": "k", "prompt_tokens": 8, "new_tokens": 4, "batch_size": 1}
+RECORD = {"plan": {"blocks": 3, "cells": [{"cell_key": "a", **CELL}, {"cell_key": "b", **CELL}]}}
 
 
 def stored(results: Path, name: str, *ends: str) -> RunWriter:
