@@ -74,6 +74,11 @@ def test_the_hub_alone_gets_its_token_and_the_proxies() -> None:
     assert not {*OF_THE_HUB} & child_environment({}).keys()
 
 
+def test_a_child_reports_its_use_to_nobody() -> None:
+    names = ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "NNCF_CI")
+    assert [child_environment({}, online=True).get(name) for name in names] == ["1", "1", "1"]
+
+
 def test_a_child_that_needs_no_network_reads_no_token_of_its_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     offline = child_environment({})
