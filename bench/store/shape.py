@@ -55,6 +55,8 @@ RUN: Final[Mapping[str, Any]] = {
     "options": {
         **dict.fromkeys(("model", "reference", "profile"), str),
         **dict.fromkeys(_COUNTS, Count),
+        # A number of them, or "stack".
+        "threads": object,
         **dict.fromkeys(("interval_target", "cooldown_s", "cooldown_c", "cooldown_max_s"), Number),
         "load_options": Each(Each(object)),
         "quality_limits": {"degraded": Number, "broken": Number},

@@ -14,7 +14,8 @@ from bench.measure.worker import Timeouts
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
 from bench.prepare.preparation import PreparedModel
-from bench.run.record import git_commit, measured_model, model_record, project_version, run_record
+from bench.run.record import git_commit, measured_model, model_record, project_version, recorded_options, run_record
+from bench.store.shape import RUN, flaw
 
 pytestmark = pytest.mark.process
 
@@ -49,6 +50,20 @@ def test_the_record_has_the_parts_of_the_design(recorded: dict[str, Any]) -> Non
         "workers",
         "venvs",
     }
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--threads", "stack"),
+        ("--threads", "2"),
+        ("--interval-target", "5%", "--max-blocks", "20", "--max-time", "3h"),
+        ("--cooldown-c", "3", "--quality-limits", "degraded=1.1,broken=2", "--load-option", "simulated.ttft_ms=2"),
+    ],
+)
+def test_what_is_recorded_of_options_is_what_readers_take(make_options: MakeOptions, options: tuple[str, ...]) -> None:
+    recorded = {"options": recorded_options(make_options("--backend", "simulated", *options))}
+    assert flaw(json.loads(json.dumps(recorded)), RUN) is None
 
 
 def test_the_model_tells_the_size_of_its_kv_cache(tmp_path: Path) -> None:
