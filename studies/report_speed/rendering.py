@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import BenchError
-from bench.observe.memory import memory_of
-from bench.processes import child_environment
-from bench.report.render import finish_run
+from studies.costs import Cost, cost_of
 
 
 @dataclass(frozen=True, slots=True)
-class Rendering:
-    """What one report took.
+class Rendering(Cost):
+    """What one report took, with the size of its index.html."""
 
-    Args:
-        wall_s: of the process, interpreter and imports included.
-        cpu_s: of the process, in all of its threads.
-        peak_bytes: the most memory that it ever held; ``None`` where the system does not tell.
-        page_bytes: of index.html.
-    """
-
-    wall_s: float
-    cpu_s: float
-    peak_bytes: int | None
     page_bytes: int
 
 
@@ -43,22 +26,12 @@ def render_once(run: Path) -> Rendering:
         BenchError: it cannot be rendered.
     """
     with tempfile.TemporaryDirectory(prefix="aipc-report-speed-", ignore_cleanup_errors=True) as reports:
-        command = [sys.executable, "-m", "studies.report_speed.rendering", str(run), reports]
-        begun = time.perf_counter()
-        done = subprocess.run(
-            command,
-            env=child_environment({}),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-        wall_s = time.perf_counter() - begun
-        words = done.stdout.decode("utf-8", "replace").strip().splitlines()
-        if done.returncode:
-            raise BenchError(f"the report failed: {words[-1] if words else f'exit code {done.returncode}'}")
-        told = json.loads(words[-1])
-        return Rendering(wall_s, told["cpu_s"], told["peak_bytes"], told["page_bytes"])
+        try:
+            took = cost_of("report", str(run), "--reports-dir", reports)
+        except BenchError as error:
+            raise BenchError(f"the report failed: {error}") from error
+        page = Path(reports, run.name, "index.html")
+        return Rendering(took.wall_s, took.cpu_s, took.peak_bytes, page.stat().st_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,20 +68,3 @@ def _line(name: str, values: Sequence[float], goal: float | None, shown: Callabl
 
 def _megabytes(value: float) -> str:
     return f"{value / 1e6:.1f} MB" if value < 1e8 else f"{value / 1e6:.0f} MB"
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Render a run (first argument) below a folder (second), and print what that took as the last line, in JSON."""
-    run, reports = (Path(argument) for argument in arguments)
-    finish_run(run, reports, open_report=False)
-    page = reports / run.name / "index.html"
-    told = {
-        "cpu_s": time.process_time(),
-        "peak_bytes": memory_of(os.getpid()).peak_bytes,
-        "page_bytes": page.stat().st_size,
-    }
-    print(json.dumps(told))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

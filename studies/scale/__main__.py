@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench.cli import Parser, print_refusal
 from bench.errors import BenchError, UsageError
+from studies.costs import cost_of
 from studies.report_speed.stored import BLOCKS, RunSize, write_run
-from studies.scale.costs import cost_of
 from studies.scale.watched import Sitting, course, growth, sit
 
 EVERY_S = 1.0

@@ -9,8 +9,8 @@ import pytest
 
 from bench.errors import BenchError
 from bench.store.reader import open_run
+from studies.costs import cost_of
 from studies.scale.__main__ import main, options
-from studies.scale.costs import cost_of
 from studies.scale.watched import Held, Sample, course, growth, held_by, run_below, sit, stretches
 
 SWEEP = (

@@ -39,7 +39,7 @@ def cost_of(command: str, *arguments: str) -> Cost:
     """
     begun = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "studies.scale.costs", f"bench.commands.{command}", *arguments],
+        [sys.executable, "-m", "studies.costs", f"bench.commands.{command}", *arguments],
         env=child_environment({}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -55,14 +55,15 @@ def cost_of(command: str, *arguments: str) -> Cost:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run a module (first argument) with the others, and print what that took as the last line, in JSON."""
+    """Run a module (first argument) with the others; unless it fails, the last line is what that took, in JSON."""
     sys.argv = list(arguments)
     status: object = 0
     try:
         runpy.run_module(arguments[0], run_name="__main__")
     except SystemExit as end:
         status = end.code
-    print(json.dumps({"cpu_s": time.process_time(), "peak_bytes": memory_of(os.getpid()).peak_bytes}))
+    if not status:
+        print(json.dumps({"cpu_s": time.process_time(), "peak_bytes": memory_of(os.getpid()).peak_bytes}))
     return status if isinstance(status, int) else 0
 
 
