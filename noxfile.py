@@ -85,8 +85,8 @@ STUDIES = (
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
 PARTS = ("contract", "(conversion or main_job) and not contract", "not contract and not conversion and not main_job")
-"""Markers of the tests on stacks, of those that convert models, and of all others. Each part waits as often as it
-computes in two threads, so that three of them keep two cores busy."""
+"""Markers of the tests on stacks, of those that convert models, and of all others. A part leaves cores idle while it
+waits for processes, so the three run at the same time."""
 
 
 # -- what the sessions share ------------------------------------------------------------------------------------------
