@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "prepare": {"plan", "observe", "processes", "scratch", "last_words"},
     "measure": {"plan", "prepare", "observe", "store", "processes", "last_words"},
     "analyse": {"plan", "store", "findings", "metrics"},
-    "dataset": {"store", "analyse"},
+    "dataset": {"store", "analyse", "scratch"},
     "report": {"plan", "store", "analyse", "cli", "findings", "metrics", "processes"},
     "run": {"plan", "prepare", "observe", "measure", "store", "analyse", "findings", "processes", "last_words"}
     | {"scratch"},

@@ -98,7 +98,7 @@ def _documents(run: StoredRun) -> pa.Table:
     there = {column: run.path / name for column, name in DOCUMENTS.items()}
     row = {
         "run_id": run.run_id,
-        "machine_id": str(run.record.get("machine_id") or "unknown"),
+        "machine_id": run.machine_id,
         "created_at": run.created_at,
         **{column: _text(file) for column, file in there.items() if file.is_file()},
         "interrupted": list(interrupted.items()) or None,

@@ -6,7 +6,6 @@ Runs of a results folder and of a dataset have the same views, and runs of all s
 from __future__ import annotations
 
 import re
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -21,6 +20,7 @@ from bench.dataset.bins import BASE
 from bench.dataset.machines import Machines
 from bench.dataset.queries import Answer, answer_to, in_a_line
 from bench.errors import StoreError
+from bench.scratch import Scratch
 from bench.store.compact import live_files
 from bench.store.dataset import DATASET_TABLES, DOCUMENTS, RUNS, is_dataset, open_dataset
 from bench.store.lookup import all_folders
@@ -139,10 +139,10 @@ class Views:
     """
 
     def __init__(self, results: Path, say: Say, *, named: bool = True) -> None:
-        self._spill = tempfile.TemporaryDirectory(prefix="aipc-bench-sql-", ignore_cleanup_errors=True)
+        self._spill = Scratch()
         self.connection = duckdb.connect(
             config={
-                "temp_directory": self._spill.name,
+                "temp_directory": str(self._spill.path),
                 "python_enable_replacements": False,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
@@ -167,7 +167,7 @@ class Views:
     def close(self) -> None:
         """Give everything back."""
         self.connection.close()
-        self._spill.cleanup()
+        self._spill.remove()
 
     def answers(self, text: str) -> Iterator[Answer]:
         """The answers to queries, see :func:`bench.dataset.queries.answer_to`.
@@ -243,7 +243,7 @@ class Views:
                 continue
             rows[run.run_id] = {
                 "run_id": run.run_id,
-                "machine_id": str(run.record.get("machine_id") or "unknown"),
+                "machine_id": run.machine_id,
                 "created_at": run.created_at,
                 **texts,
                 "machine": machines.of(run.record)[0],

@@ -57,6 +57,11 @@ class StoredRun:
         return str(self.record.get("run_id") or self.path.name)
 
     @property
+    def machine_id(self) -> str:
+        """The id of the machine that measured it; ``unknown`` where it has none."""
+        return str(self.record.get("machine_id") or "unknown")
+
+    @property
     def created_at(self) -> datetime | None:
         """When the run began, from its record or else from its id; ``None`` if neither tells."""
         return as_utc(self.record.get("created_at")) or as_utc(self.run_id[:16])

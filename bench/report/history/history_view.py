@@ -104,7 +104,7 @@ def read_history(
     if not opened:
         raise StoreError(f"none of {_count(len(folders))} can be read: {left_out[0].error}")
     machine_id = _chosen_machine(list(opened.values()), machine)
-    of_id = [run for run in opened.values() if _machine_id(run) == machine_id]
+    of_id = [run for run in opened.values() if run.machine_id == machine_id]
     if others := len(opened) - len(of_id) + len(all_named) - len(folders):
         left_out.append(LeftOut("other machine", runs=others))
     newest = max(of_id, key=lambda run: str(run.created_at or ""))
@@ -158,18 +158,14 @@ def _count(runs: int) -> str:
 
 def _chosen_machine(runs: Sequence[StoredRun], asked: str | None) -> str:
     if asked is None:
-        return _machine_id(max(runs, key=lambda run: str(run.created_at or "")))
-    counted = Counter(_machine_id(run) for run in runs)
+        return max(runs, key=lambda run: str(run.created_at or "")).machine_id
+    counted = Counter(run.machine_id for run in runs)
     found = [one for one in counted if one.startswith(asked)]
     if len(found) != 1:
         known = listed([f"{one} ({_count(count)})" for one, count in sorted(counted.items())])
         why = "several machines begin so" if found else "no run is of it"
         raise UsageError(f"--machine {asked}: {why}; there are runs of {known}")
     return found[0]
-
-
-def _machine_id(run: StoredRun) -> str:
-    return str(run.record.get("machine_id") or "unknown")
 
 
 def _cpu(run: StoredRun) -> str:
