@@ -63,6 +63,7 @@ from bench.commands import child  # noqa: E402
 from bench.errors import PrepareError  # noqa: E402
 from bench.plan.environments import (  # noqa: E402
     CONVERSION,
+    FLEET,
     HARNESS,
     TESTS,
     Environment,
@@ -83,6 +84,9 @@ STUDIES = (
     *("overhead", "report-speed", "scale", "settings", "soak"),
 )
 """Packages of ``studies/``, with dashes in their names as people type them."""
+
+FLEET_ENGINE = ("certs", "run", "scheduler", "worker")
+"""Commands of `fleet` that need more packages than the harness has."""
 
 PARTS = ("contract", "(conversion or main_job) and not contract", "not contract and not conversion and not main_job")
 """Markers of the tests on stacks, of those that convert models, and of all others. A part leaves cores idle while it
@@ -258,6 +262,14 @@ def collect(session: nox.Session) -> None:
 def sql(session: nox.Session) -> None:
     """Ask stored runs, or a dataset, in SQL: `-- "select …"`; without a query a shell."""
     finish(session, harness(session), "-m", "bench.commands.sql", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def fleet(session: nox.Session) -> None:
+    """Measure on many machines from one desk: `-- report`, and `certs`, `scheduler`, `worker` and `run`."""
+    python = harness(session, FLEET if {*session.posargs[:1]} & {*FLEET_ENGINE} else HARNESS)
+    go_back(session)
+    finish(session, python, "-m", "bench.commands.fleet", *session.posargs)
 
 
 @nox.session(venv_backend="none")
