@@ -21,6 +21,7 @@ Nox's own venvs are not used: they call pip every time, and one that fails ends 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -60,6 +61,7 @@ sys.path.insert(0, str(ROOT))
 
 from backends.table import BACKENDS  # noqa: E402 - found from here on
 from bench.commands import child  # noqa: E402
+from bench.commands.fleet import BENCH  # noqa: E402
 from bench.errors import PrepareError  # noqa: E402
 from bench.plan.environments import (  # noqa: E402
     CONVERSION,
@@ -269,6 +271,8 @@ def fleet(session: nox.Session) -> None:
     """Measure on many machines from one desk: `-- report`, and `certs`, `scheduler`, `worker` and `run`."""
     python = harness(session, FLEET if {*session.posargs[:1]} & {*FLEET_ENGINE} else HARNESS)
     go_back(session)
+    bench_here = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s", "bench", "--"]
+    os.environ.setdefault(BENCH, json.dumps(bench_here))
     finish(session, python, "-m", "bench.commands.fleet", *session.posargs)
 
 

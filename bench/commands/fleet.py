@@ -9,8 +9,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from bench.cli import print_refusal
+from bench.cli import one_line, print_refusal
 from bench.errors import UsageError
+
+BENCH = "AIPC_BENCH_COMMAND"
+"""Variable with a JSON list: what measures on this machine, as nox says it; the options of ``nox -s bench`` follow."""
 
 COMMANDS = {
     "certs": "make the certificates by which a lab's machines know each other",
@@ -34,6 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return print_refusal(UsageError(f"{what}: name one of {', '.join(COMMANDS)}; see `nox -s fleet -- --help`"))
     status: int = import_module(f"bench.commands.fleet_{name}").main(others)
     return status
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(one_line(line), flush=True)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def test_a_command_gets_what_stands_behind_its_name(monkeypatch: pytest.MonkeyPa
         asked.append(arguments)
         return 7
 
-    monkeypatch.setitem(sys.modules, "bench.commands.fleet_report", SimpleNamespace(main=main))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "bench.commands.fleet_report", SimpleNamespace(main=main))
     assert fleet.main(["report", "dataset", "--help"]) == 7
     assert asked == [["dataset", "--help"]]
 
