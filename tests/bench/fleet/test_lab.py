@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,8 +16,7 @@ from bench.commands.child import surroundings
 from bench.commands.fleet import BENCH
 from bench.fleet.certificates import make_certificates
 from bench.store.reader import open_run
-from bench.store.schema import TABLES
-from tests.support.fleets import COMMAND, QUICK, Lab, wait_until
+from studies.fleet.lab import COMMAND, QUICK, Lab, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -47,23 +45,6 @@ def ended(lab: Lab, desk: subprocess.Popen[bytes], seconds: float = 180) -> int:
         pytest.fail("\n".join(lab.output(place) for place in ("desk", "left", "right", "scheduler")))
 
 
-def collected_alike(lab: Lab, *names: str) -> None:
-    """The dataset of the desk has each machine's run as the machine has it, once, and each cell of it once a visit."""
-    for name in names:
-        own = lab.run_of(name)
-        assert own is not None
-        at_desk = open_run(lab.folder / "desk" / "dataset" / own.name)
-        run = open_run(own)
-        assert at_desk.record == run.record
-        assert at_desk.end == run.end
-        for table in TABLES:
-            assert at_desk.table(table).equals(run.table(table)), table
-        loads = run.table("loads")["load_id"].to_pylist()
-        visits = Counter(load.rpartition("/")[0] for load in loads)
-        assert set(visits.values()) == {1}
-        assert len(visits) == run.record["plan"]["blocks"]
-
-
 def test_a_fleet_measures_through_a_power_cut_and_another_scheduler_and_nothing_is_lost_or_twice(guarded: Lab) -> None:
     lab = guarded
     scheduler = lab.scheduler()
@@ -84,7 +65,7 @@ def test_a_fleet_measures_through_a_power_cut_and_another_scheduler_and_nothing_
     assert "the scheduler is back" in shown
     assert "left       ok" in shown
     assert "right      ok" in shown
-    collected_alike(lab, "left", "right")
+    assert lab.faults_of("left") + lab.faults_of("right") == []
     cut = lab.run_of("right")
     assert cut is not None
     assert len(open_run(cut).record["sittings"]) == 2
@@ -108,7 +89,7 @@ def test_what_lies_at_the_machine_is_picked_up_after_ctrl_c_at_the_desk(lab: Lab
     lab.worker("left")
     ended(lab, lab.desk(*said[1].split()))
     assert "left       ok" in lab.output("desk")
-    collected_alike(lab, "left")
+    assert lab.faults_of("left") == []
     own = lab.run_of("left")
     assert own is not None
     assert "sittings" not in open_run(own).record
@@ -170,7 +151,7 @@ def test_a_full_disk_on_one_machine_is_named_and_harms_no_other(lab: Lab) -> Non
         shown = lab.output("desk")
         assert "left       ok" in shown
         assert re.search(r"right .*No space left on device", shown), shown
-        collected_alike(lab, "left")
+        assert lab.faults_of("left") == []
     finally:
         lab.close()
         subprocess.run(["umount", "-l", str(disk)], check=True)
