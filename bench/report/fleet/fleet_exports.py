@@ -294,7 +294,7 @@ def _energy(view: FleetView, question: Question) -> Iterator[str]:
 
 def _changes(view: FleetView) -> Iterator[str]:
     if found := [(one.name, sentence) for one in view.fleet.machines for sentence in words.turns(one)]:
-        yield f"### {_('What changed')}"
+        yield "### " + _("What changed")
         yield ""
         yield from (f"- **{escape(name)}**: {escape(sentence)}" for name, sentence in found)
         yield ""
@@ -302,7 +302,7 @@ def _changes(view: FleetView) -> Iterator[str]:
 
 def _failures(view: FleetView) -> Iterator[str]:
     if failed := [(machine, one) for machine, one in tries(view.fleet.machines) if one.failed]:
-        yield f"### {_('What failed where')}"
+        yield "### " + _("What failed where")
         yield ""
         heads = (
             *(_("stack"), _("device"), _("machine"), _("driver"), _("load"), _("first generation")),
