@@ -11,7 +11,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from bench.analyse.conditions import Prompts
+from bench.analyse.fleet import build_fleet
+from bench.analyse.fleet_machine import LAKES, Machine, Standing
+from bench.analyse.results import RunAnalysis
+from bench.analyse.variation import variation_of
 from bench.plan.cells import Cell, Load
+from bench.report.fleet.fleet_view import FleetView, Wanted, view_fleet
+from tests.support.analyses import made_cell, made_load, made_run
 from tests.support.nights import FIRST, ask, run_id
 from tests.support.stored_runs import FakeRun
 
@@ -55,6 +62,7 @@ def write_machine_run(
     written |= {"machine_id": machine, "created_at": (FIRST + timedelta(days=night)).isoformat(), "run_id": name}
     written["machine"] |= {"npus": [{"name": "Intel AI Boost", "driver": "1.16"}], **(record or {})}
     path.write_text(json.dumps(written), "utf-8")
+    (folder / "digests.json").unlink(missing_ok=True)
     return folder
 
 
@@ -99,3 +107,33 @@ def write_lab(results: Path) -> Path:
 def ask_otherwise(run: Path) -> None:
     """Give the prompts of a run other ids than another run's have."""
     ask(run, f"other {run.name}")
+
+
+def made_machine(
+    name: str, runs: Sequence[RunAnalysis], generation: str = "Lunar Lake", prompts: Prompts | None = None
+) -> Machine:
+    """A machine of these runs, the newest first, without a history."""
+    begun = FIRST + timedelta(days=len(runs))
+    standing = [Standing(run, prompts or {}, begun - timedelta(days=age)) for age, run in enumerate(runs)]
+    return Machine(
+        *(name, name, (), f"{generation} CPU", generation, len(runs), len(runs)),
+        standing=tuple(standing),
+        tried=(),
+        history=None,
+        variation=variation_of(()),
+    )
+
+
+def large_fleet(machines: int, configurations: int) -> FleetView:
+    """Machines of four generations that measured one request, each a little slower than the one before."""
+    loads = [made_load(f"stack-{place}") for place in range(configurations)]
+    made = []
+    for number in range(machines):
+        times = [
+            [(10 + place) * (1 + number / 100) * (1 + block / 50) for block in range(10)] for place in range(len(loads))
+        ]
+        cells = [made_cell(own, 128, load) for own, load in zip(times, loads, strict=True)]
+        made.append(
+            made_machine(f"machine-{number:02d}", [made_run(f"run-{number}", cells)], LAKES[number % len(LAKES)])
+        )
+    return view_fleet(build_fleet(made, made[0], 0.03), Wanted())

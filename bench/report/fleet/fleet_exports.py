@@ -25,6 +25,8 @@ from bench.report.language import gettext as _
 FLEET_VERSION = 1
 _MOST_ROWS = 300
 _MOST_IN_TERMINAL = 40
+_MOST_FIGURES = 1500
+"""Of Markdown."""
 
 
 def rows(view: FleetView) -> list[dict[str, Any]]:
@@ -218,17 +220,27 @@ def _failed(machine: Machine, one: Tried) -> str:
 
 
 def markdown(view: FleetView) -> str:
-    """For a step summary or a page of notes, of the requests that the page shows."""
+    """For a step summary or a page of notes, of the first of the requests that the page shows."""
     parts = [f"## AIPC Bench: {escape(words.heading(view))}", ""]
     parts += [f"> **{escape(note)}**\n" for note in words.notes(view)]
     parts += [escape(words.read_note(view)), ""]
-    for question in view.shown:
+    for question in _in_markdown(view):
         parts += [f"### {escape(title(question.asked))}", ""]
         parts += [f"- {escape(one)}" for one in words.sentences(view, question)]
         parts += ["", *_fastest_table(view, question), "", *_matrices(view, question), *_energy(view, question)]
     parts += _changes(view)
     parts += _failures(view)
     return "\n".join([*parts, *map(escape, words.rule(view)), ""])
+
+
+def _in_markdown(view: FleetView) -> Iterator[Question]:
+    """The first requests: GitHub refuses a step summary of more than 1 MiB."""
+    count = 0
+    for question in view.shown:
+        count += len(question.figures)
+        if count > _MOST_FIGURES and question is not view.shown[0]:
+            return
+        yield question
 
 
 def _table(heads: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:

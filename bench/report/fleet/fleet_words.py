@@ -139,7 +139,9 @@ def beside(view: FleetView, one: Fastest) -> list[str]:
 
 def age(days: int) -> str:
     """How much older a run is than the newest one; blank for less than a day."""
-    return _("{days} older than the newest run").format(days=plural(days, "{count} day", "{count} days")) if days else ""
+    return (
+        _("{days} older than the newest run").format(days=plural(days, "{count} day", "{count} days")) if days else ""
+    )
 
 
 def apart(one: Apart) -> str:
