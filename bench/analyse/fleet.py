@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -148,21 +149,24 @@ def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) ->
         for standing, cell in _cells(machine):
             apart, differences = compared.get(machine.id, {}).get(_name(standing, cell), ((), {}))
             one = Figure(machine, standing, cell, _serious(standing, cell), apart, differences)
-            asked = Asked(*standing.model, *cell.shape, cell.ask)
-            figures.setdefault(asked, []).append(one)
+            figures.setdefault(_asked(standing, cell), []).append(one)
     questions = [_question(asked, own) for asked, own in figures.items()]
     questions.sort(key=lambda one: (-len(one.machines), -len(one.figures), one.asked.model, _size(one.asked)))
     return Fleet(tuple(machines), base, tuple(questions), threshold)
 
 
-def most_asked(machines: Sequence[Machine]) -> Machine:
-    """The machine that shares most of its figures with others: the base, unless another one is named."""
-    cells = {machine.id: {_name(*one) for one in _cells(machine)} for machine in machines}
+def most_asked(machines: Sequence[Machine], fits: Callable[[Asked], bool]) -> Machine:
+    """The machine that shares most of its figures with others, of requests that fit: the base, unless one is named."""
+    cells = {
+        machine.id: {_name(standing, cell) for standing, cell in _cells(machine) if fits(_asked(standing, cell))}
+        for machine in machines
+    }
+    counted = Counter(name for own in cells.values() for name in own)
+    return max(machines, key=lambda one: (sum(counted[name] - 1 for name in cells[one.id]), len(cells[one.id])))
 
-    def shared(machine: Machine) -> int:
-        return sum(len(cells[machine.id] & own) for other, own in cells.items() if other != machine.id)
 
-    return max(machines, key=lambda one: (shared(one), len(cells[one.id])))
+def _asked(standing: Standing, cell: CellResult) -> Asked:
+    return Asked(*standing.model, *cell.shape, cell.ask)
 
 
 def _size(asked: Asked) -> tuple[int, int, int, bool]:

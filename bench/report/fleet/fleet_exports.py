@@ -114,7 +114,7 @@ def as_json(view: FleetView) -> str:
                     "cell_key": one.figure.cell.cell_key,
                     "simulated": one.answer.ranking.simulated,
                     "tied": [tied.cell.cell_key for tied in one.tied],
-                    "of_other_runs": [other.cell.cell_key for other in one.other_runs],
+                    "not_ranked": [other.cell.cell_key for other in one.others],
                 }
                 for question in fleet.questions
                 for metric in RANKED
@@ -168,10 +168,9 @@ def _machine(one: Machine) -> dict[str, Any]:
 
 def _about(view: FleetView) -> dict[str, Any]:
     figures = view.figures
-    newest = max(one.standing.created_at for one in figures)
     machines = view.fleet.machines
     return about_fields(
-        created_at=newest.isoformat(),
+        created_at=view.newest.isoformat(),
         machine=listed([one.name for one in machines][:5]) if len(machines) <= 5 else words.heading(view),
         machine_id=None,
         model=listed(list(dict.fromkeys(one.asked.model for one in view.fleet.questions))),
@@ -290,7 +289,7 @@ def _tile(column: Column, machine: Machine, metric: str) -> str:
     ends = interval(measured.estimate)
     figure = f"{number(measured.estimate.value)} ({ends})" if ends else number(measured.estimate.value)
     difference = one.differences.get(metric)
-    told = change(difference.contrast.ratio) if difference else "; ".join(map(words.apart, one.apart))
+    told = change(difference.contrast.ratio) if difference else words.reasons(one)
     return f"{figure}<br>{escape(told)}" if told else figure
 
 
