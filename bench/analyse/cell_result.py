@@ -21,7 +21,7 @@ _MOST_BINS = 48
 
 
 def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = False) -> CellResult | None:
-    """The result of one cell, ``None`` if none of its generations counts; ``levels_only``: its estimates alone."""
+    """The result of one cell, ``None`` if no generation counts; ``levels_only``: estimates and costs alone."""
     generations = len(samples.ttft_ns)
     if generations == 0:
         return None
@@ -52,19 +52,18 @@ def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = F
         decode_tokens_per_s=tpot.rate(_MS_PER_S * batch_size) if tpot else None,
         itl_p95_ms=_block_p95(samples.block, itl),
         itl_samples=itl.size,
+        costs=costs(samples.counters, samples.energy_source, batch_size * new_tokens),
         **({} if levels_only else _distributions(samples, times, itl)),
     )
 
 
 def _distributions(samples: CellSamples, times: Mapping[str, Any], itl: Any) -> dict[str, Any]:
     """What a :class:`CellResult` holds beside estimates: ``times`` [generations] and ``itl`` in ms."""
-    _, new_tokens, batch_size = samples.shape
     return {
         "itl_ms": _quantiles(itl.ravel()),
         "along": _along(itl),
         "histogram": _histogram(itl.ravel()),
         "arrival_ms": arrival(times["ttft_ms"], itl),
-        "costs": costs(samples.counters, samples.energy_source, batch_size * new_tokens),
         "timed": {key: tuple(times[key].tolist()) for key in BY_GENERATION},
         "series": tuple(samples.series()),
     }

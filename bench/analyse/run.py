@@ -36,8 +36,8 @@ def analyse_run(run: StoredRun, *, levels_only: bool = False) -> RunAnalysis:
 
     Args:
         run: to read from.
-        levels_only: leaves out rankings, the distribution of tokens and what was answered: the estimates that a history
-            follows take half of the time.
+        levels_only: leaves out rankings and the distribution of tokens: the estimates and costs that a history or
+            a fleet's page needs take two thirds of the time.
 
     Raises:
         StoreError: a file of the run cannot be read, or holds what no run writes.
