@@ -21,6 +21,7 @@ Nox's own venvs are not used: they call pip every time, and one that fails ends 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -60,9 +61,11 @@ sys.path.insert(0, str(ROOT))
 
 from backends.table import BACKENDS  # noqa: E402 - found from here on
 from bench.commands import child  # noqa: E402
+from bench.commands.fleet import BENCH  # noqa: E402
 from bench.errors import PrepareError  # noqa: E402
 from bench.plan.environments import (  # noqa: E402
     CONVERSION,
+    FLEET,
     HARNESS,
     TESTS,
     Environment,
@@ -83,6 +86,9 @@ STUDIES = (
     *("overhead", "report-speed", "scale", "settings", "soak"),
 )
 """Packages of ``studies/``, with dashes in their names as people type them."""
+
+FLEET_ENGINE = ("certs", "run", "scheduler", "worker")
+"""Commands of `fleet` that need more packages than the harness has."""
 
 PARTS = ("contract", "(conversion or main_job) and not contract", "not contract and not conversion and not main_job")
 """Markers of the tests on stacks, of those that convert models, and of all others. A part leaves cores idle while it
@@ -258,6 +264,16 @@ def collect(session: nox.Session) -> None:
 def sql(session: nox.Session) -> None:
     """Ask stored runs, or a dataset, in SQL: `-- "select …"`; without a query a shell."""
     finish(session, harness(session), "-m", "bench.commands.sql", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def fleet(session: nox.Session) -> None:
+    """Measure on many machines from one desk: `-- report`, and `certs`, `scheduler`, `worker` and `run`."""
+    python = harness(session, FLEET if {*session.posargs[:1]} & {*FLEET_ENGINE} else HARNESS)
+    go_back(session)
+    bench_here = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s", "bench", "--"]
+    os.environ.setdefault(BENCH, json.dumps(bench_here))
+    finish(session, python, "-m", "bench.commands.fleet", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -169,7 +169,7 @@ def read_machine(
     taken: set[tuple[object, ...]] = set()
     for created_at, run in found:
         try:
-            analysis = analyse_run(run, ranked=False)
+            analysis = analyse_run(run, levels_only=True)
             prompts, tries = prompts_of(run), list(_tried(run, analysis, created_at))
         except StoreError as error:
             left_out.append(str(error))
@@ -215,13 +215,9 @@ def _cpu(record: Mapping[str, Any]) -> str:
 
 
 def _slim(analysis: RunAnalysis) -> RunAnalysis:
-    """An analysis without the series, texts and plans that take most of its memory."""
+    """An analysis without the texts and plans that take most of its memory."""
     loads = {one.load_key: _slim_load(one) for one in analysis.loads}
-    cells = (
-        replace(cell, load=loads[cell.load.load_key], along=None, histogram=None, timed={}, series=())
-        for cell in analysis.cells
-        if not cell.load.variant
-    )
+    cells = (replace(cell, load=loads[cell.load.load_key]) for cell in analysis.cells if not cell.load.variant)
     record = dict(analysis.record)
     record["plan"] = {
         name: value for name, value in (record.get("plan") or {}).items() if name not in ("cells", "loads")

@@ -214,7 +214,7 @@ def _read(run: StoredRun, *, named: bool) -> ReadRun | LeftOut:
     if run.created_at is None:
         return LeftOut("no date", str(run.path))
     try:
-        analysis = analyse_run(run, ranked=False)
+        analysis = analyse_run(run, levels_only=True)
         prompts = prompts_of(run)
     except StoreError as error:
         if named:
