@@ -73,6 +73,7 @@ def _row(view: FleetView, question: Question, one: Figure, claims: dict[str, str
         "cell_key": cell.cell_key,
         "configuration": view.name(one),
         **attributes(load, "backend", "backend_version", "device_requested", "ran_on", "device_verdict", "precision"),
+        "inference_precision": load.inference_precision,
         "simulated": load.simulated,
         "quality": load.quality.verdict if load.quality else None,
         "padded_prompt_tokens": cell.padded_prompt_tokens,
@@ -288,6 +289,7 @@ def _tile(column: Column, machine: Machine, metric: str) -> str:
         return ""
     ends = interval(measured.estimate)
     figure = f"{number(measured.estimate.value)} ({ends})" if ends else number(measured.estimate.value)
+    figure += escape(column.mark(one))
     difference = one.differences.get(metric)
     told = change(difference.contrast.ratio) if difference else words.reasons(one)
     return f"{figure}<br>{escape(told)}" if told else figure

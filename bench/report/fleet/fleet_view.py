@@ -14,7 +14,7 @@ from bench.analyse.results import CellResult, Ranking
 from bench.errors import StoreError, UsageError
 from bench.report.format import listed
 from bench.report.history.history_view import in_processes, namers
-from bench.report.names import Naming, name_all, shape_name
+from bench.report.names import Naming, mark_of, name_all, shape_name
 from bench.report.run_view import Answer
 from bench.store.machine_names import MachineName
 
@@ -187,6 +187,11 @@ class Column:
     name: str
     first: Figure
     figures: Mapping[str, Figure]
+
+    def mark(self, one: Figure) -> str:
+        """What of a figure its name does not tell: simulated, of another device, or of broken output."""
+        found = mark_of(one.cell.load)
+        return "" if found in self.name else found
 
 
 def columns(view: FleetView, question: Question) -> list[Column]:
