@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,8 @@ from typing import Any, Literal
 
 from backends.spec import hardware_of
 from bench.analyse.comparison import Difference, compare
-from bench.analyse.conditions import mismatches
+from bench.analyse.conditions import DRIVER_OF, mismatches
+from bench.analyse.environment import changes
 from bench.analyse.fleet_machine import Machine, Standing, Tried
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, between_runs, paired
@@ -329,33 +331,60 @@ def energies(question: Question) -> list[tuple[Figure, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A change of a driver or a package at which figures of machines changed.
+    """A change of a driver, a package or a setting, and the machines on which it happened.
 
     Args:
         what: of the driver or package; ``before`` and ``after`` are its versions.
-        machines: where; each with the places of the turns in its history.
+        moved: where figures changed with it; each with the places of the turns in its history.
+        unmoved: where no change point is at it.
+        untold: where no cell has runs enough to look for one.
     """
 
     what: str
     before: str | None
     after: str | None
-    machines: tuple[tuple[Machine, tuple[int, ...]], ...]
+    moved: tuple[tuple[Machine, tuple[int, ...]], ...]
+    unmoved: tuple[Machine, ...]
+    untold: tuple[Machine, ...]
+
+
+_Changed = tuple[str, str | None, str | None]
 
 
 def splits(machines: Sequence[Machine]) -> list[Split]:
-    """What changed where histories have a change point, that of most machines first."""
-    found: dict[tuple[str, str | None, str | None], dict[str, list[int]]] = {}
+    """What changed where histories have a change point, and every driver that changed; that of most machines first."""
+    moved: dict[_Changed, dict[str, list[int]]] = {}
+    seen: dict[_Changed, list[Machine]] = {}
     for machine in machines:
+        runs = machine.history.runs if machine.history else ()
+        own = (one for pair in itertools.pairwise(runs) for one in changes(pair[0].facts, pair[1].facts))
+        for change in dict.fromkeys((one.what, one.before, one.after) for one in own):
+            seen.setdefault(change, []).append(machine)
         for place, turn in enumerate(machine.history.turns if machine.history else ()):
             for one in turn.changes:
                 if not one.backends or {*one.backends} & {*turn.backends}:
-                    found.setdefault((one.what, one.before, one.after), {}).setdefault(machine.id, []).append(place)
+                    places = moved.setdefault((one.what, one.before, one.after), {}).setdefault(machine.id, [])
+                    places += [place] if place not in places else []
     known = {machine.id: machine for machine in machines}
-    made = (
-        Split(*change, tuple((known[name], tuple(dict.fromkeys(places))) for name, places in own.items()))
-        for change, own in found.items()
-    )
-    return sorted(made, key=lambda one: (-len(one.machines), one.what))
+    found = []
+    for change in {**moved, **{one: {} for one in seen if one[0].startswith(DRIVER_OF)}}:
+        there = moved.get(change, {})
+        others = [machine for machine in seen.get(change, ()) if machine.id not in there]
+        told = [machine for machine in others if _looked_for(machine)]
+        found.append(
+            Split(
+                *change,
+                moved=tuple((known[name], tuple(own)) for name, own in there.items()),
+                unmoved=tuple(told),
+                untold=tuple(machine for machine in others if machine not in told),
+            )
+        )
+    return sorted(found, key=lambda one: (-len(one.moved), -len(one.unmoved), one.what))
+
+
+def _looked_for(machine: Machine) -> bool:
+    """Whether a cell of its history has runs enough to look for change points."""
+    return machine.history is not None and any(one.changed is not None for one in machine.history.series)
 
 
 def tries(machines: Sequence[Machine]) -> list[tuple[Machine, Tried]]:

@@ -150,7 +150,9 @@ def as_json(view: FleetView) -> str:
             "splits": [
                 {
                     **attributes(one, "what", "before", "after"),
-                    "machines": [machine.id for machine, _places in one.machines],
+                    "moved": [machine.id for machine, _places in one.moved],
+                    "unmoved": [machine.id for machine in one.unmoved],
+                    "untold": [machine.id for machine in one.untold],
                 }
                 for one in splits(fleet.machines)
             ],
