@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import shlex
 import subprocess
@@ -62,9 +63,11 @@ sys.path.insert(0, str(ROOT))
 
 from backends.table import BACKENDS  # noqa: E402 - found from here on
 from bench.commands import child  # noqa: E402
+from bench.commands.fleet import BENCH  # noqa: E402
 from bench.errors import PrepareError  # noqa: E402
 from bench.plan.environments import (  # noqa: E402
     CONVERSION,
+    FLEET,
     HARNESS,
     TESTS,
     Environment,
@@ -86,6 +89,9 @@ STUDIES = (
     *("overhead", "report-speed", "scale", "settings", "soak"),
 )
 """Packages of ``studies/``, with dashes in their names as people type them."""
+
+FLEET_ENGINE = ("certs", "run", "scheduler", "worker")
+"""Commands of `fleet` that need more packages than the harness has."""
 
 PARTS = ("contract", "(conversion or main_job) and not contract", "not contract and not conversion and not main_job")
 """Markers of the tests on stacks, of those that convert models, and of all others. A part leaves cores idle while it
@@ -132,10 +138,10 @@ def harness(session: nox.Session, group: str = HARNESS) -> str:
     """The harness's interpreter; without one nothing can go on, so that is an error."""
     if group == HARNESS:
         go_back(session)
-    return usable(session, group, venvs(session, [environment(group)])[group])
+    return python_of(session, group, venvs(session, [environment(group)])[group])
 
 
-def usable(session: nox.Session, group: str, outcome: Outcome) -> str:
+def python_of(session: nox.Session, group: str, outcome: Outcome) -> str:
     """The interpreter of a venv without which nothing can go on."""
     if "python" not in outcome:
         session.error(f"nothing works without the {group} venv, and it cannot be made: {reason(outcome)}")
@@ -183,7 +189,7 @@ def measure(session: nox.Session) -> None:
     with installation(session) as making:
         # A sweep that names nothing needs the default stacks, which the harness need not be asked for.
         making.begin(map(environment, (HARNESS, *(() if session.posargs else default_groups()))))
-        python = usable(session, HARNESS, making.outcome(HARNESS))
+        python = python_of(session, HARNESS, making.outcome(HARNESS))
         wanted = needs(python, session.posargs)
         making.begin(wanted)
         if any(one.name == CONVERSION for one in wanted) and "python" in making.outcome(CONVERSION) and making.at_work:
@@ -303,6 +309,16 @@ def collect(session: nox.Session) -> None:
 def sql(session: nox.Session) -> None:
     """Ask stored runs, or a dataset, in SQL: `-- "select …"`; without a query a shell."""
     finish(session, harness(session), "-m", "bench.commands.sql", *session.posargs)
+
+
+@nox.session(venv_backend="none")
+def fleet(session: nox.Session) -> None:
+    """Measure on many machines from one desk: `-- report`, and `certs`, `scheduler`, `worker` and `run`."""
+    python = harness(session, FLEET if {*session.posargs[:1]} & {*FLEET_ENGINE} else HARNESS)
+    go_back(session)
+    bench_here = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s", "bench", "--"]
+    os.environ.setdefault(BENCH, json.dumps(bench_here))
+    finish(session, python, "-m", "bench.commands.fleet", *session.posargs)
 
 
 @nox.session(venv_backend="none")

@@ -280,9 +280,9 @@ class CellResult:
     response_ms: Measured | None
     prefill_tokens_per_s: Measured | None
     decode_tokens_per_s: Measured | None
-    itl_ms: Quantiles
-    along: TokenSeries | None
-    histogram: Histogram | None
+    itl_ms: Quantiles = field(default_factory=lambda: dict.fromkeys(QUANTILES))
+    along: TokenSeries | None = None
+    histogram: Histogram | None = None
     itl_p95_ms: Measured | None = None
     itl_samples: int = 0
     ask: Ask = "first"

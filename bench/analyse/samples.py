@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,7 +53,7 @@ class CellSamples:
         excluded: timed generations that ran but do not count.
         counters: of :data:`bench.analyse.costs.COUNTERS` the float arrays [generations], NaN where one was not read.
         energy_source: the counter that the energy comes from; several are joined by `` + ``.
-        series: every generation that ran, in the order in which they were measured.
+        series: makes a row of every generation that ran, in the order in which they were measured.
     """
 
     cell_key: str
@@ -68,7 +68,7 @@ class CellSamples:
     excluded: int
     counters: Mapping[str, Any] = field(default_factory=dict)
     energy_source: str | None = None
-    series: tuple[Generation, ...] = ()
+    series: Callable[[], Iterable[Generation]] = tuple
 
     @property
     def ttft_ns(self) -> Any:
@@ -171,7 +171,7 @@ class Generations:
             excluded=len(timed) - len(counted),
             counters={name: column[counted] for name, column in self._counters.items()},
             energy_source=" + ".join(sources.to_pylist()) or None,
-            series=tuple(self._series(rows[self._ok[rows]], frozenset(counted.tolist()))),
+            series=lambda: self._series(rows[self._ok[rows]], frozenset(counted.tolist())),
         )
 
     def _series(self, rows: Any, counted: Set[int]) -> Iterator[Generation]:

@@ -95,7 +95,8 @@ class StoredRun:
         for path in self._files(name):
             # Buffered, or the whole column would be read before its first row is there.
             with _named(path), self._opened(path, TABLES[name]) as (file, groups):
-                present = [column for column in columns if column in file.schema_arrow.names]
+                stored = file.schema_arrow.names
+                present = [column for column in columns if column in stored]
                 for batch in file.iter_batches(rows, row_groups=groups, columns=present):
                     arrays = [
                         batch.column(field.name) if field.name in present else pa.nulls(batch.num_rows, field.type)
@@ -135,8 +136,9 @@ class StoredRun:
     def _own_rows(self, path: Path, schema: pa.Schema, names: Sequence[str], where: pc.Expression | None) -> pa.Table:
         """As :func:`_rows`, of a file that holds rows of other runs too: theirs are not read."""
         with self._opened(path, schema) as (file, groups):
+            stored = file.schema_arrow.names
             # What selects rows may stand in any column.
-            wanted = [name for name in (names if where is None else schema.names) if name in file.schema_arrow.names]
+            wanted = [name for name in (names if where is None else schema.names) if name in stored]
             found = file.read_row_groups(groups, columns=wanted, use_threads=False)
         columns = [
             found[field.name] if field.name in wanted else pa.nulls(found.num_rows, field.type)

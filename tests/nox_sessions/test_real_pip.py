@@ -1,4 +1,4 @@
-"""Venvs made by the real virtualenv, pip and uv, in surroundings that would have them install elsewhere or not at all."""
+"""Venvs made by the real virtualenv, pip and uv, in surroundings that would mislead them."""
 
 from __future__ import annotations
 
@@ -166,8 +166,9 @@ def test_another_wheel_is_refused_and_without_the_lock_is_taken_and_said(
 
 
 @pytest.fixture
-def uv() -> Uv:
-    """The uv beside this Python."""
+def uv(monkeypatch: pytest.MonkeyPatch) -> Uv:
+    """The uv beside this Python; this machine's own settings of pip might have no match in it."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     there, program, version = virtualenv.find_uv()
     if not there:
         pytest.skip("there is no uv here; `nox -s tests` has it")

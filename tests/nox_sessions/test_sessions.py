@@ -44,6 +44,8 @@ def test_bench_hands_its_arguments_to_pytest(finished: Finished) -> None:
         ("ab", ("--a=current", "--b=same")),
         ("studies", ("overhead",)),
         ("quality", ("--help",)),
+        ("fleet", ("report",)),
+        ("fleet", ("worker",)),
     ],
 )
 def test_relative_paths_are_those_of_whoever_starts_nox_elsewhere(
@@ -142,6 +144,24 @@ def test_a_soak_has_every_stack(finished: Finished) -> None:
     noxfile.studies(FakeSession("soak", "--minutes", "1"))
     assert tuple(finished.made or {}) == default_groups()
     assert finished.commands == [("-m", "studies.soak", "--minutes", "1")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "group"),
+    [
+        (("report", "dataset"), "harness"),
+        (("--help",), "harness"),
+        ((), "harness"),
+        (("run", "--on", "all"), "fleet"),
+        (("certs",), "fleet"),
+    ],
+)
+def test_only_the_engine_of_a_fleet_needs_more_than_the_harness(
+    finished: Finished, arguments: tuple[str, ...], group: str
+) -> None:
+    noxfile.fleet(FakeSession(*arguments))
+    assert finished.commands == [("-m", "bench.commands.fleet", *arguments)]
+    assert install.was_made(group)
 
 
 def test_history_hands_on_what_it_is_given(finished: Finished) -> None:

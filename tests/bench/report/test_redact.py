@@ -13,6 +13,7 @@ from bench import PROJECT_ROOT
 from bench.analyse.comparison import Caveat
 from bench.analyse.run import analyse_run
 from bench.commands.compare import main as compare
+from bench.commands.fleet_report import main as fleet
 from bench.commands.gate import main as gate
 from bench.commands.history import main as history
 from bench.commands.report import main as report
@@ -232,9 +233,10 @@ def test_the_run_itself_would_tell(home: Path, capsys: pytest.CaptureFixture[str
         (report, [], 8, 0),
         (compare, ["20261120T000000Z-aaaaa0", "20261121T000000Z-aaaaa1"], 3, 0),
         (history, [], 3, 0),
+        (fleet, [], 4, 0),
         (gate, ["--baseline", "20261120T000000Z-aaaaa0", "--head", "20261121T000000Z-aaaaa1"], 2, 2),
     ],
-    ids=["report", "compare", "history", "gate"],
+    ids=["report", "compare", "history", "fleet", "gate"],
 )
 def test_no_file_and_no_line_tells_who_or_where(
     home: Path, capsys: pytest.CaptureFixture[str], session: Any, arguments: list[str], files: int, status: int
@@ -255,11 +257,12 @@ SESSIONS = {
     report: ([NOWHERE], "error: there is no run <home>"),
     compare: ([NOWHERE], "error: there is no run <home>"),
     history: ([NOWHERE], "error: there is no run <home>"),
+    fleet: ([NOWHERE], "error: there is no run <home>"),
     gate: (["--head", NOWHERE], "error: there is no run <home>"),
 }
 
 
-@pytest.mark.parametrize("session", SESSIONS, ids=["report", "compare", "history", "gate"])
+@pytest.mark.parametrize("session", SESSIONS, ids=["report", "compare", "history", "fleet", "gate"])
 def test_an_error_tells_neither_who_nor_where(home: Path, capsys: pytest.CaptureFixture[str], session: Any) -> None:
     arguments, begin = SESSIONS[session]
     assert session([*arguments, "--results-dir", "/srv/secretproject/results", "--redact"]) == 4
@@ -268,7 +271,7 @@ def test_an_error_tells_neither_who_nor_where(home: Path, capsys: pytest.Capture
     assert leaks(home / "reports", told) == []
 
 
-@pytest.mark.parametrize("session", SESSIONS, ids=["report", "compare", "history", "gate"])
+@pytest.mark.parametrize("session", SESSIONS, ids=["report", "compare", "history", "fleet", "gate"])
 def test_a_wrong_command_line_is_not_repeated_with_what_is_private(
     home: Path, capsys: pytest.CaptureFixture[str], session: Any
 ) -> None:

@@ -1,0 +1,348 @@
+"""A fleet: what its machines measured of the same requests, side by side, and what of it cannot be compared and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from backends.spec import hardware_of
+from bench.analyse.comparison import Difference, compare
+from bench.analyse.conditions import mismatches
+from bench.analyse.fleet_machine import Machine, Standing, Tried
+from bench.analyse.grouping import group_by
+from bench.analyse.interval import Estimate, between_runs, paired
+from bench.analyse.ranking import rankings
+from bench.analyse.read_findings import touches
+from bench.analyse.results import CellResult, Measured, Ranking
+from bench.metrics import RANKED
+from bench.plan.cells import Ask
+
+METRICS = ("ttft_ms", "tpot_ms")
+"""What configurations are compared by, over machines and over devices."""
+KINDS = ("CPU", "GPU", "NPU")
+PAIRS = (("GPU", "CPU"), ("NPU", "CPU"), ("NPU", "GPU"))
+"""Kinds of devices whose ratios are taken, the first over the second."""
+
+Why = Literal[
+    "quality", "simulated", "device", "prompts", "padded", "power source", "power mode", "governor", "serious"
+]
+_POWER: Sequence[Why] = ("power source", "power mode", "governor")
+_BLOCKS_OF_A_RUN = 10**6
+"""More than a run has: a block of one run is none of another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What has to be the same for two figures to be of one request.
+
+    Args:
+        digest: of the model; blank where it is not known.
+    """
+
+    model: str
+    digest: str
+    prompt_tokens: int
+    new_tokens: int
+    batch_size: int
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Why a figure is not compared with that of the base, and what either side has."""
+
+    why: Why
+    base: Any
+    head: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A configuration at a request on a machine, by the newest run that measured it.
+
+    Args:
+        serious: codes of the serious findings that touch it.
+        apart: why it is not compared with the base's figure; empty where it is, and where the base has none.
+        differences: metric -> the difference from the base.
+    """
+
+    machine: Machine
+    standing: Standing
+    cell: CellResult
+    serious: tuple[str, ...]
+    apart: tuple[Apart, ...] = ()
+    differences: Mapping[str, Difference] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str | None:
+        """Of the hardware that it ran on, one of :data:`KINDS`; ``None`` where that is not known."""
+        return hardware_of(self.cell.load.ran_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """One stack at one precision on the devices of one machine.
+
+    Args:
+        figures: kind of device -> the figure; of several devices of a kind the one with the quicker whole answer.
+        ratios: metric -> pair of :data:`PAIRS` -> the ratio; paired by block where both are of one run.
+    """
+
+    machine: Machine
+    backend: str
+    precision: str
+    simulated: bool
+    figures: Mapping[str, Figure]
+    ratios: Mapping[str, Mapping[tuple[str, str], Estimate]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request, and the answers of all machines that were asked it.
+
+    Args:
+        figures: machine by machine.
+        rankings: machine id -> who is lowest there by each metric. What another run measured shares no block with the
+            winner, so that it is among those not compared.
+        devices: stacks that ran on several kinds of devices of one machine.
+    """
+
+    asked: Asked
+    figures: tuple[Figure, ...]
+    rankings: Mapping[str, tuple[Ranking[CellResult], ...]]
+    devices: tuple[Devices, ...]
+
+    @property
+    def machines(self) -> list[Machine]:
+        """Those that have a figure."""
+        return list({one.machine.id: one.machine for one in self.figures}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All machines and all requests, that of most machines first.
+
+    Args:
+        base: the machine that others are compared with.
+        threshold: half the width of what counts as the same, as a share.
+    """
+
+    machines: tuple[Machine, ...]
+    base: Machine
+    questions: tuple[Question, ...]
+    threshold: float
+
+
+def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) -> Fleet:
+    """Put the newest figures of machines side by side.
+
+    Args:
+        machines: in the order in which they are shown.
+        base: one of them.
+        threshold: as a share.
+    """
+    compared = {machine.id: _compared(base, machine, threshold) for machine in machines if machine is not base}
+    figures: dict[Asked, list[Figure]] = {}
+    for machine in machines:
+        for standing, cell in _cells(machine):
+            apart, differences = compared.get(machine.id, {}).get(_name(standing, cell), ((), {}))
+            one = Figure(machine, standing, cell, _serious(standing, cell), apart, differences)
+            asked = Asked(*standing.model, *cell.shape, cell.ask)
+            figures.setdefault(asked, []).append(one)
+    questions = [_question(asked, own) for asked, own in figures.items()]
+    questions.sort(key=lambda one: (-len(one.machines), -len(one.figures), one.asked.model, _size(one.asked)))
+    return Fleet(tuple(machines), base, tuple(questions), threshold)
+
+
+def most_asked(machines: Sequence[Machine]) -> Machine:
+    """The machine that shares most of its figures with others: the base, unless another one is named."""
+    cells = {machine.id: {_name(*one) for one in _cells(machine)} for machine in machines}
+
+    def shared(machine: Machine) -> int:
+        return sum(len(cells[machine.id] & own) for other, own in cells.items() if other != machine.id)
+
+    return max(machines, key=lambda one: (shared(one), len(cells[one.id])))
+
+
+def _size(asked: Asked) -> tuple[int, int, int, bool]:
+    return asked.prompt_tokens, asked.new_tokens, asked.batch_size, asked.ask == "again"
+
+
+def _cells(machine: Machine) -> Iterator[tuple[Standing, CellResult]]:
+    for standing in machine.standing:
+        yield from ((standing, cell) for cell in standing.analysis.cells)
+
+
+def _name(standing: Standing, cell: CellResult) -> tuple[str, str, str]:
+    return *standing.model, cell.cell_key
+
+
+def _serious(standing: Standing, cell: CellResult) -> tuple[str, ...]:
+    found = standing.analysis.findings
+    return tuple(dict.fromkeys(one.code for one in found if one.severity == "serious" and touches(one, cell)))
+
+
+# -- machines beside the base
+
+_Compared = dict[tuple[str, str, str], tuple[tuple[Apart, ...], Mapping[str, Difference]]]
+
+
+def _compared(base: Machine, machine: Machine, threshold: float) -> _Compared:
+    """What the figures of a machine are beside those of the base, as `nox -s compare` has it, run by run."""
+    there = {_name(*one): one for one in _cells(base)}
+    found: _Compared = {}
+    for head in machine.standing:
+        pairs = [(*there[name], cell) for cell in head.analysis.cells if (name := _name(head, cell)) in there]
+        for run, own in group_by(pairs, lambda one: one[0].run_id).items():
+            standing = next(one for one, *_ in own if one.run_id == run)
+            apart = {here.cell_key: tuple(_apart(standing, cell, head, here)) for _, cell, here in own}
+            found |= {(*head.model, key): (reasons, {}) for key, reasons in apart.items() if reasons}
+            sides = [
+                replace(one.analysis, cells=tuple(cell for cell in cells if not apart[cell.cell_key]))
+                for one, cells in ((standing, [cell for _, cell, _ in own]), (head, [here for *_, here in own]))
+            ]
+            for one in compare(sides[0], sides[1:], threshold, [machine.variation]).heads[0].cells:
+                found[*head.model, one.cell.cell_key] = (), {each.metric: each for each in one.differences}
+    return found
+
+
+def _apart(base: Standing, there: CellResult, head: Standing, here: CellResult) -> Iterator[Apart]:
+    """Why two figures of one cell cannot be compared; what either side does not record is no reason."""
+    for side in (there, here):
+        if side.load.broken:
+            yield Apart("quality", _verdict(there), _verdict(here))
+            break
+    if there.load.simulated != here.load.simulated:
+        yield Apart("simulated", there.load.device_verdict, here.load.device_verdict)
+    if there.load.ran_on != here.load.ran_on:
+        yield Apart("device", there.load.ran_on, here.load.ran_on)
+    asked, others = (one.prompts.get(here.prompt_tokens, {}) for one in (base, head))
+    if changed := sum(asked.get(name, ids) != ids for name, ids in others.items()):
+        yield Apart("prompts", len(asked), changed)
+    padded = there.padded_prompt_tokens, here.padded_prompt_tokens
+    if None not in padded and padded[0] != padded[1]:
+        yield Apart("padded", *padded)
+    for one in mismatches(base.analysis.record, head.analysis.record):
+        if one.what in _POWER and None not in (one.base, one.head):
+            yield Apart(next(what for what in _POWER if what == one.what), one.base, one.head)
+    serious = [_serious(base, there), _serious(head, here)]
+    if any(serious):
+        yield Apart("serious", ", ".join(serious[0]), ", ".join(serious[1]))
+
+
+def _verdict(cell: CellResult) -> str:
+    return cell.load.quality.verdict if cell.load.quality else "unknown"
+
+
+# -- the machines one by one
+
+
+def _question(asked: Asked, figures: Sequence[Figure]) -> Question:
+    by_machine = group_by(figures, lambda one: one.machine.id)
+    return Question(
+        asked=asked,
+        figures=tuple(figures),
+        rankings={machine: tuple(rankings(list(_by_run(own)))) for machine, own in by_machine.items()},
+        devices=tuple(one for own in by_machine.values() for one in _devices(own)),
+    )
+
+
+def _by_run(figures: Sequence[Figure]) -> Iterator[CellResult]:
+    """The cells, such that those of two runs have no block in common."""
+    runs = list(dict.fromkeys(one.standing.run_id for one in figures))
+    for one in figures:
+        first = runs.index(one.standing.run_id) * _BLOCKS_OF_A_RUN
+        moved = {metric: _moved(getattr(one.cell, metric), first) for metric in RANKED}
+        yield replace(one.cell, **moved)  # type: ignore[arg-type]
+
+
+def _moved(measured: Measured | None, first: int) -> Measured | None:
+    if measured is None or not first:
+        return measured
+    return Measured(measured.estimate, {block + first: value for block, value in measured.by_block.items()})
+
+
+def _devices(figures: Sequence[Figure]) -> Iterator[Devices]:
+    sound = [one for one in figures if one.kind and not one.cell.load.broken]
+    groups = group_by(sound, lambda one: (one.cell.load.backend, one.cell.load.precision, one.cell.load.simulated))
+    for (backend, precision, simulated), own in groups.items():
+        kinds = {kind: min(of, key=_answer_ms) for kind, of in group_by(own, lambda one: str(one.kind)).items()}
+        if len(kinds) > 1:
+            ratios = {
+                metric: {
+                    pair: ratio
+                    for pair in PAIRS
+                    if kinds.keys() >= {*pair} and (ratio := _ratio(kinds[pair[0]], kinds[pair[1]], metric))
+                }
+                for metric in METRICS
+            }
+            yield Devices(own[0].machine, backend, precision, simulated, kinds, ratios)
+
+
+def _answer_ms(one: Figure) -> float:
+    return (one.cell.response_ms or one.cell.ttft_ms).estimate.value
+
+
+def _ratio(head: Figure, base: Figure, metric: str) -> Estimate | None:
+    here, there = getattr(head.cell, metric), getattr(base.cell, metric)
+    if here is None or there is None:
+        return None
+    same_run = head.standing.run_id == base.standing.run_id
+    found = (paired if same_run else between_runs)(here.by_block, there.by_block)
+    return found.ratio if found else None
+
+
+def least_and_most(devices: Sequence[Devices], metric: str, pair: tuple[str, str]) -> tuple[int, float, float] | None:
+    """On how many machines a ratio is known, its least and its most there; ``None`` where it is on none."""
+    values = [ratios[pair].value for one in devices if pair in (ratios := one.ratios[metric])]
+    machines = {one.machine.id for one in devices if pair in one.ratios[metric]}
+    return (len(machines), min(values), max(values)) if values else None
+
+
+def energies(question: Question) -> list[tuple[Figure, float]]:
+    """Figures whose energy was counted, with joules per answer; what is simulated costs nothing that could be told."""
+    known = ((one, one.cell.costs.energy_j) for one in question.figures if not one.cell.load.simulated)
+    return [(one, value) for one, value in known if value is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A change of a driver or a package at which figures of machines changed.
+
+    Args:
+        what: of the driver or package; ``before`` and ``after`` are its versions.
+        machines: where; each with the places of the turns in its history.
+    """
+
+    what: str
+    before: str | None
+    after: str | None
+    machines: tuple[tuple[Machine, tuple[int, ...]], ...]
+
+
+def splits(machines: Sequence[Machine]) -> list[Split]:
+    """What changed where histories have a change point, that of most machines first."""
+    found: dict[tuple[str, str | None, str | None], dict[str, list[int]]] = {}
+    for machine in machines:
+        for place, turn in enumerate(machine.history.turns if machine.history else ()):
+            for one in turn.changes:
+                if not one.backends or {*one.backends} & {*turn.backends}:
+                    found.setdefault((one.what, one.before, one.after), {}).setdefault(machine.id, []).append(place)
+    known = {machine.id: machine for machine in machines}
+    made = (
+        Split(*change, tuple((known[name], tuple(dict.fromkeys(places))) for name, places in own.items()))
+        for change, own in found.items()
+    )
+    return sorted(made, key=lambda one: (-len(one.machines), one.what))
+
+
+def tries(machines: Sequence[Machine]) -> list[tuple[Machine, Tried]]:
+    """All that was tried, by stack, device and precision, then by machine."""
+    found = [(machine, tried) for machine in machines for tried in machine.tried]
+
+    def place(one: tuple[Machine, Tried]) -> tuple[str, ...]:
+        machine, tried = one
+        return tried.backend, tried.device, tried.precision, machine.name, tried.driver or ""
+
+    return sorted(found, key=place)
