@@ -19,8 +19,10 @@ _OUTPUT = logging.DEBUG - 1
 """nox's level for what programs print, which ``nox -v`` shows."""
 _DRAWN_EVERY_S = 1.0
 
+_NAME = r"[A-Za-z][\w.]*(?:-[A-Za-z][\w.]*)*"
+"""A package, without the version that comes after it in a requirement or in the name of a wheel."""
 _STEPS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
-    (re.compile(r"(?:Collecting|Processing|Downloading) (?:\S*/)?(\w[\w.-]*)"), lambda found: f"fetching {found[1]}"),
+    (re.compile(rf"(?:Collecting|Processing|Downloading) (?:\S*/)?({_NAME})"), lambda found: f"fetching {found[1]}"),
     (re.compile(r"Resolved (\d+) packages?"), lambda found: f"fetching {found[1]} packages"),
     (re.compile(r"Building wheel for (\S+)"), lambda found: f"compiling {found[1]}"),
     (

@@ -69,8 +69,9 @@ def test_a_line_is_never_wider_than_the_terminal(terminal: Terminal) -> None:
     ("line", "step"),
     [
         ("Collecting torch==2.13.0 (from -r r.txt)", "fetching torch"),
-        ("Processing /opt/files/numpy-2.4.6-cp311.whl", "fetching numpy-2.4.6-cp311.whl"),
-        ("  Downloading babel-2.19.0-py3-none-any.whl (11.0 MB)", "fetching babel-2.19.0-py3-none-any.whl"),
+        ("Collecting lazy-importer==0.1.0 (from -r r.txt)", "fetching lazy-importer"),
+        ("Processing /opt/files/numpy-2.4.6-cp311.whl", "fetching numpy"),
+        ("  Downloading babel-2.19.0-py3-none-any.whl (11.0 MB)", "fetching babel"),
         ("Building wheel for llama-cpp-python (pyproject.toml): started", "compiling llama-cpp-python"),
         ("Installing collected packages: a, b, c", "unpacking 3 packages"),
         ("Resolved 35 packages in 543ms", "fetching 35 packages"),
