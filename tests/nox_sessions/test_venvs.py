@@ -12,28 +12,26 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from nox.command import CommandFailed
 
 import noxfile
 from bench.plan.environments import EXTRAS, PLUGINS, Environment, Here, environment, to_json
 from bench.prepare.install import (
     _alone,
-    _made,
     as_they_are,
     damage,
     interpreter,
     is_ready,
-    own_pip,
     recipe,
     shortage,
-    torch_index,
 )
+from bench.prepare.installers import own_pip, torch_index
 from tests.nox_sessions.fake import (
     LINUX,
     PROJECT,
     AbortedError,
     FakeSession,
     as_session,
+    installation,
     made,
     put_package,
     write_plan,
@@ -172,7 +170,7 @@ def test_another_session_that_makes_the_venv_is_waited_for() -> None:
         while not any("waiting for another session" in line for line in second.said):
             assert waits.wait(60)
             waits.clear()
-        _made(as_session(first), environment("ort-genai"), CommandFailed)
+        installation(first)._made(environment("ort-genai"))
     assert (later.result(), second.calls) == ({"ort-genai": {"python": str(interpreter("ort-genai"))}}, [])
 
 
