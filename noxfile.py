@@ -85,7 +85,7 @@ from bench.prepare.locks import problem  # noqa: E402
 from bench.prepare.resolve import renew, resolve_all  # noqa: E402
 
 STUDIES = (
-    *("architectures", "dataset", "faults", "fuzz", "intervals"),
+    *("architectures", "dataset", "faults", "fleet", "fuzz", "intervals"),
     *("overhead", "report-speed", "scale", "settings", "soak"),
 )
 """Packages of ``studies/``, with dashes in their names as people type them."""
@@ -323,14 +323,15 @@ def fleet(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments: architectures, dataset, faults, fuzz, intervals, overhead, report-speed, scale, settings, soak."""
+    """Experiments about the benchmark itself; `-- --help` names them."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(
             f"error: name a study: `nox -s studies -- NAME`, with one of {', '.join(STUDIES)}; each takes --help"
         )
         raise SystemExit(0 if asks_for_help([name]) else 4)
-    python = harness(session)
+    python = harness(session, FLEET if name == "fleet" else HARNESS)
+    go_back(session)
     on_stacks = name in ("architectures", "overhead", "settings", "soak")
     on_a_stack = on_stacks or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
     groups = contract_groups() if name == "architectures" else default_groups()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -145,24 +146,29 @@ def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) ->
     compared = {machine.id: _compared(base, machine, threshold) for machine in machines if machine is not base}
     figures: dict[Asked, list[Figure]] = {}
     for machine in machines:
+        serious = _serious(machine)
         for standing, cell in _cells(machine):
-            apart, differences = compared.get(machine.id, {}).get(_name(standing, cell), ((), {}))
-            one = Figure(machine, standing, cell, _serious(standing, cell), apart, differences)
-            asked = Asked(*standing.model, *cell.shape, cell.ask)
-            figures.setdefault(asked, []).append(one)
+            name = _name(standing, cell)
+            apart, differences = compared.get(machine.id, {}).get(name, ((), {}))
+            one = Figure(machine, standing, cell, serious.get(name, ()), apart, differences)
+            figures.setdefault(_asked(standing, cell), []).append(one)
     questions = [_question(asked, own) for asked, own in figures.items()]
     questions.sort(key=lambda one: (-len(one.machines), -len(one.figures), one.asked.model, _size(one.asked)))
     return Fleet(tuple(machines), base, tuple(questions), threshold)
 
 
-def most_asked(machines: Sequence[Machine]) -> Machine:
-    """The machine that shares most of its figures with others: the base, unless another one is named."""
-    cells = {machine.id: {_name(*one) for one in _cells(machine)} for machine in machines}
+def most_asked(machines: Sequence[Machine], fits: Callable[[Asked], bool]) -> Machine:
+    """The machine that shares most of its figures with others, of requests that fit: the base, unless one is named."""
+    cells = {
+        machine.id: {_name(standing, cell) for standing, cell in _cells(machine) if fits(_asked(standing, cell))}
+        for machine in machines
+    }
+    counted = Counter(name for own in cells.values() for name in own)
+    return max(machines, key=lambda one: (sum(counted[name] - 1 for name in cells[one.id]), len(cells[one.id])))
 
-    def shared(machine: Machine) -> int:
-        return sum(len(cells[machine.id] & own) for other, own in cells.items() if other != machine.id)
 
-    return max(machines, key=lambda one: (shared(one), len(cells[one.id])))
+def _asked(standing: Standing, cell: CellResult) -> Asked:
+    return Asked(*standing.model, *cell.shape, cell.ask)
 
 
 def _size(asked: Asked) -> tuple[int, int, int, bool]:
@@ -174,29 +180,41 @@ def _cells(machine: Machine) -> Iterator[tuple[Standing, CellResult]]:
         yield from ((standing, cell) for cell in standing.analysis.cells)
 
 
-def _name(standing: Standing, cell: CellResult) -> tuple[str, str, str]:
+_CellName = tuple[str, str, str]
+
+
+def _name(standing: Standing, cell: CellResult) -> _CellName:
     return *standing.model, cell.cell_key
 
 
-def _serious(standing: Standing, cell: CellResult) -> tuple[str, ...]:
-    found = standing.analysis.findings
-    return tuple(dict.fromkeys(one.code for one in found if one.severity == "serious" and touches(one, cell)))
+def _serious(machine: Machine) -> dict[_CellName, tuple[str, ...]]:
+    """The codes of the serious findings that touch a cell, of the cells that have any."""
+    found: dict[_CellName, tuple[str, ...]] = {}
+    for standing in machine.standing:
+        serious = [one for one in standing.analysis.findings if one.severity == "serious"]
+        by_cell = group_by(serious, lambda one: one.cell_key)
+        for cell in standing.analysis.cells:
+            of_cell = (*by_cell.get(None, ()), *by_cell.get(cell.cell_key, ()))
+            if codes := tuple(dict.fromkeys(one.code for one in of_cell if touches(one, cell))):
+                found[_name(standing, cell)] = codes
+    return found
 
 
 # -- machines beside the base
 
-_Compared = dict[tuple[str, str, str], tuple[tuple[Apart, ...], Mapping[str, Difference]]]
+_Compared = dict[_CellName, tuple[tuple[Apart, ...], Mapping[str, Difference]]]
 
 
 def _compared(base: Machine, machine: Machine, threshold: float) -> _Compared:
     """What the figures of a machine are beside those of the base, as `nox -s compare` has it, run by run."""
     there = {_name(*one): one for one in _cells(base)}
+    serious = _serious(base), _serious(machine)
     found: _Compared = {}
     for head in machine.standing:
         pairs = [(*there[name], cell) for cell in head.analysis.cells if (name := _name(head, cell)) in there]
         for run, own in group_by(pairs, lambda one: one[0].run_id).items():
             standing = next(one for one, *_ in own if one.run_id == run)
-            apart = {here.cell_key: tuple(_apart(standing, cell, head, here)) for _, cell, here in own}
+            apart = {here.cell_key: tuple(_apart(standing, cell, head, here, serious)) for _, cell, here in own}
             found |= {(*head.model, key): (reasons, {}) for key, reasons in apart.items() if reasons}
             sides = [
                 replace(one.analysis, cells=tuple(cell for cell in cells if not apart[cell.cell_key]))
@@ -207,7 +225,10 @@ def _compared(base: Machine, machine: Machine, threshold: float) -> _Compared:
     return found
 
 
-def _apart(base: Standing, there: CellResult, head: Standing, here: CellResult) -> Iterator[Apart]:
+_SeriousOf = tuple[Mapping[_CellName, Sequence[str]], Mapping[_CellName, Sequence[str]]]
+
+
+def _apart(base: Standing, there: CellResult, head: Standing, here: CellResult, serious: _SeriousOf) -> Iterator[Apart]:
     """Why two figures of one cell cannot be compared; what either side does not record is no reason."""
     for side in (there, here):
         if side.load.broken:
@@ -226,9 +247,9 @@ def _apart(base: Standing, there: CellResult, head: Standing, here: CellResult) 
     for one in mismatches(base.analysis.record, head.analysis.record):
         if one.what in _POWER and None not in (one.base, one.head):
             yield Apart(next(what for what in _POWER if what == one.what), one.base, one.head)
-    serious = [_serious(base, there), _serious(head, here)]
-    if any(serious):
-        yield Apart("serious", ", ".join(serious[0]), ", ".join(serious[1]))
+    codes = [of.get(_name(head, here), ()) for of in serious]
+    if any(codes):
+        yield Apart("serious", *map(", ".join, codes))
 
 
 def _verdict(cell: CellResult) -> str:

@@ -28,7 +28,12 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
     """
     break_as_interrupt()
     with subprocess.Popen(command, env={**surroundings(), **variables}) as child:
-        return wait(child)
+        # Who ends nox means what it runs: a scheduler of a fleet would go on for ever.
+        before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        try:
+            return wait(child)
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def run_quietly(command: Sequence[str], variables: Mapping[str, str], show: Callable[[str], None]) -> int:

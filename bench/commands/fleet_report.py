@@ -7,14 +7,14 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, add_language, print_lines
+from bench.cli import Parser, add_language, one_line, print_lines
 from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error, print_left_out, run_name, share
 from bench.dataset.machines import Machines
 from bench.errors import BenchError, StoreError, UsageError
 from bench.report.fleet.fleet_files import write_fleet
 from bench.report.fleet.fleet_view import NEWEST, Wanted, read_fleet
 from bench.report.language import speaking
-from bench.report.redact import Private
+from bench.report.redact import Private, shown_text
 from bench.store.dataset import is_dataset, open_dataset
 from bench.store.lookup import all_folders, find_folders, is_glob
 from bench.store.machine_names import machine_names
@@ -65,7 +65,7 @@ def _by_machine(folders: Sequence[Path], alone: set[Path], private: Private | No
                 continue
             machine, shared = machines.of(run.record)
             if shared:
-                print(f"note: {shared}", file=sys.stderr)
+                print(one_line(shown_text(f"note: {shared}", private)), file=sys.stderr)
             place = run.run_id, machine
         if place[0] not in seen:
             seen.add(place[0])

@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BenchError as error:
         return print_refusal(error)
     except KeyboardInterrupt:
+        say(
+            "stopped    a run that goes on ends after its generation, and is carried on with when it is asked for again"
+        )
         return _INTERRUPTED
     return 0
 

@@ -31,9 +31,6 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from bench.errors import MachineError
-from bench.store.files import replace_file
-from bench.store.reader import open_run
-from bench.store.writer import goes_on
 
 STOPPED = 128
 """Exit statuses from here on are of a run that was stopped or killed, which is carried on with."""
@@ -163,13 +160,17 @@ class Job:
         try:
             with FileLock(self.folder / ".lock", timeout=0):
                 if self.status is None:
-                    self._finish(self._measured())
+                    (self.folder / "status").write_text(str(self._measured()), "utf-8")
         except Timeout:
             return  # another one does
 
     def _measured(self) -> int:
         told: dict[str, Any] = json.loads((self.folder / "command.json").read_text("utf-8"))
         if (run_id := self.run_id) is not None:
+            # Beside a measurement this process is to be small.
+            from bench.store.reader import open_run  # noqa: PLC0415
+            from bench.store.writer import goes_on  # noqa: PLC0415
+
             folder = self.results / run_id
             # Only its process may have been killed, and not what measures.
             while goes_on(folder):
@@ -191,11 +192,6 @@ class Job:
                 with suppress(KeyboardInterrupt):
                     status = child.wait()
                     return status if status >= 0 else STOPPED - status
-
-    def _finish(self, status: int) -> None:
-        part = self.folder / "status.part"
-        part.write_text(str(status), "utf-8")
-        replace_file(part, self.folder / "status")
 
     def _held(self) -> bool:
         lock = FileLock(self.folder / ".lock", timeout=0)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distributed import Client, Security, Worker, get_worker
+from distributed import Client, Security, Status, Worker, get_worker
 
 from backends.contract import one_line
 from bench.errors import MachineError
@@ -35,6 +35,7 @@ Say = Callable[[str], None]
 ALONE = "MACHINE"
 """The resource of which each machine has one, so that it does one thing at a time."""
 _OWN, _LABEL = "machine-", "label-"
+_LEAVING = (Status.closing, Status.closing_gracefully, Status.closed, Status.failed)
 _AGAIN_S = 5.0
 _ANY_PYTHON = json.dumps({CONVERSION: {"python": sys.executable}})
 
@@ -198,6 +199,10 @@ def measure(request: str, arguments: Sequence[str], config: str | None, every_s:
     told, at, failure = "", 0.0, ""
     try:
         for said in job.wait():
+            if worker.status in _LEAVING:
+                # Its process goes on, and is found again by whoever asks for it next.
+                failure = f"{worker.place.name} lost its scheduler"
+                break
             if said != told and time.monotonic() >= at:
                 worker.log_event(request, {"machine": worker.place.name, "said": said})
                 told, at = said, time.monotonic() + every_s

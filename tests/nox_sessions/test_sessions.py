@@ -9,14 +9,17 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import psutil
 import pytest
 from _pytest.mark.expression import Expression
 
 import noxfile
+from bench import PROJECT_ROOT
 from bench.commands import child
 from bench.plan.environments import Environment, default_groups, environment
 from bench.prepare import install, resolve
 from bench.prepare.resolve import resolved
+from studies.fleet.lab import wait_until
 from tests.nox_sessions.fake import (
     ERRORS,
     LINUX,
@@ -281,6 +284,21 @@ def test_ctrl_break_of_windows_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Non
     child.break_as_interrupt()
     after = signal.signal(number, before)
     assert after is signal.default_int_handler
+
+
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+def test_who_ends_nox_ends_what_it_runs(tmp_path: Path) -> None:
+    own = tmp_path / "pid"
+    inner = f"import os, time; open({str(own)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    outer = (
+        f"import sys; from bench.commands import child; sys.exit(child.run([sys.executable, '-c', {inner!r}], {{}}))"
+    )
+    with subprocess.Popen([sys.executable, "-c", outer], cwd=PROJECT_ROOT) as nox:
+        wait_until(lambda: own.exists() and own.read_text() != "", "the start of what it runs")
+        nox.terminate()
+        assert nox.wait(30) == 128 + signal.SIGTERM
+    wait_until(lambda: not psutil.pid_exists(int(own.read_text())), "its end")
 
 
 def test_lint_runs_no_tests(finished: Finished) -> None:

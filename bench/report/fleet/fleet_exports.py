@@ -73,6 +73,7 @@ def _row(view: FleetView, question: Question, one: Figure, claims: dict[str, str
         "cell_key": cell.cell_key,
         "configuration": view.name(one),
         **attributes(load, "backend", "backend_version", "device_requested", "ran_on", "device_verdict", "precision"),
+        "inference_precision": load.inference_precision,
         "simulated": load.simulated,
         "quality": load.quality.verdict if load.quality else None,
         "padded_prompt_tokens": cell.padded_prompt_tokens,
@@ -114,7 +115,7 @@ def as_json(view: FleetView) -> str:
                     "cell_key": one.figure.cell.cell_key,
                     "simulated": one.answer.ranking.simulated,
                     "tied": [tied.cell.cell_key for tied in one.tied],
-                    "of_other_runs": [other.cell.cell_key for other in one.other_runs],
+                    "not_ranked": [other.cell.cell_key for other in one.others],
                 }
                 for question in fleet.questions
                 for metric in RANKED
@@ -168,10 +169,9 @@ def _machine(one: Machine) -> dict[str, Any]:
 
 def _about(view: FleetView) -> dict[str, Any]:
     figures = view.figures
-    newest = max(one.standing.created_at for one in figures)
     machines = view.fleet.machines
     return about_fields(
-        created_at=newest.isoformat(),
+        created_at=view.newest.isoformat(),
         machine=listed([one.name for one in machines][:5]) if len(machines) <= 5 else words.heading(view),
         machine_id=None,
         model=listed(list(dict.fromkeys(one.asked.model for one in view.fleet.questions))),
@@ -289,8 +289,9 @@ def _tile(column: Column, machine: Machine, metric: str) -> str:
         return ""
     ends = interval(measured.estimate)
     figure = f"{number(measured.estimate.value)} ({ends})" if ends else number(measured.estimate.value)
+    figure += escape(column.mark(one))
     difference = one.differences.get(metric)
-    told = change(difference.contrast.ratio) if difference else "; ".join(map(words.apart, one.apart))
+    told = change(difference.contrast.ratio) if difference else words.reasons(one)
     return f"{figure}<br>{escape(told)}" if told else figure
 
 

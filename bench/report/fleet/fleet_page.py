@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 
 from bench import metrics
+from bench.analyse.comparison import VERDICTS
 from bench.analyse.fleet import KINDS, METRICS, PAIRS, Figure, energies, splits, tries
 from bench.analyse.grouping import group_by
 from bench.metrics import RANKED
@@ -55,6 +56,7 @@ def page(view: FleetView, csv: str) -> str:
         group_by=group_by,
         tint=_tint,
         figures=comparison_figures,
+        verdicts=VERDICTS,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 from bench.analyse.fleet import Asked, Figure, Fleet, Question, build_fleet, most_asked
@@ -13,7 +14,7 @@ from bench.analyse.results import CellResult, Ranking
 from bench.errors import StoreError, UsageError
 from bench.report.format import listed
 from bench.report.history.history_view import in_processes, namers
-from bench.report.names import Naming, name_all, shape_name
+from bench.report.names import Naming, mark_of, name_all, shape_name
 from bench.report.run_view import Answer
 from bench.store.machine_names import MachineName
 
@@ -53,11 +54,13 @@ class FleetView:
         fleet: the machines, and the requests that were asked for.
         names: of the loads of each run.
         digests: model -> its digests, where there are several.
+        newest: when the newest run began that has one of the figures.
     """
 
     fleet: Fleet
     names: Mapping[str, Naming]
     digests: Mapping[str, tuple[str, ...]]
+    newest: datetime
 
     @property
     def shown(self) -> tuple[Question, ...]:
@@ -88,7 +91,11 @@ class FleetView:
 
     def age(self, one: Figure) -> int:
         """Days from its run to the newest one of the fleet."""
-        return (max(own.standing.created_at for own in self.figures) - one.standing.created_at).days
+        return (self.newest - one.standing.created_at).days
+
+    def ages(self, figures: Iterable[Figure]) -> list[int]:
+        """Those of some figures, each once."""
+        return sorted({self.age(one) for one in figures})
 
 
 def read_fleet(
@@ -125,7 +132,7 @@ def read_fleet(
     if not measured:
         left_out = [why for one in machines for why in one.left_out]
         raise StoreError(left_out[0] if left_out else "none of these runs measured anything")
-    base = _base(measured, wanted.base) if wanted.base else most_asked(measured)
+    base = _base(measured, wanted.base) if wanted.base else most_asked(measured, wanted.fits)
     ordered = sorted(machines, key=lambda one: (one.generation, one.name))
     return view_fleet(build_fleet(ordered, base, threshold), wanted)
 
@@ -139,12 +146,11 @@ def view_fleet(fleet: Fleet, wanted: Wanted) -> FleetView:
     measured = [one for one in fleet.machines if one.standing]
     if len(measured) > 1 and len(questions[0].machines) == 1:
         first, second = (
-            {title(Asked(*one.model, *cell.shape, cell.ask)) for one in machine.standing for cell in one.analysis.cells}
-            for machine in measured[:2]
+            min(title(one.asked) for one in fleet.questions if machine in one.machines) for machine in measured[:2]
         )
         raise UsageError(
-            f"no two machines measured the same model and request: {measured[0].name} has {min(first)}, "
-            f"{measured[1].name} has {min(second)}; measure one model and request on both, or name runs of one machine"
+            f"no two machines measured the same model and request: {measured[0].name} has {first}, "
+            f"{measured[1].name} has {second}; measure one model and request on both, or name runs of one machine"
         )
     standing = {own.run_id: own for machine in fleet.machines for own in machine.standing}
     digests: dict[str, dict[str, None]] = {}
@@ -154,6 +160,7 @@ def view_fleet(fleet: Fleet, wanted: Wanted) -> FleetView:
         fleet=replace(fleet, questions=questions),
         names={run_id: name_all(own.analysis) for run_id, own in standing.items()},
         digests={model: tuple(own) for model, own in digests.items() if len(own) > 1},
+        newest=max(one.standing.created_at for question in questions for one in question.figures),
     )
 
 
@@ -181,6 +188,11 @@ class Column:
     first: Figure
     figures: Mapping[str, Figure]
 
+    def mark(self, one: Figure) -> str:
+        """What of a figure its name does not tell: simulated, of another device, or of broken output."""
+        found = mark_of(one.cell.load)
+        return "" if found in self.name else found
+
 
 def columns(view: FleetView, question: Question) -> list[Column]:
     """Its configurations, that of most machines first."""
@@ -205,14 +217,14 @@ class Fastest:
         answer: with what may be said of it.
         figure: of the lowest.
         tied: figures that cannot be told apart from it.
-        other_runs: figures of other runs, which share no block with it.
+        others: figures of other runs, or of other blocks, which cannot be compared with it.
     """
 
     machine: Machine
     answer: Answer
     figure: Figure
     tied: tuple[Figure, ...]
-    other_runs: tuple[Figure, ...]
+    others: tuple[Figure, ...]
 
 
 def fastest(question: Question, metric: str) -> list[Fastest]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.environment import Change
-from bench.analyse.fleet import Apart, Devices, Question, Split, least_and_most
+from bench.analyse.fleet import Apart, Devices, Figure, Question, Split, least_and_most
 from bench.analyse.fleet_machine import Machine, Tried
 from bench.metrics import METRICS
 from bench.report import finding_words, metric_words
@@ -15,7 +15,7 @@ from bench.report.fleet.fleet_view import Fastest, FleetView, count_fastest, tit
 from bench.report.format import capital, factor, listed, number, percent, plural
 from bench.report.history.history_text import change_text, series_names, turn_sentence
 from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.language import mark, ngettext
 
 _MOST_NAMED = 8
 _MOST_LOWEST = 3
@@ -66,6 +66,11 @@ def _notes(view: FleetView) -> Iterator[str]:
     for model, digests in view.digests.items():
         yield _("{model} was measured with {count} different digests: each is a model of its own here").format(
             model=model, count=number(len(digests), 0)
+        )
+    base, first = view.fleet.base, view.fleet.questions[0]
+    if base not in first.machines:
+        yield _("{base} has no figure of {request}, so nothing there is compared with it").format(
+            base=base.name, request=title(first.asked)
         )
     unfinished = [one.machine.name for one in view.figures if one.standing.analysis.end is None]
     if unfinished:
@@ -126,15 +131,32 @@ def beside(view: FleetView, one: Fastest) -> list[str]:
     found = []
     if one.tied:
         found.append(_("Cannot be told apart from it: {names}.").format(names=listed([view.name(x) for x in one.tied])))
-    if one.other_runs:
-        names = listed([view.name(x) for x in one.other_runs])
-        found.append(_("Of another run, so not ranked with it: {names}.").format(names=names))
+    if one.others:
+        names = listed([view.name(x) for x in one.others])
+        found.append(_("Of another run or of other blocks, so not ranked with it: {names}.").format(names=names))
     if broken := one.answer.ranking.broken:
         own = view.names[one.figure.standing.run_id]
         found.append(
             _("Broken, so out of the ranking: {names}.").format(names=listed([own.of(x.load) for x in broken]))
         )
     return found
+
+
+def count_beside(one: Fastest) -> str:
+    """How many cannot be told apart from the lowest, in few words, or else that something is to be said of others."""
+    tied = len(one.tied)
+    return (
+        ngettext("{count} cannot be told apart", "{count} cannot be told apart", tied).format(count=number(tied, 0))
+        if tied
+        else _("not ranked")
+    )
+
+
+def power(machine: Machine) -> str:
+    """Under which power it was measured, as far as that is recorded."""
+    own = machine.newest.get("machine") or {}
+    known = ((name, own.get(name.replace(" ", "_"))) for name in ("power source", "power mode", "governor"))
+    return ", ".join(value(name, one) for name, one in known if one)
 
 
 def age(days: int) -> str:
@@ -161,6 +183,16 @@ def apart(one: Apart) -> str:
         return message.format(base=_findings(one.base), head=_findings(one.head))
     base, head = (number(x, 0) if isinstance(x, int) else word(str(x)) for x in (one.base, one.head))
     return message.format(base=base, head=head)
+
+
+def reasons(one: Figure) -> str:
+    """All of them."""
+    return "; ".join(map(apart, one.apart))
+
+
+def machine_and_reasons(one: Figure) -> tuple[str, str]:
+    """What figures share that are kept apart together."""
+    return one.machine.id, reasons(one)
 
 
 def _findings(codes: str) -> str:

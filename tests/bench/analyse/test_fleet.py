@@ -15,6 +15,7 @@ from bench.analyse.fleet import Figure, Fleet, build_fleet, energies, least_and_
 from bench.analyse.fleet_machine import Machine, Tried, generation_of, read_machine
 from bench.analyse.interval import between_runs, paired
 from bench.analyse.results import CellResult, Finding, RunAnalysis
+from bench.report.fleet.fleet_view import Wanted, columns, view_fleet
 from bench.report.history.history_view import namers
 from tests.support.analyses import made_cell, made_load, made_quality, made_run
 from tests.support.fleets import LOADS, FleetRun, ask_otherwise, made_machine, write_lab, write_machine_run
@@ -106,7 +107,8 @@ def test_the_base_is_the_machine_that_shares_most_figures_with_others() -> None:
     one, two = made_cell(SLOW, 32), made_cell(SLOW, 64)
     machines = [made_machine("a", [made_run("1", [one])]), made_machine("b", [made_run("2", [one, two])])]
     machines.append(made_machine("c", [made_run("3", [two])]))
-    assert most_asked(machines).name == "b"
+    assert most_asked(machines, lambda _: True).name == "b"
+    assert most_asked(machines, lambda asked: asked.prompt_tokens == 32).name == "a"
 
 
 def test_other_models_are_other_requests() -> None:
@@ -166,6 +168,16 @@ def test_prompts_with_other_ids_are_kept_apart() -> None:
     other = made_machine("other", [made_run("3", cells)], prompts={32: {"a": "z", "b": "y"}})
     (question,) = fleet_of(base, same, other).questions
     assert [[(one.why, one.head) for one in figure.apart] for figure in question.figures] == [[], [], [("prompts", 1)]]
+
+
+def test_a_figure_says_what_the_name_of_its_column_does_not() -> None:
+    measured = made_cell(SLOW)
+    played = with_load(measured, device_verdict="simulated")
+    fallen = with_load(measured, device_verdict="fallback", device_executed="GPU")
+    runs = [made_run(str(place), [cell]) for place, cell in enumerate((measured, played, fallen))]
+    fleet = fleet_of(*(made_machine(str(place), [run]) for place, run in enumerate(runs)))
+    (column,) = columns(view_fleet(fleet, Wanted()), fleet.questions[0])
+    assert [column.mark(one) for one in column.figures.values()] == ["", " (simulated)", " (fallback to GPU)"]
 
 
 # -- devices

@@ -128,6 +128,14 @@ def test_a_base_and_a_request_are_chosen(lab: Path, tmp_path: Path) -> None:
     assert {one["machine_name"] for one in rows(files) if one["is_base"] == "true"} == {"nuc-2"}
 
 
+def test_a_base_without_a_figure_of_the_request_is_said(tmp_path: Path) -> None:
+    write_machine_run(tmp_path / "results", "only", prompt_tokens=(8,), loads=LOADS[:1])
+    two_alike_at(tmp_path / "results", 16)
+    files = told(tmp_path / "results", tmp_path / "reports", "--base", "only")
+    said = visible(files["fleet.html"])
+    assert "only has no figure of SmolLM2-135M-Instruct, 16 prompt tokens, 64 new, so nothing there is compared" in said
+
+
 def test_runs_of_a_glob_alone_are_read(lab: Path, tmp_path: Path) -> None:
     files = told(lab, tmp_path, "20261104*", "20261110*")
     assert [one["runs"] for one in json.loads(files["fleet.json"])["machines"]] == [2, 1, 1]
@@ -152,9 +160,13 @@ def nothing_measured(results: Path) -> None:
     write_machine_run(results, "a", loads=LOADS[:1], broken={"openvino-genai": ("failed", "no", None)})
 
 
-def two_alike(results: Path) -> None:
+def two_alike_at(results: Path, prompt: int) -> None:
     for name in ("aa", "ab"):
-        write_machine_run(results, name, loads=LOADS[:1], prompt_tokens=(8,))
+        write_machine_run(results, name, loads=LOADS[:1], prompt_tokens=(prompt,))
+
+
+def two_alike(results: Path) -> None:
+    two_alike_at(results, 8)
 
 
 @pytest.mark.parametrize(
