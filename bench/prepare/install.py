@@ -56,6 +56,8 @@ INSTALLERS = frozenset(("pip", "setuptools", "wheel"))
 
 LOG = "install.log"
 """All that pip and uv say while they fill a venv, in its folder."""
+TEMPORARY = "tmp"
+"""Where pip puts its temporary files, in the folder of a venv."""
 AT_ONCE = max(2, min(4, os.cpu_count() or 1))
 """Venvs that are made at the same time: pip works on one CPU and waits for the disk and the network."""
 _POLL_S = 0.5
@@ -240,6 +242,7 @@ class Installation:
         if lines:
             self.lines.warn("\n  ".join([f"{one.name} could not be installed; all of it is in {log}:", *lines]))
             return {"failed": lines}
+        shutil.rmtree(home / TEMPORARY, ignore_errors=True)
         (home / "stamp").write_text(recipe(one), encoding="utf-8")
         size = f"{_size_bytes(home) / 1e9:.1f} GB"
         self.lines.log(f"installed {one.name} by {by}: {size} in {time.monotonic() - since:.0f} s")
@@ -258,6 +261,10 @@ class Installation:
         asked = (*pip, "config", "list", "-vvv", "--disable-pip-version-check")
         said = self._programs.run(*asked, env={**unset, **own_pip(os.environ, "")}, errors=False)
         settings = {**unset, **own_pip(os.environ, said), "PIP_CONFIG_FILE": os.devnull}
+        if not one.facts.build:
+            # What a pip that is killed leaves there goes with the venv. A compiler's paths would get too long.
+            (home / TEMPORARY).mkdir(exist_ok=True)
+            settings |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(home / TEMPORARY))
         torch = torch_index(one.pins, this_machine(), os.environ)
         # Nothing that is timed imports these, and most files never are; the others keep their bytecode when they are.
         untimed = one.name in (HARNESS, CONVERSION) and not sys.dont_write_bytecode

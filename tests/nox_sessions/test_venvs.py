@@ -227,6 +227,17 @@ def test_pip_reads_no_file_of_settings_while_it_installs(monkeypatch: pytest.Mon
     assert fake.options[-1]["env"]["PIP_INDEX_URL"] == "https://file.example"
 
 
+@pytest.mark.parametrize(("group", "own"), [("ort-genai", True), ("llama-cpp", False)])
+def test_the_temporary_files_of_pip_go_with_the_venv_unless_it_compiles(group: str, own: bool) -> None:
+    fake = FakeSession()
+    made(fake, group)
+    folder = interpreter(group).parents[1] / "tmp"
+    assert [fake.options[-1]["env"].get(name) for name in ("TMPDIR", "TEMP", "TMP")] == [
+        str(folder) if own else None
+    ] * 3
+    assert not folder.exists()
+
+
 def test_virtualenv_takes_no_settings_but_where_its_data_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIRTUALENV_SYSTEM_SITE_PACKAGES", "1")
     monkeypatch.setenv("VIRTUALENV_OVERRIDE_APP_DATA", "/data")
