@@ -45,7 +45,9 @@ def test_variants_have_ten_blocks_unless_asked_otherwise(make_options: MakeOptio
         ("transformers==5.0", ("--backend", "optimum-intel,transformers"), "transformers"),
         ("nncf==3.3.0", (), "optimum-intel"),
         ("openvino-genai==2026.3.0.0 openvino==2026.3.0", (), "openvino-genai"),
-        ("llama-cpp-python==0.3.35", (), "llama-cpp"),
+        ("llama-cpp-python==0.3.35", (), "llama-cpp-python"),
+        ("cyllama==0.6.1", (), "llama-cpp"),
+        ("cyllama-vulkan==0.6.1", ("--device", "VULKAN"), "llama-cpp"),
     ],
 )
 def test_the_backend_is_the_one_whose_environment_pins_the_package(
