@@ -47,6 +47,7 @@ class LlamaCpp:
         visible = os.environ.get(VISIBLE)
         found = vulkan_devices(visible) if installed_versions("cyllama-vulkan") else []
         self._vulkan = {one.listed_as: one for one in found}
+        self._abilities = ""
 
     def devices(self) -> list[Device]:
         """The CPU, and what Vulkan lists where the package can use it."""
@@ -56,8 +57,12 @@ class LlamaCpp:
         """Load the one GGUF model in ``artifact``, all of it onto ``device``."""
         vulkan = self._require(device)
         path = model_in(artifact)
+        _log.clear()
         llama.ggml_backend_load_all()
         llama.llama_backend_init()
+        # Said once in a process: which types and instructions the device's kernels may use.
+        said = _log.found(r"ggml_vulkan: \d+ = .*?\| (.*)")
+        self._abilities = said.group(1).strip() if said else self._abilities
         parameters = llama.LlamaModelParams()
         parameters.n_gpu_layers = 0 if vulkan is None else _WHOLE_MODEL
         _log.clear()
@@ -66,7 +71,7 @@ class LlamaCpp:
         except (ValueError, RuntimeError, OSError) as error:
             # The binding itself refuses what does not begin as a GGUF.
             raise not_loaded(path, _log.reason(one_line(error))) from None
-        return LlamaSession(model, vulkan, options)
+        return LlamaSession(model, vulkan, self._abilities, options)
 
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
         """Each text in batches of llama.cpp's own size, with the logits of its scored positions."""
@@ -97,9 +102,10 @@ class LlamaCpp:
 class LlamaSession(LlamaRequests):
     """A loaded model, and the context of its requests."""
 
-    def __init__(self, model: Any, vulkan: VulkanDevice | None, options: LoadOptions) -> None:
+    def __init__(self, model: Any, vulkan: VulkanDevice | None, abilities: str, options: LoadOptions) -> None:
         self._model = model
         self._vulkan = vulkan
+        self._abilities = abilities
         self._placement = placement(_log)
         self._context: Any = None
         self._batch: Any = None
@@ -165,12 +171,15 @@ class LlamaSession(LlamaRequests):
 
     def _where(self) -> Evidence:
         built = str(llama.llama_print_system_info()).strip(" |")
-        note = f"llama.cpp holds a model {self._model.desc}. {self._placement.words} {built}."
-        device = "CPU"
-        if self._vulkan is not None:
-            device = self._placement.ran_on(self._vulkan.listed_as, self._vulkan.name)
-            if self._vulkan.software:
-                note = f"{self._vulkan.name} is a software device: the CPU computes. {note}"
+        note = f"llama.cpp holds a model {self._model.desc}."
+        if self._vulkan is None:
+            return Evidence(
+                "CPU", "read-back", f"{note} It was given no layer to offload. {built}.", versions=_versions()
+            )
+        device = self._placement.ran_on(self._vulkan.listed_as, self._vulkan.name)
+        note = f"{note} {self._placement.words} Its Vulkan kernels: {self._abilities or 'not told'}."
+        if self._vulkan.software:
+            note = f"{self._vulkan.name} is a software device: the CPU computes. {note}"
         return Evidence(device, "read-back", note, versions=_versions())
 
     def close(self) -> None:

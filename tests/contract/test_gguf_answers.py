@@ -14,6 +14,7 @@ import pytest
 
 from backends.table import BACKENDS
 from bench.errors import WorkerUnsupported
+from bench.measure.child_process import Launch
 from bench.measure.worker import WorkerProcess
 from bench.plan.venvs import Venvs
 from bench.processes import child_environment
@@ -25,6 +26,9 @@ pytestmark = pytest.mark.contract
 
 EXACT = {"type_k": "f32", "type_v": "f32", "flash_attention": "off"}
 """What leaves float32 as it is, so that only mistakes differ."""
+
+UNROUNDED = Launch(environment={"GGML_VK_DISABLE_F16": "1"})
+"""Keeps Vulkan's kernels from half precision, which turns near ties round."""
 
 LLAMA_CPP = (("llama-cpp", "CPU"), ("llama-cpp", "VULKAN.LLVMPIPE"), ("llama-cpp-python", "CPU"))
 """Each package that binds llama.cpp, on each device that needs no hardware."""
@@ -90,7 +94,7 @@ def llama_cpp(
     if python is None:
         pytest.skip(f"{backend} is not installed: `nox -s bench -- --backend {backend} --device {device}` does so")
     scratch = tmp_path_factory.mktemp(backend)
-    with WorkerProcess(python, spec.target, scratch, timeouts=TIMEOUTS, threads=1) as worker:
+    with WorkerProcess(python, spec.target, scratch, timeouts=TIMEOUTS, threads=1, launch=UNROUNDED) as worker:
         if device not in [one["name"] for one in worker.open().devices]:
             pytest.skip(f"there is no {device} here")
 

@@ -104,7 +104,10 @@ def test_options_may_be_tried_in_an_interpreter_of_the_users(make_options: MakeO
         ),
         (("--a", OLD, "--b", NEW, "--backend", "ort-genai"), "--a: no environment of ort-genai pins openvino-genai; "),
         (("--a", OLD, "--b", "nncf==3.3.0"), "--a is a variant of openvino-genai and --b of optimum-intel: they must"),
-        (("--a", "numpy==2.0", "--b", "same"), "--a: npu and llama-cpp could be meant; name one by --backend"),
+        (
+            ("--a", "numpy==2.0", "--b", "same"),
+            "--a: npu, llama-cpp, llama-cpp-python could be meant; name one by --backend",
+        ),
         (("--a", "current", "--b", "same"), "--a current, --b current: nothing here says of which backend that is"),
         (("--a", sys.executable, "--b", "current"), "--a: nothing here says of which backend that is"),
         (("--a", OLD, "--b", "openvino-genai=3"), "--b: 'openvino-genai=3' is no requirement"),
