@@ -427,8 +427,8 @@ def tests(session: nox.Session) -> None:
             session.error(f"the tests need every stack, and {group} cannot be had: {reason(outcome)}")
     known = install.as_they_are(map(environment, all_groups()))
     for name, spec in BACKENDS.items():
-        if spec.group and "python" not in known[spec.group] and environment(spec.group).facts.build:
-            session.log(f"{name} is compiled, so its tests run where its venv is: `nox -s bench -- --backend {name}`")
+        if spec.group and not spec.tested_on and not {"python", "unsupported"} & set(known[spec.group]):
+            session.log(f"the tests of {name} run where its venv is: `nox -s bench -- --backend {name}` makes it")
     if session.posargs:
         finish(session, python, "-m", "pytest", *session.posargs, made=known)
     else:

@@ -228,6 +228,9 @@ def hardware_of(device: str) -> Literal["CPU", "GPU", "NPU"] | None:
         return hardware_of(rest or "CPU")
     if kind in ("GPU", "DML", "WINML", "CUDA", "XPU"):
         return "GPU"
+    if kind == "VULKAN":
+        # GPUs are numbered; a software device, which computes on the CPU, has a name: VULKAN.LLVMPIPE.
+        return "CPU" if rest and not rest.isdigit() else "GPU"
     if kind == "CPU":
         return "CPU"
     return "NPU" if kind == "NPU" else None

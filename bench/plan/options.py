@@ -262,7 +262,9 @@ def _device(name: str, where: str) -> str:
         # The provider's own default.
         return f"{kind}.{_device(rest or 'CPU', where)}"
     known = sorted({device for spec in BACKENDS.values() for device in spec.devices})
-    if kind not in known or (dot and not rest.isdigit()):
+    # A software device of Vulkan's has a name in place of a number.
+    numbered = rest.isdigit() or (kind == "VULKAN" and rest.isalnum())
+    if kind not in known or (dot and not numbered):
         raise UsageError(f"{where}: no device {name!r}; there are {', '.join(known)}, and GPU.0 for one of several")
     return name
 

@@ -256,7 +256,7 @@ def _devices(spec: BackendSpec, options: Options, around: Surroundings) -> tuple
         others = [BACKENDS[name] for name in options.backends if name != spec.name]
         theirs = {device for device in options.devices if any(other.precisions(device) for other in others)}
         return tuple(device for device in options.devices if device in known or device not in theirs or not known)
-    listed = tuple(device for hardware, device in spec.default_on.items() if hardware in around.hardware)
+    listed = tuple(dict.fromkeys(one for hardware, one in spec.default_on.items() if hardware in around.hardware))
     return (("CPU",) if "CPU" in spec.devices else ()) + listed or tuple(spec.devices)[:1]
 
 

@@ -183,7 +183,7 @@ def test_what_lies_in_a_venv_is_kept_with_it() -> None:
 
 def test_a_build_is_told_what_to_leave_out() -> None:
     fake = FakeSession()
-    made(fake, "llama-cpp")
+    made(fake, "llama-cpp-python")
     assert fake.options[-1]["env"]["CMAKE_ARGS"] == "-DLLAVA_BUILD=OFF"
 
 

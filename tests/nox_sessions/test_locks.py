@@ -295,11 +295,11 @@ def test_packages_of_the_users_are_added_to_the_locked_ones(root: Path, monkeypa
 
 
 def test_what_is_compiled_here_is_not_said_to_be_locked(root: Path) -> None:
-    lock("llama-cpp")
+    lock("llama-cpp-python")
     pip = Pip({"llama-cpp-python": "10"})
-    made(pip, "llama-cpp")
+    made(pip, "llama-cpp-python")
     assert "--only-binary" not in pip.pip_calls[0]
-    assert noted("llama-cpp")["unlocked_reason"] == "compiled here, by build tools that no lock has"
+    assert noted("llama-cpp-python")["unlocked_reason"] == "compiled here, by build tools that no lock has"
 
 
 @pytest.mark.parametrize("old", [True, False])

@@ -409,7 +409,7 @@ def test_what_is_not_published_is_not_asked_for(monkeypatch: pytest.MonkeyPatch)
     assert (said.startswith("not published: "), commands) == (True, [])
 
 
-@pytest.mark.parametrize(("group", "wheels"), [("transformers", True), ("llama-cpp", False)])
+@pytest.mark.parametrize(("group", "wheels"), [("transformers", True), ("llama-cpp-python", False)])
 def test_wheels_alone_count_unless_a_stack_is_compiled(
     monkeypatch: pytest.MonkeyPatch, group: str, wheels: bool
 ) -> None:

@@ -207,7 +207,10 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
             ("--backend", "vllm"),
             "--backend: no backend 'vllm'; there are openvino-genai, ort-genai, optimum-intel, npu, transformers",
         ),
-        (("--device", "TPU"), "no device 'TPU'; there are AUTO, CPU, CUDA, DML, GPU, NPU, OPENVINO, OVEP, WINML, XPU"),
+        (
+            ("--device", "TPU"),
+            "no device 'TPU'; there are AUTO, CPU, CUDA, DML, GPU, NPU, OPENVINO, OVEP, VULKAN, WINML, XPU",
+        ),
         (("--device", "HETERO:GPU,CPU"), "--device: HETERO:GPU spreads a model over several devices"),
         (("--device", "MULTI"), "--device: MULTI spreads a model over several devices"),
         (("--device", "OPENVINO.x"), "--device: no device 'X'"),

@@ -168,7 +168,7 @@ def test_a_sweep_of_which_nothing_remains_is_refused_with_each_reason_once(make_
         make_plan(options)
     assert str(caught.value) == (
         "nothing remains to be measured: "
-        "llama-cpp has no device NPU, only CPU; transformers has no device NPU, only CPU, CUDA, XPU"
+        "llama-cpp has no device NPU, only CPU, VULKAN; transformers has no device NPU, only CPU, CUDA, XPU"
     )
 
 
