@@ -14,6 +14,7 @@ from typing import Any
 
 from distributed import Security
 
+from bench.analyse.conditions import mismatches, prompts_differ
 from bench.analyse.gate_rule import LEAST_BASELINES
 from bench.cli import Parser, command_line, print_refusal
 from bench.commands import fleet, gate
@@ -30,6 +31,7 @@ from bench.plan.options import resolve_options
 from bench.prepare.cache import cache_root
 from bench.store.dataset import open_dataset
 from bench.store.machine_names import MACHINES, machine_names
+from bench.store.reader import StoredRun, open_run
 from bench.store.remote import is_url
 from bench.store.writer import new_run_id
 
@@ -37,7 +39,8 @@ _INTERRUPTED, _CANNOT_TELL = 130, 2
 _WORST = (_INTERRUPTED, UsageError.exit_status, BenchError.exit_status, _CANNOT_TELL)
 """Exit statuses, the worst first; any other one stands before these, and 0 after."""
 _KEPT = 10
-"""How many earlier runs of a machine its gate looks at, the newest."""
+"""How many earlier runs of a machine its gate takes, the newest."""
+_LOOKED_AT = 100
 _OF_THE_MACHINE = ("results_dir", "reports_dir", "cache_dir", "open", "resume", "shared")
 """Options of ``bench`` that are a machine's own affair."""
 
@@ -47,36 +50,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asked, others = _parser().parse_known_args(arguments)
         request, wanted = _again(asked, others) if asked.again else _new(asked, others)
-        visit = _Visit(asked, request)
+        collection = Collection(asked, request)
         address, security = _scheduler(asked)
-        desk = Desk(address, security, request, asked.wait, say, visit.take)
+        desk = Desk(address, security, request, asked.wait, say, collection.take)
         # A dataset that cannot be written is refused before anything is measured.
-        collect([], asked.into, visit.said, cache_root())
+        collect([], asked.into, collection.said, cache_root())
         desk.choose(wanted)
         _keep(asked.folder, request, [one.name for one in desk.machines])
         say(f"request    {request.id} to {', '.join(one.name for one in desk.machines)}")
-        return _measured(desk, visit)
+        return _measured(desk, collection)
     except BenchError as error:
         return print_refusal(error)
     except KeyboardInterrupt:
         return _INTERRUPTED
 
 
-def _measured(desk: Desk, visit: _Visit) -> int:
+def _measured(desk: Desk, collection: Collection) -> int:
     try:
         desk.measure()
     except KeyboardInterrupt:
         again = command_line(["nox", "-s", "fleet", "--", "run", "--again", desk.request.id])
         say(
-            f"interrupted: {visit.taken} of {len(desk.machines)} machines are collected; machines that had begun go on "
-            f"with it, and `{again}` picks up what they have measured"
+            f"interrupted: {collection.taken} of {len(desk.machines)} machines are collected; machines that had begun "
+            f"go on with it, and `{again}` picks up what they have measured"
         )
         return _INTERRUPTED
-    visit.take_rest()
-    return visit.finish(desk.machines)
+    collection.take_rest()
+    return collection.finish(desk.machines)
 
 
-class _Visit:
+class Collection:
     """What becomes of what machines give back."""
 
     def __init__(self, asked: Namespace, request: Request) -> None:
@@ -153,13 +156,19 @@ class _Visit:
         into = self._asked.into
         if is_url(into):
             return 0
-        held = open_dataset(Path(into)).manifest.runs
-        earlier = sorted(name for name, one in held.items() if one.machine == held[run_id].machine and name < run_id)
-        if not earlier:
+        where = ["--results-dir", into, "--reports-dir", str(self._asked.reports_dir), "--head", run_id]
+        try:
+            head = open_run(Path(into, run_id))
+            if (head.record.get("plan") or {}).get("variants"):
+                return gate.main(where)
+            baselines = _baselines(Path(into), head)
+        except BenchError as error:
+            say(f"{run_id} is held against no earlier run: {error}")
+            return _CANNOT_TELL
+        if not baselines:
             return 0
-        where = ["--results-dir", into, "--reports-dir", str(self._asked.reports_dir)]
-        status = gate.main([*where, "--head", run_id, "--baseline", *earlier[-_KEPT:]])
-        return 0 if status == _CANNOT_TELL and len(earlier) < LEAST_BASELINES else status
+        status = gate.main([*where, "--baseline", *baselines])
+        return 0 if status == _CANNOT_TELL and len(baselines) < LEAST_BASELINES else status
 
     def _page(self) -> int:
         where = ["--results-dir", self._asked.into, "--reports-dir", str(self._asked.reports_dir)]
@@ -173,6 +182,28 @@ def worst(statuses: Sequence[int]) -> int:
     """The worst of several exit statuses."""
     unknown = [one for one in statuses if one and one not in _WORST]
     return next((one for one in (*unknown, *_WORST) if one in statuses), 0)
+
+
+def _baselines(dataset: Path, head: StoredRun) -> list[str]:
+    """The newest earlier runs of the machine of ``head`` that measured the same under conditions that compare."""
+    held = open_dataset(dataset).manifest.runs
+    own = [name for name, one in held.items() if one.machine == held[head.run_id].machine and name < head.run_id]
+    found: list[str] = []
+    for name in sorted(own, reverse=True)[:_LOOKED_AT]:
+        run = open_run(dataset / name)
+        alike = not run.unfinished and _asked_of(run) == _asked_of(head)
+        if (
+            alike
+            and not any(one.fatal for one in mismatches(run.record, head.record))
+            and not prompts_differ(run, head)
+        ):
+            found.append(name)
+    return found[:_KEPT]
+
+
+def _asked_of(run: StoredRun) -> tuple[list[str], Any]:
+    cells = (run.record.get("plan") or {}).get("cells") or ()
+    return sorted(str(one.get("cell_key")) for one in cells), (run.record.get("selection") or {}).get("by")
 
 
 def _name_machine(dataset: Path, machine: Machine, machine_id: str) -> None:

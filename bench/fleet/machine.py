@@ -37,6 +37,8 @@ ALONE = "MACHINE"
 _OWN, _LABEL = "machine-", "label-"
 _LEAVING = (Status.closing, Status.closing_gracefully, Status.closed, Status.failed)
 _AGAIN_S = 5.0
+_LONGEST = 160
+"""Of a line of progress, in characters."""
 _ANY_PYTHON = json.dumps({CONVERSION: {"python": sys.executable}})
 
 
@@ -204,7 +206,7 @@ def measure(request: str, arguments: Sequence[str], config: str | None, every_s:
                 failure = f"{worker.place.name} lost its scheduler"
                 break
             if said != told and time.monotonic() >= at:
-                worker.log_event(request, {"machine": worker.place.name, "said": said})
+                worker.log_event(request, {"machine": worker.place.name, "said": said[:_LONGEST]})
                 told, at = said, time.monotonic() + every_s
     except MachineError as error:
         # What was measured until then is there.

@@ -53,7 +53,8 @@ def break_everything(folder: Path, asked: Namespace) -> int:
     finally:
         lab.close()
         networks.remove()
-    _say(lab.output("desk"))
+        for place in ("scheduler", *MACHINES, "desk"):
+            _say(f"--- {place}\n{lab.output(place)}")
     faults = [fault for name in MACHINES for fault in lab.faults_of(name)]
     _say("\n".join([*faults, f"{len(faults)} faults on {len(MACHINES)} machines"]))
     return 1 if faults else 0
@@ -63,7 +64,7 @@ def _measure(lab: Lab, networks: Networks, blocks: int, cut_s: float) -> None:
     scheduler = lab.scheduler()
     workers = {name: lab.worker(name) for name in MACHINES if name != "slow"}
     workers["slow"] = lab.worker("slow", command=(*COMMAND, "--load-option", "simulated.ttft_ms=800"))
-    wait_until(lambda: lab.output("scheduler").count("joined") == len(MACHINES), "the joining of all machines")
+    wait_until(lambda: lab.output("scheduler").count("joined") == len(MACHINES), "the joining of all machines", 180)
     desk = lab.desk("--on", ",".join(MACHINES), *QUICK, "--blocks", str(blocks), "--repeats", "2")
     wait_until(lambda: all(map(lab.has_rows, MACHINES)), "the first visit of each", 180)
     began = time.monotonic()
