@@ -104,6 +104,7 @@ BACKENDS: dict[str, BackendSpec] = {
             tested_if_installed=("OVEP.CPU",),
             scores=("CPU", "DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
             profiled=("DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
+            prefix_cache=PrefixCache("prefix_caching", devices=("CPU",)),
             batches=True,
             options={"recipe": _RECIPE},
         ),
@@ -161,6 +162,7 @@ BACKENDS: dict[str, BackendSpec] = {
             by_default=True,
             made_on_load={"int8": ORIGINAL},
             reads_quantized=("torchao Int8WeightOnlyConfig",),
+            prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "CUDA", "XPU")),
             batches=True,
         ),
         BackendSpec(
