@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,8 @@ from typing import Any, Literal
 
 from backends.spec import hardware_of
 from bench.analyse.comparison import Difference, compare
-from bench.analyse.conditions import mismatches
+from bench.analyse.conditions import DRIVER_OF, mismatches
+from bench.analyse.environment import changes
 from bench.analyse.fleet_machine import Machine, Standing, Tried
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, between_runs, paired
@@ -17,7 +19,7 @@ from bench.analyse.ranking import rankings
 from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Measured, Ranking
 from bench.metrics import RANKED
-from bench.plan.cells import Ask
+from bench.plan.cells import Ask, Request
 
 METRICS = ("ttft_ms", "tpot_ms")
 """What configurations are compared by, over machines and over devices."""
@@ -46,7 +48,13 @@ class Asked:
     prompt_tokens: int
     new_tokens: int
     batch_size: int
+    turn: int
     ask: Ask
+
+    @property
+    def shape(self) -> Request:
+        """The request without its model."""
+        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +154,11 @@ def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) ->
     compared = {machine.id: _compared(base, machine, threshold) for machine in machines if machine is not base}
     figures: dict[Asked, list[Figure]] = {}
     for machine in machines:
+        serious = _serious(machine)
         for standing, cell in _cells(machine):
-            apart, differences = compared.get(machine.id, {}).get(_name(standing, cell), ((), {}))
-            one = Figure(machine, standing, cell, _serious(standing, cell), apart, differences)
+            name = _name(standing, cell)
+            apart, differences = compared.get(machine.id, {}).get(name, ((), {}))
+            one = Figure(machine, standing, cell, serious.get(name, ()), apart, differences)
             figures.setdefault(_asked(standing, cell), []).append(one)
     questions = [_question(asked, own) for asked, own in figures.items()]
     questions.sort(key=lambda one: (-len(one.machines), -len(one.figures), one.asked.model, _size(one.asked)))
@@ -169,8 +179,8 @@ def _asked(standing: Standing, cell: CellResult) -> Asked:
     return Asked(*standing.model, *cell.shape, cell.ask)
 
 
-def _size(asked: Asked) -> tuple[int, int, int, bool]:
-    return asked.prompt_tokens, asked.new_tokens, asked.batch_size, asked.ask == "again"
+def _size(asked: Asked) -> tuple[Request, bool]:
+    return asked.shape, asked.ask == "again"
 
 
 def _cells(machine: Machine) -> Iterator[tuple[Standing, CellResult]]:
@@ -178,29 +188,41 @@ def _cells(machine: Machine) -> Iterator[tuple[Standing, CellResult]]:
         yield from ((standing, cell) for cell in standing.analysis.cells)
 
 
-def _name(standing: Standing, cell: CellResult) -> tuple[str, str, str]:
+_CellName = tuple[str, str, str]
+
+
+def _name(standing: Standing, cell: CellResult) -> _CellName:
     return *standing.model, cell.cell_key
 
 
-def _serious(standing: Standing, cell: CellResult) -> tuple[str, ...]:
-    found = standing.analysis.findings
-    return tuple(dict.fromkeys(one.code for one in found if one.severity == "serious" and touches(one, cell)))
+def _serious(machine: Machine) -> dict[_CellName, tuple[str, ...]]:
+    """The codes of the serious findings that touch a cell, of the cells that have any."""
+    found: dict[_CellName, tuple[str, ...]] = {}
+    for standing in machine.standing:
+        serious = [one for one in standing.analysis.findings if one.severity == "serious"]
+        by_cell = group_by(serious, lambda one: one.cell_key)
+        for cell in standing.analysis.cells:
+            of_cell = (*by_cell.get(None, ()), *by_cell.get(cell.cell_key, ()))
+            if codes := tuple(dict.fromkeys(one.code for one in of_cell if touches(one, cell))):
+                found[_name(standing, cell)] = codes
+    return found
 
 
 # -- machines beside the base
 
-_Compared = dict[tuple[str, str, str], tuple[tuple[Apart, ...], Mapping[str, Difference]]]
+_Compared = dict[_CellName, tuple[tuple[Apart, ...], Mapping[str, Difference]]]
 
 
 def _compared(base: Machine, machine: Machine, threshold: float) -> _Compared:
     """What the figures of a machine are beside those of the base, as `nox -s compare` has it, run by run."""
     there = {_name(*one): one for one in _cells(base)}
+    serious = _serious(base), _serious(machine)
     found: _Compared = {}
     for head in machine.standing:
         pairs = [(*there[name], cell) for cell in head.analysis.cells if (name := _name(head, cell)) in there]
         for run, own in group_by(pairs, lambda one: one[0].run_id).items():
             standing = next(one for one, *_ in own if one.run_id == run)
-            apart = {here.cell_key: tuple(_apart(standing, cell, head, here)) for _, cell, here in own}
+            apart = {here.cell_key: tuple(_apart(standing, cell, head, here, serious)) for _, cell, here in own}
             found |= {(*head.model, key): (reasons, {}) for key, reasons in apart.items() if reasons}
             sides = [
                 replace(one.analysis, cells=tuple(cell for cell in cells if not apart[cell.cell_key]))
@@ -211,7 +233,10 @@ def _compared(base: Machine, machine: Machine, threshold: float) -> _Compared:
     return found
 
 
-def _apart(base: Standing, there: CellResult, head: Standing, here: CellResult) -> Iterator[Apart]:
+_SeriousOf = tuple[Mapping[_CellName, Sequence[str]], Mapping[_CellName, Sequence[str]]]
+
+
+def _apart(base: Standing, there: CellResult, head: Standing, here: CellResult, serious: _SeriousOf) -> Iterator[Apart]:
     """Why two figures of one cell cannot be compared; what either side does not record is no reason."""
     for side in (there, here):
         if side.load.broken:
@@ -230,9 +255,9 @@ def _apart(base: Standing, there: CellResult, head: Standing, here: CellResult) 
     for one in mismatches(base.analysis.record, head.analysis.record):
         if one.what in _POWER and None not in (one.base, one.head):
             yield Apart(next(what for what in _POWER if what == one.what), one.base, one.head)
-    serious = [_serious(base, there), _serious(head, here)]
-    if any(serious):
-        yield Apart("serious", ", ".join(serious[0]), ", ".join(serious[1]))
+    codes = [of.get(_name(head, here), ()) for of in serious]
+    if any(codes):
+        yield Apart("serious", *map(", ".join, codes))
 
 
 def _verdict(cell: CellResult) -> str:
@@ -312,33 +337,60 @@ def energies(question: Question) -> list[tuple[Figure, float]]:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A change of a driver or a package at which figures of machines changed.
+    """A change of a driver, a package or a setting, and the machines on which it happened.
 
     Args:
         what: of the driver or package; ``before`` and ``after`` are its versions.
-        machines: where; each with the places of the turns in its history.
+        moved: where figures changed with it; each with the places of the turns in its history.
+        unmoved: where no change point is at it.
+        untold: where no cell has runs enough to look for one.
     """
 
     what: str
     before: str | None
     after: str | None
-    machines: tuple[tuple[Machine, tuple[int, ...]], ...]
+    moved: tuple[tuple[Machine, tuple[int, ...]], ...]
+    unmoved: tuple[Machine, ...]
+    untold: tuple[Machine, ...]
+
+
+_Changed = tuple[str, str | None, str | None]
 
 
 def splits(machines: Sequence[Machine]) -> list[Split]:
-    """What changed where histories have a change point, that of most machines first."""
-    found: dict[tuple[str, str | None, str | None], dict[str, list[int]]] = {}
+    """What changed where histories have a change point, and every driver that changed; that of most machines first."""
+    moved: dict[_Changed, dict[str, list[int]]] = {}
+    seen: dict[_Changed, list[Machine]] = {}
     for machine in machines:
+        runs = machine.history.runs if machine.history else ()
+        own = (one for pair in itertools.pairwise(runs) for one in changes(pair[0].facts, pair[1].facts))
+        for change in dict.fromkeys((one.what, one.before, one.after) for one in own):
+            seen.setdefault(change, []).append(machine)
         for place, turn in enumerate(machine.history.turns if machine.history else ()):
             for one in turn.changes:
                 if not one.backends or {*one.backends} & {*turn.backends}:
-                    found.setdefault((one.what, one.before, one.after), {}).setdefault(machine.id, []).append(place)
+                    places = moved.setdefault((one.what, one.before, one.after), {}).setdefault(machine.id, [])
+                    places += [place] if place not in places else []
     known = {machine.id: machine for machine in machines}
-    made = (
-        Split(*change, tuple((known[name], tuple(dict.fromkeys(places))) for name, places in own.items()))
-        for change, own in found.items()
-    )
-    return sorted(made, key=lambda one: (-len(one.machines), one.what))
+    found = []
+    for change in {**moved, **{one: {} for one in seen if one[0].startswith(DRIVER_OF)}}:
+        there = moved.get(change, {})
+        others = [machine for machine in seen.get(change, ()) if machine.id not in there]
+        told = [machine for machine in others if _looked_for(machine)]
+        found.append(
+            Split(
+                *change,
+                moved=tuple((known[name], tuple(own)) for name, own in there.items()),
+                unmoved=tuple(told),
+                untold=tuple(machine for machine in others if machine not in told),
+            )
+        )
+    return sorted(found, key=lambda one: (-len(one.moved), -len(one.unmoved), one.what))
+
+
+def _looked_for(machine: Machine) -> bool:
+    """Whether a cell of its history has runs enough to look for change points."""
+    return machine.history is not None and any(one.changed is not None for one in machine.history.series)
 
 
 def tries(machines: Sequence[Machine]) -> list[tuple[Machine, Tried]]:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from backends import bounded_json
 from bench.errors import NewerSchemaError, StoreError
 from bench.store.bounds import check, open_parquet
-from bench.store.compact import live_files
+from bench.store.compact import COMPACT_NAME, live_files
 from bench.store.dataset import DOCUMENTS, is_dataset, open_dataset, open_part
 from bench.store.files import LARGEST_JSON, read_json
 from bench.store.schema import SCHEMA_VERSION, TABLES
@@ -168,6 +168,8 @@ def without_damaged(run: StoredRun) -> StoredRun:
                 with _named(path), run._opened(path, TABLES[table]) as (file, groups):  # noqa: SLF001 - its own module
                     if run.shared is None:
                         _rows(path, TABLES[table])
+                        if path.name == COMPACT_NAME:
+                            live_files(path.parent)
                     deque(file.iter_batches(ROWS_AT_ONCE, row_groups=groups), maxlen=0)
             except StoreError as error:
                 damaged[path] = _why(error, path)

@@ -249,6 +249,16 @@ def moves(machine: Machine, places: Sequence[int]) -> str:
     return "; ".join(found)
 
 
+def unmoved(one: Split) -> list[str]:
+    """Where figures did not change with it, and where nothing tells; blank for nowhere."""
+    found = []
+    if one.unmoved:
+        found.append(_("No change point there on {machines}.").format(machines=_few([x.name for x in one.unmoved])))
+    if one.untold:
+        found.append(_("Too few runs to tell on {machines}.").format(machines=_few([x.name for x in one.untold])))
+    return found
+
+
 def turns(machine: Machine) -> list[str]:
     """Each place in a machine's history where its cells changed."""
     history = machine.history

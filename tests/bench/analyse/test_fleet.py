@@ -257,6 +257,17 @@ def test_a_driver_at_which_figures_changed_splits_the_history(lab: Path) -> None
     assert (found.what, found.before, found.after) == ("driver of Intel Arc 140V", "32.6790", "32.6881")
 
 
+def test_a_driver_that_changed_nothing_is_told_too(tmp_path: Path) -> None:
+    of = {"loads": LOADS[:1], "prompt_tokens": (32,)}
+    gpus = [{"gpus": [{"name": "Arc", "driver": driver}]} for driver in ("1", "2")]
+    many = [write_machine_run(tmp_path, "a", night, gpus[night > 4], **of) for night in range(10)]
+    few = [write_machine_run(tmp_path, "b", night, gpus[night], **of) for night in range(2)]
+    machines = [replace(read(*runs), id=name) for name, runs in (("many", many), ("few", few))]
+    (found,) = splits(machines)
+    assert (found.what, found.moved) == ("driver of Arc", ())
+    assert ([one.id for one in found.unmoved], [one.id for one in found.untold]) == (["many"], ["few"])
+
+
 def one_tried(folder: Path, **fake: Any) -> Tried:
     (found,) = read(write_machine_run(folder, "m", 1, loads=LOADS[2:3], **fake)).tried
     return found

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -250,6 +251,25 @@ def test_no_file_and_no_line_tells_who_or_where(
     assert leaks(home / "reports", printed.out + printed.err) == []
     assert str(home) not in printed.out
     assert {path: path.read_bytes() for path in (home / "results").rglob("*") if path.is_file()} == before
+
+
+@dataclass(frozen=True)
+class Twice:
+    """What holds the same value two times."""
+
+    one: Any
+    other: Any
+
+
+def test_what_is_held_many_times_is_gone_through_once() -> None:
+    value: Any = "/home/annagram/run"
+    for _ in range(60):
+        value = Twice(value, value)
+    found = redacted(value, OURS)
+    for _ in range(60):
+        assert found.one is found.other
+        found = found.one
+    assert found == "<home>"
 
 
 NOWHERE = "/home/annagram/quietmodels/run"

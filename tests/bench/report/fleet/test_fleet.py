@@ -59,7 +59,7 @@ def test_programs_get_rows_answers_devices_and_reasons(english: dict[str, str]) 
     assert len(value["rows"]) == len(rows(english))
     assert [one["id"] for one in value["machines"]] == [LUNAR, METEOR, "3" * 16]
     assert {one["why"] for apart in value["kept_apart"] for one in apart["reasons"]} == {"quality", "power source"}
-    assert [(one["what"], one["machines"]) for one in value["splits"]] == [("driver of Intel Arc 140V", [LUNAR])]
+    assert [(one["what"], one["moved"]) for one in value["splits"]] == [("driver of Intel Arc 140V", [LUNAR])]
     assert {one["ratio"] for one in value["devices"]} == {"GPU/CPU", "NPU/CPU", "NPU/GPU"}
     failed = {(one["device"], one["load"], one["longest"]) for one in value["tried"] if one["machine"] == METEOR}
     assert failed == {("CPU", "ok", "ok"), ("GPU", "ok", "crashed"), ("NPU", "failed", "not reached")}
