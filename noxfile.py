@@ -384,7 +384,7 @@ def audit(session: nox.Session) -> None:
     """Look up known faults of all packages in the lock files; `-- --sbom FOLDER` writes what is installed here."""
     python = harness(session, TESTS)
     go_back(session)
-    here = install.as_they_are(map(environment, dict.fromkeys((HARNESS, TESTS, *all_groups()))))
+    here = install.as_they_are(map(environment, dict.fromkeys((HARNESS, FLEET, TESTS, *all_groups()))))
     finish(session, python, "-m", "bench.commands.audit", *session.posargs, made=here)
 
 
