@@ -68,7 +68,8 @@ class PrefixCache:
     """A stack's memory of how earlier prompts began.
 
     It is off, so that no repeat is taken for a first ask, but for the loads that are asked the same prompt again on
-    purpose. It is no option that a user sets: what was measured with it would be taken for something else.
+    purpose, or the next message of a chat. It is no option that a user sets: what was measured with it would be taken
+    for something else.
 
     Args:
         option: the load option that is ``"on"`` for those loads, and absent from all others.

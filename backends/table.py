@@ -113,6 +113,7 @@ BACKENDS: dict[str, BackendSpec] = {
             tested_if_installed=("OVEP.CPU",),
             scores=("CPU", "DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
             profiled=("DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
+            prefix_cache=PrefixCache("prefix_caching", devices=("CPU",)),
             batches=True,
             options={"recipe": _RECIPE},
         ),
@@ -170,6 +171,7 @@ BACKENDS: dict[str, BackendSpec] = {
             by_default=True,
             made_on_load={"int8": ORIGINAL},
             reads_quantized=("torchao Int8WeightOnlyConfig",),
+            prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "CUDA", "XPU")),
             batches=True,
         ),
         BackendSpec(

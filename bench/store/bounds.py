@@ -336,7 +336,7 @@ class _Thrift:
         self.data = data
         self.at = 0
 
-    def struct(self, shape: Mapping[int, Any], depth: int = 0) -> dict[int, Any]:
+    def struct(self, shape: dict[int, Any], depth: int = 0) -> dict[int, Any]:
         """Number of each field of ``shape`` that is there -> its value."""
         found: dict[int, Any] = {}
         for field, kind in self._fields(depth):
@@ -359,7 +359,7 @@ class _Thrift:
             yield field, head & 0xF
 
     def _value(self, shape: Any, depth: int) -> Any:
-        if isinstance(shape, Mapping):
+        if isinstance(shape, dict):
             return self.struct(shape, depth + 1)
         if isinstance(shape, list):
             count, kind = self._list()
@@ -425,4 +425,4 @@ class _Thrift:
 
 
 def _kind(shape: Any) -> int:
-    return 12 if isinstance(shape, Mapping) else 9 if isinstance(shape, list) else int(shape)
+    return 12 if isinstance(shape, dict) else 9 if isinstance(shape, list) else int(shape)
