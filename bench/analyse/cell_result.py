@@ -25,7 +25,7 @@ def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = F
     generations = len(samples.ttft_ns)
     if generations == 0:
         return None
-    prompt_tokens, new_tokens, batch_size = samples.shape
+    prompt_tokens, new_tokens, batch_size, turn = samples.shape
     itl = samples.itl_ns / _NS_PER_MS
     after = itl.sum(axis=1)
     times = {key: samples.durations[column] / _NS_PER_MS for key, column in STORED.items()}
@@ -43,6 +43,7 @@ def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = F
         new_tokens=new_tokens,
         batch_size=batch_size,
         ask=samples.ask,
+        turn=turn,
         generations=generations,
         warmups=samples.warmups,
         excluded=samples.excluded,

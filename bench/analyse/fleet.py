@@ -17,7 +17,7 @@ from bench.analyse.ranking import rankings
 from bench.analyse.read_findings import touches
 from bench.analyse.results import CellResult, Measured, Ranking
 from bench.metrics import RANKED
-from bench.plan.cells import Ask
+from bench.plan.cells import Ask, Request
 
 METRICS = ("ttft_ms", "tpot_ms")
 """What configurations are compared by, over machines and over devices."""
@@ -46,7 +46,13 @@ class Asked:
     prompt_tokens: int
     new_tokens: int
     batch_size: int
+    turn: int
     ask: Ask
+
+    @property
+    def shape(self) -> Request:
+        """The request without its model."""
+        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +177,8 @@ def _asked(standing: Standing, cell: CellResult) -> Asked:
     return Asked(*standing.model, *cell.shape, cell.ask)
 
 
-def _size(asked: Asked) -> tuple[int, int, int, bool]:
-    return asked.prompt_tokens, asked.new_tokens, asked.batch_size, asked.ask == "again"
+def _size(asked: Asked) -> tuple[Request, bool]:
+    return asked.shape, asked.ask == "again"
 
 
 def _cells(machine: Machine) -> Iterator[tuple[Standing, CellResult]]:

@@ -140,4 +140,4 @@ def _flaws(record: Mapping[str, Any], cells: Iterable[CellResult]) -> dict[str, 
 
 def _unreached(cell: Mapping[str, Any], load: LoadResult) -> AskedCell:
     shape = (cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"])
-    return AskedCell(str(cell["cell_key"]), load, *shape, cell.get("ask", "first"))
+    return AskedCell(str(cell["cell_key"]), load, *shape, cell.get("turn") or 0, cell.get("ask", "first"))

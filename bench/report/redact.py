@@ -215,7 +215,8 @@ class _Redactor:
         if isinstance(value, Mapping):
             return self._mapping(value)
         if isinstance(value, tuple | list | set | frozenset) and not _is_numeric(value):
-            return type(value)(self._of(one) for one in value)
+            made = (self._of(one) for one in value)
+            return value._make(made) if hasattr(value, "_make") else type(value)(made)
         return value
 
     def _dataclass(self, value: Any) -> Any:

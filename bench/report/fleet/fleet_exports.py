@@ -12,7 +12,7 @@ from bench.metrics import METRICS as ENTRIES
 from bench.metrics import RANKED
 from bench.report import metric_words
 from bench.report.compare.comparison_figures import change
-from bench.report.exports.fields import attributes, json_text, with_ends
+from bench.report.exports.fields import attributes, json_text, turn_of, with_ends
 from bench.report.exports.summary_csv import summary_csv
 from bench.report.exports.summary_markdown import escape
 from bench.report.fleet import fleet_words as words
@@ -70,6 +70,7 @@ def _row(view: FleetView, question: Question, one: Figure, claims: dict[str, str
         "model": asked.model,
         "model_digest": asked.digest or None,
         **attributes(asked, "prompt_tokens", "new_tokens", "batch_size", "ask"),
+        **turn_of(asked.shape),
         "cell_key": cell.cell_key,
         "configuration": view.name(one),
         **attributes(load, "backend", "backend_version", "device_requested", "ran_on", "device_verdict", "precision"),

@@ -14,7 +14,7 @@ from bench.analyse.results import CellResult, Ranking
 from bench.errors import StoreError, UsageError
 from bench.report.format import listed
 from bench.report.history.history_view import in_processes, namers
-from bench.report.names import Naming, mark_of, name_all, shape_name
+from bench.report.names import Naming, mark_of, name_all, requests_name
 from bench.report.run_view import Answer
 from bench.store.machine_names import MachineName
 
@@ -176,8 +176,7 @@ def _base(machines: Sequence[Machine], asked: str) -> Machine:
 
 def title(asked: Asked) -> str:
     """A request for people, e.g. ``SmolLM2-135M-Instruct, 128 prompt tokens, 64 new``."""
-    shape = shape_name(asked.prompt_tokens, asked.new_tokens, asked.batch_size, asked.ask)
-    return f"{asked.model}, {shape}"
+    return f"{asked.model}, {requests_name([asked.shape], asked.ask)}"
 
 
 @dataclass(frozen=True, slots=True)
