@@ -11,7 +11,8 @@ The stacks exclude each other, so each has a venv of its own under ``.nox/w``, m
 left alone while its stamp says that it is what would be made again. ``bench`` asks the harness which stacks a command
 line needs, makes those, and tells the harness through ``AIPC_BENCH_VENVS`` where they are, or why one is not there;
 ``ab`` does the same with a venv per variant, in which some of a group's pins are replaced. What a venv is made from is
-``bench/plan/environments.py``'s affair, and how it is made that of ``bench/prepare/install.py``::
+``bench/plan/environments.py``'s affair, and how it is made that of ``bench/prepare/install.py``. While the last venvs
+of a sweep are made, the model is converted already::
 
     {"<group>": {"python": "<path>"} | {"unsupported": "<reason>"} | {"failed": ["<line of the installer>", ...]}}
 
@@ -21,6 +22,8 @@ Nox's own venvs are not used: they call pip every time, and one that fails ends 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import re
 import shlex
 import subprocess
@@ -60,9 +63,11 @@ sys.path.insert(0, str(ROOT))
 
 from backends.table import BACKENDS  # noqa: E402 - found from here on
 from bench.commands import child  # noqa: E402
+from bench.commands.fleet import BENCH  # noqa: E402
 from bench.errors import PrepareError  # noqa: E402
 from bench.plan.environments import (  # noqa: E402
     CONVERSION,
+    FLEET,
     HARNESS,
     TESTS,
     Environment,
@@ -75,11 +80,12 @@ from bench.plan.environments import (  # noqa: E402
 )
 from bench.prepare import install  # noqa: E402
 from bench.prepare.install import Outcome, reason  # noqa: E402
+from bench.prepare.installers import Uv  # noqa: E402
 from bench.prepare.locks import problem  # noqa: E402
 from bench.prepare.resolve import renew, resolve_all  # noqa: E402
 
 STUDIES = (
-    *("architectures", "dataset", "faults", "fuzz", "intervals"),
+    *("architectures", "dataset", "faults", "fleet", "fuzz", "intervals"),
     *("overhead", "report-speed", "scale", "settings", "soak"),
 )
 """Packages of ``studies/``, with dashes in their names as people type them."""
@@ -93,13 +99,38 @@ PARTS = (
 """Markers of the tests on stacks, of those that convert models, of all others that start processes, and of those of
 logic. A part leaves cores idle while it waits for processes, so they run at the same time."""
 
+FLEET_ENGINE = ("certs", "run", "scheduler", "worker")
+"""Commands of `fleet` that need more packages than the harness has."""
+
 
 # -- what the sessions share ------------------------------------------------------------------------------------------
 
 
+def find_uv() -> Uv | None:
+    """The uv of nox's own Python or of the system, as nox finds it."""
+    # Where there is none, nox says so on the terminal when it first looks; it keeps the answer.
+    logging.disable()
+    try:
+        there, program, version = nox.virtualenv.find_uv()
+    finally:
+        logging.disable(logging.NOTSET)
+    return Uv(program, version) if there else None
+
+
+UV = find_uv()
+
+
+def installation(session: nox.Session) -> install.Installation:
+    """What makes venvs, as a context."""
+    return install.Installation(session, UV)
+
+
 def venvs(session: nox.Session, environments: Iterable[Environment]) -> dict[str, Outcome]:
     """The venvs of all ``environments``, by name, made where they are missing."""
-    return install.make(session, list(environments), nox.command.CommandFailed)
+    wanted = list(environments)
+    with installation(session) as making:
+        making.begin(wanted)
+        return making.outcomes(wanted)
 
 
 def go_back(session: nox.Session) -> None:
@@ -112,7 +143,11 @@ def harness(session: nox.Session, group: str = HARNESS) -> str:
     """The harness's interpreter; without one nothing can go on, so that is an error."""
     if group == HARNESS:
         go_back(session)
-    outcome = venvs(session, [environment(group)])[group]
+    return python_of(session, group, venvs(session, [environment(group)])[group])
+
+
+def python_of(session: nox.Session, group: str, outcome: Outcome) -> str:
+    """The interpreter of a venv without which nothing can go on."""
     if "python" not in outcome:
         session.error(f"nothing works without the {group} venv, and it cannot be made: {reason(outcome)}")
     return str(outcome["python"])
@@ -168,11 +203,29 @@ def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) ->
         finish_together(session, python, *parts, made=made)
 
 
-def measure(session: nox.Session, python: str) -> None:
-    """Install what the command line needs, then run it."""
-    made = venvs(session, needs(python, session.posargs))
+def measure(session: nox.Session) -> None:
+    """Install what the command line needs and convert the model meanwhile, then run the command line."""
+    go_back(session)
+    with installation(session) as making:
+        # A sweep that names nothing needs the default stacks, which the harness need not be asked for.
+        making.begin(map(environment, (HARNESS, *(() if session.posargs else default_groups()))))
+        python = python_of(session, HARNESS, making.outcome(HARNESS))
+        wanted = needs(python, session.posargs)
+        making.begin(wanted)
+        if any(one.name == CONVERSION for one in wanted) and "python" in making.outcome(CONVERSION) and making.at_work:
+            convert_meanwhile(session, python, making)
+        made = making.outcomes(wanted)
     suites = "bench/" if Path.cwd() == ROOT else str(ROOT / "bench")
     finish(session, python, "-m", "pytest", suites, *session.posargs, made=made)
+
+
+def convert_meanwhile(session: nox.Session, python: str, making: install.Installation) -> None:
+    """Convert what a sweep needs while stacks are installed; what fails fails again in the run, which says so."""
+    command = [python, "-m", "bench.commands.ahead", *session.posargs]
+    made = {CONVERSION: making.outcome(CONVERSION)}
+    status = child.run_quietly(command, {"AIPC_BENCH_VENVS": json.dumps(made)}, making.lines.show)
+    if status == child.INTERRUPTED:
+        raise SystemExit(status)
 
 
 def asks_for_help(arguments: Iterable[str]) -> bool:
@@ -201,24 +254,22 @@ def lint_with(session: nox.Session, python: str) -> None:
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
     """The main job: install what is missing, convert the model, measure, report. `-- --help` lists its options."""
-    python = harness(session)
     if asks_for_help(session.posargs):
-        finish(session, python, "-m", "bench.commands.needs", "--help")
+        finish(session, harness(session), "-m", "bench.commands.needs", "--help")
         return
-    measure(session, python)
+    measure(session)
 
 
 @nox.session(venv_backend="none")
 def ab(session: nox.Session) -> None:
     """Measure two variants of a stack, `-- --a SPEC --b SPEC`, interleaved in one run. Takes the options of `bench`."""
-    python = harness(session)
     if asks_for_help(session.posargs):
-        finish(session, python, "-m", "bench.commands.needs", "--help", "ab")
+        finish(session, harness(session), "-m", "bench.commands.needs", "--help", "ab")
         return
     if not any(re.match(r"--([ab]|resume)(=|$)", argument) for argument in session.posargs):
         session.warn("error: ab compares two variants, --a SPEC and --b SPEC; see `nox -s ab -- --help`")
         raise SystemExit(4)
-    measure(session, python)
+    measure(session)
 
 
 @nox.session(venv_backend="none")
@@ -281,15 +332,26 @@ def sql(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def fleet(session: nox.Session) -> None:
+    """Measure on many machines from one desk: `-- report`, and `certs`, `scheduler`, `worker` and `run`."""
+    python = harness(session, FLEET if {*session.posargs[:1]} & {*FLEET_ENGINE} else HARNESS)
+    go_back(session)
+    bench_here = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s", "bench", "--"]
+    os.environ.setdefault(BENCH, json.dumps(bench_here))
+    finish(session, python, "-m", "bench.commands.fleet", *session.posargs)
+
+
+@nox.session(venv_backend="none")
 def studies(session: nox.Session) -> None:
-    """Experiments: architectures, dataset, faults, fuzz, intervals, overhead, report-speed, scale, settings, soak."""
+    """Experiments about the benchmark itself; `-- --help` names them."""
     name, *arguments = session.posargs or ("",)
     if name not in STUDIES:
         session.warn(
             f"error: name a study: `nox -s studies -- NAME`, with one of {', '.join(STUDIES)}; each takes --help"
         )
         raise SystemExit(0 if asks_for_help([name]) else 4)
-    python = harness(session)
+    python = harness(session, FLEET if name == "fleet" else HARNESS)
+    go_back(session)
     on_stacks = name in ("architectures", "overhead", "settings", "soak")
     on_a_stack = on_stacks or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
     groups = contract_groups() if name == "architectures" else default_groups()
@@ -385,8 +447,8 @@ def tests(session: nox.Session) -> None:
             session.error(f"the tests need every stack, and {group} cannot be had: {reason(outcome)}")
     known = install.as_they_are(map(environment, all_groups()))
     for name, spec in BACKENDS.items():
-        if spec.group and "python" not in known[spec.group] and environment(spec.group).facts.build:
-            session.log(f"{name} is compiled, so its tests run where its venv is: `nox -s bench -- --backend {name}`")
+        if spec.group and not spec.tested_on and not {"python", "unsupported"} & set(known[spec.group]):
+            session.log(f"the tests of {name} run where its venv is: `nox -s bench -- --backend {name}` makes it")
     if session.posargs:
         finish(session, python, "-m", "pytest", *session.posargs, made=known)
     else:

@@ -1,12 +1,13 @@
 """The steps of a night in CI: ``python .github/night.py STEP``, with any Python 3.11 to 3.13, on Windows and Linux.
 
 ``action.yml`` runs them on GitHub; docs/ci.md shows them in GitLab and Jenkins. All work in the current folder, where
-``results/``, ``reports/`` and ``baselines/`` lie from night to night::
+``results/``, ``reports/``, ``baselines/`` and ``dataset/`` lie from night to night::
 
     set-up                make .venv in the checkout, with nox
     fetch NAME FOLDER     a folder from the newest artifact of that name, if GitHub has one
     bench [ARGUMENT …]    nox -s bench; the exit status is its own
     gate [ARGUMENT …]     compare the run with baselines/; a good night becomes a baseline
+    fleet [ARGUMENT …]    the page of all machines of dataset/, in reports/fleet
 
 ``bench`` writes the id of its run and its status to ``night.json``, which ``gate`` reads, and to the step's outputs.
 """
@@ -32,7 +33,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv" / ("Scripts" if sys.platform == "win32" else "bin")
 STATE = Path("night.json")
-RESULTS, REPORTS, BASELINES = Path("results"), Path("reports"), Path("baselines")
+RESULTS, REPORTS, BASELINES, DATASET = Path("results"), Path("reports"), Path("baselines"), Path("dataset")
 KEPT, JUDGED_FROM = 10, 5
 """How many baselines are kept, and from how many on a gate that cannot tell fails the night."""
 
@@ -133,6 +134,14 @@ def gate(arguments: Sequence[str]) -> int:
     return 0 if too_few else status
 
 
+def fleet(arguments: Sequence[str]) -> int:
+    """Make the page of the machines whose runs were collected."""
+    status = nox("fleet", "report", "--results-dir", str(DATASET), "--reports-dir", str(REPORTS), *arguments)
+    if status == 0:
+        summarize("fleet", "fleet.md")
+    return status
+
+
 def nox(session: str, *arguments: str) -> int:
     """Run a session of the checkout; relative paths are the current folder's."""
     line = [str(VENV / "python"), "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s", session, "--", *arguments]
@@ -174,6 +183,8 @@ def main(arguments: Sequence[str]) -> int:
             return bench(rest)
         case ["gate", *rest]:
             return gate(rest)
+        case ["fleet", *rest]:
+            return fleet(rest)
     print(__doc__, file=sys.stderr)
     return USAGE
 

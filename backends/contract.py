@@ -76,6 +76,12 @@ def installed_versions(*packages: str) -> dict[str, str]:
     return found
 
 
+def common_beginning(one: Sequence[int], other: Sequence[int]) -> int:
+    """How many first ids two prompts share."""
+    pairs = zip(one, other, strict=False)
+    return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
 def variable_set(name: str, value: str, *, windows: bool = sys.platform == "win32") -> str:
     """How a variable of the environment is set before nox is called; in PowerShell, ``set`` is something else."""
     return f"$env:{name} = '{value}'" if windows else f"{name}={value}"

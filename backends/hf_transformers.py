@@ -29,7 +29,7 @@ from backends.contract import (
 )
 from backends.hf_model import MAJOR, attention_of, read_model
 from backends.spec import ORIGINAL, names_for
-from backends.torch_loop import StoredWeights, format_of, greedy, last_position, scores
+from backends.torch_loop import KeptCache, StoredWeights, format_of, greedy, last_position, scores
 
 _TYPES = {
     "fp32": torch.float32,
@@ -69,7 +69,8 @@ class Transformers:
         require_file(artifact, "config.json", "Hugging Face model")
         if options.threads is not None:
             torch.set_num_threads(options.threads)
-        return TransformersSession(_read(artifact, options.precision, _torch_name(device)))
+        kept = KeptCache() if options.extra.get("prefix_caching") == "on" else None
+        return TransformersSession(_read(artifact, options.precision, _torch_name(device)), kept)
 
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
         """One forward pass per text."""
@@ -149,14 +150,15 @@ def _reason(artifact: Path, error: Exception) -> str:
 class TransformersSession:
     """A loaded model."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, kept: KeptCache | None = None) -> None:
         self._model = model
+        self._kept = kept
         self._arguments = last_position(model)
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
-        """One forward pass for the prompt, one for each later step; the cache is made anew for each request."""
+        """One forward pass for the prompt, one for each later step; the cache is made anew, unless it is kept."""
         try:
-            greedy(self._model, prompts, new_tokens, on_step, self._arguments)
+            greedy(self._model, prompts, new_tokens, on_step, self._arguments, self._kept)
         except RuntimeError as error:
             raise BackendError(f"transformers could not generate: {one_line(error)}") from error
         return GenerationDetails()
@@ -179,6 +181,7 @@ class TransformersSession:
             note=(
                 "Device and types are those of the loaded parameters; eager mode computes and caches in the type of "
                 f"its operands. CPU kernels for {torch.backends.cpu.get_cpu_capability()}."
+                + (" The cache of a request is kept for the next one that begins alike." if self._kept else "")
             ),
             inference_precision=computes,
             kv_cache_precision=computes,

@@ -31,6 +31,8 @@ from backends.contract import (
     Scores,
     StepCallback,
     Text,
+    UnsupportedError,
+    common_beginning,
     installed_versions,
     one_line,
 )
@@ -120,7 +122,8 @@ class OrtGenAI:
                     f"{PROVIDERS[family(device)].missing}"
                 ) from error
             raise ArtifactError(f"ONNX Runtime GenAI could not load {artifact}: {words}") from error
-        return OrtSession(model, artifact, settings, unused, device, present, options.threads)
+        caches = options.extra.get("prefix_caching") == "on"
+        return OrtSession(model, artifact, settings, unused, device, present, options.threads, caches)
 
     def profile(
         self, artifact: Path, device: str, options: LoadOptions, prompt: Sequence[int], new_tokens: int
@@ -160,6 +163,15 @@ class OrtGenAI:
         return PROVIDERS[family(device)].name
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The generator of the request before, how many ids it has room for, and those that it has computed."""
+
+    generator: Any
+    room: int
+    ids: Sequence[int]
+
+
 @dataclass
 class OrtSession:
     """A loaded model."""
@@ -171,15 +183,21 @@ class OrtSession:
     _device: str
     _present: Sequence[Device]
     _threads: int | None
+    _caches: bool = False
+    _kept: _Kept | None = None
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """Prefill with ``append_tokens``, then one ``generate_next_token`` per step."""
         seen: list[Sequence[int]] = []
         try:
             before = time.perf_counter_ns()
-            generator = self.generator(len(prompts), len(prompts[0]) + new_tokens)
+            if self._caches:
+                generator, room, known = self._kept_for(prompts, new_tokens)
+            else:
+                generator, room, known = self.generator(len(prompts), len(prompts[0]) + new_tokens), 0, 0
             setup_ns = time.perf_counter_ns() - before
-            generator.append_tokens(np.array(prompts, dtype=np.int32))
+            left = [prompt[known:] for prompt in prompts] if known else prompts
+            generator.append_tokens(np.array(left, dtype=np.int32))
             for _ in range(new_tokens):
                 generator.generate_next_token()
                 ids = generator.get_next_tokens()
@@ -188,7 +206,29 @@ class OrtSession:
         except RuntimeError as error:
             raise BackendError(f"ONNX Runtime GenAI could not generate: {one_line(error)}") from error
         self._require_unused(seen)
+        if self._caches:
+            self._kept = _Kept(generator, room, [*prompts[0], *(int(ids[0]) for ids in seen[:-1])])
         return GenerationDetails(setup_ns=setup_ns)
+
+    def _kept_for(self, prompts: Sequence[Sequence[int]], new_tokens: int) -> tuple[Any, int, int]:
+        """A generator that is rewound to what the prompt shares with the request before, as in a chat.
+
+        Returns:
+            the generator, a new one where they share nothing; how many ids it has room for: as many again as a request
+            needs, so that the next turn fits; and how many of the prompt's first ids it has computed.
+        """
+        if len(prompts) > 1:
+            raise UnsupportedError("ONNX Runtime GenAI rewinds no batch: use --batch-size 1 with --ask again")
+        (prompt,), length = prompts, len(prompts[0]) + new_tokens
+        kept, self._kept = self._kept, None
+        if kept is not None and length <= kept.room:
+            known = min(common_beginning(prompt, kept.ids), len(prompt) - 1)
+            if known > 0:
+                kept.generator.rewind_to(known)
+                return kept.generator, kept.room, known
+        kept = None
+        room = max(length, min(2 * length, int(self._settings["model"].get("context_length") or 2 * length)))
+        return self.generator(1, room), room, 0
 
     def generator(self, batch_size: int, max_length: int) -> Any:
         """A generator for one request, greedy; its KV cache has room for the model's attention window at least."""
@@ -215,7 +255,8 @@ class OrtSession:
         return Evidence(
             device=device,
             device_source=_source(device, beyond_doubt=beyond_doubt),
-            note=_note(graph, self._unused, device, attention_window(self._settings), beyond_doubt=beyond_doubt),
+            note=_note(graph, self._unused, device, attention_window(self._settings), beyond_doubt=beyond_doubt)
+            + (" The generator of a request is kept, and rewound for the next one that begins alike." * self._caches),
             inference_precision=_computes_in(graph) if device == "CPU" else None,
             kv_cache_precision=graph.outputs.get("present.0.key") if graph else None,
             activation_quantization=_activations(graph) if device == "CPU" else None,
@@ -238,7 +279,7 @@ class OrtSession:
 
     def close(self) -> None:
         """Let go of the model."""
-        self._model = None
+        self._model = self._kept = None
 
 
 def _overlay(unused: int, options: LoadOptions, session_options: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,8 +7,10 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -75,9 +77,26 @@ def end_with_harness() -> None:
     harness ends, however it ends. On Linux the system ends this process besides, even where native code holds the
     interpreter.
     """
-    threading.Thread(target=_wait_for_end_of, args=(_take_input(),), daemon=True).start()
+    _end_with_input()
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def run_and_end_with_input(command: Sequence[str]) -> int:
+    """Run somebody else's program; it ends, with all that it has started, when this process's standard input ends.
+
+    So the process at the other end ends it by closing its end, and by its own end, whatever that is. This process
+    leaves the console's group: on Linux Ctrl-C does not reach it.
+
+    Returns:
+        the exit status as a shell has it.
+    """
+    if sys.platform != "win32":
+        os.setsid()
+    end_children_too()
+    _end_with_input()
+    status = subprocess.call(command)
+    return status if status >= 0 else 128 - status
 
 
 def leave_network() -> str | None:
@@ -160,6 +179,11 @@ def end_children_too() -> None:
     """Have Windows end what this process starts when it ends; on Linux the harness ends its group."""
     if sys.platform == "win32":
         enter_job(_kernel32())
+
+
+def _end_with_input() -> None:
+    """End this process and its group as soon as its standard input ends."""
+    threading.Thread(target=_wait_for_end_of, args=(_take_input(),), daemon=True).start()
 
 
 def _take_input() -> int:

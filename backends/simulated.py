@@ -25,6 +25,7 @@ from backends.contract import (
     StepCallback,
     Text,
     UnsupportedError,
+    common_beginning,
 )
 from backends.noise import Noise
 
@@ -100,7 +101,7 @@ class SimulatedSession:
         self._process_factor = of_process * of_run * of_moment
         self._extra_tokens = int(extra.get("extra_tokens", 0))
         self._caches = extra.get("prefix_caching") == "on"
-        self._asked: set[tuple[int, ...]] = set()
+        self._asked: list[tuple[int, ...]] = []
         self._only_prompt_tokens = int(extra.get("only_prompt_tokens", 0))
         self._mishaps: dict[int, Callable[[int], None]] = {
             step: mishap
@@ -129,9 +130,9 @@ class SimulatedSession:
     def _left_to_do(self, prompts: Sequence[Sequence[int]]) -> float:
         """The share of a batch's prefill that the prefix cache leaves; from then on it knows these prompts."""
         asked = [tuple(prompt) for prompt in prompts]
-        left = max(_CACHED if prompt in self._asked else 1.0 for prompt in asked)
-        self._asked.update(asked)
-        return left
+        known = min(max((common_beginning(prompt, one) for one in self._asked), default=0) for prompt in asked)
+        self._asked += asked
+        return max(_CACHED, 1 - known / len(asked[0]))
 
     def schedule_ns(self, prompt_tokens: int, steps: int) -> Iterator[int]:
         """The time before each step, in nanoseconds, noise included."""

@@ -68,7 +68,8 @@ class PrefixCache:
     """A stack's memory of how earlier prompts began.
 
     It is off, so that no repeat is taken for a first ask, but for the loads that are asked the same prompt again on
-    purpose. It is no option that a user sets: what was measured with it would be taken for something else.
+    purpose, or the next message of a chat. It is no option that a user sets: what was measured with it would be taken
+    for something else.
 
     Args:
         option: the load option that is ``"on"`` for those loads, and absent from all others.
@@ -228,6 +229,9 @@ def hardware_of(device: str) -> Literal["CPU", "GPU", "NPU"] | None:
         return hardware_of(rest or "CPU")
     if kind in ("GPU", "DML", "WINML", "CUDA", "XPU"):
         return "GPU"
+    if kind == "VULKAN":
+        # GPUs are numbered; a software device, which computes on the CPU, has a name: VULKAN.LLVMPIPE.
+        return "CPU" if rest and not rest.isdigit() else "GPU"
     if kind == "CPU":
         return "CPU"
     return "NPU" if kind == "NPU" else None

@@ -6,6 +6,7 @@ from backends.spec import ORIGINAL, PRECISIONS, BackendSpec, OptionSpec, PrefixC
 
 _OPENVINO_FORMATS = ("int4", "int8", "fp16", "fp32")
 _ORT_FORMATS = ("int4", "int8", "fp16", "fp32")
+_GGUF_FORMATS = ("int4", "int8", "fp16", "fp32", ORIGINAL)
 _TORCH_FORMATS = ("int8", "fp16", "bf16", "fp32")
 
 _KV_CACHE = OptionSpec(
@@ -31,6 +32,14 @@ _RECIPE = OptionSpec(
 _COMPILE_CACHE = OptionSpec(
     "off", "compile cache: 'on' keeps compiled models for the length of a run, so that later loads are hits"
 )
+_LLAMA_CPP = TimedRegion(setup="clear", prompt_logits="last", loop="bare", kv_cache="f16")
+_CACHE_TYPE = "in the KV cache: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl"
+_LLAMA_CPP_OPTIONS = {
+    "type_k": OptionSpec("f16", f"type of the keys {_CACHE_TYPE}"),
+    "type_v": OptionSpec("f16", f"type of the values {_CACHE_TYPE}; those below f16 take flash attention"),
+    "flash_attention": OptionSpec("on", "fused attention: on, off or auto"),
+    "recipe": _RECIPE,
+}
 
 BACKENDS: dict[str, BackendSpec] = {
     spec.name: spec
@@ -104,6 +113,7 @@ BACKENDS: dict[str, BackendSpec] = {
             tested_if_installed=("OVEP.CPU",),
             scores=("CPU", "DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
             profiled=("DML", "CUDA", "OPENVINO", "OVEP", "WINML"),
+            prefix_cache=PrefixCache("prefix_caching", devices=("CPU",)),
             batches=True,
             options={"recipe": _RECIPE},
         ),
@@ -161,6 +171,7 @@ BACKENDS: dict[str, BackendSpec] = {
             by_default=True,
             made_on_load={"int8": ORIGINAL},
             reads_quantized=("torchao Int8WeightOnlyConfig",),
+            prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "CUDA", "XPU")),
             batches=True,
         ),
         BackendSpec(
@@ -168,19 +179,32 @@ BACKENDS: dict[str, BackendSpec] = {
             target="backends.llama_cpp:LlamaCpp",
             group="llama-cpp",
             artifact_format="gguf",
-            devices={"CPU": ("int4", "int8", "fp16", "fp32", ORIGINAL)},
+            devices={"CPU": _GGUF_FORMATS, "VULKAN": _GGUF_FORMATS},
+            groups={"VULKAN": "llama-cpp-vulkan"},
+            scores=("CPU", "VULKAN"),
+            timed=_LLAMA_CPP,
+            default_precisions=("int4", "int8", ORIGINAL),
+            default_on={"intel-gpu": "VULKAN", "nvidia-gpu": "VULKAN", "directx-gpu": "VULKAN"},
+            # Not every Python that runs the tests has a wheel of it.
+            tested_on=(),
+            tested_if_installed=("CPU", "VULKAN.LLVMPIPE"),
+            batches=True,
+            options=_LLAMA_CPP_OPTIONS,
+        ),
+        BackendSpec(
+            name="llama-cpp-python",
+            target="backends.llama_cpp_python:LlamaCppPython",
+            group="llama-cpp-python",
+            artifact_format="gguf",
+            devices={"CPU": _GGUF_FORMATS},
             scores=("CPU",),
-            timed=TimedRegion(setup="clear", prompt_logits="last", loop="bare", kv_cache="f16"),
+            timed=_LLAMA_CPP,
             default_precisions=("int4", "int8", ORIGINAL),
             # It is compiled.
             tested_on=(),
             tested_if_installed=("CPU",),
             batches=True,
-            options={
-                "kv_cache_precision": OptionSpec("f16", "type of the KV cache: f32, f16 or q8_0"),
-                "flash_attention": OptionSpec("on", "fused attention: on or off"),
-                "recipe": _RECIPE,
-            },
+            options=_LLAMA_CPP_OPTIONS,
         ),
         BackendSpec(
             name="simulated",

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from backends.contract import Scores, StepCallback, Text, UnsupportedError, require_vocabulary
+from backends.contract import Scores, StepCallback, Text, UnsupportedError, common_beginning, require_vocabulary
 
 _SHORT = {
     torch.float32: "fp32",
@@ -37,29 +37,80 @@ def last_position(model: Any) -> dict[str, int]:
     return {name: 1 for name in _LAST_POSITION if name in names}
 
 
+class KeptCache:
+    """The cache of the last request, cut back to what the next one shares with it, as a chat's user keeps it."""
+
+    def __init__(self) -> None:
+        self._cache: dict[str, Any] = {}
+        self._rows: list[list[int]] = []
+
+    def shared_with(self, prompts: Sequence[Sequence[int]]) -> tuple[int, dict[str, Any]]:
+        """How many first ids of ``prompts`` the cache holds, at most all but the last, and the cache.
+
+        Raises:
+            UnsupportedError: the model's cache cannot be cut back.
+        """
+        cache, self._cache = self._cache, {}
+        if not cache or len(prompts) != len(self._rows):
+            return 0, {}
+        shared = min(common_beginning(*pair) for pair in zip(prompts, self._rows, strict=True))
+        known = min(shared, len(prompts[0]) - 1)
+        if known == 0:
+            return 0, {}
+        beyond = len(self._rows[0]) - known
+        try:
+            if beyond:
+                # By how much it is too long: older versions of transformers take 0 for an empty cache.
+                cache["past_key_values"].crop(-beyond)
+        except (KeyError, AttributeError, ValueError, RuntimeError) as error:
+            raise UnsupportedError(
+                "this model's cache cannot be cut back to the beginning that two prompts share, so that transformers "
+                "has no prefix cache for it: leave --ask again out"
+            ) from error
+        return known, cache
+
+    def keep(self, cache: dict[str, Any], prompts: Sequence[Sequence[int]], steps: Sequence[Sequence[int]]) -> None:
+        """Keep ``cache``, which holds ``prompts`` and all ``steps`` but the last."""
+        self._cache = cache
+        self._rows = [[*prompt, *(ids[row] for ids in steps[:-1])] for row, prompt in enumerate(prompts)]
+
+
 def greedy(
     model: Any,
     prompts: Sequence[Sequence[int]],
     new_tokens: int,
     on_step: StepCallback,
     arguments: Mapping[str, int],
+    kept: KeptCache | None = None,
 ) -> None:
-    """One forward pass for the prompts, one for each later step; the cache is made anew for each request.
+    """One forward pass for the prompts, one for each later step.
 
-    ``arguments`` are those of each forward pass, see :func:`last_position`.
+    Args:
+        model: a causal model of transformers.
+        prompts: of equal lengths.
+        new_tokens: steps to take.
+        on_step: takes the ids of each step.
+        arguments: of each forward pass, see :func:`last_position`.
+        kept: the cache of the request before; without it the cache is made anew for each request.
 
     Raises:
         UnsupportedError: the model hands out no cache, without which the next step would see one token alone.
     """
+    steps: list[Sequence[int]] = []
     with torch.inference_mode():
-        ids = torch.tensor(prompts, dtype=torch.long, device=model.device)
-        cache: dict[str, Any] = {}
+        known, cache = kept.shared_with(prompts) if kept else (0, {})
+        left = [prompt[known:] for prompt in prompts] if known else prompts
+        ids = torch.tensor(left, dtype=torch.long, device=model.device)
         for _ in range(new_tokens):
             output = model(input_ids=ids, use_cache=True, **cache, **arguments)
             cache = _cache_of(output)
             ids = output.logits[:, -1].argmax(dim=-1, keepdim=True)
             # On an accelerator this waits until the ids are on the host.
-            on_step(ids[:, 0].tolist())
+            step = ids[:, 0].tolist()
+            on_step(step)
+            steps.append(step)
+    if kept:
+        kept.keep(cache, prompts, steps)
 
 
 def _cache_of(output: Any) -> dict[str, Any]:

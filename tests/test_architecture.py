@@ -34,11 +34,12 @@ MAY_IMPORT = {
     "measure": {"plan", "prepare", "observe", "store", "processes", "last_words"},
     "analyse": {"plan", "store", "findings", "metrics"},
     "dataset": {"store", "analyse", "scratch"},
+    "fleet": {"plan", "prepare", "observe", "store", "run"},
     "report": {"plan", "store", "analyse", "cli", "findings", "metrics", "processes"},
     "run": {"plan", "prepare", "observe", "measure", "store", "analyse", "findings", "processes", "last_words"}
     | {"scratch"},
     "commands": {"plan", "prepare", "observe", "measure", "store", "analyse", "report", "run", "cli"}
-    | {"metrics", "dataset", "scratch"},
+    | {"metrics", "dataset", "scratch", "fleet"},
     "conftest.py": {"plan", "report", "run", "cli", "test_measure"},
     "test_measure.py": {"plan", "measure", "run"},
     "test_replay.py": {"test_measure"},

@@ -132,6 +132,27 @@ def test_an_unknown_step_is_a_usage_error(night: ModuleType, capsys: pytest.Capt
     assert "STEP" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("status", "shown"), [(0, "| machine |\n"), (4, "")])
+def test_the_page_of_all_machines_is_of_the_dataset_and_in_the_summary(
+    night: ModuleType, monkeypatch: pytest.MonkeyPatch, status: int, shown: str
+) -> None:
+    def page() -> int:
+        Path("reports", "fleet").mkdir(parents=True)
+        Path("reports", "fleet", "fleet.md").write_text("| machine |\n", "utf-8")
+        return status
+
+    called = sessions(night, monkeypatch, fleet=page)
+    assert night.main(["fleet", "--newest", "5"]) == status
+    assert called == [("fleet", "report", "--results-dir", "dataset", "--reports-dir", "reports", "--newest", "5")]
+    summary = Path("GITHUB_STEP_SUMMARY")
+    assert (summary.read_text("utf-8") if summary.exists() else "") == shown
+
+
+def test_the_last_job_makes_and_uploads_the_page_of_all_machines() -> None:
+    made, uploaded = WORKFLOW.index("night.py fleet"), WORKFLOW.index("path: reports/fleet")
+    assert WORKFLOW.index("nox -s collect") < WORKFLOW.index("path: dataset") < made < uploaded
+
+
 # -- baselines from GitHub's artifacts --------------------------------------------------------------------------------
 
 
@@ -252,7 +273,8 @@ def test_the_first_night_has_no_artifact(
 def test_the_action_runs_the_steps_that_the_script_has() -> None:
     script = (ROOT / ".github" / "night.py").read_text("utf-8")
     assert re.findall(r"NIGHT: ([\w-]+)", ACTION) == ["set-up", "set-up", "fetch", "bench", "gate"]
-    assert set(re.findall(r"NIGHT: ([\w-]+)", ACTION)) == set(re.findall(r'case \["([\w-]+)"', script))
+    steps = re.findall(r"NIGHT: ([\w-]+)", ACTION) + re.findall(r"night\.py ([\w-]+)", WORKFLOW)
+    assert set(steps) == set(re.findall(r'case \["([\w-]+)"', script))
 
 
 def test_the_gate_runs_after_a_night_in_which_something_failed() -> None:

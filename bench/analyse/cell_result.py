@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,12 @@ _MOST_POINTS = 128
 _MOST_BINS = 48
 
 
-def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
-    """The result of one cell, ``None`` if none of its generations counts."""
+def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = False) -> CellResult | None:
+    """The result of one cell, ``None`` if no generation counts; ``levels_only``: estimates and costs alone."""
     generations = len(samples.ttft_ns)
     if generations == 0:
         return None
-    prompt_tokens, new_tokens, batch_size = samples.shape
+    prompt_tokens, new_tokens, batch_size, turn = samples.shape
     itl = samples.itl_ns / _NS_PER_MS
     after = itl.sum(axis=1)
     times = {key: samples.durations[column] / _NS_PER_MS for key, column in STORED.items()}
@@ -42,6 +43,7 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         new_tokens=new_tokens,
         batch_size=batch_size,
         ask=samples.ask,
+        turn=turn,
         generations=generations,
         warmups=samples.warmups,
         excluded=samples.excluded,
@@ -49,16 +51,23 @@ def cell_result(samples: CellSamples, load: LoadResult) -> CellResult | None:
         **found,
         prefill_tokens_per_s=ttft.rate(_MS_PER_S * batch_size * prompt_tokens) if samples.ask == "first" else None,
         decode_tokens_per_s=tpot.rate(_MS_PER_S * batch_size) if tpot else None,
-        itl_ms=_quantiles(itl.ravel()),
-        along=_along(itl),
-        histogram=_histogram(itl.ravel()),
         itl_p95_ms=_block_p95(samples.block, itl),
         itl_samples=itl.size,
-        arrival_ms=arrival(times["ttft_ms"], itl),
         costs=costs(samples.counters, samples.energy_source, batch_size * new_tokens),
-        timed={key: tuple(times[key].tolist()) for key in BY_GENERATION},
-        series=samples.series,
+        **({} if levels_only else _distributions(samples, times, itl)),
     )
+
+
+def _distributions(samples: CellSamples, times: Mapping[str, Any], itl: Any) -> dict[str, Any]:
+    """What a :class:`CellResult` holds beside estimates: ``times`` [generations] and ``itl`` in ms."""
+    return {
+        "itl_ms": _quantiles(itl.ravel()),
+        "along": _along(itl),
+        "histogram": _histogram(itl.ravel()),
+        "arrival_ms": arrival(times["ttft_ms"], itl),
+        "timed": {key: tuple(times[key].tolist()) for key in BY_GENERATION},
+        "series": tuple(samples.series()),
+    }
 
 
 def _measured(blocks: Any, values: Any) -> Measured | None:

@@ -30,6 +30,8 @@ _MEMORY_ALIKE = 1.1
 
 _LIMITS = ("usable CPUs", "CPU quota", "memory limit")
 WHOLE, NO_LIMIT = "all", "none"
+DRIVER_OF = "driver of "
+"""What the name of a driver among the versions of a system begins with; that of its device follows."""
 
 NAMED = frozenset((*(what for what, _, _ in _COMPARED), *MACHINE, *_LIMITS))
 """What :func:`mismatches` names."""
@@ -157,7 +159,7 @@ def system_versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "kernel", str(_at(record, ("machine", "kernel")))
     for kind in ("gpus", "npus"):
         for device in _at(record, ("machine", kind)) or ():
-            yield f"driver of {device.get('name')}", str(device.get("driver"))
+            yield f"{DRIVER_OF}{device.get('name')}", str(device.get("driver"))
 
 
 def settings_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

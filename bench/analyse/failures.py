@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import Any
 
 from bench.analyse.grouping import group_by
-from bench.analyse.results import AskedCell, Failure, LoadResult, Lost, Request
+from bench.analyse.results import AskedCell, Failure, LoadResult, Lost
+from bench.plan.cells import Request
 from bench.store.reader import StoredRun
 
 UNREACHED = "unreached"
@@ -80,7 +81,7 @@ def _failure(
 
 
 def _shape(row: Row) -> Request:
-    return row["prompt_tokens"], row["new_tokens"], row["batch_size"]
+    return Request(row["prompt_tokens"], row["new_tokens"], row["batch_size"], row["turn"] or 0)
 
 
 def lost_blocks(

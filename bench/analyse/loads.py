@@ -11,9 +11,10 @@ from typing import Any
 
 from backends.bounded_json import parse_json
 from bench.analyse.grouping import group_by
-from bench.analyse.results import LoadResult, LoadTimes, Measured, Request
+from bench.analyse.results import LoadResult, LoadTimes, Measured
 from bench.analyse.samples import FirstRequest
 from bench.plan.backends import BACKENDS
+from bench.plan.cells import Request
 from bench.store.reader import StoredRun
 
 # How the rows of several processes become one value, by column.

@@ -12,6 +12,7 @@ from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, Estimate, paired
 from bench.analyse.results import VERDICT_BLOCKS, CellResult, LoadResult, Measured, Ranking, Rival
 from bench.metrics import RANKED
+from bench.plan.cells import Request
 
 _Contestant = TypeVar("_Contestant", CellResult, LoadResult)
 
@@ -73,8 +74,8 @@ def memory_rankings(cells: Sequence[CellResult]) -> list[Ranking[LoadResult]]:
     return [
         Ranking(
             metric="memory",
-            shapes=tuple(dict.fromkeys(request[:3] for request in requests)),
-            ask="again" if all(again for *_, again in requests) else "first",
+            shapes=tuple(dict.fromkeys(request for request, _again in requests)),
+            ask="again" if all(again for _, again in requests) else "first",
             simulated=simulated,
             broken=tuple(load for load in loads if load.broken),
             **_ranked(known),
@@ -84,14 +85,14 @@ def memory_rankings(cells: Sequence[CellResult]) -> list[Ranking[LoadResult]]:
     ]
 
 
-def _kind(cell: CellResult) -> tuple[tuple[int, int, int, bool], bool]:
+def _kind(cell: CellResult) -> tuple[tuple[Request, bool], bool]:
     """What has to be the same for cells to be ranked together."""
     return _request(cell), cell.load.simulated
 
 
-def _request(cell: CellResult) -> tuple[int, int, int, bool]:
+def _request(cell: CellResult) -> tuple[Request, bool]:
     """What is asked, first asks before prefix-cache hits."""
-    return *cell.shape, cell.ask == "again"
+    return cell.shape, cell.ask == "again"
 
 
 # -- what latencies and memory have in common

@@ -12,11 +12,8 @@ from bench.analyse.costs import Costs
 from bench.analyse.interval import Estimate, over_blocks
 from bench.analyse.quality import Quality
 from bench.findings import Values
-from bench.plan.cells import Ask
+from bench.plan.cells import Ask, Request
 from bench.plan.flags import PROFILES
-
-Request = tuple[int, int, int]
-"""Prompt tokens, new tokens and batch size."""
 
 VERDICT_BLOCKS = PROFILES["standard"][0]
 """From how many blocks on a run claims which configuration is fastest; below, it only says what was measured lowest."""
@@ -245,7 +242,9 @@ class CellResult:
     """One combination that has numbers; each of :data:`bench.metrics.METRICS` is an attribute.
 
     Args:
+        prompt_tokens: of the whole prompt, in a chat with all that was said before.
         ask: ``again`` times a prompt that the process was asked just before, with the prefix cache on.
+        turn: of a chat, from 1; 0 outside of one.
         generations: how many timed generations count.
         warmups: how many warm-ups ran.
         excluded: how many timed generations do not count.
@@ -280,12 +279,13 @@ class CellResult:
     response_ms: Measured | None
     prefill_tokens_per_s: Measured | None
     decode_tokens_per_s: Measured | None
-    itl_ms: Quantiles
-    along: TokenSeries | None
-    histogram: Histogram | None
+    itl_ms: Quantiles = field(default_factory=lambda: dict.fromkeys(QUANTILES))
+    along: TokenSeries | None = None
+    histogram: Histogram | None = None
     itl_p95_ms: Measured | None = None
     itl_samples: int = 0
     ask: Ask = "first"
+    turn: int = 0
     arrival_ms: Arrival | None = None
     setup_ms: Measured | None = None
     costs: Costs = field(default_factory=Costs)
@@ -297,7 +297,7 @@ class CellResult:
     @property
     def shape(self) -> Request:
         """What is asked for."""
-        return self.prompt_tokens, self.new_tokens, self.batch_size
+        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
     @property
     def lost_blocks(self) -> int:
@@ -314,12 +314,13 @@ class AskedCell:
     prompt_tokens: int
     new_tokens: int
     batch_size: int
+    turn: int = 0
     ask: Ask = "first"
 
     @property
     def shape(self) -> Request:
         """What is asked for."""
-        return self.prompt_tokens, self.new_tokens, self.batch_size
+        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,16 +12,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.analyse.costs import COUNTERS
-from bench.analyse.results import Generation, Request, Use
+from bench.analyse.results import Generation, Use
 from bench.metrics import STORED
-from bench.plan.cells import Ask
+from bench.plan.cells import Ask, Request
 from bench.store.reader import ROWS_AT_ONCE, StoredRun
 
 _NS_PER_MS = 1e6
 _NS_PER_S = 1e9
 _COLUMNS = (
     *("load_id", "cell_key", "block", "warmup", "prompt_tokens", "padded_prompt_tokens", "new_tokens", "batch_size"),
-    *("ask", "status", "invalid_reason", "error_type", "error_message", "energy_source"),
+    *("ask", "turn", "status", "invalid_reason", "error_type", "error_message", "energy_source"),
 )
 
 
@@ -53,7 +53,7 @@ class CellSamples:
         excluded: timed generations that ran but do not count.
         counters: of :data:`bench.analyse.costs.COUNTERS` the float arrays [generations], NaN where one was not read.
         energy_source: the counter that the energy comes from; several are joined by `` + ``.
-        series: every generation that ran, in the order in which they were measured.
+        series: makes a row of every generation that ran, in the order in which they were measured.
     """
 
     cell_key: str
@@ -68,7 +68,7 @@ class CellSamples:
     excluded: int
     counters: Mapping[str, Any] = field(default_factory=dict)
     energy_source: str | None = None
-    series: tuple[Generation, ...] = ()
+    series: Callable[[], Iterable[Generation]] = tuple
 
     @property
     def ttft_ns(self) -> Any:
@@ -141,18 +141,18 @@ class Generations:
         return self._cell(key, self._rows[key]) if key in self._rows else None
 
     def _request(self, row: int) -> Request:
-        prompt_tokens, new_tokens, batch_size = (
-            self._table[name][row].as_py() for name in ("prompt_tokens", "new_tokens", "batch_size")
-        )
-        return prompt_tokens, new_tokens, batch_size
+        prompt_tokens, new_tokens, batch_size, turn = (self._table[name][row].as_py() for name in Request._fields)
+        return Request(prompt_tokens, new_tokens, batch_size, turn or 0)
 
     def _cell(self, key: str, rows: Any) -> CellSamples:
-        shape = self._request(int(rows[0]))
+        again = rows[self._again[rows]]
+        # What is asked before a turn of a chat is another request.
+        shape = self._request(int((again if len(again) else rows)[0]))
         timed = rows[self._ok[rows] & ~self._warmup[rows]]
         # A time that is not positive, or a missing step, is a broken record and no measurement.
         whole = (self._ttft[timed] > 0) & (self._lengths[timed] == self._steps[timed] - 1)
         counted = timed[self._valid[timed] & whole]
-        itl = np.empty((len(counted), shape[1] - 1))
+        itl = np.empty((len(counted), shape.new_tokens - 1))
         for place, row in enumerate(counted.tolist()):
             itl[place] = self._latencies[row]
         load_ids = pc.unique(self._table["load_id"].take(pa.array(rows)))
@@ -162,7 +162,7 @@ class Generations:
             cell_key=key,
             load_ids=tuple(load_ids.to_pylist()),
             shape=shape,
-            ask="again" if self._again[rows].any() else "first",
+            ask="again" if len(again) else "first",
             padded_prompt_tokens=padded[0].as_py() if len(padded) else None,
             block=self._block[counted],
             durations={name: column[counted] for name, column in self._durations.items()},
@@ -171,7 +171,7 @@ class Generations:
             excluded=len(timed) - len(counted),
             counters={name: column[counted] for name, column in self._counters.items()},
             energy_source=" + ".join(sources.to_pylist()) or None,
-            series=tuple(self._series(rows[self._ok[rows]], frozenset(counted.tolist()))),
+            series=lambda: self._series(rows[self._ok[rows]], frozenset(counted.tolist())),
         )
 
     def _series(self, rows: Any, counted: Set[int]) -> Iterator[Generation]:

@@ -9,7 +9,8 @@ from typing import Literal
 
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import over_blocks
-from bench.analyse.results import CellResult, Request
+from bench.analyse.results import CellResult
+from bench.plan.cells import Request
 
 Against = Literal["memory", "perplexity"]
 """What latency is traded for: peak memory in bytes, or perplexity over that of the reference."""

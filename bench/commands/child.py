@@ -8,12 +8,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from typing import Any
 
 from bench import PROJECT_ROOT
-from bench.prepare.install import FOREIGN
+from bench.prepare.installers import FOREIGN
 
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit status of a command that Ctrl-C ended."""
 CONTROL_C_EXIT = 0xC000013A
 """Windows' status of a process that Ctrl-C, Ctrl-Break or the end of its console ended."""
 
@@ -25,6 +28,35 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
     """
     break_as_interrupt()
     with subprocess.Popen(command, env={**surroundings(), **variables}) as child:
+        # Who ends nox means what it runs: a scheduler of a fleet would go on for ever.
+        before = signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+        try:
+            return wait(child)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
+
+def run_quietly(command: Sequence[str], variables: Mapping[str, str], show: Callable[[str], None]) -> int:
+    """Run a command as :func:`run` does; ``show`` gets the lines that it prints, and nobody its errors."""
+    break_as_interrupt()
+    environment = {**surroundings(), **variables}
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
+    ) as child:
+        assert child.stdout is not None
+        try:
+            for line in child.stdout:
+                show(line.rstrip())
+        except KeyboardInterrupt:
+            # It gets Ctrl-C from the console too, and ends by itself.
+            wait(child)
+            return INTERRUPTED
         return wait(child)
 
 
@@ -62,7 +94,7 @@ def surroundings() -> dict[str, str]:
     return {**theirs, "PYTHONPATH": str(PROJECT_ROOT), "PYTHONSAFEPATH": "1", "PYTHONUTF8": "1"}
 
 
-def wait(child: subprocess.Popen[bytes]) -> int:
+def wait(child: subprocess.Popen[Any]) -> int:
     """The exit status of ``child``, which gets Ctrl-C from the console too and ends by itself."""
     while True:
         try:
@@ -77,7 +109,7 @@ def exit_status(return_code: int) -> int:
     On Windows Ctrl-C and Ctrl-Break count as SIGINT, and every other status of the system is 1.
     """
     if return_code == CONTROL_C_EXIT:
-        return 128 + signal.SIGINT
+        return INTERRUPTED
     if return_code > 255:
         return 1
     return return_code if return_code >= 0 else 128 - return_code

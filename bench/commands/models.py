@@ -39,8 +39,9 @@ def main(arguments: Sequence[str]) -> int:
             except PrepareError as error:
                 status = print_refusal(error)
         if options.quality:
-            texts = texts_of(book, options.prompt_tokens)
-            shapes, context = shapes_of(options.new_tokens, options.batch_sizes), model.context_tokens
+            texts = texts_of(book, {cell.prompt_tokens for cell in plan.cells})
+            shapes = shapes_of(options.new_tokens, options.batch_sizes, options.turns)
+            context = model.context_tokens
             questions = questions_of(book, plan.cells, shapes, 0, options.repeats, context)
             found = reference_for(options.reference, plan.loads, preparer, texts, questions, context, _say)
             if found is not None:

@@ -89,22 +89,23 @@ _VIEWS = {
         FROM stored_generations""",
     "tokens": """
         SELECT g.machine, g.month, g.run_id, g.load_id, g.cell_key, model, backend, device, precision, g.block,
-               iteration, warmup, counted, prompt_tokens, new_tokens, batch_size,
+               iteration, warmup, counted, prompt_tokens, new_tokens, batch_size, turn,
                generate_subscripts(itl_ns, 1) AS step, unnest(itl_ns) AS itl_ns
         FROM generations g LEFT JOIN loads USING (run_id, load_id)""",
     "cells": """
         WITH blocks AS (
             SELECT machine, month, run_id, cell_key, coalesce(ask, 'first') AS ask, prompt_tokens, new_tokens,
-                   batch_size, block, any_value(load_id) AS load_id, count(*) FILTER (counted) AS generations,
+                   batch_size, turn, block, any_value(load_id) AS load_id, count(*) FILTER (counted) AS generations,
                    median(ttft_ns) FILTER (counted) / 1e6 AS ttft_ms,
                    median(list_avg(itl_ns)) FILTER (counted) / 1e6 AS tpot_ms,
                    any_value(status) FILTER (status <> 'ok') AS failure,
                    any_value(error_message) FILTER (status <> 'ok') AS reason
             FROM generations
+            WHERE NOT warmup
             GROUP BY ALL
         )
         SELECT b.machine, b.month, run_id, cell_key, load_key, l.variant, model, backend, device, precision, ask,
-               prompt_tokens, new_tokens, batch_size, sum(generations)::BIGINT AS generations,
+               prompt_tokens, new_tokens, batch_size, turn, sum(generations)::BIGINT AS generations,
                count(*) FILTER (generations > 0) AS blocks, exp(avg(ln(ttft_ms))) AS ttft_ms,
                exp(avg(ln(nullif(tpot_ms, 0)))) AS tpot_ms,
                CASE WHEN sum(generations) > 0 THEN 'ok' ELSE any_value(failure) END AS status,

@@ -8,24 +8,24 @@ from collections.abc import Iterable
 from bench.plan.cells import Cell
 from bench.prepare.prompts import PromptKey
 
-Shapes = tuple[tuple[int, int], ...]
-"""The (new tokens, batch size) pairs of a sweep, the same for every stack."""
+Shapes = tuple[tuple[int, int, int], ...]
+"""Turn, new tokens and batch size of the cells of a sweep, the same for every stack; turn 0 is no chat."""
 
 _ORDINALS_PER_SHAPE = 1000
 
 
-def shapes_of(new_tokens: Iterable[int], batch_sizes: Iterable[int]) -> Shapes:
+def shapes_of(new_tokens: Iterable[int], batch_sizes: Iterable[int], turns: Iterable[int] | None = None) -> Shapes:
     """The shapes of a sweep over these axes."""
-    return tuple(sorted(itertools.product(new_tokens, batch_sizes)))
+    return tuple(sorted(itertools.product(turns or (0,), new_tokens, batch_sizes)))
 
 
 def prompt_key(shapes: Shapes, cell: Cell, ordinal: int, row: int) -> PromptKey:
     """The prompt of row ``row`` of the batch in generation ``ordinal``, which is negative for warm-ups.
 
-    Cells that differ in new tokens or batch size alone share a worker and a prompt length, but no prompt: each pair of
-    ``shapes`` after the first has its own ordinals. So no process gets a prompt twice, and all stacks get the same.
+    Cells of the same prompt length share a worker, but no prompt: each of ``shapes`` after the first has its own
+    ordinals. So no process gets a prompt twice, and all stacks get the same.
     """
-    shape = (cell.new_tokens, cell.batch_size)
+    shape = (cell.turn, cell.new_tokens, cell.batch_size)
     offset = _ORDINALS_PER_SHAPE * shapes.index(shape) if shape in shapes else 0
     return PromptKey(cell.prompt_tokens, ordinal + offset if ordinal >= 0 else ordinal - offset, row)
 

@@ -12,7 +12,7 @@ from bench.errors import WorkerError, WorkerUnsupported
 from bench.measure.attempt import Attempt, LoadPlan, RunFacts
 from bench.measure.weights import changes_weights, weight_bits
 from bench.measure.worker import Generated
-from bench.plan.cells import Cell, Load
+from bench.plan.cells import Cell, Load, Request
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt
 from bench.prepare.recipes import weight_recipe
@@ -61,11 +61,18 @@ def load_row(facts: RunFacts, planned: PlannedVisit, load_plan: LoadPlan, attemp
 
 
 def success_row(
-    cell: Cell, block: int, attempt: Attempt, prompts: Sequence[Prompt], generated: Generated, started_at: datetime
+    cell: Cell,
+    asked: Request,
+    block: int,
+    attempt: Attempt,
+    prompts: Sequence[Prompt],
+    generated: Generated,
+    started_at: datetime,
 ) -> Row:
-    """The row of one generation, without its place in the series."""
+    """The row of one generation of ``cell``, without its place in the series."""
     return {
         **_cell(cell, attempt.load_id, attempt.number, block),
+        **_request(asked),
         "prompt_id": "+".join(prompt.prompt_id for prompt in prompts),
         "prompt_digest": "+".join(prompt.digest for prompt in prompts),
         **{name: generated.details.get(name) for name in _FROM_DETAILS},
@@ -83,6 +90,7 @@ def failure_row(cell: Cell, block: int, load_id: str, attempt: int, error: Worke
     """The row of a cell without a number, or of the generation that failed."""
     return {
         **_cell(cell, load_id, attempt, block),
+        **_request(cell.request),
         "ask": cell.ask,
         "iteration": iteration,
         "warmup": False,
@@ -134,10 +142,11 @@ def _cell(cell: Cell, load_id: str, attempt: int, block: int) -> Row:
         "variant": cell.load.variant,
         "attempt": attempt,
         "block": block,
-        "prompt_tokens": cell.prompt_tokens,
-        "new_tokens": cell.new_tokens,
-        "batch_size": cell.batch_size,
     }
+
+
+def _request(asked: Request) -> Row:
+    return {**asked._asdict(), "turn": asked.turn or None}
 
 
 def _weights(load: Load, load_plan: LoadPlan, evidence: Mapping[str, Any]) -> Row:

@@ -21,7 +21,7 @@ from bench.measure.worker import Generated
 from bench.observe.machine_conditions import Watched
 from bench.observe.memory import memory_of
 from bench.observe.moment import Moment
-from bench.plan.cells import Ask, Cell, Load
+from bench.plan.cells import Ask, Cell, Load, Request
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt, PromptKey
 from bench.store.writer import RunWriter
@@ -224,19 +224,28 @@ class Visit:
     def _turn(self, cell: Cell, attempt: Attempt, series: _Series, ordinal: int, *, warmup: bool) -> Generated:
         keys = (prompt_key(self.facts.shapes, cell, ordinal, row) for row in range(cell.batch_size))
         prompts = [self.prompts[key] for key in keys]
-        if cell.ask == "again":
-            self._one(cell, attempt, series, prompts, ask="first", warmup=True)
-        return self._one(cell, attempt, series, prompts, ask=cell.ask, warmup=warmup)
+        if cell.ask == "again" and (before := _asked_before(cell.request)) is not None:
+            self._one(cell, before, attempt, series, prompts, ask="first", warmup=True)
+        return self._one(cell, cell.request, attempt, series, prompts, ask=cell.ask, warmup=warmup)
 
     def _one(
-        self, cell: Cell, attempt: Attempt, series: _Series, prompts: Sequence[Prompt], *, ask: Ask, warmup: bool
+        self,
+        cell: Cell,
+        asked: Request,
+        attempt: Attempt,
+        series: _Series,
+        prompts: Sequence[Prompt],
+        *,
+        ask: Ask,
+        warmup: bool,
     ) -> Generated:
         started_at = datetime.now(UTC)
-        generated = self._generate(attempt, prompts, cell.new_tokens)
+        prompts = [prompt.beginning(asked.prompt_tokens) for prompt in prompts]
+        generated = self._generate(attempt, prompts, asked.new_tokens)
         attempt.counters.add(generated.cpu_time_ns, attempt.gauged.busy, warmup=warmup)
         if not warmup:
             self._refuse_fallback(attempt)
-        row = success_row(cell, self.planned.block, attempt, prompts, generated, started_at)
+        row = success_row(cell, asked, self.planned.block, attempt, prompts, generated, started_at)
         series.add(row | {"ask": ask}, warmup=warmup)
         if self.facts.stopping():
             raise Interrupted
@@ -283,6 +292,13 @@ class Visit:
 
     def _scratch(self, attempt: Attempt) -> Path:
         return self.facts.scratch / attempt.load_id.replace("/", "-")
+
+
+def _asked_before(asked: Request) -> Request | None:
+    """What is asked before an answer from the prefix cache is timed: the same, or in a chat what was said before."""
+    if asked.turn == 0:
+        return asked
+    return Request(asked.history_tokens, 1, asked.batch_size) if asked.turn > 1 else None
 
 
 def _pace(generated: Generated) -> Pace:

@@ -64,13 +64,15 @@ def tools(conversion: Venv | None) -> dict[str, dict[str, Any]]:
 
 
 def locked(python: str) -> dict[str, Any]:
-    """Whether every package of the venv of ``python`` was installed by a hash of its lock, and where not why."""
+    """Whether every package of the venv of ``python`` was installed by a hash of its lock, or why not; and by what."""
     try:
         noted = json.loads((Path(python).parents[1] / LOCK_FILE).read_text(encoding="utf-8"))
         why = None if noted["locked"] else str(noted["unlocked_reason"])
+        # An environment that an older version made does not say it.
+        by = {"installer": str(noted["installer"])} if "installer" in noted else {}
     except (OSError, ValueError, KeyError, TypeError):
-        why = "not an environment that nox made"
-    return {"locked": True} if why is None else {"locked": False, "unlocked_reason": without_secrets(why)}
+        why, by = "not an environment that nox made", {}
+    return {"locked": True, **by} if why is None else {"locked": False, "unlocked_reason": without_secrets(why), **by}
 
 
 def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:

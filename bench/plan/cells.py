@@ -6,12 +6,41 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Ask = Literal["first", "again"]
 """Whether a process is asked prompts that it has not seen, or the one that it was asked just before."""
 
 ASKS: tuple[Ask, ...] = ("first", "again")
+
+
+class Request(NamedTuple):
+    """The shape of a request, the same for every stack.
+
+    Args:
+        prompt_tokens: of the whole prompt, in a chat with all that was said before.
+        turn: of a chat, from 1; 0 outside of one.
+    """
+
+    prompt_tokens: int
+    new_tokens: int
+    batch_size: int
+    turn: int = 0
+
+    @property
+    def message_tokens(self) -> int:
+        """Of each message of the user in a chat; 0 outside of one."""
+        return (self.prompt_tokens + self.new_tokens) // self.turn - self.new_tokens if self.turn else 0
+
+    @property
+    def history_tokens(self) -> int:
+        """What was said before the last message of a chat."""
+        return self.prompt_tokens - self.message_tokens if self.turn else 0
+
+
+def conversation_tokens(message_tokens: int, new_tokens: int, turn: int) -> int:
+    """The prompt at a turn of a chat, from 1: messages of ``message_tokens``, and ``new_tokens`` of answer between."""
+    return turn * message_tokens + (turn - 1) * new_tokens
 
 
 def canonical_json(value: object) -> str:
@@ -70,7 +99,8 @@ class Cell:
 
     Args:
         ask: ``again`` times the answer to a prompt that the process was asked just before, so that the stack's prefix
-            cache may serve it.
+            cache may serve it; in a chat, after the process was asked what was said before the last message.
+        turn: of a chat, from 1; 0 outside of one.
         key: ``cell_key``, the same in every run that measures the same.
     """
 
@@ -79,31 +109,35 @@ class Cell:
     new_tokens: int
     batch_size: int = 1
     ask: Ask = "first"
+    turn: int = 0
     key: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the key once: a large plan asks for it many times."""
-        # A first ask has the key that it had before there was another.
+        # A cell has the key that it had before there was another ask, or a chat.
         again = {} if self.ask == "first" else {"ask": self.ask}
+        turn = {"turn": self.turn} if self.turn else {}
         identity = {
             "load": self.load.identity,
             "prompt_tokens": self.prompt_tokens,
             "new_tokens": self.new_tokens,
             "batch_size": self.batch_size,
             **again,
+            **turn,
         }
         object.__setattr__(self, "key", digest(identity))
 
     @property
-    def size(self) -> tuple[int, int, int]:
-        """Prompt tokens, new tokens and batch size: the order of requests by size."""
-        return self.prompt_tokens, self.new_tokens, self.batch_size
+    def request(self) -> Request:
+        """What is asked for; in the order of requests by size."""
+        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
     @property
     def shape(self) -> str:
-        """The request's shape for test ids, e.g. ``p128-n64-b1``, or ``p128-n64-b1-again``."""
+        """The request's shape for test ids, e.g. ``p128-n64-b1``, ``p128-n64-b1-again`` or ``p704-n64-b1-t4``."""
         again = "" if self.ask == "first" else f"-{self.ask}"
-        return f"p{self.prompt_tokens}-n{self.new_tokens}-b{self.batch_size}{again}"
+        turn = f"-t{self.turn}" if self.turn else ""
+        return f"p{self.prompt_tokens}-n{self.new_tokens}-b{self.batch_size}{turn}{again}"
 
     @property
     def label(self) -> str:

@@ -29,6 +29,8 @@ from bench.plan.cells import digest
 
 HARNESS = "harness"
 TESTS = "tests"
+FLEET = "fleet"
+"""The harness and what many machines need."""
 CONVERSION = "conversion"
 PLUGINS = "AIPC_BENCH_PLUGINS"
 """Names packages that bring backends of their own, as pip requirements separated by semicolons."""
@@ -129,12 +131,12 @@ def environment(group: str) -> Environment:
 
 def sources(group: str) -> tuple[str, ...]:
     """The dependency groups that a venv's pins are from: its own, and to the harness those that the user adds."""
-    return (group, *_extras()) if group in (HARNESS, TESTS) else (group,)
+    return (group, *_extras()) if group in (HARNESS, FLEET, TESTS) else (group,)
 
 
 def plugins(group: str) -> tuple[str, ...]:
     """What the user adds to the harness by :data:`PLUGINS`."""
-    names = os.environ.get(PLUGINS, "").split(";") if group in (HARNESS, TESTS) else ()
+    names = os.environ.get(PLUGINS, "").split(";") if group in (HARNESS, FLEET, TESTS) else ()
     return tuple(name.strip() for name in names if name.strip())
 
 

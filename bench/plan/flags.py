@@ -103,6 +103,14 @@ FLAGS: tuple[Flag, ...] = (
         many=True,
     ),
     Flag(
+        "turns",
+        "measure these turns of a chat: the prompt is all that was said so far, messages of --prompt-tokens and "
+        "answers of --new-tokens; with --ask again all but the last message is in the stack's prefix cache",
+        "no chat",
+        "N",
+        many=True,
+    ),
+    Flag(
         "profile",
         "how many blocks and repeats: " + ", ".join(f"{name} {b} x {r}" for name, (b, r) in PROFILES.items()),
         "quick; standard with --a and --b",

@@ -15,7 +15,7 @@ from bench.cli import LANGUAGES
 from bench.errors import UsageError
 from bench.plan import values as v
 from bench.plan.backends import BACKENDS, PROBLEM
-from bench.plan.cells import ASKS, Ask
+from bench.plan.cells import ASKS, Ask, conversation_tokens
 from bench.plan.flags import BY_NAME, LEAST_ADAPTIVE_BLOCKS, PROFILES
 from bench.plan.sweep_file import read_sweep_file
 from bench.plan.variants import CommandLine, Variant, read_variants
@@ -39,6 +39,7 @@ class Options:
     Args:
         devices: ``None`` asks for the CPU and for what the system lists beside it.
         precisions: ``None`` asks each backend for its own default formats.
+        turns: of a chat; ``None`` where no chat is measured, and :attr:`prompt_tokens` are those of whole prompts.
         blocks: how many; with an interval target, at least.
         interval_target: half the width of the 95 % intervals, as a share, until which blocks are added; ``None``
             measures just :attr:`blocks`.
@@ -99,6 +100,7 @@ class Options:
     cache_dir: Path | None
     language: str
     open_report: bool
+    turns: tuple[int, ...] | None = None
     redact: bool = False
     resume: Path | None = None
 
@@ -145,7 +147,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
     warmups, max_warmups = _warmups(given)
     target = given.read("interval_target", v.share)
     least, most, max_time_s = _blocks(given, blocks, adaptive=target is not None)
-    return Options(
+    options = Options(
         backends=measured or asked or DEFAULT_BACKENDS,
         devices=devices,
         precisions=given.read("precision", _precisions),
@@ -185,8 +187,21 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         cache_dir=given.read("cache_dir", v.path),
         language=given.read("lang", v.one_of, LANGUAGES[0], choices=LANGUAGES),
         open_report=bool(flags.get("open")),
+        turns=given.read("turns", _turns),
         redact=bool(flags.get("redact")),
     )
+    _require_countable(options)
+    return options
+
+
+def _turns(value: Any, where: str) -> tuple[int, ...]:
+    return tuple(sorted(v.counts(value, where)))
+
+
+def _require_countable(options: Options) -> None:
+    turn = max(options.turns or (1,))
+    if (longest := conversation_tokens(max(options.prompt_tokens), max(options.new_tokens), turn)) > v.MOST:
+        raise UsageError(f"--turns: turn {turn} has a prompt of {longest} tokens, expected at most {v.MOST}")
 
 
 def _backends(value: Any, where: str) -> tuple[str, ...]:
@@ -262,7 +277,9 @@ def _device(name: str, where: str) -> str:
         # The provider's own default.
         return f"{kind}.{_device(rest or 'CPU', where)}"
     known = sorted({device for spec in BACKENDS.values() for device in spec.devices})
-    if kind not in known or (dot and not rest.isdigit()):
+    # A software device of Vulkan's has a name in place of a number.
+    numbered = rest.isdigit() or (kind == "VULKAN" and rest.isalnum())
+    if kind not in known or (dot and not numbered):
         raise UsageError(f"{where}: no device {name!r}; there are {', '.join(known)}, and GPU.0 for one of several")
     return name
 

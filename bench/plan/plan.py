@@ -11,7 +11,7 @@ from typing import Any
 from backends.spec import ORIGINAL, BackendSpec, caching_options, family
 from bench.errors import UsageError
 from bench.plan.backends import BACKENDS
-from bench.plan.cells import Cell, Load
+from bench.plan.cells import Cell, Load, conversation_tokens
 from bench.plan.options import Options
 
 Twins = tuple[Cell, ...]
@@ -70,8 +70,7 @@ class Plan:
         groups: dict[tuple[object, ...], list[Cell]] = {}
         for cell in self.cells:
             load = cell.load
-            request = (cell.prompt_tokens, cell.new_tokens, cell.batch_size, cell.ask)
-            groups.setdefault((load.backend, load.device, load.precision, *request), []).append(cell)
+            groups.setdefault((load.backend, load.device, load.precision, cell.request, cell.ask), []).append(cell)
         return tuple(tuple(group) for group in groups.values())
 
     def without(self, reasons: Mapping[str, str]) -> Plan:
@@ -228,7 +227,10 @@ def _crossed(options: Options, around: Surroundings) -> Iterator[Twins]:
         given = options.load_options.get(backend, {})
         for device in _devices(spec, options, around):
             for precision in options.precisions or _default_precisions(spec, device, around):
-                for ask, prompt_tokens, new_tokens in product(options.asks, options.prompt_tokens, options.new_tokens):
+                for ask, turn, message_tokens, new_tokens in product(
+                    options.asks, options.turns or (0,), options.prompt_tokens, options.new_tokens
+                ):
+                    prompt_tokens = conversation_tokens(message_tokens, new_tokens, turn) if turn else message_tokens
                     shape = {"prompt_tokens": prompt_tokens, "new_tokens": new_tokens}
                     loads = []
                     for name, of_variant in _variants(options):
@@ -237,7 +239,7 @@ def _crossed(options: Options, around: Surroundings) -> Iterator[Twins]:
                         caching = caching_options(spec, device, own) if ask == "again" else None
                         loads.append(Load(backend, device, precision, caching or own, name))
                     for batch_size in options.batch_sizes:
-                        yield tuple(Cell(load, prompt_tokens, new_tokens, batch_size, ask) for load in loads)
+                        yield tuple(Cell(load, prompt_tokens, new_tokens, batch_size, ask, turn) for load in loads)
 
 
 def _variants(options: Options) -> list[tuple[str, Mapping[str, Any]]]:
@@ -256,7 +258,7 @@ def _devices(spec: BackendSpec, options: Options, around: Surroundings) -> tuple
         others = [BACKENDS[name] for name in options.backends if name != spec.name]
         theirs = {device for device in options.devices if any(other.precisions(device) for other in others)}
         return tuple(device for device in options.devices if device in known or device not in theirs or not known)
-    listed = tuple(device for hardware, device in spec.default_on.items() if hardware in around.hardware)
+    listed = tuple(dict.fromkeys(one for hardware, one in spec.default_on.items() if hardware in around.hardware))
     return (("CPU",) if "CPU" in spec.devices else ()) + listed or tuple(spec.devices)[:1]
 
 
@@ -282,7 +284,7 @@ def _visits(twins: Sequence[Twins], blocks: int, seed: int) -> Iterator[PlannedV
         order.shuffle(keys)
         position = 0
         for key in keys:
-            first, *others = sorted(by_loads[key], key=lambda cells: cells[0].size)
+            first, *others = sorted(by_loads[key], key=lambda cells: cells[0].request)
             order.shuffle(others)
             mine = [first, *others]
             for index in _turns(key, block, seed):

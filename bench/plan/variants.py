@@ -170,7 +170,7 @@ def _pinning(requirements: Iterable[str], where: str, asked: CommandLine) -> str
             continue
         alike = [backend for backend in best if backend in names]
         if len(alike or best) > 1:
-            raise UsageError(f"{where}: {' and '.join(best)} could be meant; name one by --backend")
+            raise UsageError(f"{where}: {', '.join(best)} could be meant; name one by --backend")
         return (alike or best)[0]
     listed = ", ".join(sorted(map(str, names)))
     packages = dict.fromkeys(name for backend in pools[-1] for name in _packages(backend, asked.devices))

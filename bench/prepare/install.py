@@ -1,33 +1,45 @@
-"""Makes venvs: one per environment, under ``.nox/w`` of the checkout, by virtualenv and pip.
+"""Makes venvs: one per environment, under ``.nox/w`` of the checkout, by virtualenv and pip, or uv where it is there.
 
 The noxfile calls this on nox's own Python, so beside the standard library it imports only what nox brings.
 """
 
 from __future__ import annotations
 
-import ast
 import csv
 import json
 import os
 import platform
-import re
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from importlib.metadata import Distribution, distributions
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Self
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from backends.no_secrets import without_secrets
 from bench import PROJECT_ROOT
 from bench.observe.packages import LOCK_FILE
-from bench.plan.environments import Environment, Here, package_name, this_machine
+from bench.plan.environments import CONVERSION, HARNESS, Environment, Here, package_name, this_machine
 from bench.prepare import locks
+from bench.prepare.install_lines import Lines, Session
+from bench.prepare.installers import (
+    FOREIGN,
+    InstallError,
+    Programs,
+    Uv,
+    complaints,
+    has_torch,
+    mismatch,
+    own_pip,
+    own_uv,
+    own_virtualenv,
+    torch_index,
+)
 from bench.prepare.locks import Lock, Row, fingerprint, lock_of
 
 # Short, because Windows limits a path to 260 characters and torch's are long.
@@ -39,41 +51,19 @@ BELOW_ROOT = 209
 UNPACKING = 1.4
 """Space that pip needs while it works, over what is left when it is done: packages lie beside what they unpack to."""
 
-FOREIGN = (
-    *("PYTHONPATH", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONUSERBASE", "PYTHONSTARTUP", "PYTHONINSPECT"),
-    *("PYTHONSAFEPATH", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"),
-)
-"""Variables that decide what a Python finds installed or what it runs besides: no venv's Python gets the caller's."""
-PASSED_ON = frozenset(
-    (
-        *("index-url", "pypi-url", "extra-index-url", "no-index", "find-links", "trusted-host", "resume-retries"),
-        *("proxy", "cert", "client-cert", "keyring-provider", "timeout", "default-timeout", "retries"),
-        *("cache-dir", "no-cache-dir", "constraint", "build-constraint", "uploaded-prior-to"),
-        *("only-binary", "no-binary", "prefer-binary", "no-color", "progress-bar", "disable-pip-version-check"),
-    )
-)
-"""Settings of pip that say where packages come from and how they are fetched; of the user's no others are taken."""
 INSTALLERS = frozenset(("pip", "setuptools", "wheel"))
 """Packages that a venv works without, once it is made."""
 
+LOG = "install.log"
+"""All that pip and uv say while they fill a venv, in its folder."""
+TEMPORARY = "tmp"
+"""Where pip puts its temporary files, in the folder of a venv."""
+AT_ONCE = max(2, min(4, os.cpu_count() or 1))
+"""Venvs that are made at the same time: pip works on one CPU and waits for the disk and the network."""
+_POLL_S = 0.5
+
 Outcome = dict[str, Any]
 """What became of a venv: one entry of ``AIPC_BENCH_VENVS``."""
-
-
-class Session(Protocol):
-    """What an installation needs of a nox session."""
-
-    def run(self, *args: Any, **kwargs: Any) -> Any:
-        """Run a command; raises where it fails."""
-
-    def log(self, *args: Any, **kwargs: Any) -> None:
-        """Say what happens."""
-
-    def warn(self, *args: Any, **kwargs: Any) -> None:
-        """Say what went wrong."""
-
-    def error(self, *args: Any) -> Any:
-        """Say why the session cannot go on, and end it."""
 
 
 # -- what a venv is ---------------------------------------------------------------------------------------------------
@@ -166,31 +156,200 @@ def reason(outcome: Outcome) -> str:
 # -- how venvs are made -----------------------------------------------------------------------------------------------
 
 
-def make(session: Session, environments: Sequence[Environment], failed: type[Exception]) -> dict[str, Outcome]:
-    """The venvs of all ``environments``, by name. Those that are missing are made, where they fit on the disk.
+class Installation:
+    """Venvs in the making, some at a time, while the caller does something else.
 
-    What goes wrong with one, ``failed`` raised by the session, is told: other stacks can still be measured.
+    A context, at whose end installers that are still at work are ended; what they left is never taken for a venv. What
+    goes wrong with one venv is its outcome: other stacks can still be measured.
+
+    Args:
+        session: says what happens.
+        uv: installs what it can; ``None`` has pip install all.
+        programs: run virtualenv, pip and uv.
     """
-    here = this_machine()
-    outcomes = {one.name: as_it_is(one, here) for one in environments}
-    missing = [one for one in environments if outcomes[one.name] is None]
-    if missing:
-        _announce(session, missing)
-    for count, one in enumerate(missing, start=1):
-        with _alone(session, one.name):
+
+    def __init__(self, session: Session, uv: Uv | None = None, programs: Programs | None = None) -> None:
+        self.lines = Lines(session)
+        self._uv = uv
+        self._programs = Programs() if programs is None else programs
+        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._here = this_machine()
+        self._outcomes: dict[str, Future[Outcome]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._programs.end()
+        self._pool.shutdown(cancel_futures=True)
+        self.lines.close()
+
+    def begin(self, environments: Iterable[Environment]) -> None:
+        """Have those of ``environments`` made that are missing, in their order, where they fit on the disk."""
+        missing = []
+        for one in environments:
+            if one.name not in self._outcomes:
+                self._outcomes[one.name] = Future()
+                if (outcome := as_it_is(one, self._here)) is None:
+                    missing.append(one)
+                else:
+                    self._outcomes[one.name].set_result(outcome)
+        if missing:
+            _announce(self.lines, missing)
+        for count, one in enumerate(missing, start=1):
+            self._outcomes[one.name] = self._pool.submit(self._make, one, f"{count} of {len(missing)}")
+
+    @property
+    def at_work(self) -> bool:
+        """Whether a venv is still being made."""
+        return not all(outcome.done() for outcome in self._outcomes.values())
+
+    def outcome(self, name: str) -> Outcome:
+        """What became of a venv that was begun, once it is made."""
+        # On Windows a wait without end cannot be interrupted by Ctrl-C.
+        while not wait([self._outcomes[name]], timeout=_POLL_S).done:
+            pass
+        return self._outcomes[name].result()
+
+    def outcomes(self, environments: Iterable[Environment]) -> dict[str, Outcome]:
+        """What became of all ``environments``, by name."""
+        return {one.name: self.outcome(one.name) for one in environments}
+
+    def _make(self, one: Environment, place: str) -> Outcome:
+        with _alone(self.lines, one.name, lambda: self._programs.ended):
             # Whoever had the lock may have made it.
-            if (outcome := as_it_is(one, here)) is None:
-                if is_ready(one):
-                    session.warn(f"the venv of {one.name} is broken: {damage(one.name)}; it is made again")
-                session.log(f"installing {one.name} ({describe(one)}) {count} of {len(missing)}")
-                outcome = _made(session, one, failed)
-            outcomes[one.name] = outcome
-    return {name: outcome for name, outcome in outcomes.items() if outcome is not None}
+            if (outcome := as_it_is(one, self._here)) is not None:
+                return outcome
+            if is_ready(one):
+                self.lines.warn(f"the venv of {one.name} is broken: {damage(one.name)}; it is made again")
+            self.lines.log(f"installing {one.name} ({describe(one)}) {place}")
+            self.lines.begin(one.name)
+            try:
+                return self._made(one)
+            finally:
+                self.lines.end(one.name)
+
+    def _made(self, one: Environment) -> Outcome:
+        home, since = VENVS / one.name, time.monotonic()
+        log = home / LOG
+        try:
+            by = self._install(one)
+            lost = damage(one.name)
+            lines = [f"the installer ended well, and {lost}"] if lost else []
+        except (InstallError, OSError) as error:
+            lines = complaints(log, f"no virtual environment could be made: {error}")
+            lines = mismatch(log, one) or lines
+        if lines:
+            self.lines.warn("\n  ".join([f"{one.name} could not be installed; all of it is in {log}:", *lines]))
+            return {"failed": lines}
+        shutil.rmtree(home / TEMPORARY, ignore_errors=True)
+        (home / "stamp").write_text(recipe(one), encoding="utf-8")
+        size = f"{_size_bytes(home) / 1e9:.1f} GB"
+        self.lines.log(f"installed {one.name} by {by}: {size} in {time.monotonic() - since:.0f} s")
+        return {"python": str(interpreter(one.name))}
+
+    def _install(self, one: Environment) -> str:
+        """Make a venv from nothing; returns what it was filled by.
+
+        Its stamp is written after it was looked at, so that no half-made venv is used.
+        """
+        home, python = VENVS / one.name, str(interpreter(one.name))
+        options = ("-q", "--clear", "--no-periodic-update", "--no-setuptools", "--python", sys.executable)
+        self._run(one, sys.executable, "-m", "virtualenv", *options, str(home), env=own_virtualenv(os.environ))
+        pip, log = (python, "-m", "pip"), ("--log", str(home / LOG))
+        unset = dict.fromkeys(FOREIGN)
+        asked = (*pip, "config", "list", "-vvv", "--disable-pip-version-check")
+        said = self._programs.run(*asked, env={**unset, **own_pip(os.environ, "")}, errors=False)
+        settings = {**unset, **own_pip(os.environ, said), "PIP_CONFIG_FILE": os.devnull}
+        if not one.facts.build:
+            # What a pip that is killed leaves there goes with the venv. A compiler's paths would get too long.
+            (home / TEMPORARY).mkdir(exist_ok=True)
+            settings |= dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(home / TEMPORARY))
+        torch = torch_index(one.pins, this_machine(), os.environ)
+        # Nothing that is timed imports these, and most files never are; the others keep their bytecode when they are.
+        untimed = one.name in (HARNESS, CONVERSION) and not sys.dont_write_bytecode
+        compiled = ("--no-compile",) if untimed else ()
+        install = (*pip, "install", "--no-input", *log, *compiled)
+        lock = lock_of(one)
+        rows, by_name = lock.rows, [*lock.by_name] if lock.rows else [*one.pins]
+        if lock.missing:
+            self.lines.warn(f"{one.name} is installed without a lock: {lock.missing}")
+        elif (build := self._provided_torch(one, (*install, *torch), settings)) is not None:
+            rows = locks.without(rows, one.pins, "torch", build.get("requires_dist", []))
+            by_name.append(f"torch=={build['version']}")
+        by = self._by_hash(one, rows, install, settings) if rows else "pip"
+        if by_name:
+            self._run(one, *install, *torch, *by_name, env={**settings, **one.facts.build})
+        # Before what comes without its dependencies, which would be missed here.
+        self._run(one, *pip, "check", *log, env=settings)
+        if lock.beside:
+            self._by_hash(one, lock.beside, install, settings)
+        elif one.beside:
+            self._run(one, *install, "--no-deps", *one.beside, env=settings)
+        # The harness compares this with what it finds there when it measures.
+        listing = (*pip, "list", "--format=json", "--disable-pip-version-check")
+        listed = self._programs.run(*listing, env=settings, errors=False)
+        (home / "packages.json").write_text(listed, encoding="utf-8")
+        _note_lock(one, lock, (*rows, *lock.beside), listed, by)
+        return by
+
+    def _by_hash(
+        self, one: Environment, rows: Iterable[Row], install: Sequence[str], settings: Mapping[str, str | None]
+    ) -> str:
+        """Install the rows of a lock, by uv where that can; returns what did it."""
+        home = VENVS / one.name
+        file = home / "requirements.txt"
+        file.write_text("".join(map(str, rows)), encoding="utf-8")
+        wheels = () if one.facts.build else ("--only-binary", ":all:")
+        asked = ("--no-deps", "--require-hashes", *wheels, "-r", str(file))
+        of_uv = None if one.facts.build else own_uv(self._uv, settings, os.environ)
+        if self._uv is not None and of_uv is not None:
+            options = [] if "--no-compile" in install else ["--compile-bytecode"]
+            options += ["--no-index"] if settings.get("PIP_NO_INDEX") else []
+            uv = (self._uv.program, "pip", "install", "--python", str(interpreter(one.name)), *options)
+            try:
+                self._run(one, *uv, *asked, env=of_uv, log=home / LOG)
+            except InstallError as error:
+                self.lines.warn(f"uv does not install {one.name}, so pip does: {error}")
+            else:
+                return f"uv {self._uv.version}"
+        self._run(one, *install, *asked, env={**settings, **one.facts.build})
+        return "pip"
+
+    def _run(self, one: Environment, *command: str, env: Mapping[str, str | None], log: Path | None = None) -> None:
+        """Run an installer; ``log`` gets what it prints, where it keeps no log itself."""
+
+        def tell(line: str) -> None:
+            self.lines.tell(one.name, line)
+            if log is not None:
+                with log.open("a", encoding="utf-8") as stream:
+                    stream.write(f"{line}\n")
+
+        self._programs.run(*command, env=env, tell=tell)
+
+    def _provided_torch(
+        self, one: Environment, install: Sequence[str], settings: Mapping[str, str | None]
+    ) -> dict[str, Any] | None:
+        """The metadata of the build of torch that pip takes where an index of the user's has one, else ``None``.
+
+        A version with a local label, such as 2.13.0+cpu, cannot be of the public index, whose hashes the lock has.
+        """
+        pins = [pin for pin in one.pins if package_name(pin) == "torch"]
+        file = VENVS / one.name / "torch.json"
+        if not pins:
+            return None
+        self._run(one, *install, "--dry-run", "--no-deps", "--quiet", "--report", str(file), *pins, env=settings)
+        metadata: dict[str, Any] = json.loads(file.read_text("utf-8"))["install"][0]["metadata"]
+        return metadata if Version(metadata["version"]).local else None
 
 
 @contextmanager
-def _alone(session: Session, name: str) -> Iterator[None]:
-    """Hold the lock under which a venv is made; a process that dies gives it back."""
+def _alone(session: Session, name: str, ended: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    """Hold the lock under which a venv is made; a process that dies gives it back.
+
+    Raises:
+        CancelledError: ``ended`` while another session held it.
+    """
     from filelock import FileLock, Timeout  # noqa: PLC0415 - comes with nox, and is needed for this alone
 
     # Not in the venv, which is removed under the lock.
@@ -201,7 +360,11 @@ def _alone(session: Session, name: str) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         session.log(f"waiting for another session that makes the venv of {name}")
-        lock.acquire()
+        while not lock.is_locked:
+            if ended():
+                raise CancelledError from None
+            with suppress(Timeout):
+                lock.acquire(timeout=_POLL_S)
     except OSError as error:
         session.error(
             f"{VENVS.parent} cannot be written ({error.strerror or error}), and venvs are made there: let the user who "
@@ -213,105 +376,8 @@ def _alone(session: Session, name: str) -> Iterator[None]:
         lock.release()
 
 
-def _made(session: Session, one: Environment, failed: type[Exception]) -> Outcome:
-    home = VENVS / one.name
-    log = home / "pip.log"
-    try:
-        _install(session, one)
-        lost = damage(one.name)
-        lines = [f"the installer ended well, and {lost}"] if lost else []
-    except failed as error:
-        lines = complaints(log, f"no virtual environment could be made: {error}")
-        lines = mismatch(log, one) or lines
-    if lines:
-        session.warn(f"{one.name} could not be installed: {lines[-1]} (all of it: {log})")
-        return {"failed": lines}
-    log.unlink(missing_ok=True)
-    (home / "stamp").write_text(recipe(one), encoding="utf-8")
-    return {"python": str(interpreter(one.name))}
-
-
-def _install(session: Session, one: Environment) -> None:
-    """Make a venv from nothing. Its stamp is written after it was looked at, so that no half-made venv is used."""
-    home, python = VENVS / one.name, str(interpreter(one.name))
-    virtualenv = (
-        "-m",
-        "virtualenv",
-        "-q",
-        "--clear",
-        "--no-periodic-update",
-        "--no-setuptools",
-        "--python",
-        sys.executable,
-        str(home),
-    )
-    session.run(sys.executable, *virtualenv, external=True, env=own_virtualenv(os.environ))
-    asked = (python, "-m", "pip", "config", "list", "-vvv", "--disable-pip-version-check")
-    unset = dict.fromkeys(FOREIGN)
-    said = session.run(
-        *asked, external=True, silent=True, stderr=subprocess.DEVNULL, env={**unset, **own_pip(os.environ, "")}
-    )
-    settings = {**unset, **own_pip(os.environ, str(said)), "PIP_CONFIG_FILE": os.devnull}
-    pip, log = (python, "-m", "pip"), ("--log", str(home / "pip.log"))
-    torch = torch_index(one.pins, this_machine(), os.environ)
-    install = (*pip, "install", "--no-input", *log)
-    lock = lock_of(one)
-    by_hash = (
-        *install,
-        "--no-deps",
-        "--require-hashes",
-        *([] if one.facts.build else ["--only-binary", ":all:"]),
-        "-r",
-    )
-    rows, by_name = lock.rows, [*lock.by_name] if lock.rows else [*one.pins]
-    if lock.missing:
-        session.warn(f"{one.name} is installed without a lock: {lock.missing}")
-    elif (build := _provided_torch(session, one, (*install, *torch), settings)) is not None:
-        rows = locks.without(rows, one.pins, "torch", build.get("requires_dist", []))
-        by_name.append(f"torch=={build['version']}")
-    if rows:
-        session.run(*by_hash, _written(home, rows), external=True, env={**settings, **one.facts.build})
-    if by_name:
-        session.run(*install, *torch, *by_name, external=True, env={**settings, **one.facts.build})
-    # Before what comes without its dependencies, which would be missed here.
-    session.run(*pip, "check", *log, external=True, silent=True, env=settings)
-    if lock.beside:
-        session.run(*by_hash, _written(home, lock.beside), external=True, env=settings)
-    elif one.beside:
-        session.run(*install, "--no-deps", *one.beside, external=True, env=settings)
-    # The harness compares this with what it finds there when it measures.
-    listing = (*pip, "list", "--format=json", "--disable-pip-version-check")
-    listed = str(session.run(*listing, external=True, silent=True, stderr=subprocess.DEVNULL, env=settings))
-    (home / "packages.json").write_text(listed, encoding="utf-8")
-    _note_lock(one, lock, (*rows, *lock.beside), listed)
-
-
-def _written(home: Path, rows: Iterable[Row]) -> str:
-    """The path of a file for pip that holds the rows of a lock."""
-    file = home / "requirements.txt"
-    file.write_text("".join(map(str, rows)), encoding="utf-8")
-    return str(file)
-
-
-def _provided_torch(
-    session: Session, one: Environment, install: Sequence[str], settings: Mapping[str, str | None]
-) -> dict[str, Any] | None:
-    """The metadata of the build of torch that pip takes where an index of the user's has one, else ``None``.
-
-    A version with a local label, such as 2.13.0+cpu, cannot be of the public index, whose hashes the lock has.
-    """
-    pins = [pin for pin in one.pins if package_name(pin) == "torch"]
-    file = VENVS / one.name / "torch.json"
-    if not pins:
-        return None
-    asked = ("--dry-run", "--no-deps", "--quiet", "--report", str(file))
-    session.run(*install, *asked, *pins, external=True, silent=True, env=settings)
-    metadata: dict[str, Any] = json.loads(file.read_text("utf-8"))["install"][0]["metadata"]
-    return metadata if Version(metadata["version"]).local else None
-
-
-def _note_lock(one: Environment, lock: Lock, rows: Iterable[Row], listed: str) -> None:
-    """Write into a venv whether all of it was installed by hash, for run.json."""
+def _note_lock(one: Environment, lock: Lock, rows: Iterable[Row], listed: str, by: str) -> None:
+    """Write into a venv whether all of it was installed by hash, and by what, for run.json."""
     why = lock.missing
     if why is None:
         installed = {entry["name"]: entry["version"] for entry in json.loads(listed) if entry["name"] != "pip"}
@@ -319,79 +385,7 @@ def _note_lock(one: Environment, lock: Lock, rows: Iterable[Row], listed: str) -
         compiled = "compiled here, by build tools that no lock has" if one.facts.build else None
         why = f"installed by name, from an index of yours: {', '.join(added)}" if added else compiled
     noted = {"locked": why is None} if why is None else {"locked": False, "unlocked_reason": why}
-    (VENVS / one.name / LOCK_FILE).write_text(json.dumps(noted), encoding="utf-8")
-
-
-def own_virtualenv(environ: Mapping[str, str]) -> dict[str, str | None]:
-    """What virtualenv gets in place of the caller's settings of it: only where its own data lie is theirs."""
-    theirs = [name for name in environ if name.startswith("VIRTUALENV_") and not name.endswith("APP_DATA")]
-    return {**dict.fromkeys(theirs), "VIRTUALENV_CONFIG_FILE": os.devnull}
-
-
-def own_pip(environ: Mapping[str, str], listed: str) -> dict[str, str | None]:
-    """What pip gets in place of the caller's settings: those of :data:`PASSED_ON`, and no others.
-
-    Args:
-        environ: the caller's variables, which win over files.
-        listed: what ``pip config list`` prints of the files.
-
-    Returns:
-        Variable -> value, ``None`` for one that is to be unset.
-    """
-    theirs: dict[str, str | None] = {}
-    for section in ("global", "install"):
-        for key, value in re.findall(rf"^{section}\.([\w-]+)=(['\"].*)$", listed, re.MULTILINE):
-            if key in PASSED_ON:
-                theirs[_variable(key)] = str(ast.literal_eval(value))
-    passed = {_variable(key) for key in PASSED_ON}
-    # PIP_CONFIG_FILE names a file, whose settings are in the list by then.
-    named = [name for name in environ if name.startswith("PIP_") and name != "PIP_CONFIG_FILE"]
-    return {
-        **dict.fromkeys(named),
-        **theirs,
-        **{name: environ[name] for name in named if environ[name] and name in passed},
-    }
-
-
-def _variable(key: str) -> str:
-    """The variable of a setting of pip."""
-    return "PIP_" + key.upper().replace("-", "_")
-
-
-def complaints(log: Path, otherwise: str) -> list[str]:
-    """The installer's errors and hints, or else its last lines, without time stamps and keys in URLs; at most five."""
-    if not log.exists():
-        return [otherwise]
-    text = without_secrets(log.read_text("utf-8", errors="replace"))
-    logged = (re.sub(r"^\S+,\d+ +", "", line)[:500] for line in text.splitlines())
-    # The last error of packages that exclude each other is an address with advice.
-    lines = [line for line in logged if line.strip() and not line.startswith("ERROR: ResolutionImpossible")]
-    # What pip hints at is how to mend it, such as Windows' limit to the length of paths.
-    return [line for line in lines if line.startswith(("ERROR", "HINT"))][-5:] or lines[-5:] or [otherwise]
-
-
-def mismatch(log: Path, one: Environment) -> list[str]:
-    """Which file of the lock the index lacks or has otherwise, and what to do; empty for other failures of pip."""
-    text = without_secrets(log.read_text("utf-8", errors="replace")) if log.exists() else ""
-    lacking = re.search(r"No matching distribution found for ([\w.-]+)==\S+", text)
-    if lacking and lock_of(one).rows and package_name(lacking[1]) not in one.packages:
-        return [*complaints(log, lacking[0]), f"HINT: {locks.LACKING}"]
-    if "DO NOT MATCH THE HASHES" not in text:
-        return []
-    found = re.search(r"^\S* +(\S+==\S+) from ([^\s#]+)[^\n]*:$", text, re.MULTILINE)
-    file = f"{found[1]} from {found[2]}" if found else "a package"
-    return [f"ERROR: {file} is not the file whose hash the lock of {one.group} has", f"HINT: {locks.REMEDY}"]
-
-
-def torch_index(requirements: Iterable[str], here: Here, environ: Mapping[str, str]) -> list[str]:
-    """The arguments that let pip find another build of torch than the package index has: for the CPU, CUDA or XPU."""
-    url = environ.get("AIPC_BENCH_TORCH_INDEX", "").strip()
-    wanted = url and _has_torch(requirements) and here.platform in ("linux", "win32")
-    return ["--extra-index-url", url] if wanted else []
-
-
-def _has_torch(requirements: Iterable[str]) -> bool:
-    return "torch" in map(package_name, requirements)
+    (VENVS / one.name / LOCK_FILE).write_text(json.dumps({**noted, "installer": by}), encoding="utf-8")
 
 
 # -- announcements ----------------------------------------------------------------------------------------------------
@@ -412,7 +406,7 @@ def _announce(session: Session, missing: Sequence[Environment]) -> None:
         f"to be installed: {', '.join(one.name for one in missing)}; {gigabytes:.1f} GB and about {minutes} min in all "
         f"(longer over a slow line), {free_bytes / 1e9:.0f} GB free"
     )
-    torch_wanted = any(_has_torch(one.pins) for one in missing)
+    torch_wanted = any(has_torch(one.pins) for one in missing)
     if sys.platform == "linux" and torch_wanted and not os.environ.get("AIPC_BENCH_TORCH_INDEX"):
         session.log(
             "torch: where the package index has CUDA builds only, this is several GB more; "

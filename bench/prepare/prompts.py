@@ -48,7 +48,8 @@ class Prompt:
     """A prompt.
 
     Args:
-        prompt_id: names it in a run: ``<prompt_tokens>/<block>/<ordinal>/<row>``, block 0 for warm-ups.
+        prompt_id: names it in a run: ``<prompt_tokens>/<block>/<ordinal>/<row>``, block 0 for warm-ups; and of the
+            beginning of another how many of its tokens that has.
         kind: the kind of work that its text comes from.
     """
 
@@ -56,6 +57,13 @@ class Prompt:
     prompt_id: str
     digest: str
     kind: str
+
+    def beginning(self, tokens: int) -> Prompt:
+        """Its first ids as a prompt of its own; itself where these are all."""
+        if tokens == len(self.ids):
+            return self
+        ids = self.ids[:tokens]
+        return Prompt(ids, f"{self.prompt_id}/{tokens}", digest(ids), self.kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from bench import PROJECT_ROOT
 from bench.errors import PrepareError
 from bench.plan.environments import (
+    FLEET,
     HARNESS,
     TESTS,
     Environment,
@@ -71,7 +72,7 @@ def _rows(python: str, group: str, minors: Sequence[int], *, upgrade: bool) -> l
     options = ["--universal", "--python-version", f"3.{min(minors)}"]
     options += ["--no-deps"] if group in _installed_beside() else []
     options += [] if facts.build else ["--only-binary", ":all:"]
-    options += ["-c", str(locks.lock_file(TESTS))] if group in (HARNESS, *extra_groups()) else []
+    options += ["-c", str(locks.lock_file(TESTS))] if group in (HARNESS, FLEET, *extra_groups()) else []
     with tempfile.TemporaryDirectory(prefix="aipc-bench-lock-") as folder:
         # uv reads from the settings of a project for which systems it answers.
         settings = Path(folder, "pyproject.toml")

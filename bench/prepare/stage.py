@@ -13,7 +13,7 @@ from backends.scoring import TOP
 from backends.spec import ORIGINAL
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.plan.backends import BACKENDS
-from bench.plan.cells import Load
+from bench.plan.cells import Load, Request
 from bench.plan.cells import digest as digest_of
 from bench.plan.options import Options
 from bench.plan.plan import quantized_already
@@ -274,14 +274,16 @@ def _is_there(artifact_format: str, precision: str, facts: ModelFacts) -> bool:
     return artifact_format == "huggingface" and precision in (ORIGINAL, facts.only_format)
 
 
-def beyond_context(name: str, limit: int | None, prompt_tokens: int, new_tokens: int) -> str | None:
+def beyond_context(name: str, limit: int | None, request: Request) -> str | None:
     """Why a request does not fit into the context of the model ``name``; ``None`` where it does.
 
     ``limit`` is the context's length in tokens, ``None`` where that is unknown.
     """
-    if limit is None or prompt_tokens + new_tokens <= limit:
+    prompt, new = request.prompt_tokens, request.new_tokens
+    if limit is None or prompt + new <= limit:
         return None
+    turn, flags = (f"-t{request.turn}", "--turns, ") if request.turn else ("", "")
     return (
-        f"p{prompt_tokens}-n{new_tokens}: {prompt_tokens} prompt + {new_tokens} new tokens are more than the "
-        f"{limit} tokens of {name}'s context: ask for fewer with --prompt-tokens or --new-tokens"
+        f"p{prompt}-n{new}{turn}: {prompt} prompt + {new} new tokens are more than the {limit} tokens of {name}'s "
+        f"context: ask for fewer with {flags}--prompt-tokens or --new-tokens"
     )

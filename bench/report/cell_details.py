@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from bench.analyse.grouping import group_by
 from bench.analyse.results import CellResult, Generation, LoadResult, LoadTimes, Use
 from bench.metrics import BY_GENERATION, EXPORTED
+from bench.plan.cells import Request
 from bench.report import agreement_words, metric_words, quality_words
 from bench.report.code_words import word
 from bench.report.drawing.series_chart import SeriesChart, of_many, series_chart
@@ -18,7 +19,6 @@ from bench.report.format import capital, listed, number, plural, shares, with_in
 from bench.report.language import gettext as _
 from bench.report.language import ngettext
 from bench.report.measure_again import alone
-from bench.report.names import Shape
 from bench.report.run_facts import timed_region
 from bench.report.run_view import Row, RunView
 
@@ -56,7 +56,7 @@ class CellDetail:
     command: str
 
 
-def cell_details(view: RunView, notes: Sequence[Note]) -> list[tuple[Shape, list[CellDetail]]]:
+def cell_details(view: RunView, notes: Sequence[Note]) -> list[tuple[Request, list[CellDetail]]]:
     """The details of every row of the main table, by shape; ``notes`` are those of the view."""
     failed = _failed(view)
     return [(group.shape, [_detail(view, row, notes, failed) for row in group.rows]) for group in view.groups]

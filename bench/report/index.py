@@ -25,6 +25,7 @@ PAGES = (
     ("compare.json", "compare.html", "comparison"),
     ("gate.json", "gate.md", "gate"),
     ("history.json", "history.html", "history"),
+    ("fleet.json", "fleet.html", "fleet"),
 )
 """What is read, the page that it stands beside, and what that shows. A folder without any of them is no report."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
 
 from bench.analyse.read_quality import NO_REFERENCE
@@ -31,9 +31,12 @@ def alone(load: LoadResult, cells: Sequence[CellResult | AskedCell], record: Map
         parts += [f"--{name}", str(variant["spec"])]
     parts += ["--backend", load.backend, "--device", load.device_requested, "--precision", load.precision]
     if cells:
-        prompts, news, batches = (sorted(set(values)) for values in zip(*(cell.shape for cell in cells), strict=True))
+        asked = [cell.shape for cell in cells]
+        prompts, news = {one.message_tokens or one.prompt_tokens for one in asked}, {one.new_tokens for one in asked}
+        batches, turns = {one.batch_size for one in asked}, {one.turn for one in asked}
         parts += ["--prompt-tokens", _listed(prompts), "--new-tokens", _listed(news)]
-        parts += ["--batch-size", _listed(batches)] if batches != [1] else []
+        parts += ["--batch-size", _listed(batches)] if batches != {1} else []
+        parts += ["--turns", _listed(turns)] if turns != {0} else []
     parts += ["--ask", "again"] if any(cell.ask == "again" for cell in cells) else []
     parts += _conditions(record.get("options") or {}, load.backend, "standard" if variants else "quick")
     windows = str((record.get("machine") or {}).get("os") or "").startswith("Windows")
@@ -78,5 +81,5 @@ def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
         yield from ("--quality-limits", ",".join(f"{name}={ratio:g}" for name, ratio in limits.items()))
 
 
-def _listed(numbers: Sequence[int]) -> str:
-    return ",".join(map(str, numbers))
+def _listed(numbers: Set[int]) -> str:
+    return ",".join(map(str, sorted(numbers)))

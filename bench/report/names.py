@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from backends.spec import family
 from bench.analyse.grouping import group_by
 from bench.analyse.results import AskedCell, CellResult, Failure, LoadResult, LoadTimes, RunAnalysis
-from bench.plan.cells import Ask
+from bench.plan.cells import Ask, Request
 from bench.report.format import clean, listed, number
 from bench.report.language import gettext as _
-
-Shape = tuple[int, int, int]
 
 _LONGEST_SPEC = 40
 
@@ -29,6 +27,7 @@ class Series:
     Args:
         load: the first of its loads.
         ask: ``again`` where its prompts are asked again alone.
+        chat: whether its requests are turns of a chat.
         differing: the options that tell it from another line, empty for the default ones; ``None`` where none has to.
         simulated: whether any of its loads is.
         cells: by batch size, new tokens and prompt tokens; empty if nothing was measured.
@@ -39,6 +38,7 @@ class Series:
     differing: str | None
     simulated: bool
     cells: tuple[CellResult, ...]
+    chat: bool = False
 
     @property
     def key(self) -> str:
@@ -54,7 +54,7 @@ class Series:
     @property
     def name(self) -> str:
         """For people, e.g. ``openvino-genai CPU int4``, or ``… fp32 (in bf16)`` where it computes in another type."""
-        name = _base_name(self.load) + _hit(self.ask)
+        name = _base_name(self.load) + (", " + again_name(chat=self.chat) if self.ask == "again" else "")
         if self.differing is not None:
             options = self.differing or _("default options")
             name += f" [{options}]"
@@ -109,7 +109,7 @@ def name_all(analysis: RunAnalysis) -> Naming:
     return Naming(tuple({series.key: series for series in by_load.values()}.values()), by_load)
 
 
-def _disjoint(sets: Sequence[set[Shape]]) -> bool:
+def _disjoint(sets: Sequence[set[Request]]) -> bool:
     return len(set().union(*sets)) == sum(len(one) for one in sets)
 
 
@@ -126,7 +126,8 @@ def _series(loads: Sequence[LoadResult], ask: Ask, differing: str | None, cells:
     keys = {load.load_key for load in loads}
     own = [cell for cell in cells if cell.load.load_key in keys]
     own.sort(key=lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
-    return Series(loads[0], ask, differing, any(load.simulated for load in loads), tuple(own))
+    chat = any(cell.turn for cell in own)
+    return Series(loads[0], ask, differing, any(load.simulated for load in loads), tuple(own), chat)
 
 
 def _way(device: str) -> str:
@@ -160,27 +161,40 @@ def _computed(load: LoadResult) -> str:
     return _(" (in {type})").format(type=computed) if stored and computed and computed != stored else ""
 
 
-def _hit(ask: str) -> str:
-    """What follows a name whose prompts are asked again, so that it is never taken for a first ask."""
-    return ", " + _("prefix-cache hit") if ask == "again" else ""
+def again_name(*, chat: bool) -> str:
+    """What is told of prompts that are asked again, so that they are never taken for first asks.
+
+    The first turn of a chat finds nothing in the cache, so it is no hit.
+    """
+    return _("prefix cache on") if chat else _("prefix-cache hit")
 
 
 def _batch(size: str) -> str:
     return "" if size == "1" else ", " + _("batch of {size}").format(size=size)
 
 
-def shape_name(prompt_tokens: int, new_tokens: int, batch_size: int, ask: str = "first") -> str:
-    """E.g. ``128 prompt tokens, 64 new``; a batch is named where there is one, and so is a prefix-cache hit."""
-    return requests_name([(prompt_tokens, new_tokens, batch_size)], ask)
+def _turn(turns: str) -> str:
+    return "" if turns == "0" else ", " + _("turn {turn} of a chat").format(turn=turns)
 
 
-def requests_name(shapes: Sequence[Shape], ask: str) -> str:
+def turn_name(cell: CellResult | AskedCell) -> str:
+    """What follows the name of a cell that is a turn of a chat."""
+    return _turn(str(cell.turn))
+
+
+def shape_name(prompt_tokens: int, new_tokens: int, batch_size: int, turn: int = 0) -> str:
+    """E.g. ``128 prompt tokens, 64 new``; a batch is named where there is one, and so is the turn of a chat."""
+    return requests_name([Request(prompt_tokens, new_tokens, batch_size, turn)], "first")
+
+
+def requests_name(shapes: Sequence[Request], ask: str) -> str:
     """One or several shapes in few words, e.g. ``32, 128 and 512 prompt tokens, 64 new``."""
-    prompts, new, batches = (
-        listed([number(n, 0) for n in sorted({shape[axis] for shape in shapes})]) for axis in range(3)
+    prompts, new, batches, turns = (
+        listed([number(n, 0) for n in sorted(set(values))]) for values in zip(*shapes, strict=True)
     )
     shape = _("{prompt} prompt tokens, {new} new").format(prompt=prompts, new=new)
-    return f"{shape}{_batch(batches)}{_hit(ask)}"
+    cache = ", " + again_name(chat=turns != "0") if ask == "again" else ""
+    return f"{shape}{_turn(turns)}{_batch(batches)}{cache}"
 
 
 def first_request(times: LoadTimes) -> str:
@@ -200,7 +214,7 @@ def cell_name(naming: Naming, cell: CellResult | AskedCell) -> str:
     name = _("{name}, prompt {prompt}, {new} new").format(
         name=naming.of(cell.load), prompt=number(cell.prompt_tokens, 0), new=number(cell.new_tokens, 0)
     )
-    return name + _batch(str(cell.batch_size))
+    return name + turn_name(cell) + _batch(str(cell.batch_size))
 
 
 def failed_shapes(failure: Failure) -> str:

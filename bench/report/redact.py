@@ -77,7 +77,7 @@ def redacted(value: T, private: Private) -> T:
         value: an analysis, a comparison, a history; dataclasses, mappings and sequences are gone through.
         private: what is known beforehand.
     """
-    users = {*private.users, *(name for text in _texts(value) for name in _owners(text))}
+    users = {*private.users, *(name for text in _texts(value, set()) for name in _owners(text))}
     return _Redactor(dataclasses.replace(private, users=frozenset(users))).of(value)
 
 
@@ -161,16 +161,18 @@ def _owners(text: str) -> Iterator[str]:
         yield from (found.strip() for found in pattern.findall(text))
 
 
-def _texts(value: Any) -> Iterator[str]:
-    """Every text in ``value``."""
+def _texts(value: Any, met: set[int]) -> Iterator[str]:
+    """Every text in ``value``; of a dataclass that it holds several times once, by the ids in ``met``."""
     if isinstance(value, str):
         yield value
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
-        yield from (text for field in dataclasses.fields(value) for text in _texts(getattr(value, field.name)))
+        if id(value) not in met:
+            met.add(id(value))
+            yield from (text for field in dataclasses.fields(value) for text in _texts(getattr(value, field.name), met))
     elif isinstance(value, Mapping):
-        yield from (text for pair in value.items() for one in pair for text in _texts(one))
+        yield from (text for pair in value.items() for one in pair for text in _texts(one, met))
     elif isinstance(value, tuple | list | set | frozenset) and not _is_numeric(value):
-        yield from (text for one in value for text in _texts(one))
+        yield from (text for one in value for text in _texts(one, met))
 
 
 def _is_numeric(values: Iterable[Any]) -> bool:
@@ -215,7 +217,8 @@ class _Redactor:
         if isinstance(value, Mapping):
             return self._mapping(value)
         if isinstance(value, tuple | list | set | frozenset) and not _is_numeric(value):
-            return type(value)(self._of(one) for one in value)
+            made = (self._of(one) for one in value)
+            return value._make(made) if hasattr(value, "_make") else type(value)(made)
         return value
 
     def _dataclass(self, value: Any) -> Any:

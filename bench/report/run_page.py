@@ -49,6 +49,7 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
     return render_page(
         "run",
         figures.css,
+        ("choices",),
         view=view,
         figures=figures,
         findings=findings,

@@ -70,7 +70,9 @@ def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
 
 def _prompt(cell: CellResult, *, one_shape: bool) -> str:
     shape = str(cell.prompt_tokens) if one_shape else f"{cell.prompt_tokens}+{cell.new_tokens}x{cell.batch_size}"
-    return f"{shape} hit" if cell.ask == "again" else shape
+    if cell.turn:
+        shape += f" t{cell.turn}"
+    return f"{shape} {'on' if cell.turn else 'hit'}" if cell.ask == "again" else shape
 
 
 def _quality(load: LoadResult) -> str:
@@ -139,6 +141,14 @@ def _failures(view: RunView) -> list[str]:
     ]
 
 
+def _asked(view: RunView) -> list[str]:
+    if view.chat:
+        return ["t: turn of a chat, whose prompt is all that was said; on: with what was said before it cached"]
+    if any(cell.ask == "again" for cell in view.analysis.cells):
+        return ["hit: a prefix-cache hit, the time for a prompt that the same process was asked just before"]
+    return []
+
+
 def _notes(view: RunView) -> list[str]:
     loads, cells = view.analysis.loads, view.analysis.cells
     variants = {load.variant: load.variant_spec for load in loads if load.variant_spec}
@@ -152,8 +162,7 @@ def _notes(view: RunView) -> list[str]:
         notes.append(run_words.narrowed(view))
     if view.analysis.unreached:
         notes.append(run_words.unreached(view))
-    if any(cell.ask == "again" for cell in cells):
-        notes.append("hit: a prefix-cache hit, the time for a prompt that the same process was asked just before")
+    notes += _asked(view)
     if any(not load.simulated for load in loads):
         notes.append("prec: the weight format; in: what the stack computes in, ? where it does not tell")
     if any(cell.load.device_share is not None for cell in cells):

@@ -12,10 +12,10 @@ from bench.analyse.interval import Estimate, paired
 from bench.analyse.ranking import lowest_of
 from bench.analyse.results import CellResult, LoadResult, Measured, Ranking, RunAnalysis
 from bench.metrics import RANKED
-from bench.plan.cells import ASKS, digest
+from bench.plan.cells import ASKS, Request, digest
 from bench.report.finding_notes import Note, finding_notes
 from bench.report.metric_words import ITL_NAMES
-from bench.report.names import Naming, Shape, name_all
+from bench.report.names import Naming, name_all
 
 Claim = Literal["only", "fastest", "least", "lowest"]
 """What may be said of the lowest: that it has no rival, that it won, in time or in memory, or no more than that."""
@@ -138,7 +138,7 @@ class Row:
 class Group:
     """All cells of one shape, first asks before prefix-cache hits, the quickest whole answer first."""
 
-    shape: Shape
+    shape: Request
     rows: tuple[Row, ...]
 
 
@@ -249,6 +249,11 @@ class RunView:
         return self.record.get("selection") or {}
 
     @property
+    def chat(self) -> bool:
+        """Whether its requests are turns of a chat."""
+        return any(cell.turn for cell in self.analysis.cells)
+
+    @property
     def notes(self) -> list[Note]:
         """What the guard found, in the language that is chosen."""
         return finding_notes(self.analysis, self.names)
@@ -300,7 +305,7 @@ def on_a_page(view: RunView) -> RunView:
     """What is shown to people: of a run of more than :data:`MOST_CELLS` cells those of its first shapes alone."""
     if len(view.analysis.cells) <= MOST_CELLS:
         return view
-    shown: set[Shape] = set()
+    shown: set[Request] = set()
     count = 0
     for group in view.groups:
         count += len(group.rows)
@@ -352,8 +357,8 @@ def _latency_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview
     """For each combination of the other axes, each metric over all prompt lengths."""
 
     def kind_of(answer: Answer) -> tuple[bool, bool, int, int]:
-        ((_, new_tokens, batch_size),) = answer.ranking.shapes
-        return answer.ranking.simulated, answer.ranking.ask == "again", batch_size, new_tokens
+        (shape,) = answer.ranking.shapes
+        return answer.ranking.simulated, answer.ranking.ask == "again", shape.batch_size, shape.new_tokens
 
     kinds = group_by((one for group in answers for one in group if one.metric != "memory"), kind_of)
     several = len({kind[2:] for kind in kinds}) > 1
@@ -379,8 +384,8 @@ def _memory_overviews(answers: Iterable[Sequence[Answer]]) -> Iterator[Overview]
 
 
 def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
-    """By batch size, new tokens and prompt tokens."""
-    groups = group_by(analysis.cells, lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens))
+    """By batch size, new tokens, prompt tokens and turn."""
+    groups = group_by(analysis.cells, lambda cell: (cell.batch_size, cell.new_tokens, cell.prompt_tokens, cell.turn))
     lowest: dict[str, set[str]] = {}
     for one in analysis.rankings:
         if not one.alone:
@@ -413,13 +418,16 @@ def _place(cell: CellResult) -> tuple[bool, float]:
 
 
 def _hits(analysis: RunAnalysis) -> Iterator[Hit]:
-    """Every cell that was asked both ways in at least one block, in the order of the plan."""
+    """Every cell that was asked both ways in at least one block, in the order of the plan.
+
+    Not the first turn of a chat: nothing was said before it.
+    """
 
     def asked(cell: CellResult) -> tuple[object, ...]:
         load = cell.load
         return load.variant, load.backend, load.device_requested, load.precision, cell.shape
 
-    again = {asked(cell): cell for cell in analysis.cells if cell.ask == "again"}
+    again = {asked(cell): cell for cell in analysis.cells if cell.ask == "again" and cell.turn != 1}
     for cell in analysis.cells:
         other = again.get(asked(cell))
         if cell.ask == "again" or other is None:

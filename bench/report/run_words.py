@@ -26,7 +26,7 @@ from bench.report.format import (
 from bench.report.language import gettext as _
 from bench.report.language import mark, ngettext
 from bench.report.metric_words import name as metric_name
-from bench.report.names import cell_name, requests_name, shape_name
+from bench.report.names import again_name, cell_name, requests_name, shape_name
 from bench.report.run_view import Answer, Overview, RunView
 from bench.report.sitting_words import interruptions
 
@@ -339,11 +339,11 @@ def overview_sentence(view: RunView, overview: Overview) -> str:
     parts = []
     memory = overview.metric == "memory"
     if overview.several and not memory:
-        ((_prompt, new_tokens, batch_size),) = overview.answers[0].ranking.shapes
-        parts.append(_("{new} new tokens").format(new=number(new_tokens, 0)))
-        parts.append(_("batch of {size}").format(size=batch_size))
+        (shape,) = overview.answers[0].ranking.shapes
+        parts.append(_("{new} new tokens").format(new=number(shape.new_tokens, 0)))
+        parts.append(_("batch of {size}").format(size=shape.batch_size))
     if overview.ask == "again" and not (overview.several and memory):
-        parts.append(_("prefix-cache hit"))
+        parts.append(again_name(chat=view.chat))
     return _among(overview, f"{', '.join(parts)}: {sentence}" if parts else sentence)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,16 +44,17 @@ def environment() -> jinja2.Environment:
     return made
 
 
-def render_page(name: str, style: str = "", **values: Any) -> str:
+def render_page(name: str, style: str = "", parts: Sequence[str] = (), **values: Any) -> str:
     """A page without requests: it holds its styles and scripts, with the digests that its policy allows.
 
     Args:
         name: of ``NAME.html.jinja``; ``NAME.css`` and ``NAME.js``, where there are any, follow those of all pages.
         style: what follows these styles, from drawings.
+        parts: names of styles and scripts that stand before its own, of other pages or of several.
         values: of the template.
     """
-    css = _text("page.css", f"{name}.css") + style
-    script = _text("tables.js", f"{name}.js") + "address.restore();\n"
+    css = _text("page.css", *(f"{part}.css" for part in (*parts, name))) + style
+    script = _text("tables.js", *(f"{part}.js" for part in (*parts, name))) + "address.restore();\n"
     return (
         environment()
         .get_template(f"{name}.html.jinja")

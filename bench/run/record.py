@@ -89,7 +89,7 @@ def run_record(
 
 
 _PLAN = ("profile", "blocks", "interval_target", "max_blocks", "max_time_s", "repeats", "warmups", "max_warmups")
-_SWEEP = ("backends", "devices", "precisions", "prompt_tokens", "new_tokens", "batch_sizes", "asks")
+_SWEEP = ("backends", "devices", "precisions", "prompt_tokens", "new_tokens", "batch_sizes", "asks", "turns")
 _QUALITY = ("quality", "quality_limits", "reference")
 _TIMES = ("cooldown_s", "cooldown_c", "cooldown_max_s", "load_timeout_s", "generation_timeout_s")
 _OPTIONS = (*_SWEEP, *_PLAN, "threads", "load_options", "allow_fallback", "retry_crashed", *_TIMES, *_QUALITY)
@@ -162,6 +162,7 @@ def recorded_cell(cell: Cell) -> dict[str, Any]:
         "new_tokens": cell.new_tokens,
         "batch_size": cell.batch_size,
         "ask": cell.ask,
+        **({"turn": cell.turn} if cell.turn else {}),
     }
 
 

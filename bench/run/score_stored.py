@@ -62,7 +62,13 @@ def loads_of(run: StoredRun) -> list[Load]:
 def _cells_of(run: StoredRun, loads: Iterable[Load]) -> list[Cell]:
     by_key = {load.key: load for load in loads}
     return [
-        Cell(by_key[one["load_key"]], one["prompt_tokens"], one["new_tokens"], one["batch_size"])
+        Cell(
+            by_key[one["load_key"]],
+            one["prompt_tokens"],
+            one["new_tokens"],
+            one["batch_size"],
+            turn=one.get("turn") or 0,
+        )
         for one in run.record["plan"]["cells"]
         if one["load_key"] in by_key
     ]
@@ -123,7 +129,7 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
         raise StoreError(f"no load of {run.path} can be scored")
     texts = texts_of(book, {cell["prompt_tokens"] for cell in run.record["plan"]["cells"]})
     asked = run.record.get("options") or {}
-    shapes = shapes_of(asked.get("new_tokens") or (), asked.get("batch_sizes") or ())
+    shapes = shapes_of(asked.get("new_tokens") or (), asked.get("batch_sizes") or (), asked.get("turns"))
     context = model.get("context_tokens")
     questions = questions_of(
         book, _cells_of(run, usable), shapes, measured.block, run.record["plan"]["repeats"], context

@@ -307,7 +307,7 @@ class BenchSession:
 
     @property
     def _shapes(self) -> Shapes:
-        return shapes_of(self.options.new_tokens, self.options.batch_sizes)
+        return shapes_of(self.options.new_tokens, self.options.batch_sizes, self.options.turns)
 
     def _prompts_for(self, planned: PlannedVisit) -> dict[PromptKey, Prompt]:
         ordinals = warmup_ordinals(self.options.warmups, self.options.max_warmups)
@@ -438,7 +438,7 @@ class BenchSession:
             cell.key: reason
             for cell in selected.cells
             if BACKENDS[cell.load.backend].artifact_format != "none"
-            and (reason := beyond_context(name, limit, cell.prompt_tokens, cell.new_tokens)) is not None
+            and (reason := beyond_context(name, limit, cell.request)) is not None
         }
         if beyond.keys() >= {cell.key for cell in selected.cells}:
             raise UsageError(next(iter(beyond.values())))

@@ -336,7 +336,7 @@ class _Thrift:
         self.data = data
         self.at = 0
 
-    def struct(self, shape: Mapping[int, Any], depth: int = 0) -> dict[int, Any]:
+    def struct(self, shape: dict[int, Any], depth: int = 0) -> dict[int, Any]:
         """Number of each field of ``shape`` that is there -> its value."""
         found: dict[int, Any] = {}
         for field, kind in self._fields(depth):

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from backends import bounded_json
 from bench.errors import NewerSchemaError, StoreError
 from bench.store.bounds import check, open_parquet
-from bench.store.compact import live_files
+from bench.store.compact import COMPACT_NAME, live_files
 from bench.store.dataset import DOCUMENTS, is_dataset, open_dataset, open_part
 from bench.store.files import LARGEST_JSON, read_json
 from bench.store.schema import SCHEMA_VERSION, TABLES
@@ -95,7 +95,8 @@ class StoredRun:
         for path in self._files(name):
             # Buffered, or the whole column would be read before its first row is there.
             with _named(path), self._opened(path, TABLES[name]) as (file, groups):
-                present = [column for column in columns if column in file.schema_arrow.names]
+                stored = file.schema_arrow.names
+                present = [column for column in columns if column in stored]
                 for batch in file.iter_batches(rows, row_groups=groups, columns=present):
                     arrays = [
                         batch.column(field.name) if field.name in present else pa.nulls(batch.num_rows, field.type)
@@ -135,8 +136,9 @@ class StoredRun:
     def _own_rows(self, path: Path, schema: pa.Schema, names: Sequence[str], where: pc.Expression | None) -> pa.Table:
         """As :func:`_rows`, of a file that holds rows of other runs too: theirs are not read."""
         with self._opened(path, schema) as (file, groups):
+            stored = file.schema_arrow.names
             # What selects rows may stand in any column.
-            wanted = [name for name in (names if where is None else schema.names) if name in file.schema_arrow.names]
+            wanted = [name for name in (names if where is None else schema.names) if name in stored]
             found = file.read_row_groups(groups, columns=wanted, use_threads=False)
         columns = [
             found[field.name] if field.name in wanted else pa.nulls(found.num_rows, field.type)
@@ -166,6 +168,8 @@ def without_damaged(run: StoredRun) -> StoredRun:
                 with _named(path), run._opened(path, TABLES[table]) as (file, groups):  # noqa: SLF001 - its own module
                     if run.shared is None:
                         _rows(path, TABLES[table])
+                        if path.name == COMPACT_NAME:
+                            live_files(path.parent)
                     deque(file.iter_batches(ROWS_AT_ONCE, row_groups=groups), maxlen=0)
             except StoreError as error:
                 damaged[path] = _why(error, path)

@@ -1,10 +1,11 @@
-"""The contract of what is kept: names, types and units of every column, version 7.
+"""The contract of what is kept: names, types and units of every column, version 8.
 
 Version 2 added ``node_placement`` and ``changed_hints`` to the loads; version 3 ``cpu_temperature_c`` to the loads and
 ``ask`` and ``cpu_frequency_mhz`` to the generations; version 4 ``bits_read_per_weight`` to the loads; version 5
 ``device_share``, ``environment``, ``first_prompt_tokens``, ``first_new_tokens`` and ``first_batch_size`` to the loads;
 version 6 ``message_keys`` and ``message_values`` to the findings; version 7 defined the columns of ``quality``, a table
-that no version before had written, and added ``weight_recipe`` and ``activation_quantization`` to the loads.
+that no version before had written, and added ``weight_recipe`` and ``activation_quantization`` to the loads; version 8
+``turn`` to the generations.
 
 A reader of version v reads every version up to v. Columns are only ever added; a new one raises the version.
 ``null`` means not measured, never zero. Times in ``_ns`` are whole nanoseconds, in ``_s`` seconds.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 UTC = pa.timestamp("us", tz="UTC")
 _BITS = pa.map_(pa.string(), pa.float64())
@@ -94,6 +95,7 @@ GENERATIONS = pa.schema(
         pa.field("new_tokens", pa.int32(), nullable=False),
         pa.field("batch_size", pa.int32(), nullable=False),
         pa.field("ask", pa.string()),
+        pa.field("turn", pa.int32()),
         pa.field("prompt_id", pa.string()),
         pa.field("prompt_digest", pa.string()),
         pa.field("setup_ns", pa.int64()),

@@ -39,6 +39,7 @@ _CELL = {
     "new_tokens!": Count,
     "batch_size!": Count,
     "ask": str,
+    "turn": Count,
 }
 _LOAD = {
     "load_key!": str,

@@ -23,12 +23,14 @@ from studies.intervals.real import run_module
 from studies.intervals.stack import DEVICE
 
 _F32 = {"inference_precision": "f32", "kv_cache_precision": "f32"}
+_LLAMA_F32 = {"type_k": "f32", "type_v": "f32", "flash_attention": "off"}
 STACKS: Mapping[str, Mapping[str, Any]] = {
     "transformers": {},
     "openvino-genai": _F32,
     "optimum-intel": _F32,
     "ort-genai": {},
-    "llama-cpp": {"kv_cache_precision": "f32", "flash_attention": "off"},
+    "llama-cpp": _LLAMA_F32,
+    "llama-cpp-python": _LLAMA_F32,
 }
 """Backend -> the load options with which nothing is rounded that the reference does not round."""
 

@@ -70,7 +70,7 @@ def make_dataset(root: Path, size: LabSize) -> None:
             for number, moment in group:
                 run_id = f"{moment:%Y%m%dT%H%M%SZ}-{machine:02x}{number:04x}"
                 held[run_id] = HeldRun(machine_id(machine), month, run_id)
-                for table, rows in _run(run_id, machine, moment).items():
+                for table, rows in run_tables(run_id, machine, moment).items():
                     (scratch / table).mkdir(parents=True, exist_ok=True)
                     pq.write_table(rows, scratch / table / f"{run_id}.parquet", compression="none")
             partition = f"machine={machine_id(machine)}/month={month}"
@@ -87,7 +87,8 @@ def make_dataset(root: Path, size: LabSize) -> None:
     Manifest(files, held, facts).write(root / MANIFEST)
 
 
-def _run(run_id: str, machine: int, moment: datetime) -> dict[str, pa.Table]:
+def run_tables(run_id: str, machine: int, moment: datetime) -> dict[str, pa.Table]:
+    """The rows of one run, by the tables of a dataset."""
     noise = np.random.default_rng(int(run_id.rpartition("-")[2], 16))
     loads = as_table("loads", run_id, [_load_row(*one, machine, moment) for one in _visits()])
     generations = _generations(run_id, machine, moment, noise)

@@ -76,7 +76,7 @@ SETTINGS = (
     Setting(f"{_GENAI}-int4-in-f32", _GENAI, "int4", _F32),
     Setting(f"{_GENAI}-int8-in-f32", _GENAI, "int8", _F32),
     Setting(f"{_GENAI}-float-activations", _GENAI, "int4", f"{_F32},dynamic_quantization_group_size=0", _F32),
-    Setting(f"{_LLAMA}-kv-q8_0", _LLAMA, "int4", "kv_cache_precision=q8_0"),
+    Setting(f"{_LLAMA}-kv-q8_0", _LLAMA, "int4", "type_k=q8_0,type_v=q8_0"),
 )
 
 

@@ -85,3 +85,37 @@ def test_it_ends_even_where_native_code_holds_the_interpreter(started: list[Proc
     harness.kill()
     gone, alive = psutil.wait_procs([child], timeout=60)
     assert (len(gone), alive) == (1, [])
+
+
+PROGRAM = """
+import sys
+from backends.process import run_and_end_with_input
+sys.exit(run_and_end_with_input([sys.executable, "-c", {code!r}]))
+"""
+
+
+def start_program(started: list[Process], code: str) -> Process:
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(code=code)],
+        env=child_environment({}),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    started.append(process)
+    return process
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_somebody_elses_program_has_no_input_and_its_own_status(started: list[Process], status: int) -> None:
+    process = start_program(started, f"import sys; print(repr(sys.stdin.read())); sys.exit({status})")
+    assert (first_line(process), process.wait(60)) == ("''\n", status)
+
+
+def test_somebody_elses_program_ends_with_all_that_it_started_when_the_input_ends(started: list[Process]) -> None:
+    process = start_program(started, SLEEPING.format(sleep=SLEEP))
+    child = psutil.Process(int(first_line(process)))
+    assert process.stdin is not None
+    process.stdin.close()
+    psutil.wait_procs([child], timeout=60)
+    assert (process.wait(60) != 0, child.is_running()) == (True, False)

@@ -1,199 +1,199 @@
-"""Which logits the adapter of llama.cpp asks for and takes, with a few lines in the place of the library."""
+"""What the ready-made binding of llama.cpp is told, with a few lines in the place of the library."""
 
 from __future__ import annotations
 
-import ctypes
 import importlib
+import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from backends.contract import ArtifactError, BackendError, LoadOptions, Text, UnsupportedError
+from backends import vulkan_devices
+from backends.contract import ArtifactError, BackendError, DeviceUnavailableError, LoadOptions, Session
+from backends.vulkan_devices import VulkanDevice
 
-VOCABULARY = 40
-BATCH = 4
-CONTEXT = 2_048
-"""The longest sequence that the model takes."""
+GPU = VulkanDevice("VULKAN.0", 1, "Intel(R) Arc")
+LLVMPIPE = VulkanDevice("VULKAN.LLVMPIPE", 0, "llvmpipe (LLVM 15.0.6, 256 bits)")
+
+
+class Model:
+    n_ctx_train = 2_048
+    desc = "llama 256M Q4_0"
+
+    def meta_val_str(self, key: str) -> str:
+        raise ValueError(key)
+
+    def get_vocab(self) -> SimpleNamespace:
+        return SimpleNamespace(n_vocab=4)
+
+    def close(self) -> None:
+        """As the library's."""
+
+
+class Batch:
+    def __init__(self, **_: object) -> None:
+        self.entries: list[tuple[object, ...]] = []
+        self.clear = self.entries.clear
+        self.close = lambda: None
+
+    def add(self, *entry: object) -> None:
+        self.entries.append(entry)
 
 
 class Library(ModuleType):
-    """Logits of two values that are not 0: the position, and the id that stands there."""
+    """cyllama, as far as it is asked."""
 
-    llama_token = llama_pos = llama_seq_id = ctypes.c_int32
-    llama_batch = SimpleNamespace
-    llama_log_callback = staticmethod(lambda function: function)
+    LlamaBatch = Batch
+    LlamaModelParams = LlamaContextParams = LlamaSamplerChainParams = SimpleNamespace
 
     def __init__(self) -> None:
-        super().__init__("llama_cpp")
-        self.batches: list[tuple[list[int], list[int]]] = []
-        self.cleared = 0
-        self.status = 0
-        self.logs: tuple[tuple[int, str], ...] = ()
-        self.rows: Any = None
-        self.fields: dict[str, str] = {"general.architecture": "phi3"}
-        self.contexts: list[int] = []
+        super().__init__("cyllama.llama.llama_cpp")
+        self.log: Any = None
+        self.said: tuple[str, ...] = ()
+        self.refuses: Exception | None = None
+        self.full = False
+        self.models: list[Any] = []
+        self.contexts: list[Any] = []
+        self.batches: list[list[tuple[object, ...]]] = []
 
-    def llama_model_meta_val_str(self, model: object, key: bytes, text: Any, size: int) -> int:
-        text.value = self.fields.get(key.decode(), "").encode()
-        return len(text.value) if key.decode() in self.fields else -1
+    def set_log_callback(self, callback: Any) -> None:
+        self.log = callback
 
-    def llama_init_from_model(self, model: object, parameters: Any) -> object:
-        self.contexts.append(parameters.n_ctx)
-        return SimpleNamespace()
+    def ggml_backend_load_all(self) -> None:
+        """As the library's."""
 
-    def llama_decode(self, context: object, batch: Any) -> int:
-        count = batch.n_tokens
-        ids, positions, wanted = (list(taken[:count]) for taken in (batch.token, batch.pos, batch.logits))
-        self.batches.append((positions, wanted))
-        # As in the library: one buffer, which the next batch takes over.
-        if self.rows is None:
-            self.rows = np.zeros((BATCH, VOCABULARY), np.float32)
-        self.rows[:] = 0
-        self.rows[:count, 0], self.rows[:count, 1] = positions, ids
-        for level, line in self.logs:
-            sys.modules["backends.llama_cpp"]._take(level, f"{line}\n".encode(), None)
-        return self.status
+    def llama_backend_init(self) -> None:
+        """As the library's."""
 
-    def llama_get_logits_ith(self, context: object, place: int) -> Any:
-        assert self.batches[-1][1][place]
-        return self.rows[place].ctypes.data_as(ctypes.POINTER(ctypes.c_float))
+    def llama_print_system_info(self) -> str:
+        return "CPU : AVX2 = 1 | "
 
-    def llama_memory_clear(self, memory: object, data: bool) -> None:
-        self.cleared += 1
+    def LlamaModel(self, path: str, parameters: Any, verbose: bool) -> Model:  # noqa: N802 - its name
+        self.models.append(parameters)
+        if self.refuses is not None:
+            raise self.refuses
+        for line in self.said:
+            self.log(2, line)
+        return Model()
 
-    def __getattr__(self, name: str) -> Any:
-        if not name.startswith("llama_"):
-            raise AttributeError(name)
-        numbers = {
-            "llama_n_batch": BATCH,
-            "llama_vocab_n_tokens": VOCABULARY,
-            "llama_model_n_ctx_train": CONTEXT,
-        }
-        return lambda *given: numbers.get(name) or SimpleNamespace()
+    def LlamaContext(self, model: Model, parameters: Any, verbose: bool) -> Any:  # noqa: N802
+        self.contexts.append(parameters)
+        nothing = lambda *_: None  # noqa: E731
+        return SimpleNamespace(
+            n_batch=8, n_threads=2, decode=self._decode, kv_cache_clear=nothing, close=nothing, get_logits_ith=self._row
+        )
+
+    def LlamaSampler(self, parameters: Any) -> Any:  # noqa: N802
+        return SimpleNamespace(add_greedy=lambda: None, sample=lambda context, place: 3, close=lambda: None)
+
+    def _decode(self, batch: Batch) -> None:
+        self.batches.append([*batch.entries])
+        if self.full:
+            raise ValueError("could not find a KV slot for the batch")
+
+    def _row(self, place: int) -> list[float]:
+        return [0.0, float(place), 0.0, 0.0]
 
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     library = Library()
-    monkeypatch.setitem(sys.modules, "llama_cpp", library)
+    for name in ("cyllama", "cyllama.llama"):
+        monkeypatch.setitem(sys.modules, name, ModuleType(name))
+    monkeypatch.setitem(sys.modules, library.__name__, library)
+    monkeypatch.setattr(sys.modules["cyllama"], "llama", sys.modules["cyllama.llama"], raising=False)
+    monkeypatch.setattr(sys.modules["cyllama.llama"], "llama_cpp", library, raising=False)
     monkeypatch.delitem(sys.modules, "backends.llama_cpp", raising=False)
+    monkeypatch.delenv("GGML_VK_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(vulkan_devices, "vulkan_devices", lambda visible: [LLVMPIPE, GPU])
     yield library
     sys.modules.pop("backends.llama_cpp", None)
 
 
-def scored(*texts: Text) -> list[tuple[int, int, list[list[float]]]]:
-    session = importlib.import_module("backends.llama_cpp").LlamaSession(SimpleNamespace(), LoadOptions("int8"))
-    found = list(session.score(texts))
-    return [(one.text, one.position, one.logits[:, :2].tolist()) for one in found]
+def load(folder: Path, device: str, *packages: str, **extra: str) -> Session:
+    (folder / "model.gguf").touch()
+    module: Any = importlib.import_module("backends.llama_cpp")
+    module.installed_versions = lambda *names: {name: "0.7.0" for name in names if name in packages}
+    module._versions = lambda: {"cyllama": "0.7.0", "llama.cpp": "b11669"}
+    session: Session = module.LlamaCpp().load(folder, device, LoadOptions("int4", extra=extra))
+    return session
 
 
-@pytest.mark.usefixtures("library")
-def test_the_rows_of_a_text_come_in_order_and_its_last_id_is_not_asked() -> None:
-    assert scored(Text("chat-1", (7, 8, 9))) == [(0, 0, [[0, 7], [1, 8]])]
-
-
-def test_a_long_text_is_scored_batch_by_batch_from_where_its_scores_begin(library: Library) -> None:
-    text = Text("longest-prompt", tuple(range(10, 20)), start=5)
-
-    assert scored(text) == [(0, 5, [[5, 15], [6, 16], [7, 17]]), (0, 8, [[8, 18]])]
-    assert library.batches == [([0, 1, 2, 3], [0] * 4), ([4, 5, 6, 7], [0, 1, 1, 1]), ([8, 9], [1, 0])]
-
-
-def test_nothing_is_left_of_the_text_before(library: Library) -> None:
-    assert scored(Text("a", (7, 8)), Text("b", (9, 8))) == [(0, 0, [[0, 7]]), (1, 0, [[0, 9]])]
-    assert library.cleared == 2
-
-
-def test_a_failed_batch_is_an_error(library: Library) -> None:
-    library.status = 1
-    with pytest.raises(BackendError, match="status 1"):
-        scored(Text("chat-1", (7, 8, 9)))
-
-
-@pytest.mark.parametrize(
-    ("logs", "reason"),
-    [
-        (
-            ((4, "init: invalid token[2] = 99999"), (4, "decode: failed to initialize batch")),
-            "invalid token[2] = 99999",
-        ),
-        (
-            (
-                (
-                    4,
-                    "gguf_init_from_reader: this GGUF file is version 99 but this software only supports 3",
-                ),
-                (4, "gguf_init_from_reader: failed to read header"),
-                (4, "llama_model_load: error loading model: llama_model_loader: failed to load model from model.gguf"),
-                (4, "llama_model_load_from_file_impl: failed to load model"),
-            ),
-            "this GGUF file is version 99 but this software only supports 3",
-        ),
-        (
-            (
-                (2, "print_info: file size   = 4.25 MiB (16.01 BPW) "),
-                (3, "load: special_eos_id is not in special_eog_ids"),
-                (4, "llama_model_load: error loading model: unknown model architecture: 'quokk'"),
-                (4, "llama_model_load_from_file_impl: failed to load model"),
-            ),
-            "unknown model architecture: 'quokk'",
-        ),
-        (
-            (
-                (
-                    4,
-                    (
-                        "llama_model_load: error loading model: tensor 'blk.0.ffn_down.weight' data is not within the "
-                        "file bounds, model is corrupted or incomplete"
-                    ),
-                ),
-            ),
-            "tensor 'blk.0.ffn_down.weight' data is not within the file bounds, model is corrupted or incomplete",
-        ),
-        (
-            ((4, "llama_model_load: error loading model: check_tensor_dims: tensor 'blk.1.attn_q.weight' not found"),),
-            "tensor 'blk.1.attn_q.weight' not found",
-        ),
-        (
-            ((4, "llama_init_from_model: quantized V cache requires flash_attn to be enabled"),),
-            "quantized V cache requires flash_attn to be enabled",
-        ),
-        ((), "it does not say why"),
-    ],
-)
-def test_the_first_error_that_llama_cpp_logs_is_the_reason(
-    library: Library, capsys: pytest.CaptureFixture[str], logs: tuple[tuple[int, str], ...], reason: str
+@pytest.mark.parametrize(("device", "index"), [("VULKAN", "1"), ("VULKAN.0", "1"), ("VULKAN.LLVMPIPE", "0")])
+def test_llama_cpp_is_shown_the_device_alone_and_told_to_put_all_layers_there(
+    library: Library, tmp_path: Path, device: str, index: str
 ) -> None:
-    library.status, library.logs = -1, logs
-    with pytest.raises(BackendError) as failed:
-        scored(Text("chat-1", (7, 8, 9)))
-    assert str(failed.value) == f"llama.cpp could not decode (status -1): {reason}"
-    # Of what it notes about every model nothing takes the place of what a crash would say last.
-    assert capsys.readouterr().err.splitlines() == [line for level, line in logs if level > 2]
+    load(tmp_path, device, "cyllama-vulkan")
+    assert (os.environ["GGML_VK_VISIBLE_DEVICES"], library.models[0].n_gpu_layers > 1_000) == (index, True)
 
 
-def test_an_id_that_the_model_lacks_is_refused_before_anything_is_computed(library: Library) -> None:
-    with pytest.raises(ArtifactError, match=r"chat-1 has id 40, .* another tokenizer"):
-        scored(Text("chat-1", (7, VOCABULARY)))
-    assert library.batches == []
+def test_on_the_cpu_no_layer_and_no_long_prompt_goes_elsewhere(library: Library, tmp_path: Path) -> None:
+    evidence = load(tmp_path, "CPU").evidence()
+    parameters = library.contexts[0]
+    assert (library.models[0].n_gpu_layers, parameters.op_offload, parameters.offload_kqv) == (0, False, False)
+    assert (evidence.device, evidence.device_source, evidence.versions["llama.cpp"]) == ("CPU", "read-back", "b11669")
 
 
-def test_a_text_beyond_the_context_is_refused_with_the_limit(library: Library) -> None:
-    with pytest.raises(UnsupportedError, match="2049 tokens are more than the 2048 up to which"):
-        scored(Text("chat-1", (7,) * (CONTEXT + 1)))
-    assert library.batches == []
+@pytest.mark.parametrize("packages", [(), ("cyllama-vulkan",)])
+def test_a_device_that_is_not_here_is_refused_with_those_that_are(
+    library: Library, tmp_path: Path, packages: tuple[str, ...]
+) -> None:
+    with pytest.raises(DeviceUnavailableError, match="VULKAN.LLVMPIPE" if packages else "there are: none"):
+        load(tmp_path, "VULKAN.1", *packages)
+    assert library.models == []
 
 
-def test_a_context_serves_shorter_texts_too(library: Library) -> None:
-    scored(Text("a", (7,) * 600), Text("b", (8, 9)))
-    assert library.contexts == [768]
+def test_layers_left_on_the_cpu_are_not_called_vulkan(library: Library, tmp_path: Path) -> None:
+    library.said = (f"using device Vulkan0 ({GPU.name}) (unknown id) - 9 MiB free", "offloaded 12/31 layers to GPU")
+    evidence = load(tmp_path, "VULKAN", "cyllama-vulkan").evidence()
+    assert (evidence.device, "12 of 31 layers (39%)" in evidence.note) == ("CPU and VULKAN.0", True)
 
 
-def test_a_context_that_is_stretched_serves_no_text_that_is_not(library: Library) -> None:
-    library.fields["phi3.rope.scaling.original_context_length"] = "512"
-    scored(Text("a", (7,) * 600), Text("b", (8, 9)), Text("c", (8,) * 512), Text("d", (7,) * 513))
-    assert library.contexts == [768, 256, 512, 768]
+def test_a_software_device_is_called_so(library: Library, tmp_path: Path) -> None:
+    library.said = (f"using device Vulkan0 ({LLVMPIPE.name}) (unknown id) - 9 MiB free", "offloaded 3/3 layers to GPU")
+    evidence = load(tmp_path, "VULKAN.LLVMPIPE", "cyllama-vulkan").evidence()
+    assert evidence.device == "VULKAN.LLVMPIPE"
+    assert evidence.note.startswith("llvmpipe (LLVM 15.0.6, 256 bits) is a software device: the CPU computes.")
+
+
+def test_ids_go_in_as_they_are_with_their_places_and_logits_for_the_last_alone(
+    library: Library, tmp_path: Path
+) -> None:
+    steps: list[list[int]] = []
+    load(tmp_path, "CPU").generate([[5, 6, 7]], 2, lambda ids: steps.append(list(ids)))
+    assert library.batches == [[(5, 0, [0], False), (6, 1, [0], False), (7, 2, [0], True)], [(3, 3, [0], True)]]
+    assert steps == [[3], [3]]
+
+
+def test_types_and_attention_are_handed_on(library: Library, tmp_path: Path) -> None:
+    load(tmp_path, "CPU", type_k="q8_0", type_v="f32", flash_attention="auto").evidence()
+    parameters = library.contexts[0]
+    assert (parameters.type_k, parameters.type_v, parameters.flash_attn_type) == (8, 0, -1)
+
+
+def test_a_type_that_llama_cpp_lacks_is_refused_with_those_that_it_has(library: Library, tmp_path: Path) -> None:
+    with pytest.raises(BackendError, match="no type_k=int3; choose one of f32, f16"):
+        load(tmp_path, "CPU", type_k="int3").evidence()
+
+
+def test_a_full_cache_is_said_with_its_remedy(library: Library, tmp_path: Path) -> None:
+    library.full = True
+    with pytest.raises(BackendError, match=r"could not find a KV slot.*ask for a shorter prompt"):
+        load(tmp_path, "CPU").generate([[5]], 1, lambda ids: None)
+
+
+def test_what_the_binding_itself_refuses_is_the_reason(library: Library, tmp_path: Path) -> None:
+    library.refuses = ValueError("it does not look like a valid GGUF model file")
+    with pytest.raises(ArtifactError, match=r"could not load .*: it does not look like a valid GGUF"):
+        load(tmp_path, "CPU")
+
+
+def test_logits_are_float32(library: Library, tmp_path: Path) -> None:
+    session: Any = load(tmp_path, "CPU")
+    assert session._make_context(1, 256, (1, 1), 1)
+    assert (session._logits(2).dtype, session._logits(2)[1]) == (np.float32, 2)

@@ -13,7 +13,16 @@ from typing import Any
 
 import pytest
 
-from backends.contract import ArtifactError, BackendError, Device, DeviceUnavailableError, LoadOptions, Scores, Text
+from backends.contract import (
+    ArtifactError,
+    BackendError,
+    Device,
+    DeviceUnavailableError,
+    LoadOptions,
+    Scores,
+    Text,
+    UnsupportedError,
+)
 from backends.onnx_graph import GraphFacts
 
 SETTINGS = {"model": {"vocab_size": 100, "eos_token_id": 2, "decoder": {"filename": "model.onnx"}}}
@@ -28,6 +37,7 @@ class GenAI:
         refuses: the message of the error that loading raises.
         nodes: what a profile shows, as (operator, provider).
         ids: what every step answers.
+        asked: the ids that were appended, and the lengths that were rewound to.
     """
 
     device_type: str | None = None
@@ -39,6 +49,7 @@ class GenAI:
     options: dict[str, dict[str, str]] = field(default_factory=dict)
     overlay: dict[str, Any] = field(default_factory=dict)
     search: dict[str, Any] = field(default_factory=dict)
+    asked: list[Any] = field(default_factory=list)
 
 
 class Config:
@@ -93,7 +104,10 @@ class Generator:
         self.model = model
 
     def append_tokens(self, ids: Any) -> None:
-        self.prompt = ids
+        self.model.told.asked.append(ids.tolist())
+
+    def rewind_to(self, length: int) -> None:
+        self.model.told.asked.append(length)
 
     def generate_next_token(self) -> None:
         pass
@@ -380,3 +394,41 @@ def test_a_score_that_the_stack_cannot_give_is_an_error_of_ours(
 )
 def test_a_profile_knows_a_device_by_its_provider(adapter: ModuleType, device: str, provider: str) -> None:
     assert backend(adapter).provider_for(device) == provider
+
+
+# A generator that is kept
+
+KEEPING = LoadOptions("int4", extra={"prefix_caching": "on"})
+
+
+def asked(adapter: ModuleType, told: GenAI, folder: Path, *prompts: list[int], options: LoadOptions = KEEPING) -> Any:
+    session = backend(adapter).load(artifact(folder), "CPU", options)
+    for prompt in prompts:
+        session.generate([prompt], 2, lambda _ids: None)
+    return told.asked
+
+
+def test_a_generator_is_made_for_each_request(adapter: ModuleType, told: GenAI, tmp_path: Path) -> None:
+    found = asked(adapter, told, tmp_path, [1, 2], [1, 2], options=LoadOptions("int4"))
+    assert found == [[[1, 2]], [[1, 2]]]
+
+
+def test_a_kept_generator_is_rewound_to_what_the_next_prompt_shares(
+    adapter: ModuleType, told: GenAI, tmp_path: Path
+) -> None:
+    found = asked(adapter, told, tmp_path, [1, 2, 3], [1, 2, 3, 7, 5], [1, 2, 3, 7, 5])
+    assert found == [[[1, 2, 3]], 4, [[5]], 4, [[5]]]
+
+
+def test_a_prompt_that_shares_nothing_or_finds_no_room_has_a_generator_of_its_own(
+    adapter: ModuleType, told: GenAI, tmp_path: Path
+) -> None:
+    long = [1, *range(3, 20)]
+    assert asked(adapter, told, tmp_path, [1, 2], [4, 2], [4, *long]) == [[[1, 2]], [[4, 2]], [[4, *long]]]
+    assert told.search["max_length"] == 2 * (len(long) + 3)
+
+
+def test_a_batch_cannot_be_rewound(adapter: ModuleType, tmp_path: Path) -> None:
+    session = backend(adapter).load(artifact(tmp_path), "CPU", KEEPING)
+    with pytest.raises(UnsupportedError, match="rewinds no batch"):
+        session.generate([[1], [2]], 2, lambda _ids: None)

@@ -14,9 +14,11 @@ from bench.analyse.comparison import compare
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import read_analysis
+from bench.commands.fleet_report import main as fleet_main
 from bench.commands.history import main as history_main
 from bench.plan.cells import Load
 from bench.report.compare.comparison_files import write_comparison
+from bench.report.fleet.fleet_page import page as fleet_page
 from bench.report.history.history_page import page as history_page
 from bench.report.history.history_view import HistoryView
 from bench.report.index import update_index
@@ -24,6 +26,7 @@ from bench.report.language import chosen
 from bench.store.reader import open_run
 from tests.browser.runs import STACKS, hostile, not_numbers, one_cell
 from tests.support.analyses import made_cell, made_load, made_quality, made_run, with_quality
+from tests.support.fleets import large_fleet, write_lab, write_machine_run
 from tests.support.nights import write_night, write_upgrade
 from tests.support.stored_runs import FakeRun
 
@@ -164,6 +167,41 @@ def large_history(folder: Path) -> Path:
     return path
 
 
+def usual_fleet(folder: Path) -> Path:
+    """Three machines on which everything happens that a fleet's page tells apart."""
+    return fleet_told(write_lab(folder / "results"))
+
+
+def fleet_told(results: Path) -> Path:
+    """The page of the machines whose runs lie in ``results``."""
+    reports = results.parent / "reports"
+    fleet_main(["--results-dir", str(results), "--reports-dir", str(reports), "--lang", chosen().code])
+    return reports / "fleet" / "fleet.html"
+
+
+def hostile_fleet(folder: Path) -> Path:
+    """Two machines whose names, labels, processors, drivers, stacks and failures are markup and script."""
+    results = folder / "results"
+    for number, machine in enumerate("ab"):
+        write_machine_run(
+            *(results, machine, number, {"gpus": [{"name": EVIL, "driver": EVIL}]}),
+            loads=[Load("<b>evil</b> `nox x`", "GPU", "int4"), Load("a" * 200, "CPU", "int4")],
+            prompt_tokens=(32, 64),
+            cpu_name="<img src=x onerror=alert(1)>" + "W" * 300,
+            broken={"a" * 200: ("crashed", EVIL + "w" * 300, None)},
+        )
+    name = json.dumps(EVIL + "W" * 100)
+    (results / "machines.toml").write_text(f"[a]\nname = {name}\nlabels = [{name}]\n", "utf-8")
+    return fleet_told(results)
+
+
+def large_fleet_page(folder: Path) -> Path:
+    """60 machines with 12 configurations each."""
+    path = folder / "fleet.html"
+    path.write_text(fleet_page(large_fleet(60, 12), "machine\n"), encoding="utf-8", newline="\n")
+    return path
+
+
 LONG = "</td><script>alert(1)</script>" + "W" * 150
 INDEXED = ("newest", "middle", "oldest")
 
@@ -206,4 +244,7 @@ PAGES: dict[str, Callable[[Path], Path]] = {
     "history, not numbers": history_without_numbers,
     "short history": short_history,
     "large history": large_history,
+    "fleet": usual_fleet,
+    "hostile fleet": hostile_fleet,
+    "large fleet": large_fleet_page,
 }

@@ -13,7 +13,7 @@ from tests.support.catalogs import SAME, messages, strings
 
 pytestmark = pytest.mark.browser
 
-OTHERS = ["comparison", "comparison of several", "history", "index"]
+OTHERS = ["comparison", "comparison of several", "history", "fleet", "index"]
 """Pages beside the report."""
 NAMES = {
     "report": {"verified", "reported", "fallback", "unknown", "prefill", "decode", "perplexity"},

@@ -14,7 +14,7 @@ from tests.support.browsers import LAPTOP, PAPER, PHONE, WIDE, Open, See
 pytestmark = pytest.mark.browser
 
 BOTH = ["comparison", "history"]
-LARGE = ["large comparison", "large history"]
+LARGE = ["large comparison", "large history", "large fleet"]
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -56,7 +56,7 @@ def test_no_backtick_stands_for_a_command(open_page: Open, name: str) -> None:
     assert "`" not in open_page(name).page.inner_text("body")
 
 
-@pytest.mark.parametrize("name", ["hostile comparison", "hostile history"])
+@pytest.mark.parametrize("name", ["hostile comparison", "hostile history", "hostile fleet"])
 def test_a_name_with_markup_is_shown_and_not_run(open_page: Open, name: str) -> None:
     opened = open_page(name)
     opened.page.evaluate(OPEN_ALL)

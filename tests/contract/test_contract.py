@@ -144,6 +144,27 @@ def test_a_prefix_cache_that_the_table_names_answers_a_repeat_sooner(
     assert statistics.median(shares) < 0.5
 
 
+def test_a_chat_is_answered_from_a_prefix_cache_as_without_and_sooner(
+    fp32_backend: LoadedBackend, fresh: WorkerProcess, long_prompts: Sequence[Ids]
+) -> None:
+    case = fp32_backend.case
+    options = caching_options(case.spec, case.device, {**case.options, **case.as_reference})
+    if options is None:
+        pytest.skip(f"{case.label} has no prefix cache")
+    fresh.load(fp32_backend.artifact, case.device, fp32_backend.precision, None, options)
+    warmup, *asked = long_prompts
+    fresh.generate([warmup], 2)
+
+    shares, answers = [], []
+    for prompt in asked:
+        history = fresh.generate([prompt[:-16]], 1)
+        turn = fresh.generate([prompt], ANSWER)
+        shares.append(turn.ttft_ns / history.ttft_ns)
+        answers.append([ids for (ids,) in turn.token_ids])
+    assert statistics.median(shares) < 0.7
+    assert answers == [fp32_backend.continuation(prompt, ANSWER) for prompt in asked]
+
+
 # -- batches
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from backends.table import BACKENDS
 from bench.errors import WorkerUnsupported
+from bench.measure.child_process import Launch
 from bench.measure.worker import WorkerProcess
 from bench.plan.venvs import Venvs
 from bench.processes import child_environment
@@ -23,8 +24,14 @@ from tests.support.tiny_models import KINDS, NEW_TOKENS, REFUSED, WINDOW, Answer
 
 pytestmark = pytest.mark.contract
 
-EXACT = {"kv_cache_precision": "f32", "flash_attention": "off"}
+EXACT = {"type_k": "f32", "type_v": "f32", "flash_attention": "off"}
 """What leaves float32 as it is, so that only mistakes differ."""
+
+UNROUNDED = Launch(environment={"GGML_VK_DISABLE_F16": "1"})
+"""Keeps Vulkan's kernels from half precision, which turns near ties round."""
+
+LLAMA_CPP = (("llama-cpp", "CPU"), ("llama-cpp", "VULKAN.LLVMPIPE"), ("llama-cpp-python", "CPU"))
+"""Each package that binds llama.cpp, on each device that needs no hardware."""
 
 ASK_TO_CONVERT = """
 import json, sys
@@ -76,16 +83,26 @@ def refusals(conversion_python: str, folder: Path) -> dict[str, str]:
     return found
 
 
-@pytest.fixture(scope="module")
-def llama_cpp(venvs: Venvs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkerProcess]:
-    spec = BACKENDS["llama-cpp"]
-    python = venvs.backend(spec, "CPU").python
+@pytest.fixture(scope="module", params=LLAMA_CPP, ids="@".join)
+def llama_cpp(
+    venvs: Venvs, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Callable[[Path], WorkerProcess]]:
+    """Loads a folder's GGUF, with each package that binds llama.cpp and on each device."""
+    backend, device = request.param
+    spec = BACKENDS[backend]
+    python = venvs.backend(spec, device).python
     if python is None:
-        pytest.skip("llama.cpp is not installed: `nox -s bench -- --backend llama-cpp` compiles it")
-    scratch = tmp_path_factory.mktemp("llama-cpp")
-    with WorkerProcess(python, spec.target, scratch, timeouts=TIMEOUTS, threads=1) as worker:
-        worker.open()
-        yield worker
+        pytest.skip(f"{backend} is not installed: `nox -s bench -- --backend {backend} --device {device}` does so")
+    scratch = tmp_path_factory.mktemp(backend)
+    with WorkerProcess(python, spec.target, scratch, timeouts=TIMEOUTS, threads=1, launch=UNROUNDED) as worker:
+        if device not in [one["name"] for one in worker.open().devices]:
+            pytest.skip(f"there is no {device} here")
+
+        def loaded(folder: Path) -> WorkerProcess:
+            worker.load(folder, device, "fp32", 1, EXACT)
+            return worker
+
+        yield loaded
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -125,19 +142,19 @@ def test_every_architecture_that_is_converted_has_a_tiny_model(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_llama_cpp_answers_as_transformers(
-    llama_cpp: WorkerProcess, models: dict[str, Answered], read_back: Answers, kind: str
+    llama_cpp: Callable[[Path], WorkerProcess], models: dict[str, Answered], read_back: Answers, kind: str
 ) -> None:
     model = models[kind]
-    llama_cpp.load(model.folder / "gguf", "CPU", "fp32", 1, EXACT)
+    worker = llama_cpp(model.folder / "gguf")
     asked = [ids for ids in model.prompts if kind != ENDS_WITH_ITS_WINDOW or len(ids) < WINDOW]
-    answers = [[row[0] for row in llama_cpp.generate([ids], NEW_TOKENS).token_ids] for ids in asked]
+    answers = [[row[0] for row in worker.generate([ids], NEW_TOKENS).token_ids] for ids in asked]
     assert answers == model.answers[: len(asked)]
 
 
 def test_what_llama_cpp_would_compute_without_the_models_window_is_refused(
-    llama_cpp: WorkerProcess, models: dict[str, Answered], read_back: Answers
+    llama_cpp: Callable[[Path], WorkerProcess], models: dict[str, Answered], read_back: Answers
 ) -> None:
     model = models[ENDS_WITH_ITS_WINDOW]
-    llama_cpp.load(model.folder / "gguf", "CPU", "fp32", 1, EXACT)
+    worker = llama_cpp(model.folder / "gguf")
     with pytest.raises(WorkerUnsupported, match=rf"more than the {WINDOW} up to which llama\.cpp computes"):
-        llama_cpp.generate([model.prompts[1]], NEW_TOKENS)
+        worker.generate([model.prompts[1]], NEW_TOKENS)

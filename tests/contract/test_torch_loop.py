@@ -85,6 +85,45 @@ for steps in (1, 2):
         print(answered, str(error).partition(" (")[0])
 """
 
+KEPT = """
+from types import SimpleNamespace
+
+import torch
+
+from backends.contract import UnsupportedError
+from backends.torch_loop import KeptCache, greedy
+
+
+class Cache(list):
+    def crop(self, beyond):
+        del self[beyond:]
+
+
+class Summing:
+    device = "cpu"
+
+    def __init__(self, cache):
+        self.cache = cache
+
+    def __call__(self, input_ids, use_cache, past_key_values=()):
+        print("given", input_ids[0].tolist())
+        cache = self.cache([*past_key_values, *input_ids[0].tolist()])
+        logits = torch.nn.functional.one_hot(torch.tensor([[sum(cache)]]), 100)
+        return SimpleNamespace(logits=logits, past_key_values=cache)
+
+
+kept = KeptCache()
+for prompt, steps in (([1, 2, 3], 2), ([1, 2, 3, 5], 1), ([1, 2, 3, 5], 1), ([9], 1)):
+    greedy(Summing(Cache), [prompt], steps, print, {}, kept)
+
+fixed = KeptCache()
+greedy(Summing(tuple), [[1, 2]], 1, print, {}, fixed)
+try:
+    greedy(Summing(tuple), [[1, 3]], 1, print, {}, fixed)
+except UnsupportedError as error:
+    print(error)
+"""
+
 SCORED = """
 from types import SimpleNamespace
 
@@ -144,6 +183,13 @@ def test_the_next_step_sees_what_the_model_keeps_whatever_its_name(venvs: Venvs)
 
 def test_a_model_that_keeps_nothing_answers_nothing(venvs: Venvs) -> None:
     assert _run(venvs, STATES)[3:] == ["[] this model hands out no cache of the tokens so far"] * 2
+
+
+def test_a_cache_that_is_kept_is_cut_back_to_what_the_next_prompt_shares(venvs: Venvs) -> None:
+    told = _run(venvs, KEPT)
+    assert told[:4] == ["given [1, 2, 3]", "[6]", "given [6]", "[12]"]
+    assert told[4:10] == ["given [5]", "[11]", "given [5]", "[11]", "given [9]", "[9]"]
+    assert told[12].startswith("this model's cache cannot be cut back")
 
 
 def test_the_scored_positions_are_taken_whatever_a_model_is_told_to_keep(venvs: Venvs) -> None:

@@ -19,10 +19,14 @@ from typing import Any
 
 import pytest
 
+from bench.analyse.results import CellResult
+from bench.analyse.run import analyse_run
 from bench.commands.compare import main as compare
 from bench.commands.gate import main as gate
 from bench.commands.history import main as history
 from bench.commands.report import main as report
+from bench.metrics import COMPARED
+from bench.store.reader import open_run
 from tests.support.charts import blank_charts
 from tests.support.datasets import collected
 from tests.support.shared_analyses import shared_analyses
@@ -133,3 +137,15 @@ def _alike(now: Any, before: Any) -> bool:
     if isinstance(now, float) and isinstance(before, float):
         return math.isclose(now, before, rel_tol=1e-9, abs_tol=1e-12)
     return bool(now == before)
+
+
+@pytest.mark.parametrize("run", [CRASHED, VARIANTS, REAL, ALIKE[0]])
+def test_a_history_reads_of_a_run_what_the_whole_analysis_says(run: str) -> None:
+    stored = open_run(RUNS / run)
+    whole, levels = analyse_run(stored), analyse_run(stored, levels_only=True)
+
+    def estimates(cell: CellResult) -> tuple[Any, ...]:
+        return cell.cell_key, cell.load, *(getattr(cell, metric) for metric in COMPARED), cell.lost, cell.answers
+
+    assert [*map(estimates, levels.cells)] == [*map(estimates, whole.cells)]
+    assert (levels.loads, levels.failures, levels.findings) == (whole.loads, whole.failures, whole.findings)

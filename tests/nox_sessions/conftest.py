@@ -15,6 +15,7 @@ from tests.nox_sessions.fake import (
     LINUX,
     PROJECT,
     Finished,
+    installation,
     write_project,
 )
 
@@ -31,6 +32,9 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setattr(module, "PROJECT_ROOT", folder)
     monkeypatch.setattr(install, "VENVS", folder / ".nox" / "w")
     monkeypatch.setattr(install, "this_machine", lambda: LINUX)
+    # One after the other, so that the order is that of the requests.
+    monkeypatch.setattr(install, "AT_ONCE", 1)
+    monkeypatch.setattr(noxfile, "installation", installation)
     for name in ("AIPC_BENCH_TORCH_INDEX", locks.VARIABLE):
         monkeypatch.delenv(name, raising=False)
     return folder
@@ -41,5 +45,6 @@ def finished(monkeypatch: pytest.MonkeyPatch) -> Finished:
     recorder = Finished()
     monkeypatch.setattr(noxfile, "finish", recorder)
     monkeypatch.setattr(child, "run_together", recorder.run_together)
+    monkeypatch.setattr(child, "run_quietly", recorder.run_quietly)
     monkeypatch.setattr(noxfile, "needs", lambda _, arguments: [environment("conversion"), environment("ort-genai")])
     return recorder

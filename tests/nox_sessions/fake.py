@@ -12,9 +12,11 @@ from typing import Any, cast
 import nox
 
 import noxfile
-from bench.plan.environments import Environment, Here, environment, read_project
-from bench.prepare import install
-from bench.prepare.install import Outcome
+from bench.plan.environments import Environment, Here, environment, pins, read_project
+from bench.prepare import install, locks
+from bench.prepare.install import Installation, Outcome
+from bench.prepare.installers import InstallError, Programs, Uv
+from bench.prepare.locks import Row
 
 LINUX = Here("linux", "x86_64", (3, 12))
 WINDOWS = Here("win32", "AMD64", (3, 12))
@@ -25,7 +27,8 @@ FACTS = REAL[REAL.index("[tool.aipc-bench]") : REAL.index("[tool.pytest")]
 PROJECT = f"""
 [dependency-groups]
 harness = ["pytest==1"]
-tests = [{{ include-group = "harness" }}, "ruff==1"]
+fleet = [{{ include-group = "harness" }}, "distributed==1"]
+tests = [{{ include-group = "fleet" }}, "ruff==1"]
 conversion = ["torch==2", "openvino==3"]
 default-model = ["weights==4"]
 openvino-genai = ["openvino-genai==5"]
@@ -38,7 +41,9 @@ ort-genai-cuda = ["onnxruntime-genai-cuda==6"]
 ort-genai-winml = ["onnxruntime-genai-winml==6"]
 ort-genai-ovep = ["onnxruntime-ep-openvino==6"]
 npu = ["intel-npu-acceleration-library==9"]
-llama-cpp = ["llama-cpp-python==10"]
+llama-cpp = ["cyllama==10"]
+llama-cpp-vulkan = ["cyllama-vulkan==10"]
+llama-cpp-python = ["llama-cpp-python==10"]
 energy = ["codecarbon==12"]
 resolver = ["uv==11"]
 
@@ -97,7 +102,7 @@ class FakeSession:
 
     def _fail_at(self, *arguments: str) -> None:
         if self.failing and any(self.failing in argument for argument in arguments):
-            raise nox.command.CommandFailed("Returned code 1", return_code=1)
+            raise InstallError("Returned code 1")
 
     def chdir(self, folder: str) -> None:
         os.chdir(folder)
@@ -116,6 +121,21 @@ class FakeSession:
         return [call for call in self.calls if "pip" in call]
 
 
+class FakePrograms(Programs):
+    """Has the session play each program."""
+
+    def __init__(self, session: FakeSession) -> None:
+        super().__init__()
+        self.session = session
+
+    def run(self, *command: str, **options: Any) -> str:
+        return self.session.run(*command, **options) or ""
+
+
+def installation(session: FakeSession, uv: Uv | None = None) -> Installation:
+    return Installation(session, uv, FakePrograms(session))
+
+
 def as_session(fake: FakeSession) -> nox.Session:
     return cast("nox.Session", fake)
 
@@ -123,6 +143,15 @@ def as_session(fake: FakeSession) -> nox.Session:
 def made(fake: FakeSession, *asked: str | Environment) -> dict[str, Outcome]:
     """The venvs of groups, and of other environments."""
     return noxfile.venvs(as_session(fake), [environment(one) if isinstance(one, str) else one for one in asked])
+
+
+SHA = "sha256:" + "0" * 64
+
+
+def lock(group: str, *packages: str) -> None:
+    """Write the lock of a group, whose pins are in it before ``packages``."""
+    locks.lock_file(group).parent.mkdir(exist_ok=True)
+    locks.write(group, [Row(one, (SHA,)) for one in (*pins(group), *packages)])
 
 
 ERRORS = """\
@@ -146,12 +175,13 @@ def write_plan(root: Path, text: str) -> None:
 
 
 class Finished:
-    """Stands for ``finish`` and for ``run_together``: records what would have run."""
+    """Stands for ``finish``, ``run_together`` and ``run_quietly``: records what would have run."""
 
     def __init__(self, status: int = 0) -> None:
         self.status = status
         self.commands: list[tuple[str, ...]] = []
         self.together: list[Sequence[str]] = []
+        self.ahead: list[Sequence[str]] = []
         self.made: dict[str, Outcome] | None = None
         self.pip_calls_before: list[int] = []
 
@@ -172,3 +202,7 @@ class Finished:
         self.together += [shown, *beside]
         self.made = json.loads(variables.get("AIPC_BENCH_VENVS", "null"))
         return self.status
+
+    def run_quietly(self, command: Sequence[str], variables: Mapping[str, str], show: object) -> int:
+        self.ahead.append(command)
+        return 0

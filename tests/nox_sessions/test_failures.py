@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from nox.command import CommandFailed
 
 import noxfile
 from bench.plan.environments import Facts, Here, all_groups, environment
 from bench.prepare import install
-from bench.prepare.install import complaints, too_deep
+from bench.prepare.install import too_deep
+from bench.prepare.installers import InstallError, complaints
 from tests.nox_sessions import fake as fake_module
 from tests.nox_sessions.fake import (
     ERRORS,
@@ -105,7 +105,7 @@ def test_what_does_not_go_together_is_a_failed_installation() -> None:
             if "check" in arguments:
                 log = Path(arguments[arguments.index("--log") + 1])
                 log.write_text("2026-01-01T00:00:00,001 a 1 requires b, which is not installed.\n", "utf-8")
-                raise CommandFailed("Returned code 1", return_code=1)
+                raise InstallError("Returned code 1")
             return super().run(*arguments, **options)
 
     outcome = made(Checking(), "ort-genai")
@@ -183,7 +183,7 @@ def test_what_lies_in_a_venv_is_kept_with_it() -> None:
 
 def test_a_build_is_told_what_to_leave_out() -> None:
     fake = FakeSession()
-    made(fake, "llama-cpp")
+    made(fake, "llama-cpp-python")
     assert fake.options[-1]["env"]["CMAKE_ARGS"] == "-DLLAVA_BUILD=OFF"
 
 

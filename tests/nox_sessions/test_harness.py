@@ -110,6 +110,20 @@ def test_commands_run_at_the_same_time_and_all_but_the_first_are_shown_afterward
     assert capfd.readouterr().out.split() == ["one", "second", "third"]
 
 
+def test_the_lines_of_a_command_are_shown_and_its_errors_are_not(capfd: pytest.CaptureFixture[str]) -> None:
+    shown: list[str] = []
+    script = "import os, sys; print(os.environ['X']); print('no', file=sys.stderr); print('\u00fc'); sys.exit(3)"
+    assert child.run_quietly([sys.executable, "-c", script], {"X": "1"}, shown.append) == 3
+    assert (shown, capfd.readouterr()) == (["1", "\u00fc"], ("", ""))
+
+
+def test_ctrl_c_while_lines_are_shown_waits_for_the_command_to_end_and_is_told() -> None:
+    def interrupt(line: str) -> None:
+        raise KeyboardInterrupt
+
+    assert child.run_quietly([sys.executable, "-c", "print(1)"], {}, interrupt) == 130
+
+
 class Interrupted:
     """A child that is still at work when Ctrl-C comes, twice, and then ends as it sees fit."""
 

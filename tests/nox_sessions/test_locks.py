@@ -15,19 +15,13 @@ from bench.errors import PrepareError
 from bench.plan import environments
 from bench.plan.environments import EXTRAS, PLUGINS, environment, known_groups
 from bench.prepare import install, locks
-from bench.prepare.install import complaints, is_ready, mismatch
+from bench.prepare.install import is_ready
+from bench.prepare.installers import complaints, mismatch
 from bench.prepare.locks import Row, lock_of, parse, unlocked, without
 from bench.prepare.resolve import renew
-from tests.nox_sessions.fake import PROJECT, AbortedError, FakeSession, as_session, made, write_project
+from tests.nox_sessions.fake import PROJECT, SHA, AbortedError, FakeSession, as_session, lock, made, write_project
 
 REAL = Path(noxfile.__file__).parent
-SHA = "sha256:" + "0" * 64
-
-
-def lock(group: str, *packages: str) -> None:
-    """Write the lock of a group, whose pins are in it before ``packages``."""
-    locks.lock_file(group).parent.mkdir(exist_ok=True)
-    locks.write(group, [Row(one, (SHA,)) for one in (*environments.pins(group), *packages)])
 
 
 def noted(venv: str) -> Any:
@@ -240,7 +234,7 @@ def test_a_venv_is_installed_by_hash_and_says_so(root: Path) -> None:
     made(pip, "ort-genai")
     assert {"--require-hashes", "--no-deps", "--only-binary"} <= set(pip.pip_calls[0])
     assert [row.requirement for row in parse(pip.hashed[0])] == ["onnxruntime-genai==6", "numpy==2.4.6"]
-    assert noted("ort-genai") == {"locked": True}
+    assert noted("ort-genai") == {"locked": True, "installer": "pip"}
 
 
 def test_what_is_installed_beside_is_installed_by_hash_after_the_check(root: Path) -> None:
@@ -249,7 +243,7 @@ def test_what_is_installed_beside_is_installed_by_hash_after_the_check(root: Pat
     pip = Pip({"torch": "2", "openvino": "3", "weights": "4"})
     made(pip, "conversion")
     assert [[row.name for row in parse(text)] for text in pip.hashed] == [["torch", "openvino"], ["weights"]]
-    assert noted("conversion") == {"locked": True}
+    assert noted("conversion") == {"locked": True, "installer": "pip"}
 
 
 def test_a_changed_lock_makes_a_venv_anew(root: Path) -> None:
@@ -278,14 +272,14 @@ def test_a_build_of_torch_of_the_users_is_taken_by_name_without_what_it_does_not
     assert [row.name for row in parse(pip.hashed[0])] == ["transformers", "numpy", "sympy", "mpmath"]
     assert handed(pip)[1] == "torch==2+cpu"
     reason = "installed by name, from an index of yours: torch 2+cpu"
-    assert noted("transformers") == {"locked": False, "unlocked_reason": reason}
+    assert noted("transformers") == {"locked": False, "unlocked_reason": reason, "installer": "pip"}
 
 
 def test_the_public_torch_is_installed_by_hash(root: Path) -> None:
     lock("transformers")
     pip = Pip({"torch": "2", "transformers": "7"})
     made(pip, "transformers")
-    assert (len(handed(pip)), noted("transformers")) == (1, {"locked": True})
+    assert (len(handed(pip)), noted("transformers")) == (1, {"locked": True, "installer": "pip"})
 
 
 def test_packages_of_the_users_are_added_to_the_locked_ones(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,11 +295,11 @@ def test_packages_of_the_users_are_added_to_the_locked_ones(root: Path, monkeypa
 
 
 def test_what_is_compiled_here_is_not_said_to_be_locked(root: Path) -> None:
-    lock("llama-cpp")
+    lock("llama-cpp-python")
     pip = Pip({"llama-cpp-python": "10"})
-    made(pip, "llama-cpp")
+    made(pip, "llama-cpp-python")
     assert "--only-binary" not in pip.pip_calls[0]
-    assert noted("llama-cpp") == {"locked": False, "unlocked_reason": "compiled here, by build tools that no lock has"}
+    assert noted("llama-cpp-python")["unlocked_reason"] == "compiled here, by build tools that no lock has"
 
 
 @pytest.mark.parametrize("old", [True, False])

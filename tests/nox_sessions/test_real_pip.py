@@ -1,4 +1,4 @@
-"""Venvs made by the real virtualenv and pip, in surroundings that would have them install elsewhere, or not at all."""
+"""Venvs made by the real virtualenv, pip and uv, in surroundings that would mislead them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import time
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import pytest
-from nox.command import CommandFailed
+from nox import virtualenv
 
 from bench.observe.packages import locked
 from bench.plan.environments import Environment, environment
 from bench.prepare import install, locks
+from bench.prepare.install import Outcome
+from bench.prepare.installers import Uv
 from bench.prepare.locks import Row
 from bench.processes import end_tree
 from tests.nox_sessions.fake import PROJECT, FakeSession, write_project
@@ -26,22 +27,11 @@ pytestmark = pytest.mark.process
 TOY = Environment("toy", "toy", ("toy==1",))
 
 
-class RealSession(FakeSession):
-    """Runs what it is given, as nox does."""
-
-    def run(self, *arguments: str, **options: Any) -> str:
-        environment = {**os.environ, **options["env"]}
-        done = subprocess.run(
-            arguments,
-            env={name: value for name, value in environment.items() if value is not None},
-            stdout=subprocess.PIPE,
-            stderr=options.get("stderr", subprocess.STDOUT),
-            encoding="utf-8",
-            check=False,
-        )
-        if done.returncode:
-            raise CommandFailed(done.stdout, return_code=done.returncode)
-        return done.stdout
+def make(one: Environment, session: FakeSession | None = None, uv: Uv | None = None) -> Outcome:
+    """The venv of ``one``, made by real programs."""
+    with install.Installation(session or FakeSession(), uv) as making:
+        making.begin([one])
+        return making.outcome(one.name)
 
 
 @pytest.fixture
@@ -84,9 +74,8 @@ def hostile(tmp_path: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
 
 
 def test_packages_go_into_the_venv_whatever_the_surroundings_say(hostile: Path) -> None:
-    outcome = install.make(RealSession(), [TOY], CommandFailed)
     home = install.VENVS / "toy"
-    assert outcome == {"toy": {"python": str(install.interpreter("toy"))}}
+    assert make(TOY) == {"python": str(install.interpreter("toy"))}
     assert [file.name for file in home.rglob("toy.py")] == ["toy.py"]
     assert sorted(path.name for path in hostile.iterdir()) == ["toy-1.dist-info", "toy.py"]
     assert "include-system-site-packages = false" in (home / "pyvenv.cfg").read_text("utf-8")
@@ -95,8 +84,7 @@ def test_packages_go_into_the_venv_whatever_the_surroundings_say(hostile: Path) 
 @pytest.mark.fault("venv-killed")
 def test_a_venv_without_what_it_needs_has_no_stamp_and_says_what(hostile: Path, wheels: Path) -> None:
     (wheels / "toy-1-py3-none-any.whl").unlink()
-    outcome = install.make(RealSession(), [TOY], CommandFailed)
-    assert any("No matching distribution found for toy==1" in line for line in outcome["toy"]["failed"])
+    assert any("No matching distribution found for toy==1" in line for line in make(TOY)["failed"])
     assert not install.was_made("toy")
 
 
@@ -105,10 +93,11 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from bench.prepare import install
-from tests.nox_sessions.test_real_pip import TOY, CommandFailed, RealSession
+from tests.nox_sessions.fake import FakeSession
+from tests.nox_sessions.test_real_pip import TOY, make
 
-install.VENVS, session = Path(sys.argv[2]), RealSession()
-print(install.make(session, [TOY], CommandFailed)["toy"], "installing" in str(session.said[1:]))
+install.VENVS, session = Path(sys.argv[2]), FakeSession()
+print(make(TOY, session), "installing" in str(session.said[1:]))
 """
 
 
@@ -128,7 +117,7 @@ def test_a_venv_whose_installation_was_killed_is_never_used_and_made_by_the_next
                 time.sleep(0.005)
             end_tree(session.pid)
         assert not install.was_made("toy")
-    assert install.make(RealSession(), [TOY], CommandFailed) == {"toy": {"python": str(install.interpreter("toy"))}}
+    assert make(TOY) == {"python": str(install.interpreter("toy"))}
     assert install.damage("toy") is None
 
 
@@ -159,21 +148,45 @@ def locked_toy(root: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch) -> str
 
 def test_a_wheel_whose_hash_the_lock_has_is_installed(locked_toy: str) -> None:
     locks.write("toy", [Row("toy==1", (f"sha256:{locked_toy}",))])
-    outcome = install.make(RealSession(), [environment("toy")], CommandFailed)
-    assert locked(outcome["toy"]["python"]) == {"locked": True}
+    assert locked(make(environment("toy"))["python"]) == {"locked": True, "installer": "pip"}
 
 
 def test_another_wheel_is_refused_and_without_the_lock_is_taken_and_said(
     locked_toy: str, wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     locks.write("toy", [Row("toy==1", ("sha256:" + "0" * 64,))])
-    session = RealSession()
-    outcome = install.make(session, [environment("toy")], CommandFailed)
     place = (wheels / "toy-1-py3-none-any.whl").as_uri()
-    error, hint = outcome["toy"]["failed"]
+    error, hint = make(environment("toy"))["failed"]
     assert error == f"ERROR: toy==1 from {place} is not the file whose hash the lock of toy has"
     assert not install.was_made("toy")
     assert "AIPC_BENCH_LOCK=off" in hint
     monkeypatch.setenv(locks.VARIABLE, "off")
-    outcome = install.make(session, [environment("toy")], CommandFailed)
-    assert locked(outcome["toy"]["python"]) == {"locked": False, "unlocked_reason": "AIPC_BENCH_LOCK=off"}
+    noted = locked(make(environment("toy"))["python"])
+    assert (noted["locked"], noted["unlocked_reason"]) == (False, "AIPC_BENCH_LOCK=off")
+
+
+@pytest.fixture
+def uv(monkeypatch: pytest.MonkeyPatch) -> Uv:
+    """The uv beside this Python; this machine's own settings of pip might have no match in it."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    there, program, version = virtualenv.find_uv()
+    if not there:
+        pytest.skip("there is no uv here; `nox -s tests` has it")
+    return Uv(program, version)
+
+
+def test_uv_installs_the_same_as_pip_with_bytecode(locked_toy: str, uv: Uv) -> None:
+    locks.write("toy", [Row("toy==1", (f"sha256:{locked_toy}",))])
+    outcome = make(environment("toy"), uv=uv)
+    home = install.VENVS / "toy"
+    assert locked(outcome["python"]) == {"locked": True, "installer": f"uv {uv.version}"}
+    assert [file.parent.name for file in home.rglob("toy.*.pyc")] == ["__pycache__"]
+    assert install.damage("toy") is None
+
+
+def test_uv_takes_no_other_wheel_and_pip_says_so(locked_toy: str, uv: Uv) -> None:
+    locks.write("toy", [Row("toy==1", ("sha256:" + "0" * 64,))])
+    session = FakeSession()
+    outcome = make(environment("toy"), session, uv)
+    assert "is not the file whose hash the lock of toy has" in outcome["failed"][0]
+    assert any(line.startswith("uv does not install toy, so pip does: ") for line in session.said)

@@ -9,14 +9,17 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import psutil
 import pytest
 from _pytest.mark.expression import Expression
 
 import noxfile
+from bench import PROJECT_ROOT
 from bench.commands import child
 from bench.plan.environments import Environment, default_groups, environment
 from bench.prepare import install, resolve
 from bench.prepare.resolve import resolved
+from studies.fleet.lab import wait_until
 from tests.nox_sessions.fake import (
     ERRORS,
     LINUX,
@@ -44,6 +47,8 @@ def test_bench_hands_its_arguments_to_pytest(finished: Finished) -> None:
         ("ab", ("--a=current", "--b=same")),
         ("studies", ("overhead",)),
         ("quality", ("--help",)),
+        ("fleet", ("report",)),
+        ("fleet", ("worker",)),
     ],
 )
 def test_relative_paths_are_those_of_whoever_starts_nox_elsewhere(
@@ -142,6 +147,24 @@ def test_a_soak_has_every_stack(finished: Finished) -> None:
     noxfile.studies(FakeSession("soak", "--minutes", "1"))
     assert tuple(finished.made or {}) == default_groups()
     assert finished.commands == [("-m", "studies.soak", "--minutes", "1")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "group"),
+    [
+        (("report", "dataset"), "harness"),
+        (("--help",), "harness"),
+        ((), "harness"),
+        (("run", "--on", "all"), "fleet"),
+        (("certs",), "fleet"),
+    ],
+)
+def test_only_the_engine_of_a_fleet_needs_more_than_the_harness(
+    finished: Finished, arguments: tuple[str, ...], group: str
+) -> None:
+    noxfile.fleet(FakeSession(*arguments))
+    assert finished.commands == [("-m", "bench.commands.fleet", *arguments)]
+    assert install.was_made(group)
 
 
 def test_history_hands_on_what_it_is_given(finished: Finished) -> None:
@@ -264,6 +287,21 @@ def test_ctrl_break_of_windows_is_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> Non
     assert after is signal.default_int_handler
 
 
+@pytest.mark.process
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without asking it")
+def test_who_ends_nox_ends_what_it_runs(tmp_path: Path) -> None:
+    own = tmp_path / "pid"
+    inner = f"import os, time; open({str(own)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    outer = (
+        f"import sys; from bench.commands import child; sys.exit(child.run([sys.executable, '-c', {inner!r}], {{}}))"
+    )
+    with subprocess.Popen([sys.executable, "-c", outer], cwd=PROJECT_ROOT) as nox:
+        wait_until(lambda: own.exists() and own.read_text() != "", "the start of what it runs")
+        nox.terminate()
+        assert nox.wait(30) == 128 + signal.SIGTERM
+    wait_until(lambda: not psutil.pid_exists(int(own.read_text())), "its end")
+
+
 def test_lint_runs_no_tests(finished: Finished) -> None:
     noxfile.lint(FakeSession())
     tools = [command[1] if command[0] == "-m" else "zizmor" for command in finished.commands]
@@ -304,8 +342,9 @@ def test_clean_removes_the_venvs_if_asked(finished: Finished) -> None:
 def test_clean_goes_on_after_a_venv_that_is_in_use(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
     made(FakeSession(), "ort-genai")
 
-    def in_use(folder: Path) -> None:
-        raise PermissionError(13, "used by another process")
+    def in_use(folder: Path, *, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise PermissionError(13, "used by another process")
 
     monkeypatch.setattr("shutil.rmtree", in_use)
     fake = FakeSession("--remove")
@@ -372,7 +411,7 @@ def test_what_is_not_published_is_not_asked_for(monkeypatch: pytest.MonkeyPatch)
     assert (said.startswith("not published: "), commands) == (True, [])
 
 
-@pytest.mark.parametrize(("group", "wheels"), [("transformers", True), ("llama-cpp", False)])
+@pytest.mark.parametrize(("group", "wheels"), [("transformers", True), ("llama-cpp-python", False)])
 def test_wheels_alone_count_unless_a_stack_is_compiled(
     monkeypatch: pytest.MonkeyPatch, group: str, wheels: bool
 ) -> None:

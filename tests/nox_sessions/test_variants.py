@@ -23,7 +23,7 @@ from tests.nox_sessions.fake import (
 )
 
 GENAI = Environment("ab-00000001", "openvino-genai", ("openvino-genai==4",))
-COMPILED = Environment("ab-00000002", "llama-cpp", ("llama-cpp-python==9",))
+COMPILED = Environment("ab-00000002", "llama-cpp-python", ("llama-cpp-python==9",))
 BESIDE = Environment("ab-00000003", "ort-genai-openvino", ("onnxruntime==8",), ("onnxruntime-genai==5",))
 
 

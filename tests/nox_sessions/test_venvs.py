@@ -12,28 +12,26 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from nox.command import CommandFailed
 
 import noxfile
 from bench.plan.environments import EXTRAS, PLUGINS, Environment, Here, environment, to_json
 from bench.prepare.install import (
     _alone,
-    _made,
     as_they_are,
     damage,
     interpreter,
     is_ready,
-    own_pip,
     recipe,
     shortage,
-    torch_index,
 )
+from bench.prepare.installers import own_pip, torch_index
 from tests.nox_sessions.fake import (
     LINUX,
     PROJECT,
     AbortedError,
     FakeSession,
     as_session,
+    installation,
     made,
     put_package,
     write_plan,
@@ -172,7 +170,7 @@ def test_another_session_that_makes_the_venv_is_waited_for() -> None:
         while not any("waiting for another session" in line for line in second.said):
             assert waits.wait(60)
             waits.clear()
-        _made(as_session(first), environment("ort-genai"), CommandFailed)
+        installation(first)._made(environment("ort-genai"))
     assert (later.result(), second.calls) == ({"ort-genai": {"python": str(interpreter("ort-genai"))}}, [])
 
 
@@ -227,6 +225,17 @@ def test_pip_reads_no_file_of_settings_while_it_installs(monkeypatch: pytest.Mon
     made(fake, "ort-genai")
     assert fake.options[-1]["env"]["PIP_CONFIG_FILE"] == os.devnull
     assert fake.options[-1]["env"]["PIP_INDEX_URL"] == "https://file.example"
+
+
+@pytest.mark.parametrize(("group", "own"), [("ort-genai", True), ("llama-cpp", False)])
+def test_the_temporary_files_of_pip_go_with_the_venv_unless_it_compiles(group: str, own: bool) -> None:
+    fake = FakeSession()
+    made(fake, group)
+    folder = interpreter(group).parents[1] / "tmp"
+    assert [fake.options[-1]["env"].get(name) for name in ("TMPDIR", "TEMP", "TMP")] == [
+        str(folder) if own else None
+    ] * 3
+    assert not folder.exists()
 
 
 def test_virtualenv_takes_no_settings_but_where_its_data_lie(monkeypatch: pytest.MonkeyPatch) -> None:

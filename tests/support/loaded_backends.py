@@ -23,7 +23,7 @@ _SHAPE = {"prompt_tokens": 256, "new_tokens": 64}
 """The largest request of the suite, as the plan would tell it to a stack that compiles for a shape."""
 
 
-_ON_PYTORCH = ("transformers", "npu")
+_WAITING = ("transformers", "npu", "llama-cpp", "llama-cpp-python")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class Case:
         device: the device.
         stand_in: what a worker opens in place of the adapter, and the group whose venv runs it, where the stack itself
             cannot be had.
-        intel: whether the stack lists that device on Intel's hardware alone.
+        needs: what has to be there for the stack to list that device; empty where it always does.
         installed: what a worker opens in place of the adapter where the stack is installed, with or without its device.
     """
 
     backend: str
     device: str
     stand_in: tuple[str, str] | None = None
-    intel: bool = False
+    needs: str = ""
     installed: str | None = None
 
     @property
@@ -64,10 +64,10 @@ class Case:
     def threads(self) -> int:
         """How many threads the stack is told to compute in.
 
-        PyTorch's wait for each other in every small layer, which takes most of the time where the machine does other
-        work. OpenVINO 2026.4 dies of a division by zero when it loads fp16 or fp32 with one.
+        PyTorch's and llama.cpp's wait for each other in every small layer, which takes most of the time where the
+        machine does other work. OpenVINO 2026.4 dies of a division by zero when it loads fp16 or fp32 with one.
         """
-        return 1 if self.backend in _ON_PYTORCH else min(2, psutil.cpu_count(logical=False) or 1)
+        return 1 if self.backend in _WAITING else min(2, psutil.cpu_count(logical=False) or 1)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -101,7 +101,8 @@ class Case:
 _STAND_INS = ("tests.contract.stand_ins.npu_library:IntelNpuLibrary", "transformers")
 _NOT_ELSEWHERE = {
     "npu@NPU": Case("npu", "NPU", _STAND_INS, installed="tests.contract.stand_ins.npu_on_cpu:IntelNpuLibrary"),
-    "ort-genai@OVEP.CPU": Case("ort-genai", "OVEP.CPU", intel=True),
+    "ort-genai@OVEP.CPU": Case("ort-genai", "OVEP.CPU", needs="hardware of Intel's"),
+    "llama-cpp@VULKAN.LLVMPIPE": Case("llama-cpp", "VULKAN.LLVMPIPE", needs="Mesa's software Vulkan"),
 }
 """Cases of stacks that are not loaded everywhere as they are."""
 
@@ -169,8 +170,8 @@ def load(
     scratch = tmp_path_factory.mktemp(case.backend)
     with WorkerProcess(python, target, scratch, timeouts=TIMEOUTS, threads=case.threads) as worker:
         opened = worker.open()
-        if case.intel and case.device not in [device["name"] for device in opened.devices]:
-            pytest.skip(f"{case.label} takes hardware of Intel's")
+        if case.needs and case.device not in [device["name"] for device in opened.devices]:
+            pytest.skip(f"{case.label} takes {case.needs}")
         loaded = worker.load(artifact, case.device, precision, case.threads, {**case.options, **given})
         yield LoadedBackend(case, precision, artifact, worker, opened, loaded)
 

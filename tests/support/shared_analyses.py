@@ -32,7 +32,7 @@ def _contents(folder: Path) -> bytes:
     return digest.digest()
 
 
-def _analyse_once(run: StoredRun, *, ranked: bool = True) -> RunAnalysis:  # all are ranked
+def _analyse_once(run: StoredRun, *, levels_only: bool = False) -> RunAnalysis:  # whole: one serves all
     contents = _contents(run.path) if run.shared is None else repr((run.path, run.texts)).encode()
     if contents not in _made:
         _made[contents] = analyse_run(run)

@@ -24,9 +24,10 @@ def short_cell_name(cell: CellResult, naming: Naming) -> str:
 
 
 def shape(cell: CellResult) -> str:
-    """Prompt tokens + new tokens, and a batch where there is one."""
+    """Prompt tokens + new tokens, and a batch and the turn of a chat where there is one."""
     batch = f" x{cell.batch_size}" if cell.batch_size > 1 else ""
-    return f"{cell.prompt_tokens}+{cell.new_tokens}{batch}"
+    turn = f" t{cell.turn}" if cell.turn else ""
+    return f"{cell.prompt_tokens}+{cell.new_tokens}{batch}{turn}"
 
 
 def verdict_name(verdict: str) -> str:

@@ -14,7 +14,7 @@ from bench.analyse.sittings import interruptions
 from bench.report.compare import gate_text, recorded
 from bench.report.compare.comparison_view import BASE, ComparisonView
 from bench.report.compare.comparison_words import adjustment, answer, basis, caveats, rule
-from bench.report.exports.fields import attributes, json_text, with_ends
+from bench.report.exports.fields import attributes, json_text, turn_of, with_ends
 from bench.report.index import about
 from bench.report.language import ENGLISH, in_each, speaking
 from bench.report.names import Naming, name_all
@@ -180,6 +180,7 @@ def _identity(cell: CellResult, naming: Naming) -> dict[str, Any]:
         "configuration": naming.of(cell.load),
         "simulated": cell.load.simulated,
         **attributes(cell, "prompt_tokens", "new_tokens", "batch_size"),
+        **turn_of(cell.shape),
     }
 
 

@@ -216,7 +216,8 @@ def overviews(view: ComparisonView) -> Iterator[Overview]:
     if view.comparison.several:
         return
     requests = {
-        (one.batch_size, one.new_tokens, one.prompt_tokens): shape(one) for one in (row.cell for row in view.rows)
+        (one.batch_size, one.new_tokens, one.prompt_tokens, one.turn): shape(one)
+        for one in (row.cell for row in view.rows)
     }
     shapes = [requests[key] for key in sorted(requests)]
     for metric in view.metrics:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.analyse.conditions import NAMED, Mismatch
+from bench.analyse.conditions import DRIVER_OF, NAMED, Mismatch
 from bench.report.code_words import word
 from bench.report.format import gibibytes, number, plural
 from bench.report.language import gettext as _
 from bench.report.language import mark
-
-_DRIVER_OF = "driver of "
 
 _NAMES = {
     "memory limit": mark("memory limit, bytes"),
@@ -37,8 +35,8 @@ _STATES = {"mains", "battery", "none", "all"}
 
 def condition(what: str) -> str:
     """What a condition of runs is called; a package by its own name."""
-    if what.startswith(_DRIVER_OF):
-        return _("driver of {device}").format(device=what.removeprefix(_DRIVER_OF))
+    if what.startswith(DRIVER_OF):
+        return _("driver of {device}").format(device=what.removeprefix(DRIVER_OF))
     return _(_NAMES.get(what, what)) if what in _NAMES or what in _SAME else what
 
 

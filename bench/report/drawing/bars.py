@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from bench.analyse.results import LoadResult, LoadTimes, Request, RunAnalysis
+from bench.analyse.results import LoadResult, LoadTimes, RunAnalysis
+from bench.plan.cells import Request
 from bench.report.language import gettext as _
 from bench.report.language import mark
 from bench.report.names import first_request, shape_name

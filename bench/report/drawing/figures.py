@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from bench.analyse.results import RunAnalysis
+from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.roofline import roofline
 from bench.analyse.tradeoff import Tradeoff, tradeoffs
 from bench.report.drawing.canvas import Chart, add_line, drawing
@@ -28,8 +28,8 @@ MOST_IN_BOTH = 300
 MOST_AT_ONCE = 100
 """Of more cells than this a browser lays each drawing out when it comes near the window."""
 
-_Kind = tuple[int, int]
-"""Batch size and new tokens."""
+_Kind = tuple[int, int, int]
+"""Batch size, new tokens and the message of a chat in tokens, 0 without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +129,23 @@ def _swatch(style: LineStyle, sheet: Sheet) -> Markup:
 
 
 def _by_kind(lines: Sequence[Series]) -> dict[_Kind, list[Series]]:
-    """The lines of each combination of batch size and new tokens, narrowed to its cells."""
-    kinds = sorted({(cell.batch_size, cell.new_tokens) for one in lines for cell in one.cells})
+    """The lines of each combination of batch size, new tokens and a chat's messages, narrowed to its cells."""
+    kinds = sorted({_kind(cell) for one in lines for cell in one.cells})
     return {kind: [own for one in lines if (own := _narrowed(one, kind)).cells] for kind in kinds}
 
 
+def _kind(cell: CellResult) -> _Kind:
+    return cell.batch_size, cell.new_tokens, cell.shape.message_tokens
+
+
 def _narrowed(one: Series, kind: _Kind) -> Series:
-    return replace(one, cells=tuple(cell for cell in one.cells if (cell.batch_size, cell.new_tokens) == kind))
+    return replace(one, cells=tuple(cell for cell in one.cells if _kind(cell) == kind))
 
 
 def _kind_title(kind: _Kind) -> str:
     batch = ", " + _("batch of {size}").format(size=kind[0]) if kind[0] > 1 else ""
-    return _("{new} new tokens").format(new=number(kind[1], 0)) + batch
+    chat = ", " + _("a chat with messages of {tokens} tokens").format(tokens=number(kind[2], 0)) if kind[2] else ""
+    return _("{new} new tokens").format(new=number(kind[1], 0)) + batch + chat
 
 
 def _group(

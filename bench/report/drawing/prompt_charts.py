@@ -1,4 +1,4 @@
-"""Charts over prompt length: one line per configuration, with intervals."""
+"""Charts over prompt length, or the turns of a chat: one line per configuration, with intervals."""
 
 from __future__ import annotations
 
@@ -30,18 +30,23 @@ from bench.report.format import capital, factor, interval, number
 from bench.report.language import gettext as _
 from bench.report.language import mark
 from bench.report.metric_words import ITL_NAMES
-from bench.report.names import Series
+from bench.report.names import Series, turn_name
 
 _RATIO = mark("time to first token over the lowest")
 
 
 @dataclass(frozen=True, slots=True)
 class _Point:
-    """One point of a line, with its tooltip."""
+    """One point of a line, with its tooltip. It lies at its turn, outside of a chat at its prompt length."""
 
     prompt_tokens: int
+    turn: int
     estimate: Estimate
     tip: str
+
+    @property
+    def place(self) -> int:
+        return self.turn or self.prompt_tokens
 
     @property
     def ends(self) -> tuple[float, ...]:
@@ -60,7 +65,7 @@ def prompt_charts(
     *,
     both: bool,
 ) -> Iterator[Chart]:
-    """A chart per metric that has values, of lines that hold one combination of new tokens and batch size.
+    """A chart per metric that has values, of lines that hold one combination of the axes other than prompt and turn.
 
     Args:
         lines: narrowed to it.
@@ -105,13 +110,13 @@ def _points(one: Series, metric: str, ratios: Mapping[str, Estimate], named: str
     for cell in one.cells:
         if (estimate := _estimate(cell, metric, ratios)) is None:
             continue
-        at = _("{name}, prompt {prompt}").format(name=one.name, prompt=number(cell.prompt_tokens, 0))
+        at = _("{name}, prompt {prompt}").format(name=one.name, prompt=number(cell.prompt_tokens, 0)) + turn_name(cell)
         ends = interval(estimate) or _("no interval")
         if metric == "ratio":
             tip = f"{at}: {factor(estimate.value)} ({ends})"
         else:
             tip = f"{at}: {named} {number(estimate.value)} ms ({ends}), n = {number(cell.generations, 0)}"
-        yield _Point(cell.prompt_tokens, estimate, tip)
+        yield _Point(cell.prompt_tokens, cell.turn, estimate, tip)
 
 
 def _estimate(cell: CellResult, metric: str, ratios: Mapping[str, Estimate]) -> Estimate | None:
@@ -129,7 +134,12 @@ def _editions(metric: str, lines: Lines, sheet: Sheet, both: bool) -> tuple[Edit
     def draw(canvas: Drawing, logarithmic: bool) -> None:
         _draw(canvas, metric, lines, logarithmic=logarithmic)
 
-    label = _("{metric}, by prompt length, one line per configuration, as in the table").format(metric=_name(metric))
+    words = (
+        _("{metric}, by turn of the chat, one line per configuration, as in the table")
+        if any(point.turn for _style, points in lines for point in points)
+        else _("{metric}, by prompt length, one line per configuration, as in the table")
+    )
+    label = words.format(metric=_name(metric))
     suited = metric == "ttft_ms" or max(values) / min(values) >= LOG_FROM
     return editions(sheet, draw, label, values, logarithmic=suited, both=both and metric != "ratio")
 
@@ -137,13 +147,19 @@ def _editions(metric: str, lines: Lines, sheet: Sheet, both: bool) -> tuple[Edit
 def _draw(canvas: Drawing, metric: str, lines: Lines, *, logarithmic: bool) -> None:
     points = [point for _, own in lines for point in own]
     values = [value for point in points for value in (point.estimate.value, *point.ends)]
-    lengths = sorted({point.prompt_tokens for point in points})
+    prompts = {point.place: point.prompt_tokens for point in points}
+    lengths, chat = sorted(prompts), any(point.turn for point in points)
     axes = canvas.figure.subplots()
     axes.set_xscale("log")
     axes.set_xlim(lengths[0] / 1.6, lengths[-1] * 1.6)
     # The label of the longest stands in any case.
-    set_ticks(axes.xaxis, spaced(lengths[::-1], (lengths[-1] / lengths[0]) ** (1 / 9)), lambda value: number(value, 0))
-    axes.set_xlabel(_("prompt tokens"))
+    ticks = spaced(lengths[::-1], (lengths[-1] / lengths[0]) ** (1 / 9))
+
+    def tick(place: float) -> str:
+        return f"{number(place, 0)} ({number(prompts[round(place)], 0)})" if chat else number(place, 0)
+
+    set_ticks(axes.xaxis, ticks, tick)
+    axes.set_xlabel(_("turn of the chat (prompt tokens)") if chat else _("prompt tokens"))
     value_axis(axes, values, logarithmic=logarithmic)
     if metric == "ratio" and not logarithmic:
         _around_one(axes, values)
@@ -170,7 +186,7 @@ def _shift(index: int, count: int, lengths: Sequence[int], room: float) -> float
 
 
 def _draw_line(canvas: Drawing, axes: Any, points: Sequence[_Point], style: LineStyle, shift: float) -> None:
-    xs = [point.prompt_tokens * shift for point in points]
+    xs = [point.place * shift for point in points]
     ys = [point.estimate.value for point in points]
     bars = chain([(x, end) for end in point.ends] for x, point in zip(xs, points, strict=True) if point.ends)
     marks = [canvas.point(point.tip, style.number, point.prompt_tokens) for point in points]

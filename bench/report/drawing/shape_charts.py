@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from bench.analyse.arrival import MILESTONES, Arrival
 from bench.analyse.results import CellResult
 from bench.analyse.tradeoff import Tradeoff, TradeoffPoint
+from bench.plan.cells import Request
 from bench.report.drawing.canvas import (
     LOG_FROM,
     Chart,
@@ -26,7 +27,7 @@ from bench.report.drawing.svg import Sheet
 from bench.report.format import megabytes, number
 from bench.report.language import gettext as _
 from bench.report.language import mark
-from bench.report.names import Naming, Series, Shape, shape_name
+from bench.report.names import Naming, Series, shape_name
 
 MOST_SHAPES = 8
 """A page with more shapes than this shows the charts of some, spread from the shortest prompt to the longest."""
@@ -56,7 +57,7 @@ def arrival_charts(
     lines: Sequence[Series], styles: Mapping[str, LineStyle], sheet: Sheet, *, both: bool
 ) -> tuple[ShapeCharts, ArrivalTable]:
     """A line per configuration, and the same as figures; answers of one token have no line to draw."""
-    shapes: dict[Shape, list[tuple[Series, CellResult, Arrival]]] = {}
+    shapes: dict[Request, list[tuple[Series, CellResult, Arrival]]] = {}
     for one in lines:
         for cell in one.cells:
             if cell.arrival_ms:

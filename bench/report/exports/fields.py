@@ -7,12 +7,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.analyse.interval import Estimate
+from bench.plan.cells import Request
 from bench.report.format import clean
 
 
 def attributes(of: object, *names: str) -> dict[str, Any]:
     """Some attributes by their names; each is ``None`` where there is no such object."""
     return {name: None if of is None else getattr(of, name) for name in names}
+
+
+def turn_of(shape: Request) -> dict[str, int]:
+    """The turn of a chat, a field that only chats have."""
+    return {"turn": shape.turn} if shape.turn else {}
 
 
 def with_ends(names: str, estimate: Estimate | None) -> dict[str, float | None]:

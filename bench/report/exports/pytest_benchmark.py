@@ -18,7 +18,7 @@ from pytest_benchmark.stats import Stats
 from bench.analyse.results import CellResult, Measured
 from bench.metrics import METRICS
 from bench.plan.cells import Cell, Load
-from bench.report.exports.fields import attributes, json_text
+from bench.report.exports.fields import attributes, json_text, turn_of
 from bench.report.exports.summary_csv import agreement, quality
 from bench.report.names import mark_of
 from bench.report.run_view import RunView
@@ -76,6 +76,7 @@ def _benchmark(
         cell.new_tokens,
         cell.batch_size,
         cell.ask,
+        cell.turn,
     )
     mark = mark_of(load)
     options = ",".join(f"{key}={value}" for key, value in sorted(load.options.items()))
@@ -93,6 +94,7 @@ def _benchmark(
             "precision": load.precision,
             "options": json.dumps(dict(load.options), sort_keys=True),
             **attributes(cell, "prompt_tokens", "new_tokens", "batch_size", "ask"),
+            **turn_of(cell.shape),
         },
         "param": f"{load.label}{own}-{planned.shape}",
         "extra_info": _extra(view, cell, metric, measured),

@@ -17,7 +17,7 @@ from bench.analyse.results import (
     LoadTimes,
 )
 from bench.metrics import EXPORTED, METRICS
-from bench.report.exports.fields import attributes, with_ends
+from bench.report.exports.fields import attributes, turn_of, with_ends
 from bench.report.finding_notes import by_subject, found_of
 from bench.report.format import clean
 from bench.report.names import Naming
@@ -53,7 +53,8 @@ def summary_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """The rows of :func:`cell_rows` as CSV; what was not measured is empty."""
     written = io.StringIO()
     if rows:
-        writer = csv.DictWriter(written, fieldnames=list(rows[0]), lineterminator="\n")
+        columns = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(written, fieldnames=columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
     return written.getvalue()
@@ -107,6 +108,7 @@ def _identity(naming: Naming, cell: CellResult | AskedCell, status: str) -> dict
         "cell_key": cell.cell_key,
         **{name: _flat(value) for name, value in attributes(load, *_OF_LOAD).items()},
         **attributes(cell, "prompt_tokens", "new_tokens", "batch_size", "ask"),
+        **turn_of(cell.shape),
         **quality(load),
         **_times("", load.fresh),
         **_times("cached_", load.cached),
@@ -124,8 +126,8 @@ def _times(prefix: str, times: LoadTimes | None) -> dict[str, Any]:
     """The times of loads that compiled, and with a prefix those of loads that a compile cache served."""
     names = ("process_start_s", "import_s", "load_s", "first_generation_s")
     found = attributes(times, *names)
-    request = (times.first_request if times else None) or (None, None, None)
-    found |= zip(("first_prompt_tokens", "first_new_tokens", "first_batch_size"), request, strict=True)
+    request = times.first_request if times else None
+    found |= {f"first_{name}": getattr(request, name, None) for name in ("prompt_tokens", "new_tokens", "batch_size")}
     found |= {
         "first_loads": times.first_processes if times else 0,
         "steady_s": times.steady_s if times else None,

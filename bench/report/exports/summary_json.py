@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.analyse.results import CellResult, LoadResult, Ranking
 from bench.report.agreement_words import reference_name
-from bench.report.exports.fields import attributes, json_text, with_ends
+from bench.report.exports.fields import attributes, json_text, turn_of, with_ends
 from bench.report.index import about
 from bench.report.names import Naming
 from bench.report.run_view import RunView
@@ -128,5 +128,6 @@ def _ranking(names: Naming, ranking: Ranking[Any], key: str, lowest: str, unit: 
 
 
 def _requests(ranking: Ranking[Any]) -> dict[str, Any]:
-    shapes = [dict(zip(("prompt_tokens", "new_tokens", "batch_size"), one, strict=True)) for one in ranking.shapes]
+    names = ("prompt_tokens", "new_tokens", "batch_size")
+    shapes = [{**attributes(one, *names), **turn_of(one)} for one in ranking.shapes]
     return {"requests": shapes} if ranking.metric == "memory" else {"metric": ranking.metric, **shapes[0]}

@@ -108,7 +108,7 @@ def _cells(cell: CellResult, view: RunView, columns: Collection[str]) -> list[st
         return latency(number(measured.estimate.value) + (f" ({ends})" if ends else ""))
 
     return [
-        number(cell.prompt_tokens, 0),
+        number(cell.prompt_tokens, 0) + (f" t{cell.turn}" if cell.turn else ""),
         escape(view.names.of(cell.load)),
         run_words.device_words(cell.load),
         *(both(getattr(cell, key)) for key in RANKED),

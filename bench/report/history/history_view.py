@@ -9,11 +9,11 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from bench.analyse.build_history import build_history
 from bench.analyse.conditions import other_machine, prompts_of
-from bench.analyse.results import CellResult, LoadResult
+from bench.analyse.results import CellResult, LoadResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import History, ReadRun, read_analysis
 from bench.errors import StoreError, UsageError
@@ -28,6 +28,7 @@ from bench.store.reader import StoredRun, open_run
 _RUNS_PER_PROCESS = 100
 """Fewer are read sooner than another process has started."""
 _CHUNKS_PER_PROCESS = 4
+_Read = TypeVar("_Read")
 
 Reason = Literal["unreadable", "same run", "no date", "other machine", "other hardware"]
 """Why runs are not part of a history."""
@@ -178,14 +179,25 @@ def _cpu(run: StoredRun) -> str:
 
 def _read_all(runs: Sequence[StoredRun], named: Collection[Path]) -> list[ReadRun | LeftOut]:
     """What a history needs of each run; one run at a time is in memory, or one per process."""
-    processes = min(_processors(), len(runs) // _RUNS_PER_PROCESS)
-    if processes < 2:
-        return [_read(run, named=run.path in named) for run in runs]
     paths = [run.path for run in runs]
+    read = in_processes(_read_at, len(runs), paths, [path in named for path in paths])
+    return [_read(run, named=run.path in named) for run in runs] if read is None else read
+
+
+def in_processes(
+    read: Callable[..., _Read], runs: int, first: Sequence[Any], *others: Sequence[Any]
+) -> list[_Read] | None:
+    """``read`` of each of ``first`` with its ``others``, in as many processes as there are processors.
+
+    ``None`` where the ``runs`` that are read in all are too few for that.
+    """
+    processes = min(_processors(), runs // _RUNS_PER_PROCESS)
+    if processes < 2:
+        return None
     # A child that is forked while pyarrow's threads run may wait for ever. Neighbours share files of a dataset.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        chunk = -(-len(runs) // (processes * _CHUNKS_PER_PROCESS))
-        return list(pool.map(_read_at, paths, [path in named for path in paths], chunksize=chunk))
+        chunk = -(-len(first) // (processes * _CHUNKS_PER_PROCESS))
+        return list(pool.map(read, first, *others, chunksize=chunk))
 
 
 def _processors() -> int:
@@ -202,16 +214,21 @@ def _read(run: StoredRun, *, named: bool) -> ReadRun | LeftOut:
     if run.created_at is None:
         return LeftOut("no date", str(run.path))
     try:
-        analysis = analyse_run(run, ranked=False)
+        analysis = analyse_run(run, levels_only=True)
         prompts = prompts_of(run)
     except StoreError as error:
         if named:
             raise
         return LeftOut("unreadable", error=str(error))
+    return read_analysis(analysis, prompts, run.run_id, run.created_at, *namers(analysis))
+
+
+def namers(
+    analysis: RunAnalysis,
+) -> tuple[Callable[[CellResult], Callable[[], str]], Callable[[LoadResult], Callable[[], str]]]:
+    """What makes the names of cells, and of loads, for :func:`bench.analyse.timeline.read_analysis`."""
     naming = names.name_all(analysis)
-    return read_analysis(
-        analysis, prompts, run.run_id, run.created_at, _names(naming), lambda load: _Name(_line(naming, load))
-    )
+    return lambda cell: _Name(_line(naming, cell.load, cell.ask), shape(cell)), lambda load: _Name(_line(naming, load))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,10 +240,6 @@ class _Name:
 
     def __call__(self) -> str:
         return f"{self.line.name}, {self.shape}" if self.shape else self.line.name
-
-
-def _names(naming: names.Naming) -> Callable[[CellResult], _Name]:
-    return lambda cell: _Name(_line(naming, cell.load, cell.ask), shape(cell))
 
 
 def _line(naming: names.Naming, load: LoadResult, ask: Ask = "first") -> names.Series:

@@ -1,37 +1,17 @@
-/* Narrows and points at what is in the page already; sorting and the address are in tables.js, which comes before. */
+/* Narrows and points at what is in the page already; tables.js and choices.js come before it. */
 (() => {
-  const AXES = ["backend", "device", "precision", "prompt", "ask"];
-  const view = document.getElementById("view");
-  const boxes = all("#view input[data-axis]");
-  const choices = new Map(all("#view input[type=radio]").map(({ name }) => [name, all(`#view input[name=${name}]`)]));
+  const show = choices.show;
   const charts = all("figure > .chart").filter((chart) => chart.querySelector("g[data-point]"));
   let narrowed = false;
 
   /* -- filters and choices -- */
 
-  /* The axes of which something is left out, with what is left. */
-  function chosen() {
-    const left = new Map();
-    for (const axis of AXES) {
-      const own = boxes.filter((box) => box.dataset.axis === axis);
-      const on = own.filter((box) => box.checked);
-      if (on.length < own.length) left.set(axis, new Set(on.map((box) => box.value)));
-    }
-    return left;
-  }
-
-  const picked = (radios) => radios.find((radio) => radio.checked) ?? radios[0];
-  const show = (element, shown) => element.classList.toggle("off", !shown);
-
   function narrow() {
-    const values = chosen();
-    const asked = [...choices].map(([name, radios]) => [name, picked(radios).value]);
-    const fits = (element) =>
-      [...values].every(([axis, left]) => !(axis in element.dataset) || left.has(element.dataset[axis])) &&
-      asked.every(([name, value]) => !(name in element.dataset) || element.dataset[name].split(" ").includes(value));
+    const values = choices.left();
+    const fits = choices.fitting();
     /* A page that nothing is left out of has hundreds of rows and thousands of marks that need no look. */
     const whole = !values.size && !narrowed;
-    const kinds = [...choices.keys()].map((name) => `[data-${name}]`).concat(whole ? [] : ["[data-backend]", "[data-ask]", ".shape"]);
+    const kinds = choices.names.map((name) => `[data-${name}]`).concat(whole ? [] : ["[data-backend]", "[data-ask]", ".shape"]);
     for (const element of kinds.length ? all(kinds.join()) : []) show(element, fits(element));
     if (!whole) narrowCharts(fits);
     narrowed = values.size > 0;
@@ -58,11 +38,6 @@
     const rows = all("table.results tr[data-backend]");
     const left = rows.filter((row) => !row.classList.contains("off")).length;
     shown.textContent = shown.dataset.message.replace("{shown}", left).replace("{all}", rows.length);
-  }
-
-  function reset() {
-    for (const box of boxes) box.checked = true;
-    for (const radios of choices.values()) radios[0].checked = true;
   }
 
   /* -- the points of the charts -- */
@@ -174,45 +149,7 @@
     next.focus();
   }
 
-  /* -- the address -- */
-
-  /* Before the tables: the order of rows can hang on which quantile is shown. */
-  address.keepers.unshift({
-    parts() {
-      const narrowing = [...chosen()].map(([axis, left]) => `${axis}=${[...left].map(encodeURIComponent).join()}`);
-      const others = [...choices].map(([name, radios]) => [name, radios, picked(radios)]);
-      return [
-        ...narrowing,
-        ...others.filter(([, radios, radio]) => radio !== radios[0]).map(([name, , radio]) => `${name}=${radio.value}`),
-      ];
-    },
-    reset,
-    restore(key, value) {
-      const values = value.split(",").map(decodeURIComponent);
-      for (const radio of choices.get(key) ?? []) if (values.includes(radio.value)) radio.checked = true;
-      const own = boxes.filter((box) => box.dataset.axis === key);
-      const known = own.filter((box) => values.includes(box.value));
-      if (known.length) for (const box of own) box.checked = known.includes(box);
-    },
-    show(changed) {
-      narrow();
-      if (view && changed) view.open = true;
-    },
-  });
-
   for (const chart of charts) makePointable(chart);
-  if (view) {
-    view.addEventListener("change", () => {
-      narrow();
-      address.keep();
-    });
-    view.hidden = false;
-    document.getElementById("show-all").addEventListener("click", () => {
-      reset();
-      tables.reset();
-      narrow();
-      address.keep();
-    });
-  }
+  choices.begin(narrow);
   addEventListener("scroll", () => (pointed && pointed === document.activeElement ? place(pointed) : forget()), { passive: true });
 })();

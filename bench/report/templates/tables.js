@@ -37,7 +37,8 @@ const address = (() => {
     }
     for (const keeper of keepers) keeper.show(parts.length > 0);
     if (section) unfold(section);
-    if (section && parts.length) document.getElementById(section).scrollIntoView();
+    /* What was shown or opened above it has moved it. */
+    if (section) document.getElementById(section).scrollIntoView();
   }
 
   /* A link to a section leads there and keeps the view. */

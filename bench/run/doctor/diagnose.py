@@ -92,7 +92,7 @@ def _family(name: str, probe: Probe, system: SystemFacts) -> list[Diagnosis]:
 
 
 def _name(device: Mapping[str, Any], system: SystemFacts) -> str:
-    if hardware_of(device["name"]) == "CPU" and system.cpu:
+    if device["name"].endswith("CPU") and system.cpu:
         return system.cpu
     return str(device["description"] or "listed, without a name")
 
@@ -121,6 +121,8 @@ def crash_report(device: str, system: SystemFacts) -> str | None:
 def why_missing(device: str, system: SystemFacts) -> Missing:
     """What is missing of ``device``, by the system's word, when a stack does not find it."""
     kind = hardware_of(device)
+    if family(device) == "VULKAN":
+        return _vulkan_missing(device, system)
     if kind == "NPU":
         return _npu_missing(system)
     if kind == "GPU":
@@ -173,6 +175,21 @@ def _gpu_missing(device: str, system: SystemFacts) -> Missing:
         return what, f"unset {chooser}; then `nox -s doctor` says what else is missing"
     article = "a" if maker == "GPU" else "an"
     return f"the system lists {article} {maker}, and this stack cannot use it", _GPU_REMEDIES[wanted]
+
+
+def _vulkan_missing(device: str, system: SystemFacts) -> Missing:
+    if hardware_of(device) == "CPU":
+        return "no such software device is installed", "ask for a device that this machine has"
+    if not system.gpus:
+        return "the system lists no GPU", "ask for a device that this machine has"
+    if any("dri" in file for file in system.locked):
+        return "this user may not open the GPU's device", _JOIN_RENDER
+    if hidden := system.chosen.get("GGML_VK_VISIBLE_DEVICES"):
+        return f"GGML_VK_VISIBLE_DEVICES={hidden} leaves no GPU for {device}", "unset it"
+    return (
+        f"the system lists {system.gpus[0]['name']}, and Vulkan does not",
+        "install the GPU's driver with Vulkan (Linux: libvulkan1 with mesa-vulkan-drivers, or NVIDIA's)",
+    )
 
 
 _PLUGIN = "ask for OVEP in place of OPENVINO: ONNX Runtime's OpenVINO plugin, with a newer OpenVINO"

@@ -17,6 +17,7 @@ CHOOSERS = {
     "CUDA": ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"),
     "XPU": ("ZE_AFFINITY_MASK", "ONEAPI_DEVICE_SELECTOR"),
     "GPU": ("ZE_AFFINITY_MASK",),
+    "VULKAN": ("GGML_VK_VISIBLE_DEVICES",),
 }
 """Family of GPUs -> the variables that choose which of them a stack sees."""
 _DEVICE_FILES = ("accel/accel*", "dri/renderD*")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bench.plan.cells import Cell
+from bench.plan.cells import Cell, Request
 from bench.report.names import failed_shapes
 
 MakeCell = Callable[..., Cell]
@@ -76,7 +76,7 @@ def test_first_generations_of_different_requests_are_not_put_together(tiny_run: 
         tiny_run.load(cell.load, block, first_generation_s=seconds)
     (times,) = tiny_run.analyse().loads[0].times
     found = (times.first_request, times.first_generation_s, times.first_processes, times.processes)
-    assert found == ((32, 3, 1), pytest.approx(0.6), 2, 3)
+    assert found == (Request(32, 3, 1), pytest.approx(0.6), 2, 3)
 
 
 def test_loads_are_shown_with_a_first_request_that_they_have_in_common(tiny_run: Any, make_cell: MakeCell) -> None:
@@ -87,7 +87,9 @@ def test_loads_are_shown_with_a_first_request_that_they_have_in_common(tiny_run:
             tiny_run.generation(cell, block, prompt_tokens, warmup=True)
             tiny_run.load(cell.load, block, first_generation_s=prompt_tokens / 1000)
     loads = {load.precision: load.times[0] for load in tiny_run.analyse().loads}
-    assert [(loads[name].first_request, loads[name].first_generation_s) for name in began] == [((32, 3, 1), 0.032)] * 2
+    assert [(loads[name].first_request, loads[name].first_generation_s) for name in began] == [
+        (Request(32, 3, 1), 0.032)
+    ] * 2
 
 
 def test_a_load_that_never_began_with_that_request_keeps_its_own(tiny_run: Any, make_cell: MakeCell) -> None:
@@ -96,7 +98,10 @@ def test_a_load_that_never_began_with_that_request_keeps_its_own(tiny_run: Any, 
         tiny_run.generation(cell, 0, prompt_tokens, warmup=True)
         tiny_run.load(cell.load, 0, first_generation_s=prompt_tokens / 1000)
     times = {load.backend: load.times[0] for load in tiny_run.analyse().loads}
-    assert (times["openvino-genai"].first_request, times["openvino-genai"].first_generation_s) == ((128, 3, 1), 0.128)
+    assert (times["openvino-genai"].first_request, times["openvino-genai"].first_generation_s) == (
+        Request(128, 3, 1),
+        0.128,
+    )
 
 
 def test_a_prefix_cache_hit_is_no_steady_state_of_the_first_generation(tiny_run: Any, make_cell: MakeCell) -> None:
@@ -211,5 +216,5 @@ def test_keys_and_shapes_of_a_failure_belong_together(tiny_run: Any, make_cell: 
         tiny_run.generation(cell, 0, None, status="failed", error_message="no", itl_ns=None)
         tiny_run.load(cell.load, 0)
     (failure,) = tiny_run.analyse().failures
-    by_key = {cell.key: (cell.prompt_tokens, 3, 1) for cell in cells}
+    by_key = {cell.key: Request(cell.prompt_tokens, 3, 1) for cell in cells}
     assert {cell.cell_key: cell.shape for cell in failure.cells} == by_key

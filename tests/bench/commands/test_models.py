@@ -2,45 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from backends.contract import Question, Text
 from bench.commands import models
 from bench.errors import PrepareError
 from bench.prepare.prompts import PromptBook
+from tests.support.preparers import Preparer
 
 Prepare = Callable[[str], tuple[int, list[str]]]
-
-
-class Preparer:
-    """Makes every artifact but those of one format."""
-
-    def __init__(self, refused: str) -> None:
-        self.refused = refused
-        self.made: list[str] = []
-        self.lengths: list[tuple[int, int]] = []
-
-    def model(self) -> Any:
-        return SimpleNamespace(name="a-model", path=Path("a-model"), context_tokens=2048)
-
-    def prompts(self) -> PromptBook:
-        return PromptBook.made_up()
-
-    def artifact(self, artifact_format: str, precision: str, device: str, int4: str) -> Any:
-        del precision, device, int4
-        if artifact_format == self.refused:
-            raise PrepareError(f"{artifact_format} cannot be made of it")
-        self.made.append(artifact_format)
-        return SimpleNamespace(path=Path("made") / artifact_format)
-
-    def reference(self, texts: Sequence[Text], questions: Sequence[Question]) -> Any:
-        self.lengths = [(len(one.ids), one.new_tokens) for one in questions]
-        return SimpleNamespace(precision="fp32", path=Path("made") / f"reference-of-{len(texts)}")
 
 
 @pytest.fixture

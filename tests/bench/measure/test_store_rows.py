@@ -59,21 +59,21 @@ def loaded(**evidence: Any) -> Loaded:
 
 
 def test_a_generation_has_its_times() -> None:
-    row = success_row(CELL, 0, attempt(), PROMPTS, GENERATED, NOW)
+    row = success_row(CELL, CELL.request, 0, attempt(), PROMPTS, GENERATED, NOW)
     assert (row["ttft_ns"], row["itl_ns"], row["setup_ns"], row["cpu_time_ns"]) == (50, [10, 15], 7, 90)
 
 
 def test_a_generation_names_the_prompts_of_its_batch() -> None:
-    row = success_row(CELL, 0, attempt(), PROMPTS, GENERATED, NOW)
+    row = success_row(CELL, CELL.request, 0, attempt(), PROMPTS, GENERATED, NOW)
     assert (row["prompt_id"], row["prompt_digest"]) == ("8/0/0/0+8/0/0/1", "d0+d1")
 
 
 def test_a_padded_prompt_is_told() -> None:
-    assert success_row(CELL, 0, attempt(), PROMPTS, GENERATED, NOW)["padded_prompt_tokens"] == 16
+    assert success_row(CELL, CELL.request, 0, attempt(), PROMPTS, GENERATED, NOW)["padded_prompt_tokens"] == 16
 
 
 def test_a_cell_is_named_within_its_visit() -> None:
-    row = success_row(CELL, 0, attempt(), PROMPTS, GENERATED, NOW)
+    row = success_row(CELL, CELL.request, 0, attempt(), PROMPTS, GENERATED, NOW)
     assert (row["cell_id"], row["cell_key"], row["variant"]) == ("b0/1/key/a1/p8-n3-b2", CELL.key, "old")
 
 
@@ -105,7 +105,7 @@ def test_what_cannot_be_is_unsupported_with_the_reason() -> None:
 def test_rows_have_columns_of_the_schema_only() -> None:
     loads = [load_of(attempt(loaded=loaded())), impossible_rows(CELL, "", FACTS)[0]]
     generations = [
-        success_row(CELL, 0, attempt(), PROMPTS, GENERATED, NOW),
+        success_row(CELL, CELL.request, 0, attempt(), PROMPTS, GENERATED, NOW),
         impossible_rows(CELL, "", FACTS)[1],
     ]
     unknown = {name for row in loads for name in row} - set(LOADS.names)
@@ -168,7 +168,7 @@ def test_the_share_is_kept_with_the_load() -> None:
 
 def test_a_generation_has_the_busy_time_of_its_timed_region() -> None:
     one = attempt(gauged=Gauged(Busy(npu_ns=6)))
-    row = success_row(CELL, 0, one, PROMPTS, GENERATED, NOW)
+    row = success_row(CELL, CELL.request, 0, one, PROMPTS, GENERATED, NOW)
     assert (row["npu_busy_ns"], row["gpu_busy_ns"]) == (6, None)
 
 

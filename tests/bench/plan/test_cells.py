@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.plan.cells import Cell, Load, canonical_json
+from bench.plan.cells import Cell, Load, Request, canonical_json, conversation_tokens
 
 OPTIONS = st.dictionaries(st.text(max_size=5), st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)))
 LOAD = Load("openvino-genai", "CPU", "int4", {"attention_backend": "PA", "kv_cache_precision": None})
@@ -26,6 +26,20 @@ def test_the_label_of_a_cell_names_all_its_axes() -> None:
 
 def test_asking_again_is_part_of_the_label() -> None:
     assert Cell(LOAD, 128, 64, ask="again").label == "openvino-genai-CPU-int4-p128-n64-b1-again"
+
+
+def test_the_turn_of_a_chat_is_part_of_the_label() -> None:
+    assert Cell(LOAD, 704, 64, turn=4).label == "openvino-genai-CPU-int4-p704-n64-b1-t4"
+
+
+@given(st.integers(1, 4096), st.integers(1, 4096), st.integers(1, 64))
+def test_the_prompt_of_a_turn_is_its_history_and_its_message(message: int, new: int, turn: int) -> None:
+    request = Request(conversation_tokens(message, new, turn), new, 1, turn)
+    assert (request.message_tokens, request.history_tokens) == (message, (turn - 1) * (message + new))
+
+
+def test_outside_of_a_chat_there_is_no_history() -> None:
+    assert (Request(128, 64, 1).message_tokens, Request(128, 64, 1).history_tokens) == (0, 0)
 
 
 def test_a_variant_leads_the_label() -> None:
@@ -56,6 +70,7 @@ def test_the_key_survives_json(options: dict[str, object]) -> None:
         Cell(Load("a", "CPU", "int4"), 8, 5),
         Cell(Load("a", "CPU", "int4"), 8, 4, 2),
         Cell(Load("a", "CPU", "int4"), 8, 4, ask="again"),
+        Cell(Load("a", "CPU", "int4"), 8, 4, turn=1),
     ],
 )
 def test_each_axis_is_part_of_a_cells_identity(other: Cell) -> None:

@@ -207,7 +207,10 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
             ("--backend", "vllm"),
             "--backend: no backend 'vllm'; there are openvino-genai, ort-genai, optimum-intel, npu, transformers",
         ),
-        (("--device", "TPU"), "no device 'TPU'; there are AUTO, CPU, CUDA, DML, GPU, NPU, OPENVINO, OVEP, WINML, XPU"),
+        (
+            ("--device", "TPU"),
+            "no device 'TPU'; there are AUTO, CPU, CUDA, DML, GPU, NPU, OPENVINO, OVEP, VULKAN, WINML, XPU",
+        ),
         (("--device", "HETERO:GPU,CPU"), "--device: HETERO:GPU spreads a model over several devices"),
         (("--device", "MULTI"), "--device: MULTI spreads a model over several devices"),
         (("--device", "OPENVINO.x"), "--device: no device 'X'"),
@@ -224,6 +227,11 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
         (("--repeats", "2.5"), "--repeats: expected a whole number"),
         (("--warmups=-1",), "--warmups: expected at least 0"),
         (("--warmups", "3", "--max-warmups", "2"), "--max-warmups: 2 is below the 3 that --warmups asks for at least"),
+        (("--turns", "0"), "--turns: expected at least 1, got 0"),
+        (
+            ("--turns", "100000000"),
+            "--turns: turn 100000000 has a prompt of 57599999936 tokens, expected at most 2147483647",
+        ),
         (("--ask", "twice"), "--ask: no such choice 'twice'; there are first, again"),
         (("--load-option", "openvino-genai.prefix_caching=on"), "openvino-genai has no load option 'prefix_caching'"),
         (("--interval-target", "5"), "--interval-target: expected a share such as 5% or 0.05, got '5'"),

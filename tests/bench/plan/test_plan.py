@@ -130,8 +130,8 @@ def test_a_load_option_replaces_the_default(make_options: MakeOptions) -> None:
             "openvino-genai streams only batches of one, not of 4",
         ),
         (
-            ("--backend", "transformers", "--ask", "first,again"),
-            "transformers has no prefix cache that a repeat could hit",
+            ("--backend", "optimum-intel", "--ask", "first,again"),
+            "optimum-intel has no prefix cache that a repeat could hit",
         ),
         (
             ("--backend", "openvino-genai", "--device", "CPU,NPU", "--ask", "first,again"),
@@ -168,7 +168,7 @@ def test_a_sweep_of_which_nothing_remains_is_refused_with_each_reason_once(make_
         make_plan(options)
     assert str(caught.value) == (
         "nothing remains to be measured: "
-        "llama-cpp has no device NPU, only CPU; transformers has no device NPU, only CPU, CUDA, XPU"
+        "llama-cpp has no device NPU, only CPU, VULKAN; transformers has no device NPU, only CPU, CUDA, XPU"
     )
 
 
@@ -314,6 +314,30 @@ def test_asking_again_leaves_the_keys_of_first_asks_alone(make_options: MakeOpti
 def test_no_load_is_asked_both_ways(make_options: MakeOptions) -> None:
     plan = make_plan(make_options(*SIMULATED, "--ask", "first,again"))
     assert all(len({cell.ask for cell in visit.cells}) == 1 for visit in plan.visits)
+
+
+def test_without_turns_there_is_no_chat(make_options: MakeOptions) -> None:
+    assert {cell.turn for cell in make_plan(make_options()).cells} == {0}
+
+
+def test_each_turn_of_a_chat_is_a_cell_with_the_whole_conversation(make_options: MakeOptions) -> None:
+    plan = make_plan(
+        make_options(
+            *SIMULATED, "--precision", "int4", "--prompt-tokens", "128", "--new-tokens", "64", "--turns", "8,1,4"
+        )
+    )
+    assert [cell.request for cell in plan.cells] == [(128, 64, 1, 1), (704, 64, 1, 4), (1472, 64, 1, 8)]
+
+
+def test_the_turns_of_two_chats_are_different_cells_at_the_same_length(make_options: MakeOptions) -> None:
+    chats = ("--precision", "int4", "--prompt-tokens", "64,192", "--new-tokens", "64", "--turns", "1,2")
+    cells = [cell for cell in make_plan(make_options(*SIMULATED, *chats)).cells if cell.prompt_tokens == 192]
+    assert ({cell.turn for cell in cells}, len({cell.key for cell in cells})) == ({1, 2}, 2)
+
+
+def test_a_chat_with_the_prefix_cache_has_a_load_of_its_own(make_options: MakeOptions) -> None:
+    plan = make_plan(make_options("--backend", "openvino-genai", "--ask", "first,again", "--turns", "1,4"))
+    assert asked(plan) == {"first": {None}, "again": {"on"}}
 
 
 def test_a_plan_that_adds_blocks_has_visits_for_the_most(make_options: MakeOptions) -> None:

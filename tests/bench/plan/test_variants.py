@@ -45,7 +45,9 @@ def test_variants_have_ten_blocks_unless_asked_otherwise(make_options: MakeOptio
         ("transformers==5.0", ("--backend", "optimum-intel,transformers"), "transformers"),
         ("nncf==3.3.0", (), "optimum-intel"),
         ("openvino-genai==2026.3.0.0 openvino==2026.3.0", (), "openvino-genai"),
-        ("llama-cpp-python==0.3.35", (), "llama-cpp"),
+        ("llama-cpp-python==0.3.35", (), "llama-cpp-python"),
+        ("cyllama==0.6.1", (), "llama-cpp"),
+        ("cyllama-vulkan==0.6.1", ("--device", "VULKAN"), "llama-cpp"),
     ],
 )
 def test_the_backend_is_the_one_whose_environment_pins_the_package(
@@ -102,7 +104,10 @@ def test_options_may_be_tried_in_an_interpreter_of_the_users(make_options: MakeO
         ),
         (("--a", OLD, "--b", NEW, "--backend", "ort-genai"), "--a: no environment of ort-genai pins openvino-genai; "),
         (("--a", OLD, "--b", "nncf==3.3.0"), "--a is a variant of openvino-genai and --b of optimum-intel: they must"),
-        (("--a", "numpy==2.0", "--b", "same"), "--a: npu and llama-cpp could be meant; name one by --backend"),
+        (
+            ("--a", "numpy==2.0", "--b", "same"),
+            "--a: npu, llama-cpp, llama-cpp-python could be meant; name one by --backend",
+        ),
         (("--a", "current", "--b", "same"), "--a current, --b current: nothing here says of which backend that is"),
         (("--a", sys.executable, "--b", "current"), "--a: nothing here says of which backend that is"),
         (("--a", OLD, "--b", "openvino-genai=3"), "--b: 'openvino-genai=3' is no requirement"),

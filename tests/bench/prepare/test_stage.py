@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bench.errors import MachineError, PrepareError, UsageError
+from bench.plan.cells import Request
 from bench.prepare import preparation, stage
 from bench.prepare.cache import ArtifactStore, Made
 from bench.prepare.hub_model import HubModel
@@ -219,13 +220,19 @@ def test_an_impossible_artifact_is_refused_before_anything_is_made(preparer_of: 
 
 
 def test_a_request_may_fill_the_context() -> None:
-    assert beyond_context("a model", 100, 36, 64) is None
+    assert beyond_context("a model", 100, Request(36, 64, 1)) is None
 
 
 def test_a_request_beyond_the_context_names_cell_and_limit() -> None:
-    reason = beyond_context("a model", 100, 37, 64) or ""
+    reason = beyond_context("a model", 100, Request(37, 64, 1)) or ""
     assert reason.startswith("p37-n64: 37 prompt + 64 new tokens are more than the 100 tokens of a model's context")
 
 
+def test_a_turn_beyond_the_context_is_refused_with_its_turn() -> None:
+    reason = beyond_context("a model", 1000, Request(1472, 64, 1, 8)) or ""
+    assert reason.startswith("p1472-n64-t8: 1472 prompt + 64 new tokens are more than the 1000 tokens")
+    assert reason.endswith("ask for fewer with --turns, --prompt-tokens or --new-tokens")
+
+
 def test_an_unknown_context_limits_nothing() -> None:
-    assert beyond_context("a model", None, 10**6, 64) is None
+    assert beyond_context("a model", None, Request(10**6, 64, 1)) is None

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.results import AskedCell, LoadResult, Request
+from bench.analyse.results import AskedCell, LoadResult
 from bench.analyse.run import analyse_run
-from bench.plan.cells import Ask, Load
+from bench.plan.cells import Ask, Load, Request
 from bench.plan.flags import raw_values
 from bench.plan.options import Options, resolve_options
 from bench.report.measure_again import alone
@@ -18,7 +18,7 @@ from bench.run.record import recorded_options
 from bench.store.reader import open_run
 
 MakeRun = Callable[..., Any]
-SHAPE = (512, 64, 1)
+SHAPE = Request(512, 64, 1)
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +70,13 @@ def test_a_plain_run_has_a_short_command(load: LoadResult) -> None:
 
 
 def test_several_shapes_are_asked_for_together(load: LoadResult) -> None:
-    command = alone(load, [asks(load, (length, 64, 2), "again") for length in (512, 32)], {})
+    command = alone(load, [asks(load, Request(length, 64, 2), "again") for length in (512, 32)], {})
     assert command.endswith("--prompt-tokens 32,512 --new-tokens 64 --batch-size 2 --ask again")
+
+
+def test_the_turns_of_a_chat_are_asked_for_with_its_messages(load: LoadResult) -> None:
+    command = alone(load, [asks(load, Request(128, 64, 1, 1)), asks(load, Request(704, 64, 1, 4))], {})
+    assert command.endswith("--prompt-tokens 128 --new-tokens 64 --turns 1,4")
 
 
 def test_a_load_that_failed_before_any_cell_is_asked_for_as_a_whole(load: LoadResult) -> None:

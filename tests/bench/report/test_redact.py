@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from bench import PROJECT_ROOT
 from bench.analyse.comparison import Caveat
 from bench.analyse.run import analyse_run
 from bench.commands.compare import main as compare
+from bench.commands.fleet_report import main as fleet
 from bench.commands.gate import main as gate
 from bench.commands.history import main as history
 from bench.commands.report import main as report
@@ -232,9 +234,10 @@ def test_the_run_itself_would_tell(home: Path, capsys: pytest.CaptureFixture[str
         (report, [], 8, 0),
         (compare, ["20261120T000000Z-aaaaa0", "20261121T000000Z-aaaaa1"], 3, 0),
         (history, [], 3, 0),
+        (fleet, [], 4, 0),
         (gate, ["--baseline", "20261120T000000Z-aaaaa0", "--head", "20261121T000000Z-aaaaa1"], 2, 2),
     ],
-    ids=["report", "compare", "history", "gate"],
+    ids=["report", "compare", "history", "fleet", "gate"],
 )
 def test_no_file_and_no_line_tells_who_or_where(
     home: Path, capsys: pytest.CaptureFixture[str], session: Any, arguments: list[str], files: int, status: int
@@ -250,16 +253,36 @@ def test_no_file_and_no_line_tells_who_or_where(
     assert {path: path.read_bytes() for path in (home / "results").rglob("*") if path.is_file()} == before
 
 
+@dataclass(frozen=True)
+class Twice:
+    """What holds the same value two times."""
+
+    one: Any
+    other: Any
+
+
+def test_what_is_held_many_times_is_gone_through_once() -> None:
+    value: Any = "/home/annagram/run"
+    for _ in range(60):
+        value = Twice(value, value)
+    found = redacted(value, OURS)
+    for _ in range(60):
+        assert found.one is found.other
+        found = found.one
+    assert found == "<home>"
+
+
 NOWHERE = "/home/annagram/quietmodels/run"
 SESSIONS = {
     report: ([NOWHERE], "error: there is no run <home>"),
     compare: ([NOWHERE], "error: there is no run <home>"),
     history: ([NOWHERE], "error: there is no run <home>"),
+    fleet: ([NOWHERE], "error: there is no run <home>"),
     gate: (["--head", NOWHERE], "error: there is no run <home>"),
 }
 
 
-@pytest.mark.parametrize("session", SESSIONS, ids=["report", "compare", "history", "gate"])
+@pytest.mark.parametrize("session", SESSIONS, ids=["report", "compare", "history", "fleet", "gate"])
 def test_an_error_tells_neither_who_nor_where(home: Path, capsys: pytest.CaptureFixture[str], session: Any) -> None:
     arguments, begin = SESSIONS[session]
     assert session([*arguments, "--results-dir", "/srv/secretproject/results", "--redact"]) == 4
@@ -268,7 +291,7 @@ def test_an_error_tells_neither_who_nor_where(home: Path, capsys: pytest.Capture
     assert leaks(home / "reports", told) == []
 
 
-@pytest.mark.parametrize("session", SESSIONS, ids=["report", "compare", "history", "gate"])
+@pytest.mark.parametrize("session", SESSIONS, ids=["report", "compare", "history", "fleet", "gate"])
 def test_a_wrong_command_line_is_not_repeated_with_what_is_private(
     home: Path, capsys: pytest.CaptureFixture[str], session: Any
 ) -> None:

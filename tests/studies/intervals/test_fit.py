@@ -12,6 +12,7 @@ import pytest
 from backends.noise import Noise
 from bench.analyse.samples import CellSamples
 from bench.errors import UsageError
+from bench.plan.cells import Request
 from studies.intervals.__main__ import main
 from studies.intervals.chance import generator
 from studies.intervals.fit import Fitted, correlation, drift, fitted_cell, modes, run_spread, summary_of, together
@@ -32,7 +33,7 @@ def cells(noise: Noise, shape: Shape = SHAPE, seed: int = 1) -> list[Fitted]:
             CellSamples(
                 cell_key=f"c{cell}",
                 load_ids=(),
-                shape=(8, shape.steps, 1),
+                shape=Request(8, shape.steps, 1),
                 ask="first",
                 padded_prompt_tokens=None,
                 block=blocks,

@@ -87,6 +87,16 @@ def answered(backend: str, *devices: dict[str, Any], families: tuple[str, ...] =
         ("WINML", SystemFacts(windows=True, gpus=(ARC,)), "cannot use it", "DirectX 12"),
         ("OPENVINO.NPU", BARE, "the system lists no Intel NPU", "firmware"),
         ("OVEP.GPU", SystemFacts(windows=False, gpus=(ARC,)), "lists an Intel GPU", "intel-opencl-icd"),
+        ("VULKAN", BARE, "the system lists no GPU", "this machine has"),
+        ("VULKAN.0", SystemFacts(windows=False, gpus=(ARC,)), "and Vulkan does not", "mesa-vulkan-drivers"),
+        ("VULKAN", LOCKED_GPU, "may not open", "group render"),
+        (
+            "VULKAN",
+            SystemFacts(windows=True, gpus=(ARC,), chosen={"GGML_VK_VISIBLE_DEVICES": "7"}),
+            "GGML_VK_VISIBLE_DEVICES=7 leaves no GPU for VULKAN",
+            "unset it",
+        ),
+        ("VULKAN.LLVMPIPE", BARE, "no such software device", "this machine has"),
         ("AUTO", BARE, "does not list AUTO", "another device"),
     ],
 )
@@ -127,6 +137,12 @@ def test_every_device_of_a_family_has_its_line() -> None:
 
 def test_a_cpu_goes_by_its_own_name() -> None:
     assert diagnose(answered("transformers", device("CPU", description="AVX2")), BARE)[0].words == "AMD EPYC"
+
+
+def test_a_software_device_is_called_so_and_goes_by_no_cpus_name() -> None:
+    told = device("VULKAN.LLVMPIPE", description="llvmpipe, a software device: the CPU computes")
+    found = diagnose(answered("llama-cpp", told, families=("VULKAN",)), BARE)
+    assert [(one.device, one.words) for one in found] == [("VULKAN.LLVMPIPE", told["description"])]
 
 
 def test_a_stack_that_cannot_be_asked_says_why_for_each_device() -> None:

@@ -1,0 +1,404 @@
+"""A fleet: what its machines measured of the same requests, side by side, and what of it cannot be compared and why."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from backends.spec import hardware_of
+from bench.analyse.comparison import Difference, compare
+from bench.analyse.conditions import DRIVER_OF, mismatches
+from bench.analyse.environment import changes
+from bench.analyse.fleet_machine import Machine, Standing, Tried
+from bench.analyse.grouping import group_by
+from bench.analyse.interval import Estimate, between_runs, paired
+from bench.analyse.ranking import rankings
+from bench.analyse.read_findings import touches
+from bench.analyse.results import CellResult, Measured, Ranking
+from bench.metrics import RANKED
+from bench.plan.cells import Ask, Request
+
+METRICS = ("ttft_ms", "tpot_ms")
+"""What configurations are compared by, over machines and over devices."""
+KINDS = ("CPU", "GPU", "NPU")
+PAIRS = (("GPU", "CPU"), ("NPU", "CPU"), ("NPU", "GPU"))
+"""Kinds of devices whose ratios are taken, the first over the second."""
+
+Why = Literal[
+    "quality", "simulated", "device", "prompts", "padded", "power source", "power mode", "governor", "serious"
+]
+_POWER: Sequence[Why] = ("power source", "power mode", "governor")
+_BLOCKS_OF_A_RUN = 10**6
+"""More than a run has: a block of one run is none of another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What has to be the same for two figures to be of one request.
+
+    Args:
+        digest: of the model; blank where it is not known.
+    """
+
+    model: str
+    digest: str
+    prompt_tokens: int
+    new_tokens: int
+    batch_size: int
+    turn: int
+    ask: Ask
+
+    @property
+    def shape(self) -> Request:
+        """The request without its model."""
+        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Why a figure is not compared with that of the base, and what either side has."""
+
+    why: Why
+    base: Any
+    head: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A configuration at a request on a machine, by the newest run that measured it.
+
+    Args:
+        serious: codes of the serious findings that touch it.
+        apart: why it is not compared with the base's figure; empty where it is, and where the base has none.
+        differences: metric -> the difference from the base.
+    """
+
+    machine: Machine
+    standing: Standing
+    cell: CellResult
+    serious: tuple[str, ...]
+    apart: tuple[Apart, ...] = ()
+    differences: Mapping[str, Difference] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str | None:
+        """Of the hardware that it ran on, one of :data:`KINDS`; ``None`` where that is not known."""
+        return hardware_of(self.cell.load.ran_on)
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """One stack at one precision on the devices of one machine.
+
+    Args:
+        figures: kind of device -> the figure; of several devices of a kind the one with the quicker whole answer.
+        ratios: metric -> pair of :data:`PAIRS` -> the ratio; paired by block where both are of one run.
+    """
+
+    machine: Machine
+    backend: str
+    precision: str
+    simulated: bool
+    figures: Mapping[str, Figure]
+    ratios: Mapping[str, Mapping[tuple[str, str], Estimate]]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request, and the answers of all machines that were asked it.
+
+    Args:
+        figures: machine by machine.
+        rankings: machine id -> who is lowest there by each metric. What another run measured shares no block with the
+            winner, so that it is among those not compared.
+        devices: stacks that ran on several kinds of devices of one machine.
+    """
+
+    asked: Asked
+    figures: tuple[Figure, ...]
+    rankings: Mapping[str, tuple[Ranking[CellResult], ...]]
+    devices: tuple[Devices, ...]
+
+    @property
+    def machines(self) -> list[Machine]:
+        """Those that have a figure."""
+        return list({one.machine.id: one.machine for one in self.figures}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All machines and all requests, that of most machines first.
+
+    Args:
+        base: the machine that others are compared with.
+        threshold: half the width of what counts as the same, as a share.
+    """
+
+    machines: tuple[Machine, ...]
+    base: Machine
+    questions: tuple[Question, ...]
+    threshold: float
+
+
+def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) -> Fleet:
+    """Put the newest figures of machines side by side.
+
+    Args:
+        machines: in the order in which they are shown.
+        base: one of them.
+        threshold: as a share.
+    """
+    compared = {machine.id: _compared(base, machine, threshold) for machine in machines if machine is not base}
+    figures: dict[Asked, list[Figure]] = {}
+    for machine in machines:
+        serious = _serious(machine)
+        for standing, cell in _cells(machine):
+            name = _name(standing, cell)
+            apart, differences = compared.get(machine.id, {}).get(name, ((), {}))
+            one = Figure(machine, standing, cell, serious.get(name, ()), apart, differences)
+            figures.setdefault(_asked(standing, cell), []).append(one)
+    questions = [_question(asked, own) for asked, own in figures.items()]
+    questions.sort(key=lambda one: (-len(one.machines), -len(one.figures), one.asked.model, _size(one.asked)))
+    return Fleet(tuple(machines), base, tuple(questions), threshold)
+
+
+def most_asked(machines: Sequence[Machine], fits: Callable[[Asked], bool]) -> Machine:
+    """The machine that shares most of its figures with others, of requests that fit: the base, unless one is named."""
+    cells = {
+        machine.id: {_name(standing, cell) for standing, cell in _cells(machine) if fits(_asked(standing, cell))}
+        for machine in machines
+    }
+    counted = Counter(name for own in cells.values() for name in own)
+    return max(machines, key=lambda one: (sum(counted[name] - 1 for name in cells[one.id]), len(cells[one.id])))
+
+
+def _asked(standing: Standing, cell: CellResult) -> Asked:
+    return Asked(*standing.model, *cell.shape, cell.ask)
+
+
+def _size(asked: Asked) -> tuple[Request, bool]:
+    return asked.shape, asked.ask == "again"
+
+
+def _cells(machine: Machine) -> Iterator[tuple[Standing, CellResult]]:
+    for standing in machine.standing:
+        yield from ((standing, cell) for cell in standing.analysis.cells)
+
+
+_CellName = tuple[str, str, str]
+
+
+def _name(standing: Standing, cell: CellResult) -> _CellName:
+    return *standing.model, cell.cell_key
+
+
+def _serious(machine: Machine) -> dict[_CellName, tuple[str, ...]]:
+    """The codes of the serious findings that touch a cell, of the cells that have any."""
+    found: dict[_CellName, tuple[str, ...]] = {}
+    for standing in machine.standing:
+        serious = [one for one in standing.analysis.findings if one.severity == "serious"]
+        by_cell = group_by(serious, lambda one: one.cell_key)
+        for cell in standing.analysis.cells:
+            of_cell = (*by_cell.get(None, ()), *by_cell.get(cell.cell_key, ()))
+            if codes := tuple(dict.fromkeys(one.code for one in of_cell if touches(one, cell))):
+                found[_name(standing, cell)] = codes
+    return found
+
+
+# -- machines beside the base
+
+_Compared = dict[_CellName, tuple[tuple[Apart, ...], Mapping[str, Difference]]]
+
+
+def _compared(base: Machine, machine: Machine, threshold: float) -> _Compared:
+    """What the figures of a machine are beside those of the base, as `nox -s compare` has it, run by run."""
+    there = {_name(*one): one for one in _cells(base)}
+    serious = _serious(base), _serious(machine)
+    found: _Compared = {}
+    for head in machine.standing:
+        pairs = [(*there[name], cell) for cell in head.analysis.cells if (name := _name(head, cell)) in there]
+        for run, own in group_by(pairs, lambda one: one[0].run_id).items():
+            standing = next(one for one, *_ in own if one.run_id == run)
+            apart = {here.cell_key: tuple(_apart(standing, cell, head, here, serious)) for _, cell, here in own}
+            found |= {(*head.model, key): (reasons, {}) for key, reasons in apart.items() if reasons}
+            sides = [
+                replace(one.analysis, cells=tuple(cell for cell in cells if not apart[cell.cell_key]))
+                for one, cells in ((standing, [cell for _, cell, _ in own]), (head, [here for *_, here in own]))
+            ]
+            for one in compare(sides[0], sides[1:], threshold, [machine.variation]).heads[0].cells:
+                found[*head.model, one.cell.cell_key] = (), {each.metric: each for each in one.differences}
+    return found
+
+
+_SeriousOf = tuple[Mapping[_CellName, Sequence[str]], Mapping[_CellName, Sequence[str]]]
+
+
+def _apart(base: Standing, there: CellResult, head: Standing, here: CellResult, serious: _SeriousOf) -> Iterator[Apart]:
+    """Why two figures of one cell cannot be compared; what either side does not record is no reason."""
+    for side in (there, here):
+        if side.load.broken:
+            yield Apart("quality", _verdict(there), _verdict(here))
+            break
+    if there.load.simulated != here.load.simulated:
+        yield Apart("simulated", there.load.device_verdict, here.load.device_verdict)
+    if there.load.ran_on != here.load.ran_on:
+        yield Apart("device", there.load.ran_on, here.load.ran_on)
+    asked, others = (one.prompts.get(here.prompt_tokens, {}) for one in (base, head))
+    if changed := sum(asked.get(name, ids) != ids for name, ids in others.items()):
+        yield Apart("prompts", len(asked), changed)
+    padded = there.padded_prompt_tokens, here.padded_prompt_tokens
+    if None not in padded and padded[0] != padded[1]:
+        yield Apart("padded", *padded)
+    for one in mismatches(base.analysis.record, head.analysis.record):
+        if one.what in _POWER and None not in (one.base, one.head):
+            yield Apart(next(what for what in _POWER if what == one.what), one.base, one.head)
+    codes = [of.get(_name(head, here), ()) for of in serious]
+    if any(codes):
+        yield Apart("serious", *map(", ".join, codes))
+
+
+def _verdict(cell: CellResult) -> str:
+    return cell.load.quality.verdict if cell.load.quality else "unknown"
+
+
+# -- the machines one by one
+
+
+def _question(asked: Asked, figures: Sequence[Figure]) -> Question:
+    by_machine = group_by(figures, lambda one: one.machine.id)
+    return Question(
+        asked=asked,
+        figures=tuple(figures),
+        rankings={machine: tuple(rankings(list(_by_run(own)))) for machine, own in by_machine.items()},
+        devices=tuple(one for own in by_machine.values() for one in _devices(own)),
+    )
+
+
+def _by_run(figures: Sequence[Figure]) -> Iterator[CellResult]:
+    """The cells, such that those of two runs have no block in common."""
+    runs = list(dict.fromkeys(one.standing.run_id for one in figures))
+    for one in figures:
+        first = runs.index(one.standing.run_id) * _BLOCKS_OF_A_RUN
+        moved = {metric: _moved(getattr(one.cell, metric), first) for metric in RANKED}
+        yield replace(one.cell, **moved)  # type: ignore[arg-type]
+
+
+def _moved(measured: Measured | None, first: int) -> Measured | None:
+    if measured is None or not first:
+        return measured
+    return Measured(measured.estimate, {block + first: value for block, value in measured.by_block.items()})
+
+
+def _devices(figures: Sequence[Figure]) -> Iterator[Devices]:
+    sound = [one for one in figures if one.kind and not one.cell.load.broken]
+    groups = group_by(sound, lambda one: (one.cell.load.backend, one.cell.load.precision, one.cell.load.simulated))
+    for (backend, precision, simulated), own in groups.items():
+        kinds = {kind: min(of, key=_answer_ms) for kind, of in group_by(own, lambda one: str(one.kind)).items()}
+        if len(kinds) > 1:
+            ratios = {
+                metric: {
+                    pair: ratio
+                    for pair in PAIRS
+                    if kinds.keys() >= {*pair} and (ratio := _ratio(kinds[pair[0]], kinds[pair[1]], metric))
+                }
+                for metric in METRICS
+            }
+            yield Devices(own[0].machine, backend, precision, simulated, kinds, ratios)
+
+
+def _answer_ms(one: Figure) -> float:
+    return (one.cell.response_ms or one.cell.ttft_ms).estimate.value
+
+
+def _ratio(head: Figure, base: Figure, metric: str) -> Estimate | None:
+    here, there = getattr(head.cell, metric), getattr(base.cell, metric)
+    if here is None or there is None:
+        return None
+    same_run = head.standing.run_id == base.standing.run_id
+    found = (paired if same_run else between_runs)(here.by_block, there.by_block)
+    return found.ratio if found else None
+
+
+def least_and_most(devices: Sequence[Devices], metric: str, pair: tuple[str, str]) -> tuple[int, float, float] | None:
+    """On how many machines a ratio is known, its least and its most there; ``None`` where it is on none."""
+    values = [ratios[pair].value for one in devices if pair in (ratios := one.ratios[metric])]
+    machines = {one.machine.id for one in devices if pair in one.ratios[metric]}
+    return (len(machines), min(values), max(values)) if values else None
+
+
+def energies(question: Question) -> list[tuple[Figure, float]]:
+    """Figures whose energy was counted, with joules per answer; what is simulated costs nothing that could be told."""
+    known = ((one, one.cell.costs.energy_j) for one in question.figures if not one.cell.load.simulated)
+    return [(one, value) for one, value in known if value is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """A change of a driver, a package or a setting, and the machines on which it happened.
+
+    Args:
+        what: of the driver or package; ``before`` and ``after`` are its versions.
+        moved: where figures changed with it; each with the places of the turns in its history.
+        unmoved: where no change point is at it.
+        untold: where no cell has runs enough to look for one.
+    """
+
+    what: str
+    before: str | None
+    after: str | None
+    moved: tuple[tuple[Machine, tuple[int, ...]], ...]
+    unmoved: tuple[Machine, ...]
+    untold: tuple[Machine, ...]
+
+
+_Changed = tuple[str, str | None, str | None]
+
+
+def splits(machines: Sequence[Machine]) -> list[Split]:
+    """What changed where histories have a change point, and every driver that changed; that of most machines first."""
+    moved: dict[_Changed, dict[str, list[int]]] = {}
+    seen: dict[_Changed, list[Machine]] = {}
+    for machine in machines:
+        runs = machine.history.runs if machine.history else ()
+        own = (one for pair in itertools.pairwise(runs) for one in changes(pair[0].facts, pair[1].facts))
+        for change in dict.fromkeys((one.what, one.before, one.after) for one in own):
+            seen.setdefault(change, []).append(machine)
+        for place, turn in enumerate(machine.history.turns if machine.history else ()):
+            for one in turn.changes:
+                if not one.backends or {*one.backends} & {*turn.backends}:
+                    places = moved.setdefault((one.what, one.before, one.after), {}).setdefault(machine.id, [])
+                    places += [place] if place not in places else []
+    known = {machine.id: machine for machine in machines}
+    found = []
+    for change in {**moved, **{one: {} for one in seen if one[0].startswith(DRIVER_OF)}}:
+        there = moved.get(change, {})
+        others = [machine for machine in seen.get(change, ()) if machine.id not in there]
+        told = [machine for machine in others if _looked_for(machine)]
+        found.append(
+            Split(
+                *change,
+                moved=tuple((known[name], tuple(own)) for name, own in there.items()),
+                unmoved=tuple(told),
+                untold=tuple(machine for machine in others if machine not in told),
+            )
+        )
+    return sorted(found, key=lambda one: (-len(one.moved), -len(one.unmoved), one.what))
+
+
+def _looked_for(machine: Machine) -> bool:
+    """Whether a cell of its history has runs enough to look for change points."""
+    return machine.history is not None and any(one.changed is not None for one in machine.history.series)
+
+
+def tries(machines: Sequence[Machine]) -> list[tuple[Machine, Tried]]:
+    """All that was tried, by stack, device and precision, then by machine."""
+    found = [(machine, tried) for machine in machines for tried in machine.tried]
+
+    def place(one: tuple[Machine, Tried]) -> tuple[str, ...]:
+        machine, tried = one
+        return tried.backend, tried.device, tried.precision, machine.name, tried.driver or ""
+
+    return sorted(found, key=place)

@@ -1,0 +1,324 @@
+"""One machine of a fleet, read from its newest runs: what stands for it now, how it got there, and what it could do."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from backends.spec import hardware_of
+from bench.analyse.build_history import build_history
+from bench.analyse.conditions import Prompts, prompts_of
+from bench.analyse.failures import UNREACHED
+from bench.analyse.grouping import group_by
+from bench.analyse.results import AskedCell, CellResult, LoadResult, RunAnalysis
+from bench.analyse.run import analyse_run
+from bench.analyse.timeline import History, ReadRun, read_analysis
+from bench.analyse.variation import Variation, estimates_of, variation_of
+from bench.errors import StoreError
+from bench.store.reader import StoredRun, open_run
+
+LAKES = ("Meteor Lake", "Arrow Lake", "Lunar Lake", "Panther Lake")
+_SERIES = {"1": "Meteor Lake", "2": "Arrow Lake", "3": "Panther Lake"}
+_ULTRA = re.compile(r"\bUltra\s+X?[3579]\s+(?:processor\s+)?([123])\d\d(\w*)", re.IGNORECASE)
+_GENERATION = "generation:"
+
+
+def generation_of(cpu: str, labels: Iterable[str] = ()) -> str:
+    """The generation of a processor: what a label names, or what its model number tells, or else its own name.
+
+    Intel's Core Ultra of series 2 are Lunar Lake where the number ends in V, and Arrow Lake otherwise.
+
+    Args:
+        cpu: name of the processor; blank where it is not known.
+        labels: of the machine; ``lunar-lake`` and the like, or ``generation: NAME`` for any other.
+    """
+    for label in labels:
+        if label.lower().startswith(_GENERATION) and (name := label[len(_GENERATION) :].strip()):
+            return name
+        if (lake := re.sub(r"[\s_-]+", " ", label).strip().title()) in LAKES:
+            return lake
+    found = _ULTRA.search(re.sub(r"\((?:R|TM)\)", "", cpu, flags=re.IGNORECASE))
+    if found is None:
+        return cpu
+    return "Lunar Lake" if found[1] == "2" and found[2].upper().startswith("V") else _SERIES[found[1]]
+
+
+Phase = str
+"""What became of a phase: ``ok``, ``partly`` (not in all blocks), a status of a failure, ``not reached`` since the
+phase before failed, ``not asked``, or ``unknown`` where the record does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What one run tells about a stack on a device: how far it came, and why no farther.
+
+    Args:
+        driver: of that device, as recorded; ``None`` where it was not, blank for a CPU.
+        load: of the model; ``first`` is the first generation, ``longest`` the longest of several prompt lengths.
+        longest_tokens: how long that is; ``None`` with one length.
+        reason: the first failure's message, in English; blank without one.
+    """
+
+    backend: str
+    version: str | None
+    device: str
+    ran_on: str
+    precision: str
+    driver: str | None
+    simulated: bool
+    load: Phase
+    first: Phase
+    longest: Phase
+    longest_tokens: int | None
+    reason: str
+    run_id: str
+    created_at: datetime
+
+    @property
+    def failed(self) -> bool:
+        """Whether any phase did not come to its end."""
+        return any(one not in ("ok", "not asked", "unknown") for one in (self.load, self.first, self.longest))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A run with those of its cells that no newer run of the machine has measured.
+
+    Args:
+        analysis: of these cells, without what only the report of a run shows.
+        prompts: of the run.
+    """
+
+    analysis: RunAnalysis
+    prompts: Prompts
+    created_at: datetime
+
+    @property
+    def run_id(self) -> str:
+        """As it was recorded."""
+        return str(self.analysis.record.get("run_id"))
+
+    @property
+    def model(self) -> tuple[str, str]:
+        """Its name and its digest."""
+        model = self.analysis.record.get("model") or {}
+        return str(model.get("name")), str(model.get("digest") or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A machine as its newest runs show it.
+
+    Args:
+        id: the dataset's; that of ``machine_id`` where no other machine has it too.
+        name: of ``machines.toml``, or the id.
+        cpu: name of its processor; blank where it is not known.
+        runs: how many there are; ``read`` of them were read, the newest.
+        standing: the newest first.
+        tried: per stack, device, precision and driver the newest.
+        left_out: why runs could not be read, in English.
+    """
+
+    id: str
+    name: str
+    labels: tuple[str, ...]
+    cpu: str
+    generation: str
+    runs: int
+    read: int
+    standing: tuple[Standing, ...]
+    tried: tuple[Tried, ...]
+    history: History | None
+    variation: Variation
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def newest(self) -> Mapping[str, Any]:
+        """run.json of the newest run that has a number."""
+        return self.standing[0].analysis.record if self.standing else {}
+
+
+Names = Callable[
+    [RunAnalysis], tuple[Callable[[CellResult], Callable[[], str]], Callable[[LoadResult], Callable[[], str]]]
+]
+
+
+def read_machine(
+    folders: Sequence[Path], known: tuple[str, str, tuple[str, ...]], total: int, threshold: float, names: Names
+) -> Machine:
+    """Read the runs in ``folders``, one at a time; a run that cannot be read is left out.
+
+    Args:
+        folders: of runs of one machine.
+        known: its id, name and labels.
+        total: how many runs it has in all.
+        threshold: of its history, as a share.
+        names: makes what forms the names of cells and of loads of a run.
+    """
+    left_out: list[str] = []
+    found = [one for folder in folders if (one := _opened(folder, left_out))]
+    found.sort(key=lambda one: (one[0], one[1].run_id), reverse=True)
+    standing: list[Standing] = []
+    history: list[ReadRun] = []
+    estimates: list[tuple[object, ...]] = []
+    tried: dict[tuple[object, ...], Tried] = {}
+    taken: set[tuple[object, ...]] = set()
+    for created_at, run in found:
+        try:
+            analysis = analyse_run(run, levels_only=True)
+            prompts, tries = prompts_of(run), list(_tried(run, analysis, created_at))
+        except StoreError as error:
+            left_out.append(str(error))
+            continue
+        own = Standing(_slim(analysis), prompts, created_at)
+        history.append(read_analysis(analysis, prompts, run.run_id, created_at, *names(analysis)))
+        estimates += estimates_of(own.analysis)
+        for each in tries:
+            tried.setdefault((each.backend, each.device, each.precision, each.driver), each)
+        if kept := [cell for cell in own.analysis.cells if (*own.model, cell.cell_key) not in taken]:
+            taken |= {(*own.model, cell.cell_key) for cell in kept}
+            standing.append(replace(own, analysis=replace(own.analysis, cells=tuple(kept))))
+    machine_id, name, labels = known
+    records = [run.record for _, run in found]
+    cpu = next((cpu for record in records if (cpu := _cpu(record))), "")
+    return Machine(
+        *(machine_id, name, labels, cpu, generation_of(cpu, labels), total, len(history)),
+        standing=tuple(standing),
+        tried=tuple(tried.values()),
+        history=replace(build_history(history, threshold), qualities=()) if history else None,
+        variation=variation_of(estimates),
+        left_out=tuple(left_out),
+    )
+
+
+def _opened(folder: Path, left_out: list[str]) -> tuple[datetime, StoredRun] | None:
+    try:
+        run = open_run(folder)
+    except StoreError as error:
+        left_out.append(str(error))
+        return None
+    if run.created_at is None:
+        left_out.append(f"{run.path} does not say when it was measured")
+        return None
+    return run.created_at, run
+
+
+def _cpu(record: Mapping[str, Any]) -> str:
+    value: Any = record
+    for name in ("machine", "cpu", "name"):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return str(value or "")
+
+
+def _slim(analysis: RunAnalysis) -> RunAnalysis:
+    """An analysis without the texts and plans that take most of its memory."""
+    loads = {one.load_key: _slim_load(one) for one in analysis.loads}
+    cells = (replace(cell, load=loads[cell.load.load_key]) for cell in analysis.cells if not cell.load.variant)
+    record = dict(analysis.record)
+    record["plan"] = {
+        name: value for name, value in (record.get("plan") or {}).items() if name not in ("cells", "loads")
+    }
+    return replace(analysis, record=record, cells=tuple(cells), loads=tuple(loads.values()), samples=())
+
+
+def _slim_load(load: LoadResult) -> LoadResult:
+    return replace(load, quality=replace(load.quality, log_probs={})) if load.quality else load
+
+
+# -- what a stack could do
+
+_COLUMNS = ("load_key", "attempt", "load_s", "first_generation_s", "status", "error_message")
+_Outcome = tuple[str, str]
+"""A phase, and the reason where it failed."""
+
+
+def _tried(run: StoredRun, analysis: RunAnalysis, created_at: datetime) -> Iterator[Tried]:
+    rows = group_by(run.table("loads", _COLUMNS).to_pylist(), lambda row: str(row["load_key"]))
+    outcomes = group_by(_outcomes(analysis), lambda one: one[0].load.load_key)
+    own = (load for load in analysis.loads if not load.variant)
+    for loads in group_by(own, lambda load: (load.backend, load.device_requested, load.precision)).values():
+        asked = [one for load in loads for one in outcomes.get(load.load_key, ())]
+        lengths = sorted({cell.prompt_tokens for cell, _ in asked})
+        short = [one for one in asked if one[0].prompt_tokens == lengths[0]]
+        long = [outcome for cell, outcome in asked if cell.prompt_tokens == lengths[-1]]
+        # An NPU compiles for a length of prompts, so that each length can be a load of its own.
+        keys = {cell.load.load_key for cell, _ in short} or {load.load_key for load in loads}
+        processes = [row for key in keys for row in rows.get(key, ())]
+        phases = list(_phases(processes, [outcome for _, outcome in short], long if len(lengths) > 1 else None))
+        load = next((one for one in loads if one.processes), loads[0])
+        yield Tried(
+            backend=load.backend,
+            version=load.backend_version,
+            device=load.device_requested,
+            ran_on=load.ran_on,
+            precision=load.precision,
+            driver=_driver(run.record, load.device_requested),
+            simulated=load.simulated,
+            **dict(zip(("load", "first", "longest"), (phase for phase, _ in phases), strict=True)),
+            longest_tokens=lengths[-1] if len(lengths) > 1 else None,
+            reason=next((reason for _, reason in phases if reason), ""),
+            run_id=run.run_id,
+            created_at=created_at,
+        )
+
+
+def _outcomes(analysis: RunAnalysis) -> Iterator[tuple[CellResult | AskedCell, _Outcome]]:
+    """Each cell of a run with what became of it; a cell that was measured in some blocks came ``partly`` through."""
+    measured = {cell.cell_key for cell in analysis.cells}
+    for cell in analysis.cells:
+        lost = next((one for one in cell.lost if one.status != UNREACHED), None)
+        yield cell, ("partly", lost.message) if lost else ("ok", "")
+    for failure in analysis.failures:
+        yield from (
+            (cell, (failure.status, failure.message)) for cell in failure.cells if cell.cell_key not in measured
+        )
+    yield from ((cell, ("unknown", "")) for cell in analysis.unreached)
+
+
+def _phases(
+    processes: Sequence[Mapping[str, Any]], short: Sequence[_Outcome], long: Sequence[_Outcome] | None
+) -> Iterator[_Outcome]:
+    """Load, first generation and longest prompt.
+
+    Args:
+        processes: rows of the table ``loads``; those of cells that were not tried have no attempt.
+        short: outcomes at the shortest prompt.
+        long: at the longest; ``None`` where there is one length.
+    """
+    tried = [row for row in processes if row["attempt"]] or processes
+    failed = [row for row in tried if row["status"] != "ok" and row["load_s"] is None]
+    loaded = bool(tried) and len(failed) < len(tried)
+    first_ms = any(row["first_generation_s"] is not None for row in tried)
+    began = loaded or first_ms or any(phase in _THROUGH for phase, _ in short)
+    failure = (str(failed[-1]["status"]), str(failed[-1]["error_message"] or "")) if failed else ("unknown", "")
+    yield (("partly", failure[1]) if failed else ("ok", "")) if began else failure
+    if not began:
+        first: _Outcome = ("not reached" if failed else "unknown", "")
+    elif first_ms or any(phase in _THROUGH for phase, _ in short):
+        first = ("ok", "")
+    else:
+        first = next((one for one in short if one[0] != "unknown"), ("unknown", ""))
+    yield first
+    if long is None:
+        yield "not asked", ""
+    elif first[0] != "ok":
+        yield ("unknown" if first[0] == "unknown" else "not reached"), ""
+    else:
+        yield min(long, key=lambda one: _WORST_FIRST.get(one[0], 0), default=("unknown", ""))
+
+
+_THROUGH = ("ok", "partly")
+_WORST_FIRST = {"partly": 1, "unknown": 2, "ok": 3}
+
+
+def _driver(record: Mapping[str, Any], device: str) -> str | None:
+    """The driver of a device as a run recorded it; of several of its kind all."""
+    kind = {"GPU": "gpus", "NPU": "npus"}.get(hardware_of(device) or "")
+    if kind is None:
+        return ""
+    found = {str(one["driver"]) for one in (record.get("machine") or {}).get(kind) or () if one.get("driver")}
+    return ", ".join(sorted(found)) or None

@@ -1,0 +1,55 @@
+"""``python -m bench.commands.ahead FLAGS…``: convert what a sweep needs while nox still installs its stacks.
+
+Nothing is said of what cannot be done: the run, which comes next, finds it again, and says what it means.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from bench.cli import command_line
+from bench.errors import BenchError
+from bench.plan.flags import parser
+from bench.plan.venvs import Venvs
+from bench.prepare.stage import preparation_for, wanted_artifacts
+from bench.run.machine_lock import hold_machine
+from bench.run.planning import plan_for
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prepare the model, its prompts and every artifact that the sweep needs on the CPU, as far as that goes."""
+    try:
+        # With options of pytest a run may need less than its plan.
+        given = vars(parser().parse_args(list(arguments)))
+        options, plan = plan_for({name.removeprefix("aipc_"): value for name, value in given.items()}, Path.cwd())
+        # A run that is carried on measures the commit of its model that it has measured before.
+        if options.resume is not None:
+            return 0
+        # Another run would be disturbed.
+        hold_machine(plan.loads, "ahead", f"nox -s bench -- {command_line(arguments)}", options, _say)
+        # Whether another device is usable, the stacks alone can tell.
+        loads = [load for load in plan.loads if load.device == "CPU"]
+        preparer = preparation_for(options, Venvs.from_environment(options.workers, options.variants), loads, _say)
+        if preparer is None:
+            return 0
+        preparer.prompts()
+        for wanted in wanted_artifacts(loads):
+            with suppress(BenchError):
+                preparer.artifact(*wanted)
+    except BenchError as error:
+        return error.exit_status
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,49 @@
+"""``python -m bench.commands.fleet COMMAND …``: what is done with many machines.
+
+Each command has a module of its own, which is loaded when it is asked for: the report needs no package of the others.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from bench.cli import one_line, print_refusal
+from bench.errors import UsageError
+
+BENCH = "AIPC_BENCH_COMMAND"
+"""Variable with a JSON list: what measures on this machine, as nox says it; the options of ``nox -s bench`` follow."""
+
+COMMANDS = {
+    "certs": "make the certificates by which a lab's machines know each other",
+    "report": "the page about all machines of a dataset",
+    "run": "measure on machines that have joined a scheduler, and collect what they measured",
+    "scheduler": "keep a scheduler, which machines join",
+    "worker": "have this machine join a scheduler and measure what it is asked",
+}
+"""Command -> what for. ``bench.commands.fleet_<command>`` has its ``main``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Hand a command line on to its command; returns the exit status."""
+    name, *others = (sys.argv[1:] if arguments is None else list(arguments)) or [""]
+    if name in ("-h", "--help"):
+        print("usage: nox -s fleet -- COMMAND …; each command takes --help\n")
+        print("\n".join(f"  {command:<10} {purpose}" for command, purpose in COMMANDS.items()))
+        return 0
+    if name not in COMMANDS:
+        what = f"fleet knows no {name!r}" if name else "fleet needs a command"
+        return print_refusal(UsageError(f"{what}: name one of {', '.join(COMMANDS)}; see `nox -s fleet -- --help`"))
+    status: int = import_module(f"bench.commands.fleet_{name}").main(others)
+    return status
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    print(one_line(line), flush=True)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main())

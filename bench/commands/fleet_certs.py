@@ -1,0 +1,40 @@
+"""``nox -s fleet -- certs NAME …``: certificates by which the machines of a lab know each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cli import Parser, print_refusal
+from bench.errors import BenchError
+from bench.fleet.certificates import AUTHORITY, make_certificates
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make them; returns the exit status."""
+    try:
+        asked = _parser().parse_args(arguments)
+        for folder in make_certificates(asked.into, asked.names):
+            purpose = "keep it here: it signs certificates" if folder.name == AUTHORITY else f"copy it to {folder.name}"
+            print(f"made       {folder}: {purpose}")
+    except BenchError as error:
+        return print_refusal(error)
+    print("note       who holds one of these folders can run programs on every machine of the fleet")
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nox -s fleet -- certs",
+        description="Make a folder with a certificate for each machine and for the desk; a folder that is there stays.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("names", nargs="+", metavar="NAME", help="the machines, and the desk, where the scheduler runs")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        default=Path("certs"),
+        metavar="DIR",
+        help="where the folders are made, and where the authority is that signs further ones (default: certs)",
+    )
+    return parser

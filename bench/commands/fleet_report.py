@@ -1,0 +1,138 @@
+"""``python -m bench.commands.fleet_report [RUN …]``: the machines of a lab side by side, on one page."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cli import Parser, add_language, one_line, print_lines
+from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error, print_left_out, run_name, share
+from bench.dataset.machines import Machines
+from bench.errors import BenchError, StoreError, UsageError
+from bench.report.fleet.fleet_files import write_fleet
+from bench.report.fleet.fleet_view import NEWEST, Wanted, read_fleet
+from bench.report.language import speaking
+from bench.report.redact import Private, shown_text
+from bench.store.dataset import is_dataset, open_dataset
+from bench.store.lookup import all_folders, find_folders, is_glob
+from bench.store.machine_names import machine_names
+from bench.store.reader import open_run
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read, write and print; returns the exit status."""
+    private = None
+    try:
+        asked, private = parsed(_parser(), arguments)
+        print_lines(_report(asked, private))
+    except BenchError as error:
+        return print_error(error, private)
+    return 0
+
+
+def _report(asked: Namespace, private: Private | None) -> list[str]:
+    folders = find_folders(asked.runs, asked.results_dir) if asked.runs else all_folders(asked.results_dir)
+    alone = {*find_folders([name for name in asked.runs if not is_glob(name)], asked.results_dir)}
+    # Names of machines may be those of people and rooms.
+    named = {} if private else machine_names(asked.results_dir)
+    wanted = Wanted(asked.base, asked.model, asked.prompt_tokens, asked.new_tokens, asked.batch_size)
+    machines = _by_machine(folders, alone, private)
+    view = read_fleet(machines, named, wanted, asked.newest, share(asked.threshold))
+    with speaking(asked.lang):
+        return write_fleet(view, asked.reports_dir / "fleet", private)
+
+
+def _by_machine(folders: Sequence[Path], alone: set[Path], private: Private | None) -> dict[str, list[Path]]:
+    """Machine id -> the folders of its runs, oldest first; a copy of a run is left out.
+
+    Runs of a dataset are not opened: it knows their machines, and their ids sort by time.
+    """
+    found: dict[str, list[tuple[str, Path]]] = {}
+    machines, seen = Machines({}), set[str]()
+    for folder in folders:
+        held = _held(folder)
+        if held is not None:
+            place = folder.name, held
+        else:
+            try:
+                run = open_run(folder)
+            except StoreError as error:
+                if folder in alone:
+                    raise
+                print_left_out(error, private)
+                continue
+            machine, shared = machines.of(run.record)
+            if shared:
+                print(one_line(shown_text(f"note: {shared}", private)), file=sys.stderr)
+            place = run.run_id, machine
+        if place[0] not in seen:
+            seen.add(place[0])
+            found.setdefault(place[1], []).append((place[0], folder))
+    if not found:
+        raise StoreError(f"none of {len(folders)} runs can be read")
+    return {machine: [folder for _, folder in sorted(own)] for machine, own in sorted(found.items())}
+
+
+def _held(folder: Path) -> str | None:
+    """The machine of a run of a dataset; ``None`` of a run with a folder of its own."""
+    if (folder / "run.json").is_file() or not is_dataset(folder.parent):
+        return None
+    return open_dataset(folder.parent).held(folder.name).machine
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise UsageError(f"expected a whole number from 1 on, got {text!r}")
+    return int(text)
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nox -s fleet -- report",
+        description=(
+            "All machines side by side: the fastest configuration of each, every configuration beside a chosen "
+            "machine, devices per generation of processor, what changed, and what failed where."
+        ),
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "runs",
+        nargs="*",
+        type=run_name,
+        metavar="RUN",
+        help="ids, folders or globs (default: all that lie in --results-dir)",
+    )
+    parser.add_argument(
+        "--base",
+        metavar="MACHINE",
+        help="name or id of the machine that others are compared with (default: the one that shares most with them)",
+    )
+    parser.add_argument("--model", metavar="NAME", help="requests of this model alone (default: all)")
+    for option, what in (("prompt-tokens", "prompts"), ("new-tokens", "answers"), ("batch-size", "batches")):
+        parser.add_argument(
+            f"--{option}", type=_positive, metavar="N", help=f"{what} of this size alone (default: all)"
+        )
+    parser.add_argument(
+        "--newest",
+        type=_positive,
+        default=NEWEST,
+        metavar="N",
+        help=f"how many runs of each machine are read, the newest (default: {NEWEST})",
+    )
+    parser.add_argument(
+        "--threshold",
+        default="3%",
+        metavar="SHARE",
+        help="differences within it count as the same (default: 3%%)",
+    )
+    add_language(parser)
+    add_redact(parser)
+    add_folders(parser)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    sys.exit(main())

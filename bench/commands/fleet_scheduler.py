@@ -1,0 +1,61 @@
+"""``nox -s fleet -- scheduler``: keep the scheduler that the machines of a lab join."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cli import Parser, print_refusal
+from bench.commands.fleet import say
+from bench.errors import BenchError, UsageError
+from bench.fleet.connection import PORT, address_of, is_loopback, security_for
+from bench.fleet.scheduler import serve
+
+_INTERRUPTED = 130
+DASHBOARD = "127.0.0.1:8787"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until the process is ended; returns the exit status."""
+    try:
+        asked = _parser().parse_args(arguments)
+        encrypted = asked.certs is not None
+        host = asked.host or ("0.0.0.0" if encrypted else "127.0.0.1")  # noqa: S104 - both sides show certificates
+        address = address_of(f"{'tls' if encrypted else 'tcp'}://{host}:{asked.port}")
+        dashboard = None if asked.dashboard == "off" else asked.dashboard
+        if dashboard is not None and not is_loopback(dashboard.rpartition(":")[0]):
+            say("note       the dashboard is not encrypted, and shows everybody who reaches it what is measured where")
+        asyncio.run(serve(address, security_for(address, asked.certs), dashboard, say))
+    except BenchError as error:
+        return print_refusal(error)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nox -s fleet -- scheduler",
+        description="Keep the scheduler that machines join, until Ctrl-C. Without certificates this machine alone "
+        "reaches it.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--certs", type=Path, metavar="DIR", help="the folder of this machine's certificate")
+    parser.add_argument(
+        "--host", metavar="ADDRESS", help="where it listens (default: everywhere with --certs, else 127.0.0.1)"
+    )
+    parser.add_argument("--port", type=_port, default=PORT, metavar="N", help=f"(default: {PORT})")
+    parser.add_argument(
+        "--dashboard",
+        default=DASHBOARD,
+        metavar="HOST:PORT",
+        help=f"where the engine's dashboard is shown, unencrypted, or off (default: {DASHBOARD})",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise UsageError(f"--port: expected a port, got {text!r}")
+    return int(text)

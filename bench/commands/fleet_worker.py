@@ -1,0 +1,101 @@
+"""``nox -s fleet -- worker``: have this machine join a scheduler and measure what desks ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import platform
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.cli import Parser, print_refusal
+from bench.commands.fleet import BENCH, say
+from bench.errors import BenchError, UsageError
+from bench.fleet.certificates import NAME
+from bench.fleet.connection import HERE, address_of, security_for
+from bench.fleet.machine import Place, join
+from bench.observe.machine import MACHINE_ID
+
+_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until the process is ended; returns the exit status."""
+    try:
+        asked = _parser().parse_args(arguments)
+        address = address_of(asked.scheduler)
+        security = security_for(address, asked.certs)
+        place = Place(asked.name, tuple(asked.labels), asked.folder, asked.results_dir, _command())
+        if asked.machine_id is not None:
+            os.environ[MACHINE_ID] = asked.machine_id
+        asyncio.run(join(address, security, place, asked.port, say))
+    except BenchError as error:
+        return print_refusal(error)
+    except KeyboardInterrupt:
+        say(
+            "stopped    a run that goes on ends after its generation, and is carried on with when it is asked for again"
+        )
+        return _INTERRUPTED
+    return 0
+
+
+def _command() -> tuple[str, ...]:
+    try:
+        return tuple(json.loads(os.environ[BENCH]))
+    except (KeyError, ValueError) as error:
+        raise UsageError(f"{BENCH} does not say what measures: start this by `nox -s fleet -- worker`") from error
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="nox -s fleet -- worker",
+        description="Join a scheduler, and measure what desks ask for, until Ctrl-C. A run that was cut off is carried "
+        "on with.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--scheduler", default=HERE, metavar="ADDRESS", help=f"tls://HOST:PORT, or on this machine {HERE} (the default)"
+    )
+    parser.add_argument("--certs", type=Path, metavar="DIR", help="the folder of this machine's certificate")
+    parser.add_argument(
+        "--name", type=_name, default=_default_name(), metavar="NAME", help="what desks call it (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--labels",
+        type=_labels,
+        default=[],
+        metavar="LABEL[,LABEL]",
+        help="what desks group it by, e.g. lunar-lake,driver-beta",
+    )
+    parser.add_argument(
+        "--port", type=int, default=0, metavar="N", help="where the scheduler reaches this machine (default: any)"
+    )
+    parser.add_argument(
+        "--machine-id", metavar="TEXT", help="tells machines apart whose disks were copied, ids included"
+    )
+    parser.add_argument(
+        "--folder", type=Path, default=Path("fleet"), metavar="DIR", help="where jobs of desks lie (default: fleet)"
+    )
+    parser.add_argument(
+        "--results-dir", type=Path, default=Path("results"), metavar="DIR", help="where runs lie (default: results)"
+    )
+    return parser
+
+
+def _default_name() -> str:
+    return re.sub(r"[^0-9A-Za-z_.-]+", "-", platform.node()).strip("-._").lower()[:63] or "machine"
+
+
+def _name(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise UsageError(f"{text!r} cannot name a machine: take letters, digits, full stops and dashes")
+    return text
+
+
+def _labels(text: str) -> list[str]:
+    labels = [label.strip() for label in text.split(",")]
+    if not all(map(NAME.fullmatch, labels)):
+        raise UsageError(f"--labels {text}: a label is not empty, and of letters, digits, full stops and dashes")
+    return labels

@@ -1,0 +1,219 @@
+"""The desk: asks machines to measure, waits for each, and takes what comes back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from distributed import Client, Future, Security
+from distributed.client import FutureCancelledError
+from distributed.comm import CommClosedError
+from distributed.scheduler import KilledWorker
+
+from backends.contract import one_line
+from bench.errors import BenchError, MachineError, UsageError
+from bench.fleet.certificates import NAME
+from bench.fleet.connection import configure, connect
+from bench.fleet.machine import ALONE, describe, labels_in, measure, own_resource
+
+Say = Callable[[str], None]
+ALL = "all"
+_POLL_S = 1.0
+_AGAIN_S = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What every machine is asked for.
+
+    Args:
+        id: by which machines find the run again that they have begun for it.
+        arguments: options of ``nox -s bench``.
+        config: the text of a sweep file.
+    """
+
+    id: str
+    arguments: tuple[str, ...]
+    config: str | None
+
+
+@dataclass(slots=True)
+class Machine:
+    """A machine that is asked.
+
+    Args:
+        away_since: since when it has not been there, by the monotonic clock; ``None`` where it is.
+        answer: what it gave back, see :func:`bench.fleet.machine.measure`; ``None`` until then.
+        why_not: why it gives nothing; ``None`` where it does, or may.
+    """
+
+    name: str
+    labels: tuple[str, ...] = ()
+    machine_id: str | None = None
+    away_since: float | None = None
+    future: Future | None = None
+    answer: Mapping[str, Any] | None = None
+    why_not: str | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether something of it is still to come."""
+        return self.answer is None and self.why_not is None
+
+
+Present = Mapping[str, tuple[str, tuple[str, ...]]]
+"""Name of a machine -> its address and labels."""
+
+
+def present(dask_scheduler: Any) -> dict[str, tuple[str, tuple[str, ...]]]:
+    """The machines that are there; runs at the scheduler."""
+    workers = dask_scheduler.workers.values()
+    return {str(one.name): (one.address, labels_in(one.resources)) for one in workers if ALONE in one.resources}
+
+
+def chosen(wanted: Sequence[str], there: Present) -> list[Machine]:
+    """The machines that are meant by names, labels and ``all``; one that is not there by its name alone.
+
+    Raises:
+        UsageError: none is.
+    """
+    names: list[str] = []
+    for one in wanted:
+        labelled = [name for name, (_, labels) in sorted(there.items()) if one == ALL or one in labels]
+        names += labelled if labelled and one not in there else [one]
+    names = [name for name in dict.fromkeys(names) if name != ALL]
+    if not names:
+        raise UsageError("--on all: no machine has joined; start `nox -s fleet -- worker` on each, or name them")
+    if odd := [name for name in names if not NAME.fullmatch(name)]:
+        raise UsageError(f"--on: {odd[0]!r} cannot name a machine")
+    return [Machine(name, there[name][1] if name in there else ()) for name in names]
+
+
+@dataclass(slots=True)
+class Desk:
+    """One request, and the machines that it goes to.
+
+    Args:
+        address: of the scheduler.
+        wait_s: for how long a machine may be away.
+        take: gets each machine that has answered, as it does so.
+    """
+
+    address: str
+    security: Security
+    request: Request
+    wait_s: float
+    say: Say
+    take: Callable[[Machine], None]
+    machines: list[Machine] = field(default_factory=list)
+    _lost: bool = False
+
+    def choose(self, wanted: Sequence[str]) -> None:
+        """Find the machines of ``wanted``.
+
+        Raises:
+            BenchError: there are none, or no scheduler.
+        """
+        configure()
+        with connect(self.address, self.security) as client:
+            there = client.run_on_scheduler(present)
+        self.machines = chosen(wanted, there)
+        for name in sorted({one.name for one in self.machines} - set(there)):
+            here = ", ".join(sorted(there)) or "none"
+            self.say(f"{name:<10} is away; it is waited for (machines that are there: {here})")
+
+    def measure(self) -> None:
+        """Have all machines measure, until each has answered or has been away for too long."""
+        while any(one.open for one in self.machines):
+            try:
+                with connect(self.address, self.security) as client:
+                    if self._lost:
+                        self.say("the scheduler is back")
+                    self._lost = False
+                    client.subscribe_topic(self.request.id, self._progress)
+                    self._follow(client)
+            except (OSError, CommClosedError, FutureCancelledError, MachineError, RuntimeError) as error:
+                self._without_scheduler(error)
+
+    def _without_scheduler(self, error: Exception) -> None:
+        """Nothing can be heard of any machine; what they measure meanwhile is there when they are reached again."""
+        if not self._lost:
+            self.say(f"the scheduler cannot be reached, and is waited for: {one_line(error)}")
+        self._lost = True
+        for one in self.machines:
+            one.future = None
+        self._see({})
+        time.sleep(_AGAIN_S)
+
+    def _follow(self, client: Client) -> None:
+        while open_ones := [one for one in self.machines if one.open]:
+            there = client.run_on_scheduler(present)
+            self._see(there)
+            for one in open_ones:
+                if one.future is None and one.name in there:
+                    self._ask(client, one, *there[one.name])
+                elif one.future is not None and one.future.done():
+                    self._answered(one, one.future)
+            time.sleep(_POLL_S)
+
+    def _see(self, there: Present) -> None:
+        """Notice which machines are away, and give up those that are for too long."""
+        now = time.monotonic()
+        for one in self.machines:
+            if not one.open or one.name in there:
+                if one.open and one.away_since is not None and one.future is not None:
+                    self.say(f"{one.name:<10} is back")
+                one.away_since = None
+                continue
+            if one.away_since is None:
+                one.away_since = now
+                if one.future is not None:
+                    self.say(f"{one.name:<10} is away, and is waited for")
+            elif now - one.away_since >= self.wait_s:
+                one.why_not = f"was away for {self.wait_s:g} s, and is given up"
+                if one.future is not None:
+                    one.future.cancel(force=True)
+                self.say(f"{one.name:<10} {one.why_not}")
+
+    def _ask(self, client: Client, one: Machine, address: str, labels: tuple[str, ...]) -> None:
+        arguments, config = self.request.arguments, self.request.config
+        if one.machine_id is None:
+            told = client.run(describe, arguments, config, workers=[address])[address]
+            one.machine_id, one.labels = told["machine_id"], labels
+            for line in told["lines"] if told["error"] is None else [f"cannot plan it: {told['error']}"]:
+                self.say(f"{one.name:<10} {line}")
+        every_s = max(5.0, len(self.machines) / 2)
+        one.future = client.submit(
+            measure,
+            self.request.id,
+            arguments,
+            config,
+            every_s,
+            key=f"{self.request.id}-{one.name}-{time.time_ns()}",
+            resources={ALONE: 1, own_resource(one.name): 1},
+            pure=False,
+        )
+
+    def _answered(self, one: Machine, future: Future) -> None:
+        if future.cancelled():
+            raise CommClosedError("the connection to the scheduler was lost")
+        error = future.exception()
+        if error is None:
+            one.answer = future.result()
+        elif isinstance(error, KilledWorker):
+            one.why_not = "vanished again and again while it measured: see whether it crashes"
+        elif isinstance(error, BenchError):
+            one.why_not = str(error)
+        else:
+            one.why_not = f"failed: {type(error).__name__}: {error}"
+        # The scheduler and the machine need not keep it.
+        future.release()
+        if one.why_not is not None:
+            self.say(f"{one.name:<10} {one.why_not}")
+        self.take(one)
+
+    def _progress(self, event: tuple[float, Mapping[str, str]]) -> None:
+        told = event[1]
+        self.say(f"{told['machine']:<10} {told['said']}")

@@ -1,0 +1,215 @@
+"""A machine of the fleet: the engine's worker, and what it does for a desk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distributed import Client, Security, Status, Worker, get_worker
+
+from backends.contract import one_line
+from bench.errors import MachineError
+from bench.fleet.certificates import NAME
+from bench.fleet.connection import CONNECT_S, METADATA, configure, explained, refuse_other_version
+from bench.fleet.job import Job
+from bench.observe.limits import usable_memory
+from bench.observe.machine import machine_id
+from bench.plan.environments import CONVERSION
+from bench.plan.flags import raw_values
+from bench.plan.venvs import Venvs
+from bench.prepare.conversion_cost import existing_parent
+from bench.prepare.preflight import Free, preflight_lines
+from bench.prepare.preparation import ASSUMED_PARAMETERS
+from bench.prepare.stage import preparation_for, wanted_artifacts
+from bench.run.planning import plan_for
+
+Say = Callable[[str], None]
+
+ALONE = "MACHINE"
+"""The resource of which each machine has one, so that it does one thing at a time."""
+_OWN, _LABEL = "machine-", "label-"
+_LEAVING = (Status.closing, Status.closing_gracefully, Status.closed, Status.failed)
+_AGAIN_S = 5.0
+_LONGEST = 160
+"""Of a line of progress, in characters."""
+_ANY_PYTHON = json.dumps({CONVERSION: {"python": sys.executable}})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where and how a machine measures.
+
+    Args:
+        name: what desks call it.
+        labels: what desks group it by.
+        folder: where the jobs of desks lie.
+        results: where its runs lie, as those that are started on it by hand.
+        command: measures, given the options of ``nox -s bench``.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    folder: Path
+    results: Path
+    command: tuple[str, ...]
+
+    @property
+    def resources(self) -> dict[str, float]:
+        """What the scheduler binds tasks by; a worker's own name does not survive its restart."""
+        return {ALONE: 1, own_resource(self.name): 1, **{f"{_LABEL}{label}": 1 for label in self.labels}}
+
+    def job(self, request: str) -> Job:
+        """What a desk asks for under an id."""
+        if not NAME.fullmatch(request):
+            raise MachineError(f"{request!r} is no id of a request")
+        return Job(self.folder / self.name / request, self.results)
+
+
+def own_resource(name: str) -> str:
+    """The resource that the machine of this name alone has."""
+    return f"{_OWN}{name}"
+
+
+def labels_in(resources: Mapping[str, float]) -> tuple[str, ...]:
+    """The labels of a machine, by its resources."""
+    return tuple(sorted(name.removeprefix(_LABEL) for name in resources if name.startswith(_LABEL)))
+
+
+class Member(Worker):  # type: ignore[misc]
+    """A worker that knows its place."""
+
+    place: Place
+
+
+async def join(address: str, security: Security, place: Place, port: int, say: Say) -> None:
+    """Be a machine of the fleet until the process is ended; joins again whenever the scheduler comes back.
+
+    Args:
+        address: of the scheduler.
+        security: see :func:`bench.fleet.connection.security_for`.
+        place: where it measures.
+        port: where the scheduler reaches this machine; 0 for any.
+        say: prints a line.
+
+    Raises:
+        MachineError: the scheduler refuses this machine for good.
+    """
+    configure()
+    said = ""
+    while True:
+        try:
+            await _member(address, security, place, port, say)
+            why = f"the scheduler at {address} has gone"
+        except _Refused:
+            raise
+        except MachineError as error:
+            why = str(error)
+        except (OSError, RuntimeError, ValueError) as error:
+            taken = "name taken" in str(error)
+            why = (
+                f"another machine named {place.name} has joined: name this one by --name" if taken else one_line(error)
+            )
+        if why != said:
+            say(f"waiting    {why}")
+            said = why
+        await asyncio.sleep(_AGAIN_S)
+
+
+class _Refused(MachineError):  # noqa: N818 - named for what happened
+    """Waiting does not help."""
+
+
+async def _member(address: str, security: Security, place: Place, port: int, say: Say) -> None:
+    with explained(address):
+        async with Client(
+            address, security=security, asynchronous=True, timeout=CONNECT_S, set_as_default=False
+        ) as client:
+            theirs = await client.get_metadata([METADATA], None)
+    try:
+        refuse_other_version(theirs, address)
+    except MachineError as error:
+        raise _Refused(str(error)) from error
+    member = Member(
+        address,
+        name=place.name,
+        nthreads=1,
+        resources=place.resources,
+        memory_limit=0,
+        security=security,
+        host="127.0.0.1" if address.startswith("tcp://") else None,
+        port=port,
+        dashboard=False,
+        # Whether it is alive is served in any case, and without encryption.
+        dashboard_address="127.0.0.1:0",
+    )
+    member.place = place
+    async with member:
+        say(f"joined     {address} as {place.name}")
+        await member.finished()
+
+
+# -- what desks ask for -----------------------------------------------------------------------------------------------
+
+
+async def describe(arguments: Sequence[str], config: str | None, dask_worker: Member) -> dict[str, Any]:
+    """What the machine would do, and how long that would take; beside whatever it does now."""
+    return await asyncio.to_thread(_described, dask_worker.place, arguments, config)
+
+
+def _described(place: Place, arguments: Sequence[str], config: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = {"machine_id": machine_id(), "lines": [], "error": None}
+    try:
+        job = place.job("plan")
+        job.write(place.command, arguments, config)
+        found["lines"] = _plan([*arguments, *job.config], place.results)
+    except Exception as error:  # noqa: BLE001 - the run itself says what is wrong, and where
+        found["error"] = one_line(error)
+    return found
+
+
+def _plan(arguments: Sequence[str], results: Path) -> list[str]:
+    options, plan = plan_for(raw_values(arguments), Path.cwd())
+    # Nothing is converted here, and what is in the cache does not depend on who looks.
+    found = preparation_for(options, Venvs(_ANY_PYTHON, {}), plan.loads, lambda _: None)
+    pending, parameters = [], None
+    if found is not None:
+        parameters = ASSUMED_PARAMETERS if found.expected_facts is None else found.expected_facts.parameters
+        pending = found.pending(wanted_artifacts(plan.loads))
+    free = Free(shutil.disk_usage(existing_parent(results)).free, usable_memory().available_bytes)
+    return preflight_lines(plan, options, pending, parameters, free)
+
+
+def measure(request: str, arguments: Sequence[str], config: str | None, every_s: float) -> dict[str, Any]:
+    """Measure in a process of its own, and give back the run.
+
+    Args:
+        request: the id by which the run is found again.
+        arguments: options of ``nox -s bench``.
+        config: the text of a sweep file.
+        every_s: how often the desk is told what it says.
+    """
+    worker: Member = get_worker()
+    job = worker.place.job(request)
+    job.write(worker.place.command, arguments, config)
+    told, at, failure = "", 0.0, ""
+    try:
+        for said in job.wait():
+            if worker.status in _LEAVING:
+                # Its process goes on, and is found again by whoever asks for it next.
+                failure = f"{worker.place.name} lost its scheduler"
+                break
+            if said != told and time.monotonic() >= at:
+                worker.log_event(request, {"machine": worker.place.name, "said": said[:_LONGEST]})
+                told, at = said, time.monotonic() + every_s
+    except MachineError as error:
+        # What was measured until then is there.
+        failure = str(error)
+    status = MachineError.exit_status if job.status is None else job.status
+    return {"status": status, "error": failure or job.error, "run_id": job.run_id, "run": job.packed()}

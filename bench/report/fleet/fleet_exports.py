@@ -1,0 +1,336 @@
+"""A fleet as lines for a terminal, as Markdown, as CSV, and as JSON for a program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from bench.analyse.fleet import METRICS, Figure, Question, energies, splits, tries
+from bench.analyse.fleet_machine import Machine, Tried
+from bench.metrics import METRICS as ENTRIES
+from bench.metrics import RANKED
+from bench.report import metric_words
+from bench.report.compare.comparison_figures import change
+from bench.report.exports.fields import attributes, json_text, turn_of, with_ends
+from bench.report.exports.summary_csv import summary_csv
+from bench.report.exports.summary_markdown import escape
+from bench.report.fleet import fleet_words as words
+from bench.report.fleet.fleet_view import Column, FleetView, columns, fastest, title
+from bench.report.format import capital, interval, listed, number, plain, with_interval
+from bench.report.index import about_fields
+from bench.report.language import ENGLISH, in_each, speaking
+from bench.report.language import gettext as _
+
+FLEET_VERSION = 1
+_MOST_ROWS = 300
+_MOST_IN_TERMINAL = 40
+_MOST_FIGURES = 1500
+"""Of Markdown."""
+
+
+def rows(view: FleetView) -> list[dict[str, Any]]:
+    """A row per machine, request and configuration, all with the same keys."""
+    lowest = {
+        (id(one.figure), metric): one.answer.claim
+        for question in view.fleet.questions
+        for metric in RANKED
+        for one in fastest(question, metric)
+    }
+    return [
+        _row(view, question, one, {metric: lowest.get((id(one), metric)) for metric in RANKED})
+        for question in view.fleet.questions
+        for one in question.figures
+    ]
+
+
+def _row(view: FleetView, question: Question, one: Figure, claims: dict[str, str | None]) -> dict[str, Any]:
+    cell, load, machine, asked = one.cell, one.cell.load, one.machine, question.asked
+    figures: dict[str, Any] = {}
+    for metric in RANKED:
+        entry, measured = ENTRIES[metric], getattr(cell, metric)
+        figures |= with_ends(entry.names, measured.estimate if measured else None)
+        figures[f"{entry.name}_lowest"] = claims[metric]
+    for metric in METRICS:
+        name, difference = ENTRIES[metric].name, one.differences.get(metric)
+        figures |= with_ends(f"{name}_over_base{{}}", difference.contrast.ratio if difference else None)
+        figures[f"{name}_verdict"] = difference.verdict if difference else None
+        figures[f"{name}_basis"] = difference.basis if difference else None
+    return {
+        "machine": machine.id,
+        "machine_name": machine.name,
+        "labels": "; ".join(machine.labels),
+        "generation": machine.generation,
+        "cpu": machine.cpu,
+        "is_base": machine is view.fleet.base,
+        "run_id": one.standing.run_id,
+        "measured_at": one.standing.created_at.isoformat(),
+        "days_older": view.age(one),
+        "ended": one.standing.analysis.end is not None,
+        "model": asked.model,
+        "model_digest": asked.digest or None,
+        **attributes(asked, "prompt_tokens", "new_tokens", "batch_size", "ask"),
+        **turn_of(asked.shape),
+        "cell_key": cell.cell_key,
+        "configuration": view.name(one),
+        **attributes(load, "backend", "backend_version", "device_requested", "ran_on", "device_verdict", "precision"),
+        "inference_precision": load.inference_precision,
+        "simulated": load.simulated,
+        "quality": load.quality.verdict if load.quality else None,
+        "padded_prompt_tokens": cell.padded_prompt_tokens,
+        "blocks": cell.blocks,
+        **figures,
+        "energy_j": None if load.simulated else cell.costs.energy_j,
+        "energy_source": None if load.simulated else cell.costs.energy_source,
+        "serious": "; ".join(one.serious),
+        "kept_apart": "; ".join(apart.why for apart in one.apart),
+    }
+
+
+@speaking(ENGLISH.code)
+def as_csv(view: FleetView) -> str:
+    """:func:`rows` in English."""
+    return summary_csv(rows(view))
+
+
+@speaking(ENGLISH.code)
+def as_json(view: FleetView) -> str:
+    """For a program, in English; ``rows`` are those of fleet.csv."""
+    fleet = view.fleet
+    return json_text(
+        {
+            "fleet_version": FLEET_VERSION,
+            "about": _about(view),
+            "base": fleet.base.id,
+            "threshold": fleet.threshold,
+            "notes": [*words.notes(view), words.read_note(view)],
+            "rule": words.rule(view),
+            "machines": [_machine(one) for one in fleet.machines],
+            "rows": rows(view),
+            "answers": [
+                {
+                    **asdict(question.asked),
+                    "metric": metric,
+                    "machine": one.machine.id,
+                    "claim": one.answer.claim,
+                    "cell_key": one.figure.cell.cell_key,
+                    "simulated": one.answer.ranking.simulated,
+                    "tied": [tied.cell.cell_key for tied in one.tied],
+                    "not_ranked": [other.cell.cell_key for other in one.others],
+                }
+                for question in fleet.questions
+                for metric in RANKED
+                for one in fastest(question, metric)
+            ],
+            "devices": [
+                {
+                    **asdict(question.asked),
+                    "machine": one.machine.id,
+                    "generation": one.machine.generation,
+                    **attributes(one, "backend", "precision", "simulated"),
+                    "metric": metric,
+                    "ratio": f"{pair[0]}/{pair[1]}",
+                    **with_ends("value{}", ratio),
+                }
+                for question in fleet.questions
+                for one in question.devices
+                for metric, ratios in one.ratios.items()
+                for pair, ratio in ratios.items()
+            ],
+            "kept_apart": [
+                {
+                    **asdict(question.asked),
+                    "machine": one.machine.id,
+                    "cell_key": one.cell.cell_key,
+                    "reasons": [asdict(apart) for apart in one.apart],
+                }
+                for question in fleet.questions
+                for one in question.figures
+                if one.apart
+            ],
+            "splits": [
+                {
+                    **attributes(one, "what", "before", "after"),
+                    "moved": [machine.id for machine, _places in one.moved],
+                    "unmoved": [machine.id for machine in one.unmoved],
+                    "untold": [machine.id for machine in one.untold],
+                }
+                for one in splits(fleet.machines)
+            ],
+            "tried": [
+                {"machine": machine.id, **asdict(tried), "created_at": tried.created_at.isoformat()}
+                for machine, tried in tries(fleet.machines)
+            ],
+        }
+    )
+
+
+def _machine(one: Machine) -> dict[str, Any]:
+    known = attributes(one, "id", "name", "labels", "cpu", "generation", "runs", "read", "left_out")
+    return {**known, "turns": words.turns(one)}
+
+
+def _about(view: FleetView) -> dict[str, Any]:
+    figures = view.figures
+    machines = view.fleet.machines
+    return about_fields(
+        created_at=view.newest.isoformat(),
+        machine=listed([one.name for one in machines][:5]) if len(machines) <= 5 else words.heading(view),
+        machine_id=None,
+        model=listed(list(dict.fromkeys(one.asked.model for one in view.fleet.questions))),
+        synthetic_model=any(
+            bool((own.analysis.record.get("model") or {}).get("synthetic")) for one in machines for own in one.standing
+        ),
+        backends=[one.cell.load.backend for one in figures],
+        simulated=[one.cell.load.simulated for one in figures],
+        cells=len(figures),
+        headlines=in_each(lambda: words.lead(view)),
+        serious=[code for one in figures for code in one.serious],
+        ended=all(one.standing.analysis.end is not None for one in figures),
+    )
+
+
+@speaking(ENGLISH.code)
+def lines(view: FleetView) -> list[str]:
+    """For a terminal of any encoding, in English: the fastest of each machine, and what failed."""
+    question = view.fleet.questions[0]
+    text = [f"fleet: {words.heading(view)}", *words.notes(view), words.read_note(view), "", title(question.asked)]
+    text += words.sentences(view, question)
+    names = [one.machine.name for one in fastest(question, "response_ms") or fastest(question, "ttft_ms")]
+    width = max(map(len, names), default=0)
+    own = []
+    for metric in ("tpot_ms", "ttft_ms"):
+        if found := fastest(question, metric):
+            own += ["", f"{ENTRIES[metric].short}, lowest on each machine"]
+            own += [
+                f"{one.machine.name:<{width}}  {with_interval(one.answer.lowest, 'ms')}  {view.name(one.figure)}, "
+                + "; ".join([words.claim(one), *([f"{len(one.tied)} tied"] if one.tied else [])])
+                for one in found[:_MOST_IN_TERMINAL]
+            ]
+    if failed := [(machine, one) for machine, one in tries(view.fleet.machines) if one.failed]:
+        own += ["", "not everything ran:", *(_failed(*one) for one in failed[:_MOST_IN_TERMINAL])]
+    return [plain(line) for line in (*text, *own)]
+
+
+def _failed(machine: Machine, one: Tried) -> str:
+    load, first, longest = map(words.phase, (one.load, one.first, one.longest))
+    phases = f"load {load}, first generation {first}, long prompt {longest}"
+    reason = f": {one.reason}" if one.reason else ""
+    return f"{machine.name}: {one.backend} {one.device} {one.precision}: {phases}{reason}"
+
+
+# -- Markdown
+
+
+def markdown(view: FleetView) -> str:
+    """For a step summary or a page of notes, of the first of the requests that the page shows."""
+    parts = [f"## AIPC Bench: {escape(words.heading(view))}", ""]
+    parts += [f"> **{escape(note)}**\n" for note in words.notes(view)]
+    parts += [escape(words.read_note(view)), ""]
+    for question in _in_markdown(view):
+        parts += [f"### {escape(title(question.asked))}", ""]
+        parts += [f"- {escape(one)}" for one in words.sentences(view, question)]
+        parts += ["", *_fastest_table(view, question), "", *_matrices(view, question), *_energy(view, question)]
+    parts += _changes(view)
+    parts += _failures(view)
+    return "\n".join([*parts, *map(escape, words.rule(view)), ""])
+
+
+def _in_markdown(view: FleetView) -> Iterator[Question]:
+    """The first requests: GitHub refuses a step summary of more than 1 MiB."""
+    count = 0
+    for question in view.shown:
+        count += len(question.figures)
+        if count > _MOST_FIGURES and question is not view.shown[0]:
+            return
+        yield question
+
+
+def _table(heads: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(heads)} |"
+    yield "|---" * len(heads) + "|"
+    yield from (f"| {' | '.join(row)} |" for row in body[:_MOST_ROWS])
+    if len(body) > _MOST_ROWS:
+        yield ""
+        yield _("{count} more rows are in fleet.json.").format(count=number(len(body) - _MOST_ROWS, 0))
+
+
+def _fastest_table(view: FleetView, question: Question) -> Iterator[str]:
+    heads = _("machine"), _("generation"), _("metric"), _("configuration"), "ms", _("what may be said"), _("run")
+    body = [
+        [
+            *(escape(one.machine.name), escape(words.generation(one.machine)), metric_words.short(metric)),
+            *(escape(view.name(one.figure)), with_interval(one.answer.lowest, "")),
+            escape("; ".join([words.claim(one), *words.beside(view, one)])),
+            " ".join(filter(None, (one.figure.standing.run_id, words.age(view.age(one.figure))))),
+        ]
+        for metric in RANKED
+        for one in fastest(question, metric)
+    ]
+    yield from _table(heads, body)
+
+
+def _matrices(view: FleetView, question: Question) -> Iterator[str]:
+    found = columns(view, question)
+    for metric in METRICS:
+        heads = [_("machine"), *(escape(one.name) for one in found)]
+        body = [
+            [escape(machine.name), *(_tile(one, machine, metric) for one in found)] for machine in question.machines
+        ]
+        name = capital(metric_words.name(metric))
+        base = escape(view.fleet.base.name)
+        yield _("{metric}, ms, and the change from {base}:").format(metric=name, base=base)
+        yield ""
+        yield from _table(heads, body)
+        yield ""
+
+
+def _tile(column: Column, machine: Machine, metric: str) -> str:
+    one = column.figures.get(machine.id)
+    measured = getattr(one.cell, metric) if one else None
+    if one is None or measured is None:
+        return ""
+    ends = interval(measured.estimate)
+    figure = f"{number(measured.estimate.value)} ({ends})" if ends else number(measured.estimate.value)
+    figure += escape(column.mark(one))
+    difference = one.differences.get(metric)
+    told = change(difference.contrast.ratio) if difference else words.reasons(one)
+    return f"{figure}<br>{escape(told)}" if told else figure
+
+
+def _energy(view: FleetView, question: Question) -> Iterator[str]:
+    if found := energies(question):
+        heads = _("machine"), _("configuration"), _("energy per answer, J"), _("counted by")
+        body = [
+            [escape(one.machine.name), escape(view.name(one)), number(value), escape(str(one.cell.costs.energy_source))]
+            for one, value in found
+        ]
+        yield from (*_table(heads, body), "")
+
+
+def _changes(view: FleetView) -> Iterator[str]:
+    if found := [(one.name, sentence) for one in view.fleet.machines for sentence in words.turns(one)]:
+        yield "### " + _("What changed")
+        yield ""
+        yield from (f"- **{escape(name)}**: {escape(sentence)}" for name, sentence in found)
+        yield ""
+
+
+def _failures(view: FleetView) -> Iterator[str]:
+    if failed := [(machine, one) for machine, one in tries(view.fleet.machines) if one.failed]:
+        yield "### " + _("What failed where")
+        yield ""
+        heads = (
+            *(_("stack"), _("device"), _("machine"), _("driver"), _("load"), _("first generation")),
+            *(_("long prompt"), _("reason")),
+        )
+        body = [
+            [
+                *(escape(f"{one.backend} {one.precision}"), escape(one.device), escape(machine.name)),
+                escape(words.driver(one)),
+                *map(words.phase, (one.load, one.first, one.longest)),
+                escape(one.reason[:300]),
+            ]
+            for machine, one in failed
+        ]
+        yield from (*_table(heads, body), "")

@@ -1,0 +1,71 @@
+"""fleet.html: one file without requests; everything is in it without the script, which chooses and sorts."""
+
+from __future__ import annotations
+
+import base64
+
+from bench import metrics
+from bench.analyse.comparison import VERDICTS
+from bench.analyse.fleet import KINDS, METRICS, PAIRS, Figure, energies, splits, tries
+from bench.analyse.grouping import group_by
+from bench.metrics import RANKED
+from bench.report import finding_words, metric_words
+from bench.report.compare import comparison_figures, comparison_view
+from bench.report.compare.comparison_page import tint
+from bench.report.fleet import fleet_view, fleet_words
+from bench.report.fleet.fleet_view import FleetView
+from bench.report.run_page import DataLink
+from bench.report.template import render_page
+
+_MOST_BYTES = 1_000_000
+"""Of the CSV within the page; a larger one lies beside it."""
+_MOST_TRIED = 1500
+
+
+def page(view: FleetView, csv: str) -> str:
+    """The page of a fleet, in the language that is chosen; ``csv`` is the file that it holds."""
+    tried = tries(view.fleet.machines)
+    shown = sorted(tried, key=lambda one: not one[1].failed)[:_MOST_TRIED]
+    figures = [one for question in view.shown for one in question.figures]
+    return render_page(
+        "fleet",
+        "",
+        ("comparison", "choices"),
+        view=view,
+        fleet=view.fleet,
+        csv=_link(csv),
+        generations=list(dict.fromkeys(fleet_words.generation(one) for one in view.fleet.machines)),
+        backends=sorted({one.cell.load.backend for one in figures}),
+        devices=sorted({one.cell.load.ran_on for one in figures}),
+        tried=shown,
+        tried_left_out=len(tried) - len(shown),
+        changes=splits(view.fleet.machines),
+        changed=[one for one in view.fleet.machines if one.history and one.history.turns],
+        energies=energies,
+        columns=fleet_view.columns,
+        fastest=fleet_view.fastest,
+        request=fleet_view.title,
+        words=fleet_words,
+        finding=finding_words,
+        m=metric_words,
+        metrics=metrics,
+        compared=METRICS,
+        ranked=RANKED,
+        kinds=KINDS,
+        pairs=PAIRS,
+        group_by=group_by,
+        tint=_tint,
+        figures=comparison_figures,
+        verdicts=VERDICTS,
+    )
+
+
+def _tint(one: Figure, metric: str) -> str:
+    return tint(comparison_view.Figure(0, one.cell, one.differences[metric], serious=False, together=False))
+
+
+def _link(csv: str) -> DataLink:
+    if len(csv) > _MOST_BYTES:
+        return DataLink("fleet.csv", "fleet.csv")
+    encoded = base64.b64encode(csv.encode("utf-8")).decode("ascii")
+    return DataLink(f"data:text/csv;charset=utf-8;base64,{encoded}", "fleet.csv")

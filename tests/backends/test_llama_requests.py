@@ -1,0 +1,77 @@
+"""What is read off llama.cpp's log; the lines are those of its build b11669."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from backends.llama_requests import LlamaLog, Placement, context_facts, placement
+
+GPU = "Intel(R) Arc(TM) B390 Graphics"
+USING = f"llama_prepare_model_devices: using device Vulkan0 ({GPU}) (0000:00:02.0) - 2048 MiB free\n"
+LOAD = (
+    USING,
+    "load_tensors: offloading output layer to GPU\n",
+    "load_tensors: offloaded 31/31 layers to GPU\n",
+    "load_tensors:   CPU_Mapped model buffer size =    28.69 MiB\n",
+    "load_tensors:      Vulkan0 model buffer size =    85.77 MiB\n",
+)
+CONTEXT = (
+    "llama_context: flash_attn            = enabled\n",
+    "llama_kv_cache: size =   11.25 MiB (512 cells, 30 layers, 1/1 seqs), K (f16):    5.62 MiB, V (f16):    5.62 MiB\n",
+)
+WHOLE = Placement(GPU, 31, 31, {"CPU_Mapped": "28.69 MiB", "Vulkan0": "85.77 MiB"})
+
+
+def log(*lines: str) -> LlamaLog:
+    found = LlamaLog()
+    for line in lines:
+        found.take(2, line)
+    return found
+
+
+@pytest.mark.parametrize("identity", ["(0000:00:02.0)", "(unknown id)"])
+def test_a_whole_model_on_a_gpu(identity: str) -> None:
+    assert placement(log(*(line.replace("(0000:00:02.0)", identity) for line in LOAD))) == WHOLE
+
+
+def test_a_products_name_may_hold_brackets() -> None:
+    software = USING.replace(GPU, "llvmpipe (LLVM 15.0.6, 256 bits)").replace("0000:00:02.0", "unknown id")
+    assert placement(log(software)).product == "llvmpipe (LLVM 15.0.6, 256 bits)"
+
+
+@pytest.mark.parametrize(
+    ("found", "device"),
+    [
+        (WHOLE, "VULKAN.0"),
+        (replace(WHOLE, offloaded=12), "CPU and VULKAN.0"),
+        (replace(WHOLE, offloaded=0), "CPU"),
+        (replace(WHOLE, product=None), "CPU"),
+        (replace(WHOLE, product="another GPU"), "another GPU"),
+        (placement(log()), "CPU"),
+    ],
+)
+def test_what_is_left_on_the_cpu_or_runs_elsewhere_is_not_called_what_was_asked(found: Placement, device: str) -> None:
+    assert found.ran_on("VULKAN.0", GPU) == device
+
+
+def test_the_share_of_the_layers_is_said() -> None:
+    assert replace(WHOLE, offloaded=12).words == (
+        f"By its log llama.cpp uses {GPU}, with 12 of 31 layers (39%) there; weights: 28.69 MiB in CPU_Mapped, "
+        "85.77 MiB in Vulkan0."
+    )
+
+
+def test_the_cache_and_the_attention_are_those_of_the_log() -> None:
+    assert context_facts(log(*CONTEXT)) == {"cache": "f16", "attention": "flash"}
+
+
+@pytest.mark.parametrize(("chosen", "attention"), [("enabled", "flash"), ("disabled", "softmax")])
+def test_of_what_llama_cpp_was_left_to_choose_the_choice_is_told(chosen: str, attention: str) -> None:
+    lines = ("llama_context: flash_attn            = auto\n", f"sched: Flash Attention was auto, set to {chosen}\n")
+    assert context_facts(log(*lines)) == {"attention": attention}
+
+
+def test_keys_and_values_of_two_types_are_both_named() -> None:
+    assert context_facts(log(CONTEXT[1].replace("V (f16)", "V (q8_0)")))["cache"] == "f16, values q8_0"

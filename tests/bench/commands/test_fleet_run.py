@@ -1,0 +1,129 @@
+"""What a desk does with what machines give back: it is collected, named, judged and shown."""
+
+from __future__ import annotations
+
+import tomllib
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.commands.fleet_run import Collection
+from bench.fleet.desk import Machine, Request
+from bench.store.dataset import open_dataset
+from tests.support.datasets import collected, write_run, zipped
+
+HEAD = "20261210T010101Z-00000f"
+OURS, OTHER = "m" * 16, "o" * 16
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return tmp_path / "dataset"
+
+
+def answered(folder: Path, status: int = 0, run_id: str = HEAD, **changes: Any) -> Machine:
+    """A machine that has measured."""
+    run = write_run(folder / "own", run_id, **changes)
+    packed = zipped(run, folder / f"{run_id}.zip", f"{run_id}/").read_bytes()
+    answer = {"status": status, "error": "it broke" if status else "", "run_id": run_id, "run": packed}
+    return Machine("nuc-3", labels=("lunar-lake",), answer=answer)
+
+
+def status_of(tmp_path: Path, *machines: Machine) -> int:
+    collection = Collection(
+        Namespace(into=str(tmp_path / "dataset"), reports_dir=tmp_path / "reports"), Request("r1", (), None)
+    )
+    for one in machines:
+        collection.take(one)
+    collection.take_rest()
+    return collection.finish(machines)
+
+
+def earlier(dataset: Path, folder: Path, count: int, **changes: Any) -> None:
+    """Runs of the same machine that lie in the dataset already."""
+    runs = [write_run(folder / "earlier", f"202612{day + 1:02d}T010101Z-000001", **changes) for day in range(count)]
+    collected(*runs, into=dataset)
+
+
+def test_a_run_is_collected_and_its_machine_named(tmp_path: Path, dataset: Path) -> None:
+    assert status_of(tmp_path, answered(tmp_path)) == 0
+    assert list(open_dataset(dataset).manifest.runs) == [HEAD]
+    named = tomllib.loads((dataset / "machines.toml").read_text("utf-8"))
+    assert named == {OURS: {"name": "nuc-3", "labels": ["lunar-lake"]}}
+    assert (tmp_path / "reports" / "fleet" / "fleet.html").is_file()
+
+
+def test_a_name_that_people_gave_stays(tmp_path: Path, dataset: Path) -> None:
+    collected(into=dataset)
+    (dataset / "machines.toml").write_text(f'[{OURS}]\nname = "the old one"\n', "utf-8")
+    status_of(tmp_path, answered(tmp_path))
+    assert (dataset / "machines.toml").read_text("utf-8") == f'[{OURS}]\nname = "the old one"\n'
+
+
+def test_what_a_machine_measured_before_it_failed_is_collected(
+    tmp_path: Path, dataset: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert status_of(tmp_path, answered(tmp_path, status=1)) == 1
+    assert list(open_dataset(dataset).manifest.runs) == [HEAD]
+    assert "nuc-3      has ended, exit status 1: it broke" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("status", [1, 4])
+def test_a_machine_that_began_no_run_is_named(tmp_path: Path, status: int, capsys: pytest.CaptureFixture[str]) -> None:
+    machine = Machine("nuc-3", answer={"status": status, "error": "no such model", "run_id": None, "run": None})
+    assert status_of(tmp_path, machine, answered(tmp_path)) == status
+    shown = capsys.readouterr().out
+    assert f"nuc-3      has ended, exit status {status}: no such model" in shown
+    assert "nuc-3      began no run" in shown
+
+
+def test_a_machine_that_was_given_up_fails_the_command_alone(tmp_path: Path, dataset: Path) -> None:
+    away = Machine("nuc-4", why_not="was away for 2 s, and is given up")
+    assert status_of(tmp_path, away, answered(tmp_path)) == 1
+    assert list(open_dataset(dataset).manifest.runs) == [HEAD]
+
+
+def test_a_run_that_was_changed_on_the_way_is_refused(tmp_path: Path, dataset: Path) -> None:
+    machine = answered(tmp_path)
+    (tmp_path / "own" / HEAD / "end.json").write_text("{}", "utf-8")
+    packed = zipped(tmp_path / "own" / HEAD, tmp_path / "changed.zip", f"{HEAD}/").read_bytes()
+    assert machine.answer is not None
+    machine.answer = {**machine.answer, "run": packed}
+    assert status_of(tmp_path, machine) == 1
+    assert machine.why_not == "its run is not collected: the reason stands above"
+    assert list(open_dataset(dataset).manifest.runs) == []
+
+
+@pytest.mark.parametrize(("slower", "status"), [(1.0, 0), (1.5, 1)])
+def test_a_machine_is_held_against_its_own_earlier_runs(
+    tmp_path: Path, dataset: Path, slower: float, status: int
+) -> None:
+    earlier(dataset, tmp_path, 6)
+    assert status_of(tmp_path, answered(tmp_path, slower={"ort-genai": slower})) == status
+    assert (tmp_path / "reports" / f"gate-{HEAD}" / "gate.md").is_file()
+
+
+def test_a_gate_with_few_earlier_runs_that_cannot_tell_fails_nothing(tmp_path: Path, dataset: Path) -> None:
+    earlier(dataset, tmp_path, 2)
+    assert status_of(tmp_path, answered(tmp_path)) == 0
+    assert (tmp_path / "reports" / f"gate-{HEAD}" / "gate.md").is_file()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"machine_id": OTHER},
+        {"prompt_tokens": (64,)},
+        {"record": {"model": {"name": "other", "digest": "d"}}},
+        {"end": "interrupted"},
+    ],
+    ids=["machine", "request", "model", "unfinished"],
+)
+def test_runs_that_measured_something_else_are_no_baseline(
+    tmp_path: Path, dataset: Path, changes: dict[str, Any]
+) -> None:
+    earlier(dataset, tmp_path, 6, **changes)
+    assert status_of(tmp_path, answered(tmp_path, slower={"ort-genai": 1.5})) == 0
+    assert not (tmp_path / "reports" / f"gate-{HEAD}").exists()

@@ -1,0 +1,86 @@
+"""A run that a desk asked for: begun once, found again, carried on with."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from bench.fleet.job import Job
+
+SAYS = "import sys; print('run        r1'); print(*sys.argv[1:]); print('error: it broke'); sys.exit({status})"
+
+
+def job(folder: Path, program: str, *arguments: str, config: str | None = None) -> Job:
+    one = Job(folder / "job", folder / "results")
+    one.write([sys.executable, "-c", program], arguments, config)
+    return one
+
+
+def asked_of(one: Job) -> list[str]:
+    return (one.folder / "output.txt").read_text("utf-8").splitlines()[1].split()
+
+
+@pytest.mark.process
+def test_its_status_and_last_error_are_kept_and_it_is_not_measured_again(tmp_path: Path) -> None:
+    one = job(tmp_path, SAYS.format(status=1), "--blocks", "3", config="blocks = 3")
+    list(one.wait())
+    assert (one.status, one.error, one.said) == (1, "it broke", "error: it broke")
+    sweep = str((one.folder / "sweep.toml").absolute())
+    assert asked_of(one)[:4] == ["--blocks", "3", "--config", sweep]
+    before = (one.folder / "output.txt").stat().st_size
+    assert list(one.wait()) == []
+    assert (one.folder / "output.txt").stat().st_size == before
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("status", [130, 137])
+def test_one_that_was_stopped_is_carried_on_with(status: int, tmp_path: Path) -> None:
+    one = job(tmp_path, SAYS.format(status=status), "--blocks", "3")
+    list(one.wait())
+    assert one.status == status
+    begun(tmp_path, ended="interrupted")
+    one.write([sys.executable, "-c", "import sys; print(); print(*sys.argv[1:])"], ["--blocks", "3"], None)
+    (one.folder / "output.txt").write_text("run        r1\n", "utf-8")
+    list(one.wait())
+    assert one.status == 0
+    assert "--blocks 3 --resume r1 --results-dir" in (one.folder / "output.txt").read_text("utf-8")
+
+
+@pytest.mark.process
+def test_two_that_wait_for_it_have_it_measured_once(tmp_path: Path) -> None:
+    one = job(tmp_path, "import time; print('begun'); time.sleep(2)")
+    threads = [threading.Thread(target=lambda: list(one.wait())) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert one.status == 0
+    assert (one.folder / "output.txt").read_text("utf-8").splitlines() == ["begun"]
+
+
+def test_its_run_is_packed_without_the_lock(tmp_path: Path) -> None:
+    one = job(tmp_path, "")
+    assert one.packed() is None
+    (one.folder / "output.txt").write_text("run        r1\nvisit 1\n    p32 first token\n", "utf-8")
+    assert one.packed() is None
+    begun(tmp_path)
+    packed = one.packed()
+    assert packed is not None
+    assert zipfile.ZipFile(io.BytesIO(packed)).namelist() == ["r1/loads/1.parquet", "r1/run.json"]
+    assert one.said == "visit 1"
+
+
+def begun(folder: Path, ended: str | None = None) -> None:
+    run = folder / "results" / "r1"
+    (run / "loads").mkdir(parents=True)
+    (run / "loads" / "1.parquet").write_bytes(b"")
+    (run / ".lock").touch()
+    (run / "run.json").write_text(json.dumps({"schema_version": 1, "run_id": "r1"}), "utf-8")
+    if ended is not None:
+        (run / "end.json").write_text(json.dumps({"reason": ended}), "utf-8")
