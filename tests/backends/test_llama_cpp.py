@@ -83,6 +83,9 @@ class Library(ModuleType):
 
     def LlamaContext(self, model: Model, parameters: Any, verbose: bool) -> Any:  # noqa: N802
         self.contexts.append(parameters)
+        if parameters.type_v == 8 and parameters.flash_attn_type == 0:
+            self.log(4, "llama_init_from_model: quantized V cache requires flash_attn to be enabled")
+            raise ValueError("no context")
         nothing = lambda *_: None  # noqa: E731
         return SimpleNamespace(
             n_batch=8, n_threads=2, decode=self._decode, kv_cache_clear=nothing, close=nothing, get_logits_ith=self._row
@@ -179,6 +182,13 @@ def test_types_and_attention_are_handed_on(library: Library, tmp_path: Path) -> 
 def test_a_type_that_llama_cpp_lacks_is_refused_with_those_that_it_has(library: Library, tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="no type_k=int3; choose one of f32, f16"):
         load(tmp_path, "CPU", type_k="int3").evidence()
+
+
+def test_a_quantized_cache_of_values_without_flash_attention_is_refused_with_a_remedy(
+    library: Library, tmp_path: Path
+) -> None:
+    with pytest.raises(BackendError, match="requires flash_attn to be enabled; ask for flash_attention=on"):
+        load(tmp_path, "CPU", type_v="q8_0", flash_attention="off").evidence()
 
 
 def test_a_full_cache_is_said_with_its_remedy(library: Library, tmp_path: Path) -> None:
