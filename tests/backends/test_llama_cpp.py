@@ -57,6 +57,7 @@ class Library(ModuleType):
         self.said: tuple[str, ...] = ()
         self.refuses: Exception | None = None
         self.full = False
+        self.listed = [{"name": "CPU", "type": "CPU"}, {"name": "Vulkan0", "type": "GPU"}]
         self.models: list[Any] = []
         self.contexts: list[Any] = []
         self.batches: list[list[tuple[object, ...]]] = []
@@ -69,6 +70,9 @@ class Library(ModuleType):
 
     def llama_backend_init(self) -> None:
         """As the library's."""
+
+    def ggml_backend_dev_info(self) -> list[dict[str, str]]:
+        return self.listed
 
     def llama_print_system_info(self) -> str:
         return "CPU : AVX2 = 1 | "
@@ -148,6 +152,13 @@ def test_a_device_that_is_not_here_is_refused_with_those_that_are(
 ) -> None:
     with pytest.raises(DeviceUnavailableError, match="VULKAN.LLVMPIPE" if packages else "there are: none"):
         load(tmp_path, "VULKAN.1", *packages)
+    assert library.models == []
+
+
+def test_a_device_that_llama_cpp_itself_does_not_list_is_refused(library: Library, tmp_path: Path) -> None:
+    library.listed = library.listed[:1]
+    with pytest.raises(DeviceUnavailableError, match=r"Vulkan lists Intel\(R\) Arc, and llama.cpp does not"):
+        load(tmp_path, "VULKAN", "cyllama-vulkan")
     assert library.models == []
 
 
