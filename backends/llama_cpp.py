@@ -63,6 +63,11 @@ class LlamaCpp:
         # Said once in a process: which types and instructions the device's kernels may use.
         said = _log.found(r"ggml_vulkan: \d+ = .*?\| (.*)")
         self._abilities = said.group(1).strip() if said else self._abilities
+        if vulkan is not None and not any(one["type"] != "CPU" for one in llama.ggml_backend_dev_info()):
+            raise DeviceUnavailableError(
+                f"Vulkan lists {vulkan.name}, and llama.cpp does not: {_log.reason('its log does not say why')}; "
+                "update the device's driver, or ask for --device CPU"
+            )
         parameters = llama.LlamaModelParams()
         parameters.n_gpu_layers = 0 if vulkan is None else _WHOLE_MODEL
         _log.clear()

@@ -286,7 +286,9 @@ class LlamaRequests(ABC):
         self._size = (0, 0)
         self.log.clear()
         if not self._make_context(sequences, room * sequences, (keys, values), attention):
-            raise BackendError(f"llama.cpp made no context of {sequences} x {room} tokens: {self.log.reason()}")
+            reason = self.log.reason()
+            remedy = "; ask for flash_attention=on, or for another type_v" if "flash_attn" in reason else ""
+            raise BackendError(f"llama.cpp made no context of {sequences} x {room} tokens: {reason}{remedy}")
         self._context_facts = context_facts(self.log)
         self._size = (sequences, room)
 

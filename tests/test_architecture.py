@@ -16,7 +16,18 @@ from backends.spec import ARTIFACT_FORMATS, PRECISIONS
 from backends.table import BACKENDS
 
 ROOT = Path(__file__).resolve().parents[1]
-STACKS = {"openvino", "openvino_genai", "onnxruntime", "onnxruntime_genai", "torch", "transformers", "optimum", "nncf"}
+STACKS = {
+    "openvino",
+    "openvino_genai",
+    "onnxruntime",
+    "onnxruntime_genai",
+    "torch",
+    "transformers",
+    "optimum",
+    "nncf",
+    "cyllama",
+    "llama_cpp",
+}
 EVERYWHERE = {"PROJECT_ROOT", "errors"}
 """What every part may use."""
 MAY_IMPORT = {

@@ -33,6 +33,8 @@ from bench.prepare.locks import Row
 
 SYSTEMS = {"windows": "win32", "linux": "linux"}
 """uv's name of a platform -> Python's."""
+_OLDEST_LINUX = "x86_64-manylinux_2_31"
+"""The Linux that every venv can be installed on, by its C library: that of Ubuntu 20.04 and Debian 11."""
 _PLATFORM = re.compile(r"any|win_amd64|win_arm64|(many|musl)?linux\w*_(x86_64|aarch64)")
 """The platforms of files that a lock has."""
 _CPYTHON = " and platform_python_implementation == 'CPython'"
@@ -169,7 +171,8 @@ def resolved(python: str, one: Environment, here: Here, system: str) -> str:
     if why := one.facts.unsupported(here):
         return f"not published: {why}"
     options = [] if one.facts.build else ["--only-binary", ":all:"]
-    options += ["--python-platform", system, "--python-version", ".".join(map(str, here.python))]
+    platform = _OLDEST_LINUX if system == "linux" else system
+    options += ["--python-platform", platform, "--python-version", ".".join(map(str, here.python))]
     groups: list[tuple[str | None, tuple[str, ...], list[str]]]
     groups = [(one.group, one.pins, []), (one.facts.without_dependencies, one.beside, ["--no-deps"])]
     for group, requirements, without in groups:

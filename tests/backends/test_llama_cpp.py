@@ -57,6 +57,7 @@ class Library(ModuleType):
         self.said: tuple[str, ...] = ()
         self.refuses: Exception | None = None
         self.full = False
+        self.listed = [{"name": "CPU", "type": "CPU"}, {"name": "Vulkan0", "type": "GPU"}]
         self.models: list[Any] = []
         self.contexts: list[Any] = []
         self.batches: list[list[tuple[object, ...]]] = []
@@ -69,6 +70,9 @@ class Library(ModuleType):
 
     def llama_backend_init(self) -> None:
         """As the library's."""
+
+    def ggml_backend_dev_info(self) -> list[dict[str, str]]:
+        return self.listed
 
     def llama_print_system_info(self) -> str:
         return "CPU : AVX2 = 1 | "
@@ -83,6 +87,9 @@ class Library(ModuleType):
 
     def LlamaContext(self, model: Model, parameters: Any, verbose: bool) -> Any:  # noqa: N802
         self.contexts.append(parameters)
+        if parameters.type_v == 8 and parameters.flash_attn_type == 0:
+            self.log(4, "llama_init_from_model: quantized V cache requires flash_attn to be enabled")
+            raise ValueError("no context")
         nothing = lambda *_: None  # noqa: E731
         return SimpleNamespace(
             n_batch=8, n_threads=2, decode=self._decode, kv_cache_clear=nothing, close=nothing, get_logits_ith=self._row
@@ -148,6 +155,13 @@ def test_a_device_that_is_not_here_is_refused_with_those_that_are(
     assert library.models == []
 
 
+def test_a_device_that_llama_cpp_itself_does_not_list_is_refused(library: Library, tmp_path: Path) -> None:
+    library.listed = library.listed[:1]
+    with pytest.raises(DeviceUnavailableError, match=r"Vulkan lists Intel\(R\) Arc, and llama.cpp does not"):
+        load(tmp_path, "VULKAN", "cyllama-vulkan")
+    assert library.models == []
+
+
 def test_layers_left_on_the_cpu_are_not_called_vulkan(library: Library, tmp_path: Path) -> None:
     library.said = (f"using device Vulkan0 ({GPU.name}) (unknown id) - 9 MiB free", "offloaded 12/31 layers to GPU")
     evidence = load(tmp_path, "VULKAN", "cyllama-vulkan").evidence()
@@ -179,6 +193,13 @@ def test_types_and_attention_are_handed_on(library: Library, tmp_path: Path) -> 
 def test_a_type_that_llama_cpp_lacks_is_refused_with_those_that_it_has(library: Library, tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="no type_k=int3; choose one of f32, f16"):
         load(tmp_path, "CPU", type_k="int3").evidence()
+
+
+def test_a_quantized_cache_of_values_without_flash_attention_is_refused_with_a_remedy(
+    library: Library, tmp_path: Path
+) -> None:
+    with pytest.raises(BackendError, match="requires flash_attn to be enabled; ask for flash_attention=on"):
+        load(tmp_path, "CPU", type_v="q8_0", flash_attention="off").evidence()
 
 
 def test_a_full_cache_is_said_with_its_remedy(library: Library, tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ def test_devices_are_canonical_and_each_once(make_options: MakeOptions, argument
     [
         ("openvino", "OPENVINO.CPU"),
         ("openvino.gpu.1", "OPENVINO.GPU.1"),
+        ("vulkan.1", "VULKAN.1"),
+        ("vulkan.llvmpipe", "VULKAN.LLVMPIPE"),
         ("ovep", "OVEP.CPU"),
         ("dml", "DML"),
         ("auto", "AUTO"),
@@ -250,6 +252,7 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
         (("--model", " "), "--model: expected a text"),
         (("--worker", "ort-genai"), "--worker: expected NAME=PYTHON"),
         (("--worker", "vllm=python"), "--worker: expected NAME=PYTHON with a name of openvino-genai"),
+        (("--device", "GPU.LLVMPIPE"), "no device 'GPU.LLVMPIPE'"),
         (("--load-option", "nonsense"), "expected BACKEND.KEY=VALUE with a backend of openvino-genai"),
         (("--load-option", "simulated.speed=1"), "simulated has no load option 'speed'; it has ttft_ms"),
         (("--load-option", "transformers.x=1"), "transformers has no load option 'x'; it has none"),
