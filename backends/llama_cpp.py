@@ -150,6 +150,9 @@ class LlamaSession(LlamaRequests):
     def _forget(self) -> None:
         self._context.kv_cache_clear(False)
 
+    def _forget_from(self, row: int, position: int) -> bool:
+        return bool(self._context.memory_seq_rm(row, position, -1))
+
     def _most_in_a_batch(self) -> int:
         return int(self._context.n_batch)
 

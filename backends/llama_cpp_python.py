@@ -103,6 +103,9 @@ class LlamaSession(LlamaRequests):
     def _forget(self) -> None:
         llama.llama_memory_clear(llama.llama_get_memory(self._context), False)
 
+    def _forget_from(self, row: int, position: int) -> bool:
+        return bool(llama.llama_memory_seq_rm(llama.llama_get_memory(self._context), row, position, -1))
+
     def _most_in_a_batch(self) -> int:
         return int(llama.llama_n_batch(self._context))
 

@@ -23,6 +23,7 @@ from backends.contract import (
     StepCallback,
     Text,
     UnsupportedError,
+    common_beginning,
     require_vocabulary,
 )
 from backends.gguf_parts import models_among
@@ -110,7 +111,8 @@ class LlamaRequests(ABC):
     """A loaded model, and the context of its requests; a binding's session says how llama.cpp is called.
 
     The context is made with the first request, and again only for a larger one; between requests its KV cache is
-    cleared. So a cell's first warm-up pays for it, as the first request to an application does.
+    cleared, or with prefix caching cut back to what the next prompt shares with the one before. So a cell's first
+    warm-up pays for it, as the first request to an application does.
     """
 
     def __init__(self, options: LoadOptions, log: LlamaLog) -> None:
@@ -122,6 +124,8 @@ class LlamaRequests(ABC):
         self._unstretched = int(self._of_architecture("rope.scaling.original_context_length") or self._longest)
         self._size = (0, 0)
         self._context_facts: Mapping[str, str] = {}
+        self._caches = options.extra.get("prefix_caching") == "on"
+        self._rows: list[list[int]] = []
 
     # -- what a binding does
 
@@ -159,6 +163,10 @@ class LlamaRequests(ABC):
         Without the data: which positions are taken is forgotten. Zeroing the buffers would cost each request a pass
         over the largest context so far, whatever its own length.
         """
+
+    @abstractmethod
+    def _forget_from(self, row: int, position: int) -> bool:
+        """Mark the KV cache of a sequence empty from a position on; whether this model's can be."""
 
     @abstractmethod
     def _most_in_a_batch(self) -> int:
@@ -200,9 +208,10 @@ class LlamaRequests(ABC):
         self._require_length(length)
         before = time.perf_counter_ns()
         self._require_context(len(prompts), length)
-        self._forget()
+        known = self._keep_shared(prompts)
         setup_ns = time.perf_counter_ns() - before
-        last = self._prefill(np.array(prompts, dtype=np.int32))
+        last = self._prefill(np.array(prompts, dtype=np.int32), known)
+        computed = [list(prompt) for prompt in prompts] if self._caches else []
         rows: Any = np.arange(len(prompts), dtype=np.int32)
         wanted: Any = np.ones(len(prompts), dtype=np.int8)
         for step in range(new_tokens):
@@ -212,7 +221,29 @@ class LlamaRequests(ABC):
                 positions: Any = np.full(len(prompts), len(prompts[0]) + step, dtype=np.int32)
                 self._decode(np.array(ids, dtype=np.int32), positions, rows, wanted)
                 last = range(len(prompts))
+                for row, token in zip(computed, ids, strict=False):
+                    row.append(token)
+        self._rows = computed
         return GenerationDetails(setup_ns=setup_ns)
+
+    def _keep_shared(self, prompts: Sequence[Sequence[int]]) -> int:
+        """Forget all that the last request left but what ``prompts`` begin with; how many of their ids that is."""
+        rows, self._rows = self._rows, []
+        if len(rows) == len(prompts):
+            shared = min(common_beginning(*pair) for pair in zip(prompts, rows, strict=True))
+            known = min(shared, len(prompts[0]) - 1)
+            if known:
+                self._cut_back(len(rows), known)
+                return known
+        self._forget()
+        return 0
+
+    def _cut_back(self, rows: int, known: int) -> None:
+        if not all(self._forget_from(row, known) for row in range(rows)):
+            raise UnsupportedError(
+                "this model's cache cannot be cut back to the beginning that two prompts share, so that llama.cpp has "
+                "no prefix cache for it: leave --ask again out"
+            )
 
     def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
         """The logits of the scored positions, as many at once as are in one batch."""
@@ -221,6 +252,7 @@ class LlamaRequests(ABC):
             self._require_length(len(text.ids))
             self._require_context(1, len(text.ids))
             self._forget()
+            self._rows = []
             ids: Any = np.array(text.ids, dtype=np.int32)
             size = self._most_in_a_batch()
             for first in range(0, len(ids), size):
@@ -239,7 +271,7 @@ class LlamaRequests(ABC):
         return Evidence(
             device=where.device,
             device_source=where.device_source,
-            note=where.note,
+            note=where.note + (" The KV cache is kept for a prompt that begins alike." if self._caches else ""),
             kv_cache_precision=self._context_facts.get("cache"),
             activation_quantization=_ON_CPU.get(self.options.precision) if where.device == "CPU" else None,
             attention_backend=self._context_facts.get("attention"),
@@ -253,16 +285,17 @@ class LlamaRequests(ABC):
         architecture = self._field("general.architecture")
         return None if architecture is None else self._field(f"{architecture}.{name}")
 
-    def _prefill(self, prompts: Any) -> Sequence[int]:
-        """Compute the prompts, int32 [sequences, positions].
+    def _prefill(self, prompts: Any, known: int) -> Sequence[int]:
+        """Compute the prompts, int32 [sequences, positions], but for their first ``known`` ids.
 
         Returns the rows of the last batch that hold the logits of each sequence's last position.
         """
-        rows, positions = (axis.ravel() for axis in np.indices(prompts.shape, dtype=np.int32))
+        rows, positions = (axis[:, known:].ravel() for axis in np.indices(prompts.shape, dtype=np.int32))
+        ids = prompts[:, known:].ravel()
         wanted = (positions == prompts.shape[1] - 1).astype(np.int8)
         groups = prefill_groups(wanted, self._most_in_a_batch())
         for group in groups:
-            self._decode(prompts.ravel()[group], positions[group], rows[group], wanted[group])
+            self._decode(ids[group], positions[group], rows[group], wanted[group])
         return [int(row) for row in np.flatnonzero(wanted[groups[-1]])]
 
     def _require_length(self, length: int) -> None:
@@ -275,7 +308,9 @@ class LlamaRequests(ABC):
             )
 
     def _require_context(self, sequences: int, length: int) -> None:
-        room = -(-length // _ROOM) * _ROOM
+        # With a prefix cache for as much again, so that the next turn of a chat finds it.
+        most = self._unstretched if length <= self._unstretched else self._longest
+        room = -(-(max(length, min(2 * length, most)) if self._caches else length) // _ROOM) * _ROOM
         # llama.cpp chooses longrope's factors by the size of the context, transformers by the length of the sequence.
         stretched = [size > self._unstretched for size in (room, self._size[1])]
         if sequences == self._size[0] and length <= self._size[1] and len(set(stretched)) == 1:
@@ -283,7 +318,7 @@ class LlamaRequests(ABC):
         keys, values = (_known(name, value, CACHE_TYPES) for name, value in self._types.items())
         attention = _known("flash_attention", self._attention, FLASH_ATTENTION)
         self._free_context()
-        self._size = (0, 0)
+        self._size, self._rows = (0, 0), []
         self.log.clear()
         if not self._make_context(sequences, room * sequences, (keys, values), attention):
             reason = self.log.reason()

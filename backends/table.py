@@ -189,6 +189,7 @@ BACKENDS: dict[str, BackendSpec] = {
             tested_on=(),
             tested_if_installed=("CPU", "VULKAN.LLVMPIPE"),
             batches=True,
+            prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "VULKAN")),
             options=_LLAMA_CPP_OPTIONS,
         ),
         BackendSpec(
@@ -204,6 +205,7 @@ BACKENDS: dict[str, BackendSpec] = {
             tested_on=(),
             tested_if_installed=("CPU",),
             batches=True,
+            prefix_cache=PrefixCache("prefix_caching", devices=("CPU",)),
             options=_LLAMA_CPP_OPTIONS,
         ),
         BackendSpec(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from backends.llama_requests import LlamaLog, Placement, context_facts, placement
+from backends.contract import Evidence, LoadOptions, UnsupportedError
+from backends.llama_requests import LlamaLog, LlamaRequests, Placement, context_facts, placement
 
 GPU = "Intel(R) Arc(TM) B390 Graphics"
 USING = f"llama_prepare_model_devices: using device Vulkan0 ({GPU}) (0000:00:02.0) - 2048 MiB free\n"
@@ -75,3 +78,89 @@ def test_of_what_llama_cpp_was_left_to_choose_the_choice_is_told(chosen: str, at
 
 def test_keys_and_values_of_two_types_are_both_named() -> None:
     assert context_facts(log(CONTEXT[1].replace("V (f16)", "V (q8_0)")))["cache"] == "f16, values q8_0"
+
+
+# What is kept of a request
+
+
+class Requests(LlamaRequests):
+    """Notes the ids that are computed and the position from which a sequence is forgotten; answers 7."""
+
+    def __init__(self, *, caching: bool, cut: bool = True) -> None:
+        super().__init__(LoadOptions("int4", extra={"prefix_caching": "on"} if caching else {}), LlamaLog())
+        self.told: list[Any] = []
+        self.cut = cut
+
+    def _trained_length(self) -> int:
+        return 4096
+
+    def _field(self, name: str) -> str | None:
+        return None
+
+    def _vocabulary(self) -> int:
+        return 100
+
+    def _make_context(self, sequences: int, cells: int, cache: tuple[int, int], attention: int) -> bool:
+        self.told.append(f"{cells} cells")
+        return True
+
+    def _free_context(self) -> None:
+        pass
+
+    def _forget(self) -> None:
+        self.told.append("forgotten")
+
+    def _forget_from(self, row: int, position: int) -> bool:
+        self.told.append((row, position))
+        return self.cut
+
+    def _most_in_a_batch(self) -> int:
+        return 512
+
+    def _decode(self, ids: Any, positions: Any, rows: Any, wanted: Any) -> None:
+        self.told.append((ids.tolist(), int(positions[0])))
+
+    def _sample(self, place: int) -> int:
+        return 7
+
+    def _logits(self, place: int) -> Any:
+        raise NotImplementedError
+
+    def _computing_threads(self) -> int:
+        return 1
+
+    def _where(self) -> Evidence:
+        return Evidence("CPU", "read-back", "Made up.")
+
+    def close(self) -> None:
+        pass
+
+
+def told(one: Requests, *prompts: Sequence[int]) -> list[Any]:
+    for prompt in prompts:
+        one.generate([prompt], 2, lambda _ids: None)
+    return one.told
+
+
+def test_without_a_prefix_cache_each_request_begins_anew() -> None:
+    whole = ["forgotten", ([1, 2], 0), ([7], 2)]
+    assert told(Requests(caching=False), [1, 2], [1, 2]) == ["256 cells", *whole, *whole]
+
+
+def test_with_a_prefix_cache_what_two_prompts_share_is_not_computed_again() -> None:
+    found = told(Requests(caching=True), [1, 2], [1, 2, 7, 5], [3])
+    assert found == [
+        *("256 cells", "forgotten", ([1, 2], 0), ([7], 2)),
+        *((0, 3), ([5], 3), ([7], 4)),
+        *("forgotten", ([3], 0), ([7], 1)),
+    ]
+
+
+def test_the_context_has_room_for_the_next_turn_up_to_what_the_model_has() -> None:
+    assert told(Requests(caching=True), [1] * 400)[0] == "1024 cells"
+    assert told(Requests(caching=True), [1] * 3000)[0] == "4096 cells"
+
+
+def test_a_cache_that_cannot_be_cut_back_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="cannot be cut back"):
+        told(Requests(caching=True, cut=False), [1, 2], [1, 2])
