@@ -90,12 +90,17 @@ STUDIES = (
 )
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
+PARTS = (
+    "contract",
+    "(conversion or main_job) and not contract",
+    "process and not contract and not conversion and not main_job",
+    "not process",
+)
+"""Markers of the tests on stacks, of those that convert models, of all others that start processes, and of those of
+logic. A part leaves cores idle while it waits for processes, so they run at the same time."""
+
 FLEET_ENGINE = ("certs", "run", "scheduler", "worker")
 """Commands of `fleet` that need more packages than the harness has."""
-
-PARTS = ("contract", "(conversion or main_job) and not contract", "not contract and not conversion and not main_job")
-"""Markers of the tests on stacks, of those that convert models, and of all others. A part leaves cores idle while it
-waits for processes, so the three run at the same time."""
 
 
 # -- what the sessions share ------------------------------------------------------------------------------------------
@@ -162,11 +167,28 @@ def needs(python: str, arguments: Sequence[str], command: str = "bench.commands.
 
 def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str, Outcome] | None = None) -> None:
     """Run a command of the harness to its end; a status other than 0 ends the session with exactly that status."""
-    line = [Path(python).name, *arguments]
-    session.log(subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line))
+    tell(session, python, arguments)
     status = child.run([python, *arguments], {} if made is None else {"AIPC_BENCH_VENVS": json.dumps(made)})
     if status:
         raise SystemExit(status)
+
+
+def finish_together(
+    session: nox.Session, python: str, *commands: Sequence[str], made: Mapping[str, Outcome] | None = None
+) -> None:
+    """As :func:`finish`, of several commands at the same time; the first is shown meanwhile, the others at the end."""
+    for arguments in commands:
+        tell(session, python, arguments)
+    shown, *beside = ([python, *arguments] for arguments in commands)
+    status = child.run_together(shown, beside, {} if made is None else {"AIPC_BENCH_VENVS": json.dumps(made)})
+    if status:
+        raise SystemExit(status)
+
+
+def tell(session: nox.Session, python: str, arguments: Sequence[str]) -> None:
+    """Show a command before it runs."""
+    line = [Path(python).name, *arguments]
+    session.log(subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line))
 
 
 def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) -> None:
@@ -174,13 +196,11 @@ def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) ->
     session.log("the tests on stacks are shown while they run, those that run beside them when all have ended")
     # pytest removes the temporary folders of earlier runs below a folder that all its processes share.
     with tempfile.TemporaryDirectory(prefix="aipc-bench-tests-", ignore_cleanup_errors=True) as home:
-        on_stacks, *others = (
-            [python, "-m", "pytest", "--durations=30", f"--basetemp={Path(home, str(number))}", "-m", chosen]
+        parts = (
+            ["-m", "pytest", "--durations=30", f"--basetemp={Path(home, str(number))}", "-m", chosen]
             for number, chosen in enumerate(PARTS)
         )
-        status = child.run_together(on_stacks, others, {"AIPC_BENCH_VENVS": json.dumps(made)})
-    if status:
-        raise SystemExit(status)
+        finish_together(session, python, *parts, made=made)
 
 
 def measure(session: nox.Session) -> None:
@@ -214,7 +234,7 @@ def asks_for_help(arguments: Iterable[str]) -> bool:
 
 
 def lint_with(session: nox.Session, python: str) -> None:
-    """Style, format and types, the quickest first; types twice, since the checker reads the code of one system."""
+    """Style, format and types, the quickest first; types once per system, since the checker reads the code of one."""
     other = "linux" if sys.platform == "win32" else "win32"
     workflows = map(str, sorted(ROOT.glob(".github/workflows/*.yml")))
     schema = ("check_jsonschema", "--builtin-schema")
@@ -224,8 +244,8 @@ def lint_with(session: nox.Session, python: str) -> None:
     finish(session, python, "-m", *schema, "vendor.github-workflows", *workflows)
     # Its package has a program and no module.
     finish(session, str(Path(python).with_name("zizmor")), "--offline", "--quiet", ".")
-    finish(session, python, "-m", "mypy")
-    finish(session, python, "-m", "mypy", "--platform", other, "--cache-dir", f".mypy_cache/{other}")
+    for_other = ("--platform", other, "--cache-dir", f".mypy_cache/{other}")
+    finish_together(session, python, ("-m", "mypy"), ("-m", "mypy", *for_other))
 
 
 # -- sessions ---------------------------------------------------------------------------------------------------------
@@ -316,8 +336,8 @@ def fleet(session: nox.Session) -> None:
     """Measure on many machines from one desk: `-- report`, and `certs`, `scheduler`, `worker` and `run`."""
     python = harness(session, FLEET if {*session.posargs[:1]} & {*FLEET_ENGINE} else HARNESS)
     go_back(session)
-    bench_here = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s", "bench", "--"]
-    os.environ.setdefault(BENCH, json.dumps(bench_here))
+    nox_here = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s"]
+    os.environ.setdefault(BENCH, json.dumps({name: [*nox_here, name, "--"] for name in ("bench", "models")}))
     finish(session, python, "-m", "bench.commands.fleet", *session.posargs)
 
 

@@ -22,7 +22,8 @@ EDITS = st.lists(
 
 
 @pytest.mark.parametrize("name", READERS)
-@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
+# Fewer in the profile `quick`.
+@settings(max_examples=min(25, settings().max_examples), suppress_health_check=[HealthCheck.too_slow])
 @given(edits=EDITS)
 def test_it_is_taken_or_refused(name: str, edits: list[tuple[float, int, bytes]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

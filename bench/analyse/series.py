@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import stdtr
-from scipy.stats import kendalltau, theilslopes
 
 SURE = 0.01
 """Above this p-value a drift or a trend may well be chance."""
@@ -103,12 +102,14 @@ def block_medians(blocks: Any, values: Any) -> dict[int, float]:
 def drift(medians: Mapping[int, float]) -> Change | None:
     """Whether the blocks went one way: Kendall's rank correlation with time, and the size by the median slope.
 
-    Six blocks are the fewest that can show it.
+    Fewer than :data:`FEWEST_BLOCKS` have no p-value below :data:`SURE`.
     """
     order = sorted(medians)
     logs = [math.log(medians[block]) for block in order]
-    if len(logs) < 3 or max(logs) == min(logs):
+    if len(logs) < FEWEST_BLOCKS or max(logs) == min(logs):
         return None
+    from scipy.stats import kendalltau, theilslopes  # noqa: PLC0415 - takes as long to import as pandas and matplotlib
+
     p_value = float(kendalltau(order, logs).pvalue)
     slope = float(theilslopes(logs, order).slope)
     return _change(math.exp(slope * (order[-1] - order[0])), p_value)

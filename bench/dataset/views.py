@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -280,13 +280,20 @@ class Views:
 def _tables(text: str) -> set[str]:
     """The tables that queries are about; where DuckDB cannot tell them yet, all words, which are too many at worst."""
     words = {*re.findall(r"\w+", text.casefold())}
-    with suppress(duckdb.Error), duckdb.connect() as apart:
+    with suppress(duckdb.Error):
+        apart = _parser()
         tables = {
             name.casefold() for one in apart.extract_statements(text) for name in apart.get_table_names(one.query)
         }
         # Those that are listed, and not asked, are no tables of the query.
         return tables | {word for word in words if _lists(word)}
     return words
+
+
+@cache
+def _parser() -> duckdb.DuckDBPyConnection:
+    """A connection in which nothing is executed, kept since opening one takes longer than most queries."""
+    return duckdb.connect()
 
 
 def _lists(word: str) -> bool:

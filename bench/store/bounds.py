@@ -340,42 +340,51 @@ class _Thrift:
         """Number of each field of ``shape`` that is there -> its value."""
         found: dict[int, Any] = {}
         for field, kind in self._fields(depth):
-            if field not in shape:
+            wanted = shape.get(field)
+            if wanted is None:
                 self._skip(kind, depth)
-            elif field in found or kind != _kind(shape[field]):
+            elif field in found or kind != _kind(wanted):
                 raise BoundsError(_DAMAGED)
             else:
-                found[field] = self._value(shape[field], depth)
+                found[field] = self._value(wanted, depth)
         return found
 
     def _fields(self, depth: int) -> Iterator[tuple[int, int]]:
         if depth > _DEEPEST:
             raise BoundsError("the header of a page is nested too deep")
-        field = 0
-        while (head := self._byte()) & 0xF:
+        data, field = self.data, 0
+        while True:
+            # Read here and not by a call: a footer has thousands of fields.
+            head = data[self.at]
+            self.at += 1
+            kind = head & 0xF
+            if not kind:
+                return
             field = field + (head >> 4) if head >> 4 else self._number(16)
             if not 0 < field < 2**15:
                 raise BoundsError(_DAMAGED)
-            yield field, head & 0xF
+            yield field, kind
 
     def _value(self, shape: Any, depth: int) -> Any:
-        if isinstance(shape, dict):
-            return self.struct(shape, depth + 1)
-        if isinstance(shape, list):
-            count, kind = self._list()
-            if count and kind != _kind(shape[0]):
-                raise BoundsError(_DAMAGED)
-            return [self._value(shape[0], depth + 1) for _ in range(count)]
+        if shape in (_I32, _I64):
+            return self._number(32 if shape == _I32 else 64)
         if shape == _BYTES:
             begin = self._jump(self._varint())
             return self.data[begin : self.at]
-        return self._number(32 if shape == _I32 else 64)
+        if isinstance(shape, dict):
+            return self.struct(shape, depth + 1)
+        count, kind = self._list()
+        if count and kind != _kind(shape[0]):
+            raise BoundsError(_DAMAGED)
+        return [self._value(shape[0], depth + 1) for _ in range(count)]
 
     def _skip(self, kind: int, depth: int) -> None:
-        if kind in {3, 4, 5, 6}:
-            self._varint() if kind > 3 else self._byte()
-        elif kind in {7, 8}:
-            self._jump(8 if kind == 7 else self._varint())
+        if kind in {4, 5, 6}:
+            self._varint()
+        elif kind in {3, 7}:
+            self._jump(1 if kind == 3 else 8)
+        elif kind == 8:
+            self._jump(self._varint())
         elif kind in {9, 10}:
             count, inner = self._list()
             for _ in range(count):
@@ -388,7 +397,8 @@ class _Thrift:
             raise BoundsError(_DAMAGED)
 
     def _list(self) -> tuple[int, int]:
-        head = self._byte()
+        head = self.data[self.at]
+        self.at += 1
         count = head >> 4 if head >> 4 != 15 else self._varint()
         # Each entry takes a byte at least.
         if count > len(self.data) - self.at:
@@ -402,17 +412,14 @@ class _Thrift:
             raise IndexError
         return begin
 
-    def _byte(self) -> int:
-        self.at += 1
-        return self.data[self.at - 1]
-
     def _varint(self) -> int:
         value = shift = 0
         while True:
-            byte = self._byte()
-            value |= (byte & 0x7F) << shift
+            byte = self.data[self.at]
+            self.at += 1
             if byte < 0x80:
-                return value
+                return value | byte << shift
+            value |= (byte & 0x7F) << shift
             shift += 7
             if shift > 63:
                 raise BoundsError(_DAMAGED)

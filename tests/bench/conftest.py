@@ -80,7 +80,7 @@ def sweep(tmp_path: Path) -> Sweep:
 @pytest.fixture(scope="session")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     """One run for many questions."""
-    sweep = Sweep(tmp_path_factory.mktemp("measured"))
+    sweep = Sweep(tmp_path_factory.mktemp("measured"), charts=True)
     counts = ("--precision", "int4,int8,fp32", "--blocks", "2", "--repeats", "2")
     file = sweep.home / "benchmarks.json"
     process = sweep.run(*counts, f"--benchmark-json={file}")

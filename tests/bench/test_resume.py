@@ -54,7 +54,7 @@ def again(sweep: Sweep, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Carry on with the newest run, or the one that is named."""
     what = arguments if "--resume" in arguments else ("--resume", *arguments)
     folders = ("--results-dir", str(sweep.home / "results"), "--reports-dir", str(sweep.home / "reports"))
-    command = [sys.executable, "-m", "pytest", "bench/", *what, *folders]
+    command = [sys.executable, "-m", "pytest", "bench/", *sweep.plugin, *what, *folders]
     return subprocess.run(
         command, env=sweep.environment(), capture_output=True, encoding="utf-8", timeout=120, check=False
     )

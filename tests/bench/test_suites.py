@@ -30,6 +30,11 @@ def errors(process: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in (process.stdout + process.stderr).splitlines() if line.lower().startswith("error")]
 
 
+def beside(folder: Path) -> str:
+    """Where Python looks for modules: in ``folder`` too."""
+    return os.pathsep.join((str(folder), str(PROJECT_ROOT)))
+
+
 # A run that goes well
 
 
@@ -392,7 +397,7 @@ def test_plugins_that_would_break_the_order_are_refused(
     sweep: Sweep, plugin: str, text: str, arguments: tuple[str, ...], message: str
 ) -> None:
     (sweep.home / f"{plugin}.py").write_text(text, encoding="utf-8")
-    process = sweep.run("-p", plugin, *arguments, PYTHONPATH=str(sweep.home))
+    process = sweep.run("-p", plugin, *arguments, PYTHONPATH=beside(sweep.home))
     assert (process.returncode, sweep.runs) == (4, 0)
     assert errors(process)[0].startswith(f"ERROR: {message}")
 
@@ -415,7 +420,7 @@ def test_a_plugin_that_happens_to_be_installed_does_nothing(sweep: Sweep) -> Non
         "def pytest_pycollect_makemodule(path, module_path, parent):\n    raise RuntimeError('theirs')\n",
         encoding="utf-8",
     )
-    process = sweep.run(PYTHONPATH=str(about.parent))
+    process = sweep.run(PYTHONPATH=beside(about.parent))
     assert (process.returncode, "theirs" in process.stdout + process.stderr) == (0, False)
 
 
@@ -461,7 +466,7 @@ for name in ("HOME", "USER", "LOGNAME", "USERNAME"):
 @pytest.mark.skipif(sys.platform == "win32", reason="a user of Windows has an account")
 def test_a_user_without_an_account_measures_and_has_a_report(sweep: Sweep) -> None:
     (sweep.home / "no_account.py").write_text(NO_ACCOUNT, encoding="utf-8")
-    process = sweep.run("-p", "no_account", "--redact", PYTHONPATH=str(sweep.home))
+    process = sweep.run("-p", "no_account", "--redact", PYTHONPATH=beside(sweep.home))
     assert (process.returncode, len(sweep.stored.table("generations")) > 0) == (0, True)
 
 

@@ -199,8 +199,8 @@ class Finished:
             raise SystemExit(self.status)
 
     def run_together(self, shown: Sequence[str], beside: Iterable[Sequence[str]], variables: Mapping[str, str]) -> int:
-        self.together = [shown, *beside]
-        self.made = json.loads(variables["AIPC_BENCH_VENVS"])
+        self.together += [shown, *beside]
+        self.made = json.loads(variables.get("AIPC_BENCH_VENVS", "null"))
         return self.status
 
     def run_quietly(self, command: Sequence[str], variables: Mapping[str, str], show: object) -> int:

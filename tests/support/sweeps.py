@@ -17,9 +17,15 @@ from bench.store.reader import StoredRun, open_run
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """Where the runs of one test go, and how `bench` is started as a user starts it."""
+    """Where the runs of one test go, and how `bench` is started as a user starts it.
+
+    Args:
+        home: the folder.
+        charts: whether the reports of the runs have their charts, which take as long as the rest of a small run.
+    """
 
     home: Path
+    charts: bool = False
 
     def command(self, *arguments: str) -> list[str]:
         """One load of the simulated backend, prompt lengths 8 and 16, 4 new tokens, one block of one repeat."""
@@ -38,7 +44,12 @@ class Sweep:
         }
         own = [part for flag, value in small.items() if flag not in arguments for part in (flag, value)]
         played = ("--load-option", "simulated.ttft_ms=2", "--load-option", "simulated.itl_ms=1")
-        return [sys.executable, "-m", "pytest", "bench/", *own, *played, *arguments]
+        return [sys.executable, "-m", "pytest", "bench/", *self.plugin, *own, *played, *arguments]
+
+    @property
+    def plugin(self) -> tuple[str, ...]:
+        """Options of pytest that leave the charts blank, unless they are wanted."""
+        return () if self.charts else ("-p", "tests.support.undrawn")
 
     def environment(self) -> dict[str, str]:
         """As nox sets it; what this test session's own pytest was told is not for that one.

@@ -28,19 +28,27 @@ from bench.store.schema import SCHEMA_VERSION, TABLES
 from tests.support.datasets import DECEMBER, FIRST, SECOND, collected, edited, write_run, zipped
 
 
-@pytest.fixture
-def results(tmp_path: Path) -> Path:
-    """Two runs of one machine in November, and one of December."""
-    folder = tmp_path / "results"
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of ``results`` and ``dataset``, of which each test has copies."""
+    home = tmp_path_factory.mktemp("made")
+    scored = {"ort-genai-CPU-int4": 1.1}
     for run_id in (FIRST, SECOND, DECEMBER):
-        write_run(folder, run_id, pieces={"7": " seven"}, agreeing={"int4": 5}, perplexity={"ort-genai-CPU-int4": 1.1})
-    return folder
+        write_run(home / "results", run_id, pieces={"7": " seven"}, agreeing={"int4": 5}, perplexity=scored)
+    collected(home / "results", into=home / "dataset")
+    return home
 
 
 @pytest.fixture
-def dataset(tmp_path: Path, results: Path) -> Path:
-    collected(results, into=tmp_path / "dataset")
-    return tmp_path / "dataset"
+def results(tmp_path: Path, prepared: Path) -> Path:
+    """Two runs of one machine in November, and one of December."""
+    return Path(shutil.copytree(prepared / "results", tmp_path / "results"))
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, prepared: Path) -> Path:
+    """Those runs as a dataset."""
+    return Path(shutil.copytree(prepared / "dataset", tmp_path / "dataset"))
 
 
 def held(dataset: Path) -> list[str]:

@@ -82,13 +82,18 @@ def test_all_are_listed(results: Path) -> None:
         assert {*VIEWS} <= {name for (name,) in rows(made, "SELECT view_name FROM duckdb_views()")}
 
 
+@pytest.fixture(scope="module")
+def both(folders: Path, dataset: Path) -> Iterator[tuple[Views, Views]]:
+    with Views(folders, print) as one, Views(dataset, print) as other:
+        yield one, other
+
+
 @pytest.mark.parametrize("name", VIEWS)
-def test_a_dataset_and_its_folders_answer_alike(name: str, folders: Path, dataset: Path) -> None:
+def test_a_dataset_and_its_folders_answer_alike(name: str, both: tuple[Views, Views]) -> None:
     answers = []
-    for place in (folders, dataset):
-        with Views(place, print) as made:
-            (answer,) = made.answers(f"FROM {name} ORDER BY ALL")
-            answers.append((answer.columns, [row for batch in answer.batches for row in batch]))
+    for made in both:
+        (answer,) = made.answers(f"FROM {name} ORDER BY ALL")
+        answers.append((answer.columns, [row for batch in answer.batches for row in batch]))
     (columns, there), (again, here) = answers
     assert columns == again
     assert len(there) == len(here) > 0
@@ -97,20 +102,25 @@ def test_a_dataset_and_its_folders_answer_alike(name: str, folders: Path, datase
             assert one == two or one == pytest.approx(two, nan_ok=True)
 
 
-def test_the_cells_are_those_of_the_report(views: Views, results: Path) -> None:
-    query = """
-        SELECT run_id, cell_key, backend, device, precision, prompt_tokens, generations, blocks, ttft_ms, tpot_ms
-        FROM cells WHERE status = 'ok'
-    """
-    found = {row[:2]: row[2:] for row in rows(views, query)}
+@pytest.fixture(scope="module")
+def reported(folders: Path) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """What a report says of each cell, by its run and key."""
     expected = {}
-    for folder in all_folders(results):
+    for folder in all_folders(folders):
         for cell in analyse_run(open_run(folder)).cells:
             load = cell.load
             of = load.backend, load.ran_on, load.precision, cell.prompt_tokens, cell.generations, cell.blocks
             times = (one and pytest.approx(one.estimate.value) for one in (cell.ttft_ms, cell.tpot_ms))
             expected[folder.name, cell.cell_key] = (*of, *times)
-    assert found == expected
+    return expected
+
+
+def test_the_cells_are_those_of_the_report(views: Views, reported: dict[tuple[str, str], tuple[Any, ...]]) -> None:
+    query = """
+        SELECT run_id, cell_key, backend, device, precision, prompt_tokens, generations, blocks, ttft_ms, tpot_ms
+        FROM cells WHERE status = 'ok'
+    """
+    assert {row[:2]: row[2:] for row in rows(views, query)} == reported
 
 
 def test_a_cell_that_failed_is_a_row_with_its_reason(views: Views) -> None:
@@ -248,7 +258,7 @@ def test_brackets_and_quotes_in_a_path_are_no_globs(folders: Path, tmp_path: Pat
             assert rows(made, "SELECT count(*) > 0 FROM generations") == [(True,)]
 
 
-def test_a_large_query_spills_to_disk(views: Views) -> None:
+def test_a_large_query_spills_to_disk() -> None:
     # The limit is locked against queries, not against the harness.
     with Views(Path(GOLDEN), print) as made:
         (found,) = rows(made, "SELECT current_setting('temp_directory')")

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
 from bench.observe.energy_meter import FoundMeter
@@ -22,9 +25,17 @@ class Counting:
         return float(self.readings)
 
 
+@pytest.fixture(scope="module")
+def here() -> Mapping[str, Mapping[str, Any] | None]:
+    """The observers of this machine."""
+    return observers(Instruments())
+
+
 @pytest.mark.parametrize("name", ["memory", "cpu_time", "conditions"])
-def test_what_every_system_counts_is_read_and_has_a_cost(name: str) -> None:
-    one = observers(Instruments())[name]
+def test_what_every_system_counts_is_read_and_has_a_cost(
+    here: Mapping[str, Mapping[str, Any] | None], name: str
+) -> None:
+    one = here[name]
     assert one is not None
     assert one["source"]
     assert one["cost_us"] > 0
@@ -47,6 +58,6 @@ def test_a_counter_that_the_machine_has_is_read() -> None:
     assert (one["source"], meter.readings) == ("a counter of joules", 20)
 
 
-def test_each_observer_of_the_store_is_named() -> None:
+def test_each_observer_of_the_store_is_named(here: Mapping[str, Mapping[str, Any] | None]) -> None:
     expected = {"memory", "cpu_time", "gpu_busy", "npu_busy", "device_memory", "energy", "cpu_frequency"}
-    assert expected <= observers(Instruments()).keys()
+    assert expected <= here.keys()
