@@ -223,15 +223,12 @@ class Installation:
             if is_ready(one):
                 self.lines.warn(f"the venv of {one.name} is broken: {damage(one.name)}; it is made again")
             self.lines.log(f"installing {one.name} ({describe(one)}) {place}")
-            self.lines.begin(one.name)
-            try:
-                return self._made(one)
-            finally:
-                self.lines.end(one.name)
+            return self._made(one)
 
     def _made(self, one: Environment) -> Outcome:
         home, since = VENVS / one.name, time.monotonic()
         log = home / LOG
+        self.lines.begin(one.name)
         try:
             by = self._install(one)
             lost = damage(one.name)
@@ -239,6 +236,8 @@ class Installation:
         except (InstallError, OSError) as error:
             lines = complaints(log, f"no virtual environment could be made: {error}")
             lines = mismatch(log, one) or lines
+        finally:
+            self.lines.end(one.name)
         if lines:
             self.lines.warn("\n  ".join([f"{one.name} could not be installed; all of it is in {log}:", *lines]))
             return {"failed": lines}

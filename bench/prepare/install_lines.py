@@ -30,7 +30,7 @@ _STEPS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         lambda found: f"unpacking {_counted(len(found[1].split()))}",
     ),
     (re.compile(r"Prepared (\d+) packages?"), lambda found: f"unpacking {_counted(int(found[1]))}"),
-    (re.compile(r"Installed (\d+) packages?"), lambda found: f"compiling the bytecode of {_counted(int(found[1]))}"),
+    (re.compile(r"Installed (\d+) packages?"), lambda found: f"{_counted(int(found[1]))} unpacked"),
 )
 """How lines of pip and uv begin -> what is being done."""
 
