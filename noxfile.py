@@ -336,8 +336,8 @@ def fleet(session: nox.Session) -> None:
     """Measure on many machines from one desk: `-- report`, and `certs`, `scheduler`, `worker` and `run`."""
     python = harness(session, FLEET if {*session.posargs[:1]} & {*FLEET_ENGINE} else HARNESS)
     go_back(session)
-    bench_here = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s", "bench", "--"]
-    os.environ.setdefault(BENCH, json.dumps(bench_here))
+    nox_here = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s"]
+    os.environ.setdefault(BENCH, json.dumps({name: [*nox_here, name, "--"] for name in ("bench", "models")}))
     finish(session, python, "-m", "bench.commands.fleet", *session.posargs)
 
 

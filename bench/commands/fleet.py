@@ -12,8 +12,8 @@ from importlib import import_module
 from bench.cli import one_line, print_refusal
 from bench.errors import UsageError
 
-BENCH = "AIPC_BENCH_COMMAND"
-"""Variable with a JSON list: what measures on this machine, as nox says it; the options of ``nox -s bench`` follow."""
+BENCH = "AIPC_BENCH_COMMANDS"
+"""Variable with JSON: ``bench`` and ``models`` -> the beginning of that command on this machine, as nox tells it."""
 
 COMMANDS = {
     "certs": "make the certificates by which a lab's machines know each other",

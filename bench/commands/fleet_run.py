@@ -58,15 +58,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         desk.choose(wanted)
         _keep(asked.folder, request, [one.name for one in desk.machines])
         say(f"request    {request.id} to {', '.join(one.name for one in desk.machines)}")
-        return _measured(desk, collection)
+        return _measured(desk, collection, asked.prepare_once)
     except BenchError as error:
         return print_refusal(error)
     except KeyboardInterrupt:
         return _INTERRUPTED
 
 
-def _measured(desk: Desk, collection: Collection) -> int:
+def _measured(desk: Desk, collection: Collection, source: str | None) -> int:
     try:
+        if source is not None:
+            desk.prepare(source)
         desk.measure()
     except KeyboardInterrupt:
         again = command_line(["nox", "-s", "fleet", "--", "run", "--again", desk.request.id])
@@ -295,6 +297,11 @@ def _parser() -> Parser:
         default=1800.0,
         metavar="TIME",
         help="how long a machine may be away before it is given up, e.g. 2h (default: 30m)",
+    )
+    parser.add_argument(
+        "--prepare-once",
+        metavar="NAME",
+        help="have this machine convert the models, and those that are there by then copy what it has made",
     )
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help=f"tls://HOST:PORT (default: that of this machine, {HERE}, or a new one)"

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asked = _parser().parse_args(arguments)
         address = address_of(asked.scheduler)
         security = security_for(address, asked.certs)
-        place = Place(asked.name, tuple(asked.labels), asked.folder, asked.results_dir, _command())
+        place = Place(asked.name, tuple(asked.labels), asked.folder, asked.results_dir, *_commands())
         if asked.machine_id is not None:
             os.environ[MACHINE_ID] = asked.machine_id
         asyncio.run(join(address, security, place, asked.port, say))
@@ -41,10 +41,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _command() -> tuple[str, ...]:
+def _commands() -> tuple[tuple[str, ...], tuple[str, ...]]:
     try:
-        return tuple(json.loads(os.environ[BENCH]))
-    except (KeyError, ValueError) as error:
+        told = json.loads(os.environ[BENCH])
+        return tuple(told["bench"]), tuple(told["models"])
+    except (LookupError, ValueError, TypeError) as error:
         raise UsageError(f"{BENCH} does not say what measures: start this by `nox -s fleet -- worker`") from error
 
 

@@ -14,6 +14,7 @@ from distributed.scheduler import KilledWorker
 
 from backends.contract import one_line
 from bench.errors import BenchError, MachineError, UsageError
+from bench.fleet.artifacts import fetch, prepare
 from bench.fleet.certificates import NAME
 from bench.fleet.connection import configure, connect
 from bench.fleet.machine import ALONE, describe, labels_in, measure, own_resource
@@ -124,6 +125,40 @@ class Desk:
             here = ", ".join(sorted(there)) or "none"
             self.say(f"{name:<10} is away; it is waited for (machines that are there: {here})")
 
+    def prepare(self, source: str) -> None:
+        """Have ``source`` convert what the sweep needs, and the other machines that are there copy it.
+
+        Raises:
+            MachineError: it is away, or the scheduler is lost. What a machine cannot copy it makes itself.
+        """
+        arguments, config, every_s = self.request.arguments, self.request.config, 5.0
+        try:
+            with connect(self.address, self.security) as client:
+                client.subscribe_topic(self.request.id, self._progress)
+                there = client.run_on_scheduler(present)
+                if source not in there:
+                    raise MachineError(f"--prepare-once: {source} is away")
+                told = self._at(client, source, prepare, self.request.id, arguments, config, every_s).result()
+                if told["status"]:
+                    self.say(f"{source:<10} could not prepare all: {told['error']}")
+                self.say(f"{source:<10} has {len(told['artifacts'])} artifacts ready")
+                others = [one.name for one in self.machines if one.name != source and one.name in there]
+                copies = {name: self._at(client, name, fetch, source, told["artifacts"]) for name in others}
+                for name, copy in copies.items():
+                    self.say(f"{name:<10} {_copied(copy)}")
+        except (OSError, CommClosedError, FutureCancelledError) as error:
+            raise MachineError(f"--prepare-once: the scheduler was lost ({one_line(error)}): ask again") from error
+
+    @staticmethod
+    def _at(client: Client, name: str, task: Callable[..., object], *arguments: object) -> Future:
+        return client.submit(
+            task,
+            *arguments,
+            key=f"{task.__name__}-{name}-{time.time_ns()}",
+            resources={ALONE: 1, own_resource(name): 1},
+            pure=False,
+        )
+
     def measure(self) -> None:
         """Have all machines measure, until each has answered or has been away for too long."""
         while any(one.open for one in self.machines):
@@ -185,16 +220,7 @@ class Desk:
             for line in told["lines"] if told["error"] is None else [f"cannot plan it: {told['error']}"]:
                 self.say(f"{one.name:<10} {line}")
         every_s = max(5.0, len(self.machines) / 2)
-        one.future = client.submit(
-            measure,
-            self.request.id,
-            arguments,
-            config,
-            every_s,
-            key=f"{self.request.id}-{one.name}-{time.time_ns()}",
-            resources={ALONE: 1, own_resource(one.name): 1},
-            pure=False,
-        )
+        one.future = self._at(client, one.name, measure, self.request.id, arguments, config, every_s)
 
     def _answered(self, one: Machine, future: Future) -> None:
         if future.cancelled():
@@ -217,3 +243,10 @@ class Desk:
     def _progress(self, event: tuple[float, Mapping[str, str]]) -> None:
         told = event[1]
         self.say(f"{told['machine']:<10} {told['said']}")
+
+
+def _copied(copy: Future) -> str:
+    if (error := copy.exception()) is not None:
+        return f"copies nothing, and makes what it lacks itself: {one_line(error)}"
+    told = copy.result()
+    return f"has copied {told['artifacts']} artifacts, {told['bytes'] / 1e9:.2f} GB"

@@ -132,8 +132,8 @@ class Job:
         """Its last line that says what went wrong, without the word before it; else the last line."""
         with suppress(OSError):
             lines = (self.folder / "output.txt").read_text("utf-8", "replace").splitlines()
-            errors = [line for line in lines if re.match(r"(error|ERROR): ", line)]
-            return errors[-1][7:] if errors else self.said
+            errors = [line for line in lines if re.match(r"(error|ERROR|failed): ", line)]
+            return errors[-1].partition(": ")[2] if errors else self.said
         return ""
 
     def packed(self) -> bytes | None:

@@ -21,10 +21,11 @@ from bench.fleet.connection import CONNECT_S, METADATA, configure, explained, re
 from bench.fleet.job import Job
 from bench.observe.limits import usable_memory
 from bench.observe.machine import machine_id
-from bench.plan.environments import CONVERSION
+from bench.plan.environments import CONVERSION, environment
 from bench.plan.flags import raw_values
 from bench.plan.venvs import Venvs
 from bench.prepare.conversion_cost import existing_parent
+from bench.prepare.install import as_they_are
 from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS
 from bench.prepare.stage import preparation_for, wanted_artifacts
@@ -39,7 +40,8 @@ _LEAVING = (Status.closing, Status.closing_gracefully, Status.closed, Status.fai
 _AGAIN_S = 5.0
 _LONGEST = 160
 """Of a line of progress, in characters."""
-_ANY_PYTHON = json.dumps({CONVERSION: {"python": sys.executable}})
+_NO_CONVERTERS = Venvs(json.dumps({CONVERSION: {"python": sys.executable}}), {})
+"""By which nothing is in the cache, as on a machine whose venvs are yet to be made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Place:
         folder: where the jobs of desks lie.
         results: where its runs lie, as those that are started on it by hand.
         command: measures, given the options of ``nox -s bench``.
+        models: prepares models, given the same.
     """
 
     name: str
@@ -59,6 +62,7 @@ class Place:
     folder: Path
     results: Path
     command: tuple[str, ...]
+    models: tuple[str, ...]
 
     @property
     def resources(self) -> dict[str, float]:
@@ -176,8 +180,10 @@ def _described(place: Place, arguments: Sequence[str], config: str | None) -> di
 
 def _plan(arguments: Sequence[str], results: Path) -> list[str]:
     options, plan = plan_for(raw_values(arguments), Path.cwd())
-    # Nothing is converted here, and what is in the cache does not depend on who looks.
-    found = preparation_for(options, Venvs(_ANY_PYTHON, {}), plan.loads, lambda _: None)
+    # What is in the cache is known by the versions of the converters that made it.
+    venvs = Venvs(json.dumps(as_they_are([environment(CONVERSION)])), {})
+    has_converters = venvs.conversion().python is not None
+    found = preparation_for(options, venvs if has_converters else _NO_CONVERTERS, plan.loads, lambda _: None)
     pending, parameters = [], None
     if found is not None:
         parameters = ASSUMED_PARAMETERS if found.expected_facts is None else found.expected_facts.parameters
@@ -195,9 +201,22 @@ def measure(request: str, arguments: Sequence[str], config: str | None, every_s:
         config: the text of a sweep file.
         every_s: how often the desk is told what it says.
     """
+    place = this_place()
+    job = place.job(request)
+    job.write(place.command, arguments, config)
+    status, error = follow(job, request, every_s)
+    return {"status": status, "error": error, "run_id": job.run_id, "run": job.packed()}
+
+
+def this_place() -> Place:
+    """That of the machine on which a task runs."""
+    member: Member = get_worker()
+    return member.place
+
+
+def follow(job: Job, topic: str, every_s: float) -> tuple[int, str]:
+    """Have a job done, and tell the desk what it says; returns its exit status and what went wrong."""
     worker: Member = get_worker()
-    job = worker.place.job(request)
-    job.write(worker.place.command, arguments, config)
     told, at, failure = "", 0.0, ""
     try:
         for said in job.wait():
@@ -206,10 +225,9 @@ def measure(request: str, arguments: Sequence[str], config: str | None, every_s:
                 failure = f"{worker.place.name} lost its scheduler"
                 break
             if said != told and time.monotonic() >= at:
-                worker.log_event(request, {"machine": worker.place.name, "said": said[:_LONGEST]})
+                worker.log_event(topic, {"machine": worker.place.name, "said": said[:_LONGEST]})
                 told, at = said, time.monotonic() + every_s
     except MachineError as error:
         # What was measured until then is there.
         failure = str(error)
-    status = MachineError.exit_status if job.status is None else job.status
-    return {"status": status, "error": failure or job.error, "run_id": job.run_id, "run": job.packed()}
+    return MachineError.exit_status if job.status is None else job.status, failure or job.error

@@ -34,7 +34,7 @@ _HEADER = (
     "busy",
     "verdict",
 )
-_WIDEST = (16, 12, 8, 4, 12, *(8, 5) * len(BY_GENERATION), 7, 7, 7, 5, 9)
+_WIDEST = (16, 15, 8, 4, 12, *(8, 5) * len(BY_GENERATION), 7, 7, 7, 5, 9)
 _TEXT_COLUMNS = (0, 1, 2, 3, len(_HEADER) - 1)
 
 

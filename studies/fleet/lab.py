@@ -21,6 +21,7 @@ from bench.store.schema import TABLES
 
 QUICK = ("--backend", "simulated", "--precision", "int4", "--prompt-tokens", "16", "--new-tokens", "4")
 """A sweep of one load that takes a second a visit."""
+MODELS = (sys.executable, "-m", "bench.commands.models")
 COMMAND = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(PROJECT_ROOT / "bench"))
 """What ``nox -s bench`` comes to where the harness is installed."""
 
@@ -66,24 +67,26 @@ class Lab:
         wait_until(lambda: self.output("scheduler").count("scheduler  ") > before, "the start of the scheduler")
         return process
 
-    def worker(self, name: str, *options: str, command: Sequence[str] = COMMAND) -> subprocess.Popen[bytes]:
-        """Start a machine."""
+    def worker(
+        self, name: str, *options: str, command: Sequence[str] = COMMAND, models: Sequence[str] = MODELS
+    ) -> subprocess.Popen[bytes]:
+        """Start a machine, with what measures and what prepares models on it."""
         where = ("--scheduler", self.address, "--name", name, "--machine-id", name)
-        return self.start(name, "worker", *where, *options, command=command)
+        return self.start(name, "worker", *where, *options, commands={"bench": command, "models": models})
 
     def desk(self, *options: str) -> subprocess.Popen[bytes]:
         """Start ``fleet run``."""
         return self.start("desk", "run", "--scheduler", self.address, *options)
 
     def start(
-        self, place: str, command_of_fleet: str, *options: str, command: Sequence[str] = COMMAND
+        self, place: str, command: str, *options: str, commands: Mapping[str, Sequence[str]] | None = None
     ) -> subprocess.Popen[bytes]:
         """Start a command of ``fleet`` in a folder of its own, to whose ``output.txt`` it writes."""
         folder = self.folder / place
         folder.mkdir(parents=True, exist_ok=True)
         certs = [] if self.certs is None else ["--certs", str(self.certs / place)]
-        own = [sys.executable, "-m", "bench.commands.fleet", command_of_fleet, *options, *certs]
-        variables = {BENCH: json.dumps(command), "AIPC_BENCH_CACHE": str(folder / "cache")}
+        own = [sys.executable, "-m", "bench.commands.fleet", command, *options, *certs]
+        variables = {BENCH: json.dumps(commands), "AIPC_BENCH_CACHE": str(folder / "cache")}
         with (folder / "output.txt").open("ab") as output:
             process = subprocess.Popen(
                 [*self._inside.get(place, ()), *own],

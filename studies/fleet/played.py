@@ -50,7 +50,7 @@ async def _join_all(folder: Path, address: str, machines: int) -> None:
     places = []
     for number in range(machines):
         command = (sys.executable, "-S", "-c", _COPY, str(ready(folder / "ready", number)))
-        places.append(Place(f"m{number:03d}", (), folder / "jobs", folder / "results" / str(number), command))
+        places.append(Place(f"m{number:03d}", (), folder / "jobs", folder / "results" / str(number), command, ()))
     await asyncio.gather(*(join(address, security, place, 0, lambda _: None) for place in places))
 
 

@@ -247,8 +247,8 @@ def test_no_bytecode_is_made_beforehand_where_nothing_is_timed_and_it_is_kept_la
 
 
 def test_what_has_no_lock_and_what_is_compiled_is_pips(root: Path) -> None:
-    lock("llama-cpp")
-    for group in ("ort-genai", "llama-cpp"):
+    lock("llama-cpp-python")
+    for group in ("ort-genai", "llama-cpp-python"):
         fake = WithUv()
         filled(fake, group)
         assert fake.by == ["python"] or fake.by == ["python.exe"]

@@ -227,7 +227,7 @@ def test_pip_reads_no_file_of_settings_while_it_installs(monkeypatch: pytest.Mon
     assert fake.options[-1]["env"]["PIP_INDEX_URL"] == "https://file.example"
 
 
-@pytest.mark.parametrize(("group", "own"), [("ort-genai", True), ("llama-cpp", False)])
+@pytest.mark.parametrize(("group", "own"), [("ort-genai", True), ("llama-cpp-python", False)])
 def test_the_temporary_files_of_pip_go_with_the_venv_unless_it_compiles(group: str, own: bool) -> None:
     fake = FakeSession()
     made(fake, group)

@@ -39,9 +39,9 @@ def full_lines(diagnoses: Sequence[Diagnosis]) -> Iterator[str]:
         yield ""
         yield backend
         for one in mine:
-            yield f"  {one.device:<14} {'usable' if one.usable else 'not usable':<11} {_facts(one)}"
+            yield f"  {one.device:<16} {'usable' if one.usable else 'not usable':<11} {_facts(one)}"
             if one.remedy is not None:
-                yield f"  {'':<14} {'':<11} to mend it: {one.remedy}"
+                yield f"  {'':<16} {'':<11} to mend it: {one.remedy}"
 
 
 def short_line(one: Diagnosis) -> str:

@@ -101,7 +101,7 @@ def test_a_commit_that_is_not_known_is_no_other_one(monkeypatch: pytest.MonkeyPa
         (["run", "--again", "20261129T170925Z-df42dd"], "--again 20261129T170925Z-df42dd"),
         (["worker", "--name", "a b"], "'a b' cannot name a machine"),
         (["worker", "--labels", "beta,"], "a label is not empty"),
-        (["worker", "--name", "a"], "AIPC_BENCH_COMMAND does not say what measures"),
+        (["worker", "--name", "a"], "AIPC_BENCH_COMMANDS does not say what measures"),
         (["scheduler", "--host", "0.0.0.0"], "is not encrypted"),
         (["scheduler", "--port", "x"], "--port: expected a port"),
     ],

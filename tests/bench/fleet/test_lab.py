@@ -15,8 +15,9 @@ import pytest
 from bench.commands.child import surroundings
 from bench.commands.fleet import BENCH
 from bench.fleet.certificates import make_certificates
+from bench.prepare.cache import differences
 from bench.store.reader import open_run
-from studies.fleet.lab import COMMAND, QUICK, Lab, wait_until
+from studies.fleet.lab import COMMAND, MODELS, QUICK, Lab, wait_until
 
 pytestmark = pytest.mark.process
 
@@ -135,6 +136,33 @@ def test_who_has_no_certificate_or_another_ones_is_refused(guarded: Lab) -> None
         assert len(told.stderr.splitlines()) == 1
 
 
+CONVERTS = """\
+import os
+from bench.prepare.cache import ArtifactKey, ArtifactStore, Made, cache_root
+def make(output):
+    (output / "weights").mkdir()
+    (output / "weights" / "w.bin").write_bytes(os.urandom(40_000_000))
+    return Made({})
+for name in ("gguf", "prompts"):
+    one = ArtifactStore(cache_root()).get(ArtifactKey(name, "", "a model", "of weights", {"name": name}, {}), make)
+    print(f"{name} int4: {one.path}" if name == "gguf" else "nothing is said of prompts")
+"""
+
+
+def test_what_one_machine_has_converted_is_copied_to_the_others(lab: Lab) -> None:
+    lab.scheduler()
+    for name in ("left", "right"):
+        lab.worker(name, models=(sys.executable, "-c", CONVERTS))
+    wait_until(lambda: lab.output("scheduler").count("joined") == 2, "the joining of two machines")
+    desk = lab.desk("--on", "all", "--prepare-once", "left", *QUICK, "--blocks", "1", "--repeats", "1")
+    assert ended(lab, desk) == 0, lab.output("desk")
+    assert "left       has 2 artifacts ready" in lab.output("desk")
+    assert "right      has copied 2 artifacts, 0.08 GB" in lab.output("desk")
+    made, copied = (sorted((lab.folder / name / "cache" / "artifacts").glob("*")) for name in ("left", "right"))
+    assert [one.name for one in made] == [one.name for one in copied]
+    assert [differences(one) for one in copied] == [[], []]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="a small disk is mounted")
 def test_a_full_disk_on_one_machine_is_named_and_harms_no_other(lab: Lab) -> None:
     disk = lab.folder / "right"
@@ -161,7 +189,7 @@ def run(lab: Lab, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=lab.folder,
-        env={**surroundings(), BENCH: json.dumps(COMMAND)},
+        env={**surroundings(), BENCH: json.dumps({"bench": COMMAND, "models": MODELS})},
         capture_output=True,
         text=True,
         timeout=120,

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bench.analyse.run import analyse_run
+from bench.commands.compare import main
 from bench.plan.cells import Request
 from bench.plan.resume import recorded_flags
 from bench.report.drawing.figures import draw
@@ -137,3 +138,15 @@ def test_a_run_without_a_chat_has_no_turn(tmp_path: Path, monkeypatch: pytest.Mo
     with blank_charts():
         files = render_analysis(analyse_run(stored), tmp_path / "report").index.parent
     assert not any('turn"' in (files / name).read_text("utf-8") for name in ("summary.csv", "summary.json"))
+
+
+def test_two_runs_are_compared_turn_by_turn(stored: StoredRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch)
+    run(tmp_path, *CHAT, "--ask", "first,again")
+    (other,) = (tmp_path / "results").iterdir()
+    assert main([str(stored.path), str(other), "--reports-dir", str(tmp_path / "out")]) == 0
+    (written,) = tmp_path.glob("out/*/compare.json")
+    cells = json.loads(written.read_text("utf-8"))["cells"]
+    assert {(cell["turn"], cell["configuration"]) for cell in cells} == {
+        (turn, f"simulated CPU int4{cache}") for turn in TURNS for cache in ("", ", prefix cache on")
+    }
