@@ -96,7 +96,7 @@ def test_its_rows_say_what_it_is(toy: tuple[Sweep, str]) -> None:
 
 
 def test_its_options_are_recorded(toy: tuple[Sweep, str]) -> None:
-    assert {row["options"] for row in toy[0].loads() if row["backend"] == "toy"} == {'{"work": 2000}'}
+    assert {row["options"] for row in toy[0].loads() if row["backend"] == "toy"} == {'{"work": 100000}'}
 
 
 def test_its_packages_are_recorded(toy: tuple[Sweep, str]) -> None:

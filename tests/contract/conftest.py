@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ from tests.support.loaded_backends import (
 )
 
 MANY = 40
+
+StartWorker = Callable[[], WorkerProcess]
 
 
 @pytest.fixture(scope="session")
@@ -99,12 +102,17 @@ def real_fp32(fp32_backend: LoadedBackend) -> LoadedBackend:
 
 
 @pytest.fixture
-def fresh(case: Case, venvs: Venvs, tmp_path: Path) -> Iterator[WorkerProcess]:
-    """A worker with nothing loaded, for what may bring it down."""
+def fresh(case: Case, venvs: Venvs, tmp_path: Path) -> Iterator[StartWorker]:
+    """Starts a worker with nothing loaded, for what may bring it down; a test that is skipped imports no stack."""
     python, target = interpreter_and_target(case, venvs)
-    with WorkerProcess(python, target, tmp_path / "worker", timeouts=TIMEOUTS) as worker:
-        worker.open()
-        yield worker
+    with ExitStack() as stack:
+
+        def start() -> WorkerProcess:
+            worker = stack.enter_context(WorkerProcess(python, target, tmp_path / "worker", timeouts=TIMEOUTS))
+            worker.open()
+            return worker
+
+        yield start
 
 
 @pytest.fixture(scope="session")

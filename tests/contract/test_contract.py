@@ -42,6 +42,9 @@ CHANGES: dict[str, Callable[[Ids], Ids]] = {
 
 NOWHERE = "ABACUS"
 
+# What this fixture gives is defined in the conftest beside this file.
+StartWorker = Callable[[], WorkerProcess]
+
 LACKING = "model.layers.1.mlp.down_proj.weight"
 """A weight that no model of the suite can do without."""
 
@@ -127,38 +130,40 @@ def test_a_prompt_asked_twice_is_computed_twice(backend: LoadedBackend, long_pro
 
 
 def test_a_prefix_cache_that_the_table_names_answers_a_repeat_sooner(
-    backend: LoadedBackend, fresh: WorkerProcess, long_prompts: Sequence[Ids]
+    backend: LoadedBackend, fresh: StartWorker, long_prompts: Sequence[Ids]
 ) -> None:
     case = backend.case
     options = caching_options(case.spec, case.device, case.options)
     if options is None:
         pytest.skip(f"{case.label} has no prefix cache")
-    fresh.load(backend.artifact, case.device, backend.precision, None, options)
+    worker = fresh()
+    worker.load(backend.artifact, case.device, backend.precision, None, options)
     warmup, *asked = long_prompts
-    fresh.generate([warmup], 2)
+    worker.generate([warmup], 2)
 
     shares = []
     for prompt in asked:
-        first, again = (fresh.generate([prompt], 1).ttft_ns for _ in range(2))
+        first, again = (worker.generate([prompt], 1).ttft_ns for _ in range(2))
         shares.append(again / first)
     assert statistics.median(shares) < 0.5
 
 
 def test_a_chat_is_answered_from_a_prefix_cache_as_without_and_sooner(
-    fp32_backend: LoadedBackend, fresh: WorkerProcess, long_prompts: Sequence[Ids]
+    fp32_backend: LoadedBackend, fresh: StartWorker, long_prompts: Sequence[Ids]
 ) -> None:
     case = fp32_backend.case
     options = caching_options(case.spec, case.device, {**case.options, **case.as_reference})
     if options is None:
         pytest.skip(f"{case.label} has no prefix cache")
-    fresh.load(fp32_backend.artifact, case.device, fp32_backend.precision, None, options)
+    worker = fresh()
+    worker.load(fp32_backend.artifact, case.device, fp32_backend.precision, None, options)
     warmup, *asked = long_prompts
-    fresh.generate([warmup], 2)
+    worker.generate([warmup], 2)
 
     shares, answers = [], []
     for prompt in asked:
-        history = fresh.generate([prompt[:-16]], 1)
-        turn = fresh.generate([prompt], ANSWER)
+        history = worker.generate([prompt[:-16]], 1)
+        turn = worker.generate([prompt], ANSWER)
         shares.append(turn.ttft_ns / history.ttft_ns)
         answers.append([ids for (ids,) in turn.token_ids])
     assert statistics.median(shares) < 0.7
@@ -229,11 +234,11 @@ def test_the_device_is_among_those_that_it_lists(backend: LoadedBackend) -> None
     assert backend.case.device in {device["name"] for device in backend.opened.devices}
 
 
-def test_a_profile_places_nodes_on_the_devices_provider(backend: LoadedBackend, fresh: WorkerProcess) -> None:
+def test_a_profile_places_nodes_on_the_devices_provider(backend: LoadedBackend, fresh: StartWorker) -> None:
     if not backend.case.profiled:
         pytest.skip(f"{backend.case.label} has no profile of its own")
     given = (backend.artifact, backend.case.device, backend.precision, backend.case.threads, backend.case.options)
-    profiled = fresh.profile(*given, prompt=range(5, 37), new_tokens=4)
+    profiled = fresh().profile(*given, prompt=range(5, 37), new_tokens=4)
 
     assert (profiled.share > 0, round(sum(profiled.shares.values()), 6)) == (True, 1.0)
 
@@ -285,24 +290,24 @@ def test_an_empty_folder_is_no_model_and_the_remedy_is_named(real: LoadedBackend
     assert (failed.value.error_type, "\n" in str(failed.value)) == ("ArtifactError", False)
 
 
-def test_a_torn_artifact_is_no_model(real: LoadedBackend, fresh: WorkerProcess, tmp_path: Path) -> None:
+def test_a_torn_artifact_is_no_model(real: LoadedBackend, fresh: StartWorker, tmp_path: Path) -> None:
     assert real.artifact is not None
-    torn = _torn(real.artifact, tmp_path / "torn")
+    torn, worker = _torn(real.artifact, tmp_path / "torn"), fresh()
     with pytest.raises(WorkerFailed) as failed:
-        fresh.load(torn, real.case.device, real.precision, real.case.threads, real.case.options)
+        worker.load(torn, real.case.device, real.precision, real.case.threads, real.case.options)
 
     assert (failed.value.error_type, "\n" in str(failed.value)) == ("ArtifactError", False)
 
 
 def test_a_model_that_lacks_a_weight_is_not_measured_with_a_random_one(
-    real: LoadedBackend, fresh: WorkerProcess, tmp_path: Path
+    real: LoadedBackend, fresh: StartWorker, tmp_path: Path
 ) -> None:
     if real.spec.artifact_format != "huggingface":
         pytest.skip(f"{real.spec.name} loads what a converter made, which refuses such a model")
     assert real.artifact is not None
-    lacking = lacking_a_weight(real.artifact, tmp_path / "lacking", LACKING)
+    lacking, worker = lacking_a_weight(real.artifact, tmp_path / "lacking", LACKING), fresh()
     with pytest.raises(WorkerFailed, match=LACKING) as failed:
-        fresh.load(lacking, real.case.device, real.precision, real.case.threads, real.case.options)
+        worker.load(lacking, real.case.device, real.precision, real.case.threads, real.case.options)
 
     assert failed.value.error_type == "ArtifactError"
 

@@ -59,6 +59,7 @@ def blank() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def charts(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The pages that a test with the marker ``charts`` renders have their charts."""
-    with real_charts() if request.node.get_closest_marker("charts") else nullcontext():
+    """The pages that a test with the marker ``charts`` renders have their charts, or those of the modules named."""
+    marker = request.node.get_closest_marker("charts")
+    with real_charts(*marker.args) if marker else nullcontext():
         yield

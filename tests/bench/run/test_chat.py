@@ -20,6 +20,7 @@ from bench.report.render import render_analysis
 from bench.report.run_table import run_table
 from bench.report.run_view import view_run
 from bench.store.reader import StoredRun, open_run
+from tests.support.charts import blank_charts
 from tests.support.played_runs import play, run
 
 CHAT = (
@@ -49,7 +50,8 @@ def rows(stored: StoredRun) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def report(stored: StoredRun, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return render_analysis(analyse_run(stored), tmp_path_factory.mktemp("report")).index.parent
+    with blank_charts():
+        return render_analysis(analyse_run(stored), tmp_path_factory.mktemp("report")).index.parent
 
 
 def test_a_turn_has_the_whole_conversation_as_its_prompt(rows: list[dict[str, Any]]) -> None:
@@ -133,7 +135,8 @@ def test_a_run_without_a_chat_has_no_turn(tmp_path: Path, monkeypatch: pytest.Mo
     stored = open_run(folder)
     assert set(stored.table("generations")["turn"].to_pylist()) == {None}
     assert "turn" not in stored.record["plan"]["cells"][0]
-    files = render_analysis(analyse_run(stored), tmp_path / "report").index.parent
+    with blank_charts():
+        files = render_analysis(analyse_run(stored), tmp_path / "report").index.parent
     assert not any('turn"' in (files / name).read_text("utf-8") for name in ("summary.csv", "summary.json"))
 
 

@@ -62,28 +62,25 @@ def test_a_part_that_a_dying_process_left_is_not_counted_again(folder: Path, tmp
     assert iterations(folder) == [0, 1, 2]
 
 
-@pytest.mark.fault("kill")
-def test_parts_that_a_dying_process_left_do_not_hide_new_ones(
-    folder: Path, writer: RunWriter, generation_row: MakeRow, tmp_path: Path
-) -> None:
+@pytest.fixture
+def carried_on(folder: Path, writer: RunWriter, generation_row: MakeRow, tmp_path: Path) -> Path:
+    """The same after a process died before it removed the parts, and another one wrote and gathered one more."""
     shutil.copytree(folder, tmp_path / "kept")
     compact(folder)
     shutil.copytree(tmp_path / "kept", folder, dirs_exist_ok=True)
     writer.rows("generations", [generation_row(iteration=3)])
     compact(folder)
-    assert iterations(folder) == [0, 1, 2, 3]
+    return folder
 
 
 @pytest.mark.fault("kill")
-def test_what_a_dying_process_left_is_removed_with_the_next_parts(
-    folder: Path, writer: RunWriter, generation_row: MakeRow, tmp_path: Path
-) -> None:
-    shutil.copytree(folder, tmp_path / "kept")
-    compact(folder)
-    shutil.copytree(tmp_path / "kept", folder, dirs_exist_ok=True)
-    writer.rows("generations", [generation_row(iteration=3)])
-    compact(folder)
-    assert [path.name for path in folder.iterdir()] == [COMPACT_NAME]
+def test_parts_that_a_dying_process_left_do_not_hide_new_ones(carried_on: Path) -> None:
+    assert iterations(carried_on) == [0, 1, 2, 3]
+
+
+@pytest.mark.fault("kill")
+def test_what_a_dying_process_left_is_removed_with_the_next_parts(carried_on: Path) -> None:
+    assert [path.name for path in carried_on.iterdir()] == [COMPACT_NAME]
 
 
 @pytest.mark.fault("disk-full")

@@ -10,6 +10,6 @@ SPEC = BackendSpec(
     devices={"CPU": ("fp32",)},
     default_precisions=("fp32",),
     batches=True,
-    options={"work": OptionSpec(2_000, "additions per token")},
+    options={"work": OptionSpec(100_000, "additions per token")},
     requirements=("aipc-toy==1.0",),
 )

@@ -36,6 +36,11 @@ def english(lab: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, st
     return told(lab, tmp_path_factory.mktemp("english"))
 
 
+@pytest.fixture(scope="module")
+def turkish(lab: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return told(lab, tmp_path_factory.mktemp("turkish"), "--lang", "tr")
+
+
 def rows(files: dict[str, str]) -> list[dict[str, str]]:
     return list(csv.DictReader(files["fleet.csv"].splitlines()))
 
@@ -83,8 +88,7 @@ def test_a_page_of_what_is_simulated_says_so_at_every_name(tmp_path: Path) -> No
     assert json.loads(files["fleet.json"])["about"]["simulated"] == "all"
 
 
-def test_a_turkish_page_says_nothing_in_english(lab: Path, english: dict[str, str], tmp_path: Path) -> None:
-    turkish = told(lab, tmp_path, "--lang", "tr")
+def test_a_turkish_page_says_nothing_in_english(english: dict[str, str], turkish: dict[str, str]) -> None:
     assert '<html lang="tr">' in turkish["fleet.html"]
     assert left_in_english(turkish["fleet.html"]) == []
     lines = [line for line in turkish["fleet.md"].splitlines() if not re.search("out of memory|Level Zero", line)]
@@ -95,9 +99,8 @@ def test_a_turkish_page_says_nothing_in_english(lab: Path, english: dict[str, st
     assert turkish["fleet.csv"] == english["fleet.csv"]
 
 
-def test_no_number_of_a_turkish_page_has_a_decimal_point(lab: Path, tmp_path: Path) -> None:
-    page = told(lab, tmp_path, "--lang", "tr")["fleet.html"]
-    said = [one for one in Visible(page).said if re.search(r"\d\.\d(?!\.|\d*\.)|\d %", one)]
+def test_no_number_of_a_turkish_page_has_a_decimal_point(turkish: dict[str, str]) -> None:
+    said = [one for one in Visible(turkish["fleet.html"]).said if re.search(r"\d\.\d(?!\.|\d*\.)|\d %", one)]
     versions = re.compile(r"32\.6\d+|1\.16|2026\.4\.1\.0|Ubuntu 26\.04")
     assert [one for one in said if re.search(r"\d\.\d", versions.sub("", one))] == []
 
