@@ -132,7 +132,8 @@ def top(name: str) -> str:
 
 @pytest.mark.process
 def test_the_noxfile_loads_nothing_that_noxs_own_python_may_lack() -> None:
-    brought = "import nox, packaging.dependency_groups, packaging.markers"
+    # Nox loads uv's own package where there is one, as in the venv of the tests.
+    brought = "import nox, packaging.dependency_groups, packaging.markers; nox.virtualenv.find_uv()"
     program = (
         f"import sys; {brought}; before = {{*sys.modules}}; import noxfile; print(*sorted({{*sys.modules}} - before))"
     )
