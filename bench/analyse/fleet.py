@@ -45,16 +45,8 @@ class Asked:
 
     model: str
     digest: str
-    prompt_tokens: int
-    new_tokens: int
-    batch_size: int
-    turn: int
+    request: Request
     ask: Ask
-
-    @property
-    def shape(self) -> Request:
-        """The request without its model."""
-        return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +143,15 @@ def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) ->
         base: one of them.
         threshold: as a share.
     """
-    compared = {machine.id: _compared(base, machine, threshold) for machine in machines if machine is not base}
+    found = {machine.id: _serious(machine) for machine in machines}
+    compared = {
+        machine.id: _compared(base, machine, threshold, (found[base.id], found[machine.id]))
+        for machine in machines
+        if machine is not base
+    }
     figures: dict[Asked, list[Figure]] = {}
     for machine in machines:
-        serious = _serious(machine)
+        serious = found[machine.id]
         for standing, cell in _cells(machine):
             name = _name(standing, cell)
             apart, differences = compared.get(machine.id, {}).get(name, ((), {}))
@@ -176,11 +173,11 @@ def most_asked(machines: Sequence[Machine], fits: Callable[[Asked], bool]) -> Ma
 
 
 def _asked(standing: Standing, cell: CellResult) -> Asked:
-    return Asked(*standing.model, *cell.shape, cell.ask)
+    return Asked(*standing.model, cell.shape, cell.ask)
 
 
 def _size(asked: Asked) -> tuple[Request, bool]:
-    return asked.shape, asked.ask == "again"
+    return asked.request, asked.ask == "again"
 
 
 def _cells(machine: Machine) -> Iterator[tuple[Standing, CellResult]]:
@@ -213,10 +210,13 @@ def _serious(machine: Machine) -> dict[_CellName, tuple[str, ...]]:
 _Compared = dict[_CellName, tuple[tuple[Apart, ...], Mapping[str, Difference]]]
 
 
-def _compared(base: Machine, machine: Machine, threshold: float) -> _Compared:
+_SeriousOf = tuple[Mapping[_CellName, Sequence[str]], Mapping[_CellName, Sequence[str]]]
+"""What :func:`_serious` finds of the base and of the machine beside it."""
+
+
+def _compared(base: Machine, machine: Machine, threshold: float, serious: _SeriousOf) -> _Compared:
     """What the figures of a machine are beside those of the base, as `nox -s compare` has it, run by run."""
     there = {_name(*one): one for one in _cells(base)}
-    serious = _serious(base), _serious(machine)
     found: _Compared = {}
     for head in machine.standing:
         pairs = [(*there[name], cell) for cell in head.analysis.cells if (name := _name(head, cell)) in there]
@@ -231,9 +231,6 @@ def _compared(base: Machine, machine: Machine, threshold: float) -> _Compared:
             for one in compare(sides[0], sides[1:], threshold, [machine.variation]).heads[0].cells:
                 found[*head.model, one.cell.cell_key] = (), {each.metric: each for each in one.differences}
     return found
-
-
-_SeriousOf = tuple[Mapping[_CellName, Sequence[str]], Mapping[_CellName, Sequence[str]]]
 
 
 def _apart(base: Standing, there: CellResult, head: Standing, here: CellResult, serious: _SeriousOf) -> Iterator[Apart]:

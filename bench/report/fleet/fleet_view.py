@@ -41,9 +41,9 @@ class Wanted:
 
     def fits(self, asked: Asked) -> bool:
         """Whether a request is among them."""
-        sizes = (self.prompt_tokens, asked.prompt_tokens), (self.new_tokens, asked.new_tokens)
-        batches = (self.batch_size, asked.batch_size)
-        return self.model in (None, asked.model) and all(one in (None, size) for one, size in (*sizes, batches))
+        wanted = self.prompt_tokens, self.new_tokens, self.batch_size
+        sizes = zip(wanted, asked.request[: len(wanted)], strict=True)
+        return self.model in (None, asked.model) and all(one in (None, size) for one, size in sizes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _base(machines: Sequence[Machine], asked: str) -> Machine:
 
 def title(asked: Asked) -> str:
     """A request for people, e.g. ``SmolLM2-135M-Instruct, 128 prompt tokens, 64 new``."""
-    return f"{asked.model}, {requests_name([asked.shape], asked.ask)}"
+    return f"{asked.model}, {requests_name([asked.request], asked.ask)}"
 
 
 @dataclass(frozen=True, slots=True)

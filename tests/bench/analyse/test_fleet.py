@@ -108,7 +108,7 @@ def test_the_base_is_the_machine_that_shares_most_figures_with_others() -> None:
     machines = [made_machine("a", [made_run("1", [one])]), made_machine("b", [made_run("2", [one, two])])]
     machines.append(made_machine("c", [made_run("3", [two])]))
     assert most_asked(machines, lambda _: True).name == "b"
-    assert most_asked(machines, lambda asked: asked.prompt_tokens == 32).name == "a"
+    assert most_asked(machines, lambda asked: asked.request.prompt_tokens == 32).name == "a"
 
 
 def test_other_models_are_other_requests() -> None:
