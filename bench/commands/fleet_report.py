@@ -7,10 +7,10 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, add_language, one_line, print_lines
-from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error, print_left_out, run_name, share
+from bench.cli import Parser, add_language, one_line
+from bench.commands.stored_runs import add_folders, add_redact, print_left_out, print_result, run_name, share
 from bench.dataset.machines import Machines
-from bench.errors import BenchError, StoreError, UsageError
+from bench.errors import StoreError, UsageError
 from bench.report.fleet.fleet_files import write_fleet
 from bench.report.fleet.fleet_view import NEWEST, Wanted, read_fleet
 from bench.report.language import speaking
@@ -23,13 +23,7 @@ from bench.store.reader import open_run
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read, write and print; returns the exit status."""
-    private = None
-    try:
-        asked, private = parsed(_parser(), arguments)
-        print_lines(_report(asked, private))
-    except BenchError as error:
-        return print_error(error, private)
-    return 0
+    return print_result(_report, _parser(), arguments)
 
 
 def _report(asked: Namespace, private: Private | None) -> list[str]:

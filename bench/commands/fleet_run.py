@@ -20,6 +20,7 @@ from bench.cli import Parser, command_line, print_refusal
 from bench.commands import fleet, gate
 from bench.commands.fleet import say
 from bench.commands.fleet_scheduler import DASHBOARD
+from bench.commands.stored_runs import add_reports_folder
 from bench.dataset.collect import collect
 from bench.errors import BenchError, MachineError, StoreError, UsageError
 from bench.fleet.connection import HERE, address_of, connect, security_for
@@ -313,13 +314,7 @@ def _parser() -> Parser:
         metavar="DATASET",
         help="what runs are collected into, a folder or a URL (default: dataset)",
     )
-    parser.add_argument(
-        "--reports-dir",
-        type=Path,
-        default=Path("reports"),
-        metavar="DIR",
-        help="where the page goes (default: reports)",
-    )
+    add_reports_folder(parser)
     parser.add_argument(
         "--folder", type=Path, default=Path("fleet"), metavar="DIR", help="where requests are kept (default: fleet)"
     )

@@ -7,9 +7,8 @@ import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
-from bench.cli import Parser, add_language, print_lines
-from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error, run_name, share
-from bench.errors import BenchError
+from bench.cli import Parser, add_language
+from bench.commands.stored_runs import add_folders, add_redact, print_result, run_name, share
 from bench.metrics import COMPARED, METRICS
 from bench.report.history.history_exports import as_json, lines, markdown
 from bench.report.history.history_view import read_history
@@ -24,13 +23,7 @@ _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read, write and print; returns the exit status."""
-    private = None
-    try:
-        asked, private = parsed(_parser(), arguments)
-        print_lines(_history(asked, private))
-    except BenchError as error:
-        return print_error(error, private)
-    return 0
+    return print_result(_history, _parser(), arguments)
 
 
 def _history(asked: Namespace, private: Private | None) -> list[str]:

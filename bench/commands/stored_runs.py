@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from bench.analyse.conditions import other_machine
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.variation import Variation, variation
-from bench.cli import Parser, one_line
+from bench.cli import Parser, one_line, print_lines
 from bench.dataset.mirror import mirrored
 from bench.errors import BenchError, StoreError, UsageError
 from bench.plan.values import part_of_one
@@ -36,6 +36,11 @@ def add_folders(parser: Parser) -> None:
         metavar="DIR",
         help="where runs lie: a folder, or a dataset by its folder or URL (default: results)",
     )
+    add_reports_folder(parser)
+
+
+def add_reports_folder(parser: Parser) -> None:
+    """The option that names the folder of reports."""
     parser.add_argument(
         "--reports-dir",
         type=Path,
@@ -131,6 +136,25 @@ def _backends(run: StoredRun) -> set[str]:
 def add_redact(parser: Parser) -> None:
     """The option itself."""
     parser.add_argument("--redact", action="store_true", help=HELP)
+
+
+def print_result(
+    command: Callable[[Namespace, Private | None], Sequence[str]], parser: Parser, arguments: Sequence[str] | None
+) -> int:
+    """Run a command that does one thing and print its lines, or why it cannot; returns the exit status.
+
+    Args:
+        command: takes what is asked for, and what is to be taken out of all that it says.
+        parser: of its options, see :func:`parsed`.
+        arguments: the command line; ``None`` for that of the process.
+    """
+    private = None
+    try:
+        asked, private = parsed(parser, arguments)
+        print_lines(command(asked, private))
+    except BenchError as error:
+        return print_error(error, private)
+    return 0
 
 
 def parsed(parser: Parser, arguments: Sequence[str] | None) -> tuple[Namespace, Private | None]:
