@@ -6,6 +6,7 @@ import atexit
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -80,11 +81,8 @@ class LlamaCpp:
 
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
         """Each text in batches of llama.cpp's own size, with the logits of its scored positions."""
-        session = self.load(artifact, device, options)
-        try:
+        with closing(self.load(artifact, device, options)) as session:
             yield from session.score(texts)
-        finally:
-            session.close()
 
     def _require(self, device: str) -> VulkanDevice | None:
         """The device of Vulkan's that ``device`` names; ``None`` for the CPU.

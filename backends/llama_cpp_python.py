@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,8 @@ class LlamaCppPython:
 
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
         """Each text in batches of llama.cpp's own size, with the logits of its scored positions."""
-        session = self.load(artifact, device, options)
-        try:
+        with closing(self.load(artifact, device, options)) as session:
             yield from session.score(texts)
-        finally:
-            session.close()
 
 
 class LlamaSession(LlamaRequests):
