@@ -144,8 +144,8 @@ def explained(address: str) -> Iterator[None]:
     except (OSError, CommClosedError) as error:
         if any(isinstance(one, SSLError) for one in _chain(error)):
             raise MachineError(
-                f"refused: {address} and this machine do not know each other's certificates: both are to be made by "
-                "one `nox -s fleet -- certs`, and have an end"
+                f"refused: {address} and this machine do not know each other's certificates: both must be signed by "
+                "the same authority (`nox -s fleet -- certs`) and must not have expired"
             ) from error
         encrypted = " (one with certificates is named by tls:// and --certs)" if address.startswith("tcp://") else ""
         raise MachineError(

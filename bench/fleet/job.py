@@ -74,7 +74,7 @@ class Job:
             raise MachineError(f"cannot write to {self.folder}: {error.strerror or error}") from error
 
     def wait(self) -> Iterator[str]:
-        """Have it measured, or wait for who does so; gives the newest line of output again and again.
+        """Start the measurement, or wait for the process that runs it; yields the newest line of output at each poll.
 
         Raises:
             MachineError: its process ended without a status.

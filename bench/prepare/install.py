@@ -157,7 +157,7 @@ def reason(outcome: Outcome) -> str:
 
 
 class Installation:
-    """Venvs in the making, some at a time, while the caller does something else.
+    """Makes venvs, several at the same time, while the caller does something else.
 
     A context, at whose end installers that are still at work are ended; what they left is never taken for a venv. What
     goes wrong with one venv is its outcome: other stacks can still be measured.
