@@ -25,7 +25,7 @@ PRECISIONS = ("int4", "int8", "fp16", "bf16", "fp32", ORIGINAL)
 OPENVINO_PROVIDERS = ("OPENVINO", "OVEP")
 """Device families whose names go on with one of OpenVINO's own: ONNX Runtime's build with OpenVINO, and its plugin."""
 
-Hardware = Literal["intel-gpu", "nvidia-gpu", "directx-gpu", "intel-npu"]
+Hardware = Literal["intel-gpu", "nvidia-gpu", "amd-gpu", "directx-gpu", "intel-npu"]
 """What the system lists of accelerators, as far as a default depends on it; ``directx-gpu`` is any GPU on Windows."""
 
 

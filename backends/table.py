@@ -184,7 +184,7 @@ BACKENDS: dict[str, BackendSpec] = {
             scores=("CPU", "VULKAN"),
             timed=_LLAMA_CPP,
             default_precisions=("int4", "int8", ORIGINAL),
-            default_on={"intel-gpu": "VULKAN", "nvidia-gpu": "VULKAN", "directx-gpu": "VULKAN"},
+            default_on=dict.fromkeys(("intel-gpu", "nvidia-gpu", "amd-gpu", "directx-gpu"), "VULKAN"),
             # Not every Python that runs the tests has a wheel of it.
             tested_on=(),
             tested_if_installed=("CPU", "VULKAN.LLVMPIPE"),

@@ -224,7 +224,7 @@ class Visit:
     def _turn(self, cell: Cell, attempt: Attempt, series: _Series, ordinal: int, *, warmup: bool) -> Generated:
         keys = (prompt_key(self.facts.shapes, cell, ordinal, row) for row in range(cell.batch_size))
         prompts = [self.prompts[key] for key in keys]
-        if cell.ask == "again" and (before := _asked_before(cell.request)) is not None:
+        if cell.ask == "again" and (before := cell.request.before_again) is not None:
             self._one(cell, before, attempt, series, prompts, ask="first", warmup=True)
         return self._one(cell, cell.request, attempt, series, prompts, ask=cell.ask, warmup=warmup)
 
@@ -292,13 +292,6 @@ class Visit:
 
     def _scratch(self, attempt: Attempt) -> Path:
         return self.facts.scratch / attempt.load_id.replace("/", "-")
-
-
-def _asked_before(asked: Request) -> Request | None:
-    """What is asked before an answer from the prefix cache is timed: the same, or in a chat what was said before."""
-    if asked.turn == 0:
-        return asked
-    return Request(asked.history_tokens, 1, asked.batch_size) if asked.turn > 1 else None
 
 
 def _pace(generated: Generated) -> Pace:

@@ -70,6 +70,8 @@ def hardware(
             kinds.add("intel-gpu")
         if vendor.startswith("10de") or "nvidia" in vendor:
             kinds.add("nvidia-gpu")
+        if vendor.startswith("1002") or "amd" in vendor:
+            kinds.add("amd-gpu")
     # Intel's stacks cannot use the NPUs of others.
     if any("intel" in str(npu["name"]).lower() for npu in found_npus):
         kinds.add("intel-npu")

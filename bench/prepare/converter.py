@@ -126,9 +126,6 @@ def environment(scratch: Path, *, online: bool) -> dict[str, str]:
         "TEMP": str(scratch),
         "TMP": str(scratch),
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        # openvino-telemetry and NNCF have no switch of their own but stay silent in a CI.
-        "CI": "true",
-        "NNCF_CI": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
     return child_environment(ours, online=online)

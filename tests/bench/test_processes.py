@@ -75,8 +75,8 @@ def test_the_hub_alone_gets_its_token_and_the_proxies() -> None:
 
 
 def test_a_child_reports_its_use_to_nobody() -> None:
-    names = ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "NNCF_CI")
-    assert [child_environment({}, online=True).get(name) for name in names] == ["1", "1", "1"]
+    names = ("HF_HUB_DISABLE_TELEMETRY", "ORT_DISABLE_TELEMETRY", "NNCF_CI", "CI")
+    assert [child_environment({}, online=True).get(name) for name in names] == ["1", "1", "1", "true"]
 
 
 def test_a_child_that_needs_no_network_reads_no_token_of_its_users_home(monkeypatch: pytest.MonkeyPatch) -> None:
