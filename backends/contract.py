@@ -82,6 +82,25 @@ def common_beginning(one: Sequence[int], other: Sequence[int]) -> int:
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
 
 
+def known_beginning(prompts: Sequence[Sequence[int]], computed: Sequence[Sequence[int]]) -> int:
+    """How many first ids of each of ``prompts`` a cache of the sequences ``computed`` holds.
+
+    At most all but the last, whose logits are asked for; 0 where the batches are of other sizes.
+    """
+    if not computed or len(computed) != len(prompts):
+        return 0
+    shared = min(common_beginning(*pair) for pair in zip(prompts, computed, strict=True))
+    return min(shared, len(prompts[0]) - 1)
+
+
+def cannot_cut_back(stack: str) -> UnsupportedError:
+    """The error for a model whose cache ``stack`` cannot cut back to what two prompts share."""
+    return UnsupportedError(
+        f"this model's cache cannot be cut back to the beginning that two prompts share, so that {stack} has no prefix "
+        "cache for it: leave --ask again out"
+    )
+
+
 def variable_set(name: str, value: str, *, windows: bool = sys.platform == "win32") -> str:
     """How a variable of the environment is set before nox is called; in PowerShell, ``set`` is something else."""
     return f"$env:{name} = '{value}'" if windows else f"{name}={value}"

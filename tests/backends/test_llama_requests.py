@@ -87,22 +87,16 @@ class Requests(LlamaRequests):
     """Notes the ids that are computed and the position from which a sequence is forgotten; answers 7."""
 
     def __init__(self, *, caching: bool, cut: bool = True) -> None:
-        super().__init__(LoadOptions("int4", extra={"prefix_caching": "on"} if caching else {}), LlamaLog())
+        super().__init__(LoadOptions("int4", extra={"prefix_caching": "on"} if caching else {}), LlamaLog(), 4096, 100)
         self.told: list[Any] = []
         self.cut = cut
-
-    def _trained_length(self) -> int:
-        return 4096
 
     def _field(self, name: str) -> str | None:
         return None
 
-    def _vocabulary(self) -> int:
-        return 100
-
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, int], attention: int) -> bool:
+    def _make_context(self, sequences: int, cells: int, cache: tuple[int, int], attention: int) -> int | None:
         self.told.append(f"{cells} cells")
-        return True
+        return 512
 
     def _free_context(self) -> None:
         pass
@@ -114,9 +108,6 @@ class Requests(LlamaRequests):
         self.told.append((row, position))
         return self.cut
 
-    def _most_in_a_batch(self) -> int:
-        return 512
-
     def _decode(self, ids: Any, positions: Any, rows: Any, wanted: Any) -> None:
         self.told.append((ids.tolist(), int(positions[0])))
 
@@ -125,9 +116,6 @@ class Requests(LlamaRequests):
 
     def _logits(self, place: int) -> Any:
         raise NotImplementedError
-
-    def _computing_threads(self) -> int:
-        return 1
 
     def _where(self) -> Evidence:
         return Evidence("CPU", "read-back", "Made up.")
