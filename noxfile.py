@@ -32,6 +32,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 OLDEST, NEWEST = (3, 11), (3, 13)
 
@@ -233,6 +234,16 @@ def asks_for_help(arguments: Iterable[str]) -> bool:
     return not {"-h", "--help"}.isdisjoint(arguments)
 
 
+def command(name: str, words: str) -> Any:
+    """A session that runs the command of its name in the harness, and needs no stack."""
+
+    def run(session: nox.Session) -> None:
+        finish(session, harness(session), "-m", f"bench.commands.{name}", *session.posargs)
+
+    run.__name__, run.__doc__ = name, words
+    return nox.session(venv_backend="none")(run)
+
+
 def lint_with(session: nox.Session, python: str) -> None:
     """Style, format and types, the quickest first; types once per system, since the checker reads the code of one."""
     other = "linux" if sys.platform == "win32" else "win32"
@@ -281,10 +292,7 @@ def models(session: nox.Session) -> None:
     finish(session, python, "-m", "bench.commands.models", *session.posargs, made=made)
 
 
-@nox.session(venv_backend="none")
-def report(session: nox.Session) -> None:
-    """Render runs again: those named, else the newest one in `results/`."""
-    finish(session, harness(session), "-m", "bench.commands.report", *session.posargs)
+report = command("report", "Render runs again: those named, else the newest one in `results/`.")
 
 
 @nox.session(venv_backend="none")
@@ -295,40 +303,19 @@ def quality(session: nox.Session) -> None:
     finish(session, python, "-m", command, *session.posargs, made=venvs(session, wanted))
 
 
-@nox.session(venv_backend="none")
-def compare(session: nox.Session) -> None:
-    """Compare stored runs cell by cell: the base first, then one or more others."""
-    finish(session, harness(session), "-m", "bench.commands.compare", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def history(session: nox.Session) -> None:
-    """All stored runs of a machine over time: estimates, change points, and what changed there."""
-    finish(session, harness(session), "-m", "bench.commands.history", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def gate(session: nox.Session) -> None:
-    """Say by the exit status whether a run shows a regression: 0 no, 1 yes, 2 cannot tell. For CI."""
-    finish(session, harness(session), "-m", "bench.commands.gate", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def verify(session: nox.Session) -> None:
-    """Check stored runs, the newest unless they are named, against their digests; `-- --artifacts` checks the cache."""
-    finish(session, harness(session), "-m", "bench.commands.verify", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def collect(session: nox.Session) -> None:
-    """Bring runs together into a dataset: from `-- SOURCE…`, folders of runs or zips of them, `--into DIR`."""
-    finish(session, harness(session), "-m", "bench.commands.collect", *session.posargs)
-
-
-@nox.session(venv_backend="none")
-def sql(session: nox.Session) -> None:
-    """Ask stored runs, or a dataset, in SQL: `-- "select …"`; without a query a shell."""
-    finish(session, harness(session), "-m", "bench.commands.sql", *session.posargs)
+compare = command("compare", "Compare stored runs cell by cell: the base first, then one or more others.")
+history = command(
+    "history", "All stored runs of a machine over time: estimates, change points, and what changed there."
+)
+gate = command("gate", "Say by the exit status whether a run shows a regression: 0 no, 1 yes, 2 cannot tell. For CI.")
+verify = command(
+    "verify",
+    "Check stored runs, the newest unless they are named, against their digests; `-- --artifacts` checks the cache.",
+)
+collect = command(
+    "collect", "Bring runs together into a dataset: from `-- SOURCE…`, folders of runs or zips of them, `--into DIR`."
+)
+sql = command("sql", 'Ask stored runs, or a dataset, in SQL: `-- "select …"`; without a query a shell.')
 
 
 @nox.session(venv_backend="none")
