@@ -98,7 +98,7 @@ def _ids(run: StoredRun, one: CellResult, keys: Sequence[str]) -> tuple[str, dic
         & ~pc.field("warmup")
     )
     columns = ("cell_key", "iteration", "block", "status", "invalid_reason", "warmup", "prompt_digest", "token_ids")
-    rows: list[dict[str, Any]] = run.table("generations", columns, where).to_pylist()
+    rows: list[dict[str, Any]] = run.table("generations", columns).filter(where).to_pylist()
     rows.sort(key=lambda row: row["iteration"])
     prompt = next((row["prompt_digest"] for row in rows if row["cell_key"] == one.cell_key), None) or ""
     found: dict[str, list[int]] = {}
