@@ -122,7 +122,7 @@ class LlamaSession(LlamaRequests):
         except ValueError:
             return None
 
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, int], attention: int) -> int | None:
+    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
         parameters = llama.LlamaContextParams()
         parameters.n_ctx = cells
         parameters.n_seq_max = sequences

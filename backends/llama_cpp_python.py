@@ -82,7 +82,7 @@ class LlamaSession(LlamaRequests):
         found = llama.llama_model_meta_val_str(self._model, name.encode("utf-8"), text, len(text)) >= 0
         return text.value.decode("utf-8") if found else None
 
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, int], attention: int) -> int | None:
+    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = cells
         parameters.n_seq_max = sequences

@@ -122,8 +122,8 @@ class LlamaRequests(ABC):
         self.log = log
         self._longest = longest
         self._vocabulary = vocabulary
-        self._types = {name: str(options.extra.get(name, "f16")) for name in ("type_k", "type_v")}
-        self._attention = str(options.extra.get("flash_attention", "on"))
+        self._cache_types = tuple(CACHE_TYPES[options.extra.get(name, "f16")] for name in ("type_k", "type_v"))
+        self._attention = FLASH_ATTENTION[options.extra.get("flash_attention", "on")]
         self._unstretched = int(self._of_architecture("rope.scaling.original_context_length") or self._longest)
         self._size = (0, 0)
         self._most_in_a_batch = 0
@@ -138,7 +138,7 @@ class LlamaRequests(ABC):
         """A field of the GGUF; ``None`` where it has none."""
 
     @abstractmethod
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, int], attention: int) -> int | None:
+    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
         """Make the context in the place of the one before.
 
         Args:
@@ -294,12 +294,10 @@ class LlamaRequests(ABC):
         stretched = [size > self._unstretched for size in (room, self._size[1])]
         if sequences == self._size[0] and length <= self._size[1] and len(set(stretched)) == 1:
             return
-        keys, values = (_known(name, value, CACHE_TYPES) for name, value in self._types.items())
-        attention = _known("flash_attention", self._attention, FLASH_ATTENTION)
         self._free_context()
         self._size, self._rows = (0, 0), []
         self.log.clear()
-        most_in_a_batch = self._make_context(sequences, room * sequences, (keys, values), attention)
+        most_in_a_batch = self._make_context(sequences, room * sequences, self._cache_types, self._attention)
         if most_in_a_batch is None:
             reason = self.log.reason()
             remedy = "; ask for flash_attention=on, or for another type_v" if "flash_attn" in reason else ""
@@ -363,12 +361,6 @@ def placement(log: LlamaLog) -> Placement:
         offloaded=int(layers.group(1)) if layers else 0,
         buffers={one.group(1): one.group(2) for one in sizes},
     )
-
-
-def _known(name: str, value: str, known: Mapping[str, int]) -> int:
-    if value not in known:
-        raise BackendError(f"llama.cpp has no {name}={value}; choose one of {', '.join(known)}")
-    return known[value]
 
 
 def context_facts(log: LlamaLog) -> dict[str, str]:

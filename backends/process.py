@@ -37,10 +37,8 @@ def usable_cpus() -> list[int] | None:
     """The logical CPUs that this process may run on; ``None`` where the system does not tell."""
     if sys.platform == "win32":
         return _windows_affinity()
-    elif hasattr(os, "sched_getaffinity"):  # noqa: RET505 - the checker for types reads one platform at a time
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
         return sorted(os.sched_getaffinity(0))
-    else:
-        return None
 
 
 def full_speed() -> bool | None:

@@ -41,6 +41,7 @@ class OptionSpec:
         follows: the axis that its default is taken from, so that loads split by it; a default of an NPU's padded
             prompt length is that of the cell.
         step: what such a default is rounded up to a multiple of.
+        choices: all values that there are; empty where there are too many to name.
     """
 
     default: str | int | float | bool | None
@@ -49,6 +50,7 @@ class OptionSpec:
     follows: Literal["prompt_tokens", "new_tokens"] | None = None
     step: int = 1
     precisions: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     def applies_to(self, device: str, precision: str) -> bool:
         """Whether a load on ``device`` in ``precision`` has this option."""

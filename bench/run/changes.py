@@ -9,7 +9,7 @@ from typing import Any
 from bench.analyse.conditions import mismatches, settings_of, system_versions
 from bench.errors import UsageError
 from bench.measure.attempt import LoadPlan
-from bench.observe.packages import plain_name
+from bench.observe.packages import normalized
 from bench.plan.resume import resume_command
 from bench.run.resume import Earlier, other_than_before
 from bench.store.schema import SCHEMA_VERSION
@@ -87,7 +87,7 @@ def _other_packages(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator
 
 
 def _packages_of(venv: Mapping[str, Any]) -> dict[str, str]:
-    found = {plain_name(name): str(version) for name, version in (venv.get("packages") or {}).items()}
+    found = normalized(venv.get("packages"))
     return {**found, "Python": str(venv["python"])} if "python" in venv else found
 
 

@@ -19,7 +19,7 @@ from bench.measure.worker import Timeouts
 from bench.observe.limits import limits
 from bench.observe.machine import hardware, machine_id
 from bench.observe.memory import memory_cap
-from bench.observe.packages import describe_venvs, plain_name
+from bench.observe.packages import describe_venvs, normalized
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.plan.estimate import quality_seconds
@@ -186,9 +186,7 @@ def _changed(run: StoredRun, loads: Sequence[Load], venvs: Venvs) -> dict[str, s
 
 
 def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    before, after = (
-        {plain_name(name): version for name, version in (one.get("packages") or {}).items()} for one in (then, now)
-    )
+    before, after = (normalized(one.get("packages")) for one in (then, now))
     names = [name for name in before if name in after and before[name] != after[name]]
     if not names:
         return None
