@@ -37,6 +37,10 @@ class Request(NamedTuple):
         """What was said before the last message of a chat."""
         return self.prompt_tokens - self.message_tokens if self.turn else 0
 
+    def shortened(self, most: int | None) -> Request:
+        """The same with at most so many new tokens; ``None`` for as many as they are."""
+        return self if most is None else self._replace(new_tokens=min(self.new_tokens, most))
+
 
 def conversation_tokens(message_tokens: int, new_tokens: int, turn: int) -> int:
     """The prompt at a turn of a chat, from 1: messages of ``message_tokens``, and ``new_tokens`` of answer between."""

@@ -22,17 +22,24 @@ def guess_seconds(plan: Plan, options: Options, parameters: int) -> float:
         total += _START_S + options.cooldown_s
         total += parameters * _BYTES_PER_WEIGHT[visit.load.precision] / 1e9
         for cell in visit.cells:
+            warmup_s = generation_seconds(cell, parameters, options.warmup_new_tokens)
+            own = options.warmups * warmup_s + options.repeats * generation_seconds(cell, parameters)
             # What is asked again is asked a first time too.
-            requests = (options.warmups + options.repeats) * (2 if cell.ask == "again" else 1)
-            total += requests * generation_seconds(cell, parameters)
+            total += own * (2 if cell.ask == "again" else 1)
     return total
 
 
-def generation_seconds(cell: Cell, parameters: int) -> float:
-    """One generation: 2 operations per parameter and prompt token, then one pass over the weights per new token."""
+def generation_seconds(cell: Cell, parameters: int, most: int | None = None) -> float:
+    """One generation: 2 operations per parameter and prompt token, then one pass over the weights per new token.
+
+    Args:
+        cell: whose request it answers.
+        parameters: of the model.
+        most: new tokens at most.
+    """
     prefill = 2 * parameters * cell.prompt_tokens * cell.batch_size / _OPERATIONS_PER_S
     step = parameters * _BYTES_PER_WEIGHT[cell.load.precision] / _BANDWIDTH_BYTES_PER_S + _STEP_OVERHEAD_S
-    return prefill + cell.new_tokens * step
+    return prefill + cell.request.shortened(most).new_tokens * step
 
 
 def quality_seconds(blocks: int, measured_s: float) -> float:
