@@ -47,6 +47,7 @@ class Options:
         max_time_s: after which no cell is begun; ``None`` for no limit.
         warmups: per cell and block, at least.
         max_warmups: at most, while the series has not settled.
+        warmup_new_tokens: that a warm-up generates at most; ``None`` for as many as are timed.
         threads: a count, ``"stack"`` for each stack's own default, or ``None`` for the physical performance cores.
         load_options: backend -> option -> value.
         workers: backend -> interpreter.
@@ -101,6 +102,7 @@ class Options:
     language: str
     open_report: bool
     turns: tuple[int, ...] | None = None
+    warmup_new_tokens: int | None = None
     redact: bool = False
     resume: Path | None = None
 
@@ -188,6 +190,7 @@ def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:
         language=given.read("lang", v.one_of, LANGUAGES[0], choices=LANGUAGES),
         open_report=bool(flags.get("open")),
         turns=given.read("turns", _turns),
+        warmup_new_tokens=given.read("warmup_new_tokens", v.count),
         redact=bool(flags.get("redact")),
     )
     _require_countable(options)
