@@ -39,13 +39,11 @@ def recorded_flags(record: Mapping[str, Any]) -> dict[str, Any]:
     """Name of a flag -> raw value, of all that run.json records.
 
     Raises:
-        UsageError: it does not record them, or its plan.
+        UsageError: it does not record them.
     """
-    plan = record.get("plan") or {}
-    if plan.get("loads") is None or plan.get("cells") is None:
-        raise UsageError("--resume: run.json of that run does not record its plan; measure anew without --resume")
     try:
-        options, variants = record["options"], plan.get("variants") or {}
+        options = record["options"]
+        variants = record["plan"].get("variants") or {}
         return {
             **{name: options.get(name) for name in _AS_NAMED},
             **{name: options[recorded] for name, recorded in _RENAMED.items()},
