@@ -28,7 +28,7 @@ from backends.contract import (
     variable_set,
 )
 from backends.hf_model import attention_of, read_model
-from backends.spec import ORIGINAL, names_for
+from backends.spec import ORIGINAL, name_among
 from backends.torch_loop import KeptCache, StoredWeights, format_of, greedy, last_position, scores
 
 _TYPES = {
@@ -57,7 +57,7 @@ class Transformers:
     def load(self, artifact: Path, device: str, options: LoadOptions) -> TransformersSession:
         """Load the Hugging Face folder ``artifact`` with its weights made the asked-for type."""
         present = [known.name for known in self.devices()]
-        if not any(name in present for name in names_for(device)):
+        if name_among(device, present) is None:
             raise DeviceUnavailableError(
                 f"transformers finds no {device} on this machine, only {', '.join(present)}: {_remedy(device)}"
             )

@@ -25,7 +25,7 @@ from backends.contract import (
     one_line,
 )
 from backends.llama_requests import LlamaLog, LlamaRequests, model_in, not_loaded, placement
-from backends.spec import names_for
+from backends.spec import name_among
 from backends.vulkan_devices import VulkanDevice, vulkan_devices
 
 VISIBLE = "GGML_VK_VISIBLE_DEVICES"
@@ -91,10 +91,9 @@ class LlamaCpp:
         """
         if device == "CPU":
             return None
-        for name in names_for(device):
-            if name in self._vulkan:
-                os.environ[VISIBLE] = str(self._vulkan[name].index)
-                return self._vulkan[name]
+        if (name := name_among(device, self._vulkan)) is not None:
+            os.environ[VISIBLE] = str(self._vulkan[name].index)
+            return self._vulkan[name]
         others = ", ".join(f"{name} ({one.name})" for name, one in self._vulkan.items()) or "none"
         raise DeviceUnavailableError(
             f"llama-cpp finds no {device} on this machine; of Vulkan's devices there are: {others}. "

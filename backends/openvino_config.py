@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from backends.contract import BackendError, CompileCache, Device, DeviceUnavailableError, LoadOptions
-from backends.spec import family, names_for
+from backends.spec import family, name_among
 
 STACKS_CHOICE = "stack"
 """Leaves a property to OpenVINO."""
@@ -85,7 +85,7 @@ def _whole_number(text: str | None) -> int | None:
 
 def require(device: str, present: list[str]) -> None:
     """Refuse a device that OpenVINO does not list as available."""
-    if any(name in present for name in names_for(device)):
+    if name_among(device, present) is not None:
         return
     remedy = _REMEDIES.get(family(device), "choose one of those")
     raise DeviceUnavailableError(

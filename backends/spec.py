@@ -6,7 +6,7 @@ A backend of this project is an entry of :data:`backends.table.BACKENDS`. A pack
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -222,6 +222,11 @@ def names_for(device: str) -> tuple[str, ...]:
     wanted = f"{device}.CPU" if device in OPENVINO_PROVIDERS else device
     sole = (wanted.removesuffix(".0"),) if wanted.endswith("GPU.0") else ()
     return (wanted, f"{wanted}.0", *sole)
+
+
+def name_among(device: str, listed: Collection[str]) -> str | None:
+    """The name in ``listed`` that is what ``device`` asks for; ``None`` if there is none."""
+    return next((name for name in names_for(device) if name in listed), None)
 
 
 def hardware_of(device: str) -> Literal["CPU", "GPU", "NPU"] | None:

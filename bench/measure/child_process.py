@@ -44,11 +44,6 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def _address() -> str | None:
-    """Where a worker connects to: on Linux a name without a file, since a socket's path has 107 bytes at most."""
-    return f"\0aipc-bench-{secrets.token_hex(16)}" if sys.platform == "linux" else None
-
-
 def _told(listener: Listener) -> str:
     """Its address as text, which one without a file is not told as."""
     return os.fsdecode(listener.address)
@@ -75,7 +70,9 @@ class ChildProcess:
         self.scratch = scratch
         self.log = scratch / "worker.log"
         key = secrets.token_bytes(32)
-        with Listener(_address(), authkey=key) as listener, _opened(self.log) as log:
+        # On Linux a name without a file, since a socket's path has 107 bytes at most.
+        address = f"\0aipc-bench-{secrets.token_hex(16)}" if sys.platform == "linux" else None
+        with Listener(address, authkey=key) as listener, _opened(self.log) as log:
             try:
                 self.process = _spawn(python, scratch, log, threads, launch)
             except OSError as error:

@@ -101,7 +101,9 @@ def damage(name: str) -> str | None:
     if wanted is None:
         return "its list of packages cannot be read"
     folders = [str(folder) for folder in (*home.glob("lib/python*/site-packages"), *home.glob("Lib/site-packages"))]
-    found = {canonicalize_name(one.name): one for one in distributions(path=folders) if one.name}
+    found: dict[str, Distribution] = {
+        canonicalize_name(one.name): one for one in distributions(path=folders) if one.name
+    }
     for package in sorted(wanted):
         if package not in found:
             return f"{package} {wanted[package]} is gone"

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from backends.reasons import first_of
 from bench.analyse.conditions import mismatches, settings_of, system_versions
 from bench.errors import UsageError
 from bench.measure.attempt import LoadPlan
@@ -15,7 +16,6 @@ from bench.run.resume import Earlier, other_than_before
 from bench.store.schema import SCHEMA_VERSION
 
 _MAY_CHANGE = frozenset(("power source", "power mode", "governor"))
-_MOST_NAMED = 3
 
 
 def refuse_changes(earlier: Earlier, record: Mapping[str, Any], load_plans: Mapping[str, LoadPlan]) -> None:
@@ -82,8 +82,7 @@ def _other_packages(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator
         names = sorted(name for name in {*was, *has} if was.get(name) != has.get(name))
         if names:
             words = [f"{name} {was.get(name, 'missing')}, now {has.get(name, 'missing')}" for name in names]
-            more = f" and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
-            yield f"packages of {venv} ({'; '.join(words[:_MOST_NAMED])}{more})"
+            yield f"packages of {venv} ({first_of(words, '; ')})"
 
 
 def _packages_of(venv: Mapping[str, Any]) -> dict[str, str]:

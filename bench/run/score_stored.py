@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from backends.reasons import first_of
 from bench.analyse.conditions import other_machine
 from bench.errors import StoreError
 from bench.findings import Code
@@ -39,8 +40,6 @@ from bench.store.digests import record_digests
 from bench.store.reader import StoredRun
 from bench.store.schema import ANSWERS, PIECES
 from bench.store.writer import replace_rows
-
-_MOST_NAMED = 3
 
 
 def loads_of(run: StoredRun) -> list[Load]:
@@ -190,9 +189,8 @@ def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     names = [name for name in before if name in after and before[name] != after[name]]
     if not names:
         return None
-    words = ", ".join(f"{name} {after[name]}, which was {before[name]}" for name in names[:_MOST_NAMED])
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"its stack is not the one that was timed: {words}{more}; measure it again, or name the old one by --worker"
+    words = first_of([f"{name} {after[name]}, which was {before[name]}" for name in names])
+    return f"its stack is not the one that was timed: {words}; measure it again, or name the old one by --worker"
 
 
 def _other_artifact(run: StoredRun, load: Load, plan: LoadPlan) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median_high
@@ -34,7 +34,7 @@ from bench.plan.plan import Plan, PlannedVisit, reference_load
 from bench.plan.venvs import Venvs
 from bench.prepare.model_source import resolve_model
 from bench.prepare.preflight import Free, preflight_lines
-from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
+from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation, Say
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import beyond_context, preparation_for, wanted_artifacts
 from bench.run.cooling import Cooling
@@ -63,8 +63,6 @@ from bench.store.writer import RunWriter, new_run_id
 if TYPE_CHECKING:
     from bench.analyse.adaptive import Adaptive
     from bench.analyse.samples import Generations
-
-Say = Callable[[str], None]
 
 
 class BenchSession:
@@ -421,9 +419,7 @@ class BenchSession:
         pending, parameters = [], None
         if preparer is not None:
             expected = preparer.expected_facts
-            parameters = ASSUMED_PARAMETERS
-            if expected is not None:
-                parameters = expected.parameters
+            parameters = ASSUMED_PARAMETERS if expected is None else expected.parameters
             pending = preparer.pending(wanted_artifacts(runnable))
         free = Free(shutil.disk_usage(self.writer.path).free, usable_memory().available_bytes)
         for line in preflight_lines(plan, self.options, pending, parameters, free):
