@@ -1,4 +1,4 @@
-"""``python -m bench.commands.compare BASE HEAD …``: all HEADs compared with BASE; or the two variants of one run."""
+"""``python -m bench.commands compare BASE HEAD …``: all HEADs compared with BASE; or the two variants of one run."""
 
 from __future__ import annotations
 
@@ -141,8 +141,3 @@ def _parser() -> Parser:
     add_redact(parser)
     add_folders(parser)
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

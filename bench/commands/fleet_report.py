@@ -1,4 +1,4 @@
-"""``python -m bench.commands.fleet_report [RUN …]``: the machines of a lab side by side, on one page."""
+"""``python -m bench.commands fleet_report [RUN …]``: the machines of a lab side by side, on one page."""
 
 from __future__ import annotations
 
@@ -125,8 +125,3 @@ def _parser() -> Parser:
     add_redact(parser)
     add_folders(parser)
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

@@ -1,8 +1,7 @@
-"""``python -m bench.commands.gate --baseline RUNS … --head RUN``: does the head show a regression?"""
+"""``python -m bench.commands gate --baseline RUNS … --head RUN``: does the head show a regression?"""
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -152,8 +151,3 @@ def parser() -> Parser:
     add_redact(found)
     add_folders(found)
     return found
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

@@ -1,9 +1,8 @@
-"""``python -m bench.commands.history [RUN …]``: all runs of a machine over time, and where their level changed."""
+"""``python -m bench.commands history [RUN …]``: all runs of a machine over time, and where their level changed."""
 
 from __future__ import annotations
 
 import re
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
@@ -74,8 +73,3 @@ def _parser() -> Parser:
     add_redact(parser)
     add_folders(parser)
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

@@ -1,8 +1,7 @@
-"""``python -m bench.commands.report [RUN …]``: render stored runs again."""
+"""``python -m bench.commands report [RUN …]``: render stored runs again."""
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,8 +71,3 @@ def _find(name: str, results: Path) -> list[Path]:
             return [candidate]
     # A run of a dataset has no folder.
     return find_folders([name], results)
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""``python -m bench.commands.sql "select …"``: ask stored runs in SQL; without a query, a shell."""
+"""``python -m bench.commands sql "select …"``: ask stored runs in SQL; without a query, a shell."""
 
 from __future__ import annotations
 
@@ -125,8 +125,3 @@ def _parser() -> Parser:
         help="take names of users, hosts and machines, and paths, out of the answer",
     )
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

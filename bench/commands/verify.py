@@ -1,8 +1,7 @@
-"""``python -m bench.commands.verify [RUN …]``: whether stored runs, or artifacts, are as they were recorded."""
+"""``python -m bench.commands verify [RUN …]``: whether stored runs, or artifacts, are as they were recorded."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -117,8 +116,3 @@ def _parser() -> Parser:
     parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="where artifacts lie (default: the user's cache)")
     add_folders(parser)
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())
