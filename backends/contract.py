@@ -12,8 +12,9 @@ Errors, and the status that each gives the row::
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -315,6 +316,19 @@ class Scores:
     position: int
     logits: Any = None
     log_probs: Any = None
+
+
+class ScoredBySession(ABC):
+    """:meth:`ScoringBackend.score` of a stack whose sessions have a method ``score`` that takes the texts."""
+
+    @abstractmethod
+    def load(self, artifact: Path, device: str, options: LoadOptions) -> Any:
+        """See :meth:`Backend.load`."""
+
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """Load the model, and let go of it when its session has scored ``texts``."""
+        with closing(self.load(artifact, device, options)) as session:
+            yield from session.score(texts)
 
 
 class ScoringBackend(Backend, Protocol):

@@ -18,6 +18,7 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    ScoredBySession,
     Scores,
     StepCallback,
     Text,
@@ -46,7 +47,7 @@ _ACCELERATORS = {"CUDA": "https://download.pytorch.org/whl/cu130", "XPU": "https
 """Device family -> an index of torch builds that have it."""
 
 
-class Transformers:
+class Transformers(ScoredBySession):
     """The transformers stack in eager mode."""
 
     def devices(self) -> list[Device]:
@@ -68,10 +69,6 @@ class Transformers:
             torch.set_num_threads(options.threads)
         kept = KeptCache() if options.extra.get("prefix_caching") == "on" else None
         return TransformersSession(_read(artifact, options.precision, _torch_name(device)), kept)
-
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """One forward pass per text."""
-        yield from self.load(artifact, device, options).score(texts)
 
 
 def _accelerators(kind: str) -> list[Device]:

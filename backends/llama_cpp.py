@@ -5,8 +5,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,7 @@ from backends.contract import (
     DeviceUnavailableError,
     Evidence,
     LoadOptions,
-    Scores,
-    Text,
+    ScoredBySession,
     installed_versions,
     one_line,
 )
@@ -37,7 +34,7 @@ _WHOLE_MODEL = 1_000_000
 _log = LlamaLog()
 
 
-class LlamaCpp:
+class LlamaCpp(ScoredBySession):
     """The llama.cpp stack, as it comes ready-made."""
 
     def __init__(self) -> None:
@@ -78,11 +75,6 @@ class LlamaCpp:
             # The binding itself refuses what does not begin as a GGUF.
             raise not_loaded(path, _log.reason(one_line(error))) from None
         return LlamaSession(model, vulkan, self._abilities, options)
-
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """Each text in batches of llama.cpp's own size, with the logits of its scored positions."""
-        with closing(self.load(artifact, device, options)) as session:
-            yield from session.score(texts)
 
     def _require(self, device: str) -> VulkanDevice | None:
         """The device of Vulkan's that ``device`` names; ``None`` for the CPU.

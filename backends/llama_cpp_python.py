@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,7 @@ from backends.contract import (
     DeviceUnavailableError,
     Evidence,
     LoadOptions,
-    Scores,
-    Text,
+    ScoredBySession,
     installed_versions,
 )
 from backends.llama_requests import LlamaLog, LlamaRequests, model_in, not_loaded
@@ -33,7 +30,7 @@ def _take(level: int, text: bytes, _: Any) -> None:
     _log.take(level, text.decode("utf-8", "replace"))
 
 
-class LlamaCppPython:
+class LlamaCppPython(ScoredBySession):
     """The llama.cpp stack as its user compiles it, on the CPU."""
 
     def __init__(self) -> None:
@@ -59,11 +56,6 @@ class LlamaCppPython:
         if not model:
             raise not_loaded(path, _log.reason())
         return LlamaSession(model, options)
-
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """Each text in batches of llama.cpp's own size, with the logits of its scored positions."""
-        with closing(self.load(artifact, device, options)) as session:
-            yield from session.score(texts)
 
 
 class LlamaSession(LlamaRequests):

@@ -124,7 +124,8 @@ class LlamaRequests(ABC):
         self._vocabulary = vocabulary
         self._cache_types = tuple(CACHE_TYPES[options.extra.get(name, "f16")] for name in ("type_k", "type_v"))
         self._attention = FLASH_ATTENTION[options.extra.get("flash_attention", "on")]
-        self._unstretched = int(self._of_architecture("rope.scaling.original_context_length") or self._longest)
+        original = f"{self._field('general.architecture')}.rope.scaling.original_context_length"
+        self._unstretched = int(self._field(original) or longest)
         self._size = (0, 0)
         self._most_in_a_batch = 0
         self._context_facts: Mapping[str, str] = {}
@@ -258,11 +259,6 @@ class LlamaRequests(ABC):
             attention_backend=self._context_facts.get("attention"),
             compile_cache="none",
         )
-
-    def _of_architecture(self, name: str) -> str | None:
-        """A field of the GGUF under the name of its architecture."""
-        architecture = self._field("general.architecture")
-        return None if architecture is None else self._field(f"{architecture}.{name}")
 
     def _prefill(self, prompts: Any, known: int) -> Sequence[int]:
         """Compute the prompts, int32 [sequences, positions], but for their first ``known`` ids.

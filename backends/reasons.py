@@ -82,10 +82,10 @@ def shortened(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[:LONGEST].rsplit(' ', 1)[0]} …"
 
 
-def first_of(names: Sequence[str], separator: str = ", ") -> str:
+def first_of(names: Sequence[str]) -> str:
     """The first of ``names``, and how many more there are."""
     more = len(names) - _SHOWN
-    return separator.join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _without_stack(lines: list[str]) -> list[str]:

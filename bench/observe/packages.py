@@ -88,11 +88,7 @@ def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
     made, now = listed_packages(home), normalized(installed)
     if made is None:
         return None
-    changed = [
-        f"{name} {now.get(name, 'is missing')} (was {made.get(name, 'not there')})"
-        for name in sorted({*made, *now} - _INSTALLERS)
-        if made.get(name) != now.get(name)
-    ]
+    changed = changes(made, {name: version for name, version in now.items() if name not in _INSTALLERS})
     if not changed:
         return None
     return (
@@ -109,6 +105,12 @@ def listed_packages(home: Path) -> dict[str, str] | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return {name: version for name, version in found.items() if name not in _INSTALLERS}
+
+
+def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What became of each package whose version is not as it was, e.g. ``numpy 2.4 (was 2.3)``."""
+    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    return [f"{name} {now.get(name, 'is missing')} (was {before.get(name, 'not there')})" for name in names]
 
 
 def normalized(packages: Mapping[str, str] | None) -> dict[str, str]:

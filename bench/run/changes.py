@@ -10,7 +10,7 @@ from backends.reasons import first_of
 from bench.analyse.conditions import mismatches, settings_of, system_versions
 from bench.errors import UsageError
 from bench.measure.attempt import LoadPlan
-from bench.observe.packages import normalized
+from bench.observe.packages import changes, normalized
 from bench.plan.resume import resume_command
 from bench.run.resume import Earlier, other_than_before
 from bench.store.schema import SCHEMA_VERSION
@@ -78,11 +78,8 @@ def _other_options(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
 
 def _other_packages(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for venv in sorted({*then, *now}):
-        was, has = (_packages_of(one.get(venv) or {}) for one in (then, now))
-        names = sorted(name for name in {*was, *has} if was.get(name) != has.get(name))
-        if names:
-            words = [f"{name} {was.get(name, 'missing')}, now {has.get(name, 'missing')}" for name in names]
-            yield f"packages of {venv} ({first_of(words, '; ')})"
+        if changed := changes(*(_packages_of(one.get(venv) or {}) for one in (then, now))):
+            yield f"packages of {venv} ({first_of(changed)})"
 
 
 def _packages_of(venv: Mapping[str, Any]) -> dict[str, str]:

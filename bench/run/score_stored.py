@@ -20,7 +20,7 @@ from bench.measure.worker import Timeouts
 from bench.observe.limits import limits
 from bench.observe.machine import hardware, machine_id
 from bench.observe.memory import memory_cap
-from bench.observe.packages import describe_venvs, normalized
+from bench.observe.packages import changes, describe_venvs, normalized
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.plan.estimate import quality_seconds
@@ -186,11 +186,14 @@ def _changed(run: StoredRun, loads: Sequence[Load], venvs: Venvs) -> dict[str, s
 
 def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     before, after = (normalized(one.get("packages")) for one in (then, now))
-    names = [name for name in before if name in after and before[name] != after[name]]
-    if not names:
+    in_both = before.keys() & after.keys()
+    changed = changes(*({name: one[name] for name in in_both} for one in (before, after)))
+    if not changed:
         return None
-    words = first_of([f"{name} {after[name]}, which was {before[name]}" for name in names])
-    return f"its stack is not the one that was timed: {words}; measure it again, or name the old one by --worker"
+    return (
+        f"its stack is not the one that was timed: {first_of(changed)}; measure it again, or name the old one by "
+        "--worker"
+    )
 
 
 def _other_artifact(run: StoredRun, load: Load, plan: LoadPlan) -> str | None:

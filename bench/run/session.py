@@ -233,13 +233,11 @@ class BenchSession:
 
     def _begin_or_carry_on(self, record: dict[str, Any], selected: Plan) -> None:
         """Write run.json; or take up what an earlier process has measured of ``selected``, if nothing has changed."""
-        assert self.writer is not None
-        if self._earlier is None:
-            self.writer.begin({**record, "observers": observers(self.guard.instruments)})
-        else:
-            self._carry_on(self.writer, self._earlier, record, selected)
-
-    def _carry_on(self, writer: RunWriter, earlier: Earlier, record: dict[str, Any], selected: Plan) -> None:
+        writer, earlier = self.writer, self._earlier
+        assert writer is not None
+        if earlier is None:
+            writer.begin({**record, "observers": observers(self.guard.instruments)})
+            return
         from bench.run.changes import other_conditions, refuse_changes  # noqa: PLC0415 - scipy is not for collecting
 
         refuse_changes(earlier, record, self._load_plans)
