@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import Timeout
 
 from bench.cli import Parser, one_line, print_refusal
-from bench.commands.stored_runs import add_folders, run_name
+from bench.commands.stored_runs import add_folders, add_runs
 from bench.errors import BenchError
 from bench.prepare.cache import ArtifactStore, cache_root, remove
 from bench.prepare.check import check_artifacts, check_model
@@ -104,9 +104,7 @@ def _parser() -> Parser:
         description="Whether the files of stored runs are as they were at the end of the run, by their digests.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "runs", nargs="*", type=run_name, metavar="RUN", help="folder or id of a run, or a glob (default: the newest)"
-    )
+    add_runs(parser, "folder or id of a run, or a glob (default: the newest)")
     parser.add_argument(
         "--artifacts",
         action="store_true",
