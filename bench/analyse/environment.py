@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analyse.conditions import NAMED, limits_of, packages, settings_of, system_versions
+from bench.analyse.conditions import NAMED, WHOLE, limits_of, packages, settings_of, system_versions
 from bench.analyse.results import LoadResult, RunAnalysis
 
 
@@ -124,6 +124,8 @@ def _of_run(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
     yield Fact("CPU"), (machine.get("cpu") or {}).get("name")
     yield from ((Fact(what), machine.get(name)) for what, name in _OF_MACHINE.items())
     yield from ((Fact(name), plan.get(name)) for name in _OF_PLAN)
+    if "warmups" in plan:
+        yield Fact("warmup_new_tokens"), plan.get("warmup_new_tokens") or WHOLE
     options = record.get("options") or {}
     yield Fact("cool-down, s"), options.get("cooldown_s")
     yield Fact("cool-down, °C"), options.get("cooldown_c")

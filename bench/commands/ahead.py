@@ -1,11 +1,10 @@
-"""``python -m bench.commands.ahead FLAGS…``: convert what a sweep needs while nox still installs its stacks.
+"""``python -m bench.commands ahead FLAGS…``: convert what a sweep needs while nox still installs its stacks.
 
 Nothing is said of what cannot be done: the run, which comes next, finds it again, and says what it means.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -48,8 +47,3 @@ def main(arguments: Sequence[str]) -> int:
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

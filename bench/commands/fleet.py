@@ -1,4 +1,4 @@
-"""``python -m bench.commands.fleet COMMAND …``: what is done with many machines.
+"""``python -m bench.commands fleet COMMAND …``: what is done with many machines.
 
 Each command has a module of its own, which is loaded when it is asked for: the report needs no package of the others.
 """
@@ -42,8 +42,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def say(line: str) -> None:
     """Print a line at once."""
     print(one_line(line), flush=True)
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

@@ -1,8 +1,7 @@
-"""``python -m bench.commands.models FLAGS…``: make what a sweep needs, and measure nothing."""
+"""``python -m bench.commands models FLAGS…``: make what a sweep needs, and measure nothing."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,8 +54,3 @@ def main(arguments: Sequence[str]) -> int:
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""``python -m bench.commands.quality [RUN]``: score texts with the loads of a stored run, and render it again.
+"""``python -m bench.commands quality [RUN]``: score texts with the loads of a stored run, and render it again.
 
 ``--needs`` prints one line of JSON for the noxfile instead: the venvs that it needs.
 """
@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,8 +94,3 @@ def _parser() -> Parser:
 
 def _say(line: str) -> None:
     print(line, flush=True)
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,17 @@ def add_reports_folder(parser: Parser) -> None:
     )
 
 
+def add_runs(parser: Parser, which: str, nargs: str = "*") -> None:
+    """The runs that a command is about, by name; ``which`` are meant is told in its help."""
+    parser.add_argument("runs", nargs=nargs, type=run_name, metavar="RUN", help=which)
+
+
+def add_share(parser: Parser, option: str, what: str, default: str | None = None) -> None:
+    """An option that takes a share of one; ``what`` it is of is told in its help."""
+    told = what if default is None else f"{what} (default: {default}%)"
+    parser.add_argument(option, type=partial(share, option=option), default=default, metavar="SHARE", help=told)
+
+
 def results_folder(text: str) -> Path:
     """The folder of runs or the dataset that is named on a command line; of a URL the mirror.
 
@@ -71,7 +83,7 @@ def run_name(text: str) -> str:
     return str(mirrored(dataset, cache_root()) / run)
 
 
-def share(text: str, option: str = "--threshold") -> float:
+def share(text: str, option: str) -> float:
     """``3%`` or ``0.03``, of ``option``, as 0.03.
 
     Raises:

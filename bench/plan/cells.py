@@ -43,6 +43,10 @@ class Request(NamedTuple):
         history_tokens = self.prompt_tokens - self.message_tokens
         return Request(history_tokens, 1, self.batch_size) if self.turn > 1 else None
 
+    def shortened(self, most: int | None) -> Request:
+        """The same with at most so many new tokens; ``None`` for as many as they are."""
+        return self if most is None else self._replace(new_tokens=min(self.new_tokens, most))
+
 
 def conversation_tokens(message_tokens: int, new_tokens: int, turn: int) -> int:
     """The prompt at a turn of a chat, from 1: messages of ``message_tokens``, and ``new_tokens`` of answer between."""

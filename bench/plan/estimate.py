@@ -22,13 +22,20 @@ def guess_seconds(plan: Plan, options: Options, parameters: int) -> float:
         total += _START_S + options.cooldown_s
         total += parameters * _BYTES_PER_WEIGHT[visit.load.precision] / 1e9
         for cell in visit.cells:
-            total += (options.warmups + options.repeats) * _turn_seconds(cell, parameters)
+            total += options.warmups * _turn_seconds(cell, parameters, options.warmup_new_tokens)
+            total += options.repeats * _turn_seconds(cell, parameters)
     return total
 
 
-def _turn_seconds(cell: Cell, parameters: int) -> float:
-    """What is asked for one number: of an answer from a prefix cache, first what fills the cache, then the rest."""
-    request, precision = cell.request, cell.load.precision
+def _turn_seconds(cell: Cell, parameters: int, most: int | None = None) -> float:
+    """What is asked for one number: of an answer from a prefix cache, first what fills the cache, then the rest.
+
+    Args:
+        cell: whose request is answered.
+        parameters: of the model.
+        most: new tokens at most.
+    """
+    request, precision = cell.request.shortened(most), cell.load.precision
     before = request.before_again if cell.ask == "again" else None
     if before is None:
         return generation_seconds(request, precision, parameters)

@@ -137,6 +137,7 @@ class Options:
         max_time_s: after which no cell is begun; ``None`` for no limit.
         warmups: per cell and block, at least.
         max_warmups: at most, while the series has not settled.
+        warmup_new_tokens: that a warm-up generates at most; ``None`` for as many as are timed.
         threads: a count, ``"stack"`` for each stack's own default, or ``None`` for the physical performance cores.
         load_options: backend -> option -> value.
         workers: backend -> interpreter.
@@ -167,6 +168,7 @@ class Options:
     repeats: int
     warmups: int
     max_warmups: int
+    warmup_new_tokens: int | None = _flag("warmup_new_tokens", v.count)
     threads: int | str | None = _flag("threads", _threads)
     model: str = _flag("model", v.text, "default")
     seed: int

@@ -21,7 +21,7 @@ _BESIDE = frozenset(
 
 _AS_NAMED = (
     *("prompt_tokens", "new_tokens", "profile", "blocks", "interval_target", "max_blocks", "repeats", "warmups"),
-    *("max_warmups", "turns", "threads", "model", "allow_fallback", "retry_crashed", "reference"),
+    *("max_warmups", "warmup_new_tokens", "turns", "threads", "model", "allow_fallback", "retry_crashed", "reference"),
     *("cooldown_s", "cooldown_c", "cooldown_max_s", "load_timeout_s", "generation_timeout_s"),
 )
 _RENAMED = {

@@ -47,6 +47,13 @@ def first_difference(view: RunView, cell: CellResult) -> str:
     )
 
 
+def in_one_line(view: RunView, cell: CellResult) -> str:
+    """The column where there is no room for a badge."""
+    collapses = _("collapsed output") if collapsed(view, cell) else ""
+    varies = _("not deterministic") if cell.answers and cell.answers.repeats_that_differ else ""
+    return ", ".join(filter(None, (first_difference(view, cell), collapses, varies)))
+
+
 def note(view: RunView) -> str:
     """What the column means, and what it does not."""
     if view.analysis.right_answers:

@@ -60,10 +60,19 @@ def interval(estimate: Estimate | None, dash: str = "–") -> str:  # noqa: RUF0
     return f"{number(estimate.low, places)}{dash}{number(estimate.high, places)}"
 
 
+def figure(estimate: Estimate) -> str:
+    """A value with its interval where there is one, e.g. ``223 (210–237)``."""  # noqa: RUF002
+    return number(estimate.value) + in_brackets(interval(estimate))
+
+
 def with_interval(estimate: Estimate, unit: str) -> str:
-    """A value with its unit and its interval where there is one, e.g. ``223 ms (210–237)``."""  # noqa: RUF002
-    ends = interval(estimate)
-    return f"{number(estimate.value)} {unit}" + (f" ({ends})" if ends else "")
+    """The same with its unit, e.g. ``223 ms (210–237)``."""  # noqa: RUF002
+    return f"{number(estimate.value)} {unit}" + in_brackets(interval(estimate))
+
+
+def in_brackets(words: str) -> str:
+    """What follows a value, such as the ends of its interval; blank for nothing."""
+    return f" ({words})" if words else ""
 
 
 def percent(share: float, places: int | None = 0) -> str:

@@ -88,7 +88,10 @@ def run_record(
     return scrub
 
 
-_PLAN = ("profile", "blocks", "interval_target", "max_blocks", "max_time_s", "repeats", "warmups", "max_warmups")
+_PLAN = (
+    *("profile", "blocks", "interval_target", "max_blocks", "max_time_s"),
+    *("repeats", "warmups", "max_warmups", "warmup_new_tokens"),
+)
 _SWEEP = ("backends", "devices", "precisions", "prompt_tokens", "new_tokens", "batch_sizes", "asks", "turns")
 _QUALITY = ("quality", "quality_limits", "reference")
 _TIMES = ("cooldown_s", "cooldown_c", "cooldown_max_s", "load_timeout_s", "generation_timeout_s")

@@ -209,6 +209,7 @@ class BenchSession:
             repeats=options.repeats,
             warmups=options.warmups,
             max_warmups=options.max_warmups,
+            warmup_new_tokens=options.warmup_new_tokens,
             timeouts=Timeouts(load_s=options.load_timeout_s, generation_s=options.generation_timeout_s),
             scratch=scratch,
             shapes=self._shapes,

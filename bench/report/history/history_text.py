@@ -14,7 +14,7 @@ from bench.metrics import METRICS
 from bench.report.compare.comparison_figures import between, signed
 from bench.report.compare.comparison_quality import now
 from bench.report.compare.recorded import condition, value
-from bench.report.format import factor, interval, listed, number, percent, plural
+from bench.report.format import factor, in_brackets, interval, listed, number, percent, plural
 from bench.report.history.history_view import HistoryView, LeftOut
 from bench.report.language import gettext as _
 from bench.report.sitting_words import carried_on
@@ -337,8 +337,7 @@ def over_reference(one: QualitySeries) -> str:
     ratio = one.points[-1][1].ratio
     if ratio is None:
         return ""
-    ends = interval(ratio)
-    return f"{factor(ratio.value)} ({ends})" if ends else factor(ratio.value)
+    return factor(ratio.value) + in_brackets(interval(ratio))
 
 
 def quality_verdict(one: QualitySeries) -> str:

@@ -27,6 +27,12 @@ def test_a_pause_between_visits_is_counted(make_options: MakeOptions) -> None:
     assert pause == pytest.approx(50)
 
 
+def test_shorter_warm_ups_take_less(make_options: MakeOptions) -> None:
+    base = ("--backend", "simulated", "--precision", "int4", "--warmups", "2")
+    assert guess(make_options(*base, "--warmup-new-tokens", "4")) < guess(make_options(*base))
+    assert guess(make_options(*base, "--warmup-new-tokens", "64")) == pytest.approx(guess(make_options(*base)))
+
+
 @pytest.mark.parametrize("longer", [("int4", 256, 64), ("int4", 128, 65), ("int8", 128, 64)])
 def test_a_longer_prompt_more_tokens_and_wider_weights_take_longer(longer: tuple[str, int, int]) -> None:
     precision, prompt_tokens, new_tokens = longer

@@ -108,6 +108,11 @@ def test_a_seed_is_drawn_anew_without_one(make_options: MakeOptions) -> None:
     assert make_options().seed != make_options().seed
 
 
+def test_warm_ups_are_as_long_as_what_is_timed_unless_they_are_said_to_be_shorter(make_options: MakeOptions) -> None:
+    asked = [make_options(*arguments).warmup_new_tokens for arguments in ((), ("--warmup-new-tokens", "4"))]
+    assert asked == [None, 4]
+
+
 def test_no_warm_ups_may_be_asked_for(make_options: MakeOptions) -> None:
     assert make_options("--warmups", "0").warmups == 0
 
@@ -245,6 +250,7 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
         (("--blocks", "0"), "--blocks: expected at least 1"),
         (("--repeats", "2.5"), "--repeats: expected a whole number"),
         (("--warmups=-1",), "--warmups: expected at least 0"),
+        (("--warmup-new-tokens", "0"), "--warmup-new-tokens: expected at least 1"),
         (("--warmups", "3", "--max-warmups", "2"), "--max-warmups: 2 is below the 3 that --warmups asks for at least"),
         (("--turns", "0"), "--turns: expected at least 1, got 0"),
         (
