@@ -231,7 +231,7 @@ class _Given:
 
 def flag_of(option: str) -> str:
     """The flag that a field of :class:`Options` is read from."""
-    read = {one.name: one.metadata["flag"] for one in fields(Options) if one.metadata}
+    read: dict[str, str] = {one.name: one.metadata["flag"] for one in fields(Options) if one.metadata}
     return {"backends": "backend", "max_time_s": "max_time", **read}.get(option, option)
 
 
