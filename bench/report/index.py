@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from bench.analyse.conditions import recorded_at
 from bench.analyse.results import CellResult, Finding
 from bench.errors import MachineError
 from bench.report import finding_words
@@ -261,13 +262,12 @@ def about(
         ended: whether all of its runs came to an end.
     """
     measured = list(cells)
-    model = record.get("model") or {}
     return about_fields(
         created_at=record.get("created_at"),
-        machine=((record.get("machine") or {}).get("cpu") or {}).get("name"),
+        machine=recorded_at(record, "machine", "cpu", "name"),
         machine_id=record.get("machine_id"),
-        model=model.get("name"),
-        synthetic_model=bool(model.get("synthetic")),
+        model=recorded_at(record, "model", "name"),
+        synthetic_model=bool(recorded_at(record, "model", "synthetic")),
         backends=[cell.load.backend for cell in measured],
         simulated=[cell.load.simulated for cell in measured],
         cells=len({cell.cell_key for cell in measured}),
