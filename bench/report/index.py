@@ -203,6 +203,23 @@ def index_lines(reports: Path, private: Private | None = None) -> list[str]:
         return [f"the index of reports is not up to date: {shown_text(str(error), private)}"]
 
 
+def publish(folder: Path, files: Mapping[str, str], page: str, private: Private | None) -> list[str]:
+    """Write the files of a report and the index of its folder; returns the lines that say where these are.
+
+    Args:
+        folder: of the report, below that of all reports.
+        files: name -> content.
+        page: which of them people open, of :data:`PAGES`.
+        private: what these lines must not tell; ``None`` for nothing.
+
+    Raises:
+        MachineError: the files cannot be written.
+    """
+    write_files(folder, {folder / name: content for name, content in files.items()})
+    kind = next(kind for _, name, kind in PAGES if name == page)
+    return [*index_lines(folder.parent, private), f"{kind:<10} {address(folder / page, private)}"]
+
+
 def page(found: Found) -> str:
     """The page of one folder, in the language that is chosen; its script only sorts."""
     from bench.report.template import render_page  # noqa: PLC0415 - jinja2 takes a moment
