@@ -86,7 +86,7 @@ from bench.prepare.resolve import renew, resolve_all  # noqa: E402
 
 STUDIES = (
     *("architectures", "dataset", "faults", "fleet", "fuzz", "intervals"),
-    *("overhead", "report-speed", "scale", "settings", "soak"),
+    *("overhead", "report-speed", "scale", "settings", "soak", "warmups"),
 )
 """Packages of ``studies/``, with dashes in their names as people type them."""
 
@@ -352,12 +352,12 @@ def studies(session: nox.Session) -> None:
         raise SystemExit(0 if asks_for_help([name]) else 4)
     python = harness(session, FLEET if name == "fleet" else HARNESS)
     go_back(session)
-    on_stacks = name in ("architectures", "overhead", "settings", "soak")
+    on_stacks = name in ("architectures", "overhead", "settings", "soak", "warmups")
     on_a_stack = on_stacks or (name == "intervals" and arguments[:1] in (["real"], ["variance"]))
     groups = contract_groups() if name == "architectures" else default_groups()
     made = venvs(session, map(environment, groups)) if on_a_stack and not asks_for_help(arguments) else {}
     # What must be compiled is measured where it is there.
-    if name in ("architectures", "settings"):
+    if name in ("architectures", "settings", "warmups"):
         made = {**install.as_they_are(map(environment, all_groups())), **made}
     finish(session, python, "-m", f"studies.{name.replace('-', '_')}", *arguments, made=made)
 

@@ -18,6 +18,7 @@ _INFERENCE_PRECISION = OptionSpec(
     "",
     "type that is computed in: f32, bf16 or f16; without it OpenVINO chooses, bf16 on a CPU that has it",
     devices=("CPU", "GPU", "AUTO"),
+    choices=("f32", "bf16", "f16"),
 )
 _DYNAMIC_QUANTIZATION = OptionSpec(
     "",
@@ -30,14 +31,19 @@ _RECIPE = OptionSpec(
     "", "how int4 weights are made, where the project makes them; see docs/quality.md", precisions=("int4",)
 )
 _COMPILE_CACHE = OptionSpec(
-    "off", "compile cache: 'on' keeps compiled models for the length of a run, so that later loads are hits"
+    "off",
+    "compile cache: 'on' keeps compiled models for the length of a run, so that later loads are hits",
+    choices=("on", "off"),
 )
 _LLAMA_CPP = TimedRegion(setup="clear", prompt_logits="last", loop="bare", kv_cache="f16")
-_CACHE_TYPE = "in the KV cache: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl"
+_CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+_CACHE_TYPE = f"in the KV cache: {', '.join(_CACHE_TYPES)}"
 _LLAMA_CPP_OPTIONS = {
-    "type_k": OptionSpec("f16", f"type of the keys {_CACHE_TYPE}"),
-    "type_v": OptionSpec("f16", f"type of the values {_CACHE_TYPE}; those below f16 take flash attention"),
-    "flash_attention": OptionSpec("on", "fused attention: on, off or auto"),
+    "type_k": OptionSpec("f16", f"type of the keys {_CACHE_TYPE}", choices=_CACHE_TYPES),
+    "type_v": OptionSpec(
+        "f16", f"type of the values {_CACHE_TYPE}; those below f16 take flash attention", choices=_CACHE_TYPES
+    ),
+    "flash_attention": OptionSpec("on", "fused attention: on, off or auto", choices=("on", "off", "auto")),
     "recipe": _RECIPE,
 }
 
@@ -58,7 +64,10 @@ BACKENDS: dict[str, BackendSpec] = {
             prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "GPU"), needs={"attention_backend": "PA"}),
             options={
                 "attention_backend": OptionSpec(
-                    "PA", "attention implementation: PA (paged attention) or SDPA", devices=("CPU", "GPU")
+                    "PA",
+                    "attention implementation: PA (paged attention) or SDPA",
+                    devices=("CPU", "GPU"),
+                    choices=("PA", "SDPA"),
                 ),
                 "kv_cache_precision": _KV_CACHE,
                 "inference_precision": _INFERENCE_PRECISION,
@@ -79,9 +88,17 @@ BACKENDS: dict[str, BackendSpec] = {
                     follows="new_tokens",
                     step=64,
                 ),
-                "prefill_hint": OptionSpec("DYNAMIC", "how the NPU compiles the prefill: DYNAMIC or STATIC", ("NPU",)),
+                "prefill_hint": OptionSpec(
+                    "DYNAMIC",
+                    "how the NPU compiles the prefill: DYNAMIC or STATIC",
+                    devices=("NPU",),
+                    choices=("DYNAMIC", "STATIC"),
+                ),
                 "generate_hint": OptionSpec(
-                    "FAST_COMPILE", "how the NPU compiles the decode: FAST_COMPILE or BEST_PERF", devices=("NPU",)
+                    "FAST_COMPILE",
+                    "how the NPU compiles the decode: FAST_COMPILE or BEST_PERF",
+                    devices=("NPU",),
+                    choices=("FAST_COMPILE", "BEST_PERF"),
                 ),
             },
         ),
@@ -184,7 +201,7 @@ BACKENDS: dict[str, BackendSpec] = {
             scores=("CPU", "VULKAN"),
             timed=_LLAMA_CPP,
             default_precisions=("int4", "int8", ORIGINAL),
-            default_on={"intel-gpu": "VULKAN", "nvidia-gpu": "VULKAN", "directx-gpu": "VULKAN"},
+            default_on=dict.fromkeys(("intel-gpu", "nvidia-gpu", "amd-gpu", "directx-gpu"), "VULKAN"),
             # Not every Python that runs the tests has a wheel of it.
             tested_on=(),
             tested_if_installed=("CPU", "VULKAN.LLVMPIPE"),

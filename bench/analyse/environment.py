@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analyse.conditions import NAMED, limits_of, packages, recorded_at, settings_of, system_versions
+from bench.analyse.conditions import NAMED, WHOLE, limits_of, packages, recorded_at, settings_of, system_versions
 from bench.analyse.results import LoadResult, RunAnalysis
 
 
@@ -123,6 +123,8 @@ def _of_run(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
     yield Fact("CPU"), recorded_at(record, "machine", "cpu", "name")
     yield from ((Fact(what), recorded_at(record, "machine", name)) for what, name in _OF_MACHINE.items())
     yield from ((Fact(name), recorded_at(record, "plan", name)) for name in _OF_PLAN)
+    if "warmups" in (record.get("plan") or {}):
+        yield Fact("warmup_new_tokens"), recorded_at(record, "plan", "warmup_new_tokens") or WHOLE
     yield Fact("cool-down, s"), recorded_at(record, "options", "cooldown_s")
     yield Fact("cool-down, °C"), recorded_at(record, "options", "cooldown_c")
 

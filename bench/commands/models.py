@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         model = preparer.model()
         book = preparer.prompts()
-        say(f"{model.name}: {model.path}")
+        say(f"{model.source.label}: {model.path}")
         status = 0
         for wanted in wanted_artifacts(plan.loads):
             try:
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         if options.quality:
             texts = texts_of(book, {cell.prompt_tokens for cell in plan.cells})
             shapes = shapes_of(options.new_tokens, options.batch_sizes, options.turns)
-            context = model.context_tokens
+            context = model.facts.context_tokens
             questions = questions_of(book, plan.cells, shapes, 0, options.repeats, context)
             found = reference_for(options.reference, plan.loads, preparer, texts, questions, context, say)
             if found is not None:

@@ -21,7 +21,7 @@ _BESIDE = frozenset(
 
 _AS_NAMED = (
     *("prompt_tokens", "new_tokens", "profile", "blocks", "interval_target", "max_blocks", "repeats", "warmups"),
-    *("max_warmups", "turns", "threads", "model", "allow_fallback", "retry_crashed", "reference"),
+    *("max_warmups", "warmup_new_tokens", "turns", "threads", "model", "allow_fallback", "retry_crashed", "reference"),
     *("cooldown_s", "cooldown_c", "cooldown_max_s", "load_timeout_s", "generation_timeout_s"),
 )
 _RENAMED = {
@@ -39,13 +39,11 @@ def recorded_flags(record: Mapping[str, Any]) -> dict[str, Any]:
     """Name of a flag -> raw value, of all that run.json records.
 
     Raises:
-        UsageError: it does not record them, or its plan.
+        UsageError: it does not record them.
     """
-    plan = record.get("plan") or {}
-    if plan.get("loads") is None or plan.get("cells") is None:
-        raise UsageError("--resume: run.json of that run does not record its plan; measure anew without --resume")
     try:
-        options, variants = record["options"], plan.get("variants") or {}
+        options = record["options"]
+        variants = record["plan"].get("variants") or {}
         return {
             **{name: options.get(name) for name in _AS_NAMED},
             **{name: options[recorded] for name, recorded in _RENAMED.items()},

@@ -57,6 +57,7 @@ def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
         "repeats": (options.get("repeats"), repeats),
         "warmups": (options.get("warmups"), DEFAULT_WARMUPS),
         "max-warmups": (options.get("max_warmups"), max(DEFAULT_MAX_WARMUPS, warmups)),
+        "warmup-new-tokens": (options.get("warmup_new_tokens"), None),
         "threads": (options.get("threads"), None),
         "cooldown-s": (options.get("cooldown_s"), 0),
         "cooldown-c": (options.get("cooldown_c"), None),

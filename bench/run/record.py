@@ -88,7 +88,10 @@ def run_record(
     return scrub
 
 
-_PLAN = ("profile", "blocks", "interval_target", "max_blocks", "max_time_s", "repeats", "warmups", "max_warmups")
+_PLAN = (
+    *("profile", "blocks", "interval_target", "max_blocks", "max_time_s"),
+    *("repeats", "warmups", "max_warmups", "warmup_new_tokens"),
+)
 _SWEEP = ("backends", "devices", "precisions", "prompt_tokens", "new_tokens", "batch_sizes", "asks", "turns")
 _QUALITY = ("quality", "quality_limits", "reference")
 _TIMES = ("cooldown_s", "cooldown_c", "cooldown_max_s", "load_timeout_s", "generation_timeout_s")
@@ -110,17 +113,14 @@ def _model(name: str, kind: str, note: str | None, **known: Any) -> dict[str, An
 
 def model_record(model: PreparedModel) -> dict[str, Any]:
     """What a run records of its model, without its folder."""
+    facts = ("context_tokens", "vocab_size", "parameters", "embedding_parameters")
     return _model(
-        model.name,
-        model.kind,
+        model.source.label,
+        model.source.kind,
         model.note,
-        synthetic=model.synthetic,
         revision=model.revision,
         digest=model.digest,
-        context_tokens=model.context_tokens,
-        vocab_size=model.vocab_size,
-        parameters=model.parameters,
-        embedding_parameters=model.embedding_parameters,
+        **{name: getattr(model.facts, name) for name in facts},
         kv_cache_values_per_token=kv_values_per_token(model.path),
     )
 

@@ -46,7 +46,7 @@ _LOAD = {
     **dict.fromkeys(("label", "variant", "backend", "device", "precision"), str),
     "options": Each(object),
 }
-_COUNTS = ("blocks", "max_blocks", "repeats", "warmups", "max_warmups", "threads")
+_COUNTS = ("blocks", "max_blocks", "repeats", "warmups", "max_warmups", "warmup_new_tokens", "threads")
 _CORES = ("physical_cores", "logical_cores", "performance_cores", "efficiency_cores")
 _DEVICES = [Each(object)]
 _SITTING = {

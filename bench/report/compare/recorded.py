@@ -22,6 +22,7 @@ _NAMES = {
     "repeats": mark("generations per visit"),
     "warmups": mark("warm-ups, at least"),
     "max_warmups": mark("warm-ups, at most"),
+    "warmup_new_tokens": mark("new tokens of a warm-up"),
 }
 """A condition as the analysis calls it -> what it is called, where that is not the same."""
 _SAME = {
