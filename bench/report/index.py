@@ -15,8 +15,7 @@ from bench.analyse.conditions import recorded_at
 from bench.analyse.results import CellResult, Finding
 from bench.errors import MachineError
 from bench.report import finding_words
-from bench.report.language import ENGLISH, chosen
-from bench.report.language import gettext as _
+from bench.report.language import ENGLISH, chosen, gettext as _
 from bench.report.redact import Private, address, shown_text
 from bench.store.files import write_files
 from bench.store.reader import as_utc

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.report.exports.summary_markdown import escape
 from bench.report.format import clean
+from bench.report.template import in_markdown as escape
 
 BEGIN, END = "<!-- study: begin -->", "<!-- study: end -->"
 """What is between these two lines of a page is written by the study."""

@@ -14,8 +14,7 @@ from bench.report.compare.recorded import condition, value
 from bench.report.fleet.fleet_view import Fastest, FleetView, count_fastest, title
 from bench.report.format import capital, factor, few, listed, number, percent, plural
 from bench.report.history.history_text import change_text, series_names, turn_sentence
-from bench.report.language import gettext as _
-from bench.report.language import mark, ngettext
+from bench.report.language import gettext as _, mark, ngettext
 
 _MOST_NAMED = 8
 _MOST_LOWEST = 3
