@@ -11,10 +11,11 @@ from bench.cli import Parser, add_language, one_line
 from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, print_left_out, print_result
 from bench.dataset.machines import Machines
 from bench.errors import StoreError, UsageError
-from bench.report.fleet.fleet_files import write_fleet
+from bench.report.fleet.fleet_exports import as_csv, as_json, lines, markdown
 from bench.report.fleet.fleet_view import NEWEST, Wanted, read_fleet
+from bench.report.index import publish
 from bench.report.language import speaking
-from bench.report.redact import Private, shown_text
+from bench.report.redact import Private, redacted, redacted_folder, shown_text
 from bench.store.dataset import is_dataset, open_dataset
 from bench.store.lookup import all_folders, find_folders, is_glob
 from bench.store.machine_names import MACHINES, MachineName, machine_names
@@ -27,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(asked: Namespace, private: Private | None) -> list[str]:
+    from bench.report.fleet.fleet_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
+
     folders = find_folders(asked.runs, asked.results_dir) if asked.runs else all_folders(asked.results_dir)
     alone = {*find_folders([name for name in asked.runs if not is_glob(name)], asked.results_dir)}
     known = machine_names(asked.results_dir)
@@ -36,8 +39,13 @@ def _report(asked: Namespace, private: Private | None) -> list[str]:
         machines = _labelled(machines, known, asked.label)
     # Names of machines may be those of people and rooms.
     view = read_fleet(machines, {} if private else known, wanted, asked.newest, asked.threshold)
+    folder = asked.reports_dir / "fleet"
+    if private is not None:
+        view, folder = redacted(view, private), redacted_folder(folder, private)
     with speaking(asked.lang):
-        return write_fleet(view, asked.reports_dir / "fleet", private)
+        files = {"fleet.md": markdown(view), "fleet.csv": as_csv(view), "fleet.json": as_json(view)}
+        files["fleet.html"] = page(view, files["fleet.csv"])
+        return [*lines(view), "", *publish(folder, files, "fleet.html", private)]
 
 
 def _by_machine(folders: Sequence[Path], alone: set[Path], private: Private | None) -> dict[str, list[Path]]:

@@ -11,10 +11,9 @@ from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_sh
 from bench.metrics import COMPARED, METRICS
 from bench.report.history.history_exports import as_json, lines, markdown
 from bench.report.history.history_view import read_history
-from bench.report.index import index_lines
+from bench.report.index import publish
 from bench.report.language import speaking
-from bench.report.redact import Private, address, redacted, redacted_folder
-from bench.store.files import write_files
+from bench.report.redact import Private, redacted, redacted_folder
 
 _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 """As they are typed -> as they are called in the analysis."""
@@ -33,12 +32,9 @@ def _history(asked: Namespace, private: Private | None) -> list[str]:
     folder = asked.reports_dir / f"history-{folder_name(view.machine_id)}"
     if private is not None:
         view, folder = redacted(view, private), redacted_folder(folder, private)
-    index = folder / "history.html"
     with speaking(asked.lang):
-        files = {folder / "history.json": as_json(view), folder / "history.md": markdown(view), index: page(view)}
-        write_files(folder, files)
-        listed = index_lines(asked.reports_dir, private)
-    return [*lines(view), "", *listed, f"history    {address(index, private)}"]
+        files = {"history.json": as_json(view), "history.md": markdown(view), "history.html": page(view)}
+        return [*lines(view), "", *publish(folder, files, "history.html", private)]
 
 
 def folder_name(machine_id: str) -> str:

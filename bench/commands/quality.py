@@ -10,7 +10,8 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, add_language, print_refusal
+from bench.cli import Parser, add_language, print_lines, print_refusal
+from bench.commands import say
 from bench.commands.needs import environments_needed
 from bench.commands.stored_runs import add_folders
 from bench.errors import BenchError, UsageError
@@ -49,12 +50,12 @@ def _score(run: StoredRun, asked: Namespace, options: Options) -> int:
     seconds = None if asked.max_time is None else v.duration(asked.max_time, "--max-time")
     status = 0
     try:
-        score_stored(run, options, Venvs.from_environment(options.workers), seconds, _say)
+        score_stored(run, options, Venvs.from_environment(options.workers), seconds, say)
     except KeyboardInterrupt:
-        _say("stopped; what was scored is kept")
+        say("stopped; what was scored is kept")
         status = 130
     with speaking(asked.lang):
-        _say("\n".join(finish_run(run.path.resolve(), asked.reports_dir.resolve(), open_report=False)))
+        print_lines(finish_run(run.path.resolve(), asked.reports_dir.resolve(), open_report=False))
     return status
 
 
@@ -90,7 +91,3 @@ def _parser() -> Parser:
     add_folders(parser)
     add_language(parser)
     return parser
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)

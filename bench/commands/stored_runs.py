@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-from bench.analyse.conditions import other_machine
+from bench.analyse.conditions import other_machine, recorded_at
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.variation import Variation, variation
@@ -121,7 +120,8 @@ def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[R
         # A run that cannot be read is left out.
         with suppress(StoreError):
             run = open_run(path)
-            if run.run_id in seen or not _precedes(run, head) or not wanted & _backends(run):
+            backends = {str(load.get("backend")) for load in recorded_at(run.record, "plan", "loads") or ()}
+            if run.run_id in seen or not _precedes(run, head) or not wanted & backends:
                 continue
             seen.add(run.run_id)
             yield analyses.of(run)
@@ -132,17 +132,9 @@ def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[R
 def _precedes(run: StoredRun, head: RunAnalysis) -> bool:
     """Whether a run ended, on the machine of ``head``, with its model, and began no later."""
     earlier, later = run.record, head.record
-    same = _model(earlier) == _model(later) and other_machine(earlier, later) is None
+    models = [[recorded_at(one, "model", name) for name in ("name", "digest")] for one in (earlier, later)]
+    same = models[0] == models[1] and other_machine(earlier, later) is None
     return run.end is not None and same and str(earlier.get("created_at")) <= str(later.get("created_at"))
-
-
-def _model(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    model = record.get("model") or {}
-    return model.get("name"), model.get("digest")
-
-
-def _backends(run: StoredRun) -> set[str]:
-    return {str(load.get("backend")) for load in (run.record.get("plan") or {}).get("loads") or ()}
 
 
 def add_redact(parser: Parser) -> None:

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from bench.analyse.agreement import PHRASE
 from bench.analyse.results import CellResult
 from bench.report.format import listed, number, percent, small_share
-from bench.report.language import gettext as _
-from bench.report.language import ngettext
+from bench.report.language import gettext as _, ngettext
 from bench.report.run_view import RunView
 
 COLUMN = "first_difference"

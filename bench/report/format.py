@@ -33,6 +33,16 @@ def listed(names: Sequence[str]) -> str:
     return gettext("{names} and {last}").format(names=", ".join(most), last=last) if most else last
 
 
+def few(names: Sequence[str], most: int) -> str:
+    """The first of ``names``, and how many more there are: ``a, b and 3 more``."""
+    return listed(names) if len(names) <= most else and_more(", ".join(names[:most]), len(names) - most)
+
+
+def and_more(names: str, count: int) -> str:
+    """What was named, and how many more there are."""
+    return gettext("{names} and {count} more").format(names=names, count=count)
+
+
 def decimals(value: float) -> int:
     """How many decimals leave about three digits that matter."""
     size = abs(value)

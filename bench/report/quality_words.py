@@ -12,8 +12,7 @@ from bench.analyse.read_quality import limits_of
 from bench.analyse.results import LoadResult
 from bench.report.code_words import word
 from bench.report.format import figure, in_brackets, interval, listed, number, percent, plural
-from bench.report.language import gettext as _
-from bench.report.language import mark, ngettext
+from bench.report.language import gettext as _, mark, ngettext
 from bench.report.run_view import RunView
 
 COLUMN = "perplexity_ratio"

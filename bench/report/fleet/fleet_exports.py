@@ -8,8 +8,7 @@ from typing import Any
 
 from bench.analyse.fleet import METRICS, Figure, Question, energies, splits, tries
 from bench.analyse.fleet_machine import Machine, Tried
-from bench.metrics import METRICS as ENTRIES
-from bench.metrics import RANKED
+from bench.metrics import METRICS as ENTRIES, RANKED
 from bench.report import metric_words
 from bench.report.compare.comparison_figures import change
 from bench.report.exports.fields import attributes, json_text, turn_of, with_ends

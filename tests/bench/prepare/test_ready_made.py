@@ -14,8 +14,7 @@ from bench.errors import PrepareError, UsageError
 from bench.prepare.model_source import resolve_model
 from bench.prepare.ready_made import ReadyMade
 from tests.support.converters import StandIn
-from tests.support.hostile_models import gguf as write_gguf
-from tests.support.hostile_models import openvino_ir, ort_genai
+from tests.support.hostile_models import gguf as write_gguf, openvino_ir, ort_genai
 
 pytestmark = pytest.mark.process
 

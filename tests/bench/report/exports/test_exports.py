@@ -25,8 +25,7 @@ from bench.report.exports.summary_markdown import summary_markdown
 from bench.report.names import name_all
 from bench.report.render import ReportPaths, render
 from bench.report.run_view import view_run
-from bench.report.template import in_markdown as escape
-from bench.report.template import source_digest
+from bench.report.template import in_markdown as escape, source_digest
 from bench.store.files import write_files
 from bench.store.reader import open_run
 from tests.support.markup import Tags, visible
