@@ -32,7 +32,7 @@ class FirstRequest:
     Args:
         request: which one.
         steady_s: median time in seconds for the whole answer, over timed generations of the same cell, later in the
-            same process; ``None`` where none was timed, or those that were are prefix-cache hits.
+            same process; ``None`` where none was timed, or those that were are longer or are prefix-cache hits.
     """
 
     request: Request
@@ -103,12 +103,15 @@ class Generations:
         self._latencies, self._sums = _latencies(run)
         self._lengths = np.fromiter(map(len, self._latencies), np.int64, len(self._latencies))
         self._rows = _rows_by_key(table["cell_key"])
+        # Warm-ups may be of fewer tokens than what is timed, and what is asked before a turn of a chat is less too.
+        self._asked = _asked(run.record)
 
     def bad_rows(self) -> list[dict[str, Any]]:
         """The generations that failed, or do not count."""
         bad = (pc.field("status") != "ok") | ~pc.field("invalid_reason").is_null()
         rows: list[dict[str, Any]] = self._table.select(_COLUMNS).filter(bad).to_pylist()
-        return rows
+        asked = self._asked
+        return [row | asked[key]._asdict() if (key := row["cell_key"]) in asked else row for row in rows]
 
     def first_requests(self) -> dict[str, FirstRequest]:
         """``load_id`` -> its first request that was answered.
@@ -122,7 +125,8 @@ class Generations:
         answer_ns = np.nan_to_num(self._ttft) + self._sums
         for row in np.flatnonzero(self._ok).tolist():
             begun = first.setdefault(load_ids[row], row)
-            if counted[row] and cell_keys[row] == cell_keys[begun]:
+            alike = cell_keys[row] == cell_keys[begun] and self._steps[row] == self._steps[begun]
+            if counted[row] and alike:
                 answers_s.setdefault(load_ids[row], []).append(float(answer_ns[row]) / _NS_PER_S)
         return {
             load_id: FirstRequest(
@@ -146,8 +150,7 @@ class Generations:
 
     def _cell(self, key: str, rows: Any) -> CellSamples:
         again = rows[self._again[rows]]
-        # What is asked before a turn of a chat is another request.
-        shape = self._request(int((again if len(again) else rows)[0]))
+        shape = self._asked.get(key) or self._request(int((again if len(again) else rows)[0]))
         timed = rows[self._ok[rows] & ~self._warmup[rows]]
         # A time that is not positive, or a missing step, is a broken record and no measurement.
         whole = (self._ttft[timed] > 0) & (self._lengths[timed] == self._steps[timed] - 1)
@@ -190,6 +193,15 @@ class Generations:
         if count == 0 or count != self._steps[row] - 1:
             return None
         return _milliseconds(self._sums[row] / count)
+
+
+def _asked(record: Mapping[str, Any]) -> dict[str, Request]:
+    """Key -> request of the cells that a run planned."""
+    cells = (record.get("plan") or {}).get("cells") or ()
+    return {
+        cell["cell_key"]: Request(cell["prompt_tokens"], cell["new_tokens"], cell["batch_size"], cell.get("turn") or 0)
+        for cell in cells
+    }
 
 
 def _rows_by_key(cell_keys: pa.ChunkedArray) -> dict[str, Any]:

@@ -74,10 +74,13 @@ class Job:
             raise MachineError(f"cannot write to {self.folder}: {error.strerror or error}") from error
 
     def wait(self) -> Iterator[str]:
-        """Start the measurement, or wait for the process that runs it; yields the newest line of output at each poll.
+        """Have the run measured to its end, by a process that may be there already; yields its last line of output.
+
+        One line every half second. A run that has its status already is not measured again, unless it was stopped or
+        killed.
 
         Raises:
-            MachineError: its process ended without a status.
+            MachineError: the process that measured ended without a status.
         """
         status = self.status
         if status is not None and status < STOPPED:

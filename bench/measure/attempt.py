@@ -62,6 +62,7 @@ class RunFacts:
     Args:
         warmups: per cell and block, at least.
         max_warmups: at most, while the series has not settled.
+        warmup_new_tokens: that a warm-up generates at most; ``None`` for as many as are timed.
         memory_cap_bytes: the most memory that a worker may take, without its model's files; ``None`` for no cap.
         embedding_share: of the model's parameters, in its embedding and its output layer.
         watched: takes the conditions of the machine before and after each visit.
@@ -80,6 +81,7 @@ class RunFacts:
     timeouts: Timeouts
     scratch: Path
     shapes: Shapes = ()
+    warmup_new_tokens: int | None = None
     memory_cap_bytes: int | None = None
     embedding_share: float = 0.0
     allow_fallback: bool = False

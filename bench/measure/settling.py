@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from bench.measure.prompt_keys import warmup_ordinals
+from bench.measure.worker import Generated
 
 STILL_FALLING = 0.10
 """A generation that is faster than all before it by more than this share: the series still gets faster."""
@@ -15,6 +18,31 @@ class Pace:
 
     ttft_ns: float
     itl_ns: float | None
+
+    @classmethod
+    def of(cls, generated: Generated) -> Pace:
+        """That of ``generated``."""
+        itl_ns = generated.itl_ns
+        return cls(generated.ttft_ns, sum(itl_ns) / len(itl_ns) if itl_ns else None)
+
+
+def warm_up(ask: Callable[[int], Generated], least: int, most: int) -> tuple[int, bool]:
+    """Ask until the series has settled, ``least`` times at least and ``most`` times at most.
+
+    Args:
+        ask: takes the ordinal of a warm-up.
+        least: how many warm-ups there are at least.
+        most: at most.
+
+    Returns:
+        how many there were, and whether the series had settled by then.
+    """
+    series: list[Pace] = []
+    for ordinal in warmup_ordinals(least, most):
+        if len(series) >= least and settled(series):
+            break
+        series.append(Pace.of(ask(ordinal)))
+    return len(series), settled(series)
 
 
 def settled(series: Sequence[Pace]) -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 
 from bench.errors import WorkerCrashed, WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure.attempt import Attempt, LoadPlan, RunFacts, start_worker
-from bench.measure.prompt_keys import prompt_key, warmup_ordinals
-from bench.measure.settling import Pace, settled
+from bench.measure.prompt_keys import prompt_key
+from bench.measure.settling import warm_up
 from bench.measure.store_rows import failure_row, load_row, success_row
 from bench.measure.verdict import Placement
 from bench.measure.weights import weight_bits, why_not_as_asked
@@ -59,10 +59,9 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Series:
-    """The rows of one cell so far, and the pace of its warm-ups, without the first asks before a repeat."""
+    """The rows of one cell so far."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    warmups: list[Pace] = field(default_factory=list)
 
     def add(self, row: dict[str, Any], *, warmup: bool) -> None:
         """Add a row, with its place in the series."""
@@ -213,20 +212,22 @@ class Visit:
         return self.measure(cell)
 
     def _warm_up(self, cell: Cell, attempt: Attempt, series: _Series) -> None:
-        for count, ordinal in enumerate(warmup_ordinals(self.facts.warmups, self.facts.max_warmups)):
-            if count >= self.facts.warmups and settled(series.warmups):
-                return
-            series.warmups.append(_pace(self._turn(cell, attempt, series, ordinal, warmup=True)))
+        def ask(ordinal: int) -> Generated:
+            return self._turn(cell, attempt, series, ordinal, warmup=True)
+
+        count, settled = warm_up(ask, self.facts.warmups, self.facts.max_warmups)
         # One warm-up or none was asked for, and shows nothing.
-        if len(series.warmups) > 1 and not settled(series.warmups):
-            self.facts.unsettled(cell.key, attempt.load_id, self.planned.block, len(series.warmups))
+        if count > 1 and not settled:
+            self.facts.unsettled(cell.key, attempt.load_id, self.planned.block, count)
 
     def _turn(self, cell: Cell, attempt: Attempt, series: _Series, ordinal: int, *, warmup: bool) -> Generated:
         keys = (prompt_key(self.facts.shapes, cell, ordinal, row) for row in range(cell.batch_size))
         prompts = [self.prompts[key] for key in keys]
-        if cell.ask == "again" and (before := _asked_before(cell.request)) is not None:
-            self._one(cell, before, attempt, series, prompts, ask="first", warmup=True)
-        return self._one(cell, cell.request, attempt, series, prompts, ask=cell.ask, warmup=warmup)
+        most = self.facts.warmup_new_tokens if warmup else None
+        if cell.ask == "again" and (before := cell.request.before_again) is not None:
+            self._one(cell, before.shortened(most), attempt, series, prompts, ask="first", warmup=True)
+        asked = cell.request.shortened(most)
+        return self._one(cell, asked, attempt, series, prompts, ask=cell.ask, warmup=warmup)
 
     def _one(
         self,
@@ -292,15 +293,3 @@ class Visit:
 
     def _scratch(self, attempt: Attempt) -> Path:
         return self.facts.scratch / attempt.load_id.replace("/", "-")
-
-
-def _asked_before(asked: Request) -> Request | None:
-    """What is asked before an answer from the prefix cache is timed: the same, or in a chat what was said before."""
-    if asked.turn == 0:
-        return asked
-    return Request(asked.history_tokens, 1, asked.batch_size) if asked.turn > 1 else None
-
-
-def _pace(generated: Generated) -> Pace:
-    itl_ns = generated.itl_ns
-    return Pace(generated.ttft_ns, sum(itl_ns) / len(itl_ns) if itl_ns else None)

@@ -135,6 +135,12 @@ FLAGS: tuple[Flag, ...] = (
     Flag("warmups", "generations per cell and block that are kept but not counted, at least", "2", "N"),
     Flag("max_warmups", "as many of them at most: further ones follow while the series still gets faster", "6", "N"),
     Flag(
+        "warmup_new_tokens",
+        "tokens that a warm-up generates, at most; its prompt is as long as those that are timed",
+        "as many as are timed",
+        "N",
+    ),
+    Flag(
         "threads",
         "CPU threads for every stack alike; 'stack' leaves each stack its own default",
         "the physical performance cores",

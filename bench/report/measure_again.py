@@ -57,6 +57,7 @@ def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
         "repeats": (options.get("repeats"), repeats),
         "warmups": (options.get("warmups"), DEFAULT_WARMUPS),
         "max-warmups": (options.get("max_warmups"), max(DEFAULT_MAX_WARMUPS, warmups)),
+        "warmup-new-tokens": (options.get("warmup_new_tokens"), None),
         "threads": (options.get("threads"), None),
         "cooldown-s": (options.get("cooldown_s"), 0),
         "cooldown-c": (options.get("cooldown_c"), None),
@@ -78,7 +79,7 @@ def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
         yield from ("--reference", NO_REFERENCE)
     limits = options.get("quality_limits") or DEFAULT_QUALITY_LIMITS
     if limits != DEFAULT_QUALITY_LIMITS:
-        yield from ("--quality-limits", ",".join(f"{name}={ratio:g}" for name, ratio in limits.items()))
+        yield from ("--quality-limits", ",".join(f"{name}={ratio:g}" for name, ratio in limits.items() if ratio))
 
 
 def _listed(numbers: Set[int]) -> str:

@@ -15,7 +15,7 @@ from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
 from bench.prepare.model_source import DEFAULT_SPEC, resolve_model
 from bench.prepare.stage import Preparer
-from studies.overhead import collecting, schedule, tax, wall
+from studies.overhead import collecting, repeats, schedule, tax, wall
 
 Lines = Iterator[str]
 
@@ -32,6 +32,10 @@ def main(arguments: Sequence[str]) -> int:
             lambda: collecting.said_collecting(collecting.measure_collecting()),
         ),
         "memory": ("Peak memory of the harness process", lambda: _memory(asked)),
+        "repeats": (
+            "A sweep beside a script that is started anew for each cell",
+            lambda: repeats.said(repeats.measure_walls(asked.processes, _say)),
+        ),
     }
     status = 0
     for name in asked.only or parts:
@@ -90,7 +94,13 @@ def _parser() -> argparse.ArgumentParser:
         "--blocks", type=int, nargs=2, default=(3, 60), metavar="N", help="lengths of the sweeps for memory"
     )
     parser.add_argument(
-        "--only", action="append", choices=("tax", "schedule", "wall", "collect", "memory"), help="only this figure"
+        "--only",
+        action="append",
+        choices=("tax", "schedule", "wall", "collect", "memory", "repeats"),
+        help="only this figure",
+    )
+    parser.add_argument(
+        "--processes", type=int, default=3, metavar="N", help="fresh ones of each cell for repeats (default: 3)"
     )
     return parser
 

@@ -2,7 +2,8 @@
 
 The request is a JSON object: ``target``, ``artifact``, ``device``, ``precision``, ``threads``, ``extra`` as for a
 worker's load; ``prompts``, one per pair, and ``warmups``, all of different ids; ``new_tokens``; and ``result``, the
-file that the answer is written to: per pair, ``{"worker": [ttft_ns, tpot_ns], "bare": [ttft_ns, tpot_ns]}``.
+file that the answer is written to: per pair, ``{"worker": [ttft_ns, tpot_ns], "bare": [ttft_ns, tpot_ns]}``. With
+``"loops": "bare"`` the bare loop alone takes each prompt, as in a script without this project.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ def measure_pairs(session: Session, loop: BareLoop, prompts: Sequence[Sequence[i
     return pairs
 
 
+def bare_alone(session: Session, loop: BareLoop, prompts: Sequence[Sequence[int]], new_tokens: int) -> list[Pair]:
+    """The bare loop on each prompt."""
+    return [{"bare": by_bare_loop(loop, session, prompt, new_tokens)} for prompt in prompts]
+
+
 def main(request: Mapping[str, Any]) -> None:
     """Load, warm up, measure, and write the answer."""
     full_speed()
@@ -56,8 +62,9 @@ def main(request: Mapping[str, Any]) -> None:
     loop: BareLoop = importlib.import_module(f"studies.bare_loops.{module_name.rpartition('.')[2]}").bare_loop
     options = LoadOptions(request["precision"], request["threads"], request["extra"])
     session = backend.load(Path(request["artifact"]), request["device"], options)
-    measure_pairs(session, loop, request["warmups"], request["new_tokens"])
-    pairs = measure_pairs(session, loop, request["prompts"], request["new_tokens"])
+    measure = bare_alone if request.get("loops") == "bare" else measure_pairs
+    measure(session, loop, request["warmups"], request["new_tokens"])
+    pairs = measure(session, loop, request["prompts"], request["new_tokens"])
     Path(request["result"]).write_text(json.dumps(pairs), encoding="utf-8")
 
 

@@ -55,19 +55,26 @@ def measure_tax(
         WorkerFailed: the backend could not do it.
     """
     keys = [PromptKey(PROMPT_TOKENS, ordinal, 0) for ordinal in range(-WARMUPS, pairs)]
-    prompts = book.prompts_for_visit(0, keys)
-    request = {
+    prompts = [prompt.ids for prompt in map(book.prompts_for_visit(0, keys).__getitem__, keys)]
+    request = request_of(spec, artifact, precision, threads, prompts, NEW_TOKENS)
+    return tax_of(run_in_worker(python, request))
+
+
+def request_of(
+    spec: BackendSpec, artifact: Path, precision: str, threads: int, prompts: Sequence[Sequence[int]], new_tokens: int
+) -> dict[str, Any]:
+    """What :mod:`studies.overhead.in_worker` is asked; the first :data:`WARMUPS` of the prompts are for warm-ups."""
+    return {
         "target": spec.target,
         "artifact": str(artifact),
         "device": "CPU",
         "precision": precision,
         "threads": threads,
         "extra": {name: option.default for name, option in spec.options.items()},
-        "warmups": [prompts[key].ids for key in keys[:WARMUPS]],
-        "prompts": [prompts[key].ids for key in keys[WARMUPS:]],
-        "new_tokens": NEW_TOKENS,
+        "warmups": prompts[:WARMUPS],
+        "prompts": prompts[WARMUPS:],
+        "new_tokens": new_tokens,
     }
-    return tax_of(_run(python, request, threads))
 
 
 def tax_of(pairs: Sequence[Mapping[str, Sequence[float]]]) -> Tax:
@@ -91,7 +98,12 @@ def said(name: str, precision: str, tax: Tax) -> Iterator[str]:
         )
 
 
-def _run(python: str, request: dict[str, Any], threads: int) -> list[dict[str, Sequence[float]]]:
+def run_in_worker(python: str, request: Mapping[str, Any]) -> list[dict[str, Sequence[float]]]:
+    """Run :mod:`studies.overhead.in_worker` to its end, in a process of its own.
+
+    Raises:
+        WorkerFailed: it could not do what ``request`` asks.
+    """
     with tempfile.TemporaryDirectory(prefix="aipc-overhead-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         result = folder / "result.json"
@@ -99,7 +111,7 @@ def _run(python: str, request: dict[str, Any], threads: int) -> list[dict[str, S
         done = subprocess.run(
             [python, "-m", "studies.overhead.in_worker", "request.json"],
             cwd=folder,
-            env=child_environment({"PYTHONNOUSERSITE": "1", "OMP_NUM_THREADS": str(threads)}),
+            env=child_environment({"PYTHONNOUSERSITE": "1", "OMP_NUM_THREADS": str(request["threads"])}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

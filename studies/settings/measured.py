@@ -137,7 +137,7 @@ def _scored(path: Path, sweep: Sweep) -> str | None:
     """Have both variants score the texts; why not, where they cannot."""
     folders = ("--results-dir", str(path.parent), "--reports-dir", str(sweep.results / "reports"))
     try:
-        run_module("bench.commands.quality", str(path), "--max-time", _SCORING, *folders)
+        run_module("bench.commands", "quality", str(path), "--max-time", _SCORING, *folders)
     except BenchError as error:
         return str(error)
     return None
@@ -153,9 +153,10 @@ def figures(run: RunAnalysis) -> tuple[str, ...]:
     return tuple(map(shown, ratios))
 
 
-def shown(ratio: Estimate | None) -> str:
+def shown(ratio: Estimate | None, digits: int = 3) -> str:
     """A ratio and its interval, where it has one; blank without a ratio."""
     if ratio is None:
         return ""
-    ends = "" if ratio.low is None or ratio.high is None else f" ({ratio.low:.3f} to {ratio.high:.3f})"
-    return f"{ratio.value:.3f}{ends}"
+    known = ratio.low is not None and ratio.high is not None
+    ends = f" ({ratio.low:.{digits}f} to {ratio.high:.{digits}f})" if known else ""
+    return f"{ratio.value:.{digits}f}{ends}"

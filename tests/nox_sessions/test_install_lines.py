@@ -127,7 +127,7 @@ def test_a_character_that_the_console_lacks_ends_no_session(
     console = io.TextIOWrapper(io.BytesIO(), "cp1252", newline="\n")
     monkeypatch.setattr(sys, "stdout", console)
     Lines(FakeSession(), terminal).show("converting C:\\modelleri\u015f")
-    assert console.buffer.getvalue() == b"converting C:\\modelleri?\n"  # type: ignore[attr-defined]
+    assert console.buffer.getvalue() == b"converting C:\\modelleri?\n"
 
 
 def test_what_others_say_goes_above(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 from bench.analyse.conditions import DRIVER_OF, NAMED, Mismatch
 from bench.report.code_words import word
 from bench.report.format import gibibytes, number, plural
-from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.language import gettext as _, mark
 
 _NAMES = {
     "memory limit": mark("memory limit, bytes"),
@@ -22,6 +21,7 @@ _NAMES = {
     "repeats": mark("generations per visit"),
     "warmups": mark("warm-ups, at least"),
     "max_warmups": mark("warm-ups, at most"),
+    "warmup_new_tokens": mark("new tokens of a warm-up"),
 }
 """A condition as the analysis calls it -> what it is called, where that is not the same."""
 _SAME = {

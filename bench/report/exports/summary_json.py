@@ -23,7 +23,7 @@ _FAILURE = ("status", "error_type", "message")
 
 _PLAN = (
     *("profile", "blocks", "interval_target", "max_blocks", "max_time_s"),
-    *("repeats", "warmups", "max_warmups", "threads"),
+    *("repeats", "warmups", "max_warmups", "warmup_new_tokens", "threads"),
 )
 
 

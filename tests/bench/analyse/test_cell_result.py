@@ -78,6 +78,17 @@ def test_warmups_are_told(tiny_run: Any, make_cell: MakeCell) -> None:
     assert only(tiny_run).warmups == 1
 
 
+def test_a_cell_has_the_shape_of_what_is_timed_where_its_warm_ups_are_shorter(
+    tiny_run: Any, make_cell: MakeCell
+) -> None:
+    cell = make_cell(new_tokens=4)
+    tiny_run.planned = [cell]
+    tiny_run.generation(cell, 0, 900, (9,), warmup=True, new_tokens=2)
+    tiny_run.generation(cell, 0, 20, (1, 1, 1))
+    found = only(tiny_run)
+    assert (found.shape.new_tokens, found.generations, found.excluded, found.warmups) == (4, 1, 0, 1)
+
+
 @pytest.mark.parametrize(
     "columns",
     [

@@ -55,6 +55,7 @@ def packages(**versions: dict[str, str]) -> dict[str, Any]:
         ),
         ({"project": {"git_commit": "a"}}, {"project": {"git_commit": "b"}}, "AIPC Bench"),
         ({"plan": {"warmups": 1}}, {"plan": {"warmups": 3}}, "warmups"),
+        ({"plan": {"warmups": 2}}, {"plan": {"warmups": 2, "warmup_new_tokens": 4}}, "warmup_new_tokens"),
         ({"schema_version": 3}, {"schema_version": 4}, "schema"),
     ],
 )

@@ -68,6 +68,16 @@ def test_the_first_generation_stands_beside_the_same_request_later(tiny_run: Any
     assert (times.first_generation_s, times.steady_s) == (1.0, pytest.approx(0.060))
 
 
+def test_a_longer_answer_is_no_steady_state_of_the_first_generation(tiny_run: Any, make_cell: MakeCell) -> None:
+    cell = make_cell(new_tokens=3)
+    tiny_run.planned = [cell]
+    tiny_run.generation(cell, 0, 900, (50,), warmup=True, new_tokens=2)
+    tiny_run.generation(cell, 0, 40, (5, 5))
+    tiny_run.load(cell.load, 0, first_generation_s=0.95)
+    (times,) = tiny_run.analyse().loads[0].times
+    assert (times.first_request, times.first_generation_s, times.steady_s) == (Request(10, 2, 1), 0.95, None)
+
+
 def test_first_generations_of_different_requests_are_not_put_together(tiny_run: Any, make_cell: MakeCell) -> None:
     """As runs before schema 5 have them: each process began with any of its cells, and its load row names none."""
     short, long = make_cell(prompt_tokens=32), make_cell(prompt_tokens=512)

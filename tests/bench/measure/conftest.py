@@ -165,6 +165,7 @@ def kit(tmp_path: Path, make_options: MakeOptions) -> Iterator[Callable[..., Kit
             repeats=options.repeats,
             warmups=options.warmups,
             max_warmups=most,
+            warmup_new_tokens=options.warmup_new_tokens,
             timeouts=Timeouts(start_s=30, open_s=30, load_s=30, generation_s=generation_s),
             scratch=tmp_path / "scratch",
             stopping=stopping,

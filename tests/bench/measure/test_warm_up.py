@@ -24,7 +24,7 @@ def settle_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
         def settled(series: Sequence[Pace]) -> bool:
             return len(series) >= count
 
-        monkeypatch.setattr("bench.measure.visit.settled", settled)
+        monkeypatch.setattr("bench.measure.settling.settled", settled)
 
     return after
 
@@ -74,6 +74,20 @@ def test_further_warm_ups_leave_the_other_prompts_as_they_are(
     ]
 
 
+def test_a_warm_up_may_be_of_fewer_tokens_than_what_is_timed(kit: MakeKit) -> None:
+    one = kit(arguments=("--warmup-new-tokens", "2"))
+    one.measure(8)
+    assert [(row["warmup"], row["prompt_tokens"], row["new_tokens"]) for row in one.rows("generations")] == [
+        *((True, 8, 2), (False, 8, 4), (False, 8, 4)),
+    ]
+
+
+def test_a_warm_up_is_of_no_more_tokens_than_what_is_timed(kit: MakeKit) -> None:
+    one = kit(arguments=("--warmup-new-tokens", "64"))
+    one.measure(8)
+    assert [row["new_tokens"] for row in one.rows("generations")] == [4, 4, 4]
+
+
 def told(one: Any) -> list[tuple[Any, ...]]:
     """Measures a cell; what the guard is told of it."""
     heard: list[tuple[Any, ...]] = []
@@ -114,6 +128,12 @@ def test_what_is_asked_again_was_asked_just_before(kit: MakeKit) -> None:
     one.measure(8)
     digests = [row["prompt_digest"] for row in one.rows("generations")]
     assert (digests[0::2], len(set(digests))) == (digests[1::2], 3)
+
+
+def test_what_is_asked_before_a_timed_repeat_is_as_long_as_that(kit: MakeKit) -> None:
+    one = kit(arguments=(*AGAIN, "--warmup-new-tokens", "2"))
+    one.measure(8)
+    assert [row["new_tokens"] for row in one.rows("generations")] == [2, 2, 4, 4, 4, 4]
 
 
 def test_the_first_ask_before_a_repeat_counts_as_warm_up(kit: MakeKit) -> None:

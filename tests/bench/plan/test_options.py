@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,11 @@ def test_a_seed_is_drawn_anew_without_one(make_options: MakeOptions) -> None:
     assert make_options().seed != make_options().seed
 
 
+def test_warm_ups_are_as_long_as_what_is_timed_unless_they_are_said_to_be_shorter(make_options: MakeOptions) -> None:
+    asked = [make_options(*arguments).warmup_new_tokens for arguments in ((), ("--warmup-new-tokens", "4"))]
+    assert asked == [None, 4]
+
+
 def test_no_warm_ups_may_be_asked_for(make_options: MakeOptions) -> None:
     assert make_options("--warmups", "0").warmups == 0
 
@@ -173,6 +179,22 @@ def test_load_options_are_typed_by_the_table(make_options: MakeOptions) -> None:
     assert options.load_options == {"simulated": {"fail_at": 2, "fail_load": "12"}}
 
 
+@pytest.mark.parametrize(
+    ("option", "choices"),
+    [
+        ("llama-cpp.type_k=int3", "f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl"),
+        ("openvino-genai.inference_precision=int7", "f32, bf16, f16"),
+        ("openvino-genai.compile_cache=true", "on, off"),
+    ],
+)
+def test_a_value_that_a_load_option_does_not_have_is_refused_with_those_it_has(
+    make_options: MakeOptions, option: str, choices: str
+) -> None:
+    value = option.partition("=")[2]
+    with pytest.raises(UsageError, match=f"{re.escape(option)}: no such choice '{value}'; there are {choices}$"):
+        make_options("--load-option", option)
+
+
 def test_load_options_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
     options = make_options("--load-option", "simulated.ttft_ms=2,simulated.itl_ms=1")
     assert options.load_options == {"simulated": {"ttft_ms": 2, "itl_ms": 1}}
@@ -228,6 +250,7 @@ def test_workers_come_as_a_comma_list_too(make_options: MakeOptions) -> None:
         (("--blocks", "0"), "--blocks: expected at least 1"),
         (("--repeats", "2.5"), "--repeats: expected a whole number"),
         (("--warmups=-1",), "--warmups: expected at least 0"),
+        (("--warmup-new-tokens", "0"), "--warmup-new-tokens: expected at least 1"),
         (("--warmups", "3", "--max-warmups", "2"), "--max-warmups: 2 is below the 3 that --warmups asks for at least"),
         (("--turns", "0"), "--turns: expected at least 1, got 0"),
         (

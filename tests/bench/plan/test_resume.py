@@ -23,6 +23,7 @@ ASKED: tuple[tuple[str, ...], ...] = (
     ("--backend", "simulated,openvino-genai", "--device", "CPU,GPU.0", "--precision", "int4"),
     ("--prompt-tokens", "8,16", "--new-tokens", "1,4", "--batch-size", "1,2", "--ask", "first,again"),
     ("--profile", "thorough", "--blocks", "4", "--repeats", "2", "--warmups", "0", "--max-warmups", "3"),
+    ("--warmup-new-tokens", "4"),
     ("--interval-target", "5%", "--max-blocks", "30", "--max-time", "2h"),
     ("--threads", "stack", "--cooldown-s", "1.5", "--load-timeout-s", "10", "--generation-timeout-s", "20"),
     ("--load-option", "simulated.spread=0.1", "--load-option", "openvino-genai.attention_backend=SDPA"),

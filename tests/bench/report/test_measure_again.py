@@ -44,6 +44,7 @@ def asked(*arguments: str) -> Options:
         ("--profile", "standard", "--repeats", "5"),
         ("--blocks", "4", "--warmups", "1", "--max-warmups", "1"),
         ("--warmups", "9"),
+        ("--warmup-new-tokens", "4"),
         ("--interval-target", "5%"),
         ("--load-option", "openvino-genai.attention_backend=SDPA", "--allow-fallback", "--cooldown-s", "30"),
         ("--no-quality",),

@@ -63,7 +63,12 @@ def test_latencies_are_those_between_the_stamps() -> None:
     assert by_bare_loop(bare_loop, Toy(), [1], 5) == (50, 10)
 
 
-def test_every_pair_is_answered_and_the_warm_ups_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("more", "loops_of_a_pair"), [({}, {"worker", "bare"}), ({"loops": "bare"}, {"bare"})], ids=["both", "bare alone"]
+)
+def test_every_pair_is_answered_and_the_warm_ups_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, str], loops_of_a_pair: set[str]
+) -> None:
     stack, loops = ModuleType("backends.toy_stack"), ModuleType("studies.bare_loops.toy_stack")
     stack.Toy, loops.bare_loop = Toy, bare_loop  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "backends.toy_stack", stack)
@@ -81,7 +86,10 @@ def test_every_pair_is_answered_and_the_warm_ups_are_not(tmp_path: Path, monkeyp
             "prompts": [[3], [4], [5]],
             "new_tokens": 3,
             "result": str(result),
+            **more,
         }
     )
+    pairs = json.loads(result.read_text(encoding="utf-8"))
 
-    assert [pair["bare"] for pair in json.loads(result.read_text(encoding="utf-8"))] == [[50, 10]] * 3
+    assert [pair["bare"] for pair in pairs] == [[50, 10]] * 3
+    assert [set(pair) for pair in pairs] == [loops_of_a_pair] * 3

@@ -52,6 +52,8 @@ def test_all_that_can_differ_has_a_turkish_name(what: str) -> None:
         ("CPU quota", "none", "none", "yok"),
         ("power mode", None, "not recorded", "kaydedilmemiş"),
         ("power source", "battery", "battery", "pil"),
+        ("warmup_new_tokens", "all", "all", "tümü"),
+        ("warmup_new_tokens", 4, "4", "4"),
         ("machine", (None, "m1"), "unknown processor (m1)", "bilinmeyen işlemci (m1)"),
         ("machine", None, "unknown processor", "bilinmeyen işlemci"),
         ("machine", ("Intel(R) Core", "m1"), "Intel(R) Core (m1)", "Intel(R) Core (m1)"),

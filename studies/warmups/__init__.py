@@ -1,0 +1,1 @@
+"""Whether warm-ups of a few tokens bias what is timed after them."""
