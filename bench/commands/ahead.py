@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from backends.process import end_with_harness
 from bench.cli import command_line
 from bench.errors import BenchError
 from bench.plan.flags import parser
@@ -51,5 +52,7 @@ def _say(line: str) -> None:
 
 
 if __name__ == "__main__":
+    # A session that was killed would leave a conversion behind, which holds the machine.
+    end_with_harness()
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     sys.exit(main(sys.argv[1:]))
