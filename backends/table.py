@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
+from backends.noise import Noise
 from backends.spec import ORIGINAL, PRECISIONS, BackendSpec, OptionSpec, PrefixCache, TimedRegion
 
 _OPENVINO_FORMATS = ("int4", "int8", "fp16", "fp32")
@@ -244,24 +247,7 @@ BACKENDS: dict[str, BackendSpec] = {
                 "series_ms": OptionSpec(
                     "", "latencies to play in turn, as 'ttft;itl;itl;…', repeated from the second on"
                 ),
-                "spread": OptionSpec(0.0, "relative standard deviation of each step (log-normal, by seed)"),
-                "process_spread": OptionSpec(
-                    0.0, "relative standard deviation between processes (log-normal, by process_seed)"
-                ),
-                "generation_spread": OptionSpec(
-                    0.0, "relative standard deviation between the generations of a process (log-normal, by seed)"
-                ),
-                "run_spread": OptionSpec(0.0, "relative standard deviation between runs (log-normal, by run_seed)"),
-                "correlated_spread": OptionSpec(
-                    0.0, "relative standard deviation between moments of a run, alike for neighbours (by run_seed)"
-                ),
-                "correlation_time_s": OptionSpec(60.0, "seconds after which that correlation is down to 1 / e"),
-                "slow_share": OptionSpec(0.0, "share of the processes that are in a slow mode (by process_seed)"),
-                "slow_factor": OptionSpec(1.0, "by which those processes take longer"),
-                "tail_share": OptionSpec(0.0, "share of the steps that are held up (by seed)"),
-                "tail_factor": OptionSpec(1.0, "by which those steps take longer"),
-                "drift": OptionSpec(0.0, "the most that a slow rise and fall adds, as a share: 0.05 is 5 %"),
-                "drift_period_s": OptionSpec(3600.0, "seconds from one high of the drift to the next"),
+                **{part.name: OptionSpec(getattr(Noise(), part.name), part.metadata["help"]) for part in fields(Noise)},
                 "seed": OptionSpec(0, "seed of the noise within a process; -1 draws one per process"),
                 "process_seed": OptionSpec(-1, "seed of the noise between processes; -1 draws one per process"),
                 "run_seed": OptionSpec(-1, "seed of the noise between runs; -1 draws one per run"),

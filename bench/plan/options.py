@@ -29,6 +29,19 @@ DEFAULT_WARMUPS = 2
 DEFAULT_MAX_WARMUPS = 6
 DEFAULT_QUALITY_LIMITS = {"degraded": 1.05, "broken": 2.5}
 
+COUNTS = (
+    *("profile", "blocks", "interval_target", "max_blocks", "max_time_s"),
+    *("repeats", "warmups", "max_warmups", "warmup_new_tokens"),
+)
+"""The options that say how often something is measured."""
+RECORDED = (
+    *("backends", "devices", "precisions", "prompt_tokens", "new_tokens", "batch_sizes", "asks", "turns"),
+    *(*COUNTS, "threads", "load_options", "allow_fallback", "retry_crashed"),
+    *("cooldown_s", "cooldown_c", "cooldown_max_s", "load_timeout_s", "generation_timeout_s"),
+    *("quality", "quality_limits", "reference"),
+)
+"""The options of run.json, which describe the measurement; beside them the model, and no folders and interpreters."""
+
 _SPREADING = ("HETERO", "MULTI", "BATCH")
 
 
@@ -214,6 +227,12 @@ class _Given:
         if typed is not None:
             return read(typed, BY_NAME[flag].option, **limits)
         return read(*self.file[flag], **limits) if flag in self.file else default
+
+
+def flag_of(option: str) -> str:
+    """The flag that a field of :class:`Options` is read from."""
+    read: dict[str, str] = {one.name: one.metadata["flag"] for one in fields(Options) if one.metadata}
+    return {"backends": "backend", "max_time_s": "max_time", **read}.get(option, option)
 
 
 def resolve_options(flags: Mapping[str, Any], root: Path) -> Options:

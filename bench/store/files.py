@@ -120,9 +120,10 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield partial
         replace_file(partial, path)
-    finally:
+    except BaseException:
         with suppress(OSError):
             partial.unlink()
+        raise
 
 
 def replace_file(partial: Path, path: Path) -> None:

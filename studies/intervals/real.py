@@ -14,6 +14,7 @@ from pathlib import Path
 from bench import PROJECT_ROOT
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
+from bench.commands.child import surroundings
 from bench.errors import BenchError, UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.venvs import Venvs
@@ -167,7 +168,8 @@ def run_module(*arguments: str, python: str = sys.executable) -> str:
     """
     done = subprocess.run(
         [python, "-m", *arguments],
-        env=child_environment({}),
+        # The harness is told where the workers' interpreters are, which no other child is.
+        env=surroundings() if python == sys.executable else child_environment({}),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",

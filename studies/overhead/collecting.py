@@ -15,9 +15,9 @@ from pathlib import Path
 import psutil
 
 from bench import PROJECT_ROOT
+from bench.commands.child import surroundings
 from bench.errors import BenchError
 from bench.observe.memory import memory_of
-from bench.processes import child_environment
 from studies.overhead.figures import mean_interval
 
 COLLECTING_GOAL_S = 2.0
@@ -115,7 +115,7 @@ def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "pytest", str(Path("bench")), *arguments],
         cwd=PROJECT_ROOT,
-        env=child_environment({}),
+        env=surroundings(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -14,9 +14,8 @@ from pathlib import Path
 import psutil
 
 from bench import PROJECT_ROOT
+from bench.commands.child import surroundings
 from bench.errors import BenchError
-from bench.plan.venvs import VARIABLE
-from bench.processes import child_environment
 from bench.store.compact import COMPACT_NAME
 from studies.overhead.collecting import interpreter
 
@@ -104,13 +103,11 @@ def sit(home: Path, arguments: Sequence[str], every_s: float, until: Callable[[i
     temporary.mkdir(parents=True, exist_ok=True)
     folders = ("--results-dir", str(home / "results"), "--reports-dir", str(home / "reports"))
     own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
-    # Where the workers' interpreters are, which no other child is told.
-    own |= {VARIABLE: told} if (told := os.environ.get(VARIABLE)) else {}
     with (home / _SAID).open("wb") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", "bench/", *arguments, *folders],
             cwd=PROJECT_ROOT,
-            env=child_environment(own),
+            env={**surroundings(), **own},
             stdin=subprocess.DEVNULL,
             stdout=said,
             stderr=subprocess.STDOUT,

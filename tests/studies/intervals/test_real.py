@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,6 +34,21 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     made = Bench()
     monkeypatch.setattr(real, "measure", made)
     return made
+
+
+def test_a_run_is_told_where_the_interpreters_of_the_stacks_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, str]] = []
+
+    def run(command: Sequence[str], *, env: dict[str, str], **_: object) -> subprocess.CompletedProcess[str]:
+        told.append(env)
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setenv("AIPC_BENCH_VENVS", '{"ort-genai": {"python": "/there"}}')
+    monkeypatch.setattr(real.subprocess, "run", run)
+    real.run_module("pytest")
+    real.run_module("studies.architectures.tiny", python="/of/a/stack/python")
+
+    assert [env.get("AIPC_BENCH_VENVS") for env in told] == ['{"ort-genai": {"python": "/there"}}', None]
 
 
 def said(*verdicts: str) -> list[Said]:
