@@ -44,7 +44,7 @@ def test_a_run_is_told_where_the_interpreters_of_the_stacks_are(monkeypatch: pyt
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setenv("AIPC_BENCH_VENVS", '{"ort-genai": {"python": "/there"}}')
-    monkeypatch.setattr(real.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     real.run_module("pytest")
     real.run_module("studies.architectures.tiny", python="/of/a/stack/python")
 
