@@ -153,12 +153,12 @@ def python_of(session: nox.Session, group: str, outcome: Outcome) -> str:
     return str(outcome["python"])
 
 
-def needs(python: str, arguments: Sequence[str], command: str = "bench.commands.needs") -> list[Environment]:
+def needs(python: str, arguments: Sequence[str], command: str = "needs") -> list[Environment]:
     """The environments that a command line needs, as the harness's own parser says.
 
     A command line that cannot be ends the session with the parser's exit status; its message has been shown by then.
     """
-    query = [python, "-m", command, "--needs", "--", *arguments]
+    query = [python, "-m", "bench.commands", command, "--needs", "--", *arguments]
     answer = subprocess.run(query, env=child.surroundings(), stdout=subprocess.PIPE, encoding="utf-8", check=False)
     if answer.returncode:
         raise SystemExit(child.exit_status(answer.returncode))
@@ -221,7 +221,7 @@ def measure(session: nox.Session) -> None:
 
 def convert_meanwhile(session: nox.Session, python: str, making: install.Installation) -> None:
     """Convert what a sweep needs while stacks are installed; what fails fails again in the run, which says so."""
-    command = [python, "-m", "bench.commands.ahead", *session.posargs]
+    command = [python, "-m", "bench.commands", "ahead", *session.posargs]
     made = {CONVERSION: making.outcome(CONVERSION)}
     status = child.run_quietly(command, {"AIPC_BENCH_VENVS": json.dumps(made)}, making.lines.show)
     if status == child.INTERRUPTED:
@@ -255,7 +255,7 @@ def lint_with(session: nox.Session, python: str) -> None:
 def bench(session: nox.Session) -> None:
     """The main job: install what is missing, convert the model, measure, report. `-- --help` lists its options."""
     if asks_for_help(session.posargs):
-        finish(session, harness(session), "-m", "bench.commands.needs", "--help")
+        finish(session, harness(session), "-m", "bench.commands", "needs", "--help")
         return
     measure(session)
 
@@ -264,7 +264,7 @@ def bench(session: nox.Session) -> None:
 def ab(session: nox.Session) -> None:
     """Measure two variants of a stack, `-- --a SPEC --b SPEC`, interleaved in one run. Takes the options of `bench`."""
     if asks_for_help(session.posargs):
-        finish(session, harness(session), "-m", "bench.commands.needs", "--help", "ab")
+        finish(session, harness(session), "-m", "bench.commands", "needs", "--help", "ab")
         return
     if not any(re.match(r"--([ab]|resume)(=|$)", argument) for argument in session.posargs):
         session.warn("error: ab compares two variants, --a SPEC and --b SPEC; see `nox -s ab -- --help`")
@@ -278,57 +278,57 @@ def models(session: nox.Session) -> None:
     python = harness(session)
     wanted = () if asks_for_help(session.posargs) else needs(python, session.posargs)
     made = venvs(session, [one for one in wanted if one.name == CONVERSION])
-    finish(session, python, "-m", "bench.commands.models", *session.posargs, made=made)
+    finish(session, python, "-m", "bench.commands", "models", *session.posargs, made=made)
 
 
 @nox.session(venv_backend="none")
 def report(session: nox.Session) -> None:
     """Render runs again: those named, else the newest one in `results/`."""
-    finish(session, harness(session), "-m", "bench.commands.report", *session.posargs)
+    finish(session, harness(session), "-m", "bench.commands", "report", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def quality(session: nox.Session) -> None:
     """Score texts with the loads of a stored run, the newest one unless it is named, and render its report again."""
-    python, command = harness(session), "bench.commands.quality"
-    wanted = () if asks_for_help(session.posargs) else needs(python, session.posargs, command)
-    finish(session, python, "-m", command, *session.posargs, made=venvs(session, wanted))
+    python = harness(session)
+    wanted = () if asks_for_help(session.posargs) else needs(python, session.posargs, "quality")
+    finish(session, python, "-m", "bench.commands", "quality", *session.posargs, made=venvs(session, wanted))
 
 
 @nox.session(venv_backend="none")
 def compare(session: nox.Session) -> None:
     """Compare stored runs cell by cell: the base first, then one or more others."""
-    finish(session, harness(session), "-m", "bench.commands.compare", *session.posargs)
+    finish(session, harness(session), "-m", "bench.commands", "compare", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def history(session: nox.Session) -> None:
     """All stored runs of a machine over time: estimates, change points, and what changed there."""
-    finish(session, harness(session), "-m", "bench.commands.history", *session.posargs)
+    finish(session, harness(session), "-m", "bench.commands", "history", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def gate(session: nox.Session) -> None:
     """Say by the exit status whether a run shows a regression: 0 no, 1 yes, 2 cannot tell. For CI."""
-    finish(session, harness(session), "-m", "bench.commands.gate", *session.posargs)
+    finish(session, harness(session), "-m", "bench.commands", "gate", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def verify(session: nox.Session) -> None:
     """Check stored runs, the newest unless they are named, against their digests; `-- --artifacts` checks the cache."""
-    finish(session, harness(session), "-m", "bench.commands.verify", *session.posargs)
+    finish(session, harness(session), "-m", "bench.commands", "verify", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def collect(session: nox.Session) -> None:
     """Bring runs together into a dataset: from `-- SOURCE…`, folders of runs or zips of them, `--into DIR`."""
-    finish(session, harness(session), "-m", "bench.commands.collect", *session.posargs)
+    finish(session, harness(session), "-m", "bench.commands", "collect", *session.posargs)
 
 
 @nox.session(venv_backend="none")
 def sql(session: nox.Session) -> None:
     """Ask stored runs, or a dataset, in SQL: `-- "select …"`; without a query a shell."""
-    finish(session, harness(session), "-m", "bench.commands.sql", *session.posargs)
+    finish(session, harness(session), "-m", "bench.commands", "sql", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -338,7 +338,7 @@ def fleet(session: nox.Session) -> None:
     go_back(session)
     nox_here = [sys.executable, "-m", "nox", "-f", str(ROOT / "noxfile.py"), "-s"]
     os.environ.setdefault(BENCH, json.dumps({name: [*nox_here, name, "--"] for name in ("bench", "models")}))
-    finish(session, python, "-m", "bench.commands.fleet", *session.posargs)
+    finish(session, python, "-m", "bench.commands", "fleet", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -367,12 +367,12 @@ def doctor(session: nox.Session) -> None:
     """What each stack can really use here, and how to mend the rest. Installs what is named by `-- --backend`."""
     python = harness(session)
     if asks_for_help(session.posargs):
-        finish(session, python, "-m", "bench.commands.doctor", "--help")
+        finish(session, python, "-m", "bench.commands", "doctor", "--help")
         return
     named = any(argument.startswith(("--backend", "--device")) for argument in session.posargs)
     made = venvs(session, needs(python, session.posargs) if named else [])
     known = install.as_they_are(map(environment, all_groups()))
-    finish(session, python, "-m", "bench.commands.doctor", *session.posargs, made={**known, **made})
+    finish(session, python, "-m", "bench.commands", "doctor", *session.posargs, made={**known, **made})
 
 
 @nox.session(venv_backend="none")
@@ -405,7 +405,7 @@ def audit(session: nox.Session) -> None:
     python = harness(session, TESTS)
     go_back(session)
     here = install.as_they_are(map(environment, dict.fromkeys((HARNESS, FLEET, TESTS, *all_groups()))))
-    finish(session, python, "-m", "bench.commands.audit", *session.posargs, made=here)
+    finish(session, python, "-m", "bench.commands", "audit", *session.posargs, made=here)
 
 
 @nox.session(venv_backend="none")
@@ -415,7 +415,7 @@ def clean(session: nox.Session) -> None:
     usable = install.was_made(HARNESS) and install.damage(HARNESS) is None
     go_back(session)
     python = str(install.interpreter(HARNESS)) if usable else harness(session)
-    finish(session, python, "-m", "bench.commands.clean", *session.posargs)
+    finish(session, python, "-m", "bench.commands", "clean", *session.posargs)
     if not asks_for_help(session.posargs):
         install.clean(session, remove="--remove" in session.posargs)
 

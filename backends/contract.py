@@ -12,8 +12,9 @@ Errors, and the status that each gives the row::
 from __future__ import annotations
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -80,6 +81,25 @@ def common_beginning(one: Sequence[int], other: Sequence[int]) -> int:
     """How many first ids two prompts share."""
     pairs = zip(one, other, strict=False)
     return next((place for place, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+def known_beginning(prompts: Sequence[Sequence[int]], computed: Sequence[Sequence[int]]) -> int:
+    """How many first ids of each of ``prompts`` a cache of the sequences ``computed`` holds.
+
+    At most all but the last, whose logits are asked for; 0 where the batches are of other sizes.
+    """
+    if not computed or len(computed) != len(prompts):
+        return 0
+    shared = min(common_beginning(*pair) for pair in zip(prompts, computed, strict=True))
+    return min(shared, len(prompts[0]) - 1)
+
+
+def cannot_cut_back(stack: str) -> UnsupportedError:
+    """The error for a model whose cache ``stack`` cannot cut back to what two prompts share."""
+    return UnsupportedError(
+        f"this model's cache cannot be cut back to the beginning that two prompts share, so that {stack} has no prefix "
+        "cache for it: leave --ask again out"
+    )
 
 
 def variable_set(name: str, value: str, *, windows: bool = sys.platform == "win32") -> str:
@@ -296,6 +316,19 @@ class Scores:
     position: int
     logits: Any = None
     log_probs: Any = None
+
+
+class ScoredBySession(ABC):
+    """:meth:`ScoringBackend.score` of a stack whose sessions have a method ``score`` that takes the texts."""
+
+    @abstractmethod
+    def load(self, artifact: Path, device: str, options: LoadOptions) -> Any:
+        """See :meth:`Backend.load`."""
+
+    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
+        """Load the model, and let go of it when its session has scored ``texts``."""
+        with closing(self.load(artifact, device, options)) as session:
+            yield from session.score(texts)
 
 
 class ScoringBackend(Backend, Protocol):

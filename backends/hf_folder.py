@@ -5,8 +5,10 @@ Plain values in and out, so that tests need no stack; :mod:`backends.hf_model` a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from backends.reasons import first_of
 
 RENAMED_IN = 5
 """The first major version of transformers that keeps all rotary settings under ``rope_parameters``."""
@@ -22,8 +24,6 @@ _BESIDE_ORIGINAL = ("llama3", "longrope")
 _TEXT_PARTS = ("text_config", "llm_config", "language_config")
 _CONTEXTS = ("max_position_embeddings", "n_positions", "max_sequence_length", "max_seq_len", "seq_length", "n_ctx")
 """What architectures call the longest sequence that they take."""
-
-_SHOWN = 3
 
 
 class UntranslatableError(ValueError):
@@ -114,13 +114,13 @@ def not_as_stored(found: Mapping[str, Any], parts: Mapping[str, bool], base: str
     """
     missing = sorted(found["missing_keys"])
     if missing:
-        return f"weights are missing, and random numbers would stand for them ({_listed(missing)})"
+        return f"weights are missing, and random numbers would stand for them ({first_of(missing)})"
     misshapen = sorted(str(key[0] if isinstance(key, tuple | list) else key) for key in found["mismatched_keys"])
     if misshapen:
-        return f"weights have another shape than the configuration says ({_listed(misshapen)})"
+        return f"weights have another shape than the configuration says ({first_of(misshapen)})"
     dropped = sorted(key for key in found["unexpected_keys"] if _has_a_place(key, parts, base))
     if dropped:
-        return f"weights have no place in the model and would be left out ({_listed(dropped)})"
+        return f"weights have no place in the model and would be left out ({first_of(dropped)})"
     return None
 
 
@@ -138,8 +138,3 @@ def _has_a_place(key: str, parts: Mapping[str, bool], base: str) -> bool:
     while owner and owner not in parts:
         owner = owner.rpartition(".")[0]
     return owner not in ("", base)
-
-
-def _listed(keys: Sequence[str]) -> str:
-    more = len(keys) - _SHOWN
-    return ", ".join(keys[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -18,6 +18,7 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    ScoredBySession,
     Scores,
     StepCallback,
     Text,
@@ -27,8 +28,8 @@ from backends.contract import (
     require_file,
     variable_set,
 )
-from backends.hf_model import MAJOR, attention_of, read_model
-from backends.spec import ORIGINAL, names_for
+from backends.hf_model import attention_of, read_model
+from backends.spec import ORIGINAL, name_among
 from backends.torch_loop import KeptCache, StoredWeights, format_of, greedy, last_position, scores
 
 _TYPES = {
@@ -42,14 +43,11 @@ _TYPES = {
 
 _SHORT = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
 
-_DTYPE = "dtype" if MAJOR >= 5 else "torch_dtype"
-"""What ``from_pretrained`` calls the type of the weights."""
-
 _ACCELERATORS = {"CUDA": "https://download.pytorch.org/whl/cu130", "XPU": "https://download.pytorch.org/whl/xpu"}
 """Device family -> an index of torch builds that have it."""
 
 
-class Transformers:
+class Transformers(ScoredBySession):
     """The transformers stack in eager mode."""
 
     def devices(self) -> list[Device]:
@@ -60,7 +58,7 @@ class Transformers:
     def load(self, artifact: Path, device: str, options: LoadOptions) -> TransformersSession:
         """Load the Hugging Face folder ``artifact`` with its weights made the asked-for type."""
         present = [known.name for known in self.devices()]
-        if not any(name in present for name in names_for(device)):
+        if name_among(device, present) is None:
             raise DeviceUnavailableError(
                 f"transformers finds no {device} on this machine, only {', '.join(present)}: {_remedy(device)}"
             )
@@ -71,10 +69,6 @@ class Transformers:
             torch.set_num_threads(options.threads)
         kept = KeptCache() if options.extra.get("prefix_caching") == "on" else None
         return TransformersSession(_read(artifact, options.precision, _torch_name(device)), kept)
-
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """One forward pass per text."""
-        yield from self.load(artifact, device, options).score(texts)
 
 
 def _accelerators(kind: str) -> list[Device]:
@@ -120,7 +114,7 @@ def _torch_name(device: str) -> str:
 def _read(artifact: Path, precision: str, device: str) -> Any:
     quantized = {"quantization_config": _int8()} if precision == "int8" else {}
     try:
-        model = read_model(artifact, **{_DTYPE: _TYPES[precision]}, **quantized)
+        model = read_model(artifact, dtype=_TYPES[precision], **quantized)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ArtifactError(f"transformers could not load {artifact}: {_reason(artifact, error)}") from error
     return model.to(device).eval().requires_grad_(requires_grad=False)

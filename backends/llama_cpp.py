@@ -5,8 +5,6 @@ from __future__ import annotations
 import atexit
 import json
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,12 @@ from backends.contract import (
     DeviceUnavailableError,
     Evidence,
     LoadOptions,
-    Scores,
-    Text,
+    ScoredBySession,
     installed_versions,
     one_line,
 )
 from backends.llama_requests import LlamaLog, LlamaRequests, model_in, not_loaded, placement
-from backends.spec import names_for
+from backends.spec import name_among
 from backends.vulkan_devices import VulkanDevice, vulkan_devices
 
 VISIBLE = "GGML_VK_VISIBLE_DEVICES"
@@ -37,7 +34,7 @@ _WHOLE_MODEL = 1_000_000
 _log = LlamaLog()
 
 
-class LlamaCpp:
+class LlamaCpp(ScoredBySession):
     """The llama.cpp stack, as it comes ready-made."""
 
     def __init__(self) -> None:
@@ -79,11 +76,6 @@ class LlamaCpp:
             raise not_loaded(path, _log.reason(one_line(error))) from None
         return LlamaSession(model, vulkan, self._abilities, options)
 
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """Each text in batches of llama.cpp's own size, with the logits of its scored positions."""
-        with closing(self.load(artifact, device, options)) as session:
-            yield from session.score(texts)
-
     def _require(self, device: str) -> VulkanDevice | None:
         """The device of Vulkan's that ``device`` names; ``None`` for the CPU.
 
@@ -91,10 +83,9 @@ class LlamaCpp:
         """
         if device == "CPU":
             return None
-        for name in names_for(device):
-            if name in self._vulkan:
-                os.environ[VISIBLE] = str(self._vulkan[name].index)
-                return self._vulkan[name]
+        if (name := name_among(device, self._vulkan)) is not None:
+            os.environ[VISIBLE] = str(self._vulkan[name].index)
+            return self._vulkan[name]
         others = ", ".join(f"{name} ({one.name})" for name, one in self._vulkan.items()) or "none"
         raise DeviceUnavailableError(
             f"llama-cpp finds no {device} on this machine; of Vulkan's devices there are: {others}. "
@@ -112,12 +103,9 @@ class LlamaSession(LlamaRequests):
         self._placement = placement(_log)
         self._context: Any = None
         self._batch: Any = None
-        super().__init__(options, _log)
+        super().__init__(options, _log, int(model.n_ctx_train), int(model.get_vocab().n_vocab))
         self._sampler = llama.LlamaSampler(llama.LlamaSamplerChainParams())
         self._sampler.add_greedy()
-
-    def _trained_length(self) -> int:
-        return int(self._model.n_ctx_train)
 
     def _field(self, name: str) -> str | None:
         try:
@@ -125,10 +113,7 @@ class LlamaSession(LlamaRequests):
         except ValueError:
             return None
 
-    def _vocabulary(self) -> int:
-        return int(self._model.get_vocab().n_vocab)
-
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, int], attention: int) -> bool:
+    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
         parameters = llama.LlamaContextParams()
         parameters.n_ctx = cells
         parameters.n_seq_max = sequences
@@ -141,18 +126,16 @@ class LlamaSession(LlamaRequests):
         try:
             self._context = llama.LlamaContext(self._model, parameters, verbose=False)
         except (ValueError, RuntimeError):
-            return False
-        self._batch = llama.LlamaBatch(n_tokens=self._most_in_a_batch(), embd=0, n_seq_max=1, verbose=False)
-        return True
+            return None
+        most_in_a_batch = int(self._context.n_batch)
+        self._batch = llama.LlamaBatch(n_tokens=most_in_a_batch, embd=0, n_seq_max=1, verbose=False)
+        return most_in_a_batch
 
     def _forget(self) -> None:
         self._context.kv_cache_clear(False)
 
     def _forget_from(self, row: int, position: int) -> bool:
         return bool(self._context.memory_seq_rm(row, position, -1))
-
-    def _most_in_a_batch(self) -> int:
-        return int(self._context.n_batch)
 
     def _decode(self, ids: Any, positions: Any, rows: Any, wanted: Any) -> None:
         self.log.clear()
@@ -171,22 +154,19 @@ class LlamaSession(LlamaRequests):
     def _logits(self, place: int) -> Any:
         return np.array(self._context.get_logits_ith(place), np.float32)
 
-    def _computing_threads(self) -> int:
-        found = self._context.n_threads
-        return int(found() if callable(found) else found)
-
     def _where(self) -> Evidence:
-        built = str(llama.llama_print_system_info()).strip(" |")
-        note = f"llama.cpp holds a model {self._model.desc}."
+        device, note = "CPU", f"llama.cpp holds a model {self._model.desc}."
         if self._vulkan is None:
-            return Evidence(
-                "CPU", "read-back", f"{note} It was given no layer to offload. {built}.", versions=_versions()
-            )
-        device = self._placement.ran_on(self._vulkan.listed_as, self._vulkan.name)
-        note = f"{note} {self._placement.words} Its Vulkan kernels: {self._abilities or 'not told'}."
-        if self._vulkan.software:
-            note = f"{self._vulkan.name} is a software device: the CPU computes. {note}"
-        return Evidence(device, "read-back", note, versions=_versions())
+            built = str(llama.llama_print_system_info()).strip(" |")
+            note = f"{note} It was given no layer to offload. {built}."
+        else:
+            device = self._placement.ran_on(self._vulkan.listed_as, self._vulkan.name)
+            note = f"{note} {self._placement.words} Its Vulkan kernels: {self._abilities or 'not told'}."
+            if self._vulkan.software:
+                note = f"{self._vulkan.name} is a software device: the CPU computes. {note}"
+        threads = self._context.n_threads
+        computing = int(threads() if callable(threads) else threads)
+        return Evidence(device, "read-back", note, threads=computing, versions=_versions())
 
     def close(self) -> None:
         """Let go of the model."""

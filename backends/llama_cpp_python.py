@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,7 @@ from backends.contract import (
     DeviceUnavailableError,
     Evidence,
     LoadOptions,
-    Scores,
-    Text,
+    ScoredBySession,
     installed_versions,
 )
 from backends.llama_requests import LlamaLog, LlamaRequests, model_in, not_loaded
@@ -33,7 +30,7 @@ def _take(level: int, text: bytes, _: Any) -> None:
     _log.take(level, text.decode("utf-8", "replace"))
 
 
-class LlamaCppPython:
+class LlamaCppPython(ScoredBySession):
     """The llama.cpp stack as its user compiles it, on the CPU."""
 
     def __init__(self) -> None:
@@ -60,11 +57,6 @@ class LlamaCppPython:
             raise not_loaded(path, _log.reason())
         return LlamaSession(model, options)
 
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """Each text in batches of llama.cpp's own size, with the logits of its scored positions."""
-        with closing(self.load(artifact, device, options)) as session:
-            yield from session.score(texts)
-
 
 class LlamaSession(LlamaRequests):
     """A loaded model, and the context of its requests."""
@@ -72,22 +64,17 @@ class LlamaSession(LlamaRequests):
     def __init__(self, model: Any, options: LoadOptions) -> None:
         self._model = model
         self._context: Any = None
-        super().__init__(options, _log)
+        vocabulary = int(llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(model)))
+        super().__init__(options, _log, int(llama.llama_model_n_ctx_train(model)), vocabulary)
         self._sampler = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
         llama.llama_sampler_chain_add(self._sampler, llama.llama_sampler_init_greedy())
-
-    def _trained_length(self) -> int:
-        return int(llama.llama_model_n_ctx_train(self._model))
 
     def _field(self, name: str) -> str | None:
         text = ctypes.create_string_buffer(64)
         found = llama.llama_model_meta_val_str(self._model, name.encode("utf-8"), text, len(text)) >= 0
         return text.value.decode("utf-8") if found else None
 
-    def _vocabulary(self) -> int:
-        return int(llama.llama_vocab_n_tokens(llama.llama_model_get_vocab(self._model)))
-
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, int], attention: int) -> bool:
+    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
         parameters = llama.llama_context_default_params()
         parameters.n_ctx = cells
         parameters.n_seq_max = sequences
@@ -96,16 +83,13 @@ class LlamaSession(LlamaRequests):
         if self.options.threads is not None:
             parameters.n_threads = parameters.n_threads_batch = self.options.threads
         self._context = llama.llama_init_from_model(self._model, parameters)
-        return bool(self._context)
+        return int(llama.llama_n_batch(self._context)) if self._context else None
 
     def _forget(self) -> None:
         llama.llama_memory_clear(llama.llama_get_memory(self._context), False)
 
     def _forget_from(self, row: int, position: int) -> bool:
         return bool(llama.llama_memory_seq_rm(llama.llama_get_memory(self._context), row, position, -1))
-
-    def _most_in_a_batch(self) -> int:
-        return int(llama.llama_n_batch(self._context))
 
     def _decode(self, ids: Any, positions: Any, rows: Any, wanted: Any) -> None:
         self.log.clear()
@@ -118,10 +102,7 @@ class LlamaSession(LlamaRequests):
         return int(llama.llama_sampler_sample(self._sampler, self._context, place))
 
     def _logits(self, place: int) -> Any:
-        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, place), (self._vocabulary(),))
-
-    def _computing_threads(self) -> int:
-        return int(llama.llama_n_threads(self._context))
+        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, place), (self._vocabulary,))
 
     def _where(self) -> Evidence:
         """llama.cpp names the features of its build; a build without GPU code can run nowhere but on the CPU."""
@@ -136,6 +117,7 @@ class LlamaSession(LlamaRequests):
                 f"{'has GPU code, and was told to offload no layer' if offload else 'has no GPU code'}. "
                 f"{_features()}."
             ),
+            threads=int(llama.llama_n_threads(self._context)),
             versions=installed_versions("llama-cpp-python"),
         )
 

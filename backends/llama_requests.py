@@ -7,7 +7,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ from backends.contract import (
     StepCallback,
     Text,
     UnsupportedError,
-    common_beginning,
+    cannot_cut_back,
+    known_beginning,
     require_vocabulary,
 )
 from backends.gguf_parts import models_among
@@ -115,14 +116,18 @@ class LlamaRequests(ABC):
     warm-up pays for it, as the first request to an application does.
     """
 
-    def __init__(self, options: LoadOptions, log: LlamaLog) -> None:
+    def __init__(self, options: LoadOptions, log: LlamaLog, longest: int, vocabulary: int) -> None:
+        """Begin without a context; ``longest`` is the context that the GGUF names, ``vocabulary`` counts its ids."""
         self.options = options
         self.log = log
-        self._types = {name: str(options.extra.get(name, "f16")) for name in ("type_k", "type_v")}
-        self._attention = str(options.extra.get("flash_attention", "on"))
-        self._longest = self._trained_length()
-        self._unstretched = int(self._of_architecture("rope.scaling.original_context_length") or self._longest)
+        self._longest = longest
+        self._vocabulary = vocabulary
+        self._cache_types = tuple(CACHE_TYPES[options.extra.get(name, "f16")] for name in ("type_k", "type_v"))
+        self._attention = FLASH_ATTENTION[options.extra.get("flash_attention", "on")]
+        original = f"{self._field('general.architecture')}.rope.scaling.original_context_length"
+        self._unstretched = int(self._field(original) or longest)
         self._size = (0, 0)
+        self._most_in_a_batch = 0
         self._context_facts: Mapping[str, str] = {}
         self._caches = options.extra.get("prefix_caching") == "on"
         self._rows: list[list[int]] = []
@@ -130,26 +135,21 @@ class LlamaRequests(ABC):
     # -- what a binding does
 
     @abstractmethod
-    def _trained_length(self) -> int:
-        """The longest context that the GGUF names."""
-
-    @abstractmethod
     def _field(self, name: str) -> str | None:
         """A field of the GGUF; ``None`` where it has none."""
 
     @abstractmethod
-    def _vocabulary(self) -> int:
-        """How many ids the model has."""
-
-    @abstractmethod
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, int], attention: int) -> bool:
-        """Make the context in the place of the one before; whether that worked.
+    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
+        """Make the context in the place of the one before.
 
         Args:
             sequences: how many there may be.
             cells: of the KV cache, over all sequences.
             cache: types of keys and of values, of :data:`CACHE_TYPES`.
             attention: one of :data:`FLASH_ATTENTION`.
+
+        Returns:
+            how many ids go into one call of ``llama_decode``; ``None`` where it could not be made.
         """
 
     @abstractmethod
@@ -169,10 +169,6 @@ class LlamaRequests(ABC):
         """Mark the KV cache of a sequence empty from a position on; whether this model's can be."""
 
     @abstractmethod
-    def _most_in_a_batch(self) -> int:
-        """How many ids go into one call of ``llama_decode``."""
-
-    @abstractmethod
     def _decode(self, ids: Any, positions: Any, rows: Any, wanted: Any) -> None:
         """Compute a batch: int32 arrays of ids, of their positions and sequences, and whose logits are wanted.
 
@@ -189,12 +185,8 @@ class LlamaRequests(ABC):
         """The logits of an entry of the last batch, float32 [vocabulary], valid until the next."""
 
     @abstractmethod
-    def _computing_threads(self) -> int:
-        """How many threads compute."""
-
-    @abstractmethod
     def _where(self) -> Evidence:
-        """The device, how that is known, and the versions."""
+        """The device, how that is known, the threads that compute, and the versions."""
 
     @abstractmethod
     def close(self) -> None:
@@ -229,32 +221,23 @@ class LlamaRequests(ABC):
     def _keep_shared(self, prompts: Sequence[Sequence[int]]) -> int:
         """Forget all that the last request left but what ``prompts`` begin with; how many of their ids that is."""
         rows, self._rows = self._rows, []
-        if len(rows) == len(prompts):
-            shared = min(common_beginning(*pair) for pair in zip(prompts, rows, strict=True))
-            known = min(shared, len(prompts[0]) - 1)
-            if known:
-                self._cut_back(len(rows), known)
-                return known
-        self._forget()
-        return 0
-
-    def _cut_back(self, rows: int, known: int) -> None:
-        if not all(self._forget_from(row, known) for row in range(rows)):
-            raise UnsupportedError(
-                "this model's cache cannot be cut back to the beginning that two prompts share, so that llama.cpp has "
-                "no prefix cache for it: leave --ask again out"
-            )
+        known = known_beginning(prompts, rows)
+        if known == 0:
+            self._forget()
+        elif not all(self._forget_from(row, known) for row in range(len(rows))):
+            raise cannot_cut_back("llama.cpp")
+        return known
 
     def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
         """The logits of the scored positions, as many at once as are in one batch."""
-        require_vocabulary(texts, self._vocabulary())
+        require_vocabulary(texts, self._vocabulary)
         for index, text in enumerate(texts):
             self._require_length(len(text.ids))
             self._require_context(1, len(text.ids))
             self._forget()
             self._rows = []
             ids: Any = np.array(text.ids, dtype=np.int32)
-            size = self._most_in_a_batch()
+            size = self._most_in_a_batch
             for first in range(0, len(ids), size):
                 positions: Any = np.arange(first, min(first + size, len(ids)), dtype=np.int32)
                 # What would follow the last id is not asked.
@@ -268,22 +251,14 @@ class LlamaRequests(ABC):
         """What llama.cpp's log says of the model and of its context."""
         self._require_context(*(self._size if any(self._size) else (1, _ROOM)))
         where = self._where()
-        return Evidence(
-            device=where.device,
-            device_source=where.device_source,
+        return replace(
+            where,
             note=where.note + (" The KV cache is kept for a prompt that begins alike." if self._caches else ""),
             kv_cache_precision=self._context_facts.get("cache"),
             activation_quantization=_ON_CPU.get(self.options.precision) if where.device == "CPU" else None,
             attention_backend=self._context_facts.get("attention"),
-            threads=self._computing_threads(),
             compile_cache="none",
-            versions=where.versions,
         )
-
-    def _of_architecture(self, name: str) -> str | None:
-        """A field of the GGUF under the name of its architecture."""
-        architecture = self._field("general.architecture")
-        return None if architecture is None else self._field(f"{architecture}.{name}")
 
     def _prefill(self, prompts: Any, known: int) -> Sequence[int]:
         """Compute the prompts, int32 [sequences, positions], but for their first ``known`` ids.
@@ -293,7 +268,7 @@ class LlamaRequests(ABC):
         rows, positions = (axis[:, known:].ravel() for axis in np.indices(prompts.shape, dtype=np.int32))
         ids = prompts[:, known:].ravel()
         wanted = (positions == prompts.shape[1] - 1).astype(np.int8)
-        groups = prefill_groups(wanted, self._most_in_a_batch())
+        groups = prefill_groups(wanted, self._most_in_a_batch)
         for group in groups:
             self._decode(ids[group], positions[group], rows[group], wanted[group])
         return [int(row) for row in np.flatnonzero(wanted[groups[-1]])]
@@ -315,15 +290,15 @@ class LlamaRequests(ABC):
         stretched = [size > self._unstretched for size in (room, self._size[1])]
         if sequences == self._size[0] and length <= self._size[1] and len(set(stretched)) == 1:
             return
-        keys, values = (_known(name, value, CACHE_TYPES) for name, value in self._types.items())
-        attention = _known("flash_attention", self._attention, FLASH_ATTENTION)
         self._free_context()
         self._size, self._rows = (0, 0), []
         self.log.clear()
-        if not self._make_context(sequences, room * sequences, (keys, values), attention):
+        most_in_a_batch = self._make_context(sequences, room * sequences, self._cache_types, self._attention)
+        if most_in_a_batch is None:
             reason = self.log.reason()
             remedy = "; ask for flash_attention=on, or for another type_v" if "flash_attn" in reason else ""
             raise BackendError(f"llama.cpp made no context of {sequences} x {room} tokens: {reason}{remedy}")
+        self._most_in_a_batch = most_in_a_batch
         self._context_facts = context_facts(self.log)
         self._size = (sequences, room)
 
@@ -382,12 +357,6 @@ def placement(log: LlamaLog) -> Placement:
         offloaded=int(layers.group(1)) if layers else 0,
         buffers={one.group(1): one.group(2) for one in sizes},
     )
-
-
-def _known(name: str, value: str, known: Mapping[str, int]) -> int:
-    if value not in known:
-        raise BackendError(f"llama.cpp has no {name}={value}; choose one of {', '.join(known)}")
-    return known[value]
 
 
 def context_facts(log: LlamaLog) -> dict[str, str]:

@@ -7,8 +7,9 @@ and the time of day. Each factor has the geometric mean 1, but for the slow mode
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from random import Random
+from typing import Any
 
 _STEPS = 4
 """Of the correlated series, per correlation time."""
@@ -16,37 +17,34 @@ _REMEMBERED = 6 * _STEPS
 """Innovations that still count; older ones would add a hundred-thousandth of the variance."""
 
 
+def _part(default: float, words: str) -> Any:
+    return field(default=default, metadata={"help": words})
+
+
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """What a latency is multiplied by. Spreads are relative standard deviations of log-normal factors.
+    """What a latency is multiplied by; each part is a load option of the simulated backend.
 
-    Args:
-        run_spread: between runs; one factor for all processes of a run.
-        correlated_spread: between the moments of a run, alike for those close in time: an AR(1) series on logarithms,
-        correlation_time_s: and the seconds between two moments whose correlation is 1 / e.
-        process_spread: between the processes of a run.
-        generation_spread: between the generations of a process.
-        spread: between the steps of a generation.
-        slow_share: share of the processes that are in a slow mode,
-        slow_factor: by which they take longer.
-        tail_share: share of the steps that something else holds up,
-        tail_factor: by which they take longer.
-        drift: the machine's slow rise and fall, as the largest share that it adds,
-        drift_period_s: and the seconds from one high to the next.
+    Spreads are relative standard deviations of log-normal factors. Those of the moments of a run are an AR(1) series
+    on logarithms.
     """
 
-    run_spread: float = 0.0
-    correlated_spread: float = 0.0
-    correlation_time_s: float = 60.0
-    process_spread: float = 0.0
-    generation_spread: float = 0.0
-    spread: float = 0.0
-    slow_share: float = 0.0
-    slow_factor: float = 1.0
-    tail_share: float = 0.0
-    tail_factor: float = 1.0
-    drift: float = 0.0
-    drift_period_s: float = 3600.0
+    run_spread: float = _part(0.0, "relative standard deviation between runs (log-normal, by run_seed)")
+    correlated_spread: float = _part(
+        0.0, "relative standard deviation between moments of a run, alike for neighbours (by run_seed)"
+    )
+    correlation_time_s: float = _part(60.0, "seconds after which that correlation is down to 1 / e")
+    process_spread: float = _part(0.0, "relative standard deviation between processes (log-normal, by process_seed)")
+    generation_spread: float = _part(
+        0.0, "relative standard deviation between the generations of a process (log-normal, by seed)"
+    )
+    spread: float = _part(0.0, "relative standard deviation of each step (log-normal, by seed)")
+    slow_share: float = _part(0.0, "share of the processes that are in a slow mode (by process_seed)")
+    slow_factor: float = _part(1.0, "by which those processes take longer")
+    tail_share: float = _part(0.0, "share of the steps that are held up (by seed)")
+    tail_factor: float = _part(1.0, "by which those steps take longer")
+    drift: float = _part(0.0, "the most that a slow rise and fall adds, as a share: 0.05 is 5 %")
+    drift_period_s: float = _part(3600.0, "seconds from one high of the drift to the next")
 
     def __post_init__(self) -> None:
         for part in fields(self):

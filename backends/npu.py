@@ -29,6 +29,7 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    ScoredBySession,
     Scores,
     StepCallback,
     Text,
@@ -52,7 +53,7 @@ _NATIVE_ERRORS = (RuntimeError, OSError)
 """What an error in the library's C++ code is in Python; on Windows ``ctypes`` makes ``OSError`` of it."""
 
 
-class IntelNpuLibrary:
+class IntelNpuLibrary(ScoredBySession):
     """The NPU library. Without an NPU it would run OpenVINO's CPU device and still say NPU: so it is asked first."""
 
     def devices(self) -> list[Device]:
@@ -85,10 +86,6 @@ class IntelNpuLibrary:
         except (OSError, ValueError, KeyError, RuntimeError, AttributeError, SafetensorError) as error:
             raise ArtifactError(f"the NPU library could not load {artifact}: {one_line(error)}") from error
         return NpuSession(compiled.eval(), device, parameters, cache)
-
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """One forward pass per text; the library compiles a graph for each length, as it does for prompts."""
-        yield from self.load(artifact, device, options).score(texts)
 
 
 def _refuse_attention_bias(model: Any) -> None:
@@ -133,7 +130,7 @@ class NpuSession:
         return GenerationDetails()
 
     def score(self, texts: Sequence[Text]) -> Iterator[Scores]:
-        """The logits of the scored positions."""
+        """The logits of the scored positions; the library compiles a graph for each length, as it does for prompts."""
         try:
             yield from scores(self._model, texts, self._arguments)
         except (*_NATIVE_ERRORS, IndexError) as error:

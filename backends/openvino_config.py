@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from backends.contract import BackendError, CompileCache, Device, DeviceUnavailableError, LoadOptions
-from backends.spec import family, names_for
+from backends.spec import family, name_among
 
-INFERENCE_PRECISIONS = ("f32", "bf16", "f16")
-"""What a load can be asked to compute in; what becomes of it is read back."""
 STACKS_CHOICE = "stack"
 """Leaves a property to OpenVINO."""
 
@@ -87,7 +85,7 @@ def _whole_number(text: str | None) -> int | None:
 
 def require(device: str, present: list[str]) -> None:
     """Refuse a device that OpenVINO does not list as available."""
-    if any(name in present for name in names_for(device)):
+    if name_among(device, present) is not None:
         return
     remedy = _REMEDIES.get(family(device), "choose one of those")
     raise DeviceUnavailableError(
@@ -143,9 +141,6 @@ def common_properties(device: str, options: LoadOptions, cache: BlobCache) -> di
     if device == "CPU" and options.threads is not None:
         properties["INFERENCE_NUM_THREADS"] = options.threads
     if precision := options.extra.get("inference_precision"):
-        if precision not in INFERENCE_PRECISIONS:
-            known = ", ".join(INFERENCE_PRECISIONS)
-            raise BackendError(f"OpenVINO has no inference precision {precision}; choose one of {known}")
         properties["INFERENCE_PRECISION_HINT"] = str(precision)
     kv_cache = options.extra.get("kv_cache_precision")
     if kv_cache and kv_cache != STACKS_CHOICE:

@@ -83,8 +83,9 @@ class OpenVinoGenAI:
                 raise DeviceUnavailableError(f"{NO_NPU_COMPILER}; it says: {one_line(error)}") from error
             raise _not_compiled(device, error) from error
         read = {name: value for name, value in model_properties(printed).items() if name in READ_BACK}
-        setup = _Setup(options.precision, hints, attention, caching, cache.outcome(), read)
-        return OpenVinoSession(self._core, pipeline, device, setup, shapes)
+        return OpenVinoSession(
+            self._core, pipeline, device, shapes, options.precision, hints, attention, caching, cache.outcome(), read
+        )
 
     def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
         """With paged attention the log-probabilities that the pipeline's scheduler gives; with SDPA the logits.
@@ -156,27 +157,20 @@ def _probe(core: ov.Core, device: str, hints: Mapping[str, Any]) -> dict[str, st
         return {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Setup:
-    """How the pipeline was configured, what it printed, and what became of the compile cache."""
-
-    precision: str
-    hints: Mapping[str, Any]
-    attention: str | None
-    prefix_caching: bool
-    compile_cache: CompileCache
-    printed: Mapping[str, str]
-
-
+@dataclass
 class OpenVinoSession:
-    """A compiled model behind ``LLMPipeline``."""
+    """A compiled model behind ``LLMPipeline``: how that was configured, and what it printed of the model."""
 
-    def __init__(self, core: ov.Core, pipeline: Any, device: str, setup: _Setup, shapes: NpuShapes | None) -> None:
-        self._core = core
-        self._pipeline = pipeline
-        self._device = device
-        self._setup = setup
-        self._shapes = shapes
+    _core: ov.Core
+    _pipeline: Any
+    _device: str
+    _shapes: NpuShapes | None
+    _precision: str
+    _hints: Mapping[str, Any]
+    _attention: str | None
+    _prefix_caching: bool
+    _compile_cache: CompileCache
+    _printed: Mapping[str, str]
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """Stream one sequence; the pipeline streams no batches."""
@@ -198,21 +192,20 @@ class OpenVinoSession:
 
     def evidence(self) -> Evidence:
         """What the pipeline printed of its compiled model; where it printed nothing, what a probe tells."""
-        printed = self._setup.printed
-        named = printed.get("EXECUTION_DEVICES") if self._device != _NPU else None
-        read = printed or _probe(self._core, self._device, self._setup.hints)
+        named = self._printed.get("EXECUTION_DEVICES") if self._device != _NPU else None
+        read = self._printed or _probe(self._core, self._device, self._hints)
         threads = read.get("INFERENCE_NUM_THREADS")
         return Evidence(
             device=named or self._device,
             device_source="read-back" if named else "accepted",
-            note=_note(self._device, printed, read, prefix_caching=self._setup.prefix_caching),
+            note=_note(self._device, self._printed, read, prefix_caching=self._prefix_caching),
             inference_precision=read.get("INFERENCE_PRECISION_HINT"),
             kv_cache_precision=read.get("KV_CACHE_PRECISION"),
-            activation_quantization=activation_quantization(self._setup.precision, read),
-            attention_backend=self._setup.attention,
+            activation_quantization=activation_quantization(self._precision, read),
+            attention_backend=self._attention,
             threads=int(threads) if threads else None,
-            compile_cache=self._setup.compile_cache,
-            changed_hints=changed_hints(self._setup.hints, read),
+            compile_cache=self._compile_cache,
+            changed_hints=changed_hints(self._hints, read),
             versions=installed_versions("openvino-genai", "openvino"),
         )
 

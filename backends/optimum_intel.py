@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from backends.contract import (
     Evidence,
     GenerationDetails,
     LoadOptions,
+    ScoredBySession,
     Scores,
     StepCallback,
     Text,
@@ -41,7 +43,7 @@ from backends.openvino_config import (
 AUTO = "AUTO"
 
 
-class OptimumIntel:
+class OptimumIntel(ScoredBySession):
     """The optimum-intel stack, on models that are OpenVINO IR already; it exports nothing here."""
 
     def __init__(self) -> None:
@@ -72,19 +74,15 @@ class OptimumIntel:
             raise ArtifactError(f"optimum-intel could not load {artifact} for {device}: {one_line(error)}") from error
         return OptimumSession(model, options.precision, hints, cache.outcome())
 
-    def score(self, artifact: Path, device: str, options: LoadOptions, texts: Sequence[Text]) -> Iterator[Scores]:
-        """The logits of one forward pass per text."""
-        return self.load(artifact, device, options).score(texts)
 
-
+@dataclass
 class OptimumSession:
     """A compiled model behind ``generate``."""
 
-    def __init__(self, model: Any, precision: str, hints: Mapping[str, Any], compile_cache: CompileCache) -> None:
-        self._model = model
-        self._precision = precision
-        self._hints = hints
-        self._compile_cache = compile_cache
+    _model: Any
+    _precision: str
+    _hints: Mapping[str, Any]
+    _compile_cache: CompileCache
 
     def generate(self, prompts: Sequence[Sequence[int]], new_tokens: int, on_step: StepCallback) -> GenerationDetails:
         """``generate`` with a streamer that takes ids; it streams batches too."""

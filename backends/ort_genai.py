@@ -32,8 +32,8 @@ from backends.contract import (
     StepCallback,
     Text,
     UnsupportedError,
-    common_beginning,
     installed_versions,
+    known_beginning,
     one_line,
 )
 from backends.onnx_graph import GraphFacts, read_graph
@@ -219,10 +219,10 @@ class OrtSession:
         """
         if len(prompts) > 1:
             raise UnsupportedError("ONNX Runtime GenAI rewinds no batch: use --batch-size 1 with --ask again")
-        (prompt,), length = prompts, len(prompts[0]) + new_tokens
+        length = len(prompts[0]) + new_tokens
         kept, self._kept = self._kept, None
         if kept is not None and length <= kept.room:
-            known = min(common_beginning(prompt, kept.ids), len(prompt) - 1)
+            known = known_beginning(prompts, [kept.ids])
             if known > 0:
                 kept.generator.rewind_to(known)
                 return kept.generator, kept.room, known

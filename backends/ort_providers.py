@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from backends.contract import Device
-from backends.spec import OPENVINO_PROVIDERS, family, hardware_of, names_for
+from backends.spec import OPENVINO_PROVIDERS, family, hardware_of, name_among
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def find(requested: str, present: Sequence[Device]) -> Device | None:
     OpenVINO lists without a number goes by ``.0`` as well.
     """
     by_name = {device.name: device for device in present}
-    return next((by_name[name] for name in names_for(requested) if name in by_name), None)
+    return by_name.get(name_among(requested, by_name) or "")
 
 
 def refusal(requested: str, present: Sequence[Device], packages: Sequence[str]) -> str:

@@ -37,10 +37,8 @@ def usable_cpus() -> list[int] | None:
     """The logical CPUs that this process may run on; ``None`` where the system does not tell."""
     if sys.platform == "win32":
         return _windows_affinity()
-    elif hasattr(os, "sched_getaffinity"):  # noqa: RET505 - the checker for types reads one platform at a time
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
         return sorted(os.sched_getaffinity(0))
-    else:
-        return None
 
 
 def full_speed() -> bool | None:
@@ -63,9 +61,10 @@ def unattended(kernel32: Any = None, signals: Any = signal) -> None:
     """
     if sys.platform != "win32":
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    library = kernel32 if kernel32 is not None else _library()
-    if library is not None:
-        library.SetErrorMode(_NO_ERROR_WINDOWS)
+    if sys.platform == "win32" and kernel32 is None:
+        kernel32 = _kernel32()
+    if kernel32 is not None:
+        kernel32.SetErrorMode(_NO_ERROR_WINDOWS)
     if hasattr(signals, "SIGBREAK"):
         signals.signal(signals.SIGBREAK, signals.SIG_IGN)
 
@@ -249,13 +248,6 @@ if sys.platform == "linux":
             finally:
                 os._exit(error)
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-
-
-def _library() -> Any:
-    if sys.platform == "win32":
-        return ctypes.WinDLL("kernel32")
-    else:  # noqa: RET505 - the checker for types reads one platform at a time
-        return None
 
 
 if sys.platform == "win32":

@@ -7,9 +7,12 @@ by this project. All that was printed stays in the worker's last lines and in th
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 LONGEST = 500
 """Characters of a reason."""
+
+_SHOWN = 3
 
 STACK = re.compile(
     r"^\s*(Exception raised from |C\+\+ CapturedTraceback|frame #\d|Stack ?trace\b|Call stack\b|Backtrace\b"
@@ -77,6 +80,12 @@ def plain(text: str) -> str:
 def shortened(text: str) -> str:
     """``text``, without its end where it is no line any more that somebody reads."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST].rsplit(' ', 1)[0]} …"
+
+
+def first_of(names: Sequence[str]) -> str:
+    """The first of ``names``, and how many more there are."""
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _without_stack(lines: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ A backend of this project is an entry of :data:`backends.table.BACKENDS`. A pack
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ PRECISIONS = ("int4", "int8", "fp16", "bf16", "fp32", ORIGINAL)
 OPENVINO_PROVIDERS = ("OPENVINO", "OVEP")
 """Device families whose names go on with one of OpenVINO's own: ONNX Runtime's build with OpenVINO, and its plugin."""
 
-Hardware = Literal["intel-gpu", "nvidia-gpu", "directx-gpu", "intel-npu"]
+Hardware = Literal["intel-gpu", "nvidia-gpu", "amd-gpu", "directx-gpu", "intel-npu"]
 """What the system lists of accelerators, as far as a default depends on it; ``directx-gpu`` is any GPU on Windows."""
 
 
@@ -41,6 +41,7 @@ class OptionSpec:
         follows: the axis that its default is taken from, so that loads split by it; a default of an NPU's padded
             prompt length is that of the cell.
         step: what such a default is rounded up to a multiple of.
+        choices: all values that there are; empty where there are too many to name.
     """
 
     default: str | int | float | bool | None
@@ -49,6 +50,7 @@ class OptionSpec:
     follows: Literal["prompt_tokens", "new_tokens"] | None = None
     step: int = 1
     precisions: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     def applies_to(self, device: str, precision: str) -> bool:
         """Whether a load on ``device`` in ``precision`` has this option."""
@@ -220,6 +222,11 @@ def names_for(device: str) -> tuple[str, ...]:
     wanted = f"{device}.CPU" if device in OPENVINO_PROVIDERS else device
     sole = (wanted.removesuffix(".0"),) if wanted.endswith("GPU.0") else ()
     return (wanted, f"{wanted}.0", *sole)
+
+
+def name_among(device: str, listed: Collection[str]) -> str | None:
+    """The name in ``listed`` that is what ``device`` asks for; ``None`` if there is none."""
+    return next((name for name in names_for(device) if name in listed), None)
 
 
 def hardware_of(device: str) -> Literal["CPU", "GPU", "NPU"] | None:

@@ -26,7 +26,8 @@ _FAMILIES = (
 _SINGLE = frozenset(
     (
         *("LD_AUDIT", "LD_BIND_NOW", "LD_LIBRARY_PATH", "LD_PRELOAD", "DYLD_INSERT_LIBRARIES", "GLIBC_TUNABLES"),
-        *("_RJEM_MALLOC_CONF", "NEOReadDebugKeys", "TOKENIZERS_PARALLELISM"),
+        # Twice: Windows has names in capitals only, whatever was typed.
+        *("_RJEM_MALLOC_CONF", "NEOReadDebugKeys", "NEOREADDEBUGKEYS", "TOKENIZERS_PARALLELISM"),
         *("COVERAGE_PROCESS_START", "PYTHONDEVMODE", "PYTHONMALLOC", "PYTHONTRACEMALLOC", "PYTHON_GIL", "PYTHON_JIT"),
     )
 )
@@ -49,7 +50,6 @@ def speed_variables(environ: Mapping[str, str]) -> dict[str, str]:
     Of a path only the name of the file is kept, of an address nothing, and of a variable that is named like a secret
     only that it is set.
     """
-    # Windows has names in capitals only, whatever was typed.
     names = sorted(name for name in environ if changes_speed(name))
     return {name: _value(name, environ[name]) for name in names[:_MOST]}
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
+from backends.noise import Noise
 from backends.spec import ORIGINAL, PRECISIONS, BackendSpec, OptionSpec, PrefixCache, TimedRegion
 
 _OPENVINO_FORMATS = ("int4", "int8", "fp16", "fp32")
@@ -18,6 +21,7 @@ _INFERENCE_PRECISION = OptionSpec(
     "",
     "type that is computed in: f32, bf16 or f16; without it OpenVINO chooses, bf16 on a CPU that has it",
     devices=("CPU", "GPU", "AUTO"),
+    choices=("f32", "bf16", "f16"),
 )
 _DYNAMIC_QUANTIZATION = OptionSpec(
     "",
@@ -30,14 +34,19 @@ _RECIPE = OptionSpec(
     "", "how int4 weights are made, where the project makes them; see docs/quality.md", precisions=("int4",)
 )
 _COMPILE_CACHE = OptionSpec(
-    "off", "compile cache: 'on' keeps compiled models for the length of a run, so that later loads are hits"
+    "off",
+    "compile cache: 'on' keeps compiled models for the length of a run, so that later loads are hits",
+    choices=("on", "off"),
 )
 _LLAMA_CPP = TimedRegion(setup="clear", prompt_logits="last", loop="bare", kv_cache="f16")
-_CACHE_TYPE = "in the KV cache: f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0 or iq4_nl"
+_CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl")
+_CACHE_TYPE = f"in the KV cache: {', '.join(_CACHE_TYPES)}"
 _LLAMA_CPP_OPTIONS = {
-    "type_k": OptionSpec("f16", f"type of the keys {_CACHE_TYPE}"),
-    "type_v": OptionSpec("f16", f"type of the values {_CACHE_TYPE}; those below f16 take flash attention"),
-    "flash_attention": OptionSpec("on", "fused attention: on, off or auto"),
+    "type_k": OptionSpec("f16", f"type of the keys {_CACHE_TYPE}", choices=_CACHE_TYPES),
+    "type_v": OptionSpec(
+        "f16", f"type of the values {_CACHE_TYPE}; those below f16 take flash attention", choices=_CACHE_TYPES
+    ),
+    "flash_attention": OptionSpec("on", "fused attention: on, off or auto", choices=("on", "off", "auto")),
     "recipe": _RECIPE,
 }
 
@@ -58,7 +67,10 @@ BACKENDS: dict[str, BackendSpec] = {
             prefix_cache=PrefixCache("prefix_caching", devices=("CPU", "GPU"), needs={"attention_backend": "PA"}),
             options={
                 "attention_backend": OptionSpec(
-                    "PA", "attention implementation: PA (paged attention) or SDPA", devices=("CPU", "GPU")
+                    "PA",
+                    "attention implementation: PA (paged attention) or SDPA",
+                    devices=("CPU", "GPU"),
+                    choices=("PA", "SDPA"),
                 ),
                 "kv_cache_precision": _KV_CACHE,
                 "inference_precision": _INFERENCE_PRECISION,
@@ -79,9 +91,17 @@ BACKENDS: dict[str, BackendSpec] = {
                     follows="new_tokens",
                     step=64,
                 ),
-                "prefill_hint": OptionSpec("DYNAMIC", "how the NPU compiles the prefill: DYNAMIC or STATIC", ("NPU",)),
+                "prefill_hint": OptionSpec(
+                    "DYNAMIC",
+                    "how the NPU compiles the prefill: DYNAMIC or STATIC",
+                    devices=("NPU",),
+                    choices=("DYNAMIC", "STATIC"),
+                ),
                 "generate_hint": OptionSpec(
-                    "FAST_COMPILE", "how the NPU compiles the decode: FAST_COMPILE or BEST_PERF", devices=("NPU",)
+                    "FAST_COMPILE",
+                    "how the NPU compiles the decode: FAST_COMPILE or BEST_PERF",
+                    devices=("NPU",),
+                    choices=("FAST_COMPILE", "BEST_PERF"),
                 ),
             },
         ),
@@ -184,7 +204,7 @@ BACKENDS: dict[str, BackendSpec] = {
             scores=("CPU", "VULKAN"),
             timed=_LLAMA_CPP,
             default_precisions=("int4", "int8", ORIGINAL),
-            default_on={"intel-gpu": "VULKAN", "nvidia-gpu": "VULKAN", "directx-gpu": "VULKAN"},
+            default_on=dict.fromkeys(("intel-gpu", "nvidia-gpu", "amd-gpu", "directx-gpu"), "VULKAN"),
             # Not every Python that runs the tests has a wheel of it.
             tested_on=(),
             tested_if_installed=("CPU", "VULKAN.LLVMPIPE"),
@@ -227,24 +247,7 @@ BACKENDS: dict[str, BackendSpec] = {
                 "series_ms": OptionSpec(
                     "", "latencies to play in turn, as 'ttft;itl;itl;…', repeated from the second on"
                 ),
-                "spread": OptionSpec(0.0, "relative standard deviation of each step (log-normal, by seed)"),
-                "process_spread": OptionSpec(
-                    0.0, "relative standard deviation between processes (log-normal, by process_seed)"
-                ),
-                "generation_spread": OptionSpec(
-                    0.0, "relative standard deviation between the generations of a process (log-normal, by seed)"
-                ),
-                "run_spread": OptionSpec(0.0, "relative standard deviation between runs (log-normal, by run_seed)"),
-                "correlated_spread": OptionSpec(
-                    0.0, "relative standard deviation between moments of a run, alike for neighbours (by run_seed)"
-                ),
-                "correlation_time_s": OptionSpec(60.0, "seconds after which that correlation is down to 1 / e"),
-                "slow_share": OptionSpec(0.0, "share of the processes that are in a slow mode (by process_seed)"),
-                "slow_factor": OptionSpec(1.0, "by which those processes take longer"),
-                "tail_share": OptionSpec(0.0, "share of the steps that are held up (by seed)"),
-                "tail_factor": OptionSpec(1.0, "by which those steps take longer"),
-                "drift": OptionSpec(0.0, "the most that a slow rise and fall adds, as a share: 0.05 is 5 %"),
-                "drift_period_s": OptionSpec(3600.0, "seconds from one high of the drift to the next"),
+                **{part.name: OptionSpec(getattr(Noise(), part.name), part.metadata["help"]) for part in fields(Noise)},
                 "seed": OptionSpec(0, "seed of the noise within a process; -1 draws one per process"),
                 "process_seed": OptionSpec(-1, "seed of the noise between processes; -1 draws one per process"),
                 "run_seed": OptionSpec(-1, "seed of the noise between runs; -1 draws one per run"),

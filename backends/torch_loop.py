@@ -9,7 +9,15 @@ from typing import Any
 
 import torch
 
-from backends.contract import Scores, StepCallback, Text, UnsupportedError, common_beginning, require_vocabulary
+from backends.contract import (
+    Scores,
+    StepCallback,
+    Text,
+    UnsupportedError,
+    cannot_cut_back,
+    known_beginning,
+    require_vocabulary,
+)
 
 _SHORT = {
     torch.float32: "fp32",
@@ -51,11 +59,8 @@ class KeptCache:
             UnsupportedError: the model's cache cannot be cut back.
         """
         cache, self._cache = self._cache, {}
-        if not cache or len(prompts) != len(self._rows):
-            return 0, {}
-        shared = min(common_beginning(*pair) for pair in zip(prompts, self._rows, strict=True))
-        known = min(shared, len(prompts[0]) - 1)
-        if known == 0:
+        known = known_beginning(prompts, self._rows)
+        if not cache or known == 0:
             return 0, {}
         beyond = len(self._rows[0]) - known
         try:
@@ -63,10 +68,7 @@ class KeptCache:
                 # By how much it is too long: older versions of transformers take 0 for an empty cache.
                 cache["past_key_values"].crop(-beyond)
         except (KeyError, AttributeError, ValueError, RuntimeError) as error:
-            raise UnsupportedError(
-                "this model's cache cannot be cut back to the beginning that two prompts share, so that transformers "
-                "has no prefix cache for it: leave --ask again out"
-            ) from error
+            raise cannot_cut_back("transformers") from error
         return known, cache
 
     def keep(self, cache: dict[str, Any], prompts: Sequence[Sequence[int]], steps: Sequence[Sequence[int]]) -> None:

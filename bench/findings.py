@@ -23,101 +23,49 @@ Fill = Callable[..., str]
 class Code(Enum):
     """A kind of finding: its usual severity, its title, and what to do about it. ``docs/metrics.md`` says more."""
 
-    ON_BATTERY = (
-        "warning",
-        "On battery",
-        "Plug it in.",
-    )
+    ON_BATTERY = ("warning", "On battery", "Plug it in.")
     SAVING_POWER = (
         "warning",
         "Saving power",
         "Choose the power mode for best performance, or compare only with runs in the same mode.",
     )
-    BUSY_BEFORE = (
-        "warning",
-        "Busy before",
-        "Close them, or wait until they are done.",
-    )
-    LITTLE_MEMORY = (
-        "warning",
-        "Little memory",
-        "Close other programs, or use a smaller model.",
-    )
-    SWAP_IN_USE = (
-        "info",
-        "Swap in use",
-        "If swapping is found during the run too, close other programs or restart.",
-    )
+    BUSY_BEFORE = ("warning", "Busy before", "Close them, or wait until they are done.")
+    LITTLE_MEMORY = ("warning", "Little memory", "Close other programs, or use a smaller model.")
+    SWAP_IN_USE = ("info", "Swap in use", "If swapping is found during the run too, close other programs or restart.")
     VIRTUAL_MACHINE = (
         "info",
         "Virtual machine",
         "Trust ratios within one run more than times, and compare variants with blocks of the same run.",
     )
-    ENERGY_LOCKED = (
-        "info",
-        "Energy locked",
-        "Allow it, or do without.",
-    )
+    ENERGY_LOCKED = ("info", "Energy locked", "Allow it, or do without.")
     LIMITED = (
         "info",
         "Limited",
         "Compare only with runs under the same limits, or lift them (taskset, cpuset, the container's or the unit's).",
     )
-    ENVIRONMENT = (
-        "warning",
-        "Environment",
-        "Unset it before the run, unless it is what you measure.",
-    )
+    ENVIRONMENT = ("warning", "Environment", "Unset it before the run, unless it is what you measure.")
     HELD_BACK = (
         "warning",
         "Held back",
         "Start the run plainly: without nice, chrt, strace or a debugger, by a Python that is built for this CPU.",
     )
-    SHARED = (
-        "warning",
-        "Shared",
-        "Run again alone, without --shared.",
-    )
-    NOT_KEPT_AWAKE = (
-        "info",
-        "Not kept awake",
-        "Switch its sleep off for the time of the run.",
-    )
-    OTHER_LOAD = (
-        "warning",
-        "Other load",
-        "Close them and run again, or take more blocks (--profile standard).",
-    )
-    STOLEN_TIME = (
-        "warning",
-        "Stolen time",
-        "Use a machine with cores of its own, or take more blocks.",
-    )
+    SHARED = ("warning", "Shared", "Run again alone, without --shared.")
+    NOT_KEPT_AWAKE = ("info", "Not kept awake", "Switch its sleep off for the time of the run.")
+    OTHER_LOAD = ("warning", "Other load", "Close them and run again, or take more blocks (--profile standard).")
+    STOLEN_TIME = ("warning", "Stolen time", "Use a machine with cores of its own, or take more blocks.")
     QUOTA_REACHED = (
         "warning",
         "Quota reached",
         "Raise the quota, or take fewer threads (--threads): what ran in the rest of a period looks slow.",
     )
-    TOO_MANY_THREADS = (
-        "warning",
-        "Too many threads",
-        "Leave --threads to its default, or ask for fewer.",
-    )
-    SWAPPING = (
-        "warning",
-        "Swapping",
-        "Close other programs, or use a smaller model.",
-    )
+    TOO_MANY_THREADS = ("warning", "Too many threads", "Leave --threads to its default, or ask for fewer.")
+    SWAPPING = ("warning", "Swapping", "Close other programs, or use a smaller model.")
     PAGED_FROM_DISK = (
         "info",
         "Paged from disk",
         "If it is found in one block only, that block is slower for it; more memory keeps the model in.",
     )
-    HOT = (
-        "warning",
-        "Hot",
-        "Let it cool between visits (--cooldown-s 30), and see to its air.",
-    )
+    HOT = ("warning", "Hot", "Let it cool between visits (--cooldown-s 30), and see to its air.")
     THROTTLED = (
         "warning",
         "Throttled",
@@ -168,11 +116,7 @@ class Code(Enum):
         "Outlier block",
         "It is counted; see what else is found in that block, and what the cell would be without it.",
     )
-    OUTLIER_GENERATION = (
-        "info",
-        "Outlier generation",
-        "It is counted; medians of blocks bear single ones.",
-    )
+    OUTLIER_GENERATION = ("info", "Outlier generation", "It is counted; medians of blocks bear single ones.")
     BROKEN = (
         "serious",
         "Broken",

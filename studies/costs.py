@@ -32,14 +32,14 @@ class Cost:
 
 
 def cost_of(command: str, *arguments: str) -> Cost:
-    """Run ``bench.commands.<command>`` with ``arguments``.
+    """Run a command of :mod:`bench.commands` with ``arguments``.
 
     Raises:
         BenchError: it ended with an error.
     """
     begun = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-m", "studies.costs", f"bench.commands.{command}", *arguments],
+        [sys.executable, "-m", "studies.costs", "bench.commands", command, *arguments],
         env=child_environment({}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

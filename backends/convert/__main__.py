@@ -89,8 +89,7 @@ def peak_memory_bytes() -> int:
     if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
     else:  # noqa: RET505 - the checker for types reads one platform at a time
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return peak if sys.platform == "darwin" else peak * 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _explained(error: Exception, source: str) -> str:

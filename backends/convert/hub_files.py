@@ -8,8 +8,7 @@ from typing import Any
 
 from backends.file_names import is_plain
 from backends.hf_weights import ADAPTER, INDEX, PICKLES, SIDE_SUFFIXES, SINGLE, TOKENIZERS
-
-_SHOWN = 3
+from backends.reasons import first_of
 
 
 def placed(index: Mapping[str, Any]) -> dict[str, str]:
@@ -73,7 +72,7 @@ def refusal(source: str, names: Collection[str], hf: str) -> str | None:
         (_ending(names, *PICKLES), pickles),
         (sorted(names) or ["no file at all"], "holds no weights ({}): choose another model"),
     )
-    return next(f"{source} {words.format(_listed(found))}" for found, words in others if found)
+    return next(f"{source} {words.format(first_of(found))}" for found, words in others if found)
 
 
 def _incomplete(source: str, names: Collection[str]) -> str | None:
@@ -93,7 +92,7 @@ def _ending(names: Collection[str], *ends: str) -> tuple[str, ...]:
 
 def _places(found: Collection[str]) -> str:
     folders = [str(PurePosixPath(name).parent) for name in found if "/" in name]
-    return f" in {_listed(folders)}" if folders else ""
+    return f" in {first_of(folders)}" if folders else ""
 
 
 def _download(source: str, graph: str, hf: str) -> str:
@@ -101,9 +100,3 @@ def _download(source: str, graph: str, hf: str) -> str:
     part = "" if str(folder) == "." else f' --include "{folder}/*"'
     below = "FOLDER" if str(folder) == "." else f"FOLDER/{folder}"
     return f"download it with `{hf} download {source}{part} --local-dir FOLDER` and give {below} with --model"
-
-
-def _listed(names: Collection[str]) -> str:
-    shown = list(names)[:_SHOWN]
-    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    return ", ".join(shown) + more

@@ -7,10 +7,9 @@ reference is the model's own weights, as far as they were asked the prompts too,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -37,6 +36,14 @@ _Request = tuple[str, int]
 
 _Pair = tuple[Any, Any]
 """Ids of answers [steps, sequences], and the right ones."""
+
+
+class Answered(NamedTuple):
+    """What a generation answered: its request, whether it is a warm-up, and ids [steps, sequences]."""
+
+    request: _Request
+    warmup: bool
+    ids: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,44 +109,51 @@ def read_right_answers(run: StoredRun) -> RightAnswers | None:
         return None
 
 
+def read_answers(run: StoredRun, cells: Container[str]) -> dict[str, list[Answered]]:
+    """``cell_key`` -> the answers of each of ``cells`` that ended well, in the order in which they were given."""
+    found: dict[str, list[Answered]] = {}
+    for batch in run.batches("generations", _COLUMNS) if cells else ():
+        unmarked = pc.and_(pc.is_null(batch["invalid_reason"]), pc.is_valid(batch["prompt_digest"]))
+        rows = batch.filter(pc.and_(pc.equal(batch["status"], "ok"), unmarked))
+        names = ("cell_key", "prompt_digest", "new_tokens", "batch_size", "warmup")
+        columns = (rows[name].to_pylist() for name in names)
+        for cell_key, digest, length, size, warmup, ids in zip(*columns, _ids(rows["token_ids"]), strict=True):
+            if cell_key in cells and len(ids) == length * size:
+                found.setdefault(cell_key, []).append(Answered((digest, length), warmup, ids.reshape(length, size)))
+    return found
+
+
 def answers_of(
-    run: StoredRun,
+    answered: Mapping[str, Sequence[Answered]],
     loads: Mapping[str, str],
     reference: RightAnswers | str | None,
-    on_cpu: Mapping[str, str] = MappingProxyType({}),
+    on_cpu: Mapping[str, str],
+    vocabulary: int | None,
 ) -> dict[str, Answers]:
-    """``cell_key`` -> its answers, of cells that have any.
+    """``cell_key`` -> its answers, of cells that have any that were timed.
 
     Args:
-        run: to read from.
-        loads: ``cell_key`` of each measured cell -> its ``load_key``.
+        answered: see :func:`read_answers`.
+        loads: ``cell_key`` of each -> its ``load_key``.
         reference: what answers are compared with: the right ones, those of the load with this ``load_key``, or
             nothing.
         on_cpu: ``load_key`` of a load on another device -> that of the same artifact on the CPU.
+        vocabulary: how many tokens the model has; ``None`` where that is not recorded.
     """
-    found: dict[str, list[tuple[_Request, Any]]] = {}
-    first: dict[tuple[str, _Request], Any] = {}
-    differs: dict[str, list[bool]] = {}
-    for cell_key, request, warmup, ids in _generations(run) if loads else ():
-        if cell_key not in loads:
-            continue
-        earlier = first.setdefault((cell_key, request), ids)
-        if earlier is not ids:
-            differs.setdefault(cell_key, []).extend((earlier != ids).any(axis=0).tolist())
-        if not warmup:
-            found.setdefault(cell_key, []).append((request, ids))
-    vocabulary = (run.record.get("model") or {}).get("vocab_size")
+    timed = {key: [(one.request, one.ids) for one in own if not one.warmup] for key, own in answered.items()}
     of_load: dict[str, dict[_Request, Any]] = {}
-    for cell_key, own in found.items():
+    for cell_key, own in timed.items():
         of_load.setdefault(loads[cell_key], {}).update(own)
     answers = {}
-    for cell_key, own in found.items():
+    for cell_key, own in timed.items():
+        if not own:
+            continue
         load = loads[cell_key]
         if isinstance(reference, RightAnswers):
             pairs = _beside_right(own, reference.answers)
         else:
             pairs = _beside(own, of_load.get(reference, {}) if reference and load != reference else {})
-        known = _answers(own, pairs, differs.get(cell_key, ()))
+        known = _answers(own, pairs, _repeats(answered[cell_key]))
         beside = _compared(_beside(own, of_load.get(on_cpu.get(load, ""), {})))
         outside = sum(_outside(ids, vocabulary) for _, ids in own)
         on_its_cpu = {f"cpu_{name}": beside[name] for name in ("first_difference", "alike") if beside}
@@ -147,16 +161,15 @@ def answers_of(
     return answers
 
 
-def _generations(run: StoredRun) -> Iterator[tuple[str, _Request, bool, Any]]:
-    """Cell, request, whether it is a warm-up, and ids [steps, batch] of each generation that ended well."""
-    for batch in run.batches("generations", _COLUMNS):
-        unmarked = pc.and_(pc.is_null(batch["invalid_reason"]), pc.is_valid(batch["prompt_digest"]))
-        rows = batch.filter(pc.and_(pc.equal(batch["status"], "ok"), unmarked))
-        names = ("cell_key", "prompt_digest", "new_tokens", "batch_size", "warmup")
-        columns = (rows[name].to_pylist() for name in names)
-        for cell_key, digest, length, size, warmup, ids in zip(*columns, _ids(rows["token_ids"]), strict=True):
-            if len(ids) == length * size:
-                yield cell_key, (digest, length), warmup, ids.reshape(length, size)
+def _repeats(own: Sequence[Answered]) -> list[bool]:
+    """Of each sequence of an answer to prompts that were asked before, whether it is another than the first."""
+    first: dict[_Request, Any] = {}
+    differs: list[bool] = []
+    for one in own:
+        earlier = first.setdefault(one.request, one.ids)
+        if earlier is not one.ids:
+            differs += (earlier != one.ids).any(axis=0).tolist()
+    return differs
 
 
 def _ids(column: Any) -> list[Any]:

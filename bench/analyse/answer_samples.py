@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
-import pyarrow.compute as pc
-
-from bench.analyse.agreement import RightAnswers
+from bench.analyse.agreement import Answered, RightAnswers
 from bench.analyse.results import AnswerSample, CellResult, LoadResult, SampledAnswer
 from bench.errors import StoreError
 from bench.store.reader import StoredRun
@@ -19,24 +17,30 @@ _UNKNOWN_PIECE = "\ufffd"
 
 
 def answer_samples(
-    run: StoredRun, cells: Sequence[CellResult], reference: RightAnswers | LoadResult | None
+    run: StoredRun,
+    answered: Mapping[str, Sequence[Answered]],
+    cells: Sequence[CellResult],
+    reference: RightAnswers | LoadResult | None,
 ) -> tuple[AnswerSample, ...]:
     """One prompt of each of at most three lengths; none of a run that does not hold the text of its tokens.
 
-    Raises:
-        StoreError: the generations cannot be read.
+    Args:
+        run: for that text.
+        answered: see :func:`bench.analyse.agreement.read_answers`.
+        cells: of the run.
+        reference: what the answers are compared with.
     """
     pieces = read_pieces(run)
-    answered = [cell for cell in cells if cell.answers is not None and cell.ask == "first"]
+    own = [cell for cell in cells if cell.answers is not None and cell.ask == "first"]
     if isinstance(reference, RightAnswers):
-        right = [cell for cell in answered if cell.answers is not None and cell.answers.compared]
+        right = [cell for cell in own if cell.answers is not None and cell.answers.compared]
     else:
-        right = [cell for cell in answered if reference is not None and cell.load.load_key == reference.load_key]
+        right = [cell for cell in own if reference is not None and cell.load.load_key == reference.load_key]
     if not pieces or not right:
         return ()
     beside = reference.answers if isinstance(reference, RightAnswers) else None
     samples = (
-        _sample(run, one, [cell for cell in answered if cell.shape == one.shape], beside, pieces)
+        _sample(answered, one, [cell for cell in own if cell.shape == one.shape], beside, pieces)
         for one in _spread(right)
     )
     return tuple(one for one in samples if one)
@@ -60,52 +64,37 @@ def _spread(right: Sequence[CellResult]) -> list[CellResult]:
 
 
 def _sample(
-    run: StoredRun,
+    answered: Mapping[str, Sequence[Answered]],
     one: CellResult,
     cells: Sequence[CellResult],
     right: Mapping[str, Any] | None,
     pieces: Mapping[str, str],
 ) -> AnswerSample | None:
-    """The answers to the first timed prompt of ``one``; ``None`` without two.
+    """The answers to the first timed prompt of ``one``, of a batch the first; ``None`` without two.
 
     Args:
-        run: to read from.
+        answered: by ``cell_key``.
         one: a cell that answered it.
         cells: that may have, ``one`` among them.
         right: digest of a prompt -> what the reference answers; ``None`` where ``one`` is the reference.
         pieces: id -> text.
     """
-    prompt, ids = _ids(run, one, [cell.cell_key for cell in cells])
-    answered = [cell for cell in cells if cell.cell_key in ids]
+    prompt = next(each.request for each in answered[one.cell_key] if not each.warmup)
+    ids: dict[str, list[int]] = {}
+    for cell in cells:
+        for each in answered[cell.cell_key]:
+            if each.request == prompt and not each.warmup:
+                ids.setdefault(cell.cell_key, each.ids[:, 0].tolist())
+    others = [cell for cell in cells if cell.cell_key in ids and not (right is None and cell is one)]
     if right is None:
-        reference, others = ids.get(one.cell_key), [cell for cell in answered if cell.cell_key != one.cell_key]
+        reference = ids[one.cell_key]
     else:
-        known = right.get(prompt.partition("+")[0])
-        reference, others = None if known is None else known.tolist(), answered
-    if reference is None or not others:
+        known = right.get(prompt[0].partition("+")[0])
+        reference = [] if known is None else known.tolist()
+    if not reference or not others:
         return None
     answers = [(one.load if right is None else None, reference), *((cell.load, ids[cell.cell_key]) for cell in others)]
     return AnswerSample(one.prompt_tokens, tuple(_answer(load, own, reference, pieces) for load, own in answers))
-
-
-def _ids(run: StoredRun, one: CellResult, keys: Sequence[str]) -> tuple[str, dict[str, list[int]]]:
-    """The first timed prompt of ``one``, by its digest, and ``cell_key`` -> its answer, the first of a batch."""
-    where = (
-        pc.field("cell_key").isin(keys)
-        & (pc.field("block") == min(one.ttft_ms.by_block))
-        & (pc.field("status") == "ok")
-        & pc.field("invalid_reason").is_null()
-        & ~pc.field("warmup")
-    )
-    columns = ("cell_key", "iteration", "block", "status", "invalid_reason", "warmup", "prompt_digest", "token_ids")
-    rows: list[dict[str, Any]] = run.table("generations", columns, where).to_pylist()
-    rows.sort(key=lambda row: row["iteration"])
-    prompt = next((row["prompt_digest"] for row in rows if row["cell_key"] == one.cell_key), None) or ""
-    found: dict[str, list[int]] = {}
-    for row in rows:
-        if prompt and row["prompt_digest"] == prompt and row["token_ids"]:
-            found.setdefault(row["cell_key"], [step[0] for step in row["token_ids"] if step])
-    return prompt, found
 
 
 def _answer(

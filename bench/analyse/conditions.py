@@ -62,7 +62,7 @@ def mismatches(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Mismat
     """In what the conditions of two runs differ, by their run.json; the fatal ones first."""
     found = []
     for what, path, fatal in _COMPARED:
-        there, here = _at(base, path), _at(head, path)
+        there, here = recorded_at(base, *path), recorded_at(head, *path)
         if there != here:
             found.append(Mismatch(what, there, here, fatal))
         if what == "model digest" and (other := other_machine(base, head)) is not None:
@@ -79,13 +79,13 @@ def other_machine(base: Mapping[str, Any], head: Mapping[str, Any]) -> Mismatch 
     An id is not enough: images of a disk and of containers are copied with theirs. What one of the two runs does not
     record tells nothing.
     """
-    there, here = (_at(record, ("machine", "cpu", "name")) for record in (base, head))
+    there, here = (recorded_at(record, "machine", "cpu", "name") for record in (base, head))
     if base.get("machine_id") != head.get("machine_id") or (there and here and there != here):
         return Mismatch("machine", *_machines(base, head), True)
     cores = _cores(base), _cores(head)
     if None not in cores and cores[0] != cores[1]:
         return Mismatch("cores", *cores, True)
-    memory = _at(base, ("machine", "memory_bytes")), _at(head, ("machine", "memory_bytes"))
+    memory = recorded_at(base, "machine", "memory_bytes"), recorded_at(head, "machine", "memory_bytes")
     if all(isinstance(one, int) and one > 0 for one in memory) and max(memory) > _MEMORY_ALIKE * min(memory):
         return Mismatch("memory", *memory, True)
     return None
@@ -93,7 +93,7 @@ def other_machine(base: Mapping[str, Any], head: Mapping[str, Any]) -> Mismatch 
 
 def _cores(record: Mapping[str, Any]) -> int | None:
     """Cores that can be switched into two logical ones count once, where that is known."""
-    found = (_at(record, ("machine", "cpu", name)) for name in ("physical_cores", "logical_cores"))
+    found = (recorded_at(record, "machine", "cpu", name) for name in ("physical_cores", "logical_cores"))
     return next((count for count in found if isinstance(count, int)), None)
 
 
@@ -108,7 +108,7 @@ def limits_of(record: Mapping[str, Any]) -> dict[str, str]:
     usable = machine.get("usable")
     if not usable:
         return {}
-    cpus = usable.get("cpus") if usable.get("logical_cores") != _at(machine, ("cpu", "logical_cores")) else None
+    cpus = usable.get("cpus") if usable.get("logical_cores") != recorded_at(machine, "cpu", "logical_cores") else None
     memory = usable.get("memory_bytes") if usable.get("memory_bytes") != machine.get("memory_bytes") else None
     held = (cpus or WHOLE, usable.get("cpu_quota") or NO_LIMIT, memory or NO_LIMIT)
     return {what: str(value) for what, value in zip(_LIMITS, held, strict=True)}
@@ -131,7 +131,7 @@ def prompts_of(run: StoredRun) -> Prompts:
 
 
 def _machines(base: Mapping[str, Any], head: Mapping[str, Any]) -> tuple[Any, Any]:
-    there, here = (_at(record, ("machine", "cpu", "name")) for record in (base, head))
+    there, here = (recorded_at(record, "machine", "cpu", "name") for record in (base, head))
     return (there, here) if there != here else ((there, base.get("machine_id")), (here, head.get("machine_id")))
 
 
@@ -147,7 +147,8 @@ def prompts_differ(base: StoredRun, head: StoredRun) -> Mismatch | None:
     return Mismatch("prompts", count, changed, True)
 
 
-def _at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
+def recorded_at(record: Mapping[str, Any], *path: str) -> Any:
+    """A value of run.json by the names that lead to it; ``None`` where it is not recorded."""
     value: Any = record
     for name in path:
         value = value.get(name) if isinstance(value, Mapping) else None
@@ -156,15 +157,15 @@ def _at(record: Mapping[str, Any], path: Sequence[str]) -> Any:
 
 def system_versions(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The kernel and each driver with its version; ``None`` where it is not recorded."""
-    yield "kernel", str(_at(record, ("machine", "kernel")))
+    yield "kernel", str(recorded_at(record, "machine", "kernel"))
     for kind in ("gpus", "npus"):
-        for device in _at(record, ("machine", kind)) or ():
+        for device in recorded_at(record, "machine", kind) or ():
             yield f"{DRIVER_OF}{device.get('name')}", str(device.get("driver"))
 
 
 def settings_of(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """The known ones of the system's settings, by the names of :func:`bench.observe.machine.settings`."""
-    found = (_at(record, ("machine", "settings")) or {}).items()
+    found = (recorded_at(record, "machine", "settings") or {}).items()
     yield from ((f"setting {name}", str(value)) for name, value in found if value is not None)
 
 
@@ -182,6 +183,6 @@ def alike(record: Mapping[str, Any], load: LoadResult) -> str:
     The commit of this project stays out: where it does change latencies, runs only seem to vary by more.
     """
     venv = f"{load.backend} ({load.variant})" if load.variant else load.backend
-    values = [*(str(_at(record, path)) for path in _ALIKE), *limited(record).values()]
+    values = [*(str(recorded_at(record, *path)) for path in _ALIKE), *limited(record).values()]
     own = (*settings_of(record), *(load.environment or {}).items())
     return digest([values, sorted(system_versions(record)), sorted(packages(record, venv)), *sorted(own)])

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.analyse.conditions import NAMED, WHOLE, limits_of, packages, settings_of, system_versions
+from bench.analyse.conditions import NAMED, WHOLE, limits_of, packages, recorded_at, settings_of, system_versions
 from bench.analyse.results import LoadResult, RunAnalysis
 
 
@@ -116,19 +116,17 @@ _OF_PLAN = ("repeats", "warmups", "max_warmups")
 
 
 def _of_run(record: Mapping[str, Any]) -> Iterator[tuple[Fact, Any]]:
-    machine, plan = record.get("machine") or {}, record.get("plan") or {}
-    yield Fact("AIPC Bench"), (record.get("project") or {}).get("git_commit")
+    yield Fact("AIPC Bench"), recorded_at(record, "project", "git_commit")
     yield Fact("schema"), record.get("schema_version")
     told = (*system_versions(record), *limits_of(record).items(), *settings_of(record))
     yield from ((Fact(what), value) for what, value in told)
-    yield Fact("CPU"), (machine.get("cpu") or {}).get("name")
-    yield from ((Fact(what), machine.get(name)) for what, name in _OF_MACHINE.items())
-    yield from ((Fact(name), plan.get(name)) for name in _OF_PLAN)
-    if "warmups" in plan:
-        yield Fact("warmup_new_tokens"), plan.get("warmup_new_tokens") or WHOLE
-    options = record.get("options") or {}
-    yield Fact("cool-down, s"), options.get("cooldown_s")
-    yield Fact("cool-down, °C"), options.get("cooldown_c")
+    yield Fact("CPU"), recorded_at(record, "machine", "cpu", "name")
+    yield from ((Fact(what), recorded_at(record, "machine", name)) for what, name in _OF_MACHINE.items())
+    yield from ((Fact(name), recorded_at(record, "plan", name)) for name in _OF_PLAN)
+    if "warmups" in (record.get("plan") or {}):
+        yield Fact("warmup_new_tokens"), recorded_at(record, "plan", "warmup_new_tokens") or WHOLE
+    yield Fact("cool-down, s"), recorded_at(record, "options", "cooldown_s")
+    yield Fact("cool-down, °C"), recorded_at(record, "options", "cooldown_c")
 
 
 def _of_loads(loads: Iterable[LoadResult]) -> Iterator[tuple[Fact, str]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from backends.spec import hardware_of
 from bench.analyse.build_history import build_history
-from bench.analyse.conditions import Prompts, prompts_of
+from bench.analyse.conditions import Prompts, prompts_of, recorded_at
 from bench.analyse.failures import UNREACHED
 from bench.analyse.grouping import group_by
 from bench.analyse.results import AskedCell, CellResult, LoadResult, RunAnalysis
@@ -184,7 +184,7 @@ def read_machine(
             standing.append(replace(own, analysis=replace(own.analysis, cells=tuple(kept))))
     machine_id, name, labels = known
     records = [run.record for _, run in found]
-    cpu = next((cpu for record in records if (cpu := _cpu(record))), "")
+    cpu = next((cpu for record in records if (cpu := recorded_at(record, "machine", "cpu", "name"))), "")
     return Machine(
         *(machine_id, name, labels, cpu, generation_of(cpu, labels), total, len(history)),
         standing=tuple(standing),
@@ -205,13 +205,6 @@ def _opened(folder: Path, left_out: list[str]) -> tuple[datetime, StoredRun] | N
         left_out.append(f"{run.path} does not say when it was measured")
         return None
     return run.created_at, run
-
-
-def _cpu(record: Mapping[str, Any]) -> str:
-    value: Any = record
-    for name in ("machine", "cpu", "name"):
-        value = value.get(name) if isinstance(value, Mapping) else None
-    return str(value or "")
 
 
 def _slim(analysis: RunAnalysis) -> RunAnalysis:

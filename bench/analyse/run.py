@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from backends.spec import hardware_of
-from bench.analyse.agreement import answers_of, read_right_answers
+from bench.analyse.agreement import answers_of, read_answers, read_right_answers
 from bench.analyse.answer_samples import answer_samples
 from bench.analyse.cell_result import cell_result
 from bench.analyse.failures import failures, lost_blocks
@@ -80,7 +80,8 @@ def _analysed(run: StoredRun, *, levels_only: bool) -> RunAnalysis:
     load_keys = {key: cell.load.load_key for key, cell in results.items() if not cell.load.simulated}
     on_cpu = _on_cpu(loads.values())
     beside = right or (reference.load_key if reference else None)
-    for key, answers in answers_of(run, load_keys, beside, on_cpu).items():
+    answered, vocabulary = read_answers(run, load_keys), (run.record.get("model") or {}).get("vocab_size")
+    for key, answers in answers_of(answered, load_keys, beside, on_cpu, vocabulary).items():
         results[key] = replace(results[key], answers=answers)
     for key, quality in read_quality(run, loads.values(), _flaws(run.record, results.values()), asked).items():
         loads[key] = replace(loads[key], quality=quality)
@@ -102,7 +103,7 @@ def _analysed(run: StoredRun, *, levels_only: bool) -> RunAnalysis:
         memory_rankings=tuple(memory_rankings(ranked)),
         reference=loads[reference.load_key] if reference else None,
         right_answers=right.reference if right else None,
-        samples=answer_samples(run, cells, right or reference),
+        samples=answer_samples(run, answered, cells, right or reference),
         goes_on=run.end is None and goes_on(run.path),
         damaged={run.called(path): why for path, why in run.damaged.items()},
     )

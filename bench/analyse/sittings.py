@@ -34,21 +34,17 @@ class Interruption:
 
 def interruptions(record: Mapping[str, Any]) -> tuple[Interruption, ...]:
     """Those of the run whose run.json is ``record``, in the order of time; none of a run that was measured at once."""
-    sittings = record.get("sittings")
-    known = [one for one in sittings if isinstance(one, Mapping)] if isinstance(sittings, list) else []
-    return tuple(_between(before, after) for before, after in pairwise(known))
+    return tuple(_between(before, after) for before, after in pairwise(record.get("sittings") or ()))
 
 
 def _between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Interruption:
     ended, began, block = as_utc(before.get("ended_at")), as_utc(after.get("began_at")), after.get("block")
-    changed = after.get("changed")
-    items = changed.items() if isinstance(changed, Mapping) else ()
     return Interruption(
         reason=str(before.get("reason")),
         at=ended,
         # A clock that was set back meanwhile makes no negative pause.
         pause_s=max(0.0, (began - ended).total_seconds()) if began and ended else None,
-        block=block if isinstance(block, int) else None,
-        within_block=bool(after.get("position")) and isinstance(block, int),
-        changed={str(what): (pair[0], pair[1]) for what, pair in items if isinstance(pair, list) and len(pair) == 2},
+        block=block,
+        within_block=bool(after.get("position")) and block is not None,
+        changed={what: tuple(pair) for what, pair in (after.get("changed") or {}).items() if len(pair) == 2},
     )

@@ -1,17 +1,17 @@
-"""``python -m bench.commands.ahead FLAGS…``: convert what a sweep needs while nox still installs its stacks.
+"""``python -m bench.commands ahead FLAGS…``: convert what a sweep needs while nox still installs its stacks.
 
 Nothing is said of what cannot be done: the run, which comes next, finds it again, and says what it means.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from backends.process import end_with_harness
 from bench.cli import command_line
+from bench.commands import say
 from bench.errors import BenchError
 from bench.plan.flags import parser
 from bench.plan.venvs import Venvs
@@ -22,6 +22,8 @@ from bench.run.planning import plan_for
 
 def main(arguments: Sequence[str]) -> int:
     """Prepare the model, its prompts and every artifact that the sweep needs on the CPU, as far as that goes."""
+    # A session that was killed would leave a conversion behind, which holds the machine.
+    end_with_harness()
     try:
         # With options of pytest a run may need less than its plan.
         given = vars(parser().parse_args(list(arguments)))
@@ -30,10 +32,10 @@ def main(arguments: Sequence[str]) -> int:
         if options.resume is not None:
             return 0
         # Another run would be disturbed.
-        hold_machine(plan.loads, "ahead", f"nox -s bench -- {command_line(arguments)}", options, _say)
+        hold_machine(plan.loads, "ahead", f"nox -s bench -- {command_line(arguments)}", options, say)
         # Whether another device is usable, the stacks alone can tell.
         loads = [load for load in plan.loads if load.device == "CPU"]
-        preparer = preparation_for(options, Venvs.from_environment(options.workers, options.variants), loads, _say)
+        preparer = preparation_for(options, Venvs.from_environment(options.workers, options.variants), loads, say)
         if preparer is None:
             return 0
         preparer.prompts()
@@ -45,14 +47,3 @@ def main(arguments: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     return 0
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
-if __name__ == "__main__":
-    # A session that was killed would leave a conversion behind, which holds the machine.
-    end_with_harness()
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,9 @@
-"""``python -m bench.commands.audit``: known faults of the locked packages, and what is installed, as SBOMs."""
+"""``python -m bench.commands audit``: known faults of the locked packages, and what is installed, as SBOMs."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -66,8 +65,3 @@ def _parser() -> Parser:
     parser.add_argument("--osv-url", metavar="URL", help="another address of the database's query")
     parser.add_argument("--sbom", type=Path, metavar="FOLDER", help="instead write what each environment here holds")
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

@@ -1,13 +1,12 @@
 """Lists the cache of models, and what killed runs left elsewhere, and removes it all.
 
-``python -m bench.commands.clean [--remove]``.
+``python -m bench.commands clean [--remove]``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -123,8 +122,3 @@ def _kept(folder: Path, lock: str, kind: str | None = None) -> Kept:
         precision=manifest.get("precision") or "-",
         bytes=_bytes(folder),
     )
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

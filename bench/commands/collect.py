@@ -1,4 +1,4 @@
-"""``python -m bench.commands.collect SOURCE …``: bring runs together into a dataset."""
+"""``python -m bench.commands collect SOURCE …``: bring runs together into a dataset."""
 
 from __future__ import annotations
 
@@ -72,8 +72,3 @@ def _parser() -> Parser:
         help="a run that is known with other files, as after --resume or `nox -s quality`, takes the place of that one",
     )
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""``python -m bench.commands.compare BASE HEAD …``: all HEADs compared with BASE; or the two variants of one run."""
+"""``python -m bench.commands compare BASE HEAD …``: all HEADs compared with BASE; or the two variants of one run."""
 
 from __future__ import annotations
 
@@ -10,69 +10,56 @@ from dataclasses import replace
 from bench.analyse.comparison import Comparison, Head, compare, compare_variants, has_variants
 from bench.analyse.conditions import prompts_differ
 from bench.analyse.quality_change import QUALITY_TOLERANCE
-from bench.analyse.results import RunAnalysis
-from bench.cli import Parser, add_language, one_line, print_lines
+from bench.cli import Parser, add_language, one_line
 from bench.commands.stored_runs import (
     Analyses,
     add_folders,
     add_redact,
+    add_runs,
+    add_share,
     known_variation,
-    parsed,
-    print_error,
     print_left_out,
-    run_name,
-    share,
+    print_result,
 )
-from bench.errors import BenchError, StoreError, UsageError
+from bench.errors import StoreError, UsageError
 from bench.plan.cells import digest
 from bench.report.compare.comparison_files import THRESHOLD, write_comparison
 from bench.report.compare.comparison_words import heading, refusal
 from bench.report.language import speaking
-from bench.report.redact import shown_text
+from bench.report.redact import Private, shown_text
 from bench.store.lookup import find_runs, named_again
 from bench.store.reader import StoredRun
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare, say it, write it; returns the exit status."""
-    private = None
-    try:
-        asked, private = parsed(_parser(), arguments)
-        threshold = share(asked.threshold)
-        analyses = Analyses()
-        base, *heads = find_runs(
-            asked.runs, asked.results_dir, analyses.of, lambda error: print_left_out(error, private)
-        )
-        if heads:
-            comparison = _compared(base, heads, threshold, asked, analyses)
-            if not asked.force and (why := refusal(comparison)):
-                raise UsageError(why)
-            for run_id in named_again(asked.runs, asked.results_dir):
-                note = f"note: {run_id} is named more than once and taken once"
-                print(one_line(shown_text(note, private)), file=sys.stderr)
-        else:
-            comparison = _variants(analyses.of(base), threshold, share(asked.quality_tolerance, "--quality-tolerance"))
-        _refuse_nothing(comparison)
-        with speaking(asked.lang):
-            lines = write_comparison(comparison, asked.reports_dir / _folder(base, heads), private)
-        print_lines(lines)
-    except BenchError as error:
-        return print_error(error, private)
-    return 0
+    return print_result(_compare, _parser(), arguments)
 
 
-def _variants(analysis: RunAnalysis, threshold: float, tolerance: float) -> Comparison:
-    if not has_variants(analysis):
-        raise UsageError("a run cannot be compared with itself: name two different runs, the base first")
-    return compare_variants(analysis, threshold, tolerance)
+def _compare(asked: Namespace, private: Private | None) -> list[str]:
+    analyses = Analyses()
+    base, *heads = find_runs(asked.runs, asked.results_dir, analyses.of, lambda error: print_left_out(error, private))
+    if heads:
+        comparison = _compared(base, heads, asked, analyses)
+        if not asked.force and (why := refusal(comparison)):
+            raise UsageError(why)
+        for run_id in named_again(asked.runs, asked.results_dir):
+            note = f"note: {run_id} is named more than once and taken once"
+            print(one_line(shown_text(note, private)), file=sys.stderr)
+    else:
+        analysis = analyses.of(base)
+        if not has_variants(analysis):
+            raise UsageError("a run cannot be compared with itself: name two different runs, the base first")
+        comparison = compare_variants(analysis, asked.threshold, asked.quality_tolerance)
+    _refuse_nothing(comparison)
+    with speaking(asked.lang):
+        return write_comparison(comparison, asked.reports_dir / _folder(base, heads), private)
 
 
-def _compared(
-    base: StoredRun, heads: Sequence[StoredRun], threshold: float, asked: Namespace, analyses: Analyses
-) -> Comparison:
+def _compared(base: StoredRun, heads: Sequence[StoredRun], asked: Namespace, analyses: Analyses) -> Comparison:
     there, here = analyses.of(base), [analyses.of(head) for head in heads]
     histories = [None if asked.no_history else known_variation(asked.results_dir, one, analyses) for one in here]
-    found = compare(there, here, threshold, histories, share(asked.quality_tolerance, "--quality-tolerance"))
+    found = compare(there, here, asked.threshold, histories, asked.quality_tolerance)
     checked = (_with_prompts(one, base, run) for one, run in zip(found.heads, heads, strict=True))
     return replace(found, heads=tuple(checked))
 
@@ -110,25 +97,9 @@ def _parser() -> Parser:
         ),
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "runs",
-        nargs="+",
-        type=run_name,
-        metavar="RUN",
-        help="ids, folders or globs; the first is the base, every other one a head",
-    )
-    parser.add_argument(
-        "--threshold",
-        default=f"{THRESHOLD:.0%}",
-        metavar="SHARE",
-        help=f"differences within it count as the same (default: {THRESHOLD:.0%}%)",
-    )
-    parser.add_argument(
-        "--quality-tolerance",
-        default=f"{QUALITY_TOLERANCE:.0%}",
-        metavar="SHARE",
-        help=f"perplexities within it count as the same (default: {QUALITY_TOLERANCE:.0%}%)",
-    )
+    add_runs(parser, "ids, folders or globs; the first is the base, every other one a head", "+")
+    add_share(parser, "--threshold", "differences within it count as the same", f"{THRESHOLD:.0%}")
+    add_share(parser, "--quality-tolerance", "perplexities within it count as the same", f"{QUALITY_TOLERANCE:.0%}")
     parser.add_argument(
         "--force", action="store_true", help="also runs of another model, other prompts or another machine"
     )
@@ -141,8 +112,3 @@ def _parser() -> Parser:
     add_redact(parser)
     add_folders(parser)
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

@@ -1,8 +1,7 @@
-"""``python -m bench.commands.doctor``: each device that each stack has here, and what is missing for the others."""
+"""``python -m bench.commands doctor``: each device that each stack has here, and what is missing for the others."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -89,8 +88,3 @@ def _parser() -> Parser:
     for name in _TAKEN:
         parser.add_argument(BY_NAME[name].option, **BY_NAME[name].arguments())
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""``python -m bench.commands.fleet COMMAND …``: what is done with many machines.
+"""``python -m bench.commands fleet COMMAND …``: what is done with many machines.
 
 Each command has a module of its own, which is loaded when it is asked for: the report needs no package of the others.
 """
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from bench.cli import one_line, print_refusal
+from bench.cli import print_refusal
 from bench.errors import UsageError
 
 BENCH = "AIPC_BENCH_COMMANDS"
@@ -37,13 +37,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return print_refusal(UsageError(f"{what}: name one of {', '.join(COMMANDS)}; see `nox -s fleet -- --help`"))
     status: int = import_module(f"bench.commands.fleet_{name}").main(others)
     return status
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    print(one_line(line), flush=True)
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

@@ -1,23 +1,24 @@
-"""``python -m bench.commands.fleet_report [RUN …]``: the machines of a lab side by side, on one page."""
+"""``python -m bench.commands fleet_report [RUN …]``: the machines of a lab side by side, on one page."""
 
 from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench.cli import Parser, add_language, one_line
-from bench.commands.stored_runs import add_folders, add_redact, print_left_out, print_result, run_name, share
+from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, print_left_out, print_result
 from bench.dataset.machines import Machines
 from bench.errors import StoreError, UsageError
-from bench.report.fleet.fleet_files import write_fleet
+from bench.report.fleet.fleet_exports import as_csv, as_json, lines, markdown
 from bench.report.fleet.fleet_view import NEWEST, Wanted, read_fleet
+from bench.report.index import publish
 from bench.report.language import speaking
-from bench.report.redact import Private, shown_text
+from bench.report.redact import Private, redacted, redacted_folder, shown_text
 from bench.store.dataset import is_dataset, open_dataset
 from bench.store.lookup import all_folders, find_folders, is_glob
-from bench.store.machine_names import machine_names
+from bench.store.machine_names import MACHINES, MachineName, machine_names
 from bench.store.reader import open_run
 
 
@@ -27,15 +28,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _report(asked: Namespace, private: Private | None) -> list[str]:
+    from bench.report.fleet.fleet_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
+
     folders = find_folders(asked.runs, asked.results_dir) if asked.runs else all_folders(asked.results_dir)
     alone = {*find_folders([name for name in asked.runs if not is_glob(name)], asked.results_dir)}
-    # Names of machines may be those of people and rooms.
-    named = {} if private else machine_names(asked.results_dir)
+    known = machine_names(asked.results_dir)
     wanted = Wanted(asked.base, asked.model, asked.prompt_tokens, asked.new_tokens, asked.batch_size)
     machines = _by_machine(folders, alone, private)
-    view = read_fleet(machines, named, wanted, asked.newest, share(asked.threshold))
+    if asked.label is not None:
+        machines = _labelled(machines, known, asked.label)
+    # Names of machines may be those of people and rooms.
+    view = read_fleet(machines, {} if private else known, wanted, asked.newest, asked.threshold)
+    folder = asked.reports_dir / "fleet"
+    if private is not None:
+        view, folder = redacted(view, private), redacted_folder(folder, private)
     with speaking(asked.lang):
-        return write_fleet(view, asked.reports_dir / "fleet", private)
+        files = {"fleet.md": markdown(view), "fleet.csv": as_csv(view), "fleet.json": as_json(view)}
+        files["fleet.html"] = page(view, files["fleet.csv"])
+        return [*lines(view), "", *publish(folder, files, "fleet.html", private)]
 
 
 def _by_machine(folders: Sequence[Path], alone: set[Path], private: Private | None) -> dict[str, list[Path]]:
@@ -69,6 +79,17 @@ def _by_machine(folders: Sequence[Path], alone: set[Path], private: Private | No
     return {machine: [folder for _, folder in sorted(own)] for machine, own in sorted(found.items())}
 
 
+def _labelled(
+    machines: Mapping[str, list[Path]], known: Mapping[str, MachineName], label: str
+) -> dict[str, list[Path]]:
+    labels = {machine: known[machine].labels if machine in known else () for machine in machines}
+    found = {machine: folders for machine, folders in machines.items() if label in labels[machine]}
+    if not found:
+        there = sorted({one for own in labels.values() for one in own})
+        raise UsageError(f"--label {label}: no machine has it in {MACHINES}; there is {', '.join(there) or 'none'}")
+    return found
+
+
 def _held(folder: Path) -> str | None:
     """The machine of a run of a dataset; ``None`` of a run with a folder of its own."""
     if (folder / "run.json").is_file() or not is_dataset(folder.parent):
@@ -91,18 +112,13 @@ def _parser() -> Parser:
         ),
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "runs",
-        nargs="*",
-        type=run_name,
-        metavar="RUN",
-        help="ids, folders or globs (default: all that lie in --results-dir)",
-    )
+    add_runs(parser, "ids, folders or globs (default: all that lie in --results-dir)")
     parser.add_argument(
         "--base",
         metavar="MACHINE",
         help="name or id of the machine that others are compared with (default: the one that shares most with them)",
     )
+    parser.add_argument("--label", metavar="LABEL", help=f"machines that have it in {MACHINES} alone (default: all)")
     parser.add_argument("--model", metavar="NAME", help="requests of this model alone (default: all)")
     for option, what in (("prompt-tokens", "prompts"), ("new-tokens", "answers"), ("batch-size", "batches")):
         parser.add_argument(
@@ -115,18 +131,8 @@ def _parser() -> Parser:
         metavar="N",
         help=f"how many runs of each machine are read, the newest (default: {NEWEST})",
     )
-    parser.add_argument(
-        "--threshold",
-        default="3%",
-        metavar="SHARE",
-        help="differences within it count as the same (default: 3%%)",
-    )
+    add_share(parser, "--threshold", "differences within it count as the same", "3%")
     add_language(parser)
     add_redact(parser)
     add_folders(parser)
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

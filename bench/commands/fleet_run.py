@@ -17,8 +17,7 @@ from distributed import Security
 from bench.analyse.conditions import mismatches, prompts_differ
 from bench.analyse.gate_rule import LEAST_BASELINES
 from bench.cli import Parser, command_line, print_refusal
-from bench.commands import fleet, gate
-from bench.commands.fleet import say
+from bench.commands import fleet, gate, say
 from bench.commands.fleet_scheduler import DASHBOARD
 from bench.commands.stored_runs import add_reports_folder
 from bench.dataset.collect import collect

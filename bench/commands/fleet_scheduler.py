@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import Parser, print_refusal
-from bench.commands.fleet import say
+from bench.commands import say
 from bench.errors import BenchError, UsageError
 from bench.fleet.connection import PORT, address_of, is_loopback, security_for
 from bench.fleet.scheduler import serve

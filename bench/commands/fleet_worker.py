@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import Parser, print_refusal
-from bench.commands.fleet import BENCH, say
+from bench.commands import say
+from bench.commands.fleet import BENCH
 from bench.errors import BenchError, UsageError
 from bench.fleet.certificates import NAME
 from bench.fleet.connection import HERE, address_of, security_for

@@ -1,8 +1,7 @@
-"""``python -m bench.commands.gate --baseline RUNS … --head RUN``: does the head show a regression?"""
+"""``python -m bench.commands gate --baseline RUNS … --head RUN``: does the head show a regression?"""
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,12 +15,12 @@ from bench.commands.stored_runs import (
     Analyses,
     add_folders,
     add_redact,
+    add_share,
     known_variation,
     parsed,
     print_error,
     print_left_out,
     run_name,
-    share,
 )
 from bench.errors import BenchError, UsageError
 from bench.report.compare.comparison_json import gate_json
@@ -59,8 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _gate(head: StoredRun, asked: Namespace, private: Private | None) -> Gate:
-    threshold = share(asked.threshold)
-    tolerance = None if asked.quality_tolerance is None else share(asked.quality_tolerance, "--quality-tolerance")
+    threshold, tolerance = asked.threshold, asked.quality_tolerance
     analyses = Analyses()
     analysis = analyses.of(head)
     if has_variants(analysis):
@@ -132,16 +130,12 @@ def parser() -> Parser:
         "--head", type=run_name, metavar="RUN", help="the run in question; one of `nox -s ab` needs no baselines"
     )
     found.add_argument("--run", type=run_name, metavar="RUN", help="the same, for a run of `nox -s ab`")
-    found.add_argument(
-        "--threshold", default="5%", metavar="SHARE", help="differences within it count as the same (default: 5%%)"
-    )
-    found.add_argument(
+    add_share(found, "--threshold", "differences within it count as the same", "5%")
+    add_share(
+        found,
         "--quality-tolerance",
-        metavar="SHARE",
-        help=(
-            f"perplexities within it count as the same (default: {QUALITY_TOLERANCE:.0%}%); "
-            "where it is given, the gate cannot tell without the quality of every load"
-        ),
+        f"perplexities within it count as the same (default: {QUALITY_TOLERANCE:.0%}%); where it is given, the gate "
+        "cannot tell without the quality of every load",
     )
     found.add_argument(
         "--strict",
@@ -152,8 +146,3 @@ def parser() -> Parser:
     add_redact(found)
     add_folders(found)
     return found
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

@@ -1,21 +1,19 @@
-"""``python -m bench.commands.history [RUN …]``: all runs of a machine over time, and where their level changed."""
+"""``python -m bench.commands history [RUN …]``: all runs of a machine over time, and where their level changed."""
 
 from __future__ import annotations
 
 import re
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
 from bench.cli import Parser, add_language
-from bench.commands.stored_runs import add_folders, add_redact, print_result, run_name, share
+from bench.commands.stored_runs import add_folders, add_redact, add_runs, add_share, print_result
 from bench.metrics import COMPARED, METRICS
 from bench.report.history.history_exports import as_json, lines, markdown
 from bench.report.history.history_view import read_history
-from bench.report.index import index_lines
+from bench.report.index import publish
 from bench.report.language import speaking
-from bench.report.redact import Private, address, redacted, redacted_folder
-from bench.store.files import write_files
+from bench.report.redact import Private, redacted, redacted_folder
 
 _METRICS = {METRICS[key].name.replace("_", "-"): key for key in COMPARED}
 """As they are typed -> as they are called in the analysis."""
@@ -30,16 +28,13 @@ def _history(asked: Namespace, private: Private | None) -> list[str]:
     from bench.report.history.history_page import page  # noqa: PLC0415 - matplotlib and jinja2 take a second
 
     metrics = (_METRICS[asked.metric],) if asked.metric else COMPARED
-    view = read_history(asked.runs, asked.results_dir, asked.machine, share(asked.threshold), metrics)
+    view = read_history(asked.runs, asked.results_dir, asked.machine, asked.threshold, metrics)
     folder = asked.reports_dir / f"history-{folder_name(view.machine_id)}"
     if private is not None:
         view, folder = redacted(view, private), redacted_folder(folder, private)
-    index = folder / "history.html"
     with speaking(asked.lang):
-        files = {folder / "history.json": as_json(view), folder / "history.md": markdown(view), index: page(view)}
-        write_files(folder, files)
-        listed = index_lines(asked.reports_dir, private)
-    return [*lines(view), "", *listed, f"history    {address(index, private)}"]
+        files = {"history.json": as_json(view), "history.md": markdown(view), "history.html": page(view)}
+        return [*lines(view), "", *publish(folder, files, "history.html", private)]
 
 
 def folder_name(machine_id: str) -> str:
@@ -53,20 +48,9 @@ def _parser() -> Parser:
         description="All stored runs of a machine over time: estimates, change points, and what changed there.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "runs",
-        nargs="*",
-        type=run_name,
-        metavar="RUN",
-        help="ids, folders or globs (default: all that lie in --results-dir)",
-    )
+    add_runs(parser, "ids, folders or globs (default: all that lie in --results-dir)")
     parser.add_argument("--metric", choices=_METRICS, help="this latency alone (default: all of them)")
-    parser.add_argument(
-        "--threshold",
-        default="3%",
-        metavar="SHARE",
-        help="half of it is the least change that is called (default: 3%%)",
-    )
+    add_share(parser, "--threshold", "half of it is the least change that is called", "3%")
     parser.add_argument(
         "--machine", metavar="ID", help="the beginning of a machine's id (default: the one of the newest run)"
     )
@@ -74,8 +58,3 @@ def _parser() -> Parser:
     add_redact(parser)
     add_folders(parser)
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

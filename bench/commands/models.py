@@ -1,12 +1,12 @@
-"""``python -m bench.commands.models FLAGS…``: make what a sweep needs, and measure nothing."""
+"""``python -m bench.commands models FLAGS…``: make what a sweep needs, and measure nothing."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import print_refusal
+from bench.commands import say
 from bench.errors import BenchError, PrepareError
 from bench.measure.prompt_keys import shapes_of
 from bench.plan.flags import parser
@@ -25,38 +25,29 @@ def main(arguments: Sequence[str]) -> int:
         given = vars(parser().parse_args(list(arguments)))
         flags = {name.removeprefix("aipc_"): value for name, value in given.items()}
         options, plan = plan_for(flags, Path.cwd())
-        preparer = preparation_for(options, Venvs.from_environment(options.workers), plan.loads, _say)
+        preparer = preparation_for(options, Venvs.from_environment(options.workers), plan.loads, say)
         if preparer is None:
-            _say("nothing to prepare: these backends need no model")
+            say("nothing to prepare: these backends need no model")
             return 0
         model = preparer.model()
         book = preparer.prompts()
-        _say(f"{model.name}: {model.path}")
+        say(f"{model.source.label}: {model.path}")
         status = 0
         for wanted in wanted_artifacts(plan.loads):
             try:
-                _say(f"{' '.join(filter(None, wanted))}: {preparer.artifact(*wanted).path}")
+                say(f"{' '.join(filter(None, wanted))}: {preparer.artifact(*wanted).path}")
             except PrepareError as error:
                 status = print_refusal(error)
         if options.quality:
             texts = texts_of(book, {cell.prompt_tokens for cell in plan.cells})
             shapes = shapes_of(options.new_tokens, options.batch_sizes, options.turns)
-            context = model.context_tokens
+            context = model.facts.context_tokens
             questions = questions_of(book, plan.cells, shapes, 0, options.repeats, context)
-            found = reference_for(options.reference, plan.loads, preparer, texts, questions, context, _say)
+            found = reference_for(options.reference, plan.loads, preparer, texts, questions, context, say)
             if found is not None:
-                _say(f"reference {found.name}: {found.file}")
+                say(f"reference {found.name}: {found.file}")
     except BenchError as error:
         return print_refusal(error)
     except KeyboardInterrupt:
         return 130
     return status
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

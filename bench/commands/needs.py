@@ -1,4 +1,4 @@
-"""``python -m bench.commands.needs``: what the noxfile asks before it installs anything.
+"""``python -m bench.commands needs``: what the noxfile asks before it installs anything.
 
 ``--help`` prints our flags, ``--help ab`` as that session has them. ``--needs -- FLAGS…`` prints one line of JSON: a
 list of the venvs that the sweep needs, as :func:`bench.plan.environments.from_json` reads them.
@@ -7,7 +7,6 @@ list of the venvs that the sweep needs, as :func:`bench.plan.environments.from_j
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,8 +50,3 @@ def main(arguments: Sequence[str]) -> int:
     idle = any(argument in _NO_RUN for argument in wanted)
     print(json.dumps([] if idle else [to_json(one) for one in environments]))
     return 0
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

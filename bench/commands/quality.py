@@ -1,4 +1,4 @@
-"""``python -m bench.commands.quality [RUN]``: score texts with the loads of a stored run, and render it again.
+"""``python -m bench.commands quality [RUN]``: score texts with the loads of a stored run, and render it again.
 
 ``--needs`` prints one line of JSON for the noxfile instead: the venvs that it needs.
 """
@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.cli import Parser, add_language, print_refusal
+from bench.cli import Parser, add_language, print_lines, print_refusal
+from bench.commands import say
 from bench.commands.needs import environments_needed
 from bench.commands.stored_runs import add_folders
 from bench.errors import BenchError, UsageError
@@ -50,12 +50,12 @@ def _score(run: StoredRun, asked: Namespace, options: Options) -> int:
     seconds = None if asked.max_time is None else v.duration(asked.max_time, "--max-time")
     status = 0
     try:
-        score_stored(run, options, Venvs.from_environment(options.workers), seconds, _say)
+        score_stored(run, options, Venvs.from_environment(options.workers), seconds, say)
     except KeyboardInterrupt:
-        _say("stopped; what was scored is kept")
+        say("stopped; what was scored is kept")
         status = 130
     with speaking(asked.lang):
-        _say("\n".join(finish_run(run.path.resolve(), asked.reports_dir.resolve(), open_report=False)))
+        print_lines(finish_run(run.path.resolve(), asked.reports_dir.resolve(), open_report=False))
     return status
 
 
@@ -91,12 +91,3 @@ def _parser() -> Parser:
     add_folders(parser)
     add_language(parser)
     return parser
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main(sys.argv[1:]))

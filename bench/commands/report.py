@@ -1,14 +1,13 @@
-"""``python -m bench.commands.report [RUN …]``: render stored runs again."""
+"""``python -m bench.commands report [RUN …]``: render stored runs again."""
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench.cli import Parser, add_language, print_lines
-from bench.commands.stored_runs import add_folders, add_redact, parsed, print_error, run_name
+from bench.commands.stored_runs import add_folders, add_redact, add_runs, parsed, print_error
 from bench.errors import BenchError, UsageError
 from bench.report.index import update_index
 from bench.report.language import speaking
@@ -53,9 +52,7 @@ def _index(asked: Namespace, private: Private | None) -> int:
 
 def _parser() -> Parser:
     parser = Parser(prog="nox -s report --", description="Render stored runs again.", allow_abbrev=False)
-    parser.add_argument(
-        "runs", nargs="*", type=run_name, metavar="RUN", help="folder or id of a run (default: the newest one)"
-    )
+    add_runs(parser, "folder or id of a run (default: the newest one)")
     add_folders(parser)
     add_language(parser)
     parser.add_argument("--open", action="store_true", help="open each report in the browser")
@@ -72,8 +69,3 @@ def _find(name: str, results: Path) -> list[Path]:
             return [candidate]
     # A run of a dataset has no folder.
     return find_folders([name], results)
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

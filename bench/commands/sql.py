@@ -1,9 +1,7 @@
-"""``python -m bench.commands.sql "select …"``: ask stored runs in SQL; without a query, a shell."""
+"""``python -m bench.commands sql "select …"``: ask stored runs in SQL; without a query, a shell."""
 
 from __future__ import annotations
 
-import os
-import secrets
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -17,7 +15,7 @@ from bench.dataset.answers import FORMATS
 from bench.dataset.views import Views
 from bench.errors import BenchError, MachineError
 from bench.report.redact import Private, of_this_machine, redacted
-from bench.store.files import replace_file
+from bench.store.files import replacing
 
 _INTERRUPTED = 130
 _PROMPT, _MORE = "sql> ", "...> "
@@ -52,18 +50,13 @@ def _written(output: Path | None, write: Callable[[IO[str]], None]) -> None:
     if output is None:
         write(sys.stdout)
         return
-    partial = output.with_name(f".{output.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        with partial.open("w", encoding="utf-8", newline="") as stream:
+        with replacing(output) as partial, partial.open("w", encoding="utf-8", newline="") as stream:
             write(stream)
-        replace_file(partial, output)
     except OSError as error:
         raise MachineError(
             f"cannot write {output}: {error.strerror or error}; name another file with --output"
         ) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def _shell(views: Views, asked: Namespace, private: Private | None) -> int:
@@ -125,8 +118,3 @@ def _parser() -> Parser:
         help="take names of users, hosts and machines, and paths, out of the answer",
     )
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

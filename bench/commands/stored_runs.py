@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from bench.analyse.conditions import other_machine
+from bench.analyse.conditions import other_machine, recorded_at
 from bench.analyse.results import RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.variation import Variation, variation
@@ -50,6 +50,17 @@ def add_reports_folder(parser: Parser) -> None:
     )
 
 
+def add_runs(parser: Parser, which: str, nargs: str = "*") -> None:
+    """The runs that a command is about, by name; ``which`` are meant is told in its help."""
+    parser.add_argument("runs", nargs=nargs, type=run_name, metavar="RUN", help=which)
+
+
+def add_share(parser: Parser, option: str, what: str, default: str | None = None) -> None:
+    """An option that takes a share of one; ``what`` it is of is told in its help."""
+    told = what if default is None else f"{what} (default: {default}%)"
+    parser.add_argument(option, type=partial(share, option=option), default=default, metavar="SHARE", help=told)
+
+
 def results_folder(text: str) -> Path:
     """The folder of runs or the dataset that is named on a command line; of a URL the mirror.
 
@@ -71,7 +82,7 @@ def run_name(text: str) -> str:
     return str(mirrored(dataset, cache_root()) / run)
 
 
-def share(text: str, option: str = "--threshold") -> float:
+def share(text: str, option: str) -> float:
     """``3%`` or ``0.03``, of ``option``, as 0.03.
 
     Raises:
@@ -109,7 +120,8 @@ def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[R
         # A run that cannot be read is left out.
         with suppress(StoreError):
             run = open_run(path)
-            if run.run_id in seen or not _precedes(run, head) or not wanted & _backends(run):
+            backends = {str(load.get("backend")) for load in recorded_at(run.record, "plan", "loads") or ()}
+            if run.run_id in seen or not _precedes(run, head) or not wanted & backends:
                 continue
             seen.add(run.run_id)
             yield analyses.of(run)
@@ -120,17 +132,9 @@ def _earlier(results: Path, head: RunAnalysis, analyses: Analyses) -> Iterator[R
 def _precedes(run: StoredRun, head: RunAnalysis) -> bool:
     """Whether a run ended, on the machine of ``head``, with its model, and began no later."""
     earlier, later = run.record, head.record
-    same = _model(earlier) == _model(later) and other_machine(earlier, later) is None
+    models = [[recorded_at(one, "model", name) for name in ("name", "digest")] for one in (earlier, later)]
+    same = models[0] == models[1] and other_machine(earlier, later) is None
     return run.end is not None and same and str(earlier.get("created_at")) <= str(later.get("created_at"))
-
-
-def _model(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    model = record.get("model") or {}
-    return model.get("name"), model.get("digest")
-
-
-def _backends(run: StoredRun) -> set[str]:
-    return {str(load.get("backend")) for load in (run.record.get("plan") or {}).get("loads") or ()}
 
 
 def add_redact(parser: Parser) -> None:

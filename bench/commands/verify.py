@@ -1,15 +1,14 @@
-"""``python -m bench.commands.verify [RUN …]``: whether stored runs, or artifacts, are as they were recorded."""
+"""``python -m bench.commands verify [RUN …]``: whether stored runs, or artifacts, are as they were recorded."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from filelock import Timeout
 
 from bench.cli import Parser, one_line, print_refusal
-from bench.commands.stored_runs import add_folders, run_name
+from bench.commands.stored_runs import add_folders, add_runs
 from bench.errors import BenchError
 from bench.prepare.cache import ArtifactStore, cache_root, remove
 from bench.prepare.check import check_artifacts, check_model
@@ -105,9 +104,7 @@ def _parser() -> Parser:
         description="Whether the files of stored runs are as they were at the end of the run, by their digests.",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "runs", nargs="*", type=run_name, metavar="RUN", help="folder or id of a run, or a glob (default: the newest)"
-    )
+    add_runs(parser, "folder or id of a run, or a glob (default: the newest)")
     parser.add_argument(
         "--artifacts",
         action="store_true",
@@ -117,8 +114,3 @@ def _parser() -> Parser:
     parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="where artifacts lie (default: the user's cache)")
     add_folders(parser)
     return parser
-
-
-if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(main())

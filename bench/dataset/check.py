@@ -64,7 +64,7 @@ def candidate(folder: Path) -> Candidate:
     if run.created_at is None:
         raise StoreError("run.json does not say when it was measured")
     recorded = (folder / DIGESTS).is_file()
-    return Candidate(run, _digest(read_json(folder / DIGESTS) if recorded else digests_of(folder)), recorded)
+    return Candidate(run, _digest(read_json(folder / DIGESTS) if recorded else digests_of(folder, [folder])), recorded)
 
 
 def _digest(digests: Mapping[str, object]) -> str:

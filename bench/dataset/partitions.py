@@ -15,6 +15,7 @@ from bench.store.bounds import check, open_parquet
 from bench.store.dataset import DATASET_TABLES, HeldFile, sha256_of
 from bench.store.files import replace_file
 from bench.store.remote import fetch_missing
+from bench.store.schema import in_columns
 
 FULL_BYTES, FULL_ROW_GROUPS = 256 * 2**20, 1000
 """A file of this size is left alone, and more rows go into another one."""
@@ -81,11 +82,7 @@ def _groups(
             for group in range(file.num_row_groups):
                 rows = file.read_row_group(group)
                 if rows.num_rows and rows["run_id"][0].as_py() not in without:
-                    columns = [
-                        rows[one.name] if one.name in rows.column_names else pa.nulls(rows.num_rows, one.type)
-                        for one in schema
-                    ]
-                    yield pa.table(columns, schema=schema)
+                    yield in_columns(rows, schema)
 
 
 def _write(path: Path, schema: pa.Schema, *groups: Iterable[pa.Table]) -> tuple[int, int]:

@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.dataset.bins import BASE
+from bench.dataset.bins import COUNTED, MACROS
 from bench.dataset.machines import Machines
 from bench.dataset.queries import Answer, answer_to, in_a_line
 from bench.errors import StoreError
@@ -33,14 +33,6 @@ Say = Callable[[str], None]
 _PLACE = pa.schema([pa.field("machine", pa.string()), pa.field("month", pa.string())])
 _OF_RUN = pa.schema([*RUNS, *_PLACE])
 
-_MACROS = (
-    """ran_on(verdict, requested, executed) AS CASE
-        WHEN verdict = 'fallback' THEN coalesce(executed, 'unknown device')
-        WHEN requested = 'AUTO' THEN coalesce(executed, requested)
-        ELSE requested END""",
-    f"bin_of(ns) AS floor(ln(greatest(ns, 1)) / ln({BASE}))",
-    f"bin_centre(bin) AS pow({BASE}, bin + 0.5)",
-)
 _VIEWS = {
     "runs": """
         SELECT machine, month, run_id, machine_id, created_at,
@@ -82,11 +74,9 @@ _VIEWS = {
         SELECT machine, month, * EXCLUDE (machine, month),
                ran_on(device_verdict, device_requested, device_executed) AS device
         FROM stored_loads""",
-    "generations": """
-        SELECT machine, month, * EXCLUDE (machine, month),
-               coalesce(status = 'ok' AND NOT warmup AND invalid_reason IS NULL AND ttft_ns > 0
-                        AND len(itl_ns) = new_tokens - 1, false) AS counted
-        FROM stored_generations""",
+    "generations": f"""
+        SELECT machine, month, * EXCLUDE (machine, month), {COUNTED} AS counted
+        FROM stored_generations""",  # noqa: S608 - our own words
     "tokens": """
         SELECT g.machine, g.month, g.run_id, g.load_id, g.cell_key, model, backend, device, precision, g.block,
                iteration, warmup, counted, prompt_tokens, new_tokens, batch_size, turn,
@@ -117,11 +107,11 @@ _VIEWS = {
 }
 _LATENCIES = """
     SELECT machine, month, run_id, cell_key, model, backend, device, precision, prompt_tokens, new_tokens, batch_size,
-           bin_centre(bin) AS itl_ns, tokens
+           turn, bin_centre(bin) AS itl_ns, tokens
     FROM (SELECT * EXCLUDE (bin, tokens), unnest(bin) AS bin, unnest(tokens) AS tokens FROM stored_latencies)"""
 _LATENCIES_OF_FOLDERS = """
     SELECT machine, month, run_id, cell_key, model, backend, device, precision, prompt_tokens, new_tokens, batch_size,
-           bin_centre(bin_of(itl_ns)) AS itl_ns, count(*) AS tokens
+           turn, bin_centre(bin_of(itl_ns)) AS itl_ns, count(*) AS tokens
     FROM tokens WHERE counted
     GROUP BY ALL"""
 
@@ -192,7 +182,7 @@ class Views:
         rows = [{"machine": machine, "name": one.name, "labels": list(one.labels)} for machine, one in names.items()]
         schema = pa.schema([("machine", pa.string()), ("name", pa.string()), ("labels", pa.list_(pa.string()))])
         self._table("named", pa.Table.from_pylist(rows, schema=schema))
-        for macro in _MACROS:
+        for macro in MACROS:
             self.connection.execute(f"CREATE MACRO {macro}")
         if is_dataset(results):
             dataset = open_dataset(results)

@@ -94,12 +94,16 @@ def chosen(wanted: Sequence[str], there: Present) -> list[Machine]:
 
 @dataclass(slots=True)
 class Desk:
-    """One request, and the machines that it goes to.
+    """Sends one request to machines by a scheduler, follows their progress, and collects their answers.
+
+    :meth:`choose` finds the machines, :meth:`prepare` copies artifacts to them, :meth:`measure` waits for all answers.
+    The scheduler and the machines may go away and come back meanwhile.
 
     Args:
         address: of the scheduler.
-        wait_s: for how long a machine may be away.
-        take: gets each machine that has answered, as it does so.
+        wait_s: for how long a machine may be away before it is given up.
+        say: prints a line of progress.
+        take: is called with each machine when its answer is there, or it is known to give none.
     """
 
     address: str
@@ -194,7 +198,7 @@ class Desk:
             time.sleep(_POLL_S)
 
     def _see(self, there: Present) -> None:
-        """Notice which machines are away, and give up those that are for too long."""
+        """Note which machines have gone or come back, and give up those that are away for longer than ``wait_s``."""
         now = time.monotonic()
         for one in self.machines:
             if not one.open or one.name in there:

@@ -74,10 +74,13 @@ class Job:
             raise MachineError(f"cannot write to {self.folder}: {error.strerror or error}") from error
 
     def wait(self) -> Iterator[str]:
-        """Start the measurement, or wait for the process that runs it; yields the newest line of output at each poll.
+        """Have the run measured to its end, by a process that may be there already; yields its last line of output.
+
+        One line every half second. A run that has its status already is not measured again, unless it was stopped or
+        killed.
 
         Raises:
-            MachineError: its process ended without a status.
+            MachineError: the process that measured ended without a status.
         """
         status = self.status
         if status is not None and status < STOPPED:
@@ -191,7 +194,17 @@ class Job:
                 # Ctrl-C in the console of the machine reaches it too, and it ends by itself.
                 with suppress(KeyboardInterrupt):
                     status = child.wait()
-                    return status if status >= 0 else STOPPED - status
+                    break
+        if status < 0:
+            return STOPPED - status
+        # On Windows what is killed has whatever status the one who killed it gave it.
+        return STOPPED if status < STOPPED and self._was_killed() else status
+
+    def _was_killed(self) -> bool:
+        """Whether its run was begun and has no end."""
+        from bench.store.reader import open_run  # noqa: PLC0415 - see above
+
+        return (run_id := self.run_id) is not None and open_run(self.results / run_id).end is None
 
     def _held(self) -> bool:
         lock = FileLock(self.folder / ".lock", timeout=0)

@@ -44,16 +44,6 @@ class Launch:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def _address() -> str | None:
-    """Where a worker connects to: on Linux a name without a file, since a socket's path has 107 bytes at most."""
-    return f"\0aipc-bench-{secrets.token_hex(16)}" if sys.platform == "linux" else None
-
-
-def _told(listener: Listener) -> str:
-    """Its address as text, which one without a file is not told as."""
-    return os.fsdecode(listener.address)
-
-
 def limited(connection: Any) -> Any:
     """``connection``, on which a message that is cut off is an error after :data:`MESSAGE_S`, and no wait without end.
 
@@ -75,14 +65,18 @@ class ChildProcess:
         self.scratch = scratch
         self.log = scratch / "worker.log"
         key = secrets.token_bytes(32)
-        with Listener(_address(), authkey=key) as listener, _opened(self.log) as log:
+        # On Linux a name without a file, since a socket's path has 107 bytes at most.
+        address = f"\0aipc-bench-{secrets.token_hex(16)}" if sys.platform == "linux" else None
+        with Listener(address, authkey=key) as listener, _opened(self.log) as log:
             try:
                 self.process = _spawn(python, scratch, log, threads, launch)
             except OSError as error:
                 raise WorkerFailed(f"cannot start {python}: {error.strerror}; {remedy}") from error
+            # Text, which an address without a file is not.
+            told = os.fsdecode(listener.address)
             try:
-                self._greet(_told(listener), key)
-                self.connection = limited(self._accept(listener, start_s))
+                self._greet(told, key)
+                self.connection = limited(self._accept(listener, told, start_s))
             except BaseException:
                 self.kill()
                 raise
@@ -126,7 +120,7 @@ class ChildProcess:
         except OSError as error:
             raise self._died() from error
 
-    def _accept(self, listener: Listener, start_s: float) -> Any:
+    def _accept(self, listener: Listener, address: str, start_s: float) -> Any:
         accepted: list[Any] = []
 
         def accept() -> None:
@@ -145,7 +139,7 @@ class ChildProcess:
             return accepted[0]
         late = self.alive and time.monotonic() >= deadline
         with contextlib.suppress(OSError):
-            Client(_told(listener)).close()
+            Client(address).close()
         thread.join(1.0)
         if late:
             self.kill()

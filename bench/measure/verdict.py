@@ -210,13 +210,10 @@ def _counted(executed: str, shown: _Shown, counters: Counters, bound: float) -> 
     hardware = hardware_of(executed)
     spent, took = f"{shown.work.busy_ns / 1e9:.2f} s", f"{shown.work.over_ns / 1e9:.2f} s"
     what = f"Its process used {spent} of CPU time" if hardware == "CPU" else f"The {hardware} was busy for {spent}"
-    words = f"{what} in the {took} of the timed generations ({_percent(shown.share)})."
+    share = "<1%" if 0 < shown.share < 0.01 else f"{shown.share:.0%}"
+    words = f"{what} in the {took} of the timed generations ({share})."
     if shown.share < bound:
         words += f" That is less than the {bound:.0%} that count as proof."
     if bound > PROOF:
         words += f" Meanwhile its process used {counters.cpu_ns / 1e9:.2f} s of CPU time."
     return words
-
-
-def _percent(share: float) -> str:
-    return "<1%" if 0 < share < 0.01 else f"{share:.0%}"

@@ -224,7 +224,7 @@ class Visit:
         keys = (prompt_key(self.facts.shapes, cell, ordinal, row) for row in range(cell.batch_size))
         prompts = [self.prompts[key] for key in keys]
         most = self.facts.warmup_new_tokens if warmup else None
-        if cell.ask == "again" and (before := _asked_before(cell.request)) is not None:
+        if cell.ask == "again" and (before := cell.request.before_again) is not None:
             self._one(cell, before.shortened(most), attempt, series, prompts, ask="first", warmup=True)
         asked = cell.request.shortened(most)
         return self._one(cell, asked, attempt, series, prompts, ask=cell.ask, warmup=warmup)
@@ -293,10 +293,3 @@ class Visit:
 
     def _scratch(self, attempt: Attempt) -> Path:
         return self.facts.scratch / attempt.load_id.replace("/", "-")
-
-
-def _asked_before(asked: Request) -> Request | None:
-    """What is asked before an answer from the prefix cache is timed: the same, or in a chat what was said before."""
-    if asked.turn == 0:
-        return asked
-    return Request(asked.history_tokens, 1, asked.batch_size) if asked.turn > 1 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from backends.spec import Hardware
@@ -26,6 +26,7 @@ NPU_NAMES = {
     "8086:d71d": "Intel NPU (Nova Lake)",
 }
 _VENDORS = {"8086": "Intel", "10de": "NVIDIA", "1002": "AMD"}
+_GPUS: Mapping[str, Hardware] = {"Intel": "intel-gpu", "NVIDIA": "nvidia-gpu", "AMD": "amd-gpu"}
 
 _DRIVER_VALUES = ("DriverDesc", "DriverVersion", "MatchingDeviceId")
 
@@ -66,10 +67,9 @@ def hardware(
             continue
         if windows:
             kinds.add("directx-gpu")
-        if vendor.startswith("8086") or "intel" in vendor:
-            kinds.add("intel-gpu")
-        if vendor.startswith("10de") or "nvidia" in vendor:
-            kinds.add("nvidia-gpu")
+        for number, maker in _VENDORS.items():
+            if vendor.startswith(number) or maker.lower() in vendor:
+                kinds.add(_GPUS[maker])
     # Intel's stacks cannot use the NPUs of others.
     if any("intel" in str(npu["name"]).lower() for npu in found_npus):
         kinds.add("intel-npu")

@@ -47,10 +47,10 @@ def hindrances() -> Hindrances:
         return Hindrances(priority_class=low_class(int(psutil.Process().nice())), emulated=_emulated())
     else:  # noqa: RET505 - the checker for types reads one platform at a time
         nice, weight = os.getpriority(os.PRIO_PROCESS, 0), own_groups().cpu_weight()
-        policies = {getattr(os, name, None): name for name in ("SCHED_IDLE", "SCHED_BATCH")}
+        policies = {os.SCHED_IDLE: "SCHED_IDLE", os.SCHED_BATCH: "SCHED_BATCH"}
         return Hindrances(
             niceness=nice if nice > 0 else None,
-            policy=policies.get(os.sched_getscheduler(0)) if hasattr(os, "sched_getscheduler") else None,
+            policy=policies.get(os.sched_getscheduler(0)),
             weight=weight if weight is not None and weight < 1 else None,
             tracer=tracer_of(_PROC),
         )

@@ -113,3 +113,11 @@ def usable_memory() -> UsableMemory:
         int(min(one for one in totals if one is not None)),
         int(min(one for one in left if one is not None)),
     )
+
+
+def swap() -> Any:
+    """What psutil tells of the swap; ``None`` where the system does not, as a Windows whose counters are disabled."""
+    try:
+        return psutil.swap_memory()
+    except (OSError, RuntimeError):
+        return None

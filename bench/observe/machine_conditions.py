@@ -14,7 +14,7 @@ import psutil
 from backends.process import usable_cpus
 from bench.observe.cgroup import Throttling, own_groups
 from bench.observe.cpu import parse_cpu_list
-from bench.observe.limits import usable_memory
+from bench.observe.limits import swap, usable_memory
 from bench.observe.power import PowerState, power_state
 from bench.observe.sleep import slept_s
 from bench.observe.sysfs import text_of
@@ -187,12 +187,11 @@ def _with_children(pid: int) -> list[psutil.Process]:
 
 
 def _swap() -> tuple[int | None, int | None]:
-    try:
-        swap = psutil.swap_memory()
-    except (OSError, RuntimeError):
+    found = swap()
+    if found is None:
         return None, None
     # Windows counts how full the page file is, not what was written and read.
-    return swap.used, None if sys.platform == "win32" else swap.sin + swap.sout
+    return found.used, None if sys.platform == "win32" else found.sin + found.sout
 
 
 def major_faults(proc: Path, pid: int) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from bench.observe.limits import UsableMemory, usable_memory
+from bench.observe.limits import UsableMemory, swap, usable_memory
 from bench.observe.sysfs import text_of
 
 _FLOOR_BYTES = 256 * 1024**2
@@ -73,7 +73,8 @@ def cap_of(memory: UsableMemory, free_swap_bytes: int) -> int:
 
 def memory_cap() -> int:
     """:func:`cap_of` what this process and its workers may use, now."""
-    return cap_of(usable_memory(), psutil.swap_memory().free)
+    found = swap()
+    return cap_of(usable_memory(), 0 if found is None else found.free)
 
 
 _REFUSED = re.compile(

@@ -53,7 +53,9 @@ class NvidiaGpus:
                 handle = self._nvml.nvmlDeviceGetHandleByIndex(number)
                 info = self._nvml.nvmlDeviceGetPciInfo(handle)
                 pci_id = f"{info.pciDeviceId & 0xFFFF:04x}:{info.pciDeviceId >> 16:04x}"
-                yield pci_address(info), NvidiaGpu(handle, _text(self._nvml.nvmlDeviceGetName(handle)), pci_id)
+                # As Linux writes it, ``0000:01:00.0``; NVML's domain has eight digits.
+                address = f"{info.domain:04x}:{info.bus:02x}:{info.device:02x}.0"
+                yield address, NvidiaGpu(handle, _text(self._nvml.nvmlDeviceGetName(handle)), pci_id)
             except self._nvml.NVMLError:
                 # One that has fallen off the bus hides no other.
                 continue
@@ -94,11 +96,6 @@ class NvidiaGpus:
             return question(*arguments)
         except self._nvml.NVMLError:
             return None
-
-
-def pci_address(info: Any) -> str:
-    """The address as Linux writes it, ``0000:01:00.0``, from NVML's, whose domain has eight digits."""
-    return f"{info.domain:04x}:{info.bus:02x}:{info.device:02x}.0"
 
 
 def _text(name: str | bytes) -> str:

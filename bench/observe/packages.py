@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from backends.no_secrets import without_secrets
 from backends.speed_variables import home_folder
 from bench.plan.venvs import Venv
@@ -21,7 +23,7 @@ LOCK_FILE = "lock.json"
 """Whether all of a venv was installed by hash, which is written there as the list is."""
 
 _INSTALLERS = {"pip", "setuptools", "wheel"}
-"""Updates of these do not change a stack."""
+"""A venv works without these once it is made, and updates of them do not change a stack."""
 
 _ASK = """
 import importlib.metadata, json, platform
@@ -83,17 +85,10 @@ def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
     if venv.python is None or not installed:
         return None
     home = Path(venv.python).parents[1]
-    try:
-        listed = json.loads((home / PACKAGES_FILE).read_text(encoding="utf-8"))
-        made = {plain_name(entry["name"]): str(entry["version"]) for entry in listed}
-    except (OSError, ValueError, KeyError, TypeError):
+    made, now = listed_packages(home), normalized(installed)
+    if made is None:
         return None
-    now = {plain_name(name): version for name, version in installed.items()}
-    changed = [
-        f"{name} {now.get(name, 'is missing')} (was {made.get(name, 'not there')})"
-        for name in sorted({*made, *now} - _INSTALLERS)
-        if made.get(name) != now.get(name)
-    ]
+    changed = changes(made, {name: version for name, version in now.items() if name not in _INSTALLERS})
     if not changed:
         return None
     return (
@@ -102,9 +97,25 @@ def drift(venv: Venv, installed: Mapping[str, str]) -> str | None:
     )
 
 
-def plain_name(name: str) -> str:
-    """A package's name, however it is spelled."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+def listed_packages(home: Path) -> dict[str, str] | None:
+    """Package -> version of what pip listed as nox made the venv ``home``, but for installers; ``None`` without it."""
+    try:
+        listed = json.loads((home / PACKAGES_FILE).read_text(encoding="utf-8"))
+        found = normalized({entry["name"]: str(entry["version"]) for entry in listed})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return {name: version for name, version in found.items() if name not in _INSTALLERS}
+
+
+def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """What became of each package whose version is not as it was, e.g. ``numpy 2.4 (was 2.3)``."""
+    names = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    return [f"{name} {now.get(name, 'is missing')} (was {before.get(name, 'not there')})" for name in names]
+
+
+def normalized(packages: Mapping[str, str] | None) -> dict[str, str]:
+    """Package -> version, by names that are spelled in one way."""
+    return {canonicalize_name(name): version for name, version in (packages or {}).items()}
 
 
 def without_home(text: str) -> str:

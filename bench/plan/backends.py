@@ -48,12 +48,12 @@ def _origin(point: EntryPoint) -> str:
     return f"the entry point {point.name}{package} in {ENTRY_POINT}"
 
 
-def _every() -> tuple[dict[str, BackendSpec], str | None]:
-    try:
-        return {**OWN, **offered(entry_points(group=ENTRY_POINT), OWN)}, None
-    except UsageError as error:
-        return dict(OWN), str(error)
+BACKENDS: dict[str, BackendSpec] = dict(OWN)
+"""Name -> backend."""
+PROBLEM: str | None = None
+"""Why a backend that a package offers is not among them, which ends every run with that line."""
 
-
-BACKENDS, PROBLEM = _every()
-"""Name -> backend; and why a backend that a package offers is not among them, which ends every run with that line."""
+try:
+    BACKENDS |= offered(entry_points(group=ENTRY_POINT), OWN)
+except UsageError as error:
+    PROBLEM = str(error)

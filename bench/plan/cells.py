@@ -33,9 +33,15 @@ class Request(NamedTuple):
         return (self.prompt_tokens + self.new_tokens) // self.turn - self.new_tokens if self.turn else 0
 
     @property
-    def history_tokens(self) -> int:
-        """What was said before the last message of a chat."""
-        return self.prompt_tokens - self.message_tokens if self.turn else 0
+    def before_again(self) -> Request | None:
+        """What is asked before an answer from the prefix cache is timed: the same, or in a chat what was said before.
+
+        ``None`` at the first turn of a chat, before which nothing was said.
+        """
+        if self.turn == 0:
+            return self
+        history_tokens = self.prompt_tokens - self.message_tokens
+        return Request(history_tokens, 1, self.batch_size) if self.turn > 1 else None
 
     def shortened(self, most: int | None) -> Request:
         """The same with at most so many new tokens; ``None`` for as many as they are."""

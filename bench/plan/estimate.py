@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from backends.spec import ORIGINAL
-from bench.plan.cells import Cell
+from bench.plan.cells import Cell, Request
 from bench.plan.flags import PROFILES
 from bench.plan.options import Options
 from bench.plan.plan import Plan
@@ -22,24 +22,32 @@ def guess_seconds(plan: Plan, options: Options, parameters: int) -> float:
         total += _START_S + options.cooldown_s
         total += parameters * _BYTES_PER_WEIGHT[visit.load.precision] / 1e9
         for cell in visit.cells:
-            warmup_s = generation_seconds(cell, parameters, options.warmup_new_tokens)
-            own = options.warmups * warmup_s + options.repeats * generation_seconds(cell, parameters)
-            # What is asked again is asked a first time too.
-            total += own * (2 if cell.ask == "again" else 1)
+            total += options.warmups * _turn_seconds(cell, parameters, options.warmup_new_tokens)
+            total += options.repeats * _turn_seconds(cell, parameters)
     return total
 
 
-def generation_seconds(cell: Cell, parameters: int, most: int | None = None) -> float:
-    """One generation: 2 operations per parameter and prompt token, then one pass over the weights per new token.
+def _turn_seconds(cell: Cell, parameters: int, most: int | None = None) -> float:
+    """What is asked for one number: of an answer from a prefix cache, first what fills the cache, then the rest.
 
     Args:
-        cell: whose request it answers.
+        cell: whose request is answered.
         parameters: of the model.
         most: new tokens at most.
     """
-    prefill = 2 * parameters * cell.prompt_tokens * cell.batch_size / _OPERATIONS_PER_S
-    step = parameters * _BYTES_PER_WEIGHT[cell.load.precision] / _BANDWIDTH_BYTES_PER_S + _STEP_OVERHEAD_S
-    return prefill + cell.request.shortened(most).new_tokens * step
+    request, precision = cell.request.shortened(most), cell.load.precision
+    before = request.before_again if cell.ask == "again" else None
+    if before is None:
+        return generation_seconds(request, precision, parameters)
+    left = request._replace(prompt_tokens=request.prompt_tokens - before.prompt_tokens)
+    return sum(generation_seconds(one, precision, parameters) for one in (before, left))
+
+
+def generation_seconds(request: Request, precision: str, parameters: int) -> float:
+    """One generation: 2 operations per parameter and prompt token, then one pass over the weights per new token."""
+    prefill = 2 * parameters * request.prompt_tokens * request.batch_size / _OPERATIONS_PER_S
+    step = parameters * _BYTES_PER_WEIGHT[precision] / _BANDWIDTH_BYTES_PER_S + _STEP_OVERHEAD_S
+    return prefill + request.new_tokens * step
 
 
 def quality_seconds(blocks: int, measured_s: float) -> float:
@@ -53,6 +61,11 @@ def memory_bytes(plan: Plan, parameters: int) -> float:
     """The most memory that a worker takes: the weights, half as much again while they are read, and the stack."""
     widest = max(_BYTES_PER_WEIGHT[load.precision] for load in plan.loads)
     return parameters * widest * 1.5 + 300e6
+
+
+def counted(count: int, noun: str) -> str:
+    """How many there are, for people: ``1 cell``, ``2 cells``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def format_duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from bench.cli import quoted
 from bench.errors import UsageError
 from bench.plan.flags import BY_NAME
-from bench.plan.options import Options, resolve_options
+from bench.plan.options import RECORDED, Options, flag_of, resolve_options
 
 _BESIDE = frozenset(
     (
@@ -18,21 +18,6 @@ _BESIDE = frozenset(
     )
 )
 """Flags that may stand beside ``--resume``: where things are, what becomes of the report, what other runs may do."""
-
-_AS_NAMED = (
-    *("prompt_tokens", "new_tokens", "profile", "blocks", "interval_target", "max_blocks", "repeats", "warmups"),
-    *("max_warmups", "warmup_new_tokens", "turns", "threads", "model", "allow_fallback", "retry_crashed", "reference"),
-    *("cooldown_s", "cooldown_c", "cooldown_max_s", "load_timeout_s", "generation_timeout_s"),
-)
-_RENAMED = {
-    "backend": "backends",
-    "device": "devices",
-    "precision": "precisions",
-    "batch_size": "batch_sizes",
-    "ask": "asks",
-    "max_time": "max_time_s",
-}
-"""Flag -> the recorded option that has its value."""
 
 
 def recorded_flags(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,9 +30,9 @@ def recorded_flags(record: Mapping[str, Any]) -> dict[str, Any]:
         options = record["options"]
         variants = record["plan"].get("variants") or {}
         return {
-            **{name: options.get(name) for name in _AS_NAMED},
-            **{name: options[recorded] for name, recorded in _RENAMED.items()},
+            **{flag_of(name): options.get(name) for name in ("model", *RECORDED)},
             "seed": record["seed"],
+            # These are typed in another way than they are recorded.
             "load_option": list(_load_options(options["load_options"])) or None,
             "no_quality": not options["quality"],
             "quality_limits": [f"{name}={ratio!r}" for name, ratio in options["quality_limits"].items()],

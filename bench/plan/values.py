@@ -181,5 +181,7 @@ def load_options(value: Any, where: str) -> dict[str, dict[str, Any]]:
         if key not in known:
             has = f"it has {', '.join(known)}" if known else "it has none"
             raise UsageError(f"{place}: {backend} has no load option {key!r}; {has}")
-        options.setdefault(backend, {})[key] = like(known[key].default, setting, place)
+        choices = known[key].choices
+        value = one_of(setting, place, choices) if choices else like(known[key].default, setting, place)
+        options.setdefault(backend, {})[key] = value
     return options

@@ -96,7 +96,11 @@ def read_variants(a: str | None, b: str | None, asked: CommandLine) -> dict[str,
     }
     read = {name: replace(_read(meant[name], f"--{name}"), spec=typed[name]) for name in typed}
     backend = _backend(read, meant, asked)
-    _refuse_worker(backend, read.values(), asked)
+    if backend in asked.workers and any(variant.requirements or variant.python for variant in read.values()):
+        raise UsageError(
+            f"--worker {backend}: which interpreter {backend} runs in is what --a and --b say; leave --worker out, or "
+            "name the interpreter as a variant"
+        )
     options = any(variant.options for variant in read.values())
     return {
         # A variant that changes nothing is one of what the other changes.
@@ -185,11 +189,3 @@ def _packages(backend: str, devices: tuple[str, ...] | None) -> tuple[str, ...]:
     wanted = [device for device in (usual if devices is None else devices) if spec.precisions(device) is not None]
     found = dict.fromkeys(pinned for device in wanted if (pinned := environment_for(spec, device)) is not None)
     return tuple(dict.fromkeys(name for pinned in found for name in pinned.packages))
-
-
-def _refuse_worker(backend: str, variants: Iterable[Variant], asked: CommandLine) -> None:
-    if backend in asked.workers and any(variant.requirements or variant.python for variant in variants):
-        raise UsageError(
-            f"--worker {backend}: which interpreter {backend} runs in is what --a and --b say; leave --worker out, or "
-            "name the interpreter as a variant"
-        )

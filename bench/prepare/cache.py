@@ -208,15 +208,12 @@ def read_artifact(folder: Path) -> Artifact | None:
         whole = (
             manifest["schema_version"] == MANIFEST_VERSION
             and all((folder / name).is_file() for name in manifest["files"])
-            and not any(_leads_nowhere(path) for path in folder.rglob("*"))
+            # No link leads nowhere.
+            and not any(path.is_symlink() and not path.exists() for path in folder.rglob("*"))
         )
         return _artifact(folder, manifest) if whole else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
-
-
-def _leads_nowhere(path: Path) -> bool:
-    return path.is_symlink() and not path.exists()
 
 
 def damage(artifact: Artifact) -> str | None:

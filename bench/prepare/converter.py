@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packaging.utils import canonicalize_name
+
 from bench.errors import MachineError, ModelRefused, PrepareError
 from bench.last_words import last_words
 from bench.observe.memory import memory_cap, refused_by_cap, starving
-from bench.observe.packages import installed_packages, plain_name
+from bench.observe.packages import installed_packages, normalized
 from bench.plan.venvs import missing_runtime
 from bench.prepare.recipes import Recipe
 from bench.processes import child_environment, end_tree, exit_in_words, process_group
@@ -89,8 +91,8 @@ class Converter:
                 f"the conversion venv's interpreter {self.python} does not run ({type(error).__name__}): "
                 "make the venv again with `nox -s models`"
             ) from error
-        versions = {plain_name(name): version for name, version in installed.items()}
-        return {name: versions.get(plain_name(name)) for name in packages}
+        versions = normalized(installed)
+        return {name: versions.get(canonicalize_name(name)) for name in packages}
 
     def _process(self, request: Path, log: Path, env: Mapping[str, str], watch: Callable[[], None]) -> int:
         with log.open("wb") as stream:
@@ -126,9 +128,6 @@ def environment(scratch: Path, *, online: bool) -> dict[str, str]:
         "TEMP": str(scratch),
         "TMP": str(scratch),
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-        # openvino-telemetry and NNCF have no switch of their own but stay silent in a CI.
-        "CI": "true",
-        "NNCF_CI": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
     return child_environment(ours, online=online)

@@ -19,10 +19,9 @@ from bench.prepare.conversion_cost import PendingWork, existing_parent, gigabyte
 from bench.prepare.converter import Converter
 from bench.prepare.model_facts import WEIGHT_FORMATS, ModelFacts
 from bench.prepare.model_source import ModelSource
+from bench.prepare.preparation import Say
 from bench.prepare.recipes import Recipe
 from bench.scratch import scratch
-
-Say = Callable[[str], None]
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _MAIN = "main"

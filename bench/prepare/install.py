@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bench import PROJECT_ROOT
-from bench.observe.packages import LOCK_FILE
+from bench.observe.packages import LOCK_FILE, PACKAGES_FILE, listed_packages
 from bench.plan.environments import CONVERSION, HARNESS, Environment, Here, package_name, this_machine
 from bench.prepare import locks
 from bench.prepare.install_lines import Lines, Session
@@ -50,9 +50,6 @@ BELOW_ROOT = 209
 """Characters that the longest path of a venv has below the checkout: a licence in torch 2.13."""
 UNPACKING = 1.4
 """Space that pip needs while it works, over what is left when it is done: packages lie beside what they unpack to."""
-
-INSTALLERS = frozenset(("pip", "setuptools", "wheel"))
-"""Packages that a venv works without, once it is made."""
 
 LOG = "install.log"
 """All that pip and uv say while they fill a venv, in its folder."""
@@ -100,14 +97,14 @@ def damage(name: str) -> str | None:
     version than the listed one is somebody's choice, and a finding of the run.
     """
     home = VENVS / name
-    try:
-        listed = json.loads((home / "packages.json").read_text("utf-8"))
-        wanted = {canonicalize_name(entry["name"]): entry["version"] for entry in listed}
-    except (OSError, ValueError, KeyError, TypeError):
+    wanted = listed_packages(home)
+    if wanted is None:
         return "its list of packages cannot be read"
     folders = [str(folder) for folder in (*home.glob("lib/python*/site-packages"), *home.glob("Lib/site-packages"))]
-    found = {canonicalize_name(one.name): one for one in distributions(path=folders) if one.name}
-    for package in sorted(wanted.keys() - INSTALLERS):
+    found: dict[str, Distribution] = {
+        canonicalize_name(one.name): one for one in distributions(path=folders) if one.name
+    }
+    for package in sorted(wanted):
         if package not in found:
             return f"{package} {wanted[package]} is gone"
         if (file := _lost_file(found[package])) is not None:
@@ -288,7 +285,7 @@ class Installation:
         # The harness compares this with what it finds there when it measures.
         listing = (*pip, "list", "--format=json", "--disable-pip-version-check")
         listed = self._programs.run(*listing, env=settings, errors=False)
-        (home / "packages.json").write_text(listed, encoding="utf-8")
+        (home / PACKAGES_FILE).write_text(listed, encoding="utf-8")
         _note_lock(one, lock, (*rows, *lock.beside), listed, by)
         return by
 

@@ -22,7 +22,10 @@ _DRAWN_EVERY_S = 1.0
 _NAME = r"[A-Za-z][\w.]*(?:-[A-Za-z][\w.]*)*"
 """A package, without the version that comes after it in a requirement or in the name of a wheel."""
 _STEPS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
-    (re.compile(rf"(?:Collecting|Processing|Downloading) (?:\S*/)?({_NAME})"), lambda found: f"fetching {found[1]}"),
+    (
+        re.compile(rf"(?:Collecting|Processing|Downloading) (?:[^(]*[/\\])?({_NAME})"),
+        lambda found: f"fetching {found[1]}",
+    ),
     (re.compile(r"Resolved (\d+) packages?"), lambda found: f"fetching {found[1]} packages"),
     (re.compile(r"Building wheel for (\S+)"), lambda found: f"compiling {found[1]}"),
     (
@@ -89,8 +92,10 @@ class Lines:
 
     def show(self, line: str) -> None:
         """Show what somebody else says."""
+        # A console that lacks a character, as those of Windows do, loses that and not the session.
+        encoding = sys.stdout.encoding
         with self._above():
-            print(line, flush=True)
+            print(line.encode(encoding, "replace").decode(encoding), flush=True)
 
     def begin(self, name: str) -> None:
         """Have a line for the venv ``name``."""

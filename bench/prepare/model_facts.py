@@ -19,7 +19,6 @@ from bench.errors import UsageError
 WEIGHT_FORMATS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16", "I8": "int8", "U8": "int8"}
 _ALIKE = ("mistral", "mixtral", "phi3", "phimoe", "starcoder2")
 """Architectures whose layers all have the window of the configuration, and which have no list of kinds of layers."""
-_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I8": 1, "U8": 1, "F8_E4M3": 1, "F8_E5M2": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +79,8 @@ def unreadable_refused(directory: Path) -> Iterator[None]:
 
 def _facts(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ModelFacts:
     elements: Counter[str] = Counter()
-    stored = 0
     for tensor in tensors.values():
-        size = prod(tensor.shape)
-        elements[WEIGHT_FORMATS.get(tensor.kind, tensor.kind.lower())] += size
-        width = _BYTES.get(tensor.kind)
-        stored += tensor.end - tensor.begin if width is None else size * width
+        elements[WEIGHT_FORMATS.get(tensor.kind, tensor.kind.lower())] += prod(tensor.shape)
     widths = {width for name, tensor in tensors.items() for width in _widths(name, tensor.shape)}
     embedding = embedding_of(tensors)
     outer = (tensors[name] for name in (embedding, output_layer(tensors)) if name is not None)
@@ -95,7 +90,7 @@ def _facts(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ModelFac
         context_tokens=context_tokens(config),
         linear_widths=tuple(sorted(widths)),
         weight_elements=dict(elements),
-        stored_bytes=stored,
+        stored_bytes=sum(tensor.end - tensor.begin for tensor in tensors.values()),
         embedding_parameters=sum(prod(tensor.shape) for tensor in outer),
         window_everywhere=bool(config.get("sliding_window")) and config.get("model_type") in _ALIKE,
     )

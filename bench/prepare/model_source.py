@@ -214,7 +214,7 @@ def _directory(spec: str, typed: Path, directory: Path) -> ModelSource:
             if not tokenizer:
                 raise UsageError(f"{no_tokenizer}: copy tokenizer.json of the model that it was made from into it")
             return ModelSource(kind, str(directory), name_of(typed))
-    if among := _ggufs_instead(directory):
+    if not any(directory.glob("*.safetensors")) and (among := models_among(directory.iterdir())):
         if len(among) == 1:
             return _gguf(spec, among[0])
         names = ", ".join(file.name for file in among)
@@ -227,11 +227,6 @@ def _directory(spec: str, typed: Path, directory: Path) -> ModelSource:
     if not tokenizer:
         raise UsageError(f"{no_tokenizer}: {_REMEDY}")
     return ModelSource("directory", str(directory), name_of(typed), quantized)
-
-
-def _ggufs_instead(directory: Path) -> list[Path]:
-    """The GGUF models in a folder that holds no other weights."""
-    return [] if any(directory.glob("*.safetensors")) else models_among(directory.iterdir())
 
 
 def _gguf(spec: str, file: Path) -> ModelSource:

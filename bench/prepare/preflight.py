@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.plan.estimate import format_duration, guess_seconds, memory_bytes, quality_seconds
+from bench.plan.estimate import counted, format_duration, guess_seconds, memory_bytes, quality_seconds
 from bench.plan.options import Options
 from bench.plan.plan import Plan
 from bench.prepare.conversion_cost import PendingWork, disk_bytes
@@ -23,14 +23,16 @@ def preflight_lines(
     plan: Plan, options: Options, pending: Sequence[PendingWork], parameters: int | None, free: Free
 ) -> list[str]:
     """The announcement of a run that first makes ``pending``; ``parameters`` is ``None`` if there is no model."""
-    warmups = " to ".join(str(count) for count in sorted({options.warmups, options.max_warmups}))
-    blocks = " to ".join(str(count) for count in sorted({options.blocks, options.most_blocks}))
-    counts = f"{blocks} blocks of {warmups} warm-ups + {options.repeats} timed generations each"
-    measure = f"measure    {len(plan.loads)} loads, {len(plan.cells)} cells, in {counts}"
+    blocks = _from_to(options.blocks, options.most_blocks, "block")
+    warmups = _from_to(options.warmups, options.max_warmups, "warm-up")
+    timed = counted(options.repeats, "timed generation")
+    what = f"{counted(len(plan.loads), 'load')}, {counted(len(plan.cells), 'cell')}"
+    measure = f"measure    {what}, in {blocks} of {warmups} + {timed} each"
     if parameters is None:
         return [measure, "time       as the simulated latencies add up; no model is run"]
     making_s = sum(work.seconds for work in pending)
-    what = f"{len(pending)} artifacts, about {format_duration(making_s)}: {', '.join(work.label for work in pending)}"
+    labels = ", ".join(work.label for work in pending)
+    what = f"{counted(len(pending), 'artifact')}, about {format_duration(making_s)}: {labels}"
     guess = _guess(plan, options, parameters, making_s)
     return [
         measure,
@@ -39,6 +41,10 @@ def preflight_lines(
         _memory(plan, pending, parameters, free),
         f"time       {guess} (a guess; a measured figure follows after the first block)",
     ]
+
+
+def _from_to(least: int, most: int, noun: str) -> str:
+    return counted(most, noun) if least == most else f"{least} to {counted(most, noun)}"
 
 
 def _guess(plan: Plan, options: Options, parameters: int, making_s: float) -> str:

@@ -54,28 +54,20 @@ class PreparedModel:
     """A model on this disk.
 
     Args:
-        kind: see :class:`bench.prepare.model_source.ModelSource`.
-        synthetic: its weights are random; every report says so.
-        digest: of where it comes from.
+        source: what was asked for.
         path: a Hugging Face directory (safetensors, configuration, tokenizer), or a ready-made artifact.
-        context_tokens: the longest sequence that it takes; ``None`` where unknown.
-        parameters: learned numbers, tied ones once where that is known.
-        note: what a reader of a report must know about its weights.
+        facts: what its files say.
+        digest: of where it comes from.
         revision: the commit of the repository that it comes from; ``None`` where that is not known.
-        embedding_parameters: see :class:`bench.prepare.model_facts.ModelFacts`.
+        note: what a reader of a report must know about its weights.
     """
 
-    name: str
-    kind: str
-    synthetic: bool
-    digest: str
+    source: ModelSource
     path: Path
-    context_tokens: int | None
-    vocab_size: int
-    parameters: int
+    facts: ModelFacts
+    digest: str
+    revision: str | None
     note: str | None
-    revision: str | None = None
-    embedding_parameters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,20 +143,7 @@ class Preparation(ABC):
 
     def model(self) -> PreparedModel:
         """The model, made or downloaded if need be; raises as :meth:`artifact`."""
-        path, facts = self._path, self._facts
-        return PreparedModel(
-            name=self.source.label,
-            kind=self.source.kind,
-            synthetic=self.source.kind == "synthetic",
-            digest=self._digest,
-            path=path,
-            context_tokens=facts.context_tokens,
-            vocab_size=facts.vocab_size,
-            parameters=facts.parameters,
-            note=self._note,
-            revision=self._revision,
-            embedding_parameters=facts.embedding_parameters,
-        )
+        return PreparedModel(self.source, self._path, self._facts, self._digest, self._revision, self._note)
 
     @property
     def _revision(self) -> str | None:

@@ -72,7 +72,8 @@ def _rows(python: str, group: str, minors: Sequence[int], *, upgrade: bool) -> l
         if facts.unsupported(Here(system, "x86_64", (3, minor))) is None
     ]
     options = ["--universal", "--python-version", f"3.{min(minors)}"]
-    options += ["--no-deps"] if group in _installed_beside() else []
+    beside = {Environment(one, one, ()).facts.without_dependencies for one in known_groups()}
+    options += ["--no-deps"] if group in beside else []
     options += [] if facts.build else ["--only-binary", ":all:"]
     options += ["-c", str(locks.lock_file(TESTS))] if group in (HARNESS, FLEET, *extra_groups()) else []
     with tempfile.TemporaryDirectory(prefix="aipc-bench-lock-") as folder:
@@ -92,11 +93,6 @@ def _rows(python: str, group: str, minors: Sequence[int], *, upgrade: bool) -> l
     return _plain(_trimmed(found, packages, minors), pins(group))
 
 
-def _installed_beside() -> set[str | None]:
-    """The groups that are installed without what they depend on."""
-    return {Environment(group, group, ()).facts.without_dependencies for group in known_groups()}
-
-
 def _compile(python: str, group: str, requirements: Iterable[str], options: Sequence[str]) -> None:
     if (why := _problem(python, requirements, options, Path(options[-1]).parent)) is not None:
         raise PrepareError(f"the packages of {group} cannot be resolved: {why}")
@@ -112,7 +108,7 @@ def _trimmed(rows: Sequence[Row], packages: Iterable[Mapping[str, Any]], minors:
     """
     accepted: set[str] = set()
     for package in packages:
-        wheels = [wheel for wheel in package.get("wheels", ()) if _can_be_installed(_file_name(wheel), minors)]
+        wheels = [wheel for wheel in package.get("wheels", ()) if _can_be_installed(wheel, minors)]
         # What has no wheel is compiled.
         for file in wheels or [package["sdist"]]:
             accepted.add(f"sha256:{file['hashes']['sha256']}")
@@ -128,14 +124,10 @@ def _plain(rows: Sequence[Row], pinned: Iterable[str]) -> list[Row]:
     return [Row(requirement, row.hashes, row.via) for requirement, row in zip(plain, rows, strict=True)]
 
 
-def _file_name(wheel: Mapping[str, Any]) -> str:
-    return str(wheel.get("name") or str(wheel["url"]).rpartition("/")[2])
-
-
-def _can_be_installed(wheel: str, minors: Sequence[int]) -> bool:
+def _can_be_installed(wheel: Mapping[str, Any], minors: Sequence[int]) -> bool:
     """Whether a wheel is for a system and a Python of this project."""
     try:
-        tags = parse_wheel_filename(wheel)[3]
+        tags = parse_wheel_filename(wheel.get("name") or str(wheel["url"]).rpartition("/")[2])[3]
     except InvalidWheelFilename:
         return False
     return any(_PLATFORM.fullmatch(tag.platform) and _is_ours(tag.interpreter, tag.abi, minors) for tag in tags)

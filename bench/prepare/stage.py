@@ -13,8 +13,7 @@ from backends.scoring import TOP
 from backends.spec import ORIGINAL
 from bench.errors import MachineError, PrepareError, UsageError
 from bench.plan.backends import BACKENDS
-from bench.plan.cells import Load, Request
-from bench.plan.cells import digest as digest_of
+from bench.plan.cells import Load, Request, digest as digest_of
 from bench.plan.options import Options
 from bench.plan.plan import quantized_already
 from bench.plan.venvs import Venvs

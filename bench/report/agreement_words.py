@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from bench.analyse.agreement import PHRASE
 from bench.analyse.results import CellResult
 from bench.report.format import listed, number, percent, small_share
-from bench.report.language import gettext as _
-from bench.report.language import ngettext
+from bench.report.language import gettext as _, ngettext
 from bench.report.run_view import RunView
 
 COLUMN = "first_difference"
@@ -45,6 +44,13 @@ def first_difference(view: RunView, cell: CellResult) -> str:
         tokens=number(cell.answers.first_difference, _places(cell.answers.first_difference)),
         length=number(cell.answers.compared_tokens, 0),
     )
+
+
+def in_one_line(view: RunView, cell: CellResult) -> str:
+    """The column where there is no room for a badge."""
+    collapses = _("collapsed output") if collapsed(view, cell) else ""
+    varies = _("not deterministic") if cell.answers and cell.answers.repeats_that_differ else ""
+    return ", ".join(filter(None, (first_difference(view, cell), collapses, varies)))
 
 
 def note(view: RunView) -> str:

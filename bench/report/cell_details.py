@@ -16,8 +16,7 @@ from bench.report.code_words import word
 from bench.report.drawing.series_chart import SeriesChart, of_many, series_chart
 from bench.report.finding_notes import Note
 from bench.report.format import capital, listed, number, plural, shares, with_interval
-from bench.report.language import gettext as _
-from bench.report.language import ngettext
+from bench.report.language import gettext as _, ngettext
 from bench.report.measure_again import alone
 from bench.report.run_facts import timed_region
 from bench.report.run_view import Row, RunView

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.language import gettext as _, mark
 
 _OTHERS = {
     "timeout": mark("timed out"),

@@ -12,8 +12,7 @@ from bench.analyse.read_findings import describe
 from bench.analyse.results import Finding
 from bench.findings import BY_WORD
 from bench.report.format import localized, number
-from bench.report.language import ENGLISH, chosen
-from bench.report.language import gettext as _
+from bench.report.language import ENGLISH, chosen, gettext as _
 
 
 class _Localized(string.Formatter):

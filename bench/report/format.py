@@ -33,6 +33,16 @@ def listed(names: Sequence[str]) -> str:
     return gettext("{names} and {last}").format(names=", ".join(most), last=last) if most else last
 
 
+def few(names: Sequence[str], most: int) -> str:
+    """The first of ``names``, and how many more there are: ``a, b and 3 more``."""
+    return listed(names) if len(names) <= most else and_more(", ".join(names[:most]), len(names) - most)
+
+
+def and_more(names: str, count: int) -> str:
+    """What was named, and how many more there are."""
+    return gettext("{names} and {count} more").format(names=names, count=count)
+
+
 def decimals(value: float) -> int:
     """How many decimals leave about three digits that matter."""
     size = abs(value)
@@ -60,10 +70,19 @@ def interval(estimate: Estimate | None, dash: str = "–") -> str:  # noqa: RUF0
     return f"{number(estimate.low, places)}{dash}{number(estimate.high, places)}"
 
 
+def figure(estimate: Estimate) -> str:
+    """A value with its interval where there is one, e.g. ``223 (210–237)``."""  # noqa: RUF002
+    return number(estimate.value) + in_brackets(interval(estimate))
+
+
 def with_interval(estimate: Estimate, unit: str) -> str:
-    """A value with its unit and its interval where there is one, e.g. ``223 ms (210–237)``."""  # noqa: RUF002
-    ends = interval(estimate)
-    return f"{number(estimate.value)} {unit}" + (f" ({ends})" if ends else "")
+    """The same with its unit, e.g. ``223 ms (210–237)``."""  # noqa: RUF002
+    return f"{number(estimate.value)} {unit}" + in_brackets(interval(estimate))
+
+
+def in_brackets(words: str) -> str:
+    """What follows a value, such as the ends of its interval; blank for nothing."""
+    return f" ({words})" if words else ""
 
 
 def percent(share: float, places: int | None = 0) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from bench.analyse.conditions import recorded_at
 from bench.analyse.results import CellResult, Finding
 from bench.errors import MachineError
 from bench.report import finding_words
-from bench.report.language import ENGLISH, chosen
-from bench.report.language import gettext as _
+from bench.report.language import ENGLISH, chosen, gettext as _
 from bench.report.redact import Private, address, shown_text
 from bench.store.files import write_files
 from bench.store.reader import as_utc
@@ -202,6 +202,23 @@ def index_lines(reports: Path, private: Private | None = None) -> list[str]:
         return [f"the index of reports is not up to date: {shown_text(str(error), private)}"]
 
 
+def publish(folder: Path, files: Mapping[str, str], page: str, private: Private | None) -> list[str]:
+    """Write the files of a report and the index of its folder; returns the lines that say where these are.
+
+    Args:
+        folder: of the report, below that of all reports.
+        files: name -> content.
+        page: which of them people open, of :data:`PAGES`.
+        private: what these lines must not tell; ``None`` for nothing.
+
+    Raises:
+        MachineError: the files cannot be written.
+    """
+    write_files(folder, {folder / name: content for name, content in files.items()})
+    kind = next(kind for _, name, kind in PAGES if name == page)
+    return [*index_lines(folder.parent, private), f"{kind:<10} {address(folder / page, private)}"]
+
+
 def page(found: Found) -> str:
     """The page of one folder, in the language that is chosen; its script only sorts."""
     from bench.report.template import render_page  # noqa: PLC0415 - jinja2 takes a moment
@@ -261,13 +278,12 @@ def about(
         ended: whether all of its runs came to an end.
     """
     measured = list(cells)
-    model = record.get("model") or {}
     return about_fields(
         created_at=record.get("created_at"),
-        machine=((record.get("machine") or {}).get("cpu") or {}).get("name"),
+        machine=recorded_at(record, "machine", "cpu", "name"),
         machine_id=record.get("machine_id"),
-        model=model.get("name"),
-        synthetic_model=bool(model.get("synthetic")),
+        model=recorded_at(record, "model", "name"),
+        synthetic_model=bool(recorded_at(record, "model", "synthetic")),
         backends=[cell.load.backend for cell in measured],
         simulated=[cell.load.simulated for cell in measured],
         cells=len({cell.cell_key for cell in measured}),

@@ -79,7 +79,7 @@ def _conditions(options: Mapping[str, Any], backend: str, usual: str) -> Iterato
         yield from ("--reference", NO_REFERENCE)
     limits = options.get("quality_limits") or DEFAULT_QUALITY_LIMITS
     if limits != DEFAULT_QUALITY_LIMITS:
-        yield from ("--quality-limits", ",".join(f"{name}={ratio:g}" for name, ratio in limits.items()))
+        yield from ("--quality-limits", ",".join(f"{name}={ratio:g}" for name, ratio in limits.items() if ratio))
 
 
 def _listed(numbers: Set[int]) -> str:

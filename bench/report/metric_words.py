@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from bench.metrics import METRICS
 from bench.report.format import capital, number, percent
-from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.language import gettext as _, mark
 
 ITL_NAMES = {
     "p50": mark("median inter-token latency"),

@@ -11,9 +11,8 @@ from bench.analyse.quality import Quality
 from bench.analyse.read_quality import limits_of
 from bench.analyse.results import LoadResult
 from bench.report.code_words import word
-from bench.report.format import interval, listed, number, percent, plural
-from bench.report.language import gettext as _
-from bench.report.language import mark, ngettext
+from bench.report.format import figure, in_brackets, interval, listed, number, percent, plural
+from bench.report.language import gettext as _, mark, ngettext
 from bench.report.run_view import RunView
 
 COLUMN = "perplexity_ratio"
@@ -80,9 +79,8 @@ def in_one_line(load: LoadResult) -> str:
     quality = load.quality
     if quality is None or quality.is_reference:
         return ratio(load)
-    ends = interval(quality.ratio)
     verdict = word(quality.verdict) if quality.verdict != "faithful" else ""
-    return ", ".join(filter(None, (ratio(load) + (f" ({ends})" if ends else ""), verdict)))
+    return ", ".join(filter(None, (ratio(load) + in_brackets(interval(quality.ratio)), verdict)))
 
 
 def beside(load: LoadResult) -> str:
@@ -230,7 +228,6 @@ def _ratio_of(load: LoadResult) -> str:
 
 
 def _ratio_words(quality: Quality, found: Estimate) -> str:
-    ends = interval(found)
     return _("{ratio} times the perplexity of {reference}").format(
-        ratio=number(found.value) + (f" ({ends})" if ends else ""), reference=quality.reference or _("the reference")
+        ratio=figure(found), reference=quality.reference or _("the reference")
     )

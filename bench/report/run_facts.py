@@ -17,8 +17,7 @@ from bench.analyse.results import CellResult, RunAnalysis
 from bench.plan.backends import BACKENDS
 from bench.report.code_words import word
 from bench.report.format import clean, gibibytes, number, parameters, plural
-from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.language import gettext as _, mark
 from bench.report.run_view import RunView
 from bench.report.template import recorded
 

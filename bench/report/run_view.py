@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
+from bench.analyse.conditions import recorded_at
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, paired
 from bench.analyse.ranking import lowest_of
@@ -235,7 +236,7 @@ class RunView:
     @property
     def cpu(self) -> str | None:
         """The name of the machine's CPU."""
-        name: str | None = ((self.record.get("machine") or {}).get("cpu") or {}).get("name")
+        name: str | None = recorded_at(self.record, "machine", "cpu", "name")
         return name
 
     @property

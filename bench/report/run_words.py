@@ -23,8 +23,7 @@ from bench.report.format import (
     small_share,
     with_interval,
 )
-from bench.report.language import gettext as _
-from bench.report.language import mark, ngettext
+from bench.report.language import gettext as _, mark, ngettext
 from bench.report.metric_words import name as metric_name
 from bench.report.names import again_name, cell_name, requests_name, shape_name
 from bench.report.run_view import Answer, Overview, RunView

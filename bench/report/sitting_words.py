@@ -11,8 +11,7 @@ from bench.analyse import sittings
 from bench.analyse.sittings import Interruption
 from bench.plan.resume import resume_command
 from bench.report.format import clean, listed, number, plural
-from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.language import gettext as _, mark
 from bench.report.run_view import RunView
 
 _ENDS = {

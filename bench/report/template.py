@@ -19,6 +19,7 @@ from bench.report.format import clean, listed, plural
 from bench.report.language import ENGLISH, chosen, gettext, ngettext, pgettext
 
 TEMPLATES = Path(__file__).resolve().parent / "templates"
+_SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 _COMMAND = re.compile(r"`(nox [^`]*)`")
 
 
@@ -30,7 +31,7 @@ def environment() -> jinja2.Environment:
     """
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
+        autoescape=jinja2.select_autoescape(["html.jinja"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -40,7 +41,7 @@ def environment() -> jinja2.Environment:
     # Messages are filled in with ``format`` here as in code: {{ _("{count} more").format(count=3) }}.
     made.install_gettext_callables(gettext, ngettext, newstyle=False, pgettext=pgettext)  # type: ignore[attr-defined]
     made.globals |= {"f": fmt, "word": word, "plural": plural, "listed": listed}
-    made.filters |= {"commands": commands, "recorded": recorded}
+    made.filters |= {"commands": commands, "recorded": recorded, "md": in_markdown}
     return made
 
 
@@ -67,6 +68,17 @@ def render_page(name: str, style: str = "", parts: Sequence[str] = (), **values:
             **values,
         )
     )
+
+
+def render_markdown(name: str, **values: Any) -> str:
+    """A document in Markdown, of ``NAME.md.jinja``, for a step summary (GitHub: at most 1 MiB)."""
+    return environment().get_template(f"{name}.md.jinja").render(**values).rstrip("\n") + "\n"
+
+
+def in_markdown(value: str) -> str:
+    """Foreign text that stays text in Markdown, also within a table."""
+    plain = " ".join(clean(value).split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\1", plain)
 
 
 def commands(words: str) -> Markup:

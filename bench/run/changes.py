@@ -6,16 +6,16 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from backends.reasons import first_of
 from bench.analyse.conditions import mismatches, settings_of, system_versions
 from bench.errors import UsageError
 from bench.measure.attempt import LoadPlan
-from bench.observe.packages import plain_name
+from bench.observe.packages import changes, normalized
 from bench.plan.resume import resume_command
 from bench.run.resume import Earlier, other_than_before
 from bench.store.schema import SCHEMA_VERSION
 
 _MAY_CHANGE = frozenset(("power source", "power mode", "governor"))
-_MOST_NAMED = 3
 
 
 def refuse_changes(earlier: Earlier, record: Mapping[str, Any], load_plans: Mapping[str, LoadPlan]) -> None:
@@ -78,16 +78,12 @@ def _other_options(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[
 
 def _other_packages(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for venv in sorted({*then, *now}):
-        was, has = (_packages_of(one.get(venv) or {}) for one in (then, now))
-        names = sorted(name for name in {*was, *has} if was.get(name) != has.get(name))
-        if names:
-            words = [f"{name} {was.get(name, 'missing')}, now {has.get(name, 'missing')}" for name in names]
-            more = f" and {len(words) - _MOST_NAMED} more" if len(words) > _MOST_NAMED else ""
-            yield f"packages of {venv} ({'; '.join(words[:_MOST_NAMED])}{more})"
+        if changed := changes(*(_packages_of(one.get(venv) or {}) for one in (then, now))):
+            yield f"packages of {venv} ({first_of(changed)})"
 
 
 def _packages_of(venv: Mapping[str, Any]) -> dict[str, str]:
-    found = {plain_name(name): str(version) for name, version in (venv.get("packages") or {}).items()}
+    found = normalized(venv.get("packages"))
     return {**found, "Python": str(venv["python"])} if "python" in venv else found
 
 

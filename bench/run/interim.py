@@ -46,7 +46,7 @@ class InterimReport:
         """Where the page is; and what prevented it."""
         try:
             ended = subprocess.run(
-                [sys.executable, "-m", "bench.commands.report", *self._arguments],
+                [sys.executable, "-m", "bench.commands", "report", *self._arguments],
                 env=child_environment({}),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,

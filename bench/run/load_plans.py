@@ -31,7 +31,9 @@ def named_venvs(loads: Sequence[Load], venvs: Venvs) -> dict[str, Venv]:
 def in_pairs(loads: Sequence[Load], plans: Mapping[str, LoadPlan], readiness: Readiness) -> dict[str, LoadPlan]:
     """The plans of ``loads`` by key; where one variant cannot run, the other is not measured either."""
     found = dict(plans)
-    lost = [load for load in loads if load.variant and _is_lost(load, plans[load.key], readiness)]
+    lost = [
+        load for load in loads if load.variant and (plans[load.key].why_not is not None or not readiness.can_run(load))
+    ]
     for load in loads:
         twins = [one for one in lost if _place(one) == _place(load)]
         if load.variant and twins and load.variant not in {one.variant for one in twins}:
@@ -42,10 +44,6 @@ def in_pairs(loads: Sequence[Load], plans: Mapping[str, LoadPlan], readiness: Re
 
 def _place(load: Load) -> tuple[str, str, str]:
     return load.backend, load.device, load.precision
-
-
-def _is_lost(load: Load, plan: LoadPlan, readiness: Readiness) -> bool:
-    return plan.why_not is not None or not readiness.can_run(load)
 
 
 def plan_load(

@@ -11,7 +11,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -27,6 +27,7 @@ from bench.observe.packages import without_home
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.options import Options
+from bench.prepare.preparation import Say
 from bench.run.guard.found import Found
 
 _NAME = "aipc-bench"
@@ -41,8 +42,6 @@ _TOLD = ("run_id", "since", "command")
 
 SHARED_QUALITY = Found(Code.SHARED, messages=("shared-quality",), severity="info")
 """What is found about a run whose texts alone were scored beside other runs."""
-
-Say = Callable[[str], None]
 
 
 def hold_machine(loads: Iterable[Load], run_id: str, command: str, options: Options, say: Say) -> list[Found]:

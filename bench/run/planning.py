@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.errors import UsageError
 from bench.observe.accelerators import gpus, hardware, npus
 from bench.plan import values as v
 from bench.plan.backends import BACKENDS
@@ -42,4 +43,6 @@ def _options_again(flags: Mapping[str, Any], root: Path) -> Options:
     given = flags.get("results_dir")
     run = find_resumable(flags["resume"], root / "results" if given is None else v.path(given, "--results-dir"))
     options = options_again(run.record, flags, root)
+    if any(run.record["plan"].get(part) is None for part in ("loads", "cells")):
+        raise UsageError("--resume: run.json of that run does not record its plan; measure anew without --resume")
     return replace(options, results_dir=run.path.parent, resume=run.path)

@@ -16,7 +16,7 @@ from bench.measure.attempt import RunFacts
 from bench.observe.machine import machine_facts
 from bench.observe.packages import without_home
 from bench.plan.cells import Cell
-from bench.plan.options import Options
+from bench.plan.options import COUNTS, RECORDED, Options
 from bench.plan.variants import Variant
 from bench.prepare.model_facts import kv_values_per_token
 from bench.prepare.model_source import ModelSource
@@ -73,7 +73,7 @@ def run_record(
         "project": {"version": project_version(), "git_commit": git_commit()},
         "model": model,
         "plan": {
-            **{name: getattr(options, name) for name in _PLAN},
+            **{name: getattr(options, name) for name in COUNTS},
             "threads": facts.threads,
             "variants": {name: recorded_variant(variant) for name, variant in options.variants.items()},
             "loads": [{"load_key": key, "label": load.label, **load.identity} for key, load in loads.items()],
@@ -88,20 +88,9 @@ def run_record(
     return scrub
 
 
-_PLAN = (
-    *("profile", "blocks", "interval_target", "max_blocks", "max_time_s"),
-    *("repeats", "warmups", "max_warmups", "warmup_new_tokens"),
-)
-_SWEEP = ("backends", "devices", "precisions", "prompt_tokens", "new_tokens", "batch_sizes", "asks", "turns")
-_QUALITY = ("quality", "quality_limits", "reference")
-_TIMES = ("cooldown_s", "cooldown_c", "cooldown_max_s", "load_timeout_s", "generation_timeout_s")
-_OPTIONS = (*_SWEEP, *_PLAN, "threads", "load_options", "allow_fallback", "retry_crashed", *_TIMES, *_QUALITY)
-"""The options that describe the measurement: an allow-list, without folders and interpreters."""
-
-
 def recorded_options(options: Options) -> dict[str, Any]:
     """The options as they stand in run.json."""
-    recorded = {name: getattr(options, name) for name in _OPTIONS}
+    recorded = {name: getattr(options, name) for name in RECORDED}
     return {**recorded, "model": without_home(options.model), "load_options": dict(options.load_options)}
 
 
@@ -113,17 +102,14 @@ def _model(name: str, kind: str, note: str | None, **known: Any) -> dict[str, An
 
 def model_record(model: PreparedModel) -> dict[str, Any]:
     """What a run records of its model, without its folder."""
+    facts = ("context_tokens", "vocab_size", "parameters", "embedding_parameters")
     return _model(
-        model.name,
-        model.kind,
+        model.source.label,
+        model.source.kind,
         model.note,
-        synthetic=model.synthetic,
         revision=model.revision,
         digest=model.digest,
-        context_tokens=model.context_tokens,
-        vocab_size=model.vocab_size,
-        parameters=model.parameters,
-        embedding_parameters=model.embedding_parameters,
+        **{name: getattr(model.facts, name) for name in facts},
         kv_cache_values_per_token=kv_values_per_token(model.path),
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from backends.reasons import first_of
 from bench.analyse.conditions import other_machine
 from bench.errors import StoreError
 from bench.findings import Code
@@ -19,7 +20,7 @@ from bench.measure.worker import Timeouts
 from bench.observe.limits import limits
 from bench.observe.machine import hardware, machine_id
 from bench.observe.memory import memory_cap
-from bench.observe.packages import describe_venvs, plain_name
+from bench.observe.packages import changes, describe_venvs, normalized
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.plan.estimate import quality_seconds
@@ -39,8 +40,6 @@ from bench.store.digests import record_digests
 from bench.store.reader import StoredRun
 from bench.store.schema import ANSWERS, PIECES
 from bench.store.writer import replace_rows
-
-_MOST_NAMED = 3
 
 
 def loads_of(run: StoredRun) -> list[Load]:
@@ -186,15 +185,15 @@ def _changed(run: StoredRun, loads: Sequence[Load], venvs: Venvs) -> dict[str, s
 
 
 def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    before, after = (
-        {plain_name(name): version for name, version in (one.get("packages") or {}).items()} for one in (then, now)
-    )
-    names = [name for name in before if name in after and before[name] != after[name]]
-    if not names:
+    before, after = (normalized(one.get("packages")) for one in (then, now))
+    in_both = before.keys() & after.keys()
+    changed = changes(*({name: one[name] for name in in_both} for one in (before, after)))
+    if not changed:
         return None
-    words = ", ".join(f"{name} {after[name]}, which was {before[name]}" for name in names[:_MOST_NAMED])
-    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
-    return f"its stack is not the one that was timed: {words}{more}; measure it again, or name the old one by --worker"
+    return (
+        f"its stack is not the one that was timed: {first_of(changed)}; measure it again, or name the old one by "
+        "--worker"
+    )
 
 
 def _other_artifact(run: StoredRun, load: Load, plan: LoadPlan) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import median_high
@@ -34,7 +34,7 @@ from bench.plan.plan import Plan, PlannedVisit, reference_load
 from bench.plan.venvs import Venvs
 from bench.prepare.model_source import resolve_model
 from bench.prepare.preflight import Free, preflight_lines
-from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation
+from bench.prepare.preparation import ASSUMED_PARAMETERS, Preparation, Say
 from bench.prepare.prompts import Prompt, PromptBook, PromptKey
 from bench.prepare.stage import beyond_context, preparation_for, wanted_artifacts
 from bench.run.cooling import Cooling
@@ -63,8 +63,6 @@ from bench.store.writer import RunWriter, new_run_id
 if TYPE_CHECKING:
     from bench.analyse.adaptive import Adaptive
     from bench.analyse.samples import Generations
-
-Say = Callable[[str], None]
 
 
 class BenchSession:
@@ -235,13 +233,11 @@ class BenchSession:
 
     def _begin_or_carry_on(self, record: dict[str, Any], selected: Plan) -> None:
         """Write run.json; or take up what an earlier process has measured of ``selected``, if nothing has changed."""
-        assert self.writer is not None
-        if self._earlier is None:
-            self.writer.begin({**record, "observers": observers(self.guard.instruments)})
-        else:
-            self._carry_on(self.writer, self._earlier, record, selected)
-
-    def _carry_on(self, writer: RunWriter, earlier: Earlier, record: dict[str, Any], selected: Plan) -> None:
+        writer, earlier = self.writer, self._earlier
+        assert writer is not None
+        if earlier is None:
+            writer.begin({**record, "observers": observers(self.guard.instruments)})
+            return
         from bench.run.changes import other_conditions, refuse_changes  # noqa: PLC0415 - scipy is not for collecting
 
         refuse_changes(earlier, record, self._load_plans)
@@ -421,9 +417,7 @@ class BenchSession:
         pending, parameters = [], None
         if preparer is not None:
             expected = preparer.expected_facts
-            parameters = ASSUMED_PARAMETERS
-            if expected is not None:
-                parameters = expected.parameters
+            parameters = ASSUMED_PARAMETERS if expected is None else expected.parameters
             pending = preparer.pending(wanted_artifacts(runnable))
         free = Free(shutil.disk_usage(self.writer.path).free, usable_memory().available_bytes)
         for line in preflight_lines(plan, self.options, pending, parameters, free):

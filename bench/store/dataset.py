@@ -59,6 +59,7 @@ LATENCIES = pa.schema(
         pa.field("prompt_tokens", pa.int32(), nullable=False),
         pa.field("new_tokens", pa.int32(), nullable=False),
         pa.field("batch_size", pa.int32(), nullable=False),
+        pa.field("turn", pa.int32()),
         pa.field("bin", pa.list_(pa.int16()), nullable=False),
         pa.field("tokens", pa.list_(pa.int32()), nullable=False),
     ]

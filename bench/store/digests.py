@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from bench.errors import StoreError
@@ -20,7 +20,7 @@ def record_digests(folder: Path, parts: Iterable[str] | None = None) -> None:
         StoreError: a file cannot be read, or the digests cannot be written.
     """
     if parts is None:
-        write_json(folder / DIGESTS, dict(_digests(folder, [folder])))
+        write_json(folder / DIGESTS, digests_of(folder, [folder]))
     elif (folder / DIGESTS).is_file():
         changed = [folder / part for part in parts]
         kept = {
@@ -28,7 +28,7 @@ def record_digests(folder: Path, parts: Iterable[str] | None = None) -> None:
             for name, digest in read_json(folder / DIGESTS).items()
             if not any((folder / name).is_relative_to(part) for part in changed)
         }
-        write_json(folder / DIGESTS, {**kept, **dict(_digests(folder, changed))})
+        write_json(folder / DIGESTS, kept | digests_of(folder, changed))
 
 
 def differences(folder: Path) -> list[str]:
@@ -44,20 +44,21 @@ def differences(folder: Path) -> list[str]:
             f"{folder} has no {DIGESTS}, which is written at the end of a run: it did not come to its end, or was "
             "measured by an earlier version"
         )
-    then, now = read_json(folder / DIGESTS), dict(_digests(folder, [folder]))
+    then, now = read_json(folder / DIGESTS), digests_of(folder, [folder])
     gone = [f"{name} is missing" for name in then if name not in now]
     changed = [f"{name} has changed" for name in then if name in now and then[name] != now[name]]
     return [*gone, *changed, *(f"{name} was not there" for name in now if name not in then)]
 
 
-def digests_of(folder: Path) -> dict[str, str]:
-    """The digests of the files of the run in ``folder``, as they are now; raises StoreError as :func:`differences`."""
-    return dict(_digests(folder, [folder]))
+def digests_of(folder: Path, parts: Iterable[Path]) -> dict[str, str]:
+    """The digests of the run in ``folder`` as it is now: of ``parts``, which are files of it or folders.
 
-
-def _digests(folder: Path, below: Iterable[Path]) -> Iterator[tuple[str, str]]:
-    files = (file for part in below for file in ([part] if part.is_file() else sorted(part.rglob("*"))))
-    for file in files:
+    Raises:
+        StoreError: a file cannot be read.
+    """
+    found: dict[str, str] = {}
+    for file in (file for part in parts for file in ([part] if part.is_file() else sorted(part.rglob("*")))):
         name = file.relative_to(folder).as_posix()
         if file.is_file() and name != DIGESTS and not file.name.startswith("."):
-            yield name, sha256_of(file)
+            found[name] = sha256_of(file)
+    return found

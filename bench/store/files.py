@@ -7,7 +7,7 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     """Write ``content`` to ``path``, whole or not at all, whoever else writes it meanwhile."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, content)
+        with replacing(path) as partial:
+            partial.write_bytes(content)
     except OSError as error:
         raise StoreError(f"cannot write {path}: {error.strerror or error}") from error
 
@@ -78,24 +79,13 @@ def write_files(folder: Path, contents: Mapping[Path, str | bytes]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():
-            _write(path, content)
+            with replacing(path) as partial:
+                # No line end of the system's own: the page's policy names a digest of its style.
+                partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
     except OSError as error:
         raise MachineError(
             f"cannot write the report to {folder}: {error.strerror or error}; choose another folder with --reports-dir"
         ) from error
-
-
-def _write(path: Path, content: str | bytes) -> None:
-    # Named for this process: another one may be writing the same file.
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
-    try:
-        # No line end of the system's own: the page's policy names a digest of its style.
-        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        replace_file(partial, path)
-    except OSError:
-        with suppress(OSError):
-            partial.unlink()
-        raise
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -110,20 +100,30 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def _commit(path: Path, write: Callable[[Path], object]) -> None:
-    partial = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(partial)
-        with partial.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        replace_file(partial, path)
+        with replacing(path) as partial:
+            write(partial)
+            with partial.open("rb+") as stream:
+                os.fsync(stream.fileno())
     except OSError as error:
         raise StoreError(
             f"cannot write {path}: {error.strerror or error}; free some space or choose --results-dir"
         ) from error
-    finally:
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file to be written, which takes the place of ``path`` at the end, or is removed where that fails."""
+    # Named for this process: another one may be writing the same file.
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        yield partial
+        replace_file(partial, path)
+    except BaseException:
         with suppress(OSError):
             partial.unlink()
+        raise
 
 
 def replace_file(partial: Path, path: Path) -> None:

@@ -20,7 +20,7 @@ from bench.store.bounds import check, open_parquet
 from bench.store.compact import COMPACT_NAME, live_files
 from bench.store.dataset import DOCUMENTS, is_dataset, open_dataset, open_part
 from bench.store.files import LARGEST_JSON, read_json
-from bench.store.schema import SCHEMA_VERSION, TABLES
+from bench.store.schema import SCHEMA_VERSION, TABLES, in_columns
 from bench.store.shape import BESIDE, RUN, flaw
 
 REMEDY = (
@@ -77,17 +77,17 @@ class StoredRun:
         Args:
             name: the table.
             columns: which columns to read; all by default. A column that an older run lacks is null.
-            where: selects rows.
+            where: selects rows, by any columns.
         """
         schema, names = TABLES[name], list(columns or TABLES[name].names)
-        tables = []
+        wanted = schema if where is not None else _part(schema, names)
+        tables = [wanted.empty_table()]
         for path in self._files(name):
-            with _named(path):
-                if self.shared is None:
-                    tables.append(_rows(path, schema, names, where))
-                else:
-                    tables.append(self._own_rows(path, schema, names, where))
-        return pa.concat_tables(tables) if tables else _part(schema, names).empty_table()
+            with _named(path), self._opened(path, schema) as (file, groups):
+                stored = [column for column in wanted.names if column in file.schema_arrow.names]
+                rows = in_columns(file.read_row_groups(groups, stored), wanted)
+                tables.append(rows if where is None else rows.filter(where))
+        return pa.concat_tables(tables).select(names)
 
     def batches(self, name: str, columns: Sequence[str], rows: int = ROWS_AT_ONCE) -> Iterator[pa.RecordBatch]:
         """The same rows as :meth:`table` gives, at most ``rows`` at a time; for columns too large to hold twice."""
@@ -95,14 +95,9 @@ class StoredRun:
         for path in self._files(name):
             # Buffered, or the whole column would be read before its first row is there.
             with _named(path), self._opened(path, TABLES[name]) as (file, groups):
-                stored = file.schema_arrow.names
-                present = [column for column in columns if column in stored]
+                present = [column for column in columns if column in file.schema_arrow.names]
                 for batch in file.iter_batches(rows, row_groups=groups, columns=present):
-                    arrays = [
-                        batch.column(field.name) if field.name in present else pa.nulls(batch.num_rows, field.type)
-                        for field in wanted
-                    ]
-                    yield pa.RecordBatch.from_arrays(arrays, schema=wanted)
+                    yield in_columns(batch, wanted)
 
     def document(self, name: str) -> dict[str, Any]:
         """A JSON file of the run, such as :data:`bench.store.schema.ANSWERS`.
@@ -126,26 +121,16 @@ class StoredRun:
         return [path for path in self.shared.get(table, ()) if path not in self.damaged]
 
     @contextmanager
-    def _opened(self, path: Path, schema: pa.Schema) -> Iterator[tuple[pq.ParquetFile, Sequence[int] | None]]:
-        """A file with the row groups of this run; ``None`` where all are."""
+    def _opened(self, path: Path, schema: pa.Schema) -> Iterator[tuple[pq.ParquetFile, Sequence[int]]]:
+        """A file with the row groups of this run: in a dataset, it holds rows of other runs too."""
         check(path, schema)
-        file, groups = (open_parquet(path), None) if self.shared is None else open_part(path)
-        with file:
-            yield file, None if groups is None else groups.get(self.run_id, [])
-
-    def _own_rows(self, path: Path, schema: pa.Schema, names: Sequence[str], where: pc.Expression | None) -> pa.Table:
-        """As :func:`_rows`, of a file that holds rows of other runs too: theirs are not read."""
-        with self._opened(path, schema) as (file, groups):
-            stored = file.schema_arrow.names
-            # What selects rows may stand in any column.
-            wanted = [name for name in (names if where is None else schema.names) if name in stored]
-            found = file.read_row_groups(groups, columns=wanted, use_threads=False)
-        columns = [
-            found[field.name] if field.name in wanted else pa.nulls(found.num_rows, field.type)
-            for field in (_part(schema, names) if where is None else schema)
-        ]
-        rows = pa.table(columns, schema=_part(schema, names) if where is None else schema)
-        return rows if where is None else rows.filter(where).select(names)
+        if self.shared is None:
+            with open_parquet(path) as file:
+                yield file, list(range(file.num_row_groups))
+        else:
+            file, groups = open_part(path)
+            with file:
+                yield file, groups.get(self.run_id, [])
 
 
 def _parsed(texts: Mapping[str, str], name: str, path: Path) -> dict[str, Any]:
@@ -166,22 +151,12 @@ def without_damaged(run: StoredRun) -> StoredRun:
         for path in files:
             try:
                 with _named(path), run._opened(path, TABLES[table]) as (file, groups):  # noqa: SLF001 - its own module
-                    if run.shared is None:
-                        _rows(path, TABLES[table])
-                        if path.name == COMPACT_NAME:
-                            live_files(path.parent)
+                    if path.name == COMPACT_NAME:
+                        live_files(path.parent)
                     deque(file.iter_batches(ROWS_AT_ONCE, row_groups=groups), maxlen=0)
             except StoreError as error:
                 damaged[path] = _why(error, path)
     return replace(run, damaged=damaged)
-
-
-def _rows(
-    path: Path, schema: pa.Schema, columns: Sequence[str] | None = None, where: pc.Expression | None = None
-) -> pa.Table:
-    check(path, schema)
-    # A page with a bit that has turned is an error, and no other number.
-    return pq.read_table(path, schema=schema, columns=columns, filters=where, page_checksum_verification=True)
 
 
 @contextmanager

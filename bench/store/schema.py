@@ -13,6 +13,8 @@ A reader of version v reads every version up to v. Columns are only ever added; 
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 
 SCHEMA_VERSION = 8
@@ -191,3 +193,10 @@ TABLES: dict[str, pa.Schema] = {
     "findings": FINDINGS,
     "quality": QUALITY,
 }
+
+
+def in_columns(rows: Any, schema: pa.Schema) -> Any:
+    """``rows``, a table or a batch, in the columns of ``schema``: one that they lack, as in an older run, is null."""
+    there = rows.schema.names
+    arrays = [rows[one.name] if one.name in there else pa.nulls(rows.num_rows, one.type) for one in schema]
+    return type(rows).from_arrays(arrays, schema=schema)

@@ -49,6 +49,12 @@ _LOAD = {
 _COUNTS = ("blocks", "max_blocks", "repeats", "warmups", "max_warmups", "warmup_new_tokens", "threads")
 _CORES = ("physical_cores", "logical_cores", "performance_cores", "efficiency_cores")
 _DEVICES = [Each(object)]
+_SITTING = {
+    "began_at!": str,
+    **dict.fromkeys(("ended_at", "reason"), str),
+    **dict.fromkeys(("block", "position"), Count),
+    "changed": Each([object]),
+}
 
 RUN: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("run_id", "created_at", "command", "machine_id"), str),
@@ -62,7 +68,7 @@ RUN: Final[Mapping[str, Any]] = {
         "load_options": Each(Each(object)),
         "quality_limits": {"degraded": Number, "broken": Number},
     },
-    "project": dict.fromkeys(("version", "git_commit"), str),
+    "project": Each(str),
     "model": {
         **dict.fromkeys(("name", "kind", "digest", "revision", "note"), str),
         **dict.fromkeys(("context_tokens", "vocab_size", "parameters", "embedding_parameters"), int),
@@ -92,7 +98,7 @@ RUN: Final[Mapping[str, Any]] = {
     ),
     "observers": Each({"source": str, "cost_us": Number}),
     "selection": {"by": str, "selected": int, "planned": int},
-    "sittings": object,
+    "sittings": [_SITTING],
 }
 """Of run.json."""
 

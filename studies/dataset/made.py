@@ -21,8 +21,7 @@ from bench.dataset.partitions import merge
 from bench.plan.cells import Cell, Load
 from bench.run.record import NO_MODEL, recorded_cell
 from bench.store.dataset import DATASET_TABLES, MANIFEST, HeldFile, HeldRun, Manifest
-from bench.store.schema import GENERATIONS, SCHEMA_VERSION
-from bench.store.schema import UTC as UTC_TIME
+from bench.store.schema import GENERATIONS, SCHEMA_VERSION, UTC as UTC_TIME
 from bench.store.writer import as_table
 
 BLOCKS, REPEATS, NEW_TOKENS, PROMPT_TOKENS = 5, 7, 65, 128

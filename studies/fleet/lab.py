@@ -21,7 +21,7 @@ from bench.store.schema import TABLES
 
 QUICK = ("--backend", "simulated", "--precision", "int4", "--prompt-tokens", "16", "--new-tokens", "4")
 """A sweep of one load that takes a second a visit."""
-MODELS = (sys.executable, "-m", "bench.commands.models")
+MODELS = (sys.executable, "-m", "bench.commands", "models")
 COMMAND = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(PROJECT_ROOT / "bench"))
 """What ``nox -s bench`` comes to where the harness is installed."""
 
@@ -85,7 +85,7 @@ class Lab:
         folder = self.folder / place
         folder.mkdir(parents=True, exist_ok=True)
         certs = [] if self.certs is None else ["--certs", str(self.certs / place)]
-        own = [sys.executable, "-m", "bench.commands.fleet", command, *options, *certs]
+        own = [sys.executable, "-m", "bench.commands", "fleet", command, *options, *certs]
         variables = {BENCH: json.dumps(commands), "AIPC_BENCH_CACHE": str(folder / "cache")}
         with (folder / "output.txt").open("ab") as output:
             process = subprocess.Popen(

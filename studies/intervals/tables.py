@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.report.exports.summary_markdown import escape
 from bench.report.format import clean
+from bench.report.template import in_markdown
 
 BEGIN, END = "<!-- study: begin -->", "<!-- study: end -->"
 """What is between these two lines of a page is written by the study."""
@@ -39,8 +39,8 @@ def as_markdown(tables: Sequence[Table], level: int = 3) -> str:
     """For a page, each table under a heading."""
     parts: list[str] = []
     for table in tables:
-        parts += [f"{'#' * level} {escape(table.title)}", ""]
-        parts += [escape(table.note), ""] if table.note else []
+        parts += [f"{'#' * level} {in_markdown(table.title)}", ""]
+        parts += [in_markdown(table.note), ""] if table.note else []
         parts += [as_row(table.columns), "|---|" + "---:|" * (len(table.columns) - 1)]
         parts += [*map(as_row, table.rows), ""]
     return "\n".join(parts)
@@ -68,7 +68,7 @@ def write_markdown(path: Path, tables: Sequence[Table]) -> None:
 
 def as_row(cells: Sequence[str]) -> str:
     """A row of a Markdown table."""
-    return "| " + " | ".join(escape(cell) for cell in cells) + " |"
+    return "| " + " | ".join(in_markdown(cell) for cell in cells) + " |"
 
 
 def percent(share: float | None, places: int = 1) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from bench.analyse.comparison import Difference, judge
-from bench.analyse.comparison import compare as compare_runs
+from bench.analyse.comparison import Difference, compare as compare_runs, judge
 from bench.analyse.gate_rule import held_against
 from bench.analyse.interval import Contrast, between_runs, correlation_over, over_blocks, paired, run_spread
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis

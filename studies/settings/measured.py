@@ -137,7 +137,7 @@ def _scored(path: Path, sweep: Sweep) -> str | None:
     """Have both variants score the texts; why not, where they cannot."""
     folders = ("--results-dir", str(path.parent), "--reports-dir", str(sweep.results / "reports"))
     try:
-        run_module("bench.commands.quality", str(path), "--max-time", _SCORING, *folders)
+        run_module("bench.commands", "quality", str(path), "--max-time", _SCORING, *folders)
     except BenchError as error:
         return str(error)
     return None

@@ -190,11 +190,6 @@ def test_types_and_attention_are_handed_on(library: Library, tmp_path: Path) -> 
     assert (parameters.type_k, parameters.type_v, parameters.flash_attn_type) == (8, 0, -1)
 
 
-def test_a_type_that_llama_cpp_lacks_is_refused_with_those_that_it_has(library: Library, tmp_path: Path) -> None:
-    with pytest.raises(BackendError, match="no type_k=int3; choose one of f32, f16"):
-        load(tmp_path, "CPU", type_k="int3").evidence()
-
-
 def test_a_quantized_cache_of_values_without_flash_attention_is_refused_with_a_remedy(
     library: Library, tmp_path: Path
 ) -> None:

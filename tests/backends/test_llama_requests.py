@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from backends.contract import Evidence, LoadOptions, UnsupportedError
-from backends.llama_requests import LlamaLog, LlamaRequests, Placement, context_facts, placement
+from backends.llama_requests import (
+    CACHE_TYPES,
+    FLASH_ATTENTION,
+    LlamaLog,
+    LlamaRequests,
+    Placement,
+    context_facts,
+    placement,
+)
+from backends.table import BACKENDS
 
 GPU = "Intel(R) Arc(TM) B390 Graphics"
 USING = f"llama_prepare_model_devices: using device Vulkan0 ({GPU}) (0000:00:02.0) - 2048 MiB free\n"
@@ -80,6 +89,13 @@ def test_keys_and_values_of_two_types_are_both_named() -> None:
     assert context_facts(log(CONTEXT[1].replace("V (f16)", "V (q8_0)")))["cache"] == "f16, values q8_0"
 
 
+@pytest.mark.parametrize("backend", ["llama-cpp", "llama-cpp-python"])
+def test_every_choice_of_the_table_has_a_number(backend: str) -> None:
+    options = BACKENDS[backend].options
+    assert {*options["type_k"].choices} == {*options["type_v"].choices} == CACHE_TYPES.keys()
+    assert {*options["flash_attention"].choices} == FLASH_ATTENTION.keys()
+
+
 # What is kept of a request
 
 
@@ -87,22 +103,16 @@ class Requests(LlamaRequests):
     """Notes the ids that are computed and the position from which a sequence is forgotten; answers 7."""
 
     def __init__(self, *, caching: bool, cut: bool = True) -> None:
-        super().__init__(LoadOptions("int4", extra={"prefix_caching": "on"} if caching else {}), LlamaLog())
+        super().__init__(LoadOptions("int4", extra={"prefix_caching": "on"} if caching else {}), LlamaLog(), 4096, 100)
         self.told: list[Any] = []
         self.cut = cut
-
-    def _trained_length(self) -> int:
-        return 4096
 
     def _field(self, name: str) -> str | None:
         return None
 
-    def _vocabulary(self) -> int:
-        return 100
-
-    def _make_context(self, sequences: int, cells: int, cache: tuple[int, int], attention: int) -> bool:
+    def _make_context(self, sequences: int, cells: int, cache: tuple[int, ...], attention: int) -> int | None:
         self.told.append(f"{cells} cells")
-        return True
+        return 512
 
     def _free_context(self) -> None:
         pass
@@ -114,9 +124,6 @@ class Requests(LlamaRequests):
         self.told.append((row, position))
         return self.cut
 
-    def _most_in_a_batch(self) -> int:
-        return 512
-
     def _decode(self, ids: Any, positions: Any, rows: Any, wanted: Any) -> None:
         self.told.append((ids.tolist(), int(positions[0])))
 
@@ -125,9 +132,6 @@ class Requests(LlamaRequests):
 
     def _logits(self, place: int) -> Any:
         raise NotImplementedError
-
-    def _computing_threads(self) -> int:
-        return 1
 
     def _where(self) -> Evidence:
         return Evidence("CPU", "read-back", "Made up.")

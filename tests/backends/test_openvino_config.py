@@ -135,11 +135,6 @@ def test_openvino_chooses_the_type_where_none_is_asked_for() -> None:
     assert "INFERENCE_PRECISION_HINT" not in common_properties("CPU", options("CPU"), NO_CACHE)
 
 
-def test_a_type_that_nothing_computes_in_is_refused_with_those_there_are() -> None:
-    with pytest.raises(BackendError, match="no inference precision int7; choose one of f32, bf16, f16"):
-        common_properties("CPU", options("CPU", inference_precision="int7"), NO_CACHE)
-
-
 @pytest.mark.parametrize("asked", ["0", "64"])
 def test_activations_are_quantized_in_groups_of_the_size_that_is_asked_for(asked: str) -> None:
     told = common_properties("CPU", options("CPU", dynamic_quantization_group_size=asked), NO_CACHE)

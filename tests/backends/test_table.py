@@ -48,6 +48,12 @@ def test_every_weight_format_is_a_known_one(spec: BackendSpec) -> None:
 
 
 @every_backend
+def test_the_default_of_an_option_with_choices_is_one_of_them(spec: BackendSpec) -> None:
+    chosen = {name: one for name, one in spec.options.items() if one.choices}
+    assert [name for name, one in chosen.items() if one.default not in ("", *one.choices)] == []
+
+
+@every_backend
 def test_the_default_weight_formats_can_be_asked_for_on_its_first_device(spec: BackendSpec) -> None:
     assert set(spec.default_precisions) <= set(next(iter(spec.devices.values())))
 

@@ -141,8 +141,9 @@ def test_a_worker_ends_when_its_harness_was_killed(sweep: Sweep, watch: Callable
     run.until("first token")
     workers = psutil.Process(run.process.pid).children(recursive=True)
     run.process.kill()
-    gone, alive = psutil.wait_procs(workers, timeout=20)
-    assert (len(gone), alive) == (1, [])
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    # On Windows there are more: the python.exe of a venv starts the interpreter as its child.
+    assert (workers != [], alive) == (True, [])
 
 
 @pytest.mark.fault("kill")

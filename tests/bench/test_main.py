@@ -9,6 +9,13 @@ import pytest
 from bench.commands.needs import main
 
 
+@pytest.fixture(autouse=True)
+def hardware(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system lists no GPU and no NPU, or those that a test names: what is asked by default depends on it."""
+    listed = frozenset(getattr(request, "param", ()))
+    monkeypatch.setattr("bench.run.planning.hardware", lambda *_, **__: listed)
+
+
 def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[Any]:
     assert main(["--needs", "--", *arguments]) == 0
     return list(json.loads(capsys.readouterr().out))
@@ -16,6 +23,11 @@ def told(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[Any]:
 
 def test_the_default_sweep_needs_the_conversion_and_three_stacks(capsys: pytest.CaptureFixture[str]) -> None:
     assert told(capsys) == ["conversion", "openvino-genai", "ort-genai", "transformers"]
+
+
+@pytest.mark.parametrize("hardware", [("directx-gpu", "intel-gpu")], indirect=True)
+def test_the_default_sweep_needs_directml_too_where_windows_lists_a_gpu(capsys: pytest.CaptureFixture[str]) -> None:
+    assert told(capsys) == ["conversion", "openvino-genai", "ort-genai", "ort-genai-dml", "transformers"]
 
 
 def test_the_simulated_backend_needs_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -171,7 +171,7 @@ def write_project(root: Path, text: str) -> None:
 def write_plan(root: Path, text: str) -> None:
     folder = root / "bench" / "commands"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "needs.py").write_text(text, encoding="utf-8")
+    (folder / "__main__.py").write_text(text, encoding="utf-8")
 
 
 class Finished:

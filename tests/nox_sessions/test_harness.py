@@ -28,7 +28,7 @@ pytestmark = pytest.mark.process
 
 
 def test_the_harness_says_which_stacks_are_needed(root: Path) -> None:
-    write_plan(root, "import json, sys; print('chatter'); print(json.dumps(sys.argv[3:]))")
+    write_plan(root, "import json, sys; print('chatter'); print(json.dumps(sys.argv[4:]))")
     needed = noxfile.needs(sys.executable, ["ort-genai", "conversion"])
     assert needed == [environment("ort-genai"), environment("conversion")]
 

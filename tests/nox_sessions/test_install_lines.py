@@ -71,6 +71,7 @@ def test_a_line_is_never_wider_than_the_terminal(terminal: Terminal) -> None:
         ("Collecting torch==2.13.0 (from -r r.txt)", "fetching torch"),
         ("Collecting lazy-importer==0.1.0 (from -r r.txt)", "fetching lazy-importer"),
         ("Processing /opt/files/numpy-2.4.6-cp311.whl", "fetching numpy"),
+        (r"Processing c:\my wheels\numpy-2.4.6-cp311.whl (from -r C:\b\.nox\r.txt (line 5))", "fetching numpy"),
         ("  Downloading babel-2.19.0-py3-none-any.whl (11.0 MB)", "fetching babel"),
         ("Building wheel for llama-cpp-python (pyproject.toml): started", "compiling llama-cpp-python"),
         ("Installing collected packages: a, b, c", "unpacking 3 packages"),
@@ -118,6 +119,15 @@ def test_nothing_changes_where_nothing_can(terminal: Terminal, monkeypatch: pyte
     lines.begin("x")
     lines.close()
     assert (lines._live, terminal.getvalue()) == (False, "")
+
+
+def test_a_character_that_the_console_lacks_ends_no_session(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    console = io.TextIOWrapper(io.BytesIO(), "cp1252", newline="\n")
+    monkeypatch.setattr(sys, "stdout", console)
+    Lines(FakeSession(), terminal).show("converting C:\\modelleri\u015f")
+    assert console.buffer.getvalue() == b"converting C:\\modelleri?\n"
 
 
 def test_what_others_say_goes_above(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:

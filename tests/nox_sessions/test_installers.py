@@ -340,7 +340,9 @@ def test_the_model_is_converted_while_a_stack_is_still_made(finished: Any, monke
 
     monkeypatch.setattr(child, "run_quietly", run_quietly)
     noxfile.bench(as_session(Slow("--precision", "int4")))
-    assert [list(command[1:]) for command in finished.ahead] == [["-m", "bench.commands.ahead", "--precision", "int4"]]
+    assert [list(command[1:]) for command in finished.ahead] == [
+        ["-m", "bench.commands", "ahead", "--precision", "int4"]
+    ]
     assert list(finished.made) == ["conversion", "ort-genai"]
 
 

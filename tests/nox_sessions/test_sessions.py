@@ -88,20 +88,20 @@ def test_bench_goes_on_without_a_stack_that_failed(finished: Finished) -> None:
 def test_help_installs_the_harness_alone(finished: Finished) -> None:
     fake = FakeSession("--help")
     noxfile.bench(fake)
-    assert (finished.commands, len(fake.pip_calls)) == ([("-m", "bench.commands.needs", "--help")], 1)
+    assert (finished.commands, len(fake.pip_calls)) == ([("-m", "bench.commands", "needs", "--help")], 1)
 
 
 def test_models_needs_the_conversion_alone(finished: Finished) -> None:
     noxfile.models(FakeSession("--model", "default"))
     assert (finished.commands, list(finished.made or {})) == (
-        [("-m", "bench.commands.models", "--model", "default")],
+        [("-m", "bench.commands", "models", "--model", "default")],
         ["conversion"],
     )
 
 
 def test_the_gate_is_the_harnesss_own_affair(finished: Finished) -> None:
     noxfile.gate(FakeSession("--head", "x"))
-    assert finished.commands == [("-m", "bench.commands.gate", "--head", "x")]
+    assert finished.commands == [("-m", "bench.commands", "gate", "--head", "x")]
 
 
 def test_the_gates_exit_status_is_the_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,7 +114,7 @@ def test_the_gates_exit_status_is_the_sessions(monkeypatch: pytest.MonkeyPatch) 
 
 def test_report_hands_on_the_runs_that_it_is_given(finished: Finished) -> None:
     noxfile.report(FakeSession("results/x"))
-    assert finished.commands == [("-m", "bench.commands.report", "results/x")]
+    assert finished.commands == [("-m", "bench.commands", "report", "results/x")]
 
 
 def test_quality_makes_what_the_run_needs(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,16 +126,16 @@ def test_quality_makes_what_the_run_needs(finished: Finished, monkeypatch: pytes
 
     monkeypatch.setattr(noxfile, "needs", needs)
     noxfile.quality(FakeSession("results/x"))
-    assert asked == [(["results/x"], "bench.commands.quality")]
+    assert asked == [(["results/x"], "quality")]
     assert (finished.commands, list(finished.made or {})) == (
-        [("-m", "bench.commands.quality", "results/x")],
+        [("-m", "bench.commands", "quality", "results/x")],
         ["ort-genai"],
     )
 
 
 def test_the_help_of_quality_needs_no_run(finished: Finished) -> None:
     noxfile.quality(FakeSession("--help"))
-    assert (finished.commands, finished.made) == ([("-m", "bench.commands.quality", "--help")], {})
+    assert (finished.commands, finished.made) == ([("-m", "bench.commands", "quality", "--help")], {})
 
 
 def test_overhead_is_measured_on_every_stack(finished: Finished) -> None:
@@ -163,13 +163,13 @@ def test_only_the_engine_of_a_fleet_needs_more_than_the_harness(
     finished: Finished, arguments: tuple[str, ...], group: str
 ) -> None:
     noxfile.fleet(FakeSession(*arguments))
-    assert finished.commands == [("-m", "bench.commands.fleet", *arguments)]
+    assert finished.commands == [("-m", "bench.commands", "fleet", *arguments)]
     assert install.was_made(group)
 
 
 def test_history_hands_on_what_it_is_given(finished: Finished) -> None:
     noxfile.history(FakeSession("--metric", "ttft"))
-    assert finished.commands == [("-m", "bench.commands.history", "--metric", "ttft")]
+    assert finished.commands == [("-m", "bench.commands", "history", "--metric", "ttft")]
 
 
 def test_report_speed_hands_on_what_it_is_given(finished: Finished) -> None:

@@ -108,7 +108,7 @@ def test_ab_without_variants_is_refused_before_a_stack_is_installed(finished: Fi
 
 def test_ab_has_a_help_of_its_own(finished: Finished) -> None:
     noxfile.ab(FakeSession("--help"))
-    assert finished.commands == [("-m", "bench.commands.needs", "--help", "ab")]
+    assert finished.commands == [("-m", "bench.commands", "needs", "--help", "ab")]
 
 
 def test_a_variant_takes_as_much_of_the_disk_as_its_group() -> None:

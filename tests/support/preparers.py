@@ -21,7 +21,9 @@ class Preparer:
         self.lengths: list[tuple[int, int]] = []
 
     def model(self) -> Any:
-        return SimpleNamespace(name="a-model", path=Path("a-model"), context_tokens=2048)
+        return SimpleNamespace(
+            source=SimpleNamespace(label="a-model"), path=Path("a-model"), facts=SimpleNamespace(context_tokens=2048)
+        )
 
     def prompts(self) -> PromptBook:
         return PromptBook.made_up()

@@ -72,6 +72,7 @@ class FakeRun:
     venvs: dict[str, Any] = field(default_factory=dict)
     variants: dict[str, Any] = field(default_factory=dict)
     cpu_name: str = "Intel(R) Core(TM) Ultra 7 258V"
+    computed: str = "f32"
     counters: dict[str, Any] = field(default_factory=dict)
     findings: Sequence[dict[str, Any]] = ()
     record: dict[str, Any] = field(default_factory=dict)
@@ -210,7 +211,7 @@ class FakeRun:
             "device_verdict": self.verdicts.get(load.label, "simulated" if simulated else "verified"),
             "device_evidence": "The compiled model names the device.",
             "bits_per_weight": bits,
-            "inference_precision": "f32",
+            "inference_precision": self.computed,
             "threads": 4,
             "artifact_bytes": artifact,
             "process_start_s": 0.06 + noise.random() / 100,

@@ -17,41 +17,99 @@ NAME = "genai_config.json"
 
 _LONGEST_TEXT = 512
 
-_Check = Callable[[Any], str | None]
-"""Says what is wrong with a value; ``None`` where nothing is."""
+_Taker = Callable[[Any, str], Any]
+"""Takes a value and the place where it stands; raises :class:`RefusedError` where it is none for that place."""
 
 
-def _number(value: Any) -> str | None:
-    good = isinstance(value, int | float) and abs(value) < 2**63 and math.isfinite(value)
-    return None if good else "is no number"
+def _refused(where: str, problem: str) -> RefusedError:
+    return RefusedError(f"{NAME}: {where or 'it'} {problem}")
 
 
-def _text(value: Any) -> str | None:
-    good = isinstance(value, str) and len(value) <= _LONGEST_TEXT and (value.isprintable() or not value)
-    return None if good else f"is no text of up to {_LONGEST_TEXT} characters"
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and abs(value) < 2**63 and math.isfinite(value)
 
 
-def _numbers(value: Any) -> str | None:
-    listed = value if isinstance(value, list) else [value]
-    return "is neither a number nor a list of numbers" if any(map(_number, listed)) else None
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_TEXT and (value.isprintable() or not value)
 
 
-def _texts(value: Any) -> str | None:
-    good = isinstance(value, list) and not any(map(_text, value))
-    return None if good else "is no list of texts"
+def _number(value: Any, where: str) -> Any:
+    if not _is_number(value):
+        raise _refused(where, "is no number")
+    return value
+
+
+def _numbers(value: Any, where: str) -> Any:
+    if not all(map(_is_number, value if isinstance(value, list) else [value])):
+        raise _refused(where, "is neither a number nor a list of numbers")
+    return value
+
+
+def _text(value: Any, where: str) -> Any:
+    if not _is_text(value):
+        raise _refused(where, f"is no text of up to {_LONGEST_TEXT} characters")
+    return value
+
+
+def _texts(value: Any, where: str) -> Any:
+    if not isinstance(value, list) or not all(map(_is_text, value)):
+        raise _refused(where, "is no list of texts")
+    return value
+
+
+def _entries(value: Any, where: str) -> Iterator[tuple[str, Any, str]]:
+    """Name, value and place of each entry of the object ``value``."""
+    if not isinstance(value, dict):
+        raise _refused(where, "is no object")
+    for name, one in value.items():
+        if not _is_text(name):
+            raise _refused(where, "has a key that is no name")
+        yield name, one, f"{where}.{name}".lstrip(".")
+
+
+def _named(take: _Taker) -> _Taker:
+    """Of an object whose keys are names that the model gives."""
+    return lambda value, where: {name: take(one, place) for name, one, place in _entries(value, where)}
+
+
+def _object(known: Mapping[str, _Taker]) -> _Taker:
+    """Of an object with no other keys than those that are ``known``."""
+
+    def take(value: Any, where: str) -> dict[str, Any]:
+        taken = {}
+        for key, one, place in _entries(value, where):
+            if key not in known:
+                reason = _REASONS.get(key, f"is none of the keys that are taken (see {DOCUMENT})")
+                raise _refused(place, f"{reason}: remove it from a copy of the folder, if the model works without it")
+            taken[key] = known[key](one, place)
+        return taken
+
+    return take
+
+
+def _providers(value: Any, where: str) -> list[dict[str, Any]]:
+    """Objects of providers, each with its options; ``null`` stands for none."""
+    if not isinstance(value, list):
+        raise _refused(where, "is no list")
+    taken = []
+    for entry in value:
+        for name, options, place in _entries(entry, where):
+            known = _PROVIDERS.get(name.lower().removesuffix("executionprovider"), frozenset())
+            taken.append({name: _object(dict.fromkeys(known, _text))({} if options is None else options, place)})
+    return taken
 
 
 _TOKENS = ("pad", "eos", "bos", "sep", "decoder_start", "image", "audio", "boa", "video", "vision_start")
 _THOUGHTS = ("bot", "eot", "bor", "eor")
 
-_MODEL: Mapping[str, _Check] = {
+_MODEL: Mapping[str, _Taker] = {
     "type": _text,
     "vocab_size": _number,
     "context_length": _number,
     **{f"{token}_token_id": _numbers for token in (*_TOKENS, *_THOUGHTS)},
 }
 
-_DECODER: Mapping[str, _Check] = {
+_DECODER: Mapping[str, _Taker] = {
     **dict.fromkeys(
         ("head_size", "hidden_size", "num_attention_heads", "num_hidden_layers", "num_key_value_heads"), _number
     ),
@@ -59,20 +117,21 @@ _DECODER: Mapping[str, _Check] = {
     "layer_types": _texts,
 }
 
-_STAGE: Mapping[str, _Check] = {
+_STAGE: Mapping[str, _Taker] = {
     **dict.fromkeys(("run_on_prompt", "run_on_token_gen", "is_lm_head", "inherit_session_options"), _number),
     "reset_session_idx": _number,
     "inputs": _texts,
     "outputs": _texts,
 }
 
-_WINDOW: Mapping[str, _Check] = {
+_WINDOW: Mapping[str, _Taker] = {
     **dict.fromkeys(("window_size", "pad_value", "slide_key_value_cache", "slide_inputs", "cache_slack"), _number),
     "alignment": _text,
     "layers": _numbers,
 }
 
-_SESSION: Mapping[str, _Check] = {
+_SESSION: Mapping[str, _Taker] = {
+    "provider_options": _providers,
     "log_id": _text,
     "graph_optimization_level": _text,
     **dict.fromkeys(("intra_op_num_threads", "inter_op_num_threads"), _number),
@@ -104,7 +163,7 @@ _SESSION: Mapping[str, _Check] = {
     ),
 }
 
-_RUN: Mapping[str, _Check] = dict.fromkeys(
+_RUN: Mapping[str, _Taker] = dict.fromkeys(
     ("disable_synchronize_execution_providers", "gpu_graph_id", "memory.enable_memory_arena_shrinkage"), _text
 )
 
@@ -144,7 +203,7 @@ _PROVIDERS: Mapping[str, frozenset[str]] = {
 }
 """Provider, in lower case and without ``ExecutionProvider`` -> its options that are taken."""
 
-_SEARCH: Mapping[str, _Check] = dict.fromkeys(
+_SEARCH: Mapping[str, _Taker] = dict.fromkeys(
     (
         *("batch_size", "blank_penalty", "chunk_size", "diversity_penalty", "do_sample", "early_stopping"),
         *("length_penalty", "max_length", "min_length", "no_repeat_ngram_size", "num_beams", "num_return_sequences"),
@@ -153,7 +212,7 @@ _SEARCH: Mapping[str, _Check] = dict.fromkeys(
     _number,
 )
 
-_BATCHING: Mapping[str, _Check] = dict.fromkeys(
+_BATCHING: Mapping[str, _Taker] = dict.fromkeys(
     (
         *("block_size", "gpu_utilization_factor", "max_batch_size", "max_scheduled_tokens", "num_blocks"),
         "prefix_caching",
@@ -188,130 +247,30 @@ def vet(folder: Folder, config: Any) -> tuple[str, list[str]]:
     Raises:
         RefusedError: a key is not taken, or its value is none that it can have.
     """
-    reader = _Reader(folder)
-    taken = reader.root(config)
-    if not reader.graphs:
-        raise RefusedError(f"{NAME}: model.decoder.filename is missing: without a graph it is no model")
-    # GenAI's own reader of JSON knows no \u0000 for a letter.
-    return json.dumps(taken, indent=4, ensure_ascii=False), reader.graphs
+    graphs: list[str] = []
 
+    def filename(value: Any, where: str) -> str:
+        name = str(_text(value, where))
+        if not name.endswith(".onnx"):
+            raise _refused(where, f"names {name!r}, which is no .onnx file")
+        folder.file(name, NAME)
+        graphs.append(name)
+        return name
 
-class _Reader:
-    """Copies what is taken of a configuration, and gathers the ONNX files that it names."""
+    graph = {"filename": filename, "session_options": _object(_SESSION), "run_options": _object(_RUN)}
+    stages = _named(_object({**_STAGE, **graph, "output_names_forwarder": _named(_text)}))
 
-    def __init__(self, folder: Folder) -> None:
-        self._folder = folder
-        self.graphs: list[str] = []
-
-    def root(self, config: Any) -> dict[str, Any]:
-        parts = {"model": self._model, "search": _values_of(_SEARCH), "engine": self._engine}
-        return _object(config, "", {}, parts)
-
-    def _model(self, value: Any, where: str) -> dict[str, Any]:
-        return _object(value, where, _MODEL, {"decoder": self._decoder})
-
-    def _engine(self, value: Any, where: str) -> dict[str, Any]:
-        batching = _values_of(_BATCHING)
-        return _object(value, where, {}, {"dynamic_batching": batching, "static_batching": batching})
-
-    def _decoder(self, value: Any, where: str) -> dict[str, Any]:
-        parts = {
-            **self._graph,
-            "inputs": _strings,
-            "outputs": _strings,
-            "sliding_window": _values_of(_WINDOW),
-            "pipeline": self._pipeline,
-        }
-        return _object(value, where, _DECODER, parts)
-
-    def _pipeline(self, value: Any, where: str) -> Any:
+    def pipeline(value: Any, where: str) -> Any:
         if isinstance(value, list):
-            return [self._stages(one, f"{where}[{place}]") for place, one in enumerate(value)]
-        return self._stages(value, where)
+            return [stages(one, f"{where}[{place}]") for place, one in enumerate(value)]
+        return stages(value, where)
 
-    def _stages(self, value: Any, where: str) -> dict[str, Any]:
-        parts = {**self._graph, "output_names_forwarder": _strings}
-        return {name: _object(stage, f"{where}.{name}", _STAGE, parts) for name, stage in _named(value, where).items()}
-
-    @property
-    def _graph(self) -> dict[str, Callable[[Any, str], Any]]:
-        """What every part with a graph of its own has."""
-        return {"filename": self._filename, "session_options": _session, "run_options": _values_of(_RUN)}
-
-    def _filename(self, value: Any, where: str) -> str:
-        _refuse_value(_text, value, where)
-        if not value.endswith(".onnx"):
-            raise RefusedError(f"{NAME}: {where} names {value!r}, which is no .onnx file")
-        self._folder.file(value, NAME)
-        self.graphs.append(value)
-        return str(value)
-
-
-def _session(value: Any, where: str) -> dict[str, Any]:
-    return _object(value, where, _SESSION, {"provider_options": _providers})
-
-
-def _providers(value: Any, where: str) -> list[dict[str, Any]]:
-    if not isinstance(value, list):
-        raise RefusedError(f"{NAME}: {where} is no list")
-    taken = []
-    for entry in value:
-        for name, options in _named(entry, where).items():
-            known = _PROVIDERS.get(name.lower().removesuffix("executionprovider"), frozenset())
-            checks = dict.fromkeys(known, _text)
-            taken.append({name: _object({} if options is None else options, f"{where}.{name}", checks, {})})
-    return taken
-
-
-def _strings(value: Any, where: str) -> dict[str, str]:
-    names = _named(value, where)
-    for name, one in names.items():
-        _refuse_value(_text, one, f"{where}.{name}")
-    return names
-
-
-def _values_of(checks: Mapping[str, _Check]) -> Callable[[Any, str], dict[str, Any]]:
-    return lambda value, where: _object(value, where, checks, {})
-
-
-def _object(
-    value: Any, where: str, checks: Mapping[str, _Check], parts: Mapping[str, Callable[[Any, str], Any]]
-) -> dict[str, Any]:
-    """The entries of the object ``value``, each checked or taken over as a part; any other is refused."""
-    return dict(_entries(_named(value, where), where, checks, parts))
-
-
-def _entries(
-    value: Mapping[str, Any],
-    where: str,
-    checks: Mapping[str, _Check],
-    parts: Mapping[str, Callable[[Any, str], Any]],
-) -> Iterator[tuple[str, Any]]:
-    for key, one in value.items():
-        place = f"{where}.{key}".lstrip(".")
-        if key in parts:
-            yield key, parts[key](one, place)
-        elif key in checks:
-            _refuse_value(checks[key], one, place)
-            yield key, one
-        else:
-            raise _refused_key(key, place)
-
-
-def _named(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise RefusedError(f"{NAME}: {where or 'it'} is no object")
-    for key in value:
-        if _text(key):
-            raise RefusedError(f"{NAME}: {where or 'it'} has a key that is no name")
-    return value
-
-
-def _refuse_value(check: _Check, value: Any, where: str) -> None:
-    if problem := check(value):
-        raise RefusedError(f"{NAME}: {where} {problem}")
-
-
-def _refused_key(key: str, where: str) -> RefusedError:
-    reason = _REASONS.get(key, f"is none of the keys that are taken (see {DOCUMENT})")
-    return RefusedError(f"{NAME}: {where} {reason}: remove it from a copy of the folder, if the model works without it")
+    ports = {"inputs": _named(_text), "outputs": _named(_text)}
+    more = {"sliding_window": _object(_WINDOW), "pipeline": pipeline}
+    model = _object({**_MODEL, "decoder": _object({**_DECODER, **graph, **ports, **more})})
+    engine = _object(dict.fromkeys(("dynamic_batching", "static_batching"), _object(_BATCHING)))
+    taken = _object({"model": model, "search": _object(_SEARCH), "engine": engine})(config, "")
+    if not graphs:
+        raise _refused("model.decoder.filename", "is missing: without a graph it is no model")
+    # GenAI's own reader of JSON knows no \u0000 for a letter.
+    return json.dumps(taken, indent=4, ensure_ascii=False), graphs

@@ -7,8 +7,7 @@ from bench.analyse.interval import Estimate
 from bench.analyse.results import CellResult
 from bench.report.code_words import word
 from bench.report.format import localized, number
-from bench.report.language import chosen
-from bench.report.language import gettext as _
+from bench.report.language import chosen, gettext as _
 from bench.report.names import Naming
 
 MARKS = {"slower": "▲", "faster": "▼", "same": "=", "inconclusive": "?", "worse": "▲", "better": "▼", "unknown": "-"}

@@ -10,9 +10,8 @@ from bench.report.compare.comparison_json import comparison_json
 from bench.report.compare.comparison_markdown import markdown
 from bench.report.compare.comparison_text import lines
 from bench.report.compare.comparison_view import comparison_view
-from bench.report.index import index_lines
-from bench.report.redact import Private, address, redacted, redacted_folder
-from bench.store.files import write_files
+from bench.report.index import publish
+from bench.report.redact import Private, redacted, redacted_folder
 from bench.store.reader import open_run
 
 THRESHOLD = 0.03
@@ -37,14 +36,8 @@ def write_comparison(comparison: Comparison, folder: Path, private: Private | No
     if private is not None:
         comparison, folder = redacted(comparison, private), redacted_folder(folder, private)
     view = comparison_view(comparison)
-    index = folder / "compare.html"
-    contents = {
-        folder / "compare.md": markdown(view),
-        folder / "compare.json": comparison_json(view),
-        index: page(view),
-    }
-    write_files(folder, contents)
-    return [*lines(view), "", *index_lines(folder.parent, private), f"comparison {address(index, private)}"]
+    files = {"compare.md": markdown(view), "compare.json": comparison_json(view), "compare.html": page(view)}
+    return [*lines(view), "", *publish(folder, files, "compare.html", private)]
 
 
 def write_variants(run: Path, reports_dir: Path, private: Private | None = None) -> list[str]:

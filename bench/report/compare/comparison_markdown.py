@@ -20,10 +20,10 @@ from bench.report.compare.comparison_words import (
     summary,
 )
 from bench.report.compare.recorded import condition, value_or_blank
-from bench.report.exports.summary_markdown import escape
 from bench.report.format import number, plural
 from bench.report.language import gettext as _
 from bench.report.names import Naming
+from bench.report.template import in_markdown as escape
 
 MOST_BYTES = 65_000
 """In UTF-8; GitHub takes 65,536 characters, of which the one who posts it may want some."""

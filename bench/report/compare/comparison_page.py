@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.analyse.comparison import VERDICTS, Difference
+from bench.analyse.conditions import recorded_at
 from bench.analyse.quality_change import QUALITY_VERDICTS
 from bench.analyse.results import RunAnalysis
 from bench.metrics import METRICS
@@ -78,9 +79,9 @@ def _facts(run: RunAnalysis) -> dict[str, Any]:
     record = run.record
     return {
         "begun": str(record.get("created_at") or "")[:16].replace("T", " "),
-        "processor": ((record.get("machine") or {}).get("cpu") or {}).get("name"),
-        "blocks": (record.get("plan") or {}).get("blocks") or None,
-        "model": (record.get("model") or {}).get("name"),
+        "processor": recorded_at(record, "machine", "cpu", "name"),
+        "blocks": recorded_at(record, "plan", "blocks") or None,
+        "model": recorded_at(record, "model", "name"),
         "id": record.get("run_id"),
     }
 

@@ -14,11 +14,11 @@ from bench.report.compare.comparison_markdown import figures_header, figures_row
 from bench.report.compare.comparison_text import cells, limited
 from bench.report.compare.comparison_view import Figure, Row, called_first, rows_of
 from bench.report.compare.recorded import pair
-from bench.report.exports.summary_markdown import escape
 from bench.report.format import plain, plural
 from bench.report.language import ENGLISH, speaking
 from bench.report.names import name_all
 from bench.report.sitting_words import carried_on
+from bench.report.template import in_markdown as escape
 
 STATUS = {NONE_SHOWN: 0, REGRESSION: 1, CANNOT_TELL: 2}
 """Outcome -> exit status."""

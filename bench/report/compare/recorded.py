@@ -7,8 +7,7 @@ from typing import Any
 from bench.analyse.conditions import DRIVER_OF, NAMED, Mismatch
 from bench.report.code_words import word
 from bench.report.format import gibibytes, number, plural
-from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.language import gettext as _, mark
 
 _NAMES = {
     "memory limit": mark("memory limit, bytes"),

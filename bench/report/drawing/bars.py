@@ -9,8 +9,7 @@ from itertools import accumulate
 
 from bench.analyse.results import LoadResult, LoadTimes, RunAnalysis
 from bench.plan.cells import Request
-from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.language import gettext as _, mark
 from bench.report.names import first_request, shape_name
 
 LOAD_PARTS = {

@@ -27,8 +27,7 @@ from bench.report.drawing.canvas import (
 from bench.report.drawing.style import MUTED, LineStyle
 from bench.report.drawing.svg import Sheet
 from bench.report.format import capital, factor, interval, number
-from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.language import gettext as _, mark
 from bench.report.metric_words import ITL_NAMES
 from bench.report.names import Series, turn_name
 

@@ -13,8 +13,7 @@ from bench.report.drawing.canvas import add_line, drawing, log_ticks, set_ticks,
 from bench.report.drawing.style import MUTED, SOLID, Dashes, LineStyle
 from bench.report.drawing.svg import Sheet
 from bench.report.format import listed, megabytes, number, percent, plural
-from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.language import gettext as _, mark
 from bench.report.names import Naming
 
 _INCHES = (11.4, 4.2)

@@ -25,8 +25,7 @@ from bench.report.drawing.canvas import (
 from bench.report.drawing.style import ACCENT, MUTED, TEXT, LineStyle
 from bench.report.drawing.svg import Sheet
 from bench.report.format import megabytes, number
-from bench.report.language import gettext as _
-from bench.report.language import mark
+from bench.report.language import gettext as _, mark
 from bench.report.names import Naming, Series, shape_name
 
 MOST_SHAPES = 8

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from bench.analyse.fleet import METRICS, Figure, Question, energies, splits, tries
 from bench.analyse.fleet_machine import Machine, Tried
-from bench.metrics import METRICS as ENTRIES
-from bench.metrics import RANKED
+from bench.metrics import METRICS as ENTRIES, RANKED
 from bench.report import metric_words
 from bench.report.compare.comparison_figures import change
 from bench.report.exports.fields import attributes, json_text, turn_of, with_ends
 from bench.report.exports.summary_csv import summary_csv
-from bench.report.exports.summary_markdown import escape
 from bench.report.fleet import fleet_words as words
-from bench.report.fleet.fleet_view import Column, FleetView, columns, fastest, title
-from bench.report.format import capital, interval, listed, number, plain, with_interval
+from bench.report.fleet.fleet_view import FleetView, columns, fastest, title
+from bench.report.format import listed, plain, with_interval
 from bench.report.index import about_fields
 from bench.report.language import ENGLISH, in_each, speaking
-from bench.report.language import gettext as _
+from bench.report.template import render_markdown
 
 FLEET_VERSION = 1
-_MOST_ROWS = 300
 _MOST_IN_TERMINAL = 40
 _MOST_FIGURES = 1500
 """Of Markdown."""
@@ -220,21 +217,23 @@ def _failed(machine: Machine, one: Tried) -> str:
     return f"{machine.name}: {one.backend} {one.device} {one.precision}: {phases}{reason}"
 
 
-# -- Markdown
-
-
 def markdown(view: FleetView) -> str:
     """For a step summary or a page of notes, of the first of the requests that the page shows."""
-    parts = [f"## AIPC Bench: {escape(words.heading(view))}", ""]
-    parts += [f"> **{escape(note)}**\n" for note in words.notes(view)]
-    parts += [escape(words.read_note(view)), ""]
-    for question in _in_markdown(view):
-        parts += [f"### {escape(title(question.asked))}", ""]
-        parts += [f"- {escape(one)}" for one in words.sentences(view, question)]
-        parts += ["", *_fastest_table(view, question), "", *_matrices(view, question), *_energy(view, question)]
-    parts += _changes(view)
-    parts += _failures(view)
-    return "\n".join([*parts, *map(escape, words.rule(view)), ""])
+    return render_markdown(
+        "fleet",
+        view=view,
+        words=words,
+        m=metric_words,
+        questions=list(_in_markdown(view)),
+        title=title,
+        fastest=lambda question: [one for metric in RANKED for one in fastest(question, metric)],
+        columns=columns,
+        compared=METRICS,
+        change=change,
+        energies=energies,
+        changed=[one for one in view.fleet.machines if one.history and one.history.turns],
+        failed=[(machine, one) for machine, one in tries(view.fleet.machines) if one.failed],
+    )
 
 
 def _in_markdown(view: FleetView) -> Iterator[Question]:
@@ -245,93 +244,3 @@ def _in_markdown(view: FleetView) -> Iterator[Question]:
         if count > _MOST_FIGURES and question is not view.shown[0]:
             return
         yield question
-
-
-def _table(heads: Sequence[str], body: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(heads)} |"
-    yield "|---" * len(heads) + "|"
-    yield from (f"| {' | '.join(row)} |" for row in body[:_MOST_ROWS])
-    if len(body) > _MOST_ROWS:
-        yield ""
-        yield _("{count} more rows are in fleet.json.").format(count=number(len(body) - _MOST_ROWS, 0))
-
-
-def _fastest_table(view: FleetView, question: Question) -> Iterator[str]:
-    heads = _("machine"), _("generation"), _("metric"), _("configuration"), "ms", _("what may be said"), _("run")
-    body = [
-        [
-            *(escape(one.machine.name), escape(words.generation(one.machine)), metric_words.short(metric)),
-            *(escape(view.name(one.figure)), with_interval(one.answer.lowest, "")),
-            escape("; ".join([words.claim(one), *words.beside(view, one)])),
-            " ".join(filter(None, (one.figure.standing.run_id, words.age(view.age(one.figure))))),
-        ]
-        for metric in RANKED
-        for one in fastest(question, metric)
-    ]
-    yield from _table(heads, body)
-
-
-def _matrices(view: FleetView, question: Question) -> Iterator[str]:
-    found = columns(view, question)
-    for metric in METRICS:
-        heads = [_("machine"), *(escape(one.name) for one in found)]
-        body = [
-            [escape(machine.name), *(_tile(one, machine, metric) for one in found)] for machine in question.machines
-        ]
-        name = capital(metric_words.name(metric))
-        base = escape(view.fleet.base.name)
-        yield _("{metric}, ms, and the change from {base}:").format(metric=name, base=base)
-        yield ""
-        yield from _table(heads, body)
-        yield ""
-
-
-def _tile(column: Column, machine: Machine, metric: str) -> str:
-    one = column.figures.get(machine.id)
-    measured = getattr(one.cell, metric) if one else None
-    if one is None or measured is None:
-        return ""
-    ends = interval(measured.estimate)
-    figure = f"{number(measured.estimate.value)} ({ends})" if ends else number(measured.estimate.value)
-    figure += escape(column.mark(one))
-    difference = one.differences.get(metric)
-    told = change(difference.contrast.ratio) if difference else words.reasons(one)
-    return f"{figure}<br>{escape(told)}" if told else figure
-
-
-def _energy(view: FleetView, question: Question) -> Iterator[str]:
-    if found := energies(question):
-        heads = _("machine"), _("configuration"), _("energy per answer, J"), _("counted by")
-        body = [
-            [escape(one.machine.name), escape(view.name(one)), number(value), escape(str(one.cell.costs.energy_source))]
-            for one, value in found
-        ]
-        yield from (*_table(heads, body), "")
-
-
-def _changes(view: FleetView) -> Iterator[str]:
-    if found := [(one.name, sentence) for one in view.fleet.machines for sentence in words.turns(one)]:
-        yield "### " + _("What changed")
-        yield ""
-        yield from (f"- **{escape(name)}**: {escape(sentence)}" for name, sentence in found)
-        yield ""
-
-
-def _failures(view: FleetView) -> Iterator[str]:
-    if failed := [(machine, one) for machine, one in tries(view.fleet.machines) if one.failed]:
-        yield "### " + _("What failed where")
-        yield ""
-        heads = (
-            *(_("stack"), _("device"), _("machine"), _("driver"), _("load"), _("first generation")),
-            *(_("long prompt"), _("reason")),
-        )
-        body = [
-            [
-                *(escape(f"{one.backend} {one.precision}"), escape(one.device), escape(machine.name)),
-                escape(words.driver(one)),
-                *map(words.phase, (one.load, one.first, one.longest)),
-                escape(one.reason[:300]),
-            ]
-            for machine, one in failed
-        ]
-        yield from (*_table(heads, body), "")

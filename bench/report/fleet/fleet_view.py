@@ -12,8 +12,9 @@ from bench.analyse.fleet import Asked, Figure, Fleet, Question, build_fleet, mos
 from bench.analyse.fleet_machine import Machine, read_machine
 from bench.analyse.results import CellResult, Ranking
 from bench.errors import StoreError, UsageError
-from bench.report.format import listed
+from bench.report.format import clean, listed
 from bench.report.history.history_view import in_processes, namers
+from bench.report.language import gettext as _
 from bench.report.names import Naming, mark_of, name_all, requests_name
 from bench.report.run_view import Answer
 from bench.store.machine_names import MachineName
@@ -181,16 +182,18 @@ def title(asked: Asked) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A configuration of a question, and its figures by the ids of machines."""
+    """A configuration of a question, and its figures by the ids of machines; ``first`` is the base's if it has one."""
 
     name: str
     first: Figure
     figures: Mapping[str, Figure]
 
     def mark(self, one: Figure) -> str:
-        """What of a figure its name does not tell: simulated, of another device, or of broken output."""
+        """What of a figure its name does not tell: simulated, of another device or type, or of broken output."""
         found = mark_of(one.cell.load)
-        return "" if found in self.name else found
+        types = [each.cell.load.inference_precision for each in (self.first, one)]
+        other = _(" (in {type})").format(type=clean(types[1])) if types[1] and types[0] not in (None, types[1]) else ""
+        return ("" if found in self.name else found) + other
 
 
 def columns(view: FleetView, question: Question) -> list[Column]:
@@ -200,10 +203,9 @@ def columns(view: FleetView, question: Question) -> list[Column]:
         found.setdefault(one.cell.cell_key, {})[one.machine.id] = one
     made = []
     for own in found.values():
+        ordered = sorted(own.values(), key=lambda one: one.machine is not view.fleet.base)
         # A name tells where it ran; that of a machine that fell back to another device would mislead.
-        first = next(
-            (one for one in own.values() if one.cell.load.device_verdict != "fallback"), next(iter(own.values()))
-        )
+        first = next((one for one in ordered if one.cell.load.device_verdict != "fallback"), ordered[0])
         made.append(Column(view.name(first), first, own))
     return sorted(made, key=lambda one: (-len(one.figures), one.name))
 

@@ -12,10 +12,9 @@ from bench.report import finding_words, metric_words
 from bench.report.code_words import word
 from bench.report.compare.recorded import condition, value
 from bench.report.fleet.fleet_view import Fastest, FleetView, count_fastest, title
-from bench.report.format import capital, factor, listed, number, percent, plural
+from bench.report.format import capital, factor, few, listed, number, percent, plural
 from bench.report.history.history_text import change_text, series_names, turn_sentence
-from bench.report.language import gettext as _
-from bench.report.language import mark, ngettext
+from bench.report.language import gettext as _, mark, ngettext
 
 _MOST_NAMED = 8
 _MOST_LOWEST = 3
@@ -42,12 +41,6 @@ def _machines(count: int) -> str:
     return plural(count, "{count} machine", "{count} machines")
 
 
-def _few(names: Sequence[str]) -> str:
-    if len(names) <= _MOST_NAMED:
-        return listed(names)
-    return _("{names} and {count} more").format(names=", ".join(names[:_MOST_NAMED]), count=len(names) - _MOST_NAMED)
-
-
 def notes(view: FleetView) -> list[str]:
     """What has to be known before any figure."""
     return list(_notes(view))
@@ -58,10 +51,10 @@ def _notes(view: FleetView) -> Iterator[str]:
     if view.simulated != "none":
         yield _("simulated: no model ran for some or all of these latencies")
     if empty := [one.name for one in machines if not one.standing]:
-        yield _("nothing was measured on {machines}").format(machines=_few(empty))
+        yield _("nothing was measured on {machines}").format(machines=few(empty, _MOST_NAMED))
     if left_out := [one.name for one in machines if one.left_out]:
         yield _("runs that cannot be read are left out, on {machines}; fleet.json has the reasons").format(
-            machines=_few(left_out)
+            machines=few(left_out, _MOST_NAMED)
         )
     for model, digests in view.digests.items():
         yield _("{model} was measured with {count} different digests: each is a model of its own here").format(
@@ -75,7 +68,7 @@ def _notes(view: FleetView) -> Iterator[str]:
     unfinished = [one.machine.name for one in view.figures if one.standing.analysis.end is None]
     if unfinished:
         yield _("of runs without an end, taken as far as measured: figures of {machines}").format(
-            machines=_few(list(dict.fromkeys(unfinished)))
+            machines=few(list(dict.fromkeys(unfinished)), _MOST_NAMED)
         )
 
 
@@ -251,11 +244,12 @@ def moves(machine: Machine, places: Sequence[int]) -> str:
 
 def unmoved(one: Split) -> list[str]:
     """Where figures did not change with it, and where nothing tells; blank for nowhere."""
+    unmoved_on, untold_on = ([machine.name for machine in machines] for machines in (one.unmoved, one.untold))
     found = []
-    if one.unmoved:
-        found.append(_("No change point there on {machines}.").format(machines=_few([x.name for x in one.unmoved])))
-    if one.untold:
-        found.append(_("Too few runs to tell on {machines}.").format(machines=_few([x.name for x in one.untold])))
+    if unmoved_on:
+        found.append(_("No change point there on {machines}.").format(machines=few(unmoved_on, _MOST_NAMED)))
+    if untold_on:
+        found.append(_("Too few runs to tell on {machines}.").format(machines=few(untold_on, _MOST_NAMED)))
     return found
 
 

@@ -10,33 +10,19 @@ from typing import Any
 from bench.analyse.timeline import QualitySeries, Series
 from bench.metrics import METRICS
 from bench.report.exports.fields import attributes, json_text, with_ends
-from bench.report.exports.summary_markdown import escape
-from bench.report.format import clean, interval, listed, number, plain
-from bench.report.history.history_text import (
-    all_notes,
-    heading,
-    hint,
-    notes,
-    over_reference,
-    path,
-    quality_levels,
-    quality_verdict,
-    rule,
-    sentences,
-    series_names,
-    share,
-)
+from bench.report.format import clean, listed, plain
+from bench.report.history import history_text
+from bench.report.history.history_text import all_notes, heading, hint, notes, path, sentences, series_names
 from bench.report.history.history_view import HistoryView
 from bench.report.index import MOST_HEADLINE, about_fields
 from bench.report.language import ENGLISH, in_each, speaking
-from bench.report.language import gettext as _
 from bench.report.sitting_words import as_values
+from bench.report.template import render_markdown
 
 HISTORY_VERSION = 3
 
 _COLUMNS = 100
 _MOST_IN_TERMINAL = 40
-_MOST_ROWS = 300
 
 
 @speaking(ENGLISH.code)
@@ -65,44 +51,16 @@ def _changed_series(view: HistoryView) -> Iterator[str]:
 
 
 def markdown(view: HistoryView) -> str:
-    """For a step summary or a page of notes."""
-    title = _("History of machine {id}").format(id=escape(view.machine_id))
-    parts = [f"## {title}", "", escape(heading(view)), ""]
-    parts += [f"> **{escape(note)}**\n" for note in all_notes(view)]
-    parts += [f"{place}. {escape(sentence)}" for place, sentence in enumerate(sentences(view), start=1)]
-    parts += ["", *([escape(hint(view)), ""] if hint(view) else [])]
-    if view.history.series:
-        heads = (_("metric"), _("cell"), _("runs"), _("levels"), _("newest ms (95 %)"), _("runs differ by"))
-        parts += [f"| {' | '.join(heads)} |", "|---|---|--:|---|---|--:|"]
+    """For a step summary or a page of notes; what changed comes first in its tables."""
     named = zip(view.history.series, series_names(view.history), strict=True)
-    rows = [_row(one, name) for one, name in sorted(named, key=lambda pair: not pair[0].shifts)]
-    parts += rows[:_MOST_ROWS]
-    if len(rows) > _MOST_ROWS:
-        parts += ["", _("{count} more rows are in history.json.").format(count=len(rows) - _MOST_ROWS)]
-    parts += _qualities(view)
-    return "\n".join([*parts, "", rule(), ""])
-
-
-def _qualities(view: HistoryView) -> list[str]:
-    """A table of the quality of loads, those that changed first; empty where none was scored."""
-    rows = [
-        f"| {' | '.join((escape(one.load.name()), str(len(one.points)), *map(escape, _quality_cells(one))))} |"
-        for one in sorted(view.history.qualities, key=lambda one: not one.steps)
-    ]
-    heads = _("configuration"), _("runs"), _("perplexity"), _("over the reference (95 %)"), _("verdict")
-    return ["", f"| {' | '.join(heads)} |", "|---|--:|---|---|---|", *rows[:_MOST_ROWS]] if rows else []
-
-
-def _quality_cells(one: QualitySeries) -> tuple[str, str, str]:
-    return quality_levels(one), over_reference(one), quality_verdict(one)
-
-
-def _row(one: Series, name: str) -> str:
-    newest = one.points[-1].estimate
-    ends = interval(newest)
-    figure = number(newest.value) + (f" ({ends})" if ends else "")
-    cells = METRICS[one.metric].short, escape(name), str(len(one.points)), path(one), figure, share(one.scatter)
-    return f"| {' | '.join(cells)} |"
+    return render_markdown(
+        "history",
+        view=view,
+        say=history_text,
+        metrics=METRICS,
+        series=sorted(named, key=lambda pair: not pair[0].shifts),
+        qualities=sorted(view.history.qualities, key=lambda one: not one.steps),
+    )
 
 
 @speaking(ENGLISH.code)
@@ -154,14 +112,12 @@ def _about(view: HistoryView) -> dict[str, Any]:
         backends=[one.cell.backend for one in history.series],
         simulated=[one.cell.simulated for one in history.series],
         cells=view.cells,
-        headlines=in_each(lambda: textwrap.shorten(_first_claim(view), MOST_HEADLINE, placeholder=" …")),
+        headlines=in_each(
+            lambda: textwrap.shorten([*sentences(view), *notes(view)][0], MOST_HEADLINE, placeholder=" …")
+        ),
         serious=[],
         ended=all(run.ended for run in history.runs),
     )
-
-
-def _first_claim(view: HistoryView) -> str:
-    return [*sentences(view), *notes(view)][0]
 
 
 def _series(one: Series, name: str, ids: Sequence[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from bench.metrics import METRICS
 from bench.report.compare.comparison_figures import between, signed
 from bench.report.compare.comparison_quality import now
 from bench.report.compare.recorded import condition, value
-from bench.report.format import factor, interval, listed, number, percent, plural
+from bench.report.format import and_more, factor, few, in_brackets, interval, listed, number, percent, plural
 from bench.report.history.history_view import HistoryView, LeftOut
 from bench.report.language import gettext as _
 from bench.report.sitting_words import carried_on
@@ -70,16 +70,6 @@ def _series(count: int) -> str:
     return plural(count, "{count} series", "{count} series")
 
 
-def _few(names: Sequence[str]) -> str:
-    if len(names) <= _MOST_NAMED:
-        return listed(names)
-    return _and_more(", ".join(names[:_MOST_NAMED]), len(names) - _MOST_NAMED)
-
-
-def _and_more(names: str, count: int) -> str:
-    return _("{names} and {count} more").format(names=names, count=count)
-
-
 # -- what stands before any figure
 
 
@@ -111,7 +101,7 @@ def _notes(view: HistoryView) -> Iterator[str]:
     runs = view.history.runs
     if unfinished := [run.run_id for run in runs if not run.ended]:
         message = _("{runs} without an end: still being written or killed; taken as far as measured")
-        yield message.format(runs=_few(unfinished))
+        yield message.format(runs=few(unfinished, _MOST_NAMED))
     interrupted = [
         _("{run} ({interruptions})").format(run=run.run_id, interruptions=carried_on(run.interruptions))
         for run in runs
@@ -119,11 +109,11 @@ def _notes(view: HistoryView) -> Iterator[str]:
     ]
     if interrupted:
         message = _("carried on after an interruption, so of several sittings, which may differ as runs do: {runs}")
-        yield message.format(runs=_few(interrupted))
+        yield message.format(runs=few(interrupted, _MOST_NAMED))
     lost = [(run.run_id, sum(cell.lost_blocks > 0 for cell in run.cells)) for run in runs]
     if named := [_("{run} ({cells})").format(run=run, cells=_cells(count)) for run, count in lost if count]:
         message = _("not all blocks were measured in {runs}; these points are estimated from the other blocks")
-        yield message.format(runs=_few(named))
+        yield message.format(runs=few(named, _MOST_NAMED))
     if variants := sum(run.variants > 0 for run in runs):
         message = _("variants of {runs} are not part of a history; `nox -s compare` shows them")
         yield message.format(runs=plural(variants, "{count} A/B run", "{count} A/B runs"))
@@ -132,7 +122,7 @@ def _notes(view: HistoryView) -> Iterator[str]:
             "the prompts changed with {places}: cells of those prompt lengths have one series per prompt set, "
             "and prompt sets are not compared"
         )
-        yield message.format(places=_few(places))
+        yield message.format(places=few(places, _MOST_NAMED))
     if not view.history.series:
         yield _("nothing was measured in these runs")
 
@@ -254,7 +244,7 @@ def cause(turn: Turn | QualityStep) -> str:
         return message.format(packages=packages)
     shown = "; ".join(change_text(change) for change in own[:_MOST_CHANGES])
     if len(own) > _MOST_CHANGES:
-        shown = _and_more(shown, len(own) - _MOST_CHANGES)
+        shown = and_more(shown, len(own) - _MOST_CHANGES)
     there = _("Changed there: {changes}.").format(changes=shown)
     elsewhere_too = _("Beside that, {packages} changed in venvs that these cells do not use.").format(packages=packages)
     return f"{there} {elsewhere_too}" if elsewhere else there
@@ -311,7 +301,7 @@ def _quality_sentence(history: History, steps: Sequence[tuple[QualityStep, str]]
     least, most = (signed(end([one.ratio or 1.0 for one, _name in steps])) for end in (min, max))
     change = became if step.ratio is None else least if least == most else between(least, most)
     what = message.format(
-        load=_few([name for _step, name in steps]),
+        load=few([name for _step, name in steps], _MOST_NAMED),
         change=change,
         before=before.run_id,
         before_day=before.day,
@@ -337,8 +327,7 @@ def over_reference(one: QualitySeries) -> str:
     ratio = one.points[-1][1].ratio
     if ratio is None:
         return ""
-    ends = interval(ratio)
-    return f"{factor(ratio.value)} ({ends})" if ends else factor(ratio.value)
+    return factor(ratio.value) + in_brackets(interval(ratio))
 
 
 def quality_verdict(one: QualitySeries) -> str:

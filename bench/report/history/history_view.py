@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from bench.analyse.build_history import build_history
-from bench.analyse.conditions import other_machine, prompts_of
+from bench.analyse.conditions import other_machine, prompts_of, recorded_at
 from bench.analyse.results import CellResult, LoadResult, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.analyse.timeline import History, ReadRun, read_analysis
@@ -118,7 +118,8 @@ def read_history(
     if not runs:
         reason = left_out[-1].error or f"{left_out[-1].folder} does not say when it was measured"
         raise StoreError(f"no run of machine {machine_id} can be read: {reason}")
-    return HistoryView(machine_id, _cpu(own[-1]), build_history(runs, threshold, metrics), tuple(left_out))
+    cpu = recorded_at(own[-1].record, "machine", "cpu", "name")
+    return HistoryView(machine_id, cpu or "", build_history(runs, threshold, metrics), tuple(left_out))
 
 
 def _of_machine(folders: list[Path], asked: str | None) -> list[Path]:
@@ -167,14 +168,6 @@ def _chosen_machine(runs: Sequence[StoredRun], asked: str | None) -> str:
         why = "several machines begin so" if found else "no run is of it"
         raise UsageError(f"--machine {asked}: {why}; there are runs of {known}")
     return found[0]
-
-
-def _cpu(run: StoredRun) -> str:
-    # Whatever a record that was edited by hand holds, the other runs are still shown.
-    value: Any = run.record
-    for name in ("machine", "cpu", "name"):
-        value = value.get(name) if isinstance(value, dict) else None
-    return str(value or "")
 
 
 def _read_all(runs: Sequence[StoredRun], named: Collection[Path]) -> list[ReadRun | LeftOut]:

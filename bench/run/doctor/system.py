@@ -47,11 +47,9 @@ class SystemFacts:
 
 
 def system_facts() -> SystemFacts:
-    """Look at this machine."""
-    if sys.platform == "win32":
-        return SystemFacts(windows=True, cpu=cpu_name(), gpus=gpus(), npus=npus(), chosen=_chosen())
+    """Look at this machine; on Windows no folder has what is not driven, or locked."""
     return SystemFacts(
-        windows=False,
+        windows=sys.platform == "win32",
         cpu=cpu_name(),
         gpus=gpus(),
         npus=npus(),

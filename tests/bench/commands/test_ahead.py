@@ -19,6 +19,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """How each run that held the machine was started; no machine is held."""
     commands: list[str] = []
     monkeypatch.setattr(ahead, "hold_machine", lambda loads, run_id, command, *_: commands.append(command))
+    # The tests' own standard input is none of its business.
+    monkeypatch.setattr(ahead, "end_with_harness", lambda: None)
     return commands
 
 

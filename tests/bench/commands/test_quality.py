@@ -155,7 +155,7 @@ def test_another_version_of_a_stack_is_not_what_was_timed(
     now = {"simulated": {"packages": {"the-stack": "1.1", "other": "2", "new": "3"}}}
     monkeypatch.setattr(score_stored, "describe_venvs", lambda _: now)
     status, said = ask()
-    assert (status, "not the one that was timed: the-stack 1.1, which was 1.0; measure it again" in said) == (1, True)
+    assert (status, "not the one that was timed: the-stack 1.1 (was 1.0); measure it again" in said) == (1, True)
 
 
 def test_a_run_that_is_not_there_is_refused(ask: Asked) -> None:

@@ -53,6 +53,17 @@ def test_one_that_was_stopped_is_carried_on_with(status: int, tmp_path: Path) ->
 
 
 @pytest.mark.process
+@pytest.mark.parametrize(("ended", "status"), [(None, 128), ("finished", 1)])
+def test_a_run_that_has_no_end_was_killed_whatever_status_its_process_has(
+    ended: str | None, status: int, tmp_path: Path
+) -> None:
+    begun(tmp_path, ended)
+    one = job(tmp_path, SAYS.format(status=1))
+    list(one.wait())
+    assert one.status == status
+
+
+@pytest.mark.process
 def test_two_that_wait_for_it_have_it_measured_once(tmp_path: Path) -> None:
     one = job(tmp_path, "import time; print('begun'); time.sleep(2)")
     threads = [threading.Thread(target=lambda: list(one.wait())) for _ in range(3)]

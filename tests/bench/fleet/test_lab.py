@@ -130,7 +130,7 @@ def test_who_has_no_certificate_or_another_ones_is_refused(guarded: Lab) -> None
         ((lab.address,), f"{lab.address} needs --certs DIR"),
         ((lab.address, "--certs", strange), f"refused: {lab.address} and this machine do not know each other's"),
     ):
-        told = run(lab, "-m", "bench.commands.fleet", "run", "--on", "all", *QUICK, "--scheduler", *options)
+        told = run(lab, "-m", "bench.commands", "fleet", "run", "--on", "all", *QUICK, "--scheduler", *options)
         assert told.returncode in (1, 4), told
         assert told.stderr.startswith(f"error: {said}"), told.stderr
         assert len(told.stderr.splitlines()) == 1

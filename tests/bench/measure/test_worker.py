@@ -14,8 +14,7 @@ import pytest
 
 from backends import channel
 from bench.errors import WorkerCrashed, WorkerFailed, WorkerTimeout, WorkerUnsupported
-from bench.measure import child_process
-from bench.measure import worker as worker_module
+from bench.measure import child_process, worker as worker_module
 from bench.measure.child_process import Launch, worker_variables
 from bench.measure.worker import Timeouts, WorkerProcess
 

@@ -106,6 +106,12 @@ def test_a_display_of_microsofts_is_no_gpu(name: str) -> None:
     assert hardware([{"name": name, "pci_id": None, "driver": "10.0"}], [], windows=True) == frozenset()
 
 
+@pytest.mark.parametrize(("vendor", "kind"), [("8086", "intel-gpu"), ("10de", "nvidia-gpu"), ("1002", "amd-gpu")])
+def test_a_gpu_of_linux_is_known_by_its_maker(vendor: str, kind: str) -> None:
+    found = hardware([{"name": "a GPU", "pci_id": f"{vendor}:73bf", "driver": None}], [], windows=False)
+    assert found == {kind}
+
+
 def test_an_intel_gpu_of_windows_is_one_for_directx_too() -> None:
     found = hardware([{"name": "Intel(R) Arc(TM) 140V GPU", "pci_id": None, "driver": "32.0"}], [], windows=True)
     assert found == {"intel-gpu", "directx-gpu"}

@@ -49,10 +49,12 @@ def test_no_id_is_made_up(monkeypatch: pytest.MonkeyPatch, own: str) -> None:
     assert machine_id() == NO_ID
 
 
+@pytest.mark.process  # Windows is asked by powercfg
 def test_the_facts_are_json() -> None:
     assert json.loads(json.dumps(machine_facts(), allow_nan=False)) == machine_facts()
 
 
+@pytest.mark.process  # Windows is asked by powercfg
 def test_the_facts_are_those_of_the_allow_list() -> None:
     assert set(machine_facts()) == {
         "cpu",
@@ -69,10 +71,12 @@ def test_the_facts_are_those_of_the_allow_list() -> None:
     }
 
 
+@pytest.mark.process  # Windows is asked by powercfg
 def test_the_facts_do_not_name_the_host() -> None:
     assert f'"{platform.node()}"' not in json.dumps(machine_facts())
 
 
+@pytest.mark.process  # Windows is asked by powercfg
 def test_what_the_system_does_not_tell_is_null(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine, "_GOVERNOR", tmp_path / "none")
     assert machine_facts()["governor"] is None

@@ -11,6 +11,7 @@ from bench.observe.limits import UsableMemory
 from bench.observe.memory import (
     MemoryUse,
     cap_of,
+    memory_cap,
     memory_of,
     parse_high_water_mark,
     refused_by_cap,
@@ -97,6 +98,19 @@ def test_the_cap_is_what_can_be_had_less_what_is_kept_free(
     machine: int, usable: int, free: int, swap: int, cap: int
 ) -> None:
     assert cap_of(UsableMemory(machine, usable, free), swap) == cap
+
+
+def test_swap_of_which_the_system_tells_nothing_adds_nothing_to_the_cap(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Machine:
+        total, available = 16 * GB, 10 * GB
+
+    def disabled() -> None:
+        raise RuntimeError("PdhAddEnglishCounterW failed. Performance counters may be disabled.")
+
+    monkeypatch.setattr("bench.observe.limits.psutil.virtual_memory", Machine)
+    monkeypatch.setattr("bench.observe.limits.psutil.swap_memory", disabled)
+    monkeypatch.setattr("bench.observe.limits.own_groups", Groups)
+    assert memory_cap() == 10 * GB - 320_000_000
 
 
 @pytest.mark.parametrize(

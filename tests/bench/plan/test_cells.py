@@ -3,8 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bench.plan.cells import Cell, Load, Request, canonical_json, conversation_tokens
 
@@ -35,11 +34,13 @@ def test_the_turn_of_a_chat_is_part_of_the_label() -> None:
 @given(st.integers(1, 4096), st.integers(1, 4096), st.integers(1, 64))
 def test_the_prompt_of_a_turn_is_its_history_and_its_message(message: int, new: int, turn: int) -> None:
     request = Request(conversation_tokens(message, new, turn), new, 1, turn)
-    assert (request.message_tokens, request.history_tokens) == (message, (turn - 1) * (message + new))
+    assert request.message_tokens == message
+    before = Request((turn - 1) * (message + new), 1, 1) if turn > 1 else None
+    assert request.before_again == before
 
 
 def test_outside_of_a_chat_there_is_no_history() -> None:
-    assert (Request(128, 64, 1).message_tokens, Request(128, 64, 1).history_tokens) == (0, 0)
+    assert (Request(128, 64, 1).message_tokens, Request(128, 64, 1).before_again) == (0, Request(128, 64, 1))
 
 
 def test_a_variant_leads_the_label() -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from bench.plan.cells import Cell, Load
-from bench.plan.estimate import format_duration, generation_seconds, guess_seconds, quality_seconds
+from bench.plan.cells import Request
+from bench.plan.estimate import counted, format_duration, generation_seconds, guess_seconds, quality_seconds
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
 
@@ -36,8 +36,19 @@ def test_shorter_warm_ups_take_less(make_options: MakeOptions) -> None:
 @pytest.mark.parametrize("longer", [("int4", 256, 64), ("int4", 128, 65), ("int8", 128, 64)])
 def test_a_longer_prompt_more_tokens_and_wider_weights_take_longer(longer: tuple[str, int, int]) -> None:
     precision, prompt_tokens, new_tokens = longer
-    base = generation_seconds(Cell(Load("a", "CPU", "int4"), 128, 64), 10**9)
-    assert generation_seconds(Cell(Load("a", "CPU", precision), prompt_tokens, new_tokens), 10**9) > base
+    base = generation_seconds(Request(128, 64, 1), "int4", 10**9)
+    assert generation_seconds(Request(prompt_tokens, new_tokens, 1), precision, 10**9) > base
+
+
+def test_a_chat_whose_history_is_cached_computes_each_token_of_its_prompt_once(make_options: MakeOptions) -> None:
+    chat = ("--backend", "transformers", "--precision", "fp32", "--prompt-tokens", "512", "--turns", "4")
+    first, again = (guess(make_options(*chat, "--ask", ask)) for ask in ("first", "again"))
+    assert first < again < 1.1 * first
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 loads"), (1, "1 load"), (2, "2 loads")])
+def test_one_thing_is_no_plural(count: int, words: str) -> None:
+    assert counted(count, "load") == words
 
 
 @pytest.mark.parametrize(

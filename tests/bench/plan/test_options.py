@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -176,6 +177,22 @@ def test_threads_are_open_without_the_flag(make_options: MakeOptions) -> None:
 def test_load_options_are_typed_by_the_table(make_options: MakeOptions) -> None:
     options = make_options("--load-option", "simulated.fail_at=2", "--load-option", "simulated.fail_load=12")
     assert options.load_options == {"simulated": {"fail_at": 2, "fail_load": "12"}}
+
+
+@pytest.mark.parametrize(
+    ("option", "choices"),
+    [
+        ("llama-cpp.type_k=int3", "f32, f16, bf16, q8_0, q5_1, q5_0, q4_1, q4_0, iq4_nl"),
+        ("openvino-genai.inference_precision=int7", "f32, bf16, f16"),
+        ("openvino-genai.compile_cache=true", "on, off"),
+    ],
+)
+def test_a_value_that_a_load_option_does_not_have_is_refused_with_those_it_has(
+    make_options: MakeOptions, option: str, choices: str
+) -> None:
+    value = option.partition("=")[2]
+    with pytest.raises(UsageError, match=f"{re.escape(option)}: no such choice '{value}'; there are {choices}$"):
+        make_options("--load-option", option)
 
 
 def test_load_options_come_as_a_comma_list_too(make_options: MakeOptions) -> None:

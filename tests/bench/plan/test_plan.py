@@ -5,8 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bench.errors import UsageError
 from bench.plan.cells import ASKS
@@ -228,6 +227,12 @@ def test_by_default_a_stack_is_asked_for_what_the_system_lists(
 
 def test_a_stack_for_hardware_that_is_not_listed_is_asked_all_the_same(make_options: MakeOptions) -> None:
     assert devices(make_plan(make_options("--backend", "npu"))) == {("npu", "NPU")}
+
+
+@pytest.mark.parametrize("maker", ["intel-gpu", "nvidia-gpu", "amd-gpu", "directx-gpu"])
+def test_llama_cpp_is_asked_for_a_gpu_of_any_maker(make_options: MakeOptions, maker: str) -> None:
+    plan = make_plan(make_options("--backend", "llama-cpp"), Surroundings(frozenset([maker])))
+    assert {device for _, device in devices(plan)} == {"CPU", "VULKAN"}
 
 
 IR = Surroundings(ready_made="openvino-ir", has_original=False)

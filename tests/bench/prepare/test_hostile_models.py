@@ -115,4 +115,4 @@ def test_the_models_that_these_are_made_from_are_taken(
     stand_in.answer(facts)
     place = tmp_path / "place"
     place.mkdir()
-    assert prepare(make(place)).model().parameters == 4
+    assert prepare(make(place)).model().facts.parameters == 4

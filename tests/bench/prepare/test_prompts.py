@@ -5,8 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bench.errors import PrepareError, UsageError
 from bench.prepare.prompts import TEXT_TOKENS, PromptBook, PromptKey, kind_of

@@ -14,8 +14,7 @@ from bench.errors import PrepareError, UsageError
 from bench.prepare.model_source import resolve_model
 from bench.prepare.ready_made import ReadyMade
 from tests.support.converters import StandIn
-from tests.support.hostile_models import gguf as write_gguf
-from tests.support.hostile_models import openvino_ir, ort_genai
+from tests.support.hostile_models import gguf as write_gguf, openvino_ir, ort_genai
 
 pytestmark = pytest.mark.process
 
@@ -124,7 +123,7 @@ def test_a_model_that_was_taken_can_be_taken_again(taken: Make, tmp_path: Path) 
     shutil.rmtree(before)
     after = taken(folder).artifact("ort-genai", "original", "CPU").path
     assert (after, (folder / "model.onnx.data").stat().st_nlink) == (before, 2)
-    assert taken(folder).model().parameters == 64
+    assert taken(folder).model().facts.parameters == 64
 
 
 @needs_links
@@ -173,8 +172,8 @@ def test_another_content_has_another_digest(taken: Make, ir: Path) -> None:
 
 
 def test_its_limits_are_known_before_anything_is_measured(taken: Make, ir: Path) -> None:
-    model = taken(ir).model()
-    assert (model.context_tokens, model.vocab_size, model.parameters) == (100, 8, 64)
+    facts = taken(ir).model().facts
+    assert (facts.context_tokens, facts.vocab_size, facts.parameters) == (100, 8, 64)
 
 
 def test_before_it_was_looked_into_nothing_is_known(taken: Make, ir: Path) -> None:

@@ -39,7 +39,8 @@ def test_weights_that_lie_beside_the_models_own_change_nothing(preparer_of: Make
     def known() -> tuple[str, int, dict[str, float] | None, float | None, int]:
         preparer = preparer_of(str(model_directory))
         made = preparer.artifact("huggingface", "fp32", "CPU")
-        return preparer.model().digest, preparer.model().parameters, made.weight_bits, made.bits_per_weight, made.bytes
+        model = preparer.model()
+        return model.digest, model.facts.parameters, made.weight_bits, made.bits_per_weight, made.bytes
 
     before = known()
     write_weights(model_directory / "consolidated.safetensors", {"tok_embeddings.weight": np.zeros((8, 4))})

@@ -13,8 +13,7 @@ from bench.analyse.interval import Estimate
 from bench.analyse.run import analyse_run
 from bench.commands.report import main
 from bench.plan.cells import Load
-from bench.report import format as fmt
-from bench.report import metric_words
+from bench.report import format as fmt, metric_words
 from bench.report.drawing.canvas import tick_label
 from bench.report.language import chosen, speaking
 from bench.report.render import ReportPaths, render

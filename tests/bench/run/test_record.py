@@ -13,6 +13,8 @@ from bench.measure.attempt import RunFacts
 from bench.measure.worker import Timeouts
 from bench.plan.options import Options
 from bench.plan.plan import make_plan
+from bench.prepare.model_facts import ModelFacts
+from bench.prepare.model_source import ModelSource
 from bench.prepare.preparation import PreparedModel
 from bench.run.record import git_commit, measured_model, model_record, project_version, recorded_options, run_record
 from bench.store.shape import RUN, flaw
@@ -69,7 +71,8 @@ def test_what_is_recorded_of_options_is_what_readers_take(make_options: MakeOpti
 def test_the_model_tells_the_size_of_its_kv_cache(tmp_path: Path) -> None:
     config = {"num_hidden_layers": 2, "num_attention_heads": 4, "hidden_size": 64}
     (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    model = PreparedModel("m", "directory", False, "0", tmp_path, None, 10, 100, None)
+    facts = ModelFacts(100, 10, None, (), {}, 400)
+    model = PreparedModel(ModelSource("directory", str(tmp_path), "m"), tmp_path, facts, "0", None, None)
     assert model_record(model)["kv_cache_values_per_token"] == 2 * 2 * 64
 
 

@@ -120,7 +120,7 @@ def test_a_run_is_asked_for_as_a_user_would(bench: Bench, study: Study) -> None:
 def test_the_run_that_was_made_is_scored(bench: Bench, study: Study) -> None:
     study(SETTING.name)
     (scored,) = bench.scored
-    assert scored[:2] == ("bench.commands.quality", str(study.results / SETTING.name / "run-1"))
+    assert scored[:3] == ("bench.commands", "quality", str(study.results / SETTING.name / "run-1"))
 
 
 def test_a_row_has_the_ratios_of_times_and_of_perplexities(bench: Bench, study: Study) -> None:

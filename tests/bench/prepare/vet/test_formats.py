@@ -22,11 +22,11 @@ from tests.support.hostile_models import (
     onnx_model,
     onnx_node,
     onnx_tensor,
+    openvino_ir as write_ir,
     ort_genai,
     part,
     varint,
 )
-from tests.support.hostile_models import openvino_ir as write_ir
 
 
 def folder(path: Path) -> Folder:

@@ -287,9 +287,9 @@ def test_an_unreadable_run_is_no_history_and_no_obstacle(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(("text", "value"), [("3%", 0.03), ("0.03", 0.03), ("0", 0.0), (" 300 %", 3.0)])
 def test_a_threshold_is_a_share(text: str, value: float) -> None:
-    assert share(text) == pytest.approx(value)
+    assert share(text, "--threshold") == pytest.approx(value)
 
 
 def test_a_threshold_beyond_reason_is_refused() -> None:
     with pytest.raises(UsageError):
-        share("20000%")
+        share("20000%", "--threshold")

@@ -131,6 +131,19 @@ def test_a_base_and_a_request_are_chosen(lab: Path, tmp_path: Path) -> None:
     assert {one["machine_name"] for one in rows(files) if one["is_base"] == "true"} == {"nuc-2"}
 
 
+def test_machines_are_chosen_by_a_label(lab: Path, tmp_path: Path) -> None:
+    files = told(lab, tmp_path, "--label", "driver-beta")
+    assert {one["machine_name"] for one in rows(files)} == {"nuc-1"}
+
+
+def test_a_machine_that_computes_in_another_type_is_marked(tmp_path: Path) -> None:
+    for name, computed in (("aa", "f32"), ("ab", "bf16")):
+        write_machine_run(tmp_path / "results", name, loads=LOADS[:1], prompt_tokens=(8,), computed=computed)
+    files = told(tmp_path / "results", tmp_path / "reports", "--base", "aa")
+    assert (files["fleet.md"].count("(in bf16)"), "(in f32)" in files["fleet.md"]) == (2, False)
+    assert "(in bf16)" in visible(files["fleet.html"])
+
+
 def test_a_base_without_a_figure_of_the_request_is_said(tmp_path: Path) -> None:
     write_machine_run(tmp_path / "results", "only", prompt_tokens=(8,), loads=LOADS[:1])
     two_alike_at(tmp_path / "results", 16)
@@ -186,10 +199,22 @@ def two_alike(results: Path) -> None:
         (two_alike, ("--base", "c"), "--base c: no machine with a number is called so; there are aa and ab"),
         (two_alike, ("--base", "a"), "--base a: several machines are called or begin so; there are aa and ab"),
         (two_alike, ("--model", "m"), "no machine was asked that; there is SmolLM2-135M-Instruct, 8 prompt tokens"),
+        (two_alike, ("--label", "lab-1"), "--label lab-1: no machine has it in machines.toml; there is none"),
         (two_alike, ("--newest", "0"), "expected a whole number from 1 on, got '0'"),
         (two_alike, ("never*",), "there is no run never*"),
     ],
-    ids=["no runs", "nothing in common", "names", "nothing measured", "base", "bases", "model", "newest", "run"],
+    ids=[
+        "no runs",
+        "nothing in common",
+        "names",
+        "nothing measured",
+        "base",
+        "bases",
+        "model",
+        "label",
+        "newest",
+        "run",
+    ],
 )
 def test_bad_input_is_one_clear_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], write: object, arguments: Sequence[str], line: str

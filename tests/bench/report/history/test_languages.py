@@ -16,7 +16,7 @@ import pytest
 
 from bench.commands.history import main
 from bench.plan.cells import Load
-from bench.report.exports.summary_markdown import escape
+from bench.report.template import in_markdown as escape
 from tests.support.charts import real_charts
 from tests.support.markup import NO_TURKISH, Visible, left_in_english
 from tests.support.nights import ask, run_id, write_night
