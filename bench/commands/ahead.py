@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from backends.process import end_with_harness
 from bench.cli import command_line
 from bench.commands import say
 from bench.errors import BenchError
@@ -21,6 +22,8 @@ from bench.run.planning import plan_for
 
 def main(arguments: Sequence[str]) -> int:
     """Prepare the model, its prompts and every artifact that the sweep needs on the CPU, as far as that goes."""
+    # A session that was killed would leave a conversion behind, which holds the machine.
+    end_with_harness()
     try:
         # With options of pytest a run may need less than its plan.
         given = vars(parser().parse_args(list(arguments)))

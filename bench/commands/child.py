@@ -37,13 +37,16 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> int:
 
 
 def run_quietly(command: Sequence[str], variables: Mapping[str, str], show: Callable[[str], None]) -> int:
-    """Run a command as :func:`run` does; ``show`` gets the lines that it prints, and nobody its errors."""
+    """Run a command as :func:`run` does; ``show`` gets the lines that it prints, and nobody its errors.
+
+    Nothing is written to its standard input, whose end tells it that this process is gone.
+    """
     break_as_interrupt()
     environment = {**surroundings(), **variables}
     with subprocess.Popen(
         command,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         encoding="utf-8",

@@ -90,9 +90,9 @@ def said(walls: Walls) -> Iterator[str]:
     """The wall times in lines for people."""
     processes, whole_s = len(walls.script_s), math.fsum(walls.script_s)
     blocks = processes // walls.cells
-    counts = f"{WARMUPS} warm-ups and {REPEATS} timed generations of each cell in {blocks} fresh processes"
-    yield f"{BACKEND} {PRECISION}, {walls.cells} cells, {counts}"
-    yield f"sweep   {walls.sweep_s:8.1f} s   with its report; {blocks} processes, each of all cells"
-    yield f"script  {whole_s:8.1f} s   {processes} processes, each of one cell, {whole_s / processes:.1f} s on average"
+    counts = f"{WARMUPS} warm-ups + {REPEATS} timed generations in each of its fresh processes: {blocks}"
+    yield f"{BACKEND} {PRECISION}, {walls.cells} cells, a cell has {counts}"
+    yield f"sweep   {walls.sweep_s:8.1f} s   with its report; processes, each of all cells: {blocks}"
+    yield f"script  {whole_s:8.1f} s   processes, each of one cell: {processes}, {whole_s / processes:.1f} s on average"
     kept = "within" if walls.ratio <= GOAL else "outside"
     yield f"ratio   {walls.ratio:8.2f}     {kept} the goal of {GOAL:g}; a sum over one run, so it has no interval"

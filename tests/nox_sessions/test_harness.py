@@ -6,14 +6,16 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import Popen
+from subprocess import PIPE, Popen
 from typing import cast
 
+import psutil
 import pytest
 
 import noxfile
 from bench.commands import child
 from bench.plan.environments import environment
+from bench.processes import child_environment
 from tests.nox_sessions.fake import (
     FakeSession,
     as_session,
@@ -122,6 +124,31 @@ def test_ctrl_c_while_lines_are_shown_waits_for_the_command_to_end_and_is_told()
         raise KeyboardInterrupt
 
     assert child.run_quietly([sys.executable, "-c", "print(1)"], {}, interrupt) == 130
+
+
+SESSION = """
+import sys
+from bench.commands import child
+child.run_quietly([sys.executable, "-c", sys.argv[1]], {}, lambda line: print(line, flush=True))
+"""
+CONVERSION = """
+import os, time
+from backends.process import end_with_harness
+end_with_harness()
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="what is killed there is the launcher of the venv")
+def test_a_command_whose_lines_are_shown_ends_with_a_session_that_is_killed() -> None:
+    command = [sys.executable, "-c", SESSION, CONVERSION]
+    with Popen(command, env=child_environment({}), stdout=PIPE, encoding="utf-8") as session:
+        assert session.stdout is not None
+        working = psutil.Process(int(session.stdout.readline()))
+        session.kill()
+        _, alive = psutil.wait_procs([working], timeout=60)
+    assert alive == []
 
 
 class Interrupted:
