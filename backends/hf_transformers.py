@@ -28,7 +28,7 @@ from backends.contract import (
     require_file,
     variable_set,
 )
-from backends.hf_model import attention_of, read_model
+from backends.hf_model import MAJOR, attention_of, read_model
 from backends.spec import ORIGINAL, name_among
 from backends.torch_loop import KeptCache, StoredWeights, format_of, greedy, last_position, scores
 
@@ -42,6 +42,9 @@ _TYPES = {
 """Weight format -> the type that a model is loaded, and so computes, in."""
 
 _SHORT = {"fp32": "f32", "bf16": "bf16", "fp16": "f16"}
+
+_DTYPE = "dtype" if MAJOR >= 5 else "torch_dtype"
+"""What ``from_pretrained`` calls the type of the weights: `ab` and ``--worker`` take older versions too."""
 
 _ACCELERATORS = {"CUDA": "https://download.pytorch.org/whl/cu130", "XPU": "https://download.pytorch.org/whl/xpu"}
 """Device family -> an index of torch builds that have it."""
@@ -114,7 +117,7 @@ def _torch_name(device: str) -> str:
 def _read(artifact: Path, precision: str, device: str) -> Any:
     quantized = {"quantization_config": _int8()} if precision == "int8" else {}
     try:
-        model = read_model(artifact, dtype=_TYPES[precision], **quantized)
+        model = read_model(artifact, **{_DTYPE: _TYPES[precision]}, **quantized)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ArtifactError(f"transformers could not load {artifact}: {_reason(artifact, error)}") from error
     return model.to(device).eval().requires_grad_(requires_grad=False)

@@ -195,13 +195,7 @@ def _head(base: RunAnalysis, head: RunAnalysis, threshold: float, known: Variati
 
 
 def compare_variants(run: RunAnalysis, threshold: float, tolerance: float = QUALITY_TOLERANCE) -> Comparison:
-    """Compare variant ``b`` of a run with its variant ``a``, paired by block.
-
-    Args:
-        run: one whose plan has variants.
-        threshold: as a share.
-        tolerance: the threshold of perplexities.
-    """
+    """Compare variant ``b`` of a run with its variant ``a``, paired by block; thresholds as of :func:`compare`."""
     base, head = (_side(run, variant) for variant in "ab")
     pairs, only_base, only_head = matched(base.cells, head.cells, without_variant)
 

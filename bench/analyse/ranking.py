@@ -28,12 +28,7 @@ def rankings(cells: Sequence[CellResult]) -> list[Ranking[CellResult]]:
 
 
 def faithful_rankings(cells: Sequence[CellResult], found: Sequence[Ranking[CellResult]]) -> list[Ranking[CellResult]]:
-    """The rankings among the faithful alone, where others than these take part.
-
-    Args:
-        cells: of the run.
-        found: the :func:`rankings` of these.
-    """
+    """The rankings among the faithful alone, where others take part in ``found``, the :func:`rankings` of the cells."""
     faithful = group_by([cell for cell in cells if cell.load.faithful], _kind)
     own = ((one, faithful.get(_kind(one.winner), [])) for one in found)
     fewer = (

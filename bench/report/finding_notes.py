@@ -151,10 +151,7 @@ def found_of(
 ) -> dict[str, str | None]:
     """What the guard found about a cell or its load, and about the whole run: kinds, and the weightiest severity.
 
-    Args:
-        cell_key: of the cell.
-        load_key: of its load.
-        findings: of the run, see :func:`by_subject`.
+    ``findings`` are those of the run, by :func:`by_subject`.
     """
     of_both = sorted((*findings.get(cell_key, ()), *findings.get(load_key, ())), key=lambda one: one[0])
     own, run = ([one for _, one in found] for found in (of_both, findings.get(None, ())))

@@ -223,12 +223,7 @@ def page(found: Found) -> str:
     """The page of one folder, in the language that is chosen; its script only sorts."""
     from bench.report.template import render_page  # noqa: PLC0415 - jinja2 takes a moment
 
-    return render_page(
-        "index",
-        found=found,
-        finding_title=finding_words.title,
-        generator=GENERATOR,
-    )
+    return render_page("index", found=found, finding_title=finding_words.title, generator=GENERATOR)
 
 
 def _state(reports: Path) -> list[tuple[Path, int, int]]:

@@ -9,12 +9,7 @@ from bench.analyse.read_quality import NO_REFERENCE
 from bench.analyse.results import AskedCell, CellResult, LoadResult
 from bench.cli import command_line
 from bench.plan.flags import PROFILES
-from bench.plan.options import (
-    DEFAULT_COOLDOWN_MAX_S,
-    DEFAULT_MAX_WARMUPS,
-    DEFAULT_QUALITY_LIMITS,
-    DEFAULT_WARMUPS,
-)
+from bench.plan.options import DEFAULT_COOLDOWN_MAX_S, DEFAULT_MAX_WARMUPS, DEFAULT_QUALITY_LIMITS, DEFAULT_WARMUPS
 
 
 def alone(load: LoadResult, cells: Sequence[CellResult | AskedCell], record: Mapping[str, Any]) -> str:

@@ -47,12 +47,7 @@ class Private:
 
 
 def of_this_machine(results: Path | None = None, reports: Path | None = None) -> Private:
-    """The names and folders of whoever renders, who in most cases has measured too.
-
-    Args:
-        results: where runs lie.
-        reports: where reports are written.
-    """
+    """The names and folders of whoever renders, who in most cases has measured too."""
     home = home_folder()
     users = {home.name if home else "", os.environ.get("USERNAME", ""), os.environ.get("USER", "")}
     with suppress(OSError, KeyError, ImportError):

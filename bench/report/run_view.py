@@ -36,12 +36,7 @@ _SHOWN_TIMES = {"energy_j_per_token": 1e3}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Who is lowest by one metric, of those that answered the same requests.
-
-    Args:
-        ranking: as it was analysed.
-        among: of whom.
-    """
+    """Who is lowest by one metric, among whom, of those that answered the same requests."""
 
     ranking: Ranking[Any]
     among: Among = ""

@@ -4,53 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from bench.analyse.comparison import VERDICTS, Changed
+from bench.analyse.comparison import VERDICTS
 from bench.metrics import METRICS
-from bench.report.compare import comparison_quality
+from bench.report.compare import comparison_figures, comparison_quality, comparison_words, recorded
 from bench.report.compare.comparison_figures import MARKS, SERIOUS_MARK, change, shape, signed, span, verdict_name
-from bench.report.compare.comparison_view import ComparisonView, Figure, QualityFigure, Row, called_first, largest_first
-from bench.report.compare.comparison_words import (
-    adjustment,
-    alone_lines,
-    bases,
-    caveats,
-    heading,
-    largest,
-    rule,
-    summary,
-)
-from bench.report.compare.recorded import condition, value_or_blank
+from bench.report.compare.comparison_view import ComparisonView, Figure, Row, called_first, largest_first
+from bench.report.compare.comparison_words import adjustment, alone_lines, bases, caveats, rule
 from bench.report.format import number, plural
 from bench.report.language import gettext as _
 from bench.report.names import Naming
-from bench.report.template import in_markdown as escape
+from bench.report.template import in_markdown as escape, render_markdown
 
+_ROWS = "<!-- rows -->"
+"""In the place of the rows until it is known for how many there is room."""
 MOST_BYTES = 65_000
 """In UTF-8; GitHub takes 65,536 characters, of which the one who posts it may want some."""
 
 # What stands around the rows, in bytes each, so that together they leave room for rows whatever strings the runs hold.
-_NOTES, _SUMS, _LISTS = 20_000, 8_000, 7_000
+_NOTES, _LISTS = 20_000, 7_000
 _MOST_LISTED = 20
-_SENTENCE, _NAME, _VALUE = 2_500, 300, 60
+_SENTENCE, _NAME = 2_500, 300
 
 
 def markdown(view: ComparisonView) -> str:
     """For a pull request: as many rows as fit, the largest changes first, and a note of those that do not."""
     comparison = view.comparison
-    notes = [f"> **{cut(note, _SENTENCE)}**\n" for note in caveats(view)]
-    header = _header(view) if view.rows else []
-    before = [f"## {cut(heading(comparison))}", "", *_within(notes, _NOTES)]
-    before += [*_sums(view), "", cut(largest(view)), "", *_answer(view), *header]
-    alone = _within([f"- {cut(line)}" for line in alone_lines(view)], _LISTS)
-    reading = f"{rule(comparison)}. {' '.join([*adjustment(view), *bases(comparison)])}"
-    after = ["", *_qualities(view), *alone, *_changes(view), "", cut(reading, _SENTENCE), ""]
+    around = render_markdown(
+        "comparison",
+        view=view,
+        c=comparison,
+        words=comparison_words,
+        quality=comparison_quality,
+        figures=comparison_figures,
+        recorded=recorded,
+        metrics=METRICS,
+        verdicts=VERDICTS,
+        cut=cut,
+        sentence=lambda text: cut(text, _SENTENCE),
+        within=lambda text: "\n".join(_within(text.splitlines(), _LISTS)),
+        notes=_within([f"> **{cut(note, _SENTENCE)}**\n" for note in caveats(view)], _NOTES),
+        figures_header=figures_header,
+        alone=_within([f"- {cut(line)}" for line in alone_lines(view)], _LISTS),
+        reading=f"{rule(comparison)}. {' '.join([*adjustment(view), *bases(comparison)])}",
+        rows=_ROWS,
+    )
+    before, _marked, after = around.partition(f"{_ROWS}\n")
     rows = _rows(called_first(view.rows), view)
-    room = MOST_BYTES - _bytes([*before, *after])
+    room = MOST_BYTES - _bytes([before, after])
     if _bytes(rows) > room:
         ordered = _rows(largest_first(view.rows), view)
         rows = _fitting(ordered, room - _bytes([_left_out(len(ordered)), ""]))
-        after = ["", _left_out(len(ordered) - len(rows)), *after]
-    return "\n".join([*before, *rows, *after])
+        rows += ["", _left_out(len(ordered) - len(rows))]
+    return before + "".join(f"{row}\n" for row in rows) + after
 
 
 def _left_out(count: int) -> str:
@@ -88,14 +93,6 @@ def cut(value: str, longest: int = _NAME) -> str:
 
 
 # -- the figures
-
-
-def _header(view: ComparisonView) -> list[str]:
-    if not view.comparison.several:
-        return figures_header()
-    common = _("configuration"), _("shape"), _("metric"), _("base ms")
-    heads = _numbers(view)
-    return [_line(*common, *heads), f"|---|---|---|--:|{'---|' * len(heads)}"]
 
 
 def figures_header() -> list[str]:
@@ -147,68 +144,3 @@ def _figure(one: Figure | None) -> str:
     value = f"{MARKS[one.difference.verdict]} {signed(over.value)}"
     interval = f" ({span(over)})" if span(over) else ""
     return f"{f'**{value}**' if one.called else value}{_mark(one)}{interval}"
-
-
-# -- around them
-
-
-def _sums(view: ComparisonView) -> list[str]:
-    if not view.comparison.several:
-        return [cut(summary(0, view), _SENTENCE)]
-    found = []
-    for place, head in enumerate(view.comparison.heads):
-        counts = view.counts[place]
-        sums = [
-            " ".join(f"{MARKS[verdict]}{counts[metric][verdict]}" for verdict in VERDICTS) if metric in counts else ""
-            for metric in view.metrics
-        ]
-        found.append(_line(str(place + 1), cut(head.name), str(len(head.cells)), *sums))
-    header = _line("", _("head"), _("cells"), *(METRICS[metric].short for metric in view.metrics))
-    legend = ", ".join(f"{MARKS[verdict]} {verdict_name(verdict)}" for verdict in VERDICTS)
-    return [header, f"|--:|---|--:|{'---|' * len(view.metrics)}", *_within(found, _SUMS), "", legend]
-
-
-def _answer(view: ComparisonView) -> list[str]:
-    sentence = comparison_quality.answer(view)
-    return [f"**{cut(sentence, _SENTENCE)}**", ""] if sentence else []
-
-
-def _qualities(view: ComparisonView) -> list[str]:
-    """A table of the quality of loads, those that changed first."""
-    if not view.qualities:
-        return []
-    columns = _("quality of"), _("base"), _("head"), _("perplexity (95 %)"), _("texts"), _("verdict"), ""
-    rows = [_quality(one, view) for one in comparison_quality.changed_first(view.qualities)]
-    reading = cut(comparison_quality.rule(view.comparison.quality_tolerance), _SENTENCE)
-    return [_line(*columns), "|---|--:|--:|---|--:|---|---|", *_within(rows, _LISTS), "", reading, ""]
-
-
-def _quality(figure: QualityFigure, view: ComparisonView) -> str:
-    one, verdict = figure.change, verdict_name(figure.change.verdict)
-    over = one.contrast.ratio if one.contrast else None
-    values = number(one.base_perplexity), number(one.head_perplexity), change(over) if over else ""
-    return _line(
-        cut(comparison_quality.named(figure, view)),
-        *values,
-        str(over.blocks) if over else "",
-        f"**{verdict}**" if one.changed else verdict,
-        cut("; ".join(filter(None, (comparison_quality.known(one), comparison_quality.error(one))))),
-    )
-
-
-def _changes(view: ComparisonView) -> list[str]:
-    if not view.changed:
-        return []
-    heads = _numbers(view) if view.comparison.several else [_("head")]
-    rows = [_line(*_values(one)) for one in view.changed]
-    header = _line(_("differs"), _("base"), *heads)
-    return ["", header, f"|---|---|{'---|' * len(heads)}", *_within(rows, _LISTS)]
-
-
-def _numbers(view: ComparisonView) -> list[str]:
-    return [str(place) for place, _head in enumerate(view.comparison.heads, start=1)]
-
-
-def _values(one: Changed) -> list[str]:
-    values = (value_or_blank(one.name, value) or "" for value in (one.base, *one.heads))
-    return [cut(value, _VALUE) for value in (condition(one.name), *values)]

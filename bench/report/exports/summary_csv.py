@@ -10,12 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.analyse.results import (
-    AskedCell,
-    CellResult,
-    LoadResult,
-    LoadTimes,
-)
+from bench.analyse.results import AskedCell, CellResult, LoadResult, LoadTimes
 from bench.metrics import EXPORTED, METRICS
 from bench.report.exports.fields import attributes, turn_of, with_ends
 from bench.report.finding_notes import by_subject, found_of

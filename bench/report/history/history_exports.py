@@ -134,10 +134,7 @@ def _series(one: Series, name: str, ids: Sequence[str]) -> dict[str, Any]:
         "levels_ms": [level for *_, level in one.levels],
         "scatter": one.scatter,
         "shifts": [
-            {
-                "after": ids[one.points[shift.index].run],
-                **attributes(shift, "ratio", "p_value", "turn"),
-            }
+            {"after": ids[one.points[shift.index].run], **attributes(shift, "ratio", "p_value", "turn")}
             for shift in one.shifts
         ],
         "points": [

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
+from bench.observe import reading_costs
 from bench.observe.energy_meter import FoundMeter
 from bench.observe.gauges import Instruments
 from bench.observe.nvidia import NvidiaGpus
 from bench.observe.reading_costs import observers
+from bench.observe.windows_counters import WindowsCounters
+from tests.bench.observe.pdh_stand_in import Pdh
 from tests.support.nvml import FakeNvml
 
 
@@ -56,6 +59,37 @@ def test_a_counter_that_the_machine_has_is_read() -> None:
     one = observers(instruments)["energy"]
     assert one is not None
     assert (one["source"], meter.readings) == ("a counter of joules", 20)
+
+
+DEVICES = ("gpu_busy", "npu_busy", "device_memory")
+PDH = (
+    r"\GPU Engine(*)\Running Time",
+    r"\GPU Process Memory(*)\Dedicated Usage",
+    r"\GPU Process Memory(*)\Shared Usage",
+)
+NO_NPU = [True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("counters", "npus", "there"),
+    [
+        ((), ["one"], [False] * 3),
+        (PDH, [], NO_NPU),
+        (PDH, ["one"], [True] * 3),
+        (PDH[:1], ["one"], [True, True, False]),
+    ],
+)
+def test_a_device_of_windows_is_observed_where_there_is_one_and_a_counter_of_it(
+    monkeypatch: pytest.MonkeyPatch, counters: Sequence[str], npus: list[str], there: list[bool]
+) -> None:
+    pdh = Pdh({path: {} for path in counters})
+    monkeypatch.setattr(reading_costs, "counters_of", lambda pid, *_: WindowsCounters(pid, pdh))
+    monkeypatch.setattr(reading_costs, "gpus", lambda: ["one"])
+    monkeypatch.setattr(reading_costs, "npus", lambda: npus)
+    instruments = Instruments()
+    instruments.nvidia = NvidiaGpus(FakeNvml())
+    found = observers(instruments)
+    assert [found[name] is not None for name in DEVICES] == there
 
 
 def test_each_observer_of_the_store_is_named(here: Mapping[str, Mapping[str, Any] | None]) -> None:
