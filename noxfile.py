@@ -173,14 +173,12 @@ def finish(session: nox.Session, python: str, *arguments: str, made: Mapping[str
         raise SystemExit(status)
 
 
-def finish_together(
-    session: nox.Session, python: str, *commands: Sequence[str], made: Mapping[str, Outcome] | None = None
-) -> None:
+def finish_together(session: nox.Session, python: str, *commands: Sequence[str], **variables: str) -> None:
     """As :func:`finish`, of several commands at the same time; the first is shown meanwhile, the others at the end."""
     for arguments in commands:
         tell(session, python, arguments)
     shown, *beside = ([python, *arguments] for arguments in commands)
-    status = child.run_together(shown, beside, {} if made is None else {"AIPC_BENCH_VENVS": json.dumps(made)})
+    status = child.run_together(shown, beside, variables)
     if status:
         raise SystemExit(status)
 
@@ -200,7 +198,9 @@ def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) ->
             ["-m", "pytest", "--durations=30", f"--basetemp={Path(home, str(number))}", "-m", chosen]
             for number, chosen in enumerate(PARTS)
         )
-        finish_together(session, python, *parts, made=made)
+        # Every converter runs, as the cache is empty, and once for all parts, as they share it.
+        cache = os.environ.get("AIPC_BENCH_CACHE") or str(Path(home, "cache"))
+        finish_together(session, python, *parts, AIPC_BENCH_VENVS=json.dumps(made), AIPC_BENCH_CACHE=cache)
 
 
 def measure(session: nox.Session) -> None:

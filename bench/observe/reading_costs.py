@@ -61,7 +61,7 @@ def observers(instruments: Instruments) -> dict[str, Observer | None]:
 
 
 def _sources(counters: Counters, *, nvidia: bool) -> tuple[str | None, str | None, str | None]:
-    """What the busy time of GPUs, that of NPUs, and the memory of devices are read from; ``None`` where they are not."""
+    """What the busy time of GPUs and of NPUs and the memory of devices are read from; ``None`` where they are not."""
     if isinstance(counters, WindowsCounters):
         gpu, npu, held = counters.busy_source, counters.busy_source if npus() else None, counters.memory_source
     else:

@@ -183,6 +183,7 @@ class Finished:
         self.together: list[Sequence[str]] = []
         self.ahead: list[Sequence[str]] = []
         self.made: dict[str, Outcome] | None = None
+        self.variables: dict[str, str] = {}
         self.pip_calls_before: list[int] = []
 
     def __call__(
@@ -200,6 +201,7 @@ class Finished:
 
     def run_together(self, shown: Sequence[str], beside: Iterable[Sequence[str]], variables: Mapping[str, str]) -> int:
         self.together += [shown, *beside]
+        self.variables = dict(variables)
         self.made = json.loads(variables.get("AIPC_BENCH_VENVS", "null"))
         return self.status
 

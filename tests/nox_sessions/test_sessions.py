@@ -249,6 +249,24 @@ def test_tests_tell_what_took_longest(finished: Finished) -> None:
     assert len({option for command in parts for option in command if "basetemp" in option}) == len(parts)
 
 
+def test_all_parts_convert_into_one_empty_cache(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AIPC_BENCH_CACHE", raising=False)
+    noxfile.tests(FakeSession())
+    (folder,) = {
+        Path(option.partition("=")[2]).parent
+        for command in finished.together
+        for option in command
+        if option.startswith("--basetemp=")
+    }
+    assert Path(finished.variables["AIPC_BENCH_CACHE"]) == folder / "cache"
+
+
+def test_a_cache_that_is_named_is_used(finished: Finished, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIPC_BENCH_CACHE", str(tmp_path))
+    noxfile.tests(FakeSession())
+    assert finished.variables["AIPC_BENCH_CACHE"] == str(tmp_path)
+
+
 @pytest.mark.parametrize(
     "marks",
     [

@@ -1,10 +1,20 @@
-"""A plugin of pytest for the sweeps that tests start: the reports at their end have blank charts."""
+"""A plugin of pytest for the sweeps that tests start: what takes long and shows these tests nothing is left out.
+
+The reports at their end have blank charts, and the machine, which other tests keep busy, is hardly watched before.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
+
+
+def pytest_sessionstart() -> None:
+    """Watch the machine for a tenth of a second instead of a whole one."""
+    from bench.run.guard import before  # noqa: PLC0415 - when the harness has loaded it
+
+    before._WATCH_S = 0.1
 
 
 @pytest.hookimpl(wrapper=True)

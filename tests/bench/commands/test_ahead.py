@@ -20,6 +20,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     commands: list[str] = []
     monkeypatch.setattr(ahead, "end_with_harness", lambda: None)
     monkeypatch.setattr(ahead, "hold_machine", lambda loads, run_id, command, *_: commands.append(command))
+    # The tests' own standard input is none of its business.
+    monkeypatch.setattr(ahead, "end_with_harness", lambda: None)
     return commands
 
 

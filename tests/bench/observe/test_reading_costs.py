@@ -62,13 +62,22 @@ def test_a_counter_that_the_machine_has_is_read() -> None:
 
 
 DEVICES = ("gpu_busy", "npu_busy", "device_memory")
-PDH = (r"\GPU Engine(*)\Running Time", r"\GPU Process Memory(*)\Dedicated Usage", r"\GPU Process Memory(*)\Shared Usage")
+PDH = (
+    r"\GPU Engine(*)\Running Time",
+    r"\GPU Process Memory(*)\Dedicated Usage",
+    r"\GPU Process Memory(*)\Shared Usage",
+)
 NO_NPU = [True, False, True]
 
 
 @pytest.mark.parametrize(
     ("counters", "npus", "there"),
-    [((), ["one"], [False] * 3), (PDH, [], NO_NPU), (PDH, ["one"], [True] * 3), (PDH[:1], ["one"], [True, True, False])],
+    [
+        ((), ["one"], [False] * 3),
+        (PDH, [], NO_NPU),
+        (PDH, ["one"], [True] * 3),
+        (PDH[:1], ["one"], [True, True, False]),
+    ],
 )
 def test_a_device_of_windows_is_observed_where_there_is_one_and_a_counter_of_it(
     monkeypatch: pytest.MonkeyPatch, counters: Sequence[str], npus: list[str], there: list[bool]

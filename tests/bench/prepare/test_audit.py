@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import sysconfig
 import threading
+import venv
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
@@ -81,13 +85,24 @@ def test_a_database_that_does_not_answer_is_no_clean_result(monkeypatch: pytest.
         list(faults_of([("numpy", "2.4.6")], ["-s", "osv", "--osv-url", "http://127.0.0.1:1/"]))
 
 
+@pytest.fixture
+def small_venv(tmp_path: Path) -> str:
+    """The interpreter of an environment that has what pip wrote about pytest, and no other of our hundred packages."""
+    home = tmp_path / "venv"
+    venv.create(home, symlinks=sys.platform != "win32")
+    paths = sysconfig.get_paths("venv", {"base": str(home), "platbase": str(home)})
+    written = Path(str(distribution("pytest").locate_file(f"pytest-{pytest.__version__}.dist-info")))
+    shutil.copytree(written, Path(paths["purelib"]) / written.name)
+    return str(Path(paths["scripts"]) / Path(sys.executable).name)
+
+
 @pytest.mark.process
-def test_what_is_installed_is_written_with_its_licences(tmp_path: Path) -> None:
+def test_what_is_installed_is_written_with_its_licences(small_venv: str, tmp_path: Path) -> None:
     file = tmp_path / "tests.cdx.json"
-    write_sbom(sys.executable, file)
+    write_sbom(small_venv, file)
     components = {one["name"]: one for one in json.loads(file.read_text("utf-8"))["components"]}
     assert components["pytest"]["version"] == pytest.__version__
-    assert "| pytest | MIT | tests |" in list(licence_table({"tests": sys.executable}))
+    assert "| pytest | MIT | tests |" in list(licence_table({"tests": small_venv}))
 
 
 # -- judgements -------------------------------------------------------------------------------------------------------
