@@ -99,6 +99,9 @@ PARTS = (
 """Markers of the tests on stacks, of those that convert models, of all others that start processes, and of those of
 logic. A part leaves cores idle while it waits for processes, so they run at the same time."""
 
+HALF = ("tests/bench/analyse", "tests/bench/plan", "tests/bench/report")
+"""Folders whose tests of logic take about as long as all others do."""
+
 FLEET_ENGINE = ("certs", "run", "scheduler", "worker")
 """Commands of `fleet` that need more packages than the harness has."""
 
@@ -189,18 +192,16 @@ def tell(session: nox.Session, python: str, arguments: Sequence[str]) -> None:
     session.log(subprocess.list2cmdline(line) if sys.platform == "win32" else shlex.join(line))
 
 
-def all_tests(session: nox.Session, python: str, made: Mapping[str, Outcome]) -> None:
-    """Run all tests, each part in a process of its own."""
-    session.log("the tests on stacks are shown while they run, those that run beside them when all have ended")
+def finish_parts(session: nox.Session, python: str, parts: Iterable[Sequence[str]], **variables: str) -> None:
+    """Run parts of the tests at the same time; each is what pytest is called with."""
     # pytest removes the temporary folders of earlier runs below a folder that all its processes share.
     with tempfile.TemporaryDirectory(prefix="aipc-bench-tests-", ignore_cleanup_errors=True) as home:
-        parts = (
-            ["-m", "pytest", "--durations=30", f"--basetemp={Path(home, str(number))}", "-m", chosen]
-            for number, chosen in enumerate(PARTS)
+        commands = (
+            ["-m", "pytest", f"--basetemp={Path(home, str(number))}", *part] for number, part in enumerate(parts)
         )
         # Every converter runs, as the cache is empty, and once for all parts, as they share it.
         cache = os.environ.get("AIPC_BENCH_CACHE") or str(Path(home, "cache"))
-        finish_together(session, python, *parts, AIPC_BENCH_VENVS=json.dumps(made), AIPC_BENCH_CACHE=cache)
+        finish_together(session, python, *commands, AIPC_BENCH_CACHE=cache, **variables)
 
 
 def measure(session: nox.Session) -> None:
@@ -428,11 +429,18 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def quick(session: nox.Session) -> None:
-    """The tests of logic alone: no lint, process, browser, stack or long simulation. Takes pytest's options."""
+    """The tests of logic alone: no lint, process, browser, stack or long simulation. Takes pytest's options.
+
+    Without options they run in two processes, each with folders of its own. Those of pytest-xdist would both collect
+    all tests and report each of them to a third.
+    """
+    python = harness(session, TESTS)
     choice = ("-m", "not process and not slow", "--hypothesis-profile=quick")
-    # By file, so that what a module's tests share is made once.
-    spread = ("-n", "2", "--dist", "loadfile")
-    finish(session, harness(session, TESTS), "-m", "pytest", *choice, *spread, *session.posargs)
+    if session.posargs:
+        finish(session, python, "-m", "pytest", *choice, *session.posargs)
+    else:
+        ignored = [f"--ignore={folder}" for folder in HALF]
+        finish_parts(session, python, [(*choice, *HALF), (*choice, *ignored)])
 
 
 @nox.session(venv_backend="none")
@@ -452,7 +460,9 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         finish(session, python, "-m", "pytest", *session.posargs, made=known)
     else:
-        all_tests(session, python, known)
+        session.log("the tests on stacks are shown while they run, those that run beside them when all have ended")
+        parts = [("--durations=30", "-m", chosen) for chosen in PARTS]
+        finish_parts(session, python, parts, AIPC_BENCH_VENVS=json.dumps(known))
 
 
 if __name__ == "__main__":

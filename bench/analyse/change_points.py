@@ -162,7 +162,7 @@ class _Call:
 def _described(logs: Any, calls: Mapping[int, _Call], threshold: float) -> tuple[ChangePoint, ...]:
     kept = _large_enough(logs, calls, math.log1p(threshold / 2))
     bounds = [0, *kept, len(logs)]
-    means = _means(logs, bounds)
+    means = [math.fsum(logs[low:high]) / (high - low) for low, high in itertools.pairwise(bounds)]
     steps = [after - before for before, after in itertools.pairwise(means)]
     gradual = _gradual(logs, bounds, steps)
     return tuple(
@@ -202,10 +202,6 @@ def _size(logs: Any, found_in: Any, low: int, at: int, high: int) -> float:
 
 def _step(of: Any, logs: Any, low: int, at: int, high: int) -> float:
     return float(of(logs[at:high]) - of(logs[low:at]))
-
-
-def _means(logs: Any, bounds: Sequence[int]) -> list[float]:
-    return [math.fsum(logs[low:high]) / (high - low) for low, high in itertools.pairwise(bounds)]
 
 
 def _gradual(logs: Any, bounds: Sequence[int], steps: Sequence[float]) -> set[int]:

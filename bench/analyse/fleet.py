@@ -293,7 +293,8 @@ def _devices(figures: Sequence[Figure]) -> Iterator[Devices]:
     sound = [one for one in figures if one.kind and not one.cell.load.broken]
     groups = group_by(sound, lambda one: (one.cell.load.backend, one.cell.load.precision, one.cell.load.simulated))
     for (backend, precision, simulated), own in groups.items():
-        kinds = {kind: min(of, key=_answer_ms) for kind, of in group_by(own, lambda one: str(one.kind)).items()}
+        by_kind = group_by(own, lambda one: str(one.kind))
+        kinds = {kind: min(of, key=lambda one: one.cell.answer_ms) for kind, of in by_kind.items()}
         if len(kinds) > 1:
             ratios = {
                 metric: {
@@ -304,10 +305,6 @@ def _devices(figures: Sequence[Figure]) -> Iterator[Devices]:
                 for metric in METRICS
             }
             yield Devices(own[0].machine, backend, precision, simulated, kinds, ratios)
-
-
-def _answer_ms(one: Figure) -> float:
-    return (one.cell.response_ms or one.cell.ttft_ms).estimate.value
 
 
 def _ratio(head: Figure, base: Figure, metric: str) -> Estimate | None:

@@ -209,17 +209,16 @@ def _opened(folder: Path, left_out: list[str]) -> tuple[datetime, StoredRun] | N
 
 def _slim(analysis: RunAnalysis) -> RunAnalysis:
     """An analysis without the texts and plans that take most of its memory."""
-    loads = {one.load_key: _slim_load(one) for one in analysis.loads}
+    loads = {
+        one.load_key: replace(one, quality=replace(one.quality, log_probs={})) if one.quality else one
+        for one in analysis.loads
+    }
     cells = (replace(cell, load=loads[cell.load.load_key]) for cell in analysis.cells if not cell.load.variant)
     record = dict(analysis.record)
     record["plan"] = {
         name: value for name, value in (record.get("plan") or {}).items() if name not in ("cells", "loads")
     }
     return replace(analysis, record=record, cells=tuple(cells), loads=tuple(loads.values()), samples=())
-
-
-def _slim_load(load: LoadResult) -> LoadResult:
-    return replace(load, quality=replace(load.quality, log_probs={})) if load.quality else load
 
 
 # -- what a stack could do

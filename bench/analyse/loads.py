@@ -88,7 +88,7 @@ def _load_result(
         **{column: newest.get(column) for column in _NEWEST},
         **{column: dict(newest[column]) if newest.get(column) else None for column in _NEWEST_MAPPINGS},
         **{column: " + ".join(dict.fromkeys(_values(known, column))) or None for column in _JOINED},
-        **{column: _rounded(_median(good, column)) for column in _MEDIANS},
+        **{column: None if (size := _median(good, column)) is None else round(size) for column in _MEDIANS},
     }
     return LoadResult(
         load_key=key,
@@ -173,10 +173,6 @@ def _median(rows: Iterable[Row], column: str) -> float | None:
 
 def _middle(values: Sequence[float]) -> float | None:
     return float(statistics.median(values)) if values else None
-
-
-def _rounded(value: float | None) -> int | None:
-    return None if value is None else round(value)
 
 
 def _weakest(rows: Sequence[Row], verdict: str) -> Row:

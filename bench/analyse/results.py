@@ -300,6 +300,11 @@ class CellResult:
         return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
     @property
+    def answer_ms(self) -> float:
+        """Until the last token, or until the first and only one."""
+        return (self.response_ms or self.ttft_ms).estimate.value
+
+    @property
     def lost_blocks(self) -> int:
         """How many blocks were lost."""
         return sum(len(one.blocks) for one in self.lost)

@@ -43,7 +43,8 @@ def merge(
         StoreError: a file cannot be read or written.
     """
     old = [name for name in files if name.startswith(f"{partition}/")]
-    small = [name for name in old if without or not _full(files[name])]
+    full = {name for name in old if files[name].bytes >= FULL_BYTES or files[name].row_groups >= FULL_ROW_GROUPS}
+    small = [name for name in old if without or name not in full]
     if not new and not without:
         return
     schema = DATASET_TABLES[partition.partition("/")[0]]
@@ -62,10 +63,6 @@ def merge(
             replace_file(made, root / name)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise StoreError(f"cannot write {partition} of the dataset {root}: {error}") from error
-
-
-def _full(file: HeldFile) -> bool:
-    return file.bytes >= FULL_BYTES or file.row_groups >= FULL_ROW_GROUPS
 
 
 def _groups(

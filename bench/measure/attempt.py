@@ -12,10 +12,10 @@ from bench.errors import WorkerError
 from bench.measure.prompt_keys import Shapes
 from bench.measure.verdict import Counters, Placement, Verdict, judge
 from bench.measure.worker import Loaded, Timeouts, WorkerProcess
+from bench.observe.clocks import Moment
 from bench.observe.gauges import Gauged, Gauges, Instruments
 from bench.observe.machine_conditions import Conditions, Watched
 from bench.observe.memory import MemoryUse
-from bench.observe.moment import Moment
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.venvs import Venv

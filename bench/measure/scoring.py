@@ -12,7 +12,7 @@ from backends.spec import family
 from bench.errors import WorkerError, WorkerFailed, WorkerTimeout, WorkerUnsupported
 from bench.measure.attempt import LoadPlan, RunFacts, start_worker
 from bench.measure.store_rows import Row
-from bench.observe.moment import Moment
+from bench.observe.clocks import Moment
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load, digest
 from bench.prepare.prompts import kind_of

@@ -18,9 +18,9 @@ from bench.measure.store_rows import failure_row, load_row, success_row
 from bench.measure.verdict import Placement
 from bench.measure.weights import weight_bits, why_not_as_asked
 from bench.measure.worker import Generated
+from bench.observe.clocks import Moment
 from bench.observe.machine_conditions import Watched
 from bench.observe.memory import memory_of
-from bench.observe.moment import Moment
 from bench.plan.cells import Ask, Cell, Load, Request
 from bench.plan.plan import PlannedVisit
 from bench.prepare.prompts import Prompt, PromptKey

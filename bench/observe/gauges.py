@@ -7,11 +7,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from bench.observe.busy import Busy, Reading
+from bench.observe.clocks import SLEPT_S, slept_s
 from bench.observe.energy_meter import EnergyMeter, SumOfMeters, find_energy_meter
 from bench.observe.linux_counters import LinuxCounters
 from bench.observe.machine_conditions import ConditionReader, Conditions
 from bench.observe.nvidia import NvidiaGpus
-from bench.observe.sleep import SLEPT_S, slept_s
 from bench.observe.windows_counters import WindowsCounters
 
 Counters = LinuxCounters | WindowsCounters

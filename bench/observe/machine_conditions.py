@@ -13,10 +13,10 @@ import psutil
 
 from backends.process import usable_cpus
 from bench.observe.cgroup import Throttling, own_groups
+from bench.observe.clocks import slept_s
 from bench.observe.cpu import parse_cpu_list
 from bench.observe.limits import swap, usable_memory
 from bench.observe.power import PowerState, power_state
-from bench.observe.sleep import slept_s
 from bench.observe.sysfs import text_of
 from bench.observe.thermal import Throttles, cpu_temperature_c
 

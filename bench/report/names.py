@@ -101,16 +101,15 @@ def name_all(analysis: RunAnalysis) -> Naming:
         groups.setdefault((load.variant, load.backend, load.device_requested, load.precision, ask), []).append(load)
     by_load: dict[str, Series] = {}
     for (*_others, ask), loads in groups.items():
-        parts = [loads] if _disjoint([shapes.get(load.load_key, set()) for load in loads]) else [[x] for x in loads]
+        asked_of = [shapes.get(load.load_key, set()) for load in loads]
+        # One line holds loads that were asked at different shapes.
+        apart = len(set().union(*asked_of)) == sum(map(len, asked_of))
+        parts = [loads] if apart else [[load] for load in loads]
         common = _common_options(loads)
         for part in parts:
             series = _series(part, ask, _differing(part[0], common) if len(parts) > 1 else None, analysis.cells)
             by_load.update({load.load_key: series for load in part})
     return Naming(tuple({series.key: series for series in by_load.values()}.values()), by_load)
-
-
-def _disjoint(sets: Sequence[set[Request]]) -> bool:
-    return len(set().union(*sets)) == sum(len(one) for one in sets)
 
 
 def _common_options(loads: Sequence[LoadResult]) -> dict[str, object]:

@@ -110,7 +110,8 @@ def not_measured(view: RunView) -> str:
 
 def broken_banner(view: RunView) -> str:
     """Which configurations gave no answer worth its time; blank where all did."""
-    found = [load for load in _measured(view) if load.broken]
+    measured = {cell.load.load_key: cell.load for cell in view.analysis.cells}
+    found = [load for load in measured.values() if load.broken]
     if not found:
         return ""
     names = [f"{view.names.of(load)} ({reason(load) or _ratio_of(load)})" for load in found]
@@ -215,11 +216,6 @@ def broken_names(view: RunView, loads: Iterable[LoadResult]) -> str:
     """Which configurations are left out of a ranking for their quality; blank if none."""
     names: Sequence[str] = [view.names.of(load) for load in loads]
     return _("Broken, so not ranked: {names}.").format(names=listed(names)) if names else ""
-
-
-def _measured(view: RunView) -> list[LoadResult]:
-    """The loads of the cells."""
-    return list({cell.load.load_key: cell.load for cell in view.analysis.cells}.values())
 
 
 def _ratio_of(load: LoadResult) -> str:

@@ -49,7 +49,8 @@ def run_table(view: RunView) -> str:
     if view.adaptive:
         notes.append(run_words.adaptive_end(view))
     notes += [*_notes(view), *in_short(view.notes)]
-    return "\n".join([*lines, *(wrapped for note in notes for wrapped in _wrapped(note))])
+    wrapped = [textwrap.wrap(plain(note), COLUMNS, subsequent_indent="  ") for note in notes]
+    return "\n".join([*lines, *(line for own in wrapped for line in own)])
 
 
 def _row(cell: CellResult, *, one_shape: bool) -> tuple[str, ...]:
@@ -177,7 +178,3 @@ def _notes(view: RunView) -> list[str]:
         profile = run_words.VERDICT_PROFILE
         notes.append(f"+/- is half the 95 % interval; no verdict is claimed below {VERDICT_BLOCKS} blocks: {profile}")
     return notes
-
-
-def _wrapped(note: str) -> list[str]:
-    return textwrap.wrap(plain(note), COLUMNS, subsequent_indent="  ")

@@ -395,7 +395,10 @@ def _groups(analysis: RunAnalysis, notes: Sequence[Note]) -> tuple[Group, ...]:
         return Row(cell, own, tuple(note.number for note in notes if note.touches(cell)))
 
     return tuple(
-        Group(cells[0].shape, tuple(row(cell) for cell in sorted(cells, key=_place)))
+        Group(
+            cells[0].shape,
+            tuple(row(cell) for cell in sorted(cells, key=lambda cell: (cell.ask == "again", cell.answer_ms))),
+        )
         for _, cells in sorted(groups.items())
     )
 
@@ -407,10 +410,6 @@ def _least_memory(cells: Sequence[CellResult]) -> Iterator[str]:
         known = {cell.cell_key: cell.load.peak_memory for cell in sound if cell.load.peak_memory}
         if len(known) > 1:
             yield lowest_of(known)
-
-
-def _place(cell: CellResult) -> tuple[bool, float]:
-    return cell.ask == "again", (cell.response_ms or cell.ttft_ms).estimate.value
 
 
 def _hits(analysis: RunAnalysis) -> Iterator[Hit]:

@@ -20,7 +20,7 @@ from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.prompt_keys import Shapes, prompt_key
 from bench.measure.scoring import Reference, failure, left_out, score_load
 from bench.measure.store_rows import Row
-from bench.observe.moment import Moment
+from bench.observe.clocks import Moment
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Cell, Load
 from bench.prepare.preparation import ANSWERS_FILE, REFERENCE_FILE, Preparation, Say

@@ -86,7 +86,7 @@ def check(path: Path, schema: pa.Schema) -> None:
     _check(path, state.st_size, state.st_mtime_ns, schema)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2**16)  # more than a run has files before they are gathered, since each is read several times
 def _check(path: Path, size: int, _changed_ns: int, schema: pa.Schema) -> None:
     with open_parquet(path) as file:
         _check_types(file.schema_arrow, schema)

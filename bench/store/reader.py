@@ -79,15 +79,20 @@ class StoredRun:
             columns: which columns to read; all by default. A column that an older run lacks is null.
             where: selects rows, by any columns.
         """
-        schema, names = TABLES[name], list(columns or TABLES[name].names)
-        wanted = schema if where is not None else _part(schema, names)
-        tables = [wanted.empty_table()]
+        names = list(columns or TABLES[name].names)
+        return pa.concat_tables([_part(TABLES[name], names).empty_table(), *self.groups(name, names, where)])
+
+    def groups(self, name: str, columns: Sequence[str], where: pc.Expression | None) -> Iterator[pa.Table]:
+        """The same rows as :meth:`table` gives, a group of rows of a file after the other."""
+        schema = TABLES[name]
+        wanted = schema if where is not None else _part(schema, columns)
         for path in self._files(name):
             with _named(path), self._opened(path, schema) as (file, groups):
-                stored = [column for column in wanted.names if column in file.schema_arrow.names]
-                rows = in_columns(file.read_row_groups(groups, stored), wanted)
-                tables.append(rows if where is None else rows.filter(where))
-        return pa.concat_tables(tables).select(names)
+                there = file.schema_arrow.names
+                stored = [column for column in wanted.names if column in there]
+                for group in groups:
+                    rows = in_columns(file.read_row_group(group, stored), wanted)
+                    yield (rows if where is None else rows.filter(where)).select(columns)
 
     def batches(self, name: str, columns: Sequence[str], rows: int = ROWS_AT_ONCE) -> Iterator[pa.RecordBatch]:
         """The same rows as :meth:`table` gives, at most ``rows`` at a time; for columns too large to hold twice."""
@@ -95,8 +100,9 @@ class StoredRun:
         for path in self._files(name):
             # Buffered, or the whole column would be read before its first row is there.
             with _named(path), self._opened(path, TABLES[name]) as (file, groups):
-                present = [column for column in columns if column in file.schema_arrow.names]
-                for batch in file.iter_batches(rows, row_groups=groups, columns=present):
+                there = file.schema_arrow.names
+                stored = [column for column in columns if column in there]
+                for batch in file.iter_batches(rows, row_groups=groups, columns=stored):
                     yield in_columns(batch, wanted)
 
     def document(self, name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -52,8 +53,8 @@ def _value(row: Mapping[str, Any], name: str) -> Any:
 
 def replace_rows(run: StoredRun, table: str, kept: pc.Expression, rows: Sequence[Mapping[str, Any]]) -> None:
     """Leave of a table of a finished run what ``kept`` selects, and add ``rows``: all at once, or nothing of it."""
-    stays = run.table(table, where=kept)
-    rewrite(run.path / table, [stays, as_table(table, run.run_id, rows)])
+    stays = run.groups(table, TABLES[table].names, kept)
+    rewrite(run.path / table, chain(stays, [as_table(table, run.run_id, rows)]))
 
 
 def set_aside(run: StoredRun, table: str, kept: pc.Expression, file: Path) -> None:

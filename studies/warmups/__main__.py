@@ -123,8 +123,8 @@ def _parser() -> Parser:
         "--backend", action="append", choices=tuple(BACKENDS), metavar="NAME", help="only this stack; repeatable"
     )
     parser.add_argument("--precision", action="append", metavar="NAME", help="only this weight format; repeatable")
-    parser.add_argument("--prompt-tokens", type=int, default=128, metavar="N", help="of each prompt (default: 128)")
-    parser.add_argument("--new-tokens", type=int, default=64, metavar="N", help="of each answer (default: 64)")
+    parser.add_argument("--prompt-tokens", type=int, default=32, metavar="N", help="of each prompt (default: 32)")
+    parser.add_argument("--new-tokens", type=int, default=32, metavar="N", help="of each answer (default: 32)")
     parser.add_argument("--short", type=int, default=4, metavar="N", help="of a short warm-up (default: 4)")
     parser.add_argument("--model", default="default", help="as in `nox -s bench` (default: default)")
     parser.add_argument("--load-option", action="append", metavar="BACKEND.KEY=VALUE", help="of the one stack")

@@ -208,10 +208,19 @@ def test_every_study_is_a_package_that_runs(name: str) -> None:
     assert (folder / "__main__.py").is_file()
 
 
+QUICK = ("-m", "not process and not slow", "--hypothesis-profile=quick")
+
+
 def test_quick_lints_nothing_and_needs_no_stack(finished: Finished) -> None:
     noxfile.quick(FakeSession("-k", "interval"))
-    chosen = ("-m", "not process and not slow", "--hypothesis-profile=quick", "-n", "2", "--dist", "loadfile")
-    assert (finished.commands, finished.made) == ([("-m", "pytest", *chosen, "-k", "interval")], None)
+    assert (finished.commands, finished.made) == ([("-m", "pytest", *QUICK, "-k", "interval")], None)
+
+
+def test_quick_has_each_folder_in_one_of_two_processes(finished: Finished) -> None:
+    noxfile.quick(FakeSession())
+    ignored = [f"--ignore={folder}" for folder in noxfile.HALF]
+    assert [command[4:] for command in finished.together] == [[*QUICK, *noxfile.HALF], [*QUICK, *ignored]]
+    assert all((PROJECT_ROOT / folder).is_dir() for folder in noxfile.HALF)
 
 
 def test_tests_lint_before_they_install_a_stack(finished: Finished, monkeypatch: pytest.MonkeyPatch) -> None:

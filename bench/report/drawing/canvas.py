@@ -248,15 +248,11 @@ def editions(
     """
 
     def edition(scales: tuple[str, ...], *, log: bool, spare: bool = False) -> Edition:
-        return Edition(_drawn(sheet, draw, label, log, spare), log, scales, spare)
+        with drawing(sheet, _INCHES, spare=spare) as canvas:
+            draw(canvas, log)
+            return Edition(canvas.svg(label), log, scales, spare)
 
     if not both or min(values) <= 0:
         return (edition((), log=logarithmic),)
     own, other = (LOG, ZERO) if logarithmic else (ZERO, LOG)
     return edition((SUITED, own), log=logarithmic), edition((other,), log=not logarithmic, spare=True)
-
-
-def _drawn(sheet: Sheet, draw: Draw, label: str, logarithmic: bool, spare: bool) -> Markup:
-    with drawing(sheet, _INCHES, spare=spare) as canvas:
-        draw(canvas, logarithmic)
-        return canvas.svg(label)

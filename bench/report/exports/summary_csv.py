@@ -66,7 +66,12 @@ def _plain(value: object) -> object:
 
 def cell_rows(view: RunView) -> list[dict[str, Any]]:
     """Measured cells first, then the others, all with the same keys; ``None`` where nothing was measured."""
-    analysis, model = view.analysis, _model(view)
+    analysis = view.analysis
+    model = {
+        "run_id": view.record.get("run_id"),
+        "model": clean(str(view.model.get("name"))),
+        "synthetic_model": bool(view.model.get("synthetic")),
+    }
     findings = by_subject(analysis.findings)
 
     def row(cell: CellResult | AskedCell, status: str, more: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,14 +89,6 @@ def cell_rows(view: RunView) -> list[dict[str, Any]]:
     rows += [row(cell, "not reached", {}) for cell in analysis.unreached]
     columns = dict.fromkeys(name for one in rows for name in one)
     return [model | {name: one.get(name) for name in columns} for one in rows]
-
-
-def _model(view: RunView) -> dict[str, Any]:
-    return {
-        "run_id": view.record.get("run_id"),
-        "model": clean(str(view.model.get("name"))),
-        "synthetic_model": bool(view.model.get("synthetic")),
-    }
 
 
 def _identity(naming: Naming, cell: CellResult | AskedCell, status: str) -> dict[str, Any]:

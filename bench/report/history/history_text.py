@@ -66,10 +66,6 @@ def _cells(count: int) -> str:
     return plural(count, "{count} cell", "{count} cells")
 
 
-def _series(count: int) -> str:
-    return plural(count, "{count} series", "{count} series")
-
-
 # -- what stands before any figure
 
 
@@ -164,7 +160,8 @@ def sentences(view: HistoryView) -> list[str]:
     every, short = len(history.series), len(too_short)
     if every > short and not latencies:
         message = _("No change point in {series} over {runs}.")
-        found.append(message.format(series=_series(every - short), runs=_runs(len(history.runs))))
+        looked_at = plural(every - short, "{count} series", "{count} series")
+        found.append(message.format(series=looked_at, runs=_runs(len(history.runs))))
     if short:
         some = _(
             "No change point was looked for in {short} of {every} series: it takes {least} runs of a cell, and the "

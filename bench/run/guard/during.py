@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.findings import Code
+from bench.observe.clocks import SLEPT_S
 from bench.observe.machine_conditions import Conditions, others_share
 from bench.observe.power import PowerState
-from bench.observe.sleep import SLEPT_S
 from bench.run.guard.before import BUSY, BUSY_SERIOUS, Bound, cpus, in_cpus, judge_memory, weight_of
 from bench.run.guard.found import Found
 

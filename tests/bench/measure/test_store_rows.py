@@ -15,9 +15,9 @@ from bench.measure.store_rows import failure_row, impossible_rows, load_row, suc
 from bench.measure.verdict import Counters, Placement
 from bench.measure.worker import Generated, Loaded, Timeouts
 from bench.observe.busy import Busy
+from bench.observe.clocks import Moment
 from bench.observe.gauges import Gauged
 from bench.observe.memory import MemoryUse
-from bench.observe.moment import Moment
 from bench.plan.cells import Cell, Load
 from bench.plan.plan import PlannedVisit
 from bench.plan.venvs import Venv

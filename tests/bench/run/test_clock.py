@@ -44,7 +44,7 @@ def test_a_clock_that_is_set_is_a_finding_and_no_duration(
     play(monkeypatch)
     assert run(tmp_path / "whole", *SWEEP).errors == []
     clock, said = WallClock(), list[str]()
-    for name in ("bench.observe.moment", "bench.measure.visit", "bench.measure.store_rows", "bench.run.guard.found"):
+    for name in ("bench.observe.clocks", "bench.measure.visit", "bench.measure.store_rows", "bench.run.guard.found"):
         monkeypatch.setattr(f"{name}.datetime", clock)
     ours = SimpleNamespace(time=clock.time, monotonic=time.monotonic)
     monkeypatch.setattr("bench.observe.machine_conditions.time", ours)

@@ -1,6 +1,7 @@
-"""How long the machine has slept: a clock that runs on while it sleeps, less one that stands still.
+"""Clocks beside the wall's, which may be set: how long the machine has slept, and moments whose distance is true.
 
-Python's ``time.monotonic`` and ``time.perf_counter`` stand still on Linux and run on on Windows.
+Python's ``time.monotonic`` and ``time.perf_counter`` stand still on Linux while the machine sleeps, and run on on
+Windows.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import sys
 import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.observe.windows import library
@@ -35,3 +38,23 @@ def windows_slept_s(library: Any) -> float | None:
     except AttributeError:
         return None
     return (running.value - awake.value) / 1e7
+
+
+def _running_s() -> float:
+    """Seconds of a clock that nobody sets and that runs on while the machine sleeps."""
+    if sys.platform == "win32":
+        return time.monotonic()
+    else:  # noqa: RET505 - the checker for types reads one platform at a time
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Now, in UTC by the wall clock."""
+
+    at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _running_s: float = field(default_factory=_running_s)
+
+    def now(self) -> datetime:
+        """As long after :attr:`at` as it is, wherever the wall clock was set to."""
+        return self.at + timedelta(seconds=_running_s() - self._running_s)

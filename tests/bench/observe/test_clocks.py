@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bench.observe.sleep import slept_s, windows_slept_s
+from bench.observe.clocks import slept_s, windows_slept_s
 
 
 class KernelBase:
