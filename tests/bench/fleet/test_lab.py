@@ -78,7 +78,7 @@ def test_a_fleet_measures_through_a_power_cut_and_another_scheduler_and_nothing_
 def test_what_lies_at_the_machine_is_picked_up_after_ctrl_c_at_the_desk(lab: Lab) -> None:
     lab.scheduler()
     left = lab.worker("left")
-    desk = lab.desk("--on", "left", *QUICK, "--blocks", "3", "--repeats", "1")
+    desk = lab.desk("--on", "left", *QUICK, "--blocks", "12", "--repeats", "1")
     wait_until(lambda: lab.has_rows("left"), "the first visit of left")
     desk.send_signal(signal.SIGINT)
     assert ended(lab, desk) == 130
