@@ -17,7 +17,7 @@ from bench.cli import Parser, print_refusal
 from bench.errors import BenchError, UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.options import DEFAULT_BACKENDS
-from studies.intervals.stack import find_target
+from studies.intervals.stack import DEVICE, find_target
 from studies.intervals.tables import Table, as_lines, write_markdown
 from studies.settings.measured import shown
 from studies.warmups.measured import ARMS, FULL, METRICS, SHORT, Asked, Readings, biases, measure
@@ -93,11 +93,16 @@ def _measured(readings: Readings) -> list[str]:
     return sorted({one.load for one in readings.found})
 
 
-def _loads(asked: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    for backend in asked.backend or DEFAULT_BACKENDS:
-        for precision in BACKENDS[backend].default_precisions:
-            if not asked.precision or precision in asked.precision:
-                yield backend, precision
+def _loads(asked: argparse.Namespace) -> list[tuple[str, str]]:
+    found = [
+        (backend, precision)
+        for backend in asked.backend or DEFAULT_BACKENDS
+        for precision in asked.precision or BACKENDS[backend].default_precisions
+        if precision in (BACKENDS[backend].precisions(DEVICE) or ())
+    ]
+    if not found:
+        raise UsageError(f"--precision: none of these stacks has {', '.join(asked.precision)}")
+    return found
 
 
 def _request(asked: argparse.Namespace) -> Asked:

@@ -162,9 +162,13 @@ def test_a_file_of_something_else_is_named(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [("--minutes", "0"), ("--short", "0"), ("--new-tokens", "1"), ("--short", "64"), ("--prompt-tokens", "0")]
+    "wrong",
+    [
+        *(("--minutes", "0"), ("--short", "0"), ("--new-tokens", "1"), ("--short", "64"), ("--prompt-tokens", "0")),
+        ("--backend", "transformers", "--precision", "int4"),
+    ],
 )
-def test_what_cannot_be_is_refused(wrong: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_cannot_be_is_refused(wrong: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(wrong) == 4
     assert "error: " in capsys.readouterr().err
 
