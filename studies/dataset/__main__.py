@@ -18,6 +18,7 @@ from bench.commands.history import main as history
 from bench.dataset.views import Views
 from bench.errors import BenchError, UsageError
 from bench.store.dataset import is_dataset, open_dataset
+from studies import say
 from studies.dataset.made import TOKENS_OF_A_RUN, LabSize, machine_id, make_dataset
 
 MOST_RATIO, MOST_S, MOST_BYTES, HISTORY_S = 3.0, 10.0, 2e9, 15.0
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str]) -> int:
             size = LabSize(asked.runs, asked.machines, asked.longest)
             if not is_dataset(root):
                 _, took = timed(lambda: make_dataset(root, size))
-                _say(f"made in    {took}")
+                say(f"made in    {took}")
             _ask(root, asked.rounds)
             _history(root, Path(folder), size)
     except BenchError as error:
@@ -90,11 +91,11 @@ def main(arguments: Sequence[str]) -> int:
 def _ask(root: Path, rounds: int) -> None:
     manifest = open_dataset(root).manifest
     runs, machines = len(manifest.runs), len(manifest.machines)
-    _say(f"simulated  {runs * TOKENS_OF_A_RUN:,} latencies in {runs:,} runs of {machines} machines")
+    say(f"simulated  {runs * TOKENS_OF_A_RUN:,} latencies in {runs:,} runs of {machines} machines")
     for table in ("generations", "latencies"):
         own = [file.bytes for name, file in manifest.files.items() if name.startswith(f"{table}/")]
-        _say(f"files      {len(own)} of {table}, {sum(own) / 1e6:.0f} MB")
-    views, opened = timed(lambda: Views(root, _say))
+        say(f"files      {len(own)} of {table}, {sum(own) / 1e6:.0f} MB")
+    views, opened = timed(lambda: Views(root, say))
     with views:
         _, first = timed(lambda: _rows(views, QUESTION))
         scans, questions = [], []
@@ -104,14 +105,14 @@ def _ask(root: Path, rounds: int) -> None:
             answer, took = timed(lambda: _rows(views, QUESTION))
             questions.append(took)
         scan, question = (min(group, key=lambda one: one.cpu_s) for group in (scans, questions))
-        _say(f"opening    {opened}")
-        _say(f"first      {first}, with the footers of all files")
-        _say(f"bare scan  {scan}")
-        _say(f"question   {question}, {len(answer)} groups{_goal(question.wall_s, MOST_S, 's')}")
+        say(f"opening    {opened}")
+        say(f"first      {first}, with the footers of all files")
+        say(f"bare scan  {scan}")
+        say(f"question   {question}, {len(answer)} groups{_goal(question.wall_s, MOST_S, 's')}")
         by_clock, by_cpu = question.wall_s / scan.wall_s, question.cpu_s / scan.cpu_s
-        _say(f"ratio      {by_clock:.2f} by the clock{_goal(by_clock, MOST_RATIO, '')}, {by_cpu:.2f} by CPU time")
+        say(f"ratio      {by_clock:.2f} by the clock{_goal(by_clock, MOST_RATIO, '')}, {by_cpu:.2f} by CPU time")
         peak = _peak_bytes()
-        _say(f"memory     {peak / 1e9:.2f} GB at most{_goal(peak / 1e9, MOST_BYTES / 1e9, 'GB')}")
+        say(f"memory     {peak / 1e9:.2f} GB at most{_goal(peak / 1e9, MOST_BYTES / 1e9, 'GB')}")
         machine = machine_id(1)
         exact = _rows(views, EXACT.format(machine=machine))
         near = [row for row in answer if row[0] == machine]
@@ -120,14 +121,14 @@ def _ask(root: Path, rounds: int) -> None:
             for row, other in zip(near, exact, strict=True)
             for one, two in zip(row[5:], other[5:], strict=True)
         ]
-        _say(f"exactness  {max(errors):.2%} from the exact quantiles of {machine} at most, in {len(exact)} groups")
-        _say(f"beside it  {timed(lambda: _rows(views, APPROXIMATE))[1]} by approx_quantile over all tokens")
+        say(f"exactness  {max(errors):.2%} from the exact quantiles of {machine} at most, in {len(exact)} groups")
+        say(f"beside it  {timed(lambda: _rows(views, APPROXIMATE))[1]} by approx_quantile over all tokens")
 
 
 def _history(root: Path, folder: Path, size: LabSize) -> None:
     arguments = ["--results-dir", str(root), "--reports-dir", str(folder / "reports"), "--machine", machine_id(0)]
     _, took = timed(lambda: history(arguments))
-    _say(f"history    {took} of {size.longest} runs{_goal(took.wall_s, HISTORY_S, 's')}")
+    say(f"history    {took} of {size.longest} runs{_goal(took.wall_s, HISTORY_S, 's')}")
 
 
 def _rows(views: Views, query: str) -> list[tuple[Any, ...]]:
@@ -160,10 +161,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the dataset is made and left, or found")
     return parser
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

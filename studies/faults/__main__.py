@@ -14,6 +14,7 @@ from pathlib import Path
 
 from bench.cli import Parser, print_refusal
 from bench.errors import BenchError, UsageError
+from studies import say
 from studies.faults.kills import Outcome, kill_and_resume, uninterrupted
 from studies.faults.sweeps import SWEEPS
 
@@ -31,12 +32,12 @@ def main(arguments: Sequence[str]) -> int:
             outcomes = _kill_all(Path(folder), asked.kills, asked.seed)
     except BenchError as error:
         return print_refusal(error)
-    _say(_LINE.format(name="sweep", kills="kills", before="of them before rows", runs="runs ended", faults="faults"))
+    say(_LINE.format(name="sweep", kills="kills", before="of them before rows", runs="runs ended", faults="faults"))
     for name, one in outcomes.items():
-        _say(_LINE.format(name=name, kills=one.kills, before=one.before, runs=one.runs, faults=len(one.faults)))
+        say(_LINE.format(name=name, kills=one.kills, before=one.before, runs=one.runs, faults=len(one.faults)))
     faults = [f"{name}: {fault}" for name, one in outcomes.items() for fault in one.faults]
     kills = sum(one.kills for one in outcomes.values())
-    _say("\n".join([*faults, f"{kills} kills, {len(faults)} faults, {(time.monotonic() - began) / 60:.0f} minutes"]))
+    say("\n".join([*faults, f"{kills} kills, {len(faults)} faults, {(time.monotonic() - began) / 60:.0f} minutes"]))
     return 1 if faults else 0
 
 
@@ -46,7 +47,7 @@ def _kill_all(home: Path, kills: int, seed: int) -> dict[str, Outcome]:
         own = kills * (number + 1) // len(SWEEPS) - kills * number // len(SWEEPS)
         expected = uninterrupted(home / str(number) / "whole", options)
         outcomes[name] = kill_and_resume(home / str(number), options, expected, f"{seed}/{name}", own)
-        _say(f"{name}: {outcomes[name].kills} kills with seed {seed}, {len(outcomes[name].faults)} faults")
+        say(f"{name}: {outcomes[name].kills} kills with seed {seed}, {len(outcomes[name].faults)} faults")
     return outcomes
 
 
@@ -55,10 +56,6 @@ def _parser() -> Parser:
     parser.add_argument("--kills", type=int, default=200, metavar="N", help="how often (default: 200)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of the moments (default: 1)")
     return parser
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import psutil
 from bench.cli import Parser, print_refusal
 from bench.errors import BenchError
 from bench.fleet.certificates import make_certificates
+from studies import say
 from studies.costs import cost_of
 from studies.fleet.lab import COMMAND, QUICK, Lab, wait_until
 from studies.fleet.networks import Networks
@@ -48,15 +49,15 @@ def break_everything(folder: Path, asked: Namespace) -> int:
     lab = Lab(folder, folder / "certs", networks.host, networks.inside)
     try:
         networks.make()
-        _say(f"networks of their own: {'yes' if networks.made else 'no (root on Linux makes them)'}")
+        say(f"networks of their own: {'yes' if networks.made else 'no (root on Linux makes them)'}")
         _measure(lab, networks, asked.blocks, asked.cut_s)
     finally:
         lab.close()
         networks.remove()
         for place in ("scheduler", *MACHINES, "desk"):
-            _say(f"--- {place}\n{lab.output(place)}")
+            say(f"--- {place}\n{lab.output(place)}")
     faults = [fault for name in MACHINES for fault in lab.faults_of(name)]
-    _say("\n".join([*faults, f"{len(faults)} faults on {len(MACHINES)} machines"]))
+    say("\n".join([*faults, f"{len(faults)} faults on {len(MACHINES)} machines"]))
     return 1 if faults else 0
 
 
@@ -69,21 +70,21 @@ def _measure(lab: Lab, networks: Networks, blocks: int, cut_s: float) -> None:
     wait_until(lambda: all(map(lab.has_rows, MACHINES)), "the first visit of each", 180)
     began = time.monotonic()
     lab.kill(workers["killed"])
-    _say("killed is killed, with all that it started")
+    say("killed is killed, with all that it started")
     _away(networks, workers["cut"], cut_s)
     lab.worker("killed")
-    _say(f"killed starts again after {time.monotonic() - began:.0f} s")
+    say(f"killed starts again after {time.monotonic() - began:.0f} s")
     lab.kill(scheduler)
     time.sleep(5)
     lab.scheduler()
-    _say("the scheduler was killed, and started again after 5 s")
+    say("the scheduler was killed, and started again after 5 s")
     status = desk.wait(_LONG_S)
-    _say(f"the desk ended with {status}, {time.monotonic() - began:.0f} s after the first fault")
+    say(f"the desk ended with {status}, {time.monotonic() - began:.0f} s after the first fault")
 
 
 def _away(networks: Networks, worker: subprocess.Popen[bytes], cut_s: float) -> None:
     """Cut a machine off; without a network of its own its worker is halted, which looks the same to the others."""
-    _say(f"cut is cut off for {cut_s:g} s")
+    say(f"cut is cut off for {cut_s:g} s")
     if networks.made:
         networks.cut("cut", cut_s)
         return
@@ -107,7 +108,7 @@ def ask_many(folder: Path, asked: Namespace) -> int:
         where = ("--into", str(folder / "dataset"), "--reports-dir", str(folder), "--folder", str(folder / "requests"))
         cost = cost_of("fleet", "run", "--scheduler", lab.address, "--on", "all", *QUICK, *where)
         peak = "unknown" if cost.peak_bytes is None else f"{cost.peak_bytes / 1e6:.0f} MB"
-        _say(
+        say(
             f"{asked.machines} machines: {cost.wall_s:.0f} s by the clock, {cost.cpu_s:.1f} s of CPU time at the desk, "
             f"{peak} at most; {len(list((folder / 'dataset').rglob('loads/**/*.parquet')))} machines in the dataset"
         )
@@ -129,10 +130,6 @@ def _parser() -> Parser:
     desk.add_argument("--machines", type=int, default=200, metavar="N", help="(default: 200)")
     desk.set_defaults(study=ask_many)
     return parser
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from bench.errors import UsageError, WorkerError
 from bench.measure.child_process import Launch
 from bench.measure.worker import WorkerProcess
 from bench.observe.limits import limits
+from studies import say
 from studies.intervals.stack import Medians, Request, Start, Target, ask, find_target, measure_process, started
 from studies.intervals.tables import Table, as_lines, percent, percent_range, write_markdown
 
@@ -79,22 +80,22 @@ def conditions(cpus: Sequence[int], threads: int) -> dict[str, Start]:
 
 def run(asked: argparse.Namespace) -> None:
     """Measure, print, and write what was asked for."""
-    target = find_target(asked.backend, asked.precision, asked.model, asked.load_option or (), _say)
+    target = find_target(asked.backend, asked.precision, asked.model, asked.load_option or (), say)
     usable = limits()
     cpus = asked.cpus or usable.cpus or tuple(range(usable.machine.logical))
     ways = chosen(conditions(cpus, target.threads), asked.only)
     request = Request(asked.prompt_tokens, asked.new_tokens, repeats=asked.repeats)
-    readings = measure(target, ways, request, asked.processes, random.Random(asked.seed), _say)
+    readings = measure(target, ways, request, asked.processes, random.Random(asked.seed), say)
     if not readings.found:
         raise UsageError(f"nothing was measured: {next(iter(readings.failed.values()))}")
     about = f"{asked.backend}, {target.precision}, {target.threads} threads, {asked.processes} processes per condition"
     made = [table_of(readings, list(ways), metric, about) for metric in METRICS]
     made.append(order_of(readings))
     for table in made:
-        _say("\n" + "\n".join(as_lines(table)))
+        say("\n" + "\n".join(as_lines(table)))
     if asked.write is not None:
         write_markdown(asked.write, made)
-        _say(f"\nwritten    {asked.write}")
+        say(f"\nwritten    {asked.write}")
 
 
 def chosen(ways: Mapping[str, Start], only: Sequence[str] | None) -> dict[str, Start]:
@@ -259,7 +260,3 @@ def _residuals(readings: Readings, metric: str) -> Iterator[tuple[Reading, float
     }
     for one in readings.found:
         yield one, math.log(getattr(one.medians, metric)) - means[one.condition]
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)

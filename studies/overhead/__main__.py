@@ -15,6 +15,7 @@ from bench.plan.venvs import Venvs
 from bench.prepare.cache import cache_root
 from bench.prepare.model_source import DEFAULT_SPEC, resolve_model
 from bench.prepare.stage import Preparer
+from studies import say
 from studies.overhead import collecting, repeats, schedule, tax, wall
 
 Lines = Iterator[str]
@@ -34,13 +35,13 @@ def main(arguments: Sequence[str]) -> int:
         "memory": ("Peak memory of the harness process", lambda: _memory(asked)),
         "repeats": (
             "A sweep beside a script that is started anew for each cell",
-            lambda: repeats.said(repeats.measure_walls(asked.processes, _say)),
+            lambda: repeats.said(repeats.measure_walls(asked.processes, say)),
         ),
     }
     status = 0
     for name in asked.only or parts:
         title, lines = parts[name]
-        _say(f"\n{title}")
+        say(f"\n{title}")
         status = max(status, _print(lines))
     return status
 
@@ -48,9 +49,9 @@ def main(arguments: Sequence[str]) -> int:
 def _print(lines: Callable[[], Lines]) -> int:
     try:
         for line in lines():
-            _say(f"  {line}")
+            say(f"  {line}")
     except BenchError as error:
-        _say(f"  error: {error}")
+        say(f"  error: {error}")
         return error.exit_status
     return 0
 
@@ -61,7 +62,7 @@ def _tax(asked: argparse.Namespace) -> Lines:
     if conversion.python is None:
         raise UsageError(f"the tax needs a model: {conversion.reason}")
     source = resolve_model(DEFAULT_SPEC)
-    preparer = Preparer(source, conversion_python=conversion.python, cache=cache_root(), say=_say)
+    preparer = Preparer(source, conversion_python=conversion.python, cache=cache_root(), say=say)
     threads = limits().default_threads
     for name in asked.backend or DEFAULT_BACKENDS:
         spec, venv = BACKENDS[name], venvs.backend(BACKENDS[name], "CPU")
@@ -110,10 +111,6 @@ def _at_least_two(text: str) -> int:
     if pairs < 2:
         raise argparse.ArgumentTypeError("an interval needs 2 pairs at least")
     return pairs
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

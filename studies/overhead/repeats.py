@@ -1,4 +1,4 @@
-"""The wall time of a sweep beside that of a script which is started anew for each cell and repeat, as llm_bench is."""
+"""The wall time of a sweep beside that of a script that, as llm_bench, is started anew for each cell in each block."""
 
 from __future__ import annotations
 

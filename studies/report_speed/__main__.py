@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.cli import Parser, print_refusal
 from bench.errors import BenchError, UsageError
+from studies import say
 from studies.report_speed.rendering import Goals, Rendering, render_once, said
 from studies.report_speed.stored import CELLS, size_of, write_run
 
@@ -37,11 +38,11 @@ def main(arguments: Sequence[str]) -> int:
 
 def _measure(folder: Path, tokens: int, cells: int, runs: int) -> list[Rendering]:
     size = size_of(tokens, cells)
-    _say(f"\n{size.tokens:,} simulated tokens in {size.cells} cells")
+    say(f"\n{size.tokens:,} simulated tokens in {size.cells} cells")
     run = write_run(folder, size)
     renderings = [render_once(run) for _ in range(runs)]
     for line in said(renderings, GOALS if tokens <= TOKENS[0] else LARGE_GOALS):
-        _say(f"  {line}")
+        say(f"  {line}")
     return renderings
 
 
@@ -49,7 +50,7 @@ def _say_growth(tokens: Sequence[int], measured: Sequence[Sequence[Rendering]]) 
     if len(tokens) < 2:
         return
     first, last = (statistics.median(one.cpu_s for one in renderings) for renderings in (measured[0], measured[-1]))
-    _say(f"\nCPU time grew {last / first:.2f} times for {tokens[-1] / tokens[0]:g} times the tokens")
+    say(f"\nCPU time grew {last / first:.2f} times for {tokens[-1] / tokens[0]:g} times the tokens")
 
 
 def _parser() -> Parser:
@@ -60,10 +61,6 @@ def _parser() -> Parser:
     parser.add_argument("--cells", type=int, default=CELLS, metavar="N", help=f"cells (default, and at most: {CELLS})")
     parser.add_argument("--runs", type=int, default=3, metavar="N", help="reports of each run (default: 3)")
     return parser
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

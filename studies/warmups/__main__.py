@@ -17,6 +17,7 @@ from bench.cli import Parser, print_refusal
 from bench.errors import BenchError, UsageError
 from bench.plan.backends import BACKENDS
 from bench.plan.options import DEFAULT_BACKENDS
+from studies import say
 from studies.intervals.stack import DEVICE, find_target
 from studies.intervals.tables import Table, as_lines, write_markdown
 from studies.settings.measured import shown
@@ -33,18 +34,18 @@ def main(arguments: Sequence[str]) -> int:
         for backend, precision in _loads(asked):
             name = f"{backend} {precision}"
             try:
-                targets[name] = find_target(backend, precision, asked.model, asked.load_option or (), _say)
+                targets[name] = find_target(backend, precision, asked.model, asked.load_option or (), say)
             except BenchError as error:
                 readings.failed[name] = str(error)
         status = 0
         try:
-            measure(targets, readings, 60 * asked.minutes, random.Random(asked.seed), _say)
+            measure(targets, readings, 60 * asked.minutes, random.Random(asked.seed), say)
         except KeyboardInterrupt:
             status = 130
         table = table_of(readings)
-        _say("\n" + "\n".join(as_lines(table)))
+        say("\n" + "\n".join(as_lines(table)))
         for line in verdicts(readings):
-            _say(line)
+            say(line)
         if asked.write is not None:
             write_markdown(asked.write, [table])
     except BenchError as error:
@@ -139,10 +140,6 @@ def _parser() -> Parser:
     )
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the table to this page, too")
     return parser
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":
