@@ -100,7 +100,9 @@ def _digested(url: str, where: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "file":
         return url
-    path = Path(url2pathname(parts.path))
+    # On Windows the host is the server of a shared folder.
+    host = "" if parts.netloc == "localhost" else parts.netloc
+    path = Path(url2pathname(f"//{host}{parts.path}" if host else parts.path))
     if path.is_dir():
         raise UsageError(
             f"{where}: {path} is a folder; make a wheel of it, `pip wheel --no-deps -w dist {quoted(str(path))}`"
