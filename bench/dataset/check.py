@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.errors import StoreError
+from bench.errors import StoreError, cause
 from bench.store.dataset import DOCUMENTS, RUNS, is_run_id, open_dataset
 from bench.store.digests import DIGESTS, differences, digests_of
 from bench.store.files import read_json
@@ -110,4 +110,4 @@ def _text(file: Path) -> str:
     try:
         return file.read_bytes().decode("utf-8")
     except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read {file.name}: {error}") from error
+        raise StoreError(f"cannot read {file.name}: {cause(error, file)}") from error

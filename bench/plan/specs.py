@@ -71,14 +71,14 @@ def _requirement(token: str, where: str) -> str:
         requirement = Requirement(token)
     except InvalidRequirement as error:
         why = str(error).splitlines()[0]
-        raise UsageError(f"{where}: {token!r} is no requirement ({why}); a variant is one of {FORMS}") from error
+        raise UsageError(f"{where}: '{token}' is no requirement ({why}); a variant is one of {FORMS}") from error
     if requirement.url is not None:
         requirement.url = _digested(requirement.url, where)
         return str(requirement)
     exact = [one for one in requirement.specifier if one.operator in ("==", "===") and not one.version.endswith("*")]
     if len(exact) != 1 or len(requirement.specifier) != 1:
         raise UsageError(
-            f"{where}: {token!r} leaves the version open; write {requirement.name}==VERSION, as "
+            f"{where}: '{token}' leaves the version open; write {requirement.name}==VERSION, as "
             f"`pip index versions {requirement.name}` lists them"
         )
     return str(requirement)

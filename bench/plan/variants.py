@@ -62,7 +62,7 @@ class Variant:
         pinned = environment_for(spec, device)
         if self.requirements and (pinned is None or not pinned.pins_any(self.requirements)):
             has = f"{', '.join(pinned.packages)}" if pinned else "nothing of its own"
-            return f"{self.spec!r} changes nothing of {self.backend} on {device}, whose environment has {has}"
+            return f"'{self.spec}' changes nothing of {self.backend} on {device}, whose environment has {has}"
         return None
 
 

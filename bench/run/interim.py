@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+from bench.errors import cause
 from bench.last_words import last_words
 from bench.plan.options import Options
 from bench.processes import child_environment
@@ -58,7 +59,7 @@ class InterimReport:
         except subprocess.TimeoutExpired:
             return "", f"it was not made within {_TIMEOUT_S} s, as on a machine with much else to do"
         except OSError as error:
-            return "", str(error)
+            return "", cause(error)
         if ended.returncode:
             return "", last_words(ended.stderr) or f"exit status {ended.returncode}"
         return ended.stdout.splitlines()[-1].partition(" ")[2].strip(), None

@@ -95,6 +95,7 @@ def test_a_wheel_may_stand_beside_other_packages(wheel: Path, monkeypatch: pytes
         ("openvino-genai==2026.*", "leaves the version open"),
         ("openvino-genai==1,!=2", "leaves the version open"),
         ("openvino-genai=2026", "'openvino-genai=2026' is no requirement (Expected"),
+        (r"C:\v\x", r"'C:\v\x' is no requirement"),
         ("--pre", "'--pre' is no requirement"),
         ("./nowhere-1-py3-none-any.whl", "--a: no package at"),
         ("a @ file:///nowhere.whl", "--a: no package at"),
