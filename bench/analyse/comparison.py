@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
 
-from bench.analyse.claims import claim, holm
 from bench.analyse.conditions import Mismatch, mismatches
 from bench.analyse.environment import recorded, run_changes, variant_changes
-from bench.analyse.interval import Contrast, against_runs, between_runs, both, correlation_over, paired
+from bench.analyse.interval import Contrast, against_runs, between_runs, both, claim, correlation_over, holm, paired
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
 from bench.analyse.results import AskedCell, CellResult, LoadResult, Measured, RunAnalysis
 from bench.analyse.variation import Spread, Variation
@@ -326,7 +325,7 @@ def judged(
 
 
 def judge(family: Mapping[str, Difference], threshold: float) -> dict[str, Difference]:
-    """The differences of one metric with their verdicts, see :func:`bench.analyse.claims.claim`.
+    """The differences of one metric with their verdicts, see :func:`bench.analyse.interval.claim`.
 
     Holm's adjustment is for the number of cells.
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from bench.analyse.claims import claim, holm
-from bench.analyse.interval import Contrast
+from bench.analyse.interval import Contrast, claim, holm
 from bench.analyse.quality import Quality, over_texts
 from bench.analyse.results import CellResult, LoadResult
 
@@ -78,7 +77,7 @@ def quality_changes(
 ) -> tuple[QualityChange, ...]:
     """How the quality of loads changed, of those of which either side says something.
 
-    Verdicts are those of latencies, see :func:`bench.analyse.claims.claim`. Holm's adjustment is for the number of
+    Verdicts are those of latencies, see :func:`bench.analyse.interval.claim`. Holm's adjustment is for the number of
     loads: they are a family of their own, as each metric is.
 
     Args:

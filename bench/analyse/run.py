@@ -9,8 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from backends.spec import hardware_of
-from bench.analyse.agreement import answers_of, read_answers, read_right_answers
-from bench.analyse.answer_samples import answer_samples
+from bench.analyse.agreement import answer_samples, answers_of, read_answers, read_right_answers
 from bench.analyse.cell_result import cell_result
 from bench.analyse.failures import failures, lost_blocks
 from bench.analyse.grouping import group_by

@@ -15,8 +15,7 @@ from bench.measure.attempt import Attempt, LoadPlan, RunFacts, start_worker
 from bench.measure.prompt_keys import prompt_key
 from bench.measure.settling import warm_up
 from bench.measure.store_rows import failure_row, load_row, success_row
-from bench.measure.verdict import Placement
-from bench.measure.weights import weight_bits, why_not_as_asked
+from bench.measure.verdict import Placement, weight_bits, why_not_as_asked
 from bench.measure.worker import Generated
 from bench.observe.clocks import Moment
 from bench.observe.machine_conditions import Watched
@@ -162,7 +161,9 @@ class Visit:
         attempt.loaded = worker.load(plan.path, load.device, load.precision, self.facts.threads, load.options)
         attempt.memory = memory_of(worker.pid)
         self._refuse_fallback(attempt)
-        if reason := why_not_as_asked(load, weight_bits(load, plan, attempt.evidence), self.facts.embedding_share):
+        if reason := why_not_as_asked(
+            load, weight_bits(load, plan.artifact, attempt.evidence), self.facts.embedding_share
+        ):
             raise WorkerFailed(reason, error_type="OtherWeights")
         attempt.gauges = self.facts.instruments.gauges(worker.pid, load.device, worker.affinity)
 

@@ -11,10 +11,9 @@ from bench.observe.gauges import Instruments
 from bench.observe.limits import limits
 from bench.observe.machine_conditions import Watched
 from bench.observe.power import PowerState
-from bench.run.guard.before import check_machine
+from bench.run.guard.before import check_machine, judge_changed_limits, judge_environment, judge_threads
 from bench.run.guard.during import judge_visit
 from bench.run.guard.found import Found, line
-from bench.run.guard.setup import judge_changed_limits, judge_environment, judge_threads
 from bench.store.reader import open_run
 from bench.store.writer import RunWriter
 
