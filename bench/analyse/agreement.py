@@ -95,7 +95,6 @@ def answers_of(
     """``cell_key`` -> its answers, of cells that have any that were timed.
 
     Args:
-        answered: see :func:`read_answers`.
         loads: ``cell_key`` of each -> its ``load_key``.
         reference: what answers are compared with: the right ones, those of the load with this ``load_key``, or
             nothing.
@@ -218,14 +217,7 @@ def answer_samples(
     cells: Sequence[CellResult],
     reference: RightAnswers | LoadResult | None,
 ) -> tuple[AnswerSample, ...]:
-    """One prompt of each of at most three lengths; none of a run that does not hold the text of its tokens.
-
-    Args:
-        run: for that text.
-        answered: see :func:`bench.analyse.agreement.read_answers`.
-        cells: of the run.
-        reference: what the answers are compared with.
-    """
+    """One prompt of each of at most three lengths; none of a run that does not hold the text of its tokens."""
     pieces = read_pieces(run)
     own = [cell for cell in cells if cell.answers is not None and cell.ask == "first"]
     if isinstance(reference, RightAnswers):
@@ -270,8 +262,6 @@ def _sample(
 
     Args:
         answered: by ``cell_key``.
-        one: a cell that answered it.
-        cells: that may have, ``one`` among them.
         right: digest of a prompt -> what the reference answers; ``None`` where ``one`` is the reference.
         pieces: id -> text.
     """

@@ -215,9 +215,7 @@ def _contrast(mean: float, error: tuple[float, float] | None, blocks: int) -> Co
     """What a t test says of a mean of logarithms.
 
     Args:
-        mean: on the logarithmic scale.
         error: the variance of the mean and its degrees of freedom; ``None`` where they are unknown.
-        blocks: how many blocks it rests on.
     """
     if error is None:
         return Contrast(Estimate(math.exp(mean), None, None, blocks), None)
@@ -270,11 +268,7 @@ _Name = TypeVar("_Name", str, tuple[str, str])
 
 
 def holm(p_values: Mapping[_Name, float | None]) -> set[_Name]:
-    """The names whose hypothesis of no difference falls, with at most 5 % of families holding a false one (Holm, 1979).
-
-    Args:
-        p_values: name -> p value; ``None`` counts as no test.
-    """
+    """The names whose hypothesis falls, with at most 5 % of families holding a false one (Holm, 1979)."""
     ordered = sorted((value, name) for name, value in p_values.items() if value is not None)
     fallen: set[_Name] = set()
     for place, (value, name) in enumerate(ordered):
@@ -291,8 +285,6 @@ def claim(ratio: Estimate, threshold: float, *, stands: bool) -> str:
     beyond half the threshold.
 
     Args:
-        ratio: with its interval.
-        threshold: as a share.
         stands: whether the difference is significant after :func:`holm`.
     """
     widest, half = 1 + threshold, 1 + threshold / 2

@@ -328,14 +328,12 @@ class CellResult:
         ask: ``again`` times a prompt that the process was asked just before, with the prefix cache on.
         turn: of a chat, from 1; 0 outside of one.
         generations: how many timed generations count.
-        warmups: how many warm-ups ran.
         excluded: how many timed generations do not count.
         blocks: how many blocks have a counted generation.
         tpot_ms: ``None`` for answers of one token.
         response_ms: the whole answer, from submission to its last token.
         prefill_tokens_per_s: ``None`` for a prefix-cache hit, which leaves nearly all of the prompt out.
         decode_tokens_per_s: over the whole batch.
-        itl_samples: how many inter-token latencies there are.
         series: every generation that ran, in the order in which they were measured.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
             fewer than a hundred.
@@ -378,7 +376,6 @@ class CellResult:
 
     @property
     def shape(self) -> Request:
-        """What is asked for."""
         return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
     @property
@@ -406,7 +403,6 @@ class AskedCell:
 
     @property
     def shape(self) -> Request:
-        """What is asked for."""
         return Request(self.prompt_tokens, self.new_tokens, self.batch_size, self.turn)
 
 
@@ -416,7 +412,6 @@ class Failure:
 
     Args:
         status: ``failed``, ``timeout``, ``crashed`` or ``unsupported``; ``invalid``: generations that do not count.
-        cells: those that this happened to.
         measured_elsewhere: whether some of these cells were measured in other blocks.
         tried_again: whether a fresh process followed in the same visits, for ``--retry-crashed``; it has no cells.
     """
@@ -542,7 +537,6 @@ class Occurrence:
     Args:
         stored: its message as stored, in English.
         keys: of its messages in :data:`bench.findings.MESSAGES`; empty in runs before schema 6.
-        block: where it is about a visit.
     """
 
     stored: str
@@ -612,7 +606,6 @@ class RunAnalysis:
     """All that a report says about one run.
 
     Args:
-        record: run.json as it was written.
         end: end.json, ``None`` if the run goes on or was killed.
         loads: in the order of the plan, as the cells.
         cells: those with at least one counted generation.
@@ -623,7 +616,6 @@ class RunAnalysis:
             perplexity is compared with is :attr:`bench.analyse.quality.Quality.reference`.
         right_answers: what all answers are compared with where it is the model's own weights and none of the loads,
             e.g. ``transformers fp32``.
-        samples: of the answers in text, by prompt length.
         goes_on: whether some process still measures it.
         damaged: file of the run that cannot be read, and whose rows are left out -> why.
     """

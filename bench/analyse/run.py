@@ -34,7 +34,6 @@ def analyse_run(run: StoredRun, *, levels_only: bool = False) -> RunAnalysis:
     """Estimates, intervals, rankings and failures of ``run``; works on runs that ended early or still go on.
 
     Args:
-        run: to read from.
         levels_only: leaves out rankings and the distribution of tokens: the estimates and costs that a history or
             a fleet's page needs take two thirds of the time.
 

@@ -31,7 +31,6 @@ class FirstRequest:
     """The request of a process's first generation.
 
     Args:
-        request: which one.
         steady_s: median time in seconds for the whole answer, over timed generations of the same cell, later in the
             same process; ``None`` where none was timed, or those that were are longer or are prefix-cache hits.
     """

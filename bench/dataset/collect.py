@@ -159,10 +159,7 @@ def collect(sources: Iterable[str], into: str, say: Say, cache: Path, *, again: 
     """Take the runs of ``sources`` into a dataset, which is made where it is missing.
 
     Args:
-        sources: see :func:`bench.dataset.sources.runs_of`.
         into: the folder or URL of the dataset.
-        cache: where mirrors of datasets lie.
-        say: told of each run that is not known already.
         again: whether a run that is known with other files takes the place of that one; it is refused otherwise.
 
     Raises:

@@ -98,8 +98,6 @@ def runs_of(source: str, scratch: Path, cache: Path) -> Iterator[Found]:
 
     Args:
         source: as it is named on the command line; of a URL the last part alone may be a glob.
-        scratch: a folder for what is unpacked or fetched.
-        cache: where mirrors of datasets lie.
     """
     if is_url(source):
         try:

@@ -31,7 +31,6 @@ class Reference:
     """What loads are compared with.
 
     Args:
-        name: as it stands in the rows.
         file: of its distributions.
         answers: file of its answers to prompts.
     """
@@ -53,12 +52,6 @@ def score_load(
     """Have a worker of its own load ``load`` and score ``texts``.
 
     Args:
-        load: what to load, as it is timed.
-        load_plan: its venv and artifact.
-        facts: of the run.
-        scratch: the worker's own folder.
-        texts: what it is to score, in this order.
-        reference: to compare with, if there is one.
         seconds: how long it may score, the load not counted.
 
     Returns:

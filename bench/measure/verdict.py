@@ -245,7 +245,6 @@ def why_not_as_asked(load: Load, shares: Mapping[str, float] | None, embedding_s
     """Why a load may not go by its precision; ``None`` where it may, or where nothing is known of its weights.
 
     Args:
-        load: as it was asked for.
         shares: see :func:`weight_bits`.
         embedding_share: of the parameters, in the embedding and the output layer. Recipes for int4 and int8 keep these
             wider, and in a small model they may be most of it.

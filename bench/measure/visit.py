@@ -63,13 +63,11 @@ class _Series:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, row: dict[str, Any], *, warmup: bool) -> None:
-        """Add a row, with its place in the series."""
         place = sum(one["warmup"] is warmup for one in self.rows)
         self.rows.append(row | {"iteration": place, "warmup": warmup})
 
     @property
     def timed(self) -> list[dict[str, Any]]:
-        """The rows of its timed generations."""
         return [row for row in self.rows if not row["warmup"]]
 
 
@@ -99,7 +97,6 @@ class Visit:
 
     @property
     def load(self) -> Load:
-        """What this visit loads."""
         return self.planned.load
 
     def measure(self, cell: Cell) -> Outcome:
@@ -118,7 +115,6 @@ class Visit:
         return self._ask(cell, attempt)
 
     def close(self) -> None:
-        """End the worker and commit its row."""
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             self._end(attempt)

@@ -54,7 +54,6 @@ class PdhQuery:
 
     Args:
         paths: in English, e.g. ``\GPU Engine(*)\Running Time``.
-        pdh: the library, or a test's stand-in.
     """
 
     def __init__(self, *paths: str, pdh: Any = None) -> None:
@@ -104,7 +103,6 @@ class PdhQuery:
             yield items[number]
 
     def close(self) -> None:
-        """Close the query."""
         if self._open:
             self._pdh.PdhCloseQuery(self._query)
             self._open = False
@@ -222,7 +220,6 @@ class WindowsCounters:
         return sum(held) if held else None
 
     def close(self) -> None:
-        """Close the queries."""
         for query in (self._engines, self._memory, self._clock):
             query.close()
 

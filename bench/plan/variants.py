@@ -128,7 +128,6 @@ class Variant:
     """One of two versions of a backend.
 
     Args:
-        spec: as typed.
         requirements: packages in place of the pinned ones.
         python: an interpreter in place of the venv.
         options: load options over those of the run.

@@ -234,7 +234,6 @@ class StoredRun:
         """Rows of one of :data:`bench.store.schema.TABLES`, in the order in which they were committed.
 
         Args:
-            name: the table.
             columns: which columns to read; all by default. A column that an older run lacks is null.
             where: selects rows, by any columns.
         """
@@ -354,7 +353,6 @@ def open_run(path: Path, *, rest: bool = False) -> StoredRun:
     Of its JSON files but run.json those that are damaged are left out, as if they were not there.
 
     Args:
-        path: of the run.
         rest: whether a run.json whose parts are not all as a run writes them is taken without those parts.
 
     Raises:

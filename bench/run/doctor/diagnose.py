@@ -37,13 +37,10 @@ class Diagnosis:
     """A device by the word of one stack.
 
     Args:
-        backend: the stack.
         device: as ``--device`` takes it.
         usable: whether it can be measured there.
         words: its name, or what is missing.
         driver: its version, where somebody tells.
-        memory_bytes: memory of the device's own.
-        remedy: how to mend what is missing.
     """
 
     backend: str

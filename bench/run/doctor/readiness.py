@@ -20,7 +20,6 @@ class Readiness:
 
     Args:
         probes: what each answered; played backends are not asked.
-        system: what the system lists.
     """
 
     probes: Sequence[Probe]

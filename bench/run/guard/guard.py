@@ -19,13 +19,7 @@ from bench.store.writer import RunWriter
 
 
 class Guard:
-    """Finds before, during and after a run what may spoil it.
-
-    Args:
-        instruments: what the run reads with.
-        say: prints one line of progress.
-        awake: keeps the machine awake.
-    """
+    """Finds before, during and after a run what may spoil it."""
 
     def __init__(self, instruments: Instruments, say: Callable[[str], None], awake: Awake | None = None) -> None:
         self.instruments = instruments
@@ -49,7 +43,6 @@ class Guard:
         """Check the machine just before the first measurement; later changes are changes from its state now.
 
         Args:
-            writer: of the run, which has begun.
             environment: what the workers get of it, see :func:`bench.measure.child_process.worker_variables`.
             threads: of the run; ``None`` where each stack is left its own default.
 
