@@ -16,7 +16,6 @@ def read_json(file: Path, largest: int = LARGEST_BYTES, *, finite: bool = False)
     """What the JSON file ``file`` holds.
 
     Args:
-        file: to read.
         largest: its bytes at most.
         finite: whether infinity and NaN are refused, which some configurations hold though JSON has neither.
 

@@ -132,7 +132,6 @@ def learned_tensors(folder: Path, *, tied: bool | None) -> dict[str, Tensor]:
     Raises as :func:`stored_tensors`.
 
     Args:
-        folder: of the model.
         tied: what its configuration says of the output layer and the embedding; ``None`` if it says nothing. Where both
             are stored, transformers ties them only if they are equal.
     """

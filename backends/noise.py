@@ -55,7 +55,6 @@ class Noise:
                 raise ValueError(f"{part.name} has to be above 0")
 
     def run(self, drawn: Random) -> float:
-        """The factor of a run."""
         return _log_normal(drawn, self.run_spread)
 
     def moment(self, time_s: float, seed: str) -> float:
@@ -72,15 +71,12 @@ class Noise:
         return math.exp(log_deviation(self.correlated_spread) * math.sqrt(1 - left**2) * math.fsum(drawn))
 
     def process(self, drawn: Random) -> float:
-        """The factor of a process."""
         return _log_normal(drawn, self.process_spread) * _sometimes(drawn, self.slow_share, self.slow_factor)
 
     def generation(self, drawn: Random) -> float:
-        """The factor of a generation."""
         return _log_normal(drawn, self.generation_spread)
 
     def step(self, drawn: Random) -> float:
-        """The factor of a step."""
         return _log_normal(drawn, self.spread) * _sometimes(drawn, self.tail_share, self.tail_factor)
 
     def at(self, time_s: float) -> float:

@@ -88,7 +88,6 @@ class OrtGenAI:
         return self._present
 
     def load(self, artifact: Path, device: str, options: LoadOptions) -> OrtSession:
-        """Load the model in ``artifact``, with end-of-sequence and padding moved to an id that is not used."""
         return self._load(artifact, device, options)
 
     def _load(
@@ -278,7 +277,6 @@ class OrtSession:
             return None
 
     def close(self) -> None:
-        """Let go of the model."""
         self._model = self._kept = None
 
 

@@ -18,7 +18,6 @@ def forced_scores(new_generator: Callable[[int, int], Any], texts: Sequence[Text
 
     Args:
         new_generator: makes a generator of a batch size and a greatest length.
-        texts: the texts.
 
     Raises:
         RuntimeError: as the stack raised it, from one text alone too.

@@ -90,7 +90,6 @@ def score_texts(
 
     Args:
         scores: see :meth:`backends.contract.ScoringBackend.score`.
-        texts: the texts that were asked for.
         reference: to compare with, if there is one.
         seconds: after which no more is asked for; what was scored by then counts.
 

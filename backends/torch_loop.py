@@ -88,10 +88,7 @@ def greedy(
     """One forward pass for the prompts, one for each later step.
 
     Args:
-        model: a causal model of transformers.
         prompts: of equal lengths.
-        new_tokens: steps to take.
-        on_step: takes the ids of each step.
         arguments: of each forward pass, see :func:`last_position`.
         kept: the cache of the request before; without it the cache is made anew for each request.
 
@@ -164,7 +161,6 @@ class StoredWeights:
         """Count a tensor.
 
         Args:
-            tensor: as it is stored.
             kind: its weight format, where its type does not tell.
             parameters: the weights that it holds, where they are not its elements; 0 for scales, which are none.
             looked_up: a token reads one row of it.

@@ -96,9 +96,6 @@ class VulkanDevice:
         listed_as: GPUs are ``VULKAN.0`` and on, in Vulkan's order. What computes on the CPU is no GPU and has a name
             of its own, as ``VULKAN.LLVMPIPE``, so that nobody takes it for one.
         index: its place in Vulkan's list, as ``vulkaninfo --summary`` and ``GGML_VK_VISIBLE_DEVICES`` count.
-        name: as its driver calls it.
-        driver: its name and version.
-        memory_bytes: memory of its own.
         adapter: see :class:`backends.contract.Device`.
     """
 

@@ -27,7 +27,6 @@ class Parser(argparse.ArgumentParser):
     """Raises :class:`bench.errors.UsageError` where argparse would end the process with a status of its own."""
 
     def error(self, message: str) -> NoReturn:
-        """Refuse a command line."""
         raise UsageError(f"{message}; see --help")
 
 
@@ -67,7 +66,6 @@ def command_line(parts: Iterable[str], *, windows: bool = _HERE) -> str:
     """``parts`` as one line.
 
     Args:
-        parts: a program and its arguments.
         windows: for PowerShell, and for ``cmd`` wherever that is possible; for a shell of Linux otherwise.
     """
     return " ".join(quoted(part, windows=windows) for part in parts)

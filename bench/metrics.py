@@ -17,8 +17,6 @@ class Metric:
     Args:
         name: as options, names of exports and addresses of the page have it.
         short: its abbreviation, the same in every language, for programs and narrow tables.
-        unit: of its values.
-        better: which values are the better ones.
         column: of the table ``generations`` that holds it, one value a generation in nanoseconds; ``None``: computed.
         by_generation: kept for each generation, so that the details of a cell draw it.
         ranked: answers say who is lowest, and the table of results marks that one.

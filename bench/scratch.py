@@ -47,7 +47,6 @@ class Scratch:
             ) from error
 
     def remove(self) -> None:
-        """Remove it with all that is in it."""
         _remove(self.path, self._lock)
 
 

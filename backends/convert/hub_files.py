@@ -26,7 +26,6 @@ def needed(names: Collection[str], where: Mapping[str, str]) -> list[str]:
     top folder, as transformers' ``from_pretrained`` reads them.
 
     Args:
-        names: of all files of the repository.
         where: :func:`placed`; empty where there is no index.
     """
     weights = {SINGLE} if SINGLE in names else {INDEX, *where.values()}
@@ -38,13 +37,7 @@ def _is_beside(name: str) -> bool:
 
 
 def refusal(source: str, names: Collection[str], hf: str) -> str | None:
-    """Why the files ``names`` are no model that can be converted, with what to do; ``None`` if they are one.
-
-    Args:
-        source: ``owner/name``.
-        names: of all files of the repository.
-        hf: the program that downloads from the hub.
-    """
+    """Why the files ``names`` are no model that can be converted, with what to do; ``None`` if they are one."""
     if SINGLE in names or INDEX in names:
         return _incomplete(source, names)
     graphs = {

@@ -99,7 +99,6 @@ class _Written:
     Args:
         keys: of the tensors that it is made of; several are stacked, in this order.
         half: 0 or 1 for the first or second half of the rows; ``None`` for all.
-        shape: of the result.
     """
 
     name: str

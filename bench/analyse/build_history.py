@@ -44,7 +44,6 @@ def build_history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[s
     Args:
         read: in any order.
         threshold: as a share, 0.03 for 3 %.
-        metrics: of :data:`bench.metrics.COMPARED`.
     """
     runs = tuple(_with_prompt_sets(sorted(read, key=lambda run: (run.created_at, run.run_id))))
     series = [one for metric in metrics for one in _series_of(runs, metric)]
@@ -240,9 +239,6 @@ def quality_series(runs: Sequence[ReadRun]) -> tuple[QualitySeries, ...]:
 
     Perplexities of fixed texts do not vary from run to run as latencies do, so that no change point has to be looked
     for: every step beyond :data:`ROUNDING` is one.
-
-    Args:
-        runs: in the order of time.
     """
     found = [(number, one) for number, run in enumerate(runs) for one in run.qualities]
     return tuple(_series(runs, own) for own in group_by(found, lambda one: one[1].identity).values())

@@ -19,7 +19,6 @@ class Fact:
         what: a package or a variable of the environment, or e.g. ``kernel`` or ``driver of Intel Arc 140V``.
         backend: in whose venv a package lies, or whose workers have the variable; empty for what the whole run has in
             common.
-        variable: whether it is a variable.
     """
 
     what: str
@@ -32,7 +31,6 @@ class Change:
     """One thing that differs between two runs.
 
     Args:
-        what: see :class:`Fact`.
         before: ``None`` for a package that was not there, or a variable that was not set.
         after: ``None`` for one that is gone.
         backends: whose venvs it lies in; empty for what the whole run has in common.

@@ -25,8 +25,6 @@ def failures(
     Args:
         bad: see :meth:`bench.analyse.samples.Generations.bad_rows`.
         load_of: (load_id, cell_key) -> the load that a row belongs to.
-        load_rows: of the ``loads`` table, for exit codes and the workers' last lines.
-        measured: keys of the cells that have results.
     """
     workers = {row["load_id"]: row for row in load_rows}
     seen = {row["load_id"] for row in bad}
@@ -92,7 +90,6 @@ def lost_blocks(
     A block in which a generation failed is lost even where an earlier generation of it counts.
 
     Args:
-        run: for what it planned.
         bad: see :meth:`bench.analyse.samples.Generations.bad_rows`.
         counted: key of a measured cell -> the blocks with a generation that counts.
     """

@@ -37,11 +37,7 @@ _BLOCKS_OF_A_RUN = 10**6
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What has to be the same for two figures to be of one request.
-
-    Args:
-        digest: of the model; blank where it is not known.
-    """
+    """What has to be the same for two figures to be of one request."""
 
     model: str
     digest: str
@@ -103,10 +99,8 @@ class Question:
     """One request, and the answers of all machines that were asked it.
 
     Args:
-        figures: machine by machine.
         rankings: machine id -> who is lowest there by each metric. What another run measured shares no block with the
             winner, so that it is among those not compared.
-        devices: stacks that ran on several kinds of devices of one machine.
     """
 
     asked: Asked
@@ -116,18 +110,12 @@ class Question:
 
     @property
     def machines(self) -> list[Machine]:
-        """Those that have a figure."""
         return list({one.machine.id: one.machine for one in self.figures}.values())
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All machines and all requests, that of most machines first.
-
-    Args:
-        base: the machine that others are compared with.
-        threshold: half the width of what counts as the same, as a share.
-    """
+    """All machines and all requests, that of most machines first."""
 
     machines: tuple[Machine, ...]
     base: Machine
@@ -136,13 +124,7 @@ class Fleet:
 
 
 def build_fleet(machines: Sequence[Machine], base: Machine, threshold: float) -> Fleet:
-    """Put the newest figures of machines side by side.
-
-    Args:
-        machines: in the order in which they are shown.
-        base: one of them.
-        threshold: as a share.
-    """
+    """Put the newest figures of machines side by side."""
     found = {machine.id: _serious(machine) for machine in machines}
     compared = {
         machine.id: _compared(base, machine, threshold, (found[base.id], found[machine.id]))

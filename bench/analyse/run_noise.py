@@ -27,7 +27,6 @@ class Reading(NamedTuple):
     """One run's estimate of a series.
 
     Args:
-        run: its number.
         log: natural logarithm of the estimate.
         within: variance of that logarithm by what varies within the run; 0 where it is not known.
     """

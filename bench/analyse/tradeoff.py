@@ -35,11 +35,7 @@ class TradeoffPoint:
 
 @dataclass(frozen=True, slots=True)
 class Tradeoff:
-    """All cells of one request shape; measured and simulated ones are never mixed.
-
-    Args:
-        points: by cost, the smallest first.
-    """
+    """All cells of one request shape; measured and simulated ones are never mixed."""
 
     against: Against
     shape: Request

@@ -24,12 +24,8 @@ class Kept:
     """A folder in the cache.
 
     Args:
-        path: the folder.
         lock: the name of the lock under which it may be removed.
         kind: the artifact's format, or ``interrupted`` for the rest of a conversion or download.
-        model: the model's name, ``-`` where unknown.
-        precision: the weight format, ``-`` where there is none.
-        bytes: of all its files.
     """
 
     path: Path

@@ -19,13 +19,11 @@ from bench.plan.backends import BACKENDS
 from bench.plan.flags import BY_NAME
 from bench.plan.options import resolve_options
 from bench.plan.venvs import Venvs
-from bench.run.doctor.diagnose import diagnose
+from bench.run.doctor.diagnose import diagnose, full_lines, system_lines, usable_line
 from bench.run.doctor.probe import Stack, probe, stacks_of
 from bench.run.doctor.system import system_facts
-from bench.run.doctor.text import full_lines, system_lines, usable_line
-from bench.run.guard.before import check_machine
+from bench.run.guard.before import check_machine, judge_environment
 from bench.run.guard.found import line
-from bench.run.guard.setup import judge_environment
 
 _TAKEN = ("backend", "device", "worker")
 

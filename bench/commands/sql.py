@@ -11,7 +11,7 @@ from typing import IO
 
 from bench.cli import Parser
 from bench.commands.stored_runs import print_error, results_folder
-from bench.dataset.answers import FORMATS
+from bench.dataset.queries import FORMATS
 from bench.dataset.views import Views
 from bench.errors import BenchError, MachineError
 from bench.report.redact import Private, of_this_machine, redacted

@@ -149,8 +149,6 @@ def print_result(
 
     Args:
         command: takes what is asked for, and what is to be taken out of all that it says.
-        parser: of its options, see :func:`parsed`.
-        arguments: the command line; ``None`` for that of the process.
     """
     private = None
     try:
@@ -163,10 +161,6 @@ def print_result(
 
 def parsed(parser: Parser, arguments: Sequence[str] | None) -> tuple[Namespace, Private | None]:
     """What a command line asks for, and what is to be taken out of all that the command says; ``None`` for nothing.
-
-    Args:
-        parser: has the options that name folders, and this one.
-        arguments: the command line; ``None`` for that of the process.
 
     Raises:
         UsageError: the command line is wrong; it is redacted already where ``--redact`` stands in it.

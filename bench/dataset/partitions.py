@@ -32,10 +32,8 @@ def merge(
     """Merge new rows with the small files of a partition into one; the old files stay on the disk.
 
     Args:
-        root: the dataset.
         partition: ``<table>/machine=<id>/month=<YYYY-MM>``.
         files: those of the manifest, to be brought up to date.
-        new: files with rows of one run each.
         without: ids of runs whose old rows are left out.
         scratch: a folder on the same disk.
 

@@ -120,7 +120,6 @@ class Views:
     """A connection to DuckDB in which stored runs are views, each made when it is asked for; a context manager.
 
     Args:
-        results: a folder of runs, or a dataset.
         say: told of each run or file that is left out.
         named: whether the names and labels of ``machines.toml`` are among the views.
 
@@ -156,7 +155,6 @@ class Views:
         self.close()
 
     def close(self) -> None:
-        """Give everything back."""
         self.connection.close()
         self._spill.remove()
 

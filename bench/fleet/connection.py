@@ -80,7 +80,6 @@ def security_for(address: str, certs: Path | None) -> Security:
     """What an address is reached with.
 
     Args:
-        address: of a scheduler.
         certs: a folder that ``fleet certs`` made; ``None`` where there is none.
 
     Raises:
@@ -112,7 +111,6 @@ def refuse_other_version(theirs: Mapping[str, str | None] | None, address: str) 
 
     Args:
         theirs: what :func:`version` gave at the scheduler; ``None`` where it is another project's.
-        address: of that.
 
     Raises:
         MachineError: they do not.

@@ -41,12 +41,7 @@ _TAIL = 4096
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run that was asked for.
-
-    Args:
-        folder: its own.
-        results: where the machine keeps its runs.
-    """
+    """A run that was asked for."""
 
     folder: Path
     results: Path
@@ -56,7 +51,6 @@ class Job:
 
         Args:
             command: measures, given further arguments.
-            arguments: of the desk.
             config: the text of its sweep file.
 
         Raises:

@@ -49,8 +49,6 @@ class Place:
     """Where and how a machine measures.
 
     Args:
-        name: what desks call it.
-        labels: what desks group it by.
         folder: where the jobs of desks lie.
         results: where its runs lie, as those that are started on it by hand.
         command: measures, given the options of ``nox -s bench``.
@@ -96,11 +94,8 @@ async def join(address: str, security: Security, place: Place, port: int, say: S
     """Be a machine of the fleet until the process is ended; joins again whenever the scheduler comes back.
 
     Args:
-        address: of the scheduler.
         security: see :func:`bench.fleet.connection.security_for`.
-        place: where it measures.
         port: where the scheduler reaches this machine; 0 for any.
-        say: prints a line.
 
     Raises:
         MachineError: the scheduler refuses this machine for good.
@@ -197,7 +192,6 @@ def measure(request: str, arguments: Sequence[str], config: str | None, every_s:
 
     Args:
         request: the id by which the run is found again.
-        arguments: options of ``nox -s bench``.
         config: the text of a sweep file.
         every_s: how often the desk is told what it says.
     """

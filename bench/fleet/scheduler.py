@@ -37,10 +37,8 @@ async def serve(address: str, security: Security, dashboard: str | None, say: Sa
     """Let machines and desks come until the process is ended.
 
     Args:
-        address: where it listens.
         security: see :func:`bench.fleet.connection.security_for`.
         dashboard: where its dashboard is shown, as ``HOST:PORT``; ``None`` for none.
-        say: prints a line.
 
     Raises:
         MachineError: it cannot listen there.

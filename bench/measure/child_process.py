@@ -83,7 +83,6 @@ class ChildProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
         return self.process.poll() is None
 
     def stderr_tail(self) -> str | None:

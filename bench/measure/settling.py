@@ -31,8 +31,6 @@ def warm_up(ask: Callable[[int], Generated], least: int, most: int) -> tuple[int
 
     Args:
         ask: takes the ordinal of a warm-up.
-        least: how many warm-ups there are at least.
-        most: at most.
 
     Returns:
         how many there were, and whether the series had settled by then.

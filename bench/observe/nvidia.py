@@ -30,11 +30,7 @@ class NvidiaGpu:
 
 
 class NvidiaGpus:
-    """All GPUs of NVIDIA's driver; none where there is no driver.
-
-    Args:
-        nvml: ``pynvml``, or what answers like it.
-    """
+    """All GPUs of NVIDIA's driver; none where there is no driver."""
 
     def __init__(self, nvml: Any = pynvml) -> None:
         self._nvml = nvml

@@ -9,8 +9,8 @@ from typing import Any
 
 import psutil
 
-from bench.observe.pdh import PdhQuery
 from bench.observe.sysfs import counts_of
+from bench.observe.windows_counters import PdhQuery
 
 _CPUS = Path("/sys/devices/system/cpu")
 _CHIPS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "acpitz")

@@ -37,8 +37,6 @@ class Fault:
     """A known fault of a locked package.
 
     Args:
-        package: the name.
-        version: as locked.
         ids: the database's own, and those of others for the same fault.
         fixed: the versions that have it no more.
     """
@@ -98,7 +96,6 @@ def faults_of(packages: Iterable[tuple[str, str]], options: Sequence[str]) -> It
     """The known faults of packages.
 
     Args:
-        packages: names and versions.
         options: of pip-audit: whom to ask.
 
     Raises:

@@ -51,7 +51,6 @@ def check_model(kind: str, spec: str, measured: str, store: ArtifactStore) -> li
         kind: as in run.json.
         spec: the model as it was named.
         measured: its digest then.
-        store: holds the copies of ready-made models.
     """
     if kind not in ("directory", *READY_MADE):
         return []

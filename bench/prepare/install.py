@@ -161,9 +161,7 @@ class Installation:
     goes wrong with one venv is its outcome: other stacks can still be measured.
 
     Args:
-        session: says what happens.
         uv: installs what it can; ``None`` has pip install all.
-        programs: run virtualenv, pip and uv.
     """
 
     def __init__(self, session: Session, uv: Uv | None = None, programs: Programs | None = None) -> None:

@@ -97,7 +97,6 @@ class Programs:
         """Run a program to its end; returns what it printed.
 
         Args:
-            command: the program and its arguments.
             env: variables beside those of this process; ``None`` for one that it does not get.
             tell: gets each line as it comes.
             errors: whether what goes to standard error counts as printed.
@@ -136,7 +135,6 @@ class Programs:
         return "".join(said)
 
     def end(self) -> None:
-        """End all that run, with what they have started; none is started from now on."""
         with self._lock:
             self.ended = True
             for process in self._running:
@@ -178,11 +176,6 @@ def own_pip(environ: Mapping[str, str], listed: str) -> dict[str, str | None]:
 
 def own_uv(uv: Uv | None, pip: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str | None] | None:
     """What uv gets in place of the caller's settings, so that it installs what pip would.
-
-    Args:
-        uv: the program, if there is one.
-        pip: what pip gets.
-        environ: the caller's variables.
 
     Returns:
         Variable -> value, ``None`` for one that is to be unset; ``None`` in all where pip has to install: there is no

@@ -54,7 +54,6 @@ class PreparedModel:
     """A model on this disk.
 
     Args:
-        source: what was asked for.
         path: a Hugging Face directory (safetensors, configuration, tokenizer), or a ready-made artifact.
         facts: what its files say.
         digest: of where it comes from.

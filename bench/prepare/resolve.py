@@ -104,7 +104,6 @@ def _trimmed(rows: Sequence[Row], packages: Iterable[Mapping[str, Any]], minors:
     Args:
         rows: of the resolver.
         packages: the same in the format of ``pylock.toml``.
-        minors: of the Pythons 3 that count.
     """
     accepted: set[str] = set()
     for package in packages:

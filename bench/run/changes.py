@@ -22,7 +22,6 @@ def refuse_changes(earlier: Earlier, record: Mapping[str, Any], load_plans: Mapp
     """Compare what was measured with what would be measured now.
 
     Args:
-        earlier: of the run that is carried on.
         record: what run.json would hold now.
         load_plans: ``load_key`` -> what would be started and loaded now.
 

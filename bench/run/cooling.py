@@ -16,7 +16,6 @@ class Cooling:
     """Waits as ``options`` ask for; what the CPU has to cool to is told by its temperature now.
 
     Args:
-        options: of the run.
         stopping: whether the user asked to stop, which ends a wait.
 
     Raises:

@@ -108,7 +108,6 @@ class MachineLock:
         return [_found(())] if shared else []
 
     def release(self) -> None:
-        """Let others measure."""
         self._lock.release()
         for file in (self._description, Path(self._lock.lock_file)):
             with suppress(OSError):

@@ -69,12 +69,8 @@ def questions_of(
     begin alike, one of them has another first word there than here, and its answers are not compared.
 
     Args:
-        book: to cut them from.
         cells: of the run; those beyond the context are left out.
-        shapes: of the sweep.
         block: the first that is measured.
-        repeats: of each cell.
-        context_tokens: of the model.
     """
     new_tokens: dict[int, int] = {}
     keys: set[PromptKey] = set()
@@ -103,12 +99,7 @@ def reference_for(
 
     Args:
         asked: the option ``reference``.
-        loads: that are to be compared with it.
-        preparer: of their model.
-        texts: that it is to score.
-        questions: that it is to answer.
         context_tokens: of the model; longer texts are left out.
-        say: prints one line of progress.
     """
     scoring = any(family(load.device) in BACKENDS[load.backend].scores for load in loads)
     if asked != "auto" or preparer is None or not scoring:
@@ -224,9 +215,6 @@ class QualityPass:
         texts: see :func:`texts_of`.
         reference: what is compared with, if it is there.
         context_tokens: of the model; a longer text is left out.
-        load_plans: ``load_key`` -> what to start and load.
-        facts: of the run.
-        say: prints one line of progress.
     """
 
     texts: Sequence[Text]
@@ -247,8 +235,6 @@ class QualityPass:
         """Have each of ``loads`` that has numbers score the texts, and commit its rows when it has.
 
         Args:
-            loads: of the run.
-            measured: what the run has measured of them.
             seconds: how long all of it may take, starts and loads included. What one load leaves is for the others.
             commit: takes rows of the table ``quality``.
             scored: load key and device of what was scored before.

@@ -120,7 +120,6 @@ class Earlier:
     """What a run that is carried on has measured.
 
     Args:
-        run: as it lies there.
         repeats: timed generations of a cell that was asked all.
     """
 
@@ -211,8 +210,6 @@ class Earlier:
         """Begin a further sitting: write it down in run.json, and set aside what is to be measured again.
 
         Args:
-            writer: of the run.
-            plan: as for :meth:`replay`.
             changed: see :func:`bench.run.changes.other_conditions`.
         """
         then, sittings = self.run.record, self._sittings_before()

@@ -96,9 +96,7 @@ def score_stored(run: StoredRun, options: Options, venvs: Venvs, seconds: float 
     Args:
         run: is finished, and of this machine.
         options: the model, as in the record of the run, the cache, and what to do if another run measures here.
-        venvs: of the stacks.
         seconds: how long it may take; ``None`` for as long as after a run.
-        say: prints one line of progress.
 
     Raises:
         BenchError: no load can be scored, or the rows cannot be written.

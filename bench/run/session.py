@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import PrepareError, UsageError
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.child_process import worker_variables
-from bench.measure.profiling import profile_load
 from bench.measure.prompt_keys import Shapes, prompt_key, shapes_of, warmup_ordinals
+from bench.measure.scoring import profile_load
 from bench.measure.store_rows import impossible_rows
 from bench.measure.verdict import Placement
 from bench.measure.visit import Interrupted, Outcome, Visit

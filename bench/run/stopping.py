@@ -30,7 +30,6 @@ class Stopper:
             self._previous[number] = signal.signal(number, self._hear)
 
     def remove(self) -> None:
-        """Give Ctrl-C back."""
         for number, handler in self._previous.items():
             signal.signal(number, handler)  # type: ignore[arg-type]
         self._previous.clear()

@@ -131,9 +131,6 @@ class Chunk:
     """One column in one group of rows.
 
     Args:
-        leaf: the column.
-        rows: of the group.
-        values: of the column.
         begin: where its first page lies.
         size: of all of its pages, in bytes.
         least: the least value, as bytes; ``None`` where it is not said.

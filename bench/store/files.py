@@ -50,7 +50,6 @@ def write_tables(path: Path, tables: Iterable[pa.Table], metadata: Mapping[bytes
     """Write ``tables`` of one schema, one at least, as one parquet file to ``path``, whole or not at all.
 
     Args:
-        path: of the file.
         tables: taken one after the other; a group of rows is written when it has some tens of megabytes.
         metadata: of the file's schema.
     """

@@ -26,8 +26,6 @@ def find_runs(
     """The runs that ``names`` mean, in their order, each once.
 
     Args:
-        names: ids, folders or globs.
-        results: where runs lie.
         read: what is done with each run first.
         leave_out: told why a run that a glob means cannot be opened or read; ``None``: that is an error too.
 

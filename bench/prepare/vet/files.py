@@ -41,7 +41,6 @@ class Folder:
     """A model's folder.
 
     Args:
-        path: of the folder.
         copies: the cache's folder of artifacts, which may have further names of its files.
     """
 

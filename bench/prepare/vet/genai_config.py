@@ -240,10 +240,6 @@ _REASONS = {
 def vet(folder: Folder, config: Any) -> tuple[str, list[str]]:
     """The text of the configuration as it is taken, and the names of the ONNX files that it names.
 
-    Args:
-        folder: of the model.
-        config: what its ``genai_config.json`` holds.
-
     Raises:
         RefusedError: a key is not taken, or its value is none that it can have.
     """

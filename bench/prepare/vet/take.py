@@ -37,7 +37,6 @@ def take(artifact_format: str, source: Path, label: str, copies: Path) -> Taken:
     Args:
         artifact_format: ``gguf``, ``openvino-ir`` or ``ort-genai``.
         source: its folder, or its GGUF file.
-        label: its name for people.
         copies: the cache's folder of artifacts.
 
     Raises:

@@ -6,11 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.analyse.comparison import Difference, Head
-from bench.analyse.conditions import NAMED, Mismatch
+from bench.analyse.conditions import NAMED, Mismatch, interruptions
 from bench.analyse.gate_rule import Gate, could_hide
 from bench.analyse.quality_change import QualityChange
 from bench.analyse.results import CellResult, RunAnalysis
-from bench.analyse.sittings import interruptions
 from bench.report.compare import gate_text, recorded
 from bench.report.compare.comparison_view import BASE, ComparisonView
 from bench.report.compare.comparison_words import adjustment, answer, basis, caveats, rule

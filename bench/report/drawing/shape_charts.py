@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from bench.analyse.arrival import MILESTONES, Arrival
-from bench.analyse.results import CellResult
+from bench.analyse.results import MILESTONES, Arrival, CellResult
 from bench.analyse.tradeoff import Tradeoff, TradeoffPoint
 from bench.plan.cells import Request
 from bench.report.drawing.canvas import (

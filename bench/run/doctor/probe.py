@@ -22,9 +22,7 @@ class Stack:
     """A backend in one of its venvs.
 
     Args:
-        spec: the backend.
         families: the device families that this venv is for.
-        venv: its interpreter, or why there is none.
         variants: those of an A/B run that it stands for.
     """
 
@@ -39,9 +37,7 @@ class Probe:
     """What a stack answered.
 
     Args:
-        stack: which one.
         devices: :class:`backends.contract.Device` as mappings; empty if it could not be asked.
-        error: why it could not be asked.
     """
 
     stack: Stack
@@ -57,10 +53,7 @@ def stacks_of(spec: BackendSpec, venvs: Venvs, families: Iterable[str] | None = 
     """The venvs that a backend runs in, each with its device families.
 
     Args:
-        spec: the backend.
-        venvs: where they are.
         families: devices of interest, as far as the backend knows them; by default all of those.
-        variant: of an A/B run.
     """
     by_venv: dict[Venv, list[str]] = {}
     for name in dict.fromkeys(map(family, spec.devices if families is None else families)):

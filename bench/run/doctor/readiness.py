@@ -9,10 +9,9 @@ from backends.spec import family, names_for
 from bench.plan.backends import BACKENDS
 from bench.plan.cells import Load
 from bench.plan.venvs import Venvs
-from bench.run.doctor.diagnose import Diagnosis, diagnose, refusal
+from bench.run.doctor.diagnose import Diagnosis, diagnose, refusal, short_line
 from bench.run.doctor.probe import Probe, Stack, probe, stacks_of
 from bench.run.doctor.system import SystemFacts, system_facts
-from bench.run.doctor.text import short_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,6 @@ class Readiness:
 
     Args:
         probes: what each answered; played backends are not asked.
-        system: what the system lists.
     """
 
     probes: Sequence[Probe]

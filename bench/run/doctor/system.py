@@ -29,7 +29,6 @@ class SystemFacts:
 
     Args:
         windows: whether this is Windows; Linux otherwise.
-        cpu: the processor's name.
         gpus: name, PCI id and driver of each GPU.
         npus: the same of each NPU.
         undriven_npus: names of NPUs on the PCI bus that no kernel driver has taken.

@@ -41,8 +41,6 @@ class Series:
     """One metric of one cell.
 
     Args:
-        metric: its name.
-        cell_key: of the cell.
         blocks: int array [generations], the block of each.
         values: float array [generations], in milliseconds, in the order in which they were measured; positive.
     """
