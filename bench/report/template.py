@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +26,41 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 _COMMAND = re.compile(r"`(nox [^`]*)`")
 
 
+class CompiledTemplates(jinja2.BytecodeCache):
+    """Templates are kept compiled where Python keeps modules: to compile those of a report takes a third of a second.
+
+    A file begins with a digest of its rest, so one that is damaged, or half written, is made again.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        # What is compiled depends on how the environment is made, too.
+        self._made_by = jinja2.__version__ + Path(__file__).read_text(encoding="utf-8")
+
+    def get_source_checksum(self, source: str) -> str:
+        """A digest of all that the compiled template follows from."""
+        return super().get_source_checksum(self._made_by + source)
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Fill the bucket with what is kept, if it is whole."""
+        with suppress(OSError):
+            content = (self.folder / bucket.key).read_bytes()
+            if content[:32] == hashlib.sha256(content[32:]).digest():
+                bucket.bytecode_from_string(content[32:])
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Keep what was compiled, where that is possible and wanted."""
+        if sys.dont_write_bytecode:
+            return
+        content = bucket.bytecode_to_string()
+        with suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / bucket.key).write_bytes(hashlib.sha256(content).digest() + content)
+
+
 @cache
 def environment() -> jinja2.Environment:
-    """The templates; what they are given is escaped, and a name that they lack is an error.
-
-    Kept, because to compile the templates of a page takes as long as a few of its drawings.
-    """
+    """The templates; what they are given is escaped, and a name that they lack is an error."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=jinja2.select_autoescape(["html.jinja"]),
@@ -37,6 +69,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=_finalize,
         extensions=["jinja2.ext.i18n"],
+        bytecode_cache=CompiledTemplates(Path(cache_from_source(str(TEMPLATES / "_.py"))).parent),
     )
     # Messages are filled in with ``format`` here as in code: {{ _("{count} more").format(count=3) }}.
     made.install_gettext_callables(gettext, ngettext, newstyle=False, pgettext=pgettext)  # type: ignore[attr-defined]
