@@ -26,36 +26,20 @@ _SPECIAL = re.compile(r"([\\`*_\[\]|#~$])")
 _COMMAND = re.compile(r"`(nox [^`]*)`")
 
 
-class CompiledTemplates(jinja2.BytecodeCache):
-    """Templates are kept compiled where Python keeps modules: to compile those of a report takes a third of a second.
-
-    A file begins with a digest of its rest, so one that is damaged, or half written, is made again.
-    """
+class CompiledTemplates(jinja2.FileSystemBytecodeCache):
+    """Keeps templates compiled where Python keeps modules; compiling those of a report takes a third of a second."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
         # What is compiled depends on how the environment is made, too.
-        self._made_by = jinja2.__version__ + Path(__file__).read_text(encoding="utf-8")
-
-    def get_source_checksum(self, source: str) -> str:
-        """A digest of all that the compiled template follows from."""
-        return super().get_source_checksum(self._made_by + source)
-
-    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
-        """Fill the bucket with what is kept, if it is whole."""
-        with suppress(OSError):
-            content = (self.folder / bucket.key).read_bytes()
-            if content[:32] == hashlib.sha256(content[32:]).digest():
-                bucket.bytecode_from_string(content[32:])
+        made_by = jinja2.__version__.encode() + Path(__file__).read_bytes()
+        super().__init__(str(folder), f"{hashlib.sha256(made_by).hexdigest()[:16]}-%s.cache")
 
     def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
         """Keep what was compiled, where that is possible and wanted."""
-        if sys.dont_write_bytecode:
-            return
-        content = bucket.bytecode_to_string()
-        with suppress(OSError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / bucket.key).write_bytes(hashlib.sha256(content).digest() + content)
+        if not sys.dont_write_bytecode:
+            with suppress(OSError):
+                Path(self.directory).mkdir(parents=True, exist_ok=True)
+                super().dump_bytecode(bucket)
 
 
 @cache
