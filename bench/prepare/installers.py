@@ -71,6 +71,9 @@ _GUARDED = (
     "sys.exit(run_and_end_with_input(sys.argv[2:]))"
 )
 
+_PRINTING = {"PYTHONIOENCODING": "utf-8:replace"}
+"""Else pip fails on Windows where it is to print a path that the system's code page cannot have."""
+
 Tell = Callable[[str], None]
 """Takes a line that a program prints."""
 
@@ -115,7 +118,7 @@ class Programs:
                 raise CancelledError
             process = subprocess.Popen(
                 guarded,
-                env={name: value for name, value in {**os.environ, **env}.items() if value is not None},
+                env={name: value for name, value in {**os.environ, **_PRINTING, **env}.items() if value is not None},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT if errors else subprocess.DEVNULL,
