@@ -52,7 +52,8 @@ class Reference:
             with np.load(file, allow_pickle=False) as arrays:
                 return cls(dict(arrays))
         except (OSError, ValueError, EOFError) as error:
-            raise BackendError(f"the reference in {file} cannot be read ({error}): remove its folder") from error
+            why = getattr(error, "strerror", None) or error
+            raise BackendError(f"the reference in {file} cannot be read ({why}): remove its folder") from error
 
     def at(self, text: str, positions: slice) -> tuple[Any, Any, Any] | None:
         """Log-probabilities [n], top ids [n, k] and their log-probabilities [n, k]; ``None`` for a text it lacks."""

@@ -42,8 +42,9 @@ def read_gguf(file: Path) -> Any:
     try:
         return GGUFReader(file)
     except (OSError, ValueError, IndexError, KeyError) as error:
+        why = getattr(error, "strerror", None) or error
         raise ConversionError(
-            f"{file.name} is no whole GGUF file ({type(error).__name__}: {error}): download it again"
+            f"{file.name} is no whole GGUF file ({type(error).__name__}: {why}): download it again"
         ) from error
 
 

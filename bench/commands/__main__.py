@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 
+from bench.commands.child import break_as_interrupt
+
 if __name__ == "__main__":
     sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
+    break_as_interrupt()
     name, *arguments = sys.argv[1:]
     sys.exit(import_module(f"bench.commands.{name}").main(arguments))

@@ -119,6 +119,9 @@ def exit_status(return_code: int) -> int:
 
 
 def break_as_interrupt() -> None:
-    """Handle Ctrl-Break of a Windows console as Ctrl-C; otherwise it ends nox and leaves the command running."""
+    """Handle Ctrl-Break of a Windows console as Ctrl-C.
+
+    Otherwise it ends nox and leaves the command running, or ends the command without a word.
+    """
     if (number := getattr(signal, "SIGBREAK", None)) is not None:
         signal.signal(number, signal.default_int_handler)

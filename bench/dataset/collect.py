@@ -21,7 +21,7 @@ from bench.dataset.machines import Machines
 from bench.dataset.mirror import alone, mirror_of, publish, renew
 from bench.dataset.partitions import merge
 from bench.dataset.sources import Found, runs_of
-from bench.errors import StoreError, UsageError
+from bench.errors import StoreError, UsageError, cause
 from bench.store.dataset import (
     DATASET_TABLES,
     DOCUMENTS,
@@ -132,7 +132,7 @@ def _text(file: Path) -> str:
     try:
         return file.read_bytes().decode("utf-8")
     except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read {file.name}: {error}") from error
+        raise StoreError(f"cannot read {file.name}: {cause(error, file)}") from error
 
 
 Say = Callable[[str, str], None]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.errors import StoreError
+from bench.errors import StoreError, cause
 from bench.store.bounds import check, open_parquet
 from bench.store.dataset import DATASET_TABLES, HeldFile, sha256_of
 from bench.store.files import replace_file
@@ -60,7 +60,7 @@ def merge(
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             replace_file(made, root / name)
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise StoreError(f"cannot write {partition} of the dataset {root}: {error}") from error
+        raise StoreError(f"cannot write {partition} of the dataset {root}: {cause(error)}") from error
 
 
 def _groups(

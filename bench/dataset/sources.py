@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 
 from backends.file_names import is_plain
 from bench.dataset.mirror import mirrored
-from bench.errors import BenchError, StoreError
+from bench.errors import BenchError, StoreError, cause
 from bench.store.dataset import DOCUMENTS, MANIFEST, is_dataset
 from bench.store.lookup import folders_in
 from bench.store.remote import Store, is_url
@@ -129,7 +129,7 @@ def _runs_in(folder: Path, scratch: Path) -> Iterator[Found]:
         below = [] if is_dataset(folder) else sorted(folder.iterdir())
         held = folders_in(folder)
     except (OSError, StoreError) as error:
-        yield Found(str(folder), None, str(error))
+        yield Found(str(folder), None, cause(error, folder))
         return
     zips = [path for path in below if path.suffix == ".zip" and path.is_file()]
     no_runs = [path for path in below if path not in held and any((path / table).is_dir() for table in TABLES)]

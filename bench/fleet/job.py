@@ -30,7 +30,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from bench.errors import MachineError
+from bench.errors import MachineError, cause
 
 STOPPED = 128
 """Exit statuses from here on are of a run that was stopped or killed, which is carried on with."""
@@ -149,7 +149,7 @@ class Job:
                     if path.is_file() and path.name != ".lock":
                         archive.write(path, f"{run_id}/{path.relative_to(folder).as_posix()}")
         except (OSError, ValueError) as error:
-            raise MachineError(f"cannot read {folder}: {error}") from error
+            raise MachineError(f"cannot read {folder}: {cause(error)}") from error
         return held.getvalue()
 
     def measure(self) -> None:

@@ -175,7 +175,7 @@ def load_options(value: Any, where: str) -> dict[str, dict[str, Any]]:
         backend, dot, key = target.partition(".")
         if not (equals and dot) or backend not in BACKENDS:
             raise UsageError(
-                f"{place}: expected BACKEND.KEY=VALUE with a backend of {', '.join(BACKENDS)}, got {entry!r}"
+                f"{place}: expected BACKEND.KEY=VALUE with a backend of {', '.join(BACKENDS)}, got '{entry}'"
             )
         known = BACKENDS[backend].options
         if key not in known:

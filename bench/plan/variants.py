@@ -105,7 +105,9 @@ def _digested(url: str, where: str) -> str:
     parts = urlsplit(url)
     if parts.scheme != "file":
         return url
-    path = Path(url2pathname(parts.path))
+    # On Windows the host is the server of a shared folder.
+    host = "" if parts.netloc == "localhost" else parts.netloc
+    path = Path(url2pathname(f"//{host}{parts.path}" if host else parts.path))
     if path.is_dir():
         raise UsageError(
             f"{where}: {path} is a folder; make a wheel of it, `pip wheel --no-deps -w dist {quoted(str(path))}`"
@@ -165,7 +167,7 @@ class Variant:
         pinned = environment_for(spec, device)
         if self.requirements and (pinned is None or not pinned.pins_any(self.requirements)):
             has = f"{', '.join(pinned.packages)}" if pinned else "nothing of its own"
-            return f"{self.spec!r} changes nothing of {self.backend} on {device}, whose environment has {has}"
+            return f"'{self.spec}' changes nothing of {self.backend} on {device}, whose environment has {has}"
         return None
 
 

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from bench import PROJECT_ROOT
-from bench.errors import BenchError, PrepareError
+from bench.errors import BenchError, PrepareError, cause
 from bench.plan.environments import known_groups
 from bench.prepare import locks
 
@@ -77,8 +77,8 @@ def judgements(file: Path = JUDGED_FILE) -> list[Judgement]:
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise PrepareError(
-            f"{file.name} cannot be read ({type(error).__name__}: {error}): each entry [[judged]] has package, "
-            "version, ids, date and reason"
+            f"{file.name} cannot be read ({type(error).__name__}: {cause(error, file)}): each entry [[judged]] "
+            "has package, version, ids, date and reason"
         ) from error
 
 

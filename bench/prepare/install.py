@@ -23,6 +23,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from bench import PROJECT_ROOT
+from bench.errors import cause
 from bench.observe.packages import LOCK_FILE, PACKAGES_FILE, listed_packages
 from bench.plan.environments import CONVERSION, HARNESS, Environment, Here, package_name, this_machine
 from bench.prepare import locks
@@ -229,7 +230,7 @@ class Installation:
             lost = damage(one.name)
             lines = [f"the installer ended well, and {lost}"] if lost else []
         except (InstallError, OSError) as error:
-            lines = complaints(log, f"no virtual environment could be made: {error}")
+            lines = complaints(log, f"no virtual environment could be made: {cause(error)}")
             lines = mismatch(log, one) or lines
         finally:
             self.lines.end(one.name)

@@ -14,7 +14,7 @@ from typing import Any
 from backends.bounded_json import read_json
 from backends.hf_folder import context_tokens, text_settings
 from backends.hf_weights import NotWholeError, Tensor, embedding_of, learned_tensors, output_layer
-from bench.errors import UsageError
+from bench.errors import UsageError, cause
 
 WEIGHT_FORMATS = {"F32": "fp32", "F16": "fp16", "BF16": "bf16", "I8": "int8", "U8": "int8"}
 _ALIKE = ("mistral", "mixtral", "phi3", "phimoe", "starcoder2")
@@ -73,7 +73,8 @@ def unreadable_refused(directory: Path) -> Iterator[None]:
         raise UsageError(f"the model {directory} cannot be used: {error}") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ArithmeticError, struct.error) as error:
         raise UsageError(
-            f"{directory} cannot be read as a model directory ({type(error).__name__}: {error}): download it again"
+            f"{directory} cannot be read as a model directory ({type(error).__name__}: {cause(error)}): "
+            "download it again"
         ) from error
 
 

@@ -167,7 +167,7 @@ def resolve_model(spec: str) -> ModelSource:
     if _HUB_ID.fullmatch(spec):
         return ModelSource("hub", spec, spec.partition("@")[0])
     raise UsageError(
-        f"the model {spec!r} is no existing directory and no hub id: give a Hugging Face directory, owner/name, "
+        f"the model '{spec}' is no existing directory and no hub id: give a Hugging Face directory, owner/name, "
         f"{SYNTHETIC_PREFIX}<{'|'.join(SHAPES)}> or {DEFAULT_SPEC}"
     )
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from bench.errors import UsageError
+from bench.errors import UsageError, cause
 from bench.last_words import last_words
 from bench.observe.thermal import cpu_temperature_c
 from bench.plan.estimate import format_duration
@@ -165,7 +165,7 @@ class InterimReport:
         except subprocess.TimeoutExpired:
             return "", f"it was not made within {_TIMEOUT_S} s, as on a machine with much else to do"
         except OSError as error:
-            return "", str(error)
+            return "", cause(error)
         if ended.returncode:
             return "", last_words(ended.stderr) or f"exit status {ended.returncode}"
         return ended.stdout.splitlines()[-1].partition(" ")[2].strip(), None

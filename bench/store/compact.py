@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from backends.bounded_json import parse_json
-from bench.errors import StoreError
+from bench.errors import StoreError, cause
 from bench.store.bounds import open_parquet
 from bench.store.files import remove_file, write_tables
 
@@ -54,7 +54,7 @@ def _groups(path: Path) -> Iterator[pa.Table]:
             if not file.num_row_groups:
                 yield file.schema_arrow.empty_table()
     except (OSError, ValueError, pa.ArrowException) as error:
-        raise StoreError(f"cannot read {path}: {error}") from error
+        raise StoreError(f"cannot read {path}: {cause(error, path)}") from error
 
 
 def live_files(folder: Path, without: Container[Path] = ()) -> list[Path]:
@@ -84,4 +84,4 @@ def _gathered(folder: Path) -> set[str]:
             metadata = file.schema_arrow.metadata or {}
         return set(parse_json(metadata.get(_GATHERED, b"[]")))
     except (OSError, ValueError, TypeError, pa.ArrowException) as error:
-        raise StoreError(f"cannot read {compacted}: {error}") from error
+        raise StoreError(f"cannot read {compacted}: {cause(error, compacted)}") from error

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from backends import bounded_json
-from bench.errors import NewerSchemaError, StoreError
+from bench.errors import NewerSchemaError, StoreError, cause
 from bench.store.bounds import check, open_parquet
 from bench.store.compact import COMPACT_NAME, live_files
 from bench.store.dataset import DOCUMENTS, is_dataset, open_dataset, open_part
@@ -329,7 +329,7 @@ def _named(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, pa.ArrowException) as error:
         # A damaged name is no UTF-8.
-        raise StoreError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+        raise StoreError(f"cannot read {path}: {' '.join(cause(error, path).split())}") from error
 
 
 def _part(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:

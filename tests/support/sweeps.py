@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -13,6 +14,12 @@ from typing import Any
 from bench import PROJECT_ROOT
 from bench.processes import process_group
 from bench.store.reader import StoredRun, open_run
+
+if sys.platform == "win32":
+    INTERRUPT = signal.CTRL_BREAK_EVENT
+else:
+    INTERRUPT = signal.SIGINT
+"""What Ctrl-C comes to for a program in a process group of its own."""
 
 
 @dataclass(frozen=True, slots=True)

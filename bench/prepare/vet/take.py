@@ -8,7 +8,7 @@ from typing import Any
 
 from backends.bounded_json import read_json
 from backends.gguf_parts import parts_of
-from bench.errors import UsageError
+from bench.errors import UsageError, cause
 from bench.prepare.vet import genai_config, gguf_file, onnx_file, openvino_ir
 from bench.prepare.vet.files import Folder, RefusedError, Taken
 
@@ -97,4 +97,4 @@ def _json(folder: Folder, name: str) -> Any:
     try:
         return read_json(file)
     except (OSError, ValueError) as error:
-        raise RefusedError(f"{name} cannot be read as JSON ({error})") from error
+        raise RefusedError(f"{name} cannot be read as JSON ({cause(error, file)})") from error

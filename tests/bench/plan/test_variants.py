@@ -207,6 +207,7 @@ def test_another_build_under_the_same_name_is_another_requirement(wheel: Path) -
 
 def test_a_wheel_may_be_named_by_its_url(wheel: Path) -> None:
     assert requirements_in(f"openvino-genai @ {wheel.as_uri()}", "--a") == requirements_in(str(wheel), "--a")
+    assert len(requirements_in(f"openvino-genai @ {wheel.as_uri().replace('///', '//localhost/')}", "--a")) == 1
 
 
 def test_a_wheel_may_stand_beside_other_packages(wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,6 +228,7 @@ def test_a_wheel_may_stand_beside_other_packages(wheel: Path, monkeypatch: pytes
         ("--pre", "'--pre' is no requirement"),
         ("./nowhere-1-py3-none-any.whl", "--a: no package at"),
         ("a @ file:///nowhere.whl", "--a: no package at"),
+        ("a @ file://server/share/a.whl", f"--a: no package at {Path('//server/share/a.whl')}"),
     ],
 )
 def test_a_spec_that_cannot_be_is_refused_in_one_line(text: str, message: str) -> None:
