@@ -179,6 +179,5 @@ class LlamaSession(LlamaRequests):
 
 
 def _versions() -> dict[str, str]:
-    """Of the package, and which llama.cpp is in it."""
     built = json.loads(files("cyllama").joinpath("build_config.json").read_text("utf-8"))["versions"]
     return {**installed_versions("cyllama", "cyllama-vulkan"), "llama.cpp": str(built["llama_cpp_version"])}

@@ -110,7 +110,6 @@ def score_texts(
 
 
 def _in_parts(one: Scores) -> Iterator[Scores]:
-    """The same rows, a few at a time."""
     if one.logits is None:
         yield one
         return
@@ -178,7 +177,6 @@ def divergence(distribution: Any, ids: Any, tops: Any) -> Any:
 
 
 def _of_next(distribution: Any, text: Text, position: int) -> Any:
-    """The log-probability of the id that follows each position."""
     following = np.asarray(text.ids[position + 1 : position + 1 + len(distribution)], dtype=np.int64)
     if len(following) != len(distribution):
         raise BackendError(f"the stack scored more positions of text {text.name} than it has")

@@ -113,7 +113,6 @@ def greedy(
 
 
 def _cache_of(output: Any) -> dict[str, Any]:
-    """What a forward pass keeps, as the argument that the next one takes it by."""
     for name in _CACHES:
         if (kept := getattr(output, name, None)) is not None:
             return {name: kept}

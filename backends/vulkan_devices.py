@@ -147,7 +147,6 @@ def listed(library: Any, visible: str | None = None) -> list[VulkanDevice]:
 
 @contextmanager
 def _instance(library: Any) -> Iterator[ctypes.c_void_p]:
-    """A connection to Vulkan; null where it has none."""
     application = _Application(kind=_APPLICATION, api=_VULKAN_1_1)
     asked = _Instance(kind=_INSTANCE, application=ctypes.addressof(application))
     instance = ctypes.c_void_p()
@@ -191,7 +190,6 @@ def _device(library: Any, handle: ctypes.c_void_p, index: int, gpus: int) -> Vul
 
 
 def _adapter(ids: _Id, pci: _Pci) -> str | None:
-    """The adapter as the system's counters name it; ``None`` where Vulkan does not tell."""
     if sys.platform == "win32":
         return f"{int.from_bytes(bytes(ids.luid), 'little'):x}" if ids.luid_valid else None
     place = (pci.domain, pci.bus, pci.device, pci.function)

@@ -31,7 +31,6 @@ class ReplayClock:
         self._readings = iter([reading for ns in durations_ns for reading in (0.0, ns / 1e9)])
 
     def __call__(self) -> float:
-        """The next reading, in seconds."""
         return next(self._readings)
 
 

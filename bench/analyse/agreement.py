@@ -134,7 +134,6 @@ def _repeats(own: Sequence[Answered]) -> list[bool]:
 
 
 def _ids(column: Any) -> list[Any]:
-    """The ids of each row, one step after the other."""
     steps = pc.list_flatten(column)
     ends = _ends(steps)[_ends(column)[1:]]
     flat = pc.list_flatten(steps).cast(pa.int64()).to_numpy(zero_copy_only=False)
@@ -153,7 +152,6 @@ def _outside(ids: Any, vocabulary: int | None) -> int:
 
 
 def _beside(own: Sequence[tuple[_Request, Any]], right: Mapping[_Request, Any]) -> list[_Pair]:
-    """The answers of a cell beside those of another to the same requests."""
     return [(ids, right[one]) for one, ids in own if one in right and right[one].shape == ids.shape]
 
 

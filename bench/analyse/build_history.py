@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from bench.analyse.change_points import ChangePoint, change_points
-from bench.analyse.environment import changes
+from bench.analyse.conditions import changes
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import run_spread
 from bench.analyse.quality import over_texts

@@ -69,7 +69,6 @@ def cell_result(samples: CellSamples, load: LoadResult, *, levels_only: bool = F
 
 
 def _distributions(samples: CellSamples, times: Mapping[str, Any], itl: Any) -> dict[str, Any]:
-    """What a :class:`CellResult` holds beside estimates: ``times`` [generations] and ``itl`` in ms."""
     return {
         "itl_ms": _quantiles(itl.ravel()),
         "along": _along(itl),

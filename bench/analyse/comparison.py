@@ -9,8 +9,7 @@ from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any, TypeVar
 
-from bench.analyse.conditions import Mismatch, mismatches
-from bench.analyse.environment import recorded, run_changes, variant_changes
+from bench.analyse.conditions import Mismatch, mismatches, recorded, run_changes, variant_changes
 from bench.analyse.interval import Contrast, against_runs, between_runs, both, claim, correlation_over, holm, paired
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes
 from bench.analyse.results import AskedCell, CellResult, LoadResult, Measured, RunAnalysis

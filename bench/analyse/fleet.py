@@ -10,8 +10,7 @@ from typing import Any, Literal
 
 from backends.spec import hardware_of
 from bench.analyse.comparison import Difference, compare
-from bench.analyse.conditions import DRIVER_OF, mismatches
-from bench.analyse.environment import changes
+from bench.analyse.conditions import DRIVER_OF, changes, mismatches
 from bench.analyse.fleet_machine import Machine, Standing, Tried
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Estimate, between_runs, paired

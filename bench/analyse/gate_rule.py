@@ -18,8 +18,7 @@ from bench.analyse.comparison import (
     run_id,
     without_variant,
 )
-from bench.analyse.conditions import NO_ID, alike, interruptions, mismatches, other_machine
-from bench.analyse.environment import run_changes
+from bench.analyse.conditions import NO_ID, alike, interruptions, mismatches, other_machine, run_changes
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import Contrast, RunSpread, against_blocks, against_runs, both, run_spread
 from bench.analyse.quality_change import QUALITY_TOLERANCE, QualityChange, quality_changes

@@ -10,8 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bench.analyse.change_points import LEAST_RUNS
-from bench.analyse.conditions import Interruption, Prompts, interruptions
-from bench.analyse.environment import Change, Fact, surroundings
+from bench.analyse.conditions import Change, Fact, Interruption, Prompts, interruptions, surroundings
 from bench.analyse.interval import Estimate
 from bench.analyse.quality import Quality, Verdict
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
@@ -78,7 +77,7 @@ class ReadRun:
     Args:
         ended: or else it is still being written or was killed.
         interruptions: see :mod:`bench.analyse.conditions`.
-        facts: see :func:`bench.analyse.environment.surroundings`.
+        facts: see :func:`bench.analyse.conditions.surroundings`.
         variants: how many cells were left out because they are a variant of an A/B run.
         qualities: of the loads that were scored, or found broken.
     """

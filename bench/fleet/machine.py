@@ -24,9 +24,8 @@ from bench.observe.machine import machine_id
 from bench.plan.environments import CONVERSION, environment
 from bench.plan.flags import raw_values
 from bench.plan.venvs import Venvs
-from bench.prepare.conversion_cost import existing_parent
+from bench.prepare.conversion_cost import Free, existing_parent, preflight_lines
 from bench.prepare.install import as_they_are
-from bench.prepare.preflight import Free, preflight_lines
 from bench.prepare.preparation import ASSUMED_PARAMETERS
 from bench.prepare.stage import preparation_for, wanted_artifacts
 from bench.run.planning import plan_for

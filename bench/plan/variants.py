@@ -288,7 +288,6 @@ def _pinning(requirements: Iterable[str], where: str, asked: CommandLine) -> str
 
 
 def _packages(backend: str, devices: tuple[str, ...] | None) -> tuple[str, ...]:
-    """What is pinned for a backend on the devices that a run would ask it for."""
     spec = BACKENDS[backend]
     usual = ("CPU" if "CPU" in spec.devices else next(iter(spec.devices)), *spec.default_on.values())
     wanted = [device for device in (usual if devices is None else devices) if spec.precisions(device) is not None]

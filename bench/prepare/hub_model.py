@@ -215,7 +215,6 @@ class Progress:
         self._told = (clock(), have())
 
     def __call__(self) -> None:
-        """Say it, if that was not done in the last seconds."""
         (then, before), now = self._told, self._clock()
         if now - then < _EVERY_S:
             return

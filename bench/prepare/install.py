@@ -438,7 +438,6 @@ def too_deep(root: Path, here: Here, *, long_paths: bool) -> str | None:
 
 
 def _has_long_paths() -> bool:
-    """Whether Windows was told to allow paths of any length."""
     if sys.platform != "win32":
         return True
     else:  # noqa: RET505 - the checker for types reads one platform at a time

@@ -203,7 +203,6 @@ def own_uv(uv: Uv | None, pip: Mapping[str, str | None], environ: Mapping[str, s
 
 
 def _variable(key: str) -> str:
-    """The variable of a setting of pip."""
     return "PIP_" + key.upper().replace("-", "_")
 
 

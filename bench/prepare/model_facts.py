@@ -140,5 +140,4 @@ def _values(config: Mapping[str, Any]) -> int:
 
 
 def _named(config: Mapping[str, Any], *names: str) -> Any:
-    """The setting that architectures have under one of ``names``."""
     return config[next((name for name in names if name in config), names[0])]

@@ -151,7 +151,6 @@ class Preparation(ABC):
 
     @property
     def _note(self) -> str | None:
-        """What a reader of a report must know about the model."""
         return self.source.note
 
     @abstractmethod
@@ -201,12 +200,10 @@ class Preparation(ABC):
         """
 
     def _tokenizer(self) -> Path:
-        """The folder with the model's tokenizer."""
         return self._path
 
     @property
     def _tokenizer_digest(self) -> str:
-        """Of what the tokenizer comes from."""
         return self._digest
 
     @property

@@ -116,8 +116,6 @@ class ReadyMade(Preparation):
 
     @cached_property
     def _copy(self) -> Artifact:
-        """What is taken of the model, in the cache."""
-
         def make(output: Path) -> Made:
             self._checked.add(key.digest)
             place(self._taken, output, self._say)

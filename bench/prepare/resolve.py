@@ -64,7 +64,6 @@ def renew(python: str, minors: Iterable[int], *, upgrade: bool) -> Iterator[str]
 
 
 def _rows(python: str, group: str, minors: Sequence[int], *, upgrade: bool) -> list[Row]:
-    """What the lock of a group is to hold."""
     facts = Environment(group, group, ()).facts
     systems = [
         f"sys_platform == '{system}' and python_version == '3.{minor}'{_CPYTHON}"
@@ -102,7 +101,6 @@ def _trimmed(rows: Sequence[Row], packages: Iterable[Mapping[str, Any]], minors:
     """``rows`` with the hashes of files that can be installed alone.
 
     Args:
-        rows: of the resolver.
         packages: the same in the format of ``pylock.toml``.
     """
     accepted: set[str] = set()
@@ -124,7 +122,6 @@ def _plain(rows: Sequence[Row], pinned: Iterable[str]) -> list[Row]:
 
 
 def _can_be_installed(wheel: Mapping[str, Any], minors: Sequence[int]) -> bool:
-    """Whether a wheel is for a system and a Python of this project."""
     try:
         tags = parse_wheel_filename(wheel.get("name") or str(wheel["url"]).rpartition("/")[2])[3]
     except InvalidWheelFilename:

@@ -56,7 +56,6 @@ def other_conditions(then: Mapping[str, Any], record: Mapping[str, Any]) -> dict
 
 
 def _as_stored(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record as it reads from run.json."""
     stored: dict[str, Any] = json.loads(json.dumps({"schema_version": SCHEMA_VERSION, **record}))
     return stored
 

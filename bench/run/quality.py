@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 
 from backends.contract import Question, Text
 from backends.spec import OPENVINO_PROVIDERS, family
-from bench.analyse.agreement import read_right_answers
 from bench.errors import BenchError, MachineError, PrepareError, WorkerFailed
 from bench.measure.attempt import LoadPlan, RunFacts
 from bench.measure.prompt_keys import Shapes, prompt_key
@@ -120,6 +119,8 @@ def keep_answers(folder: Path, reference: Reference | None) -> None:
 
 def keep_pieces(run: StoredRun, preparer: Preparation | None, say: Say) -> None:
     """Keep in the run's folder what the ids of its answers read as, so that a report shows them as text."""
+    from bench.analyse.agreement import read_right_answers  # noqa: PLC0415 - scipy is not for collecting
+
     if preparer is None:
         return
     answers = run.table("generations", ["token_ids"])["token_ids"]

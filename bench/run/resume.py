@@ -132,7 +132,6 @@ class Earlier:
 
     @property
     def _begun(self) -> set[str]:
-        """The visits that have any row."""
         begun = {visit for visit, _ in self._cells} | {_visit_of(row["load_id"]) for row in self._loads}
         return begun - {_NO_VISIT}
 
@@ -250,7 +249,6 @@ class Earlier:
 
 
 def _reached() -> pc.Expression:
-    """The rows of loads that the quality pass came to."""
     return pc.field("error_type").is_null() | (pc.field("error_type") != "Interrupted")
 
 
@@ -267,7 +265,6 @@ def _visit_of(load_id: str) -> str:
 
 
 def _stored_cells(run: StoredRun, repeats: int) -> dict[tuple[str, str], _StoredCell]:
-    """Visit and cell key -> what is stored of that cell."""
     columns = ("load_id", "cell_key", "warmup", "status", "invalid_reason", "ttft_ns", "itl_ns")
     rows = (row for batch in run.batches("generations", columns, _ROWS_AT_ONCE) for row in batch.to_pylist())
     found = {}

@@ -47,7 +47,6 @@ def rewrite(folder: Path, tables: Iterable[pa.Table]) -> None:
 
 
 def _groups(path: Path) -> Iterator[pa.Table]:
-    """The rows of a file, group by group."""
     try:
         # Closed before the file is written over or removed, which Windows refuses otherwise.
         with pq.ParquetFile(path) as file:

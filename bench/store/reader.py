@@ -325,7 +325,6 @@ def without_damaged(run: StoredRun) -> StoredRun:
 
 @contextmanager
 def _named(path: Path) -> Iterator[None]:
-    """Names the file in the error of one that cannot be read."""
     try:
         yield
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -410,6 +409,5 @@ def _record(run: StoredRun, file: Path) -> dict[str, Any]:
 
 
 def _why(error: StoreError, file: Path) -> str:
-    """What is wrong with ``file``, which the reader of the report knows by its name."""
     said = str(error).removeprefix(f"cannot read {file}: ").removeprefix(f"cannot read {file.name} of {file.parent}: ")
     return said.replace(str(file), file.name)

@@ -85,8 +85,6 @@ def vet(folder: Folder, name: str) -> dict[str, Path]:
 
 
 class _Graph:
-    """Goes through a model, and gathers the files of its tensors."""
-
     def __init__(self, folder: Folder, name: str) -> None:
         self._folder = folder
         self._name = name

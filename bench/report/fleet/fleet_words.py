@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.analyse.environment import Change
+from bench.analyse.conditions import Change
 from bench.analyse.fleet import Apart, Devices, Figure, Question, Split, least_and_most
 from bench.analyse.fleet_machine import Machine, Tried
 from bench.metrics import METRICS

@@ -93,7 +93,6 @@ def judge_quality(run: StoredRun) -> Iterator[Found]:
 
 
 def _of_quality(quality: Quality) -> Values:
-    """The values of its message."""
     ratio = quality.cpu_ratio if quality.reason == "device" else quality.ratio
     values: dict[str, float | str] = {"reference": quality.reference or ""}
     if ratio is not None:
