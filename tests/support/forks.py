@@ -65,6 +65,7 @@ def _server() -> subprocess.Popen[str]:
 
 
 def _serve() -> None:
+    assert sys.platform != "win32"
     for name in LOADED:
         import_module(name)
     gc.collect()
@@ -81,6 +82,7 @@ def _serve() -> None:
 
 def _become(arguments: Sequence[str], environment: Mapping[str, str], said: Sequence[str]) -> None:
     """End as ``python -m pytest ARGUMENTS`` does."""
+    assert sys.platform != "win32"
     signal.alarm(_SECONDS)
     os.environ.clear()
     os.environ.update(environment)
