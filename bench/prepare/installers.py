@@ -220,7 +220,8 @@ def complaints(log: Path, otherwise: str) -> list[str]:
         return [otherwise]
     text = re.sub(r"^\S+,\d+ ", "", without_secrets(log.read_text("utf-8", errors="replace")), flags=re.MULTILINE)
     # Where pip fails itself, what it failed by is at the end of its traceback.
-    text = re.sub(rf"^{_FAULT}\n.*", lambda found: f"ERROR: {last_words(found[0])}", text, flags=re.MULTILINE | re.DOTALL)
+    before, fault, raised = text.partition(f"{_FAULT}\n")
+    text = f"{before}ERROR: {last_words(raised)}" if fault else text
     logged = (line.strip()[:500] for line in text.splitlines())
     # The last error of packages that exclude each other is an address with advice.
     lines = [line for line in logged if line.strip() and not line.startswith("ERROR: ResolutionImpossible")]
