@@ -103,6 +103,7 @@ class Programs:
         """Run a program to its end; returns what it printed.
 
         Args:
+            command: the program and its arguments.
             env: variables beside those of this process; ``None`` for one that it does not get.
             tell: gets each line as it comes.
             errors: whether what goes to standard error counts as printed.
@@ -141,6 +142,7 @@ class Programs:
         return "".join(said)
 
     def end(self) -> None:
+        """End all that run, with what they have started; none is started from now on."""
         with self._lock:
             self.ended = True
             for process in self._running:
@@ -183,6 +185,11 @@ def own_pip(environ: Mapping[str, str], listed: str) -> dict[str, str | None]:
 def own_uv(uv: Uv | None, pip: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str | None] | None:
     """What uv gets in place of the caller's settings, so that it installs what pip would.
 
+    Args:
+        uv: the program, if there is one.
+        pip: what pip gets.
+        environ: the caller's variables.
+
     Returns:
         Variable -> value, ``None`` for one that is to be unset; ``None`` in all where pip has to install: there is no
         uv, or it is too old, or pip has a setting that uv has no match for.
@@ -203,6 +210,7 @@ def own_uv(uv: Uv | None, pip: Mapping[str, str | None], environ: Mapping[str, s
 
 
 def _variable(key: str) -> str:
+    """The variable of a setting of pip."""
     return "PIP_" + key.upper().replace("-", "_")
 
 
@@ -212,9 +220,8 @@ def complaints(log: Path, otherwise: str) -> list[str]:
         return [otherwise]
     text = re.sub(r"^\S+,\d+ ", "", without_secrets(log.read_text("utf-8", errors="replace")), flags=re.MULTILINE)
     # Where pip fails itself, what it failed by is at the end of its traceback.
-    text = re.sub(
-        rf"^{_FAULT}\n.*", lambda found: f"ERROR: {last_words(found[0])}", text, flags=re.MULTILINE | re.DOTALL
-    )
+    before, fault, raised = text.partition(f"{_FAULT}\n")
+    text = f"{before}ERROR: {last_words(raised)}" if fault else text
     logged = (line.strip()[:500] for line in text.splitlines())
     # The last error of packages that exclude each other is an address with advice.
     lines = [line for line in logged if line.strip() and not line.startswith("ERROR: ResolutionImpossible")]
