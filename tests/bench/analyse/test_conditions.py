@@ -291,10 +291,7 @@ def test_what_only_one_run_records_is_no_change() -> None:
 
 
 def test_a_record_without_anything_has_no_surroundings() -> None:
-    assert (
-        surroundings(run_of({"machine": None, "plan": None, "venvs": None, "project": None, "options": None}))
-        == {}
-    )
+    assert surroundings(run_of({"machine": None, "plan": None, "venvs": None, "project": None, "options": None})) == {}
 
 
 # -- by name, as a comparison lists it
