@@ -4,8 +4,6 @@ The choice is that of transformers' ``from_pretrained``, so that what is counted
 on it loads: ``model.safetensors``, else the files that ``model.safetensors.index.json`` names.
 """
 
-from __future__ import annotations
-
 import re
 import struct
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """Texts scored by a generator of ONNX Runtime GenAI, which goes on with given ids where it would choose its own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Decoding and scoring with a causal model of transformers: what the stacks that run on PyTorch share."""
 
-from __future__ import annotations
-
 import inspect
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence

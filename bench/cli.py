@@ -1,7 +1,5 @@
 """Command lines: a parser and errors of one line, and commands quoted so that people can paste them."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import shlex

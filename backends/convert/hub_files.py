@@ -1,7 +1,5 @@
 """Which files of a repository on the Hugging Face hub are the model, by their names alone."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any

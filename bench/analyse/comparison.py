@@ -1,7 +1,5 @@
 """Runs or variants compared with a base: per cell and metric a ratio with its interval, and a verdict."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

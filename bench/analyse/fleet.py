@@ -1,7 +1,5 @@
 """A fleet: what its machines measured of the same requests, side by side, and what of it cannot be compared and why."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """One machine of a fleet, read from its newest runs: what stands for it now, how it got there, and what it could do."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Whether a run shows a regression: a comparison with baselines, or of two variants, and a rule for the exit status."""
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set

@@ -1,7 +1,5 @@
 """The whole analysis of one stored run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The generations of a run as arrays, column by column, so that millions of tokens stay a few megabytes."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ The bounds are such that each test calls a log-normal series of independent valu
 by the p-values a run of many series is judged as a whole. A series that is too short is never called.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a history is made of: runs of one machine, a series per cell and metric, and the places where levels change."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from array import array

@@ -1,7 +1,5 @@
 """``python -m bench.commands audit``: known faults of the locked packages, and what is installed, as SBOMs."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Sequence

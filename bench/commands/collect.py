@@ -1,7 +1,5 @@
 """``python -m bench.commands collect SOURCE …``: bring runs together into a dataset."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """``python -m bench.commands compare BASE HEAD …``: all HEADs compared with BASE; or the two variants of one run."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """``python -m bench.commands doctor``: each device that each stack has here, and what is missing for the others."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 

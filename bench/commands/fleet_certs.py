@@ -1,7 +1,5 @@
 """``nox -s fleet -- certs NAME …``: certificates by which the machines of a lab know each other."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """``python -m bench.commands fleet_report [RUN …]``: the machines of a lab side by side, on one page."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence

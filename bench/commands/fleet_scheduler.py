@@ -1,7 +1,5 @@
 """``nox -s fleet -- scheduler``: keep the scheduler that the machines of a lab join."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``nox -s fleet -- worker``: have this machine join a scheduler and measure what desks ask for."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

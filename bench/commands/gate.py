@@ -1,7 +1,5 @@
 """``python -m bench.commands gate --baseline RUNS … --head RUN``: does the head show a regression?"""
 
-from __future__ import annotations
-
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

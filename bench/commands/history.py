@@ -1,7 +1,5 @@
 """``python -m bench.commands history [RUN …]``: all runs of a machine over time, and where their level changed."""
 
-from __future__ import annotations
-
 import re
 from argparse import Namespace
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 ``--needs`` prints one line of JSON for the noxfile instead: the venvs that it needs.
 """
 
-from __future__ import annotations
-
 import json
 from argparse import Namespace
 from collections.abc import Sequence

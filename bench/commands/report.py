@@ -1,7 +1,5 @@
 """``python -m bench.commands report [RUN …]``: render stored runs again."""
 
-from __future__ import annotations
-
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path

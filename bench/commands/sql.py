@@ -1,7 +1,5 @@
 """``python -m bench.commands sql "select …"``: ask stored runs in SQL; without a query, a shell."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence

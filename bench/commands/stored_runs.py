@@ -1,7 +1,5 @@
 """Options that commands about stored runs share, --redact among them, and how much earlier runs of a machine vary."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """``python -m bench.commands verify [RUN …]``: whether stored runs, or artifacts, are as they were recorded."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What can be collected: folders of runs, results folders, datasets, and zips of these, here or on an object store."""
 
-from __future__ import annotations
-
 import fnmatch
 import glob
 import shutil

@@ -1,7 +1,5 @@
 """How machines reach each other: addresses, certificates, the engine's settings, and which version is here."""
 
-from __future__ import annotations
-
 import ipaddress
 import logging
 import re

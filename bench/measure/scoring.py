@@ -1,7 +1,5 @@
 """The untimed passes: a load scores given texts (rows of the table ``quality``), and a stack profiles itself."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The table of flags, for pytest, our own ``--help`` and the sweep file."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Which packages of the lock files have known faults, by pip-audit, and which of those faults were judged."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

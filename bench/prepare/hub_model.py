@@ -1,7 +1,5 @@
 """A model of the Hugging Face hub: which commit is meant, and its download."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shutil

@@ -3,8 +3,6 @@
 The noxfile calls this on nox's own Python, so beside the standard library it imports only what nox brings.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os

@@ -1,7 +1,5 @@
 """How each artifact is made: everything that changes the result, in plain values that go into its digest."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Makes the lock files by uv's resolver, which answers for systems and Pythons that are not here."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import tempfile

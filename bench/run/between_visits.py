@@ -1,7 +1,5 @@
 """What happens between visits: the line with the time left, a pause, the report so far, and Ctrl-C."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

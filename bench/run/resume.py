@@ -5,8 +5,6 @@ run's folder ``interrupted/``, which no analysis reads, and a fresh process is a
 the tables come out as those of a run that nothing interrupted, but for times.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace

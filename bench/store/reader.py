@@ -5,8 +5,6 @@ A shape is a type, a list with the shape of its entries, an object with the shap
 Names that no shape has are left alone: later versions may add some.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """The files of a model that somebody else made: which of them are taken, and how they come into the cache."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import stat

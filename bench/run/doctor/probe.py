@@ -1,7 +1,5 @@
 """Asking each stack, in a worker of its own venv, which devices it really has."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass

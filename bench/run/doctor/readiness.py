@@ -1,7 +1,5 @@
 """What the loads of a run will find, asked before anything is prepared: nothing is made for what cannot run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
