@@ -63,8 +63,7 @@ def add_language(parser: Parser) -> None:
 def command_line(parts: Iterable[str], *, windows: bool = _HERE) -> str:
     """``parts`` as one line.
 
-    Args:
-        windows: for PowerShell, and for ``cmd`` wherever that is possible; for a shell of Linux otherwise.
+    ``windows``: for PowerShell, and for ``cmd`` wherever that is possible; for a shell of Linux otherwise.
     """
     return " ".join(quoted(part, windows=windows) for part in parts)
 

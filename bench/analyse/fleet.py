@@ -95,9 +95,8 @@ class Devices:
 class Question:
     """One request, and the answers of all machines that were asked it.
 
-    Args:
-        rankings: machine id -> who is lowest there by each metric. What another run measured shares no block with the
-            winner, so that it is among those not compared.
+    ``rankings``: machine id -> who is lowest there by each metric. What another run measured shares no block with the
+    winner, so that it is among those not compared.
     """
 
     asked: Asked

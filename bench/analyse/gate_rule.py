@@ -45,8 +45,7 @@ class LostBlocks:
 
     What is left may be the blocks in which nothing went wrong, so its figures cannot show that all is well.
 
-    Args:
-        side: the variant that it belongs to, ``a`` or ``b``; empty in a run without variants.
+    ``side``: the variant that it belongs to, ``a`` or ``b``; empty in a run without variants.
     """
 
     cell: CellResult
@@ -259,8 +258,7 @@ def held_against(measured: Measured, baselines: Sequence[Measured], known: Sprea
 
     The wider of what runs vary by and what the run's own blocks allow, see :func:`bench.analyse.interval.both`.
 
-    Args:
-        known: how much runs of this machine vary; used with fewer than :data:`LEAST_BASELINES` baselines.
+    ``known``: how much runs of this machine vary; used with fewer than :data:`LEAST_BASELINES` baselines.
     """
     here, values = measured.estimate, [earlier.estimate.value for earlier in baselines]
     spread: RunSpread | None = None

@@ -31,9 +31,8 @@ _NOT_WRITTEN = (
 def analyse_run(run: StoredRun, *, levels_only: bool = False) -> RunAnalysis:
     """Estimates, intervals, rankings and failures of ``run``; works on runs that ended early or still go on.
 
-    Args:
-        levels_only: leaves out rankings and the distribution of tokens: the estimates and costs that a history or
-            a fleet's page needs take two thirds of the time.
+    ``levels_only``: leaves out rankings and the distribution of tokens: the estimates and costs that a history or a
+    fleet's page needs take two thirds of the time.
 
     Raises:
         StoreError: a file of the run cannot be read, or holds what no run writes.

@@ -115,8 +115,7 @@ class Point:
 class Shift:
     """A change point of a series, see :class:`bench.analyse.change_points.ChangePoint`.
 
-    Args:
-        turn: its place in :attr:`History.turns`; ``None`` where it is part of a slow drift.
+    ``turn``: its place in :attr:`History.turns`; ``None`` where it is part of a slow drift.
     """
 
     index: int

@@ -145,8 +145,7 @@ def print_result(
 ) -> int:
     """Run a command that does one thing and print its lines, or why it cannot; returns the exit status.
 
-    Args:
-        command: takes what is asked for, and what is to be taken out of all that it says.
+    ``command``: takes what is asked for, and what is to be taken out of all that it says.
     """
     private = None
     try:

@@ -49,8 +49,7 @@ def score_load(
 ) -> list[Row]:
     """Have a worker of its own load ``load`` and score ``texts``.
 
-    Args:
-        seconds: how long it may score, the load not counted.
+    ``seconds``: how long it may score, the load not counted.
 
     Returns:
         one row per text that was reached, or one row that says why there is none. It raises no :class:`WorkerError`.

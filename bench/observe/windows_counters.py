@@ -50,8 +50,7 @@ class FormattedItem(ctypes.Structure):
 class PdhQuery:
     r"""Counters that are collected together; a counter that the system lacks has no instances.
 
-    Args:
-        paths: in English, e.g. ``\GPU Engine(*)\Running Time``.
+    ``paths``: in English, e.g. ``\GPU Engine(*)\Running Time``.
     """
 
     def __init__(self, *paths: str, pdh: Any = None) -> None:

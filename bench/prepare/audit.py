@@ -93,8 +93,7 @@ def locked_packages() -> dict[tuple[str, str], list[str]]:
 def faults_of(packages: Iterable[tuple[str, str]], options: Sequence[str]) -> Iterator[Fault]:
     """The known faults of packages.
 
-    Args:
-        options: of pip-audit: whom to ask.
+    ``options``: of pip-audit: whom to ask.
 
     Raises:
         AuditError: there is no answer.

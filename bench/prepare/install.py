@@ -158,8 +158,7 @@ class Installation:
     A context, at whose end installers that are still at work are ended; what they left is never taken for a venv. What
     goes wrong with one venv is its outcome: other stacks can still be measured.
 
-    Args:
-        uv: installs what it can; ``None`` has pip install all.
+    ``uv``: installs what it can; ``None`` has pip install all.
     """
 
     def __init__(self, session: Session, uv: Uv | None = None, programs: Programs | None = None) -> None:

@@ -76,8 +76,7 @@ _POLL_S = 1.0
 class Cooling:
     """Waits as ``options`` ask for; what the CPU has to cool to is told by its temperature now.
 
-    Args:
-        stopping: whether the user asked to stop, which ends a wait.
+    ``stopping``: whether the user asked to stop, which ends a wait.
 
     Raises:
         UsageError: it shall wait for a temperature, and none can be read.

@@ -349,8 +349,7 @@ def open_run(path: Path, *, rest: bool = False) -> StoredRun:
 
     Of its JSON files but run.json those that are damaged are left out, as if they were not there.
 
-    Args:
-        rest: whether a run.json whose parts are not all as a run writes them is taken without those parts.
+    ``rest``: whether a run.json whose parts are not all as a run writes them is taken without those parts.
 
     Raises:
         StoreError: there is no run, or its run.json is damaged.

@@ -36,11 +36,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A model's folder.
-
-    Args:
-        copies: the cache's folder of artifacts, which may have further names of its files.
-    """
+    """A model's folder; ``copies``: the cache's folder of artifacts, which may have further names of its files."""
 
     path: Path
     copies: Path

@@ -14,11 +14,7 @@ from bench.run.doctor.system import SystemFacts, system_facts
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The stacks of a run, asked.
-
-    Args:
-        probes: what each answered; played backends are not asked.
-    """
+    """The stacks of a run, asked; ``probes``: what each answered; played backends are not asked."""
 
     probes: Sequence[Probe]
     system: SystemFacts
