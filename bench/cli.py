@@ -5,7 +5,7 @@ import re
 import shlex
 import sys
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from bench.errors import BenchError, UsageError
 
@@ -22,7 +22,10 @@ _PLAIN = re.compile(r"(?!@)[\w@%+=:,./\\~-]+")
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises :class:`bench.errors.UsageError` where argparse would end the process with a status of its own."""
+    """Raises :class:`bench.errors.UsageError` where argparse would end the process, and takes no shortened options."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
 
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message}; see --help")

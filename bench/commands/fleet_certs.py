@@ -25,7 +25,6 @@ def _parser() -> Parser:
     parser = Parser(
         prog="nox -s fleet -- certs",
         description="Make a folder with a certificate for each machine and for the desk; a folder that is there stays.",
-        allow_abbrev=False,
     )
     parser.add_argument("names", nargs="+", metavar="NAME", help="the machines, and the desk, where the scheduler runs")
     parser.add_argument(

@@ -37,7 +37,6 @@ def _parser() -> Parser:
         prog="nox -s fleet -- scheduler",
         description="Keep the scheduler that machines join, until Ctrl-C. Without certificates this machine alone "
         "reaches it.",
-        allow_abbrev=False,
     )
     parser.add_argument("--certs", type=Path, metavar="DIR", help="the folder of this machine's certificate")
     parser.add_argument(

@@ -53,7 +53,6 @@ def _parser() -> Parser:
         prog="nox -s fleet -- worker",
         description="Join a scheduler, and measure what desks ask for, until Ctrl-C. A run that was cut off is carried "
         "on with.",
-        allow_abbrev=False,
     )
     parser.add_argument(
         "--scheduler", default=HERE, metavar="ADDRESS", help=f"tls://HOST:PORT, or on this machine {HERE} (the default)"

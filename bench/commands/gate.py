@@ -113,7 +113,6 @@ def parser() -> Parser:
     found = Parser(
         prog="nox -s gate --",
         description="Say whether a run shows a regression: exit status 0 no, 1 yes, 2 cannot tell.",
-        allow_abbrev=False,
     )
     found.add_argument(
         "--baseline",

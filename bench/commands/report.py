@@ -49,7 +49,7 @@ def _index(asked: Namespace, private: Private | None) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s report --", description="Render stored runs again.", allow_abbrev=False)
+    parser = Parser(prog="nox -s report --", description="Render stored runs again.")
     add_runs(parser, "folder or id of a run (default: the newest one)")
     add_folders(parser)
     add_language(parser)
