@@ -1,7 +1,5 @@
 """JSON of unknown origin: of a bounded size and depth, and each name once in an object."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections import Counter

@@ -9,8 +9,6 @@ Errors, and the status that each gives the row::
         └── DeviceUnavailableError unsupported  the device is not here, or not usable as it is
 """
 
-from __future__ import annotations
-
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """llama.cpp's requests, whichever Python package binds it: what goes into which batch, and what its log says of it."""
 
-from __future__ import annotations
-
 import re
 import sys
 import time

@@ -4,8 +4,6 @@ A latency is its nominal value times one factor per level: the run, the moment, 
 and the time of day. Each factor has the geometric mean 1, but for the slow mode and the tails, which only slow down.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field, fields
 from random import Random

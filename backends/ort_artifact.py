@@ -1,7 +1,5 @@
 """What is read from the files of an ONNX Runtime GenAI model before it is loaded, and from the profile of a session."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence

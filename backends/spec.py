@@ -4,8 +4,6 @@ A backend of this project is an entry of :data:`backends.table.BACKENDS`. A pack
 :class:`BackendSpec` through the entry point :data:`ENTRY_POINT`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Decoding and scoring with a causal model of transformers: what the stacks that run on PyTorch share."""
 
-from __future__ import annotations
-
 import inspect
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -144,8 +142,7 @@ def _logits(model: Any, text: Text, arguments: Mapping[str, int]) -> Any:
 class StoredWeights:
     """What a loaded model keeps, tensor by tensor.
 
-    Args:
-        parameters: of the model, tied ones once, where it may keep one of them twice; otherwise what is counted.
+    ``parameters``: of the model, tied ones once, where it may keep one of them twice; otherwise what is counted.
     """
 
     def __init__(self, parameters: int | None = None) -> None:

@@ -1,7 +1,5 @@
 """The devices that Vulkan lists on this machine, by its C interface: names, types, drivers, memory, adapters."""
 
-from __future__ import annotations
-
 import ctypes
 import re
 import sys

@@ -16,8 +16,6 @@ the harness's address and key. The order of messages, harness on the left::
 Any request may be answered by ``error`` instead. All stamps come from ``time.perf_counter_ns``.
 """
 
-from __future__ import annotations
-
 import gc
 import importlib
 import json

@@ -16,8 +16,6 @@
         └── WorkerTimeout     timeout: it did not answer in time and was stopped
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 

@@ -4,8 +4,6 @@ To add one: an entry here, a field of :class:`bench.analyse.results.CellResult`,
 ``bench/report/metric_words.py``. One that no stored column holds is computed in ``bench/analyse/cell_result.py``.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

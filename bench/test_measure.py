@@ -1,7 +1,5 @@
 """The measuring suite: a collector per visit, which owns the worker, and an item per cell in it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn

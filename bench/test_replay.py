@@ -4,8 +4,6 @@ pytest-benchmark's own statistics pool all tokens of all processes. They describ
 report gives take the process as the unit, and are the ones to compare by.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """A GGUF file: where it lies, what its fields say, and what its weights are stored as."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections import Counter
 from itertools import chain

@@ -1,7 +1,5 @@
 """GGUF to a Hugging Face directory: float32 safetensors, configuration and tokenizer."""
 
-from __future__ import annotations
-
 from functools import cache
 from pathlib import Path
 from typing import Any

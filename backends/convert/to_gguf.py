@@ -3,8 +3,6 @@
 The file carries no tokenizer, as every stack is given ids.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator

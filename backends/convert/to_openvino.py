@@ -1,7 +1,5 @@
 """A Hugging Face directory to OpenVINO IR, by optimum-intel's own exporter."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from pathlib import Path

@@ -5,8 +5,6 @@ greedily: after the first id that differs the texts go separate ways, so what co
 reference is the model's own weights, as far as they were asked the prompts too, or else a load of the run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile

@@ -1,7 +1,5 @@
 """From the runs of a machine to its history: series, where their levels change, and what else differs there."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from bisect import bisect_left

@@ -1,7 +1,5 @@
 """From a cell's samples to its result."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping
 from typing import Any

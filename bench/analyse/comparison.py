@@ -1,7 +1,5 @@
 """Runs or variants compared with a base: per cell and metric a ratio with its interval, and a verdict."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -53,11 +51,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class ComparedCell:
-    """A cell that both sides measured.
-
-    Args:
-        cell: as the base measured it, or the newest baseline that did.
-    """
+    """A cell that both sides measured; ``cell``: as the base measured it, or the newest baseline that did."""
 
     cell: CellResult
     differences: tuple[Difference, ...]
@@ -294,8 +288,7 @@ def judged(
 ) -> tuple[ComparedCell, ...]:
     """Pairs of cells with the verdicts on their metrics.
 
-    Args:
-        contrasted: the difference in a metric, without a verdict; ``None`` where one side did not measure it.
+    ``contrasted``: the difference in a metric, without a verdict; ``None`` where one side did not measure it.
     """
     found: dict[str, list[Difference]] = {there.cell_key: [] for there, _ in pairs}
     for metric in COMPARED:
@@ -310,8 +303,7 @@ def judge(family: Mapping[str, Difference], threshold: float) -> dict[str, Diffe
 
     Holm's adjustment is for the number of cells.
 
-    Args:
-        family: cell -> difference, all of one metric.
+    ``family``: cell -> difference, all of one metric.
     """
     standing = holm({key: one.contrast.p_value for key, one in family.items()})
     claims = {key: claim(one.contrast.ratio, threshold, stands=key in standing) for key, one in family.items()}
@@ -332,8 +324,7 @@ def stand_together(comparison: Comparison) -> set[tuple[str, str, str]]:
 class Changed:
     """A package, a driver or a condition that is not the same in all runs.
 
-    Args:
-        heads: by head; ``None`` where it is not recorded.
+    ``heads``: by head; ``None`` where it is not recorded.
     """
 
     name: str

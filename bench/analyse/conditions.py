@@ -1,7 +1,5 @@
 """Under which conditions runs were measured, how they were interrupted, and in what two runs or sides differ."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """What could not be measured, gathered by reason: a cell that fails in ten blocks is one thing to read."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from typing import Any
 

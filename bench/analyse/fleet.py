@@ -1,7 +1,5 @@
 """A fleet: what its machines measured of the same requests, side by side, and what of it cannot be compared and why."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -97,9 +95,8 @@ class Devices:
 class Question:
     """One request, and the answers of all machines that were asked it.
 
-    Args:
-        rankings: machine id -> who is lowest there by each metric. What another run measured shares no block with the
-            winner, so that it is among those not compared.
+    ``rankings``: machine id -> who is lowest there by each metric. What another run measured shares no block with the
+    winner, so that it is among those not compared.
     """
 
     asked: Asked

@@ -1,7 +1,5 @@
 """One machine of a fleet, read from its newest runs: what stands for it now, how it got there, and what it could do."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,8 +30,7 @@ def generation_of(cpu: str, labels: Iterable[str] = ()) -> str:
 
     Intel's Core Ultra of series 2 are Lunar Lake where the number ends in V, and Arrow Lake otherwise.
 
-    Args:
-        labels: of the machine; ``lunar-lake`` and the like, or ``generation: NAME`` for any other.
+    ``labels``: of the machine; ``lunar-lake`` and the like, or ``generation: NAME`` for any other.
     """
     for label in labels:
         if label.lower().startswith(_GENERATION) and (name := label[len(_GENERATION) :].strip()):
@@ -87,8 +84,7 @@ class Tried:
 class Standing:
     """A run with those of its cells that no newer run of the machine has measured.
 
-    Args:
-        analysis: of these cells, without what only the report of a run shows.
+    ``analysis``: of these cells, without what only the report of a run shows.
     """
 
     analysis: RunAnalysis

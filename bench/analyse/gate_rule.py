@@ -1,7 +1,5 @@
 """Whether a run shows a regression: a comparison with baselines, or of two variants, and a rule for the exit status."""
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
@@ -47,8 +45,7 @@ class LostBlocks:
 
     What is left may be the blocks in which nothing went wrong, so its figures cannot show that all is well.
 
-    Args:
-        side: the variant that it belongs to, ``a`` or ``b``; empty in a run without variants.
+    ``side``: the variant that it belongs to, ``a`` or ``b``; empty in a run without variants.
     """
 
     cell: CellResult
@@ -261,8 +258,7 @@ def held_against(measured: Measured, baselines: Sequence[Measured], known: Sprea
 
     The wider of what runs vary by and what the run's own blocks allow, see :func:`bench.analyse.interval.both`.
 
-    Args:
-        known: how much runs of this machine vary; used with fewer than :data:`LEAST_BASELINES` baselines.
+    ``known``: how much runs of this machine vary; used with fewer than :data:`LEAST_BASELINES` baselines.
     """
     here, values = measured.estimate, [earlier.estimate.value for earlier in baselines]
     spread: RunSpread | None = None

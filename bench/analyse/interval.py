@@ -214,8 +214,7 @@ def both(one: Contrast, other: Contrast) -> Contrast:
 def _contrast(mean: float, error: tuple[float, float] | None, blocks: int) -> Contrast:
     """What a t test says of a mean of logarithms.
 
-    Args:
-        error: the variance of the mean and its degrees of freedom; ``None`` where they are unknown.
+    ``error``: the variance of the mean and its degrees of freedom; ``None`` where they are unknown.
     """
     if error is None:
         return Contrast(Estimate(math.exp(mean), None, None, blocks), None)
@@ -284,8 +283,7 @@ def claim(ratio: Estimate, threshold: float, *, stands: bool) -> str:
     ``same`` if the 95 % interval lies within the threshold; ``higher`` or ``lower`` if the difference stands and is
     beyond half the threshold.
 
-    Args:
-        stands: whether the difference is significant after :func:`holm`.
+    ``stands``: whether the difference is significant after :func:`holm`.
     """
     widest, half = 1 + threshold, 1 + threshold / 2
     if ratio.low is not None and ratio.high is not None and 1 / widest <= ratio.low and ratio.high <= widest:

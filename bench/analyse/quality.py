@@ -1,7 +1,5 @@
 """How faithful each load is to the model it was made from: what it thinks of given texts, beside a reference."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

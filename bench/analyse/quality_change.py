@@ -1,7 +1,5 @@
 """How the words of loads changed between two sides: their perplexities, paired over the texts that both scored."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -82,9 +82,8 @@ MILESTONES = (1, 8, 32, 128, 512, 2048)
 class Arrival:
     """Time from the request to token k, the median over all counted generations of a cell, in ms.
 
-    Args:
-        token: k, counted from 1 and ascending; of a long answer some evenly spaced ones, the first, the last and
-            :data:`MILESTONES` among them.
+    ``token``: k, counted from 1 and ascending; of a long answer some evenly spaced ones, the first, the last and
+    :data:`MILESTONES` among them.
     """
 
     token: tuple[int, ...]

@@ -1,7 +1,5 @@
 """How the runs of one series vary around its level: correlated from run to run, as an AR(1) process."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

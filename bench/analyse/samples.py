@@ -1,7 +1,5 @@
 """The generations of a run as arrays, column by column, so that millions of tokens stay a few megabytes."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
@@ -30,9 +28,8 @@ _COLUMNS = (
 class FirstRequest:
     """The request of a process's first generation.
 
-    Args:
-        steady_s: median time in seconds for the whole answer, over timed generations of the same cell, later in the
-            same process; ``None`` where none was timed, or those that were are longer or are prefix-cache hits.
+    ``steady_s``: median time in seconds for the whole answer, over timed generations of the same cell, later in the
+    same process; ``None`` where none was timed, or those that were are longer or are prefix-cache hits.
     """
 
     request: Request

@@ -1,7 +1,5 @@
 """What a history is made of: runs of one machine, a series per cell and metric, and the places where levels change."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from array import array
@@ -117,8 +115,7 @@ class Point:
 class Shift:
     """A change point of a series, see :class:`bench.analyse.change_points.ChangePoint`.
 
-    Args:
-        turn: its place in :attr:`History.turns`; ``None`` where it is part of a slow drift.
+    ``turn``: its place in :attr:`History.turns`; ``None`` where it is part of a slow drift.
     """
 
     index: int

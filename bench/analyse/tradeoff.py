@@ -1,7 +1,5 @@
 """Latency against memory, or against the quality of the answers: which configurations no other beats in both."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """``python -m bench.commands NAME …``: run one command, the ``main`` of the module of that name in this folder."""
 
-from __future__ import annotations
-
 import sys
 from importlib import import_module
 

@@ -1,7 +1,5 @@
 """Runs the harness as a child of the noxfile, on nox's own Python, so it imports only what nox brings."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal

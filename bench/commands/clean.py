@@ -3,8 +3,6 @@
 ``python -m bench.commands clean [--remove]``.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import time

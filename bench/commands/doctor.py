@@ -1,7 +1,5 @@
 """``python -m bench.commands doctor``: each device that each stack has here, and what is missing for the others."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -81,7 +79,6 @@ def _parser() -> Parser:
         prog="nox -s doctor --",
         description="Say which devices each stack can use on this machine, and how to mend the others.",
         epilog="Without these every stack is asked whose environment is there; with them, theirs are installed first.",
-        allow_abbrev=False,
     )
     for name in _TAKEN:
         parser.add_argument(BY_NAME[name].option, **BY_NAME[name].arguments())

@@ -286,7 +286,6 @@ def _parser() -> Parser:
         prog="nox -s fleet -- run",
         description="Measure on machines that have joined a scheduler, collect each run as it ends, hold it against "
         "earlier ones of its machine, and draw the page of all. Takes the options of `nox -s bench`.",
-        allow_abbrev=False,
     )
     parser.add_argument("--on", type=_names, metavar="NAME[,NAME]", help=f"names or labels of machines, or {ALL}")
     parser.add_argument("--again", metavar="ID", help="ask again for what was asked under this id, and was interrupted")

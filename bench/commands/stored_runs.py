@@ -1,7 +1,5 @@
 """Options that commands about stored runs share, --redact among them, and how much earlier runs of a machine vary."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Sequence
@@ -147,8 +145,7 @@ def print_result(
 ) -> int:
     """Run a command that does one thing and print its lines, or why it cannot; returns the exit status.
 
-    Args:
-        command: takes what is asked for, and what is to be taken out of all that it says.
+    ``command``: takes what is asked for, and what is to be taken out of all that it says.
     """
     private = None
     try:

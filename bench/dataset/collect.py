@@ -1,7 +1,5 @@
 """Runs come together: what sources hold is checked and goes into one dataset, all at once or not at all."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

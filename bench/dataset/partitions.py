@@ -1,7 +1,5 @@
 """The files of a partition: few, and each with a row group per run."""
 
-from __future__ import annotations
-
 import os
 import secrets
 from collections.abc import Collection, Iterable, Sequence

@@ -1,7 +1,5 @@
 """What can be collected: folders of runs, results folders, datasets, and zips of these, here or on an object store."""
 
-from __future__ import annotations
-
 import fnmatch
 import glob
 import shutil
@@ -96,8 +94,7 @@ class Found:
 def runs_of(source: str, scratch: Path, cache: Path) -> Iterator[Found]:
     """All runs of a source: the path, URL or a glob of run folders, of results folders, of datasets, or of zips.
 
-    Args:
-        source: as it is named on the command line; of a URL the last part alone may be a glob.
+    ``source``: as it is named on the command line; of a URL the last part alone may be a glob.
     """
     if is_url(source):
         try:

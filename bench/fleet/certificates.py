@@ -6,8 +6,6 @@
     FOLDER/<name>/ca.pem, certificate.pem, key.pem    goes to the machine of that name
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence

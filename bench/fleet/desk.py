@@ -1,7 +1,5 @@
 """The desk: asks machines to measure, waits for each, and takes what comes back."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

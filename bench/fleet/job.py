@@ -12,8 +12,6 @@ A desk that asks again, as it does after a machine was away, gets the same run: 
 carried on with. ``python -m bench.fleet.job FOLDER`` is that process.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """A machine of the fleet: the engine's worker, and what it does for a desk."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import shutil

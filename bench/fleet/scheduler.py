@@ -1,7 +1,5 @@
 """The scheduler of a lab: the engine's own, with its dashboard, which machines join."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

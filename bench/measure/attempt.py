@@ -1,7 +1,5 @@
 """What is known of a run, of a load and of a worker while it is being measured."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

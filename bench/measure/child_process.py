@@ -3,8 +3,6 @@
 A worker may hang, die, or be killed by the system; that costs no more than the cell it was working on.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The untimed passes: a load scores given texts (rows of the table ``quality``), and a stack profiles itself."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -51,8 +49,7 @@ def score_load(
 ) -> list[Row]:
     """Have a worker of its own load ``load`` and score ``texts``.
 
-    Args:
-        seconds: how long it may score, the load not counted.
+    ``seconds``: how long it may score, the load not counted.
 
     Returns:
         one row per text that was reached, or one row that says why there is none. It raises no :class:`WorkerError`.

@@ -29,8 +29,7 @@ class Pace:
 def warm_up(ask: Callable[[int], Generated], least: int, most: int) -> tuple[int, bool]:
     """Ask until the series has settled, ``least`` times at least and ``most`` times at most.
 
-    Args:
-        ask: takes the ordinal of a warm-up.
+    ``ask``: takes the ordinal of a warm-up.
 
     Returns:
         how many there were, and whether the series had settled by then.

@@ -1,7 +1,5 @@
 """Rows of the store, made from what a worker answered."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Which device ran, and whether the weights are those asked for, as far as it can be verified."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

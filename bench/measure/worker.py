@@ -1,7 +1,5 @@
 """The harness's side of the protocol: the questions to a worker, and its answers."""
 
-from __future__ import annotations
-
 import contextlib
 import subprocess
 import time

@@ -1,7 +1,5 @@
 """What holds this process and its workers back: low priority, a tracer, an emulated CPU, a virtual machine."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import re

@@ -4,8 +4,6 @@ Less than all where there is a CPU affinity (``taskset``, a cpuset, Windows' aff
 limit (a container, a systemd unit, a Windows job).
 """
 
-from __future__ import annotations
-
 import ctypes
 import sys
 from collections.abc import Sequence

@@ -9,8 +9,6 @@ not known where the region ended before the driver took a sample. In a container
 the driver's do not match, and nothing is known.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any

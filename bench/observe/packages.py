@@ -1,7 +1,5 @@
 """The packages of each worker venv, as its own interpreter lists them."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

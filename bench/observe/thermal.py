@@ -1,7 +1,5 @@
 """The CPU's temperature, and how often or how far it was throttled."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path

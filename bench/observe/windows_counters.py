@@ -4,8 +4,6 @@ Written from Microsoft's documentation of PDH; never run on a device. Instances 
 ``pid_1234_luid_0x00000000_0x0000D1C2_phys_0_eng_0_engtype_Compute``; ``Running Time`` counts 100 ns.
 """
 
-from __future__ import annotations
-
 import ctypes
 import re
 import time
@@ -52,8 +50,7 @@ class FormattedItem(ctypes.Structure):
 class PdhQuery:
     r"""Counters that are collected together; a counter that the system lacks has no instances.
 
-    Args:
-        paths: in English, e.g. ``\GPU Engine(*)\Running Time``.
+    ``paths``: in English, e.g. ``\GPU Engine(*)\Running Time``.
     """
 
     def __init__(self, *paths: str, pdh: Any = None) -> None:

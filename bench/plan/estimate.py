@@ -1,7 +1,5 @@
 """A guess of how long a sweep takes, made before anything ran; a measured figure replaces it after the first block."""
 
-from __future__ import annotations
-
 from backends.spec import ORIGINAL
 from bench.plan.cells import Cell, Request
 from bench.plan.flags import PROFILES

@@ -1,7 +1,5 @@
 """What a run was asked for: flags over sweep file over defaults, all checked."""
 
-from __future__ import annotations
-
 import math
 import secrets
 from collections.abc import Callable, Mapping

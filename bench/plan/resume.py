@@ -1,7 +1,5 @@
 """The options of a stored run as raw values, so that it is carried on by the same ones."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Raw values from a command line or a sweep file, made into what they mean, or refused in one line."""
 
-from __future__ import annotations
-
 import math
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The two variants of an A/B run: what the user types after ``--a`` and ``--b``, and what becomes of it."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterable, Mapping

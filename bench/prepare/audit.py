@@ -1,7 +1,5 @@
 """Which packages of the lock files have known faults, by pip-audit, and which of those faults were judged."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys
@@ -95,8 +93,7 @@ def locked_packages() -> dict[tuple[str, str], list[str]]:
 def faults_of(packages: Iterable[tuple[str, str]], options: Sequence[str]) -> Iterator[Fault]:
     """The known faults of packages.
 
-    Args:
-        options: of pip-audit: whom to ask.
+    ``options``: of pip-audit: whom to ask.
 
     Raises:
         AuditError: there is no answer.

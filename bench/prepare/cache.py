@@ -1,7 +1,5 @@
 """Where artifacts live: found by what they were made from, never half-made."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

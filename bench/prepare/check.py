@@ -1,7 +1,5 @@
 """Whether artifacts, and the models that users have themselves, are still what was made or measured."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass

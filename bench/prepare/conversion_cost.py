@@ -1,7 +1,5 @@
 """What a conversion will take, whether the machine has it, and what a run announces before it does it."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

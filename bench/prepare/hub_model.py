@@ -1,7 +1,5 @@
 """A model of the Hugging Face hub: which commit is meant, and its download."""
 
-from __future__ import annotations
-
 import contextlib
 import re
 import shutil
@@ -81,8 +79,7 @@ def find_model(
 
     Where the hub cannot be asked, it is the commit that the same revision was before, if that is here.
 
-    Args:
-        key_of: the key, by its commit, under which the model is kept.
+    ``key_of``: the key, by its commit, under which the model is kept.
 
     Raises:
         UsageError: there is no such model, or none that can be converted, or the user has no access to it.

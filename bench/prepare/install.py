@@ -3,8 +3,6 @@
 The noxfile calls this on nox's own Python, so beside the standard library it imports only what nox brings.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import os
@@ -160,8 +158,7 @@ class Installation:
     A context, at whose end installers that are still at work are ended; what they left is never taken for a venv. What
     goes wrong with one venv is its outcome: other stacks can still be measured.
 
-    Args:
-        uv: installs what it can; ``None`` has pip install all.
+    ``uv``: installs what it can; ``None`` has pip install all.
     """
 
     def __init__(self, session: Session, uv: Uv | None = None, programs: Programs | None = None) -> None:

@@ -1,7 +1,5 @@
 """What the terminal shows while venvs are made: on a terminal a line for each that changes in place."""
 
-from __future__ import annotations
-
 import logging
 import os
 import re

@@ -3,8 +3,6 @@
 This runs on nox's own Python, so beside the standard library it imports only what nox brings.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import re

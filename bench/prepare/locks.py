@@ -5,8 +5,6 @@
 beside the standard library it imports only ``packaging``.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

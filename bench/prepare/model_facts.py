@@ -1,7 +1,5 @@
 """What a model directory says about itself, by its configuration and safetensors headers; no weights are loaded."""
 
-from __future__ import annotations
-
 import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping

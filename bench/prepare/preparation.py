@@ -1,7 +1,5 @@
 """What a run needs of one model, made once in the conversion venv and kept in the cache."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import time

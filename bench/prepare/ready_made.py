@@ -3,8 +3,6 @@
 No stack reads it where it lies. What :mod:`bench.prepare.vet` takes of it is linked into a folder of the cache.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Makes the lock files by uv's resolver, which answers for systems and Pythons that are not here."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import tempfile
@@ -100,8 +98,7 @@ def _compile(python: str, group: str, requirements: Iterable[str], options: Sequ
 def _trimmed(rows: Sequence[Row], packages: Iterable[Mapping[str, Any]], minors: Sequence[int]) -> list[Row]:
     """``rows`` with the hashes of files that can be installed alone.
 
-    Args:
-        packages: the same in the format of ``pylock.toml``.
+    ``packages``: the same in the format of ``pylock.toml``.
     """
     accepted: set[str] = set()
     for package in packages:

@@ -1,7 +1,5 @@
 """What happens between visits: the line with the time left, a pause, the report so far, and Ctrl-C."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys
@@ -78,8 +76,7 @@ _POLL_S = 1.0
 class Cooling:
     """Waits as ``options`` ask for; what the CPU has to cool to is told by its temperature now.
 
-    Args:
-        stopping: whether the user asked to stop, which ends a wait.
+    ``stopping``: whether the user asked to stop, which ends a wait.
 
     Raises:
         UsageError: it shall wait for a temperature, and none can be read.

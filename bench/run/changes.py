@@ -1,7 +1,5 @@
 """What must be as it was for a run to be carried on, and what may be another, which the run then says."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any

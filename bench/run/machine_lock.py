@@ -4,8 +4,6 @@ The locks are files in the system's folder for temporary files, one per run, wit
 are refused. A file that nobody holds is of a run that was killed, and is removed by the next one.
 """
 
-from __future__ import annotations
-
 import atexit
 import json
 import os

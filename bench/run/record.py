@@ -1,7 +1,5 @@
 """run.json: the options, the plan, the model, the machine, the packages. All of it from an allow-list."""
 
-from __future__ import annotations
-
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence

@@ -5,8 +5,6 @@ run's folder ``interrupted/``, which no analysis reads, and a fresh process is a
 the tables come out as those of a run that nothing interrupted, but for times.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -117,11 +115,7 @@ class _StoredCell:
 
 
 class Earlier:
-    """What a run that is carried on has measured.
-
-    Args:
-        repeats: timed generations of a cell that was asked all.
-    """
+    """What a run that is carried on has measured; ``repeats``: timed generations of a cell that was asked all."""
 
     def __init__(self, run: StoredRun, repeats: int) -> None:
         self.run = run
@@ -208,8 +202,7 @@ class Earlier:
     def carry_on(self, writer: RunWriter, plan: Plan, changed: Mapping[str, Any]) -> None:
         """Begin a further sitting: write it down in run.json, and set aside what is to be measured again.
 
-        Args:
-            changed: see :func:`bench.run.changes.other_conditions`.
+        ``changed``: see :func:`bench.run.changes.other_conditions`.
         """
         then, sittings = self.run.record, self._sittings_before()
         sitting: dict[str, Any] = {"began_at": datetime.now(UTC).isoformat()}

@@ -1,7 +1,5 @@
 """The quality pass of a run that was stored before: the same loads, as long as they are still what was timed."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path

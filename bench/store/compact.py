@@ -1,7 +1,5 @@
 """Gathers many small files into one; safe to stop at any moment."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Container, Iterable, Iterator

@@ -10,8 +10,6 @@ A row group holds rows of one run, so that a run is read without the others. Wha
 of the dataset.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Writes files so that a reader only ever sees them whole."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

@@ -3,8 +3,6 @@
 Runs lie in a results folder, each in a folder of its own, or in a dataset, whose runs are named as if they did.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import glob
 from collections import Counter

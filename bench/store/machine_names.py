@@ -7,8 +7,6 @@
     labels = ["lunar-lake", "32 GB", "driver-beta"]
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ A shape is a type, a list with the shape of its entries, an object with the shap
 Names that no shape has are left alone: later versions may add some.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -351,8 +349,7 @@ def open_run(path: Path, *, rest: bool = False) -> StoredRun:
 
     Of its JSON files but run.json those that are damaged are left out, as if they were not there.
 
-    Args:
-        rest: whether a run.json whose parts are not all as a run writes them is taken without those parts.
+    ``rest``: whether a run.json whose parts are not all as a run writes them is taken without those parts.
 
     Raises:
         StoreError: there is no run, or its run.json is damaged.

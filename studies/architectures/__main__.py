@@ -56,7 +56,7 @@ def _say(line: str) -> None:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="nox -s studies -- architectures", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="nox -s studies -- architectures", description=__doc__)
     parser.add_argument("--only", action="append", choices=MODELS, help="only this model; repeatable")
     parser.add_argument("--stack", action="append", choices=STACKS, help="only this stack; repeatable")
     parser.add_argument("--worker", action="append", metavar="BACKEND=PYTHON", help="as in `nox -s bench`; repeatable")

@@ -4,8 +4,6 @@ ONNX Runtime GenAI hands every key of ``session_options`` that it does not know 
 know load libraries, write files or name memory. So a key is taken if it is known to do nothing of the kind.
 """
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping

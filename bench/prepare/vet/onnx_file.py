@@ -4,8 +4,6 @@ Field numbers are those of ``onnx.proto3`` (https://github.com/onnx/onnx), encod
 values are read.
 """
 
-from __future__ import annotations
-
 import mmap
 from collections.abc import Iterator, Mapping
 from math import prod

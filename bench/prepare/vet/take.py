@@ -1,7 +1,5 @@
 """What is taken of a ready-made artifact, by its format."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

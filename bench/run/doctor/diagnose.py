@@ -1,7 +1,5 @@
 """From what the system lists and what a stack answers to a diagnosis per device and its words; it asks nothing."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

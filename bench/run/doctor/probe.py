@@ -1,7 +1,5 @@
 """Asking each stack, in a worker of its own venv, which devices it really has."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -36,8 +34,7 @@ class Stack:
 class Probe:
     """What a stack answered.
 
-    Args:
-        devices: :class:`backends.contract.Device` as mappings; empty if it could not be asked.
+    ``devices``: :class:`backends.contract.Device` as mappings; empty if it could not be asked.
     """
 
     stack: Stack
@@ -52,8 +49,7 @@ class Probe:
 def stacks_of(spec: BackendSpec, venvs: Venvs, families: Iterable[str] | None = None, variant: str = "") -> list[Stack]:
     """The venvs that a backend runs in, each with its device families.
 
-    Args:
-        families: devices of interest, as far as the backend knows them; by default all of those.
+    ``families``: devices of interest, as far as the backend knows them; by default all of those.
     """
     by_venv: dict[Venv, list[str]] = {}
     for name in dict.fromkeys(map(family, spec.devices if families is None else families)):

@@ -1,7 +1,5 @@
 """What the loads of a run will find, asked before anything is prepared: nothing is made for what cannot run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,11 +14,7 @@ from bench.run.doctor.system import SystemFacts, system_facts
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The stacks of a run, asked.
-
-    Args:
-        probes: what each answered; played backends are not asked.
-    """
+    """The stacks of a run, asked; ``probes``: what each answered; played backends are not asked."""
 
     probes: Sequence[Probe]
     system: SystemFacts

@@ -1,7 +1,5 @@
 """What the system itself knows of accelerators: those that it lists, those without a driver, those it keeps from us."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """After a run: what its series look like. Outliers are marked and their effect is given; none is dropped."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Before a run: whether the machine, its limits and the environment are fit to be measured on."""
 
-from __future__ import annotations
-
 import re
 import time
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """The guard of one run: it keeps the machine awake, watches it, and writes down what it finds."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
