@@ -15,10 +15,8 @@ from bench.plan.options import DEFAULT_COOLDOWN_MAX_S, DEFAULT_MAX_WARMUPS, DEFA
 def alone(load: LoadResult, cells: Sequence[CellResult | AskedCell], record: Mapping[str, Any]) -> str:
     """The command that measures these cells of ``load`` and nothing else; of an A/B run, in both of its variants.
 
-    Args:
-        load: what is loaded.
-        cells: of ``load``; all that a run measures by default where there are none.
-        record: run.json. What it does not tell, such as a worker of the user's own, is left out.
+    Without cells it is all that a run measures by default. What the record does not tell, such as a worker of one's
+    own, is left out.
     """
     variants = (record.get("plan") or {}).get("variants") or {}
     parts = ["nox", "-s", "ab" if variants else "bench", "--"]

@@ -22,15 +22,10 @@ _LONGEST_SPEC = 40
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line of a chart, and one name in the text.
+    """One line of a chart, and one name in the text, of the first of its loads; without cells nothing was measured.
 
-    Args:
-        load: the first of its loads.
-        ask: ``again`` where its prompts are asked again alone.
-        chat: whether its requests are turns of a chat.
-        differing: the options that tell it from another line, empty for the default ones; ``None`` where none has to.
-        simulated: whether any of its loads is.
-        cells: by batch size, new tokens and prompt tokens; empty if nothing was measured.
+    ``differing`` are the options that tell it from another line, empty for the default ones, ``None`` where none has
+    to; ``ask`` is ``again`` where its prompts are asked again alone.
     """
 
     load: LoadResult
