@@ -3,8 +3,6 @@
 Decides only: nothing here imports ONNX Runtime, so all of it holds, and is tested, without the hardware.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Where pytest meets the run: options in, items out, and the exit status."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Generator

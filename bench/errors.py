@@ -16,7 +16,18 @@
         └── WorkerTimeout     timeout: it did not answer in time and was stopped
 """
 
-from __future__ import annotations
+from pathlib import Path
+
+
+def cause(error: Exception, named: Path | None = None) -> str:
+    """What ``error`` says; of one of the system's also its path, where it is not ``named`` already.
+
+    In Python's own words the path is a literal, with each backslash of Windows twice.
+    """
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    path = error.filename
+    return f"{error.strerror}: {path}" if isinstance(path, str) and path != str(named) else error.strerror
 
 
 class BenchError(Exception):

@@ -3,8 +3,6 @@
 An architecture is listed here once a test has seen that llama.cpp answers as transformers does.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

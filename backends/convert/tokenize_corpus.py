@@ -1,7 +1,5 @@
 """The corpus and the texts of quality as ids of the model's own tokenizer, so that every stack gets the same ids."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path

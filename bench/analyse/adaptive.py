@@ -4,8 +4,6 @@ Each cell's interval is judged after every whole block. That is optional stoppin
 as many blocks fixed before, docs/statistics.md says how much.
 """
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -24,6 +24,8 @@ from bench.store.reader import StoredRun, open_run
 _RUNS_PER_PROCESS = 100
 """Fewer are read sooner than another process has started."""
 _CHUNKS_PER_PROCESS = 4
+_MOST_PROCESSES = 61
+"""Windows can wait for no more."""
 _Read = TypeVar("_Read")
 Namers = Callable[
     [RunAnalysis], tuple[Callable[[CellResult], Callable[[], str]], Callable[[LoadResult], Callable[[], str]]]
@@ -169,7 +171,7 @@ def in_processes(
 
     ``None`` where the ``runs`` that are read in all are too few for that.
     """
-    processes = min(_processors(), runs // _RUNS_PER_PROCESS)
+    processes = min(_processors(), runs // _RUNS_PER_PROCESS, _MOST_PROCESSES)
     if processes < 2:
         return None
     # A child that is forked while pyarrow's threads run may wait for ever. Neighbours share files of a dataset.

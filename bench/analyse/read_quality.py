@@ -50,8 +50,6 @@ def read_quality(
     load of the run, see :func:`reference_of`; simulated loads among themselves.
 
     Args:
-        run: to read from.
-        loads: of the run.
         flaws: ``load_key`` -> what is wrong with its answers, where something is.
         asked: the option ``reference`` of the run.
     """
@@ -150,17 +148,14 @@ class _Scored:
 
     @property
     def texts(self) -> tuple[_Text, ...]:
-        """All of them."""
         return (*self.fixed, self.longest) if self.longest else tuple(self.fixed)
 
     @property
     def told(self) -> bool:
-        """Whether anything is stored."""
         return bool(self.texts or self.failure)
 
     @property
     def sound(self) -> bool:
-        """Whether others can be compared with it."""
         return bool(self.fixed) and self.flaw is None
 
     @property
@@ -235,11 +230,9 @@ def _quality(
     """What is known of one load.
 
     Args:
-        load: which one.
         own: as scored on its own device.
         on_cpu: the same artifact on the CPU; empty where that is its own device.
         of_run: the run's own reference, and what it says.
-        limits: of the verdict.
         of_answers: what is wrong with its answers, if something is.
     """
     if of_run:

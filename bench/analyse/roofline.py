@@ -1,7 +1,5 @@
 """Decoding compared with what the machine's memory allows: every step reads the weights and the KV cache once."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a history is made of: runs of one machine, a series per cell and metric, and the places where levels change."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from array import array
@@ -10,12 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bench.analyse.change_points import LEAST_RUNS
-from bench.analyse.conditions import Prompts
-from bench.analyse.environment import Change, Fact, surroundings
+from bench.analyse.conditions import Change, Fact, Interruption, Prompts, interruptions, surroundings
 from bench.analyse.interval import Estimate
 from bench.analyse.quality import Quality, Verdict
 from bench.analyse.results import CellResult, LoadResult, Measured, RunAnalysis
-from bench.analyse.sittings import Interruption, interruptions
 from bench.metrics import COMPARED
 
 
@@ -78,8 +74,8 @@ class ReadRun:
 
     Args:
         ended: or else it is still being written or was killed.
-        interruptions: see :mod:`bench.analyse.sittings`.
-        facts: see :func:`bench.analyse.environment.surroundings`.
+        interruptions: see :mod:`bench.analyse.conditions`.
+        facts: see :func:`bench.analyse.conditions.surroundings`.
         variants: how many cells were left out because they are a variant of an A/B run.
         qualities: of the loads that were scored, or found broken.
     """
@@ -119,8 +115,7 @@ class Point:
 class Shift:
     """A change point of a series, see :class:`bench.analyse.change_points.ChangePoint`.
 
-    Args:
-        turn: its place in :attr:`History.turns`; ``None`` where it is part of a slow drift.
+    ``turn``: its place in :attr:`History.turns`; ``None`` where it is part of a slow drift.
     """
 
     index: int

@@ -1,7 +1,5 @@
 """How much the estimates of one machine vary from run to run where nothing that is recorded has changed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass

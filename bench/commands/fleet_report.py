@@ -1,7 +1,5 @@
 """``python -m bench.commands fleet_report [RUN …]``: the machines of a lab side by side, on one page."""
 
-from __future__ import annotations
-
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -113,7 +111,6 @@ def _parser() -> Parser:
             "All machines side by side: the fastest configuration of each, every configuration beside a chosen "
             "machine, devices per generation of processor, what changed, and what failed where."
         ),
-        allow_abbrev=False,
     )
     add_runs(parser, "ids, folders or globs (default: all that lie in --results-dir)")
     parser.add_argument(

@@ -1,7 +1,5 @@
 """``python -m bench.commands gate --baseline RUNS … --head RUN``: does the head show a regression?"""
 
-from __future__ import annotations
-
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -114,7 +112,6 @@ def parser() -> Parser:
     found = Parser(
         prog="nox -s gate --",
         description="Say whether a run shows a regression: exit status 0 no, 1 yes, 2 cannot tell.",
-        allow_abbrev=False,
     )
     found.add_argument(
         "--baseline",

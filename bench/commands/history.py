@@ -1,7 +1,5 @@
 """``python -m bench.commands history [RUN …]``: all runs of a machine over time, and where their level changed."""
 
-from __future__ import annotations
-
 import re
 from argparse import Namespace
 from collections.abc import Sequence
@@ -47,7 +45,6 @@ def _parser() -> Parser:
     parser = Parser(
         prog="nox -s history --",
         description="All stored runs of a machine over time: estimates, change points, and what changed there.",
-        allow_abbrev=False,
     )
     add_runs(parser, "ids, folders or globs (default: all that lie in --results-dir)")
     parser.add_argument("--metric", choices=_METRICS, help="this latency alone (default: all of them)")

@@ -1,7 +1,5 @@
 """The scheduler of a lab: the engine's own, with its dashboard, which machines join."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -37,10 +35,8 @@ async def serve(address: str, security: Security, dashboard: str | None, say: Sa
     """Let machines and desks come until the process is ended.
 
     Args:
-        address: where it listens.
         security: see :func:`bench.fleet.connection.security_for`.
         dashboard: where its dashboard is shown, as ``HOST:PORT``; ``None`` for none.
-        say: prints a line.
 
     Raises:
         MachineError: it cannot listen there.

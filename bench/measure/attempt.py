@@ -1,7 +1,5 @@
 """What is known of a run, of a load and of a worker while it is being measured."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +49,6 @@ class LoadPlan:
 
     @property
     def path(self) -> Path | None:
-        """Where the artifact is."""
         return self.artifact.path if self.artifact is not None else None
 
 
@@ -67,7 +64,6 @@ class RunFacts:
         embedding_share: of the model's parameters, in its embedding and its output layer.
         watched: takes the conditions of the machine before and after each visit.
         retry_crashed: whether a worker that crashes or hangs before a timed generation is tried once more.
-        say: prints one line of progress.
         unsettled: takes each series that had not settled when its warm-ups were used up.
     """
 
@@ -119,7 +115,6 @@ class Attempt:
     """One worker process and what is known of it so far.
 
     Args:
-        load_id: of its row.
         number: 1 for the first process of a visit, 2 for the one after a crash, ….
         devices: :class:`backends.contract.Device` as mappings, of all that the stack lists.
         first_request: prompt tokens, new tokens and batch size of the first generation.

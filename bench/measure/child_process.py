@@ -3,8 +3,6 @@
 A worker may hang, die, or be killed by the system; that costs no more than the cell it was working on.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os
@@ -83,7 +81,6 @@ class ChildProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
         return self.process.poll() is None
 
     def stderr_tail(self) -> str | None:

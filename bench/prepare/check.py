@@ -1,7 +1,5 @@
 """Whether artifacts, and the models that users have themselves, are still what was made or measured."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -51,7 +49,6 @@ def check_model(kind: str, spec: str, measured: str, store: ArtifactStore) -> li
         kind: as in run.json.
         spec: the model as it was named.
         measured: its digest then.
-        store: holds the copies of ready-made models.
     """
     if kind not in ("directory", *READY_MADE):
         return []

@@ -1,7 +1,5 @@
 """What a run needs of one model, made once in the conversion venv and kept in the cache."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import time
@@ -54,7 +52,6 @@ class PreparedModel:
     """A model on this disk.
 
     Args:
-        source: what was asked for.
         path: a Hugging Face directory (safetensors, configuration, tokenizer), or a ready-made artifact.
         facts: what its files say.
         digest: of where it comes from.
@@ -152,7 +149,6 @@ class Preparation(ABC):
 
     @property
     def _note(self) -> str | None:
-        """What a reader of a report must know about the model."""
         return self.source.note
 
     @abstractmethod
@@ -202,12 +198,10 @@ class Preparation(ABC):
         """
 
     def _tokenizer(self) -> Path:
-        """The folder with the model's tokenizer."""
         return self._path
 
     @property
     def _tokenizer_digest(self) -> str:
-        """Of what the tokenizer comes from."""
         return self._digest
 
     @property

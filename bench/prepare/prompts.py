@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.errors import PrepareError, UsageError
+from bench.errors import PrepareError, UsageError, cause
 from bench.plan.cells import digest
 
 PROMPTS_FILE = "prompts.json"
@@ -92,7 +92,7 @@ class PromptBook:
             return cls.from_json(json.loads(file.read_text("utf-8")))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise PrepareError(
-                f"the prompts in {file} cannot be read ({error}): remove them with `nox -s clean`"
+                f"the prompts in {file} cannot be read ({cause(error, file)}): remove them with `nox -s clean`"
             ) from error
 
     @classmethod

@@ -28,7 +28,7 @@ Among = Literal["", "faithful", "all"]
 
 ENERGY_CHARTS = ("energy_j_per_token", "npu_busy_ms", "gpu_busy_ms")
 ENERGY_COLUMNS = ("energy_j", *ENERGY_CHARTS, "cpu_time_ms", "cpu_frequency_mhz")
-"""Attributes of :class:`bench.analyse.costs.Costs`."""
+"""Attributes of :class:`bench.analyse.results.Costs`."""
 MOST_CELLS = 500
 """Of a page, which then has some ten megabytes."""
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.analyse import sittings
-from bench.analyse.sittings import Interruption
+from bench.analyse import conditions
+from bench.analyse.conditions import Interruption
 from bench.plan.resume import resume_command
 from bench.report.format import clean, listed, number, plural
 from bench.report.language import gettext as _, mark
@@ -44,7 +44,7 @@ def interruptions(view: RunView) -> list[str]:
         command = resume_command(str(view.record.get("run_id") or ""), view.record)
         carries_on = _("To measure what is missing: {command}").format(command=command)
         found.append(f"{_(_ENDS[reason])} {carries_on}")
-    if between := sittings.interruptions(view.record):
+    if between := conditions.interruptions(view.record):
         found.append(_of_several_sittings(between))
     return found
 

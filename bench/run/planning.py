@@ -1,7 +1,5 @@
 """From raw flags to a plan for this machine, by what is known of it without starting anything."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from dataclasses import replace

@@ -3,8 +3,6 @@
 Runs lie in a results folder, each in a folder of its own, or in a dataset, whose runs are named as if they did.
 """
 
-from __future__ import annotations
-
 import fnmatch
 import glob
 from collections import Counter
@@ -26,8 +24,6 @@ def find_runs(
     """The runs that ``names`` mean, in their order, each once.
 
     Args:
-        names: ids, folders or globs.
-        results: where runs lie.
         read: what is done with each run first.
         leave_out: told why a run that a glob means cannot be opened or read; ``None``: that is an error too.
 

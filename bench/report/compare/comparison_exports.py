@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.analyse.comparison import VERDICTS, Changed, Comparison, Difference, Head, compare_variants
-from bench.analyse.conditions import NAMED, Mismatch
+from bench.analyse.conditions import NAMED, Mismatch, interruptions
 from bench.analyse.quality_change import QualityChange
 from bench.analyse.results import CellResult, RunAnalysis
 from bench.analyse.run import analyse_run
-from bench.analyse.sittings import interruptions
 from bench.metrics import METRICS
 from bench.report.compare import (
     comparison_figures,

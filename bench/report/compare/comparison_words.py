@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.analyse.comparison import VERDICTS, Comparison, Head
-from bench.analyse.conditions import MACHINE, Mismatch
+from bench.analyse.conditions import MACHINE, Interruption, Mismatch, interruptions
 from bench.analyse.grouping import group_by
 from bench.analyse.interval import CONFIDENCE
-from bench.analyse.sittings import Interruption, interruptions
 from bench.metrics import METRICS
 from bench.report import finding_words
 from bench.report.compare import comparison_quality

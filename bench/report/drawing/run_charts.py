@@ -10,9 +10,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from markupsafe import Markup
 
-from bench.analyse.arrival import MILESTONES, Arrival
 from bench.analyse.interval import Estimate
-from bench.analyse.results import CellResult, RunAnalysis
+from bench.analyse.results import MILESTONES, Arrival, CellResult, RunAnalysis
 from bench.analyse.roofline import RooflinePoint, roofline
 from bench.analyse.tradeoff import Tradeoff, TradeoffPoint, tradeoffs
 from bench.metrics import CHARTED

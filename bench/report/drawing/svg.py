@@ -90,12 +90,12 @@ class SvgRenderer(RendererBase):
             found.append(f'<g clip-path="url(#{clip})">{inner}</g>' if clip else inner)
         return "".join(found)
 
-    def open_group(self, s: str, gid: Any = None) -> None:  # noqa: ARG002, D102 - matplotlib's
+    def open_group(self, s: str, gid: Any = None) -> None:  # noqa: ARG002 - matplotlib's
         self._open.append(gid)
         if gid:
             self._marked = [[] for _ in gid]
 
-    def close_group(self, s: str) -> None:  # noqa: ARG002, D102
+    def close_group(self, s: str) -> None:  # noqa: ARG002
         marks = self._open.pop()
         for mark, elements in zip(marks or (), self._marked, strict=False):
             if elements:
@@ -119,7 +119,7 @@ class SvgRenderer(RendererBase):
         rectangle = " ".join(f'{name}="{coordinate(value)}"' for name, value in places.items())
         return self._sheet.shape(f"<rect {rectangle}/>", "clipPath")
 
-    def draw_path(  # noqa: D102
+    def draw_path(
         self,
         gc: GraphicsContextBase,
         path: Path,
@@ -130,7 +130,7 @@ class SvgRenderer(RendererBase):
             data = "".join(commands(_steps(path, transform + self._flip)))
             self._add(gc, f'<path class="{self._sheet.class_of(style)}" d="{data}"/>')
 
-    def draw_markers(  # noqa: D102
+    def draw_markers(
         self,
         gc: GraphicsContextBase,
         marker_path: Path,
@@ -151,7 +151,7 @@ class SvgRenderer(RendererBase):
         for number, (x, y) in enumerate(places):
             self._add(gc, f'<use href="#{shape}" x="{coordinate(x)}" y="{coordinate(y)}"/>', number)
 
-    def draw_text(  # noqa: D102
+    def draw_text(
         self,
         gc: GraphicsContextBase,
         x: float,
@@ -173,14 +173,12 @@ class SvgRenderer(RendererBase):
         style += f"; text-anchor: {_ANCHORS[str(mtext.get_horizontalalignment())]}; fill: {_colour(gc.get_rgb())}"
         self._add(gc, f'<text class="{self._sheet.class_of(style)}" {place}>{escape(s, quote=False)}</text>')
 
-    def get_text_width_height_descent(  # noqa: D102
-        self, s: str, prop: FontProperties, ismath: Any
-    ) -> tuple[float, float, float]:
+    def get_text_width_height_descent(self, s: str, prop: FontProperties, ismath: Any) -> tuple[float, float, float]:
         # Free of any one screen's pixels, so that a layout is the same everywhere.
         width, height, descent = text_to_path.get_text_width_height_descent(s, prop, ismath)
         return width, height, descent
 
-    def get_canvas_width_height(self) -> tuple[float, float]:  # noqa: D102
+    def get_canvas_width_height(self) -> tuple[float, float]:
         return self._size
 
 

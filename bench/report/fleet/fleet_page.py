@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.analyse.comparison import VERDICTS
-from bench.analyse.environment import Change
+from bench.analyse.conditions import Change
 from bench.analyse.fleet import KINDS, METRICS, PAIRS, Figure, energies, least_and_most, splits, tries
 from bench.analyse.grouping import group_by
 from bench.report.compare import comparison_figures, comparison_view

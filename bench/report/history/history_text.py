@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bench.analyse.change_points import LEAST_RUNS
-from bench.analyse.environment import Change
+from bench.analyse.conditions import Change
 from bench.analyse.grouping import group_by
 from bench.analyse.read_history import LeftOut, MachineHistory
 from bench.analyse.timeline import Drift, History, Move, QualitySeries, QualityStep, ReadRun, Series, Turn

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -55,7 +57,7 @@ def test_all_that_differs_is_named_and_removed_where_that_is_asked(
     assert (status, said) == (
         1,
         [
-            f"{KEY.folder}: config.json cannot be read (No such file or directory)",
+            f"{KEY.folder}: config.json cannot be read ({os.strerror(errno.ENOENT)})",
             f"{KEY.folder}: weights.bin has the SHA-256 {digest}…, 03ac674216f3e15c… was made",
             f"{KEY.folder}: more.txt was not made",
             f"{store.root}: artifacts checked: 2, not as they were made: 1",

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from bench.analyse.agreement import Answers
 from bench.analyse.gate_rule import Gate, gate
 from bench.analyse.quality import Quality
+from bench.analyse.results import Answers
 from bench.report.compare import comparison_quality, comparison_words
 from bench.report.compare.comparison_exports import comparison_json, lines, markdown
 from bench.report.compare.comparison_page import page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -337,6 +338,22 @@ def test_a_long_history_is_read_in_several_processes(
     monkeypatch.setattr(reading, "_processors", lambda: 2)
     found = told(upgraded, tmp_path, "--metric", "tpot")
     assert {**found, "about": None} == {**upgrade, "about": None}
+
+
+def test_a_machine_of_many_processors_has_no_more_processes_than_windows_waits_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[int] = []
+
+    class Pool(ThreadPoolExecutor):
+        def __init__(self, most: int, mp_context: object) -> None:
+            asked.append(most)
+            super().__init__(1)
+
+    monkeypatch.setattr(reading, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(reading, "_processors", lambda: 128)
+    assert reading.in_processes(abs, 10_000, [-1, 2]) == [1, 2]
+    assert asked == [61]
 
 
 def test_of_a_dataset_no_run_of_another_machine_is_opened(
