@@ -38,7 +38,6 @@ class Note:
 
     @property
     def title(self) -> str:
-        """For people, e.g. ``Other load (6 times)``."""
         return finding_words.title(self.code, self.times)
 
     @property
@@ -53,11 +52,9 @@ class Note:
         return min(weighty, MOST_INFO if self.severity == "info" else MOST_LINES)
 
     def touches(self, cell: CellResult) -> bool:
-        """Whether it is about ``cell``, or about what it was loaded in."""
         return not self.keys.isdisjoint((cell.cell_key, cell.load.load_key))
 
     def messages_about(self, cell: CellResult) -> list[str]:
-        """What was seen of ``cell``, or of what it was loaded in."""
         return [
             finding_words.message(finding)
             for finding in self.findings

@@ -37,7 +37,6 @@ class Series:
 
     @property
     def key(self) -> str:
-        """The key of its first load."""
         return self.load.load_key
 
     @property
@@ -64,7 +63,6 @@ class Naming:
     _by_load: Mapping[str, Series]
 
     def of(self, load: LoadResult) -> str:
-        """The name of ``load``."""
         series = self._by_load.get(load.load_key)
         return series.name if series else _base_name(load)
 
@@ -74,11 +72,9 @@ class Naming:
         return name if mark in name else name + mark
 
     def series_of(self, load: LoadResult) -> Series | None:
-        """The line that ``load`` is part of."""
         return self._by_load.get(load.load_key)
 
     def ask_of(self, load: LoadResult) -> Ask:
-        """How the prompts of ``load`` are asked."""
         series = self._by_load.get(load.load_key)
         return series.ask if series else "first"
 

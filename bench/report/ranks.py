@@ -93,7 +93,6 @@ class RatioAxis:
         return self.left + (self.right - self.left) * min(1.0, max(0.0, share))
 
     def mark(self, ratio: Estimate) -> Mark:
-        """Where a ratio and its interval stand."""
         if ratio.low is None or ratio.high is None:
             return Mark(self.place(ratio.value))
         return Mark(

@@ -165,7 +165,6 @@ class _Walk:
         self._met: dict[int, tuple[Any, Any]] = {}
 
     def of(self, value: T) -> T:
-        """``value`` with its texts changed."""
         found: Any = self._of(value)
         changed: T = found
         return changed

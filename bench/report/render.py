@@ -39,7 +39,6 @@ class ReportPaths:
 
     @classmethod
     def below(cls, folder: Path) -> ReportPaths:
-        """As they are called in ``folder``."""
         return cls(*(folder / name for name in astuple(cls())))
 
 

@@ -42,18 +42,15 @@ class Answer:
 
     @property
     def winner(self) -> LoadResult:
-        """The lowest."""
         found: LoadResult = self.ranking.winner.load
         return found
 
     @property
     def metric(self) -> str:
-        """One of the ranked ones, or ``memory``."""
         return self.ranking.metric
 
     @property
     def claim(self) -> Claim:
-        """What may be said of the lowest."""
         if self.ranking.alone:
             return "only"
         if not self.ranking.claimed:
@@ -72,7 +69,6 @@ class Answer:
 
     @property
     def lowest(self) -> Estimate:
-        """The figure of the lowest, in that unit."""
         return self.ranking.lowest.times(self.scale)
 
 
@@ -85,17 +81,14 @@ class Overview:
 
     @property
     def metric(self) -> str:
-        """One of the ranked ones, or ``memory``."""
         return self.answers[0].metric
 
     @property
     def among(self) -> Among:
-        """Of whom."""
         return self.answers[0].among
 
     @property
     def claimed(self) -> bool:
-        """Whether each of its winners may be called one."""
         return all(answer.ranking.claimed for answer in self.answers)
 
 
@@ -178,23 +171,19 @@ class RunView:
 
     @property
     def model(self) -> Mapping[str, Any]:
-        """What run.json says of the model."""
         return self.record.get("model") or {}
 
     @property
     def cpu(self) -> str | None:
-        """The name of the machine's CPU."""
         name: str | None = recorded_at(self.record, "machine", "cpu", "name")
         return name
 
     @property
     def begun(self) -> datetime | None:
-        """When the run began, in UTC; ``None`` where that is not recorded."""
         return as_utc(self.record.get("created_at"))
 
     @property
     def plan(self) -> Mapping[str, Any]:
-        """What run.json says of the plan."""
         return self.record.get("plan") or {}
 
     @property
@@ -204,23 +193,19 @@ class RunView:
 
     @property
     def chat(self) -> bool:
-        """Whether its requests are turns of a chat."""
         return any(cell.turn for cell in self.analysis.cells)
 
     @property
     def notes(self) -> list[Note]:
-        """What the guard found, in the language that is chosen."""
         return finding_notes(self.analysis, self.names)
 
     @property
     def simulated(self) -> Literal["none", "some", "all"]:
-        """How many of the loads are."""
         loads = [load.simulated for load in self.analysis.loads]
         return "none" if not any(loads) else "all" if all(loads) else "some"
 
     @property
     def verdict(self) -> bool:
-        """Whether the run has blocks enough for a verdict in each of its rankings."""
         return bool(self.analysis.rankings) and all(ranking.verdict for ranking in self.analysis.rankings)
 
 

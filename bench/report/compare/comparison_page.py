@@ -105,7 +105,6 @@ class Axis(RatioAxis):
 
     @property
     def band(self) -> tuple[float, float]:
-        """Left end and width of what counts as the same."""
         left, right = self.place(1 / (1 + self.threshold)), self.place(1 + self.threshold)
         return left, round(right - left, 1)
 

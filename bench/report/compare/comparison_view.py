@@ -36,7 +36,6 @@ class Figure:
 
     @property
     def called(self) -> bool:
-        """Whether it is called slower or faster."""
         return self.difference.verdict in CALLED
 
     @property
@@ -57,7 +56,6 @@ class Row:
         return {one.head: one for one in self.figures if one.difference.metric == metric}
 
     def called(self, metric: str) -> bool:
-        """Whether any head is called slower or faster by it."""
         return any(one.called for one in self.of(metric).values())
 
 
@@ -71,7 +69,6 @@ class Touching:
 
     @property
     def serious(self) -> bool:
-        """Whether it makes a figure doubtful."""
         return self.finding.severity == "serious"
 
 
@@ -114,12 +111,10 @@ class ComparisonView:
 
     @property
     def figures(self) -> list[Figure]:
-        """Of all rows."""
         return [one for row in self.rows for one in row.figures]
 
     @property
     def calls(self) -> list[Figure]:
-        """The figures that are called, the largest change first."""
         return sorted((one for one in self.figures if one.called), key=lambda one: -one.size)
 
     @property
@@ -129,7 +124,6 @@ class ComparisonView:
 
     @property
     def metrics(self) -> list[str]:
-        """Those that were compared."""
         return [metric for metric in COMPARED if any(metric in counted for counted in self.counts)]
 
 

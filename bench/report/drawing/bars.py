@@ -34,7 +34,6 @@ class LoadBar:
 
     @property
     def total(self) -> float:
-        """All parts together."""
         return sum(length for *_, length in self.parts)
 
     @property

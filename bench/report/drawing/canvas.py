@@ -99,7 +99,6 @@ class Drawing(FigureCanvasBase):
         return self._within('aria-hidden="true"', f'<use href="#{self._sheet.shape(self.elements())}"/>')
 
     def as_frame(self) -> Frame:
-        """The only axes, for other drawings of this size."""
         x, y, width, height = self.settle().get_position().bounds
         return Frame((x, y, width, height), self._sheet.shape(self.elements()))
 

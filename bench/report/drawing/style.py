@@ -52,11 +52,9 @@ class LineStyle:
     fill: str
 
     def line(self, width: float = 1.6) -> dict[str, Any]:
-        """Of a line."""
         return {"color": self.colour, "dashes": self.dashes, "linewidth": width}
 
     def points(self, size: float = 6.4) -> dict[str, Any]:
-        """Of points without a line."""
         full = self.fill == "full"
         return {
             "linestyle": "none",

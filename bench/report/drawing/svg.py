@@ -34,11 +34,9 @@ class Sheet:
         self._shapes: dict[tuple[str, str], str] = {}
 
     def class_of(self, style: str) -> str:
-        """The class that stands for ``style``."""
         return self._classes.setdefault(style, f"m{len(self._classes)}")
 
     def css(self) -> str:
-        """All classes, one rule a line; whole once everything is drawn, as :meth:`shapes` is."""
         return "".join(f".{name}{{{style}}}\n" for style, name in self._classes.items())
 
     def shape(self, content: str, tag: str = "g") -> str:
@@ -61,7 +59,6 @@ class Mark:
     data: Mapping[str, object]
 
     def around(self, elements: str) -> str:
-        """The group of those elements."""
         data = "".join(f' data-{name}="{escape(str(value))}"' for name, value in self.data.items())
         title = f"<title>{escape(self.tip, quote=False)}</title>" if self.tip else ""
         return f"<g{data}>{title}{elements}</g>"

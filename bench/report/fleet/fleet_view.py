@@ -44,17 +44,14 @@ class FleetView:
 
     @property
     def figures(self) -> list[Figure]:
-        """Of all requests."""
         return [one for question in self.fleet.questions for one in question.figures]
 
     @property
     def simulated(self) -> str:
-        """``none``, ``some`` or ``all`` of the figures."""
         kinds = {one.cell.load.simulated for one in self.figures}
         return "none" if True not in kinds else "some" if False in kinds else "all"
 
     def name(self, one: Figure) -> str:
-        """Its configuration, for people."""
         return self.names[one.standing.run_id].of(one.cell.load)
 
     def age(self, one: Figure) -> int:
@@ -62,7 +59,6 @@ class FleetView:
         return (self.newest - one.standing.created_at).days
 
     def ages(self, figures: Iterable[Figure]) -> list[int]:
-        """Those of some figures, each once."""
         return sorted({self.age(one) for one in figures})
 
 
