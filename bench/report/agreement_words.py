@@ -38,8 +38,7 @@ def first_difference(view: RunView, cell: CellResult) -> str:
     if cell.answers is None or cell.answers.first_difference is None:
         return ""
     return _("{tokens} of {length}").format(
-        tokens=median(cell.answers.first_difference),
-        length=number(cell.answers.compared_tokens, 0),
+        tokens=median(cell.answers.first_difference), length=number(cell.answers.compared_tokens, 0)
     )
 
 

@@ -1,6 +1,7 @@
-"""index.html: one file, no request, a policy that allows nothing but its own style and its own script.
+"""What people open of a run: index.html, summary.md for a step summary (GitHub: at most 1 MiB), and table.html.
 
-Everything is in the page without the script, which only narrows, sorts and points.
+index.html is one file without requests, and everything is in it without its script, which only narrows, sorts and
+points. table.html has its styles in its elements, so that its table can be pasted into a document.
 """
 
 from __future__ import annotations
@@ -16,14 +17,7 @@ from bench.analyse.conditions import NO_ID, limited
 from bench.analyse.read_quality import limits_of
 from bench.analyse.results import QUANTILES, LoadResult
 from bench.metrics import METRICS, RANKED, RATES
-from bench.report import (
-    agreement_words,
-    cell_details,
-    metric_words,
-    quality_words,
-    run_facts,
-    run_words,
-)
+from bench.report import agreement_words, cell_details, metric_words, quality_words, run_facts, run_words
 from bench.report.drawing import bars, series_chart
 from bench.report.drawing.run_charts import RunCharts
 from bench.report.finding_notes import serious_for_answer

@@ -44,10 +44,7 @@ _CLAIMS = {
         mark("{winner} is fastest of the simulated by {metric}: {value}."),
     ),
     ("least", False): (mark("least"), mark("{winner} needs least memory: {value}.")),
-    ("least", True): (
-        mark("least of the simulated"),
-        mark("{winner} needs least memory of the simulated: {value}."),
-    ),
+    ("least", True): (mark("least of the simulated"), mark("{winner} needs least memory of the simulated: {value}.")),
     ("lowest", False): (mark("lowest measured"), mark("{winner} had the lowest {metric} measured: {value}.")),
     ("lowest", True): (mark("lowest simulated"), mark("{winner} had the lowest {metric} simulated: {value}.")),
 }

@@ -255,9 +255,7 @@ def _together(view: ComparisonView) -> str:
         return _("Adjusted over all heads together, every call stands too.")
     named = [called(one, view) for one in fallen[:_MOST_NAMED]]
     return _("Adjusted over all heads together, {stand} of {calls} calls stand; these do not: {fallen}.").format(
-        stand=len(calls) - len(fallen),
-        calls=len(calls),
-        fallen="; ".join([*named, *_more(len(fallen) - _MOST_NAMED)]),
+        stand=len(calls) - len(fallen), calls=len(calls), fallen="; ".join([*named, *_more(len(fallen) - _MOST_NAMED)])
     )
 
 
