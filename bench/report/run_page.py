@@ -17,12 +17,11 @@ from bench.analyse.conditions import NO_ID, limited
 from bench.analyse.read_quality import limits_of
 from bench.analyse.results import QUANTILES, LoadResult
 from bench.metrics import METRICS, RANKED, RATES
-from bench.report import agreement_words, cell_details, metric_words, quality_words, run_facts, run_words
+from bench.report import agreement_words, metric_words, quality_words, run_details, run_words
 from bench.report.drawing import bars, series_chart
 from bench.report.drawing.run_charts import RunCharts
 from bench.report.finding_notes import serious_for_answer
 from bench.report.language import chosen
-from bench.report.measure_again import alone
 from bench.report.ranks import ranks
 from bench.report.run_view import RunView
 from bench.report.template import data_uri, environment, render_markdown, render_page, source_digest
@@ -46,14 +45,13 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
         figures=figures,
         findings=findings,
         serious=serious_for_answer(analysis, findings),
-        details=cell_details,
+        details=run_details,
         phrase=PHRASE,
         bars=bars,
         load_bars=bars.load_bars(analysis),
         csv=_link(view, csv.encode("utf-8"), "csv", "text/csv;charset=utf-8"),
         xlsx=_link(view, xlsx, "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
         words=run_words,
-        facts=run_facts,
         columns=(*RANKED, *quality_words.columns(view), *agreement_words.columns(view), "itl", *RATES, "peak", "n"),
         agreement=agreement_words,
         quality=quality_words,
@@ -61,7 +59,6 @@ def run_page(view: RunView, csv: str, xlsx: bytes) -> str:
         limits_of=limits_of,
         percentiles=QUANTILES,
         course=series_chart,
-        alone=alone,
         weight=weight,
         weights=[(weight(metric), metric_words.weight_name(metric)) for metric in view.weights],
         swatch=swatch,

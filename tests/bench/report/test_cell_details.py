@@ -11,9 +11,8 @@ import pytest
 from bench.analyse.results import AskedCell, CellResult, Finding, Generation, RunAnalysis
 from bench.analyse.run import analyse_run
 from bench.plan.cells import Load
-from bench.report.cell_details import blocks, left_out, plot
 from bench.report.render import ReportPaths
-from bench.report.run_facts import timed_region
+from bench.report.run_details import blocks, left_out, plot, timed_region
 from bench.report.run_page import run_page
 from bench.report.run_view import view_run
 from bench.store.reader import open_run

@@ -13,7 +13,7 @@ from bench.report.exports.summary_json import summary_json
 from bench.report.finding_notes import Note, finding_notes, in_short, serious_for_answer
 from bench.report.language import speaking
 from bench.report.names import name_all
-from bench.report.run_facts import observer_facts
+from bench.report.run_details import observer_facts
 from bench.report.run_page import run_page, summary_markdown
 from bench.report.run_table import run_table
 from bench.report.run_view import view_run

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.report.run_facts import packages
+from bench.report.run_details import packages
 
 TRUE: dict[str, Any] = {"locked": True}
 WHY = {"locked": False, "unlocked_reason": "by name: torch 2+cpu"}
