@@ -111,7 +111,6 @@ class Device:
 
     Args:
         name: the name by which ``load`` takes it, in the stack's canonical spelling, e.g. ``CPU`` or ``GPU.0``.
-        description: the product's name, e.g. ``Intel(R) Core(TM) Ultra 7 258V``.
         adapter: the adapter that it is, as the system's counters name it: on Linux its PCI address
             (``0000:00:02.0``), on Windows its locally unique id in hex without leading zeros (``d1c2``).
     """
@@ -130,7 +129,6 @@ class LoadOptions:
     Args:
         precision: the weight format that the artifact was made in; a stack that converts on load makes it so.
         threads: CPU threads to compute with; ``None`` leaves the stack its own default.
-        extra: the stack's own options, as planned from its table entry and the command line.
     """
 
     precision: str
@@ -144,7 +142,6 @@ class Evidence:
 
     Args:
         device: the device that executes, as far as ``device_source`` carries.
-        device_source: how that is known.
         note: one sentence for the reader of a report on where this knowledge comes from.
         inference_precision: the type in which the stack computes, e.g. ``f32``.
         activation_quantization: what activations are rounded to before they meet quantized weights: ``none`` where it
@@ -154,7 +151,6 @@ class Evidence:
         weight_bits: weight format -> share of parameters, only from a stack that changes weights on load.
         bits_per_weight: all that is stored of the weights, in bits, over the parameters; from such a stack.
         bits_read_per_weight: of these, without an embedding of which a token reads one row; from such a stack.
-        compile_cache: see :data:`CompileCache`.
         changed_hints: property -> ``asked f16, got f32``, for what the stack was told and reads back otherwise.
         versions: package -> version, of the stack itself, the package that gives ``backend_version`` first.
     """
@@ -297,8 +293,6 @@ class Scores:
     """What a model thinks of the next token at consecutive positions of one text. One of the last two is given.
 
     Args:
-        text: index of the text.
-        position: the first position of these rows.
         logits: float array [positions, vocabulary].
         log_probs: float array [positions]: the natural logarithm of the probability of each next id, from a stack that
             gives no logits.

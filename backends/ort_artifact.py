@@ -113,10 +113,7 @@ _NEVER_RUN = "Constant"
 class NodeRun:
     """A node that ran at least once.
 
-    Args:
-        provider: the execution provider that ran it.
-        operator: what it is; a subgraph that a provider compiled has a name of its own there.
-        index: its number within the session.
+    ``operator``: what it is; a subgraph that a provider compiled has a name of its own there.
     """
 
     provider: str

@@ -21,7 +21,6 @@ class Provider:
         device_type: what a model that was loaded on it answers for ``device_type``.
         package: the package of GenAI that brings it; for OpenVINO, the ONNX Runtime beside which GenAI is put.
         graph: the provider that GenAI's builder has to be told for a graph that runs on it; ``None`` for the CPU's.
-        missing: what it takes to have such a device.
     """
 
     name: str

@@ -88,10 +88,7 @@ def score_texts(
 ) -> list[Scored]:
     """Reduce what a stack yields to a few numbers per position.
 
-    Args:
-        scores: see :meth:`backends.contract.ScoringBackend.score`.
-        reference: to compare with, if there is one.
-        seconds: after which no more is asked for; what was scored by then counts.
+    ``seconds``: after which no more is asked for; what was scored by then counts.
 
     Raises:
         ArtifactError: the vocabulary of the model is not that of the texts or of the reference.

@@ -112,7 +112,6 @@ class BackendSpec:
     Args:
         target: ``module:Class``, imported in the worker only.
         group: the dependency group of ``pyproject.toml`` that its venv is made from; ``None`` runs in the harness venv.
-        artifact_format: one of :data:`ARTIFACT_FORMATS`.
         devices: device family -> the weight formats it can be asked for there.
         default_precisions: what a sweep without ``--precision`` asks for, as far as a device takes them.
         groups: device family -> its own dependency group, where that differs from ``group``.
@@ -128,7 +127,6 @@ class BackendSpec:
         tested_on: devices that the contract suite loads it on, in venvs that ``nox -s tests`` makes: what installs
             without a compiler and runs without a GPU or NPU.
         tested_if_installed: further ones that it is loaded on where somebody has made their venv.
-        batches: whether it streams batches larger than one.
         simulated: its latencies are played, not measured; every row says so.
         prefix_cache: what lets a repeated prompt be answered from memory; ``None`` for a stack without that.
         requirements: what a third party's worker venv is made from, in place of ``group``.

@@ -87,7 +87,6 @@ def greedy(
 
     Args:
         prompts: of equal lengths.
-        arguments: of each forward pass, see :func:`last_position`.
         kept: the cache of the request before; without it the cache is made anew for each request.
 
     Raises:

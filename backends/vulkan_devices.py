@@ -94,7 +94,6 @@ class VulkanDevice:
         listed_as: GPUs are ``VULKAN.0`` and on, in Vulkan's order. What computes on the CPU is no GPU and has a name
             of its own, as ``VULKAN.LLVMPIPE``, so that nobody takes it for one.
         index: its place in Vulkan's list, as ``vulkaninfo --summary`` and ``GGML_VK_VISIBLE_DEVICES`` count.
-        adapter: see :class:`backends.contract.Device`.
     """
 
     listed_as: str

@@ -66,7 +66,6 @@ class WorkerError(BenchError):
     """A worker did not do what it was asked.
 
     Args:
-        message: one line for the user.
         error_type: the name of the exception in the worker, or of this class.
         exit_code: of the worker's process, where it has ended.
     """

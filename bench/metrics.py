@@ -20,7 +20,6 @@ class Metric:
         ranked: answers say who is lowest, and the table of results marks that one.
         compared: from run to run, by ``compare``, ``gate`` and ``history``.
         exported: to ``summary.csv`` and ``summary.json``; the details of a cell tell it too, where they do not draw it.
-        charted: over prompt length.
     """
 
     name: str

@@ -26,7 +26,6 @@ class Rule:
 
     Args:
         target: half the width of a 95 % interval, as a share: 0.05 for +- 5 %.
-        least_blocks: before them, nothing is judged.
         max_time_s: ``None`` for as long as it takes.
     """
 

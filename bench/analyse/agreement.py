@@ -256,10 +256,7 @@ def _sample(
 ) -> AnswerSample | None:
     """The answers to the first timed prompt of ``one``, of a batch the first; ``None`` without two.
 
-    Args:
-        answered: by ``cell_key``.
-        right: digest of a prompt -> what the reference answers; ``None`` where ``one`` is the reference.
-        pieces: id -> text.
+    ``right``: digest of a prompt -> what the reference answers; ``None`` where ``one`` is the reference.
     """
     prompt = next(each.request for each in answered[one.cell_key] if not each.warmup)
     ids: dict[str, list[int]] = {}

@@ -38,10 +38,6 @@ def build_history(read: Iterable[ReadRun], threshold: float, metrics: Sequence[s
 
     A series begins anew where the prompts of a length changed: most of those that both sides asked under the same name
     have other ids. A single one may have, where a run of other lengths had to give it another opener.
-
-    Args:
-        read: in any order.
-        threshold: as a share, 0.03 for 3 %.
     """
     runs = tuple(_with_prompt_sets(sorted(read, key=lambda run: (run.created_at, run.run_id))))
     series = [one for metric in metrics for one in _series_of(runs, metric)]

@@ -137,10 +137,8 @@ def compare(
 ) -> Comparison:
     """Compare runs with ``base`` cell by cell.
 
-    Args:
-        threshold: as a share, 0.03 for 3 %.
-        histories: per head, how much runs of its machine vary. Blocks do not sample that, so an interval that covers
-            it is taken wherever it is the wider one.
+    ``histories``: per head, how much runs of its machine vary. Blocks do not sample that, so an interval that covers it
+    is taken wherever it is the wider one.
     """
     found = [_head(base, head, threshold, known, tolerance) for head, known in zip_longest(heads, histories)]
     return Comparison((base,), (run_id(base),), tuple(found), False, threshold, tolerance)

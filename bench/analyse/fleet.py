@@ -58,7 +58,6 @@ class Figure:
     Args:
         serious: codes of the serious findings that touch it.
         apart: why it is not compared with the base's figure; empty where it is, and where the base has none.
-        differences: metric -> the difference from the base.
     """
 
     machine: Machine

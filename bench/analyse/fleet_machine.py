@@ -107,11 +107,8 @@ class Machine:
 
     Args:
         id: the dataset's; that of ``machine_id`` where no other machine has it too.
-        name: of ``machines.toml``, or the id.
         runs: how many there are; ``read`` of them were read, the newest.
-        standing: the newest first.
         tried: per stack, device, precision and driver the newest.
-        left_out: why runs could not be read, in English.
     """
 
     id: str
@@ -143,9 +140,7 @@ def read_machine(
 ) -> Machine:
     """Read the runs in ``folders``, one at a time; a run that cannot be read is left out.
 
-    Args:
-        known: its id, name and labels.
-        names: makes what forms the names of cells and of loads of a run.
+    ``names``: makes what forms the names of cells and of loads of a run.
     """
     left_out: list[str] = []
     found = [one for folder in folders if (one := _opened(folder, left_out))]

@@ -63,9 +63,6 @@ class Gate:
         missing: measured in all baselines and not in the head.
         lost: compared, and not measured in all of its blocks.
         void: why no figure here counts; empty if they do.
-        gaps: what keeps the gate from saying that no regression is shown.
-        notes: what else has to be said.
-        basis: what the intervals cover.
         wants_quality: whether the gate cannot tell either where the quality of a load could not be compared.
     """
 
@@ -146,7 +143,6 @@ def gate(
 
     Args:
         baselines: runs of the same model and prompts; those that do not fit otherwise are left out, with a note.
-        threshold: as a share, 0.05 for 5 %.
         known: how much runs of this machine vary; used for cells with fewer than :data:`LEAST_BASELINES` baselines.
         tolerance: of perplexities, as a share; ``None`` for the usual one, and then quality may be missing.
     """

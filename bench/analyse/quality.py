@@ -50,7 +50,6 @@ class Quality:
     """What is known of the quality of one load. ``None`` and ``()`` mean: not measured, or nothing to compare with.
 
     Args:
-        verdict: see :data:`Verdict`.
         reason: why it is that, as a code that the report words: ``ratio``, ``reference`` (it is compared with itself),
             ``not-finite``, ``constant`` (one likeliest token everywhere), ``chance`` (agrees with the reference as
             often as chance would), ``vocabulary`` (answers with tokens that the model does not have), ``collapsed``
@@ -62,13 +61,10 @@ class Quality:
         is_reference: this load is what the others of the run are compared with; its ratio is 1.
         ratio: perplexity over that of the reference on the same positions, the geometric mean over texts, with an
             interval over texts; their number is that of its ``blocks``.
-        kl_mean: as of :class:`OfTexts`.
-        kl_p99: 99th percentile over positions.
         positions: scored tokens of these.
         longest: on the sweep's longest prompt, which is none of the fixed texts.
         cpu_ratio: perplexity over that of the same artifact with the same stack on the CPU; only for another device.
         log_probs: digest of a fixed text -> log-probability of each scored token, NaN for what is not finite.
-        error: why it could not be scored, as recorded.
     """
 
     verdict: Verdict
@@ -109,7 +105,6 @@ class OverTexts:
     Args:
         contrast: how many times the other the one is, with an interval over texts.
         one: the geometric mean over these texts.
-        other: likewise.
     """
 
     contrast: Contrast

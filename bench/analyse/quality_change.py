@@ -33,7 +33,6 @@ class QualityChange:
             ``None`` where no text was scored on both sides.
         base_perplexity: the geometric mean over these texts.
         collapsed: how many cells answer one token repeated here, and did not there.
-        verdict: one of :data:`QUALITY_VERDICTS`.
         reason: what it rests on, as a code: ``perplexity``; ``collapsed``; ``broken``, now and not before;
             ``degraded``, likewise, and its perplexity rose beyond the tolerance; ``mended``, broken before; or why
             nothing can be said: ``base-none`` and ``head-none``, where nobody asked for it, ``base-unscored`` and

@@ -49,9 +49,7 @@ def read_quality(
     A text is compared with the reference that its row names. Where the rows of a load name none, it is compared with a
     load of the run, see :func:`reference_of`; simulated loads among themselves.
 
-    Args:
-        flaws: ``load_key`` -> what is wrong with its answers, where something is.
-        asked: the option ``reference`` of the run.
+    ``flaws``: ``load_key`` -> what is wrong with its answers, where something is.
     """
     rows = run.table("quality", _COLUMNS).to_pylist()
     scored = {key: _scored(own) for key, own in group_by(rows, lambda row: (row["load_key"], row["device"])).items()}
@@ -137,9 +135,7 @@ class _Text:
 class _Scored:
     """What is stored of one load on one device.
 
-    Args:
-        fixed: the fixed texts.
-        failure: status and message of the last row, where that says why the load could not be scored.
+    ``failure``: status and message of the last row, where that says why the load could not be scored.
     """
 
     fixed: Sequence[_Text] = ()
@@ -230,10 +226,8 @@ def _quality(
     """What is known of one load.
 
     Args:
-        own: as scored on its own device.
         on_cpu: the same artifact on the CPU; empty where that is its own device.
         of_run: the run's own reference, and what it says.
-        of_answers: what is wrong with its answers, if something is.
     """
     if of_run:
         own, on_cpu = (scored.beside(of_run[1], of_run[0].label) for scored in (own, on_cpu))

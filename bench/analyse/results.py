@@ -105,7 +105,6 @@ class Answers:
         compared_tokens: how many of an answer's first tokens were; ``None`` where none were.
         first_difference: the number of ids before the first that differs (first divergent token, FDT, of
             who_what_benchmark), the median over answers; ``compared_tokens`` where none differs.
-        mean_first_difference: the mean of the same.
         alike: share of the answers that are the same to the last id that was compared.
         repeated: how many answers there are, warm-ups too, to prompts that the cell had been asked before: those of
             warm-ups in every block, and for prefix-cache hits.
@@ -116,7 +115,6 @@ class Answers:
         outside: how many ids of the timed answers the model's vocabulary does not have, as far as its size is recorded.
         cpu_first_difference: as ``first_difference``, from the answers of the same artifact with the same stack on the
             CPU; ``None`` where the run has no such load, or this is one. What differs early is the device's doing.
-        cpu_alike: as ``alike``, beside the same.
     """
 
     distinct: float
@@ -187,7 +185,6 @@ class LoadTimes:
         first_generation_s: over those processes alone whose first request was ``first_request``.
         steady_s: the whole answer to that request, later in the same processes.
         first_request: ``None`` where no generation ended well.
-        first_processes: how many processes began with it.
     """
 
     compile_cache: str
@@ -212,7 +209,6 @@ class LoadResult:
             ``simulated`` or ``unknown``; the weakest of all processes.
         device_evidence: where that is known from, by the process of that verdict whose share is the least.
         device_share: that share, see ``device_share`` in :data:`bench.store.schema.LOADS`.
-        processes: how many of them loaded.
         times: one for each state of the compile cache; loads that it served come last.
         peak_memory_bytes: median over processes of each process's own peak; the other sizes are medians too.
         weight_bits: weight format -> share of parameters.
@@ -223,8 +219,6 @@ class LoadResult:
         environment: variables that change how fast a stack runs, of the newest process; ``None`` of a run that did not
             record them.
         quality: ``None`` where nobody asked for it, as in older runs.
-        artifact_digest: of source, recipe and converter versions.
-        activation_quantization: see :class:`backends.contract.Evidence`.
         weight_recipe: what was chosen where the weights were quantized; see :data:`bench.store.schema.LOADS`.
     """
 
@@ -326,14 +320,11 @@ class CellResult:
         prompt_tokens: of the whole prompt, in a chat with all that was said before.
         ask: ``again`` times a prompt that the process was asked just before, with the prefix cache on.
         turn: of a chat, from 1; 0 outside of one.
-        generations: how many timed generations count.
-        excluded: how many timed generations do not count.
         blocks: how many blocks have a counted generation.
         tpot_ms: ``None`` for answers of one token.
         response_ms: the whole answer, from submission to its last token.
         prefill_tokens_per_s: ``None`` for a prefix-cache hit, which leaves nearly all of the prompt out.
         decode_tokens_per_s: over the whole batch.
-        series: every generation that ran, in the order in which they were measured.
         itl_p95_ms: the blocks' own 95th percentiles of inter-token latency, for comparisons; ``None`` where a block has
             fewer than a hundred.
         setup_ms: request set-up, a part of TTFT; ``None`` where the stack does not report it.
@@ -479,7 +470,6 @@ class Ranking(Generic[_Contestant]):
         winner: the one that none of the others is below, over the blocks that each of them shares with it.
         lowest: its estimate over the blocks that it shares with any of the others, in ms or bytes; over all of its
             blocks where it is alone.
-        rivals: the others, nearest first.
         not_compared: those that share no block with the winner, and so cannot be compared with it.
         broken: those that were measured and take no part, since their words are wrong.
         verdict: whether every ratio rests on blocks enough to claim that the lowest is the fastest.
@@ -552,8 +542,6 @@ class Finding:
         severity: ``info``, ``warning`` or ``serious``; that of the most severe block.
         message: what was seen, the most severe first, in English, as is the advice.
         subject: ``run``, ``load`` or ``cell``.
-        times: how many rows of the store this is.
-        occurrences: those rows, the most severe first.
     """
 
     code: str
@@ -580,9 +568,7 @@ class SampledAnswer:
     Args:
         load: that answered; ``None`` for the reference where it is none of the run's.
         alike: how many of its first tokens are the same.
-        text_alike: these.
         first_other: the first token that differs; blank where none does.
-        rest: what follows.
     """
 
     load: LoadResult | None
@@ -615,7 +601,6 @@ class RunAnalysis:
             perplexity is compared with is :attr:`bench.analyse.quality.Quality.reference`.
         right_answers: what all answers are compared with where it is the model's own weights and none of the loads,
             e.g. ``transformers fp32``.
-        goes_on: whether some process still measures it.
         damaged: file of the run that cannot be read, and whose rows are left out -> why.
     """
 

@@ -47,7 +47,6 @@ class CellSamples:
         durations: column of each of :data:`bench.metrics.STORED` -> float array [generations], NaN where it is null.
         itl_ns: float array [generations, new_tokens - 1].
         warmups: how many warm-ups ran, the first asks before a repeat among them.
-        excluded: timed generations that ran but do not count.
         counters: of :data:`COUNTERS` the float arrays [generations], NaN where one was not read.
         energy_source: the counter that the energy comes from; several are joined by `` + ``.
         series: makes a row of every generation that ran, in the order in which they were measured.

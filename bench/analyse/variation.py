@@ -42,7 +42,6 @@ class Variation:
     """What the stored runs of a machine show about its variation from run to run.
 
     Args:
-        runs: how many runs it rests on.
         own: by cell_key and metric.
         pooled: by backend and metric, over all cells of that stack.
     """

@@ -31,9 +31,7 @@ def merge(
 
     Args:
         partition: ``<table>/machine=<id>/month=<YYYY-MM>``.
-        files: those of the manifest, to be brought up to date.
         without: ids of runs whose old rows are left out.
-        scratch: a folder on the same disk.
 
     Raises:
         StoreError: a file cannot be read or written.

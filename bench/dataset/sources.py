@@ -79,7 +79,6 @@ class Found:
     """A run to be taken, or what is none.
 
     Args:
-        shown: how it is named to people.
         folder: of the run, which is there until the next one is asked for; ``None`` where there is none.
         why_not: ``None`` where there is a run.
         fetch: fetches the files of a run on an object store beside its JSON; ``None`` where all are there.

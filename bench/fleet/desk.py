@@ -25,12 +25,7 @@ _AGAIN_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What every machine is asked for.
-
-    Args:
-        id: by which machines find the run again that they have begun for it.
-        config: the text of a sweep file.
-    """
+    """What every machine is asked for; ``id``: by which machines find the run again that they have begun for it."""
 
     id: str
     arguments: tuple[str, ...]

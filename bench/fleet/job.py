@@ -47,9 +47,7 @@ class Job:
     def write(self, command: Sequence[str], arguments: Sequence[str], config: str | None) -> None:
         """Write down what is to be done, unless it is there.
 
-        Args:
-            command: measures, given further arguments.
-            config: the text of its sweep file.
+        ``command``: measures, given further arguments.
 
         Raises:
             MachineError: it cannot be written.

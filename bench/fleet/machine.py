@@ -90,9 +90,7 @@ class Member(Worker):  # type: ignore[misc]
 async def join(address: str, security: Security, place: Place, port: int, say: Say) -> None:
     """Be a machine of the fleet until the process is ended; joins again whenever the scheduler comes back.
 
-    Args:
-        security: see :func:`bench.fleet.connection.security_for`.
-        port: where the scheduler reaches this machine; 0 for any.
+    ``port``: where the scheduler reaches this machine; 0 for any.
 
     Raises:
         MachineError: the scheduler refuses this machine for good.
@@ -189,7 +187,6 @@ def measure(request: str, arguments: Sequence[str], config: str | None, every_s:
 
     Args:
         request: the id by which the run is found again.
-        config: the text of a sweep file.
         every_s: how often the desk is told what it says.
     """
     place = this_place()

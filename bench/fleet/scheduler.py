@@ -34,9 +34,7 @@ class Members(SchedulerPlugin):  # type: ignore[misc]
 async def serve(address: str, security: Security, dashboard: str | None, say: Say) -> None:
     """Let machines and desks come until the process is ended.
 
-    Args:
-        security: see :func:`bench.fleet.connection.security_for`.
-        dashboard: where its dashboard is shown, as ``HOST:PORT``; ``None`` for none.
+    ``dashboard``: where its dashboard is shown, as ``HOST:PORT``; ``None`` for none.
 
     Raises:
         MachineError: it cannot listen there.

@@ -57,9 +57,6 @@ class RunFacts:
     """What every row of a run shares, and how its visits are made.
 
     Args:
-        warmups: per cell and block, at least.
-        max_warmups: at most, while the series has not settled.
-        warmup_new_tokens: that a warm-up generates at most; ``None`` for as many as are timed.
         memory_cap_bytes: the most memory that a worker may take, without its model's files; ``None`` for no cap.
         embedding_share: of the model's parameters, in its embedding and its output layer.
         watched: takes the conditions of the machine before and after each visit.

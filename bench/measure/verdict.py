@@ -94,8 +94,6 @@ class Verdict:
 
     Args:
         name: ``verified``, ``reported``, ``fallback``, ``simulated`` or ``unknown``.
-        executed: the device that ran, as far as known.
-        evidence: why, in a sentence or two.
         share: busy time of that device over the timed generations' wall time; for the CPU, the CPU time of the
             process. Several threads, or engines of a GPU, add up to more than 1. ``None`` without a counter.
     """
@@ -133,11 +131,9 @@ def judge(
     """Judge a load.
 
     Args:
-        requested: the device that was asked for.
         evidence: a :class:`backends.contract.Evidence` as a mapping.
         counters: of the generations so far. Counters that stand still are no fallback before a timed generation: a
             system may account for work late.
-        placement: the stack's own profile, where it has one.
         devices: all that the stack lists, each a :class:`backends.contract.Device` as a mapping.
     """
     note = str(evidence.get("note") or "")

@@ -76,12 +76,10 @@ class WorkerProcess(ChildProcess):
     """One worker process. Use as a context manager: whatever happens, the process is gone afterwards.
 
     Args:
-        python: the interpreter of the backend's venv.
         target: ``module:Class`` of the backend.
         scratch: this worker's own folder: its working directory, with its output.
         threads: the thread count for numeric libraries, in the environment; ``None`` leaves it.
         memory_cap: the most memory that it may take for a model, in bytes; ``None`` for no cap.
-        launch: additions to the start.
         remedy: what to do where the interpreter cannot be started or lacks the stack.
 
     Its ``pid`` is that of the working interpreter, which is not always the process that was started.

@@ -84,7 +84,6 @@ class Artifact:
         weight_bits: weight format -> share of the stored parameters; ``None`` for what holds no weights.
         bits_per_weight: stored bits of weights, scales and zero points, over the model's parameters (tied ones once).
         bits_read_per_weight: of these, without tables of which a token reads one row; ``None`` if that is not known.
-        manifest: all that is known about it, as kept in ``manifest.json``.
     """
 
     path: Path

@@ -45,10 +45,7 @@ def _digests_of(folder: Path) -> frozenset[str]:
 def check_model(kind: str, spec: str, measured: str, store: ArtifactStore) -> list[str]:
     """In which way a user's own model is not what was measured; nothing of a model that this project has made.
 
-    Args:
-        kind: as in run.json.
-        spec: the model as it was named.
-        measured: its digest then.
+    ``measured``: its digest then.
     """
     if kind not in ("directory", *READY_MADE):
         return []

@@ -55,8 +55,6 @@ class PendingWork:
 
     Args:
         label: what, e.g. ``SmolLM2-135M-Instruct to openvino-ir int4``.
-        seconds: about how long it takes.
-        disk_bytes: space for the result.
         scratch_bytes: space that is needed meanwhile and then given back.
         memory_bytes: the most memory that it holds at once.
     """

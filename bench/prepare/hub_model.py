@@ -158,9 +158,7 @@ def _facts(found: Mapping[str, Any]) -> ModelFacts | None:
 def download(model: HubModel, source: ModelSource, folder: Path, output: Path, converter: Converter, say: Say) -> None:
     """Put the files of ``model`` into ``output``; say every ten seconds how far it is.
 
-    Args:
-        folder: what has come lies there until all has, so that an interrupted download is gone on with.
-        output: the empty folder of the artifact.
+    ``folder``: what has come lies there until all has, so that an interrupted download is gone on with.
 
     Raises:
         MachineError: the disk has no room for it.

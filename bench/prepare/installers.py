@@ -103,7 +103,6 @@ class Programs:
         Args:
             command: the program and its arguments.
             env: variables beside those of this process; ``None`` for one that it does not get.
-            tell: gets each line as it comes.
             errors: whether what goes to standard error counts as printed.
 
         Raises:

@@ -149,7 +149,6 @@ def without(rows: Sequence[Row], roots: Iterable[str], package: str, needs: Iter
 
     Args:
         roots: the requirements that the lock was made from.
-        package: whose build it is.
         needs: the requirements of that build.
     """
     wanted = {str(canonicalize_name(Requirement(one).name)) for one in (*roots, *needs)} - {package}

@@ -54,7 +54,6 @@ class ModelSource:
     Args:
         kind: where it comes from.
         spec: what was typed, or the path that this stands for.
-        label: its name for people, without the revision.
         quantized: the way in which its weights are quantized already, of a directory.
     """
 

@@ -53,8 +53,6 @@ class PreparedModel:
 
     Args:
         path: a Hugging Face directory (safetensors, configuration, tokenizer), or a ready-made artifact.
-        facts: what its files say.
-        digest: of where it comes from.
         revision: the commit of the repository that it comes from; ``None`` where that is not known.
         note: what a reader of a report must know about its weights.
     """
@@ -158,7 +156,6 @@ class Preparation(ABC):
         Args:
             artifact_format: ``huggingface``, ``openvino-ir``, ``ort-genai`` or ``gguf``.
             precision: the weight format; ``original`` takes the weights as they are.
-            device: the device that will execute, e.g. ``CPU`` or ``NPU``.
             int4: see :func:`bench.prepare.recipes.recipe_for`.
 
         Raises:

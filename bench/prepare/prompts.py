@@ -35,7 +35,6 @@ class PromptKey(NamedTuple):
     Args:
         prompt_tokens: ids of the prompt, a BOS included.
         ordinal: 0, 1, … for timed iterations; -1, -2, … for warm-ups.
-        row: index within the batch.
     """
 
     prompt_tokens: int
@@ -47,10 +46,8 @@ class PromptKey(NamedTuple):
 class Prompt:
     """A prompt.
 
-    Args:
-        prompt_id: names it in a run: ``<prompt_tokens>/<block>/<ordinal>/<row>``, block 0 for warm-ups; and of the
-            beginning of another how many of its tokens that has.
-        kind: the kind of work that its text comes from.
+    ``prompt_id``: names it in a run: ``<prompt_tokens>/<block>/<ordinal>/<row>``, block 0 for warm-ups; and of the
+    beginning of another how many of its tokens that has.
     """
 
     ids: tuple[int, ...]

@@ -46,7 +46,6 @@ def renew(python: str, minors: Iterable[int], *, upgrade: bool) -> Iterator[str]
     """Write the lock of every dependency group, one after the other, and say what is in it.
 
     Args:
-        python: has uv.
         minors: of the Pythons 3 that count.
         upgrade: whether packages that are not pinned become the newest; else they stay as they are in the lock.
 

@@ -20,10 +20,6 @@ from bench.run.resume import find_resumable
 def plan_for(flags: Mapping[str, Any], root: Path) -> tuple[Options, Plan]:
     """The plan for a command line on this machine.
 
-    Args:
-        flags: see :func:`bench.plan.flags.raw_values`.
-        root: the folder that holds ``results/`` and ``reports/``.
-
     Raises:
         UsageError: the request is invalid.
         StoreError: the run that is to be carried on cannot be read.

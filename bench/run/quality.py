@@ -145,7 +145,6 @@ class Measured:
     Args:
         load_keys: of the loads that have a number.
         start_s: key of a load -> time to start its worker and to load it, the median of its processes.
-        seconds: that all its visits took.
         block: the first in which something was measured.
     """
 
@@ -210,13 +209,7 @@ def on_cpu(load: Load) -> Load | None:
 
 @dataclass(frozen=True, slots=True)
 class QualityPass:
-    """Scores ``texts`` with loads of a run.
-
-    Args:
-        texts: see :func:`texts_of`.
-        reference: what is compared with, if it is there.
-        context_tokens: of the model; a longer text is left out.
-    """
+    """Scores ``texts`` with loads of a run; ``context_tokens``: of the model; a longer text is left out."""
 
     texts: Sequence[Text]
     reference: Reference | None
@@ -237,7 +230,6 @@ class QualityPass:
 
         Args:
             seconds: how long all of it may take, starts and loads included. What one load leaves is for the others.
-            commit: takes rows of the table ``quality``.
             scored: load key and device of what was scored before.
 
         Raises:

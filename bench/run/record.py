@@ -53,7 +53,6 @@ def run_record(
     """The record of a run, without its id and schema version.
 
     Args:
-        command: how to repeat it.
         cells: all requested cells, also those that are not supported.
         venvs: backend -> its Python and packages.
         memory_read_bytes_per_s: see :func:`bench.observe.bandwidth.read_bandwidth`; ``None`` if no model is run.

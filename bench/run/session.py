@@ -339,9 +339,7 @@ class BenchSession:
     def samples_ns(self, label: str, metric: str) -> list[float]:
         """The recorded times to first token of a cell, or all its inter-token latencies, in nanoseconds.
 
-        Args:
-            label: of the cell.
-            metric: ``ttft`` or ``itl``.
+        ``metric``: ``ttft`` or ``itl``.
         """
         if self.writer is None or not self.began:
             return []

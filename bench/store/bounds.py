@@ -129,8 +129,6 @@ class Chunk:
     """One column in one group of rows.
 
     Args:
-        begin: where its first page lies.
-        size: of all of its pages, in bytes.
         least: the least value, as bytes; ``None`` where it is not said.
         greatest: likewise.
     """

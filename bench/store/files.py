@@ -47,9 +47,7 @@ def write_table(path: Path, table: pa.Table) -> None:
 def write_tables(path: Path, tables: Iterable[pa.Table], metadata: Mapping[bytes, bytes] | None = None) -> None:
     """Write ``tables`` of one schema, one at least, as one parquet file to ``path``, whole or not at all.
 
-    Args:
-        tables: taken one after the other; a group of rows is written when it has some tens of megabytes.
-        metadata: of the file's schema.
+    ``tables``: taken one after the other; a group of rows is written when it has some tens of megabytes.
     """
     _commit(path, lambda partial: _write_groups(partial, iter(tables), metadata))
 

@@ -23,9 +23,7 @@ def find_runs(
 ) -> list[StoredRun]:
     """The runs that ``names`` mean, in their order, each once.
 
-    Args:
-        read: what is done with each run first.
-        leave_out: told why a run that a glob means cannot be opened or read; ``None``: that is an error too.
+    ``leave_out``: told why a run that a glob means cannot be opened or read; ``None``: that is an error too.
 
     Raises:
         UsageError: a name means no run.

@@ -194,7 +194,6 @@ class StoredRun:
 
     Args:
         path: the folder; of a run of a dataset, the dataset's folder and the run's id.
-        record: run.json.
         end: end.json, which a run lacks that still goes on or was killed.
         damaged: files that are left out, each with what is wrong with it; of run.json, parts of it.
         shared: of a run of a dataset, table -> the files that hold its rows among those of other runs.
@@ -231,9 +230,7 @@ class StoredRun:
     def table(self, name: str, columns: Sequence[str] | None = None, where: pc.Expression | None = None) -> pa.Table:
         """Rows of one of :data:`bench.store.schema.TABLES`, in the order in which they were committed.
 
-        Args:
-            columns: which columns to read; all by default. A column that an older run lacks is null.
-            where: selects rows, by any columns.
+        ``columns``: which columns to read; all by default. A column that an older run lacks is null.
         """
         names = list(columns or TABLES[name].names)
         return pa.concat_tables([_part(TABLES[name], names).empty_table(), *self.groups(name, names, where)])

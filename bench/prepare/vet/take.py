@@ -32,10 +32,7 @@ _REWRITTEN = {"config.json": _CODE, "tokenizer_config.json": (*_CODE, "chat_temp
 def take(artifact_format: str, source: Path, label: str, copies: Path) -> Taken:
     """What is taken of the model ``source``, which is ``artifact_format`` already.
 
-    Args:
-        artifact_format: ``gguf``, ``openvino-ir`` or ``ort-genai``.
-        source: its folder, or its GGUF file.
-        copies: the cache's folder of artifacts.
+    ``artifact_format``: ``gguf``, ``openvino-ir`` or ``ort-genai``.
 
     Raises:
         UsageError: it is refused, with the file and the reason.

@@ -32,14 +32,7 @@ Missing = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """A device by the word of one stack.
-
-    Args:
-        device: as ``--device`` takes it.
-        usable: whether it can be measured there.
-        words: its name, or what is missing.
-        driver: its version, where somebody tells.
-    """
+    """A device by the word of one stack; ``words``: its name, or what is missing."""
 
     backend: str
     device: str

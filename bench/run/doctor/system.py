@@ -26,7 +26,6 @@ class SystemFacts:
     """Accelerators as the system has them.
 
     Args:
-        windows: whether this is Windows; Linux otherwise.
         gpus: name, PCI id and driver of each GPU.
         npus: the same of each NPU.
         undriven_npus: names of NPUs on the PCI bus that no kernel driver has taken.
