@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from backends.process import usable_cpus
+from bench.cli import command_line
 from bench.observe.limits import limits
 from bench.store.schema import TABLES
 
@@ -166,7 +167,7 @@ def test_no_secret_is_in_anything_that_is_written(sweep: Sweep) -> None:
     }
     by = f"p8 and not {secret}"
     ended = sweep.run("--load-option", "simulated.crash_at=2", "-k", by, **told)
-    assert sweep.stored.record["selection"]["by"] == "-k 'p8 and not ***'"
+    assert sweep.stored.record["selection"]["by"] == command_line(("-k", "p8 and not ***"))
     written = [path.read_bytes() for path in sweep.home.rglob("*") if path.is_file()]
     rows = [str(sweep.stored.table(table).to_pylist()) for table in TABLES]
     assert not [one for one in written if secret.encode() in one]
